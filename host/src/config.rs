@@ -1,0 +1,212 @@
+//! The configuration: typed, validated, and the only reader of files and environment.
+//!
+//! Every key, its unit and its default stand in `host/config.default.toml`, which is embedded.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::event::{PluginName, SourceName};
+
+/// All of `hookyard.toml`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The public side: webhooks.
+    pub server: Server,
+    /// The operators' side.
+    pub admin: Admin,
+    /// Where events are kept.
+    pub database: Database,
+    /// Where plugins come from, and what every plugin may use.
+    pub plugins: Plugins,
+    /// How much runs at once.
+    pub dispatch: Dispatch,
+    /// The WebAssembly engine.
+    pub runtime: Runtime,
+    /// What the host writes about itself.
+    pub log: Log,
+    /// `hookyard dev`.
+    pub dev: Dev,
+    /// Who may send.
+    pub sources: BTreeMap<SourceName, Source>,
+    /// What operators say of single plugins.
+    pub plugin: BTreeMap<PluginName, Plugin>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address of the webhook endpoint.
+    pub listen: SocketAddr,
+    /// Largest body taken.
+    pub body_max_bytes: usize,
+    /// Largest request head taken.
+    pub header_max_bytes: usize,
+    /// Time a sender has for its request head.
+    pub header_timeout_ms: u64,
+    /// Time a sender has for its body.
+    pub body_timeout_ms: u64,
+    /// Connections open at once; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// On SIGTERM, time that calls in flight have to end.
+    pub shutdown_timeout_ms: u64,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Address of the operators' API.
+    pub listen: SocketAddr,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:PATH`.
+    pub url: String,
+    /// Most operations that share one transaction.
+    pub batch_max: usize,
+    /// How long to wait for a lock held by another process.
+    pub busy_timeout_ms: u64,
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plugins {
+    /// The directory of `NAME.wasm` files.
+    pub dir: PathBuf,
+    /// Quiet time after a change before the file is read.
+    pub debounce_ms: u64,
+    /// How long a file may be missing (an editor that unlinks and creates) before its plugin goes.
+    pub removal_grace_ms: u64,
+    /// The directory is looked at this often even when no change was notified.
+    pub rescan_interval_ms: u64,
+    /// Largest `.wasm` file taken.
+    pub file_max_bytes: u64,
+}
+
+/// `[dispatch]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dispatch {
+    /// Attempts running at once in this host.
+    pub concurrency: usize,
+    /// Deliveries waiting in memory for one plugin; the rest wait in the database.
+    pub window: usize,
+    /// Open deliveries in the database above which senders get 429.
+    pub backlog_max: u64,
+    /// Writes waiting for their commit above which senders get 429.
+    pub queue_max: usize,
+}
+
+/// `[runtime]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Runtime {
+    /// Linear memories, and so roughly instances, that may be in use at once.
+    pub instances_max: u32,
+    /// The largest linear memory that any plugin's `memory_max_bytes` may allow.
+    pub memory_max_bytes: u64,
+    /// Table elements, all tables of an instance added up.
+    pub table_elements_max: usize,
+    /// WebAssembly stack of one call.
+    pub stack_max_bytes: usize,
+    /// Resolution of call deadlines.
+    pub tick_ms: u64,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What to write: `error`, `warn`, `info`, `debug`, `trace`, or a tracing filter.
+    pub level: String,
+    /// From which level on plugins' own lines are repeated in the host's log (they are always kept
+    /// with the attempt).
+    pub plugin_level: String,
+}
+
+/// `[dev]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dev {
+    /// Directories whose changes start a build.
+    pub watch: Vec<PathBuf>,
+    /// The build, a shell command run in the config's directory.
+    pub build: Option<String>,
+}
+
+/// `[sources.NAME]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// `moncreneau` or `hmac`.
+    pub scheme: Scheme,
+    /// Any of them may have signed.
+    pub secrets: Vec<Secret>,
+    // To be completed: hmac's header, prefix, encoding; JSON pointers for id, type, created,
+    // payload and ordering key; the WIT package. `None` = the scheme's preset.
+}
+
+/// How a source signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// Moncreneau's headers and envelope.
+    Moncreneau,
+    /// HMAC-SHA256 over the body in a header of the operator's choice.
+    Hmac,
+}
+
+/// A secret: `env:NAME` and `file:PATH` are read when the config is; never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl Secret {
+    /// The secret's bytes.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `[plugin.NAME]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plugin {
+    /// Event types it gets, of those it handles; `None` = all that it handles.
+    pub events: Option<Vec<String>>,
+    /// Origins it may reach over HTTP.
+    pub http: Vec<String>,
+    /// What `wasi:config/store` gives it.
+    pub config: BTreeMap<String, String>,
+    /// Likewise, but never printed.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Longest time one call may take.
+    pub call_timeout_ms: u64,
+    /// Linear memory of an instance, all memories added up.
+    pub memory_max_bytes: u64,
+    /// Log text kept of one attempt.
+    pub log_max_bytes: usize,
+    /// Attempts running at once.
+    pub concurrency: usize,
+    /// Attempts before a delivery is a dead letter.
+    pub attempts_max: u32,
+    /// Longest wait before the second attempt; doubles with each.
+    pub backoff_base_ms: u64,
+    /// Longest wait before any attempt.
+    pub backoff_max_ms: u64,
+}

@@ -1,0 +1,162 @@
+//! One event for one plugin, and the tries at it. No IO.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::event::{Digest, Event, PluginName};
+
+/// A delivery's own id: the event's place in the order of acceptance, and a number from 1 that
+/// tells that event's deliveries apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryId {
+    /// The event's sequence number in the database.
+    pub event: i64,
+    /// Which of the event's deliveries, from 1.
+    pub number: i64,
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.event, self.number)
+    }
+}
+
+/// A delivery that this host has leased and is to try.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The event, shared between its deliveries.
+    pub event: Arc<Event>,
+    /// The plugin it goes to.
+    pub plugin: PluginName,
+    /// Attempts already made.
+    pub attempts: u32,
+}
+
+impl Delivery {
+    /// The same on every attempt of this delivery, and on no other delivery: 32 hexadecimal digits
+    /// of SHA-256 over source, event id, plugin and delivery number, so it can stand in a header.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.event.source.as_str(), &self.event.id, self.plugin.as_str()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        hash.update(self.id.number.to_be_bytes());
+        hex::encode(&hash.finalize()[..16])
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The handler returned ok.
+    Done,
+    /// It is to be tried again.
+    Retry,
+    /// It is not to be tried again: a dead letter.
+    Rejected,
+}
+
+/// Whose failure an attempt that is not done was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The handler said so.
+    Handler,
+    /// The guest trapped, or ran into a limit.
+    Trap,
+    /// The guest was still running at its deadline.
+    Timeout,
+    /// The payload does not fit the handler's type.
+    Payload,
+    /// The host's own: never counted against the plugin.
+    Host,
+}
+
+/// Why an attempt is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// [`Outcome::Retry`] or [`Outcome::Rejected`].
+    pub outcome: Outcome,
+    /// Whose failure it was.
+    pub cause: Cause,
+    /// For people: names what, where and, for a trap, the guest's function and line.
+    pub reason: String,
+    /// The handler's wish: not before so many ms.
+    pub after_ms: Option<u64>,
+}
+
+/// One try at a delivery, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// ms since the Unix epoch.
+    pub started_at: u64,
+    /// From taking an instance to dropping it.
+    pub duration_us: u64,
+    /// The revision that ran.
+    pub revision: Digest,
+    /// The most linear memory the instance had, all memories added up.
+    pub peak_memory_bytes: u64,
+    /// What the guest logged, `LEVEL text`.
+    pub logs: Vec<String>,
+    /// `None` when done.
+    pub failure: Option<Failure>,
+}
+
+impl Attempt {
+    /// How it ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome)
+    }
+}
+
+/// Where a delivery stands in the database. `Running` is never stored: it is a lease held by a
+/// live process, so a crash leaves nothing to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// To be run now.
+    Pending,
+    /// Being run.
+    Running,
+    /// To be run again later.
+    Waiting,
+    /// Its plugin is not there; it runs once it is.
+    Held,
+    /// Handled.
+    Done,
+    /// A dead letter.
+    Dead,
+}
+
+/// What an attempt makes of its delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Handled.
+    Done,
+    /// Again, not before this time (ms since the Unix epoch).
+    Wait(u64),
+    /// Dead letter.
+    Dead,
+}
+
+/// An attempt and what follows from it: they commit together.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// The attempt made.
+    pub attempt: Attempt,
+    /// What becomes of the delivery.
+    pub next: Next,
+}
