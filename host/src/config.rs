@@ -1,17 +1,38 @@
 //! The configuration: typed, validated, and the only reader of files and environment.
 //!
-//! Every key, its unit and its default stand in `host/config.default.toml`, which is embedded.
+//! Every key, its unit and its default stand in `host/config.default.toml`, which is embedded. What
+//! leaves this room is complete: references are read, paths are resolved, values are in range. It
+//! may not open sockets or the database, and it never prints a secret.
 
+mod changes;
+mod check;
+mod defaults;
+mod formats;
+mod kept;
+mod load;
+mod locate;
+mod source;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::event::{PluginName, SourceName};
 
+pub use changes::{Changes, Refusal, apply_live, changes};
+pub use kept::{admin_token, kept_admin_token};
+pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, Loaded, Problem};
+pub use source::{Encoding, Scheme, SignatureHeader, Source};
+pub use values::{EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
+
 /// All of `hookyard.toml`.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The public side: webhooks.
@@ -54,6 +75,8 @@ pub struct Server {
     pub connections_max: usize,
     /// On SIGTERM, time that calls in flight have to end.
     pub shutdown_timeout_ms: u64,
+    /// Where the host keeps what it made once; `None` = the directory of the database file.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// `[admin]`
@@ -68,7 +91,8 @@ pub struct Admin {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH`, the path resolved.
+    #[serde(deserialize_with = "formats::database_url")]
     pub url: String,
     /// Most operations that share one transaction.
     pub batch_max: usize,
@@ -127,9 +151,11 @@ pub struct Runtime {
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// What to write: `error`, `warn`, `info`, `debug`, `trace`, or a tracing filter.
+    #[serde(deserialize_with = "formats::filter")]
     pub level: String,
     /// From which level on plugins' own lines are repeated in the host's log (they are always kept
     /// with the attempt).
+    #[serde(deserialize_with = "formats::plugin_level")]
     pub plugin_level: String,
 }
 
@@ -143,55 +169,18 @@ pub struct Dev {
     pub build: Option<String>,
 }
 
-/// `[sources.NAME]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// `moncreneau` or `hmac`.
-    pub scheme: Scheme,
-    /// Any of them may have signed.
-    pub secrets: Vec<Secret>,
-    // To be completed: hmac's header, prefix, encoding; JSON pointers for id, type, created,
-    // payload and ordering key; the WIT package. `None` = the scheme's preset.
-}
-
-/// How a source signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// Moncreneau's headers and envelope.
-    Moncreneau,
-    /// HMAC-SHA256 over the body in a header of the operator's choice.
-    Hmac,
-}
-
-/// A secret: `env:NAME` and `file:PATH` are read when the config is; never printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(secret)")
-    }
-}
-
-impl Secret {
-    /// The secret's bytes.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
 /// `[plugin.NAME]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plugin {
     /// Event types it gets, of those it handles; `None` = all that it handles.
+    #[serde(deserialize_with = "formats::patterns")]
     pub events: Option<Vec<String>>,
-    /// Origins it may reach over HTTP.
+    /// Origins it may reach over HTTP, lower case, `scheme://host[:port]`.
+    #[serde(deserialize_with = "formats::origins")]
     pub http: Vec<String>,
     /// What `wasi:config/store` gives it.
+    #[serde(deserialize_with = "formats::scalars")]
     pub config: BTreeMap<String, String>,
     /// Likewise, but never printed.
     pub secrets: BTreeMap<String, Secret>,
@@ -209,4 +198,50 @@ pub struct Plugin {
     pub backoff_base_ms: u64,
     /// Longest wait before any attempt.
     pub backoff_max_ms: u64,
+    /// How long an instance lives.
+    pub instances: Instances,
+}
+
+impl Config {
+    /// What holds for a plugin: its own section, or the defaults where it has none.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> Cow<'_, Plugin> {
+        self.plugin.get(name).map_or_else(
+            || Cow::Owned(Plugin::within(self.runtime.memory_max_bytes)),
+            Cow::Borrowed,
+        )
+    }
+
+    /// Where the host keeps what it made once: secrets, and caches that only it may write.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        let beside = || {
+            self.database
+                .path()
+                .parent()
+                .map(Path::to_path_buf)
+                .unwrap_or_default()
+        };
+        self.server.data_dir.clone().unwrap_or_else(beside)
+    }
+}
+
+impl Database {
+    /// The SQLite file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        Path::new(formats::sqlite_path(&self.url).unwrap_or(&self.url))
+    }
+}
+
+impl Plugin {
+    /// The defaults, in a host that allows a plugin no more memory than this.
+    #[must_use]
+    pub fn within(memory_max_bytes: u64) -> Self {
+        let default = Self::default();
+        Self {
+            memory_max_bytes: default.memory_max_bytes.min(memory_max_bytes),
+            ..default
+        }
+    }
 }

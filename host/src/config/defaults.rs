@@ -1,0 +1,110 @@
+//! What holds where the configuration says nothing. `host/config.default.toml` says the same, and a
+//! test compares the two.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::{Admin, Database, Dispatch, Instances, Log, Plugin, Plugins, Runtime, Server};
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: local(8080),
+            body_max_bytes: 1024 * 1024,
+            header_max_bytes: 16 * 1024,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            connections_max: 1024,
+            shutdown_timeout_ms: 30_000,
+            data_dir: None,
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: local(8081),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:hookyard-data/hookyard.db".into(),
+            batch_max: 512,
+            busy_timeout_ms: 5000,
+        }
+    }
+}
+
+impl Default for Plugins {
+    fn default() -> Self {
+        Self {
+            dir: "plugins".into(),
+            debounce_ms: 50,
+            removal_grace_ms: 1000,
+            rescan_interval_ms: 2000,
+            file_max_bytes: 64 * MIB,
+        }
+    }
+}
+
+impl Default for Dispatch {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            window: 1024,
+            backlog_max: 1_000_000,
+            queue_max: 4096,
+        }
+    }
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self {
+            instances_max: 256,
+            memory_max_bytes: 256 * MIB,
+            table_elements_max: 40_000,
+            stack_max_bytes: 512 * 1024,
+            tick_ms: 5,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            plugin_level: "info".into(),
+        }
+    }
+}
+
+impl Default for Plugin {
+    fn default() -> Self {
+        Self {
+            events: None,
+            http: Vec::new(),
+            config: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            call_timeout_ms: 2000,
+            memory_max_bytes: 256 * MIB,
+            log_max_bytes: 64 * 1024,
+            concurrency: 16,
+            attempts_max: 8,
+            backoff_base_ms: 1000,
+            backoff_max_ms: 3_600_000,
+            instances: Instances::Fresh,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The `deserialize_with` functions of single keys: what a text must look like. Errors say what would
+//! be right; key, value and line are added by whoever reads the file.
+
+use std::collections::BTreeMap;
+
+use http::HeaderName;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::values::EVENT_TYPE_MAX_BYTES;
+
+/// The path in `sqlite:PATH`.
+pub(super) fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(path.strip_prefix("//").unwrap_or(path))
+}
+
+pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    match sqlite_path(&url) {
+        Some("" | ":memory:") => Err(D::Error::custom(
+            "events must outlive the process: name a file, `sqlite:PATH`",
+        )),
+        Some(path) if path.contains('?') => Err(D::Error::custom(
+            "nothing may follow the path: write `sqlite:PATH`",
+        )),
+        Some(_) => Ok(url),
+        // The value is not repeated: a URL may hold a password.
+        None => Err(D::Error::custom(
+            "this version stores in SQLite only: write `sqlite:PATH`",
+        )),
+    }
+}
+
+pub(super) fn header<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<HeaderName>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = |_| D::Error::custom(format!("`{text}` is no header name"));
+    HeaderName::from_bytes(text.as_bytes())
+        .map(Some)
+        .map_err(wrong)
+}
+
+pub(super) fn prefix<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let visible = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if text.starts_with(' ') || !visible {
+        return Err(D::Error::custom(
+            "use visible ASCII characters, and no space in front",
+        ));
+    }
+    Ok(Some(text))
+}
+
+pub(super) fn package<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && !word.ends_with('-')
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if !text
+        .split_once(':')
+        .is_some_and(|(namespace, name)| word(namespace) && word(name))
+    {
+        return Err(D::Error::custom(format!(
+            "`{text}` is no WIT package: write `namespace:name` without a version"
+        )));
+    }
+    Ok(Some(text))
+}
+
+pub(super) fn patterns<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    let patterns = Vec::<String>::deserialize(deserializer)?;
+    for pattern in &patterns {
+        let fixed = if pattern == "*" {
+            "x"
+        } else {
+            pattern.strip_suffix(".*").unwrap_or(pattern)
+        };
+        let plain = !fixed.is_empty()
+            && !fixed.contains(|c: char| c == '*' || c.is_whitespace() || c.is_control());
+        if !plain || pattern.len() > EVENT_TYPE_MAX_BYTES {
+            return Err(D::Error::custom(format!(
+                "`{pattern}` is no event type: write `appointment.created`, `appointment.*` or `*`"
+            )));
+        }
+    }
+    Ok(Some(patterns))
+}
+
+pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let written = Vec::<String>::deserialize(deserializer)?;
+    let checked = written.iter().map(|text| {
+        origin(text).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is no origin: write `https://host` or `https://host:port`, nothing else"
+            ))
+        })
+    });
+    checked.collect()
+}
+
+/// `http(s)://host[:port]` in lower case, without the scheme's own port, so that equal is equal.
+fn origin(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let (scheme, authority) = lower.split_once("://")?;
+    let own_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (&authority[..address.len() + 2], port)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let named = !host.is_empty() && host.chars().all(plain) && !host.starts_with(['.', '-']);
+    if !host.starts_with('[') && !named {
+        return None;
+    }
+    let port = match port.strip_prefix(':') {
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse::<u16>().ok()?,
+        None if port.is_empty() => own_port,
+        _ => return None,
+    };
+    match port {
+        0 => None,
+        port if port == own_port => Some(format!("{scheme}://{host}")),
+        port => Some(format!("{scheme}://{host}:{port}")),
+    }
+}
+
+/// `{ sender = "x", n = 3, on = true }`: what a plugin reads is text, so scalars become text.
+pub(super) fn scalars<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "use text, a number, true or false")]
+    enum Scalar {
+        Text(String),
+        Integer(i64),
+        Float(f64),
+        Switch(bool),
+    }
+    let written = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
+    let text = |scalar| match scalar {
+        Scalar::Text(text) => text,
+        Scalar::Integer(number) => number.to_string(),
+        Scalar::Float(number) => number.to_string(),
+        Scalar::Switch(on) => on.to_string(),
+    };
+    Ok(written
+        .into_iter()
+        .map(|(key, scalar)| (key, text(scalar)))
+        .collect())
+}
+
+pub(super) fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match tracing_subscriber::EnvFilter::builder().parse(&text) {
+        Ok(_) if !text.trim().is_empty() => Ok(text),
+        _ => Err(D::Error::custom(
+            "use error, warn, info, debug, trace, off, or a filter such as `info,hookyard=debug`",
+        )),
+    }
+}
+
+pub(super) fn plugin_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.as_str() {
+        "error" | "warn" | "info" | "debug" | "trace" | "off" => Ok(text),
+        _ => Err(D::Error::custom(
+            "use error, warn, info, debug, trace or off",
+        )),
+    }
+}

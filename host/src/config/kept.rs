@@ -1,0 +1,230 @@
+//! What the host makes once and keeps in its data directory: the admin token, and the webhook secret
+//! of a host that runs without a configuration file.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{Config, ConfigError, Loaded, Scheme, Secret, Source};
+use crate::event::SourceName;
+
+/// The file of the admin token.
+const ADMIN_TOKEN: &str = "admin-token";
+/// The file of the secret of [`DEFAULT_SOURCE`].
+const WEBHOOK_SECRET: &str = "webhook-secret";
+/// The source that a host without a configuration file has.
+const DEFAULT_SOURCE: &str = "moncreneau";
+/// The variable that commands take the admin token from.
+const TOKEN_VARIABLE: &str = "HOOKYARD_TOKEN";
+
+impl Loaded {
+    /// Where there is neither a file nor a source, adds the source `moncreneau` with a secret that
+    /// is made once and kept. Returns its name and secret then: they are for the terminal of whoever
+    /// started the host, and for nothing else.
+    ///
+    /// # Errors
+    /// When the secret cannot be read or kept.
+    pub fn default_source(&mut self) -> Result<Option<(SourceName, Secret)>, ConfigError> {
+        if self.path.is_some() || !self.config.sources.is_empty() {
+            return Ok(None);
+        }
+        let Ok(name) = SourceName::new(DEFAULT_SOURCE) else {
+            return Ok(None);
+        };
+        let secret = kept(&self.config.data_dir().join(WEBHOOK_SECRET), "whsec_")?;
+        let source = Source::preset(Scheme::Moncreneau, vec![secret.clone()]);
+        self.config.sources.insert(name.clone(), source);
+        Ok(Some((name, secret)))
+    }
+}
+
+/// The token that the host's admin API takes: made at the first start, kept in the data directory.
+///
+/// # Errors
+/// When it cannot be read or kept.
+pub fn kept_admin_token(config: &Config) -> Result<Secret, ConfigError> {
+    kept(&config.data_dir().join(ADMIN_TOKEN), "")
+}
+
+/// The token that a command shows to a running host: from the file named, else `HOOKYARD_TOKEN`,
+/// else the data directory. Nothing is made here.
+///
+/// # Errors
+/// Names the three places where none of them has one.
+pub fn admin_token(token_file: Option<&Path>, config: &Config) -> Result<Secret, ConfigError> {
+    token_from(token_file, std::env::var(TOKEN_VARIABLE).ok(), config)
+}
+
+fn token_from(
+    file: Option<&Path>,
+    variable: Option<String>,
+    config: &Config,
+) -> Result<Secret, ConfigError> {
+    let empty =
+        |path: &Path| ConfigError::NoToken(format!("{}: the token is empty", path.display()));
+    if let Some(path) = file {
+        return read(path)?.ok_or_else(|| empty(path));
+    }
+    if let Some(token) = variable.filter(|token| !token.trim().is_empty()) {
+        return Ok(Secret::new(token.trim().to_owned()));
+    }
+    let path = config.data_dir().join(ADMIN_TOKEN);
+    match read(&path) {
+        Ok(Some(token)) => Ok(token),
+        Ok(None) => Err(empty(&path)),
+        Err(ConfigError::File { path, error }) => Err(ConfigError::NoToken(format!(
+            "no admin token: {} cannot be read ({error}); start the host here once, set {TOKEN_VARIABLE}, or name a file with --token-file",
+            path.display()
+        ))),
+        Err(other) => Err(other),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Secret>, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(at(path))?;
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> ConfigError {
+    let path = PathBuf::from(path);
+    move |error| ConfigError::File {
+        path: path.clone(),
+        error,
+    }
+}
+
+/// Reads a secret, or makes it where there is none. Two processes that start at once agree: the file
+/// appears complete or not at all, and the second one takes what the first has made.
+fn kept(path: &Path, prefix: &str) -> Result<Secret, ConfigError> {
+    match read(path) {
+        Ok(Some(secret)) => return Ok(secret),
+        Ok(None) => std::fs::remove_file(path).map_err(at(path))?,
+        Err(ConfigError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(other) => return Err(other),
+    }
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    directory(dir).map_err(at(dir))?;
+    let made = format!("{prefix}{}", hex::encode(rand::random::<[u8; 32]>()));
+    // Only the owner may read a temporary file, and it keeps that when it is renamed.
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(at(dir))?;
+    file.write_all(made.as_bytes()).map_err(at(path))?;
+    file.write_all(b"\n").map_err(at(path))?;
+    file.as_file().sync_all().map_err(at(path))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(Secret::new(made)),
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => {
+            read(path)?.ok_or_else(|| at(path)(lost.error))
+        }
+        Err(lost) => Err(at(path)(lost.error)),
+    }
+}
+
+/// The data directory, which only its owner may look into.
+fn directory(dir: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn in_dir(dir: &Path) -> Loaded {
+        let mut config = Config::default();
+        config.server.data_dir = Some(dir.join("data"));
+        Loaded {
+            config,
+            path: None,
+            dir: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn the_default_source_keeps_its_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let (name, first) = in_dir(dir.path()).default_source().unwrap().unwrap();
+        let mut again = in_dir(dir.path());
+        let (_, second) = again.default_source().unwrap().unwrap();
+        assert_eq!(name.as_str(), "moncreneau");
+        assert_eq!(first, second);
+        assert!(first.expose().starts_with("whsec_") && first.expose().len() == 70);
+        assert_eq!(again.config.sources[&name].secrets, [first]);
+        assert!(again.default_source().unwrap().is_none(), "it is there now");
+        let mut of_file = Loaded {
+            path: Some("hookyard.toml".into()),
+            ..in_dir(dir.path())
+        };
+        assert!(
+            of_file.default_source().unwrap().is_none(),
+            "who writes a file says who may send"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_what_is_kept() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        kept_admin_token(&in_dir(dir.path()).config).unwrap();
+        let mode = |path: &str| {
+            std::fs::metadata(dir.path().join(path))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!((mode("data"), mode("data/admin-token")), (0o700, 0o600));
+    }
+
+    #[test]
+    fn racing_processes_agree() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = in_dir(dir.path()).config;
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| kept_admin_token(&config).unwrap()))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        assert!(made.iter().all(|token| *token == made[0]));
+    }
+
+    #[test]
+    fn a_command_finds_the_token() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = in_dir(dir.path()).config;
+        let missing = token_from(None, None, &config).unwrap_err().to_string();
+        assert!(
+            missing.contains("HOOKYARD_TOKEN") && missing.contains("--token-file"),
+            "{missing}"
+        );
+        let own = kept_admin_token(&config).unwrap();
+        assert_eq!(token_from(None, None, &config).unwrap(), own);
+        assert_eq!(
+            token_from(None, Some("v\n".into()), &config)
+                .unwrap()
+                .expose(),
+            "v"
+        );
+        let file = dir.path().join("token");
+        std::fs::write(&file, "f\n").unwrap();
+        assert_eq!(
+            token_from(Some(&file), Some("v".into()), &config)
+                .unwrap()
+                .expose(),
+            "f"
+        );
+        std::fs::write(&file, "\n").unwrap();
+        assert!(token_from(Some(&file), None, &config).is_err());
+    }
+}

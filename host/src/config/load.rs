@@ -1,0 +1,225 @@
+//! From a file to a [`Config`] that is complete: parse, resolve references and paths, check.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::locate::{Places, dotted, line_at};
+use super::values::References;
+use super::{Config, Plugin, check, formats};
+
+/// The file looked for where none is named.
+pub const DEFAULT_FILE: &str = "hookyard.toml";
+/// Every key, documented, with its default.
+pub const DEFAULT_TEXT: &str = include_str!("../../config.default.toml");
+
+/// A configuration and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// What holds.
+    pub config: Config,
+    /// The file; `None` when there is none and defaults hold.
+    pub path: Option<PathBuf>,
+    /// The directory that relative paths start from; empty means the current one.
+    pub dir: PathBuf,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// What it says cannot be.
+    #[error("{}", listed(file, problems))]
+    Invalid {
+        /// The configuration file.
+        file: PathBuf,
+        /// All that was found, in the order of checking.
+        problems: Vec<Problem>,
+    },
+    /// There is no token for the admin API.
+    #[error("{0}")]
+    NoToken(String),
+}
+
+/// One thing wrong in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, from 1.
+    pub line: Option<usize>,
+    /// The key, dotted.
+    pub key: Option<String>,
+    /// The value as it is written; never a secret.
+    pub value: Option<String>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.key, &self.value) {
+            (Some(key), Some(value)) => write!(f, "`{key} = {value}`: {}", self.message),
+            (Some(key), None) => write!(f, "`{key}`: {}", self.message),
+            (None, _) => f.write_str(&self.message),
+        }
+    }
+}
+
+fn listed(file: &Path, problems: &[Problem]) -> String {
+    let file = file.display();
+    let one = |problem: &Problem| match problem.line {
+        Some(line) => format!("{file}:{line}: {problem}"),
+        None => format!("{file}: {problem}"),
+    };
+    problems.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+impl Config {
+    /// Reads the configuration: this file, or else `hookyard.toml` in the current directory, or
+    /// else, where there is none, the defaults.
+    ///
+    /// # Errors
+    /// Names the file and, for each problem, key, value and line.
+    pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
+        let named = path.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(named) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Loaded {
+                    config: Self::default(),
+                    path: None,
+                    dir: PathBuf::new(),
+                });
+            }
+            Err(error) => {
+                return Err(ConfigError::File {
+                    path: named.into(),
+                    error,
+                });
+            }
+        };
+        let dir = named.parent().map(Path::to_path_buf).unwrap_or_default();
+        let env = |name: &str| std::env::var(name).ok();
+        let from = References {
+            dir: &dir,
+            env: &env,
+        };
+        let config = Self::parse(&text, &from).map_err(|problems| ConfigError::Invalid {
+            file: named.into(),
+            problems,
+        })?;
+        Ok(Loaded {
+            config,
+            path: Some(named.into()),
+            dir,
+        })
+    }
+
+    /// Reads a configuration's text.
+    pub(super) fn parse(text: &str, from: &References<'_>) -> Result<Self, Vec<Problem>> {
+        let places = Places::of(text);
+        let mut config: Self =
+            toml::from_str(text).map_err(|error| vec![of_parser(text, &places, &error)])?;
+        for (name, plugin) in &mut config.plugin {
+            // A host that allows less than the default lowers the default with it.
+            if !places.has(&path(&["plugin", name.as_str(), "memory_max_bytes"])) {
+                plugin.memory_max_bytes =
+                    Plugin::within(config.runtime.memory_max_bytes).memory_max_bytes;
+            }
+        }
+        let mut found = check::all(&config);
+        found.extend(resolve(&mut config, from));
+        if found.is_empty() {
+            return Ok(config);
+        }
+        let problem = |(path, message): check::Found| Problem {
+            line: places.line(&path),
+            value: if hidden(&path) {
+                None
+            } else {
+                places.value(&path)
+            },
+            key: Some(dotted(&path)),
+            message,
+        };
+        Err(found.into_iter().map(problem).collect())
+    }
+}
+
+/// A key's path.
+pub(super) fn path(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|&part| part.to_owned()).collect()
+}
+
+/// Reads references and makes relative paths start at the configuration's directory.
+fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
+    let mut found = Vec::new();
+    for (name, source) in &mut config.sources {
+        for (index, secret) in source.secrets.iter_mut().enumerate() {
+            let key = || path(&["sources", name.as_str(), "secrets", &index.to_string()]);
+            found.extend(secret.resolve(from).err().map(|message| (key(), message)));
+        }
+    }
+    for (name, plugin) in &mut config.plugin {
+        for (key, secret) in &mut plugin.secrets {
+            let key = || path(&["plugin", name.as_str(), "secrets", key]);
+            found.extend(secret.resolve(from).err().map(|message| (key(), message)));
+        }
+        for (key, value) in &mut plugin.config {
+            let key = || path(&["plugin", name.as_str(), "config", key]);
+            found.extend(from.resolve(value).err().map(|message| (key(), message)));
+        }
+    }
+    config.plugins.dir = from.dir.join(&config.plugins.dir);
+    if let Some(dir) = &mut config.server.data_dir {
+        *dir = from.dir.join(&*dir);
+    }
+    for watched in &mut config.dev.watch {
+        *watched = from.dir.join(&*watched);
+    }
+    if let Some(file) = formats::sqlite_path(&config.database.url) {
+        config.database.url = format!("sqlite:{}", from.dir.join(file).display());
+    }
+    found
+}
+
+/// Whether a key's value may hold a secret, so that no error may repeat it. A text where a section
+/// should be is one too: `sources.x = "…"` is where somebody thought the secret belongs.
+fn hidden(path: &[String]) -> bool {
+    let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
+    let inside = path
+        .iter()
+        .skip(2)
+        .any(|part| part == "secrets" || part == "config");
+    (section && (path.len() <= 2 || inside)) || dotted(path) == "database.url"
+}
+
+fn of_parser(text: &str, places: &Places<'_>, error: &toml::de::Error) -> Problem {
+    let span = error.span();
+    let key = span.as_ref().and_then(|span| places.path_at(span));
+    let mut message = error
+        .message()
+        .replace("unknown field", "unknown key")
+        .replace("missing field", "missing key");
+    let wrong_type = message.starts_with("invalid type") || message.starts_with("invalid value");
+    if wrong_type && key.is_some_and(hidden) {
+        let expected = message
+            .rsplit_once(", expected ")
+            .map_or("another type", |(_, expected)| expected);
+        message = format!("wrong type, expected {expected}");
+    }
+    let about_key = message.starts_with("unknown key") || message.starts_with("missing key");
+    let shown = key.filter(|key| !about_key && !hidden(key));
+    Problem {
+        line: span.map(|span| line_at(text, span.start)),
+        value: shown.and_then(|key| places.value(key)),
+        key: key.map(dotted),
+        message: message.trim_end().to_owned(),
+    }
+}

@@ -1,0 +1,453 @@
+//! What the default file, and files with something wrong in them, give.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+
+use std::path::Path;
+
+use super::values::References;
+use super::*;
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "EMPTY" => Some(String::new()),
+        "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SET" => Some(format!("value of {name}")),
+        _ => None,
+    }
+}
+
+fn parse_in(dir: &Path, text: &str) -> Result<Config, String> {
+    let parsed = Config::parse(
+        text,
+        &References {
+            dir,
+            env: &environment,
+        },
+    );
+    parsed.map_err(|problems| {
+        ConfigError::Invalid {
+            file: "hookyard.toml".into(),
+            problems,
+        }
+        .to_string()
+    })
+}
+
+pub(super) fn parse(text: &str) -> Result<Config, String> {
+    parse_in(Path::new(""), text)
+}
+
+/// The keys of a section, from what an unknown one is answered with.
+pub(super) fn keys_of(section: &str) -> Vec<String> {
+    let message = parse(&format!("{section}\n_unknown = 1")).unwrap_err();
+    let expected = message.rsplit_once("expected ").unwrap().1;
+    let mut keys: Vec<_> = expected
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(ToOwned::to_owned)
+        .collect();
+    keys.sort();
+    keys
+}
+
+/// `#key = value` lines made into keys; `# text` stays a comment.
+fn uncommented(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') && !key.is_empty() => format!("{key}\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn the_default_file_is_the_default() {
+    assert_eq!(parse(DEFAULT_TEXT).unwrap(), Config::default());
+}
+
+#[test]
+fn the_examples_in_the_default_file_say_the_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("any-sender.secret"), "s3\r\n").unwrap();
+    let config = parse_in(dir.path(), &uncommented(DEFAULT_TEXT)).unwrap();
+    let plugin = config.plugin("confirmation-sms");
+    let documented = Plugin {
+        events: None,
+        http: Vec::new(),
+        config: std::collections::BTreeMap::new(),
+        secrets: std::collections::BTreeMap::new(),
+        ..plugin.clone().into_owned()
+    };
+    assert_eq!(documented, Plugin::default());
+    assert_eq!(plugin.secrets["api_key"].expose(), "value of SMS_API_KEY");
+    let sender = &config.sources["any-sender"];
+    assert_eq!(sender.secrets[0].expose(), "s3");
+    let preset = Source::preset(Scheme::Hmac, sender.secrets.clone());
+    assert_eq!(
+        *sender,
+        Source {
+            package: Some("moncreneau:events".into()),
+            ..preset
+        }
+    );
+    assert_eq!(
+        config.server.data_dir,
+        Some(dir.path().join("hookyard-data"))
+    );
+}
+
+#[test]
+fn every_key_is_documented() {
+    let text = uncommented(DEFAULT_TEXT);
+    let mut section = String::new();
+    let mut documented = Vec::new();
+    let mut previous = "";
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line.split(['.', ']']).next().unwrap().to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            assert!(
+                previous.starts_with("# "),
+                "`{key}` in {section}] has no comment above it"
+            );
+            documented.push((section.clone(), key.to_owned()));
+        }
+        previous = line;
+    }
+    let sections = [
+        ("[server", "[server]"),
+        ("[admin", "[admin]"),
+        ("[database", "[database]"),
+        ("[plugins", "[plugins]"),
+        ("[dispatch", "[dispatch]"),
+        ("[runtime", "[runtime]"),
+        ("[log", "[log]"),
+        ("[dev", "[dev]"),
+        ("[sources", "[sources.x]"),
+        ("[plugin", "[plugin.x]"),
+    ];
+    for (start, example) in sections {
+        for key in keys_of(example) {
+            assert!(
+                documented.contains(&(start.into(), key.clone())),
+                "{example} {key} is not documented"
+            );
+        }
+    }
+    assert_eq!(
+        parse("_x = 1").unwrap_err().matches('`').count() / 2,
+        2 + sections.len()
+    );
+}
+
+#[test]
+fn errors_name_key_value_and_line() {
+    let hmac = "[sources.a]\nscheme = 'hmac'\n";
+    let table: &[(&str, &str)] = &[
+        (
+            "\n[server]\nlisten_on = 1",
+            "hookyard.toml:3: `server.listen_on`: unknown key `listen_on`, expected one of `listen`",
+        ),
+        (
+            "[server]\nlisten = 'here'",
+            "hookyard.toml:2: `server.listen = 'here'`: invalid socket address",
+        ),
+        (
+            "[server]\nlisten = 8080",
+            "hookyard.toml:2: `server.listen = 8080`: invalid type: integer `8080`, expected",
+        ),
+        (
+            "[server]\nbody_max_bytes = 0",
+            "hookyard.toml:2: `server.body_max_bytes = 0`: must be 1 to 67108864",
+        ),
+        (
+            "[server]\nbody_max_bytes = -1",
+            "hookyard.toml:2: `server.body_max_bytes = -1`: invalid value: integer `-1`",
+        ),
+        (
+            "server.body_timeout_ms = '5s'",
+            "hookyard.toml:1: `server.body_timeout_ms = '5s'`: invalid type",
+        ),
+        ("[server\n", "hookyard.toml:1: "),
+        (
+            "[database]\nurl = 'postgres://u:pw@h/d'",
+            "hookyard.toml:2: `database.url`: this version stores in SQLite only",
+        ),
+        (
+            "[database]\nurl = 'sqlite::memory:'",
+            "hookyard.toml:2: `database.url`: events must outlive the process",
+        ),
+        (
+            "[log]\nlevel = 'loud=='",
+            "hookyard.toml:2: `log.level = 'loud=='`: use error, warn",
+        ),
+        (
+            "[log]\nplugin_level = 'x'",
+            "hookyard.toml:2: `log.plugin_level = 'x'`: use error, warn",
+        ),
+        (
+            "[sources.a]\nscheme = 'github'\nsecrets = ['x']",
+            "hookyard.toml:2: `sources.a.scheme = 'github'`: unknown variant `github`",
+        ),
+        (
+            "[sources.a]\nsecrets = ['x']",
+            "hookyard.toml:1: `sources.a`: missing key `scheme`",
+        ),
+        (
+            "[sources.a]\nscheme = 'hmac'\nsecrets = []",
+            "hookyard.toml:3: `sources.a.secrets`: without a secret",
+        ),
+        (
+            "[sources.a]\nscheme = 'hmac'\nsecrets = ['x', '']",
+            "hookyard.toml:3: `sources.a.secrets.1`: a secret may not be empty",
+        ),
+        (
+            "[sources.a]\nscheme = 'hmac'\nsecrets = [\n'x',\n'env:NOT_SET']",
+            "hookyard.toml:5: `sources.a.secrets.1`: environment variable `NOT_SET` is not set or empty",
+        ),
+        (
+            "[sources.a]\nscheme = 'hmac'\nsecrets = ['env:EMPTY']",
+            "`EMPTY` is not set or empty",
+        ),
+        (
+            "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:no/such']",
+            "hookyard.toml:3: `sources.a.secrets.0`: file `no/such` cannot be read",
+        ),
+        (
+            "[sources.'a b']\nscheme = 'hmac'",
+            "hookyard.toml:1: `sources.\"a b\"`: `a b` is no name",
+        ),
+        (
+            "[plugin.-x]",
+            "hookyard.toml:1: `plugin.-x`: `-x` is no name",
+        ),
+        (
+            "[plugin.x]\nhttp = ['https://a/path']",
+            "hookyard.toml:2: `plugin.x.http = ['https://a/path']`: `https://a/path` is no origin",
+        ),
+        (
+            "[plugin.x]\nevents = ['a*']",
+            "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type",
+        ),
+        (
+            "[plugin.x]\ninstances = 'reused'",
+            "hookyard.toml:2: `plugin.x.instances = 'reused'`: `reused` is not offered in this version",
+        ),
+        (
+            "[plugin.x]\nconfig = { a = [1] }",
+            "hookyard.toml:2: `plugin.x.config.a`: use text, a number, true or false",
+        ),
+        (
+            "[plugin.x]\nconfig.a = 'env:NOT_SET'",
+            "hookyard.toml:2: `plugin.x.config.a`: environment variable `NOT_SET`",
+        ),
+        (
+            "[plugin.x.secrets]\nkey = 'env:NOT_SET'",
+            "hookyard.toml:2: `plugin.x.secrets.key`: environment variable `NOT_SET`",
+        ),
+        (
+            "[plugin.x]\nconfig.a = 1\nsecrets.a = 's'",
+            "hookyard.toml:3: `plugin.x.secrets.a`: config has the same key",
+        ),
+        (
+            "[plugin.x]\nmemory_max_bytes = 536870912",
+            "hookyard.toml:2: `plugin.x.memory_max_bytes = 536870912`: more than runtime.memory_max_bytes, which is 268435456",
+        ),
+        (
+            "[plugin.x]\nbackoff_base_ms = 9\nbackoff_max_ms = 8",
+            "hookyard.toml:2: `plugin.x.backoff_base_ms = 9`: more than backoff_max_ms, which is 8",
+        ),
+        (
+            "[plugin.x]\ncall_timeout_ms = 4",
+            "hookyard.toml:2: `plugin.x.call_timeout_ms = 4`: less than runtime.tick_ms",
+        ),
+        (
+            "[dispatch]\nconcurrency = 300",
+            "hookyard.toml:2: `dispatch.concurrency = 300`: every attempt needs an instance",
+        ),
+        (
+            "[plugins]\ndebounce_ms = 3000",
+            "hookyard.toml:2: `plugins.debounce_ms = 3000`: must not be longer",
+        ),
+        (
+            "[admin]\nlisten = '127.0.0.1:8080'",
+            "hookyard.toml:2: `admin.listen = '127.0.0.1:8080'`: the webhook endpoint",
+        ),
+        (
+            &format!("{hmac}secrets = ['x']\nid = 'id'"),
+            "hookyard.toml:4: `sources.a.id = 'id'`: `id` is no JSON pointer",
+        ),
+        (
+            &format!("{hmac}secrets = ['x']\npayload = '/a~2'"),
+            "hookyard.toml:4: `sources.a.payload = '/a~2'`: `/a~2` is no JSON pointer",
+        ),
+        (
+            &format!("{hmac}secrets = ['x']\nheader = 'a b'"),
+            "hookyard.toml:4: `sources.a.header = 'a b'`: `a b` is no header name",
+        ),
+        (
+            &format!("{hmac}secrets = ['x']\nencoding = 'HEX'"),
+            "hookyard.toml:4: `sources.a.encoding = 'HEX'`: unknown variant `HEX`",
+        ),
+        (
+            &format!("{hmac}secrets = ['x']\npackage = 'a'"),
+            "hookyard.toml:4: `sources.a.package = 'a'`: `a` is no WIT package",
+        ),
+    ];
+    for (text, expected) in table {
+        let message = parse(text).map(|_| ()).unwrap_err();
+        assert!(
+            message.contains(expected),
+            "\n{text}\n  gave     {message}\n  expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_named_at_once() {
+    let message = parse("[server]\nbody_max_bytes = 0\n[runtime]\ntick_ms = 0").unwrap_err();
+    assert_eq!(message.lines().count(), 2, "{message}");
+}
+
+#[test]
+fn errors_and_debug_never_show_a_secret() {
+    let table = [
+        "[sources.a]\nscheme = 'hmac'\nsecrets = 'whsec_1'",
+        "[sources.a]\nscheme = 'hmac'\nsecrets = { a = 'whsec_1' }",
+        "[sources.a]\nscheme = 'hmac'\nsecrets = [['whsec_1']]",
+        "[sources]\na = 'whsec_1'",
+        "sources = 'whsec_1'",
+        "[sources.a]\nscheme = 'hmac'\nsecret = 'whsec_1'",
+        "[plugin.x]\nsecrets = 'whsec_1'",
+        "[plugin.x]\nsecrets.a = ['whsec_1']",
+        "[plugin.x]\nconfig.a = 1\nsecrets.a = 'whsec_1'",
+        "[plugin.x]\nconfig = 'whsec_1'",
+        "[plugin]\nx = 'whsec_1'",
+        "[database]\nurl = 'postgres://whsec_1@h'",
+    ];
+    for text in table {
+        let message = parse(text).map(|_| ()).unwrap_err();
+        assert!(
+            !message.contains("whsec") && message.contains("hookyard.toml:"),
+            "{text}: {message}"
+        );
+    }
+    let config = parse(
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['whsec_1']\n[plugin.x]\nsecrets.a = 'whsec_1'",
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("whsec"));
+}
+
+#[test]
+fn paths_start_at_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hookyard.toml");
+    std::fs::write(dir.path().join("s"), "secret\n").unwrap();
+    let text = "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:s']\n[plugins]\ndir = '/abs'\n[dev]\nwatch = ['src']";
+    std::fs::write(&file, text).unwrap();
+    let loaded = Config::load(Some(&file)).unwrap();
+    assert_eq!(loaded.dir, dir.path());
+    assert_eq!(loaded.path, Some(file));
+    let config = loaded.config;
+    assert_eq!(config.sources["a"].secrets[0].expose(), "secret");
+    assert_eq!(config.plugins.dir, Path::new("/abs"));
+    assert_eq!(config.dev.watch, [dir.path().join("src")]);
+    assert_eq!(
+        config.database.path(),
+        dir.path().join("hookyard-data/hookyard.db")
+    );
+    assert_eq!(config.data_dir(), dir.path().join("hookyard-data"));
+    let missing = Config::load(Some(&dir.path().join("none.toml")))
+        .unwrap_err()
+        .to_string();
+    assert!(missing.contains("none.toml"), "{missing}");
+}
+
+#[test]
+fn values_that_are_taken() {
+    let config = parse(
+        "[plugin.x]\nhttp = ['HTTPS://A.example:443', 'http://[::1]:8080', 'http://h:81']\nevents = ['*', 'a.*', 'a']\n\
+         config = { s = 'x', n = 3, f = 1.5, on = true, e = 'env:SET' }\n[runtime]\nmemory_max_bytes = 65536",
+    )
+    .unwrap();
+    let plugin = config.plugin("x");
+    assert_eq!(
+        plugin.http,
+        ["https://a.example", "http://[::1]:8080", "http://h:81"]
+    );
+    let values: Vec<_> = plugin
+        .config
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(values, ["e=value of SET", "f=1.5", "n=3", "on=true", "s=x"]);
+    assert_eq!(
+        (
+            plugin.memory_max_bytes,
+            config.plugin("other").memory_max_bytes
+        ),
+        (65536, 65536)
+    );
+}
+
+#[test]
+fn origins_that_are_refused() {
+    for origin in [
+        "",
+        "https://",
+        "ftp://a",
+        "https://a/",
+        "https://a?b",
+        "https://u@a",
+        "https://a:",
+        "https://a:0",
+        "https://a:99999",
+        "https://a:+1",
+        "https://*",
+        "https://a b",
+        "a",
+        "https://[::1",
+        "https://[x]",
+        "https://a#",
+    ] {
+        assert!(
+            parse(&format!("[plugin.x]\nhttp = ['{origin}']")).is_err(),
+            "{origin}"
+        );
+    }
+}
+
+#[test]
+fn presets_and_what_changes_them() {
+    let source = |rest: &str| {
+        parse(&format!("[sources.a]\nsecrets = ['x']\n{rest}"))
+            .unwrap()
+            .sources["a"]
+            .clone()
+    };
+    let moncreneau = source("scheme = 'moncreneau'");
+    let shown: Vec<_> = moncreneau
+        .signatures
+        .iter()
+        .map(|s| format!("{}: {}", s.header, s.prefix))
+        .collect();
+    assert_eq!(
+        shown,
+        ["x-moncreneau-signature: sha256=", "x-webhook-signature: "]
+    );
+    assert_eq!(moncreneau.payload.to_string(), "/data/object");
+    assert_eq!(moncreneau.package.as_deref(), Some("moncreneau:events"));
+    let own = source("scheme = 'moncreneau'\nprefix = 'v1='");
+    assert_eq!(own.signatures.len(), 1);
+    assert_eq!(
+        (
+            own.signatures[0].header.as_str(),
+            own.signatures[0].prefix.as_str()
+        ),
+        ("x-moncreneau-signature", "v1=")
+    );
+    let hmac = source("scheme = 'hmac'\nencoding = 'base64'\npayload = '/a~1b/m~0n/0'");
+    assert_eq!(hmac.signatures[0].encoding, Encoding::Base64);
+    assert_eq!(hmac.payload, Pointer::to(&["a/b", "m~n", "0"]));
+    assert_eq!(hmac.payload.to_string(), "/a~1b/m~0n/0");
+    assert_eq!(hmac.package, None);
+}
