@@ -260,7 +260,7 @@ impl<B: Backend> Writer<B> {
             let _ = reply.send(Ok(()));
         }
         self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
-        if self.unsaved.failures == 0 {
+        if self.unsaved.failures == 0 || (count == 0 && !self.unsaved.finished.is_empty()) {
             return;
         }
         // A commit that failed may have been on disk all the same: count again.
