@@ -2,10 +2,34 @@
 //!
 //! Every write goes through one group-commit writer: many operations, one `fsync`.
 
-use std::sync::Arc;
+mod backend;
+mod batch;
+mod leases;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod view;
+mod writer;
 
-use crate::delivery::{Delivery, Finished};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config;
+use crate::delivery::{Delivery, DeliveryId, Finished};
 use crate::event::{Event, PluginName};
+
+pub use view::{
+    AttemptView, ConflictView, DeliverySummary, DeliveryView, EventFilter, EventPage, EventState,
+    EventSummary, EventView,
+};
+
+use leases::{Leases, Shared};
+use sqlite::{Reader, Sqlite};
+use writer::{Accepting, Inbox, Reply, Request, Unsaved, Writer};
 
 /// What became of an event offered for acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +54,255 @@ pub enum DbError {
     /// The database does not do its work.
     #[error("database: {0}")]
     Unavailable(String),
+    /// An attempt at a delivery that this process has not leased, or whose attempt was handed in.
+    #[error("delivery {0} is not leased")]
+    NotLeased(DeliveryId),
+    /// It cannot be opened.
+    #[error("cannot open the database: {0}")]
+    Open(String),
+    /// Another process has it.
+    #[error("the database {0} is in use by another hookyard host")]
+    InUse(PathBuf),
+    /// `database.url` means nothing to this host.
+    #[error("database.url `{0}`: this host knows `sqlite:PATH` only")]
+    Url(String),
 }
 
 /// Takes deliveries straight from the commit. Returns false when its window is full: the delivery
 /// then stays in the database, to be leased later.
 pub trait Handoff: Send + Sync + 'static {
-    /// Offers a committed delivery.
+    /// Offers a committed delivery. Called by the writer: it must not wait.
     fn offer(&self, delivery: Delivery) -> bool;
+}
+
+/// Above which senders are asked to come back later.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Events waiting for their commit.
+    pub queue_max: usize,
+    /// Open deliveries.
+    pub backlog_max: u64,
+}
+
+/// Deliveries leased to this process.
+#[derive(Debug, Default)]
+pub struct Lease {
+    /// In order of acceptance.
+    pub deliveries: Vec<Delivery>,
+    /// Whether more of the same plugin are due.
+    pub more: bool,
+}
+
+/// The database. Clones are the same one.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    accepts: mpsc::Sender<Accepting>,
+    requests: mpsc::UnboundedSender<Request>,
+    shared: Arc<Shared>,
+    reader: Reader,
+    limits: Limits,
+    idle: Mutex<Option<Writer<Sqlite>>>,
+}
+
+impl Db {
+    /// Opens the database, makes it where there is none, and brings its tables up to date. Nothing
+    /// is written before [`Db::start`].
+    ///
+    /// # Errors
+    /// [`DbError::Url`], [`DbError::InUse`] when another host has it, [`DbError::Open`].
+    pub async fn open(settings: &config::Database, limits: Limits) -> Result<Self, DbError> {
+        let opened = sqlite::open(settings).await?;
+        let (accepts, accepts_in) = mpsc::channel(limits.queue_max.max(1));
+        let (requests, requests_in) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::default());
+        shared.backlog.store(opened.open_count, Ordering::Relaxed);
+        let writer = Writer {
+            backend: opened.backend,
+            inbox: Inbox { accepts: accepts_in, requests: requests_in },
+            shared: Arc::clone(&shared),
+            batch_max: settings.batch_max.max(1),
+            last_seq: opened.last_seq,
+            held: opened.held.into_iter().collect(),
+            leases: Leases::default(),
+            unsaved: Unsaved::default(),
+            lock: opened.lock,
+        };
+        let idle = Mutex::new(Some(writer));
+        let reader = opened.reader;
+        Ok(Self { inner: Arc::new(Inner { accepts, requests, shared, reader, limits, idle }) })
+    }
+
+    /// Begins to write. Deliveries are offered to `handoff` as soon as they are committed. What was
+    /// asked before waits until here; a second start does nothing.
+    pub fn start(&self, handoff: Arc<dyn Handoff>) {
+        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = idle {
+            tokio::spawn(writer.run(handoff));
+        }
+    }
+
+    /// Stores an event, its idempotency key and a delivery for each of `plugins` in one transaction;
+    /// answers after its commit.
+    ///
+    /// # Errors
+    /// [`DbError::Full`] above a limit, [`DbError::Unavailable`] when it could not be committed.
+    pub async fn accept(&self, event: Event, plugins: Vec<PluginName>) -> Result<Accept, DbError> {
+        if self.backlog() >= self.inner.limits.backlog_max {
+            return Err(DbError::Full("open deliveries"));
+        }
+        let (reply, answer) = oneshot::channel();
+        let sent = self.inner.accepts.try_send(Accepting { event, plugins, reply });
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => DbError::Full("events waiting for their commit"),
+            TrySendError::Closed(_) => closed(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Hands in an attempt. It is committed with what follows from it, and kept until it is,
+    /// whatever the database does; the lease ends with the commit.
+    pub fn finish(&self, finished: Finished) {
+        self.request(Request::Finish { finished, reply: None });
+    }
+
+    /// As [`Db::finish`], and waits for the commit.
+    ///
+    /// # Errors
+    /// [`DbError::NotLeased`], or [`DbError::Unavailable`] when the database was closed before.
+    pub async fn finished(&self, finished: Finished) -> Result<(), DbError> {
+        self.ask(|reply| Request::Finish { finished, reply: Some(reply) }).await
+    }
+
+    /// Leases up to `limit` deliveries of `plugin` that are due, in order of acceptance. None is
+    /// leased twice, and none whose attempt still waits for its commit.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn lease(&self, plugin: PluginName, limit: usize) -> Result<Lease, DbError> {
+        self.ask(|reply| Request::Lease { plugin, limit, reply }).await
+    }
+
+    /// Ends leases without an attempt: the deliveries stay as they were.
+    pub fn give_back(&self, ids: Vec<DeliveryId>) {
+        self.request(Request::GiveBack(ids));
+    }
+
+    /// A worker began an attempt at a leased delivery: it is shown as running until its attempt is
+    /// committed or it is given back.
+    pub fn started(&self, id: DeliveryId) {
+        self.inner.shared.running().insert(id);
+    }
+
+    /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
+    /// once they are given back.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn hold(&self, plugin: &PluginName) -> Result<(), DbError> {
+        let plugin = plugin.clone();
+        self.ask(|reply| Request::Hold { plugin, held: true, reply }).await
+    }
+
+    /// The plugin is there: what was held can be leased.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn release(&self, plugin: &PluginName) -> Result<(), DbError> {
+        let plugin = plugin.clone();
+        self.ask(|reply| Request::Hold { plugin, held: false, reply }).await
+    }
+
+    /// Plugins with open deliveries, held ones included.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+        self.inner.reader.open_plugins().await
+    }
+
+    /// The first time after `after` at which a waiting delivery becomes due. Give it the time at
+    /// which you last leased: what is due since then is the answer too.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn next_due(&self, after: u64) -> Result<Option<u64>, DbError> {
+        self.inner.reader.next_due(after).await
+    }
+
+    /// Open deliveries: neither done nor dead.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.inner.shared.backlog()
+    }
+
+    /// Whether writing works, found out by writing.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.ask(Request::Ping).await
+    }
+
+    /// Commits what waits, takes nothing more, and closes. The file is then complete without its
+    /// log, and another host may open it.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn close(&self) -> Result<(), DbError> {
+        self.inner.reader.close().await;
+        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if idle.is_some() {
+            return Ok(());
+        }
+        self.ask(Request::Close).await
+    }
+
+    /// A page of events, the newest first. `cursor` is the last page's `next`.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        cursor: Option<i64>,
+        limit: u32,
+    ) -> Result<EventPage, DbError> {
+        let running = self.inner.shared.running().clone();
+        self.inner.reader.events(filter, cursor, limit, &running).await
+    }
+
+    /// Everything about the events with this id: one per source that has it.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn event(&self, source: Option<&str>, id: &str) -> Result<Vec<EventView>, DbError> {
+        let running = self.inner.shared.running().clone();
+        self.inner.reader.event(source, id, &running).await
+    }
+
+    fn request(&self, request: Request) {
+        if self.inner.requests.send(request).is_err() {
+            tracing::debug!("the database is closed");
+        }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, DbError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(request(reply));
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("backlog", &self.backlog()).finish_non_exhaustive()
+    }
+}
+
+fn closed() -> DbError {
+    DbError::Unavailable("it is closed".into())
 }

@@ -1,0 +1,83 @@
+//! What the writer asks of a database. One implementation per kind of SQL; the writer knows none.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::delivery::{Delivery, DeliveryId, Finished};
+use crate::event::{Digest, Event, PluginName};
+
+use super::DbError;
+
+/// An event to be stored under a sequence number that was never used before.
+#[derive(Debug)]
+pub(super) struct NewEvent {
+    pub(super) seq: i64,
+    pub(super) event: Arc<Event>,
+    pub(super) plugins: Vec<PluginName>,
+}
+
+/// The write side of a database. Calls between `begin` and `commit` are one transaction.
+pub(super) trait Backend: Send + 'static {
+    /// Begins a transaction that can write.
+    fn begin(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Makes the transaction durable.
+    fn commit(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Undoes the transaction, and leaves the backend such that `begin` may work again.
+    fn rollback(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Takes the idempotency key of each event. In the events' order: `None` where it was free, the
+    /// digest that has it where not. No two of `events` have the same key.
+    fn take_keys(
+        &mut self,
+        events: &[&NewEvent],
+    ) -> impl Future<Output = Result<Vec<Option<Digest>>, DbError>> + Send;
+
+    /// Stores events and their deliveries, which are pending.
+    fn insert_events(
+        &mut self,
+        events: &[&NewEvent],
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Keeps payloads whose id another one has: each once, and not more than a few per id.
+    fn keep_conflicts(
+        &mut self,
+        events: &[&Event],
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Records attempts and what becomes of their deliveries. Doing it twice changes nothing.
+    fn record(&mut self, finished: &[Finished])
+    -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Holds a plugin's open deliveries, or lets go of them.
+    fn hold(
+        &mut self,
+        plugin: &PluginName,
+        held: bool,
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Writes something that nobody reads.
+    fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Open deliveries of `plugin` that are due at `now`, in order of acceptance.
+    fn due(
+        &mut self,
+        plugin: &PluginName,
+        now: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
+
+    /// The deliveries with these ids, in order of acceptance.
+    fn deliveries(
+        &mut self,
+        plugin: &PluginName,
+        ids: &[DeliveryId],
+    ) -> impl Future<Output = Result<Vec<Delivery>, DbError>> + Send;
+
+    /// How many deliveries are neither done nor dead.
+    fn open_count(&mut self) -> impl Future<Output = Result<u64, DbError>> + Send;
+
+    /// Puts everything where it belongs and closes.
+    fn close(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+}

@@ -1,0 +1,85 @@
+//! Which deliveries this process has in hand. In memory only: after a crash there are none, and
+//! what was open simply runs again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::delivery::DeliveryId;
+use crate::event::PluginName;
+
+/// What the writer shares with everybody else.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Open deliveries.
+    pub(super) backlog: AtomicU64,
+    running: Mutex<HashSet<DeliveryId>>,
+}
+
+impl Shared {
+    /// Deliveries whose attempt began and is not recorded yet.
+    pub(super) fn running(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn backlog(&self) -> u64 {
+        self.backlog.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+struct Lease {
+    plugin: PluginName,
+    /// An attempt was handed in and waits for its commit: a second one is not taken.
+    finishing: bool,
+}
+
+/// The writer's leases.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    by_id: HashMap<DeliveryId, Lease>,
+    per_plugin: HashMap<PluginName, usize>,
+}
+
+impl Leases {
+    pub(super) fn take(&mut self, id: DeliveryId, plugin: &PluginName) {
+        let lease = Lease { plugin: plugin.clone(), finishing: false };
+        if self.by_id.insert(id, lease).is_none() {
+            *self.per_plugin.entry(plugin.clone()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn has(&self, id: DeliveryId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// How many deliveries of `plugin` are in hand.
+    pub(super) fn count(&self, plugin: &PluginName) -> usize {
+        self.per_plugin.get(plugin).copied().unwrap_or(0)
+    }
+
+    /// Whether an attempt at `id` may be recorded: it is leased, and no other attempt was handed in.
+    pub(super) fn finish(&mut self, id: DeliveryId) -> bool {
+        let lease = self.by_id.get_mut(&id).filter(|lease| !lease.finishing);
+        lease.map(|lease| lease.finishing = true).is_some()
+    }
+
+    /// Gives back, unless an attempt waits for its commit.
+    pub(super) fn give_back(&mut self, id: DeliveryId) -> bool {
+        let idle = self.by_id.get(&id).is_some_and(|lease| !lease.finishing);
+        if idle {
+            self.release(id);
+        }
+        idle
+    }
+
+    pub(super) fn release(&mut self, id: DeliveryId) {
+        let Some(lease) = self.by_id.remove(&id) else { return };
+        if let Some(count) = self.per_plugin.get_mut(&lease.plugin) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_plugin.remove(&lease.plugin);
+            }
+        }
+    }
+}

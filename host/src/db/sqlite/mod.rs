@@ -1,0 +1,111 @@
+//! The `SQLite` dialect: one file, one connection that writes, a few that read.
+
+mod bulk;
+mod open;
+mod read;
+mod write;
+
+use std::sync::Arc;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use super::DbError;
+use crate::config;
+use crate::event::{Digest, Name, PluginName};
+
+pub(super) use open::HostLock;
+pub(super) use read::Reader;
+pub(super) use write::Sqlite;
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A database that was opened, and what the writer must know of what it has.
+pub(super) struct Opened {
+    pub(super) backend: Sqlite,
+    pub(super) reader: Reader,
+    pub(super) lock: Arc<HostLock>,
+    pub(super) last_seq: i64,
+    pub(super) open_count: u64,
+    pub(super) held: Vec<PluginName>,
+}
+
+/// Opens the file of `settings.url`: makes it where there is none, and brings its tables up to date.
+pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError> {
+    let path = open::path_of(&settings.url)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        std::fs::create_dir_all(parent)
+            .map_err(|error| DbError::Open(format!("{}: {error}", parent.display())))?;
+    }
+    let lock = Arc::new(HostLock::take(&path)?);
+    let failed = |error: &dyn std::fmt::Display| DbError::Open(format!("{}: {error}", path.display()));
+
+    let options = open::write_options(&path, settings);
+    let mut conn =
+        SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
+    sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.map_err(|error| failed(&error))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(2)
+        .connect_lazy_with(open::read_options(&path, settings));
+
+    let mut backend = Sqlite::new(conn, options);
+    Ok(Opened {
+        last_seq: backend.last_seq().await?,
+        open_count: super::backend::Backend::open_count(&mut backend).await?,
+        held: backend.held().await?,
+        backend,
+        reader: Reader::new(readers),
+        lock,
+    })
+}
+
+/// A connection that is opened again after it failed.
+struct Conn {
+    open: Option<SqliteConnection>,
+    options: SqliteConnectOptions,
+}
+
+impl Conn {
+    async fn get(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        let conn = match self.open.take() {
+            Some(conn) => conn,
+            None => SqliteConnection::connect_with(&self.options).await?,
+        };
+        Ok(self.open.insert(conn))
+    }
+
+    async fn discard(&mut self) {
+        if let Some(conn) = self.open.take() {
+            // Closing also undoes a transaction that is open.
+            let _ = conn.close().await;
+        }
+    }
+}
+
+fn digest_of(row: &SqliteRow, column: usize) -> Result<Digest, DbError> {
+    let bytes: &[u8] = row.try_get(column)?;
+    let bytes = bytes.try_into().map_err(|_| DbError::Unavailable("a digest is damaged".into()))?;
+    Ok(Digest(bytes))
+}
+
+fn hex_of(row: &SqliteRow, column: usize) -> Result<String, DbError> {
+    Ok(digest_of(row, column)?.to_string())
+}
+
+fn name_of(name: &str) -> Result<Name, DbError> {
+    Name::new(name).map_err(|error| DbError::Unavailable(error.to_string()))
+}
+
+/// `SQLite` has no unsigned integers.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,95 @@
+//! Where the `SQLite` file is, how it is opened, and that only one host has it.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+
+use crate::config;
+use crate::db::DbError;
+
+/// Held as long as this process may write: a second host on the same file would hand out the same
+/// deliveries. Readers do not ask for it.
+#[derive(Debug)]
+pub(in crate::db) struct HostLock {
+    _file: File,
+}
+
+impl HostLock {
+    /// Takes the lock of the database at `path`.
+    pub(super) fn take(path: &Path) -> Result<Self, DbError> {
+        let beside = PathBuf::from(format!("{}.lock", path.display()));
+        let failed = |error| DbError::Open(format!("{}: {error}", beside.display()));
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&beside)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(DbError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// The path in `sqlite:PATH`.
+pub(super) fn path_of(url: &str) -> Result<PathBuf, DbError> {
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path {
+        Some(path) if !path.is_empty() && !path.starts_with(":memory:") => Ok(path.into()),
+        _ => Err(DbError::Url(scheme_of(url))),
+    }
+}
+
+/// What may be shown of a URL: it may have a password in it.
+fn scheme_of(url: &str) -> String {
+    url.split_once("://").map_or_else(|| url.into(), |(scheme, _)| format!("{scheme}://…"))
+}
+
+/// How the writer opens the file.
+pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // Accepted means on disk: after a power cut too.
+        .synchronous(SqliteSynchronous::Full)
+        // Pruning removes events before what points to them, in steps.
+        .foreign_keys(false)
+        .busy_timeout(Duration::from_millis(settings.busy_timeout_ms))
+        .statement_cache_capacity(256)
+        // 64 MiB: the upper levels of the key index, however many keys there are.
+        .pragma("cache_size", "-65536")
+        // 32 MiB of log before it is copied into the file: a page that changes often is copied once.
+        .pragma("wal_autocheckpoint", "8192")
+        .pragma("temp_store", "memory")
+        .thread_name(|_| "db-writer".into())
+        .disable_statement_logging()
+}
+
+/// How readers open it.
+pub(super) fn read_options(path: &Path, settings: &config::Database) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(Duration::from_millis(settings.busy_timeout_ms))
+        .thread_name(|number| format!("db-reader-{number}"))
+        .disable_statement_logging()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        assert_eq!(path_of("sqlite:a/b.db").unwrap(), Path::new("a/b.db"));
+        assert_eq!(path_of("sqlite:///a/b.db").unwrap(), Path::new("/a/b.db"));
+        assert_eq!(path_of("postgres://u:secret@h/d"), Err(DbError::Url("postgres://…".into())));
+        assert_eq!(path_of("sqlite:"), Err(DbError::Url("sqlite:".into())));
+    }
+}

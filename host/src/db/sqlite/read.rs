@@ -1,0 +1,306 @@
+//! What operators and the dispatcher ask, on connections of their own: they never wait for the
+//! writer, and it never waits for them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
+use sqlx::{QueryBuilder, Row as _};
+
+use super::{hex_of, integer, unsigned};
+use crate::db::DbError;
+use crate::db::view::{
+    AttemptView, ConflictView, DeliverySummary, DeliveryView, EventFilter, EventPage, EventState,
+    EventSummary, EventView,
+};
+use crate::delivery::{Cause, DeliveryId, Outcome, State};
+use crate::event::PluginName;
+
+/// Each plugin with open deliveries, found with one step of the index per plugin and not per
+/// delivery.
+const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
+        SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
+        FROM plugins WHERE plugins.plugin IS NOT NULL)";
+const DELIVERIES: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
+        h.plugin IS NOT NULL
+    FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin WHERE d.event_seq IN (";
+/// As [`EventState`]'s order, without `running`, which is not stored.
+const RANK: &str = "(SELECT min(CASE
+        WHEN d.state = 'done' THEN 'f' WHEN d.state = 'dead' THEN 'e'
+        WHEN h.plugin IS NOT NULL THEN 'd' WHEN d.state = 'waiting' THEN 'c' ELSE 'b' END)
+    FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin WHERE d.event_seq = e.seq) = ";
+
+/// The read connections.
+pub(in crate::db) struct Reader {
+    pool: SqlitePool,
+}
+
+impl Reader {
+    pub(super) fn new(pool: SqlitePool) -> Self {
+        Self { pool }
+    }
+
+    pub(in crate::db) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(in crate::db) async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+        let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
+        query.push(" SELECT plugin FROM plugins WHERE plugin IS NOT NULL");
+        let names: Vec<String> = query.build_query_scalar().fetch_all(&self.pool).await?;
+        names.iter().map(|name| super::name_of(name)).collect()
+    }
+
+    pub(in crate::db) async fn next_due(&self, after: u64) -> Result<Option<u64>, DbError> {
+        let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
+        query.push(" SELECT min((SELECT min(due_at) FROM delivery WHERE plugin = p.plugin AND due_at > ");
+        query.push_bind(integer(after));
+        query.push(")) FROM plugins p WHERE p.plugin IS NOT NULL");
+        query.push(" AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
+        let due: Option<i64> = query.build_query_scalar().fetch_one(&self.pool).await?;
+        Ok(due.map(unsigned))
+    }
+
+    pub(in crate::db) async fn events(
+        &self,
+        filter: &EventFilter,
+        cursor: Option<i64>,
+        limit: u32,
+        running: &HashSet<DeliveryId>,
+    ) -> Result<EventPage, DbError> {
+        let limit = limit.max(1);
+        let mut query = page_query(filter, cursor, limit, running);
+        let rows = query.build().fetch_all(&self.pool).await?;
+        let seqs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+        let next = (rows.len() >= limit as usize).then(|| seqs.last().copied()).flatten();
+
+        let mut deliveries: HashMap<i64, Vec<DeliverySummary>> = HashMap::new();
+        for stored in self.deliveries(&seqs, running).await? {
+            deliveries.entry(stored.id.event).or_default().push(DeliverySummary {
+                id: stored.id.to_string(),
+                plugin: stored.plugin,
+                state: stored.state,
+                attempts: stored.attempts,
+            });
+        }
+        let mut events = Vec::with_capacity(rows.len());
+        for (row, seq) in rows.iter().zip(seqs) {
+            events.push(summary_of(row, deliveries.remove(&seq).unwrap_or_default())?);
+        }
+        // A delivery may have begun since it was stored as pending.
+        events.retain(|event| filter.state.is_none_or(|state| state == event.state));
+        Ok(EventPage { events, next })
+    }
+
+    pub(in crate::db) async fn event(
+        &self,
+        source: Option<&str>,
+        id: &str,
+        running: &HashSet<DeliveryId>,
+    ) -> Result<Vec<EventView>, DbError> {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
+                e.ordering_key
+            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq WHERE k.id = ",
+        );
+        query.push_bind(id).push(" AND k.source ");
+        if let Some(source) = source {
+            query.push("= ").push_bind(source);
+        } else {
+            // The key begins with the source: go from source to source instead of through all keys.
+            query.push(
+                "IN (WITH RECURSIVE sources(source) AS (
+                    SELECT min(source) FROM idempotency_key
+                    UNION ALL
+                    SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
+                    FROM sources WHERE sources.source IS NOT NULL)
+                SELECT source FROM sources WHERE source IS NOT NULL)",
+            );
+        }
+        let rows = query.push(" ORDER BY e.seq").build().fetch_all(&self.pool).await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in &rows {
+            views.push(self.view_of(row, running).await?);
+        }
+        Ok(views)
+    }
+
+    async fn view_of(
+        &self,
+        row: &SqliteRow,
+        running: &HashSet<DeliveryId>,
+    ) -> Result<EventView, DbError> {
+        let seq: i64 = row.try_get(0)?;
+        let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+        let mut attempts = self.attempts(seq).await?;
+        let deliveries = self.deliveries(&[seq], running).await?;
+        let view = |stored: Stored| DeliveryView {
+            id: stored.id.to_string(),
+            plugin: stored.plugin,
+            state: stored.state,
+            due_at: stored.due_at,
+            attempts: attempts.remove(&stored.id.number).unwrap_or_default(),
+        };
+        let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
+        Ok(EventView {
+            event_type: row.try_get(3)?,
+            state: EventState::of(deliveries.iter().map(|delivery| delivery.state)),
+            created: row.try_get(4)?,
+            received_at: unsigned(row.try_get(5)?),
+            body_bytes: unsigned(row.try_get(6)?),
+            ordering_key: row.try_get(7)?,
+            deliveries,
+            conflicts: self.conflicts(&source, &id).await?,
+            source,
+            id,
+        })
+    }
+
+    async fn deliveries(
+        &self,
+        events: &[i64],
+        running: &HashSet<DeliveryId>,
+    ) -> Result<Vec<Stored>, DbError> {
+        let mut query = QueryBuilder::<Sqlite>::new(DELIVERIES);
+        let mut list = query.separated(", ");
+        for seq in events {
+            list.push_bind(*seq);
+        }
+        query.push(") ORDER BY d.event_seq, d.number");
+        let rows = query.build().fetch_all(&self.pool).await?;
+        rows.iter().map(|row| stored_of(row, running)).collect()
+    }
+
+    /// The attempts of an event, by the number of their delivery.
+    async fn attempts(&self, seq: i64) -> Result<HashMap<i64, Vec<AttemptView>>, DbError> {
+        let sql = "SELECT delivery_number, number, outcome, cause, reason, revision, started_at,
+                duration_us, peak_memory_bytes, logs
+            FROM attempt WHERE event_seq = ? ORDER BY delivery_number, number";
+        let mut attempts: HashMap<i64, Vec<AttemptView>> = HashMap::new();
+        for row in sqlx::query(sql).bind(seq).fetch_all(&self.pool).await? {
+            attempts.entry(row.try_get(0)?).or_default().push(attempt_of(&row)?);
+        }
+        Ok(attempts)
+    }
+
+    async fn conflicts(&self, source: &str, id: &str) -> Result<Vec<ConflictView>, DbError> {
+        let sql = "SELECT digest, received_at, body FROM conflict WHERE source = ? AND id = ?
+            ORDER BY rowid";
+        let rows = sqlx::query(sql).bind(source).bind(id).fetch_all(&self.pool).await?;
+        let view = |row: &SqliteRow| {
+            Ok(ConflictView {
+                digest: hex_of(row, 0)?,
+                received_at: unsigned(row.try_get(1)?),
+                body: String::from_utf8_lossy(row.try_get(2)?).into_owned(),
+            })
+        };
+        rows.iter().map(view).collect()
+    }
+}
+
+/// A delivery as it stands.
+struct Stored {
+    id: DeliveryId,
+    plugin: String,
+    state: State,
+    attempts: u32,
+    due_at: Option<u64>,
+}
+
+fn page_query(
+    filter: &EventFilter,
+    cursor: Option<i64>,
+    limit: u32,
+    running: &HashSet<DeliveryId>,
+) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(
+        "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at FROM event e WHERE e.seq < ",
+    );
+    query.push_bind(cursor.unwrap_or(i64::MAX));
+    if let Some(event_type) = &filter.event_type {
+        query.push(" AND e.type = ").push_bind(event_type.clone());
+    }
+    if let Some(source) = &filter.source {
+        query.push(" AND e.source = ").push_bind(source.clone());
+    }
+    // Each begins with what narrows it down by an index.
+    let open = " AND e.seq IN (SELECT event_seq FROM delivery WHERE due_at IS NOT NULL) AND ";
+    let dead = " AND e.seq IN (SELECT event_seq FROM delivery WHERE state = 'dead') AND ";
+    match filter.state {
+        None => {}
+        Some(EventState::Unhandled) => _ = query.push(" AND e.deliveries = 0"),
+        Some(EventState::Running) => {
+            query.push(" AND e.seq IN (");
+            let mut list = query.separated(", ");
+            for id in running {
+                list.push(id.event);
+            }
+            query.push(")");
+        }
+        Some(EventState::Pending) => _ = query.push(open).push(RANK).push("'b'"),
+        Some(EventState::Waiting) => _ = query.push(open).push(RANK).push("'c'"),
+        Some(EventState::Held) => _ = query.push(open).push(RANK).push("'d'"),
+        Some(EventState::Dead) => _ = query.push(dead).push(RANK).push("'e'"),
+        Some(EventState::Done) => _ = query.push(" AND e.deliveries > 0 AND ").push(RANK).push("'f'"),
+    }
+    query.push(" ORDER BY e.seq DESC LIMIT ").push_bind(limit);
+    query
+}
+
+fn summary_of(row: &SqliteRow, deliveries: Vec<DeliverySummary>) -> Result<EventSummary, DbError> {
+    Ok(EventSummary {
+        source: row.try_get(1)?,
+        id: row.try_get(2)?,
+        event_type: row.try_get(3)?,
+        state: EventState::of(deliveries.iter().map(|delivery| delivery.state)),
+        created: row.try_get(4)?,
+        received_at: unsigned(row.try_get(5)?),
+        deliveries,
+    })
+}
+
+fn stored_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<Stored, DbError> {
+    let id = DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? };
+    let due_at: Option<i64> = row.try_get(5)?;
+    let held: bool = row.try_get(6)?;
+    let state = match parse::<State>(row.try_get(3)?)? {
+        closed @ (State::Done | State::Dead) => closed,
+        _ if running.contains(&id) => State::Running,
+        _ if held => State::Held,
+        open => open,
+    };
+    Ok(Stored {
+        id,
+        plugin: row.try_get(2)?,
+        state,
+        attempts: row.try_get(4)?,
+        due_at: due_at.filter(|_| state == State::Waiting).map(unsigned),
+    })
+}
+
+fn attempt_of(row: &SqliteRow) -> Result<AttemptView, DbError> {
+    let cause: Option<&str> = row.try_get(3)?;
+    let logs: Option<&str> = row.try_get(9)?;
+    let damaged = |error: serde_json::Error| DbError::Unavailable(error.to_string());
+    Ok(AttemptView {
+        number: row.try_get(1)?,
+        outcome: parse::<Outcome>(row.try_get(2)?)?,
+        cause: cause.map(parse::<Cause>).transpose()?,
+        reason: row.try_get(4)?,
+        revision: hex_of(row, 5)?,
+        started_at: unsigned(row.try_get(6)?),
+        duration_us: unsigned(row.try_get(7)?),
+        peak_memory_bytes: unsigned(row.try_get(8)?),
+        logs: logs.map(serde_json::from_str).transpose().map_err(damaged)?.unwrap_or_default(),
+    })
+}
+
+/// A stored word is the one that the type has in JSON.
+fn parse<T: DeserializeOwned>(word: &str) -> Result<T, DbError> {
+    use serde::de::IntoDeserializer as _;
+    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+        word.into_deserializer();
+    T::deserialize(word).map_err(|error| DbError::Unavailable(error.to_string()))
+}

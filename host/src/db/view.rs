@@ -1,0 +1,179 @@
+//! What is shown of events to operators and commands.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::delivery::{Cause, Outcome, State};
+
+/// Where an event stands: the first of these that any of its deliveries is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventState {
+    /// A delivery is being run.
+    Running,
+    /// A delivery is to be run now.
+    Pending,
+    /// A delivery is to be run again later.
+    Waiting,
+    /// All that is open waits for a plugin that is not there.
+    Held,
+    /// Nothing is open, and a delivery is a dead letter.
+    Dead,
+    /// All deliveries are done.
+    Done,
+    /// No plugin wanted it.
+    Unhandled,
+}
+
+impl EventState {
+    /// The state of an event with deliveries in these states.
+    #[must_use]
+    pub fn of(deliveries: impl IntoIterator<Item = State>) -> Self {
+        deliveries.into_iter().map(Self::from).min().unwrap_or(Self::Unhandled)
+    }
+}
+
+impl From<State> for EventState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Running => Self::Running,
+            State::Waiting => Self::Waiting,
+            State::Held => Self::Held,
+            State::Done => Self::Done,
+            State::Dead => Self::Dead,
+        }
+    }
+}
+
+/// Which events to list; all of them where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this type.
+    pub event_type: Option<String>,
+    /// Of this source.
+    pub source: Option<String>,
+    /// In this state.
+    pub state: Option<EventState>,
+}
+
+/// A page of a list, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventPage {
+    /// The events. May be fewer than asked for even when there are more.
+    pub events: Vec<EventSummary>,
+    /// Where the next page begins; absent on the last.
+    pub next: Option<i64>,
+}
+
+/// An event in a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventSummary {
+    /// Who sent it.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Where it stands.
+    pub state: EventState,
+    /// The sender's timestamp.
+    pub created: String,
+    /// ms since the Unix epoch.
+    pub received_at: u64,
+    /// One per plugin.
+    pub deliveries: Vec<DeliverySummary>,
+}
+
+/// A delivery in a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliverySummary {
+    /// Its id.
+    pub id: String,
+    /// The plugin it goes to.
+    pub plugin: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// Attempts made.
+    pub attempts: u32,
+}
+
+/// Everything about an event but its body.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// Who sent it.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Where it stands.
+    pub state: EventState,
+    /// The sender's timestamp.
+    pub created: String,
+    /// ms since the Unix epoch.
+    pub received_at: u64,
+    /// Size of its body.
+    pub body_bytes: u64,
+    /// What the source's `ordering_key` points to.
+    pub ordering_key: Option<String>,
+    /// One per plugin.
+    pub deliveries: Vec<DeliveryView>,
+    /// Other payloads that came with its id.
+    pub conflicts: Vec<ConflictView>,
+}
+
+/// One event for one plugin.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryView {
+    /// Its id.
+    pub id: String,
+    /// The plugin it goes to.
+    pub plugin: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// When it is to be run again, ms since the Unix epoch.
+    pub due_at: Option<u64>,
+    /// The tries, in order.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// One try at a delivery.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// From 1.
+    pub number: u32,
+    /// How it ended.
+    #[schema(value_type = String)]
+    pub outcome: Outcome,
+    /// Whose failure it was; absent when done.
+    #[schema(value_type = Option<String>)]
+    pub cause: Option<Cause>,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// SHA-256 of the plugin file that ran, hexadecimal.
+    pub revision: String,
+    /// ms since the Unix epoch.
+    pub started_at: u64,
+    /// How long it took.
+    pub duration_us: u64,
+    /// The most memory it had.
+    pub peak_memory_bytes: u64,
+    /// What the plugin logged, `LEVEL text`.
+    pub logs: Vec<String>,
+}
+
+/// A payload whose id another one has.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConflictView {
+    /// SHA-256 of the body, hexadecimal.
+    pub digest: String,
+    /// ms since the Unix epoch.
+    pub received_at: u64,
+    /// The body.
+    pub body: String,
+}

@@ -1,0 +1,332 @@
+//! The one task that writes: takes what waits, commits it as one transaction, answers, hands off.
+//!
+//! A batch is whatever came in while the one before it was committed: an idle host commits at once,
+//! a busy one shares each `fsync` among many. Knows no SQL.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::backend::{Backend, NewEvent};
+use super::batch::{self, Batch};
+use super::leases::{Leases, Shared};
+use super::sqlite::HostLock;
+use super::{Accept, DbError, Handoff, Lease};
+use crate::delivery::{Delivery, DeliveryId, Finished, Next};
+use crate::event::{Event, PluginName, now_ms};
+
+/// First and longest pause before attempts that could not be recorded are tried again.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+/// On closing, how often attempts that could not be recorded are tried again. Without their record
+/// they run again after the next start.
+const CLOSE_TRIES: u32 = 5;
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
+
+/// An event that waits for its commit.
+pub(super) struct Accepting {
+    pub(super) event: Event,
+    pub(super) plugins: Vec<PluginName>,
+    pub(super) reply: Reply<Accept>,
+}
+
+/// Everything else that is asked of the writer.
+pub(super) enum Request {
+    Finish { finished: Finished, reply: Option<Reply<()>> },
+    Lease { plugin: PluginName, limit: usize, reply: Reply<Lease> },
+    GiveBack(Vec<DeliveryId>),
+    Hold { plugin: PluginName, held: bool, reply: Reply<()> },
+    Ping(Reply<()>),
+    Close(Reply<()>),
+}
+
+/// Where the writer's work comes from.
+pub(super) struct Inbox {
+    pub(super) accepts: mpsc::Receiver<Accepting>,
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
+}
+
+/// What was taken from the inbox for one turn.
+#[derive(Default)]
+struct Turn {
+    accepts: Vec<Accepting>,
+    leases: Vec<(PluginName, usize, Reply<Lease>)>,
+    holds: Vec<(PluginName, bool)>,
+    hold_replies: Vec<Reply<()>>,
+    pings: Vec<Reply<()>>,
+}
+
+/// The writer: see the module.
+pub(super) struct Writer<B> {
+    pub(super) backend: B,
+    pub(super) inbox: Inbox,
+    pub(super) shared: Arc<Shared>,
+    pub(super) batch_max: usize,
+    pub(super) last_seq: i64,
+    pub(super) held: HashSet<PluginName>,
+    pub(super) leases: Leases,
+    pub(super) unsaved: Unsaved,
+    /// Until the writer has ended, no other host may begin.
+    pub(super) lock: Arc<HostLock>,
+}
+
+/// Attempts not committed yet. They stay here until they are, whatever the database does.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    finished: Vec<Finished>,
+    replies: Vec<Option<Reply<()>>>,
+    failures: u32,
+    retry_at: Option<Instant>,
+}
+
+impl<B: Backend> Writer<B> {
+    /// Writes until every [`super::Db`] is gone or one of them was closed.
+    pub(super) async fn run(mut self, handoff: Arc<dyn Handoff>) {
+        let mut accepts = Vec::new();
+        let mut requests = Vec::new();
+        let mut closers = Vec::new();
+        loop {
+            let open = self.wait(&mut accepts, &mut requests).await;
+            let mut turn = Turn { accepts: std::mem::take(&mut accepts), ..Turn::default() };
+            for request in requests.drain(..) {
+                self.sort(request, &mut turn, &mut closers);
+            }
+            if !closers.is_empty() {
+                self.inbox.accepts.close();
+                self.inbox.requests.close();
+            }
+            self.turn(turn, &*handoff).await;
+            let done = self.unsaved.finished.is_empty() || self.unsaved.failures >= CLOSE_TRIES;
+            if !open && done {
+                break;
+            }
+        }
+        let closed = self.backend.close().await;
+        let lost = self.unsaved.finished.len();
+        if lost > 0 {
+            tracing::error!(attempts = lost, "closed without recording attempts: they will run again");
+        }
+        drop(self.lock);
+        for closer in closers {
+            let _ = closer.send(closed.clone());
+        }
+    }
+
+    /// Waits for work and takes what there is, up to a batch. False when no more can come.
+    async fn wait(&mut self, accepts: &mut Vec<Accepting>, requests: &mut Vec<Request>) -> bool {
+        let Inbox { accepts: events, requests: others } = &mut self.inbox;
+        let max = self.batch_max;
+        let mut open = true;
+        if !self.unsaved.are_due() {
+            let retry_at = self.unsaved.retry_at;
+            let retry = async {
+                match retry_at {
+                    Some(time) => sleep_until(time).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                count = others.recv_many(requests, max) => open = count > 0,
+                count = events.recv_many(accepts, max) => open = count > 0,
+                () = retry => {}
+            }
+        }
+        if !open && self.unsaved.retry_at.is_some() {
+            // Closing: there is nothing to wait for but the time.
+            tokio::time::sleep(RETRY_MIN).await;
+            self.unsaved.retry_at = None;
+        }
+        while accepts.len() < max {
+            let Ok(accept) = events.try_recv() else { break };
+            accepts.push(accept);
+        }
+        while requests.len() < max {
+            let Ok(request) = others.try_recv() else { break };
+            requests.push(request);
+        }
+        open || !accepts.is_empty() || !requests.is_empty()
+    }
+
+    fn sort(&mut self, request: Request, turn: &mut Turn, closers: &mut Vec<Reply<()>>) {
+        match request {
+            Request::Finish { finished, reply } if self.leases.finish(finished.id) => {
+                self.unsaved.finished.push(finished);
+                self.unsaved.replies.push(reply);
+            }
+            Request::Finish { finished, reply } => {
+                tracing::error!(delivery = %finished.id, "an attempt without a lease is not recorded");
+                let error = DbError::NotLeased(finished.id);
+                let _ = reply.map(|reply| reply.send(Err(error)));
+            }
+            Request::Lease { plugin, limit, reply } => turn.leases.push((plugin, limit, reply)),
+            Request::GiveBack(ids) => {
+                let mut running = self.shared.running();
+                for id in ids {
+                    if self.leases.give_back(id) {
+                        running.remove(&id);
+                    }
+                }
+            }
+            Request::Hold { plugin, held, reply } => {
+                turn.holds.push((plugin, held));
+                turn.hold_replies.push(reply);
+            }
+            Request::Ping(reply) => turn.pings.push(reply),
+            Request::Close(reply) => closers.push(reply),
+        }
+    }
+
+    async fn turn(&mut self, mut turn: Turn, handoff: &dyn Handoff) {
+        let leases = std::mem::take(&mut turn.leases);
+        let mut saving = self.unsaved.saving(self.batch_max);
+        if self.unsaved.failures > 0 && saving > 0 {
+            // On their own, so that nothing else in the batch can keep them from being recorded.
+            self.commit(Turn::default(), saving, handoff).await;
+            saving = 0;
+        }
+        self.commit(turn, saving, handoff).await;
+        for (plugin, limit, reply) in leases {
+            let lease = self.lease(&plugin, limit).await;
+            if let Err(Ok(unwanted)) = reply.send(lease) {
+                unwanted.deliveries.iter().for_each(|delivery| self.leases.release(delivery.id));
+            }
+        }
+    }
+
+    async fn commit(&mut self, turn: Turn, saving: usize, handoff: &dyn Handoff) {
+        let Turn { accepts, holds, hold_replies, pings, .. } = turn;
+        if accepts.is_empty() && holds.is_empty() && pings.is_empty() && saving == 0 {
+            return;
+        }
+        let (events, replies) = self.number(accepts);
+        let finished = self.unsaved.finished.get(..saving).unwrap_or_default();
+        let batch = Batch { events: &events, finished, holds: &holds, probe: !pings.is_empty() };
+        let written = batch::write(&mut self.backend, &batch).await;
+
+        let outcome = written.as_ref().map(|_| ()).map_err(Clone::clone);
+        match written {
+            Ok(accepts) => {
+                self.saved(saving).await;
+                for (plugin, held) in holds {
+                    if held { self.held.insert(plugin) } else { self.held.remove(&plugin) };
+                }
+                for (reply, accept) in replies.into_iter().zip(&accepts) {
+                    let _ = reply.send(Ok(*accept));
+                }
+                self.hand_off(events, &accepts, handoff);
+            }
+            Err(error) => {
+                self.unsaved.failed(&error);
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+            }
+        }
+        for reply in hold_replies.into_iter().chain(pings) {
+            let _ = reply.send(outcome.clone());
+        }
+    }
+
+    /// Gives events their numbers. A number is not used again even if its transaction fails: a
+    /// failed commit may still turn out to be on disk.
+    fn number(&mut self, accepts: Vec<Accepting>) -> (Vec<NewEvent>, Vec<Reply<Accept>>) {
+        let mut replies = Vec::with_capacity(accepts.len());
+        let mut events = Vec::with_capacity(accepts.len());
+        for Accepting { event, plugins, reply } in accepts {
+            self.last_seq += 1;
+            events.push(NewEvent { seq: self.last_seq, event: Arc::new(event), plugins });
+            replies.push(reply);
+        }
+        (events, replies)
+    }
+
+    /// After a commit: the first `count` unsaved attempts are recorded.
+    async fn saved(&mut self, count: usize) {
+        let mut closed = 0;
+        {
+            let mut running = self.shared.running();
+            for finished in self.unsaved.finished.drain(..count) {
+                self.leases.release(finished.id);
+                running.remove(&finished.id);
+                closed += u64::from(!matches!(finished.next, Next::Wait(_)));
+            }
+        }
+        for reply in self.unsaved.replies.drain(..count).flatten() {
+            let _ = reply.send(Ok(()));
+        }
+        self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
+        if self.unsaved.failures == 0 || (count == 0 && !self.unsaved.finished.is_empty()) {
+            return;
+        }
+        // A commit that failed may have been on disk all the same: count again.
+        if let Ok(open) = self.backend.open_count().await {
+            self.shared.backlog.store(open, Ordering::Relaxed);
+        }
+        tracing::info!(failures = self.unsaved.failures, "the database works again");
+        self.unsaved.failures = 0;
+        self.unsaved.retry_at = None;
+    }
+
+    fn hand_off(&mut self, events: Vec<NewEvent>, accepts: &[Accept], handoff: &dyn Handoff) {
+        for (new, accept) in events.into_iter().zip(accepts) {
+            let Accept::Accepted { deliveries } = *accept else { continue };
+            self.shared.backlog.fetch_add(deliveries as u64, Ordering::Relaxed);
+            for (number, plugin) in (1..).zip(new.plugins) {
+                if self.held.contains(&plugin) {
+                    continue;
+                }
+                let id = DeliveryId { event: new.seq, number };
+                // Leased before it is offered: a worker may end before `offer` returns.
+                self.leases.take(id, &plugin);
+                let event = Arc::clone(&new.event);
+                if !handoff.offer(Delivery { id, event, plugin, attempts: 0 }) {
+                    self.leases.release(id);
+                }
+            }
+        }
+    }
+
+    async fn lease(&mut self, plugin: &PluginName, limit: usize) -> Result<Lease, DbError> {
+        if self.held.contains(plugin) || limit == 0 {
+            return Ok(Lease::default());
+        }
+        // Those in hand are still open in the database: look beyond them, and one further to know
+        // whether there is more.
+        let look = limit.saturating_add(self.leases.count(plugin)).saturating_add(1);
+        let due = self.backend.due(plugin, now_ms(), look).await;
+        let mut ids = due.inspect_err(|error| tracing::warn!(%error, "lease"))?;
+        ids.retain(|id| !self.leases.has(*id));
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let deliveries = self.backend.deliveries(plugin, &ids).await?;
+        for delivery in &deliveries {
+            self.leases.take(delivery.id, plugin);
+        }
+        Ok(Lease { deliveries, more })
+    }
+}
+
+impl Unsaved {
+    /// How many attempts go into the next batch.
+    fn saving(&self, max: usize) -> usize {
+        if self.are_due() { self.finished.len().min(max) } else { 0 }
+    }
+
+    fn are_due(&self) -> bool {
+        !self.finished.is_empty() && self.retry_at.is_none_or(|time| time <= Instant::now())
+    }
+
+    fn failed(&mut self, error: &DbError) {
+        if self.failures == 0 {
+            tracing::error!(%error, attempts = self.finished.len(), "cannot write");
+        }
+        let pause = RETRY_MIN.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(Instant::now() + pause);
+    }
+}
