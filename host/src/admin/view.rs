@@ -1,6 +1,7 @@
 //! What the API says of events: the JSON that operators and the command line read.
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::delivery::{Cause, Outcome, State};
 
@@ -61,6 +62,7 @@ pub struct DeliveryView {
     /// The plugin.
     pub plugin: String,
     /// Where it stands.
+    #[schema(schema_with = states)]
     pub state: State,
     /// When it is tried next, ms since the Unix epoch; only while `waiting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,9 +77,11 @@ pub struct AttemptView {
     /// From 1.
     pub number: u32,
     /// How it ended.
+    #[schema(schema_with = outcomes)]
     pub outcome: Outcome,
     /// Whose failure it was; absent when done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = causes)]
     pub cause: Option<Cause>,
     /// Why it is not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,4 +96,41 @@ pub struct AttemptView {
     pub peak_memory_bytes: u64,
     /// What the plugin logged, `LEVEL text`.
     pub logs: Vec<String>,
+}
+
+// `delivery` knows nothing of this API, so what its names look like here is said here; a test in
+// this file holds the two together.
+const STATES: [&str; 6] = ["pending", "running", "waiting", "held", "done", "dead"];
+const OUTCOMES: [&str; 3] = ["done", "retry", "rejected"];
+const CAUSES: [&str; 5] = ["handler", "trap", "timeout", "payload", "host"];
+
+fn states() -> Schema {
+    one_of(STATES)
+}
+
+fn outcomes() -> Schema {
+    one_of(OUTCOMES)
+}
+
+fn causes() -> Schema {
+    one_of(CAUSES)
+}
+
+fn one_of<const N: usize>(names: [&str; N]) -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_in_the_schema_are_those_of_the_types() {
+        use {Cause as C, Outcome as O, State as S};
+        let states = [S::Pending, S::Running, S::Waiting, S::Held, S::Done, S::Dead];
+        let causes = [C::Handler, C::Trap, C::Timeout, C::Payload, C::Host];
+        assert_eq!(serde_json::json!(states), serde_json::json!(STATES));
+        assert_eq!(serde_json::json!([O::Done, O::Retry, O::Rejected]), serde_json::json!(OUTCOMES));
+        assert_eq!(serde_json::json!(causes), serde_json::json!(CAUSES));
+    }
 }

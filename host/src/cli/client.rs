@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running host, from outside.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Bearer,
@@ -22,11 +22,11 @@ pub struct Client {
 
 /// The token and where it was found, for messages.
 #[derive(Clone)]
-pub struct Bearer {
+pub(super) struct Bearer {
     /// The token.
-    pub token: String,
+    pub(super) token: String,
     /// `HOOKYARD_TOKEN`, or the file it was read from.
-    pub origin: String,
+    pub(super) origin: String,
 }
 
 impl std::fmt::Debug for Bearer {
@@ -40,14 +40,14 @@ impl Client {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(base: &str, token: Bearer) -> Result<Self, Failure> {
+    pub(super) fn new(base: &str, token: Bearer) -> Result<Self, Failure> {
         let base = base.trim_end_matches('/').to_owned();
         Ok(Self { http: http(&base)?, base, token })
     }
 
     /// Where it asks.
     #[must_use]
-    pub fn base(&self) -> &str {
+    pub(super) fn base(&self) -> &str {
         &self.base
     }
 
@@ -55,7 +55,7 @@ impl Client {
     ///
     /// # Errors
     /// When the host does not answer, refuses the token, or has a problem.
-    pub async fn get<T: DeserializeOwned>(
+    pub(super) async fn get<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         query: &(impl Serialize + ?Sized),
@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// Whether the host is ready.
-    pub async fn is_ready(&self) -> bool {
+    pub(super) async fn is_ready(&self) -> bool {
         let request = self.http.get(format!("{}/readyz", self.base)).send().await;
         request.is_ok_and(|response| response.status().is_success())
     }
@@ -112,7 +112,7 @@ impl Client {
 ///
 /// # Errors
 /// When TLS cannot be set up.
-pub fn http(base: &str) -> Result<reqwest::Client, Failure> {
+pub(super) fn http(base: &str) -> Result<reqwest::Client, Failure> {
     let mut builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -132,7 +132,7 @@ fn url(base: &str, segments: &[&str]) -> Result<reqwest::Url, Failure> {
 
 /// What an error says at the bottom: reqwest's own text only says that a request failed.
 #[must_use]
-pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

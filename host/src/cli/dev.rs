@@ -16,7 +16,7 @@ Examples:
 /// Serve, and rebuild plugins when their sources change
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Dev {
+pub(super) struct Dev {
     /// Directories of plugin sources [default: `dev.watch` of the config]
     #[arg(long, value_name = "DIR", num_args = 1..)]
     watch: Vec<PathBuf>,
@@ -36,14 +36,11 @@ impl Dev {
     ///
     /// # Errors
     /// When the host does not start, or with `--once` when a sample was not handled.
-    pub async fn run(self, settings: Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let rebuild = self.rebuild(&settings)?;
         let (host, mut stop) = serve::start(&settings).await?;
         let played = async {
-            match self.play_samples {
-                true => tour::play(&settings, &host).await,
-                false => Ok(()),
-            }
+            if self.play_samples { tour::play(&settings, &host).await } else { Ok(()) }
         };
         let played = tokio::select! {
             played = played => played,

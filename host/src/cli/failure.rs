@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// Why a verb did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(super) enum Failure {
     /// It was tried and failed: exit code 1.
     #[error("{0}")]
     Failed(String),
@@ -21,13 +21,13 @@ pub enum Failure {
 
 impl Failure {
     /// It was tried and failed.
-    pub fn failed(error: impl std::fmt::Display) -> Self {
+    pub(super) fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }
 
     /// Says it on stderr where nothing was said yet, and gives the exit code.
     #[must_use]
-    pub fn report(&self) -> ExitCode {
+    pub(super) fn report(&self) -> ExitCode {
         match self {
             Self::Failed(message) => {
                 eprintln!("error: {message}");

@@ -10,13 +10,13 @@ use super::failure::Failure;
 use crate::config;
 
 /// Takes the place of `log.level` for one run.
-pub const VARIABLE: &str = "HOOKYARD_LOG";
+pub(super) const VARIABLE: &str = "HOOKYARD_LOG";
 
 /// Starts writing.
 ///
 /// # Errors
 /// When a level is not one, or writing was started before.
-pub fn start(log: &config::Log, level: Option<&str>) -> Result<(), Failure> {
+pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<(), Failure> {
     let (name, level) = match level {
         Some(level) => (VARIABLE, level),
         None => ("log.level", log.level.as_str()),

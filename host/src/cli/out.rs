@@ -11,7 +11,7 @@ use super::failure::Failure;
 ///
 /// # Errors
 /// [`Failure::ReaderGone`] when nobody reads any more.
-pub fn line(text: &str) -> Result<(), Failure> {
+pub(super) fn line(text: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout().lock(), "{text}")?;
     Ok(())
 }
@@ -20,13 +20,13 @@ pub fn line(text: &str) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Failure::ReaderGone`] when nobody reads any more.
-pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     line(&serde_json::to_string_pretty(value).map_err(Failure::failed)?)
 }
 
 /// A table without lines: a header, and columns two spaces apart.
 #[must_use]
-pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header);
@@ -41,21 +41,21 @@ pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String 
 
 /// The text without characters that a terminal would obey: senders and plugins choose it.
 #[must_use]
-pub fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let shown = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }
 
 /// ms since the Unix epoch as a time in UTC.
 #[must_use]
-pub fn time(ms: u64) -> String {
+pub(super) fn time(ms: u64) -> String {
     let time = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(|| "-".into(), |time| format!("{time:.3}"))
 }
 
 /// µs as people read them.
 #[must_use]
-pub fn duration(us: u64) -> String {
+pub(super) fn duration(us: u64) -> String {
     let hundredths = |unit: u64| format!("{}.{:02}", us / unit, us % unit * 100 / unit);
     match us {
         0..1000 => format!("{us} µs"),
@@ -66,7 +66,7 @@ pub fn duration(us: u64) -> String {
 
 /// Bytes as people read them.
 #[must_use]
-pub fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = KIB * KIB;
     let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
@@ -79,13 +79,13 @@ pub fn size(bytes: u64) -> String {
 
 /// The first digits of a revision: enough to tell them apart.
 #[must_use]
-pub fn short(digest: &str) -> &str {
+pub(super) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
 /// `1 delivery`, `2 deliveries`.
 #[must_use]
-pub fn count(number: u64, one: &str, many: &str) -> String {
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

@@ -18,18 +18,18 @@ const FILES_MAX: usize = 20_000;
 
 /// What to watch and what to do then.
 #[derive(Debug, Clone)]
-pub struct Rebuild {
+pub(super) struct Rebuild {
     /// Directories of sources.
-    pub watch: Vec<PathBuf>,
+    pub(super) watch: Vec<PathBuf>,
     /// A shell command.
-    pub build: String,
+    pub(super) build: String,
     /// Where the command runs.
-    pub dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 impl Rebuild {
     /// Builds after every change. Never ends by itself.
-    pub async fn run(self) {
+    pub(super) async fn run(self) {
         for missing in self.watch.iter().filter(|dir| !dir.is_dir()) {
             warn!(dir = %missing.display(), "dev: nothing to watch here yet");
         }

@@ -14,7 +14,7 @@ macro_rules! samples {
 }
 
 /// One event of each type, in the order in which an appointment lives them.
-pub const SAMPLES: [Sample; 5] = samples!(
+pub(super) const SAMPLES: [Sample; 5] = samples!(
     "appointment.created",
     "appointment.updated",
     "appointment.validated",
@@ -24,18 +24,18 @@ pub const SAMPLES: [Sample; 5] = samples!(
 
 /// An event as a provider sends it.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample {
+pub(super) struct Sample {
     /// Its type.
-    pub event_type: &'static str,
+    pub(super) event_type: &'static str,
     /// The body.
-    pub text: &'static str,
+    pub(super) text: &'static str,
 }
 
 /// The sample of this type.
 ///
 /// # Errors
 /// When there is none; the message lists those there are.
-pub fn find(event_type: &str) -> Result<Sample, Failure> {
+pub(super) fn find(event_type: &str) -> Result<Sample, Failure> {
     SAMPLES.into_iter().find(|sample| sample.event_type == event_type).ok_or_else(|| {
         let types: Vec<_> = SAMPLES.iter().map(|sample| sample.event_type).collect();
         Failure::Usage(format!(
@@ -51,7 +51,7 @@ impl Sample {
     ///
     /// # Errors
     /// When the sample is not the JSON object it should be.
-    pub fn body(&self, id: &str) -> Result<String, Failure> {
+    pub(super) fn body(&self, id: &str) -> Result<String, Failure> {
         let broken = |what: &str| Failure::Failed(format!("sample `{}`: {what}", self.event_type));
         let envelope: serde_json::Value =
             serde_json::from_str(self.text).map_err(|error| broken(&error.to_string()))?;
@@ -64,7 +64,7 @@ impl Sample {
 
 /// An id that no event had before: `evt_` and 24 hexadecimal digits.
 #[must_use]
-pub fn fresh_id() -> String {
+pub(super) fn fresh_id() -> String {
     format!("evt_{}", hex::encode(rand::random::<[u8; 12]>()))
 }
 

@@ -17,14 +17,14 @@ Examples:
 /// Receive webhook events and run plugins on them
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Serve {}
+pub(super) struct Serve {}
 
 impl Serve {
     /// Runs until SIGTERM or SIGINT.
     ///
     /// # Errors
     /// When the host does not start.
-    pub async fn run(self, settings: Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let (host, mut stop) = start(&settings).await?;
         let signal = stop.asked().await;
         end(host, stop, signal).await

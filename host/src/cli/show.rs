@@ -8,7 +8,7 @@ use crate::delivery::{Outcome, State};
 
 /// The whole event.
 #[must_use]
-pub fn event(event: &EventView) -> String {
+pub(super) fn event(event: &EventView) -> String {
     let EventView { source, id, event_type, state, created, .. } = event;
     let (source, id) = (out::plain(source), out::plain(id));
     let (event_type, created) = (out::plain(event_type), out::plain(created));
@@ -29,7 +29,7 @@ pub fn event(event: &EventView) -> String {
 
 /// A delivery and its attempts.
 #[must_use]
-pub fn delivery(delivery: &DeliveryView) -> String {
+pub(super) fn delivery(delivery: &DeliveryView) -> String {
     let mut text = format!("{}: {}", delivery.plugin, state(delivery.state));
     if let Some(next) = delivery.next_attempt_at.filter(|_| delivery.state == State::Waiting) {
         let _ = write!(text, ", next attempt {}", out::time(next));
@@ -66,7 +66,7 @@ fn attempt(text: &mut String, attempt: &AttemptView) {
 
 /// Where a delivery stands, in a word.
 #[must_use]
-pub fn state(state: State) -> &'static str {
+pub(super) fn state(state: State) -> &'static str {
     match state {
         State::Pending => "pending",
         State::Running => "running",

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::failure::Failure;
 
 /// Asked to stop: by `kill`, a supervisor, or Ctrl-C.
-pub struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -15,7 +15,7 @@ impl Stop {
     ///
     /// # Errors
     /// When the system does not let it.
-    pub fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|e| Failure::Failed(format!("signals: {e}")));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -24,7 +24,7 @@ impl Stop {
     }
 
     /// Waits for the next one and gives its name.
-    pub async fn asked(&mut self) -> &'static str {
+    pub(super) async fn asked(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
