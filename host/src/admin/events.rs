@@ -1,7 +1,7 @@
 //! Events: the list, and one with all that was done with it.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
@@ -41,9 +41,8 @@ impl Filter {
     pub(super) fn limit(&self) -> Result<u32, Problem> {
         let limit = self.limit.unwrap_or(LIMIT_DEFAULT);
         let ok = (1..=LIMIT_MAX).contains(&limit);
-        ok.then_some(limit).ok_or_else(|| {
-            Problem::bad_request(format!("`limit` is {limit}; give 1 to {LIMIT_MAX}"))
-        })
+        ok.then_some(limit)
+            .ok_or_else(|| Problem::bad_request(format!("`limit` is {limit}; give 1 to {LIMIT_MAX}")))
     }
 }
 
@@ -70,6 +69,8 @@ pub(super) async fn list(
         ("id" = String, Path, description = "The sender's id")),
     responses(
         (status = 200, description = "The event", body = EventView),
+        (status = 400, description = "A path that is not text", body = Problem,
+            content_type = "application/problem+json"),
         (status = 401, description = "No token, or a wrong one", body = Problem,
             content_type = "application/problem+json"),
         (status = 404, description = "No such event", body = Problem,
@@ -78,8 +79,9 @@ pub(super) async fn list(
             content_type = "application/problem+json")))]
 pub(super) async fn show(
     State(parts): State<Parts>,
-    Path((source, id)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<EventView>, Problem> {
+    let Path((source, id)) = path.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let event = read::event(&parts.db, &source, &id).await?;
     event.map(Json).ok_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`")))
 }

@@ -20,8 +20,8 @@ pub(super) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// From 50 µs to 10 s: a wasm call takes some 50 µs, a commit some ms.
 const SECONDS: [f64; 16] = [
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5, 10.0,
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
 ];
 
 /// Installs the recorder; every later call gives the same one.

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use super::failure::Failure;
+use super::out;
 use super::send::reachable;
 use super::settings::Settings;
-use super::out;
 use crate::Host;
 
 /// An address as something to open.

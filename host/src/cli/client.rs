@@ -113,10 +113,8 @@ impl Client {
 /// # Errors
 /// When TLS cannot be set up.
 pub(super) fn http(base: &str) -> Result<reqwest::Client, Failure> {
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT);
+    let mut builder =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
     if base.starts_with("http://") {
         builder = builder.tls_certs_only([]);
     }

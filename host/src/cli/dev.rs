@@ -39,9 +39,7 @@ impl Dev {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let rebuild = self.rebuild(&settings)?;
         let (host, mut stop) = serve::start(&settings).await?;
-        let played = async {
-            if self.play_samples { tour::play(&settings, &host).await } else { Ok(()) }
-        };
+        let played = async { if self.play_samples { tour::play(&settings, &host).await } else { Ok(()) } };
         let played = tokio::select! {
             played = played => played,
             signal = stop.asked() => return serve::end(host, stop, signal).await,
@@ -71,19 +69,16 @@ impl Dev {
         let build = self.build.as_ref().or(dev.build.as_ref());
         match (watch.is_empty(), build) {
             (true, None) => Ok(None),
-            (false, Some(build)) => Ok(Some(Rebuild {
-                watch: watch.clone(),
-                build: build.clone(),
-                dir: settings.dir(),
-            })),
+            (false, Some(build)) => {
+                Ok(Some(Rebuild { watch: watch.clone(), build: build.clone(), dir: settings.dir() }))
+            }
             (false, None) => Err(Failure::Usage(
                 "there is something to watch but nothing to build: \
                  give --build CMD or `dev.build` in the config"
                     .into(),
             )),
             (true, Some(_)) => Err(Failure::Usage(
-                "there is a build but nothing to watch: give --watch DIR or `dev.watch` in the config"
-                    .into(),
+                "there is a build but nothing to watch: give --watch DIR or `dev.watch` in the config".into(),
             )),
         }
     }

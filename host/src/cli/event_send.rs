@@ -98,9 +98,7 @@ impl Send {
             }
             let (id, body) = bodies.next(self.id.as_deref())?;
             let (sender, event_type) = (Arc::clone(&sender), self.event_type.clone());
-            open.spawn(async move {
-                (number, sender.send(id, event_type.as_deref(), body).await)
-            });
+            open.spawn(async move { (number, sender.send(id, event_type.as_deref(), body).await) });
         }
         while let Some(ended) = open.join_next().await {
             take(&mut answers, Some(ended))?;

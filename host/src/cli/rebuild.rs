@@ -33,10 +33,10 @@ impl Rebuild {
         for missing in self.watch.iter().filter(|dir| !dir.is_dir()) {
             warn!(dir = %missing.display(), "dev: nothing to watch here yet");
         }
-        let mut seen = look(&self.watch);
+        let mut seen = self.look().await;
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
-            let now = look(&self.watch);
+            let now = self.look().await;
             if now == seen {
                 continue;
             }
@@ -46,10 +46,15 @@ impl Rebuild {
         }
     }
 
+    async fn look(&self) -> Print {
+        let watch = self.watch.clone();
+        tokio::task::spawn_blocking(move || look(&watch)).await.unwrap_or_default()
+    }
+
     async fn quiet(&self, mut seen: Print) -> Print {
         loop {
             tokio::time::sleep(LOOK_INTERVAL / 2).await;
-            let now = look(&self.watch);
+            let now = self.look().await;
             if now == seen {
                 return now;
             }

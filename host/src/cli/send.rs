@@ -95,8 +95,10 @@ impl Sender {
     pub(super) fn curl(&self, event_type: &str, body: &str) -> String {
         let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         headers.extend(self.signer.headers(Some(event_type), body.as_bytes()));
-        let headers: Vec<_> =
-            headers.iter().map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))).collect();
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}"))))
+            .collect();
         let (url, headers) = (quoted(&self.url), headers.join(" \\\n    "));
         format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {}", quoted(body))
     }

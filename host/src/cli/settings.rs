@@ -37,14 +37,30 @@ impl Settings {
         let _ = make;
         Ok(Self { loaded: Config::default(), file })
     }
-    pub(super) fn config(&self) -> &Config { &self.loaded }
-    pub(super) fn loaded(&self) -> &Config { &self.loaded }
-    pub(super) fn file(&self) -> Option<&Path> { self.file.as_deref() }
-    pub(super) fn file_or_default(&self) -> String { String::new() }
-    pub(super) fn log_level(&self) -> Option<&str> { None }
-    pub(super) fn dir(&self) -> PathBuf { PathBuf::from(".") }
-    pub(super) fn token_place(&self) -> String { String::new() }
-    pub(super) fn made(&self) -> &[Made] { &[] }
+    pub(super) fn config(&self) -> &Config {
+        &self.loaded
+    }
+    pub(super) fn loaded(&self) -> &Config {
+        &self.loaded
+    }
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+    pub(super) fn file_or_default(&self) -> String {
+        String::new()
+    }
+    pub(super) fn log_level(&self) -> Option<&str> {
+        None
+    }
+    pub(super) fn dir(&self) -> PathBuf {
+        PathBuf::from(".")
+    }
+    pub(super) fn token_place(&self) -> String {
+        String::new()
+    }
+    pub(super) fn made(&self) -> &[Made] {
+        &[]
+    }
     pub(super) fn command(&self, verb: &str) -> String {
         let program = std::env::args().next().unwrap_or_else(|| "hookyard".into());
         match &self.file {
@@ -53,12 +69,17 @@ impl Settings {
         }
     }
     pub(super) fn client(&self, _connection: &Connection) -> Result<Client, Failure> {
-        Client::new(&banner::http(self.loaded.admin.listen), Bearer { token: String::new(), origin: String::new() })
+        Client::new(
+            &banner::http(self.loaded.admin.listen),
+            Bearer { token: String::new(), origin: String::new() },
+        )
     }
     pub(super) fn client_of(&self, host: &Host) -> Result<Client, Failure> {
         Client::new(&banner::http(host.admin_addr()), Bearer { token: String::new(), origin: String::new() })
     }
-    pub(super) fn sending_source(&self, _name: Option<&str>) -> Result<String, Failure> { Ok("moncreneau".into()) }
+    pub(super) fn sending_source(&self, _name: Option<&str>) -> Result<String, Failure> {
+        Ok("moncreneau".into())
+    }
     pub(super) fn signer(&self, _source: &str, secret: Option<&str>) -> Result<Signer, Failure> {
         Ok(Signer::moncreneau(secret.unwrap_or_default().into()))
     }

@@ -109,9 +109,10 @@ async fn finished(client: &Client, source: &str, id: &str) -> Result<EventView, 
     let started = Instant::now();
     loop {
         let event: EventView = client.get(&["events", source, id], &()).await?;
-        let open = event.deliveries.iter().any(|delivery| {
-            !matches!(delivery.state, State::Done | State::Dead | State::Held)
-        });
+        let open = event
+            .deliveries
+            .iter()
+            .any(|delivery| !matches!(delivery.state, State::Done | State::Dead | State::Held));
         if !open || started.elapsed() > EVENT_TIMEOUT {
             return Ok(event);
         }
