@@ -1,1 +1,5 @@
-fn main(){}
+//! The program: parse arguments, call.
+
+fn main() -> std::process::ExitCode {
+    hookyard::cli::main()
+}

@@ -1,1 +1,129 @@
-//! (room)
+//! The operators' side: an API under `/api/v1`, health, metrics and a page that says what is here.
+//!
+//! Owns the admin address. Reads `db` and a listing of plugins that it is given; never touches
+//! `runtime`, and changes nothing.
+//!
+//! Everything under `/api/v1` wants the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are
+//! open to whoever reaches the address, which is this machine unless the operator says otherwise;
+//! they say nothing of payloads and nothing secret.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+
+use crate::db::Db;
+use crate::plugins::PluginView;
+
+mod auth;
+mod events;
+mod health;
+mod index;
+pub mod metrics;
+mod openapi;
+mod plugins;
+mod problem;
+mod read;
+pub mod view;
+
+pub use auth::Token;
+pub use problem::{PROBLEM_JSON, Problem};
+
+/// Tells which plugins there are, now.
+pub type ListPlugins = Arc<dyn Fn() -> Vec<PluginView> + Send + Sync>;
+
+/// What the operators' side reads.
+#[derive(Clone)]
+pub struct Parts {
+    /// The events.
+    pub db: Db,
+    /// The plugins.
+    pub plugins: ListPlugins,
+    /// Whether the plugins directory was loaded once: before that the host is not ready.
+    pub loaded: Arc<AtomicBool>,
+    /// What opens `/api/v1`.
+    pub token: Token,
+    /// The process's numbers, from [`metrics::install`].
+    pub metrics: PrometheusHandle,
+}
+
+impl Parts {
+    fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+}
+
+/// Answers operators until `shutdown` ends; requests in flight are answered first.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    parts: Parts,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let handle = parts.metrics.clone();
+    let upkeep = async move {
+        let mut tick = tokio::time::interval(metrics::UPKEEP_INTERVAL);
+        loop {
+            tick.tick().await;
+            handle.run_upkeep();
+        }
+    };
+    let server = axum::serve(listener, router(parts)).with_graceful_shutdown(shutdown);
+    tokio::select! {
+        ended = server => ended,
+        () = upkeep => Ok(()),
+    }
+}
+
+/// The endpoints.
+pub fn router(parts: Parts) -> Router {
+    let api = Router::new()
+        .route("/events", get(events::list))
+        .route("/events/{source}/{id}", get(events::show))
+        .route("/plugins", get(plugins::list))
+        .route("/openapi.json", get(openapi::openapi))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(parts.token, auth::require));
+    Router::new()
+        .route("/", get(index::index))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::scrape))
+        .nest("/api/v1", api)
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn(careful))
+        .with_state(parts)
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::not_found(format!("nothing is at `{}`; `/` says what is here", uri.path()))
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Problem {
+    let detail = format!("`{}` does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+/// What operators see is nobody's to keep or to guess the type of.
+async fn careful(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

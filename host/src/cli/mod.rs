@@ -1,1 +1,160 @@
-//! (room)
+//! The command line: one file per verb.
+//!
+//! Verbs print on stdout, the host's log goes to stderr. Exit code 0, 1 (it failed) or 2 (wrong
+//! usage). Verbs about a running host ask its admin API; they never open its database.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod banner;
+mod client;
+mod config_check;
+mod dev;
+mod event_list;
+mod event_send;
+mod event_show;
+mod failure;
+mod inspect;
+mod log;
+mod out;
+mod plugin_check;
+mod plugin_list;
+mod rebuild;
+mod samples;
+mod send;
+mod serve;
+mod settings;
+mod show;
+mod sign;
+mod signals;
+mod tour;
+
+use failure::Failure;
+use settings::Settings;
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard serve                          start: SQLite in ./hookyard-data, plugins from ./plugins
+  hookyard event send appointment.created
+  hookyard event list
+  hookyard plugin list
+
+Exit code: 0, 1 when it failed, 2 when it was asked for wrongly.";
+
+/// Receives webhook events, proves who sent them, stores each once, and runs sandboxed WebAssembly
+/// plugins on it
+#[derive(Debug, Parser)]
+#[command(name = "hookyard", version, about, after_help = EXAMPLE, arg_required_else_help = true)]
+struct Arguments {
+    /// The config [default: hookyard.toml if it is there]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Serve),
+    Dev(dev::Dev),
+    /// Send events, and see what became of them
+    #[command(subcommand, arg_required_else_help = true)]
+    Event(Event),
+    /// See plugins, and check their files
+    #[command(subcommand, arg_required_else_help = true)]
+    Plugin(Plugin),
+    /// Check the config
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
+}
+
+#[derive(Debug, Subcommand)]
+enum Event {
+    Send(event_send::Send),
+    List(event_list::List),
+    Show(event_show::Show),
+}
+
+#[derive(Debug, Subcommand)]
+enum Plugin {
+    List(plugin_list::List),
+    Check(plugin_check::Check),
+}
+
+#[derive(Debug, Subcommand)]
+enum Config {
+    Check(config_check::Check),
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .map_err(|error| Failure::Failed(format!("threads: {error}")))
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { config, verb } = arguments;
+    let settings = Settings::load(config, verb.runs_a_host())?;
+    match verb {
+        Verb::Serve(verb) => verb.run(settings).await,
+        Verb::Dev(verb) => verb.run(settings).await,
+        Verb::Event(Event::Send(verb)) => verb.run(settings).await,
+        Verb::Event(Event::List(verb)) => verb.run(settings).await,
+        Verb::Event(Event::Show(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
+        Verb::Config(Config::Check(verb)) => verb.run(&settings),
+    }
+}
+
+impl Verb {
+    /// Whether it may make what a host needs and does not find: secrets and a data directory.
+    fn runs_a_host(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Dev(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_an_example() {
+        fn look(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            let groups = command.has_subcommands() && command.get_name() != "hookyard";
+            assert!(groups || help.contains("Example"), "{help}");
+            for verb in command.get_subcommands_mut().filter(|verb| verb.get_name() != "help") {
+                look(verb);
+            }
+        }
+        look(&mut Arguments::command());
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_code_2() {
+        for wrong in [
+            &["hookyard", "event", "send"][..],
+            &["hookyard", "event", "send", "x", "--count", "0"],
+            &["hookyard", "dev", "--once"],
+            &["hookyard", "event", "list", "--limit", "501"],
+        ] {
+            let error = Arguments::try_parse_from(wrong).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong:?}");
+        }
+    }
+}

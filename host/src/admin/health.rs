@@ -1,0 +1,43 @@
+//! Whether the host is up, and whether it can do its work.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::problem::Problem;
+use super::{Parts, read};
+
+/// A short answer for load balancers.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Health {
+    /// `ok` or `ready`.
+    status: &'static str,
+    /// The host's version.
+    version: &'static str,
+}
+
+impl Health {
+    fn new(status: &'static str) -> Json<Self> {
+        Json(Self { status, version: env!("CARGO_PKG_VERSION") })
+    }
+}
+
+/// The process is up.
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()),
+    responses((status = 200, description = "The process is up", body = Health)))]
+pub(super) async fn healthz() -> Json<Health> {
+    Health::new("ok")
+}
+
+/// The database answers and the plugins directory was read once.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, description = "Events are taken and run", body = Health),
+    (status = 503, description = "Not yet, or no longer", body = Problem,
+        content_type = "application/problem+json")))]
+pub(super) async fn readyz(State(parts): State<Parts>) -> Result<Json<Health>, Problem> {
+    if !parts.is_loaded() {
+        return Err(Problem::unavailable("the plugins directory is still being loaded"));
+    }
+    read::ping(&parts.db).await?;
+    Ok(Health::new("ready"))
+}

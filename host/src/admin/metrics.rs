@@ -1,0 +1,74 @@
+//! `/metrics`: the process-wide recorder, and what each number means.
+//!
+//! Rooms record with the `metrics` macros under the names below. The page is open to whoever
+//! reaches the admin address, as scrapers expect; it holds numbers and names, never payloads.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use super::Parts;
+use crate::plugins::{PluginState, PluginView};
+
+/// How often samples of histograms are folded into their buckets when nobody scrapes.
+pub(super) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// From 50 µs to 10 s: a wasm call takes some 50 µs, a commit some ms.
+const SECONDS: [f64; 16] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
+];
+
+/// Installs the recorder; every later call gives the same one.
+///
+/// # Errors
+/// When some other recorder was installed in this process.
+pub fn install() -> Result<PrometheusHandle, String> {
+    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    HANDLE.get_or_init(|| build().map_err(|error| format!("metrics: {error}"))).clone()
+}
+
+fn build() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    // `install_recorder` may start an upkeep thread of its own; `serve` does that work here.
+    let handle = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    describe();
+    metrics::gauge!("hookyard_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+fn describe() {
+    describe_gauge!("hookyard_build_info", "Always 1; the label says which version runs");
+    describe_counter!("hookyard_requests_total", "Webhook requests, by source and answer");
+    describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
+    describe_histogram!("hookyard_attempt_seconds", Unit::Seconds, "Time of one attempt, by plugin");
+    describe_histogram!("hookyard_commit_seconds", Unit::Seconds, "Time of one group commit");
+    describe_histogram!(
+        "hookyard_accept_to_done_seconds",
+        Unit::Seconds,
+        "From the commit of an event to its delivery being done"
+    );
+    describe_gauge!("hookyard_backlog", "Deliveries that are neither done nor dead");
+    describe_counter!("hookyard_swaps_total", "Revisions that went live, by plugin");
+    describe_counter!("hookyard_refusals_total", "Plugin files that were refused, by plugin");
+    describe_gauge!("hookyard_plugins", "Plugins, by state");
+}
+
+/// `GET /metrics`
+pub(super) async fn scrape(State(parts): State<Parts>) -> impl IntoResponse {
+    count(&(parts.plugins)());
+    let page = parts.metrics.render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
+}
+
+fn count(plugins: &[PluginView]) {
+    for (state, label) in [(PluginState::Running, "running"), (PluginState::Refused, "refused")] {
+        let number = plugins.iter().filter(|plugin| plugin.state == state).count();
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        metrics::gauge!("hookyard_plugins", "state" => label).set(f64::from(number));
+    }
+}

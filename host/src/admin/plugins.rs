@@ -1,0 +1,29 @@
+//! Plugins as operators see them.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::Parts;
+use super::problem::Problem;
+use crate::plugins::PluginView;
+
+/// All plugins. There are as many as files in a directory, so there are no pages.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PluginList {
+    /// By name.
+    items: Vec<PluginView>,
+    /// Always null: the list is whole.
+    next_cursor: Option<String>,
+}
+
+/// Plugins: what they handle, which revision runs, and why a file was refused.
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses(
+    (status = 200, description = "All plugins, by name", body = PluginList),
+    (status = 401, description = "No token, or a wrong one", body = Problem,
+        content_type = "application/problem+json")))]
+pub(super) async fn list(State(parts): State<Parts>) -> Json<PluginList> {
+    let mut items = (parts.plugins)();
+    items.sort_by(|a, b| a.name.cmp(&b.name));
+    Json(PluginList { items, next_cursor: None })
+}

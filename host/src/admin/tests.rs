@@ -1,0 +1,139 @@
+//! The operators' side over real HTTP.
+
+use reqwest::{Method, Response, StatusCode, header};
+
+use super::*;
+use crate::plugins::PluginState;
+
+const TOKEN: &str = "right-token";
+
+struct Side {
+    base: String,
+    loaded: Arc<AtomicBool>,
+    _data: tempfile::TempDir,
+}
+
+impl Side {
+    async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let loaded = Arc::new(AtomicBool::new(true));
+        let parts = Parts {
+            db: db(&data).await,
+            plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
+            loaded: Arc::clone(&loaded),
+            token: Token::new(TOKEN),
+            metrics: metrics::install().unwrap(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, parts, std::future::pending()));
+        Self { base, loaded, _data: data }
+    }
+
+    async fn ask(&self, method: Method, path: &str, token: Option<&str>) -> Response {
+        let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+        let mut request = client.request(method, format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.ask(Method::GET, path, Some(TOKEN)).await
+    }
+}
+
+fn plugin(name: &str) -> PluginView {
+    PluginView {
+        name: name.into(),
+        state: PluginState::Running,
+        revision: Some("00".repeat(32)),
+        size_bytes: 1,
+        since: 1,
+        handles: Vec::new(),
+        imports: Vec::new(),
+        refusal: None,
+    }
+}
+
+async fn json(response: Response) -> serde_json::Value {
+    response.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn everything_under_the_api_wants_the_token() {
+    let side = Side::start().await;
+    let paths =
+        ["/api/v1/events", "/api/v1/plugins", "/api/v1/openapi.json", "/api/v1/x", "/api/v1/events/a/b"];
+    for path in paths {
+        for token in [None, Some("wrong")] {
+            let response = side.ask(Method::GET, path, token).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+            assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
+        }
+    }
+    for path in ["/", "/healthz", "/readyz", "/metrics"] {
+        let response = side.ask(Method::GET, path, None).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn errors_are_problems() {
+    let side = Side::start().await;
+    let cases = [
+        (Method::GET, "/nothing", 404),
+        (Method::GET, "/api/v1/nothing", 404),
+        (Method::GET, "/api/v1/events/moncreneau/none", 404),
+        (Method::DELETE, "/api/v1/events", 405),
+        (Method::POST, "/healthz", 405),
+        (Method::GET, "/api/v1/events?limit=0", 400),
+        (Method::GET, "/api/v1/events?limit=many", 400),
+        (Method::GET, "/api/v1/events?typo=1", 400),
+        (Method::GET, "/api/v1/events?state=lost", 400),
+        (Method::GET, "/api/v1/events?cursor=nowhere", 400),
+        (Method::GET, "/api/v1/events/%ff/x", 400),
+    ];
+    for (method, path, status) in cases {
+        let response = side.ask(method.clone(), path, Some(TOKEN)).await;
+        assert_eq!(response.status(), status, "{method} {path}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON, "{method} {path}");
+        assert_eq!(json(response).await["status"], status, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn plugins_are_listed_by_name() {
+    let side = Side::start().await;
+    let page = json(side.get("/api/v1/plugins").await).await;
+    assert_eq!(page["items"][0]["name"], "desk");
+    assert_eq!(page["items"][1]["state"], "running");
+    assert_eq!(page["next_cursor"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn it_is_ready_once_the_plugins_were_loaded() {
+    let side = Side::start().await;
+    side.loaded.store(false, Ordering::Release);
+    assert_eq!(side.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(side.get("/healthz").await.status(), StatusCode::OK);
+    side.loaded.store(true, Ordering::Release);
+    assert_eq!(side.get("/readyz").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn metrics_and_the_index_say_nothing_secret() {
+    let side = Side::start().await;
+    let metrics = side.get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("hookyard_plugins{state=\"running\"} 2"), "{metrics}");
+    let page = side.get("/").await.text().await.unwrap();
+    assert!(page.contains(env!("CARGO_PKG_VERSION")));
+    assert!(!page.contains(TOKEN) && !metrics.contains(TOKEN));
+}
+
+async fn db(_data: &tempfile::TempDir) -> Db {
+    Db
+}

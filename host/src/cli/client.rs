@@ -1,0 +1,176 @@
+//! Asks a running host's admin API.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::failure::Failure;
+use crate::admin::Problem;
+
+/// Longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running host, from outside.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Bearer,
+}
+
+/// The token and where it was found, for messages.
+#[derive(Clone)]
+pub(super) struct Bearer {
+    /// The token.
+    pub(super) token: String,
+    /// `HOOKYARD_TOKEN`, or the file it was read from.
+    pub(super) origin: String,
+}
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "(token from {})", self.origin)
+    }
+}
+
+impl Client {
+    /// A client of the host at `base`, `http://ADDRESS`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(super) fn new(base: &str, token: Bearer) -> Result<Self, Failure> {
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { http: http(&base)?, base, token })
+    }
+
+    /// Where it asks.
+    #[must_use]
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Reads what is at `segments`, each quoted as a URL needs it.
+    ///
+    /// # Errors
+    /// When the host does not answer, refuses the token, or has a problem.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &(impl Serialize + ?Sized),
+    ) -> Result<T, Failure> {
+        let url = url(&self.base, segments)?;
+        let request = self.http.get(url).bearer_auth(&self.token.token).query(query);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| {
+                let base = &self.base;
+                Failure::Failed(format!("{base} does not answer like a hookyard host: {error}"))
+            });
+        }
+        Err(self.refused(status, &body))
+    }
+
+    /// Whether the host is ready.
+    pub(super) async fn is_ready(&self) -> bool {
+        let request = self.http.get(format!("{}/readyz", self.base)).send().await;
+        request.is_ok_and(|response| response.status().is_success())
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let base = &self.base;
+        if error.is_connect() {
+            return Failure::Failed(format!(
+                "nothing answers at {base}: is `hookyard serve` running there? \
+                 (`admin.listen` of `--config FILE` says where to look)"
+            ));
+        }
+        Failure::Failed(format!("the admin API at {base}: {}", innermost(error)))
+    }
+
+    fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
+        let base = &self.base;
+        if status == StatusCode::UNAUTHORIZED {
+            let origin = &self.token.origin;
+            return Failure::Failed(format!(
+                "the admin API at {base} refuses the token from {origin}; \
+                 give the right one with --token-file FILE or HOOKYARD_TOKEN"
+            ));
+        }
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) => Failure::Failed(problem.detail),
+            Err(_) => Failure::Failed(format!("{base} answers {status}: is it a hookyard host?")),
+        }
+    }
+}
+
+/// An HTTP client for `base`. For plain HTTP it wants no certificates, so a machine without any
+/// does well.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub(super) fn http(base: &str) -> Result<reqwest::Client, Failure> {
+    let mut builder =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
+    if base.starts_with("http://") {
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| Failure::Failed(format!("TLS: {}", innermost(&error))))
+}
+
+fn url(base: &str, segments: &[&str]) -> Result<reqwest::Url, Failure> {
+    let wrong = || Failure::Failed(format!("`{base}` is no address of a host"));
+    let mut url = reqwest::Url::parse(base).map_err(|_| wrong())?;
+    url.path_segments_mut().map_err(|()| wrong())?.clear().extend(["api", "v1"]).extend(segments);
+    Ok(url)
+}
+
+/// What an error says at the bottom: reqwest's own text only says that a request failed.
+#[must_use]
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> Client {
+        let token = Bearer { token: "t0p".into(), origin: "data/admin-token".into() };
+        Client::new("http://127.0.0.1:1/", token).unwrap()
+    }
+
+    #[test]
+    fn ids_cannot_leave_their_place_in_the_address() {
+        let url = url("http://127.0.0.1:1", &["events", "moncreneau", "../x?y"]).unwrap();
+        assert_eq!(url.as_str(), "http://127.0.0.1:1/api/v1/events/moncreneau/..%2Fx%3Fy");
+    }
+
+    #[test]
+    fn a_wrong_token_names_where_it_came_from_and_never_itself() {
+        let failure = client().refused(StatusCode::UNAUTHORIZED, b"").to_string();
+        assert!(failure.contains("data/admin-token") && !failure.contains("t0p"), "{failure}");
+        assert!(!format!("{:?}", client()).contains("t0p"));
+    }
+
+    #[test]
+    fn a_problem_is_told_in_its_own_words() {
+        let body = serde_json::to_vec(&Problem::not_found("no event `x`")).unwrap();
+        let failure = client().refused(StatusCode::NOT_FOUND, &body).to_string();
+        assert_eq!(failure, "no event `x`");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_not_there_is_named() {
+        let answer = client().get::<serde_json::Value>(&["events"], &()).await;
+        let failure = answer.unwrap_err().to_string();
+        assert!(failure.contains("nothing answers at http://127.0.0.1:1"), "{failure}");
+    }
+}

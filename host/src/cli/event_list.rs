@@ -1,0 +1,114 @@
+//! `hookyard event list`: events, newest first.
+
+use super::failure::Failure;
+use super::out;
+use super::settings::{Connection, Settings};
+use crate::admin::view::{EventPage, EventSummary};
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard event list
+  hookyard event list --type appointment.created --state dead
+  hookyard event list --limit 500 --json
+
+States: STATES";
+
+/// List events, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE.replace("STATES", STATES))]
+pub(super) struct List {
+    /// Only this type
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Only of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+    limit: u32,
+    /// Go on after a page: `next_cursor` of --json
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+const STATES: &str = "unhandled, pending, waiting, held, done, dead";
+
+impl List {
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// When the host does not answer or refuses.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let limit = self.limit.to_string();
+        let filters = [
+            ("type", self.event_type.as_deref()),
+            ("source", self.source.as_deref()),
+            ("state", self.state.as_deref()),
+            ("cursor", self.cursor.as_deref()),
+            ("limit", Some(&limit)),
+        ];
+        let query: Vec<_> =
+            filters.iter().filter_map(|(key, value)| value.map(|value| (*key, value))).collect();
+        let client = settings.client(&self.connection)?;
+        let page: EventPage = client.get(&["events"], &query).await?;
+        if self.json {
+            return out::json(&page);
+        }
+        if page.items.is_empty() {
+            return out::line("no such events; `hookyard event send appointment.created` sends one");
+        }
+        out::line(&table(&page.items))?;
+        if let Some(cursor) = &page.next_cursor {
+            out::line(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
+        }
+        Ok(())
+    }
+}
+
+fn table(events: &[EventSummary]) -> String {
+    let rows: Vec<_> = events
+        .iter()
+        .map(|event| {
+            [
+                out::time(event.received_at),
+                event.source.clone(),
+                event.id.clone(),
+                event.event_type.clone(),
+                event.state.clone(),
+                event.deliveries.to_string(),
+            ]
+        })
+        .collect();
+    out::table(["RECEIVED", "SOURCE", "ID", "TYPE", "STATE", "DELIVERIES"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_row() {
+        let event = EventSummary {
+            source: "moncreneau".into(),
+            id: "evt_1".into(),
+            event_type: "appointment.created".into(),
+            state: "done".into(),
+            created: "2026-01-21T14:30:00Z".into(),
+            received_at: 1_769_005_800_000,
+            deliveries: 2,
+        };
+        let text = table(&[event]);
+        let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
+        let expected =
+            ["2026-01-21T14:30:00.000Z", "moncreneau", "evt_1", "appointment.created", "done", "2"];
+        assert_eq!(row, expected);
+    }
+}

@@ -1,0 +1,117 @@
+//! `hookyard plugin list`: what each plugin handles and which revision runs.
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::out;
+use super::settings::{Connection, Settings};
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard plugin list
+  hookyard plugin list --json";
+
+/// List plugins: what they handle, which revision runs, why a file was refused
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// A page of plugins, as the admin API gives it; what is not shown is kept for `--json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Page {
+    pub(super) items: Vec<Plugin>,
+    pub(super) next_cursor: Option<String>,
+}
+
+/// A plugin on that page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Plugin {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) revision: Option<String>,
+    pub(super) size_bytes: u64,
+    pub(super) since: u64,
+    pub(super) handles: Vec<String>,
+    pub(super) imports: Vec<String>,
+    pub(super) refusal: Option<String>,
+}
+
+impl List {
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// When the host does not answer or refuses.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let client = settings.client(&self.connection)?;
+        let page: Page = client.get(&["plugins"], &()).await?;
+        if self.json {
+            return out::json(&page);
+        }
+        if page.items.is_empty() {
+            let dir = settings.config().plugins.dir.display().to_string();
+            return out::line(&format!("no plugins; a NAME.wasm in {dir} is taken at once"));
+        }
+        out::line(&table(&page.items))?;
+        for plugin in &page.items {
+            if let Some(refusal) = &plugin.refusal {
+                out::line(&format!("\n{}: its file is refused: {}", plugin.name, lines(refusal)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lines(text: &str) -> String {
+    text.lines().map(out::plain).collect::<Vec<_>>().join("\n  ")
+}
+
+fn table(plugins: &[Plugin]) -> String {
+    let rows: Vec<_> = plugins
+        .iter()
+        .map(|plugin| {
+            let revision = plugin.revision.as_deref().map_or("-", out::short);
+            let since = if plugin.since == 0 { "-".into() } else { out::time(plugin.since) };
+            [
+                plugin.name.clone(),
+                plugin.state.clone(),
+                revision.to_owned(),
+                out::size(plugin.size_bytes),
+                since,
+                plugin.handles.join(", "),
+            ]
+        })
+        .collect();
+    out::table(["PLUGIN", "STATE", "REVISION", "SIZE", "SINCE", "HANDLES"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::{PluginState, PluginView};
+
+    #[test]
+    fn what_the_admin_room_says_is_what_is_read() {
+        let view = PluginView {
+            name: "desk".into(),
+            state: PluginState::Refused,
+            revision: None,
+            size_bytes: 1536,
+            since: 0,
+            handles: vec!["appointment.*".into()],
+            imports: Vec::new(),
+            refusal: Some("not WebAssembly".into()),
+        };
+        let json = serde_json::json!({ "items": [view], "next_cursor": null });
+        let page: Page = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&page).unwrap(), json);
+        let text = table(&page.items);
+        let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
+        assert_eq!(row, ["desk", "refused", "-", "1.5", "KiB", "-", "appointment.*"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! `dev`: builds plugins when their sources change.
+//!
+//! Looks at modification times instead of asking the kernel: a few hundred files take well under a
+//! millisecond, and it works on every file system that a checkout may be on. The built `.wasm` then
+//! reaches the host through the plugins directory, like any other.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::{error, info, warn};
+
+/// How often the sources are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// Most files looked at: more is surely not a directory of sources.
+const FILES_MAX: usize = 20_000;
+
+/// What to watch and what to do then.
+#[derive(Debug, Clone)]
+pub(super) struct Rebuild {
+    /// Directories of sources.
+    pub(super) watch: Vec<PathBuf>,
+    /// A shell command.
+    pub(super) build: String,
+    /// Where the command runs.
+    pub(super) dir: PathBuf,
+}
+
+impl Rebuild {
+    /// Builds after every change. Never ends by itself.
+    pub(super) async fn run(self) {
+        for missing in self.watch.iter().filter(|dir| !dir.is_dir()) {
+            warn!(dir = %missing.display(), "dev: nothing to watch here yet");
+        }
+        let mut seen = self.look().await;
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            let now = self.look().await;
+            if now == seen {
+                continue;
+            }
+            // An editor or a checkout writes several files: wait until it is quiet.
+            seen = self.quiet(now).await;
+            self.build().await;
+        }
+    }
+
+    async fn look(&self) -> Print {
+        let watch = self.watch.clone();
+        tokio::task::spawn_blocking(move || look(&watch)).await.unwrap_or_default()
+    }
+
+    async fn quiet(&self, mut seen: Print) -> Print {
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL / 2).await;
+            let now = self.look().await;
+            if now == seen {
+                return now;
+            }
+            seen = now;
+        }
+    }
+
+    async fn build(&self) {
+        info!(command = %self.build, "dev: sources changed, building");
+        let started = Instant::now();
+        let status = tokio::process::Command::new("sh")
+            .args(["-c", &self.build])
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .status()
+            .await;
+        let took = format!("{:.1} s", started.elapsed().as_secs_f32());
+        match status {
+            Ok(status) if status.success() => info!(took, "dev: built"),
+            Ok(status) => error!(took, %status, "dev: the build failed; plugins stay as they are"),
+            Err(error) => error!(%error, "dev: the build could not start: is there a `sh`?"),
+        }
+    }
+}
+
+/// What a look at the sources saw: changes whenever a file comes, goes or is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Print {
+    files: usize,
+    bytes: u64,
+    newest: Option<SystemTime>,
+    names: u64,
+}
+
+fn look(dirs: &[PathBuf]) -> Print {
+    let mut print = Print::default();
+    let mut open: Vec<PathBuf> = dirs.to_vec();
+    while let Some(dir) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+        for entry in entries.flatten().filter(|entry| is_source(&entry.file_name())) {
+            let Ok(found) = entry.metadata() else { continue };
+            if found.is_dir() {
+                open.push(entry.path());
+            } else if print.files < FILES_MAX {
+                print.add(&entry.path(), found.len(), found.modified().ok());
+            }
+        }
+    }
+    print
+}
+
+impl Print {
+    fn add(&mut self, path: &Path, bytes: u64, modified: Option<SystemTime>) {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        let mut hash = DefaultHasher::new();
+        (path, bytes, modified).hash(&mut hash);
+        self.files += 1;
+        self.bytes += bytes;
+        self.newest = self.newest.max(modified);
+        self.names = self.names.wrapping_add(hash.finish());
+    }
+}
+
+/// What builds write and what tools hide would make every build start the next one.
+fn is_source(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let built = matches!(&*name, "target" | "node_modules" | "__pycache__" | "dist" | "build");
+    let ends = |end: &str| name.ends_with(end);
+    !built && !name.starts_with('.') && !ends("~") && !ends(".wasm") && !ends(".lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_a_source_is_seen_and_a_build_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = [dir.path().to_owned()];
+        std::fs::create_dir_all(dir.path().join("a/src")).unwrap();
+        std::fs::create_dir_all(dir.path().join("a/target")).unwrap();
+        let empty = look(&dirs);
+        std::fs::write(dir.path().join("a/src/lib.rs"), "1").unwrap();
+        let one = look(&dirs);
+        assert_ne!(empty, one);
+        std::fs::write(dir.path().join("a/target/out"), "1").unwrap();
+        std::fs::write(dir.path().join("a/plugin.wasm"), "1").unwrap();
+        assert_eq!(one, look(&dirs));
+        std::fs::rename(dir.path().join("a/src/lib.rs"), dir.path().join("a/src/b.rs")).unwrap();
+        assert_ne!(one, look(&dirs));
+    }
+}

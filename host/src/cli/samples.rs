@@ -1,0 +1,125 @@
+//! The built-in sample events, and giving one a fresh id.
+
+use super::failure::Failure;
+
+macro_rules! samples {
+    ($($name:literal),* $(,)?) => {
+        [$(Sample {
+            event_type: $name,
+            text: include_str!(concat!(
+                "../../../wit/moncreneau-events-1.0.0/samples/", $name, ".json"
+            )),
+        }),*]
+    };
+}
+
+/// One event of each type, in the order in which an appointment lives them.
+pub(super) const SAMPLES: [Sample; 5] = samples!(
+    "appointment.created",
+    "appointment.updated",
+    "appointment.validated",
+    "appointment.completed",
+    "appointment.cancelled",
+);
+
+/// An event as a provider sends it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    /// Its type.
+    pub(super) event_type: &'static str,
+    /// The body.
+    pub(super) text: &'static str,
+}
+
+/// The sample of this type.
+///
+/// # Errors
+/// When there is none; the message lists those there are.
+pub(super) fn find(event_type: &str) -> Result<Sample, Failure> {
+    SAMPLES.into_iter().find(|sample| sample.event_type == event_type).ok_or_else(|| {
+        let types: Vec<_> = SAMPLES.iter().map(|sample| sample.event_type).collect();
+        Failure::Usage(format!(
+            "there is no sample of `{event_type}`; there are {}. \
+             An event of your own is sent with --file FILE",
+            types.join(", ")
+        ))
+    })
+}
+
+impl Sample {
+    /// The body on one line, with this id.
+    ///
+    /// # Errors
+    /// When the sample is not the JSON object it should be.
+    pub(super) fn body(&self, id: &str) -> Result<String, Failure> {
+        let broken = |what: &str| Failure::Failed(format!("sample `{}`: {what}", self.event_type));
+        let envelope: serde_json::Value =
+            serde_json::from_str(self.text).map_err(|error| broken(&error.to_string()))?;
+        let old = envelope.get("id").and_then(serde_json::Value::as_str);
+        let old = quoted(old.ok_or_else(|| broken("it has no `id`"))?);
+        // The text is edited in place: the order of its keys stays the provider's.
+        Ok(one_line(self.text).replacen(&old, &quoted(id), 1))
+    }
+}
+
+/// An id that no event had before: `evt_` and 24 hexadecimal digits.
+#[must_use]
+pub(super) fn fresh_id() -> String {
+    format!("evt_{}", hex::encode(rand::random::<[u8; 12]>()))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// JSON without the white space between its tokens.
+fn one_line(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        if in_string {
+            in_string = escaped || *c != '"';
+            escaped = !escaped && *c == '\\';
+            return true;
+        }
+        in_string = *c == '"';
+        !c.is_ascii_whitespace()
+    };
+    json.chars().filter(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_keeps_all_but_its_id() {
+        for sample in SAMPLES {
+            let body = sample.body("evt_\"new").unwrap();
+            assert!(!body.contains('\n'), "{body}");
+            let mut new: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let mut old: serde_json::Value = serde_json::from_str(sample.text).unwrap();
+            assert_eq!(new["id"].take(), "evt_\"new");
+            assert_eq!(old["type"], sample.event_type);
+            old["id"].take();
+            assert_eq!(new, old);
+        }
+    }
+
+    #[test]
+    fn white_space_in_strings_stays() {
+        assert_eq!(one_line(r#"{ "a b" : "c\" d\\" , "e" : 1 }"#), r#"{"a b":"c\" d\\","e":1}"#);
+    }
+
+    #[test]
+    fn ids_are_fresh() {
+        assert_ne!(fresh_id(), fresh_id());
+        assert_eq!(fresh_id().len(), 28);
+    }
+
+    #[test]
+    fn a_type_without_a_sample_gets_the_list() {
+        let failure = find("appointment.moved").unwrap_err();
+        assert!(matches!(failure, Failure::Usage(_)));
+        assert!(failure.to_string().contains("appointment.validated"), "{failure}");
+    }
+}

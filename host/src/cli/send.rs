@@ -1,0 +1,183 @@
+//! Signs events and sends them, as a provider would.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::client;
+use super::failure::Failure;
+use super::sign::Signer;
+
+/// Sends to one webhook URL.
+#[derive(Clone)]
+pub(super) struct Sender {
+    http: reqwest::Client,
+    url: String,
+    signer: Signer,
+}
+
+/// What a host answered to one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Answer {
+    /// The event's id, as the sender or the host knows it.
+    pub(super) event: Option<String>,
+    /// The HTTP status.
+    pub(super) http_status: u16,
+    /// `accepted`, `duplicate`, `conflict`, `unauthorized` and so on.
+    pub(super) status: String,
+    /// How many deliveries were committed with it.
+    pub(super) deliveries: Option<u64>,
+    /// Why it was not taken.
+    pub(super) reason: Option<String>,
+}
+
+/// The JSON of an answer, as far as it is shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    status: Option<String>,
+    event: Option<String>,
+    deliveries: Option<u64>,
+    reason: Option<String>,
+}
+
+impl Answer {
+    /// Whether it was 2xx.
+    #[must_use]
+    pub(super) fn is_taken(&self) -> bool {
+        (200..300).contains(&self.http_status)
+    }
+
+    fn new(id: Option<String>, http_status: u16, body: &[u8]) -> Self {
+        let body: Body = serde_json::from_slice(body).unwrap_or_default();
+        Self {
+            event: body.event.or(id),
+            http_status,
+            status: body.status.unwrap_or_else(|| "not an answer of hookyard".into()),
+            deliveries: body.deliveries,
+            reason: body.reason,
+        }
+    }
+}
+
+impl Sender {
+    /// Sends to `url`, signed by `signer`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(super) fn new(url: String, signer: Signer) -> Result<Self, Failure> {
+        Ok(Self { http: client::http(&url)?, url, signer })
+    }
+
+    /// Signs and sends one event.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub(super) async fn send(
+        &self,
+        id: Option<String>,
+        event_type: Option<&str>,
+        body: impl Into<bytes::Bytes>,
+    ) -> Result<Answer, Failure> {
+        let body = body.into();
+        let mut request = self.http.post(&self.url).header("Content-Type", "application/json");
+        for (name, value) in self.signer.headers(event_type, &body) {
+            request = request.header(name, value);
+        }
+        let response = request.body(body).send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        let answer = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        Ok(Answer::new(id, status, &answer))
+    }
+
+    /// The same request for people to type.
+    #[must_use]
+    pub(super) fn curl(&self, event_type: &str, body: &str) -> String {
+        let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        headers.extend(self.signer.headers(Some(event_type), body.as_bytes()));
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}"))))
+            .collect();
+        let (url, headers) = (quoted(&self.url), headers.join(" \\\n    "));
+        format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {}", quoted(body))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let url = &self.url;
+        if error.is_builder() {
+            return Failure::Usage(format!("`{url}` is no URL: {}", client::innermost(error)));
+        }
+        if error.is_connect() {
+            return Failure::Failed(format!(
+                "nothing answers at {url} ({}): start it with `hookyard serve`, \
+                 or say where it is with --to URL",
+                client::innermost(error)
+            ));
+        }
+        Failure::Failed(format!("{url}: {}", client::innermost(error)))
+    }
+}
+
+/// Where the webhooks of `source` are. `to` is a whole URL, or a host's address to complete.
+#[must_use]
+pub(super) fn webhook_url(to: Option<&str>, listen: SocketAddr, source: &str) -> String {
+    let base = to.map_or_else(|| format!("http://{}", reachable(listen)), str::to_owned);
+    match reqwest::Url::parse(&base) {
+        Ok(url) if url.path() == "/" => {
+            format!("{}/webhooks/{source}", base.trim_end_matches('/'))
+        }
+        _ => base,
+    }
+}
+
+/// An address that listens on every interface, as something to connect to.
+#[must_use]
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+    let local = match listen.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    let ip = if listen.ip().is_unspecified() { local } else { listen.ip() };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Quoted for a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_the_host_said() {
+        let body = br#"{"status":"accepted","event":"evt_1","deliveries":2}"#;
+        let answer = Answer::new(Some("evt_1".into()), 202, body);
+        assert!(answer.is_taken());
+        assert_eq!((answer.status.as_str(), answer.deliveries), ("accepted", Some(2)));
+        let answer = Answer::new(Some("evt_1".into()), 502, b"<html>");
+        assert!(!answer.is_taken());
+        assert_eq!(answer.event.as_deref(), Some("evt_1"));
+    }
+
+    #[test]
+    fn an_address_is_completed_and_a_url_is_kept() {
+        let listen = "0.0.0.0:8080".parse().unwrap();
+        let cases = [
+            (None, "http://127.0.0.1:8080/webhooks/m"),
+            (Some("http://h:1"), "http://h:1/webhooks/m"),
+            (Some("http://h:1/"), "http://h:1/webhooks/m"),
+            (Some("https://h/in/x"), "https://h/in/x"),
+        ];
+        for (to, expected) in cases {
+            assert_eq!(webhook_url(to, listen, "m"), expected);
+        }
+    }
+
+    #[test]
+    fn a_shell_reads_it_as_one_word() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,111 @@
+//! One event, readable: what came, which plugin did what with it, and what it logged.
+
+use std::fmt::Write as _;
+
+use super::out;
+use crate::admin::view::{AttemptView, DeliveryView, EventView};
+use crate::delivery::{Outcome, State};
+
+/// The whole event.
+#[must_use]
+pub(super) fn event(event: &EventView) -> String {
+    let EventView { source, id, event_type, state, created, .. } = event;
+    let (source, id) = (out::plain(source), out::plain(id));
+    let (event_type, created) = (out::plain(event_type), out::plain(created));
+    let received = out::time(event.received_at);
+    let mut text = format!(
+        "event     {id}\nsource    {source}\ntype      {event_type}\nstate     {state}\n\
+         created   {created}\nreceived  {received}\n"
+    );
+    if event.deliveries.is_empty() {
+        text.push_str("\nNo plugin wanted it.\n");
+    }
+    for delivery in &event.deliveries {
+        text.push('\n');
+        text.push_str(&self::delivery(delivery));
+    }
+    text
+}
+
+/// A delivery and its attempts.
+#[must_use]
+pub(super) fn delivery(delivery: &DeliveryView) -> String {
+    let mut text = format!("{}: {}", delivery.plugin, state(delivery.state));
+    if let Some(next) = delivery.next_attempt_at.filter(|_| delivery.state == State::Waiting) {
+        let _ = write!(text, ", next attempt {}", out::time(next));
+    }
+    text.push('\n');
+    for attempt in &delivery.attempts {
+        self::attempt(&mut text, attempt);
+    }
+    text
+}
+
+fn attempt(text: &mut String, attempt: &AttemptView) {
+    let AttemptView { number, duration_us, peak_memory_bytes, revision, .. } = attempt;
+    let _ = writeln!(
+        text,
+        "  attempt {number}: {} in {}, {}, revision {}, {}",
+        outcome(attempt.outcome),
+        out::duration(*duration_us),
+        out::size(*peak_memory_bytes),
+        out::short(revision),
+        out::time(attempt.started_at),
+    );
+    if let Some(reason) = &attempt.reason {
+        for line in reason.lines() {
+            let _ = writeln!(text, "    {}", out::plain(line));
+        }
+    }
+    for log in &attempt.logs {
+        for line in log.lines() {
+            let _ = writeln!(text, "    | {}", out::plain(line));
+        }
+    }
+}
+
+/// Where a delivery stands, in a word.
+#[must_use]
+pub(super) fn state(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::Running => "running",
+        State::Waiting => "waiting",
+        State::Held => "held (its plugin is not there)",
+        State::Done => "done",
+        State::Dead => "dead",
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Retry => "retry",
+        Outcome::Rejected => "rejected",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reads_like_its_story() {
+        let json = serde_json::json!({
+            "source": "moncreneau", "id": "evt_1", "type": "appointment.created",
+            "state": "dead", "created": "2026-01-21T14:30:00Z", "received_at": 1_769_005_800_000_u64,
+            "digest": "00", "deliveries": [{ "plugin": "desk", "state": "dead", "attempts": [{
+                "number": 1, "outcome": "rejected", "cause": "handler",
+                "reason": "no such\u{1b}[31m office", "started_at": 1_769_005_800_001_u64,
+                "duration_us": 1234, "revision": "0123456789abcdef", "peak_memory_bytes": 1_114_112,
+                "logs": ["INFO Bonjour"],
+            }] }],
+        });
+        let text = event(&serde_json::from_value(json).unwrap());
+        let expected = "\ndesk: dead\n  attempt 1: rejected in 1.23 ms, 1.0 MiB, revision \
+                        0123456789ab, 2026-01-21T14:30:00.001Z\n    no such\u{fffd}[31m office\n    \
+                        | INFO Bonjour\n";
+        assert!(text.starts_with("event     evt_1\nsource    moncreneau\n"), "{text}");
+        assert!(text.ends_with(expected), "{text}");
+    }
+}
