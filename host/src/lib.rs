@@ -1,5 +1,22 @@
 //! hookyard: receives webhook events, proves who sent them, stores each one once, and runs
 //! sandboxed WebAssembly plugins on it.
+//!
+//! The way of an event, room by room:
+//!
+//! 1. [`ingress`] takes the raw bytes of `POST /webhooks/{source}`, verifies the signature and reads
+//!    the envelope: an [`event::Event`] can only come from a verified request.
+//! 2. [`plugins::Snapshot::route`] names the plugins that want it, and [`db`] commits the event, its
+//!    idempotency key and one [`delivery::Delivery`] for each of them in one transaction. Then the
+//!    sender gets its 202.
+//! 3. [`dispatch`] gets the deliveries straight from that commit and runs each on the revision that
+//!    is current when it starts.
+//! 4. [`runtime`] makes a fresh instance, decodes the payload into the guest's own types, calls the
+//!    handler and records what came of it; [`db`] commits that.
+//!
+//! Beside it, [`plugins`] follows the plugins directory and swaps revisions, [`admin`] answers
+//! operators, and [`cli`] holds one file for each command. [`config`] is the only reader of files
+//! and environment. The parts are wired here, in [`Host::start`], and nowhere else.
+
 pub mod admin;
 pub mod cli;
 pub mod config;
@@ -7,6 +24,9 @@ pub mod db;
 pub mod delivery;
 pub mod dispatch;
 pub mod event;
+mod host;
 pub mod ingress;
 pub mod plugins;
 pub mod runtime;
+
+pub use host::{Host, StartError};

@@ -2,6 +2,8 @@
 
 use super::settings::Settings;
 use crate::event::PluginName;
+use crate::plugins;
+use crate::runtime::Runtime;
 
 /// What a file that the host takes has in it.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,9 @@ pub(super) async fn inspect(
     plugin: &PluginName,
     bytes: Vec<u8>,
 ) -> Result<Found, String> {
-    let (handles, imports) = crate::inspect(settings.config(), plugin, bytes).await?;
-    Ok(Found { handles, imports })
+    let config = settings.config();
+    let runtime = Runtime::new(&config.runtime, None).map_err(|error| error.to_string())?;
+    let loaded = runtime.load(plugin, bytes, &plugins::settings(&config.plugin(plugin.as_str()))).await;
+    let revision = loaded.map_err(|refusal| refusal.reason)?.revision;
+    Ok(Found { handles: revision.handles(), imports: revision.imports.clone() })
 }

@@ -1,1 +1,251 @@
-//! (room)
+//! After the answer: runs each committed delivery on the revision that is current when it starts,
+//! and commits what came of it.
+//!
+//! Reads: deliveries handed over by the commit, and leases from the database for what did not fit
+//! into a plugin's window, came due, or was there before this process. Writes: finished attempts.
+//! The database is the truth: a hand-over, a tick and a restart end in the same lease. No HTTP here,
+//! and wasm only through [`crate::runtime::Runner`].
+
+mod lanes;
+mod retry;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::config;
+use crate::db::{Db, DbError, Handoff};
+use crate::delivery::{Attempt, Delivery, Finished, Next, Outcome};
+use crate::event::{PluginName, now_ms};
+use crate::plugins::{Live, Plugins};
+use crate::runtime::Call;
+
+use lanes::{Lanes, Leased};
+
+/// How often leases are looked for without a hint.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs deliveries.
+#[derive(Clone)]
+pub struct Dispatch(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    plugins: Plugins,
+    lanes: Mutex<Lanes>,
+    /// Something may have to be leased.
+    lease: Notify,
+    /// An attempt ended.
+    ended: Notify,
+}
+
+impl Dispatch {
+    /// Begins: takes over what an earlier process left, then everything that is committed.
+    pub fn start(limits: &config::Dispatch, db: Db, plugins: Plugins) -> Self {
+        let lanes = Mutex::new(Lanes::new(limits.concurrency, limits.window));
+        let inner = Inner { db, plugins, lanes, lease: Notify::new(), ended: Notify::new() };
+        let dispatch = Self(Arc::new(inner));
+        dispatch.0.db.start(Arc::new(dispatch.clone()));
+        tokio::spawn(dispatch.clone().follow_plugins());
+        tokio::spawn(dispatch.clone().lease_all());
+        dispatch
+    }
+
+    /// Takes the limits of a new configuration.
+    pub fn limit(&self, limits: &config::Dispatch) {
+        self.lanes().limit(limits.concurrency, limits.window);
+        self.run_ready();
+    }
+
+    /// Starts nothing more, and waits for attempts under way up to `timeout`. What has not ended by
+    /// then runs again after the next start. Returns how many those are.
+    pub async fn stop(&self, timeout: Duration) -> usize {
+        self.lanes().stop();
+        let all_ended = async {
+            while self.lanes().running() > 0 {
+                self.0.ended.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, all_ended).await;
+        self.lanes().running()
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts as many attempts as may run at once.
+    fn run_ready(&self) {
+        while let Some(delivery) = { self.lanes().start() } {
+            tokio::spawn(self.clone().work(delivery));
+        }
+    }
+
+    /// Runs a delivery, then whatever is next in turn, until nothing is.
+    async fn work(self, first: Delivery) {
+        let mut next = Some(first);
+        while let Some(delivery) = next {
+            let plugin = delivery.plugin.clone();
+            let due = self.run(delivery).await;
+            let mut lanes = self.lanes();
+            lanes.ended(&plugin, due);
+            next = lanes.start();
+            drop(lanes);
+            self.0.ended.notify_one();
+            self.0.lease.notify_one();
+        }
+    }
+
+    /// One attempt, recorded. Returns when the delivery is due again, if it is.
+    async fn run(&self, delivery: Delivery) -> Option<u64> {
+        let snapshot = self.0.plugins.snapshot();
+        let Some(live) = snapshot.get(&delivery.plugin) else {
+            self.0.db.give_back(vec![delivery.id]);
+            return None;
+        };
+        self.0.db.started(delivery.id);
+        let package = snapshot.package(&delivery.event.source);
+        let call = Call { delivery: &delivery, package, settings: &live.settings };
+        let attempt = live.runner.attempt(call).await;
+        let next = retry::next(&attempt, &live.retry, now_ms());
+        report(&delivery, &attempt, next, live);
+        self.0.db.finish(Finished { id: delivery.id, attempt, next });
+        match next {
+            Next::Wait(due) => Some(due),
+            Next::Done | Next::Dead => None,
+        }
+    }
+
+    /// Opens and closes windows as plugins come and go.
+    async fn follow_plugins(self) {
+        let mut swaps = self.0.plugins.swaps();
+        if let Err(error) = self.hold_absent().await {
+            tracing::error!("deliveries of absent plugins could not be held: {error}");
+        }
+        loop {
+            swaps.borrow_and_update();
+            self.open_and_close().await;
+            if swaps.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Deliveries left by an earlier process whose plugins are not here now.
+    async fn hold_absent(&self) -> Result<(), DbError> {
+        let snapshot = self.0.plugins.snapshot();
+        for plugin in self.0.db.open_plugins().await? {
+            if snapshot.get(&plugin).is_none() {
+                tracing::warn!(%plugin, "deliveries are held: their plugin is not here");
+                self.0.db.hold(&plugin).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_and_close(&self) {
+        let snapshot = self.0.plugins.snapshot();
+        let gone = self.lanes().names().into_iter().filter(|plugin| snapshot.get(plugin).is_none());
+        for plugin in gone {
+            let queued = self.lanes().close(&plugin);
+            log_failed(&plugin, self.0.db.hold(&plugin).await);
+            self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
+        }
+        for (plugin, live) in snapshot.plugins() {
+            let new = { self.lanes().open(plugin, live.concurrency) };
+            if new {
+                log_failed(plugin, self.0.db.release(plugin).await);
+            }
+        }
+        self.0.lease.notify_one();
+        self.run_ready();
+    }
+
+    /// Leases for windows that have room, when hinted, due, or at the tick.
+    async fn lease_all(self) {
+        let mut looked_at = 0;
+        loop {
+            while let Some((plugin, limit)) = { self.lanes().next_lease(now_ms()) } {
+                self.lease(plugin, limit).await;
+            }
+            let due = self.lanes().next_due().map_or(TICK, retry::until);
+            let hint = tokio::time::timeout(due.min(TICK), self.0.lease.notified()).await;
+            if hint.is_err() {
+                looked_at = self.look_at_due(looked_at).await;
+            }
+        }
+    }
+
+    /// Asks the database whether anything came due since `looked_at`, whoever tried it before.
+    async fn look_at_due(&self, looked_at: u64) -> u64 {
+        let now = now_ms();
+        match self.0.db.next_due(looked_at).await {
+            Ok(due) => {
+                if due.is_some_and(|due| due <= now) {
+                    self.lanes().look_again();
+                }
+                now
+            }
+            Err(error) => {
+                tracing::error!("what is due could not be read, trying again: {error}");
+                looked_at
+            }
+        }
+    }
+
+    async fn lease(&self, plugin: PluginName, limit: usize) {
+        let leased = match self.0.db.lease(plugin.clone(), limit).await {
+            Ok(lease) => Leased { deliveries: lease.deliveries, more: lease.more },
+            Err(error) => {
+                tracing::error!(%plugin, "deliveries could not be leased, trying again: {error}");
+                tokio::time::sleep(TICK).await;
+                Leased { deliveries: Vec::new(), more: true }
+            }
+        };
+        let unwanted = { self.lanes().leased(&plugin, leased) };
+        if !unwanted.is_empty() {
+            self.0.db.give_back(unwanted.iter().map(|delivery| delivery.id).collect());
+        }
+        self.run_ready();
+    }
+}
+
+impl Handoff for Dispatch {
+    fn offer(&self, delivery: Delivery) -> bool {
+        let mut lanes = self.lanes();
+        let taken = lanes.offer(delivery);
+        let next = lanes.start();
+        drop(lanes);
+        if let Some(delivery) = next {
+            tokio::spawn(self.clone().work(delivery));
+        }
+        if !taken {
+            self.0.lease.notify_one();
+        }
+        taken
+    }
+}
+
+fn log_failed(plugin: &PluginName, result: Result<(), DbError>) {
+    if let Err(error) = result {
+        tracing::error!(%plugin, "its held deliveries could not be changed: {error}");
+    }
+}
+
+/// Counts an attempt and tells operators of one that failed.
+fn report(delivery: &Delivery, attempt: &Attempt, next: Next, live: &Live) {
+    live.count(attempt.outcome(), delivery.event.received_at);
+    let Some(failure) = &attempt.failure else { return };
+    let (number, reason) = (attempt.number, &failure.reason);
+    match next {
+        Next::Wait(due) => {
+            let again_in_ms = due.saturating_sub(now_ms());
+            tracing::warn!(number, again_in_ms, "attempt failed: {reason}");
+        }
+        _ if failure.outcome == Outcome::Rejected => {
+            tracing::warn!(number, "rejected, now a dead letter: {reason}")
+        }
+        _ => tracing::error!(number, "out of attempts, now a dead letter: {reason}"),
+    }
+}

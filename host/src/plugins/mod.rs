@@ -1,7 +1,28 @@
 //! Which plugins exist: watches their directory, loads files into revisions, and publishes one
-//! snapshot. Never calls a handler.
+//! snapshot. Never calls a handler; knows no database and no HTTP.
+//!
+//! Start is a reload from empty: [`Plugins::start`] makes the first look at the directory through
+//! the same path as every later change, and returns when it is done.
 
+mod scan;
+mod snapshot;
+mod subscriptions;
+mod swap;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
 use serde::Serialize;
+use tokio::sync::watch as channel;
+
+use crate::config::Config;
+use crate::runtime::Runtime;
+
+pub use snapshot::{Entry, Live, Retry, Snapshot, settings};
+pub use subscriptions::{Pattern, Subscriptions, Wants};
+pub use watch::Watch;
 
 /// A plugin as operators see it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -32,4 +53,64 @@ pub enum PluginState {
     Running,
     /// No revision of it could be loaded.
     Refused,
+}
+
+/// The plugins of this host, now.
+#[derive(Clone)]
+pub struct Plugins(Arc<Inner>);
+
+struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    /// Counts swaps: a hint that there is another snapshot.
+    version: channel::Sender<u64>,
+    views: Mutex<Vec<PluginView>>,
+}
+
+impl Plugins {
+    /// Loads what is in `dir`, then follows its changes and those of the configuration in one task,
+    /// until the last [`channel::Sender`] of `config` is dropped. `fixed` are entries that no file
+    /// stands for.
+    pub async fn start(
+        dir: PathBuf,
+        runtime: Runtime,
+        config: channel::Receiver<Arc<Config>>,
+        fixed: Vec<Entry>,
+    ) -> Self {
+        let plugins = Self(Arc::new(Inner {
+            snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            version: channel::Sender::new(0),
+            views: Mutex::default(),
+        }));
+        let mut task = swap::Swap::new(dir, runtime, config, fixed, plugins.clone());
+        task.first_look().await;
+        tokio::spawn(task.run());
+        plugins
+    }
+
+    /// The routing table now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
+    }
+
+    /// Tells when there is another snapshot.
+    #[must_use]
+    pub fn swaps(&self) -> channel::Receiver<u64> {
+        self.0.version.subscribe()
+    }
+
+    /// What operators see, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<PluginView> {
+        self.0.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, snapshot: Snapshot) {
+        self.0.snapshot.store(Arc::new(snapshot));
+        self.0.version.send_modify(|version| *version += 1);
+    }
+
+    fn show(&self, views: Vec<PluginView>) {
+        *self.0.views.lock().unwrap_or_else(PoisonError::into_inner) = views;
+    }
 }

@@ -1,1 +1,28 @@
-//! (room)
+//! The only room that knows wasmtime: the engine and its limits, compiled revisions and their
+//! cache, the walk from JSON to a guest's own types, the capabilities guests may import, and one
+//! attempt at a call. It reads no database, no directory of plugins and no configuration file.
+
+mod attempt;
+mod cache;
+mod capabilities;
+mod context;
+mod decode;
+mod engine;
+mod guest;
+mod handlers;
+mod imports;
+mod limits;
+mod load;
+mod logs;
+mod outcome;
+mod plan;
+mod precompiled;
+mod runner;
+mod trap;
+
+pub use attempt::{Call, Settings};
+pub use engine::{Runtime, RuntimeError};
+
+pub use handlers::interface_name;
+pub use load::{Loaded, Refusal, Revision};
+pub use runner::Runner;

@@ -1,0 +1,27 @@
+# Thin calls; what they do is in scripts/ and in Cargo.toml.
+.PHONY: run test bench lint plugins clean
+export CARGO_TERM_COLOR ?= auto
+
+# Builds everything, starts the host on an embedded database, plays the five sample events against
+# it, and keeps serving and rebuilding plugins. `make run ONCE=1` stops after the samples.
+run: plugins
+	cargo run --quiet --package hookyard -- dev --play-samples $(if $(ONCE),--once)
+
+# Unit tests, plugins' tests, end-to-end tests against the real binary.
+test: plugins
+	scripts/test
+
+# Prints benchmarks; see tests/bench/README.md. `make bench FIGURE=attempt` prints one.
+bench: plugins
+	cargo bench --package hookyard --bench bench -- $(FIGURE)
+
+# Formats, lints, checks dependencies.
+lint:
+	scripts/lint
+
+# Every example plugin to target/plugins/NAME.wasm.
+plugins:
+	@scripts/build-plugins
+
+clean:
+	rm -rf target plugins/target hookyard-data

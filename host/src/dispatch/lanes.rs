@@ -1,0 +1,183 @@
+//! Which delivery runs next: a bounded window of deliveries for each plugin, and turns between
+//! plugins. Pure bookkeeping, no IO.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::delivery::Delivery;
+use crate::event::PluginName;
+
+/// All plugins' windows.
+pub(super) struct Lanes {
+    lanes: HashMap<PluginName, Lane>,
+    /// Plugins that can start an attempt now, in turn.
+    ready: VecDeque<PluginName>,
+    running: usize,
+    concurrency: usize,
+    window: usize,
+    /// Nothing new starts.
+    stopped: bool,
+}
+
+/// One plugin's window.
+#[derive(Default)]
+struct Lane {
+    queue: VecDeque<Delivery>,
+    running: usize,
+    concurrency: usize,
+    /// Is it in `ready`?
+    in_turn: bool,
+    /// The database has, or may have, more that could run now.
+    more: bool,
+    /// A lease is under way.
+    leasing: bool,
+    /// When the next delivery that waits is due, ms since the Unix epoch.
+    due: Option<u64>,
+}
+
+/// What a lease brought.
+pub(super) struct Leased {
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) more: bool,
+}
+
+impl Lanes {
+    pub(super) fn new(concurrency: usize, window: usize) -> Self {
+        let (lanes, ready) = (HashMap::new(), VecDeque::new());
+        Self { lanes, ready, running: 0, concurrency, window, stopped: false }
+    }
+
+    /// Takes the limits of a new configuration.
+    pub(super) fn limit(&mut self, concurrency: usize, window: usize) {
+        (self.concurrency, self.window) = (concurrency, window);
+    }
+
+    /// A plugin takes deliveries, or takes them with another concurrency. True when it is new here.
+    pub(super) fn open(&mut self, plugin: &PluginName, concurrency: usize) -> bool {
+        let new = !self.lanes.contains_key(plugin);
+        let lane = self.lanes.entry(plugin.clone()).or_insert_with(|| Lane { more: true, ..Lane::default() });
+        lane.concurrency = concurrency;
+        self.turn(plugin);
+        new
+    }
+
+    /// Plugins that take deliveries.
+    pub(super) fn names(&self) -> Vec<PluginName> {
+        self.lanes.keys().cloned().collect()
+    }
+
+    /// A plugin is gone: gives back what had not started.
+    pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<Delivery> {
+        self.lanes.remove(plugin).map(|lane| lane.queue.into()).unwrap_or_default()
+    }
+
+    /// Takes a committed delivery if there is room; else it stays in the database.
+    pub(super) fn offer(&mut self, delivery: Delivery) -> bool {
+        let Some(lane) = self.lanes.get_mut(&delivery.plugin) else { return false };
+        // Behind others that wait in the database it has to wait there too, to keep their order.
+        if lane.more || self.stopped || lane.queue.len() >= self.window {
+            lane.more = true;
+            return false;
+        }
+        let plugin = delivery.plugin.clone();
+        lane.queue.push_back(delivery);
+        self.turn(&plugin);
+        true
+    }
+
+    /// The next delivery to run, if one may start now.
+    pub(super) fn start(&mut self) -> Option<Delivery> {
+        if self.stopped || self.running >= self.concurrency {
+            return None;
+        }
+        loop {
+            let plugin = self.ready.pop_front()?;
+            let Some(lane) = self.lanes.get_mut(&plugin) else { continue };
+            lane.in_turn = false;
+            if lane.running >= lane.concurrency {
+                continue;
+            }
+            let Some(delivery) = lane.queue.pop_front() else { continue };
+            lane.running += 1;
+            self.running += 1;
+            self.turn(&plugin);
+            return Some(delivery);
+        }
+    }
+
+    /// An attempt ended; its delivery is due again at `due` if it waits.
+    pub(super) fn ended(&mut self, plugin: &PluginName, due: Option<u64>) {
+        self.running -= 1;
+        if let Some(lane) = self.lanes.get_mut(plugin) {
+            // A lane closed and opened again meanwhile has counted from nothing.
+            lane.running = lane.running.saturating_sub(1);
+            lane.due = lane.due.into_iter().chain(due).min();
+        }
+        self.turn(plugin);
+    }
+
+    /// A plugin whose window has run half empty and that may have more in the database, and how many
+    /// to lease. Counts as under way until [`Lanes::leased`].
+    pub(super) fn next_lease(&mut self, now_ms: u64) -> Option<(PluginName, usize)> {
+        if self.stopped {
+            return None;
+        }
+        let window = self.window;
+        self.lanes.iter_mut().find_map(|(plugin, lane)| {
+            if lane.due.is_some_and(|due| due <= now_ms) {
+                (lane.more, lane.due) = (true, None);
+            }
+            let wants = lane.more && !lane.leasing && lane.queue.len() <= window / 2;
+            wants.then(|| {
+                // What is refused from now on is newer than what the lease will see.
+                (lane.more, lane.leasing) = (false, true);
+                (plugin.clone(), window - lane.queue.len())
+            })
+        })
+    }
+
+    /// A lease came back. Gives back what its plugin no longer takes.
+    pub(super) fn leased(&mut self, plugin: &PluginName, leased: Leased) -> Vec<Delivery> {
+        let Some(lane) = self.lanes.get_mut(plugin).filter(|_| !self.stopped) else {
+            return leased.deliveries;
+        };
+        lane.leasing = false;
+        lane.more |= leased.more;
+        // What was accepted while the lease was under way may have come in first.
+        lane.queue.extend(leased.deliveries);
+        lane.queue.make_contiguous().sort_by_key(|delivery| delivery.id);
+        self.turn(plugin);
+        Vec::new()
+    }
+
+    /// Something came due in the database: every plugin may have more.
+    pub(super) fn look_again(&mut self) {
+        self.lanes.values_mut().for_each(|lane| lane.more = true);
+    }
+
+    /// When the earliest waiting delivery that was tried here is due.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.lanes.values().filter_map(|lane| lane.due).min()
+    }
+
+    /// Starts nothing more.
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Attempts under way.
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
+    fn turn(&mut self, plugin: &PluginName) {
+        let Some(lane) = self.lanes.get_mut(plugin) else { return };
+        if !lane.in_turn && !lane.queue.is_empty() && lane.running < lane.concurrency {
+            lane.in_turn = true;
+            self.ready.push_back(plugin.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "lanes_tests.rs"]
+mod tests;

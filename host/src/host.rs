@@ -1,0 +1,286 @@
+//! The parts, wired.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch as channel;
+use tokio::task::JoinHandle;
+
+use crate::config::{self, Config, Loaded};
+use crate::db::{self, Accept, Db, DbError};
+use crate::dispatch::Dispatch;
+use crate::event::Event;
+use crate::plugins::{Entry, Plugins, Watch};
+use crate::runtime::Runtime;
+use crate::{admin, ingress};
+
+/// How long the operators' side may take to answer what it has begun, at the end.
+const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// Where the host says, in its data directory, which addresses it listens on.
+const LISTENING: &str = "listening.json";
+
+/// Why the host did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address is taken or not this machine's.
+    #[error("cannot listen on {address} ({key}): {error}")]
+    Listen {
+        /// The key in the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("the data directory {}: {error}", dir.display())]
+    DataDir {
+        /// Which one.
+        dir: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The database does not open.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The WebAssembly engine does not start.
+    #[error(transparent)]
+    Runtime(#[from] crate::runtime::RuntimeError),
+    /// Nothing can be counted.
+    #[error("metrics: {0}")]
+    Metrics(String),
+    /// A secret or the token cannot be had.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+}
+
+/// A running host.
+pub struct Host {
+    webhooks: SocketAddr,
+    admin: SocketAddr,
+    data_dir: PathBuf,
+    shutdown_timeout: Duration,
+    db: Db,
+    dispatch: Dispatch,
+    /// Dropping them ends the webhook endpoint and the operators' side.
+    stop_webhooks: channel::Sender<()>,
+    stop_admin: channel::Sender<()>,
+    webhooks_task: JoinHandle<()>,
+    admin_task: JoinHandle<()>,
+    config_task: JoinHandle<()>,
+}
+
+impl Host {
+    /// Starts everything: engine, database, plugins, dispatch, and when all plugins were looked at
+    /// once, the two addresses.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(loaded: Loaded) -> Result<Self, StartError> {
+        Self::start_with(loaded, Vec::new()).await
+    }
+
+    /// As [`Host::start`], with plugins that no file stands for: native code, for benchmarks.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with(mut loaded: Loaded, fixed: Vec<Entry>) -> Result<Self, StartError> {
+        loaded.default_source()?;
+        let metrics = admin::metrics::install().map_err(StartError::Metrics)?;
+        let config = Arc::new(loaded.config.clone());
+        let data_dir = data_dir(&config)?;
+        let token = config::kept_admin_token(&config)?;
+        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")))?;
+        let limits =
+            db::Limits { queue_max: config.dispatch.queue_max, backlog_max: config.dispatch.backlog_max };
+        let db = Db::open(&config.database, limits).await?;
+        let on_webhooks = listen("server.listen", config.server.listen).await?;
+        let on_admin = listen("admin.listen", config.admin.listen).await?;
+
+        let current = channel::Sender::new(Arc::clone(&config));
+        let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
+        let dispatch = Dispatch::start(&config.dispatch, db.clone(), plugins.clone());
+
+        let (stop_webhooks, stop_admin) = (channel::Sender::new(()), channel::Sender::new(()));
+        let webhooks = address(&on_webhooks, config.server.listen);
+        let accepts = Accepting { db: db.clone(), plugins: plugins.clone() };
+        let sources = Arc::new(ingress::Sources::new(&config));
+        let endpoint = ingress::router(accepts, Arc::clone(&sources), &config.server);
+        let webhooks_task = tokio::spawn(ingress::serve(
+            on_webhooks,
+            endpoint,
+            (&config.server).into(),
+            stop_webhooks.subscribe(),
+        ));
+
+        let address_admin = address(&on_admin, config.admin.listen);
+        let listing = plugins.clone();
+        let parts = admin::Parts {
+            db: db.clone(),
+            plugins: Arc::new(move || listing.list()),
+            loaded: Arc::new(true.into()),
+            token: admin::Token::new(token.expose()),
+            metrics,
+        };
+        let admin_task = tokio::spawn(ingress::serve(
+            on_admin,
+            admin::router(parts),
+            (&config.server).into(),
+            stop_admin.subscribe(),
+        ));
+        let follow = Follow { loaded, current, sources, dispatch: dispatch.clone() };
+        let host = Self {
+            webhooks,
+            admin: address_admin,
+            shutdown_timeout: Duration::from_millis(config.server.shutdown_timeout_ms),
+            data_dir,
+            db,
+            dispatch,
+            stop_webhooks,
+            stop_admin,
+            webhooks_task,
+            admin_task,
+            config_task: tokio::spawn(follow.run()),
+        };
+        host.tell_addresses()?;
+        Ok(host)
+    }
+
+    /// Where webhooks are received.
+    #[must_use]
+    pub fn webhook_addr(&self) -> SocketAddr {
+        self.webhooks
+    }
+
+    /// Where operators are answered.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Takes no more events, lets requests and calls in flight end within
+    /// `server.shutdown_timeout_ms`, commits what they came to, and closes.
+    pub async fn shutdown(self) {
+        drop(self.stop_webhooks);
+        let deadline = tokio::time::Instant::now() + self.shutdown_timeout;
+        if tokio::time::timeout_at(deadline, self.webhooks_task).await.is_err() {
+            tracing::warn!("some senders were still being answered");
+        }
+        let left = self.dispatch.stop(deadline.saturating_duration_since(tokio::time::Instant::now())).await;
+        if left > 0 {
+            tracing::warn!(
+                "{left} calls were still running at the deadline; they run again after the next start"
+            );
+        }
+        self.config_task.abort();
+        drop(self.stop_admin);
+        let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
+        if let Err(error) = self.db.close().await {
+            tracing::error!("closing: {error}");
+        }
+        let _ = std::fs::remove_file(self.data_dir.join(LISTENING));
+    }
+
+    /// Tells tools on this machine the addresses, which the configuration may leave to the kernel.
+    fn tell_addresses(&self) -> Result<(), StartError> {
+        let text = serde_json::json!({
+            "webhooks": self.webhooks.to_string(),
+            "admin": self.admin.to_string(),
+            "pid": std::process::id(),
+        });
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.data_dir)?;
+            std::io::Write::write_all(&mut file, text.to_string().as_bytes())?;
+            file.persist(self.data_dir.join(LISTENING))?;
+            Ok(())
+        };
+        write().map_err(|error| StartError::DataDir { dir: self.data_dir.clone(), error })
+    }
+}
+
+/// What follows a changed configuration file.
+struct Follow {
+    loaded: Loaded,
+    current: channel::Sender<Arc<Config>>,
+    sources: Arc<ingress::Sources>,
+    dispatch: Dispatch,
+}
+
+impl Follow {
+    async fn run(mut self) {
+        let Some(path) = self.loaded.path.as_deref().and_then(|path| std::path::absolute(path).ok()) else {
+            // Without a file there is nothing to follow; the channel must stay open all the same.
+            return std::future::pending().await;
+        };
+        let mut watch = Watch::new();
+        let mut before = std::fs::read(&path).ok();
+        loop {
+            watch.set(&[], std::slice::from_ref(&path));
+            let plugins = &self.current.borrow().plugins.clone();
+            let (quiet, interval) = (plugins.debounce_ms, plugins.rescan_interval_ms);
+            watch.changed(Duration::from_millis(quiet), Duration::from_millis(interval)).await;
+            let now = std::fs::read(&path).ok();
+            if now.is_some() && now != before {
+                before = now;
+                self.reload(&path);
+            }
+        }
+    }
+
+    fn reload(&mut self, path: &Path) {
+        let loaded = match Config::load(Some(path)) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                return tracing::error!("the changed configuration is refused, the old one holds: {error}");
+            }
+        };
+        let old = self.current.borrow().clone();
+        let changes = config::changes(&old, &loaded.config);
+        for refusal in &changes.refused {
+            tracing::error!("{refusal}");
+        }
+        if changes.live.is_empty() {
+            return;
+        }
+        let config = config::apply_live(&old, &loaded.config);
+        self.sources.replace(&config);
+        self.dispatch.limit(&config.dispatch);
+        self.current.send_replace(Arc::new(config));
+        tracing::info!("configuration changed: {}", changes.live.join(", "));
+    }
+}
+
+/// Routes an event by the snapshot of now, and commits it.
+#[derive(Clone)]
+struct Accepting {
+    db: Db,
+    plugins: Plugins,
+}
+
+impl ingress::Accepts for Accepting {
+    async fn accept(&self, event: Event) -> Result<Accept, DbError> {
+        let plugins = self.plugins.snapshot().route(&event);
+        self.db.accept(event, plugins).await
+    }
+}
+
+/// Makes the data directory, which only its owner may look into.
+fn data_dir(config: &Config) -> Result<PathBuf, StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let dir = config.data_dir();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+    let absolute = made.and_then(|()| std::fs::canonicalize(&dir));
+    absolute.map_err(|error| StartError::DataDir { dir, error })
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { key, address, error })
+}
+
+/// The address that the kernel gave, where the configuration asked for port 0.
+fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}

@@ -1,0 +1,183 @@
+//! The routing table: which revision of which plugin takes which events. It is never changed; a
+//! swap puts another in its place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::subscriptions::{Pattern, Subscriptions, Wants};
+use crate::config::{self, Config};
+use crate::delivery::Outcome;
+use crate::event::{Digest, Event, PluginName, SourceName, now_ms};
+use crate::runtime::{self, Revision, Runner};
+
+/// See the module.
+#[derive(Default)]
+pub struct Snapshot {
+    plugins: BTreeMap<PluginName, Arc<Live>>,
+    packages: HashMap<SourceName, String>,
+    subscriptions: Subscriptions,
+}
+
+/// A plugin that takes events, with the operator's settings for it.
+pub struct Live {
+    /// Runs its attempts.
+    pub runner: Arc<dyn Runner>,
+    /// Which revision that is.
+    pub revision: Digest,
+    /// What an attempt gets and may take.
+    pub settings: runtime::Settings,
+    /// Attempts at once.
+    pub concurrency: usize,
+    /// What follows a failed attempt.
+    pub retry: Retry,
+    attempts: Attempts,
+}
+
+/// This plugin's metrics, looked up once.
+struct Attempts {
+    done: metrics::Counter,
+    retry: metrics::Counter,
+    rejected: metrics::Counter,
+    since_accepted: metrics::Histogram,
+}
+
+impl Attempts {
+    fn new(plugin: &PluginName) -> Self {
+        let counter = |outcome| metrics::counter!("hookyard_attempts_total", "plugin" => plugin.to_string(), "outcome" => outcome);
+        Self {
+            done: counter("done"),
+            retry: counter("retry"),
+            rejected: counter("rejected"),
+            since_accepted: metrics::histogram!("hookyard_accept_to_done_seconds", "plugin" => plugin.to_string()),
+        }
+    }
+}
+
+/// An operator's wishes for retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts before a delivery is a dead letter.
+    pub attempts_max: u32,
+    /// Longest wait before the second attempt; doubles with each.
+    pub backoff_base: Duration,
+    /// Longest wait before any attempt.
+    pub backoff_max: Duration,
+}
+
+/// What a plugin's file became: what a snapshot is made of.
+#[derive(Clone)]
+pub struct Entry {
+    /// The plugin.
+    pub plugin: PluginName,
+    /// Runs its attempts.
+    pub runner: Arc<dyn Runner>,
+    /// The file's digest.
+    pub revision: Digest,
+    /// Interfaces of typed handlers, without versions.
+    pub typed: Vec<String>,
+    /// The generic handler's patterns.
+    pub patterns: Vec<String>,
+}
+
+impl From<&Arc<Revision>> for Entry {
+    fn from(revision: &Arc<Revision>) -> Self {
+        Self {
+            plugin: revision.plugin.clone(),
+            runner: Arc::clone(revision) as Arc<dyn Runner>,
+            revision: revision.digest,
+            typed: revision.typed_interfaces().map(ToOwned::to_owned).collect(),
+            patterns: revision.subscriptions.clone(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Puts plugins and configuration together.
+    #[must_use]
+    pub fn new(entries: &[Entry], config: &Config) -> Self {
+        let patterns = |all: &[String]| all.iter().map(|p| Pattern::new(p)).collect::<Vec<_>>();
+        let wants = entries.iter().map(|entry| Wants {
+            plugin: entry.plugin.clone(),
+            typed: entry.typed.clone(),
+            generic: patterns(&entry.patterns),
+            allowed: config.plugin(entry.plugin.as_str()).events.as_deref().map(patterns),
+        });
+        let subscriptions = Subscriptions::new(wants);
+        let live = |entry: &Entry| {
+            (entry.plugin.clone(), Arc::new(Live::new(entry, &config.plugin(entry.plugin.as_str()))))
+        };
+        let packages =
+            config.sources.iter().filter_map(|(name, source)| Some((name.clone(), source.package.clone()?)));
+        Self { plugins: entries.iter().map(live).collect(), packages: packages.collect(), subscriptions }
+    }
+
+    /// The plugins that get a delivery of this event.
+    #[must_use]
+    pub fn route(&self, event: &Event) -> Vec<PluginName> {
+        let interface =
+            self.package(&event.source).map(|package| runtime::interface_name(package, &event.event_type));
+        self.subscriptions.matching(interface.as_deref(), &event.event_type)
+    }
+
+    /// A plugin that takes events.
+    #[must_use]
+    pub fn get(&self, plugin: &PluginName) -> Option<&Arc<Live>> {
+        self.plugins.get(plugin)
+    }
+
+    /// All of them.
+    pub fn plugins(&self) -> impl Iterator<Item = (&PluginName, &Arc<Live>)> {
+        self.plugins.iter()
+    }
+
+    /// The WIT package of a source's typed handlers.
+    #[must_use]
+    pub fn package(&self, source: &SourceName) -> Option<&str> {
+        self.packages.get(source).map(String::as_str)
+    }
+}
+
+impl Live {
+    fn new(entry: &Entry, plugin: &config::Plugin) -> Self {
+        Self {
+            runner: Arc::clone(&entry.runner),
+            revision: entry.revision,
+            settings: settings(plugin),
+            concurrency: plugin.concurrency,
+            retry: Retry {
+                attempts_max: plugin.attempts_max,
+                backoff_base: Duration::from_millis(plugin.backoff_base_ms),
+                backoff_max: Duration::from_millis(plugin.backoff_max_ms),
+            },
+            attempts: Attempts::new(&entry.plugin),
+        }
+    }
+
+    /// Counts an attempt of an event that was received at `received_at` (ms since the Unix epoch).
+    pub fn count(&self, outcome: Outcome, received_at: u64) {
+        match outcome {
+            Outcome::Done => {
+                self.attempts.done.increment(1);
+                self.attempts
+                    .since_accepted
+                    .record(Duration::from_millis(now_ms().saturating_sub(received_at)));
+            }
+            Outcome::Retry => self.attempts.retry.increment(1),
+            Outcome::Rejected => self.attempts.rejected.increment(1),
+        }
+    }
+}
+
+/// An operator's words about a plugin, as the runtime takes them.
+#[must_use]
+pub fn settings(plugin: &config::Plugin) -> runtime::Settings {
+    let secrets = plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned()));
+    let config = plugin.config.iter().map(|(key, value)| (key.clone(), value.clone()));
+    runtime::Settings {
+        config: Arc::new(config.chain(secrets).collect()),
+        call_timeout: Duration::from_millis(plugin.call_timeout_ms),
+        memory_max_bytes: usize::try_from(plugin.memory_max_bytes).unwrap_or(usize::MAX),
+        log_max_bytes: plugin.log_max_bytes,
+    }
+}

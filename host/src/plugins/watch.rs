@@ -1,0 +1,131 @@
+//! Hints that something changed on disk. A hint may be missed or come twice: whoever waits looks at
+//! the disk again, and looks now and then without a hint.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// While changes do not end, they are looked at after this many quiet times all the same.
+const DEBOUNCE_MAX: u32 = 10;
+
+/// Watches paths, whether or not they exist yet.
+pub struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    /// Directories under watch, and which directory that was: one made anew is another.
+    watched: BTreeMap<PathBuf, (u64, u64)>,
+    wanted: Arc<Mutex<Wanted>>,
+    hint: Arc<Notify>,
+}
+
+/// What counts as a change.
+#[derive(Default)]
+struct Wanted {
+    /// Anything directly in these directories.
+    inside: BTreeSet<PathBuf>,
+    /// These paths themselves.
+    exact: BTreeSet<PathBuf>,
+}
+
+impl Wanted {
+    fn has(&self, path: &Path) -> bool {
+        self.exact.contains(path) || path.parent().is_some_and(|parent| self.inside.contains(parent))
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Watch {
+    /// A watch over nothing yet. Without the kernel's help it only ever looks at intervals.
+    #[must_use]
+    pub fn new() -> Self {
+        let (wanted, hint) = (Arc::new(Mutex::new(Wanted::default())), Arc::new(Notify::new()));
+        let (in_callback, hinted) = (Arc::clone(&wanted), Arc::clone(&hint));
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let wanted = in_callback.lock().unwrap_or_else(PoisonError::into_inner);
+            // An error or a queue that overflowed may hide a change.
+            let changed = event.map_or(true, |event| {
+                event.need_rescan()
+                    || is_change(event.kind) && event.paths.iter().any(|path| wanted.has(path))
+            });
+            if changed {
+                hinted.notify_one();
+            }
+        });
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!("changes on disk are only found at intervals: {error}"))
+            .ok();
+        Self { watcher, watched: BTreeMap::new(), wanted, hint }
+    }
+
+    /// Watches everything directly in `dirs`, and `files` themselves, from now on and nothing else.
+    /// What does not exist is watched for in its nearest ancestor; a symbolic link is watched at
+    /// both ends.
+    pub fn set(&mut self, dirs: &[PathBuf], files: &[PathBuf]) {
+        let mut wanted = Wanted::default();
+        for path in dirs.iter().chain(files) {
+            wanted.exact.extend(path.ancestors().map(Path::to_owned));
+            wanted.exact.extend(std::fs::canonicalize(path));
+        }
+        wanted.inside.extend(dirs.iter().cloned());
+        let places: BTreeSet<PathBuf> = dirs
+            .iter()
+            .cloned()
+            .chain(wanted.exact.iter().filter_map(|path| Some(path.parent()?.to_owned())))
+            .collect();
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        self.watch_only(&places);
+    }
+
+    fn watch_only(&mut self, places: &BTreeSet<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let identity = |path: &Path| {
+            std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|m| (m.dev(), m.ino()))
+        };
+        self.watched.retain(|path, was| {
+            let keep = places.contains(path) && identity(path) == Some(*was);
+            if !keep {
+                let _ = watcher.unwatch(path);
+            }
+            keep
+        });
+        for place in places {
+            let Some(id) = identity(place) else { continue };
+            if self.watched.contains_key(place) {
+                continue;
+            }
+            match watcher.watch(place, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.watched.insert(place.clone(), id)),
+                Err(error) => tracing::debug!(path = %place.display(), "not watched: {error}"),
+            }
+        }
+    }
+
+    /// Waits for a hint and then for `quiet` without another, or for `interval` to pass.
+    pub async fn changed(&self, quiet: Duration, interval: Duration) {
+        if tokio::time::timeout(interval, self.hint.notified()).await.is_err() {
+            return;
+        }
+        let last = Instant::now() + quiet * DEBOUNCE_MAX;
+        while Instant::now() < last {
+            if tokio::time::timeout(quiet, self.hint.notified()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Reading is no change; closing after writing is.
+fn is_change(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+}

@@ -1,0 +1,32 @@
+//! What the host offers to guests, one file each. A plugin that imports anything else is refused
+//! by name when it is loaded.
+
+mod config;
+mod logging;
+pub(super) mod wasi;
+
+use wasmtime::Result;
+use wasmtime::component::Linker;
+
+use super::guest::Guest;
+
+/// Links every capability; instances without an import of one pay nothing for it.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    wasi::add_to_linker(linker)?;
+    logging::add_to_linker(linker)?;
+    config::add_to_linker(linker)
+}
+
+/// The packages and interfaces that [`add_to_linker`] links, as an import may name them: the part
+/// before the version, and versions that fit.
+pub(super) const OFFERED: &[(&str, &[&str])] = &[
+    ("hookyard:plugin/types", &["0.1"]),
+    ("wasi:logging/logging", &["0.1.0-draft", ""]),
+    ("wasi:config/store", &["0.2.0-rc.1"]),
+    ("wasi:io/", &["0.2"]),
+    ("wasi:clocks/", &["0.2"]),
+    ("wasi:random/", &["0.2"]),
+    ("wasi:cli/", &["0.2"]),
+    ("wasi:filesystem/", &["0.2"]),
+    ("wasi:sockets/", &["0.2"]),
+];

@@ -1,0 +1,124 @@
+//! One engine for the life of the process: pooled instances, epoch deadlines, bounded everything.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
+
+use super::cache::Cache;
+use super::capabilities;
+use super::guest::Guest;
+use crate::config;
+
+/// Core instances, memories and tables that one component may have: what the largest language
+/// runtimes need (JavaScript's has 38 core instances), with room.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+const MEMORIES_PER_COMPONENT: u32 = 8;
+const TABLES_PER_COMPONENT: u32 = 64;
+/// The pool has this many tables for each memory.
+const TABLES_PER_SLOT: u32 = 8;
+/// Bytes at the start of a linear memory that are cleared by writing zeros when an instance is
+/// dropped. Cheaper than giving the pages back for guests with a small stack, which is first.
+const KEEP_RESIDENT_BYTES: usize = 128 * 1024;
+/// What the host's own frames need on a guest's stack, beyond `stack_max_bytes`.
+const HOST_STACK_BYTES: usize = 512 * 1024;
+
+/// The engine could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine cannot start: {0}")]
+pub struct RuntimeError(String);
+
+/// The engine, what it links, and the permits that make a full pool wait instead of fail.
+#[derive(Clone)]
+pub struct Runtime(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<Guest>,
+    pub(super) cache: Option<Cache>,
+    /// One permit for each memory in the pool; see [`Inner::slots`].
+    pub(super) pool: Arc<Semaphore>,
+    pub(super) limits: config::Runtime,
+}
+
+impl Runtime {
+    /// Makes the engine and starts its clock. `cache_dir` keeps compiled plugins between runs;
+    /// without it each is compiled again.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] when the pool does not fit this machine or the cache directory is not the
+    /// host's alone.
+    pub fn new(limits: &config::Runtime, cache_dir: Option<PathBuf>) -> Result<Self, RuntimeError> {
+        let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
+        let engine = Engine::new(&engine_config(limits)).map_err(fail)?;
+        let mut linker = Linker::new(&engine);
+        capabilities::add_to_linker(&mut linker).map_err(fail)?;
+        let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;
+        start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
+        let pool = Arc::new(Semaphore::new(limits.instances_max as usize));
+        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone() })))
+    }
+}
+
+impl Inner {
+    /// Permits that one instance of a component takes, so that the memories and tables it needs are
+    /// there once it has them.
+    pub(super) fn slots(&self, component: &Component) -> u32 {
+        let needs = component.resources_required();
+        let memories = needs.as_ref().map_or(1, |needs| needs.num_memories);
+        let tables = needs.as_ref().map_or(1, |needs| needs.num_tables);
+        memories.max(tables.div_ceil(TABLES_PER_SLOT)).max(1)
+    }
+}
+
+fn engine_config(limits: &config::Runtime) -> Config {
+    let slots = limits.instances_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(slots)
+        .total_tables(slots * TABLES_PER_SLOT)
+        .total_stacks(slots)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        .max_memory_size(usize::try_from(limits.memory_max_bytes).unwrap_or(usize::MAX))
+        .table_elements(limits.table_elements_max)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .async_stack_keep_resident(KEEP_RESIDENT_BYTES)
+        // Scanning the page map would reset memory faster, but can miss a page that was swapped
+        // out (bytecodealliance/wasmtime#14357), and the next plugin would read it.
+        .pagemap_scan(Enabled::No);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_max_bytes)
+        .async_stack_size(limits.stack_max_bytes + HOST_STACK_BYTES)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        // A handler is one call that returns; concurrent calls into an instance are not offered.
+        .concurrency_support(false);
+    config
+}
+
+/// One thread moves the epoch of the engine; it ends with the engine.
+fn start_clock(engine: &Engine, tick: Duration) -> Result<(), String> {
+    let engine = engine.weak();
+    let run = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(tick);
+        }
+    };
+    let thread = std::thread::Builder::new().name("epoch".into()).spawn(run);
+    thread.map(drop).map_err(|error| format!("no thread for the epoch clock: {error}"))
+}

@@ -1,0 +1,189 @@
+//! What a component handles, read off its exports.
+//!
+//! Exports that are no handlers are left alone: language runtimes add their own. An export that
+//! looks like a handler and does not fit is refused with its name.
+
+use std::collections::BTreeMap;
+
+use wasmtime::Engine;
+use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, Type};
+
+use super::context::ContextPlan;
+use super::imports;
+use super::outcome;
+use super::plan::{Plan, type_name};
+
+/// The generic handler's interface, without its version.
+pub(super) const EVENT_HANDLER: &str = "hookyard:plugin/event-handler";
+
+/// A plugin's handlers.
+#[derive(Default)]
+pub(super) struct Handlers {
+    /// By interface without version, `moncreneau:events/appointment-created`.
+    pub(super) typed: BTreeMap<String, Handler>,
+    pub(super) generic: Option<Generic>,
+}
+
+/// The generic handler and the function that says what it wants.
+pub(super) struct Generic {
+    pub(super) handler: Handler,
+    pub(super) subscriptions: ComponentExportIndex,
+}
+
+/// One exported function that takes events.
+pub(super) struct Handler {
+    /// The interface as exported, with its version.
+    pub(super) export: String,
+    pub(super) func: ComponentExportIndex,
+    pub(super) context: ContextPlan,
+    pub(super) data: Data,
+}
+
+/// What a handler takes beside its context.
+pub(super) enum Data {
+    /// The payload, decoded along this plan.
+    Typed(Plan),
+    /// The payload as JSON text.
+    Json,
+}
+
+impl Handlers {
+    /// Reads a component's exports.
+    ///
+    /// # Errors
+    /// Names the export that does not fit, or says that there is no handler.
+    pub(super) fn of(component: &Component, engine: &Engine) -> Result<Self, String> {
+        let mut handlers = Self::default();
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for (export, item) in component.component_type().exports(engine) {
+            let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
+            let exported = Exported { component, engine, export, instance: &instance };
+            let Some((interface, version)) = imports::split_version(export) else { continue };
+            if interface.starts_with("wasi:") || !exported.is_handler() {
+                continue;
+            }
+            if let Some(first) = names.insert(interface.to_owned(), export.to_owned()) {
+                return Err(format!("exports two handlers for the same events: {first} and {export}"));
+            }
+            if interface == EVENT_HANDLER {
+                imports::check_own_version(export, version)?;
+                handlers.generic = Some(exported.generic()?);
+            } else if interface.starts_with("hookyard:") {
+                return Err(format!(
+                    "exports {export}, which this host does not know; it knows {EVENT_HANDLER}@0.1.0"
+                ));
+            } else {
+                handlers.typed.insert(interface.to_owned(), exported.typed()?);
+            }
+        }
+        if names.is_empty() {
+            return Err(format!(
+                "exports no handler: expected {EVENT_HANDLER}@0.1.0, or an interface for an event type with a function `handle`"
+            ));
+        }
+        Ok(handlers)
+    }
+
+    /// What handles an event of this type from a source with this package of typed handlers: the
+    /// typed handler where there is one, else the generic one.
+    pub(super) fn find(&self, package: Option<&str>, event_type: &str) -> Option<&Handler> {
+        let typed = package.and_then(|package| self.typed.get(&interface_name(package, event_type)));
+        typed.or(self.generic.as_ref().map(|generic| &generic.handler))
+    }
+}
+
+/// `appointment.created` in `moncreneau:events` is `moncreneau:events/appointment-created`.
+#[must_use]
+pub fn interface_name(package: &str, event_type: &str) -> String {
+    let kebab = event_type.chars().map(|c| if matches!(c, '.' | '_') { '-' } else { c.to_ascii_lowercase() });
+    package.chars().chain(['/']).chain(kebab).collect()
+}
+
+/// An exported interface under examination.
+struct Exported<'a> {
+    component: &'a Component,
+    engine: &'a Engine,
+    export: &'a str,
+    instance: &'a ComponentInstance,
+}
+
+impl Exported<'_> {
+    fn is_handler(&self) -> bool {
+        self.export.starts_with("hookyard:") || self.instance.get_export(self.engine, "handle").is_some()
+    }
+
+    fn typed(&self) -> Result<Handler, String> {
+        let handle = self.func_type("handle")?;
+        let (context, payload) = self.params(&handle)?;
+        let plan = Plan::of(&payload, "payload").map_err(|error| self.wrong("handle", &error))?;
+        self.handler(&handle, &context, Data::Typed(plan))
+    }
+
+    fn generic(&self) -> Result<Generic, String> {
+        let handle = self.func_type("handle")?;
+        let (context, data) = self.params(&handle)?;
+        if data != Type::String {
+            let found = format!("its second parameter is {}, expected string", type_name(&data));
+            return Err(self.wrong("handle", &found));
+        }
+        let subscriptions = self.func_type("subscriptions")?;
+        let returned: Vec<Type> = subscriptions.results().collect();
+        let fits = matches!(returned.as_slice(), [Type::List(list)] if list.ty() == Type::String);
+        if !fits || subscriptions.params().len() != 0 {
+            return Err(self.wrong("subscriptions", "expected func() -> list<string>"));
+        }
+        Ok(Generic {
+            handler: self.handler(&handle, &context, Data::Json)?,
+            subscriptions: self.func("subscriptions")?,
+        })
+    }
+
+    fn handler(&self, handle: &ComponentFunc, context: &Type, data: Data) -> Result<Handler, String> {
+        let returned = handle.results().next();
+        outcome::check(returned.as_ref()).map_err(|error| self.wrong("handle", &error))?;
+        let context = ContextPlan::of(context).map_err(|error| self.wrong("handle", &error))?;
+        Ok(Handler { export: self.export.to_owned(), func: self.func("handle")?, context, data })
+    }
+
+    fn params(&self, handle: &ComponentFunc) -> Result<(Type, Type), String> {
+        let mut types = handle.params().map(|(_, ty)| ty);
+        match (types.next(), types.next(), types.next()) {
+            (Some(context), Some(payload), None) if !handle.async_() => Ok((context, payload)),
+            _ => Err(self.wrong("handle", "expected func(ctx: context, payload) -> result<_, failure>")),
+        }
+    }
+
+    fn func_type(&self, name: &str) -> Result<ComponentFunc, String> {
+        match self.instance.get_export(self.engine, name).map(|export| export.ty) {
+            Some(ComponentItem::ComponentFunc(func)) => Ok(func),
+            Some(_) => Err(self.wrong(name, "it is no function")),
+            None => Err(self.wrong(name, "it is missing")),
+        }
+    }
+
+    fn func(&self, name: &str) -> Result<ComponentExportIndex, String> {
+        let instance = self.component.get_export_index(None, self.export);
+        let func = instance.and_then(|instance| self.component.get_export_index(Some(&instance), name));
+        func.ok_or_else(|| self.wrong(name, "it is missing"))
+    }
+
+    fn wrong(&self, func: &str, problem: &str) -> String {
+        format!("its export {} does not fit: {func}: {problem}", self.export)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_types_name_interfaces() {
+        for (package, event_type, interface) in [
+            ("moncreneau:events", "appointment.created", "moncreneau:events/appointment-created"),
+            ("a:b", "Order.line_item.added", "a:b/order-line-item-added"),
+        ] {
+            assert_eq!(interface_name(package, event_type), interface);
+        }
+    }
+}

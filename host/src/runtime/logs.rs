@@ -1,0 +1,136 @@
+//! The lines a guest logs in one attempt: kept with the attempt, repeated in the host's own log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::Level;
+
+/// A line's severity: `wasi:logging/logging`'s levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+impl Severity {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// Collects lines up to a number of bytes, then counts what it drops.
+#[derive(Clone)]
+pub(super) struct Logs(Arc<Mutex<Buffer>>);
+
+struct Buffer {
+    lines: Vec<String>,
+    room_bytes: usize,
+    max_bytes: usize,
+    dropped: u64,
+    plugin: String,
+    event: String,
+}
+
+impl Logs {
+    /// `plugin` and `event` name the attempt in the host's log.
+    pub(super) fn new(max_bytes: usize, plugin: &str, event: &str) -> Self {
+        Self(Arc::new(Mutex::new(Buffer {
+            lines: Vec::new(),
+            room_bytes: max_bytes,
+            max_bytes,
+            dropped: 0,
+            plugin: plugin.into(),
+            event: event.into(),
+        })))
+    }
+
+    /// Takes a line; what has no room is cut off or dropped.
+    pub(super) fn push(&self, severity: Severity, context: &str, message: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(severity, context, message);
+    }
+
+    /// All lines, and one that says how many were dropped if any were.
+    pub(super) fn take(&self) -> Vec<String> {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = std::mem::take(&mut buffer.lines);
+        if buffer.dropped > 0 {
+            let (dropped, max) = (buffer.dropped, buffer.max_bytes);
+            lines.push(format!("WARN hookyard: {dropped} lines cut or dropped, log_max_bytes is {max}"));
+        }
+        lines
+    }
+}
+
+impl Buffer {
+    fn push(&mut self, severity: Severity, context: &str, message: &str) {
+        if self.room_bytes == 0 {
+            self.dropped += 1;
+            return;
+        }
+        let space = if context.is_empty() { "" } else { ": " };
+        let (label, message) = (severity.label(), message.trim_end_matches('\n'));
+        let mut line = String::with_capacity((context.len() + message.len() + 12).min(self.room_bytes));
+        for part in [label, " ", context, space, message] {
+            let end = part.floor_char_boundary(self.room_bytes.saturating_sub(line.len()));
+            line.push_str(&part[..end]);
+            if end < part.len() {
+                self.dropped += 1;
+                self.room_bytes = line.len();
+                break;
+            }
+        }
+        self.room_bytes -= line.len();
+        self.repeat(severity, &line[line.len().min(label.len() + 1)..]);
+        self.lines.push(line);
+    }
+
+    fn repeat(&self, severity: Severity, text: &str) {
+        let (plugin, event) = (self.plugin.as_str(), self.event.as_str());
+        // tracing's levels are part of the call site, so each needs its own.
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(target: "plugin", $level, plugin, event, "{text}")
+            };
+        }
+        match severity {
+            Severity::Trace => line!(Level::TRACE),
+            Severity::Debug => line!(Level::DEBUG),
+            Severity::Info => line!(Level::INFO),
+            Severity::Warn => line!(Level::WARN),
+            Severity::Error | Severity::Critical => line!(Level::ERROR),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_lines_with_their_level_and_context() {
+        let logs = Logs::new(100, "p", "e");
+        logs.push(Severity::Info, "", "one");
+        logs.push(Severity::Warn, "desk", "two\n");
+        assert_eq!(logs.take(), ["INFO one", "WARN desk: two"]);
+    }
+
+    #[test]
+    fn cuts_at_the_limit_between_characters_and_counts_what_it_drops() {
+        let logs = Logs::new(10, "p", "e");
+        logs.push(Severity::Info, "", "aaaéé");
+        logs.push(Severity::Info, "", "gone");
+        let lines = logs.take();
+        assert_eq!(lines[0], "INFO aaaé");
+        assert!(lines[1].contains("2 lines") && lines[1].contains("log_max_bytes is 10"), "{lines:?}");
+    }
+}

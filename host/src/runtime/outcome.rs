@@ -1,0 +1,93 @@
+//! What a handler returned, read by case and field name.
+
+use wasmtime::component::{Type, Val};
+
+use super::plan::type_name;
+use crate::delivery::{Cause, Failure, Outcome};
+
+/// Checks that the host can read a handler's result: `result<_, failure>`, where `failure` has no
+/// cases but `retry` and `reject`.
+///
+/// # Errors
+/// Names what is there and what was expected.
+pub(super) fn check(ty: Option<&Type>) -> Result<(), String> {
+    const EXPECTED: &str = "expected result<_, failure>";
+    let Some(Type::Result(result)) = ty else {
+        return Err(format!("it returns {}, {EXPECTED}", ty.map_or("nothing", type_name)));
+    };
+    let Some(Type::Variant(failure)) = result.err() else {
+        let found = result.err();
+        return Err(format!("its error is {}, {EXPECTED}", found.as_ref().map_or("nothing", type_name)));
+    };
+    for case in failure.cases() {
+        if !matches!(case.name, "retry" | "reject") {
+            return Err(format!(
+                "its failure has the case `{}`; this host knows `retry` and `reject`",
+                case.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a result that passed [`check`]; `None` is done.
+pub(super) fn read(result: &Val) -> Option<Failure> {
+    let Val::Result(Err(failure)) = result else { return None };
+    let failed =
+        |outcome, reason, after_ms| Some(Failure { outcome, cause: Cause::Handler, reason, after_ms });
+    match failure.as_deref() {
+        Some(Val::Variant(case, payload)) if case == "reject" => {
+            failed(Outcome::Rejected, payload.as_deref().map_or_else(String::new, text), None)
+        }
+        Some(Val::Variant(_, Some(retry))) => match &**retry {
+            Val::Record(fields) => {
+                let field = |name| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+                let after_ms = field("after-ms").and_then(millis);
+                failed(Outcome::Retry, field("reason").map_or_else(String::new, text), after_ms)
+            }
+            other => failed(Outcome::Retry, text(other), None),
+        },
+        _ => failed(Outcome::Retry, String::new(), None),
+    }
+}
+
+fn text(value: &Val) -> String {
+    match value {
+        Val::String(text) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn millis(value: &Val) -> Option<u64> {
+    match value {
+        Val::U64(ms) => Some(*ms),
+        Val::U32(ms) => Some((*ms).into()),
+        Val::Option(Some(inner)) => millis(inner),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_read_by_case_and_field_name() {
+        let err = |case: &str, payload| Val::Result(Err(Some(Box::new(Val::Variant(case.into(), payload)))));
+        let s = |text: &str| Val::String(text.into());
+        let retry = |fields| err("retry", Some(Box::new(Val::Record(fields))));
+        let after = |ms| ("after-ms".to_owned(), Val::Option(Some(Box::new(Val::U64(ms)))));
+        let some = |outcome, reason: &str, after_ms| {
+            Some(Failure { outcome, cause: Cause::Handler, reason: reason.into(), after_ms })
+        };
+        for (value, expected) in [
+            (Val::Result(Ok(None)), None),
+            (err("reject", Some(Box::new(s("no")))), some(Outcome::Rejected, "no", None)),
+            (retry(vec![("reason".into(), s("busy")), after(5)]), some(Outcome::Retry, "busy", Some(5))),
+            (retry(vec![after(5), ("reason".into(), s("busy"))]), some(Outcome::Retry, "busy", Some(5))),
+            (retry(vec![("reason".into(), s("busy"))]), some(Outcome::Retry, "busy", None)),
+        ] {
+            assert_eq!(read(&value), expected, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What dispatch calls: a revision, or native code in its place (benchmarks measure the floor so,
+//! tests decide outcomes so).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::attempt::Call;
+use super::load::Revision;
+use crate::delivery::Attempt;
+
+/// Tries deliveries.
+pub trait Runner: Send + Sync + 'static {
+    /// Tries one once; never fails, whatever happens is in the attempt.
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 'a>>;
+}
+
+impl Runner for Revision {
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 'a>> {
+        Box::pin(self.attempt(call))
+    }
+}
