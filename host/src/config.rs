@@ -227,7 +227,7 @@ impl Config {
 }
 
 impl Database {
-    /// The SQLite file.
+    /// The database file.
     #[must_use]
     pub fn path(&self) -> &Path {
         Path::new(formats::sqlite_path(&self.url).unwrap_or(&self.url))

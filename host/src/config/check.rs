@@ -9,25 +9,15 @@ pub(super) type Found = (Vec<String>, String);
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
-/// The longest wait that makes sense anywhere: a week.
-const WEEK_MS: u64 = 7 * 24 * 3_600_000;
+const HOUR_MS: u64 = 3_600_000;
+const WEEK_MS: u64 = 7 * 24 * HOUR_MS;
 
 /// Everything wrong with this configuration.
 pub(super) fn all(config: &Config) -> Vec<Found> {
     let mut found = Vec::new();
-    for (section, key, value, least, most) in ranges(config) {
-        within(&mut found, &[section, key], value, least, most);
-    }
+    ranges(&mut found, config);
     for (name, plugin) in &config.plugin {
-        for (key, value, least, most) in plugin_ranges(plugin) {
-            within(
-                &mut found,
-                &["plugin", name.as_str(), key],
-                value,
-                least,
-                most,
-            );
-        }
+        plugin_ranges(&mut found, name.as_str(), plugin);
         together(&mut found, config, name.as_str(), plugin);
     }
     for (name, source) in &config.sources {
@@ -55,167 +45,56 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
     found
 }
 
-fn within(found: &mut Vec<Found>, key: &[&str], value: u64, least: u64, most: u64) {
-    if !(least..=most).contains(&value) {
-        found.push((path(key), format!("must be {least} to {most}")));
+/// Rows of `section.key: least to most`.
+macro_rules! ranges {
+    ($found:ident, $prefix:expr, $in:expr; $($($part:ident).+: $least:expr, $most:expr;)*) => {
+        $(
+            let value = u64::try_from($in.$($part).+).unwrap_or(u64::MAX);
+            let key: &[&str] = &[$(stringify!($part)),+];
+            if !($least..=$most).contains(&value) {
+                let whole: Vec<&str> = $prefix.iter().copied().chain(key.iter().copied()).collect();
+                $found.push((path(&whole), format!("must be {} to {}", $least, $most)));
+            }
+        )*
+    };
+}
+
+fn ranges(found: &mut Vec<Found>, config: &Config) {
+    ranges! { found, [""; 0], config;
+        server.body_max_bytes: 1, 64 * MIB;
+        server.header_max_bytes: 512, MIB;
+        server.header_timeout_ms: 1, HOUR_MS;
+        server.body_timeout_ms: 1, HOUR_MS;
+        server.connections_max: 1, 1_000_000;
+        server.shutdown_timeout_ms: 0, HOUR_MS;
+        database.batch_max: 1, 100_000;
+        database.busy_timeout_ms: 0, HOUR_MS;
+        plugins.debounce_ms: 0, 60_000;
+        plugins.removal_grace_ms: 0, HOUR_MS;
+        plugins.rescan_interval_ms: 10, HOUR_MS;
+        plugins.file_max_bytes: KIB, GIB;
+        dispatch.concurrency: 1, 10_000;
+        dispatch.window: 1, 1_000_000;
+        dispatch.backlog_max: 1, i64::MAX.unsigned_abs();
+        dispatch.queue_max: 1, 1_000_000;
+        runtime.instances_max: 1, 10_000;
+        runtime.memory_max_bytes: 64 * KIB, 4 * GIB;
+        runtime.table_elements_max: 1, 10_000_000;
+        runtime.stack_max_bytes: 64 * KIB, 8 * MIB;
+        runtime.tick_ms: 1, 1000;
     }
 }
 
-type Range = (&'static str, &'static str, u64, u64, u64);
-
-/// Section, key, value, least, most.
-fn ranges(config: &Config) -> [Range; 21] {
-    let Config {
-        server,
-        database,
-        plugins,
-        dispatch,
-        runtime,
-        ..
-    } = config;
-    [
-        (
-            "server",
-            "body_max_bytes",
-            server.body_max_bytes as u64,
-            1,
-            64 * MIB,
-        ),
-        (
-            "server",
-            "header_max_bytes",
-            server.header_max_bytes as u64,
-            512,
-            MIB,
-        ),
-        (
-            "server",
-            "header_timeout_ms",
-            server.header_timeout_ms,
-            1,
-            3_600_000,
-        ),
-        (
-            "server",
-            "body_timeout_ms",
-            server.body_timeout_ms,
-            1,
-            3_600_000,
-        ),
-        (
-            "server",
-            "connections_max",
-            server.connections_max as u64,
-            1,
-            1_000_000,
-        ),
-        (
-            "server",
-            "shutdown_timeout_ms",
-            server.shutdown_timeout_ms,
-            0,
-            3_600_000,
-        ),
-        (
-            "database",
-            "batch_max",
-            database.batch_max as u64,
-            1,
-            100_000,
-        ),
-        (
-            "database",
-            "busy_timeout_ms",
-            database.busy_timeout_ms,
-            0,
-            600_000,
-        ),
-        ("plugins", "debounce_ms", plugins.debounce_ms, 0, 60_000),
-        (
-            "plugins",
-            "removal_grace_ms",
-            plugins.removal_grace_ms,
-            0,
-            3_600_000,
-        ),
-        (
-            "plugins",
-            "rescan_interval_ms",
-            plugins.rescan_interval_ms,
-            10,
-            3_600_000,
-        ),
-        (
-            "plugins",
-            "file_max_bytes",
-            plugins.file_max_bytes,
-            KIB,
-            GIB,
-        ),
-        (
-            "dispatch",
-            "concurrency",
-            dispatch.concurrency as u64,
-            1,
-            10_000,
-        ),
-        ("dispatch", "window", dispatch.window as u64, 1, 1_000_000),
-        ("dispatch", "backlog_max", dispatch.backlog_max, 1, u64::MAX),
-        (
-            "dispatch",
-            "queue_max",
-            dispatch.queue_max as u64,
-            1,
-            1_000_000,
-        ),
-        (
-            "runtime",
-            "instances_max",
-            u64::from(runtime.instances_max),
-            1,
-            10_000,
-        ),
-        (
-            "runtime",
-            "memory_max_bytes",
-            runtime.memory_max_bytes,
-            64 * KIB,
-            4 * GIB,
-        ),
-        (
-            "runtime",
-            "table_elements_max",
-            runtime.table_elements_max as u64,
-            1,
-            10_000_000,
-        ),
-        (
-            "runtime",
-            "stack_max_bytes",
-            runtime.stack_max_bytes as u64,
-            64 * KIB,
-            8 * MIB,
-        ),
-        ("runtime", "tick_ms", runtime.tick_ms, 1, 1000),
-    ]
-}
-
-/// Key, value, least, most.
-fn plugin_ranges(plugin: &Plugin) -> [(&'static str, u64, u64, u64); 7] {
-    [
-        ("call_timeout_ms", plugin.call_timeout_ms, 1, 3_600_000),
-        (
-            "memory_max_bytes",
-            plugin.memory_max_bytes,
-            64 * KIB,
-            4 * GIB,
-        ),
-        ("log_max_bytes", plugin.log_max_bytes as u64, 0, 16 * MIB),
-        ("concurrency", plugin.concurrency as u64, 1, 10_000),
-        ("attempts_max", u64::from(plugin.attempts_max), 1, 1000),
-        ("backoff_base_ms", plugin.backoff_base_ms, 1, WEEK_MS),
-        ("backoff_max_ms", plugin.backoff_max_ms, 1, WEEK_MS),
-    ]
+fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
+    ranges! { found, ["plugin", name], plugin;
+        call_timeout_ms: 1, HOUR_MS;
+        memory_max_bytes: 64 * KIB, 4 * GIB;
+        log_max_bytes: 0, 16 * MIB;
+        concurrency: 1, 10_000;
+        attempts_max: 1, 1000;
+        backoff_base_ms: 1, WEEK_MS;
+        backoff_max_ms: 1, WEEK_MS;
+    }
 }
 
 /// What a plugin's values may not be beside each other and the host's.

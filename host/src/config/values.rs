@@ -72,7 +72,7 @@ impl References<'_> {
             if text.is_empty() {
                 return Err(format!("file `{shown}` is empty"));
             }
-            *value = text.to_owned();
+            text.clone_into(value);
         }
         Ok(())
     }

@@ -1,1 +1,20 @@
-//! (room)
+//! The webhook endpoint: raw bytes, proof of who sent them, an event, an answer after the commit.
+//!
+//! Owns HTTP on the public side and the accept loop that the admin side shares. `verify`, `envelope`
+//! and `pick` are pure. No wasmtime and no SQL here: acceptance is behind [`Accepts`].
+
+mod answer;
+mod endpoint;
+mod envelope;
+mod pick;
+mod serve;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod verify;
+
+pub use endpoint::{Accepts, Webhooks};
+pub use serve::{Limits, serve, serve_router};
+pub use sources::Sources;
+pub use verify::sign;

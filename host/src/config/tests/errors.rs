@@ -1,0 +1,211 @@
+//! Errors name key, value and line, and never a secret.
+
+use super::parse;
+
+/// A text, and what the error must contain.
+type Row = (&'static str, &'static str);
+
+const HOST: &[Row] = &[
+    (
+        "\n[server]\nlisten_on = 1",
+        "hookyard.toml:3: `server.listen_on`: unknown key `listen_on`, expected one of `listen`",
+    ),
+    (
+        "[server]\nlisten = 'here'",
+        "hookyard.toml:2: `server.listen = 'here'`: invalid socket address",
+    ),
+    (
+        "[server]\nlisten = 8080",
+        "hookyard.toml:2: `server.listen = 8080`: invalid type: integer `8080`, expected",
+    ),
+    (
+        "[server]\nbody_max_bytes = 0",
+        "hookyard.toml:2: `server.body_max_bytes = 0`: must be 1 to 67108864",
+    ),
+    (
+        "[server]\nbody_max_bytes = -1",
+        "hookyard.toml:2: `server.body_max_bytes = -1`: invalid value: integer `-1`",
+    ),
+    (
+        "server.body_timeout_ms = '5s'",
+        "hookyard.toml:1: `server.body_timeout_ms = '5s'`: invalid type",
+    ),
+    ("[server\n", "hookyard.toml:1: "),
+    (
+        "[database]\nurl = 'postgres://u:pw@h/d'",
+        "hookyard.toml:2: `database.url`: this version stores in SQLite only",
+    ),
+    (
+        "[database]\nurl = 'sqlite::memory:'",
+        "hookyard.toml:2: `database.url`: events must outlive the process",
+    ),
+    (
+        "[log]\nlevel = 'loud=='",
+        "hookyard.toml:2: `log.level = 'loud=='`: use error, warn",
+    ),
+    (
+        "[log]\nplugin_level = 'x'",
+        "hookyard.toml:2: `log.plugin_level = 'x'`: use error, warn",
+    ),
+    (
+        "[dispatch]\nconcurrency = 300",
+        "hookyard.toml:2: `dispatch.concurrency = 300`: every attempt needs an instance",
+    ),
+    (
+        "[plugins]\ndebounce_ms = 3000",
+        "hookyard.toml:2: `plugins.debounce_ms = 3000`: must not be longer",
+    ),
+    (
+        "[admin]\nlisten = '127.0.0.1:8080'",
+        "hookyard.toml:2: `admin.listen = '127.0.0.1:8080'`: the webhook endpoint",
+    ),
+];
+
+const SOURCES: &[Row] = &[
+    (
+        "[sources.a]\nscheme = 'github'\nsecrets = ['x']",
+        "hookyard.toml:2: `sources.a.scheme = 'github'`: unknown variant `github`",
+    ),
+    (
+        "[sources.a]\nsecrets = ['x']",
+        "hookyard.toml:1: `sources.a`: missing key `scheme`",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = []",
+        "hookyard.toml:3: `sources.a.secrets`: without a secret",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x', '']",
+        "hookyard.toml:3: `sources.a.secrets.1`: a secret may not be empty",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = [\n'x',\n'env:NOT_SET']",
+        "hookyard.toml:5: `sources.a.secrets.1`: environment variable `NOT_SET` is not set or empty",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['env:EMPTY']",
+        "`EMPTY` is not set or empty",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:no/such']",
+        "hookyard.toml:3: `sources.a.secrets.0`: file `no/such` cannot be read",
+    ),
+    (
+        "[sources.'a b']\nscheme = 'hmac'",
+        "hookyard.toml:1: `sources.\"a b\"`: `a b` is no name",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nid = 'id'",
+        "hookyard.toml:4: `sources.a.id = 'id'`: `id` is no JSON pointer",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\npayload = '/a~2'",
+        "hookyard.toml:4: `sources.a.payload = '/a~2'`: `/a~2` is no JSON pointer",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nheader = 'a b'",
+        "hookyard.toml:4: `sources.a.header = 'a b'`: `a b` is no header name",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nencoding = 'HEX'",
+        "hookyard.toml:4: `sources.a.encoding = 'HEX'`: unknown variant `HEX`",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\npackage = 'a'",
+        "hookyard.toml:4: `sources.a.package = 'a'`: `a` is no WIT package",
+    ),
+];
+
+const PLUGINS: &[Row] = &[
+    (
+        "[plugin.-x]",
+        "hookyard.toml:1: `plugin.-x`: `-x` is no name",
+    ),
+    (
+        "[plugin.x]\nhttp = ['https://a/path']",
+        "hookyard.toml:2: `plugin.x.http = ['https://a/path']`: `https://a/path` is no origin",
+    ),
+    (
+        "[plugin.x]\nevents = ['a*']",
+        "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type",
+    ),
+    (
+        "[plugin.x]\ninstances = 'reused'",
+        "hookyard.toml:2: `plugin.x.instances = 'reused'`: `reused` is not offered in this version",
+    ),
+    (
+        "[plugin.x]\nconfig = { a = [1] }",
+        "hookyard.toml:2: `plugin.x.config.a`: use text, a number, true or false",
+    ),
+    (
+        "[plugin.x]\nconfig.a = 'env:NOT_SET'",
+        "hookyard.toml:2: `plugin.x.config.a`: environment variable `NOT_SET`",
+    ),
+    (
+        "[plugin.x.secrets]\nkey = 'env:NOT_SET'",
+        "hookyard.toml:2: `plugin.x.secrets.key`: environment variable `NOT_SET`",
+    ),
+    (
+        "[plugin.x]\nconfig.a = 1\nsecrets.a = 's'",
+        "hookyard.toml:3: `plugin.x.secrets.a`: config has the same key",
+    ),
+    (
+        "[plugin.x]\nmemory_max_bytes = 536870912",
+        "hookyard.toml:2: `plugin.x.memory_max_bytes = 536870912`: more than runtime.memory_max_bytes, which is 268435456",
+    ),
+    (
+        "[plugin.x]\nbackoff_base_ms = 9\nbackoff_max_ms = 8",
+        "hookyard.toml:2: `plugin.x.backoff_base_ms = 9`: more than backoff_max_ms, which is 8",
+    ),
+    (
+        "[plugin.x]\ncall_timeout_ms = 4",
+        "hookyard.toml:2: `plugin.x.call_timeout_ms = 4`: less than runtime.tick_ms",
+    ),
+];
+
+#[test]
+fn errors_name_key_value_and_line() {
+    for (text, expected) in [HOST, SOURCES, PLUGINS].concat() {
+        let message = parse(text).map(|_| ()).unwrap_err();
+        assert!(
+            message.contains(expected),
+            "\n{text}\n  gave     {message}\n  expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_named_at_once() {
+    let message = parse("[server]\nbody_max_bytes = 0\n[runtime]\ntick_ms = 0").unwrap_err();
+    assert_eq!(message.lines().count(), 2, "{message}");
+}
+
+#[test]
+fn errors_and_debug_never_show_a_secret() {
+    let table = [
+        "[sources.a]\nscheme = 'hmac'\nsecrets = 'whsec_1'",
+        "[sources.a]\nscheme = 'hmac'\nsecrets = { a = 'whsec_1' }",
+        "[sources.a]\nscheme = 'hmac'\nsecrets = [['whsec_1']]",
+        "[sources]\na = 'whsec_1'",
+        "sources = 'whsec_1'",
+        "[sources.a]\nscheme = 'hmac'\nsecret = 'whsec_1'",
+        "[plugin.x]\nsecrets = 'whsec_1'",
+        "[plugin.x]\nsecrets.a = ['whsec_1']",
+        "[plugin.x]\nconfig.a = 1\nsecrets.a = 'whsec_1'",
+        "[plugin.x]\nconfig = 'whsec_1'",
+        "[plugin]\nx = 'whsec_1'",
+        "[database]\nurl = 'postgres://whsec_1@h'",
+    ];
+    for text in table {
+        let message = parse(text).map(|_| ()).unwrap_err();
+        assert!(
+            !message.contains("whsec") && message.contains("hookyard.toml:"),
+            "{text}: {message}"
+        );
+    }
+    let config = parse(
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['whsec_1']\n[plugin.x]\nsecrets.a = 'whsec_1'",
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("whsec"));
+}

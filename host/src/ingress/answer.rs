@@ -1,0 +1,190 @@
+//! What a sender is told: one row per case, JSON, always with a `status`.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::body::{Body, Frame, SizeHint};
+use serde::Serialize;
+
+/// Every status that requests to a known source are answered with.
+pub(super) const STATUSES: [&str; 11] = [
+    "accepted",
+    "duplicate",
+    "conflict",
+    "unauthorized",
+    "invalid",
+    "method-not-allowed",
+    "too-large",
+    "timeout",
+    "incomplete",
+    "overloaded",
+    "unavailable",
+];
+
+/// An answer, as its JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer<'a> {
+    #[serde(skip)]
+    code: StatusCode,
+    #[serde(skip)]
+    header: Option<(HeaderName, HeaderValue)>,
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Answer<'a> {
+    fn stored(code: StatusCode, status: &'static str, event: &'a str) -> Self {
+        Self {
+            code,
+            header: None,
+            status,
+            event: Some(event),
+            deliveries: None,
+            reason: None,
+        }
+    }
+
+    fn refused(code: StatusCode, status: &'static str, reason: &'a str) -> Self {
+        Self {
+            code,
+            header: None,
+            status,
+            event: None,
+            deliveries: None,
+            reason: Some(reason),
+        }
+    }
+
+    fn with(self, name: HeaderName, value: &'static str) -> Self {
+        Self {
+            header: Some((name, HeaderValue::from_static(value))),
+            ..self
+        }
+    }
+
+    pub(super) fn accepted(event: &'a str, deliveries: usize) -> Self {
+        Self {
+            deliveries: Some(deliveries),
+            ..Self::stored(StatusCode::ACCEPTED, "accepted", event)
+        }
+    }
+
+    pub(super) fn duplicate(event: &'a str) -> Self {
+        let reason = Some("this id was taken by the same payload before; nothing runs again");
+        Self {
+            reason,
+            ..Self::stored(StatusCode::OK, "duplicate", event)
+        }
+    }
+
+    pub(super) fn conflict(event: &'a str) -> Self {
+        let reason = Some(
+            "this id was taken by another payload before; this one is kept apart and nothing runs",
+        );
+        Self {
+            reason,
+            ..Self::stored(StatusCode::OK, "conflict", event)
+        }
+    }
+
+    pub(super) fn unauthorized(reason: &'a str) -> Self {
+        Self::refused(StatusCode::UNAUTHORIZED, "unauthorized", reason)
+    }
+
+    pub(super) fn invalid(reason: &'a str) -> Self {
+        Self::refused(StatusCode::BAD_REQUEST, "invalid", reason)
+    }
+
+    pub(super) fn incomplete() -> Self {
+        Self::refused(
+            StatusCode::BAD_REQUEST,
+            "incomplete",
+            "the body ended before its end",
+        )
+        .with(CONNECTION, "close")
+    }
+
+    pub(super) fn not_found(reason: &'a str) -> Self {
+        Self::refused(StatusCode::NOT_FOUND, "not-found", reason)
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        let reason = "send webhooks with POST";
+        Self::refused(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", reason)
+            .with(ALLOW, "POST")
+    }
+
+    pub(super) fn too_large(reason: &'a str) -> Self {
+        Self::refused(StatusCode::PAYLOAD_TOO_LARGE, "too-large", reason).with(CONNECTION, "close")
+    }
+
+    pub(super) fn timeout() -> Self {
+        let reason = "the body did not arrive in time";
+        Self::refused(StatusCode::REQUEST_TIMEOUT, "timeout", reason).with(CONNECTION, "close")
+    }
+
+    pub(super) fn overloaded(event: &'a str) -> Self {
+        let reason = "the queue is full: send it again later";
+        let refused = Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason);
+        Self {
+            event: Some(event),
+            ..refused.with(RETRY_AFTER, "1")
+        }
+    }
+
+    pub(super) fn unavailable(event: &'a str) -> Self {
+        let reason = "nothing can be stored now: send it again later";
+        let refused = Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason);
+        Self {
+            event: Some(event),
+            ..refused.with(RETRY_AFTER, "5")
+        }
+    }
+
+    pub(super) fn into_response(self) -> Response<Json> {
+        let mut text = Vec::with_capacity(160);
+        // Text and numbers only: this cannot fail, and an empty body would still carry the code.
+        if serde_json::to_writer(&mut text, &self).is_err() {
+            text.clear();
+        }
+        let mut response = Response::new(Json(Some(text.into())));
+        *response.status_mut() = self.code;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.extend(self.header);
+        response
+    }
+}
+
+/// A body that is there at once.
+#[derive(Debug)]
+pub struct Json(Option<Bytes>);
+
+impl Body for Json {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}

@@ -1,0 +1,46 @@
+//! Log lines that a stranger can cause are written at most once a second, with the number left out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const INTERVAL_MS: u64 = 1000;
+
+/// Decides which of many equal log lines is written.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    next_ms: AtomicU64,
+    skipped: AtomicU64,
+}
+
+impl Throttle {
+    /// Whether to write the line now, and how many were left out since the last one.
+    pub(super) fn admit(&self, now_ms: u64) -> Option<u64> {
+        let next = self.next_ms.load(Ordering::Relaxed);
+        let won = now_ms >= next
+            && self
+                .next_ms
+                .compare_exchange(
+                    next,
+                    now_ms + INTERVAL_MS,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_ok();
+        if won {
+            return Some(self.skipped.swap(0, Ordering::Relaxed));
+        }
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Throttle;
+
+    #[test]
+    fn one_line_a_second() {
+        let throttle = Throttle::default();
+        let admitted = [5, 6, 1004, 1005, 1006].map(|now| throttle.admit(now));
+        assert_eq!(admitted, [Some(0), None, None, Some(2), None]);
+    }
+}
