@@ -35,27 +35,16 @@ pub(super) trait Backend: Send + 'static {
     ) -> impl Future<Output = Result<Vec<Option<Digest>>, DbError>> + Send;
 
     /// Stores events and their deliveries, which are pending.
-    fn insert_events(
-        &mut self,
-        events: &[&NewEvent],
-    ) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn insert_events(&mut self, events: &[&NewEvent]) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Keeps payloads whose id another one has: each once, and not more than a few per id.
-    fn keep_conflicts(
-        &mut self,
-        events: &[&Event],
-    ) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn keep_conflicts(&mut self, events: &[&Event]) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Records attempts and what becomes of their deliveries. Doing it twice changes nothing.
-    fn record(&mut self, finished: &[Finished])
-    -> impl Future<Output = Result<(), DbError>> + Send;
+    fn record(&mut self, finished: &[Finished]) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Holds a plugin's open deliveries, or lets go of them.
-    fn hold(
-        &mut self,
-        plugin: &PluginName,
-        held: bool,
-    ) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn hold(&mut self, plugin: &PluginName, held: bool) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;

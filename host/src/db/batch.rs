@@ -85,15 +85,14 @@ async fn accept(backend: &mut impl Backend, events: &[NewEvent]) -> Result<Vec<A
 fn firsts(events: &[NewEvent]) -> (Vec<&NewEvent>, Vec<usize>) {
     let mut index = HashMap::with_capacity(events.len());
     let mut firsts = Vec::with_capacity(events.len());
-    let first_of = events.iter().map(|new| {
-        match index.entry((new.event.source.as_str(), new.event.id.as_str())) {
+    let first_of =
+        events.iter().map(|new| match index.entry((new.event.source.as_str(), new.event.id.as_str())) {
             Entry::Occupied(first) => *first.get(),
             Entry::Vacant(entry) => {
                 firsts.push(new);
                 *entry.insert(firsts.len() - 1)
             }
-        }
-    });
+        });
     let first_of = first_of.collect();
     (firsts, first_of)
 }

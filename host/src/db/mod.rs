@@ -8,6 +8,7 @@ mod leases;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod unsaved;
 mod view;
 mod writer;
 
@@ -29,7 +30,8 @@ pub use view::{
 
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
-use writer::{Accepting, Inbox, Reply, Request, Unsaved, Writer};
+use unsaved::Unsaved;
+use writer::{Accepting, Inbox, Reply, Request, Writer};
 
 /// What became of an event offered for acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

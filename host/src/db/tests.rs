@@ -303,15 +303,12 @@ async fn limits() {
     let limits = Limits { queue_max: 2, backlog_max: 3 };
     let db = Db::open(&settings(&dir), limits).await.unwrap();
     // Not started, so the queue does not move.
-    let (a, b) = tokio::join!(
-        async { tokio::join!(accept(&db, "a"), accept(&db, "b")) },
-        async {
-            tokio::task::yield_now().await;
-            let refused = accept(&db, "c").await;
-            db.start(Window::new(0));
-            refused
-        }
-    );
+    let (a, b) = tokio::join!(async { tokio::join!(accept(&db, "a"), accept(&db, "b")) }, async {
+        tokio::task::yield_now().await;
+        let refused = accept(&db, "c").await;
+        db.start(Window::new(0));
+        refused
+    });
     assert!(a.0.is_ok() && a.1.is_ok());
     assert!(matches!(b, Err(DbError::Full(_))));
     accept(&db, "c").await.unwrap();

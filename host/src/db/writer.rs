@@ -6,22 +6,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::backend::{Backend, NewEvent};
 use super::batch::{self, Batch};
 use super::leases::{Leases, Shared};
 use super::sqlite::HostLock;
+use super::unsaved::{RETRY_MIN, Unsaved};
 use super::{Accept, DbError, Handoff, Lease};
 use crate::delivery::{Delivery, DeliveryId, Finished, Next};
 use crate::event::{Event, PluginName, now_ms};
 
-/// First and longest pause before attempts that could not be recorded are tried again.
-const RETRY_MIN: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_secs(2);
 /// On closing, how often attempts that could not be recorded are tried again. Without their record
 /// they run again after the next start.
 const CLOSE_TRIES: u32 = 5;
@@ -73,15 +70,6 @@ pub(super) struct Writer<B> {
     pub(super) unsaved: Unsaved,
     /// Until the writer has ended, no other host may begin.
     pub(super) lock: Arc<HostLock>,
-}
-
-/// Attempts not committed yet. They stay here until they are, whatever the database does.
-#[derive(Default)]
-pub(super) struct Unsaved {
-    finished: Vec<Finished>,
-    replies: Vec<Option<Reply<()>>>,
-    failures: u32,
-    retry_at: Option<Instant>,
 }
 
 impl<B: Backend> Writer<B> {
@@ -213,7 +201,11 @@ impl<B: Backend> Writer<B> {
             Ok(accepts) => {
                 self.saved(saving).await;
                 for (plugin, held) in holds {
-                    if held { self.held.insert(plugin) } else { self.held.remove(&plugin) };
+                    if held {
+                        self.held.insert(plugin)
+                    } else {
+                        self.held.remove(&plugin)
+                    };
                 }
                 for (reply, accept) in replies.into_iter().zip(&accepts) {
                     let _ = reply.send(Ok(*accept));
@@ -308,25 +300,5 @@ impl<B: Backend> Writer<B> {
             self.leases.take(delivery.id, plugin);
         }
         Ok(Lease { deliveries, more })
-    }
-}
-
-impl Unsaved {
-    /// How many attempts go into the next batch.
-    fn saving(&self, max: usize) -> usize {
-        if self.are_due() { self.finished.len().min(max) } else { 0 }
-    }
-
-    fn are_due(&self) -> bool {
-        !self.finished.is_empty() && self.retry_at.is_none_or(|time| time <= Instant::now())
-    }
-
-    fn failed(&mut self, error: &DbError) {
-        if self.failures == 0 {
-            tracing::error!(%error, attempts = self.finished.len(), "cannot write");
-        }
-        let pause = RETRY_MIN.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX);
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(Instant::now() + pause);
     }
 }

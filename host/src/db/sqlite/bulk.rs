@@ -1,5 +1,6 @@
 //! Statements over many rows: one hop to `SQLite`'s thread instead of one per row.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
@@ -13,7 +14,7 @@ pub(super) type Bind<T> = fn(&mut SqliteArguments, &T) -> Result<(), sqlx::error
 
 /// A statement that contains `(VALUES (?, …), …)` with as many rows as it is given.
 ///
-/// It exists for each power of two, so that few statements are prepared, once; rows above those
+/// Its text exists for each power of two, so that few statements are prepared, once; rows above those
 /// given are not bound and so NULL, and the statement must leave out rows whose first column is
 /// NULL.
 pub(super) struct Bulk {
@@ -24,17 +25,14 @@ pub(super) struct Bulk {
 impl Bulk {
     /// `sql` has `{rows}` where the rows go.
     pub(super) fn new(sql: &str, columns: usize) -> Self {
-        let row = format!("({})", vec!["?"; columns].join(","));
-        let with = |rows: usize| sql.replace("{rows}", &vec![row.as_str(); rows].join(",")).into();
-        let sizes = (0..=ROWS_MAX.ilog2()).map(|power| 1 << power);
-        Self { columns, by_size: sizes.map(with).collect() }
+        Self { columns, by_size: sizes().map(|rows| with_rows(sql, columns, rows).into()).collect() }
     }
 
     /// Runs it for all rows; how many rows it changed.
-    pub(super) async fn execute<T: Sync>(
+    pub(super) async fn execute<T, R: Borrow<T> + Sync>(
         &self,
         conn: &mut SqliteConnection,
-        rows: &[T],
+        rows: &[R],
         bind: Bind<T>,
     ) -> Result<u64, sqlx::Error> {
         let mut done = SqliteQueryResult::default();
@@ -46,10 +44,10 @@ impl Bulk {
     }
 
     /// Runs it for all rows; what it returned.
-    pub(super) async fn fetch<T: Sync>(
+    pub(super) async fn fetch<T, R: Borrow<T> + Sync>(
         &self,
         conn: &mut SqliteConnection,
-        rows: &[T],
+        rows: &[R],
         bind: Bind<T>,
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let mut found = Vec::with_capacity(rows.len());
@@ -60,12 +58,10 @@ impl Bulk {
         Ok(found)
     }
 
-    fn arguments<T>(&self, rows: &[T], bind: Bind<T>) -> Result<SqliteArguments, sqlx::Error> {
+    fn arguments<T, R: Borrow<T>>(&self, rows: &[R], bind: Bind<T>) -> Result<SqliteArguments, sqlx::Error> {
         let mut arguments = SqliteArguments::default();
         arguments.reserve(self.columns * rows.len(), 0);
-        for row in rows {
-            bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
-        }
+        add_all(&mut arguments, rows, bind)?;
         Ok(arguments)
     }
 
@@ -74,4 +70,62 @@ impl Bulk {
         // Only placeholders were put into the text, and chunks are never larger than the last size.
         AssertSqlSafe(self.by_size.get(power).cloned().unwrap_or_default())
     }
+}
+
+/// Two statements that go one after the other in a single hop.
+pub(super) struct BulkPair {
+    first_columns: usize,
+    both: Bulk,
+}
+
+impl BulkPair {
+    /// Each statement with the number of its columns, as in [`Bulk::new`].
+    pub(super) fn new(first: (&str, usize), second: (&str, usize)) -> Self {
+        let with = |rows| {
+            let [first, second] = [first, second].map(|(sql, columns)| with_rows(sql, columns, rows));
+            format!("{first};{second}").into()
+        };
+        let both = Bulk { columns: first.1 + second.1, by_size: sizes().map(with).collect() };
+        Self { first_columns: first.1, both }
+    }
+
+    /// Runs both for all their rows.
+    pub(super) async fn execute<A, B: Sync, R: Borrow<A> + Sync>(
+        &self,
+        conn: &mut SqliteConnection,
+        (first, bind_first): (&[R], Bind<A>),
+        (second, bind_second): (&[B], Bind<B>),
+    ) -> Result<(), sqlx::Error> {
+        let mut rest = (first, second);
+        while !(rest.0.is_empty() && rest.1.is_empty()) {
+            let (first, second);
+            (first, rest.0) = rest.0.split_at(rest.0.len().min(ROWS_MAX));
+            (second, rest.1) = rest.1.split_at(rest.1.len().min(ROWS_MAX));
+            let rows = first.len().max(second.len());
+
+            let mut arguments = SqliteArguments::default();
+            arguments.reserve(self.both.columns * rows, 0);
+            add_all(&mut arguments, first, bind_first)?;
+            // The second statement's arguments begin after all of the first one's.
+            for _ in 0..(rows.next_power_of_two() - first.len()) * self.first_columns {
+                arguments.add(None::<i64>).map_err(sqlx::Error::Encode)?;
+            }
+            add_all(&mut arguments, second, bind_second)?;
+            sqlx::query_with(self.both.sql(rows), arguments).execute(&mut *conn).await?;
+        }
+        Ok(())
+    }
+}
+
+fn sizes() -> impl Iterator<Item = usize> {
+    (0..=ROWS_MAX.ilog2()).map(|power| 1 << power)
+}
+
+fn with_rows(sql: &str, columns: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    sql.replace("{rows}", &vec![row.as_str(); rows].join(","))
+}
+
+fn add_all<T, R: Borrow<T>>(to: &mut SqliteArguments, rows: &[R], bind: Bind<T>) -> Result<(), sqlx::Error> {
+    rows.iter().try_for_each(|row| bind(to, row.borrow())).map_err(sqlx::Error::Encode)
 }

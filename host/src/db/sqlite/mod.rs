@@ -3,6 +3,7 @@
 mod bulk;
 mod open;
 mod read;
+mod rows;
 mod write;
 
 use std::sync::Arc;
@@ -46,12 +47,10 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let failed = |error: &dyn std::fmt::Display| DbError::Open(format!("{}: {error}", path.display()));
 
     let options = open::write_options(&path, settings);
-    let mut conn =
-        SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
+    let mut conn = SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
     sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.map_err(|error| failed(&error))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(2)
-        .connect_lazy_with(open::read_options(&path, settings));
+    let readers =
+        SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
 
     let mut backend = Sqlite::new(conn, options);
     Ok(Opened {

@@ -127,11 +127,7 @@ impl Reader {
         Ok(views)
     }
 
-    async fn view_of(
-        &self,
-        row: &SqliteRow,
-        running: &HashSet<DeliveryId>,
-    ) -> Result<EventView, DbError> {
+    async fn view_of(&self, row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<EventView, DbError> {
         let seq: i64 = row.try_get(0)?;
         let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
         let mut attempts = self.attempts(seq).await?;
@@ -300,7 +296,6 @@ fn attempt_of(row: &SqliteRow) -> Result<AttemptView, DbError> {
 /// A stored word is the one that the type has in JSON.
 fn parse<T: DeserializeOwned>(word: &str) -> Result<T, DbError> {
     use serde::de::IntoDeserializer as _;
-    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
-        word.into_deserializer();
+    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
     T::deserialize(word).map_err(|error| DbError::Unavailable(error.to_string()))
 }

@@ -1,0 +1,159 @@
+//! Rows of the bulk statements: their SQL, and how what is stored becomes columns and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, Row as _};
+
+use super::{digest_of, integer, name_of, unsigned};
+use crate::db::DbError;
+use crate::db::backend::NewEvent;
+use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Outcome};
+use crate::event::{Event, PluginName};
+
+pub(super) const KEYS: &str =
+    "INSERT OR IGNORE INTO idempotency_key (source, id, digest, event_seq, received_at)
+    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+pub(super) const KEY_OWNERS: &str = "SELECT k.event_seq, k.digest, v.column3
+    FROM (VALUES {rows}) v CROSS JOIN idempotency_key k ON k.source = v.column1 AND k.id = v.column2
+    WHERE k.event_seq <> v.column3";
+pub(super) const EVENTS: &str =
+    "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
+        deliveries, payload_start, payload_end, digest, body)
+    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+pub(super) const DELIVERIES: &str =
+    "INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
+    SELECT column1, column2, column3, 'pending', 0, 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+pub(super) const ATTEMPTS: &str =
+    "INSERT OR IGNORE INTO attempt (event_seq, delivery_number, number, outcome,
+        cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
+    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+pub(super) const STATES: &str =
+    "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5
+    FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
+pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
+        e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body
+    FROM (VALUES {rows}) v
+    CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
+    CROSS JOIN event e ON e.seq = d.event_seq";
+
+pub(super) fn bind_key(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
+    row.add(text(new.event.source.as_str()))?;
+    row.add(text(&new.event.id))?;
+    row.add(&new.event.digest.0[..])?;
+    row.add(new.seq)?;
+    row.add(integer(new.event.received_at))
+}
+
+pub(super) fn bind_key_owner(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
+    row.add(text(new.event.source.as_str()))?;
+    row.add(text(&new.event.id))?;
+    row.add(new.seq)
+}
+
+pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
+    let event = &*new.event;
+    row.add(new.seq)?;
+    row.add(text(event.source.as_str()))?;
+    row.add(text(&event.id))?;
+    row.add(text(&event.event_type))?;
+    row.add(text(&event.created))?;
+    row.add(integer(event.received_at))?;
+    row.add(event.ordering_key.as_deref().map(text))?;
+    row.add(integer(new.plugins.len() as u64))?;
+    row.add(integer(event.payload.start as u64))?;
+    row.add(integer(event.payload.end as u64))?;
+    row.add(&event.digest.0[..])?;
+    row.add(&event.body[..])
+}
+
+pub(super) fn bind_delivery(
+    row: &mut SqliteArguments,
+    (seq, number, plugin): &(i64, i64, &PluginName),
+) -> Result<(), BoxDynError> {
+    row.add(*seq)?;
+    row.add(*number)?;
+    row.add(text(plugin.as_str()))
+}
+
+pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {
+    let attempt = &finished.attempt;
+    let failure = attempt.failure.as_ref();
+    let logs = (!attempt.logs.is_empty()).then(|| serde_json::to_string(&attempt.logs));
+    row.add(finished.id.event)?;
+    row.add(finished.id.number)?;
+    row.add(i64::from(attempt.number))?;
+    row.add(text(outcome_name(attempt.outcome())))?;
+    row.add(failure.map(|failure| text(cause_name(failure.cause))))?;
+    row.add(failure.map(|failure| text(&failure.reason)))?;
+    row.add(&attempt.revision.0[..])?;
+    row.add(integer(attempt.started_at))?;
+    row.add(integer(attempt.duration_us))?;
+    row.add(integer(attempt.peak_memory_bytes))?;
+    row.add(logs.transpose()?)
+}
+
+pub(super) fn bind_state(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {
+    let (state, due_at) = match finished.next {
+        Next::Done => ("done", None),
+        Next::Dead => ("dead", None),
+        // 0 would mean pending.
+        Next::Wait(time) => ("waiting", Some(integer(time.max(1)))),
+    };
+    row.add(finished.id.event)?;
+    row.add(finished.id.number)?;
+    row.add(text(state))?;
+    row.add(i64::from(finished.attempt.number))?;
+    row.add(due_at)
+}
+
+pub(super) fn bind_id(row: &mut SqliteArguments, id: &DeliveryId) -> Result<(), BoxDynError> {
+    row.add(id.event)?;
+    row.add(id.number)
+}
+
+pub(super) fn delivery_of(row: &SqliteRow, plugin: &PluginName) -> Result<Delivery, DbError> {
+    let position = |column| row.try_get(column).map(|value: i64| usize::try_from(value).unwrap_or(0));
+    let event = Event {
+        source: name_of(row.try_get(3)?)?,
+        id: row.try_get(4)?,
+        event_type: row.try_get(5)?,
+        created: row.try_get(6)?,
+        received_at: unsigned(row.try_get(7)?),
+        ordering_key: row.try_get(8)?,
+        payload: position(9)?..position(10)?,
+        digest: digest_of(row, 11)?,
+        body: Bytes::from(row.try_get::<Vec<u8>, _>(12)?),
+    };
+    Ok(Delivery {
+        id: DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? },
+        event: Arc::new(event),
+        plugin: plugin.clone(),
+        attempts: row.try_get::<u32, _>(2)?,
+    })
+}
+
+/// One allocation instead of the two that `&str` takes.
+fn text(text: &str) -> Arc<str> {
+    text.into()
+}
+
+const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Retry => "retry",
+        Outcome::Rejected => "rejected",
+    }
+}
+
+const fn cause_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Handler => "handler",
+        Cause::Trap => "trap",
+        Cause::Timeout => "timeout",
+        Cause::Payload => "payload",
+        Cause::Host => "host",
+    }
+}

@@ -1,0 +1,42 @@
+//! Attempts that are not committed yet, and when to try again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::DbError;
+use super::writer::Reply;
+use crate::delivery::Finished;
+
+/// First and longest pause before attempts that could not be recorded are tried again.
+pub(super) const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Attempts not committed yet. They stay here until they are, whatever the database does.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    pub(super) finished: Vec<Finished>,
+    pub(super) replies: Vec<Option<Reply<()>>>,
+    pub(super) failures: u32,
+    pub(super) retry_at: Option<Instant>,
+}
+
+impl Unsaved {
+    /// How many attempts go into the next batch.
+    pub(super) fn saving(&self, max: usize) -> usize {
+        if self.are_due() { self.finished.len().min(max) } else { 0 }
+    }
+
+    pub(super) fn are_due(&self) -> bool {
+        !self.finished.is_empty() && self.retry_at.is_none_or(|time| time <= Instant::now())
+    }
+
+    pub(super) fn failed(&mut self, error: &DbError) {
+        if self.failures == 0 {
+            tracing::error!(%error, attempts = self.finished.len(), "cannot write");
+        }
+        let pause = RETRY_MIN.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(Instant::now() + pause);
+    }
+}
