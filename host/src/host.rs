@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
@@ -65,9 +66,9 @@ pub struct Host {
     shutdown_timeout: Duration,
     db: Db,
     dispatch: Dispatch,
-    /// Dropping them ends the webhook endpoint and the operators' side.
-    stop_webhooks: channel::Sender<()>,
-    stop_admin: channel::Sender<()>,
+    /// True ends the webhook endpoint and the operators' side.
+    stop_webhooks: channel::Sender<bool>,
+    stop_admin: channel::Sender<bool>,
     webhooks_task: JoinHandle<()>,
     admin_task: JoinHandle<()>,
     config_task: JoinHandle<()>,
@@ -104,19 +105,15 @@ impl Host {
         let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
         let dispatch = Dispatch::start(&config.dispatch, db.clone(), plugins.clone());
 
-        let (stop_webhooks, stop_admin) = (channel::Sender::new(()), channel::Sender::new(()));
+        let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
         let webhooks = address(&on_webhooks, config.server.listen);
-        let accepts = Accepting { db: db.clone(), plugins: plugins.clone() };
-        let sources = Arc::new(ingress::Sources::new(&config));
-        let endpoint = ingress::router(accepts, Arc::clone(&sources), &config.server);
-        let webhooks_task = tokio::spawn(ingress::serve(
-            on_webhooks,
-            endpoint,
-            (&config.server).into(),
-            stop_webhooks.subscribe(),
-        ));
+        let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::of(&config)));
+        let accepts = Arc::new(Accepting { db: db.clone(), plugins: plugins.clone() });
+        let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
+        let limits = ingress::Limits::from(&config.server);
+        let webhooks_task = tokio::spawn(ingress::serve(on_webhooks, endpoint, limits, stop_webhooks.subscribe()));
 
-        let address_admin = address(&on_admin, config.admin.listen);
+        let admin = address(&on_admin, config.admin.listen);
         let listing = plugins.clone();
         let parts = admin::Parts {
             db: db.clone(),
@@ -125,16 +122,12 @@ impl Host {
             token: admin::Token::new(token.expose()),
             metrics,
         };
-        let admin_task = tokio::spawn(ingress::serve(
-            on_admin,
-            admin::router(parts),
-            (&config.server).into(),
-            stop_admin.subscribe(),
-        ));
+        let router = admin::router(parts);
+        let admin_task = tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
         let follow = Follow { loaded, current, sources, dispatch: dispatch.clone() };
         let host = Self {
             webhooks,
-            admin: address_admin,
+            admin,
             shutdown_timeout: Duration::from_millis(config.server.shutdown_timeout_ms),
             data_dir,
             db,
@@ -164,7 +157,7 @@ impl Host {
     /// Takes no more events, lets requests and calls in flight end within
     /// `server.shutdown_timeout_ms`, commits what they came to, and closes.
     pub async fn shutdown(self) {
-        drop(self.stop_webhooks);
+        self.stop_webhooks.send_replace(true);
         let deadline = tokio::time::Instant::now() + self.shutdown_timeout;
         if tokio::time::timeout_at(deadline, self.webhooks_task).await.is_err() {
             tracing::warn!("some senders were still being answered");
@@ -176,7 +169,7 @@ impl Host {
             );
         }
         self.config_task.abort();
-        drop(self.stop_admin);
+        self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
         if let Err(error) = self.db.close().await {
             tracing::error!("closing: {error}");
@@ -205,7 +198,7 @@ impl Host {
 struct Follow {
     loaded: Loaded,
     current: channel::Sender<Arc<Config>>,
-    sources: Arc<ingress::Sources>,
+    sources: Arc<ArcSwap<ingress::Sources>>,
     dispatch: Dispatch,
 }
 
@@ -246,7 +239,7 @@ impl Follow {
             return;
         }
         let config = config::apply_live(&old, &loaded.config);
-        self.sources.replace(&config);
+        self.sources.store(Arc::new(ingress::Sources::of(&config)));
         self.dispatch.limit(&config.dispatch);
         self.current.send_replace(Arc::new(config));
         tracing::info!("configuration changed: {}", changes.live.join(", "));
@@ -254,7 +247,6 @@ impl Follow {
 }
 
 /// Routes an event by the snapshot of now, and commits it.
-#[derive(Clone)]
 struct Accepting {
     db: Db,
     plugins: Plugins,

@@ -177,7 +177,7 @@ impl<A: Accepts> Webhooks<A> {
                 }
                 match error {
                     DbError::Full(_) => Answer::overloaded(&id),
-                    DbError::Unavailable(_) => Answer::unavailable(&id),
+                    _ => Answer::unavailable(&id),
                 }
             }
         };
