@@ -171,8 +171,16 @@ pub(super) fn scalars<'de, D: Deserializer<'de>>(
 
 pub(super) fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
+    // A word alone would be taken for a target: a misspelt level would silence nothing and say nothing.
+    let level = |part: &str| {
+        part.contains(['=', '['])
+            || part
+                .trim()
+                .parse::<tracing::level_filters::LevelFilter>()
+                .is_ok()
+    };
     match tracing_subscriber::EnvFilter::builder().parse(&text) {
-        Ok(_) if !text.trim().is_empty() => Ok(text),
+        Ok(_) if text.split(',').all(level) && !text.trim().is_empty() => Ok(text),
         _ => Err(D::Error::custom(
             "use error, warn, info, debug, trace, off, or a filter such as `info,hookyard=debug`",
         )),

@@ -169,7 +169,7 @@ fn paths_start_at_the_file() {
 fn values_that_are_taken() {
     let config = parse(
         "[plugin.x]\nhttp = ['HTTPS://A.example:443', 'http://[::1]:8080', 'http://h:81']\nevents = ['*', 'a.*', 'a']\n\
-         config = { s = 'x', n = 3, f = 1.5, on = true, e = 'env:SET' }\n[runtime]\nmemory_max_bytes = 65536",
+         config = { s = 'x', n = 3, f = 1.5, on = true, e = 'env:SET' }\n[runtime]\nmemory_max_bytes = 65536\n[log]\nlevel = 'info,hookyard=debug'",
     )
     .unwrap();
     let plugin = config.plugin("x");

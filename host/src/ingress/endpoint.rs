@@ -94,7 +94,10 @@ impl<A: Accepts> Webhooks<A> {
                 source.counters.count(answer.status);
                 answer
             }
-            Some((None, ..)) => Answer::not_found("no source has this name"),
+            Some((None, ..)) => {
+                tracing::debug!(path = head.uri.path(), "no source has this name");
+                Answer::not_found("no source has this name")
+            }
             None => Answer::not_found("nothing is here: webhooks go to /webhooks/SOURCE"),
         };
         linger(&head, body);
@@ -114,13 +117,13 @@ impl<A: Accepts> Webhooks<A> {
             Ok(Ok(read)) => read,
             Ok(Err(Unread::TooLarge)) => {
                 linger(head, body);
-                return refuse(
+                return counted(
                     source,
                     Answer::too_large(&format!("the body is larger than {most} bytes")),
                 );
             }
-            Ok(Err(Unread::Broken)) => return refuse(source, Answer::incomplete()),
-            Err(_) => return refuse(source, Answer::timeout()),
+            Ok(Err(Unread::Broken)) => return counted(source, Answer::incomplete()),
+            Err(_) => return counted(source, Answer::timeout()),
         };
         let received_at = now_ms();
         let request = UnverifiedRequest {
@@ -131,20 +134,20 @@ impl<A: Accepts> Webhooks<A> {
             Ok(verified) => verified,
             Err(why) => {
                 let reason = why.to_string();
-                if let Some(skipped) = source.refused.admit(received_at) {
+                if let Some(skipped) = source.rejected.admit(received_at) {
                     tracing::warn!(source = %source.name, reason, skipped, "signature rejected");
                 }
-                return refuse(source, Answer::unauthorized(&reason));
+                return counted(source, Answer::unauthorized(&reason));
             }
         };
         match source.envelope.read(&source.name, verified, received_at) {
             Ok(event) => self.store(source, event).await,
             Err(why) => {
                 let reason = why.to_string();
-                if let Some(skipped) = source.refused.admit(received_at) {
+                if let Some(skipped) = source.invalid.admit(received_at) {
                     tracing::warn!(source = %source.name, reason, skipped, "verified, but no event");
                 }
-                refuse(source, Answer::invalid(&reason))
+                counted(source, Answer::invalid(&reason))
             }
         }
     }
@@ -166,13 +169,13 @@ impl<A: Accepts> Webhooks<A> {
             }
             Ok(Accept::Duplicate) => Answer::duplicate(&id),
             Ok(Accept::Conflict) => {
-                if let Some(skipped) = source.refused.admit(received_at) {
+                if let Some(skipped) = source.invalid.admit(received_at) {
                     tracing::warn!(source = %source.name, event = id, skipped, "conflict: the id came before with another payload");
                 }
                 Answer::conflict(&id)
             }
             Err(error) => {
-                if let Some(skipped) = source.refused.admit(received_at) {
+                if let Some(skipped) = source.failed.admit(received_at) {
                     tracing::error!(source = %source.name, event = id, %error, skipped, "not accepted");
                 }
                 match error {
@@ -181,11 +184,12 @@ impl<A: Accepts> Webhooks<A> {
                 }
             }
         };
-        refuse(source, answer)
+        counted(source, answer)
     }
 }
 
-fn refuse(source: &Ready, answer: Answer<'_>) -> Response<Json> {
+/// The answer, counted.
+fn counted(source: &Ready, answer: Answer<'_>) -> Response<Json> {
     source.counters.count(answer.status);
     answer.into_response()
 }

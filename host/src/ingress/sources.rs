@@ -31,8 +31,12 @@ pub(super) struct Ready {
     pub(super) signing: Signing,
     pub(super) envelope: Envelope,
     pub(super) counters: Counters,
-    /// For log lines about what was refused.
-    pub(super) refused: Throttle,
+    /// For log lines about rejected signatures: strangers write these, and may not hide the others.
+    pub(super) rejected: Throttle,
+    /// For log lines about verified requests that are no new event.
+    pub(super) invalid: Throttle,
+    /// For log lines about events that could not be stored.
+    pub(super) failed: Throttle,
     /// For log lines about events that no plugin wants.
     pub(super) unhandled: Throttle,
 }
@@ -74,7 +78,9 @@ impl Sources {
                 signing: Signing::of(source),
                 envelope: Envelope::of(source),
                 counters: Counters::of(name),
-                refused: Throttle::default(),
+                rejected: Throttle::default(),
+                invalid: Throttle::default(),
+                failed: Throttle::default(),
                 unhandled: Throttle::default(),
             };
             (name.clone(), Arc::new(ready))

@@ -7,6 +7,14 @@ type Row = (&'static str, &'static str);
 
 const HOST: &[Row] = &[
     (
+        "[log]\nlevel = 'verbose'",
+        "hookyard.toml:2: `log.level = 'verbose'`: use error, warn",
+    ),
+    (
+        "[log]\nlevel = ''",
+        "hookyard.toml:2: `log.level = ''`: use error, warn",
+    ),
+    (
         "\n[server]\nlisten_on = 1",
         "hookyard.toml:3: `server.listen_on`: unknown key `listen_on`, expected one of `listen`",
     ),
