@@ -362,6 +362,30 @@ async fn closes_with_everything_committed() {
 }
 
 #[tokio::test]
+async fn more_than_one_statement_takes() {
+    let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(0));
+    let db = Db::open(&settings(&dir), LIMITS).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..300 {
+        let db = db.clone();
+        let plugins = vec![name("p"), name("q"), name("r")];
+        tasks.spawn(async move { db.accept(event(&format!("{n:03}"), "{}"), plugins).await });
+    }
+    tokio::task::yield_now().await;
+    db.start(window);
+    let accepted = Ok(Accept::Accepted { deliveries: 3 });
+    assert!(tasks.join_all().await.into_iter().all(|answer| answer == accepted));
+    let lease = db.lease(name("r"), 1000).await.unwrap();
+    let ids: Vec<_> = lease.deliveries.iter().map(|d| (d.event.id.clone(), d.id.number)).collect();
+    assert_eq!(ids, (0..300).map(|n| (format!("{n:03}"), 3)).collect::<Vec<_>>());
+    for delivery in &lease.deliveries {
+        db.finish(attempt(delivery, Next::Done));
+    }
+    db.ping().await.unwrap();
+    assert_eq!((db.backlog(), leased(&db, 1000).await.0.len()), (600, 300));
+}
+
+#[tokio::test]
 async fn refuses_what_it_does_not_know() {
     let dir = tempfile::tempdir().unwrap();
     let postgres = config::Database { url: "postgres://a:b@c/d".into(), ..settings(&dir) };

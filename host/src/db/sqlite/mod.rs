@@ -52,7 +52,8 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let readers =
         SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
 
-    let mut backend = Sqlite::new(conn, options);
+    // Should the file vanish, opening it again must not make an empty one in its place.
+    let mut backend = Sqlite::new(conn, options.create_if_missing(false));
     Ok(Opened {
         last_seq: backend.last_seq().await?,
         open_count: super::backend::Backend::open_count(&mut backend).await?,

@@ -50,7 +50,7 @@ pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteC
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        // Measured: a fifth less work per event than with 4 KiB, and no more with 16 KiB.
+        // Measured: a tenth less work per event than with 4 KiB; 16 KiB gain nothing more.
         .page_size(8192)
         .journal_mode(SqliteJournalMode::Wal)
         // Accepted means on disk: after a power cut too.
