@@ -1,1 +1,27 @@
-//! SDK
+#![doc = include_str!("../README.md")]
+
+#[doc(hidden)]
+pub mod bindings;
+mod capabilities;
+mod context;
+mod event_handler;
+mod export;
+mod failure;
+mod logger;
+pub mod moncreneau;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod test;
+
+pub use capabilities::{clock, config, random};
+pub use context::Context;
+pub use event_handler::EventHandler;
+pub use failure::{Failure, OrReject, Result};
+pub use log;
+
+/// What [`export!`] uses; no part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings;
+    pub use crate::bindings::base::hookyard::plugin::types::Failure as WitFailure;
+    pub use crate::logger::begin;
+}

@@ -1,0 +1,138 @@
+//! What the host offers, as Rust: natively, under `cargo test`, the machine's own clock and
+//! randomness, and a configuration that the test sets.
+
+/// The operator's configuration of this plugin.
+pub mod config {
+    #[cfg(target_arch = "wasm32")]
+    use crate::bindings::base::wasi::config::store;
+
+    /// The value of a key, if the operator has set it.
+    #[cfg(target_arch = "wasm32")]
+    pub fn get(key: &str) -> Option<String> {
+        store::get(key).ok().flatten()
+    }
+
+    /// All keys and values.
+    #[cfg(target_arch = "wasm32")]
+    pub fn all() -> Vec<(String, String)> {
+        store::get_all().unwrap_or_default()
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    thread_local! {
+        static TEST: std::cell::RefCell<std::collections::BTreeMap<String, String>> = const {
+            std::cell::RefCell::new(std::collections::BTreeMap::new())
+        };
+    }
+
+    /// The value of a key, if the test has set it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn get(key: &str) -> Option<String> {
+        TEST.with_borrow(|config| config.get(key).cloned())
+    }
+
+    /// All keys and values.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn all() -> Vec<(String, String)> {
+        TEST.with_borrow(|config| config.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    /// Sets a value for this thread's tests.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn set_for_test(key: &str, value: &str) {
+        TEST.with_borrow_mut(|config| config.insert(key.into(), value.into()));
+    }
+}
+
+/// The time.
+pub mod clock {
+    use std::time::Duration;
+
+    /// Since the Unix epoch.
+    #[cfg(target_arch = "wasm32")]
+    pub fn now() -> Duration {
+        let now = crate::bindings::base::wasi::clocks::wall_clock::now();
+        Duration::new(now.seconds, now.nanoseconds)
+    }
+
+    /// Since the Unix epoch.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn now() -> Duration {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// Since some moment: for measuring, never goes back.
+    #[cfg(target_arch = "wasm32")]
+    pub fn monotonic() -> Duration {
+        Duration::from_nanos(crate::bindings::base::wasi::clocks::monotonic_clock::now())
+    }
+
+    /// Since some moment: for measuring, never goes back.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn monotonic() -> Duration {
+        static START: std::sync::LazyLock<std::time::Instant> =
+            std::sync::LazyLock::new(std::time::Instant::now);
+        START.elapsed()
+    }
+}
+
+/// Randomness fit for secrets.
+pub mod random {
+    /// So many random bytes.
+    #[cfg(target_arch = "wasm32")]
+    pub fn bytes(count: usize) -> Vec<u8> {
+        crate::bindings::base::wasi::random::random::get_random_bytes(count as u64)
+    }
+
+    /// So many random bytes.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn bytes(count: usize) -> Vec<u8> {
+        let chunks = std::iter::repeat_with(|| u64().to_ne_bytes());
+        chunks.flatten().take(count).collect()
+    }
+
+    /// A random number.
+    #[cfg(target_arch = "wasm32")]
+    pub fn u64() -> u64 {
+        crate::bindings::base::wasi::random::random::get_random_u64()
+    }
+
+    /// A random number: enough for tests.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn u64() -> u64 {
+        use std::hash::{BuildHasher as _, RandomState};
+        RandomState::new().hash_one(0)
+    }
+}
+
+/// Lines for the operator.
+pub(crate) mod logging {
+    use log::Level;
+
+    #[cfg(target_arch = "wasm32")]
+    use crate::bindings::base::wasi::logging::logging as host;
+
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn line(level: Level, message: &str) {
+        let level = match level {
+            Level::Error => host::Level::Error,
+            Level::Warn => host::Level::Warn,
+            Level::Info => host::Level::Info,
+            Level::Debug => host::Level::Debug,
+            Level::Trace => host::Level::Trace,
+        };
+        host::log(level, "", message);
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn critical(message: &str) {
+        host::log(host::Level::Critical, "", message);
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn line(level: Level, message: &str) {
+        let line = format!("{level} {message}");
+        eprintln!("{line}");
+        crate::test::collect(&line);
+    }
+}

@@ -1,0 +1,120 @@
+//! What a handler answers.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::bindings::base::hookyard::plugin::types;
+
+/// What a handler returns: done, or why not.
+pub type Result = std::result::Result<(), Failure>;
+
+/// Why an event was not handled. Any error becomes a [`Failure::Retry`] by `?`; where trying again
+/// cannot help, say so with [`OrReject::or_reject`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Try again later; after the operator's last attempt it becomes a dead letter.
+    Retry {
+        /// For the operator.
+        reason: String,
+        /// Not before so long; `None` leaves it to the operator's backoff.
+        after: Option<Duration>,
+    },
+    /// Do not try again: a dead letter at once. The text is for the operator.
+    Reject(String),
+}
+
+impl Failure {
+    /// Try again, after the operator's backoff.
+    pub fn retry(reason: impl Into<String>) -> Self {
+        Self::Retry { reason: reason.into(), after: None }
+    }
+
+    /// Try again, not before so long.
+    pub fn retry_after(reason: impl Into<String>, after: Duration) -> Self {
+        Self::Retry { reason: reason.into(), after: Some(after) }
+    }
+
+    /// Do not try again.
+    pub fn reject(reason: impl Into<String>) -> Self {
+        Self::Reject(reason.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retry { reason, .. } => write!(f, "retry: {reason}"),
+            Self::Reject(reason) => write!(f, "reject: {reason}"),
+        }
+    }
+}
+
+// Not an `Error` itself: then this would be the conversion of a type into itself.
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::retry(with_sources(&error))
+    }
+}
+
+/// `?` that rejects.
+pub trait OrReject<T> {
+    /// Turns an error into [`Failure::Reject`].
+    ///
+    /// # Errors
+    /// The error, as a rejection.
+    fn or_reject(self) -> std::result::Result<T, Failure>;
+}
+
+impl<T, E: Error> OrReject<T> for std::result::Result<T, E> {
+    fn or_reject(self) -> std::result::Result<T, Failure> {
+        self.map_err(|error| Failure::Reject(with_sources(&error)))
+    }
+}
+
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+impl From<Failure> for types::Failure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Retry { reason, after } => {
+                let after_ms = after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+                Self::Retry(types::Retry { reason, after_ms })
+            }
+            Failure::Reject(reason) => Self::Reject(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> std::result::Result<u8, Failure> {
+        Ok(text.parse::<u8>()?)
+    }
+
+    #[test]
+    fn the_question_mark_asks_for_another_try() {
+        assert_eq!(number("7"), Ok(7));
+        assert_eq!(number("x"), Err(Failure::retry("invalid digit found in string")));
+        assert_eq!("x".parse::<u8>().or_reject(), Err(Failure::reject("invalid digit found in string")));
+    }
+
+    #[test]
+    fn failures_become_what_the_host_reads() {
+        let after = Failure::retry_after("busy", Duration::from_secs(2));
+        let retry = types::Retry { reason: "busy".into(), after_ms: Some(2000) };
+        assert_eq!(types::Failure::from(after), types::Failure::Retry(retry));
+        assert_eq!(types::Failure::from(Failure::reject("no")), types::Failure::Reject("no".into()));
+    }
+}

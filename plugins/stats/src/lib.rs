@@ -1,0 +1,58 @@
+//! Figures about bookings and visits: how long ahead people book and what it costs the office, and how
+//! long a visit takes.
+
+mod days;
+
+use hookyard_plugin::log::info;
+use hookyard_plugin::moncreneau::{AppointmentCompleted, AppointmentCreated, Completed, Created};
+use hookyard_plugin::{Context, Result, export};
+
+/// The plugin.
+pub struct Stats;
+
+export!(Stats: AppointmentCreated, AppointmentCompleted);
+
+impl AppointmentCreated for Stats {
+    fn handle(_ctx: Context, appointment: Created) -> Result {
+        let booked = appointment.created_at.as_deref().and_then(days::day);
+        let ahead = days::day(&appointment.date_time).zip(booked).map(|(day, booked)| day - booked);
+        let ahead = ahead.map_or_else(|| "?".into(), |days| days.to_string());
+        let credits = appointment.credits_used.unwrap_or_default();
+        info!("booked department={} days_ahead={ahead} credits={credits}", appointment.department_id);
+        Ok(())
+    }
+}
+
+impl AppointmentCompleted for Stats {
+    fn handle(_ctx: Context, appointment: Completed) -> Result {
+        let minutes = appointment.duration.map_or_else(|| "?".into(), |minutes| minutes.to_string());
+        info!("visited department={} minutes={minutes}", appointment.department_id);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookyard_plugin::test::logged;
+
+    use super::*;
+
+    #[test]
+    fn counts_days_ahead_credits_and_minutes() {
+        let ctx = |event_type| Context::sample(event_type);
+        let lines = logged(|| {
+            <Stats as AppointmentCreated>::handle(ctx("appointment.created"), Created::sample())?;
+            let bare = Created { created_at: None, credits_used: None, ..Created::sample() };
+            <Stats as AppointmentCreated>::handle(ctx("appointment.created"), bare)?;
+            <Stats as AppointmentCompleted>::handle(ctx("appointment.completed"), Completed::sample())
+        });
+        assert_eq!(
+            lines,
+            [
+                "INFO booked department=5 days_ahead=4 credits=1",
+                "INFO booked department=5 days_ahead=? credits=0",
+                "INFO visited department=5 minutes=30",
+            ]
+        );
+    }
+}
