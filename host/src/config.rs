@@ -26,7 +26,7 @@ use serde::Deserialize;
 use crate::event::{PluginName, SourceName};
 
 pub use changes::{Changes, Refusal, apply_live, changes};
-pub use kept::{admin_token, kept_admin_token};
+pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, Loaded, Problem};
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
 pub use values::{EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};

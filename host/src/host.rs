@@ -20,8 +20,6 @@ use crate::{admin, ingress};
 
 /// How long the operators' side may take to answer what it has begun, at the end.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
-/// Where the host says, in its data directory, which addresses it listens on.
-const LISTENING: &str = "listening.json";
 
 /// Why the host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +172,7 @@ impl Host {
         if let Err(error) = self.db.close().await {
             tracing::error!("closing: {error}");
         }
-        let _ = std::fs::remove_file(self.data_dir.join(LISTENING));
+        let _ = std::fs::remove_file(self.data_dir.join(config::LISTENING));
     }
 
     /// Tells tools on this machine the addresses, which the configuration may leave to the kernel.
@@ -187,7 +185,7 @@ impl Host {
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&self.data_dir)?;
             std::io::Write::write_all(&mut file, text.to_string().as_bytes())?;
-            file.persist(self.data_dir.join(LISTENING))?;
+            file.persist(self.data_dir.join(config::LISTENING))?;
             Ok(())
         };
         write().map_err(|error| StartError::DataDir { dir: self.data_dir.clone(), error })

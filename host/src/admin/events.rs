@@ -6,8 +6,9 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::view::{EventPage, EventView};
-use super::{Parts, read};
+use super::view::EventList;
+use super::{Side, read};
+use crate::db::EventView;
 
 /// Events on a page when `limit` does not say.
 const LIMIT_DEFAULT: u32 = 50;
@@ -48,7 +49,7 @@ impl Filter {
 
 /// Events, newest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(Filter), responses(
-    (status = 200, description = "One page", body = EventPage),
+    (status = 200, description = "One page", body = EventList),
     (status = 400, description = "A wrong parameter", body = Problem,
         content_type = "application/problem+json"),
     (status = 401, description = "No token, or a wrong one", body = Problem,
@@ -56,11 +57,11 @@ impl Filter {
     (status = 503, description = "The database does not answer", body = Problem,
         content_type = "application/problem+json")))]
 pub(super) async fn list(
-    State(parts): State<Parts>,
+    State(side): State<Side>,
     filter: Result<Query<Filter>, QueryRejection>,
-) -> Result<Json<EventPage>, Problem> {
+) -> Result<Json<EventList>, Problem> {
     let Query(filter) = filter.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    read::events(&parts.db, &filter).await.map(Json)
+    read::events(&side.parts.db, &filter).await.map(Json)
 }
 
 /// One event: its deliveries, their attempts, and what the plugins logged.
@@ -78,10 +79,10 @@ pub(super) async fn list(
         (status = 503, description = "The database does not answer", body = Problem,
             content_type = "application/problem+json")))]
 pub(super) async fn show(
-    State(parts): State<Parts>,
+    State(side): State<Side>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<EventView>, Problem> {
     let Path((source, id)) = path.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let event = read::event(&parts.db, &source, &id).await?;
+    let event = read::event(&side.parts.db, &source, &id).await?;
     event.map(Json).ok_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`")))
 }

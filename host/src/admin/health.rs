@@ -1,11 +1,13 @@
 //! Whether the host is up, and whether it can do its work.
 
+use std::sync::atomic::Ordering;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
 use super::problem::Problem;
-use super::{Parts, read};
+use super::Side;
 
 /// A short answer for load balancers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -34,10 +36,10 @@ pub(super) async fn healthz() -> Json<Health> {
     (status = 200, description = "Events are taken and run", body = Health),
     (status = 503, description = "Not yet, or no longer", body = Problem,
         content_type = "application/problem+json")))]
-pub(super) async fn readyz(State(parts): State<Parts>) -> Result<Json<Health>, Problem> {
-    if !parts.is_loaded() {
+pub(super) async fn readyz(State(side): State<Side>) -> Result<Json<Health>, Problem> {
+    if !side.parts.loaded.load(Ordering::Acquire) {
         return Err(Problem::unavailable("the plugins directory is still being loaded"));
     }
-    read::ping(&parts.db).await?;
+    side.pulse.check(&side.parts.db).await?;
     Ok(Health::new("ready"))
 }

@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::Parts;
+use super::Side;
 use crate::plugins::{PluginState, PluginView};
 
 /// How often samples of histograms are folded into their buckets when nobody scrapes.
@@ -59,9 +59,9 @@ fn describe() {
 }
 
 /// `GET /metrics`
-pub(super) async fn scrape(State(parts): State<Parts>) -> impl IntoResponse {
-    count(&(parts.plugins)());
-    let page = parts.metrics.render();
+pub(super) async fn scrape(State(side): State<Side>) -> impl IntoResponse {
+    count(&(side.parts.plugins)());
+    let page = side.parts.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
 }
 

@@ -9,7 +9,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::Request;
@@ -55,10 +55,11 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
 }
 
-impl Parts {
-    fn is_loaded(&self) -> bool {
-        self.loaded.load(Ordering::Acquire)
-    }
+/// What endpoints are given.
+#[derive(Clone)]
+struct Side {
+    parts: Parts,
+    pulse: read::Pulse,
 }
 
 /// Answers operators until `shutdown` ends; requests in flight are answered first.
@@ -104,7 +105,7 @@ pub fn router(parts: Parts) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(careful))
-        .with_state(parts)
+        .with_state(Side { parts, pulse: read::Pulse::default() })
 }
 
 async fn not_found(uri: Uri) -> Problem {

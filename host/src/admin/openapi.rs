@@ -5,6 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{events, health, plugins, problem, view};
+use crate::db;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,8 +17,8 @@ use super::{events, health, plugins, problem, view};
     ),
     paths(events::list, events::show, plugins::list, health::healthz, health::readyz),
     components(schemas(
-        view::EventPage, view::EventSummary, view::EventView, view::DeliveryView,
-        view::AttemptView, plugins::PluginList, health::Health, problem::Problem
+        view::EventList, db::EventSummary, db::EventView, db::DeliveryView, db::DeliverySummary,
+        db::AttemptView, db::ConflictView, db::EventState, plugins::PluginList, health::Health, problem::Problem
     )),
     modifiers(&Bearer),
     security(("token" = []))

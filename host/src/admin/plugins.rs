@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::Parts;
+use super::Side;
 use super::problem::Problem;
 use crate::plugins::PluginView;
 
@@ -22,8 +22,8 @@ pub struct PluginList {
     (status = 200, description = "All plugins, by name", body = PluginList),
     (status = 401, description = "No token, or a wrong one", body = Problem,
         content_type = "application/problem+json")))]
-pub(super) async fn list(State(parts): State<Parts>) -> Json<PluginList> {
-    let mut items = (parts.plugins)();
+pub(super) async fn list(State(side): State<Side>) -> Json<PluginList> {
+    let mut items = (side.parts.plugins)();
     items.sort_by(|a, b| a.name.cmp(&b.name));
     Json(PluginList { items, next_cursor: None })
 }

@@ -1,17 +1,112 @@
-//! What the operators' side reads from the database, as it is shown.
+//! From what a request asks for to what the database is asked, and back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use tokio::sync::Mutex;
 
 use super::events::Filter;
 use super::problem::Problem;
-use super::view::{EventPage, EventView};
-use crate::db::Db;
+use super::view::EventList;
+use crate::db::{Db, DbError, DeliverySummary, EventFilter, EventState, EventSummary, EventView};
 
-pub(super) async fn ping(_db: &Db) -> Result<(), Problem> {
-    Ok(())
+/// How long one look at the database holds: it writes, and whoever reaches the address may ask.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// A database that takes longer is not ready.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether the database answers, found out at most once a second.
+#[derive(Clone, Default)]
+pub(super) struct Pulse(Arc<Mutex<Option<(Instant, Result<(), DbError>)>>>);
+
+impl Pulse {
+    pub(super) async fn check(&self, db: &Db) -> Result<(), Problem> {
+        let mut last = self.0.lock().await;
+        if let Some((when, found)) = &*last
+            && when.elapsed() < PING_INTERVAL
+        {
+            return Ok(found.clone()?);
+        }
+        let late = || DbError::Unavailable("it does not answer in time".into());
+        let found = tokio::time::timeout(PING_TIMEOUT, db.ping()).await;
+        let found = found.unwrap_or_else(|_| Err(late()));
+        *last = Some((Instant::now(), found.clone()));
+        Ok(found?)
+    }
 }
-pub(super) async fn events(_db: &Db, filter: &Filter) -> Result<EventPage, Problem> {
-    filter.limit()?;
-    Ok(EventPage { items: vec![], next_cursor: None })
+
+/// A page of events.
+pub(super) async fn events(db: &Db, filter: &Filter) -> Result<EventList, Problem> {
+    let limit = filter.limit()?;
+    let cursor = filter.cursor.as_deref().map(cursor).transpose()?;
+    let state = filter.state.as_deref().map(state).transpose()?;
+    if let Some(id) = &filter.id {
+        return with_id(db, filter, state, id).await;
+    }
+    let (event_type, source) = (filter.event_type.clone(), filter.source.clone());
+    let page = db.events(&EventFilter { event_type, source, state }, cursor, limit).await?;
+    let next_cursor = page.next.map(|next| next.to_string());
+    Ok(EventList { items: page.events, next_cursor })
 }
-pub(super) async fn event(_db: &Db, _source: &str, _id: &str) -> Result<Option<EventView>, Problem> {
-    Ok(None)
+
+/// One event.
+pub(super) async fn event(db: &Db, source: &str, id: &str) -> Result<Option<EventView>, Problem> {
+    Ok(db.event(Some(source), id).await?.pop())
+}
+
+/// One per source at most, so there is one page.
+async fn with_id(db: &Db, filter: &Filter, state: Option<EventState>, id: &str) -> Result<EventList, Problem> {
+    let found = db.event(filter.source.as_deref(), id).await?;
+    let wanted = |event: &EventView| {
+        let typed = filter.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type);
+        typed && state.is_none_or(|state| state == event.state)
+    };
+    let items = found.into_iter().filter(wanted).map(summary).collect();
+    Ok(EventList { items, next_cursor: None })
+}
+
+fn summary(event: EventView) -> EventSummary {
+    let deliveries = event.deliveries.into_iter().map(|delivery| DeliverySummary {
+        id: delivery.id,
+        plugin: delivery.plugin,
+        state: delivery.state,
+        attempts: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX),
+    });
+    EventSummary {
+        source: event.source,
+        id: event.id,
+        event_type: event.event_type,
+        state: event.state,
+        created: event.created,
+        received_at: event.received_at,
+        deliveries: deliveries.collect(),
+    }
+}
+
+fn cursor(text: &str) -> Result<i64, Problem> {
+    let wrong = || Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
+    text.parse().ok().filter(|seq| *seq > 0).ok_or_else(wrong)
+}
+
+fn state(text: &str) -> Result<EventState, Problem> {
+    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    EventState::deserialize(word).map_err(|error| Problem::bad_request(format!("`state`: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_and_states_are_checked() {
+        assert_eq!(cursor("12").unwrap(), 12);
+        for wrong in ["", "-1", "0", "next", "1 "] {
+            assert_eq!(cursor(wrong).unwrap_err().status, 400);
+        }
+        assert_eq!(state("unhandled").unwrap(), EventState::Unhandled);
+        let problem = state("lost").unwrap_err();
+        assert!(problem.detail.contains("`lost`") && problem.detail.contains("`dead`"), "{problem:?}");
+    }
 }

@@ -2,23 +2,28 @@
 
 use reqwest::{Method, Response, StatusCode, header};
 
+use std::sync::atomic::Ordering;
+
 use super::*;
+use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::plugins::PluginState;
 
 const TOKEN: &str = "right-token";
 
-struct Side {
+struct Started {
     base: String,
+    db: Db,
     loaded: Arc<AtomicBool>,
     _data: tempfile::TempDir,
 }
 
-impl Side {
+impl Started {
     async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let loaded = Arc::new(AtomicBool::new(true));
+        let db = db(&data).await;
         let parts = Parts {
-            db: db(&data).await,
+            db: db.clone(),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
             loaded: Arc::clone(&loaded),
             token: Token::new(TOKEN),
@@ -27,7 +32,7 @@ impl Side {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, parts, std::future::pending()));
-        Self { base, loaded, _data: data }
+        Self { base, db, loaded, _data: data }
     }
 
     async fn ask(&self, method: Method, path: &str, token: Option<&str>) -> Response {
@@ -63,7 +68,7 @@ async fn json(response: Response) -> serde_json::Value {
 
 #[tokio::test]
 async fn everything_under_the_api_wants_the_token() {
-    let side = Side::start().await;
+    let side = Started::start().await;
     let paths =
         ["/api/v1/events", "/api/v1/plugins", "/api/v1/openapi.json", "/api/v1/x", "/api/v1/events/a/b"];
     for path in paths {
@@ -83,7 +88,7 @@ async fn everything_under_the_api_wants_the_token() {
 
 #[tokio::test]
 async fn errors_are_problems() {
-    let side = Side::start().await;
+    let side = Started::start().await;
     let cases = [
         (Method::GET, "/nothing", 404),
         (Method::GET, "/api/v1/nothing", 404),
@@ -107,7 +112,7 @@ async fn errors_are_problems() {
 
 #[tokio::test]
 async fn plugins_are_listed_by_name() {
-    let side = Side::start().await;
+    let side = Started::start().await;
     let page = json(side.get("/api/v1/plugins").await).await;
     assert_eq!(page["items"][0]["name"], "desk");
     assert_eq!(page["items"][1]["state"], "running");
@@ -116,7 +121,7 @@ async fn plugins_are_listed_by_name() {
 
 #[tokio::test]
 async fn it_is_ready_once_the_plugins_were_loaded() {
-    let side = Side::start().await;
+    let side = Started::start().await;
     side.loaded.store(false, Ordering::Release);
     assert_eq!(side.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(side.get("/healthz").await.status(), StatusCode::OK);
@@ -126,7 +131,7 @@ async fn it_is_ready_once_the_plugins_were_loaded() {
 
 #[tokio::test]
 async fn metrics_and_the_index_say_nothing_secret() {
-    let side = Side::start().await;
+    let side = Started::start().await;
     let metrics = side.get("/metrics").await.text().await.unwrap();
     assert!(metrics.contains("hookyard_plugins{state=\"running\"} 2"), "{metrics}");
     let page = side.get("/").await.text().await.unwrap();
@@ -134,6 +139,74 @@ async fn metrics_and_the_index_say_nothing_secret() {
     assert!(!page.contains(TOKEN) && !metrics.contains(TOKEN));
 }
 
-async fn db(_data: &tempfile::TempDir) -> Db {
-    Db
+async fn db(data: &tempfile::TempDir) -> Db {
+    let url = format!("sqlite:{}", data.path().join("test.db").display());
+    let settings = crate::config::Database { url, ..crate::config::Database::default() };
+    let limits = crate::db::Limits { queue_max: 100, backlog_max: 100 };
+    let db = Db::open(&settings, limits).await.unwrap();
+    db.start(Arc::new(Window));
+    db
+}
+
+/// Takes nothing: deliveries stay pending.
+struct Window;
+
+impl crate::db::Handoff for Window {
+    fn offer(&self, _delivery: crate::delivery::Delivery) -> bool {
+        false
+    }
+}
+
+fn event(source: &str, id: &str, event_type: &str) -> Event {
+    let body = bytes::Bytes::from_static(b"{}");
+    Event {
+        source: SourceName::new(source).unwrap(),
+        id: id.into(),
+        event_type: event_type.into(),
+        created: "2026-01-21T14:30:00Z".into(),
+        received_at: 1,
+        digest: Digest::of(&body),
+        payload: 0..2,
+        body,
+        ordering_key: None,
+    }
+}
+
+#[tokio::test]
+async fn events_are_listed_paged_filtered_and_shown() {
+    let side = Started::start().await;
+    let desk = PluginName::new("desk").unwrap();
+    for number in 1..=5 {
+        let event = event("moncreneau", &format!("evt_{number}"), "appointment.created");
+        side.db.accept(event, vec![desk.clone()]).await.unwrap();
+    }
+    side.db.accept(event("other", "evt_1", "x"), Vec::new()).await.unwrap();
+
+    let first = json(side.get("/api/v1/events?limit=4").await).await;
+    assert_eq!(first["items"][0]["source"], "other");
+    assert_eq!(first["items"].as_array().unwrap().len(), 4);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = json(side.get(&format!("/api/v1/events?limit=4&cursor={cursor}")).await).await;
+    assert_eq!(second["items"][1]["id"], "evt_1");
+
+    let counts = [
+        ("type=appointment.created", 5),
+        ("source=other", 1),
+        ("state=unhandled", 1),
+        ("state=pending&source=moncreneau", 5),
+        ("state=dead", 0),
+        ("id=evt_1", 2),
+        ("id=evt_1&source=other", 1),
+        ("id=evt_1&state=pending", 1),
+        ("id=none", 0),
+    ];
+    for (query, count) in counts {
+        let page = json(side.get(&format!("/api/v1/events?{query}")).await).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{query}: {page}");
+    }
+
+    let shown = json(side.get("/api/v1/events/moncreneau/evt_1").await).await;
+    assert_eq!(shown["type"], "appointment.created");
+    assert_eq!(shown["deliveries"][0]["plugin"], "desk");
+    assert_eq!(shown["deliveries"][0]["state"], "pending");
 }

@@ -33,7 +33,7 @@ fn told(settings: &Settings, webhooks: SocketAddr, admin: SocketAddr) -> String 
     ];
     lines.extend(settings.made().iter().map(|made| {
         let super::settings::Made { what, value, place } = made;
-        format!("\nA new {what} was made, and is kept in {}:\n  {value}", place.display())
+        format!("\nA new {what} was made, and is kept in {}:\n  {}", place.display(), value.expose())
     }));
     lines.join("\n")
 }

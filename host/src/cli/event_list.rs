@@ -3,7 +3,8 @@
 use super::failure::Failure;
 use super::out;
 use super::settings::{Connection, Settings};
-use crate::admin::view::{EventPage, EventSummary};
+use crate::admin::view::EventList;
+use crate::db::EventSummary;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -58,7 +59,7 @@ impl List {
         let query: Vec<_> =
             filters.iter().filter_map(|(key, value)| value.map(|value| (*key, value))).collect();
         let client = settings.client(&self.connection)?;
-        let page: EventPage = client.get(&["events"], &query).await?;
+        let page: EventList = client.get(&["events"], &query).await?;
         if self.json {
             return out::json(&page);
         }
@@ -82,8 +83,8 @@ fn table(events: &[EventSummary]) -> String {
                 event.source.clone(),
                 event.id.clone(),
                 event.event_type.clone(),
-                event.state.clone(),
-                event.deliveries.to_string(),
+                event.state.to_string(),
+                event.deliveries.len().to_string(),
             ]
         })
         .collect();
@@ -93,6 +94,7 @@ fn table(events: &[EventSummary]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::EventState;
 
     #[test]
     fn an_event_is_a_row() {
@@ -100,10 +102,10 @@ mod tests {
             source: "moncreneau".into(),
             id: "evt_1".into(),
             event_type: "appointment.created".into(),
-            state: "done".into(),
+            state: EventState::Done,
             created: "2026-01-21T14:30:00Z".into(),
             received_at: 1_769_005_800_000,
-            deliveries: 2,
+            deliveries: Vec::new(),
         };
         let text = table(&[event]);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();

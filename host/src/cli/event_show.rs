@@ -4,7 +4,8 @@ use super::client::Client;
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::{out, show};
-use crate::admin::view::{EventPage, EventView};
+use crate::admin::view::EventList;
+use crate::db::EventView;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -47,7 +48,7 @@ impl Show {
 }
 
 async fn source_of(client: &Client, id: &str) -> Result<String, Failure> {
-    let mut page: EventPage = client.get(&["events"], &[("id", id)]).await?;
+    let mut page: EventList = client.get(&["events"], &[("id", id)]).await?;
     if page.items.len() > 1 {
         let sources: Vec<_> = page.items.into_iter().map(|event| event.source).collect();
         return Err(Failure::Usage(format!(

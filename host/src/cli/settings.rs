@@ -1,5 +1,6 @@
 //! The config as verbs need it: which source to send as, how to sign, where the running host is.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::banner;
@@ -7,80 +8,155 @@ use super::client::{Bearer, Client};
 use super::failure::Failure;
 use super::sign::Signer;
 use crate::Host;
-use crate::config::Config;
+use crate::config::{self, Config, Loaded, Secret};
+use crate::event::Name;
+
+/// The variable that says how much the host writes about itself, before the config does.
+const LOG_VARIABLE: &str = "HOOKYARD_LOG";
 
 /// The loaded config and where it came from.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    loaded: Config,
-    file: Option<PathBuf>,
+    loaded: Loaded,
+    log_level: Option<String>,
+    made: Vec<Made>,
 }
 
 /// How to reach a running host.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Connection {
-    /// Read the admin token from this file [default: HOOKYARD_TOKEN, or the data directory]
+    /// Read the admin token from this file [default: `HOOKYARD_TOKEN`, or the data directory]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-/// A secret made at the first start.
+/// A secret made at the first start: for the terminal of whoever started the host.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
     pub(super) what: &'static str,
-    pub(super) value: String,
+    pub(super) value: Secret,
     pub(super) place: PathBuf,
 }
 
 impl Settings {
+    /// Loads the config. With `make`, makes what a host needs and does not find.
     pub(super) fn load(file: Option<PathBuf>, make: bool) -> Result<Self, Failure> {
-        let _ = make;
-        Ok(Self { loaded: Config::default(), file })
+        let mut loaded = Config::load(file.as_deref()).map_err(Failure::failed)?;
+        let log_level = std::env::var(LOG_VARIABLE).ok().filter(|level| !level.is_empty());
+        let (dir, mut made) = (loaded.config.data_dir(), Vec::new());
+        let place = |name: &str| dir.join(name);
+        let (secret_at, token_at) = (place(config::WEBHOOK_SECRET), place(config::ADMIN_TOKEN));
+        let (had_secret, had_token) = (secret_at.exists(), token_at.exists());
+        // A command that sends needs the secret that the host made, and never makes one.
+        if make || had_secret {
+            let default = loaded.default_source().map_err(Failure::failed)?;
+            if let Some((_, value)) = default.filter(|_| !had_secret) {
+                made.push(Made { what: "webhook secret", value, place: secret_at });
+            }
+        }
+        if make {
+            let value = config::kept_admin_token(&loaded.config).map_err(Failure::failed)?;
+            if !had_token {
+                made.push(Made { what: "admin token", value, place: token_at });
+            }
+        }
+        Ok(Self { loaded, log_level, made })
     }
+
     pub(super) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    pub(super) fn loaded(&self) -> &Loaded {
         &self.loaded
     }
-    pub(super) fn loaded(&self) -> &Config {
-        &self.loaded
-    }
+
     pub(super) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.loaded.path.as_deref()
     }
+
     pub(super) fn file_or_default(&self) -> String {
-        String::new()
+        self.file().map_or_else(|| "none: defaults".into(), |file| file.display().to_string())
     }
+
     pub(super) fn log_level(&self) -> Option<&str> {
-        None
+        self.log_level.as_deref()
     }
+
+    /// Where relative paths start.
     pub(super) fn dir(&self) -> PathBuf {
-        PathBuf::from(".")
+        let dir = &self.loaded.dir;
+        if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.clone() }
     }
+
     pub(super) fn token_place(&self) -> String {
-        String::new()
+        self.config().data_dir().join(config::ADMIN_TOKEN).display().to_string()
     }
+
+    /// What was made just now.
     pub(super) fn made(&self) -> &[Made] {
-        &[]
+        &self.made
     }
+
+    /// A verb as it has to be typed for this config.
     pub(super) fn command(&self, verb: &str) -> String {
         let program = std::env::args().next().unwrap_or_else(|| "hookyard".into());
-        match &self.file {
+        match self.file().filter(|file| *file != Path::new(config::DEFAULT_FILE)) {
             Some(file) => format!("{program} {verb} --config {}", file.display()),
             None => format!("{program} {verb}"),
         }
     }
-    pub(super) fn client(&self, _connection: &Connection) -> Result<Client, Failure> {
-        Client::new(
-            &banner::http(self.loaded.admin.listen),
-            Bearer { token: String::new(), origin: String::new() },
-        )
+
+    /// A client of the host that runs with this config.
+    pub(super) fn client(&self, connection: &Connection) -> Result<Client, Failure> {
+        let (_, admin) = self.addresses();
+        self.client_at(admin, connection.token_file.as_deref())
     }
+
+    /// A client of a host in this process.
     pub(super) fn client_of(&self, host: &Host) -> Result<Client, Failure> {
-        Client::new(&banner::http(host.admin_addr()), Bearer { token: String::new(), origin: String::new() })
+        self.client_at(host.admin_addr(), None)
     }
-    pub(super) fn sending_source(&self, _name: Option<&str>) -> Result<String, Failure> {
-        Ok("moncreneau".into())
+
+    fn client_at(&self, admin: SocketAddr, token_file: Option<&Path>) -> Result<Client, Failure> {
+        let token = config::admin_token(token_file, self.config()).map_err(Failure::failed)?;
+        let origin = token_file.map_or_else(|| self.token_place(), |file| file.display().to_string());
+        Client::new(&banner::http(admin), Bearer { token: token.expose().into(), origin })
     }
-    pub(super) fn signer(&self, _source: &str, secret: Option<&str>) -> Result<Signer, Failure> {
-        Ok(Signer::moncreneau(secret.unwrap_or_default().into()))
+
+    /// Where the host receives webhooks and answers operators: as it says itself where the config
+    /// leaves the port to the kernel.
+    pub(super) fn addresses(&self) -> (SocketAddr, SocketAddr) {
+        let config = self.config();
+        let told = config::listening(config);
+        let real = |asked: SocketAddr, told: Option<SocketAddr>| if asked.port() == 0 { told.unwrap_or(asked) } else { asked };
+        let (webhooks, admin) = told.unzip();
+        (real(config.server.listen, webhooks), real(config.admin.listen, admin))
+    }
+
+    /// The source to send as: the one that is named, or the only one, or `moncreneau`.
+    pub(super) fn sending_source(&self, name: Option<&str>) -> Result<String, Failure> {
+        let sources = &self.config().sources;
+        let names = || sources.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        match (name, sources.len()) {
+            (Some(name), _) if sources.contains_key(name) => Ok(name.into()),
+            (Some(name), _) => Err(Failure::Failed(format!("the config has no source `{name}`; it has: {}", names()))),
+            (None, 1) => Ok(names()),
+            (None, _) if sources.contains_key("moncreneau") => Ok("moncreneau".into()),
+            (None, 0) => Err(Failure::Failed(
+                "the config has no source to send as: add one, or start `hookyard serve` here once".into(),
+            )),
+            (None, _) => Err(Failure::Usage(format!("which source? --source one of: {}", names()))),
+        }
+    }
+
+    /// Signs as that source's senders do, with its first secret or the one given.
+    pub(super) fn signer(&self, source: &str, secret: Option<&str>) -> Result<Signer, Failure> {
+        let missing = || Failure::Failed(format!("the source `{source}` has no secret to sign with: use --secret"));
+        let source = self.config().sources.get(source).ok_or_else(missing)?;
+        let given = secret.map(|secret| Secret::new(secret.into()));
+        let secret = given.or_else(|| source.secrets.first().cloned()).ok_or_else(missing)?;
+        let header = source.signatures.first().cloned().ok_or_else(missing)?;
+        Ok(Signer::new(header, secret))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::out;
-use crate::admin::view::{AttemptView, DeliveryView, EventView};
+use crate::db::{AttemptView, DeliveryView, EventState, EventView};
 use crate::delivery::{Outcome, State};
 
 /// The whole event.
@@ -31,7 +31,7 @@ pub(super) fn event(event: &EventView) -> String {
 #[must_use]
 pub(super) fn delivery(delivery: &DeliveryView) -> String {
     let mut text = format!("{}: {}", delivery.plugin, state(delivery.state));
-    if let Some(next) = delivery.next_attempt_at.filter(|_| delivery.state == State::Waiting) {
+    if let Some(next) = delivery.due_at {
         let _ = write!(text, ", next attempt {}", out::time(next));
     }
     text.push('\n');
@@ -94,7 +94,9 @@ mod tests {
         let json = serde_json::json!({
             "source": "moncreneau", "id": "evt_1", "type": "appointment.created",
             "state": "dead", "created": "2026-01-21T14:30:00Z", "received_at": 1_769_005_800_000_u64,
-            "digest": "00", "deliveries": [{ "plugin": "desk", "state": "dead", "attempts": [{
+            "body_bytes": 2, "ordering_key": null,
+            "conflicts": [{ "digest": "01", "received_at": 0, "body": "{}" }],
+            "deliveries": [{ "id": "1-1", "plugin": "desk", "state": "dead", "attempts": [{
                 "number": 1, "outcome": "rejected", "cause": "handler",
                 "reason": "no such\u{1b}[31m office", "started_at": 1_769_005_800_001_u64,
                 "duration_us": 1234, "revision": "0123456789abcdef", "peak_memory_bytes": 1_114_112,

@@ -1,38 +1,26 @@
 //! Signs as a source's senders do.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use crate::config::{Secret, SignatureHeader};
+use crate::ingress;
 
 /// Signs with one secret. Never printed.
 #[derive(Clone)]
 pub(super) struct Signer {
-    secret: String,
-    header: String,
-    prefix: String,
+    header: SignatureHeader,
+    secret: Secret,
 }
 
 impl Signer {
-    /// `X-Moncreneau-Signature: sha256=HEX`.
-    #[must_use]
-    pub(super) fn moncreneau(secret: String) -> Self {
-        Self { secret, header: "X-Moncreneau-Signature".into(), prefix: "sha256=".into() }
+    pub(super) fn new(header: SignatureHeader, secret: Secret) -> Self {
+        Self { header, secret }
     }
 
     /// The headers that go with this body.
-    #[must_use]
     pub(super) fn headers(&self, event_type: Option<&str>, body: &[u8]) -> Vec<(String, String)> {
-        let signature = format!("{}{}", self.prefix, hex::encode(mac(self.secret.as_bytes(), body)));
-        let mut headers = vec![(self.header.clone(), signature)];
-        if let Some(event_type) = event_type {
-            headers.push(("X-Moncreneau-Event".into(), event_type.into()));
-        }
-        headers
+        let signature = ingress::sign(&self.header, &self.secret, body).into_iter();
+        let signature = signature.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        // Moncreneau sends the type along; the body is what is signed, so the body wins.
+        let event_type = event_type.map(|event_type| ("X-Moncreneau-Event".to_owned(), event_type.to_owned()));
+        signature.chain(event_type).collect()
     }
-}
-
-fn mac(secret: &[u8], body: &[u8]) -> Vec<u8> {
-    // HMAC takes keys of every length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return Vec::new() };
-    mac.update(body);
-    mac.finalize().into_bytes().to_vec()
 }

@@ -12,7 +12,7 @@ use super::send::{Answer, Sender, webhook_url};
 use super::settings::Settings;
 use super::{event_send, out, plugin_list, show};
 use crate::Host;
-use crate::admin::view::EventView;
+use crate::db::EventView;
 use crate::delivery::State;
 
 /// Time for the plugins to be loaded: a first start compiles them.

@@ -2,15 +2,18 @@
 //! of a host that runs without a configuration file.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigError, Loaded, Scheme, Secret, Source};
 use crate::event::SourceName;
 
 /// The file of the admin token.
-const ADMIN_TOKEN: &str = "admin-token";
+pub const ADMIN_TOKEN: &str = "admin-token";
 /// The file of the secret of [`DEFAULT_SOURCE`].
-const WEBHOOK_SECRET: &str = "webhook-secret";
+pub const WEBHOOK_SECRET: &str = "webhook-secret";
+/// Where a running host says which addresses it listens on.
+pub const LISTENING: &str = "listening.json";
 /// The source that a host without a configuration file has.
 const DEFAULT_SOURCE: &str = "moncreneau";
 /// The variable that commands take the admin token from.
@@ -52,6 +55,19 @@ pub fn kept_admin_token(config: &Config) -> Result<Secret, ConfigError> {
 /// Names the three places where none of them has one.
 pub fn admin_token(token_file: Option<&Path>, config: &Config) -> Result<Secret, ConfigError> {
     token_from(token_file, std::env::var(TOKEN_VARIABLE).ok(), config)
+}
+
+/// Where a host with this configuration says, in its data directory, which addresses it listens on:
+/// webhooks and the admin API. `None` when none runs.
+pub fn listening(config: &Config) -> Option<(SocketAddr, SocketAddr)> {
+    #[derive(serde::Deserialize)]
+    struct Listening {
+        webhooks: SocketAddr,
+        admin: SocketAddr,
+    }
+    let text = std::fs::read(config.data_dir().join(LISTENING)).ok()?;
+    let told: Listening = serde_json::from_slice(&text).ok()?;
+    Some((told.webhooks, told.admin))
 }
 
 fn token_from(

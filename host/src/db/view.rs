@@ -33,6 +33,20 @@ impl EventState {
     }
 }
 
+impl std::fmt::Display for EventState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Pending => "pending",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Dead => "dead",
+            Self::Done => "done",
+            Self::Unhandled => "unhandled",
+        })
+    }
+}
+
 impl From<State> for EventState {
     fn from(state: State) -> Self {
         match state {

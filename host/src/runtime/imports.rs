@@ -2,6 +2,7 @@
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
 
 use super::capabilities::OFFERED;
 
@@ -12,8 +13,20 @@ use super::capabilities::OFFERED;
 pub(super) fn check(component: &Component, engine: &Engine) -> Result<Vec<String>, String> {
     let ty = component.component_type();
     let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
-    let unknown: Vec<String> = imports.iter().filter_map(|name| refuse(name)).collect();
+    let asked = ty.imports(engine).filter(|(name, item)| is_own(name) || !is_types_only(&item.ty, engine));
+    let unknown: Vec<String> = asked.filter_map(|(name, _)| refuse(name)).collect();
     if unknown.is_empty() { Ok(imports) } else { Err(format!("asks for {}", unknown.join("; and for "))) }
+}
+
+/// Of its own package the host knows each version, and so the types in it.
+fn is_own(import: &str) -> bool {
+    import.starts_with("hookyard:")
+}
+
+/// An interface without functions asks for nothing: a provider's types that several handlers share.
+fn is_types_only(item: &ComponentItem, engine: &Engine) -> bool {
+    let ComponentItem::ComponentInstance(instance) = item else { return false };
+    instance.exports(engine).all(|(_, export)| matches!(export.ty, ComponentItem::Type(_)))
 }
 
 fn refuse(import: &str) -> Option<String> {
