@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
@@ -72,12 +72,14 @@ impl Reader {
     ) -> Result<EventPage, DbError> {
         let limit = limit.max(1);
         let mut query = page_query(filter, cursor, limit, running);
-        let rows = query.build().fetch_all(&self.pool).await?;
+        // All of a page is of one moment.
+        let mut moment = self.pool.begin().await?;
+        let rows = query.build().fetch_all(&mut *moment).await?;
         let seqs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
         let next = (rows.len() >= limit as usize).then(|| seqs.last().copied()).flatten();
 
         let mut deliveries: HashMap<i64, Vec<DeliverySummary>> = HashMap::new();
-        for stored in self.deliveries(&seqs, running).await? {
+        for stored in deliveries_of(&mut moment, &seqs, running).await? {
             deliveries.entry(stored.id.event).or_default().push(DeliverySummary {
                 id: stored.id.to_string(),
                 plugin: stored.plugin,
@@ -119,81 +121,91 @@ impl Reader {
                 SELECT source FROM sources WHERE source IS NOT NULL)",
             );
         }
-        let rows = query.push(" ORDER BY e.seq").build().fetch_all(&self.pool).await?;
+        // All that is shown of an event is of one moment.
+        let mut moment = self.pool.begin().await?;
+        let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
-            views.push(self.view_of(row, running).await?);
+            views.push(view_of(&mut moment, row, running).await?);
         }
         Ok(views)
     }
+}
 
-    async fn view_of(&self, row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<EventView, DbError> {
-        let seq: i64 = row.try_get(0)?;
-        let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        let mut attempts = self.attempts(seq).await?;
-        let deliveries = self.deliveries(&[seq], running).await?;
-        let view = |stored: Stored| DeliveryView {
-            id: stored.id.to_string(),
-            plugin: stored.plugin,
-            state: stored.state,
-            due_at: stored.due_at,
-            attempts: attempts.remove(&stored.id.number).unwrap_or_default(),
-        };
-        let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
-        Ok(EventView {
-            event_type: row.try_get(3)?,
-            state: EventState::of(deliveries.iter().map(|delivery| delivery.state)),
-            created: row.try_get(4)?,
-            received_at: unsigned(row.try_get(5)?),
-            body_bytes: unsigned(row.try_get(6)?),
-            ordering_key: row.try_get(7)?,
-            deliveries,
-            conflicts: self.conflicts(&source, &id).await?,
-            source,
-            id,
+async fn view_of(
+    moment: &mut SqliteConnection,
+    row: &SqliteRow,
+    running: &HashSet<DeliveryId>,
+) -> Result<EventView, DbError> {
+    let seq: i64 = row.try_get(0)?;
+    let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+    let mut attempts = attempts_of(moment, seq).await?;
+    let deliveries = deliveries_of(moment, &[seq], running).await?;
+    let view = |stored: Stored| DeliveryView {
+        id: stored.id.to_string(),
+        plugin: stored.plugin,
+        state: stored.state,
+        due_at: stored.due_at,
+        attempts: attempts.remove(&stored.id.number).unwrap_or_default(),
+    };
+    let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
+    Ok(EventView {
+        event_type: row.try_get(3)?,
+        state: EventState::of(deliveries.iter().map(|delivery| delivery.state)),
+        created: row.try_get(4)?,
+        received_at: unsigned(row.try_get(5)?),
+        body_bytes: unsigned(row.try_get(6)?),
+        ordering_key: row.try_get(7)?,
+        deliveries,
+        conflicts: conflicts_of(moment, &source, &id).await?,
+        source,
+        id,
+    })
+}
+
+async fn deliveries_of(
+    moment: &mut SqliteConnection,
+    events: &[i64],
+    running: &HashSet<DeliveryId>,
+) -> Result<Vec<Stored>, DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(DELIVERIES);
+    let mut list = query.separated(", ");
+    for seq in events {
+        list.push_bind(*seq);
+    }
+    query.push(") ORDER BY d.event_seq, d.number");
+    let rows = query.build().fetch_all(&mut *moment).await?;
+    rows.iter().map(|row| stored_of(row, running)).collect()
+}
+
+/// The attempts of an event, by the number of their delivery.
+async fn attempts_of(moment: &mut SqliteConnection, seq: i64) -> Result<HashMap<i64, Vec<AttemptView>>, DbError> {
+    let sql = "SELECT delivery_number, number, outcome, cause, reason, revision, started_at,
+            duration_us, peak_memory_bytes, logs
+        FROM attempt WHERE event_seq = ? ORDER BY delivery_number, number";
+    let mut attempts: HashMap<i64, Vec<AttemptView>> = HashMap::new();
+    for row in sqlx::query(sql).bind(seq).fetch_all(&mut *moment).await? {
+        attempts.entry(row.try_get(0)?).or_default().push(attempt_of(&row)?);
+    }
+    Ok(attempts)
+}
+
+async fn conflicts_of(
+    moment: &mut SqliteConnection,
+    source: &str,
+    id: &str,
+) -> Result<Vec<ConflictView>, DbError> {
+    let sql = "SELECT digest, received_at, body FROM conflict WHERE source = ? AND id = ?
+        ORDER BY rowid";
+    let rows = sqlx::query(sql).bind(source).bind(id).fetch_all(&mut *moment).await?;
+    let view = |row: &SqliteRow| {
+        Ok(ConflictView {
+            digest: hex_of(row, 0)?,
+            received_at: unsigned(row.try_get(1)?),
+            body: String::from_utf8_lossy(row.try_get(2)?).into_owned(),
         })
-    }
-
-    async fn deliveries(
-        &self,
-        events: &[i64],
-        running: &HashSet<DeliveryId>,
-    ) -> Result<Vec<Stored>, DbError> {
-        let mut query = QueryBuilder::<Sqlite>::new(DELIVERIES);
-        let mut list = query.separated(", ");
-        for seq in events {
-            list.push_bind(*seq);
-        }
-        query.push(") ORDER BY d.event_seq, d.number");
-        let rows = query.build().fetch_all(&self.pool).await?;
-        rows.iter().map(|row| stored_of(row, running)).collect()
-    }
-
-    /// The attempts of an event, by the number of their delivery.
-    async fn attempts(&self, seq: i64) -> Result<HashMap<i64, Vec<AttemptView>>, DbError> {
-        let sql = "SELECT delivery_number, number, outcome, cause, reason, revision, started_at,
-                duration_us, peak_memory_bytes, logs
-            FROM attempt WHERE event_seq = ? ORDER BY delivery_number, number";
-        let mut attempts: HashMap<i64, Vec<AttemptView>> = HashMap::new();
-        for row in sqlx::query(sql).bind(seq).fetch_all(&self.pool).await? {
-            attempts.entry(row.try_get(0)?).or_default().push(attempt_of(&row)?);
-        }
-        Ok(attempts)
-    }
-
-    async fn conflicts(&self, source: &str, id: &str) -> Result<Vec<ConflictView>, DbError> {
-        let sql = "SELECT digest, received_at, body FROM conflict WHERE source = ? AND id = ?
-            ORDER BY rowid";
-        let rows = sqlx::query(sql).bind(source).bind(id).fetch_all(&self.pool).await?;
-        let view = |row: &SqliteRow| {
-            Ok(ConflictView {
-                digest: hex_of(row, 0)?,
-                received_at: unsigned(row.try_get(1)?),
-                body: String::from_utf8_lossy(row.try_get(2)?).into_owned(),
-            })
-        };
-        rows.iter().map(view).collect()
-    }
+    };
+    rows.iter().map(view).collect()
 }
 
 /// A delivery as it stands.
