@@ -206,22 +206,15 @@ impl Config {
     /// What holds for a plugin: its own section, or the defaults where it has none.
     #[must_use]
     pub fn plugin(&self, name: &str) -> Cow<'_, Plugin> {
-        self.plugin.get(name).map_or_else(
-            || Cow::Owned(Plugin::within(self.runtime.memory_max_bytes)),
-            Cow::Borrowed,
-        )
+        self.plugin
+            .get(name)
+            .map_or_else(|| Cow::Owned(Plugin::within(self.runtime.memory_max_bytes)), Cow::Borrowed)
     }
 
     /// Where the host keeps what it made once: secrets, and caches that only it may write.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        let beside = || {
-            self.database
-                .path()
-                .parent()
-                .map(Path::to_path_buf)
-                .unwrap_or_default()
-        };
+        let beside = || self.database.path().parent().map(Path::to_path_buf).unwrap_or_default();
         self.server.data_dir.clone().unwrap_or_else(beside)
     }
 }
@@ -239,9 +232,6 @@ impl Plugin {
     #[must_use]
     pub fn within(memory_max_bytes: u64) -> Self {
         let default = Self::default();
-        Self {
-            memory_max_bytes: default.memory_max_bytes.min(memory_max_bytes),
-            ..default
-        }
+        Self { memory_max_bytes: default.memory_max_bytes.min(memory_max_bytes), ..default }
     }
 }

@@ -109,7 +109,8 @@ impl Host {
         let accepts = Arc::new(Accepting { db: db.clone(), plugins: plugins.clone() });
         let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
         let limits = ingress::Limits::from(&config.server);
-        let webhooks_task = tokio::spawn(ingress::serve(on_webhooks, endpoint, limits, stop_webhooks.subscribe()));
+        let webhooks_task =
+            tokio::spawn(ingress::serve(on_webhooks, endpoint, limits, stop_webhooks.subscribe()));
 
         let admin = address(&on_admin, config.admin.listen);
         let listing = plugins.clone();
@@ -121,7 +122,8 @@ impl Host {
             metrics,
         };
         let router = admin::router(parts);
-        let admin_task = tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
+        let admin_task =
+            tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
         let follow = Follow { loaded, current, sources, dispatch: dispatch.clone() };
         let host = Self {
             webhooks,

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::problem::Problem;
 use super::Side;
+use super::problem::Problem;
 
 /// A short answer for load balancers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -57,7 +57,12 @@ pub(super) async fn event(db: &Db, source: &str, id: &str) -> Result<Option<Even
 }
 
 /// One per source at most, so there is one page.
-async fn with_id(db: &Db, filter: &Filter, state: Option<EventState>, id: &str) -> Result<EventList, Problem> {
+async fn with_id(
+    db: &Db,
+    filter: &Filter,
+    state: Option<EventState>,
+    id: &str,
+) -> Result<EventList, Problem> {
     let found = db.event(filter.source.as_deref(), id).await?;
     let wanted = |event: &EventView| {
         let typed = filter.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type);

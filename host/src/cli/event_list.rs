@@ -110,7 +110,7 @@ mod tests {
         let text = table(&[event]);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
         let expected =
-            ["2026-01-21T14:30:00.000Z", "moncreneau", "evt_1", "appointment.created", "done", "2"];
+            ["2026-01-21T14:30:00.000Z", "moncreneau", "evt_1", "appointment.created", "done", "0"];
         assert_eq!(row, expected);
     }
 }

@@ -129,7 +129,9 @@ impl Settings {
     pub(super) fn addresses(&self) -> (SocketAddr, SocketAddr) {
         let config = self.config();
         let told = config::listening(config);
-        let real = |asked: SocketAddr, told: Option<SocketAddr>| if asked.port() == 0 { told.unwrap_or(asked) } else { asked };
+        let real = |asked: SocketAddr, told: Option<SocketAddr>| {
+            if asked.port() == 0 { told.unwrap_or(asked) } else { asked }
+        };
         let (webhooks, admin) = told.unzip();
         (real(config.server.listen, webhooks), real(config.admin.listen, admin))
     }
@@ -140,7 +142,9 @@ impl Settings {
         let names = || sources.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
         match (name, sources.len()) {
             (Some(name), _) if sources.contains_key(name) => Ok(name.into()),
-            (Some(name), _) => Err(Failure::Failed(format!("the config has no source `{name}`; it has: {}", names()))),
+            (Some(name), _) => {
+                Err(Failure::Failed(format!("the config has no source `{name}`; it has: {}", names())))
+            }
             (None, 1) => Ok(names()),
             (None, _) if sources.contains_key("moncreneau") => Ok("moncreneau".into()),
             (None, 0) => Err(Failure::Failed(
@@ -152,7 +156,8 @@ impl Settings {
 
     /// Signs as that source's senders do, with its first secret or the one given.
     pub(super) fn signer(&self, source: &str, secret: Option<&str>) -> Result<Signer, Failure> {
-        let missing = || Failure::Failed(format!("the source `{source}` has no secret to sign with: use --secret"));
+        let missing =
+            || Failure::Failed(format!("the source `{source}` has no secret to sign with: use --secret"));
         let source = self.config().sources.get(source).ok_or_else(missing)?;
         let given = secret.map(|secret| Secret::new(secret.into()));
         let secret = given.or_else(|| source.secrets.first().cloned()).ok_or_else(missing)?;

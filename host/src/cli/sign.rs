@@ -18,9 +18,11 @@ impl Signer {
     /// The headers that go with this body.
     pub(super) fn headers(&self, event_type: Option<&str>, body: &[u8]) -> Vec<(String, String)> {
         let signature = ingress::sign(&self.header, &self.secret, body).into_iter();
-        let signature = signature.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let signature = signature
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         // Moncreneau sends the type along; the body is what is signed, so the body wins.
-        let event_type = event_type.map(|event_type| ("X-Moncreneau-Event".to_owned(), event_type.to_owned()));
+        let event_type =
+            event_type.map(|event_type| ("X-Moncreneau-Event".to_owned(), event_type.to_owned()));
         signature.chain(event_type).collect()
     }
 }

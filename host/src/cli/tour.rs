@@ -189,8 +189,8 @@ mod tests {
     fn event(state: &str) -> EventView {
         serde_json::from_value(serde_json::json!({
             "source": "moncreneau", "id": "evt_1", "type": "appointment.created", "state": state,
-            "created": "", "received_at": 0, "digest": "",
-            "deliveries": [{ "plugin": "desk", "state": state, "attempts": [] }],
+            "created": "", "received_at": 0, "body_bytes": 0, "ordering_key": null, "conflicts": [],
+            "deliveries": [{ "id": "1-1", "plugin": "desk", "state": state, "due_at": null, "attempts": [] }],
         }))
         .unwrap()
     }

@@ -36,11 +36,7 @@ pub struct Refusal {
 
 impl Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "`{}` keeps its value until a restart: {}",
-            self.key, self.reason
-        )
+        write!(f, "`{}` keeps its value until a restart: {}", self.key, self.reason)
     }
 }
 
@@ -98,28 +94,18 @@ const TOO_MANY_AT_ONCE: &str = "more than the runtime.instances_max that the hos
 pub fn changes(old: &Config, new: &Config) -> Changes {
     let mut changes = Changes::default();
     scalar_changes(old, new, &mut changes);
-    changes
-        .live
-        .extend(sections("sources", &old.sources, &new.sources));
-    changes
-        .live
-        .extend(sections("plugin", &old.plugin, &new.plugin));
+    changes.live.extend(sections("sources", &old.sources, &new.sources));
+    changes.live.extend(sections("plugin", &old.plugin, &new.plugin));
     // New values were checked against the new limits of the engine; what runs has the old ones.
     for (name, plugin) in &new.plugin {
         if plugin.memory_max_bytes > memory(old, plugin) {
             let key = dotted(&path(&["plugin", name.as_str(), "memory_max_bytes"]));
-            changes.refused.push(Refusal {
-                key,
-                reason: TOO_MUCH_MEMORY.into(),
-            });
+            changes.refused.push(Refusal { key, reason: TOO_MUCH_MEMORY.into() });
         }
     }
     if new.dispatch.concurrency > concurrency(old, new) {
         changes.live.retain(|key| key != "dispatch.concurrency");
-        changes.refused.push(Refusal {
-            key: "dispatch.concurrency".into(),
-            reason: TOO_MANY_AT_ONCE.into(),
-        });
+        changes.refused.push(Refusal { key: "dispatch.concurrency".into(), reason: TOO_MANY_AT_ONCE.into() });
     }
     changes
 }
@@ -137,9 +123,7 @@ pub fn apply_live(old: &Config, new: &Config) -> Config {
 }
 
 fn memory(running: &Config, plugin: &Plugin) -> u64 {
-    plugin
-        .memory_max_bytes
-        .min(running.runtime.memory_max_bytes)
+    plugin.memory_max_bytes.min(running.runtime.memory_max_bytes)
 }
 
 /// The new number where the running engine has instances for it, else the old one.
@@ -159,9 +143,7 @@ fn sections<'a, V: PartialEq>(
     new: &'a BTreeMap<Name, V>,
 ) -> impl Iterator<Item = String> + 'a {
     let names: BTreeSet<&Name> = old.keys().chain(new.keys()).collect();
-    let differ = names
-        .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name));
+    let differ = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
     differ.map(move |name| dotted(&path(&[table, name.as_str()])))
 }
 
@@ -181,26 +163,11 @@ mod tests {
     fn what_is_live_and_what_is_refused() {
         let table: &[(&str, &str, &[&str], &[&str])] = &[
             ("", "", &[], &[]),
-            (
-                "",
-                "[server]\nbody_max_bytes = 5",
-                &["server.body_max_bytes"],
-                &[],
-            ),
-            (
-                "",
-                "[server]\nlisten = '127.0.0.1:9'",
-                &[],
-                &["server.listen"],
-            ),
+            ("", "[server]\nbody_max_bytes = 5", &["server.body_max_bytes"], &[]),
+            ("", "[server]\nlisten = '127.0.0.1:9'", &[], &["server.listen"]),
             ("", "[plugin.a]\nattempts_max = 2", &["plugin.a"], &[]),
             ("[plugin.a]\nattempts_max = 2", "", &["plugin.a"], &[]),
-            (
-                "[plugin.'a.b']\nattempts_max = 2",
-                "[plugin.'a.b']",
-                &["plugin.\"a.b\""],
-                &[],
-            ),
+            ("[plugin.'a.b']\nattempts_max = 2", "[plugin.'a.b']", &["plugin.\"a.b\""], &[]),
             (
                 "[sources.a]\nscheme = 'hmac'\nsecrets = ['1']\n[sources.b]\nscheme = 'hmac'\nsecrets = ['1']",
                 "[sources.a]\nscheme = 'hmac'\nsecrets = ['2']\n[sources.b]\nscheme = 'hmac'\nsecrets = ['1']",
@@ -223,25 +190,14 @@ mod tests {
         ];
         for (old, new, live, refused) in table {
             let (changes, old, applied) = differ(old, new);
-            let keys: Vec<_> = changes
-                .refused
-                .iter()
-                .map(|refusal| refusal.key.as_str())
-                .collect();
+            let keys: Vec<_> = changes.refused.iter().map(|refusal| refusal.key.as_str()).collect();
             assert_eq!(
                 (changes.live.as_slice(), keys.as_slice()),
                 (live.map_to_strings().as_slice(), *refused),
                 "{new}"
             );
-            assert!(
-                super::changes(&old, &applied).refused.is_empty(),
-                "{new}: applying settles it"
-            );
-            assert_eq!(
-                super::changes(&old, &applied).is_empty(),
-                live.is_empty(),
-                "{new}"
-            );
+            assert!(super::changes(&old, &applied).refused.is_empty(), "{new}: applying settles it");
+            assert_eq!(super::changes(&old, &applied).is_empty(), live.is_empty(), "{new}");
         }
     }
 
@@ -263,29 +219,17 @@ mod tests {
         );
         assert_eq!(applied.server.listen, old.server.listen);
         assert_eq!(applied.server.body_timeout_ms, 7);
-        assert_eq!(
-            applied.plugin["a"].memory_max_bytes,
-            old.runtime.memory_max_bytes
-        );
+        assert_eq!(applied.plugin["a"].memory_max_bytes, old.runtime.memory_max_bytes);
         assert_eq!(applied.plugin["a"].http, ["https://x"]);
     }
 
     #[test]
     fn every_key_is_live_or_needs_a_restart() {
-        for section in [
-            "server", "admin", "database", "plugins", "dispatch", "runtime", "log", "dev",
-        ] {
-            let mut known: Vec<_> = KEYS
-                .iter()
-                .filter(|key| key.0 == section)
-                .map(|key| key.1.to_owned())
-                .collect();
+        for section in ["server", "admin", "database", "plugins", "dispatch", "runtime", "log", "dev"] {
+            let mut known: Vec<_> =
+                KEYS.iter().filter(|key| key.0 == section).map(|key| key.1.to_owned()).collect();
             known.sort();
-            assert_eq!(
-                known,
-                crate::config::tests::keys_of(&format!("[{section}]")),
-                "{section}"
-            );
+            assert_eq!(known, crate::config::tests::keys_of(&format!("[{section}]")), "{section}");
         }
     }
 }

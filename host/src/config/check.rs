@@ -34,8 +34,7 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
     }
     let (at_once, instances) = (config.dispatch.concurrency, config.runtime.instances_max);
     if at_once as u64 > u64::from(instances) {
-        let why =
-            format!("every attempt needs an instance, and runtime.instances_max is {instances}");
+        let why = format!("every attempt needs an instance, and runtime.instances_max is {instances}");
         found.push((path(&["dispatch", "concurrency"]), why));
     }
     if config.plugins.debounce_ms > config.plugins.rescan_interval_ms {
@@ -99,41 +98,21 @@ fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
 
 /// What a plugin's values may not be beside each other and the host's.
 fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin) {
-    let mut wrong =
-        |key: &[&str], why: String| found.push((path(&[&["plugin", name], key].concat()), why));
+    let mut wrong = |key: &[&str], why: String| found.push((path(&[&["plugin", name], key].concat()), why));
     let host_memory = config.runtime.memory_max_bytes;
     if plugin.memory_max_bytes > host_memory {
-        wrong(
-            &["memory_max_bytes"],
-            format!("more than runtime.memory_max_bytes, which is {host_memory}"),
-        );
+        wrong(&["memory_max_bytes"], format!("more than runtime.memory_max_bytes, which is {host_memory}"));
     }
     if plugin.backoff_base_ms > plugin.backoff_max_ms {
-        wrong(
-            &["backoff_base_ms"],
-            format!(
-                "more than backoff_max_ms, which is {}",
-                plugin.backoff_max_ms
-            ),
-        );
+        wrong(&["backoff_base_ms"], format!("more than backoff_max_ms, which is {}", plugin.backoff_max_ms));
     }
     if plugin.call_timeout_ms < config.runtime.tick_ms {
         wrong(
             &["call_timeout_ms"],
-            format!(
-                "less than runtime.tick_ms, which is {}",
-                config.runtime.tick_ms
-            ),
+            format!("less than runtime.tick_ms, which is {}", config.runtime.tick_ms),
         );
     }
-    for key in plugin
-        .secrets
-        .keys()
-        .filter(|key| plugin.config.contains_key(*key))
-    {
-        wrong(
-            &["secrets", key],
-            "config has the same key, and the plugin could see only one".into(),
-        );
+    for key in plugin.secrets.keys().filter(|key| plugin.config.contains_key(*key)) {
+        wrong(&["secrets", key], "config has the same key, and the plugin could see only one".into());
     }
 }

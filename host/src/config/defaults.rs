@@ -30,19 +30,13 @@ impl Default for Server {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self {
-            listen: local(8081),
-        }
+        Self { listen: local(8081) }
     }
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self {
-            url: "sqlite:hookyard-data/hookyard.db".into(),
-            batch_max: 512,
-            busy_timeout_ms: 5000,
-        }
+        Self { url: "sqlite:hookyard-data/hookyard.db".into(), batch_max: 512, busy_timeout_ms: 5000 }
     }
 }
 
@@ -60,12 +54,7 @@ impl Default for Plugins {
 
 impl Default for Dispatch {
     fn default() -> Self {
-        Self {
-            concurrency: 64,
-            window: 1024,
-            backlog_max: 1_000_000,
-            queue_max: 4096,
-        }
+        Self { concurrency: 64, window: 1024, backlog_max: 1_000_000, queue_max: 4096 }
     }
 }
 
@@ -83,10 +72,7 @@ impl Default for Runtime {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            level: "info".into(),
-            plugin_level: "info".into(),
-        }
+        Self { level: "info".into(), plugin_level: "info".into() }
     }
 }
 

@@ -18,58 +18,41 @@ pub(super) fn sqlite_path(url: &str) -> Option<&str> {
 pub(super) fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let url = String::deserialize(deserializer)?;
     match sqlite_path(&url) {
-        Some("" | ":memory:") => Err(D::Error::custom(
-            "events must outlive the process: name a file, `sqlite:PATH`",
-        )),
-        Some(path) if path.contains('?') => Err(D::Error::custom(
-            "nothing may follow the path: write `sqlite:PATH`",
-        )),
+        Some("" | ":memory:") => {
+            Err(D::Error::custom("events must outlive the process: name a file, `sqlite:PATH`"))
+        }
+        Some(path) if path.contains('?') => {
+            Err(D::Error::custom("nothing may follow the path: write `sqlite:PATH`"))
+        }
         Some(_) => Ok(url),
         // The value is not repeated: a URL may hold a password.
-        None => Err(D::Error::custom(
-            "this version stores in SQLite only: write `sqlite:PATH`",
-        )),
+        None => Err(D::Error::custom("this version stores in SQLite only: write `sqlite:PATH`")),
     }
 }
 
-pub(super) fn header<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<HeaderName>, D::Error> {
+pub(super) fn header<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HeaderName>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let wrong = |_| D::Error::custom(format!("`{text}` is no header name"));
-    HeaderName::from_bytes(text.as_bytes())
-        .map(Some)
-        .map_err(wrong)
+    HeaderName::from_bytes(text.as_bytes()).map(Some).map_err(wrong)
 }
 
-pub(super) fn prefix<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
+pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let visible = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if text.starts_with(' ') || !visible {
-        return Err(D::Error::custom(
-            "use visible ASCII characters, and no space in front",
-        ));
+        return Err(D::Error::custom("use visible ASCII characters, and no space in front"));
     }
     Ok(Some(text))
 }
 
-pub(super) fn package<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
+pub(super) fn package<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
             && !word.ends_with('-')
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
-    if !text
-        .split_once(':')
-        .is_some_and(|(namespace, name)| word(namespace) && word(name))
-    {
+    if !text.split_once(':').is_some_and(|(namespace, name)| word(namespace) && word(name)) {
         return Err(D::Error::custom(format!(
             "`{text}` is no WIT package: write `namespace:name` without a version"
         )));
@@ -77,18 +60,12 @@ pub(super) fn package<'de, D: Deserializer<'de>>(
     Ok(Some(text))
 }
 
-pub(super) fn patterns<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<String>>, D::Error> {
+pub(super) fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let patterns = Vec::<String>::deserialize(deserializer)?;
     for pattern in &patterns {
-        let fixed = if pattern == "*" {
-            "x"
-        } else {
-            pattern.strip_suffix(".*").unwrap_or(pattern)
-        };
-        let plain = !fixed.is_empty()
-            && !fixed.contains(|c: char| c == '*' || c.is_whitespace() || c.is_control());
+        let fixed = if pattern == "*" { "x" } else { pattern.strip_suffix(".*").unwrap_or(pattern) };
+        let plain =
+            !fixed.is_empty() && !fixed.contains(|c: char| c == '*' || c.is_whitespace() || c.is_control());
         if !plain || pattern.len() > EVENT_TYPE_MAX_BYTES {
             return Err(D::Error::custom(format!(
                 "`{pattern}` is no event type: write `appointment.created`, `appointment.*` or `*`"
@@ -163,21 +140,14 @@ pub(super) fn scalars<'de, D: Deserializer<'de>>(
         Scalar::Float(number) => number.to_string(),
         Scalar::Switch(on) => on.to_string(),
     };
-    Ok(written
-        .into_iter()
-        .map(|(key, scalar)| (key, text(scalar)))
-        .collect())
+    Ok(written.into_iter().map(|(key, scalar)| (key, text(scalar))).collect())
 }
 
 pub(super) fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     // A word alone would be taken for a target: a misspelt level would silence nothing and say nothing.
     let level = |part: &str| {
-        part.contains(['=', '['])
-            || part
-                .trim()
-                .parse::<tracing::level_filters::LevelFilter>()
-                .is_ok()
+        part.contains(['=', '[']) || part.trim().parse::<tracing::level_filters::LevelFilter>().is_ok()
     };
     match tracing_subscriber::EnvFilter::builder().parse(&text) {
         Ok(_) if text.split(',').all(level) && !text.trim().is_empty() => Ok(text),
@@ -191,8 +161,6 @@ pub(super) fn plugin_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     let text = String::deserialize(deserializer)?;
     match text.as_str() {
         "error" | "warn" | "info" | "debug" | "trace" | "off" => Ok(text),
-        _ => Err(D::Error::custom(
-            "use error, warn, info, debug, trace or off",
-        )),
+        _ => Err(D::Error::custom("use error, warn, info, debug, trace or off")),
     }
 }

@@ -70,13 +70,8 @@ pub fn listening(config: &Config) -> Option<(SocketAddr, SocketAddr)> {
     Some((told.webhooks, told.admin))
 }
 
-fn token_from(
-    file: Option<&Path>,
-    variable: Option<String>,
-    config: &Config,
-) -> Result<Secret, ConfigError> {
-    let empty =
-        |path: &Path| ConfigError::NoToken(format!("{}: the token is empty", path.display()));
+fn token_from(file: Option<&Path>, variable: Option<String>, config: &Config) -> Result<Secret, ConfigError> {
+    let empty = |path: &Path| ConfigError::NoToken(format!("{}: the token is empty", path.display()));
     if let Some(path) = file {
         return read(path)?.ok_or_else(|| empty(path));
     }
@@ -103,10 +98,7 @@ fn read(path: &Path) -> Result<Option<Secret>, ConfigError> {
 
 fn at(path: &Path) -> impl Fn(io::Error) -> ConfigError {
     let path = PathBuf::from(path);
-    move |error| ConfigError::File {
-        path: path.clone(),
-        error,
-    }
+    move |error| ConfigError::File { path: path.clone(), error }
 }
 
 /// Reads a secret, or makes it where there is none. Two processes that start at once agree: the file
@@ -118,10 +110,7 @@ fn kept(path: &Path, prefix: &str) -> Result<Secret, ConfigError> {
         Err(ConfigError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
         Err(other) => return Err(other),
     }
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     directory(dir).map_err(at(dir))?;
     let made = format!("{prefix}{}", hex::encode(rand::random::<[u8; 32]>()));
     // Only the owner may read a temporary file, and it keeps that when it is renamed.
@@ -155,11 +144,7 @@ mod tests {
     fn in_dir(dir: &Path) -> Loaded {
         let mut config = Config::default();
         config.server.data_dir = Some(dir.join("data"));
-        Loaded {
-            config,
-            path: None,
-            dir: PathBuf::new(),
-        }
+        Loaded { config, path: None, dir: PathBuf::new() }
     }
 
     #[test]
@@ -173,14 +158,8 @@ mod tests {
         assert!(first.expose().starts_with("whsec_") && first.expose().len() == 70);
         assert_eq!(again.config.sources[&name].secrets, [first]);
         assert!(again.default_source().unwrap().is_none(), "it is there now");
-        let mut of_file = Loaded {
-            path: Some("hookyard.toml".into()),
-            ..in_dir(dir.path())
-        };
-        assert!(
-            of_file.default_source().unwrap().is_none(),
-            "who writes a file says who may send"
-        );
+        let mut of_file = Loaded { path: Some("hookyard.toml".into()), ..in_dir(dir.path()) };
+        assert!(of_file.default_source().unwrap().is_none(), "who writes a file says who may send");
     }
 
     #[cfg(unix)]
@@ -189,13 +168,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         kept_admin_token(&in_dir(dir.path()).config).unwrap();
-        let mode = |path: &str| {
-            std::fs::metadata(dir.path().join(path))
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o777
-        };
+        let mode =
+            |path: &str| std::fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("data"), mode("data/admin-token")), (0o700, 0o600));
     }
 
@@ -204,13 +178,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = in_dir(dir.path()).config;
         let made: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| kept_admin_token(&config).unwrap()))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| kept_admin_token(&config).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(made.iter().all(|token| *token == made[0]));
     }
@@ -220,26 +190,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = in_dir(dir.path()).config;
         let missing = token_from(None, None, &config).unwrap_err().to_string();
-        assert!(
-            missing.contains("HOOKYARD_TOKEN") && missing.contains("--token-file"),
-            "{missing}"
-        );
+        assert!(missing.contains("HOOKYARD_TOKEN") && missing.contains("--token-file"), "{missing}");
         let own = kept_admin_token(&config).unwrap();
         assert_eq!(token_from(None, None, &config).unwrap(), own);
-        assert_eq!(
-            token_from(None, Some("v\n".into()), &config)
-                .unwrap()
-                .expose(),
-            "v"
-        );
+        assert_eq!(token_from(None, Some("v\n".into()), &config).unwrap().expose(), "v");
         let file = dir.path().join("token");
         std::fs::write(&file, "f\n").unwrap();
-        assert_eq!(
-            token_from(Some(&file), Some("v".into()), &config)
-                .unwrap()
-                .expose(),
-            "f"
-        );
+        assert_eq!(token_from(Some(&file), Some("v".into()), &config).unwrap().expose(), "f");
         std::fs::write(&file, "\n").unwrap();
         assert!(token_from(Some(&file), None, &config).is_err());
     }

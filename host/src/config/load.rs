@@ -91,34 +91,18 @@ impl Config {
         let text = match std::fs::read_to_string(named) {
             Ok(text) => text,
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Loaded {
-                    config: Self::default(),
-                    path: None,
-                    dir: PathBuf::new(),
-                });
+                return Ok(Loaded { config: Self::default(), path: None, dir: PathBuf::new() });
             }
             Err(error) => {
-                return Err(ConfigError::File {
-                    path: named.into(),
-                    error,
-                });
+                return Err(ConfigError::File { path: named.into(), error });
             }
         };
         let dir = named.parent().map(Path::to_path_buf).unwrap_or_default();
         let env = |name: &str| std::env::var(name).ok();
-        let from = References {
-            dir: &dir,
-            env: &env,
-        };
-        let config = Self::parse(&text, &from).map_err(|problems| ConfigError::Invalid {
-            file: named.into(),
-            problems,
-        })?;
-        Ok(Loaded {
-            config,
-            path: Some(named.into()),
-            dir,
-        })
+        let from = References { dir: &dir, env: &env };
+        let config = Self::parse(&text, &from)
+            .map_err(|problems| ConfigError::Invalid { file: named.into(), problems })?;
+        Ok(Loaded { config, path: Some(named.into()), dir })
     }
 
     /// Reads a configuration's text.
@@ -129,8 +113,7 @@ impl Config {
         for (name, plugin) in &mut config.plugin {
             // A host that allows less than the default lowers the default with it.
             if !places.has(&path(&["plugin", name.as_str(), "memory_max_bytes"])) {
-                plugin.memory_max_bytes =
-                    Plugin::within(config.runtime.memory_max_bytes).memory_max_bytes;
+                plugin.memory_max_bytes = Plugin::within(config.runtime.memory_max_bytes).memory_max_bytes;
             }
         }
         let mut found = check::all(&config);
@@ -140,11 +123,7 @@ impl Config {
         }
         let problem = |(path, message): check::Found| Problem {
             line: places.line(&path),
-            value: if hidden(&path) {
-                None
-            } else {
-                places.value(&path)
-            },
+            value: if hidden(&path) { None } else { places.value(&path) },
             key: Some(dotted(&path)),
             message,
         };
@@ -193,25 +172,18 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
 /// should be is one too: `sources.x = "…"` is where somebody thought the secret belongs.
 fn hidden(path: &[String]) -> bool {
     let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
-    let inside = path
-        .iter()
-        .skip(2)
-        .any(|part| part == "secrets" || part == "config");
+    let inside = path.iter().skip(2).any(|part| part == "secrets" || part == "config");
     (section && (path.len() <= 2 || inside)) || dotted(path) == "database.url"
 }
 
 fn of_parser(text: &str, places: &Places<'_>, error: &toml::de::Error) -> Problem {
     let span = error.span();
     let key = span.as_ref().and_then(|span| places.path_at(span));
-    let mut message = error
-        .message()
-        .replace("unknown field", "unknown key")
-        .replace("missing field", "missing key");
+    let mut message =
+        error.message().replace("unknown field", "unknown key").replace("missing field", "missing key");
     let wrong_type = message.starts_with("invalid type") || message.starts_with("invalid value");
     if wrong_type && key.is_some_and(hidden) {
-        let expected = message
-            .rsplit_once(", expected ")
-            .map_or("another type", |(_, expected)| expected);
+        let expected = message.rsplit_once(", expected ").map_or("another type", |(_, expected)| expected);
         message = format!("wrong type, expected {expected}");
     }
     let about_key = message.starts_with("unknown key") || message.starts_with("missing key");

@@ -26,10 +26,7 @@ struct Entry {
 impl<'t> Places<'t> {
     /// Finds every key; a text that is no TOML has none.
     pub(super) fn of(text: &'t str) -> Self {
-        let mut places = Self {
-            text,
-            entries: Vec::new(),
-        };
+        let mut places = Self { text, entries: Vec::new() };
         if let Ok(document) = DeTable::parse(text) {
             places.table(document.get_ref(), &[]);
         }
@@ -57,12 +54,7 @@ impl<'t> Places<'t> {
             _ => {}
         }
         let table = value.get_ref().is_table();
-        self.entries.push(Entry {
-            path,
-            key,
-            value: value.span(),
-            table,
-        });
+        self.entries.push(Entry { path, key, value: value.span(), table });
     }
 
     fn find(&self, path: &[String]) -> Option<&Entry> {
@@ -77,28 +69,17 @@ impl<'t> Places<'t> {
     /// The key that an error of the parser is about: the one with exactly this span, or else the
     /// innermost around it.
     pub(super) fn path_at(&self, span: &Range<usize>) -> Option<&[String]> {
-        let exact = self
-            .entries
-            .iter()
-            .filter(|entry| entry.value == *span || entry.key == *span);
-        let around =
-            |entry: &&Entry| entry.value.start <= span.start && span.end <= entry.value.end;
+        let exact = self.entries.iter().filter(|entry| entry.value == *span || entry.key == *span);
+        let around = |entry: &&Entry| entry.value.start <= span.start && span.end <= entry.value.end;
         exact
             .max_by_key(|entry| entry.path.len())
-            .or_else(|| {
-                self.entries
-                    .iter()
-                    .filter(around)
-                    .max_by_key(|entry| entry.path.len())
-            })
+            .or_else(|| self.entries.iter().filter(around).max_by_key(|entry| entry.path.len()))
             .map(|entry| entry.path.as_slice())
     }
 
     /// The line of a key, or of the nearest key above it that is written.
     pub(super) fn line(&self, path: &[String]) -> Option<usize> {
-        let written = (1..=path.len())
-            .rev()
-            .find_map(|length| self.find(&path[..length]));
+        let written = (1..=path.len()).rev().find_map(|length| self.find(&path[..length]));
         written.map(|entry| line_at(self.text, entry.key.start))
     }
 
@@ -108,37 +89,23 @@ impl<'t> Places<'t> {
         let written = self.text.get(entry.value.clone())?;
         let line = written.lines().next().unwrap_or_default();
         let short: String = line.chars().take(SHOWN_MAX).collect();
-        Some(if short.len() < written.len() {
-            format!("{short}…")
-        } else {
-            short
-        })
+        Some(if short.len() < written.len() { format!("{short}…") } else { short })
     }
 }
 
 /// The line of a byte offset, from 1.
 pub(super) fn line_at(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    1 + before
-        .split(|&byte| byte == b'\n')
-        .count()
-        .saturating_sub(1)
+    1 + before.split(|&byte| byte == b'\n').count().saturating_sub(1)
 }
 
 /// A path as it is written in TOML.
 pub(super) fn dotted(path: &[String]) -> String {
     let bare = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
     let part = |part: &String| {
-        if bare(part) {
-            part.clone()
-        } else {
-            format!("{part:?}")
-        }
+        if bare(part) { part.clone() } else { format!("{part:?}") }
     };
     path.iter().map(part).collect::<Vec<_>>().join(".")
 }

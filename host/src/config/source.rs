@@ -88,8 +88,7 @@ struct Written {
 impl From<Written> for Source {
     fn from(written: Written) -> Self {
         let preset = Self::preset(written.scheme, written.secrets);
-        let own =
-            written.header.is_some() || written.prefix.is_some() || written.encoding.is_some();
+        let own = written.header.is_some() || written.prefix.is_some() || written.encoding.is_some();
         let signatures = match preset.signatures.first() {
             // Whoever names one of the three means one header, not the preset's choice of several.
             Some(first) if own => vec![SignatureHeader {
@@ -116,11 +115,8 @@ impl Source {
     /// A source of this scheme with nothing changed.
     #[must_use]
     pub fn preset(scheme: Scheme, secrets: Vec<Secret>) -> Self {
-        let bare = SignatureHeader {
-            header: WEBHOOK_SIGNATURE,
-            prefix: String::new(),
-            encoding: Encoding::Hex,
-        };
+        let bare =
+            SignatureHeader { header: WEBHOOK_SIGNATURE, prefix: String::new(), encoding: Encoding::Hex };
         let own = SignatureHeader {
             header: MONCRENEAU_SIGNATURE,
             prefix: "sha256=".into(),

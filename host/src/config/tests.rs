@@ -17,20 +17,8 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn parse_in(dir: &Path, text: &str) -> Result<Config, String> {
-    let parsed = Config::parse(
-        text,
-        &References {
-            dir,
-            env: &environment,
-        },
-    );
-    parsed.map_err(|problems| {
-        ConfigError::Invalid {
-            file: "hookyard.toml".into(),
-            problems,
-        }
-        .to_string()
-    })
+    let parsed = Config::parse(text, &References { dir, env: &environment });
+    parsed.map_err(|problems| ConfigError::Invalid { file: "hookyard.toml".into(), problems }.to_string())
 }
 
 pub(super) fn parse(text: &str) -> Result<Config, String> {
@@ -41,12 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Config, String> {
 pub(super) fn keys_of(section: &str) -> Vec<String> {
     let message = parse(&format!("{section}\n_unknown = 1")).unwrap_err();
     let expected = message.rsplit_once("expected ").unwrap().1;
-    let mut keys: Vec<_> = expected
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(ToOwned::to_owned)
-        .collect();
+    let mut keys: Vec<_> = expected.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect();
     keys.sort();
     keys
 }
@@ -83,17 +66,8 @@ fn the_examples_in_the_default_file_say_the_defaults() {
     let sender = &config.sources["any-sender"];
     assert_eq!(sender.secrets[0].expose(), "s3");
     let preset = Source::preset(Scheme::Hmac, sender.secrets.clone());
-    assert_eq!(
-        *sender,
-        Source {
-            package: Some("moncreneau:events".into()),
-            ..preset
-        }
-    );
-    assert_eq!(
-        config.server.data_dir,
-        Some(dir.path().join("hookyard-data"))
-    );
+    assert_eq!(*sender, Source { package: Some("moncreneau:events".into()), ..preset });
+    assert_eq!(config.server.data_dir, Some(dir.path().join("hookyard-data")));
 }
 
 #[test]
@@ -106,10 +80,7 @@ fn every_key_is_documented() {
         if line.starts_with('[') {
             section = line.split(['.', ']']).next().unwrap().to_owned();
         } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
-            assert!(
-                previous.starts_with("# "),
-                "`{key}` in {section}] has no comment above it"
-            );
+            assert!(previous.starts_with("# "), "`{key}` in {section}] has no comment above it");
             documented.push((section.clone(), key.to_owned()));
         }
         previous = line;
@@ -128,16 +99,10 @@ fn every_key_is_documented() {
     ];
     for (start, example) in sections {
         for key in keys_of(example) {
-            assert!(
-                documented.contains(&(start.into(), key.clone())),
-                "{example} {key} is not documented"
-            );
+            assert!(documented.contains(&(start.into(), key.clone())), "{example} {key} is not documented");
         }
     }
-    assert_eq!(
-        parse("_x = 1").unwrap_err().matches('`').count() / 2,
-        2 + sections.len()
-    );
+    assert_eq!(parse("_x = 1").unwrap_err().matches('`').count() / 2, 2 + sections.len());
 }
 
 #[test]
@@ -145,7 +110,8 @@ fn paths_start_at_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("hookyard.toml");
     std::fs::write(dir.path().join("s"), "secret\n").unwrap();
-    let text = "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:s']\n[plugins]\ndir = '/abs'\n[dev]\nwatch = ['src']";
+    let text =
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:s']\n[plugins]\ndir = '/abs'\n[dev]\nwatch = ['src']";
     std::fs::write(&file, text).unwrap();
     let loaded = Config::load(Some(&file)).unwrap();
     assert_eq!(loaded.dir, dir.path());
@@ -154,14 +120,9 @@ fn paths_start_at_the_file() {
     assert_eq!(config.sources["a"].secrets[0].expose(), "secret");
     assert_eq!(config.plugins.dir, Path::new("/abs"));
     assert_eq!(config.dev.watch, [dir.path().join("src")]);
-    assert_eq!(
-        config.database.path(),
-        dir.path().join("hookyard-data/hookyard.db")
-    );
+    assert_eq!(config.database.path(), dir.path().join("hookyard-data/hookyard.db"));
     assert_eq!(config.data_dir(), dir.path().join("hookyard-data"));
-    let missing = Config::load(Some(&dir.path().join("none.toml")))
-        .unwrap_err()
-        .to_string();
+    let missing = Config::load(Some(&dir.path().join("none.toml"))).unwrap_err().to_string();
     assert!(missing.contains("none.toml"), "{missing}");
 }
 
@@ -173,23 +134,10 @@ fn values_that_are_taken() {
     )
     .unwrap();
     let plugin = config.plugin("x");
-    assert_eq!(
-        plugin.http,
-        ["https://a.example", "http://[::1]:8080", "http://h:81"]
-    );
-    let values: Vec<_> = plugin
-        .config
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    assert_eq!(plugin.http, ["https://a.example", "http://[::1]:8080", "http://h:81"]);
+    let values: Vec<_> = plugin.config.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(values, ["e=value of SET", "f=1.5", "n=3", "on=true", "s=x"]);
-    assert_eq!(
-        (
-            plugin.memory_max_bytes,
-            config.plugin("other").memory_max_bytes
-        ),
-        (65536, 65536)
-    );
+    assert_eq!((plugin.memory_max_bytes, config.plugin("other").memory_max_bytes), (65536, 65536));
 }
 
 #[test]
@@ -212,40 +160,23 @@ fn origins_that_are_refused() {
         "https://[x]",
         "https://a#",
     ] {
-        assert!(
-            parse(&format!("[plugin.x]\nhttp = ['{origin}']")).is_err(),
-            "{origin}"
-        );
+        assert!(parse(&format!("[plugin.x]\nhttp = ['{origin}']")).is_err(), "{origin}");
     }
 }
 
 #[test]
 fn presets_and_what_changes_them() {
-    let source = |rest: &str| {
-        parse(&format!("[sources.a]\nsecrets = ['x']\n{rest}"))
-            .unwrap()
-            .sources["a"]
-            .clone()
-    };
+    let source =
+        |rest: &str| parse(&format!("[sources.a]\nsecrets = ['x']\n{rest}")).unwrap().sources["a"].clone();
     let moncreneau = source("scheme = 'moncreneau'");
-    let shown: Vec<_> = moncreneau
-        .signatures
-        .iter()
-        .map(|s| format!("{}: {}", s.header, s.prefix))
-        .collect();
-    assert_eq!(
-        shown,
-        ["x-moncreneau-signature: sha256=", "x-webhook-signature: "]
-    );
+    let shown: Vec<_> = moncreneau.signatures.iter().map(|s| format!("{}: {}", s.header, s.prefix)).collect();
+    assert_eq!(shown, ["x-moncreneau-signature: sha256=", "x-webhook-signature: "]);
     assert_eq!(moncreneau.payload.to_string(), "/data/object");
     assert_eq!(moncreneau.package.as_deref(), Some("moncreneau:events"));
     let own = source("scheme = 'moncreneau'\nprefix = 'v1='");
     assert_eq!(own.signatures.len(), 1);
     assert_eq!(
-        (
-            own.signatures[0].header.as_str(),
-            own.signatures[0].prefix.as_str()
-        ),
+        (own.signatures[0].header.as_str(), own.signatures[0].prefix.as_str()),
         ("x-moncreneau-signature", "v1=")
     );
     let hmac = source("scheme = 'hmac'\nencoding = 'base64'\npayload = '/a~1b/m~0n/0'");

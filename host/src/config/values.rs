@@ -36,11 +36,7 @@ impl Secret {
     /// Puts what it refers to in place of the reference.
     pub(super) fn resolve(&mut self, from: &References<'_>) -> Result<(), String> {
         from.resolve(&mut self.0)?;
-        if self.0.is_empty() {
-            Err("a secret may not be empty".into())
-        } else {
-            Ok(())
-        }
+        if self.0.is_empty() { Err("a secret may not be empty".into()) } else { Ok(()) }
     }
 }
 
@@ -60,8 +56,7 @@ impl References<'_> {
     pub(super) fn resolve(&self, value: &mut String) -> Result<(), String> {
         if let Some(name) = value.strip_prefix("env:") {
             let found = (self.env)(name).filter(|found| !found.is_empty());
-            *value = found
-                .ok_or_else(|| format!("environment variable `{name}` is not set or empty"))?;
+            *value = found.ok_or_else(|| format!("environment variable `{name}` is not set or empty"))?;
         } else if let Some(path) = value.strip_prefix("file:") {
             let path = self.dir.join(path);
             let shown = path.display();
@@ -88,9 +83,7 @@ impl Pointer {
     /// A pointer made of these segments, unescaped.
     #[must_use]
     pub fn to(segments: &[&str]) -> Self {
-        Self {
-            segments: segments.iter().map(|&segment| segment.to_owned()).collect(),
-        }
+        Self { segments: segments.iter().map(|&segment| segment.to_owned()).collect() }
     }
 
     /// Takes a pointer apart.
@@ -102,12 +95,9 @@ impl Pointer {
         if text.is_empty() {
             return Ok(Self::to(&[]));
         }
-        let rest = text
-            .strip_prefix('/')
-            .ok_or_else(|| wrong("it begins with `/`"))?;
+        let rest = text.strip_prefix('/').ok_or_else(|| wrong("it begins with `/`"))?;
         let segments = rest.split('/').map(unescape).collect::<Option<Vec<_>>>();
-        let segments =
-            segments.ok_or_else(|| wrong("`~` is written `~0`, and `/` in a name `~1`"))?;
+        let segments = segments.ok_or_else(|| wrong("`~` is written `~0`, and `/` in a name `~1`"))?;
         if segments.len() > POINTER_MAX_SEGMENTS {
             return Err(wrong("it is too deep"));
         }
@@ -139,9 +129,7 @@ fn unescape(segment: &str) -> Option<String> {
 impl std::fmt::Display for Pointer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let escaped = |segment: &String| segment.replace('~', "~0").replace('/', "~1");
-        self.segments
-            .iter()
-            .try_for_each(|segment| write!(f, "/{}", escaped(segment)))
+        self.segments.iter().try_for_each(|segment| write!(f, "/{}", escaped(segment)))
     }
 }
 
@@ -163,12 +151,8 @@ impl<'de> Deserialize<'de> for Instances {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "fresh" => Ok(Self::Fresh),
-            "reused" => Err(D::Error::custom(
-                "`reused` is not offered in this version: use `fresh`",
-            )),
-            other => Err(D::Error::custom(format!(
-                "`{other}` is not known: use `fresh`"
-            ))),
+            "reused" => Err(D::Error::custom("`reused` is not offered in this version: use `fresh`")),
+            other => Err(D::Error::custom(format!("`{other}` is not known: use `fresh`"))),
         }
     }
 }

@@ -43,57 +43,30 @@ pub(super) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     fn stored(code: StatusCode, status: &'static str, event: &'a str) -> Self {
-        Self {
-            code,
-            header: None,
-            status,
-            event: Some(event),
-            deliveries: None,
-            reason: None,
-        }
+        Self { code, header: None, status, event: Some(event), deliveries: None, reason: None }
     }
 
     fn refused(code: StatusCode, status: &'static str, reason: &'a str) -> Self {
-        Self {
-            code,
-            header: None,
-            status,
-            event: None,
-            deliveries: None,
-            reason: Some(reason),
-        }
+        Self { code, header: None, status, event: None, deliveries: None, reason: Some(reason) }
     }
 
     fn with(self, name: HeaderName, value: &'static str) -> Self {
-        Self {
-            header: Some((name, HeaderValue::from_static(value))),
-            ..self
-        }
+        Self { header: Some((name, HeaderValue::from_static(value))), ..self }
     }
 
     pub(super) fn accepted(event: &'a str, deliveries: usize) -> Self {
-        Self {
-            deliveries: Some(deliveries),
-            ..Self::stored(StatusCode::ACCEPTED, "accepted", event)
-        }
+        Self { deliveries: Some(deliveries), ..Self::stored(StatusCode::ACCEPTED, "accepted", event) }
     }
 
     pub(super) fn duplicate(event: &'a str) -> Self {
         let reason = Some("this id was taken by the same payload before; nothing runs again");
-        Self {
-            reason,
-            ..Self::stored(StatusCode::OK, "duplicate", event)
-        }
+        Self { reason, ..Self::stored(StatusCode::OK, "duplicate", event) }
     }
 
     pub(super) fn conflict(event: &'a str) -> Self {
-        let reason = Some(
-            "this id was taken by another payload before; this one is kept apart and nothing runs",
-        );
-        Self {
-            reason,
-            ..Self::stored(StatusCode::OK, "conflict", event)
-        }
+        let reason =
+            Some("this id was taken by another payload before; this one is kept apart and nothing runs");
+        Self { reason, ..Self::stored(StatusCode::OK, "conflict", event) }
     }
 
     pub(super) fn unauthorized(reason: &'a str) -> Self {
@@ -105,12 +78,8 @@ impl<'a> Answer<'a> {
     }
 
     pub(super) fn incomplete() -> Self {
-        Self::refused(
-            StatusCode::BAD_REQUEST,
-            "incomplete",
-            "the body ended before its end",
-        )
-        .with(CONNECTION, "close")
+        Self::refused(StatusCode::BAD_REQUEST, "incomplete", "the body ended before its end")
+            .with(CONNECTION, "close")
     }
 
     pub(super) fn not_found(reason: &'a str) -> Self {
@@ -119,8 +88,7 @@ impl<'a> Answer<'a> {
 
     pub(super) fn method_not_allowed() -> Self {
         let reason = "send webhooks with POST";
-        Self::refused(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", reason)
-            .with(ALLOW, "POST")
+        Self::refused(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", reason).with(ALLOW, "POST")
     }
 
     pub(super) fn too_large(reason: &'a str) -> Self {
@@ -135,19 +103,13 @@ impl<'a> Answer<'a> {
     pub(super) fn overloaded(event: &'a str) -> Self {
         let reason = "the queue is full: send it again later";
         let refused = Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason);
-        Self {
-            event: Some(event),
-            ..refused.with(RETRY_AFTER, "1")
-        }
+        Self { event: Some(event), ..refused.with(RETRY_AFTER, "1") }
     }
 
     pub(super) fn unavailable(event: &'a str) -> Self {
         let reason = "nothing can be stored now: send it again later";
         let refused = Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason);
-        Self {
-            event: Some(event),
-            ..refused.with(RETRY_AFTER, "5")
-        }
+        Self { event: Some(event), ..refused.with(RETRY_AFTER, "5") }
     }
 
     pub(super) fn into_response(self) -> Response<Json> {

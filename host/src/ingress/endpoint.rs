@@ -44,10 +44,7 @@ pub struct Webhooks<A> {
 
 impl<A> Clone for Webhooks<A> {
     fn clone(&self) -> Self {
-        Self {
-            sources: Arc::clone(&self.sources),
-            accepts: Arc::clone(&self.accepts),
-        }
+        Self { sources: Arc::clone(&self.sources), accepts: Arc::clone(&self.accepts) }
     }
 }
 
@@ -117,19 +114,13 @@ impl<A: Accepts> Webhooks<A> {
             Ok(Ok(read)) => read,
             Ok(Err(Unread::TooLarge)) => {
                 linger(head, body);
-                return counted(
-                    source,
-                    Answer::too_large(&format!("the body is larger than {most} bytes")),
-                );
+                return counted(source, Answer::too_large(&format!("the body is larger than {most} bytes")));
             }
             Ok(Err(Unread::Broken)) => return counted(source, Answer::incomplete()),
             Err(_) => return counted(source, Answer::timeout()),
         };
         let received_at = now_ms();
-        let request = UnverifiedRequest {
-            headers: &head.headers,
-            body: read,
-        };
+        let request = UnverifiedRequest { headers: &head.headers, body: read };
         let verified = match request.verify(&source.signing) {
             Ok(verified) => verified,
             Err(why) => {
@@ -153,11 +144,7 @@ impl<A: Accepts> Webhooks<A> {
     }
 
     async fn store(&self, source: &Ready, event: Event) -> Response<Json> {
-        let (id, event_type, received_at) = (
-            event.id.clone(),
-            event.event_type.clone(),
-            event.received_at,
-        );
+        let (id, event_type, received_at) = (event.id.clone(), event.event_type.clone(), event.received_at);
         let answer = match self.accepts.accept(event).await {
             Ok(Accept::Accepted { deliveries }) => {
                 if deliveries == 0
@@ -207,11 +194,7 @@ async fn whole(body: &mut Incoming, most: usize) -> Result<Bytes, Unread> {
     if announced > most {
         return Err(Unread::TooLarge);
     }
-    let mut read = Vec::with_capacity(
-        usize::try_from(announced)
-            .unwrap_or(ROOM_AT_ONCE)
-            .min(ROOM_AT_ONCE),
-    );
+    let mut read = Vec::with_capacity(usize::try_from(announced).unwrap_or(ROOM_AT_ONCE).min(ROOM_AT_ONCE));
     while let Some(bytes) = next(body).await? {
         if (read.len() + bytes.len()) as u64 > most {
             return Err(Unread::TooLarge);

@@ -56,25 +56,17 @@ impl Envelope {
         received_at: u64,
     ) -> Result<Event, BadRequest> {
         let body = request.into_body();
-        let text = std::str::from_utf8(&body).map_err(|error| {
-            BadRequest(format!(
-                "the body is not UTF-8 at byte {}",
-                error.valid_up_to()
-            ))
-        })?;
-        let found = self
-            .picker
-            .pick(text)
-            .map_err(|error| BadRequest(format!("the body is not JSON: {error}")))?;
+        let text = std::str::from_utf8(&body)
+            .map_err(|error| BadRequest(format!("the body is not UTF-8 at byte {}", error.valid_up_to())))?;
+        let found =
+            self.picker.pick(text).map_err(|error| BadRequest(format!("the body is not JSON: {error}")))?;
         let [id, event_type, created, payload, ordering_key] = found;
         let digest = Digest::of(&body);
         let event = Event {
             source: source.clone(),
             event_type: self.event_type(event_type)?,
             id: self.id(id)?.unwrap_or_else(|| digest.to_string()),
-            created: self
-                .created(created)?
-                .unwrap_or_else(|| rfc3339(received_at)),
+            created: self.created(created)?.unwrap_or_else(|| rfc3339(received_at)),
             received_at,
             payload: payload.map_or(0..body.len(), |part| {
                 let start = part.as_ptr().addr() - text.as_ptr().addr();
@@ -90,8 +82,8 @@ impl Envelope {
     fn event_type(&self, found: Option<&str>) -> Result<String, BadRequest> {
         let at = &self.event_type;
         let raw = present(found).ok_or_else(|| BadRequest(format!("no event type at {at}")))?;
-        let text = string(raw)
-            .ok_or_else(|| BadRequest(format!("the event type at {at} is not a string")))?;
+        let text =
+            string(raw).ok_or_else(|| BadRequest(format!("the event type at {at} is not a string")))?;
         bounded(&text, "event type", at, EVENT_TYPE_MAX_BYTES)?;
         Ok(text.into_owned())
     }
@@ -102,17 +94,9 @@ impl Envelope {
         };
         let integer = || {
             let digits = raw.strip_prefix('-').unwrap_or(raw);
-            digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then_some(Cow::Borrowed(raw))
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(Cow::Borrowed(raw))
         };
-        let wrong = || {
-            BadRequest(format!(
-                "the id at {} is neither a string nor an integer",
-                self.id
-            ))
-        };
+        let wrong = || BadRequest(format!("the id at {} is neither a string nor an integer", self.id));
         let text = string(raw).or_else(integer).ok_or_else(wrong)?;
         bounded(&text, "id", &self.id, ID_MAX_BYTES)?;
         Ok(Some(text.into_owned()))
@@ -152,11 +136,7 @@ fn bounded(text: &str, what: &str, at: &Pointer, most: usize) -> Result<(), BadR
     if text.len() > most {
         return wrong(&format!("is longer than {most} bytes"));
     }
-    if text.chars().any(char::is_control) {
-        wrong("has control characters")
-    } else {
-        Ok(())
-    }
+    if text.chars().any(char::is_control) { wrong("has control characters") } else { Ok(()) }
 }
 
 /// An ordering key is text whatever it was, and never a reason to refuse an event.
@@ -164,17 +144,11 @@ fn key_text(raw: &str) -> Option<String> {
     let raw = present(Some(raw))?;
     let text = string(raw).unwrap_or(Cow::Borrowed(raw));
     let short = text.len() <= ORDERING_KEY_MAX_BYTES;
-    Some(if short {
-        text.into_owned()
-    } else {
-        Digest::of(text.as_bytes()).to_string()
-    })
+    Some(if short { text.into_owned() } else { Digest::of(text.as_bytes()).to_string() })
 }
 
 fn rfc3339(at_ms: u64) -> String {
-    let at = i64::try_from(at_ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let at = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     at.unwrap_or_default().to_string()
 }
 

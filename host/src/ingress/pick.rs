@@ -41,10 +41,7 @@ impl<const N: usize> Picker<N> {
         let mut nodes = vec![Node::default()];
         for (slot, pointer) in pointers.iter().enumerate() {
             let Some(pointer) = pointer else { continue };
-            let end = pointer
-                .segments()
-                .iter()
-                .fold(0, |node, key| child(&mut nodes, node, key));
+            let end = pointer.segments().iter().fold(0, |node, key| child(&mut nodes, node, key));
             nodes[end].slots.push(slot);
         }
         Self { nodes }
@@ -54,12 +51,7 @@ impl<const N: usize> Picker<N> {
     pub(super) fn pick<'de>(&self, text: &'de str) -> Result<Found<'de, N>, serde_json::Error> {
         let mut found = [None; N];
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        At {
-            picker: self,
-            node: 0,
-            found: &mut found,
-        }
-        .deserialize(&mut deserializer)?;
+        At { picker: self, node: 0, found: &mut found }.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(found)
     }
@@ -83,14 +75,9 @@ fn child(nodes: &mut Vec<Node>, above: usize, key: &str) -> usize {
     let node = nodes.len();
     nodes.push(Node::default());
     // RFC 6901: digits, and no zero in front of others.
-    let digits =
-        key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
+    let digits = key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
     let index = key.parse().ok().filter(|_| digits);
-    nodes[above].children.push(Child {
-        key: key.to_owned(),
-        index,
-        node,
-    });
+    nodes[above].children.push(Child { key: key.to_owned(), index, node });
     node
 }
 
@@ -133,21 +120,13 @@ impl<'de, const N: usize> Visitor<'de> for Below<'_, '_, 'de, N> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let At {
-            picker,
-            node,
-            found,
-        } = self.0;
+        let At { picker, node, found } = self.0;
         let children = &picker.nodes[node].children;
         while let Some(child) = map.next_key_seed(Key(children))? {
             match child {
                 Some(node) => {
                     picker.forget(node, found);
-                    map.next_value_seed(At {
-                        picker,
-                        node,
-                        found: &mut *found,
-                    })?;
+                    map.next_value_seed(At { picker, node, found: &mut *found })?;
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -158,21 +137,13 @@ impl<'de, const N: usize> Visitor<'de> for Below<'_, '_, 'de, N> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let At {
-            picker,
-            node,
-            found,
-        } = self.0;
+        let At { picker, node, found } = self.0;
         let children = &picker.nodes[node].children;
         for index in 0.. {
             let more = match children.iter().find(|child| child.index == Some(index)) {
-                Some(&Child { node, .. }) => seq
-                    .next_element_seed(At {
-                        picker,
-                        node,
-                        found: &mut *found,
-                    })?
-                    .is_some(),
+                Some(&Child { node, .. }) => {
+                    seq.next_element_seed(At { picker, node, found: &mut *found })?.is_some()
+                }
                 None => seq.next_element::<IgnoredAny>()?.is_some(),
             };
             if !more {
@@ -226,11 +197,7 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self
-            .0
-            .iter()
-            .find(|child| child.key == key)
-            .map(|child| child.node))
+        Ok(self.0.iter().find(|child| child.key == key).map(|child| child.node))
     }
 }
 

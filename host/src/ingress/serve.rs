@@ -59,24 +59,15 @@ pub async fn serve_router(
 
 /// Serves until `stop` is true or its sender is gone, then takes no more connections and returns when
 /// all requests in flight are answered, or when their time is over: what is open then is cut.
-pub async fn serve<S, B>(
-    listener: TcpListener,
-    service: S,
-    limits: Limits,
-    mut stop: watch::Receiver<bool>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
+pub async fn serve<S, B>(listener: TcpListener, service: S, limits: Limits, mut stop: watch::Receiver<bool>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let most = u32::try_from(limits.connections_max)
-        .unwrap_or(u32::MAX)
-        .max(1);
+    let most = u32::try_from(limits.connections_max).unwrap_or(u32::MAX).max(1);
     let places = Arc::new(Semaphore::new(most as usize));
     let http = protocol(limits);
     // Whatever ends this function drops `cut`, and connections end with it.
@@ -87,13 +78,7 @@ pub async fn serve<S, B>(
             let Some(stream) = accepted(&listener).await else {
                 continue;
             };
-            let one = connection(
-                http.clone(),
-                stream,
-                service.clone(),
-                stopped.clone(),
-                cut.subscribe(),
-            );
+            let one = connection(http.clone(), stream, service.clone(), stopped.clone(), cut.subscribe());
             tokio::spawn(async move {
                 one.await;
                 drop(place);
@@ -105,10 +90,7 @@ pub async fn serve<S, B>(
         () = told(&mut stop) => {}
     }
     drop(listener);
-    if tokio::time::timeout(limits.shutdown_timeout, places.acquire_many(most))
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(limits.shutdown_timeout, places.acquire_many(most)).await.is_err() {
         let open = most as usize - places.available_permits();
         tracing::warn!(open, "connections cut: their requests did not end in time");
     }

@@ -48,12 +48,7 @@ pub(super) struct Counters(Vec<(&'static str, Counter)>);
 impl Counters {
     fn of(source: &SourceName) -> Self {
         let counter = |status: &'static str| metrics::counter!("hookyard_events_total", "source" => source.to_string(), "status" => status);
-        Self(
-            super::answer::STATUSES
-                .iter()
-                .map(|&status| (status, counter(status)))
-                .collect(),
-        )
+        Self(super::answer::STATUSES.iter().map(|&status| (status, counter(status))).collect())
     }
 
     /// One more answered with this status.

@@ -46,9 +46,7 @@ struct Host {
 fn config(secret: &str) -> Config {
     let mut config = Config::default();
     let source = Source::preset(Scheme::Moncreneau, vec![Secret::new(secret.into())]);
-    config
-        .sources
-        .insert(SourceName::new("desk").unwrap(), source);
+    config.sources.insert(SourceName::new("desk").unwrap(), source);
     config.server.body_max_bytes = 1000;
     config.server.body_timeout_ms = 300;
     config.server.header_timeout_ms = 300;
@@ -60,27 +58,12 @@ async fn start_with(config: Config, gate: Option<Notify>) -> Host {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = Mutex::new(Ok(Accept::Accepted { deliveries: 2 }));
-    let fake = Arc::new(Fake {
-        answer,
-        taken: Mutex::default(),
-        gate,
-    });
+    let fake = Arc::new(Fake { answer, taken: Mutex::default(), gate });
     let sources = Arc::new(ArcSwap::from_pointee(Sources::of(&config)));
     let (stop, stopped) = watch::channel(false);
     let service = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake)).service();
-    let ended = tokio::spawn(serve(
-        listener,
-        service,
-        Limits::from(&config.server),
-        stopped,
-    ));
-    Host {
-        address,
-        fake,
-        sources,
-        stop,
-        ended,
-    }
+    let ended = tokio::spawn(serve(listener, service, Limits::from(&config.server), stopped));
+    Host { address, fake, sources, stop, ended }
 }
 
 async fn start() -> Host {
@@ -89,12 +72,7 @@ async fn start() -> Host {
 
 fn signed(secret: &str, body: &str) -> String {
     let source = Source::preset(Scheme::Moncreneau, vec![]);
-    let (name, value) = sign(
-        &source.signatures[0],
-        &Secret::new(secret.into()),
-        body.as_bytes(),
-    )
-    .unwrap();
+    let (name, value) = sign(&source.signatures[0], &Secret::new(secret.into()), body.as_bytes()).unwrap();
     format!("{name}: {}\r\n", value.to_str().unwrap())
 }
 
@@ -114,9 +92,8 @@ async fn exchange(address: SocketAddr, request: &str) -> String {
 
 async fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let _reset = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
-        .await
-        .unwrap();
+    let _reset =
+        tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap();
     String::from_utf8(answer).unwrap()
 }
 
@@ -132,14 +109,8 @@ async fn until(stream: &mut TcpStream, end: &str) -> String {
 }
 
 fn expect(answer: &str, code: u16, parts: &[&str]) {
-    assert!(
-        answer.starts_with(&format!("HTTP/1.1 {code} ")),
-        "{code}: {answer}"
-    );
-    assert!(
-        answer.contains("content-type: application/json"),
-        "{answer}"
-    );
+    assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{code}: {answer}");
+    assert!(answer.contains("content-type: application/json"), "{answer}");
     for part in parts {
         assert!(answer.contains(part), "`{part}` in {answer}");
     }
@@ -158,46 +129,25 @@ async fn what_becomes_of_a_verified_event() {
             202,
             &[r#"{"status":"accepted","event":"evt_1","deliveries":0}"#],
         ),
-        (
-            Ok(Accept::Duplicate),
-            200,
-            &[r#"{"status":"duplicate","event":"evt_1","reason":"#],
-        ),
-        (
-            Ok(Accept::Conflict),
-            200,
-            &[r#"{"status":"conflict","event":"evt_1","reason":"#],
-        ),
+        (Ok(Accept::Duplicate), 200, &[r#"{"status":"duplicate","event":"evt_1","reason":"#]),
+        (Ok(Accept::Conflict), 200, &[r#"{"status":"conflict","event":"evt_1","reason":"#]),
         (
             Err(DbError::Full("writes")),
             429,
-            &[
-                "retry-after: 1",
-                r#"{"status":"overloaded","event":"evt_1","reason":"#,
-            ],
+            &["retry-after: 1", r#"{"status":"overloaded","event":"evt_1","reason":"#],
         ),
         (
             Err(DbError::Unavailable("disk".into())),
             503,
-            &[
-                "retry-after: 5",
-                r#"{"status":"unavailable","event":"evt_1""#,
-            ],
+            &["retry-after: 5", r#"{"status":"unavailable","event":"evt_1""#],
         ),
     ];
     let host = start().await;
     for (answer, code, parts) in table {
         *host.fake.answer.lock().unwrap() = answer;
-        let answer = exchange(
-            host.address,
-            &post("/webhooks/desk", &signed("s", BODY), BODY),
-        )
-        .await;
+        let answer = exchange(host.address, &post("/webhooks/desk", &signed("s", BODY), BODY)).await;
         expect(&answer, code, parts);
-        assert!(
-            !answer.contains("disk"),
-            "what is wrong inside is not told: {answer}"
-        );
+        assert!(!answer.contains("disk"), "what is wrong inside is not told: {answer}");
     }
     let taken = host.fake.taken.lock().unwrap();
     assert_eq!((taken.len(), &taken[0].body[..]), (6, BODY.as_bytes()));
@@ -214,46 +164,14 @@ async fn what_is_refused_before_anything_is_stored() {
             401,
             &[r#""unauthorized","reason":"signature header x-moncreneau-signature is missing""#],
         ),
-        (
-            post("/webhooks/desk", &signed("t", BODY), BODY),
-            401,
-            &["signature does not match"],
-        ),
-        (
-            post("/webhooks/desk", &format!("{mine}{mine}"), BODY),
-            401,
-            &["given more than once"],
-        ),
-        (
-            post("/webhooks/desk", mine, &BODY.replace("evt_1", "evt_2")),
-            401,
-            &["signature does not match"],
-        ),
-        (
-            post("/webhooks/desk", &signed("s", array), array),
-            400,
-            &[r#""invalid""#, "line 2 column 3"],
-        ),
-        (
-            post("/webhooks/desk", &signed("s", "{}"), "{}"),
-            400,
-            &["no event type at /type"],
-        ),
-        (
-            post("/webhooks/desk", &signed("s", ""), ""),
-            400,
-            &["not JSON"],
-        ),
-        (
-            post("/webhooks/other", mine, BODY),
-            404,
-            &[r#""not-found""#],
-        ),
-        (
-            post("/webhooks/desk/", mine, BODY),
-            404,
-            &[r#""not-found""#],
-        ),
+        (post("/webhooks/desk", &signed("t", BODY), BODY), 401, &["signature does not match"]),
+        (post("/webhooks/desk", &format!("{mine}{mine}"), BODY), 401, &["given more than once"]),
+        (post("/webhooks/desk", mine, &BODY.replace("evt_1", "evt_2")), 401, &["signature does not match"]),
+        (post("/webhooks/desk", &signed("s", array), array), 400, &[r#""invalid""#, "line 2 column 3"]),
+        (post("/webhooks/desk", &signed("s", "{}"), "{}"), 400, &["no event type at /type"]),
+        (post("/webhooks/desk", &signed("s", ""), ""), 400, &["not JSON"]),
+        (post("/webhooks/other", mine, BODY), 404, &[r#""not-found""#]),
+        (post("/webhooks/desk/", mine, BODY), 404, &[r#""not-found""#]),
         (post("/webhooks/", mine, BODY), 404, &[r#""not-found""#]),
         (post("/", mine, BODY), 404, &[r#""not-found""#]),
         (
@@ -261,11 +179,7 @@ async fn what_is_refused_before_anything_is_stored() {
             405,
             &["allow: POST", r#""method-not-allowed""#],
         ),
-        (
-            "GET /webhooks/desk HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n".into(),
-            405,
-            &["allow: POST"],
-        ),
+        ("GET /webhooks/desk HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n".into(), 405, &["allow: POST"]),
     ];
     for (request, code, parts) in &table {
         expect(&exchange(host.address, request).await, *code, parts);
@@ -278,51 +192,27 @@ async fn bodies_up_to_the_limit_and_above() {
     let host = start().await;
     let fits = format!(r#"{{"type":"t","fill":"{}"}}"#, "x".repeat(1000 - 22));
     assert_eq!(fits.len(), 1000);
-    expect(
-        &exchange(
-            host.address,
-            &post("/webhooks/desk", &signed("s", &fits), &fits),
-        )
-        .await,
-        202,
-        &[],
-    );
+    expect(&exchange(host.address, &post("/webhooks/desk", &signed("s", &fits), &fits)).await, 202, &[]);
     let chunked = |body: &str| {
-        let head = "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\nconnection: close\r\ntransfer-encoding: chunked\r\n";
+        let head =
+            "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\nconnection: close\r\ntransfer-encoding: chunked\r\n";
         let chunks: Vec<_> = body
             .as_bytes()
             .chunks(300)
-            .map(|part| {
-                format!(
-                    "{:x}\r\n{}\r\n",
-                    part.len(),
-                    std::str::from_utf8(part).unwrap()
-                )
-            })
+            .map(|part| format!("{:x}\r\n{}\r\n", part.len(), std::str::from_utf8(part).unwrap()))
             .collect();
-        format!(
-            "{head}{}\r\n{}0\r\n\r\n",
-            signed("s", body),
-            chunks.concat()
-        )
+        format!("{head}{}\r\n{}0\r\n\r\n", signed("s", body), chunks.concat())
     };
     expect(&exchange(host.address, &chunked(&fits)).await, 202, &[]);
     let above = fits.replace("fill", "fill_");
     for large in [above, "x".repeat(3_000_000)] {
         let with_length = exchange(host.address, &post("/webhooks/desk", "", &large)).await;
-        expect(
-            &with_length,
-            413,
-            &[r#""too-large""#, "larger than 1000 bytes"],
-        );
-        expect(
-            &exchange(host.address, &chunked(&large)).await,
-            413,
-            &["larger than 1000 bytes"],
-        );
+        expect(&with_length, 413, &[r#""too-large""#, "larger than 1000 bytes"]);
+        expect(&exchange(host.address, &chunked(&large)).await, 413, &["larger than 1000 bytes"]);
     }
     // A length alone is enough: not one byte of the body is there.
-    let head = "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 1001\r\n\r\n";
+    let head =
+        "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 1001\r\n\r\n";
     let answer = exchange(host.address, head).await;
     expect(&answer, 413, &["connection: close"]);
 }
@@ -332,42 +222,22 @@ async fn slow_peers_are_cut_off() {
     let host = start().await;
     let began = Instant::now();
     let slow_body = "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\ncontent-length: 10\r\n\r\nhalf";
-    expect(
-        &exchange(host.address, slow_body).await,
-        408,
-        &[r#""timeout""#, "connection: close"],
-    );
+    expect(&exchange(host.address, slow_body).await, 408, &[r#""timeout""#, "connection: close"]);
     let slow_head = exchange(host.address, "POST /webhooks/desk HTTP/1.1\r\nho").await;
-    assert!(
-        slow_head.is_empty() || slow_head.starts_with("HTTP/1.1 408"),
-        "{slow_head}"
-    );
+    assert!(slow_head.is_empty() || slow_head.starts_with("HTTP/1.1 408"), "{slow_head}");
     let silent = exchange(host.address, "").await;
     assert!(silent.is_empty(), "{silent}");
-    assert!(
-        began.elapsed() >= Duration::from_millis(800) && began.elapsed() < Duration::from_secs(5)
-    );
+    assert!(began.elapsed() >= Duration::from_millis(800) && began.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
 async fn large_heads_are_refused() {
     let host = start().await;
-    let answer = exchange(
-        host.address,
-        &post(
-            "/webhooks/desk",
-            &format!("x: {}\r\n", "y".repeat(5000)),
-            BODY,
-        ),
-    )
-    .await;
+    let answer =
+        exchange(host.address, &post("/webhooks/desk", &format!("x: {}\r\n", "y".repeat(5000)), BODY)).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let fits = format!("x: {}\r\n{}", "y".repeat(3000), signed("s", BODY));
-    expect(
-        &exchange(host.address, &post("/webhooks/desk", &fits, BODY)).await,
-        202,
-        &[],
-    );
+    expect(&exchange(host.address, &post("/webhooks/desk", &fits, BODY)).await, 202, &[]);
     let many = "x: y
 "
     .repeat(200);
@@ -379,30 +249,15 @@ async fn large_heads_are_refused() {
 async fn one_connection_serves_many_requests_and_changed_sources() {
     let host = start().await;
     let mut stream = TcpStream::connect(host.address).await.unwrap();
-    let keep =
-        |headers: &str| post("/webhooks/desk", headers, BODY).replace("connection: close\r\n", "");
+    let keep = |headers: &str| post("/webhooks/desk", headers, BODY).replace("connection: close\r\n", "");
     for (secret, code) in [("s", "202"), ("new", "401"), ("s", "202")] {
-        stream
-            .write_all(keep(&signed(secret, BODY)).as_bytes())
-            .await
-            .unwrap();
-        assert!(
-            until(&mut stream, "}")
-                .await
-                .starts_with(&format!("HTTP/1.1 {code} "))
-        );
+        stream.write_all(keep(&signed(secret, BODY)).as_bytes()).await.unwrap();
+        assert!(until(&mut stream, "}").await.starts_with(&format!("HTTP/1.1 {code} ")));
     }
     host.sources.store(Arc::new(Sources::of(&config("new"))));
     for (secret, code) in [("s", "401"), ("new", "202")] {
-        stream
-            .write_all(keep(&signed(secret, BODY)).as_bytes())
-            .await
-            .unwrap();
-        assert!(
-            until(&mut stream, "}")
-                .await
-                .starts_with(&format!("HTTP/1.1 {code} "))
-        );
+        stream.write_all(keep(&signed(secret, BODY)).as_bytes()).await.unwrap();
+        assert!(until(&mut stream, "}").await.starts_with(&format!("HTTP/1.1 {code} ")));
     }
 }
 
@@ -429,16 +284,11 @@ async fn a_stop_lets_requests_in_flight_finish() {
     let host = start_with(config("s"), Some(Notify::new())).await;
     let mut idle = TcpStream::connect(host.address).await.unwrap();
     let mut busy = TcpStream::connect(host.address).await.unwrap();
-    busy.write_all(post("/webhooks/desk", &signed("s", BODY), BODY).as_bytes())
-        .await
-        .unwrap();
+    busy.write_all(post("/webhooks/desk", &signed("s", BODY), BODY).as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     host.stop.send(true).unwrap();
     assert_eq!(rest(&mut idle).await, "");
-    assert!(
-        TcpStream::connect(host.address).await.is_err(),
-        "nobody listens any more"
-    );
+    assert!(TcpStream::connect(host.address).await.is_err(), "nobody listens any more");
     assert!(!host.ended.is_finished());
     host.fake.gate.as_ref().unwrap().notify_one();
     expect(&rest(&mut busy).await, 202, &[]);
@@ -451,15 +301,10 @@ async fn a_stop_does_not_wait_for_ever() {
     config.server.shutdown_timeout_ms = 200;
     let host = start_with(config, Some(Notify::new())).await;
     let mut busy = TcpStream::connect(host.address).await.unwrap();
-    busy.write_all(post("/webhooks/desk", &signed("s", BODY), BODY).as_bytes())
-        .await
-        .unwrap();
+    busy.write_all(post("/webhooks/desk", &signed("s", BODY), BODY).as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(host.stop);
-    tokio::time::timeout(Duration::from_secs(5), host.ended)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), host.ended).await.unwrap().unwrap();
     assert_eq!(rest(&mut busy).await, "");
     assert!(host.fake.taken.lock().unwrap().is_empty());
 }
@@ -470,16 +315,7 @@ async fn a_router_is_served_too() {
     let address = listener.local_addr().unwrap();
     let (_stop, stopped) = watch::channel(false);
     let router = axum::Router::new().route("/healthz", axum::routing::get(async || "ok"));
-    tokio::spawn(serve_router(
-        listener,
-        router,
-        Limits::from(&config("s").server),
-        stopped,
-    ));
-    let answer = exchange(
-        address,
-        "GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n",
-    )
-    .await;
+    tokio::spawn(serve_router(listener, router, Limits::from(&config("s").server), stopped));
+    let answer = exchange(address, "GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }

@@ -18,12 +18,7 @@ impl Throttle {
         let won = now_ms >= next
             && self
                 .next_ms
-                .compare_exchange(
-                    next,
-                    now_ms + INTERVAL_MS,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
+                .compare_exchange(next, now_ms + INTERVAL_MS, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if won {
             return Some(self.skipped.swap(0, Ordering::Relaxed));

@@ -60,23 +60,13 @@ pub(super) enum Unauthorized {
 impl Signing {
     pub(super) fn of(source: &Source) -> Self {
         // A key of any length is one for HMAC: none is dropped here.
-        let keys = source
-            .secrets
-            .iter()
-            .filter_map(|secret| keyed(secret).ok())
-            .collect();
-        Self {
-            headers: source.signatures.clone(),
-            keys,
-        }
+        let keys = source.secrets.iter().filter_map(|secret| keyed(secret).ok()).collect();
+        Self { headers: source.signatures.clone(), keys }
     }
 
     /// The digest claimed in the first of the source's headers that is present.
     fn claimed(&self, headers: &HeaderMap) -> Result<[u8; DIGEST_BYTES], Unauthorized> {
-        let present = self
-            .headers
-            .iter()
-            .find(|signature| headers.contains_key(&signature.header));
+        let present = self.headers.iter().find(|signature| headers.contains_key(&signature.header));
         let Some(signature) = present.or(self.headers.first()) else {
             return Err(Unauthorized::Mismatch);
         };
@@ -119,11 +109,7 @@ impl UnverifiedRequest<'_> {
 
 /// Signs a body as the source's sender would: the header and its value.
 #[must_use]
-pub fn sign(
-    signature: &SignatureHeader,
-    secret: &Secret,
-    body: &[u8],
-) -> Option<(HeaderName, HeaderValue)> {
+pub fn sign(signature: &SignatureHeader, secret: &Secret, body: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let digest = digest(keyed(secret).ok()?, body);
     let encoded = match signature.encoding {
         Encoding::Hex => hex::encode(digest),

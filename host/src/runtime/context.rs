@@ -70,7 +70,10 @@ impl Part {
             ("attempt", Type::U32) => Self::Attempt,
             (_, Type::Option(_)) => Self::Unknown,
             _ => {
-                return Err(format!("this host has no context.{name} of type {}", super::plan::type_name(ty)));
+                return Err(format!(
+                    "this host has no context.{name} of type {}",
+                    super::plan::type_name(ty)
+                ));
             }
         };
         Ok(known)

@@ -32,10 +32,10 @@ macro_rules! __export_handler {
                     data: String,
                 ) -> ::core::result::Result<(), $crate::__private::WitFailure> {
                     $crate::__private::begin();
-            <$plugin as $crate::EventHandler>::handle(ctx, data).map_err(Into::into)
+                    <$plugin as $crate::EventHandler>::handle(ctx, data).map_err(Into::into)
                 }
             }
-            bindings::export_event_handler!(Exported with_types_in bindings);
+    bindings::export_event_handler!(Exported with_types_in bindings);
         };
     };
     ($plugin:ty, AppointmentCreated) => {

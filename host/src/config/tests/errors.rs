@@ -6,38 +6,23 @@ use super::parse;
 type Row = (&'static str, &'static str);
 
 const HOST: &[Row] = &[
-    (
-        "[log]\nlevel = 'verbose'",
-        "hookyard.toml:2: `log.level = 'verbose'`: use error, warn",
-    ),
-    (
-        "[log]\nlevel = ''",
-        "hookyard.toml:2: `log.level = ''`: use error, warn",
-    ),
+    ("[log]\nlevel = 'verbose'", "hookyard.toml:2: `log.level = 'verbose'`: use error, warn"),
+    ("[log]\nlevel = ''", "hookyard.toml:2: `log.level = ''`: use error, warn"),
     (
         "\n[server]\nlisten_on = 1",
         "hookyard.toml:3: `server.listen_on`: unknown key `listen_on`, expected one of `listen`",
     ),
-    (
-        "[server]\nlisten = 'here'",
-        "hookyard.toml:2: `server.listen = 'here'`: invalid socket address",
-    ),
+    ("[server]\nlisten = 'here'", "hookyard.toml:2: `server.listen = 'here'`: invalid socket address"),
     (
         "[server]\nlisten = 8080",
         "hookyard.toml:2: `server.listen = 8080`: invalid type: integer `8080`, expected",
     ),
-    (
-        "[server]\nbody_max_bytes = 0",
-        "hookyard.toml:2: `server.body_max_bytes = 0`: must be 1 to 67108864",
-    ),
+    ("[server]\nbody_max_bytes = 0", "hookyard.toml:2: `server.body_max_bytes = 0`: must be 1 to 67108864"),
     (
         "[server]\nbody_max_bytes = -1",
         "hookyard.toml:2: `server.body_max_bytes = -1`: invalid value: integer `-1`",
     ),
-    (
-        "server.body_timeout_ms = '5s'",
-        "hookyard.toml:1: `server.body_timeout_ms = '5s'`: invalid type",
-    ),
+    ("server.body_timeout_ms = '5s'", "hookyard.toml:1: `server.body_timeout_ms = '5s'`: invalid type"),
     ("[server\n", "hookyard.toml:1: "),
     (
         "[database]\nurl = 'postgres://u:pw@h/d'",
@@ -47,22 +32,13 @@ const HOST: &[Row] = &[
         "[database]\nurl = 'sqlite::memory:'",
         "hookyard.toml:2: `database.url`: events must outlive the process",
     ),
-    (
-        "[log]\nlevel = 'loud=='",
-        "hookyard.toml:2: `log.level = 'loud=='`: use error, warn",
-    ),
-    (
-        "[log]\nplugin_level = 'x'",
-        "hookyard.toml:2: `log.plugin_level = 'x'`: use error, warn",
-    ),
+    ("[log]\nlevel = 'loud=='", "hookyard.toml:2: `log.level = 'loud=='`: use error, warn"),
+    ("[log]\nplugin_level = 'x'", "hookyard.toml:2: `log.plugin_level = 'x'`: use error, warn"),
     (
         "[dispatch]\nconcurrency = 300",
         "hookyard.toml:2: `dispatch.concurrency = 300`: every attempt needs an instance",
     ),
-    (
-        "[plugins]\ndebounce_ms = 3000",
-        "hookyard.toml:2: `plugins.debounce_ms = 3000`: must not be longer",
-    ),
+    ("[plugins]\ndebounce_ms = 3000", "hookyard.toml:2: `plugins.debounce_ms = 3000`: must not be longer"),
     (
         "[admin]\nlisten = '127.0.0.1:8080'",
         "hookyard.toml:2: `admin.listen = '127.0.0.1:8080'`: the webhook endpoint",
@@ -74,14 +50,8 @@ const SOURCES: &[Row] = &[
         "[sources.a]\nscheme = 'github'\nsecrets = ['x']",
         "hookyard.toml:2: `sources.a.scheme = 'github'`: unknown variant `github`",
     ),
-    (
-        "[sources.a]\nsecrets = ['x']",
-        "hookyard.toml:1: `sources.a`: missing key `scheme`",
-    ),
-    (
-        "[sources.a]\nscheme = 'hmac'\nsecrets = []",
-        "hookyard.toml:3: `sources.a.secrets`: without a secret",
-    ),
+    ("[sources.a]\nsecrets = ['x']", "hookyard.toml:1: `sources.a`: missing key `scheme`"),
+    ("[sources.a]\nscheme = 'hmac'\nsecrets = []", "hookyard.toml:3: `sources.a.secrets`: without a secret"),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x', '']",
         "hookyard.toml:3: `sources.a.secrets.1`: a secret may not be empty",
@@ -90,18 +60,12 @@ const SOURCES: &[Row] = &[
         "[sources.a]\nscheme = 'hmac'\nsecrets = [\n'x',\n'env:NOT_SET']",
         "hookyard.toml:5: `sources.a.secrets.1`: environment variable `NOT_SET` is not set or empty",
     ),
-    (
-        "[sources.a]\nscheme = 'hmac'\nsecrets = ['env:EMPTY']",
-        "`EMPTY` is not set or empty",
-    ),
+    ("[sources.a]\nscheme = 'hmac'\nsecrets = ['env:EMPTY']", "`EMPTY` is not set or empty"),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:no/such']",
         "hookyard.toml:3: `sources.a.secrets.0`: file `no/such` cannot be read",
     ),
-    (
-        "[sources.'a b']\nscheme = 'hmac'",
-        "hookyard.toml:1: `sources.\"a b\"`: `a b` is no name",
-    ),
+    ("[sources.'a b']\nscheme = 'hmac'", "hookyard.toml:1: `sources.\"a b\"`: `a b` is no name"),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nid = 'id'",
         "hookyard.toml:4: `sources.a.id = 'id'`: `id` is no JSON pointer",
@@ -125,18 +89,12 @@ const SOURCES: &[Row] = &[
 ];
 
 const PLUGINS: &[Row] = &[
-    (
-        "[plugin.-x]",
-        "hookyard.toml:1: `plugin.-x`: `-x` is no name",
-    ),
+    ("[plugin.-x]", "hookyard.toml:1: `plugin.-x`: `-x` is no name"),
     (
         "[plugin.x]\nhttp = ['https://a/path']",
         "hookyard.toml:2: `plugin.x.http = ['https://a/path']`: `https://a/path` is no origin",
     ),
-    (
-        "[plugin.x]\nevents = ['a*']",
-        "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type",
-    ),
+    ("[plugin.x]\nevents = ['a*']", "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type"),
     (
         "[plugin.x]\ninstances = 'reused'",
         "hookyard.toml:2: `plugin.x.instances = 'reused'`: `reused` is not offered in this version",
@@ -175,10 +133,7 @@ const PLUGINS: &[Row] = &[
 fn errors_name_key_value_and_line() {
     for (text, expected) in [HOST, SOURCES, PLUGINS].concat() {
         let message = parse(text).map(|_| ()).unwrap_err();
-        assert!(
-            message.contains(expected),
-            "\n{text}\n  gave     {message}\n  expected {expected}"
-        );
+        assert!(message.contains(expected), "\n{text}\n  gave     {message}\n  expected {expected}");
     }
 }
 
@@ -206,14 +161,10 @@ fn errors_and_debug_never_show_a_secret() {
     ];
     for text in table {
         let message = parse(text).map(|_| ()).unwrap_err();
-        assert!(
-            !message.contains("whsec") && message.contains("hookyard.toml:"),
-            "{text}: {message}"
-        );
+        assert!(!message.contains("whsec") && message.contains("hookyard.toml:"), "{text}: {message}");
     }
-    let config = parse(
-        "[sources.a]\nscheme = 'hmac'\nsecrets = ['whsec_1']\n[plugin.x]\nsecrets.a = 'whsec_1'",
-    )
-    .unwrap();
+    let config =
+        parse("[sources.a]\nscheme = 'hmac'\nsecrets = ['whsec_1']\n[plugin.x]\nsecrets.a = 'whsec_1'")
+            .unwrap();
     assert!(!format!("{config:?}").contains("whsec"));
 }

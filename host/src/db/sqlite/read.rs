@@ -179,7 +179,10 @@ async fn deliveries_of(
 }
 
 /// The attempts of an event, by the number of their delivery.
-async fn attempts_of(moment: &mut SqliteConnection, seq: i64) -> Result<HashMap<i64, Vec<AttemptView>>, DbError> {
+async fn attempts_of(
+    moment: &mut SqliteConnection,
+    seq: i64,
+) -> Result<HashMap<i64, Vec<AttemptView>>, DbError> {
     let sql = "SELECT delivery_number, number, outcome, cause, reason, revision, started_at,
             duration_us, peak_memory_bytes, logs
         FROM attempt WHERE event_seq = ? ORDER BY delivery_number, number";

@@ -13,15 +13,10 @@ const RECEIVED_AT: u64 = 1_769_005_800_250;
 fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
     let (name, value) = sign(&source.signatures[0], &source.secrets[0], body).unwrap();
     let headers = HeaderMap::from_iter([(name, value)]);
-    let request = UnverifiedRequest {
-        headers: &headers,
-        body: Bytes::copy_from_slice(body),
-    };
+    let request = UnverifiedRequest { headers: &headers, body: Bytes::copy_from_slice(body) };
     let verified = request.verify(&Signing::of(source)).unwrap();
     let name = SourceName::new("desk").unwrap();
-    Envelope::of(source)
-        .read(&name, verified, RECEIVED_AT)
-        .map_err(|error| error.to_string())
+    Envelope::of(source).read(&name, verified, RECEIVED_AT).map_err(|error| error.to_string())
 }
 
 fn read(body: impl AsRef<[u8]>) -> Result<Event, String> {
@@ -35,21 +30,12 @@ fn an_appointment() {
     let body = r#"{ "id": "evt_abc123", "type": "appointment.created", "created": "2026-01-21T14:30:00Z",
         "data": { "object": { "id": 12345, "name": "Zoé" } } }"#;
     let event = read(body).unwrap();
-    assert_eq!(
-        (event.source.as_str(), event.id.as_str()),
-        ("desk", "evt_abc123")
-    );
+    assert_eq!((event.source.as_str(), event.id.as_str()), ("desk", "evt_abc123"));
     assert_eq!(event.event_type, "appointment.created");
     assert_eq!(event.created, "2026-01-21T14:30:00Z");
-    assert_eq!(
-        event.payload(),
-        r#"{ "id": 12345, "name": "Zoé" }"#.as_bytes()
-    );
+    assert_eq!(event.payload(), r#"{ "id": 12345, "name": "Zoé" }"#.as_bytes());
     assert_eq!(event.ordering_key.as_deref(), Some("12345"));
-    assert_eq!(
-        (event.received_at, event.digest),
-        (RECEIVED_AT, Digest::of(body.as_bytes()))
-    );
+    assert_eq!((event.received_at, event.digest), (RECEIVED_AT, Digest::of(body.as_bytes())));
     assert_eq!(event.body, body.as_bytes());
 }
 
@@ -60,24 +46,15 @@ fn ids() {
         (r#""evt_1""#, "evt_1"),
         ("12345", "12345"),
         ("-1", "-1"),
-        (
-            "123456789012345678901234567890",
-            "123456789012345678901234567890",
-        ),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
         (r#""\u0065vt\u005f\ud83d\ude00""#, "evt_😀"),
         (&format!("\"{long}\""), &long),
     ];
     for (raw, expected) in table {
-        assert_eq!(
-            read(format!(r#"{{"type":"t","id":{raw}}}"#)).unwrap().id,
-            *expected
-        );
+        assert_eq!(read(format!(r#"{{"type":"t","id":{raw}}}"#)).unwrap().id, *expected);
     }
     for body in [r#"{"type":"t"}"#, r#"{"type":"t","id":null}"#] {
-        assert_eq!(
-            read(body).unwrap().id,
-            Digest::of(body.as_bytes()).to_string()
-        );
+        assert_eq!(read(body).unwrap().id, Digest::of(body.as_bytes()).to_string());
     }
     let escaped_key = read(r#"{"type":"t","\u0069d":"1","id":"2"}"#).unwrap();
     assert_eq!(escaped_key.id, "2", "the last of equal keys");
@@ -88,71 +65,30 @@ fn what_is_refused_and_where() {
     let long_id = format!(r#"{{"type":"t","id":"{}"}}"#, "x".repeat(257));
     let long_type = format!(r#"{{"type":"{}"}}"#, "x".repeat(129));
     let table: &[(&[u8], &str)] = &[
-        (
-            b"",
-            "the body is not JSON: EOF while parsing a value at line 1 column 0",
-        ),
-        (
-            b"{\n\"a\":x}",
-            "the body is not JSON: expected value at line 2 column 5",
-        ),
-        (
-            b"{\"type\":\"t\"} {}",
-            "the body is not JSON: trailing characters at line 1 column 14",
-        ),
+        (b"", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
+        (b"{\n\"a\":x}", "the body is not JSON: expected value at line 2 column 5"),
+        (b"{\"type\":\"t\"} {}", "the body is not JSON: trailing characters at line 1 column 14"),
         (b"{\"a\":\"\xff\"}", "the body is not UTF-8 at byte 6"),
         (b"[]", "no event type at /type"),
         (b"5", "no event type at /type"),
         (b"{}", "no event type at /type"),
         (br#"{"type":null}"#, "no event type at /type"),
         (br#"{"type":5}"#, "the event type at /type is not a string"),
-        (
-            br#"{"type":["t"]}"#,
-            "the event type at /type is not a string",
-        ),
-        (
-            br#"{"type":"\ud800"}"#,
-            "the event type at /type is not a string",
-        ),
+        (br#"{"type":["t"]}"#, "the event type at /type is not a string"),
+        (br#"{"type":"\ud800"}"#, "the event type at /type is not a string"),
         (br#"{"type":""}"#, "the event type at /type is empty"),
-        (
-            br#"{"type":"a\u0000"}"#,
-            "the event type at /type has control characters",
-        ),
-        (
-            long_type.as_bytes(),
-            "the event type at /type is longer than 128 bytes",
-        ),
+        (br#"{"type":"a\u0000"}"#, "the event type at /type has control characters"),
+        (long_type.as_bytes(), "the event type at /type is longer than 128 bytes"),
         (br#"{"type":"t","id":""}"#, "the id at /id is empty"),
-        (
-            br#"{"type":"t","id":1.5}"#,
-            "the id at /id is neither a string nor an integer",
-        ),
-        (
-            br#"{"type":"t","id":true}"#,
-            "the id at /id is neither a string nor an integer",
-        ),
-        (
-            br#"{"type":"t","id":{}}"#,
-            "the id at /id is neither a string nor an integer",
-        ),
-        (
-            br#"{"type":"t","id":"\udc00"}"#,
-            "the id at /id is neither a string nor an integer",
-        ),
-        (
-            br#"{"type":"t","id":"a\nb"}"#,
-            "the id at /id has control characters",
-        ),
+        (br#"{"type":"t","id":1.5}"#, "the id at /id is neither a string nor an integer"),
+        (br#"{"type":"t","id":true}"#, "the id at /id is neither a string nor an integer"),
+        (br#"{"type":"t","id":{}}"#, "the id at /id is neither a string nor an integer"),
+        (br#"{"type":"t","id":"\udc00"}"#, "the id at /id is neither a string nor an integer"),
+        (br#"{"type":"t","id":"a\nb"}"#, "the id at /id has control characters"),
         (long_id.as_bytes(), "the id at /id is longer than 256 bytes"),
     ];
     for (body, expected) in table {
-        assert_eq!(
-            read(body).unwrap_err(),
-            *expected,
-            "{}",
-            String::from_utf8_lossy(body)
-        );
+        assert_eq!(read(body).unwrap_err(), *expected, "{}", String::from_utf8_lossy(body));
     }
 }
 
@@ -160,11 +96,7 @@ fn what_is_refused_and_where() {
 fn what_may_be_absent() {
     let event = read(r#" {"type":"t","created":1769005800,"data":5} "#).unwrap();
     assert_eq!(event.created, "2026-01-21T14:30:00.25Z");
-    assert_eq!(
-        event.payload(),
-        &event.body[..],
-        "nothing at /data/object: the whole body"
-    );
+    assert_eq!(event.payload(), &event.body[..], "nothing at /data/object: the whole body");
     assert_eq!(event.ordering_key, None);
     let event = read(r#"{"type":"t","data":{"object":null}}"#).unwrap();
     assert_eq!(event.payload(), b"null");
@@ -179,16 +111,10 @@ fn ordering_keys() {
         ("true", Some("true".into())),
         ("null", None),
         ("[1, 2]", Some("[1, 2]".into())),
-        (
-            &format!("\"{long}\""),
-            Some(Digest::of(long.as_bytes()).to_string()),
-        ),
+        (&format!("\"{long}\""), Some(Digest::of(long.as_bytes()).to_string())),
     ];
     for (raw, expected) in table {
-        let event = read(format!(
-            r#"{{"type":"t","data":{{"object":{{"id":{raw}}}}}}}"#
-        ))
-        .unwrap();
+        let event = read(format!(r#"{{"type":"t","data":{{"object":{{"id":{raw}}}}}}}"#)).unwrap();
         assert_eq!(event.ordering_key, expected, "{raw}");
     }
 }
@@ -198,8 +124,5 @@ fn a_sender_without_preset() {
     let mut source = Source::preset(Scheme::Hmac, vec![Secret::new("s".into())]);
     source.event_type = Pointer::parse("/meta/0/kind").unwrap();
     let event = read_as(&source, br#"{"meta":[{"kind":"a.b"}],"id":1}"#).unwrap();
-    assert_eq!(
-        (event.event_type.as_str(), event.payload()),
-        ("a.b", &event.body[..])
-    );
+    assert_eq!((event.event_type.as_str(), event.payload()), ("a.b", &event.body[..]));
 }

@@ -15,11 +15,7 @@ fn one(pointer: &str, text: &str) -> Option<String> {
 fn what_is_picked() {
     let table = [
         ("/a", r#"{"a":1}"#, Some("1")),
-        (
-            "/a",
-            r#" { "b" : [ ] , "a" : { "x" : 1 } } "#,
-            Some(r#"{ "x" : 1 }"#),
-        ),
+        ("/a", r#" { "b" : [ ] , "a" : { "x" : 1 } } "#, Some(r#"{ "x" : 1 }"#)),
         ("/a/b", r#"{"a":{"b":"x\"y"}}"#, Some(r#""x\"y""#)),
         ("/id", r#"{"\u0069d":"1"}"#, Some(r#""1""#)),
         ("/a", r#"{"a":1,"a":2}"#, Some("2")),
@@ -40,11 +36,7 @@ fn what_is_picked() {
         ("/a", r#"{"a":1e999,"b":"\ud800"}"#, Some("1e999")),
     ];
     for (pointer, text, expected) in table {
-        assert_eq!(
-            one(pointer, text).as_deref(),
-            expected,
-            "{pointer} in {text}"
-        );
+        assert_eq!(one(pointer, text).as_deref(), expected, "{pointer} in {text}");
     }
 }
 
@@ -84,39 +76,16 @@ fn what_is_not_json_is_refused_wherever_it_is() {
 
 #[test]
 fn depth_does_not_matter_outside_of_pointers() {
-    let deep = format!(
-        r#"{{"x":{}{},"a":1}}"#,
-        "[".repeat(100_000),
-        "]".repeat(100_000)
-    );
+    let deep = format!(r#"{{"x":{}{},"a":1}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(one("/a", &deep).as_deref(), Some("1"));
 }
 
 /// Few keys and small arrays, so that pointers often hit; keys come twice and escaped.
 fn generate(rng: &mut SmallRng, depth: u32, out: &mut String) {
-    const KEYS: [&str; 6] = [
-        r#""a""#,
-        r#""b""#,
-        r#""0""#,
-        r#""1""#,
-        r#""\u0061""#,
-        r#""a\/b""#,
-    ];
-    const LEAVES: [&str; 7] = [
-        "1",
-        "-2.5e3",
-        "true",
-        "null",
-        r#""x""#,
-        r#""\ud83d\ude00\n""#,
-        "\"é\"",
-    ];
+    const KEYS: [&str; 6] = [r#""a""#, r#""b""#, r#""0""#, r#""1""#, r#""\u0061""#, r#""a\/b""#];
+    const LEAVES: [&str; 7] = ["1", "-2.5e3", "true", "null", r#""x""#, r#""\ud83d\ude00\n""#, "\"é\""];
     const SPACES: [&str; 4] = ["", "", " ", "\n\t"];
-    let kind = if depth == 0 {
-        0
-    } else {
-        rng.random_range(0..3)
-    };
+    let kind = if depth == 0 { 0 } else { rng.random_range(0..3) };
     if kind == 0 {
         return out.push_str(LEAVES[rng.random_range(0..LEAVES.len())]);
     }
@@ -145,16 +114,10 @@ fn picks_what_a_tree_would_have_there() {
         generate(&mut rng, 4, &mut text);
         let pointers: [String; 4] = std::array::from_fn(|_| {
             let steps = rng.random_range(0..4);
-            (0..steps)
-                .map(|_| ["/a", "/b", "/0", "/1", "/a~1b"][rng.random_range(0..5)])
-                .collect()
+            (0..steps).map(|_| ["/a", "/b", "/0", "/1", "/a~1b"][rng.random_range(0..5)]).collect()
         });
-        let parsed = pointers
-            .each_ref()
-            .map(|pointer| Pointer::parse(pointer).unwrap());
-        let found = Picker::new(parsed.each_ref().map(Some))
-            .pick(&text)
-            .unwrap();
+        let parsed = pointers.each_ref().map(|pointer| Pointer::parse(pointer).unwrap());
+        let found = Picker::new(parsed.each_ref().map(Some)).pick(&text).unwrap();
         let tree: Value = serde_json::from_str(&text).unwrap();
         for (pointer, found) in pointers.iter().zip(found) {
             let found: Option<Value> = found.map(|found| serde_json::from_str(found).unwrap());

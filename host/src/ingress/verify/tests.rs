@@ -11,36 +11,20 @@ const OWN: &str = "x-moncreneau-signature";
 const BARE: &str = "x-webhook-signature";
 
 fn source(scheme: Scheme, secrets: &[&str]) -> Source {
-    Source::preset(
-        scheme,
-        secrets
-            .iter()
-            .map(|&secret| Secret::new(secret.into()))
-            .collect(),
-    )
+    Source::preset(scheme, secrets.iter().map(|&secret| Secret::new(secret.into())).collect())
 }
 
 fn moncreneau() -> Signing {
     Signing::of(&source(Scheme::Moncreneau, &[SECRET]))
 }
 
-fn verify(
-    signing: &Signing,
-    headers: &[(&'static str, &str)],
-    body: &[u8],
-) -> Result<Bytes, String> {
+fn verify(signing: &Signing, headers: &[(&'static str, &str)], body: &[u8]) -> Result<Bytes, String> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    let request = UnverifiedRequest {
-        headers: &map,
-        body: Bytes::copy_from_slice(body),
-    };
-    request
-        .verify(signing)
-        .map(VerifiedRequest::into_body)
-        .map_err(|error| error.to_string())
+    let request = UnverifiedRequest { headers: &map, body: Bytes::copy_from_slice(body) };
+    request.verify(signing).map(VerifiedRequest::into_body).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -65,39 +49,16 @@ fn forms_of_the_header() {
             &[(OWN, prefixed), (OWN, prefixed)],
             "signature header x-moncreneau-signature is given more than once",
         ),
-        (
-            &[(BARE, DIGEST), (BARE, DIGEST)],
-            "signature header x-webhook-signature is given more than once",
-        ),
-        (
-            &[(OWN, DIGEST)],
-            "signature header x-moncreneau-signature does not begin with `sha256=`",
-        ),
-        (
-            &[(OWN, "")],
-            "signature header x-moncreneau-signature does not begin with `sha256=`",
-        ),
-        (
-            &[(OWN, "sha256=")],
-            "signature header x-moncreneau-signature is not hex of 32 bytes",
-        ),
-        (
-            &[(OWN, short)],
-            "signature header x-moncreneau-signature is not hex of 32 bytes",
-        ),
-        (
-            &[(OWN, long)],
-            "signature header x-moncreneau-signature is not hex of 32 bytes",
-        ),
-        (
-            &[(BARE, prefixed)],
-            "signature header x-webhook-signature is not hex of 32 bytes",
-        ),
+        (&[(BARE, DIGEST), (BARE, DIGEST)], "signature header x-webhook-signature is given more than once"),
+        (&[(OWN, DIGEST)], "signature header x-moncreneau-signature does not begin with `sha256=`"),
+        (&[(OWN, "")], "signature header x-moncreneau-signature does not begin with `sha256=`"),
+        (&[(OWN, "sha256=")], "signature header x-moncreneau-signature is not hex of 32 bytes"),
+        (&[(OWN, short)], "signature header x-moncreneau-signature is not hex of 32 bytes"),
+        (&[(OWN, long)], "signature header x-moncreneau-signature is not hex of 32 bytes"),
+        (&[(BARE, prefixed)], "signature header x-webhook-signature is not hex of 32 bytes"),
     ];
     for (headers, expected) in table {
-        let reason = verify(&moncreneau(), headers, BODY.as_bytes())
-            .err()
-            .unwrap_or_default();
+        let reason = verify(&moncreneau(), headers, BODY.as_bytes()).err().unwrap_or_default();
         assert_eq!(reason, *expected, "{headers:?}");
     }
 }
@@ -108,10 +69,7 @@ fn every_flipped_bit_of_body_and_signature_is_refused() {
     let mut body = BODY.as_bytes().to_vec();
     for bit in 0..body.len() * 8 {
         body[bit / 8] ^= 1 << (bit % 8);
-        assert!(
-            verify(&moncreneau(), &[(BARE, DIGEST)], &body).is_err(),
-            "bit {bit} of the body"
-        );
+        assert!(verify(&moncreneau(), &[(BARE, DIGEST)], &body).is_err(), "bit {bit} of the body");
         body[bit / 8] ^= 1 << (bit % 8);
     }
     for bit in 0..DIGEST_BYTES * 8 {
@@ -122,12 +80,7 @@ fn every_flipped_bit_of_body_and_signature_is_refused() {
             "bit {bit} of the signature"
         );
     }
-    for extra in [
-        &body[1..],
-        &body[..body.len() - 1],
-        b"",
-        &[&body[..], b" "].concat(),
-    ] {
+    for extra in [&body[1..], &body[..body.len() - 1], b"", &[&body[..], b" "].concat()] {
         assert!(verify(&moncreneau(), &[(BARE, DIGEST)], extra).is_err());
     }
 }
@@ -145,11 +98,7 @@ fn any_of_the_secrets_may_have_signed() {
     ];
     for (secrets, expected) in table {
         let signing = Signing::of(&source(Scheme::Moncreneau, secrets));
-        assert_eq!(
-            verify(&signing, &[(BARE, DIGEST)], BODY.as_bytes()).is_ok(),
-            *expected,
-            "{secrets:?}"
-        );
+        assert_eq!(verify(&signing, &[(BARE, DIGEST)], BODY.as_bytes()).is_ok(), *expected, "{secrets:?}");
     }
 }
 
@@ -160,19 +109,9 @@ fn base64_and_published_vectors() {
     let signing = Signing::of(&shop);
     let signature = "dzJZAsrKgS3CWXM6rNBGtzgXNyx3e42VtAJkdHRRbhM=";
     assert!(verify(&signing, &[(BARE, signature)], b"{}").is_ok());
-    for wrong in [
-        &signature[..43],
-        "",
-        "AAAA",
-        &format!("{signature}A"),
-        &"A".repeat(44),
-        DIGEST,
-    ] {
+    for wrong in [&signature[..43], "", "AAAA", &format!("{signature}A"), &"A".repeat(44), DIGEST] {
         let reason = verify(&signing, &[(BARE, wrong)], b"{}").unwrap_err();
-        assert_eq!(
-            reason, "signature header x-webhook-signature is not base64 of 32 bytes",
-            "{wrong}"
-        );
+        assert_eq!(reason, "signature header x-webhook-signature is not base64 of 32 bytes", "{wrong}");
     }
     let github = source(Scheme::Hmac, &["It's a Secret to Everybody"]);
     let digest = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
@@ -184,15 +123,9 @@ fn what_is_signed_here_verifies_here() {
     let source = source(Scheme::Moncreneau, &[SECRET]);
     for signature in &source.signatures {
         let (name, value) = sign(signature, &source.secrets[0], BODY.as_bytes()).unwrap();
-        assert_eq!(
-            value.to_str().unwrap(),
-            format!("{}{DIGEST}", signature.prefix)
-        );
+        assert_eq!(value.to_str().unwrap(), format!("{}{DIGEST}", signature.prefix));
         let headers = HeaderMap::from_iter([(name, value)]);
-        let request = UnverifiedRequest {
-            headers: &headers,
-            body: Bytes::from_static(BODY.as_bytes()),
-        };
+        let request = UnverifiedRequest { headers: &headers, body: Bytes::from_static(BODY.as_bytes()) };
         assert!(request.verify(&Signing::of(&source)).is_ok());
     }
 }
