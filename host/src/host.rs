@@ -124,7 +124,7 @@ impl Host {
         let router = admin::router(parts);
         let admin_task =
             tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
-        let follow = Follow { loaded, current, sources, dispatch: dispatch.clone() };
+        let follow = Follow { loaded, current, sources, dispatch: dispatch.clone(), db: db.clone() };
         let host = Self {
             webhooks,
             admin,
@@ -200,6 +200,7 @@ struct Follow {
     current: channel::Sender<Arc<Config>>,
     sources: Arc<ArcSwap<ingress::Sources>>,
     dispatch: Dispatch,
+    db: Db,
 }
 
 impl Follow {
@@ -241,6 +242,7 @@ impl Follow {
         let config = config::apply_live(&old, &loaded.config);
         self.sources.store(Arc::new(ingress::Sources::of(&config)));
         self.dispatch.limit(&config.dispatch);
+        self.db.limit_backlog(config.dispatch.backlog_max);
         self.current.send_replace(Arc::new(config));
         tracing::info!("configuration changed: {}", changes.live.join(", "));
     }

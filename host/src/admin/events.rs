@@ -19,7 +19,7 @@ const LIMIT_MAX: u32 = 500;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Filter {
+pub(super) struct Filter {
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Events on the page: 1 to 500, default 50.

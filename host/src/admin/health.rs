@@ -11,7 +11,7 @@ use super::problem::Problem;
 
 /// A short answer for load balancers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Health {
+pub(super) struct Health {
     /// `ok` or `ready`.
     status: &'static str,
     /// The host's version.

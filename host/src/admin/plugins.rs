@@ -10,7 +10,7 @@ use crate::plugins::PluginView;
 
 /// All plugins. There are as many as files in a directory, so there are no pages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct PluginList {
+pub(super) struct PluginList {
     /// By name.
     items: Vec<PluginView>,
     /// Always null: the list is whole.

@@ -19,7 +19,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether the database answers, found out at most once a second.
 #[derive(Clone, Default)]
-pub(super) struct Pulse(Arc<Mutex<Option<(Instant, Result<(), DbError>)>>>);
+pub(super) struct Pulse(Arc<Mutex<Option<Beat>>>);
+
+/// When the database was asked, and what it said.
+type Beat = (Instant, Result<(), DbError>);
 
 impl Pulse {
     pub(super) async fn check(&self, db: &Db) -> Result<(), Problem> {

@@ -49,7 +49,7 @@ impl Dev {
             return played.and(ended);
         }
         if let Err(failure) = played {
-            failure.report();
+            let _ = failure.report();
         }
         if self.play_samples {
             let watched = rebuild.as_ref().map(|rebuild| rebuild.watch.as_slice());

@@ -39,22 +39,23 @@ pub(super) struct Made {
 }
 
 impl Settings {
-    /// Loads the config. With `make`, makes what a host needs and does not find.
-    pub(super) fn load(file: Option<PathBuf>, make: bool) -> Result<Self, Failure> {
+    /// Loads the config. With `may_make`, makes what a host needs and does not find.
+    pub(super) fn load(file: Option<PathBuf>, may_make: bool) -> Result<Self, Failure> {
         let mut loaded = Config::load(file.as_deref()).map_err(Failure::failed)?;
         let log_level = std::env::var(LOG_VARIABLE).ok().filter(|level| !level.is_empty());
-        let (dir, mut made) = (loaded.config.data_dir(), Vec::new());
-        let place = |name: &str| dir.join(name);
+        let data_dir = loaded.config.data_dir();
+        let mut made = Vec::new();
+        let place = |name: &str| data_dir.join(name);
         let (secret_at, token_at) = (place(config::WEBHOOK_SECRET), place(config::ADMIN_TOKEN));
         let (had_secret, had_token) = (secret_at.exists(), token_at.exists());
         // A command that sends needs the secret that the host made, and never makes one.
-        if make || had_secret {
+        if may_make || had_secret {
             let default = loaded.default_source().map_err(Failure::failed)?;
             if let Some((_, value)) = default.filter(|_| !had_secret) {
                 made.push(Made { what: "webhook secret", value, place: secret_at });
             }
         }
-        if make {
+        if may_make {
             let value = config::kept_admin_token(&loaded.config).map_err(Failure::failed)?;
             if !had_token {
                 made.push(Made { what: "admin token", value, place: token_at });

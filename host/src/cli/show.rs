@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::out;
-use crate::db::{AttemptView, DeliveryView, EventState, EventView};
+use crate::db::{AttemptView, DeliveryView, EventView};
 use crate::delivery::{Outcome, State};
 
 /// The whole event.

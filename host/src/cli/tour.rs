@@ -16,7 +16,7 @@ use crate::db::EventView;
 use crate::delivery::State;
 
 /// Time for the plugins to be loaded: a first start compiles them.
-const READY_TIMEOUT: Duration = Duration::from_secs(120);
+const READY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time for an event's deliveries to be done.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look.

@@ -10,7 +10,7 @@ use crate::event::SourceName;
 
 /// The file of the admin token.
 pub const ADMIN_TOKEN: &str = "admin-token";
-/// The file of the secret of [`DEFAULT_SOURCE`].
+/// The file of the secret that a host without a configuration makes.
 pub const WEBHOOK_SECRET: &str = "webhook-secret";
 /// Where a running host says which addresses it listens on.
 pub const LISTENING: &str = "listening.json";

@@ -13,7 +13,7 @@ mod view;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::error::TrySendError;
@@ -106,7 +106,8 @@ struct Inner {
     requests: mpsc::UnboundedSender<Request>,
     shared: Arc<Shared>,
     reader: Reader,
-    limits: Limits,
+    /// See [`Limits::backlog_max`].
+    backlog_max: AtomicU64,
     idle: Mutex<Option<Writer<Sqlite>>>,
 }
 
@@ -135,7 +136,16 @@ impl Db {
         };
         let idle = Mutex::new(Some(writer));
         let reader = opened.reader;
-        Ok(Self { inner: Arc::new(Inner { accepts, requests, shared, reader, limits, idle }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                accepts,
+                requests,
+                shared,
+                reader,
+                backlog_max: AtomicU64::new(limits.backlog_max),
+                idle,
+            }),
+        })
     }
 
     /// Begins to write. Deliveries are offered to `handoff` as soon as they are committed. What was
@@ -153,7 +163,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Full`] above a limit, [`DbError::Unavailable`] when it could not be committed.
     pub async fn accept(&self, event: Event, plugins: Vec<PluginName>) -> Result<Accept, DbError> {
-        if self.backlog() >= self.inner.limits.backlog_max {
+        if self.backlog() >= self.inner.backlog_max.load(Ordering::Relaxed) {
             return Err(DbError::Full("open deliveries"));
         }
         let (reply, answer) = oneshot::channel();
@@ -239,6 +249,11 @@ impl Db {
     #[must_use]
     pub fn backlog(&self) -> u64 {
         self.inner.shared.backlog()
+    }
+
+    /// Takes another [`Limits::backlog_max`].
+    pub fn limit_backlog(&self, backlog_max: u64) {
+        self.inner.backlog_max.store(backlog_max, Ordering::Relaxed);
     }
 
     /// Whether writing works, found out by writing.

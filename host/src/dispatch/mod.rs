@@ -244,7 +244,7 @@ fn report(delivery: &Delivery, attempt: &Attempt, next: Next, live: &Live) {
             tracing::warn!(number, again_in_ms, "attempt failed: {reason}");
         }
         _ if failure.outcome == Outcome::Rejected => {
-            tracing::warn!(number, "rejected, now a dead letter: {reason}")
+            tracing::warn!(number, "rejected, now a dead letter: {reason}");
         }
         _ => tracing::error!(number, "out of attempts, now a dead letter: {reason}"),
     }

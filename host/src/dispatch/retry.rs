@@ -52,7 +52,7 @@ mod tests {
     const RETRY: Retry = Retry {
         attempts_max: 5,
         backoff_base: Duration::from_millis(100),
-        backoff_max: Duration::from_millis(1000),
+        backoff_max: Duration::from_secs(1),
     };
 
     fn attempt(number: u32, failure: Option<(Outcome, Option<u64>)>) -> Attempt {

@@ -62,12 +62,11 @@ impl Revision {
             logs: Vec::new(),
             failure: None,
         };
-        match self.handlers.find(call.package, &event.event_type) {
-            Some(handler) => self.call(handler, call, &logs, &mut attempt).await,
-            None => {
-                attempt.failure =
-                    Some(rejected(format!("this revision has no handler for {}", event.event_type)))
-            }
+        if let Some(handler) = self.handlers.find(call.package, &event.event_type) {
+            self.call(handler, call, &logs, &mut attempt).await;
+        } else {
+            let reason = format!("this revision has no handler for {}", event.event_type);
+            attempt.failure = Some(rejected(reason));
         }
         if let Some(failure) = &mut attempt.failure {
             failure.reason = self.named(call.delivery, &failure.reason);

@@ -41,7 +41,7 @@ pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) linker: Linker<Guest>,
     pub(super) cache: Option<Cache>,
-    /// One permit for each memory in the pool; see [`Inner::slots`].
+    /// One permit for each memory in the pool; see [`slots`].
     pub(super) pool: Arc<Semaphore>,
     pub(super) limits: config::Runtime,
 }
@@ -65,15 +65,13 @@ impl Runtime {
     }
 }
 
-impl Inner {
-    /// Permits that one instance of a component takes, so that the memories and tables it needs are
-    /// there once it has them.
-    pub(super) fn slots(&self, component: &Component) -> u32 {
-        let needs = component.resources_required();
-        let memories = needs.as_ref().map_or(1, |needs| needs.num_memories);
-        let tables = needs.as_ref().map_or(1, |needs| needs.num_tables);
-        memories.max(tables.div_ceil(TABLES_PER_SLOT)).max(1)
-    }
+/// Permits that one instance of a component takes, so that the memories and tables it needs are
+/// there once it has them.
+pub(super) fn slots(component: &Component) -> u32 {
+    let needs = component.resources_required();
+    let memories = needs.as_ref().map_or(1, |needs| needs.num_memories);
+    let tables = needs.as_ref().map_or(1, |needs| needs.num_tables);
+    memories.max(tables.div_ceil(TABLES_PER_SLOT)).max(1)
 }
 
 fn engine_config(limits: &config::Runtime) -> Config {

@@ -87,7 +87,7 @@ mod tests {
             match (refuse(import), refused) {
                 (None, None) => {}
                 (Some(message), Some(part)) => {
-                    assert!(message.contains(part) && message.contains(import), "{message}")
+                    assert!(message.contains(part) && message.contains(import), "{message}");
                 }
                 (got, _) => panic!("{import}: {got:?}"),
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, InstancePre};
 
 use super::attempt::Settings;
-use super::engine::Runtime;
+use super::engine::{Runtime, slots};
 use super::guest::Guest;
 use super::handlers::{EVENT_HANDLER, Handlers};
 use super::imports;
@@ -122,7 +122,7 @@ impl Runtime {
         let handlers = Handlers::of(component, &self.0.engine)?;
         let imports = imports::check(component, &self.0.engine)?;
         let pre = self.0.linker.instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
-        let (slots, all) = (self.0.slots(component), self.0.limits.instances_max);
+        let (slots, all) = (slots(component), self.0.limits.instances_max);
         if slots > all {
             return Err(format!(
                 "one instance needs {slots} places in the pool, runtime.instances_max is {all}"
@@ -195,6 +195,6 @@ fn component_of_module(bytes: &[u8]) -> Result<Vec<u8>, String> {
     encoder
         .validate(true)
         .module(bytes)
-        .and_then(|encoder| encoder.encode())
+        .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| format!("no component can be made of it: {error:#}"))
 }
