@@ -23,8 +23,15 @@ const TABLES_PER_COMPONENT: u32 = 64;
 /// The pool has this many tables for each memory.
 const TABLES_PER_SLOT: u32 = 8;
 /// Bytes at the start of a linear memory that are cleared by writing zeros when an instance is
-/// dropped. Cheaper than giving the pages back for guests with a small stack, which is first.
-const KEEP_RESIDENT_BYTES: usize = 128 * 1024;
+/// dropped. Cheaper than giving the pages back for guests with a small stack, which is first
+/// (measured with a Rust handler: 45 µs an attempt with none, 29 µs with this).
+const MEMORY_RESIDENT_BYTES: usize = 256 * 1024;
+/// The same for tables and for the stacks of calls.
+const TABLE_RESIDENT_BYTES: usize = 64 * 1024;
+const STACK_RESIDENT_BYTES: usize = 64 * 1024;
+/// Pages that are given back after all go back for so many instances at once: each call to the
+/// kernel stops the other cores for a moment.
+const DECOMMIT_BATCH: usize = 32;
 /// What the host's own frames need on a guest's stack, beyond `stack_max_bytes`.
 const HOST_STACK_BYTES: usize = 512 * 1024;
 
@@ -89,9 +96,10 @@ fn engine_config(limits: &config::Runtime) -> Config {
         .max_tables_per_module(TABLES_PER_COMPONENT)
         .max_memory_size(usize::try_from(limits.memory_max_bytes).unwrap_or(usize::MAX))
         .table_elements(limits.table_elements_max)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(KEEP_RESIDENT_BYTES)
-        .async_stack_keep_resident(KEEP_RESIDENT_BYTES)
+        .linear_memory_keep_resident(MEMORY_RESIDENT_BYTES)
+        .table_keep_resident(TABLE_RESIDENT_BYTES)
+        .async_stack_keep_resident(STACK_RESIDENT_BYTES)
+        .decommit_batch_size(DECOMMIT_BATCH)
         // Scanning the page map would reset memory faster, but can miss a page that was swapped
         // out (bytecodealliance/wasmtime#14357), and the next plugin would read it.
         .pagemap_scan(Enabled::No);
