@@ -200,6 +200,8 @@ pub struct Plugin {
     pub backoff_max_ms: u64,
     /// How long an instance lives.
     pub instances: Instances,
+    /// Calls that a reused instance is kept for.
+    pub reuse_max: u32,
 }
 
 impl Config {

@@ -70,6 +70,7 @@ pub struct Host {
     webhooks_task: JoinHandle<()>,
     admin_task: JoinHandle<()>,
     config_task: JoinHandle<()>,
+    metrics_task: JoinHandle<()>,
 }
 
 impl Host {
@@ -114,6 +115,7 @@ impl Host {
 
         let admin = address(&on_admin, config.admin.listen);
         let listing = plugins.clone();
+        let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let parts = admin::Parts {
             db: db.clone(),
             plugins: Arc::new(move || listing.list()),
@@ -137,6 +139,7 @@ impl Host {
             webhooks_task,
             admin_task,
             config_task: tokio::spawn(follow.run()),
+            metrics_task,
         };
         host.tell_addresses()?;
         Ok(host)
@@ -169,6 +172,7 @@ impl Host {
             );
         }
         self.config_task.abort();
+        self.metrics_task.abort();
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
         if let Err(error) = self.db.close().await {

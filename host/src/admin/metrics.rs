@@ -16,7 +16,7 @@ use super::Side;
 use crate::plugins::{PluginState, PluginView};
 
 /// How often samples of histograms are folded into their buckets when nobody scrapes.
-pub(super) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// From 50 µs to 10 s: a wasm call takes some 50 µs, a commit some ms.
 const SECONDS: [f64; 16] = [
@@ -34,11 +34,20 @@ pub fn install() -> Result<PrometheusHandle, String> {
 }
 
 fn build() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
-    // `install_recorder` may start an upkeep thread of its own; `serve` does that work here.
+    // Nobody folds samples for a recorder that is installed so; see `upkeep`.
     let handle = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
     describe();
     metrics::gauge!("hookyard_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
+}
+
+/// Folds samples into their buckets, for ever: without it a host that nobody scrapes keeps every one.
+pub async fn upkeep(handle: PrometheusHandle) {
+    let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        tick.tick().await;
+        handle.run_upkeep();
+    }
 }
 
 fn describe() {
@@ -56,11 +65,18 @@ fn describe() {
     describe_counter!("hookyard_swaps_total", "Revisions that went live, by plugin");
     describe_counter!("hookyard_refusals_total", "Plugin files that were refused, by plugin");
     describe_gauge!("hookyard_plugins", "Plugins, by state");
+    describe_histogram!(
+        "hookyard_plugin_load_seconds",
+        Unit::Seconds,
+        "From a plugin's bytes to a revision that was tried, by where its machine code came from"
+    );
 }
 
 /// `GET /metrics`
 pub(super) async fn scrape(State(side): State<Side>) -> impl IntoResponse {
     count(&(side.parts.plugins)());
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 deliveries")]
+    metrics::gauge!("hookyard_backlog").set(side.parts.db.backlog() as f64);
     let page = side.parts.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
 }

@@ -7,7 +7,6 @@
 //! open to whoever reaches the address, which is this machine unless the operator says otherwise;
 //! they say nothing of payloads and nothing secret.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,7 +17,6 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 
 use crate::db::Db;
 use crate::plugins::PluginView;
@@ -60,30 +58,6 @@ pub struct Parts {
 struct Side {
     parts: Parts,
     pulse: read::Pulse,
-}
-
-/// Answers operators until `shutdown` ends; requests in flight are answered first.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    parts: Parts,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let handle = parts.metrics.clone();
-    let upkeep = async move {
-        let mut tick = tokio::time::interval(metrics::UPKEEP_INTERVAL);
-        loop {
-            tick.tick().await;
-            handle.run_upkeep();
-        }
-    };
-    let server = axum::serve(listener, router(parts)).with_graceful_shutdown(shutdown);
-    tokio::select! {
-        ended = server => ended,
-        () = upkeep => Ok(()),
-    }
 }
 
 /// The endpoints.

@@ -4,6 +4,8 @@ use reqwest::{Method, Response, StatusCode, header};
 
 use std::sync::atomic::Ordering;
 
+use tokio::net::TcpListener;
+
 use super::*;
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::plugins::PluginState;
@@ -31,7 +33,7 @@ impl Started {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, parts, std::future::pending()));
+        tokio::spawn(async { axum::serve(listener, router(parts)).await });
         Self { base, db, loaded, _data: data }
     }
 

@@ -91,6 +91,7 @@ fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
         log_max_bytes: 0, 16 * MIB;
         concurrency: 1, 10_000;
         attempts_max: 1, 1000;
+        reuse_max: 1, 1_000_000_000;
         backoff_base_ms: 1, WEEK_MS;
         backoff_max_ms: 1, WEEK_MS;
     }

@@ -91,6 +91,7 @@ impl Default for Plugin {
             backoff_base_ms: 1000,
             backoff_max_ms: 3_600_000,
             instances: Instances::Fresh,
+            reuse_max: 1000,
         }
     }
 }

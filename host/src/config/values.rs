@@ -145,14 +145,16 @@ pub enum Instances {
     /// A new one for every attempt: nothing left in memory is seen by the next.
     #[default]
     Fresh,
+    /// Kept for later attempts while all goes well, up to the plugin's `reuse_max` calls.
+    Reused,
 }
 
 impl<'de> Deserialize<'de> for Instances {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "fresh" => Ok(Self::Fresh),
-            "reused" => Err(D::Error::custom("`reused` is not offered in this version: use `fresh`")),
-            other => Err(D::Error::custom(format!("`{other}` is not known: use `fresh`"))),
+            "reused" => Ok(Self::Reused),
+            other => Err(D::Error::custom(format!("`{other}` is not known: use `fresh` or `reused`"))),
         }
     }
 }

@@ -194,7 +194,9 @@ impl<B: Backend> Writer<B> {
         let (events, replies) = self.number(accepts);
         let finished = self.unsaved.finished.get(..saving).unwrap_or_default();
         let batch = Batch { events: &events, finished, holds: &holds, probe: !pings.is_empty() };
+        let began = std::time::Instant::now();
         let written = batch::write(&mut self.backend, &batch).await;
+        metrics::histogram!("hookyard_commit_seconds").record(began.elapsed());
 
         let outcome = written.as_ref().map(|_| ()).map_err(Clone::clone);
         match written {

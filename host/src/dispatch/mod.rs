@@ -235,7 +235,7 @@ fn log_failed(plugin: &PluginName, result: Result<(), DbError>) {
 
 /// Counts an attempt and tells operators of one that failed.
 fn report(delivery: &Delivery, attempt: &Attempt, next: Next, live: &Live) {
-    live.count(attempt.outcome(), delivery.event.received_at);
+    live.count(attempt, delivery.event.received_at);
     let Some(failure) = &attempt.failure else { return };
     let (number, reason) = (attempt.number, &failure.reason);
     match next {

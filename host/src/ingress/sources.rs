@@ -41,13 +41,13 @@ pub(super) struct Ready {
     pub(super) unhandled: Throttle,
 }
 
-/// `hookyard_events_total` of a source, by status.
+/// `hookyard_requests_total` of a source, by status.
 #[derive(Debug)]
 pub(super) struct Counters(Vec<(&'static str, Counter)>);
 
 impl Counters {
     fn of(source: &SourceName) -> Self {
-        let counter = |status: &'static str| metrics::counter!("hookyard_events_total", "source" => source.to_string(), "status" => status);
+        let counter = |status: &'static str| metrics::counter!("hookyard_requests_total", "source" => source.to_string(), "status" => status);
         Self(super::answer::STATUSES.iter().map(|&status| (status, counter(status))).collect())
     }
 
@@ -64,7 +64,7 @@ impl Sources {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         metrics::describe_counter!(
-            "hookyard_events_total",
+            "hookyard_requests_total",
             "Webhook requests answered, by source and status"
         );
         let ready = config.sources.iter().map(|(name, source)| {

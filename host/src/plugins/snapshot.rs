@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::subscriptions::{Pattern, Subscriptions, Wants};
 use crate::config::{self, Config};
-use crate::delivery::Outcome;
+use crate::delivery::{Attempt, Outcome};
 use crate::event::{Digest, Event, PluginName, SourceName, now_ms};
 use crate::runtime::{self, Revision, Runner};
 
@@ -39,6 +39,7 @@ struct Attempts {
     done: metrics::Counter,
     retry: metrics::Counter,
     rejected: metrics::Counter,
+    seconds: metrics::Histogram,
     since_accepted: metrics::Histogram,
 }
 
@@ -49,6 +50,7 @@ impl Attempts {
             done: counter("done"),
             retry: counter("retry"),
             rejected: counter("rejected"),
+            seconds: metrics::histogram!("hookyard_attempt_seconds", "plugin" => plugin.to_string()),
             since_accepted: metrics::histogram!("hookyard_accept_to_done_seconds", "plugin" => plugin.to_string()),
         }
     }
@@ -155,8 +157,9 @@ impl Live {
     }
 
     /// Counts an attempt of an event that was received at `received_at` (ms since the Unix epoch).
-    pub fn count(&self, outcome: Outcome, received_at: u64) {
-        match outcome {
+    pub fn count(&self, attempt: &Attempt, received_at: u64) {
+        self.attempts.seconds.record(Duration::from_micros(attempt.duration_us));
+        match attempt.outcome() {
             Outcome::Done => {
                 self.attempts.done.increment(1);
                 self.attempts
@@ -179,5 +182,9 @@ pub fn settings(plugin: &config::Plugin) -> runtime::Settings {
         call_timeout: Duration::from_millis(plugin.call_timeout_ms),
         memory_max_bytes: usize::try_from(plugin.memory_max_bytes).unwrap_or(usize::MAX),
         log_max_bytes: plugin.log_max_bytes,
+        reuse_max: match plugin.instances {
+            config::Instances::Fresh => None,
+            config::Instances::Reused => Some(plugin.reuse_max),
+        },
     }
 }

@@ -149,6 +149,7 @@ impl Swap {
             Ok(loaded) => {
                 let from = if loaded.from_cache { "cache" } else { "compile" };
                 metrics::histogram!("hookyard_plugin_load_seconds", "from" => from).record(loaded.took);
+                metrics::counter!("hookyard_swaps_total", "plugin" => name.to_string()).increment(1);
                 let (ms, handles) = (loaded.took.as_millis(), loaded.revision.handles().join(", "));
                 let (revision, what) = (digest.short(), if same.is_some() { "swapped" } else { "loaded" });
                 tracing::info!(plugin = %name, %revision, from, ms, "plugin {what}: handles {handles}");
@@ -167,6 +168,7 @@ impl Swap {
     }
 
     fn refuse(&mut self, name: &PluginName, stamp: Stamp, reason: String) {
+        metrics::counter!("hookyard_refusals_total", "plugin" => name.to_string()).increment(1);
         let known = self.known.entry(name.clone()).or_default();
         known.stamp = Some(stamp);
         let stays = known.running.as_ref().map(|running| running.revision.digest.short());

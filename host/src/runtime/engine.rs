@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
@@ -13,6 +12,7 @@ use wasmtime::{
 use super::cache::Cache;
 use super::capabilities;
 use super::guest::Guest;
+use super::instances::Pool;
 use crate::config;
 
 /// Core instances, memories and tables that one component may have: what the largest language
@@ -40,7 +40,7 @@ const HOST_STACK_BYTES: usize = 512 * 1024;
 #[error("the WebAssembly engine cannot start: {0}")]
 pub struct RuntimeError(String);
 
-/// The engine, what it links, and the permits that make a full pool wait instead of fail.
+/// The engine, what it links, and the pool that makes attempts wait instead of fail when it is full.
 #[derive(Clone)]
 pub struct Runtime(pub(super) Arc<Inner>);
 
@@ -48,8 +48,7 @@ pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) linker: Linker<Guest>,
     pub(super) cache: Option<Cache>,
-    /// One permit for each memory in the pool; see [`slots`].
-    pub(super) pool: Arc<Semaphore>,
+    pub(super) pool: Pool,
     pub(super) limits: config::Runtime,
 }
 
@@ -67,7 +66,7 @@ impl Runtime {
         capabilities::add_to_linker(&mut linker).map_err(fail)?;
         let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;
         start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
-        let pool = Arc::new(Semaphore::new(limits.instances_max as usize));
+        let pool = Pool::new(limits.instances_max);
         Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone() })))
     }
 }
@@ -81,7 +80,9 @@ pub(super) fn slots(component: &Component) -> u32 {
     memories.max(tables.div_ceil(TABLES_PER_SLOT)).max(1)
 }
 
-fn engine_config(limits: &config::Runtime) -> Config {
+/// The engine's configuration: what a benchmark has to give bare wasmtime to compare like with like.
+#[must_use]
+pub fn engine_config(limits: &config::Runtime) -> Config {
     let slots = limits.instances_max;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)

@@ -8,6 +8,7 @@ use std::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::attempt::Settings;
 use super::capabilities;
 use super::limits::Limits;
 use super::logs::Logs;
@@ -24,13 +25,17 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn new(
-        limits: Limits,
-        logs: Logs,
-        config: Arc<BTreeMap<String, String>>,
-        deadline: Instant,
-    ) -> Self {
+    /// For the first call: its time begins now.
+    pub(super) fn new(limits: Limits, logs: Logs, settings: &Settings) -> Self {
+        let (config, deadline) = (Arc::clone(&settings.config), Instant::now() + settings.call_timeout);
         Self { limits, logs, config, deadline, table: ResourceTable::new(), wasi: None }
+    }
+
+    /// Begins another call in the same instance, about this event.
+    pub(super) fn begin(&mut self, settings: &Settings, event: &str) {
+        self.deadline = Instant::now() + settings.call_timeout;
+        // What is printed goes to the same log, so it is emptied and not replaced.
+        self.logs.begin(event);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, InstancePre};
@@ -11,6 +12,7 @@ use super::engine::{Runtime, slots};
 use super::guest::Guest;
 use super::handlers::{EVENT_HANDLER, Handlers};
 use super::imports;
+use super::instances::RevisionId;
 use crate::event::{Digest, PluginName};
 
 /// Why a file cannot be a revision.
@@ -44,6 +46,7 @@ pub struct Revision {
     pub imports: Vec<String>,
     /// Event type patterns its generic handler asked for.
     pub subscriptions: Vec<String>,
+    pub(super) id: RevisionId,
     pub(super) runtime: Runtime,
     pub(super) handlers: Handlers,
     pub(super) pre: InstancePre<Guest>,
@@ -130,6 +133,7 @@ impl Runtime {
         }
         let (plugin, runtime) = (plugin.clone(), self.clone());
         Ok(Revision {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             plugin,
             digest,
             size_bytes,
@@ -140,6 +144,15 @@ impl Runtime {
             pre,
             slots,
         })
+    }
+}
+
+/// Revisions of this process are numbered.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+impl Drop for Revision {
+    fn drop(&mut self) {
+        self.runtime.0.pool.forget(self.id);
     }
 }
 

@@ -54,6 +54,14 @@ impl Logs {
         })))
     }
 
+    /// Forgets what it has, for an attempt at another event.
+    pub(super) fn begin(&self, event: &str) {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.lines.clear();
+        (buffer.room_bytes, buffer.dropped) = (buffer.max_bytes, 0);
+        event.clone_into(&mut buffer.event);
+    }
+
     /// Takes a line; what has no room is cut off or dropped.
     pub(super) fn push(&self, severity: Severity, context: &str, message: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(severity, context, message);
@@ -132,5 +140,8 @@ mod tests {
         let lines = logs.take();
         assert_eq!(lines[0], "INFO aaaé");
         assert!(lines[1].contains("2 lines") && lines[1].contains("log_max_bytes is 10"), "{lines:?}");
+        logs.begin("another");
+        logs.push(Severity::Info, "", "room");
+        assert_eq!(logs.take(), ["INFO room"]);
     }
 }

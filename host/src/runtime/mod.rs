@@ -11,6 +11,7 @@ mod engine;
 mod guest;
 mod handlers;
 mod imports;
+mod instances;
 mod limits;
 mod load;
 mod logs;
@@ -21,7 +22,7 @@ mod runner;
 mod trap;
 
 pub use attempt::{Call, Settings};
-pub use engine::{Runtime, RuntimeError};
+pub use engine::{Runtime, RuntimeError, engine_config};
 
 pub use handlers::interface_name;
 pub use load::{Loaded, Refusal, Revision};

@@ -96,8 +96,8 @@ const PLUGINS: &[Row] = &[
     ),
     ("[plugin.x]\nevents = ['a*']", "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type"),
     (
-        "[plugin.x]\ninstances = 'reused'",
-        "hookyard.toml:2: `plugin.x.instances = 'reused'`: `reused` is not offered in this version",
+        "[plugin.x]\ninstances = 'kept'",
+        "hookyard.toml:2: `plugin.x.instances = 'kept'`: `kept` is not known: use `fresh` or `reused`",
     ),
     (
         "[plugin.x]\nconfig = { a = [1] }",

@@ -1,0 +1,196 @@
+//! Instances: made within limits, given a deadline for each call, and kept for later calls where the
+//! operator says so.
+//!
+//! An instance holds its places in the pool until it is dropped. A kept one makes way as soon as an
+//! attempt of any plugin waits for a place: idle instances are never the reason that one cannot run.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::{ComponentExportIndex, Instance as Handle, Val};
+use wasmtime::{Error, Store, UpdateDeadline};
+
+use super::attempt::Settings;
+use super::guest::Guest;
+use super::limits::Limits;
+use super::load::Revision;
+use super::logs::Logs;
+use super::trap::Deadline;
+
+/// How long after the guest's deadline a call that does not come back is dropped: a bound of its
+/// own beside the epoch's, for a host function that does not return.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Places for instances, and those kept for later calls.
+pub(super) struct Pool {
+    /// One permit for each memory in the pool; see `engine::slots`.
+    places: Arc<Semaphore>,
+    kept: Mutex<Vec<Kept>>,
+    /// Attempts that wait for a place.
+    waiting: AtomicUsize,
+}
+
+/// An instance that waits for its next call.
+struct Kept {
+    /// Which revision it is of.
+    revision: RevisionId,
+    settings: Settings,
+    instance: Instance,
+}
+
+/// Tells revisions apart while they live, without keeping them alive.
+pub(super) type RevisionId = u64;
+
+impl Pool {
+    pub(super) fn new(places: u32) -> Self {
+        let places = Arc::new(Semaphore::new(places as usize));
+        Self { places, kept: Mutex::default(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Takes places for an instance; waits while there are none, and lets kept instances go first.
+    async fn places(&self, count: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(places) = Arc::clone(&self.places).try_acquire_many_owned(count) {
+            return Some(places);
+        }
+        // Whoever would keep an instance from now on sees that somebody waits, and drops it.
+        let _waiting = Waiting::new(&self.waiting);
+        let evicted = std::mem::take(&mut *self.kept());
+        drop(evicted);
+        // A pool is never closed, so this is always there.
+        Arc::clone(&self.places).acquire_many_owned(count).await.ok()
+    }
+
+    /// An instance that was kept of this revision, under the same settings.
+    fn take(&self, revision: RevisionId, settings: &Settings) -> Option<Instance> {
+        let mut kept = self.kept();
+        // The last one kept is the warmest.
+        let at = kept.iter().rposition(|kept| kept.revision == revision && kept.settings == *settings)?;
+        Some(kept.remove(at).instance)
+    }
+
+    fn keep(&self, revision: RevisionId, settings: &Settings, instance: Instance) {
+        let mut kept = self.kept();
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            // Those of settings that hold no longer would wait for ever.
+            kept.retain(|kept| kept.revision != revision || kept.settings == *settings);
+            kept.push(Kept { revision, settings: settings.clone(), instance });
+        }
+    }
+
+    /// Drops what was kept of a revision that is gone.
+    pub(super) fn forget(&self, revision: RevisionId) {
+        self.kept().retain(|kept| kept.revision != revision);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts one that waits, for as long as it does.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// An instance with its store, or a store that has none yet.
+pub(super) struct Instance {
+    store: Store<Guest>,
+    handle: Option<Handle>,
+    calls: u32,
+    /// Free for another once the store is dropped: after it, so it stands last.
+    _places: Option<OwnedSemaphorePermit>,
+}
+
+impl Instance {
+    /// One for a call of this revision: kept, where the settings allow it, or made anew.
+    pub(super) async fn of(revision: &Revision, settings: &Settings, event: &str) -> Self {
+        let runtime = &revision.runtime.0;
+        let kept = settings.reuse_max.and_then(|_| runtime.pool.take(revision.id, settings));
+        if let Some(mut kept) = kept {
+            kept.store.data_mut().begin(settings, event);
+            kept.store.set_epoch_deadline(1);
+            return kept;
+        }
+        let places = runtime.pool.places(revision.slots).await;
+        let limits = Limits::new(settings.memory_max_bytes, runtime.limits.table_elements_max);
+        let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event);
+        let mut store = Store::new(&runtime.engine, Guest::new(limits, logs, settings));
+        store.limiter(|guest| &mut guest.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            if Instant::now() >= context.data().deadline {
+                return Err(Error::new(Deadline));
+            }
+            // Others run between two ticks of a guest that does not stop by itself.
+            Ok(UpdateDeadline::Yield(1))
+        });
+        Self { store, handle: None, calls: 0, _places: places }
+    }
+
+    /// Instantiates, if that was not done.
+    pub(super) async fn instantiate(&mut self, revision: &Revision) -> Result<(), Error> {
+        self.within(async |instance| instance.handle(revision).await.map(drop)).await
+    }
+
+    /// Calls an export that returns one value.
+    pub(super) async fn call(
+        &mut self,
+        revision: &Revision,
+        func: ComponentExportIndex,
+        params: &[Val],
+    ) -> Result<Val, Error> {
+        self.within(async |instance| {
+            let handle = instance.handle(revision).await?;
+            let func = handle.get_func(&mut instance.store, func);
+            let func = func.ok_or_else(|| Error::msg("the export is gone"))?;
+            let mut results = [Val::Bool(false)];
+            instance.calls += 1;
+            func.call_async(&mut instance.store, params, &mut results).await?;
+            let [result] = results;
+            Ok(result)
+        })
+        .await
+    }
+
+    async fn handle(&mut self, revision: &Revision) -> Result<Handle, Error> {
+        match self.handle {
+            Some(handle) => Ok(handle),
+            None => Ok(*self.handle.insert(revision.pre.instantiate_async(&mut self.store).await?)),
+        }
+    }
+
+    async fn within<T>(
+        &mut self,
+        body: impl AsyncFnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let left = self.guest().deadline.saturating_duration_since(Instant::now());
+        let result = tokio::time::timeout(left + GRACE, body(self)).await;
+        result.unwrap_or_else(|_| Err(Error::new(Deadline)))
+    }
+
+    /// What the host keeps for it.
+    pub(super) fn guest(&self) -> &Guest {
+        self.store.data()
+    }
+
+    /// Keeps it for later calls if it has some left. Only for one whose last call went well: after a
+    /// failure nobody knows what it left in memory.
+    pub(super) fn keep(self, revision: &Revision, settings: &Settings) {
+        if settings.reuse_max.is_some_and(|most| self.calls < most) {
+            revision.runtime.0.pool.keep(revision.id, settings, self);
+        }
+    }
+}

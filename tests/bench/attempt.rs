@@ -1,0 +1,209 @@
+//! One attempt through hookyard's runtime against bare wasmtime with static bindings: the same
+//! component, the same pool, the same call, a fresh instance each.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookyard::config::Config;
+use hookyard::delivery::{Delivery, DeliveryId};
+use hookyard::event::{Digest, Event, PluginName};
+use hookyard::plugins::settings;
+use hookyard::runtime::{Call, Revision, Runtime};
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::child::plugin;
+use crate::figures::{Spread, print};
+
+/// What `wasmtime` makes of the plugin's world.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: [
+            "../wit/wasi/io.wit",
+            "../wit/wasi/clocks.wit",
+            "../wit/wasi/random.wit",
+            "../wit/wasi/config.wit",
+            "../wit/wasi/logging.wit",
+            "../wit/hookyard-plugin-0.1.0",
+            "../wit/moncreneau-events-1.0.0",
+        ],
+        world: "moncreneau:events/on-appointment-created",
+        exports: { default: async },
+    });
+}
+
+use bindings::exports::moncreneau::events::appointment_created::Created;
+use bindings::hookyard::plugin::types::Context;
+use bindings::moncreneau::events::appointments::{Department, Organization, Status};
+use bindings::wasi::logging::logging::{self, Level};
+use bindings::{OnAppointmentCreated, OnAppointmentCreatedPre};
+
+const CALLS: u32 = 20_000;
+const ROUNDS: usize = 9;
+const PAYLOAD: &str = r#"{"id":12345,"departmentId":5,"department":{"id":5,"name":"Passport Service","organization":{"id":1,"name":"Ministry of Interior"}},"dateTime":"2026-01-25T14:30:00","status":"SCHEDULED","name":"Jean Dupont","phone":"+224621234567","email":"jean.dupont@example.gn","qrCode":"https://moncreneau.gn/qr/12345","createdAt":"2026-01-21T14:30:00Z","creditsUsed":1}"#;
+
+/// Measures both in turn.
+pub fn run() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (hookyard, bare, ratios) = runtime.block_on(async { tokio::spawn(measure()).await.unwrap() });
+    print(
+        "attempt: hookyard's (decode, instantiate, call, record, drop) against bare wasmtime with static bindings",
+        &[
+            format!("ratio     {}   target: at most 1.5", Spread::of(ratios)),
+            format!("hookyard  {} µs", Spread::of(hookyard)),
+            format!("bare      {} µs", Spread::of(bare)),
+        ],
+    );
+}
+
+async fn measure() -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let config = Config::default();
+    let ours = Ours::new(&config).await;
+    let bare = Bare::new(&config);
+    let (mut hookyard, mut static_, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let (a, b) = (ours.round().await, bare.round().await);
+        // The first round warms up.
+        if round > 0 {
+            hookyard.push(a);
+            static_.push(b);
+            ratios.push(a / b);
+        }
+    }
+    (hookyard, static_, ratios)
+}
+
+struct Ours {
+    revision: Arc<Revision>,
+    delivery: Delivery,
+    settings: hookyard::runtime::Settings,
+}
+
+impl Ours {
+    async fn new(config: &Config) -> Self {
+        let name = PluginName::new("stats").unwrap();
+        let settings = settings(&config.plugin("stats"));
+        let runtime = Runtime::new(&config.runtime, None).unwrap();
+        let loaded = runtime.load(&name, plugin("stats"), &settings).await;
+        let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
+        let event = Event {
+            source: PluginName::new("moncreneau").unwrap(),
+            id: "evt_abc123".into(),
+            event_type: "appointment.created".into(),
+            created: "2026-01-21T14:30:00Z".into(),
+            received_at: 1,
+            body: PAYLOAD.into(),
+            payload: 0..PAYLOAD.len(),
+            ordering_key: None,
+            digest: Digest::of(PAYLOAD.as_bytes()),
+        };
+        let id = DeliveryId { event: 1, number: 1 };
+        let delivery = Delivery { id, event: Arc::new(event), plugin: name, attempts: 0 };
+        Self { revision, delivery, settings }
+    }
+
+    async fn round(&self) -> f64 {
+        let started = Instant::now();
+        for _ in 0..CALLS {
+            let call = Call {
+                delivery: &self.delivery,
+                package: Some("moncreneau:events"),
+                settings: &self.settings,
+            };
+            let attempt = self.revision.attempt(call).await;
+            assert!(attempt.failure.is_none() && attempt.logs.len() == 1);
+            black_box(attempt);
+        }
+        started.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS)
+    }
+}
+
+/// The least that a host can keep for an instance: its lines and its deadline.
+struct Lines {
+    lines: Vec<String>,
+    deadline: Instant,
+}
+
+impl logging::Host for Lines {
+    fn log(&mut self, _level: Level, _context: String, message: String) {
+        self.lines.push(message);
+    }
+}
+
+struct Bare {
+    engine: Engine,
+    pre: OnAppointmentCreatedPre<Lines>,
+}
+
+impl Bare {
+    fn new(config: &Config) -> Self {
+        let engine = Engine::new(&hookyard::runtime::engine_config(&config.runtime)).unwrap();
+        let component = Component::from_binary(&engine, &plugin("stats")).unwrap();
+        let mut linker = Linker::new(&engine);
+        logging::add_to_linker::<_, HasSelf<Lines>>(&mut linker, |lines| lines).unwrap();
+        let pre = OnAppointmentCreatedPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+        let clock = engine.weak();
+        std::thread::spawn(move || {
+            while let Some(engine) = clock.upgrade() {
+                engine.increment_epoch();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self { engine, pre }
+    }
+
+    async fn round(&self) -> f64 {
+        let started = Instant::now();
+        for _ in 0..CALLS {
+            let deadline = Instant::now() + Duration::from_secs(2);
+            let mut store = Store::new(&self.engine, Lines { lines: Vec::new(), deadline });
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_callback(|context| {
+                assert!(Instant::now() < context.data().deadline);
+                Ok(UpdateDeadline::Yield(1))
+            });
+            let plugin: OnAppointmentCreated = self.pre.instantiate_async(&mut store).await.unwrap();
+            let handler = plugin.moncreneau_events_appointment_created();
+            let result = handler.call_handle(&mut store, &context(), &created()).await.unwrap();
+            assert!(result.is_ok() && store.data().lines.len() == 1);
+            black_box(store);
+        }
+        started.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS)
+    }
+}
+
+fn context() -> Context {
+    Context {
+        event_id: "evt_abc123".into(),
+        event_type: "appointment.created".into(),
+        source: "moncreneau".into(),
+        created: "2026-01-21T14:30:00Z".into(),
+        received_at: 1,
+        idempotency_key: "0123456789abcdef0123456789abcdef".into(),
+        attempt: 1,
+    }
+}
+
+fn created() -> Created {
+    let some = |text: &str| Some(text.to_owned());
+    let organization = Organization { id: 1, name: "Ministry of Interior".into() };
+    Created {
+        id: 12345,
+        department_id: 5,
+        department: Some(Department {
+            id: 5,
+            name: "Passport Service".into(),
+            organization: Some(organization),
+        }),
+        date_time: "2026-01-25T14:30:00".into(),
+        status: Status::Scheduled,
+        name: "Jean Dupont".into(),
+        phone: some("+224621234567"),
+        email: some("jean.dupont@example.gn"),
+        qr_code: some("https://moncreneau.gn/qr/12345"),
+        created_at: some("2026-01-21T14:30:00Z"),
+        credits_used: Some(1),
+    }
+}

@@ -1,0 +1,128 @@
+//! A host in a process of its own: this program again, in another role.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hookyard::Host;
+use hookyard::config::Config;
+use hookyard::event::PluginName;
+use hookyard::plugins::settings;
+use hookyard::runtime::{Runner, Runtime};
+
+use crate::native::{Native, Stamped, entry};
+
+/// The first argument of such a process.
+pub const ROLE: &str = "host";
+/// The secret that requests are signed with.
+pub const SECRET: &str = "whsec_bench";
+
+/// A running host, and its directory.
+pub struct Hosted {
+    pub dir: tempfile::TempDir,
+    pub webhooks: String,
+    pub admin: String,
+    process: Child,
+}
+
+impl Hosted {
+    /// Starts one that runs `plugin` (wasm from `dir/plugins`), `native`, or `stamped`.
+    pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
+        let dir = directory(plugins);
+        let process = spawn(runner, dir.path());
+        let (webhooks, admin) = listening(dir.path());
+        Self { dir, webhooks, admin, process }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Lets it end as SIGTERM would.
+    pub fn stop(mut self) -> tempfile::TempDir {
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().unwrap().success());
+        self.dir
+    }
+}
+
+/// A directory with a configuration and these plugins.
+pub fn directory(plugins: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("plugins")).unwrap();
+    for (name, bytes) in plugins {
+        fs::write(dir.path().join(format!("plugins/{name}.wasm")), bytes).unwrap();
+    }
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+         [sources.moncreneau]\nscheme = \"moncreneau\"\nsecrets = [\"{SECRET}\"]\n"
+    );
+    fs::write(dir.path().join("hookyard.toml"), text).unwrap();
+    dir
+}
+
+pub fn spawn(runner: &str, dir: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([ROLE, runner]).arg(dir).stdin(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Waits until the host in this directory listens.
+pub fn listening(dir: &Path) -> (String, String) {
+    let file = dir.join("hookyard-data/listening.json");
+    let end = Instant::now() + Duration::from_mins(2);
+    loop {
+        if let Ok(text) = fs::read(&file) {
+            let told: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            let address = |name: &str| told[name].as_str().unwrap().to_owned();
+            return (address("webhooks"), address("admin"));
+        }
+        assert!(Instant::now() < end, "the host did not start");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// One of the example plugins.
+pub fn plugin(name: &str) -> Vec<u8> {
+    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../target/plugins/{name}.wasm"));
+    fs::read(&built).unwrap_or_else(|error| panic!("{}: {error}; run `make plugins`", built.display()))
+}
+
+/// The same component with another digest: a custom section at its end
+/// (component-model/design/mvp/Binary.md).
+pub fn distinct(component: &[u8], mark: usize) -> Vec<u8> {
+    let mark = format!("\u{4}mark{mark:08}");
+    let length = u8::try_from(mark.len()).unwrap();
+    [component, &[0, length], mark.as_bytes()].concat()
+}
+
+/// The other process: serves until its standard input ends.
+pub fn run(runner: &str, dir: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let loaded = Config::load(Some(&dir.join("hookyard.toml"))).unwrap();
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let fixed = match runner {
+            "native" => vec![entry(Arc::new(Native))],
+            "stamped" => {
+                vec![entry(Arc::new(Stamped { inner: stats(&loaded.config).await, ends: Arc::clone(&ends) }))]
+            }
+            _ => Vec::new(),
+        };
+        let host = Host::start_with(loaded, fixed).await.unwrap();
+        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
+        host.shutdown().await;
+        let ends = std::mem::take(&mut *ends.lock().unwrap());
+        fs::write(dir.join("ends.json"), serde_json::to_vec(&ends).unwrap()).unwrap();
+    });
+}
+
+async fn stats(config: &Config) -> Arc<dyn Runner> {
+    let name = PluginName::new("stats").unwrap();
+    let runtime = Runtime::new(&config.runtime, None).unwrap();
+    let loaded = runtime.load(&name, plugin("stats"), &settings(&config.plugin("stats"))).await;
+    loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
+}

@@ -1,0 +1,67 @@
+//! Just enough HTTP/1.1 for a client that costs little: requests made beforehand, answers read by
+//! status and length.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+
+use crate::child::SECRET;
+
+const SAMPLE: &str = include_str!("../../wit/moncreneau-events-1.0.0/samples/appointment.created.json");
+
+/// A signed request with the sample `appointment.created` under this id.
+pub fn request(id: &str) -> Vec<u8> {
+    let body = SAMPLE.replace("evt_abc123", id);
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = hex::encode(mac.finalize().into_bytes());
+    let length = body.len();
+    format!(
+        "POST /webhooks/moncreneau HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
+         x-moncreneau-signature: sha256={signature}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// How many bytes the answer at the start of `bytes` has, once it is whole.
+pub fn answer_length(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&bytes[..head]).unwrap();
+    let length = text
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    let all = head + length.unwrap_or(0);
+    (bytes.len() >= all).then_some(all)
+}
+
+/// Sends one request and reads the answer.
+pub fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).unwrap();
+    let (mut answer, mut chunk) = (Vec::new(), [0; 65536]);
+    while answer_length(&answer).is_none() {
+        let read = stream.read(&mut chunk).unwrap();
+        assert!(read > 0, "the host closed the connection");
+        answer.extend_from_slice(&chunk[..read]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+/// Reads a page of the operators' side.
+pub fn get(address: &str, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n");
+    ask(&mut stream, request.as_bytes())
+}
+
+/// Attempts that the host counts as done.
+pub fn done(admin: &str) -> u64 {
+    let page = get(admin, "/metrics", "");
+    let counted =
+        |line: &&str| line.starts_with("hookyard_attempts_total") && line.contains("outcome=\"done\"");
+    page.lines()
+        .filter(counted)
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .map(|n| n as u64)
+        .sum()
+}

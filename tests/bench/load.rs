@@ -1,0 +1,77 @@
+//! The load generator: one thread, requests made and signed beforehand, no pipelining.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::http::{answer_length, request};
+
+/// Signed requests: ids in the order of time, or as random as a hash.
+pub fn requests(from: u64, count: u64, random: bool) -> Vec<Vec<u8>> {
+    let id = |n: u64| if random { n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) } else { n };
+    (from..from + count).map(|n| request(&format!("evt_{:016x}", id(n)))).collect()
+}
+
+/// Sends all requests over so many connections, each as soon as the one before it is answered. All
+/// must be accepted.
+pub fn closed(address: &str, requests: Vec<Vec<u8>>, connections: usize) {
+    run(address, requests, connections, None);
+}
+
+/// Sends at a fixed rate, whether or not the host keeps up with it. Returns when it began.
+pub fn open(address: &str, requests: Vec<Vec<u8>>, connections: usize, per_second: f64) -> u64 {
+    run(address, requests, connections, Some(per_second))
+}
+
+fn run(address: &str, requests: Vec<Vec<u8>>, connections: usize, per_second: Option<f64>) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let requests = Arc::new(requests);
+    runtime.block_on(tokio::task::LocalSet::new().run_until(async move {
+        let mut streams = Vec::new();
+        for _ in 0..connections {
+            let stream = TcpStream::connect(address).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            streams.push(stream);
+        }
+        let (began, began_us) = (Instant::now(), crate::native::unix_us());
+        let tasks: Vec<_> = streams
+            .into_iter()
+            .enumerate()
+            .map(|(first, stream)| {
+                let requests = Arc::clone(&requests);
+                tokio::task::spawn_local(async move {
+                    let mine = (first..requests.len()).step_by(connections);
+                    send(stream, mine.map(|at| (at, requests[at].as_slice())), began, per_second).await;
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        began_us
+    }))
+}
+
+async fn send<'a>(
+    mut stream: TcpStream,
+    requests: impl Iterator<Item = (usize, &'a [u8])>,
+    began: Instant,
+    per_second: Option<f64>,
+) {
+    let mut answer = vec![0; 4096];
+    for (at, request) in requests {
+        if let Some(rate) = per_second {
+            tokio::time::sleep_until((began + Duration::from_secs_f64(at as f64 / rate)).into()).await;
+        }
+        stream.write_all(request).await.unwrap();
+        let mut read = 0;
+        while answer_length(&answer[..read]).is_none() {
+            let more = stream.read(&mut answer[read..]).await.unwrap();
+            assert!(more > 0, "the host closed the connection");
+            read += more;
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer[..read]));
+    }
+}

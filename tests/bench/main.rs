@@ -1,0 +1,47 @@
+//! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
+//!
+//! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
+//! `attempt`, `swap`, `start`. How to read them: README.md beside this file.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark that cannot run says so by panicking; its numbers are rounded when printed"
+)]
+
+#![allow(unreachable_pub, reason = "nothing is reached from outside of a program")]
+
+mod attempt;
+mod child;
+mod figures;
+mod http;
+mod load;
+mod native;
+mod start;
+mod swap;
+mod throughput;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [role, runner, dir] = arguments.as_slice()
+        && role == child::ROLE
+    {
+        return child::run(runner, dir.as_ref());
+    }
+    let all: [(&str, fn()); 5] = [
+        ("attempt", attempt::run),
+        ("throughput", throughput::run),
+        ("latency", throughput::latency),
+        ("swap", swap::run),
+        ("start", start::run),
+    ];
+    for (name, run) in all {
+        if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
+            run();
+        }
+    }
+}

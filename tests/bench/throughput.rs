@@ -1,0 +1,106 @@
+//! Events per second over the whole path, and the time from sending to done at half of that.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::child::{Hosted, plugin};
+use crate::figures::{Spread, percentile, print};
+use crate::{http, load};
+
+const EVENTS: u64 = 60_000;
+const WARM_UP: u64 = 10_000;
+const ROUNDS: usize = 5;
+/// A group commit lives of company: each connection has one event under way at a time.
+const CONNECTIONS: usize = 128;
+
+/// What one round came to.
+struct Round {
+    per_second: f64,
+    memory_mib: f64,
+    database_bytes_per_event: f64,
+}
+
+/// The plugin against native code, in turn.
+pub fn run() {
+    for random in [false, true] {
+        let (mut with_plugin, mut floor, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut memory, mut bytes) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let (plugin, native) = (round("plugin", random), round("native", random));
+            ratios.push(plugin.per_second / native.per_second);
+            with_plugin.push(plugin.per_second);
+            floor.push(native.per_second);
+            memory.push(plugin.memory_mib);
+            bytes.push(plugin.database_bytes_per_event);
+        }
+        let ids = if random { "random ids" } else { "ids in the order of time" };
+        print(
+            &format!("throughput: events/s until all are done, plugin `stats` against native code, {ids}"),
+            &[
+                format!("ratio        {}   target: at least 0.8", Spread::of(ratios)),
+                format!("with plugin  {} events/s", Spread::of(with_plugin)),
+                format!("floor        {} events/s   target: at least 15,000", Spread::of(floor)),
+                format!("host memory  {} MiB resident", Spread::of(memory)),
+                format!("database     {} bytes per event", Spread::of(bytes)),
+            ],
+        );
+    }
+}
+
+fn round(runner: &str, random: bool) -> Round {
+    let stats = plugin("stats");
+    let plugins: &[(&str, &[u8])] = if runner == "plugin" { &[("stats", &stats)] } else { &[] };
+    let host = Hosted::start(runner, plugins);
+    load::closed(&host.webhooks, load::requests(0, WARM_UP, random), CONNECTIONS);
+    wait_done(&host, WARM_UP);
+    let requests = load::requests(WARM_UP, EVENTS, random);
+    let started = Instant::now();
+    load::closed(&host.webhooks, requests, CONNECTIONS);
+    wait_done(&host, WARM_UP + EVENTS);
+    let per_second = EVENTS as f64 / started.elapsed().as_secs_f64();
+    let memory_mib = resident_mib(host.pid());
+    let dir = host.stop();
+    let size = fs::metadata(dir.path().join("hookyard-data/hookyard.db")).unwrap().len();
+    Round { per_second, memory_mib, database_bytes_per_event: size as f64 / (WARM_UP + EVENTS) as f64 }
+}
+
+fn wait_done(host: &Hosted, events: u64) {
+    while http::done(&host.admin) < events {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn resident_mib(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
+
+/// From the time a request was due to be sent until its attempt ended, at half of the highest rate.
+pub fn latency() {
+    let highest = Spread::of((0..3).map(|_| round("plugin", false).per_second).collect()).median;
+    let rate = highest / 2.0;
+    let (mut p50, mut p99) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let host = Hosted::start("stamped", &[]);
+        load::closed(&host.webhooks, load::requests(1 << 32, WARM_UP, false), CONNECTIONS);
+        let began = load::open(&host.webhooks, load::requests(0, EVENTS / 2, false), CONNECTIONS, rate);
+        wait_done(&host, WARM_UP + EVENTS / 2);
+        let dir = host.stop();
+        let ends: Vec<(u64, u64)> =
+            serde_json::from_slice(&fs::read(dir.path().join("ends.json")).unwrap()).unwrap();
+        let due = |n: u64| began as f64 + n as f64 / rate * 1e6;
+        let mut took: Vec<f64> = ends
+            .iter()
+            .filter(|(n, _)| *n < EVENTS)
+            .map(|(n, end)| (*end as f64 - due(*n)) / 1000.0)
+            .collect();
+        took.sort_by(f64::total_cmp);
+        p50.push(percentile(&took, 0.5));
+        p99.push(percentile(&took, 0.99));
+    }
+    print(
+        &format!("latency: from due to be sent until handled, at {rate:.0} events/s (half of {highest:.0})"),
+        &[format!("p50  {} ms", Spread::of(p50)), format!("p99  {} ms", Spread::of(p99))],
+    );
+}

@@ -1,0 +1,11 @@
+//! The real binary over real HTTP: each test starts a host of its own on the loopback, in a directory
+//! of its own, and looks at it as senders, operators and files do.
+//!
+//! Nothing here waits for a time: every wait is for a condition, with a limit after which the test
+//! fails and shows the host's log.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod ingress;
+mod reuse;
+mod support;

@@ -1,0 +1,272 @@
+//! A host in a process and a directory of its own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::{Event, SECRET, sign, until};
+
+/// A directory with a configuration and plugins: what a host is started in, and what stays when it
+/// is killed.
+pub(crate) struct Bed {
+    dir: tempfile::TempDir,
+}
+
+/// What the endpoint answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) code: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    /// The answer's `status`.
+    pub(crate) fn status(&self) -> &str {
+        self.json["status"].as_str().unwrap_or_default()
+    }
+
+    /// The answer's `reason`.
+    pub(crate) fn reason(&self) -> &str {
+        self.json["reason"].as_str().unwrap_or_default()
+    }
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Bed {
+    /// Ports of the kernel's choice, source `moncreneau`, and these lines of configuration after it.
+    pub(crate) fn new(more_config: &str) -> Self {
+        let bed = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(bed.path("plugins")).unwrap();
+        bed.configure(more_config);
+        bed
+    }
+
+    /// Writes the configuration anew, in one step.
+    pub(crate) fn configure(&self, more: &str) {
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [sources.moncreneau]\nscheme = \"moncreneau\"\nsecrets = [\"{SECRET}\"]\n{more}"
+        );
+        self.replace("hookyard.toml", text.as_bytes());
+    }
+
+    /// A path in the directory.
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// The file of a plugin.
+    pub(crate) fn plugin_file(&self, name: &str) -> PathBuf {
+        self.path("plugins").join(format!("{name}.wasm"))
+    }
+
+    /// Puts a plugin in place by renaming, as a careful tool does.
+    pub(crate) fn install(&self, name: &str, bytes: &[u8]) {
+        self.replace(&format!("plugins/{name}.wasm"), bytes);
+    }
+
+    /// Replaces a file in one step.
+    pub(crate) fn replace(&self, below: &str, bytes: &[u8]) {
+        let beside = self.path(&format!("{below}.part"));
+        fs::write(&beside, bytes).unwrap();
+        fs::rename(beside, self.path(below)).unwrap();
+    }
+
+    /// Starts a host here, and waits until it takes events.
+    pub(crate) async fn start(&self) -> Host<'_> {
+        let log = self.path("host.log");
+        let out = File::options().create(true).append(true).open(self.path("host.out")).unwrap();
+        let err = File::options().create(true).append(true).open(&log).unwrap();
+        let child = self.command(&["serve"]).stdout(out).stderr(err).spawn().unwrap();
+        let mut host = Host { bed: self, child, webhooks: String::new(), admin: String::new(), http: client() };
+        let listening = until("the host listens", async || {
+            let ended = host.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the host ended with {ended:?}:\n{}", self.log());
+            let told: Value = serde_json::from_slice(&fs::read(self.path("hookyard-data/listening.json")).ok()?).ok()?;
+            // A host that was killed leaves its own behind.
+            (told["pid"] == host.child.id()).then_some(told)
+        })
+        .await;
+        let address = |name: &str| format!("http://{}", listening[name].as_str().unwrap());
+        (host.webhooks, host.admin) = (address("webhooks"), address("admin"));
+        host
+    }
+
+    /// Runs a command here to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The program, to be run here.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
+        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
+        command.env_remove("HOOKYARD_LOG").env_remove("HOOKYARD_TOKEN");
+        command
+    }
+
+    /// What hosts here wrote to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("host.log")).unwrap_or_default()
+    }
+}
+
+/// A running host. Dropped, it is killed.
+pub(crate) struct Host<'bed> {
+    bed: &'bed Bed,
+    child: Child,
+    webhooks: String,
+    admin: String,
+    http: reqwest::Client,
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
+}
+
+impl Host<'_> {
+    /// Where it takes webhooks, `http://ADDRESS`.
+    pub(crate) fn webhooks(&self) -> &str {
+        &self.webhooks
+    }
+
+    /// Where it answers operators, `http://ADDRESS`.
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends an event, signed.
+    pub(crate) async fn send(&self, event: &Event) -> Answer {
+        let signature = sign(SECRET, &event.body);
+        self.post("moncreneau", &event.body, &[("X-Moncreneau-Signature", &signature)]).await
+    }
+
+    /// Sends a body with these headers to a source.
+    pub(crate) async fn post(&self, source: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        self.try_post(source, body, headers).await.unwrap_or_else(|error| panic!("{error:?}\n{}", self.bed.log()))
+    }
+
+    /// As [`Host::post`], where the host may have gone meanwhile.
+    pub(crate) async fn try_post(&self, source: &str, body: &str, headers: &[(&str, &str)]) -> reqwest::Result<Answer> {
+        let mut request = self.http.post(format!("{}/webhooks/{source}", self.webhooks)).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await?;
+        let (code, headers) = (response.status(), response.headers().clone());
+        let json = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+        Ok(Answer { code, headers, json })
+    }
+
+    /// Reads a path of the operators' API with the token.
+    pub(crate) async fn api(&self, path: &str) -> (StatusCode, Value) {
+        let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).unwrap();
+        let request = self.http.get(format!("{}{path}", self.admin)).bearer_auth(token.trim());
+        let response = request.send().await.unwrap();
+        let code = response.status();
+        (code, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null))
+    }
+
+    /// An event of the source `moncreneau`, if it is stored.
+    pub(crate) async fn event(&self, id: &str) -> Option<Value> {
+        let (code, event) = self.api(&format!("/api/v1/events/moncreneau/{id}")).await;
+        (code == StatusCode::OK).then_some(event)
+    }
+
+    /// Waits until nothing more happens to an event by itself: all deliveries are done, dead or held.
+    pub(crate) async fn settled(&self, id: &str) -> Value {
+        self.event_when(id, "it is settled", |event| {
+            let open = |d: &Value| !matches!(d["state"].as_str(), Some("done" | "dead" | "held"));
+            !event["deliveries"].as_array().unwrap().iter().any(open)
+        })
+        .await
+    }
+
+    /// Waits until an event is as wanted.
+    pub(crate) async fn event_when(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        until(&format!("event {id}: {what}"), async || {
+            last = self.event(id).await.unwrap_or(Value::Null);
+            (!last.is_null() && wanted(&last)).then(|| last.clone())
+        })
+        .await
+    }
+
+    /// A plugin as operators see it.
+    pub(crate) async fn plugin(&self, name: &str) -> Option<Value> {
+        let (_, plugins) = self.api("/api/v1/plugins").await;
+        plugins["items"].as_array()?.iter().find(|plugin| plugin["name"] == name).cloned()
+    }
+
+    /// Waits until a plugin is as wanted.
+    pub(crate) async fn plugin_when(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        until(&format!("plugin {name}: {what}"), async || self.plugin(name).await.filter(|plugin| wanted(plugin))).await
+    }
+
+    /// Waits until a plugin runs these bytes.
+    pub(crate) async fn runs(&self, name: &str, bytes: &[u8]) -> Value {
+        let digest = hookyard::event::Digest::of(bytes).to_string();
+        self.plugin_when(name, "it runs what is on disk", |plugin| plugin["revision"] == digest.as_str()).await
+    }
+
+    /// Waits until the log has a line with all of these.
+    pub(crate) async fn logged(&self, parts: &[&str]) -> String {
+        until(&format!("a line of the log with {parts:?}"), async || {
+            let log = self.bed.log();
+            log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
+        })
+        .await
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        until("the host ends", async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Host<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the host's log:\n{}", self.bed.log());
+        }
+    }
+}
+
+/// Where the directory of a bed is, for files that a test makes itself.
+impl AsRef<Path> for Bed {
+    fn as_ref(&self) -> &Path {
+        self.dir.path()
+    }
+}

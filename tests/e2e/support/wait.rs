@@ -1,0 +1,18 @@
+//! Waiting for a condition.
+
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything: far more than any takes, so that a slow machine fails no test.
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
+
+/// Asks again and again until there is an answer; fails with `what` at the limit.
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited {LIMIT:?} in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
