@@ -209,7 +209,8 @@ struct Follow {
 
 impl Follow {
     async fn run(mut self) {
-        let Some(path) = self.loaded.path.as_deref().and_then(|path| std::path::absolute(path).ok()) else {
+        // As it was given: what it says of paths is read the same way as at the start.
+        let Some(path) = self.loaded.path.clone() else {
             // Without a file there is nothing to follow; the channel must stay open all the same.
             return std::future::pending().await;
         };

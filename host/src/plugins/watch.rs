@@ -72,8 +72,9 @@ impl Watch {
     /// What does not exist is watched for in its nearest ancestor; a symbolic link is watched at
     /// both ends.
     pub fn set(&mut self, dirs: &[PathBuf], files: &[PathBuf]) {
+        let (dirs, files) = (absolute(dirs), absolute(files));
         let mut wanted = Wanted::default();
-        for path in dirs.iter().chain(files) {
+        for path in dirs.iter().chain(&files) {
             wanted.exact.extend(path.ancestors().map(Path::to_owned));
             wanted.exact.extend(std::fs::canonicalize(path));
         }
@@ -123,6 +124,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// Changes are told with absolute paths, whatever was asked for.
+fn absolute(paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())).collect()
 }
 
 /// Reading is no change; closing after writing is.
