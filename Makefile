@@ -1,11 +1,12 @@
-# Thin calls; what they do is in scripts/ and in Cargo.toml.
+# Thin calls; what they do is in scripts/ and in Cargo.toml. None names a package: features are united
+# over the packages that are built, and another set of packages would build wasmtime a second time.
 .PHONY: run test bench lint plugins clean
 export CARGO_TERM_COLOR ?= auto
 
 # Builds everything, starts the host on an embedded database, plays the five sample events against
 # it, and keeps serving and rebuilding plugins. `make run ONCE=1` stops after the samples.
 run: plugins
-	cargo run --quiet --package hookyard -- dev --play-samples $(if $(ONCE),--once)
+	cargo run --quiet --bin hookyard -- dev --play-samples $(if $(ONCE),--once)
 
 # Unit tests, plugins' tests, end-to-end tests against the real binary.
 test: plugins
@@ -13,7 +14,7 @@ test: plugins
 
 # Prints benchmarks; see tests/bench/README.md. `make bench FIGURE=attempt` prints one.
 bench: plugins
-	cargo bench --package hookyard --bench bench -- $(FIGURE)
+	cargo bench --bench bench -- $(FIGURE)
 
 # Formats, lints, checks dependencies.
 lint:
