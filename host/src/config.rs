@@ -27,7 +27,7 @@ use crate::event::{PluginName, SourceName};
 
 pub use changes::{Changes, Refusal, apply_live, changes};
 pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
-pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, Loaded, Problem};
+pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
 pub use values::{EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
 
@@ -216,7 +216,8 @@ impl Config {
     /// Where the host keeps what it made once: secrets, and caches that only it may write.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        let beside = || self.database.path().parent().map(Path::to_path_buf).unwrap_or_default();
+        let beside = self.database.path().parent().filter(|dir| !dir.as_os_str().is_empty());
+        let beside = || beside.unwrap_or(Path::new(".")).to_owned();
         self.server.data_dir.clone().unwrap_or_else(beside)
     }
 }

@@ -48,6 +48,9 @@ pub enum StartError {
     /// The WebAssembly engine does not start.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
+    /// The system has no threads for the guests.
+    #[error("threads for guests: {0}")]
+    Threads(std::io::Error),
     /// Nothing can be counted.
     #[error("metrics: {0}")]
     Metrics(String),
@@ -102,7 +105,7 @@ impl Host {
 
         let current = channel::Sender::new(Arc::clone(&config));
         let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
-        let dispatch = Dispatch::start(&config.dispatch, db.clone(), plugins.clone());
+        let dispatch = Dispatch::start(&config.dispatch, db.clone(), plugins.clone()).map_err(StartError::Threads)?;
 
         let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
         let webhooks = address(&on_webhooks, config.server.listen);

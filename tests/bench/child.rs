@@ -1,7 +1,7 @@
 //! A host in a process of its own: this program again, in another role.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -29,9 +29,14 @@ pub struct Hosted {
 }
 
 impl Hosted {
-    /// Starts one that runs `plugin` (wasm from `dir/plugins`), `native`, or `stamped`.
+    /// Starts one that runs `plugin` (wasm from `dir/plugins`), `reused` (the same in instances that are
+    /// kept), `native`, or `stamped`.
     pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
         let dir = directory(plugins);
+        if runner == "reused" {
+            let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
+            file.unwrap().write_all(b"[plugin.stats]\ninstances = \"reused\"\n").unwrap();
+        }
         let process = spawn(runner, dir.path());
         let (webhooks, admin) = listening(dir.path());
         Self { dir, webhooks, admin, process }

@@ -1,6 +1,6 @@
 //! What a sender is answered, and what it leads to.
 
-use crate::support::{Bed, Event, SECRET, TYPES, example, sign};
+use crate::support::{Bed, Event, SECRET, TYPES, example, guest, sign, until};
 
 fn desk() -> Bed {
     let bed = Bed::new("");
@@ -170,18 +170,37 @@ async fn every_secret_of_a_source_is_taken_and_so_is_the_bare_digest_of_the_prov
 
 #[tokio::test]
 async fn a_full_backlog_is_429_with_retry_after_until_there_is_room() {
-    let bed = Bed::new("[dispatch]\nbacklog_max = 2\n");
-    bed.install("event-log", &example("event-log"));
+    // Its deliveries stay open until its configuration says otherwise.
+    let full = |act: &str| {
+        format!(
+            "[dispatch]\nbacklog_max = 2\n\
+             [plugin.actor]\nattempts_max = 1000\nbackoff_base_ms = 1\nconfig = {{ act = \"{act}\" }}\n"
+        )
+    };
+    let bed = Bed::new(&full("retry-after 50"));
+    bed.install("actor", &guest("actor"));
     let host = bed.start().await;
-    assert_eq!(host.send(&Event::created("evt_0")).await.status(), "accepted");
-    host.settled("evt_0").await;
-    std::fs::remove_file(bed.plugin_file("event-log")).unwrap();
-    drop(host);
-    // Its plugin is away: deliveries are held, and count.
-    bed.configure("[dispatch]\nbacklog_max = 0\n");
-    let ran = bed.run(&["config", "check"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("backlog_max") || ran.err.contains("backlog_max"), "{ran:?}");
+    let event = |id: &str| Event::of("shop.opened", id, &serde_json::json!({}));
+    for id in ["evt_1", "evt_2"] {
+        assert_eq!(host.send(&event(id)).await.status(), "accepted");
+    }
+    for _ in 0..3 {
+        let answer = host.send(&event("evt_3")).await;
+        assert_eq!((answer.code.as_u16(), answer.status()), (429, "overloaded"), "{answer:?}");
+        let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!(seconds >= 1, "{answer:?}");
+    }
+    assert!(host.event("evt_3").await.is_none(), "what was answered 429 took no id");
+    bed.configure(&full("well"));
+    let answer = until("there is room again", async || {
+        let answer = host.send(&event("evt_3")).await;
+        (answer.code != 429).then_some(answer)
+    })
+    .await;
+    assert_eq!((answer.code.as_u16(), answer.status()), (202, "accepted"), "{answer:?}");
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        assert_eq!(host.settled(id).await["state"], "done");
+    }
 }
 
 async fn futures_of<F: Future>(count: usize, one: impl Fn() -> F) -> Vec<F::Output> {

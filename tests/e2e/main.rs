@@ -6,6 +6,23 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod api;
+mod cache;
+mod cli;
+mod config;
+mod contract;
+mod crash;
+mod dev;
+mod dispatch;
+mod documents;
+mod hostile;
+mod hostile_files;
 mod ingress;
+mod log;
 mod reuse;
+mod rooms;
+mod senders;
+mod stop;
 mod support;
+mod swap;
+mod watch;

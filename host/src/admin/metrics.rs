@@ -52,14 +52,14 @@ pub async fn upkeep(handle: PrometheusHandle) {
 
 fn describe() {
     describe_gauge!("hookyard_build_info", "Always 1; the label says which version runs");
-    describe_counter!("hookyard_requests_total", "Webhook requests, by source and answer");
+    describe_counter!("hookyard_requests_total", "Webhook requests answered, by source and status");
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
     describe_histogram!("hookyard_attempt_seconds", Unit::Seconds, "Time of one attempt, by plugin");
     describe_histogram!("hookyard_commit_seconds", Unit::Seconds, "Time of one group commit");
     describe_histogram!(
         "hookyard_accept_to_done_seconds",
         Unit::Seconds,
-        "From the commit of an event to its delivery being done"
+        "From the receipt of an event to its delivery being done, by plugin"
     );
     describe_gauge!("hookyard_backlog", "Deliveries that are neither done nor dead");
     describe_counter!("hookyard_swaps_total", "Revisions that went live, by plugin");

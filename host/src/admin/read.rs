@@ -100,7 +100,10 @@ fn cursor(text: &str) -> Result<i64, Problem> {
 
 fn state(text: &str) -> Result<EventState, Problem> {
     let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
-    EventState::deserialize(word).map_err(|error| Problem::bad_request(format!("`state`: {error}")))
+    // serde's own words, but for the one that means something in Rust only.
+    let wrong =
+        |error: serde::de::value::Error| error.to_string().replace("unknown variant", "unknown state");
+    EventState::deserialize(word).map_err(|error| Problem::bad_request(format!("`state`: {}", wrong(error))))
 }
 
 #[cfg(test)]

@@ -56,7 +56,11 @@ impl Check {
 fn told(summary: &Summary) -> String {
     let config = summary.config.as_deref().unwrap_or("no file: every key has its default");
     let Summary { webhooks, admin, database, plugins, sources, .. } = summary;
-    let sources = if sources.is_empty() { "none".into() } else { sources.join(", ") };
+    let sources = match (&summary.config, sources.as_slice()) {
+        (None, []) => "moncreneau, with a secret that `hookyard serve` makes at its first start".into(),
+        (Some(_), []) => "none: every webhook is answered 404".into(),
+        _ => sources.join(", "),
+    };
     format!(
         "config    {config}\nwebhooks  {webhooks}\nadmin     {admin}\ndatabase  {database}\n\
          plugins   {plugins}\nsources   {sources}\nok"

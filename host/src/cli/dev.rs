@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::failure::Failure;
+use super::log::Log;
 use super::rebuild::Rebuild;
 use super::settings::Settings;
-use super::{serve, tour};
+use super::{out, serve, tour};
+use crate::Host;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -38,8 +40,11 @@ impl Dev {
     /// When the host does not start, or with `--once` when a sample was not handled.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let rebuild = self.rebuild(&settings)?;
-        let (host, mut stop) = serve::start(&settings).await?;
-        let played = async { if self.play_samples { tour::play(&settings, &host).await } else { Ok(()) } };
+        let (host, mut stop, log) = serve::start(&settings).await?;
+        if !self.once {
+            out::line(&format!("  rebuild    {}", told(rebuild.as_ref())))?;
+        }
+        let played = async { if self.play_samples { play(&settings, &host, &log).await } else { Ok(()) } };
         let played = tokio::select! {
             played = played => played,
             signal = stop.asked() => return serve::end(host, stop, signal).await,
@@ -69,9 +74,7 @@ impl Dev {
         let build = self.build.as_ref().or(dev.build.as_ref());
         match (watch.is_empty(), build) {
             (true, None) => Ok(None),
-            (false, Some(build)) => {
-                Ok(Some(Rebuild { watch: watch.clone(), build: build.clone(), dir: settings.dir() }))
-            }
+            (false, Some(build)) => Ok(Some(Rebuild::new(watch.clone(), build.clone(), settings.dir()))),
             (false, None) => Err(Failure::Usage(
                 "there is something to watch but nothing to build: \
                  give --build CMD or `dev.build` in the config"
@@ -82,4 +85,19 @@ impl Dev {
             )),
         }
     }
+}
+
+fn told(rebuild: Option<&Rebuild>) -> String {
+    rebuild.map_or_else(
+        || "nothing: give --watch DIR and --build CMD, or `[dev]` in the config".into(),
+        ToString::to_string,
+    )
+}
+
+/// Plays the samples. What plugins log is shown with each of them, so the log does not repeat it.
+async fn play(settings: &Settings, host: &Host, log: &Log) -> Result<(), Failure> {
+    log.repeat_plugins(false)?;
+    let played = tour::play(settings, host).await;
+    log.repeat_plugins(true)?;
+    played
 }

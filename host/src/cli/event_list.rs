@@ -40,7 +40,7 @@ pub(super) struct List {
     connection: Connection,
 }
 
-const STATES: &str = "unhandled, pending, waiting, held, done, dead";
+const STATES: &str = "unhandled, pending, running, waiting, held, done, dead";
 
 impl List {
     /// Prints the list.
@@ -64,7 +64,9 @@ impl List {
             return out::json(&page);
         }
         if page.items.is_empty() {
-            return out::line("no such events; `hookyard event send appointment.created` sends one");
+            let all = self.event_type.is_none() && self.source.is_none() && self.state.is_none();
+            let none = "no events yet; `hookyard event send appointment.created` sends one";
+            return out::line(if all && self.cursor.is_none() { none } else { "no such events" });
         }
         out::line(&table(&page.items))?;
         if let Some(cursor) = &page.next_cursor {

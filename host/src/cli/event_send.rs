@@ -37,7 +37,7 @@ pub(super) struct Send {
     /// Type of the sample; with --file, what the sender's event header says
     #[arg(value_name = "TYPE", required_unless_present = "file")]
     event_type: Option<String>,
-    /// How many, each with an id of its own (a file is sent as it is every time)
+    /// How many, each with a fresh id (with --id or --file, the same event every time)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
     /// Send the bytes of this file as they are; `-` is standard input
@@ -66,10 +66,11 @@ impl Send {
     /// # Errors
     /// When nobody answers, or an answer is not 2xx.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let bodies = self.bodies()?;
         let source = settings.sending_source(self.source.as_deref())?;
         let signer = settings.signer(&source, self.secret.as_deref())?;
-        let url = webhook_url(self.to.as_deref(), settings.config().server.listen, &source);
-        let bodies = self.bodies()?;
+        let (webhooks, _) = settings.addresses();
+        let url = webhook_url(self.to.as_deref(), webhooks, &source);
         let sender = Sender::new(url, signer)?;
         let answers = self.send(Arc::new(sender), bodies).await?;
         if self.json {

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use super::out;
+
 /// Why a verb did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -28,13 +30,17 @@ impl Failure {
     /// Says it on stderr where nothing was said yet, and gives the exit code.
     #[must_use]
     pub(super) fn report(&self) -> ExitCode {
+        let say = |message: &str| {
+            let lines: Vec<_> = message.lines().map(out::plain).collect();
+            eprintln!("error: {}", lines.join("\n"));
+        };
         match self {
             Self::Failed(message) => {
-                eprintln!("error: {message}");
+                say(message);
                 ExitCode::from(1)
             }
             Self::Usage(message) => {
-                eprintln!("error: {message}");
+                say(message);
                 ExitCode::from(2)
             }
             Self::Shown => ExitCode::from(1),

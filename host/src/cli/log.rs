@@ -4,21 +4,28 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use super::failure::Failure;
 use crate::config;
 
-/// Takes the place of `log.level` for one run.
-pub(super) const VARIABLE: &str = "HOOKYARD_LOG";
+/// The log of this process, started.
+#[derive(Debug)]
+pub(super) struct Log {
+    filter: reload::Handle<EnvFilter, Registry>,
+    level: String,
+    plugin_level: String,
+}
 
 /// Starts writing.
 ///
 /// # Errors
 /// When a level is not one, or writing was started before.
-pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<(), Failure> {
+pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<Log, Failure> {
     let (name, level) = match level {
-        Some(level) => (VARIABLE, level),
+        Some(level) => (config::LOG_VARIABLE, level),
         None => ("log.level", log.level.as_str()),
     };
     let filter = directives(level, &log.plugin_level);
@@ -28,13 +35,25 @@ pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<(), Failur
              use error, warn, info, debug, trace"
         ))
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (filter, handle) = reload::Layer::new(filter);
+    let (registry, lines) =
+        (tracing_subscriber::registry().with(filter), fmt::layer().with_writer(std::io::stderr));
     let started = if std::io::stderr().is_terminal() {
-        builder.with_target(false).compact().try_init()
+        registry.with(lines.with_target(false).compact()).try_init()
     } else {
-        builder.json().flatten_event(true).try_init()
+        registry.with(lines.json().flatten_event(true)).try_init()
     };
-    started.map_err(Failure::failed)
+    started.map_err(Failure::failed)?;
+    Ok(Log { filter: handle, level: level.into(), plugin_level: log.plugin_level.clone() })
+}
+
+impl Log {
+    /// Stops or goes on repeating plugins' lines, for whoever shows them in another way meanwhile.
+    pub(super) fn repeat_plugins(&self, on: bool) -> Result<(), Failure> {
+        let plugin_level = if on { self.plugin_level.as_str() } else { "off" };
+        let filter = EnvFilter::try_new(directives(&self.level, plugin_level)).map_err(Failure::failed)?;
+        self.filter.reload(filter).map_err(Failure::failed)
+    }
 }
 
 /// A bare level is the host's own; libraries below it are heard from `warn` on, since their `debug`

@@ -60,11 +60,19 @@ impl List {
         out::line(&table(&page.items))?;
         for plugin in &page.items {
             if let Some(refusal) = &plugin.refusal {
-                out::line(&format!("\n{}: its file is refused: {}", plugin.name, lines(refusal)))?;
+                let stays = plugin.revision.as_deref().map(out::short);
+                let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
+                out::line(&format!("\n{}{stays}", lines(refusal)))?;
             }
         }
         Ok(())
     }
+}
+
+/// A handler without its package: `appointment-created` of `moncreneau:events/appointment-created@1.0.0`.
+fn short(handler: &str) -> &str {
+    let Some((_, interface)) = handler.split_once('/') else { return handler };
+    interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
 fn lines(text: &str) -> String {
@@ -83,7 +91,7 @@ fn table(plugins: &[Plugin]) -> String {
                 revision.to_owned(),
                 out::size(plugin.size_bytes),
                 since,
-                plugin.handles.join(", "),
+                plugin.handles.iter().map(|handler| short(handler)).collect::<Vec<_>>().join(", "),
             ]
         })
         .collect();
@@ -103,7 +111,7 @@ mod tests {
             revision: None,
             size_bytes: 1536,
             since: 0,
-            handles: vec!["appointment.*".into()],
+            handles: vec!["moncreneau:events/appointment-created@1.0.0".into(), "appointment.*".into()],
             imports: Vec::new(),
             refusal: Some("not WebAssembly".into()),
         };
@@ -112,6 +120,6 @@ mod tests {
         assert_eq!(serde_json::to_value(&page).unwrap(), json);
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(row, ["desk", "refused", "-", "1.5", "KiB", "-", "appointment.*"]);
+        assert_eq!(row, ["desk", "refused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
     }
 }

@@ -22,27 +22,39 @@ pub(super) struct Rebuild {
     /// Directories of sources.
     pub(super) watch: Vec<PathBuf>,
     /// A shell command.
-    pub(super) build: String,
+    build: String,
     /// Where the command runs.
-    pub(super) dir: PathBuf,
+    dir: PathBuf,
+    /// The sources as they were last looked at.
+    seen: Print,
+}
+
+impl std::fmt::Display for Rebuild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dirs: Vec<_> = self.watch.iter().map(|dir| dir.display().to_string()).collect();
+        write!(f, "`{}` when something changes in {}", self.build, dirs.join(", "))
+    }
 }
 
 impl Rebuild {
+    /// Looks at the sources: what changes from here on is built, also while the host still starts.
+    pub(super) fn new(watch: Vec<PathBuf>, build: String, dir: PathBuf) -> Self {
+        Self { seen: look(&watch), watch, build, dir }
+    }
+
     /// Builds after every change. Never ends by itself.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         for missing in self.watch.iter().filter(|dir| !dir.is_dir()) {
             warn!(dir = %missing.display(), "dev: nothing to watch here yet");
         }
-        let mut seen = self.look().await;
         loop {
-            tokio::time::sleep(LOOK_INTERVAL).await;
             let now = self.look().await;
-            if now == seen {
-                continue;
+            if now != self.seen {
+                // An editor or a checkout writes several files: wait until it is quiet.
+                self.seen = self.quiet(now).await;
+                self.build().await;
             }
-            // An editor or a checkout writes several files: wait until it is quiet.
-            seen = self.quiet(now).await;
-            self.build().await;
+            tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 

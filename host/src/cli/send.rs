@@ -106,7 +106,10 @@ impl Sender {
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let url = &self.url;
         if error.is_builder() {
-            return Failure::Usage(format!("`{url}` is no URL: {}", client::innermost(error)));
+            return Failure::Usage(format!(
+                "`{url}` is no URL ({}): give http://HOST:PORT, or a whole webhook URL",
+                client::innermost(error)
+            ));
         }
         if error.is_connect() {
             return Failure::Failed(format!(

@@ -3,6 +3,7 @@
 use tracing::{info, warn};
 
 use super::failure::Failure;
+use super::log::Log;
 use super::settings::Settings;
 use super::signals::Stop;
 use super::{banner, log};
@@ -25,19 +26,20 @@ impl Serve {
     /// # Errors
     /// When the host does not start.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let (host, mut stop) = start(&settings).await?;
+        let (host, mut stop, _) = start(&settings).await?;
         let signal = stop.asked().await;
         end(host, stop, signal).await
     }
 }
 
 /// Starts the host and says where it is.
-pub(super) async fn start(settings: &Settings) -> Result<(Host, Stop), Failure> {
-    log::start(&settings.config().log, settings.log_level())?;
+pub(super) async fn start(settings: &Settings) -> Result<(Host, Stop, Log), Failure> {
+    let log = log::start(&settings.config().log, settings.log_level())?;
     let stop = Stop::listen()?;
+    banner::print_made(settings.made())?;
     let host = Host::start(settings.loaded().clone()).await.map_err(Failure::failed)?;
     banner::print(settings, &host)?;
-    Ok((host, stop))
+    Ok((host, stop, log))
 }
 
 /// Stops the host: no new events, calls in flight end. A second signal does not wait for them.

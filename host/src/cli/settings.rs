@@ -11,9 +11,6 @@ use crate::Host;
 use crate::config::{self, Config, Loaded, Secret};
 use crate::event::Name;
 
-/// The variable that says how much the host writes about itself, before the config does.
-const LOG_VARIABLE: &str = "HOOKYARD_LOG";
-
 /// The loaded config and where it came from.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -42,7 +39,7 @@ impl Settings {
     /// Loads the config. With `may_make`, makes what a host needs and does not find.
     pub(super) fn load(file: Option<PathBuf>, may_make: bool) -> Result<Self, Failure> {
         let mut loaded = Config::load(file.as_deref()).map_err(Failure::failed)?;
-        let log_level = std::env::var(LOG_VARIABLE).ok().filter(|level| !level.is_empty());
+        let log_level = config::log_level();
         let data_dir = loaded.config.data_dir();
         let mut made = Vec::new();
         let place = |name: &str| data_dir.join(name);
@@ -94,6 +91,12 @@ impl Settings {
         self.config().data_dir().join(config::ADMIN_TOKEN).display().to_string()
     }
 
+    /// Where the webhook secret is of a host that runs without a file.
+    pub(super) fn secret_place(&self) -> Option<String> {
+        let place = || self.config().data_dir().join(config::WEBHOOK_SECRET).display().to_string();
+        self.file().is_none().then(place)
+    }
+
     /// What was made just now.
     pub(super) fn made(&self) -> &[Made] {
         &self.made
@@ -120,8 +123,7 @@ impl Settings {
     }
 
     fn client_at(&self, admin: SocketAddr, token_file: Option<&Path>) -> Result<Client, Failure> {
-        let token = config::admin_token(token_file, self.config()).map_err(Failure::failed)?;
-        let origin = token_file.map_or_else(|| self.token_place(), |file| file.display().to_string());
+        let (token, origin) = config::admin_token(token_file, self.config()).map_err(Failure::failed)?;
         Client::new(&banner::http(admin), Bearer { token: token.expose().into(), origin })
     }
 

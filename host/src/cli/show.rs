@@ -24,6 +24,14 @@ pub(super) fn event(event: &EventView) -> String {
         text.push('\n');
         text.push_str(&self::delivery(delivery));
     }
+    for conflict in &event.conflicts {
+        let (received, bytes) = (out::time(conflict.received_at), conflict.body.len() as u64);
+        let _ =
+            writeln!(text, "\nconflict: another payload came with this id, {}, {received}", out::size(bytes));
+    }
+    if !event.conflicts.is_empty() {
+        text.push_str("  it is kept apart and nothing runs; --json shows it\n");
+    }
     text
 }
 
@@ -108,6 +116,7 @@ mod tests {
                         0123456789ab, 2026-01-21T14:30:00.001Z\n    no such\u{fffd}[31m office\n    \
                         | INFO Bonjour\n";
         assert!(text.starts_with("event     evt_1\nsource    moncreneau\n"), "{text}");
-        assert!(text.ends_with(expected), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("\nconflict: another payload came with this id, 2 B, 1970-"), "{text}");
     }
 }

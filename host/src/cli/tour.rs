@@ -70,7 +70,7 @@ pub(super) fn invite(settings: &Settings, host: &Host, watched: &[PathBuf]) -> R
     };
     let again = settings.command(&format!("event send {}", sample.event_type));
     out::line(&format!(
-        "hookyard goes on serving. Ctrl-C stops it.\n\n  webhooks   {url}\n  pages      {pages}/\n  \
+        "\nhookyard goes on serving. Ctrl-C stops it.\n\n  webhooks   {url}\n  pages      {pages}/\n  \
          admin API  {pages}/api/v1\n\nSend a fresh event, already signed:\n\n{curl}\n\n\
          See a hot swap: {swap}:\n\n  {again}\n"
     ))
@@ -139,7 +139,7 @@ fn idle(plugins: &[plugin_list::Plugin], did: &BTreeSet<String>) -> Vec<String> 
     }
     let idle = plugins.iter().filter(|plugin| !did.contains(&plugin.name));
     idle.map(|plugin| match &plugin.refusal {
-        Some(refusal) => format!("plugin {} is refused: {}", plugin.name, out::plain(refusal)),
+        Some(refusal) => out::plain(refusal),
         None => format!("plugin {} handled none of the samples", plugin.name),
     })
     .collect()

@@ -48,12 +48,12 @@ pub fn kept_admin_token(config: &Config) -> Result<Secret, ConfigError> {
     kept(&config.data_dir().join(ADMIN_TOKEN), "")
 }
 
-/// The token that a command shows to a running host: from the file named, else `HOOKYARD_TOKEN`,
-/// else the data directory. Nothing is made here.
+/// The token that a command shows to a running host, and where it was found: in the file named, else
+/// in `HOOKYARD_TOKEN`, else in the data directory. Nothing is made here.
 ///
 /// # Errors
 /// Names the three places where none of them has one.
-pub fn admin_token(token_file: Option<&Path>, config: &Config) -> Result<Secret, ConfigError> {
+pub fn admin_token(token_file: Option<&Path>, config: &Config) -> Result<(Secret, String), ConfigError> {
     token_from(token_file, std::env::var(TOKEN_VARIABLE).ok(), config)
 }
 
@@ -70,17 +70,22 @@ pub fn listening(config: &Config) -> Option<(SocketAddr, SocketAddr)> {
     Some((told.webhooks, told.admin))
 }
 
-fn token_from(file: Option<&Path>, variable: Option<String>, config: &Config) -> Result<Secret, ConfigError> {
+fn token_from(
+    file: Option<&Path>,
+    variable: Option<String>,
+    config: &Config,
+) -> Result<(Secret, String), ConfigError> {
     let empty = |path: &Path| ConfigError::NoToken(format!("{}: the token is empty", path.display()));
+    let in_file = |token: Secret, path: &Path| (token, path.display().to_string());
     if let Some(path) = file {
-        return read(path)?.ok_or_else(|| empty(path));
+        return read(path)?.map(|token| in_file(token, path)).ok_or_else(|| empty(path));
     }
     if let Some(token) = variable.filter(|token| !token.trim().is_empty()) {
-        return Ok(Secret::new(token.trim().to_owned()));
+        return Ok((Secret::new(token.trim().to_owned()), TOKEN_VARIABLE.into()));
     }
     let path = config.data_dir().join(ADMIN_TOKEN);
     match read(&path) {
-        Ok(Some(token)) => Ok(token),
+        Ok(Some(token)) => Ok(in_file(token, &path)),
         Ok(None) => Err(empty(&path)),
         Err(ConfigError::File { path, error }) => Err(ConfigError::NoToken(format!(
             "no admin token: {} cannot be read ({error}); start the host here once, set {TOKEN_VARIABLE}, or name a file with --token-file",
@@ -192,11 +197,14 @@ mod tests {
         let missing = token_from(None, None, &config).unwrap_err().to_string();
         assert!(missing.contains("HOOKYARD_TOKEN") && missing.contains("--token-file"), "{missing}");
         let own = kept_admin_token(&config).unwrap();
-        assert_eq!(token_from(None, None, &config).unwrap(), own);
-        assert_eq!(token_from(None, Some("v\n".into()), &config).unwrap().expose(), "v");
+        let kept_in = dir.path().join("data/admin-token").display().to_string();
+        assert_eq!(token_from(None, None, &config).unwrap(), (own, kept_in));
+        let (token, origin) = token_from(None, Some("v\n".into()), &config).unwrap();
+        assert_eq!((token.expose(), origin.as_str()), ("v", "HOOKYARD_TOKEN"));
         let file = dir.path().join("token");
         std::fs::write(&file, "f\n").unwrap();
-        assert_eq!(token_from(Some(&file), Some("v".into()), &config).unwrap().expose(), "f");
+        let (token, origin) = token_from(Some(&file), Some("v".into()), &config).unwrap();
+        assert_eq!((token.expose(), Path::new(&origin)), ("f", file.as_path()));
         std::fs::write(&file, "\n").unwrap();
         assert!(token_from(Some(&file), None, &config).is_err());
     }

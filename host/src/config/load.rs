@@ -13,6 +13,15 @@ pub const DEFAULT_FILE: &str = "hookyard.toml";
 /// Every key, documented, with its default.
 pub const DEFAULT_TEXT: &str = include_str!("../../config.default.toml");
 
+/// The variable that takes the place of `log.level` for one run.
+pub const LOG_VARIABLE: &str = "HOOKYARD_LOG";
+
+/// What [`LOG_VARIABLE`] says, if anything.
+#[must_use]
+pub fn log_level() -> Option<String> {
+    std::env::var(LOG_VARIABLE).ok().filter(|level| !level.is_empty())
+}
+
 /// A configuration and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
@@ -176,11 +185,26 @@ fn hidden(path: &[String]) -> bool {
     (section && (path.len() <= 2 || inside)) || dotted(path) == "database.url"
 }
 
+/// The parser speaks of Rust; whoever writes the file does not have to.
+const WORDS: [(&str, &str); 5] = [
+    ("unknown field", "unknown key"),
+    ("missing field", "missing key"),
+    ("unknown variant", "unknown value"),
+    ("struct Written", "a section"),
+    ("invalid socket address syntax", "not an address and a port: write `127.0.0.1:8080`, not a name"),
+];
+
 fn of_parser(text: &str, places: &Places<'_>, error: &toml::de::Error) -> Problem {
     let span = error.span();
     let key = span.as_ref().and_then(|span| places.path_at(span));
     let mut message =
-        error.message().replace("unknown field", "unknown key").replace("missing field", "missing key");
+        WORDS.iter().fold(error.message().to_owned(), |text, (old, new)| text.replace(old, new));
+    // A text with a key that comes twice has no places.
+    let twice =
+        span.clone().and_then(|span| text.get(span)).filter(|_| message.trim_end() == "duplicate key");
+    if let Some(twice) = twice {
+        message = format!("duplicate key `{twice}`");
+    }
     let wrong_type = message.starts_with("invalid type") || message.starts_with("invalid value");
     if wrong_type && key.is_some_and(hidden) {
         let expected = message.rsplit_once(", expected ").map_or("another type", |(_, expected)| expected);

@@ -236,13 +236,12 @@ impl Db {
         self.inner.reader.open_plugins().await
     }
 
-    /// The first time after `after` at which a waiting delivery becomes due. Give it the time at
-    /// which you last leased: what is due since then is the answer too.
+    /// Whether any delivery is to be run by `now`, in hand or not, of a plugin that is not held.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn next_due(&self, after: u64) -> Result<Option<u64>, DbError> {
-        self.inner.reader.next_due(after).await
+    pub async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
+        self.inner.reader.anything_due(now).await
     }
 
     /// Open deliveries: neither done nor dead.

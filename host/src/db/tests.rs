@@ -199,8 +199,11 @@ async fn attempts_are_recorded_and_due_in_time() {
     let due = start + 50;
     db.finished(attempt(&delivery, Next::Wait(due))).await.unwrap();
     assert_eq!(state(&db, "e").await, State::Waiting);
-    assert_eq!(db.next_due(start).await, Ok(Some(due)));
-    assert_eq!(db.next_due(due).await, Ok(None));
+    assert_eq!(db.anything_due(due - 1).await, Ok(false));
+    assert_eq!(db.anything_due(due).await, Ok(true));
+    db.hold(&name("p")).await.unwrap();
+    assert_eq!(db.anything_due(due).await, Ok(false));
+    db.release(&name("p")).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(60)).await;
     delivery = db.lease(name("p"), 1).await.unwrap().deliveries.remove(0);

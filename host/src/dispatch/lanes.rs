@@ -9,6 +9,8 @@ use crate::event::PluginName;
 /// All plugins' windows.
 pub(super) struct Lanes {
     lanes: HashMap<PluginName, Lane>,
+    /// Attempts under way of plugins that are gone: they count when the plugin is back.
+    leaving: HashMap<PluginName, usize>,
     /// Plugins that can start an attempt now, in turn.
     ready: VecDeque<PluginName>,
     running: usize,
@@ -42,8 +44,8 @@ pub(super) struct Leased {
 
 impl Lanes {
     pub(super) fn new(concurrency: usize, window: usize) -> Self {
-        let (lanes, ready) = (HashMap::new(), VecDeque::new());
-        Self { lanes, ready, running: 0, concurrency, window, stopped: false }
+        let (lanes, leaving, ready) = (HashMap::new(), HashMap::new(), VecDeque::new());
+        Self { lanes, leaving, ready, running: 0, concurrency, window, stopped: false }
     }
 
     /// Takes the limits of a new configuration.
@@ -54,7 +56,10 @@ impl Lanes {
     /// A plugin takes deliveries, or takes them with another concurrency. True when it is new here.
     pub(super) fn open(&mut self, plugin: &PluginName, concurrency: usize) -> bool {
         let new = !self.lanes.contains_key(plugin);
-        let lane = self.lanes.entry(plugin.clone()).or_insert_with(|| Lane { more: true, ..Lane::default() });
+        let lane = self.lanes.entry(plugin.clone()).or_insert_with(|| {
+            let running = self.leaving.remove(plugin).unwrap_or(0);
+            Lane { more: true, running, ..Lane::default() }
+        });
         lane.concurrency = concurrency;
         self.turn(plugin);
         new
@@ -67,7 +72,11 @@ impl Lanes {
 
     /// A plugin is gone: gives back what had not started.
     pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<Delivery> {
-        self.lanes.remove(plugin).map(|lane| lane.queue.into()).unwrap_or_default()
+        let Some(lane) = self.lanes.remove(plugin) else { return Vec::new() };
+        if lane.running > 0 {
+            self.leaving.insert(plugin.clone(), lane.running);
+        }
+        lane.queue.into()
     }
 
     /// Takes a committed delivery if there is room; else it stays in the database.
@@ -108,9 +117,13 @@ impl Lanes {
     pub(super) fn ended(&mut self, plugin: &PluginName, due: Option<u64>) {
         self.running -= 1;
         if let Some(lane) = self.lanes.get_mut(plugin) {
-            // A lane closed and opened again meanwhile has counted from nothing.
-            lane.running = lane.running.saturating_sub(1);
+            lane.running -= 1;
             lane.due = lane.due.into_iter().chain(due).min();
+        } else if let Some(running) = self.leaving.get_mut(plugin) {
+            *running -= 1;
+            if *running == 0 {
+                self.leaving.remove(plugin);
+            }
         }
         self.turn(plugin);
     }

@@ -105,6 +105,29 @@ fn a_plugin_that_is_gone_gives_back_what_had_not_started() {
 }
 
 #[test]
+fn what_still_runs_of_a_plugin_counts_when_it_is_back() {
+    let mut lanes = lanes(9, 9, &[("a", 2)]);
+    for seq in 1..=2 {
+        assert!(lanes.offer(delivery("a", seq)));
+    }
+    assert_eq!(starts(&mut lanes), ["a1", "a2"]);
+    lanes.close(&name("a"));
+    lanes.ended(&name("a"), None);
+    assert!(lanes.open(&name("a"), 2));
+    assert_eq!(lanes.next_lease(0), Some((name("a"), 9)));
+    let deliveries = (3..=5).map(|seq| delivery("a", seq)).collect();
+    lanes.leased(&name("a"), Leased { deliveries, more: false });
+    assert_eq!(starts(&mut lanes), ["a3"], "one of before still runs");
+    for expected in ["a4", "a5"] {
+        lanes.ended(&name("a"), None);
+        assert_eq!(starts(&mut lanes), [expected]);
+    }
+    lanes.ended(&name("a"), None);
+    lanes.ended(&name("a"), None);
+    assert_eq!(lanes.running(), 0);
+}
+
+#[test]
 fn nothing_starts_once_stopped() {
     let mut lanes = lanes(1, 9, &[("a", 1)]);
     assert!(lanes.offer(delivery("a", 1)));

@@ -8,9 +8,10 @@
 
 mod lanes;
 mod retry;
+mod workers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -22,8 +23,9 @@ use crate::plugins::{Live, Plugins};
 use crate::runtime::Call;
 
 use lanes::{Lanes, Leased};
+use workers::Workers;
 
-/// How often leases are looked for without a hint.
+/// How often the database is looked at, whatever hints there were.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs deliveries.
@@ -34,6 +36,7 @@ struct Inner {
     db: Db,
     plugins: Plugins,
     lanes: Mutex<Lanes>,
+    workers: Workers,
     /// Something may have to be leased.
     lease: Notify,
     /// An attempt ended.
@@ -42,14 +45,18 @@ struct Inner {
 
 impl Dispatch {
     /// Begins: takes over what an earlier process left, then everything that is committed.
-    pub fn start(limits: &config::Dispatch, db: Db, plugins: Plugins) -> Self {
+    ///
+    /// # Errors
+    /// When the system has no threads for the workers.
+    pub fn start(limits: &config::Dispatch, db: Db, plugins: Plugins) -> std::io::Result<Self> {
         let lanes = Mutex::new(Lanes::new(limits.concurrency, limits.window));
-        let inner = Inner { db, plugins, lanes, lease: Notify::new(), ended: Notify::new() };
+        let (workers, lease, ended) = (Workers::start()?, Notify::new(), Notify::new());
+        let inner = Inner { db, plugins, lanes, workers, lease, ended };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         tokio::spawn(dispatch.clone().follow_plugins());
         tokio::spawn(dispatch.clone().lease_all());
-        dispatch
+        Ok(dispatch)
     }
 
     /// Takes the limits of a new configuration.
@@ -78,7 +85,7 @@ impl Dispatch {
     /// Starts as many attempts as may run at once.
     fn run_ready(&self) {
         while let Some(delivery) = { self.lanes().start() } {
-            tokio::spawn(self.clone().work(delivery));
+            self.0.workers.spawn(self.clone().work(delivery));
         }
     }
 
@@ -102,7 +109,8 @@ impl Dispatch {
         let snapshot = self.0.plugins.snapshot();
         let Some(live) = snapshot.get(&delivery.plugin) else {
             self.0.db.give_back(vec![delivery.id]);
-            return None;
+            // Due now, should the plugin be back meanwhile.
+            return Some(0);
         };
         self.0.db.started(delivery.id);
         let package = snapshot.package(&delivery.event.source);
@@ -164,33 +172,29 @@ impl Dispatch {
 
     /// Leases for windows that have room, when hinted, due, or at the tick.
     async fn lease_all(self) {
-        let mut looked_at = 0;
+        let mut tick = Instant::now() + TICK;
         loop {
             while let Some((plugin, limit)) = { self.lanes().next_lease(now_ms()) } {
                 self.lease(plugin, limit).await;
             }
-            let due = self.lanes().next_due().map_or(TICK, retry::until);
-            let hint = tokio::time::timeout(due.min(TICK), self.0.lease.notified()).await;
-            if hint.is_err() {
-                looked_at = self.look_at_due(looked_at).await;
+            let left = tick.saturating_duration_since(Instant::now());
+            let due = self.lanes().next_due().map_or(left, retry::until);
+            let _ = tokio::time::timeout(due.min(left), self.0.lease.notified()).await;
+            // By the clock: on a busy host there is always another hint.
+            if tick <= Instant::now() {
+                self.look_again().await;
+                tick = Instant::now() + TICK;
             }
         }
     }
 
-    /// Asks the database whether anything came due since `looked_at`, whoever tried it before.
-    async fn look_at_due(&self, looked_at: u64) -> u64 {
-        let now = now_ms();
-        match self.0.db.next_due(looked_at).await {
-            Ok(due) => {
-                if due.is_some_and(|due| due <= now) {
-                    self.lanes().look_again();
-                }
-                now
-            }
-            Err(error) => {
-                tracing::error!("what is due could not be read, trying again: {error}");
-                looked_at
-            }
+    /// Whatever the database has to run is leased, whoever tried it before and whatever became of the
+    /// hint that told of it.
+    async fn look_again(&self) {
+        match self.0.db.anything_due(now_ms()).await {
+            Ok(true) => self.lanes().look_again(),
+            Ok(false) => {}
+            Err(error) => tracing::error!("what is due could not be read, trying again: {error}"),
         }
     }
 
@@ -218,7 +222,7 @@ impl Handoff for Dispatch {
         let next = lanes.start();
         drop(lanes);
         if let Some(delivery) = next {
-            tokio::spawn(self.clone().work(delivery));
+            self.0.workers.spawn(self.clone().work(delivery));
         }
         if !taken {
             self.0.lease.notify_one();

@@ -82,13 +82,16 @@ impl Swap {
             let config = self.config.borrow_and_update().clone();
             let quiet = Duration::from_millis(config.plugins.debounce_ms);
             tokio::select! {
-                () = self.watch.changed(quiet, self.interval(&config)) => self.look(true).await,
+                () = self.watch.changed(quiet, self.interval(&config)) => {
+                    // Before the look: what comes while files are loaded is to be noticed.
+                    self.set_watch();
+                    self.look(true).await;
+                }
                 changed = self.config.changed() => match changed {
                     Ok(()) => self.publish(),
                     Err(_) => return,
                 },
             }
-            self.set_watch();
         }
     }
 

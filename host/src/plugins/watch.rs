@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -24,16 +24,45 @@ pub struct Watch {
     hint: Arc<Notify>,
 }
 
-/// What counts as a change.
+/// What counts as a change. All paths have their directory's real name: the kernel knows a directory
+/// once, by whatever name it was last asked for.
 #[derive(Default)]
 struct Wanted {
     /// Anything directly in these directories.
     inside: BTreeSet<PathBuf>,
     /// These paths themselves.
     exact: BTreeSet<PathBuf>,
+    /// Those of them that were removed or renamed: a watch ends with that, even if what is there next
+    /// looks the same.
+    lost: BTreeSet<PathBuf>,
 }
 
 impl Wanted {
+    /// A path, what leads to it, and, through symbolic links, the same of where it leads.
+    fn add(&mut self, path: &Path) {
+        // Changes are told with absolute paths, whatever was asked for.
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        self.exact.extend(absolute.ancestors().filter_map(real_parent));
+        if let Ok(real) = std::fs::canonicalize(&absolute) {
+            self.exact.extend(real.ancestors().map(Path::to_owned));
+        }
+    }
+
+    /// Directories in which all of that happens.
+    fn places(&self) -> BTreeSet<PathBuf> {
+        let parents = self.exact.iter().filter_map(|path| Some(path.parent()?.to_owned()));
+        self.inside.iter().cloned().chain(parents).collect()
+    }
+
+    /// Takes note of what happened. True when it is a change.
+    fn note(&mut self, event: &notify::Event) -> bool {
+        if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
+            let lost = event.paths.iter().filter(|path| self.exact.contains(*path));
+            self.lost.extend(lost.cloned());
+        }
+        event.need_rescan() || is_change(event.kind) && event.paths.iter().any(|path| self.has(path))
+    }
+
     fn has(&self, path: &Path) -> bool {
         self.exact.contains(path) || path.parent().is_some_and(|parent| self.inside.contains(parent))
     }
@@ -52,13 +81,9 @@ impl Watch {
         let (wanted, hint) = (Arc::new(Mutex::new(Wanted::default())), Arc::new(Notify::new()));
         let (in_callback, hinted) = (Arc::clone(&wanted), Arc::clone(&hint));
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let wanted = in_callback.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut wanted = in_callback.lock().unwrap_or_else(PoisonError::into_inner);
             // An error or a queue that overflowed may hide a change.
-            let changed = event.map_or(true, |event| {
-                event.need_rescan()
-                    || is_change(event.kind) && event.paths.iter().any(|path| wanted.has(path))
-            });
-            if changed {
+            if event.map_or(true, |event| wanted.note(&event)) {
                 hinted.notify_one();
             }
         });
@@ -72,29 +97,24 @@ impl Watch {
     /// What does not exist is watched for in its nearest ancestor; a symbolic link is watched at
     /// both ends.
     pub fn set(&mut self, dirs: &[PathBuf], files: &[PathBuf]) {
-        let (dirs, files) = (absolute(dirs), absolute(files));
         let mut wanted = Wanted::default();
-        for path in dirs.iter().chain(&files) {
-            wanted.exact.extend(path.ancestors().map(Path::to_owned));
-            wanted.exact.extend(std::fs::canonicalize(path));
-        }
-        wanted.inside.extend(dirs.iter().cloned());
-        let places: BTreeSet<PathBuf> = dirs
-            .iter()
-            .cloned()
-            .chain(wanted.exact.iter().filter_map(|path| Some(path.parent()?.to_owned())))
-            .collect();
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
-        self.watch_only(&places);
+        dirs.iter().chain(files).for_each(|path| wanted.add(path));
+        wanted.inside.extend(dirs.iter().filter_map(|dir| std::fs::canonicalize(dir).ok()));
+        let places = wanted.places();
+        let before = {
+            let mut shared = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *shared, wanted)
+        };
+        self.watch_only(&places, &before.lost);
     }
 
-    fn watch_only(&mut self, places: &BTreeSet<PathBuf>) {
+    fn watch_only(&mut self, places: &BTreeSet<PathBuf>, lost: &BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         let identity = |path: &Path| {
             std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|m| (m.dev(), m.ino()))
         };
         self.watched.retain(|path, was| {
-            let keep = places.contains(path) && identity(path) == Some(*was);
+            let keep = places.contains(path) && !lost.contains(path) && identity(path) == Some(*was);
             if !keep {
                 let _ = watcher.unwatch(path);
             }
@@ -126,9 +146,10 @@ impl Watch {
     }
 }
 
-/// Changes are told with absolute paths, whatever was asked for.
-fn absolute(paths: &[PathBuf]) -> Vec<PathBuf> {
-    paths.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())).collect()
+/// A path by the real name of its directory, if that is there. What the path itself leads to does not
+/// matter: it may be a link.
+fn real_parent(path: &Path) -> Option<PathBuf> {
+    Some(std::fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?))
 }
 
 /// Reading is no change; closing after writing is.

@@ -15,6 +15,9 @@ use super::{outcome, trap};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
 use crate::event::now_ms;
 
+/// Most event type patterns that a generic handler may ask for.
+const SUBSCRIPTIONS_MAX: usize = 1000;
+
 /// What an operator gives and allows a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -82,7 +85,7 @@ impl Revision {
         let result = instance.call(self, handler.func, &params).await;
         let guest = instance.guest();
         attempt.failure = match result {
-            Ok(returned) => outcome::read(&returned),
+            Ok(returned) => outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure }),
             Err(error) => {
                 let (cause, reason) = trap::explain(&error, &guest.limits);
                 Some(Failure { outcome: Outcome::Retry, cause, reason: at(reason), after_ms: None })
@@ -113,6 +116,10 @@ impl Revision {
             format!("its export {export}: subscriptions: {}", explain(&error, &instance))
         })?;
         let Val::List(patterns) = listed else { return Ok(Vec::new()) };
+        if patterns.len() > SUBSCRIPTIONS_MAX {
+            let (export, count) = (&generic.handler.export, patterns.len());
+            return Err(format!("its export {export}: subscriptions: {count}, at most {SUBSCRIPTIONS_MAX}"));
+        }
         Ok(patterns.into_iter().filter_map(|p| if let Val::String(p) = p { Some(p) } else { None }).collect())
     }
 }

@@ -88,9 +88,14 @@ fn value(plan: &Plan, json: &str) -> Result<Val, Misfit> {
 
 fn record(fields: &[Field], plan: &Plan, json: &str) -> Result<Val, Misfit> {
     let mut values: Vec<Option<Val>> = vec![None; fields.len()];
+    let mut next = 0;
     entries(json, plan, |key, json| {
-        // Senders mostly keep to one order, so the next field is most likely the next key's.
-        let Some(at) = fields.iter().position(|field| same_name(key, &field.name)) else { return Ok(()) };
+        // Senders mostly keep to one order, and types mostly follow it: the next field is most likely
+        // the next key's.
+        let is_keys = |field: &Field| same_name(key, &field.name);
+        let guessed = fields.get(next).is_some_and(is_keys).then_some(next);
+        let Some(at) = guessed.or_else(|| fields.iter().position(is_keys)) else { return Ok(()) };
+        next = at + 1;
         values[at] = Some(value(&fields[at].plan, json).map_err(|misfit| misfit.within(format!(".{key}")))?);
         Ok(())
     })?;

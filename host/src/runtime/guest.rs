@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -13,11 +13,16 @@ use super::capabilities;
 use super::limits::Limits;
 use super::logs::Logs;
 
+/// Streams, timers and the like that a guest may hold at once: the host's memory behind them does not
+/// count as the guest's.
+pub(super) const RESOURCES_MAX: usize = 10_000;
+
 /// A store's data.
 pub(super) struct Guest {
     pub(super) limits: Limits,
     pub(super) logs: Logs,
     pub(super) config: Arc<BTreeMap<String, String>>,
+    pub(super) call_timeout: Duration,
     pub(super) deadline: Instant,
     table: ResourceTable,
     /// Made when first asked for: most handlers never do, and it costs a call for randomness.
@@ -27,8 +32,11 @@ pub(super) struct Guest {
 impl Guest {
     /// For the first call: its time begins now.
     pub(super) fn new(limits: Limits, logs: Logs, settings: &Settings) -> Self {
-        let (config, deadline) = (Arc::clone(&settings.config), Instant::now() + settings.call_timeout);
-        Self { limits, logs, config, deadline, table: ResourceTable::new(), wasi: None }
+        let (config, call_timeout) = (Arc::clone(&settings.config), settings.call_timeout);
+        let deadline = Instant::now() + call_timeout;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
+        Self { limits, logs, config, call_timeout, deadline, table, wasi: None }
     }
 
     /// Begins another call in the same instance, about this event.

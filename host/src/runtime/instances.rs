@@ -125,14 +125,15 @@ impl Instance {
             return kept;
         }
         let places = runtime.pool.places(revision.slots).await;
-        let limits = Limits::new(settings.memory_max_bytes, runtime.limits.table_elements_max);
+        let limits = Limits::new(settings.memory_max_bytes, &runtime.limits);
         let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event);
         let mut store = Store::new(&runtime.engine, Guest::new(limits, logs, settings));
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
-            if Instant::now() >= context.data().deadline {
-                return Err(Error::new(Deadline));
+            let guest = context.data();
+            if Instant::now() >= guest.deadline {
+                return Err(Error::new(Deadline(guest.call_timeout)));
             }
             // Others run between two ticks of a guest that does not stop by itself.
             Ok(UpdateDeadline::Yield(1))
@@ -172,13 +173,10 @@ impl Instance {
         }
     }
 
-    async fn within<T>(
-        &mut self,
-        body: impl AsyncFnOnce(&mut Self) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    async fn within<T>(&mut self, body: impl AsyncFnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let left = self.guest().deadline.saturating_duration_since(Instant::now());
         let result = tokio::time::timeout(left + GRACE, body(self)).await;
-        result.unwrap_or_else(|_| Err(Error::new(Deadline)))
+        result.unwrap_or_else(|_| Err(Error::new(Deadline(self.guest().call_timeout))))
     }
 
     /// What the host keeps for it.

@@ -2,10 +2,14 @@
 
 use wasmtime::{ResourceLimiter, Result};
 
+use crate::config;
+
 /// Counts what an instance has and refuses what is over.
 pub(super) struct Limits {
     memory_max_bytes: usize,
     table_elements_max: usize,
+    /// Kept by the engine; named here for messages.
+    pub(super) stack_max_bytes: usize,
     memory_bytes: usize,
     table_elements: usize,
     /// The first limit that was met, for the attempt's reason.
@@ -13,8 +17,15 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(memory_max_bytes: usize, table_elements_max: usize) -> Self {
-        Self { memory_max_bytes, table_elements_max, memory_bytes: 0, table_elements: 0, crossed: None }
+    pub(super) fn new(memory_max_bytes: usize, runtime: &config::Runtime) -> Self {
+        Self {
+            memory_max_bytes,
+            table_elements_max: runtime.table_elements_max,
+            stack_max_bytes: runtime.stack_max_bytes,
+            memory_bytes: 0,
+            table_elements: 0,
+            crossed: None,
+        }
     }
 
     /// Memories never shrink, so what they have is the most they had.
@@ -54,9 +65,14 @@ impl ResourceLimiter for Limits {
 mod tests {
     use super::*;
 
+    fn limits() -> Limits {
+        let runtime = config::Runtime { table_elements_max: 10, ..config::Config::default().runtime };
+        Limits::new(100, &runtime)
+    }
+
     #[test]
     fn adds_up_all_memories_of_an_instance() {
-        let mut limits = Limits::new(100, 10);
+        let mut limits = limits();
         assert!(limits.memory_growing(0, 60, None).unwrap());
         assert!(limits.memory_growing(0, 40, None).unwrap());
         assert!(!limits.memory_growing(40, 41, None).unwrap());
@@ -66,7 +82,7 @@ mod tests {
 
     #[test]
     fn adds_up_all_tables_of_an_instance() {
-        let mut limits = Limits::new(100, 10);
+        let mut limits = limits();
         assert!(limits.table_growing(0, 10, None).unwrap());
         assert!(!limits.table_growing(0, 1, None).unwrap());
         assert!(limits.crossed.unwrap().contains("table_elements_max is 10"));

@@ -107,8 +107,7 @@ impl Runtime {
                 &made
             }
         };
-        let component =
-            Component::from_binary(&self.0.engine, bytes).map_err(|error| format!("{error:#}"))?;
+        let component = Component::from_binary(&self.0.engine, bytes).map_err(|error| uncompiled(&error))?;
         if let Some(cache) = &self.0.cache {
             cache.put(digest, &component);
         }
@@ -195,6 +194,16 @@ impl Kind {
             _ => Err("not a WebAssembly file (it does not begin with \\0asm)".into()),
         }
     }
+}
+
+/// Why the compiler does not take it; where that is a limit of the host's, with the limit's key.
+fn uncompiled(error: &wasmtime::Error) -> String {
+    let text = format!("{error:#}");
+    // wasmtime has no type for this: a memory that begins larger than the pool's largest.
+    if text.contains("minimum byte size") {
+        return format!("{text}; that limit is runtime.memory_max_bytes");
+    }
+    text
 }
 
 fn component_of_module(bytes: &[u8]) -> Result<Vec<u8>, String> {

@@ -1,6 +1,6 @@
 //! The lines a guest logs in one attempt: kept with the attempt, repeated in the host's own log.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
 
@@ -28,12 +28,24 @@ impl Severity {
     }
 }
 
+/// Where a guest prints: standard output or error.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    Out,
+    Err,
+}
+
+/// Longest line kept of what a guest prints without a line break.
+const PRINTED_LINE_MAX_BYTES: usize = 8 * 1024;
+
 /// Collects lines up to a number of bytes, then counts what it drops.
 #[derive(Clone)]
 pub(super) struct Logs(Arc<Mutex<Buffer>>);
 
 struct Buffer {
     lines: Vec<String>,
+    /// Lines that were begun on standard output and error. Guests may open those anew for each write.
+    begun: [Vec<u8>; 2],
     room_bytes: usize,
     max_bytes: usize,
     dropped: u64,
@@ -46,6 +58,7 @@ impl Logs {
     pub(super) fn new(max_bytes: usize, plugin: &str, event: &str) -> Self {
         Self(Arc::new(Mutex::new(Buffer {
             lines: Vec::new(),
+            begun: Default::default(),
             room_bytes: max_bytes,
             max_bytes,
             dropped: 0,
@@ -56,20 +69,31 @@ impl Logs {
 
     /// Forgets what it has, for an attempt at another event.
     pub(super) fn begin(&self, event: &str) {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = self.lock();
         buffer.lines.clear();
+        buffer.begun.iter_mut().for_each(Vec::clear);
         (buffer.room_bytes, buffer.dropped) = (buffer.max_bytes, 0);
         event.clone_into(&mut buffer.event);
     }
 
     /// Takes a line; what has no room is cut off or dropped.
     pub(super) fn push(&self, severity: Severity, context: &str, message: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(severity, context, message);
+        self.lock().push(severity, context, message);
+    }
+
+    /// Takes what was printed. A line ends with a line break, where it is too long, or in [`Logs::take`].
+    pub(super) fn print(&self, stream: Stream, bytes: &[u8]) {
+        self.lock().print(stream, bytes);
     }
 
     /// All lines, and one that says how many were dropped if any were.
     pub(super) fn take(&self) -> Vec<String> {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = self.lock();
+        for stream in [Stream::Out, Stream::Err] {
+            if !buffer.begun[stream as usize].is_empty() {
+                buffer.end_line(stream);
+            }
+        }
         let mut lines = std::mem::take(&mut buffer.lines);
         if buffer.dropped > 0 {
             let (dropped, max) = (buffer.dropped, buffer.max_bytes);
@@ -77,9 +101,34 @@ impl Logs {
         }
         lines
     }
+
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Buffer {
+    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+        for &byte in bytes {
+            let begun = &mut self.begun[stream as usize];
+            if byte != b'\n' {
+                begun.push(byte);
+            }
+            if byte == b'\n' || begun.len() >= PRINTED_LINE_MAX_BYTES {
+                self.end_line(stream);
+            }
+        }
+    }
+
+    fn end_line(&mut self, stream: Stream) {
+        let line = std::mem::take(&mut self.begun[stream as usize]);
+        let severity = match stream {
+            Stream::Out => Severity::Info,
+            Stream::Err => Severity::Warn,
+        };
+        self.push(severity, "", &String::from_utf8_lossy(&line));
+    }
+
     fn push(&mut self, severity: Severity, context: &str, message: &str) {
         if self.room_bytes == 0 {
             self.dropped += 1;
@@ -130,6 +179,23 @@ mod tests {
         logs.push(Severity::Info, "", "one");
         logs.push(Severity::Warn, "desk", "two\n");
         assert_eq!(logs.take(), ["INFO one", "WARN desk: two"]);
+    }
+
+    #[test]
+    fn joins_what_is_printed_to_lines_and_ends_the_last_ones_with_the_attempt() {
+        let logs = Logs::new(100_000, "p", "e");
+        for (stream, text) in
+            [(Stream::Out, "a\nb"), (Stream::Err, "x"), (Stream::Out, "c\n\nd"), (Stream::Err, "y")]
+        {
+            logs.print(stream, text.as_bytes());
+        }
+        assert_eq!(logs.take(), ["INFO a", "INFO bc", "INFO ", "INFO d", "WARN xy"]);
+        logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
+        logs.begin("another");
+        assert_eq!(logs.take(), [String::new(); 0]);
+        logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
+        let lengths: Vec<usize> = logs.take().iter().map(|line| line.len() - "INFO ".len()).collect();
+        assert_eq!(lengths, [PRINTED_LINE_MAX_BYTES, 1]);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use wasmtime::component::{Type, Val};
 use super::plan::type_name;
 use crate::delivery::{Cause, Failure, Outcome};
 
+/// Longest reason that is kept of a handler's failure.
+const REASON_MAX_BYTES: usize = 4 * 1024;
+
 /// Checks that the host can read a handler's result: `result<_, failure>`, where `failure` has no
 /// cases but `retry` and `reject`.
 ///
@@ -51,10 +54,12 @@ pub(super) fn read(result: &Val) -> Option<Failure> {
     }
 }
 
+/// A reason is stored and logged for each attempt, so a guest does not say how long it is.
 fn text(value: &Val) -> String {
-    match value {
-        Val::String(text) => text.clone(),
-        _ => String::new(),
+    let Val::String(text) = value else { return String::new() };
+    match text.floor_char_boundary(REASON_MAX_BYTES) {
+        end if end < text.len() => format!("{} … ({} bytes)", &text[..end], text.len()),
+        _ => text.clone(),
     }
 }
 
@@ -86,6 +91,10 @@ mod tests {
             (retry(vec![("reason".into(), s("busy")), after(5)]), some(Outcome::Retry, "busy", Some(5))),
             (retry(vec![after(5), ("reason".into(), s("busy"))]), some(Outcome::Retry, "busy", Some(5))),
             (retry(vec![("reason".into(), s("busy"))]), some(Outcome::Retry, "busy", None)),
+            (
+                err("reject", Some(Box::new(s(&"é".repeat(5000))))),
+                some(Outcome::Rejected, &format!("{} … (10000 bytes)", "é".repeat(2048)), None),
+            ),
         ] {
             assert_eq!(read(&value), expected, "{value:?}");
         }

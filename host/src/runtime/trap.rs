@@ -1,63 +1,103 @@
 //! Why a call ended without a result, in words: the trap, the guest's own function and line.
 
+use std::time::Duration;
+
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
+use super::guest::RESOURCES_MAX;
 use super::limits::Limits;
 use crate::delivery::Cause;
 
-/// The guest was still running at its deadline.
+/// The guest was still running at its deadline, after so long.
 #[derive(Debug, thiserror::Error)]
-#[error("still running after call_timeout_ms")]
-pub(super) struct Deadline;
+#[error("still running after call_timeout_ms ({} ms)", .0.as_millis())]
+pub(super) struct Deadline(pub(super) Duration);
 
 /// Functions that a language's own panic machinery adds above the one at fault.
 const MACHINERY: [&str; 8] = ["core::", "std::", "alloc::", "rust_", "__rust", "<core::", "<std::", "abort"];
+
+/// Where the sources of such functions, and of other people's crates, are when a plugin is built.
+const ELSEWHERE: [&str; 5] =
+    ["/library/core/", "/library/alloc/", "/library/std/", "/library/panic_abort/", "/registry/src/"];
 
 /// Tells whose failure an error is, and describes it.
 pub(super) fn explain(error: &Error, limits: &Limits) -> (Cause, String) {
     if error.is::<PoolConcurrencyLimitError>() {
         return (Cause::Host, format!("the host had no room for an instance: {error}"));
     }
-    if error.is::<Deadline>() {
-        return (Cause::Timeout, format!("{Deadline}{}", place(error)));
+    if let Some(deadline) = error.downcast_ref::<Deadline>() {
+        return (Cause::Timeout, format!("{deadline}{}", place(error)));
     }
-    let what = match (error.downcast_ref::<Trap>(), &limits.crossed) {
-        (_, Some(crossed)) => crossed.clone(),
-        (Some(Trap::StackOverflow), None) => "stack: the call went deeper than stack_max_bytes".to_owned(),
-        (Some(trap), None) => trap.to_string(),
-        (None, None) => error.root_cause().to_string(),
+    let what = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            format!("stack: the call went too deep, stack_max_bytes is {}", limits.stack_max_bytes)
+        }
+        Some(trap) => without_prefix(&trap.to_string()).to_owned(),
+        None if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => {
+            format!("handles: more than {RESOURCES_MAX} streams, timers and the like at once")
+        }
+        None => error.root_cause().to_string(),
     };
-    (Cause::Trap, format!("trap: {what}{}", place(error)))
+    // A limit that was met is mostly why, but a guest may have lived with it and trapped for another reason.
+    let crossed = limits.crossed.as_ref().map(|crossed| format!("{crossed}; then ")).unwrap_or_default();
+    (Cause::Trap, format!("trap: {crossed}{what}{}", place(error)))
+}
+
+fn without_prefix(trap: &str) -> &str {
+    trap.strip_prefix("wasm trap: ").unwrap_or(trap)
 }
 
 /// ` in FUNCTION at FILE:LINE`, as far as the component carries names.
 fn place(error: &Error) -> String {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let names: Vec<(String, Option<String>)> = trace.frames().iter().filter_map(name).collect();
-    let own = names.iter().find(|(function, _)| !MACHINERY.iter().any(|prefix| function.starts_with(prefix)));
-    match own.or(names.first()) {
-        Some((function, Some(line))) => format!(" in {function} at {line}"),
-        Some((function, None)) => format!(" in {function}"),
-        None => String::new(),
-    }
+    let all: Vec<Place> = trace.frames().iter().flat_map(Place::of).collect();
+    let Some(own) = all.iter().find(|place| place.is_own()).or(all.first()) else { return String::new() };
+    // A function's first instructions may have no line; one that called itself has one further up.
+    let told = all.iter().find(|place| place.function == own.function && place.line.is_some());
+    format!(" in {}{}", own.function, told.unwrap_or(own).at())
 }
 
-fn name(frame: &FrameInfo) -> Option<(String, Option<String>)> {
-    let symbol = frame.symbols().first();
-    let named = symbol.and_then(|symbol| symbol.name()).or_else(|| frame.func_name())?;
-    let line = symbol.and_then(|symbol| {
-        let file = symbol.file()?;
-        Some(format!("{file}:{}", symbol.line()?))
-    });
-    Some((wasmtime_demangle(named), line))
+/// A function, where it was when the call ended.
+struct Place {
+    function: String,
+    file: Option<String>,
+    line: Option<u32>,
 }
 
-/// Rust's own mangling ends in a hash that says nothing to people.
-fn wasmtime_demangle(name: &str) -> String {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            path.to_owned()
+impl Place {
+    /// The function of a frame and, before it, those that were inlined into it, innermost first.
+    fn of(frame: &FrameInfo) -> Vec<Self> {
+        let whole = frame.func_name().map(demangled);
+        let symbols = frame.symbols();
+        if symbols.is_empty() {
+            return whole.map(|function| Self { function, file: None, line: None }).into_iter().collect();
         }
-        _ => name.to_owned(),
+        let places = symbols.iter().enumerate().filter_map(|(at, symbol)| {
+            // The name of the whole function has its module, which line tables alone leave out.
+            let outermost = whole.clone().filter(|_| at + 1 == symbols.len());
+            let function = outermost.or_else(|| symbol.name().map(demangled))?;
+            Some(Self { function, file: symbol.file().map(Into::into), line: symbol.line() })
+        });
+        places.collect()
     }
+
+    fn is_own(&self) -> bool {
+        let elsewhere =
+            self.file.as_ref().is_some_and(|file| ELSEWHERE.iter().any(|part| file.contains(part)));
+        !elsewhere && !MACHINERY.iter().any(|prefix| self.function.starts_with(prefix))
+    }
+
+    fn at(&self) -> String {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!(" at {file}:{line}"),
+            (Some(file), None) => format!(" at {file}"),
+            (None, _) => String::new(),
+        }
+    }
+}
+
+/// Rust's names as they are written, without the hash at their end; others as they are.
+fn demangled(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
 }

@@ -43,6 +43,21 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
+impl Ran {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// What it printed as JSON; it must have gone well.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{self:?}");
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
 impl Bed {
     /// Ports of the kernel's choice, source `moncreneau`, and these lines of configuration after it.
     pub(crate) fn new(more_config: &str) -> Self {
@@ -85,15 +100,22 @@ impl Bed {
 
     /// Starts a host here, and waits until it takes events.
     pub(crate) async fn start(&self) -> Host<'_> {
+        self.start_with(self.command(&["serve"])).await
+    }
+
+    /// Runs a command that is a host here, and waits until it takes events.
+    pub(crate) async fn start_with(&self, mut command: Command) -> Host<'_> {
         let log = self.path("host.log");
         let out = File::options().create(true).append(true).open(self.path("host.out")).unwrap();
         let err = File::options().create(true).append(true).open(&log).unwrap();
-        let child = self.command(&["serve"]).stdout(out).stderr(err).spawn().unwrap();
-        let mut host = Host { bed: self, child, webhooks: String::new(), admin: String::new(), http: client() };
+        let child = command.stdout(out).stderr(err).spawn().unwrap();
+        let mut host =
+            Host { bed: self, child, webhooks: String::new(), admin: String::new(), http: client() };
         let listening = until("the host listens", async || {
             let ended = host.child.try_wait().unwrap();
             assert!(ended.is_none(), "the host ended with {ended:?}:\n{}", self.log());
-            let told: Value = serde_json::from_slice(&fs::read(self.path("hookyard-data/listening.json")).ok()?).ok()?;
+            let told: Value =
+                serde_json::from_slice(&fs::read(self.path("hookyard-data/listening.json")).ok()?).ok()?;
             // A host that was killed leaves its own behind.
             (told["pid"] == host.child.id()).then_some(told)
         })
@@ -105,9 +127,7 @@ impl Bed {
 
     /// Runs a command here to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        Ran::of(&mut self.command(arguments))
     }
 
     /// The program, to be run here.
@@ -161,26 +181,39 @@ impl Host<'_> {
 
     /// Sends a body with these headers to a source.
     pub(crate) async fn post(&self, source: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
-        self.try_post(source, body, headers).await.unwrap_or_else(|error| panic!("{error:?}\n{}", self.bed.log()))
+        self.try_post(source, body, headers)
+            .await
+            .unwrap_or_else(|error| panic!("{error:?}\n{}", self.bed.log()))
     }
 
     /// As [`Host::post`], where the host may have gone meanwhile.
-    pub(crate) async fn try_post(&self, source: &str, body: &str, headers: &[(&str, &str)]) -> reqwest::Result<Answer> {
-        let mut request = self.http.post(format!("{}/webhooks/{source}", self.webhooks)).body(body.to_owned());
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+    pub(crate) async fn try_post(
+        &self,
+        source: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Answer> {
+        post(&self.http, &self.webhooks, source, body, headers).await
+    }
+
+    /// Sends without borrowing the host, for tasks.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { http: self.http.clone(), webhooks: self.webhooks.clone() }
+    }
+
+    /// Asks the operators' side, with this token or none.
+    pub(crate) async fn ask(&self, path: &str, token: Option<&str>) -> reqwest::Response {
+        let mut request = self.http.get(format!("{}{path}", self.admin));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
         }
-        let response = request.send().await?;
-        let (code, headers) = (response.status(), response.headers().clone());
-        let json = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-        Ok(Answer { code, headers, json })
+        request.send().await.unwrap()
     }
 
     /// Reads a path of the operators' API with the token.
     pub(crate) async fn api(&self, path: &str) -> (StatusCode, Value) {
         let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).unwrap();
-        let request = self.http.get(format!("{}{path}", self.admin)).bearer_auth(token.trim());
-        let response = request.send().await.unwrap();
+        let response = self.ask(path, Some(token.trim())).await;
         let code = response.status();
         (code, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null))
     }
@@ -189,6 +222,33 @@ impl Host<'_> {
     pub(crate) async fn event(&self, id: &str) -> Option<Value> {
         let (code, event) = self.api(&format!("/api/v1/events/moncreneau/{id}")).await;
         (code == StatusCode::OK).then_some(event)
+    }
+
+    /// All events that the query asks for, page by page, the newest first.
+    pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let (code, mut page) = self.api(&format!("/api/v1/events?limit=500{query}{cursor}")).await;
+            assert_eq!(code, StatusCode::OK, "{page}");
+            all.append(page["items"].as_array_mut().unwrap());
+            let Some(next) = page["next_cursor"].as_str() else { return all };
+            cursor = format!("&cursor={next}");
+        }
+    }
+
+    /// Waits until no event has anything left to run. States are asked for in the order in which a
+    /// delivery goes through them, so none that is not retried can slip through between two questions.
+    pub(crate) async fn drained(&self) {
+        until("everything has run", async || {
+            for state in ["held", "waiting", "pending", "running"] {
+                let (_, page) = self.api(&format!("/api/v1/events?limit=1&state={state}")).await;
+                // A page may be short of events that changed meanwhile, but then another follows.
+                let none = page["items"].as_array()?.is_empty() && page["next_cursor"].is_null();
+                none.then_some(())?;
+            }
+            Some(())
+        })
+        .await;
     }
 
     /// Waits until nothing more happens to an event by itself: all deliveries are done, dead or held.
@@ -218,13 +278,23 @@ impl Host<'_> {
 
     /// Waits until a plugin is as wanted.
     pub(crate) async fn plugin_when(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        until(&format!("plugin {name}: {what}"), async || self.plugin(name).await.filter(|plugin| wanted(plugin))).await
+        until(&format!("plugin {name}: {what}"), async || {
+            self.plugin(name).await.filter(|plugin| wanted(plugin))
+        })
+        .await
     }
 
     /// Waits until a plugin runs these bytes.
     pub(crate) async fn runs(&self, name: &str, bytes: &[u8]) -> Value {
         let digest = hookyard::event::Digest::of(bytes).to_string();
-        self.plugin_when(name, "it runs what is on disk", |plugin| plugin["revision"] == digest.as_str()).await
+        self.plugin_when(name, "it runs what is on disk", |plugin| plugin["revision"] == digest.as_str())
+            .await
+    }
+
+    /// Waits until a plugin is not there.
+    pub(crate) async fn gone(&self, name: &str) {
+        until(&format!("plugin {name} is gone"), async || self.plugin(name).await.is_none().then_some(()))
+            .await;
     }
 
     /// Waits until the log has a line with all of these.
@@ -244,14 +314,52 @@ impl Host<'_> {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let (name, pid) = (format!("-{name}"), self.pid().to_string());
+        assert!(Command::new("kill").args([name, pid]).status().unwrap().success());
     }
 
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> ExitStatus {
         until("the host ends", async || self.child.try_wait().unwrap()).await
     }
+}
+
+/// Sends events to a host that may go meanwhile.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    http: reqwest::Client,
+    webhooks: String,
+}
+
+impl Sender {
+    /// Sends an event, signed.
+    pub(crate) async fn try_send(&self, event: &Event) -> reqwest::Result<Answer> {
+        let signature = sign(SECRET, &event.body);
+        post(&self.http, &self.webhooks, "moncreneau", &event.body, &[("X-Moncreneau-Signature", &signature)])
+            .await
+    }
+}
+
+async fn post(
+    http: &reqwest::Client,
+    webhooks: &str,
+    source: &str,
+    body: &str,
+    headers: &[(&str, &str)],
+) -> reqwest::Result<Answer> {
+    let mut request = http.post(format!("{webhooks}/webhooks/{source}")).body(body.to_owned());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await?;
+    let (code, headers) = (response.status(), response.headers().clone());
+    let json = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+    Ok(Answer { code, headers, json })
 }
 
 impl Drop for Host<'_> {

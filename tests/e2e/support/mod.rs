@@ -2,10 +2,16 @@
 
 mod event;
 mod guest;
+mod handwritten;
 mod host;
+mod load;
+mod log;
 mod wait;
 
 pub(crate) use event::{Event, SECRET, TYPES, sign};
 pub(crate) use guest::{distinct, example, guest, wat};
-pub(crate) use host::{Answer, Bed, Host, Ran};
+pub(crate) use handwritten::Handwritten;
+pub(crate) use host::{Answer, Bed, Host, Ran, Sender};
+pub(crate) use load::{Load, Sent};
+pub(crate) use log::plugin_lines;
 pub(crate) use wait::{LIMIT, until};

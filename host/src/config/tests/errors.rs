@@ -12,7 +12,7 @@ const HOST: &[Row] = &[
         "\n[server]\nlisten_on = 1",
         "hookyard.toml:3: `server.listen_on`: unknown key `listen_on`, expected one of `listen`",
     ),
-    ("[server]\nlisten = 'here'", "hookyard.toml:2: `server.listen = 'here'`: invalid socket address"),
+    ("[server]\nlisten = 'here'", "hookyard.toml:2: `server.listen = 'here'`: not an address and a port"),
     (
         "[server]\nlisten = 8080",
         "hookyard.toml:2: `server.listen = 8080`: invalid type: integer `8080`, expected",
@@ -24,6 +24,7 @@ const HOST: &[Row] = &[
     ),
     ("server.body_timeout_ms = '5s'", "hookyard.toml:1: `server.body_timeout_ms = '5s'`: invalid type"),
     ("[server\n", "hookyard.toml:1: "),
+    ("server.listen = '[::1]:1'\nserver.listen = '[::1]:1'", "hookyard.toml:2: duplicate key `listen`"),
     (
         "[database]\nurl = 'postgres://u:pw@h/d'",
         "hookyard.toml:2: `database.url`: this version stores in SQLite only",
@@ -48,7 +49,7 @@ const HOST: &[Row] = &[
 const SOURCES: &[Row] = &[
     (
         "[sources.a]\nscheme = 'github'\nsecrets = ['x']",
-        "hookyard.toml:2: `sources.a.scheme = 'github'`: unknown variant `github`",
+        "hookyard.toml:2: `sources.a.scheme = 'github'`: unknown value `github`",
     ),
     ("[sources.a]\nsecrets = ['x']", "hookyard.toml:1: `sources.a`: missing key `scheme`"),
     ("[sources.a]\nscheme = 'hmac'\nsecrets = []", "hookyard.toml:3: `sources.a.secrets`: without a secret"),
@@ -80,7 +81,7 @@ const SOURCES: &[Row] = &[
     ),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nencoding = 'HEX'",
-        "hookyard.toml:4: `sources.a.encoding = 'HEX'`: unknown variant `HEX`",
+        "hookyard.toml:4: `sources.a.encoding = 'HEX'`: unknown value `HEX`",
     ),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\npackage = 'a'",

@@ -53,14 +53,13 @@ impl Reader {
         names.iter().map(|name| super::name_of(name)).collect()
     }
 
-    pub(in crate::db) async fn next_due(&self, after: u64) -> Result<Option<u64>, DbError> {
+    pub(in crate::db) async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
-        query.push(" SELECT min((SELECT min(due_at) FROM delivery WHERE plugin = p.plugin AND due_at > ");
-        query.push_bind(integer(after));
-        query.push(")) FROM plugins p WHERE p.plugin IS NOT NULL");
-        query.push(" AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
-        let due: Option<i64> = query.build_query_scalar().fetch_one(&self.pool).await?;
-        Ok(due.map(unsigned))
+        query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IS NOT NULL");
+        query.push(" AND EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at <= ");
+        query.push_bind(integer(now));
+        query.push(") AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin))");
+        Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }
 
     pub(in crate::db) async fn events(

@@ -12,10 +12,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use crate::runtime::guest::Guest;
-use crate::runtime::logs::{Logs, Severity};
-
-/// Longest line kept of what a guest prints without a line break.
-const LINE_MAX_BYTES: usize = 8 * 1024;
+use crate::runtime::logs::{Logs, Stream};
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)
@@ -24,17 +21,18 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
 /// A world with nothing in it.
 pub(in crate::runtime) fn empty_world(logs: &Logs) -> WasiCtx {
     WasiCtxBuilder::new()
-        .stdout(Printed { logs: logs.clone(), severity: Severity::Info })
-        .stderr(Printed { logs: logs.clone(), severity: Severity::Warn })
+        .stdout(Printed { logs: logs.clone(), stream: Stream::Out })
+        .stderr(Printed { logs: logs.clone(), stream: Stream::Err })
         .allow_tcp(false)
         .allow_udp(false)
         .build()
 }
 
 /// Standard output or error, as lines of the log.
+#[derive(Clone)]
 struct Printed {
     logs: Logs,
-    severity: Severity,
+    stream: Stream,
 }
 
 impl IsTerminal for Printed {
@@ -45,42 +43,13 @@ impl IsTerminal for Printed {
 
 impl StdoutStream for Printed {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { logs: self.logs.clone(), severity: self.severity, rest: Vec::new() })
+        Box::new(self.clone())
     }
 }
 
-/// Cuts what is written into lines; the last one ends with the stream.
-struct Lines {
-    logs: Logs,
-    severity: Severity,
-    rest: Vec<u8>,
-}
-
-impl Lines {
-    fn flush_line(&mut self) {
-        let line = std::mem::take(&mut self.rest);
-        self.logs.push(self.severity, "", &String::from_utf8_lossy(&line));
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        if !self.rest.is_empty() {
-            self.flush_line();
-        }
-    }
-}
-
-impl AsyncWrite for Lines {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        for &byte in bytes {
-            if byte != b'\n' {
-                self.rest.push(byte);
-            }
-            if byte == b'\n' || self.rest.len() >= LINE_MAX_BYTES {
-                self.flush_line();
-            }
-        }
+impl AsyncWrite for Printed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.logs.print(self.stream, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -33,7 +33,11 @@ impl EventHandler for Actor {
 macro_rules! typed {
     ($($handler:ident: $payload:ident),*) => {
         $(impl $handler for Actor {
-            fn handle(ctx: Context, _: $payload) -> Result {
+            fn handle(ctx: Context, payload: $payload) -> Result {
+                if config::get("act").is_some_and(|act| act == "show") {
+                    info!("{payload:?}");
+                    return Ok(());
+                }
                 configured(&ctx)
             }
         })*
@@ -47,25 +51,29 @@ fn configured(ctx: &Context) -> Result {
     perform(&config::get("act").unwrap_or_default(), ctx)
 }
 
+#[inline(never)]
 fn perform(act: &str, ctx: &Context) -> Result {
     info!("{} attempt {}: {act}", ctx.event_id, ctx.attempt);
     let (act, number) = act.split_once(' ').unwrap_or((act, "0"));
     let number: u64 = number.parse()?;
     match act {
-        "" | "well" => {}
         "loop" => loop_for_ever(),
         "busy" => busy(Duration::from_millis(number)),
         "allocate" => allocate_for_ever(),
         "recurse" => drop(black_box(recurse(1))),
+        "descend" => drop(black_box(descend(1))),
         "flood" => (0..number).for_each(|line| info!("line {line} of a flood that has no end")),
         "trap" => panic!("told to"),
         "print" => print(),
         "retry" => return Err(Failure::retry("told to")),
         "retry-after" => return Err(Failure::retry_after("told to", Duration::from_millis(number))),
         "retry-until" if u64::from(ctx.attempt) < number => return Err(Failure::retry("not yet")),
-        "retry-until" => {}
+        "" | "well" | "retry-until" => {}
         "reject" => return Err(Failure::reject("told to")),
+        "reject-long" => return Err(Failure::reject("é".repeat(usize::try_from(number)?))),
         "remember" => remember(),
+        "stain" => stain(),
+        "look-for-stains" => look_for_stains(),
         "config" => config::all().iter().for_each(|(key, value)| info!("{key} = {value}")),
         "clock" => info!("{} {}", clock::now().as_millis(), hookyard_plugin::random::u64()),
         other => return Err(Failure::reject(format!("what is `{other}`?"))),
@@ -73,6 +81,9 @@ fn perform(act: &str, ctx: &Context) -> Result {
     Ok(())
 }
 
+// Where these end badly, the host is to name them: so none is inlined, as then its module is lost.
+
+#[inline(never)]
 fn loop_for_ever() {
     while black_box(true) {}
 }
@@ -82,6 +93,7 @@ fn busy(time: Duration) {
     while clock::monotonic() < end {}
 }
 
+#[inline(never)]
 fn allocate_for_ever() {
     let mut all: Vec<Vec<u8>> = Vec::new();
     loop {
@@ -91,10 +103,20 @@ fn allocate_for_ever() {
 }
 
 /// Not a loop after optimisation: the array is looked at after the call.
+#[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let here = black_box([depth; 64]);
+    if depth == u64::MAX {
+        return 0;
+    }
     let below = recurse(depth + 1);
     here[usize::try_from(below % 64).unwrap_or(0)] + below
+}
+
+/// Deep without the guest's own stack: what it has is in registers, so it is the host that ends it.
+#[inline(never)]
+fn descend(depth: u32) -> u32 {
+    if depth == u32::MAX { 0 } else { descend(depth + 1).rotate_left(depth) ^ depth }
 }
 
 /// `wasm32-unknown-unknown` has no standard output: nothing is to appear, and nothing to break.
@@ -107,4 +129,26 @@ fn remember() {
     use std::sync::atomic::{AtomicU32, Ordering};
     static CALLS: AtomicU32 = AtomicU32::new(0);
     info!("call {} of this instance", CALLS.fetch_add(1, Ordering::Relaxed) + 1);
+}
+
+const STAIN: u64 = 0x5741_5348_204d_4521;
+const PAGE: usize = 64 * 1024;
+const PAGES: usize = 64;
+
+/// Writes all over memory that is new to this instance.
+fn stain() {
+    new_memory().for_each(|word| unsafe { word.write_volatile(STAIN) });
+    info!("stained");
+}
+
+/// Looks where an instance of the same shape would have written.
+fn look_for_stains() {
+    let stains = new_memory().filter(|word| unsafe { word.read_volatile() } != 0).count();
+    info!("{stains} stains");
+}
+
+/// Words of pages that the host has just added.
+fn new_memory() -> impl Iterator<Item = *mut u64> {
+    let first = core::arch::wasm32::memory_grow(0, PAGES) * PAGE;
+    (first..first + PAGES * PAGE).step_by(8).map(|at| at as *mut u64)
 }

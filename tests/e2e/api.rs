@@ -1,0 +1,167 @@
+//! The operators' side over HTTP, as tools see it.
+
+mod events;
+mod metrics;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::{Bed, Event, Host, example};
+
+/// The body of an RFC 9457 problem, which names its status.
+async fn problem(host: &Host<'_>, path: &str, token: Option<&str>) -> (u16, Value) {
+    let response = host.ask(path, token).await;
+    let status = response.status().as_u16();
+    assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+    let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    assert_eq!(
+        (&problem["status"], &problem["type"]),
+        (&status.into(), &"about:blank".into()),
+        "{path}: {problem}"
+    );
+    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{path}: {problem}");
+    (status, problem)
+}
+
+fn token(bed: &Bed) -> String {
+    std::fs::read_to_string(bed.path("hookyard-data/admin-token")).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn everything_under_the_api_wants_the_token_and_gives_nothing_away_without() {
+    let bed = Bed::new("");
+    let host = bed.start().await;
+    host.send(&Event::created("evt_1")).await;
+    let right = token(&bed);
+    let wrong = [right[1..].to_owned(), format!("{right}0"), right.to_uppercase(), String::new()];
+    for path in
+        ["events", "events/moncreneau/evt_1", "events/moncreneau/evt_2", "plugins", "openapi.json", "nothing"]
+    {
+        let path = format!("/api/v1/{path}");
+        let answers = [problem(&host, &path, None).await, problem(&host, &path, Some(&wrong[0])).await];
+        for (status, problem) in answers {
+            assert_eq!(status, 401, "{path}");
+            assert!(!problem.to_string().contains(&right), "{problem}");
+        }
+    }
+    for wrong in wrong.iter().filter(|wrong| **wrong != right) {
+        let response = host.ask("/api/v1/events", Some(wrong)).await;
+        assert_eq!(response.status(), 401, "{wrong}");
+        assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+    }
+    assert_eq!(host.ask("/api/v1/events", Some(&right)).await.status(), 200);
+}
+
+#[tokio::test]
+async fn health_metrics_and_the_page_are_open_and_hold_nothing_of_events() {
+    let bed = Bed::new("");
+    let host = bed.start().await;
+    host.send(&Event::created("evt_1")).await;
+    for path in ["/", "/healthz", "/readyz", "/metrics"] {
+        let response = host.ask(path, None).await;
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+        let text = response.text().await.unwrap();
+        assert!(
+            !text.contains("evt_1") && !text.contains("Jean Dupont") && !text.contains(&token(&bed)),
+            "{path}"
+        );
+    }
+    for (path, status) in [("/healthz", "ok"), ("/readyz", "ready")] {
+        let (code, health) = host.api(path).await;
+        assert_eq!((code, &health["status"]), (StatusCode::OK, &status.into()), "{health}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_that_names_it() {
+    let bed = Bed::new("");
+    let host = bed.start().await;
+    let right = token(&bed);
+    for (path, named) in [
+        ("/nothing", "/nothing"),
+        ("/api/v1/nothing", "nothing"),
+        ("/api/v2/events", "/api/v2/events"),
+        ("/webhooks/moncreneau", "/webhooks/moncreneau"),
+        ("/api/v1/events/moncreneau/evt_2", "evt_2"),
+    ] {
+        let (status, problem) = problem(&host, path, Some(&right)).await;
+        assert_eq!(status, 404, "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains(named), "{path}: {problem}");
+    }
+    let post = reqwest::Client::new()
+        .post(format!("{}/api/v1/events", host.admin()))
+        .bearer_auth(&right)
+        .send()
+        .await;
+    let post = post.unwrap();
+    assert_eq!(
+        (post.status().as_u16(), &post.headers()["content-type"]),
+        (405, &"application/problem+json".parse().unwrap())
+    );
+    // The sender's side has no operators' side.
+    let there = reqwest::get(format!("{}/api/v1/events", host.webhooks())).await.unwrap();
+    assert_eq!(there.status(), 404);
+}
+
+#[tokio::test]
+async fn plugins_are_listed_by_name_with_what_runs_and_what_was_refused() {
+    let bed = Bed::new("");
+    for name in ["stats", "event-log"] {
+        bed.install(name, &example(name));
+    }
+    bed.install("bad", b"\0asm is not enough");
+    let host = bed.start().await;
+    let (code, page) = host.api("/api/v1/plugins").await;
+    assert_eq!((code, &page["next_cursor"]), (StatusCode::OK, &Value::Null));
+    let items = page["items"].as_array().unwrap();
+    let names: Vec<&str> = items.iter().map(|item| item["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bad", "event-log", "stats"]);
+    assert_eq!((&items[0]["state"], &items[0]["revision"]), (&"refused".into(), &Value::Null), "{page}");
+    assert!(items[0]["refusal"].as_str().unwrap().contains("plugin bad"), "{page}");
+    for (item, name) in items[1..].iter().zip(["event-log", "stats"]) {
+        let bytes = example(name);
+        let digest = hookyard::event::Digest::of(&bytes).to_string();
+        assert_eq!((&item["state"], &item["revision"]), (&"running".into(), &digest.into()), "{item}");
+        assert_eq!((&item["size_bytes"], &item["refusal"]), (&bytes.len().into(), &Value::Null), "{item}");
+        assert!(item["since"].as_u64().unwrap() > 1_700_000_000_000, "{item}");
+    }
+    assert_eq!(items[1]["handles"], serde_json::json!(["*"]));
+}
+
+/// A schema of the description, through one reference.
+fn schema<'a>(api: &'a Value, name: &str) -> &'a Value {
+    &api["components"]["schemas"][name]
+}
+
+#[tokio::test]
+async fn the_description_names_the_paths_that_are_there_and_the_fields_that_answers_have() {
+    let bed = Bed::new("");
+    bed.install("event-log", &example("event-log"));
+    let host = bed.start().await;
+    host.send(&Event::created("evt_1")).await;
+    let event = host.settled("evt_1").await;
+    let (code, api) = host.api("/api/v1/openapi.json").await;
+    assert_eq!(code, StatusCode::OK);
+    assert!(api["openapi"].as_str().unwrap().starts_with("3."), "{api}");
+    let paths: Vec<&String> = api["paths"].as_object().unwrap().keys().collect();
+    assert!(paths.len() >= 5, "{paths:?}");
+    for path in paths {
+        let real = path.replace("{source}", "moncreneau").replace("{id}", "evt_1");
+        assert_eq!(host.api(&real).await.0, StatusCode::OK, "{path}");
+    }
+    for (name, answer) in [
+        ("EventView", &event),
+        ("DeliveryView", &event["deliveries"][0]),
+        ("AttemptView", &event["deliveries"][0]["attempts"][0]),
+        ("EventList", &host.api("/api/v1/events").await.1),
+        ("PluginView", &host.api("/api/v1/plugins").await.1["items"][0]),
+    ] {
+        let mut told: Vec<&String> = schema(&api, name)["properties"].as_object().unwrap().keys().collect();
+        let mut real: Vec<&String> = answer.as_object().unwrap().keys().collect();
+        told.sort();
+        real.sort();
+        assert_eq!(told, real, "{name}");
+    }
+}

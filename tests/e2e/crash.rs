@@ -1,0 +1,172 @@
+//! The host is killed, as a power cut would: what was answered 202 runs all the same, and what is done
+//! does not run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Event, Host, Load, Sent, guest, plugin_lines, until};
+
+const KILLS: usize = 20;
+const SENDERS: usize = 8;
+/// Events for one host: more than are accepted before it is killed.
+const EVENTS: usize = 2000;
+
+fn told(id: &str, act: &str) -> Event {
+    Event::of("any.type", id, &json!({ "act": act }))
+}
+
+/// What the outside knows, which no crash of the host touches.
+#[derive(Default)]
+struct Ledger {
+    /// Answered 202 by the last host, or by one before.
+    accepted: BTreeMap<String, Event>,
+    /// Sent to the last host, and nobody knows whether it was taken.
+    unsure: Vec<Event>,
+    /// Shown as done by the last host before it was killed.
+    done: BTreeSet<String>,
+    /// The length of the log when that was known.
+    log_then: usize,
+    /// How many were accepted and not shown as done when their host was killed.
+    left_open: usize,
+    /// How many of `unsure` had been taken.
+    taken_unanswered: usize,
+}
+
+#[tokio::test]
+async fn twenty_kills_under_load_lose_nothing_and_run_nothing_again_that_was_done() {
+    let bed = Bed::new("[plugin.actor]\nconcurrency = 4\n");
+    bed.install("actor", &guest("actor"));
+    let mut ledger = Ledger::default();
+    for kill in 0..KILLS {
+        let host = bed.start().await;
+        ledger.check(&bed, &host).await;
+        let events = (0..EVENTS).map(|n| told(&format!("evt_{kill}_{n}"), "busy 2")).collect();
+        let load = Load::start(&host, SENDERS, events);
+        // Another moment each time: from the first events to a long queue.
+        let enough = 1 + kill * 37 % 300;
+        until("the load is taken", async || (load.accepted() >= enough).then_some(())).await;
+        ledger.note_done(&bed, &host).await;
+        host.kill();
+        ledger.note_sent(load.finish().await);
+    }
+    let host = bed.start().await;
+    ledger.check(&bed, &host).await;
+    ledger.check_all(&bed, &host).await;
+}
+
+impl Ledger {
+    /// Looks at what is done, and how long the log is after that.
+    async fn note_done(&mut self, bed: &Bed, host: &Host<'_>) {
+        let (_, page) = host.api("/api/v1/events?limit=500&state=done").await;
+        self.done =
+            page["items"].as_array().unwrap().iter().map(|e| e["id"].as_str().unwrap().to_owned()).collect();
+        self.log_then = bed.log().len();
+    }
+
+    fn note_sent(&mut self, sent: Vec<Sent>) {
+        assert!(sent.len() < EVENTS, "the load ended before the kill");
+        let (accepted, unsure): (Vec<_>, Vec<_>) = sent.into_iter().partition(Sent::accepted);
+        for sent in &unsure {
+            assert!(sent.answer.is_none(), "{sent:?}");
+        }
+        self.left_open += accepted.iter().filter(|sent| !self.done.contains(&sent.event.id)).count();
+        self.accepted.extend(accepted.into_iter().map(|sent| (sent.event.id.clone(), sent.event)));
+        self.unsure = unsure.into_iter().map(|sent| sent.event).collect();
+    }
+
+    /// On a new host: what the one before was sent is taken once, and is done.
+    async fn check(&mut self, bed: &Bed, host: &Host<'_>) {
+        for event in std::mem::take(&mut self.unsure) {
+            let answer = host.send(&event).await;
+            match (answer.code.as_u16(), answer.status()) {
+                (202, "accepted") => {}
+                // The commit was on disk, the answer was not on its way.
+                (200, "duplicate") => self.taken_unanswered += 1,
+                other => panic!("{other:?}"),
+            }
+            self.accepted.insert(event.id.clone(), event);
+        }
+        host.drained().await;
+        let log = bed.log();
+        let again: Vec<_> = plugin_lines(&log[self.log_then..], "actor")
+            .into_iter()
+            .filter(|line| self.done.contains(&line.event))
+            .collect();
+        assert!(again.is_empty(), "done, and run again: {again:?}");
+        self.done.clear();
+    }
+
+    /// At last: everything that was accepted was so once, ran, and is done with its last attempt.
+    async fn check_all(&self, bed: &Bed, host: &Host<'_>) {
+        for event in self.accepted.values() {
+            let answer = host.send(event).await;
+            assert_eq!((answer.code.as_u16(), answer.status()), (200, "duplicate"), "{}", event.id);
+        }
+        let events = host.events("").await;
+        let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
+        assert_eq!((events.len(), ids.len()), (self.accepted.len(), self.accepted.len()));
+        let mut runs = BTreeMap::<String, usize>::new();
+        for line in plugin_lines(&bed.log(), "actor") {
+            *runs.entry(line.event).or_default() += 1;
+        }
+        for id in self.accepted.keys() {
+            let event = host.event(id).await.unwrap();
+            let deliveries = event["deliveries"].as_array().unwrap();
+            assert_eq!((deliveries.len(), &deliveries[0]["state"]), (1, &"done".into()), "{event}");
+            assert_eq!(outcomes(&event), ["done"], "{event}");
+            assert!(runs[id] >= 1, "{event}");
+        }
+        // The kills came in the middle of something.
+        let cut = runs.values().filter(|runs| **runs > 1).count();
+        let (left, unanswered) = (self.left_open, self.taken_unanswered);
+        assert!(left > KILLS && cut > 0, "{left} left open, {cut} cut, {unanswered} taken without an answer");
+    }
+}
+
+fn outcomes(event: &Value) -> Vec<&str> {
+    let attempts = event["deliveries"][0]["attempts"].as_array().unwrap();
+    attempts.iter().map(|attempt| attempt["outcome"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_waits_at_a_kill_runs_when_it_is_due_however_busy_the_next_host_is() {
+    let bed = Bed::new("");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_waits", "retry-after 2500")).await;
+    let waits = host.event_when("evt_waits", "it waits", |event| event["state"] == "waiting").await;
+    let due = waits["deliveries"][0]["due_at"].as_u64().unwrap();
+    host.kill();
+
+    let host = bed.start().await;
+    let mut sent = 0;
+    let again = until("it ran again", async || {
+        host.send(&told(&format!("evt_{sent}"), "well")).await;
+        sent += 1;
+        host.event("evt_waits").await.filter(|event| outcomes(event).len() > 1)
+    })
+    .await;
+    let started_at = again["deliveries"][0]["attempts"][1]["started_at"].as_u64().unwrap();
+    assert!((due..due + 10_000).contains(&started_at), "{started_at}, due at {due}");
+}
+
+#[tokio::test]
+async fn a_call_that_a_kill_cut_runs_again_as_the_same_attempt_with_the_same_key() {
+    let settings =
+        |act| format!("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = {{ act = \"{act}\" }}\n");
+    let bed = Bed::new(&settings("loop"));
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&Event::created("evt_cut")).await;
+    host.event_when("evt_cut", "it runs", |event| event["state"] == "running").await;
+    host.logged(&["evt_cut attempt 1: loop"]).await;
+    host.kill();
+
+    bed.configure(&settings("well"));
+    let host = bed.start().await;
+    let event = host.settled("evt_cut").await;
+    assert_eq!((&event["state"], outcomes(&event)), (&"done".into(), vec!["done"]), "{event}");
+    let texts: Vec<_> = plugin_lines(&bed.log(), "actor").into_iter().map(|line| line.text).collect();
+    assert_eq!(texts, ["evt_cut attempt 1: loop", "evt_cut attempt 1: well"]);
+}

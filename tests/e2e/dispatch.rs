@@ -1,0 +1,216 @@
+//! What follows the answer: attempts, retries, limits on how much runs at once, and plugins that are
+//! not there.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Event, Host, Load, Sent, distinct, guest};
+
+/// An event that has the actor do something.
+fn told(id: &str, act: &str) -> Event {
+    Event::of("any.type", id, &json!({ "act": act }))
+}
+
+fn attempts(event: &Value) -> &Vec<Value> {
+    event["deliveries"][0]["attempts"].as_array().unwrap()
+}
+
+fn outcomes(event: &Value) -> Vec<&str> {
+    attempts(event).iter().map(|attempt| attempt["outcome"].as_str().unwrap()).collect()
+}
+
+/// From when to when an attempt ran for sure, ms since the Unix epoch. Its start is recorded in whole
+/// milliseconds, so it may have begun almost one later.
+fn span(attempt: &Value) -> (u64, u64) {
+    let (start, us) = (attempt["started_at"].as_u64().unwrap(), attempt["duration_us"].as_u64().unwrap());
+    (start + 1, start + us / 1000)
+}
+
+/// The most that ran at one moment.
+fn most_at_once(events: &[Value]) -> usize {
+    let deliveries = events.iter().flat_map(|event| event["deliveries"].as_array().unwrap());
+    let spans: Vec<_> = deliveries.flat_map(|d| d["attempts"].as_array().unwrap()).map(span).collect();
+    let at = |moment: u64| spans.iter().filter(|(start, end)| *start <= moment && moment < *end).count();
+    spans.iter().map(|(start, _)| at(*start)).max().unwrap_or(0)
+}
+
+async fn all_settled(host: &Host<'_>, ids: impl IntoIterator<Item = String>) -> Vec<Value> {
+    let mut all = Vec::new();
+    for id in ids {
+        all.push(host.settled(&id).await);
+    }
+    all
+}
+
+/// Sends events whose calls take a while, so that as many run at once as may.
+async fn send_at_once(host: &Host<'_>, ids: impl Iterator<Item = String>) {
+    let events: Vec<_> = ids.map(|id| told(&id, "busy 100")).collect();
+    let sent = Load::start(host, events.len(), events).finish().await;
+    assert!(sent.iter().all(Sent::accepted), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_for_it_is_tried_again_after_the_backoff_until_it_is_done() {
+    let bed = Bed::new("[plugin.actor]\nbackoff_base_ms = 50\n");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_again", "retry-until 3")).await;
+    let event = host.settled("evt_again").await;
+    assert_eq!(outcomes(&event), ["retry", "retry", "done"], "{event}");
+    assert_eq!(event["state"], "done");
+    let numbers: Vec<_> =
+        attempts(&event).iter().map(|attempt| attempt["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert!(attempts(&event)[0]["reason"].as_str().unwrap().contains("not yet"), "{event}");
+}
+
+#[tokio::test]
+async fn a_handlers_own_wish_is_waited_for() {
+    let bed = Bed::new("[plugin.actor]\nattempts_max = 2\n");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_later", "retry-after 700")).await;
+    let waits = host.event_when("evt_later", "it waits", |event| event["state"] == "waiting").await;
+    let due = waits["deliveries"][0]["due_at"].as_u64().unwrap();
+    let event = host.settled("evt_later").await;
+    let [first, second] = attempts(&event).as_slice() else { panic!("{event}") };
+    assert!(due >= first["started_at"].as_u64().unwrap() + 700, "{event}, due at {due}");
+    assert!(second["started_at"].as_u64().unwrap() >= due, "{event}, due at {due}");
+}
+
+#[tokio::test]
+async fn a_rejected_delivery_is_a_dead_letter_at_once() {
+    let bed = Bed::new("");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_no", "reject")).await;
+    let event = host.settled("evt_no").await;
+    assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["rejected"]), "{event}");
+    assert!(attempts(&event)[0]["reason"].as_str().unwrap().contains("told to"), "{event}");
+    host.logged(&["WARN", "evt_no", "dead letter", "told to"]).await;
+}
+
+#[tokio::test]
+async fn a_delivery_out_of_attempts_is_a_dead_letter() {
+    let bed = Bed::new("[plugin.actor]\nbackoff_base_ms = 5\nattempts_max = 3\n");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_never", "retry")).await;
+    let event = host.settled("evt_never").await;
+    assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 3]), "{event}");
+    host.logged(&["ERROR", "evt_never", "out of attempts", "dead letter"]).await;
+}
+
+#[tokio::test]
+async fn a_plugin_runs_as_many_at_once_as_its_concurrency_says_and_so_after_a_change() {
+    let limit = |concurrency| format!("[plugin.actor]\nconcurrency = {concurrency}\n");
+    let bed = Bed::new(&limit(1));
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    for concurrency in [1, 3] {
+        let ids = (0..9).map(|n| format!("evt_{concurrency}_{n}"));
+        bed.configure(&limit(concurrency));
+        if concurrency > 1 {
+            host.logged(&["configuration changed"]).await;
+        }
+        send_at_once(&host, ids.clone()).await;
+        assert_eq!(most_at_once(&all_settled(&host, ids).await), concurrency);
+    }
+}
+
+#[tokio::test]
+async fn a_host_runs_as_many_at_once_as_its_concurrency_says() {
+    let bed = Bed::new("[dispatch]\nconcurrency = 2\n");
+    for (number, plugin) in ["a", "b", "c"].into_iter().enumerate() {
+        bed.install(plugin, &distinct(&guest("actor"), number));
+    }
+    let host = bed.start().await;
+    let ids = (0..4).map(|n| format!("evt_{n}"));
+    send_at_once(&host, ids.clone()).await;
+    assert_eq!(most_at_once(&all_settled(&host, ids).await), 2);
+}
+
+#[tokio::test]
+async fn a_plugin_that_was_away_and_is_back_does_not_run_more_at_once_than_before() {
+    let bed = Bed::new(
+        "[plugins]\nremoval_grace_ms = 0\n[plugin.actor]\nconcurrency = 1\ncall_timeout_ms = 30_000\n",
+    );
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_long", "busy 4000")).await;
+    host.event_when("evt_long", "it runs", |event| event["state"] == "running").await;
+    std::fs::remove_file(bed.plugin_file("actor")).unwrap();
+    host.gone("actor").await;
+    bed.install("actor", &guest("actor"));
+    host.runs("actor", &guest("actor")).await;
+    host.send(&told("evt_next", "busy 100")).await;
+    let events = all_settled(&host, ["evt_long".into(), "evt_next".into()]).await;
+    assert_eq!(most_at_once(&events), 1, "{events:?}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_never_returns_does_not_keep_the_next_from_running() {
+    let bed = Bed::new("[plugin.stuck]\ncall_timeout_ms = 60_000\nconfig = { act = \"loop\" }\n");
+    bed.install("stuck", &distinct(&guest("actor"), 1));
+    bed.install("next", &distinct(&guest("actor"), 2));
+    let host = bed.start().await;
+    // More than there are threads to run them on.
+    let ids: Vec<String> = (0..5).map(|n| format!("evt_{n}")).collect();
+    for id in &ids {
+        host.send(&Event::created(id)).await;
+    }
+    for id in &ids {
+        let states = |event: &Value| {
+            let state = |plugin: &str| {
+                let delivery =
+                    event["deliveries"].as_array().unwrap().iter().find(|d| d["plugin"] == plugin).unwrap();
+                delivery["state"].as_str().unwrap().to_owned()
+            };
+            (state("next"), state("stuck"))
+        };
+        host.event_when(id, "the one ran, the other runs", |event| {
+            states(event) == ("done".into(), "running".into())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_takes_longer_than_its_timeout_is_ended_and_tried_again() {
+    let bed = Bed::new("[plugin.actor]\ncall_timeout_ms = 200\nbackoff_base_ms = 5\nattempts_max = 2\n");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_stuck", "loop")).await;
+    let event = host.settled("evt_stuck").await;
+    assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 2]), "{event}");
+    for attempt in attempts(&event) {
+        assert_eq!(attempt["cause"], "timeout", "{event}");
+        assert!(attempt["duration_us"].as_u64().unwrap() >= 200_000, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_host_left_for_a_plugin_that_is_not_there_is_held_and_runs_once_it_is() {
+    let settings =
+        |act| format!("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = {{ act = \"{act}\" }}\n");
+    let bed = Bed::new(&settings("loop"));
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&Event::created("evt_left")).await;
+    host.event_when("evt_left", "it runs", |event| event["state"] == "running").await;
+    host.kill();
+
+    std::fs::remove_file(bed.plugin_file("actor")).unwrap();
+    bed.configure(&settings("well"));
+    let host = bed.start().await;
+    let event = host.event_when("evt_left", "it is held", |event| event["state"] == "held").await;
+    assert_eq!(attempts(&event).len(), 0, "{event}");
+    host.logged(&["WARN", "actor", "held"]).await;
+    // And for a third host too, which finds it held.
+    host.kill();
+    let host = bed.start().await;
+    host.event_when("evt_left", "it is held", |event| event["state"] == "held").await;
+
+    bed.install("actor", &guest("actor"));
+    let event = host.event_when("evt_left", "it is done", |event| event["state"] == "done").await;
+    assert_eq!(outcomes(&event), ["done"], "{event}");
+}

@@ -1,0 +1,85 @@
+//! Senders that send one event after the other, each as soon as the one before was answered.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::task::JoinHandle;
+
+use super::{Answer, Event, Host, Sender};
+
+/// Load under way. It ends when its events are used up, when it is told to, or, for each sender, at
+/// the first request that gets no answer.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    senders: Vec<JoinHandle<Vec<Sent>>>,
+}
+
+struct Shared {
+    events: Mutex<std::vec::IntoIter<Event>>,
+    accepted: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// An event that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) event: Event,
+    /// Just before it was sent, ms since the Unix epoch.
+    pub(crate) at: u64,
+    /// `None` where the connection failed: nobody knows whether it was taken.
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Sent {
+    /// Was it answered as new?
+    pub(crate) fn accepted(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.code == 202)
+    }
+}
+
+impl Load {
+    /// Starts so many senders, which share these events.
+    pub(crate) fn start(host: &Host<'_>, senders: usize, events: Vec<Event>) -> Self {
+        let (accepted, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let shared = Arc::new(Shared { events: Mutex::new(events.into_iter()), accepted, stop });
+        let start = |_| tokio::spawn(send(host.sender(), Arc::clone(&shared)));
+        Self { senders: (0..senders).map(start).collect(), shared }
+    }
+
+    /// How many were answered as new so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Tells senders to stop, and returns everything that was sent.
+    pub(crate) async fn stop(self) -> Vec<Sent> {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.finish().await
+    }
+
+    /// Waits until the events are used up or the host is gone.
+    pub(crate) async fn finish(self) -> Vec<Sent> {
+        let mut all = Vec::new();
+        for sender in self.senders {
+            all.extend(sender.await.unwrap());
+        }
+        all
+    }
+}
+
+async fn send(to: Sender, shared: Arc<Shared>) -> Vec<Sent> {
+    let mut all = Vec::new();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let Some(event) = ({ shared.events.lock().unwrap().next() }) else { break };
+        let at = hookyard::event::now_ms();
+        let answer = to.try_send(&event).await.ok();
+        let gone = answer.is_none();
+        let sent = Sent { event, at, answer };
+        shared.accepted.fetch_add(usize::from(sent.accepted()), Ordering::Relaxed);
+        all.push(sent);
+        if gone {
+            break;
+        }
+    }
+    all
+}
