@@ -14,7 +14,7 @@ use crate::config::{self, Config, Loaded};
 use crate::db::{self, Accept, Db, DbError};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
-use crate::plugins::{Entry, Plugins, Watch};
+use crate::plugins::{Entry, Plugins, Stamp, Watch};
 use crate::runtime::Runtime;
 use crate::{admin, ingress};
 
@@ -218,17 +218,18 @@ impl Follow {
             return std::future::pending().await;
         };
         let mut watch = Watch::new();
-        let mut before = std::fs::read(&path).ok();
+        // Unknown: a change while the host started is one too.
+        let mut before = None;
         loop {
             watch.set(&[], std::slice::from_ref(&path));
-            let plugins = &self.current.borrow().plugins.clone();
-            let (quiet, interval) = (plugins.debounce_ms, plugins.rescan_interval_ms);
-            watch.changed(Duration::from_millis(quiet), Duration::from_millis(interval)).await;
-            let now = std::fs::read(&path).ok();
+            let now = Stamp::of(&path);
             if now.is_some() && now != before {
                 before = now;
                 self.reload(&path);
             }
+            let plugins = &self.current.borrow().plugins.clone();
+            let (quiet, interval) = (plugins.debounce_ms, plugins.rescan_interval_ms);
+            watch.changed(Duration::from_millis(quiet), Duration::from_millis(interval)).await;
         }
     }
 

@@ -1,5 +1,7 @@
-//! What a sender may not do: send too much, too slowly, or over too many connections.
+//! What a sender may not do: send too much, too slowly, or over too many connections; and what it is told
+//! while nothing can be stored.
 
+use sqlx::Connection as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -175,16 +177,40 @@ async fn connections_above_their_number_wait_for_a_place() {
     starts(&answer(&mut third).await, 200);
 }
 
-#[tokio::test]
-async fn writes_above_their_queue_are_429_while_the_database_is_locked_and_none_is_lost() {
-    use sqlx::Connection as _;
-    let bed = Bed::new(
-        "[database]\nurl = \"sqlite:hookyard-data/hookyard.db\"\nbusy_timeout_ms = 3600000\n[dispatch]\nqueue_max = 2\n",
-    );
-    let host = bed.start().await;
+/// Takes the database's only lock for writing, as a stuck backup would.
+async fn lock(bed: &Bed) -> sqlx::SqliteConnection {
     let path = bed.path("hookyard-data/hookyard.db");
     let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    other
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_write_is_503_and_not_ready_until_it_can() {
+    let bed = Bed::new("[database]\nbusy_timeout_ms = 100\n");
+    let host = bed.start().await;
+    let mut other = lock(&bed).await;
+    let answer = host.send(&Event::created("evt_1")).await;
+    assert_eq!((answer.code.as_u16(), answer.status()), (503, "unavailable"), "{answer:?}");
+    assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+    let ready = host.ask("/readyz", None).await;
+    assert_eq!(
+        (ready.status().as_u16(), &ready.headers()["content-type"]),
+        (503, &"application/problem+json".parse().unwrap())
+    );
+    assert_eq!(host.ask("/healthz", None).await.status(), 200, "a restart would not help");
+    assert!(host.event("evt_1").await.is_none(), "reading goes on, and nothing was stored");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(host.send(&Event::created("evt_1")).await.code, 202);
+    until("it is ready again", async || (host.ask("/readyz", None).await.status() == 200).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn writes_above_their_queue_are_429_while_the_database_is_locked_and_none_is_lost() {
+    let bed = Bed::new("[database]\nbusy_timeout_ms = 3600000\n[dispatch]\nqueue_max = 2\n");
+    let host = bed.start().await;
+    let mut other = lock(&bed).await;
     // The writer has some in hand, two more wait behind it, and whoever comes then is told so at once:
     // nobody else can have an answer yet.
     let mut sends = Vec::new();

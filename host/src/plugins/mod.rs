@@ -20,6 +20,7 @@ use tokio::sync::watch as channel;
 use crate::config::Config;
 use crate::runtime::Runtime;
 
+pub use scan::Stamp;
 pub use snapshot::{Entry, Live, Retry, Snapshot, settings};
 pub use subscriptions::{Pattern, Subscriptions, Wants};
 pub use watch::Watch;

@@ -9,7 +9,7 @@ use crate::event::PluginName;
 
 /// Tells one state of a file from the next without reading it, whatever way it was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -19,7 +19,8 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// The stamp of what a path leads to, through symbolic links; `None` where there is no file.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
         let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
         Some(Self {
             device: meta.dev(),
