@@ -105,7 +105,8 @@ impl Host {
 
         let current = channel::Sender::new(Arc::clone(&config));
         let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
-        let dispatch = Dispatch::start(&config.dispatch, db.clone(), plugins.clone()).map_err(StartError::Threads)?;
+        let dispatch =
+            Dispatch::start(&config.dispatch, db.clone(), plugins.clone()).map_err(StartError::Threads)?;
 
         let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
         let webhooks = address(&on_webhooks, config.server.listen);
@@ -129,7 +130,8 @@ impl Host {
         let router = admin::router(parts);
         let admin_task =
             tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
-        let follow = Follow { loaded, current, sources, dispatch: dispatch.clone(), db: db.clone() };
+        let (dispatch_limits, db_limits) = (dispatch.clone(), db.clone());
+        let follow = Follow { loaded, current, sources, plugins, dispatch: dispatch_limits, db: db_limits };
         let host = Self {
             webhooks,
             admin,
@@ -206,6 +208,7 @@ struct Follow {
     loaded: Loaded,
     current: channel::Sender<Arc<Config>>,
     sources: Arc<ArcSwap<ingress::Sources>>,
+    plugins: Plugins,
     dispatch: Dispatch,
     db: Db,
 }
@@ -225,7 +228,7 @@ impl Follow {
             let now = Stamp::of(&path);
             if now.is_some() && now != before {
                 before = now;
-                self.reload(&path);
+                self.reload(&path).await;
             }
             let plugins = &self.current.borrow().plugins.clone();
             let (quiet, interval) = (plugins.debounce_ms, plugins.rescan_interval_ms);
@@ -233,7 +236,7 @@ impl Follow {
         }
     }
 
-    fn reload(&mut self, path: &Path) {
+    async fn reload(&mut self, path: &Path) {
         let loaded = match Config::load(Some(path)) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -252,7 +255,10 @@ impl Follow {
         self.sources.store(Arc::new(ingress::Sources::of(&config)));
         self.dispatch.limit(&config.dispatch);
         self.db.limit_backlog(config.dispatch.backlog_max);
+        let mut swaps = self.plugins.swaps();
         self.current.send_replace(Arc::new(config));
+        // It is said when it holds: plugins have their new settings with the next snapshot.
+        let _published = swaps.changed().await;
         tracing::info!("configuration changed: {}", changes.live.join(", "));
     }
 }

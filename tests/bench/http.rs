@@ -38,7 +38,7 @@ pub fn answer_length(bytes: &[u8]) -> Option<usize> {
 /// Sends one request and reads the answer.
 pub fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
     stream.write_all(request).unwrap();
-    let (mut answer, mut chunk) = (Vec::new(), [0; 65536]);
+    let (mut answer, mut chunk) = (Vec::new(), [0; 8192]);
     while answer_length(&answer).is_none() {
         let read = stream.read(&mut chunk).unwrap();
         assert!(read > 0, "the host closed the connection");
@@ -55,13 +55,9 @@ pub fn get(address: &str, path: &str, token: &str) -> String {
 }
 
 /// Attempts that the host counts as done.
-pub fn done(admin: &str) -> u64 {
+pub fn done(admin: &str) -> f64 {
     let page = get(admin, "/metrics", "");
     let counted =
         |line: &&str| line.starts_with("hookyard_attempts_total") && line.contains("outcome=\"done\"");
-    page.lines()
-        .filter(counted)
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .map(|n| n as u64)
-        .sum()
+    page.lines().filter(counted).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
 }

@@ -6,10 +6,10 @@
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::cast_precision_loss,
     reason = "a benchmark that cannot run says so by panicking; its numbers are rounded when printed"
 )]
-
 #![allow(unreachable_pub, reason = "nothing is reached from outside of a program")]
 
 mod attempt;

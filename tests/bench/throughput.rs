@@ -70,7 +70,7 @@ fn round(runner: &str, random: bool) -> Round {
 }
 
 fn wait_done(host: &Hosted, events: u64) {
-    while http::done(&host.admin) < events {
+    while http::done(&host.admin) < events as f64 {
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -46,7 +46,13 @@ async fn each_sample_is_accepted_and_runs_once_in_the_plugins_that_want_it() {
         let answer = host.send(&Event::sample(event_type, event_type)).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (200, "duplicate"), "{answer:?}");
         let event = host.settled(event_type).await;
-        assert!(event["deliveries"].as_array().unwrap().iter().all(|d| d["attempts"].as_array().unwrap().len() == 1));
+        assert!(
+            event["deliveries"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|d| d["attempts"].as_array().unwrap().len() == 1)
+        );
     }
 }
 
@@ -56,7 +62,9 @@ async fn of_a_hundred_copies_at_once_one_is_accepted_and_run() {
     let host = bed.start().await;
     let event = Event::created("evt_copies");
     let answers = futures_of(100, || host.send(&event)).await;
-    let count = |code: u16, status: &str| answers.iter().filter(|a| a.code.as_u16() == code && a.status() == status).count();
+    let count = |code: u16, status: &str| {
+        answers.iter().filter(|a| a.code.as_u16() == code && a.status() == status).count()
+    };
     assert_eq!((count(202, "accepted"), count(200, "duplicate")), (1, 99));
     let event = host.settled("evt_copies").await;
     for delivery in event["deliveries"].as_array().unwrap() {
@@ -76,7 +84,9 @@ async fn one_changed_byte_of_body_signature_or_secret_is_unauthorized_and_stores
     *last = if *last == b'0' { b'1' } else { b'0' };
     let changed_signature = String::from_utf8(changed_signature).unwrap();
     let changed_secret = sign("whsec_for_testt", &event.body);
-    for (body, signature) in [(&changed_body, &good), (&event.body, &changed_signature), (&event.body, &changed_secret)] {
+    for (body, signature) in
+        [(&changed_body, &good), (&event.body, &changed_signature), (&event.body, &changed_secret)]
+    {
         let answer = host.post("moncreneau", body, &[("X-Moncreneau-Signature", signature)]).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (401, "unauthorized"), "{answer:?}");
         assert_eq!(answer.reason(), "signature does not match");
@@ -128,7 +138,12 @@ async fn a_body_without_an_id_has_its_digest_as_its_id() {
 async fn what_is_no_event_is_answered_with_the_place_or_the_limit() {
     let bed = Bed::new("");
     let host = bed.start().await;
-    for (body, reason) in [("{\"id\":", "column"), ("[]", "/type"), (r#"{"id":"a"}"#, "/type"), (r#"{"id":"a","type":7}"#, "/type")] {
+    for (body, reason) in [
+        ("{\"id\":", "column"),
+        ("[]", "/type"),
+        (r#"{"id":"a"}"#, "/type"),
+        (r#"{"id":"a","type":7}"#, "/type"),
+    ] {
         let answer = host.send(&Event { id: String::new(), body: body.into() }).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (400, "invalid"), "{body}: {answer:?}");
         assert!(answer.reason().contains(reason), "{body}: {answer:?}");
@@ -214,7 +229,11 @@ async fn futures_of<F: Future>(count: usize, one: impl Fn() -> F) -> Vec<F::Outp
             }
             std::task::Poll::Pending => true,
         });
-        if all.is_empty() { std::task::Poll::Ready(std::mem::take(&mut done)) } else { std::task::Poll::Pending }
+        if all.is_empty() {
+            std::task::Poll::Ready(std::mem::take(&mut done))
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await
 }

@@ -8,7 +8,7 @@ use crate::support::{Bed, Event, Ran, example, guest};
 
 #[tokio::test]
 async fn without_a_terminal_every_line_is_json_with_time_level_and_place() {
-    let bed = Bed::new("[plugin.actor]\nattempts_max = 1\n");
+    let bed = Bed::new("[plugin.actor]\nattempts_max = 2\nbackoff_base_ms = 1\n");
     bed.install("actor", &guest("actor"));
     bed.install("bad", b"not wasm");
     let host = bed.start().await;
@@ -28,6 +28,11 @@ async fn without_a_terminal_every_line_is_json_with_time_level_and_place() {
         assert!(text("timestamp").parse::<jiff::Timestamp>().is_ok(), "{line}");
         assert!(!text("message").is_empty() && !text("target").is_empty(), "{line}");
         levels.push(text("level"));
+    }
+    for told in ["attempt failed", "now a dead letter"] {
+        let line = log.lines().find(|line| line.contains(told)).unwrap_or_else(|| panic!("{told}: {log}"));
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["plugin"] == "actor" && line["event"].is_string(), "to be filtered by: {line}");
     }
     for level in ["INFO", "WARN", "ERROR"] {
         assert!(levels.iter().any(|l| l == level), "{level}: {levels:?}");

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::support::{Bed, Event, Host, distinct, guest};
 
-const REUSED: &str = "[plugin.actor]\ninstances = \"reused\"\nreuse_max = 3\nconcurrency = 1\nattempts_max = 1\n";
+const REUSED: &str =
+    "[plugin.actor]\ninstances = \"reused\"\nreuse_max = 3\nconcurrency = 1\nattempts_max = 1\n";
 
 /// Has the actor do something, and tells what it logged last.
 async fn act(host: &Host<'_>, id: &str, act: &str) -> String {

@@ -57,12 +57,12 @@ impl Log {
 }
 
 /// A bare level is the host's own; libraries below it are heard from `warn` on, since their `debug`
-/// drowns everything. A filter with targets is taken as it is.
+/// drowns everything, and `notify` from `error` on: it warns of each watched directory that goes. A filter with targets is taken as it is.
 fn directives(level: &str, plugin_level: &str) -> String {
     let level = level.trim();
     let bare = !level.contains(['=', ',']);
     let host = match level.to_ascii_lowercase().as_str() {
-        "info" | "debug" | "trace" => format!("warn,hookyard={level}"),
+        "info" | "debug" | "trace" => format!("warn,notify=error,hookyard={level}"),
         _ => level.to_owned(),
     };
     if bare || !level.split(',').any(|part| part.trim().starts_with("plugin=")) {
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn plugins_have_a_level_of_their_own() {
         let cases = [
-            ("info", "warn,hookyard=info,plugin=warn"),
+            ("info", "warn,notify=error,hookyard=info,plugin=warn"),
             ("error", "error,plugin=warn"),
             ("hookyard=debug,sqlx=info", "hookyard=debug,sqlx=info,plugin=warn"),
             ("info,plugin=trace", "info,plugin=trace"),

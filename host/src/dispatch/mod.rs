@@ -242,14 +242,15 @@ fn report(delivery: &Delivery, attempt: &Attempt, next: Next, live: &Live) {
     live.count(attempt, delivery.event.received_at);
     let Some(failure) = &attempt.failure else { return };
     let (number, reason) = (attempt.number, &failure.reason);
+    let (plugin, event) = (delivery.plugin.as_str(), delivery.event.id.as_str());
     match next {
         Next::Wait(due) => {
             let again_in_ms = due.saturating_sub(now_ms());
-            tracing::warn!(number, again_in_ms, "attempt failed: {reason}");
+            tracing::warn!(plugin, event, number, again_in_ms, "attempt failed: {reason}");
         }
         _ if failure.outcome == Outcome::Rejected => {
-            tracing::warn!(number, "rejected, now a dead letter: {reason}");
+            tracing::warn!(plugin, event, number, "rejected, now a dead letter: {reason}");
         }
-        _ => tracing::error!(number, "out of attempts, now a dead letter: {reason}"),
+        _ => tracing::error!(plugin, event, number, "out of attempts, now a dead letter: {reason}"),
     }
 }

@@ -63,10 +63,6 @@ impl Sources {
     /// Prepares the sources of a configuration. Counters go to the recorder installed at this time.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        metrics::describe_counter!(
-            "hookyard_requests_total",
-            "Webhook requests answered, by source and status"
-        );
         let ready = config.sources.iter().map(|(name, source)| {
             let ready = Ready {
                 name: name.clone(),

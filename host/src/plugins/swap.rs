@@ -79,7 +79,8 @@ impl Swap {
     /// Follows changes.
     pub(super) async fn run(mut self) {
         loop {
-            let config = self.config.borrow_and_update().clone();
+            // Not marked as seen: a change during a look has yet to be published.
+            let config = self.config.borrow().clone();
             let quiet = Duration::from_millis(config.plugins.debounce_ms);
             tokio::select! {
                 () = self.watch.changed(quiet, self.interval(&config)) => {
@@ -153,7 +154,10 @@ impl Swap {
                 let from = if loaded.from_cache { "cache" } else { "compile" };
                 metrics::histogram!("hookyard_plugin_load_seconds", "from" => from).record(loaded.took);
                 metrics::counter!("hookyard_swaps_total", "plugin" => name.to_string()).increment(1);
-                let (ms, handles) = (loaded.took.as_millis(), loaded.revision.handles().join(", "));
+                let (ms, handles) = (
+                    u64::try_from(loaded.took.as_millis()).unwrap_or(u64::MAX),
+                    loaded.revision.handles().join(", "),
+                );
                 let (revision, what) = (digest.short(), if same.is_some() { "swapped" } else { "loaded" });
                 tracing::info!(plugin = %name, %revision, from, ms, "plugin {what}: handles {handles}");
                 let running = Some(Running { revision: loaded.revision, since: now_ms() });
@@ -228,8 +232,13 @@ impl Swap {
 
     fn complain_dir(&mut self, error: &std::io::Error) {
         let dir = self.dir.display();
-        let complaint =
-            format!("the plugins directory {dir} cannot be read ({error}); plugins that run stay");
+        let complaint = if error.kind() == std::io::ErrorKind::NotFound && self.known.is_empty() {
+            format!(
+                "the plugins directory {dir} cannot be read, it is not there yet; what comes is taken at once"
+            )
+        } else {
+            format!("the plugins directory {dir} cannot be read ({error}); plugins that run stay")
+        };
         self.complain(complaint);
     }
 

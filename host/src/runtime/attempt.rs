@@ -85,7 +85,9 @@ impl Revision {
         let result = instance.call(self, handler.func, &params).await;
         let guest = instance.guest();
         attempt.failure = match result {
-            Ok(returned) => outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure }),
+            Ok(returned) => {
+                outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure })
+            }
             Err(error) => {
                 let (cause, reason) = trap::explain(&error, &guest.limits);
                 Some(Failure { outcome: Outcome::Retry, cause, reason: at(reason), after_ms: None })

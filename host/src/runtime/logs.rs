@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(logs.take(), ["INFO a", "INFO bc", "INFO ", "INFO d", "WARN xy"]);
         logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
         logs.begin("another");
-        assert_eq!(logs.take(), [String::new(); 0]);
+        assert_eq!(logs.take(), [""; 0]);
         logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
         let lengths: Vec<usize> = logs.take().iter().map(|line| line.len() - "INFO ".len()).collect();
         assert_eq!(lengths, [PRINTED_LINE_MAX_BYTES, 1]);

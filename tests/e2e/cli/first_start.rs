@@ -163,4 +163,7 @@ async fn a_database_beside_the_configuration_needs_no_directory() {
     let ran = Ran::of(&mut bed.command(&["plugin", "list"]));
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(bed.path("events.db").is_file() && bed.path("admin-token").is_file());
+    for file in ["events.db", "events.db-wal", "admin-token"] {
+        assert_eq!(mode(&bed, file), 0o600, "{file}: the directory is open to others");
+    }
 }

@@ -161,6 +161,17 @@ async fn a_change_while_the_host_starts_is_taken() {
 }
 
 #[tokio::test]
+async fn a_change_while_a_plugin_is_read_is_not_lost() {
+    let bed = Bed::new("[plugin.actor]\nconfig = { language = \"fr\" }\n");
+    let host = actor(&bed).await;
+    // It takes a while to read and is refused: no swap follows that would take the change along.
+    bed.install("slow", &[&b"\0asm"[..], &vec![0; 60 << 20]].concat());
+    change(&bed, &host, "[plugin.actor]\nconfig = { language = \"en\" }\n", "plugin.actor").await;
+    host.plugin_when("slow", "it is refused", |plugin| plugin["state"] == "refused").await;
+    assert_eq!(act(&host, "a", "config").await["logs"][1], "INFO language = en");
+}
+
+#[tokio::test]
 async fn a_file_that_is_gone_changes_nothing_until_there_is_another() {
     let bed =
         Bed::new("[plugins]\nrescan_interval_ms = 50\n[plugin.actor]\nconfig = { language = \"fr\" }\n");

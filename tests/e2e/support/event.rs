@@ -25,11 +25,21 @@ impl Event {
     /// The provider's sample of this type, with another id.
     pub(crate) fn sample(event_type: &str, id: &str) -> Self {
         let text = match event_type {
-            "appointment.created" => include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.created.json"),
-            "appointment.updated" => include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.updated.json"),
-            "appointment.validated" => include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.validated.json"),
-            "appointment.completed" => include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.completed.json"),
-            "appointment.cancelled" => include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.cancelled.json"),
+            "appointment.created" => {
+                include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.created.json")
+            }
+            "appointment.updated" => {
+                include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.updated.json")
+            }
+            "appointment.validated" => {
+                include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.validated.json")
+            }
+            "appointment.completed" => {
+                include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.completed.json")
+            }
+            "appointment.cancelled" => {
+                include_str!("../../../wit/moncreneau-events-1.0.0/samples/appointment.cancelled.json")
+            }
             other => panic!("there is no sample of {other}"),
         };
         let sample: serde_json::Value = serde_json::from_str(text).unwrap();

@@ -44,6 +44,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
             .map_err(|error| DbError::Open(format!("{}: {error}", parent.display())))?;
     }
     let lock = Arc::new(HostLock::take(&path)?);
+    open::make(&path)?;
     let failed = |error: &dyn std::fmt::Display| DbError::Open(format!("{}: {error}", path.display()));
 
     let options = open::write_options(&path, settings);

@@ -31,6 +31,14 @@ impl HostLock {
     }
 }
 
+/// Makes the file, if it is not there, for its owner's eyes only: the directory may be open to others,
+/// and `SQLite` gives its log the permissions of the file.
+pub(super) fn make(path: &Path) -> Result<(), DbError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let made = File::options().create(true).append(true).mode(0o600).open(path);
+    made.map(drop).map_err(|error| DbError::Open(format!("{}: {error}", path.display())))
+}
+
 /// The path in `sqlite:PATH`.
 pub(super) fn path_of(url: &str) -> Result<PathBuf, DbError> {
     let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
