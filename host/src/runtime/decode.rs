@@ -6,6 +6,7 @@
 //! last counts. What does not fit is an error that names the path and both types.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -43,40 +44,59 @@ impl Misfit {
     }
 }
 
+/// Most values that one payload may become: some 100 MB in the host at the worst. A type with many optional
+/// fields makes hundreds of bytes of two in the body, so the body's size is no limit for it.
+const VALUES_MAX: usize = 1_000_000;
+
+/// How many more values may be made.
+struct Room(Cell<usize>);
+
+impl Room {
+    fn take(&self, values: usize) -> Result<(), Misfit> {
+        let left = self
+            .0
+            .get()
+            .checked_sub(values)
+            .ok_or_else(|| Misfit::new(format!("at most {VALUES_MAX} values in all"), "more"))?;
+        self.0.set(left);
+        Ok(())
+    }
+}
+
 /// Reads a JSON text.
 pub(super) fn decode(plan: &Plan, json: &[u8]) -> Result<Val, Misfit> {
     let raw: &RawValue =
         serde_json::from_slice(json).map_err(|error| Misfit::new("JSON", error.to_string()))?;
-    value(plan, raw.get())
+    value(plan, raw.get(), &Room(Cell::new(VALUES_MAX)))
 }
 
-fn value(plan: &Plan, json: &str) -> Result<Val, Misfit> {
+fn value(plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
     let misfit = || Misfit::new(plan.type_name(), found(json));
     Ok(match plan {
         Plan::Option(_) if json == "null" => Val::Option(None),
-        Plan::Option(inner) => Val::Option(Some(Box::new(value(inner, json)?))),
+        Plan::Option(inner) => Val::Option(Some(Box::new(value(inner, json, room)?))),
         Plan::String => Val::String(text(json).ok_or_else(misfit)?.into_owned()),
         Plan::Bool => Val::Bool(json.parse().map_err(|_| misfit())?),
         Plan::Int(int) => number(*int, scalar(json).ok_or_else(misfit)?.as_ref()).ok_or_else(misfit)?,
         Plan::Float32 => Val::Float32(scalar(json).and_then(|s| s.parse().ok()).ok_or_else(misfit)?),
         Plan::Float64 => Val::Float64(scalar(json).and_then(|s| s.parse().ok()).ok_or_else(misfit)?),
         Plan::Char => Val::Char(string(json).and_then(|s| s.parse().ok()).ok_or_else(misfit)?),
-        Plan::List(item) => Val::List(items(json, plan, |_| Some(item))?),
+        Plan::List(item) => Val::List(items(json, plan, room, |_| Some(item))?),
         Plan::Tuple(parts) => {
-            let values = items(json, plan, |i| parts.get(i))?;
+            let values = items(json, plan, room, |i| parts.get(i))?;
             if values.len() != parts.len() {
                 return Err(misfit());
             }
             Val::Tuple(values)
         }
-        Plan::Map(inner) => map(inner, plan, json)?,
-        Plan::Record(fields) => record(fields, plan, json)?,
-        Plan::Variant(cases) => variant(cases, plan, json)?,
+        Plan::Map(inner) => map(inner, plan, json, room)?,
+        Plan::Record(fields) => record(fields, plan, json, room)?,
+        Plan::Variant(cases) => variant(cases, plan, json, room)?,
         Plan::Enum(names) => {
             Val::Enum(named(names, &string(json).ok_or_else(misfit)?).ok_or_else(misfit)?.clone())
         }
         Plan::Flags(names) => {
-            let given = items(json, plan, |_| Some(&Plan::String))?;
+            let given = items(json, plan, room, |_| Some(&Plan::String))?;
             let names = given.iter().map(|flag| match flag {
                 Val::String(flag) => named(names, flag).cloned().ok_or_else(misfit),
                 _ => Err(misfit()),
@@ -86,7 +106,8 @@ fn value(plan: &Plan, json: &str) -> Result<Val, Misfit> {
     })
 }
 
-fn record(fields: &[Field], plan: &Plan, json: &str) -> Result<Val, Misfit> {
+fn record(fields: &[Field], plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
+    room.take(fields.len())?;
     let mut values: Vec<Option<Val>> = vec![None; fields.len()];
     let mut next = 0;
     entries(json, plan, |key, json| {
@@ -96,7 +117,8 @@ fn record(fields: &[Field], plan: &Plan, json: &str) -> Result<Val, Misfit> {
         let guessed = fields.get(next).is_some_and(is_keys).then_some(next);
         let Some(at) = guessed.or_else(|| fields.iter().position(is_keys)) else { return Ok(()) };
         next = at + 1;
-        values[at] = Some(value(&fields[at].plan, json).map_err(|misfit| misfit.within(format!(".{key}")))?);
+        values[at] =
+            Some(value(&fields[at].plan, json, room).map_err(|misfit| misfit.within(format!(".{key}")))?);
         Ok(())
     })?;
     let filled = fields.iter().zip(values).map(|(field, value)| {
@@ -114,10 +136,12 @@ fn record(fields: &[Field], plan: &Plan, json: &str) -> Result<Val, Misfit> {
     Ok(Val::Record(filled.collect::<Result<_, _>>()?))
 }
 
-fn map(inner: &Plan, plan: &Plan, json: &str) -> Result<Val, Misfit> {
+fn map(inner: &Plan, plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
     let mut pairs = Vec::new();
     entries(json, plan, |key, json| {
-        let item = value(inner, json).map_err(|misfit| misfit.within(format!(".{key}")))?;
+        // A tuple, its key and its value.
+        room.take(3)?;
+        let item = value(inner, json, room).map_err(|misfit| misfit.within(format!(".{key}")))?;
         pairs.push(Val::Tuple(vec![Val::String(key.to_owned()), item]));
         Ok(())
     })?;
@@ -125,7 +149,7 @@ fn map(inner: &Plan, plan: &Plan, json: &str) -> Result<Val, Misfit> {
 }
 
 /// A name alone is a case without a payload; `{"case": payload}` is one with.
-fn variant(variant: &Variant, plan: &Plan, json: &str) -> Result<Val, Misfit> {
+fn variant(variant: &Variant, plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
     let misfit = || Misfit::new(plan.type_name(), found(json));
     if let Some(name) = scalar(json) {
         let case = variant.cases.iter().find(|(case, payload)| payload.is_none() && same_name(&name, case));
@@ -141,7 +165,7 @@ fn variant(variant: &Variant, plan: &Plan, json: &str) -> Result<Val, Misfit> {
     entries(json, plan, |key, json| {
         let case = variant.cases.iter().find(|(case, payload)| payload.is_some() && same_name(key, case));
         if let Some((case, Some(payload))) = case {
-            let payload = value(payload, json).map_err(|misfit| misfit.within(format!(".{key}")))?;
+            let payload = value(payload, json, room).map_err(|misfit| misfit.within(format!(".{key}")))?;
             chosen = Some(Val::Variant(case.clone(), Some(Box::new(payload))));
         }
         Ok(())
@@ -270,6 +294,7 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 fn items<'p>(
     json: &str,
     plan: &Plan,
+    room: &Room,
     plan_of: impl Fn(usize) -> Option<&'p Plan>,
 ) -> Result<Vec<Val>, Misfit> {
     if !json.starts_with('[') {
@@ -278,9 +303,10 @@ fn items<'p>(
     let mut parser = serde_json::Deserializer::from_str(json);
     let raws =
         parser.deserialize_seq(Items).map_err(|error| Misfit::new(plan.type_name(), error.to_string()))?;
+    room.take(raws.len())?;
     let values = raws.iter().enumerate().map(|(i, raw)| {
         let item = plan_of(i).ok_or_else(|| Misfit::new(plan.type_name(), "more"))?;
-        value(item, raw.get()).map_err(|misfit| misfit.within(format!("[{i}]")))
+        value(item, raw.get(), room).map_err(|misfit| misfit.within(format!("[{i}]")))
     });
     values.collect()
 }

@@ -96,3 +96,13 @@ fn what_does_not_fit_names_the_path_and_both_types() {
         assert_eq!(decode(&plan, json.as_bytes()).unwrap_err().to_string(), message);
     }
 }
+
+#[test]
+fn a_small_body_does_not_become_more_values_than_the_host_has_room_for() {
+    let fields = (0..1000).map(|number| field(&format!("f{number}"), option(Plan::Bool)));
+    let plan = Plan::List(Box::new(Plan::Record(fields.collect())));
+    let records = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+    assert!(decode(&plan, records(999).as_bytes()).is_ok());
+    let misfit = decode(&plan, records(1001).as_bytes()).unwrap_err().to_string();
+    assert_eq!(misfit, "payload[998]: expected at most 1000000 values in all, found more");
+}
