@@ -130,8 +130,7 @@ impl Host {
         let router = admin::router(parts);
         let admin_task =
             tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
-        let (dispatch_limits, db_limits) = (dispatch.clone(), db.clone());
-        let follow = Follow { loaded, current, sources, plugins, dispatch: dispatch_limits, db: db_limits };
+        let follow = Follow { loaded, current, sources, plugins, dispatch: dispatch.clone(), db: db.clone() };
         let host = Self {
             webhooks,
             admin,

@@ -39,6 +39,18 @@ async fn an_instance_is_dropped_after_a_failure_a_trap_and_a_timeout() {
 }
 
 #[tokio::test]
+async fn a_limit_that_one_call_lived_with_is_not_the_next_ones_reason() {
+    let bed = Bed::new(REUSED);
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    assert_eq!(act(&host, "a", "ask-too-much").await, "INFO asked and refused: true");
+    act(&host, "b", "trap").await;
+    let event = host.settled("b").await;
+    let reason = event["deliveries"][0]["attempts"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("trap: ") && !reason.contains("memory_max_bytes"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_swap_and_changed_settings_begin_anew() {
     let bed = Bed::new(REUSED);
     bed.install("actor", &guest("actor"));

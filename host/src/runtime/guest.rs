@@ -40,8 +40,10 @@ impl Guest {
     }
 
     /// Begins another call in the same instance, about this event.
-    pub(super) fn begin(&mut self, settings: &Settings, event: &str) {
-        self.deadline = Instant::now() + settings.call_timeout;
+    pub(super) fn begin(&mut self, event: &str) {
+        self.deadline = Instant::now() + self.call_timeout;
+        // A limit that the call before lived with is not why this one ends.
+        self.limits.crossed = None;
         // What is printed goes to the same log, so it is emptied and not replaced.
         self.logs.begin(event);
     }

@@ -120,7 +120,7 @@ impl Instance {
         let runtime = &revision.runtime.0;
         let kept = settings.reuse_max.and_then(|_| runtime.pool.take(revision.id, settings));
         if let Some(mut kept) = kept {
-            kept.store.data_mut().begin(settings, event);
+            kept.store.data_mut().begin(event);
             kept.store.set_epoch_deadline(1);
             return kept;
         }
