@@ -60,7 +60,9 @@ fn perform(act: &str, ctx: &Context) -> Result {
         "loop" => loop_for_ever(),
         "busy" => busy(Duration::from_millis(number)),
         "allocate" => allocate_for_ever(),
-        "ask-too-much" => info!("asked and refused: {}", Vec::<u8>::new().try_reserve_exact(1 << 30).is_err()),
+        "ask-too-much" => {
+            info!("asked and refused: {}", Vec::<u8>::new().try_reserve_exact(1 << 30).is_err())
+        }
         "recurse" => drop(black_box(recurse(1))),
         "descend" => drop(black_box(descend(1))),
         "flood" => (0..number).for_each(|line| info!("line {line} of a flood that has no end")),
