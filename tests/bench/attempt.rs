@@ -26,6 +26,8 @@ mod bindings {
             "../wit/wasi/random.wit",
             "../wit/wasi/config.wit",
             "../wit/wasi/logging.wit",
+            "../wit/wasi/keyvalue.wit",
+            "../wit/wasi/http.wit",
             "../wit/hookyard-plugin-0.1.0",
             "../wit/moncreneau-events-1.0.0",
         ],

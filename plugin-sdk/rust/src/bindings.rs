@@ -18,10 +18,14 @@ macro_rules! world {
                 "../../wit/wasi/random.wit",
                 "../../wit/wasi/config.wit",
                 "../../wit/wasi/logging.wit",
+                "../../wit/wasi/keyvalue.wit",
+                "../../wit/wasi/http.wit",
                 "../../wit/hookyard-plugin-0.1.0",
                 "../../wit/moncreneau-events-1.0.0",
             ],
             additional_derives: [PartialEq],
+            // They hold resources, which are equal to nothing.
+            additional_derives_ignore: ["cas-error", "stream-error"],
             $($options)*
         });
     };
@@ -54,6 +58,14 @@ macro_rules! handler {
                     $($with: $path,)?
                     "wasi:logging/logging@0.1.0-draft": crate::bindings::base::wasi::logging::logging,
                     "wasi:config/store@0.2.0-rc.1": crate::bindings::base::wasi::config::store,
+                    "wasi:keyvalue/store@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::store,
+                    "wasi:keyvalue/atomics@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::atomics,
+                    "wasi:keyvalue/batch@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::batch,
+                    "hookyard:plugin/outbox@0.1.0": crate::bindings::base::hookyard::plugin::outbox,
+                    "wasi:http/types@0.2.12": crate::bindings::base::wasi::http::types,
+                    "wasi:http/outgoing-handler@0.2.12": crate::bindings::base::wasi::http::outgoing_handler,
+                    "wasi:io/error@0.2.12": crate::bindings::base::wasi::io::error,
+                    "wasi:io/streams@0.2.12": crate::bindings::base::wasi::io::streams,
                     "wasi:io/poll@0.2.12": crate::bindings::base::wasi::io::poll,
                     "wasi:clocks/wall-clock@0.2.12": crate::bindings::base::wasi::clocks::wall_clock,
                     "wasi:clocks/monotonic-clock@0.2.12": crate::bindings::base::wasi::clocks::monotonic_clock,

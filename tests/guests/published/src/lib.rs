@@ -9,6 +9,8 @@ wit_bindgen::generate!({
         "../../../wit/wasi/random.wit",
         "../../../wit/wasi/config.wit",
         "../../../wit/wasi/logging.wit",
+        "../../../wit/wasi/keyvalue.wit",
+        "../../../wit/wasi/http.wit",
         "../../../wit/hookyard-plugin-0.1.0",
         "../../../wit/moncreneau-events-1.0.0",
     ],
