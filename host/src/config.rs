@@ -47,6 +47,14 @@ pub struct Config {
     pub dispatch: Dispatch,
     /// The WebAssembly engine.
     pub runtime: Runtime,
+    /// Plugins' stores.
+    pub store: Store,
+    /// What handlers ask for.
+    pub effects: Effects,
+    /// Requests that leave the host.
+    pub http: Http,
+    /// Emails that leave the host.
+    pub email: Email,
     /// What the host writes about itself.
     pub log: Log,
     /// `hookyard dev`.
@@ -146,6 +154,76 @@ pub struct Runtime {
     pub tick_ms: u64,
 }
 
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Longest key, and longest bucket name.
+    pub key_max_bytes: usize,
+    /// Largest value.
+    pub value_max_bytes: usize,
+    /// Keys of one plugin.
+    pub keys_max: u64,
+    /// All values that one call writes.
+    pub call_max_bytes: usize,
+    /// What is kept in memory of all stores, to be read without the database.
+    pub cache_max_bytes: u64,
+    /// How often a call runs again at once because another changed what it had read.
+    pub reruns_max: u32,
+}
+
+/// `[effects]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Effects {
+    /// Effects that one call may ask for.
+    pub per_call_max: usize,
+    /// One effect, with all that belongs to it.
+    pub size_max_bytes: usize,
+    /// How many events may cause each other.
+    pub depth_max: u32,
+    /// Effects performed at once in this host.
+    pub concurrency: usize,
+    /// Effects of one plugin performed at once.
+    pub plugin_concurrency: usize,
+    /// Effects waiting in memory for one plugin.
+    pub window: usize,
+    /// Tries before an effect is dead.
+    pub tries_max: u32,
+    /// Longest wait before the second try; doubles with each.
+    pub backoff_base_ms: u64,
+    /// Longest wait before any try.
+    pub backoff_max_ms: u64,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Time for a connection.
+    pub connect_timeout_ms: u64,
+    /// Time for a request and its whole answer.
+    pub timeout_ms: u64,
+    /// Largest answer taken.
+    pub answer_max_bytes: usize,
+    /// Largest request body that a handler may send at once.
+    pub request_max_bytes: usize,
+    /// Redirects followed.
+    pub redirects_max: usize,
+}
+
+/// `[email]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Email {
+    /// The server: `smtp://` or `smtps://`, user and password, host, port.
+    pub smtp: Option<Secret>,
+    /// The sender.
+    pub from: Option<String>,
+    /// Time for handing over one email.
+    pub timeout_ms: u64,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -179,6 +257,9 @@ pub struct Plugin {
     /// Origins it may reach over HTTP, lower case, `scheme://host[:port]`.
     #[serde(deserialize_with = "formats::origins")]
     pub http: Vec<String>,
+    /// Recipients it may send email to: `*`, `*@domain` or an address, lower case.
+    #[serde(deserialize_with = "formats::recipients")]
+    pub email: Vec<String>,
     /// What `wasi:config/store` gives it.
     #[serde(deserialize_with = "formats::scalars")]
     pub config: BTreeMap<String, String>,

@@ -38,6 +38,18 @@ impl Name {
         ok.then(|| Self(name.into())).ok_or_else(|| BadName(name.into()))
     }
 
+    /// A name with something in front, which may be longer than [`NAME_MAX_BYTES`] by that.
+    #[must_use]
+    pub(crate) fn prefixed(prefix: &str, name: &Self) -> Self {
+        Self(format!("{prefix}{name}").into())
+    }
+
+    /// As [`Name::new`] and [`Name::prefixed`] made it.
+    #[must_use]
+    pub(crate) fn stored(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -23,9 +23,12 @@ pub mod config;
 pub mod db;
 pub mod delivery;
 pub mod dispatch;
+pub mod effect;
 pub mod event;
 mod host;
 pub mod ingress;
+pub mod keyvalue;
+pub mod outbound;
 pub mod plugins;
 pub mod runtime;
 

@@ -69,14 +69,20 @@ macro_rules! keys {
 }
 
 keys! {
-    live: server.body_max_bytes, server.body_timeout_ms, dispatch.concurrency, dispatch.backlog_max;
+    live: server.body_max_bytes, server.body_timeout_ms, dispatch.concurrency, dispatch.backlog_max,
+        store.key_max_bytes, store.value_max_bytes, store.keys_max, store.call_max_bytes, store.reruns_max,
+        effects.per_call_max, effects.size_max_bytes, effects.depth_max, effects.concurrency,
+        effects.plugin_concurrency, effects.tries_max, effects.backoff_base_ms, effects.backoff_max_ms,
+        http.connect_timeout_ms, http.timeout_ms, http.answer_max_bytes, http.request_max_bytes,
+        http.redirects_max, email.smtp, email.from, email.timeout_ms;
     restart:
     "the address is bound when the host starts": server.listen, admin.listen;
     "connections that are open began with it":
         server.header_max_bytes, server.header_timeout_ms, server.connections_max, server.shutdown_timeout_ms;
     "the host keeps its data there while it runs": server.data_dir, database.url;
     "the writer began with it": database.batch_max, database.busy_timeout_ms, dispatch.queue_max;
-    "the queues began with it": dispatch.window;
+    "the queues began with it": dispatch.window, effects.window;
+    "it is made when the host starts": store.cache_max_bytes;
     "the watch of the directory began with it":
         plugins.dir, plugins.debounce_ms, plugins.removal_grace_ms, plugins.rescan_interval_ms, plugins.file_max_bytes;
     "the engine and its memory pool are made when the host starts":
@@ -225,7 +231,10 @@ mod tests {
 
     #[test]
     fn every_key_is_live_or_needs_a_restart() {
-        for section in ["server", "admin", "database", "plugins", "dispatch", "runtime", "log", "dev"] {
+        for section in [
+            "server", "admin", "database", "plugins", "dispatch", "runtime", "store", "effects", "http",
+            "email", "log", "dev",
+        ] {
             let mut known: Vec<_> =
                 KEYS.iter().filter(|key| key.0 == section).map(|key| key.1.to_owned()).collect();
             known.sort();

@@ -2,6 +2,7 @@
 
 use super::load::path;
 use super::{Config, Plugin};
+use crate::effect::EMITTED_PREFIX;
 
 /// A key's path, and what is wrong with its value.
 pub(super) type Found = (Vec<String>, String);
@@ -25,6 +26,17 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
             let why = "without a secret nothing could be verified: name at least one";
             found.push((path(&["sources", name.as_str(), "secrets"]), why.into()));
         }
+    }
+    for name in config.sources.keys().filter(|name| name.as_str().starts_with(EMITTED_PREFIX)) {
+        let why = format!("`{EMITTED_PREFIX}…` are the sources of events that plugins emit");
+        found.push((path(&["sources", name.as_str()]), why));
+    }
+    if config.effects.backoff_base_ms > config.effects.backoff_max_ms {
+        let why = format!("more than backoff_max_ms, which is {}", config.effects.backoff_max_ms);
+        found.push((path(&["effects", "backoff_base_ms"]), why));
+    }
+    if config.email.smtp.is_some() && config.email.from.is_none() {
+        found.push((path(&["email", "from"]), "emails need a sender where email.smtp is set".into()));
     }
     if config.server.listen == config.admin.listen && config.server.listen.port() != 0 {
         found.push((
@@ -81,6 +93,27 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         runtime.table_elements_max: 1, 10_000_000;
         runtime.stack_max_bytes: 64 * KIB, 8 * MIB;
         runtime.tick_ms: 1, 1000;
+        store.key_max_bytes: 1, 64 * KIB;
+        store.value_max_bytes: 1, 64 * MIB;
+        store.keys_max: 1, 1_000_000_000;
+        store.call_max_bytes: 1, 256 * MIB;
+        store.cache_max_bytes: 0, 64 * GIB;
+        store.reruns_max: 1, 10_000;
+        effects.per_call_max: 0, 10_000;
+        effects.size_max_bytes: 1, 64 * MIB;
+        effects.depth_max: 0, 1000;
+        effects.concurrency: 1, 10_000;
+        effects.plugin_concurrency: 1, 10_000;
+        effects.window: 1, 1_000_000;
+        effects.tries_max: 1, 1000;
+        effects.backoff_base_ms: 1, WEEK_MS;
+        effects.backoff_max_ms: 1, WEEK_MS;
+        http.connect_timeout_ms: 1, HOUR_MS;
+        http.timeout_ms: 1, HOUR_MS;
+        http.answer_max_bytes: 1, 64 * MIB;
+        http.request_max_bytes: 1, 64 * MIB;
+        http.redirects_max: 0, 20;
+        email.timeout_ms: 1, HOUR_MS;
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{Admin, Database, Dispatch, Instances, Log, Plugin, Plugins, Runtime, Server};
+use super::{
+    Admin, Database, Dispatch, Effects, Email, Http, Instances, Log, Plugin, Plugins, Runtime, Server, Store,
+};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -70,6 +72,53 @@ impl Default for Runtime {
     }
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            key_max_bytes: 1024,
+            value_max_bytes: 1024 * 1024,
+            keys_max: 100_000,
+            call_max_bytes: 8 * 1024 * 1024,
+            cache_max_bytes: 64 * MIB,
+            reruns_max: 100,
+        }
+    }
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self {
+            per_call_max: 32,
+            size_max_bytes: 1024 * 1024,
+            depth_max: 8,
+            concurrency: 64,
+            plugin_concurrency: 16,
+            window: 1024,
+            tries_max: 16,
+            backoff_base_ms: 1000,
+            backoff_max_ms: 3_600_000,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            connect_timeout_ms: 5000,
+            timeout_ms: 30_000,
+            answer_max_bytes: 1024 * 1024,
+            request_max_bytes: 1024 * 1024,
+            redirects_max: 5,
+        }
+    }
+}
+
+impl Default for Email {
+    fn default() -> Self {
+        Self { smtp: None, from: None, timeout_ms: 30_000 }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".into(), plugin_level: "info".into() }
@@ -81,6 +130,7 @@ impl Default for Plugin {
         Self {
             events: None,
             http: Vec::new(),
+            email: Vec::new(),
             config: BTreeMap::new(),
             secrets: BTreeMap::new(),
             call_timeout_ms: 2000,

@@ -87,6 +87,21 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
     checked.collect()
 }
 
+/// `*`, `*@domain` or an address: lower case, so that equal is equal.
+pub(super) fn recipients<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let written = Vec::<String>::deserialize(deserializer)?;
+    let recipient = |text: &String| {
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '*' || c.is_whitespace());
+        let known = text == "*"
+            || text.rsplit_once('@').is_some_and(|(local, domain)| {
+                (local == "*" || plain(local)) && plain(domain) && !domain.contains('@')
+            });
+        let wrong = || format!("`{text}` is no recipient: write `*`, `*@example.org` or an address");
+        if known { Ok(text.to_lowercase()) } else { Err(D::Error::custom(wrong())) }
+    };
+    written.iter().map(recipient).collect()
+}
+
 /// `http(s)://host[:port]` in lower case, without the scheme's own port, so that equal is equal.
 fn origin(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();

@@ -164,6 +164,9 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
             found.extend(from.resolve(value).err().map(|message| (key(), message)));
         }
     }
+    if let Some(smtp) = &mut config.email.smtp {
+        found.extend(smtp.resolve(from).err().map(|message| (path(&["email", "smtp"]), message)));
+    }
     config.plugins.dir = from.dir.join(&config.plugins.dir);
     if let Some(dir) = &mut config.server.data_dir {
         *dir = from.dir.join(&*dir);
@@ -182,7 +185,7 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
 fn hidden(path: &[String]) -> bool {
     let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
     let inside = path.iter().skip(2).any(|part| part == "secrets" || part == "config");
-    (section && (path.len() <= 2 || inside)) || dotted(path) == "database.url"
+    (section && (path.len() <= 2 || inside)) || matches!(dotted(path).as_str(), "database.url" | "email.smtp")
 }
 
 /// The parser speaks of Rust; whoever writes the file does not have to.

@@ -57,6 +57,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
     let documented = Plugin {
         events: None,
         http: Vec::new(),
+        email: Vec::new(),
         config: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::new(),
         ..plugin.clone().into_owned()
@@ -92,6 +93,10 @@ fn every_key_is_documented() {
         ("[plugins", "[plugins]"),
         ("[dispatch", "[dispatch]"),
         ("[runtime", "[runtime]"),
+        ("[store", "[store]"),
+        ("[effects", "[effects]"),
+        ("[http", "[http]"),
+        ("[email", "[email]"),
         ("[log", "[log]"),
         ("[dev", "[dev]"),
         ("[sources", "[sources.x]"),

@@ -1,0 +1,142 @@
+//! A plugin's store as one call sees it: what is committed, with the call's own writes on top. No IO.
+//!
+//! Nothing is written before the delivery is done. Each entry that a call touched is remembered with
+//! the version it had; where another call has changed one of them by the time this call ends, what it
+//! decided rests on what is no longer so, and it runs again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// Where an entry is in a plugin's store. Another plugin's cannot be named.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryKey {
+    /// The bucket's name, which is only a part of the key.
+    pub bucket: Arc<str>,
+    /// The key in the bucket.
+    pub key: Arc<str>,
+}
+
+/// An entry as it was found. Each write gives an entry a version that none had before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which write made it.
+    pub version: u64,
+    /// What is there.
+    pub value: Bytes,
+}
+
+/// A page of keys, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keys {
+    /// In order.
+    pub keys: Vec<Arc<str>>,
+    /// Whether there may be more after the last one.
+    pub more: bool,
+    /// The state of the whole store's set of keys.
+    pub version: u64,
+}
+
+/// What a call read and wrote.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// What was there, of all entries that were touched; `None` = nothing.
+    seen: BTreeMap<EntryKey, Option<Entry>>,
+    /// What is to be there; `None` = nothing.
+    writes: BTreeMap<EntryKey, Option<Bytes>>,
+    /// The set of keys that was listed, if it was.
+    listed: Option<u64>,
+    bytes: usize,
+}
+
+impl Transaction {
+    /// Whether an entry was touched before: it is not read again.
+    #[must_use]
+    pub fn has_seen(&self, key: &EntryKey) -> bool {
+        self.seen.contains_key(key)
+    }
+
+    /// Remembers what was found; the first time counts.
+    pub fn see(&mut self, key: EntryKey, found: Option<Entry>) {
+        self.seen.entry(key).or_insert(found);
+    }
+
+    /// What the call finds: its own writes first.
+    #[must_use]
+    pub fn get(&self, key: &EntryKey) -> Option<&Bytes> {
+        match self.writes.get(key) {
+            Some(written) => written.as_ref(),
+            None => self.seen.get(key)?.as_ref().map(|entry| &entry.value),
+        }
+    }
+
+    /// Writes an entry that was seen; `None` removes it.
+    pub fn set(&mut self, key: EntryKey, value: Option<Bytes>) {
+        self.bytes += value.as_ref().map_or(0, Bytes::len);
+        let before = self.writes.insert(key, value);
+        self.bytes -= before.flatten().map_or(0, |value| value.len());
+    }
+
+    /// Bytes of all values that are to be written.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many more keys there will be.
+    #[must_use]
+    pub fn added_keys(&self) -> i64 {
+        let one = |key: &EntryKey, written: &Option<Bytes>| {
+            let before = self.seen.get(key).is_some_and(Option::is_some);
+            i64::from(written.is_some()) - i64::from(before)
+        };
+        self.writes.iter().map(|(key, written)| one(key, written)).sum()
+    }
+
+    /// Puts the call's own writes into a page of `bucket`'s keys after `after`, as it was found.
+    pub fn list(&mut self, bucket: &str, after: Option<&str>, found: Keys) -> (Vec<Arc<str>>, bool) {
+        self.listed.get_or_insert(found.version);
+        let last = found.keys.last().cloned().filter(|_| found.more);
+        let mut keys: std::collections::BTreeSet<Arc<str>> = found.keys.into_iter().collect();
+        for (key, value) in self.writes.iter().filter(|(key, _)| &*key.bucket == bucket) {
+            let on_page = after.is_none_or(|after| &*key.key > after)
+                && last.as_ref().is_none_or(|last| key.key <= *last);
+            if on_page && value.is_some() {
+                keys.insert(Arc::clone(&key.key));
+            } else {
+                keys.remove(&key.key);
+            }
+        }
+        (keys.into_iter().collect(), found.more)
+    }
+
+    /// What has to be as it was, and what is to be written: `None` for a call that touched nothing.
+    #[must_use]
+    pub fn end(self) -> Option<Changes> {
+        if self.seen.is_empty() && self.listed.is_none() {
+            return None;
+        }
+        let added_keys = self.added_keys();
+        let seen = self.seen.into_iter().map(|(key, entry)| (key, entry.map(|entry| entry.version)));
+        let writes = self.writes.into_iter().collect();
+        Some(Changes { seen: seen.collect(), listed: self.listed, writes, added_keys })
+    }
+}
+
+/// A call's part of the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// The versions of the entries that were touched; `None` = there was none.
+    pub seen: Vec<(EntryKey, Option<u64>)>,
+    /// The set of keys that was listed, if it was.
+    pub listed: Option<u64>,
+    /// What is to be written; `None` removes.
+    pub writes: Vec<(EntryKey, Option<Bytes>)>,
+    /// How many more keys there will be.
+    pub added_keys: i64,
+}
+
+#[cfg(test)]
+#[path = "keyvalue_tests.rs"]
+mod tests;
