@@ -1,9 +1,11 @@
 //! The one call from the command line into loading a plugin's file.
 
+use std::sync::Arc;
+
 use super::settings::Settings;
 use crate::event::PluginName;
 use crate::plugins;
-use crate::runtime::Runtime;
+use crate::runtime::{NoStores, Runtime};
 
 /// What a file that the host takes has in it.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +26,9 @@ pub(super) async fn inspect(
     bytes: Vec<u8>,
 ) -> Result<Found, String> {
     let config = settings.config();
-    let runtime = Runtime::new(&config.runtime, None).map_err(|error| error.to_string())?;
-    let loaded = runtime.load(plugin, bytes, &plugins::settings(&config.plugin(plugin.as_str()))).await;
+    let runtime =
+        Runtime::new(&config.runtime, None, Arc::new(NoStores)).map_err(|error| error.to_string())?;
+    let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin.as_str())).await;
     let revision = loaded.map_err(|refusal| refusal.reason)?.revision;
     Ok(Found { handles: revision.handles(), imports: revision.imports.clone() })
 }
