@@ -14,6 +14,7 @@ use crate::config::{self, Config, Loaded};
 use crate::db::{self, Accept, Db, DbError};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
+use crate::outbound::{self, Outbound};
 use crate::plugins::{Entry, Plugins, Stamp, Watch};
 use crate::runtime::Runtime;
 use crate::{admin, ingress};
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The WebAssembly engine does not start.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
+    /// Nothing could leave the host.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Unusable),
     /// The system has no threads for the guests.
     #[error("threads for guests: {0}")]
     Threads(std::io::Error),
@@ -96,7 +100,8 @@ impl Host {
         let config = Arc::new(loaded.config.clone());
         let data_dir = data_dir(&config)?;
         let token = config::kept_admin_token(&config)?;
-        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")))?;
+        let outbound = Outbound::new(&config.http, &config.email)?;
+        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")), outbound.clone())?;
         let limits =
             db::Limits { queue_max: config.dispatch.queue_max, backlog_max: config.dispatch.backlog_max };
         let db = Db::open(&config.database, limits).await?;
@@ -130,7 +135,15 @@ impl Host {
         let router = admin::router(parts);
         let admin_task =
             tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
-        let follow = Follow { loaded, current, sources, plugins, dispatch: dispatch.clone(), db: db.clone() };
+        let follow = Follow {
+            loaded,
+            current,
+            sources,
+            outbound,
+            plugins,
+            dispatch: dispatch.clone(),
+            db: db.clone(),
+        };
         let host = Self {
             webhooks,
             admin,
@@ -207,6 +220,7 @@ struct Follow {
     loaded: Loaded,
     current: channel::Sender<Arc<Config>>,
     sources: Arc<ArcSwap<ingress::Sources>>,
+    outbound: Outbound,
     plugins: Plugins,
     dispatch: Dispatch,
     db: Db,
@@ -252,6 +266,7 @@ impl Follow {
         }
         let config = config::apply_live(&old, &loaded.config);
         self.sources.store(Arc::new(ingress::Sources::of(&config)));
+        self.outbound.configure(&config.http, &config.email);
         self.dispatch.limit(&config.dispatch);
         self.db.limit_backlog(config.dispatch.backlog_max);
         let mut swaps = self.plugins.swaps();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hookyard::config::Config;
 use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
+use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
 use hookyard::runtime::{Call, Revision, Runtime};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -86,8 +87,9 @@ struct Ours {
 impl Ours {
     async fn new(config: &Config) -> Self {
         let name = PluginName::new("stats").unwrap();
-        let settings = settings(&config.plugin("stats"));
-        let runtime = Runtime::new(&config.runtime, None).unwrap();
+        let settings = settings(&name, &config.plugin("stats"));
+        let outbound = Outbound::new(&config.http, &config.email).unwrap();
+        let runtime = Runtime::new(&config.runtime, None, outbound).unwrap();
         let loaded = runtime.load(&name, plugin("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {

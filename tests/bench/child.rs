@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hookyard::Host;
 use hookyard::config::Config;
 use hookyard::event::PluginName;
+use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
 use hookyard::runtime::{Runner, Runtime};
 
@@ -127,7 +128,9 @@ pub fn run(runner: &str, dir: &Path) {
 
 async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
-    let runtime = Runtime::new(&config.runtime, None).unwrap();
-    let loaded = runtime.load(&name, plugin("stats"), &settings(&config.plugin("stats"))).await;
+    let outbound = Outbound::new(&config.http, &config.email).unwrap();
+    let runtime = Runtime::new(&config.runtime, None, outbound).unwrap();
+    let settings = settings(&name, &config.plugin("stats"));
+    let loaded = runtime.load(&name, plugin("stats"), &settings).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }

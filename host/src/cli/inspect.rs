@@ -2,6 +2,7 @@
 
 use super::settings::Settings;
 use crate::event::PluginName;
+use crate::outbound::Outbound;
 use crate::plugins;
 use crate::runtime::Runtime;
 
@@ -24,8 +25,10 @@ pub(super) async fn inspect(
     bytes: Vec<u8>,
 ) -> Result<Found, String> {
     let config = settings.config();
-    let runtime = Runtime::new(&config.runtime, None).map_err(|error| error.to_string())?;
-    let loaded = runtime.load(plugin, bytes, &plugins::settings(&config.plugin(plugin.as_str()))).await;
+    let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
+    let runtime = Runtime::new(&config.runtime, None, outbound).map_err(|error| error.to_string())?;
+    let loaded =
+        runtime.load(plugin, bytes, &plugins::settings(plugin, &config.plugin(plugin.as_str()))).await;
     let revision = loaded.map_err(|refusal| refusal.reason)?.revision;
     Ok(Found { handles: revision.handles(), imports: revision.imports.clone() })
 }

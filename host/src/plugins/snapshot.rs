@@ -9,6 +9,7 @@ use super::subscriptions::{Pattern, Subscriptions, Wants};
 use crate::config::{self, Config};
 use crate::delivery::{Attempt, Outcome};
 use crate::event::{Digest, Event, PluginName, SourceName, now_ms};
+use crate::outbound::Grants;
 use crate::runtime::{self, Revision, Runner};
 
 /// See the module.
@@ -145,7 +146,7 @@ impl Live {
         Self {
             runner: Arc::clone(&entry.runner),
             revision: entry.revision,
-            settings: settings(plugin),
+            settings: settings(&entry.plugin, plugin),
             concurrency: plugin.concurrency,
             retry: Retry {
                 attempts_max: plugin.attempts_max,
@@ -174,11 +175,12 @@ impl Live {
 
 /// An operator's words about a plugin, as the runtime takes them.
 #[must_use]
-pub fn settings(plugin: &config::Plugin) -> runtime::Settings {
+pub fn settings(name: &PluginName, plugin: &config::Plugin) -> runtime::Settings {
     let secrets = plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned()));
     let config = plugin.config.iter().map(|(key, value)| (key.clone(), value.clone()));
     runtime::Settings {
         config: Arc::new(config.chain(secrets).collect()),
+        grants: Arc::new(Grants::of(name, plugin)),
         call_timeout: Duration::from_millis(plugin.call_timeout_ms),
         memory_max_bytes: usize::try_from(plugin.memory_max_bytes).unwrap_or(usize::MAX),
         log_max_bytes: plugin.log_max_bytes,

@@ -14,6 +14,7 @@ use super::load::Revision;
 use super::{outcome, trap};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
 use crate::event::now_ms;
+use crate::outbound::Grants;
 
 /// Most event type patterns that a generic handler may ask for.
 const SUBSCRIPTIONS_MAX: usize = 1000;
@@ -23,6 +24,8 @@ const SUBSCRIPTIONS_MAX: usize = 1000;
 pub struct Settings {
     /// What `wasi:config/store` answers: config and secrets.
     pub config: Arc<BTreeMap<String, String>>,
+    /// What it may reach.
+    pub grants: Arc<Grants>,
     /// Longest time of one call.
     pub call_timeout: Duration,
     /// Linear memory, all memories of an instance added up.

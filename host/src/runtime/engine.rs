@@ -14,6 +14,7 @@ use super::capabilities;
 use super::guest::Guest;
 use super::instances::Pool;
 use crate::config;
+use crate::outbound::Outbound;
 
 /// Core instances, memories and tables that one component may have: what the largest language
 /// runtimes need (JavaScript's has 38 core instances), with room.
@@ -50,16 +51,21 @@ pub(super) struct Inner {
     pub(super) cache: Option<Cache>,
     pub(super) pool: Pool,
     pub(super) limits: config::Runtime,
+    pub(super) outbound: Outbound,
 }
 
 impl Runtime {
     /// Makes the engine and starts its clock. `cache_dir` keeps compiled plugins between runs;
-    /// without it each is compiled again.
+    /// without it each is compiled again. What guests send leaves through `outbound`.
     ///
     /// # Errors
     /// [`RuntimeError`] when the pool does not fit this machine or the cache directory is not the
     /// host's alone.
-    pub fn new(limits: &config::Runtime, cache_dir: Option<PathBuf>) -> Result<Self, RuntimeError> {
+    pub fn new(
+        limits: &config::Runtime,
+        cache_dir: Option<PathBuf>,
+        outbound: Outbound,
+    ) -> Result<Self, RuntimeError> {
         let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
         let engine = Engine::new(&engine_config(limits)).map_err(fail)?;
         let mut linker = Linker::new(&engine);
@@ -67,7 +73,7 @@ impl Runtime {
         let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;
         start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
         let pool = Pool::new(limits.instances_max);
-        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone() })))
+        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone(), outbound })))
     }
 }
 

@@ -2,6 +2,7 @@
 //! by name when it is loaded.
 
 mod config;
+pub(super) mod http;
 mod logging;
 pub(super) mod wasi;
 
@@ -14,7 +15,8 @@ use super::guest::Guest;
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wasi::add_to_linker(linker)?;
     logging::add_to_linker(linker)?;
-    config::add_to_linker(linker)
+    config::add_to_linker(linker)?;
+    http::add_to_linker(linker)
 }
 
 /// The packages and interfaces that [`add_to_linker`] links, as an import may name them: the part
@@ -29,4 +31,6 @@ pub(super) const OFFERED: &[(&str, &[&str])] = &[
     ("wasi:cli/", &["0.2"]),
     ("wasi:filesystem/", &["0.2"]),
     ("wasi:sockets/", &["0.2"]),
+    ("wasi:http/types", &["0.2"]),
+    ("wasi:http/outgoing-handler", &["0.2"]),
 ];
