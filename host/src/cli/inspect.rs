@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::settings::Settings;
 use crate::event::PluginName;
+use crate::outbound::Outbound;
 use crate::plugins;
 use crate::runtime::{NoStores, Runtime};
 
@@ -26,9 +27,10 @@ pub(super) async fn inspect(
     bytes: Vec<u8>,
 ) -> Result<Found, String> {
     let config = settings.config();
-    let runtime =
-        Runtime::new(&config.runtime, None, Arc::new(NoStores)).map_err(|error| error.to_string())?;
-    let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin.as_str())).await;
+    let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
+    let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound)
+        .map_err(|error| error.to_string())?;
+    let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin)).await;
     let revision = loaded.map_err(|refusal| refusal.reason)?.revision;
     Ok(Found { handles: revision.handles(), imports: revision.imports.clone() })
 }
