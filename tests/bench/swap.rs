@@ -84,8 +84,7 @@ fn loads(component: &[u8]) -> (Vec<f64>, Vec<f64>) {
     let async_runtime = tokio::runtime::Runtime::new().unwrap();
     async_runtime.block_on(async {
         let outbound = Outbound::new(&config.http, &config.email).unwrap();
-        let runtime =
-            Runtime::new(&config.runtime, Some(cache.path().join("cache")), outbound).unwrap();
+        let runtime = Runtime::new(&config.runtime, Some(cache.path().join("cache")), outbound).unwrap();
         let (mut cached, mut compiled) = (Vec::new(), Vec::new());
         let settings = settings(&PluginName::new("desk").unwrap(), &config.plugin("desk"));
         for swap in 0..2 * SWAPS {

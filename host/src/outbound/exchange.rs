@@ -41,7 +41,8 @@ pub(super) async fn exchange(
         }
         followed += 1;
         let from = by.origin;
-        let further = |failure: Failure| Failure { detail: format!("{from} redirects: {failure}"), ..failure };
+        let further =
+            |failure: Failure| Failure { detail: format!("{from} redirects: {failure}"), ..failure };
         request.redirected(response.status().as_u16(), to).map_err(further)?;
         by = Destination::of(&request.url, grants).map_err(further)?;
     }

@@ -167,7 +167,10 @@ impl Outbound {
             None => exchange.await?,
             Some(first_byte) => tokio::time::timeout(first_byte, exchange).await.unwrap_or_else(|_| {
                 let ms = first_byte.as_millis();
-                Err(Failure::new(Kind::Timeout, format!("no answer within the {ms} ms that the request allows")))
+                Err(Failure::new(
+                    Kind::Timeout,
+                    format!("no answer within the {ms} ms that the request allows"),
+                ))
             })?,
         };
         bounded(clients, answered)

@@ -104,7 +104,9 @@ impl Server {
         }
         self.connect().await.map_err(|error| match error.status() {
             // Whatever it says before there is an email is not about the email.
-            Some(_) => Failure::new(Kind::Host, format!("the SMTP server refuses this host: {}", said(&error))),
+            Some(_) => {
+                Failure::new(Kind::Host, format!("the SMTP server refuses this host: {}", said(&error)))
+            }
             None => self.explain(&error),
         })
     }
@@ -112,7 +114,8 @@ impl Server {
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let at_once = self.tls.as_ref().ok().cloned().flatten().filter(|_| self.security == Security::Tls);
         let to = (self.host.as_str(), self.port);
-        let mut connection = AsyncSmtpConnection::connect_tokio1(to, None, &self.hello, at_once, None).await?;
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(to, None, &self.hello, at_once, None).await?;
         let upgrade = match self.security {
             Security::Plain | Security::Tls => false,
             Security::StartTls => true,

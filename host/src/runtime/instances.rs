@@ -127,7 +127,8 @@ impl Instance {
         let places = runtime.pool.places(revision.slots).await;
         let limits = Limits::new(settings.memory_max_bytes, &runtime.limits);
         let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event);
-        let mut store = Store::new(&runtime.engine, Guest::new(limits, logs, settings, runtime.outbound.clone()));
+        let mut store =
+            Store::new(&runtime.engine, Guest::new(limits, logs, settings, runtime.outbound.clone()));
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
