@@ -264,12 +264,13 @@ async fn survive(bed: &Bed, events: Vec<Event>, kills: usize) {
         let load = Load::start(&host, 4, left.clone());
         // Another moment each time.
         let enough = (1 + kill * 61 % 200).min(left.len());
-        until("some are taken", async || (load.accepted() >= enough).then_some(())).await;
+        until("some are taken", async || (load.answered() >= enough).then_some(())).await;
         host.kill();
         let sent = load.finish().await;
-        let accepted: BTreeSet<_> =
-            sent.iter().filter(|sent| sent.accepted()).map(|sent| sent.event.id.clone()).collect();
-        left.retain(|event| !accepted.contains(&event.id));
+        // Answered as new, or as a duplicate of one whose answer was lost.
+        let taken = sent.iter().filter(|sent| sent.answer.is_some()).map(|sent| sent.event.id.clone());
+        let taken: BTreeSet<_> = taken.collect();
+        left.retain(|event| !taken.contains(&event.id));
     }
     let host = bed.start().await;
     for event in &left {
