@@ -14,6 +14,7 @@ test: plugins
 
 # Prints benchmarks; see tests/bench/README.md. `make bench FIGURE=attempt` prints one.
 bench: plugins
+	@scripts/build-plugins tests/guests target/guests
 	cargo bench --bench bench -- $(FIGURE)
 
 # Formats, lints, checks dependencies.

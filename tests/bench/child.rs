@@ -33,14 +33,28 @@ impl Hosted {
     /// Starts one that runs `plugin` (wasm from `dir/plugins`), `reused` (the same in instances that are
     /// kept), `native`, or `stamped`.
     pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
+        let reused = "[plugin.stats]\ninstances = \"reused\"\n";
+        Self::start_with(runner, if runner == "reused" { reused } else { "" }, plugins)
+    }
+
+    /// Starts one that runs wasm, with more lines of configuration.
+    pub fn configured(config: &str, plugins: &[(&str, &[u8])]) -> Self {
+        Self::start_with("plugin", config, plugins)
+    }
+
+    fn start_with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
         let dir = directory(plugins);
-        if runner == "reused" {
-            let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
-            file.unwrap().write_all(b"[plugin.stats]\ninstances = \"reused\"\n").unwrap();
-        }
+        let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
+        file.unwrap().write_all(config.as_bytes()).unwrap();
         let process = spawn(runner, dir.path());
         let (webhooks, admin) = listening(dir.path());
         Self { dir, webhooks, admin, process }
+    }
+
+    /// Ends it at once.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     pub fn pid(&self) -> u32 {
@@ -93,8 +107,17 @@ pub fn listening(dir: &Path) -> (String, String) {
 
 /// One of the example plugins.
 pub fn plugin(name: &str) -> Vec<u8> {
-    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../target/plugins/{name}.wasm"));
-    fs::read(&built).unwrap_or_else(|error| panic!("{}: {error}; run `make plugins`", built.display()))
+    built("plugins", name)
+}
+
+/// One of the guests in `tests/guests`.
+pub fn guest(name: &str) -> Vec<u8> {
+    built("guests", name)
+}
+
+fn built(dir: &str, name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../target/{dir}/{name}.wasm"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; `make bench` builds it", path.display()))
 }
 
 /// The same component with another digest: a custom section at its end

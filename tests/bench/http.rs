@@ -56,8 +56,16 @@ pub fn get(address: &str, path: &str, token: &str) -> String {
 
 /// Attempts that the host counts as done.
 pub fn done(admin: &str) -> f64 {
+    counted(admin, "hookyard_attempts_total", "outcome=\"done\"")
+}
+
+/// Effects that the host counts as done.
+pub fn performed(admin: &str) -> f64 {
+    counted(admin, "hookyard_effect_tries_total", "outcome=\"done\"")
+}
+
+fn counted(admin: &str, metric: &str, label: &str) -> f64 {
     let page = get(admin, "/metrics", "");
-    let counted =
-        |line: &&str| line.starts_with("hookyard_attempts_total") && line.contains("outcome=\"done\"");
-    page.lines().filter(counted).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
+    let lines = page.lines().filter(|line| line.starts_with(metric) && line.contains(label));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

@@ -1,7 +1,7 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `swap`, `start`. How to read them: README.md beside this file.
+//! `attempt`, `transaction`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -16,11 +16,13 @@ mod attempt;
 mod child;
 mod figures;
 mod http;
+mod languages;
 mod load;
 mod native;
 mod start;
 mod swap;
 mod throughput;
+mod transaction;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,10 +34,12 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 5] = [
+    let all: [(&str, fn()); 7] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
+        ("transaction", transaction::run),
+        ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),
     ];

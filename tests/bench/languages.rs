@@ -1,0 +1,135 @@
+//! What a language costs: the same handler of the conformance suite in each, as a share of Rust's.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hookyard::config::Config;
+use hookyard::delivery::{Delivery, DeliveryId};
+use hookyard::event::{Digest, Event, PluginName};
+use hookyard::outbound::Outbound;
+use hookyard::plugins::settings;
+use hookyard::runtime::{Call, NoStores, Revision, Runtime, Settings, Tried};
+
+use crate::child::{distinct, guest};
+use crate::figures::{Spread, print};
+
+const ROUNDS: usize = 5;
+const LANGUAGES: [&str; 4] = ["rust", "c", "typescript", "python"];
+const PAYLOAD: &str = include_str!("../../wit/moncreneau-events-1.0.0/samples/appointment.created.json");
+
+/// One language's figures.
+struct Figures {
+    kib: f64,
+    compile_ms: f64,
+    cached_ms: f64,
+    fresh_us: Spread,
+    reused_us: Spread,
+}
+
+/// All languages, each round through all of them.
+pub fn run() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let all = runtime.block_on(measure());
+    let rust = &all[0];
+    let lines: Vec<String> = LANGUAGES
+        .iter()
+        .zip(&all)
+        .map(|(language, figures)| {
+            let Figures { kib, compile_ms, cached_ms, fresh_us, reused_us } = figures;
+            format!(
+                "{language:<10}  {kib:>6.0} KiB  compile {compile_ms:>5.0} ms  cached {cached_ms:>5.2} ms  \
+                 fresh {:>5.0} µs ({:.1}x)  call {:>5.1} µs ({:.1}x)  instance {:>5.0} µs",
+                fresh_us.median,
+                fresh_us.median / rust.fresh_us.median,
+                reused_us.median,
+                reused_us.median / rust.reused_us.median,
+                fresh_us.median - reused_us.median,
+            )
+        })
+        .collect();
+    print(
+        "languages: size; compiling; loading from the cache; an attempt in a fresh instance; one in a reused \
+         instance; the difference, which is instantiating and dropping it",
+        &lines,
+    );
+}
+
+async fn measure() -> Vec<Figures> {
+    let config = Config::default();
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Some(dir.path().join("cache"));
+    let outbound = Outbound::new(&config.http, &config.email).unwrap();
+    let runtime = Runtime::new(&config.runtime, cache, Arc::new(NoStores), outbound).unwrap();
+    let mut all = Vec::new();
+    for language in LANGUAGES {
+        let name = PluginName::new(&format!("conformance-{language}")).unwrap();
+        let component = guest(name.as_str());
+        let fresh = settings(&config, &name);
+        let reused = Settings { reuse_max: Some(1_000_000), ..fresh.clone() };
+        let (mut compile, mut cached) = (Vec::new(), Vec::new());
+        let mut revision = None;
+        for mark in 0..ROUNDS.min(3) {
+            for (times, from_cache) in [(&mut compile, false), (&mut cached, true)] {
+                let loaded = runtime.load(&name, distinct(&component, mark), &fresh).await;
+                let loaded = loaded.unwrap_or_else(|refusal| panic!("{refusal}"));
+                assert_eq!(loaded.from_cache, from_cache);
+                times.push(loaded.took.as_secs_f64() * 1e3);
+                revision = Some(loaded.revision);
+            }
+        }
+        let revision = revision.unwrap();
+        let delivery = delivery(&name);
+        let (mut fresh_us, mut reused_us) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            fresh_us.push(round(&revision, &delivery, &fresh).await);
+            reused_us.push(round(&revision, &delivery, &reused).await);
+        }
+        all.push(Figures {
+            kib: component.len() as f64 / 1024.0,
+            compile_ms: Spread::of(compile).median,
+            cached_ms: Spread::of(cached).median,
+            fresh_us: Spread::of(fresh_us),
+            reused_us: Spread::of(reused_us),
+        });
+    }
+    all
+}
+
+/// µs an attempt.
+async fn round(revision: &Revision, delivery: &Delivery, settings: &Settings) -> f64 {
+    let once = async || {
+        let call = Call { delivery, package: Some("moncreneau:events"), settings };
+        let Tried { attempt, work } = revision.attempt(call).await;
+        assert!(attempt.failure.is_none(), "{attempt:?}");
+        black_box(work);
+    };
+    once().await;
+    // So many that a round takes a while in the slowest language, and not for ever.
+    let started = Instant::now();
+    let mut calls = 0_u32;
+    while started.elapsed().as_millis() < 500 {
+        once().await;
+        calls += 1;
+    }
+    started.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
+}
+
+fn delivery(plugin: &PluginName) -> Delivery {
+    let whole: serde_json::Value = serde_json::from_str(PAYLOAD).unwrap();
+    let payload = whole["data"]["object"].to_string();
+    let event = Event {
+        source: PluginName::new("moncreneau").unwrap(),
+        id: "evt_abc123".into(),
+        event_type: "appointment.created".into(),
+        created: "2026-01-21T14:30:00Z".into(),
+        received_at: 1,
+        payload: 0..payload.len(),
+        ordering_key: None,
+        digest: Digest::of(payload.as_bytes()),
+        body: payload.into(),
+        origin: None,
+    };
+    let id = DeliveryId { event: 1, number: 1 };
+    Delivery { id, event: Arc::new(event), plugin: plugin.clone(), attempts: 0 }
+}
