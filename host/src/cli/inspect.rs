@@ -1,5 +1,7 @@
 //! The one call from the command line into loading a plugin's file.
 
+use std::time::Duration;
+
 use super::settings::Settings;
 use crate::event::PluginName;
 use crate::plugins;
@@ -12,6 +14,8 @@ pub(super) struct Found {
     pub(super) handles: Vec<String>,
     /// What it imports.
     pub(super) imports: Vec<String>,
+    /// How long it took to compile it, and to instantiate it once.
+    pub(super) took: Duration,
 }
 
 /// Loads the file as a host with this config would, and says what is in it or why it is refused.
@@ -26,6 +30,7 @@ pub(super) async fn inspect(
     let config = settings.config();
     let runtime = Runtime::new(&config.runtime, None).map_err(|error| error.to_string())?;
     let loaded = runtime.load(plugin, bytes, &plugins::settings(&config.plugin(plugin.as_str()))).await;
-    let revision = loaded.map_err(|refusal| refusal.reason)?.revision;
-    Ok(Found { handles: revision.handles(), imports: revision.imports.clone() })
+    let loaded = loaded.map_err(|refusal| refusal.reason)?;
+    let revision = loaded.revision;
+    Ok(Found { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })
 }

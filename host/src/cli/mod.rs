@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod author;
 mod banner;
 mod client;
 mod config_check;
@@ -19,8 +20,10 @@ mod failure;
 mod inspect;
 mod log;
 mod out;
+mod plugin_build;
 mod plugin_check;
 mod plugin_list;
+mod plugin_new;
 mod rebuild;
 mod samples;
 mod send;
@@ -62,7 +65,7 @@ enum Verb {
     /// Send events, and see what became of them
     #[command(subcommand, arg_required_else_help = true)]
     Event(Event),
-    /// See plugins, and check their files
+    /// Write plugins: make, build, check; and see those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     /// Check the config
@@ -79,8 +82,10 @@ enum Event {
 
 #[derive(Debug, Subcommand)]
 enum Plugin {
-    List(plugin_list::List),
+    New(plugin_new::New),
+    Build(plugin_build::Build),
     Check(plugin_check::Check),
+    List(plugin_list::List),
 }
 
 #[derive(Debug, Subcommand)]
@@ -108,8 +113,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Event(Event::Send(verb)) => verb.run(settings).await,
         Verb::Event(Event::List(verb)) => verb.run(settings).await,
         Verb::Event(Event::Show(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::New(verb)) => verb.run(),
+        Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),
     }
 }
