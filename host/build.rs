@@ -12,12 +12,10 @@ use std::path::{Path, PathBuf};
 const ROOTS: [&str; 5] =
     ["plugin-sdk/c", "plugin-sdk/python", "plugin-sdk/rust", "plugin-sdk/typescript", "wit"];
 
-/// What tools leave beside the sources, and an SDK's own tests, wherever they are.
-const LEFT_OUT: [&str; 8] =
-    ["target", "node_modules", "dist", "__pycache__", ".venv", ".pytest_cache", ".mypy_cache", ".build"];
-
-/// Likewise, at this place only: elsewhere something may be called so.
-const LEFT_OUT_HERE: [&str; 1] = ["plugin-sdk/python/build"];
+/// What builds leave beside the sources, wherever they are, and at one place only: elsewhere something
+/// else may be called so.
+const BUILT: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
+const BUILT_HERE: [&str; 2] = ["plugin-sdk/c/build", "plugin-sdk/python/build"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let host = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
@@ -55,11 +53,11 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<PathBuf>) -> Result<bool, Bo
         let (name, path) = (entry.file_name(), dir.join(entry.file_name()));
         let name = name.to_string_lossy();
         let kind = entry.file_type()?;
-        let left_out = LEFT_OUT.contains(&&*name)
-            || LEFT_OUT_HERE.iter().any(|here| path == Path::new(here))
-            || name.ends_with(".egg-info")
-            || name.ends_with(".pyc");
-        if left_out {
+        let hidden = name.starts_with('.') && name != ".gitignore";
+        let built = BUILT.contains(&&*name)
+            || BUILT_HERE.iter().any(|here| path == Path::new(here))
+            || name.ends_with(".egg-info");
+        if hidden || built {
             only_sources = false;
         } else if kind.is_dir() {
             below.push(path);

@@ -24,6 +24,7 @@ mod plugin_build;
 mod plugin_check;
 mod plugin_list;
 mod plugin_new;
+mod plugin_run;
 mod rebuild;
 mod samples;
 mod send;
@@ -65,7 +66,7 @@ enum Verb {
     /// Send events, and see what became of them
     #[command(subcommand, arg_required_else_help = true)]
     Event(Event),
-    /// Write plugins: make, build, check; and see those of a running host
+    /// Write plugins: make, build, check and run them; and see those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     /// Check the config
@@ -85,6 +86,7 @@ enum Plugin {
     New(plugin_new::New),
     Build(plugin_build::Build),
     Check(plugin_check::Check),
+    Run(plugin_run::Run),
     List(plugin_list::List),
 }
 
@@ -106,7 +108,11 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config, verb } = arguments;
-    let settings = Settings::load(config, verb.runs_a_host())?;
+    let settings = match verb {
+        Verb::Plugin(Plugin::New(verb)) => return verb.run(),
+        _ if verb.is_for_authors() => Settings::for_authors(config)?,
+        _ => Settings::load(config, verb.runs_a_host())?,
+    };
     match verb {
         Verb::Serve(verb) => verb.run(settings).await,
         Verb::Dev(verb) => verb.run(settings).await,
@@ -116,6 +122,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Plugin(Plugin::New(verb)) => verb.run(),
         Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::Run(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),
     }
@@ -125,6 +132,11 @@ impl Verb {
     /// Whether it may make what a host needs and does not find: secrets and a data directory.
     fn runs_a_host(&self) -> bool {
         matches!(self, Self::Serve(_) | Self::Dev(_))
+    }
+
+    /// Whether it is about sources and files alone, and no host.
+    fn is_for_authors(&self) -> bool {
+        matches!(self, Self::Plugin(Plugin::Build(_) | Plugin::Check(_) | Plugin::Run(_)))
     }
 }
 

@@ -64,7 +64,7 @@ impl Language {
         match self {
             Self::Rust => "cargo test",
             Self::Typescript => "npm test",
-            Self::Python => ".venv/bin/python -m pytest",
+            Self::Python => ".venv/bin/python -m unittest",
             Self::C => "make test",
         }
     }

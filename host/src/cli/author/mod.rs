@@ -6,5 +6,6 @@ mod embedded;
 pub(super) mod folder;
 pub(super) mod language;
 pub(super) mod new;
+pub(super) mod report;
 mod template;
 mod tool;

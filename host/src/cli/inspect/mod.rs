@@ -1,4 +1,7 @@
-//! The one call from the command line into loading a plugin's file.
+//! The one way from the command line into the runtime: looking at a plugin's file, and running it.
+
+mod memory;
+pub(super) mod trial;
 
 use std::time::Duration;
 
