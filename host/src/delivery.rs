@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::effect::Work;
 use crate::event::{Digest, Event, PluginName};
 
 /// A delivery's own id: the event's place in the order of acceptance, and a number from 1 that
@@ -159,4 +160,10 @@ pub struct Finished {
     pub attempt: Attempt,
     /// What becomes of the delivery.
     pub next: Next,
+    /// The plugin it went to.
+    pub plugin: PluginName,
+    /// What the call did: its effects and writes are committed if `next` is done.
+    pub work: Work,
+    /// How far the event is from one that was received.
+    pub depth: u32,
 }

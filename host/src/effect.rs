@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, SourceName};
+use crate::keyvalue::Changes;
 
 /// The header by which whoever gets a request twice can tell.
 pub const KEY_HEADER: &str = "idempotency-key";
@@ -51,6 +52,48 @@ impl Effect {
             Self::Http(_) => "http",
             Self::Email(_) => "email",
             Self::Event(_) => "event",
+        }
+    }
+}
+
+/// Headers whose values are shown to operators: no other can be known to hold no secret.
+const SHOWN_HEADERS: [&str; 9] = [
+    "accept",
+    "accept-language",
+    "content-language",
+    "content-type",
+    "date",
+    "if-match",
+    "if-none-match",
+    "prefer",
+    KEY_HEADER,
+];
+
+impl Effect {
+    /// As operators may see it: no header's value but those that hold no secret.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        if let Self::Http(request) = &mut shown {
+            for (name, value) in &mut request.headers {
+                if !SHOWN_HEADERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                    *value = "(not shown)".into();
+                }
+            }
+        }
+        shown
+    }
+
+    /// What it does, in a line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Http(request) => {
+                let url = request.url.split(['?', '#']).next().unwrap_or_default();
+                format!("{} {url}", request.method)
+            }
+            Self::Email(email) => format!("email to {}: {}", email.to.join(", "), email.subject),
+            Self::Event(event) => format!("event {}", event.event_type),
         }
     }
 }
@@ -125,13 +168,36 @@ pub fn source_of(plugin: &PluginName) -> SourceName {
     SourceName::prefixed(EMITTED_PREFIX, plugin)
 }
 
-/// Which event and plugin an emitted event comes from.
+/// What a call did within its transaction: it commits with the done mark or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    /// What it read and wrote in its store; `None` = it touched nothing there.
+    pub store: Option<Changes>,
+    /// What it asked for, in order.
+    pub effects: Vec<Asked>,
+}
+
+impl Work {
+    /// After a failure: nothing is written and nothing goes out. What was read still has to be as it was, or
+    /// the failure itself rests on what is no longer so.
+    pub fn undo(&mut self) {
+        self.effects.clear();
+        if let Some(store) = &mut self.store {
+            store.writes.clear();
+            store.added_keys = 0;
+        }
+    }
+}
+
+/// An effect as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The delivery whose handler emitted it.
-    pub delivery: DeliveryId,
-    /// How many events it is away from one that was received: 1 for its direct effects.
-    pub depth: u32,
+pub struct Asked {
+    /// See [`idempotency_key`].
+    pub key: String,
+    /// What is asked for.
+    pub effect: Effect,
+    /// Whether secrets stand in it as `{secret:NAME}`.
+    pub masked: bool,
 }
 
 /// An effect that is to be performed.
@@ -141,10 +207,8 @@ pub struct Performing {
     pub id: EffectId,
     /// Whose grants and settings hold.
     pub plugin: PluginName,
-    /// See [`idempotency_key`].
-    pub key: String,
     /// What to do.
-    pub effect: Effect,
+    pub asked: Asked,
     /// How far the event that an emitted one comes from is from a received one.
     pub depth: u32,
     /// Tries already made.

@@ -139,9 +139,28 @@ pub struct Event {
     pub ordering_key: Option<String>,
     /// SHA-256 of `body`: tells a duplicate from a conflict.
     pub digest: Digest,
+    /// Which handler emitted it; `None` = it was received.
+    pub origin: Option<Origin>,
+}
+
+/// Where an event comes from that a plugin emitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The event whose handler emitted it: its sequence number in the database.
+    pub event: i64,
+    /// Which of that event's deliveries.
+    pub delivery: i64,
+    /// How many events it is away from one that was received: 1 for those of its own handlers.
+    pub depth: u32,
 }
 
 impl Event {
+    /// How many events it is away from one that was received.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.origin.map_or(0, |origin| origin.depth)
+    }
+
     /// The payload as JSON text.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
@@ -154,4 +173,11 @@ impl Event {
 pub fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A moment, given in ms since the Unix epoch, as RFC 3339.
+#[must_use]
+pub fn rfc3339(at_ms: u64) -> String {
+    let at = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.unwrap_or_default().to_string()
 }

@@ -1,5 +1,7 @@
 //! The parts, wired.
 
+mod stores;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +16,12 @@ use crate::config::{self, Config, Loaded};
 use crate::db::{self, Accept, Db, DbError};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
+use crate::outbound::{Outbound, Unusable};
 use crate::plugins::{Entry, Plugins, Stamp, Watch};
 use crate::runtime::Runtime;
 use crate::{admin, ingress};
+
+use stores::Stored;
 
 /// How long the operators' side may take to answer what it has begun, at the end.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
@@ -45,6 +50,9 @@ pub enum StartError {
     /// The database does not open.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// Email cannot be sent as it is configured.
+    #[error(transparent)]
+    Email(#[from] Unusable),
     /// The WebAssembly engine does not start.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
@@ -96,17 +104,22 @@ impl Host {
         let config = Arc::new(loaded.config.clone());
         let data_dir = data_dir(&config)?;
         let token = config::kept_admin_token(&config)?;
-        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")))?;
-        let limits =
-            db::Limits { queue_max: config.dispatch.queue_max, backlog_max: config.dispatch.backlog_max };
+        let limits = db::Limits {
+            queue_max: config.dispatch.queue_max,
+            backlog_max: config.dispatch.backlog_max,
+            cache_max_bytes: config.store.cache_max_bytes,
+        };
         let db = Db::open(&config.database, limits).await?;
+        let outbound = Outbound::new(&config.http, &config.email)?;
+        let stores = Arc::new(Stored(db.clone()));
+        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")), stores)?;
         let on_webhooks = listen("server.listen", config.server.listen).await?;
         let on_admin = listen("admin.listen", config.admin.listen).await?;
 
         let current = channel::Sender::new(Arc::clone(&config));
         let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
-        let dispatch =
-            Dispatch::start(&config.dispatch, db.clone(), plugins.clone()).map_err(StartError::Threads)?;
+        let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
+            .map_err(StartError::Threads)?;
 
         let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
         let webhooks = address(&on_webhooks, config.server.listen);
@@ -252,7 +265,7 @@ impl Follow {
         }
         let config = config::apply_live(&old, &loaded.config);
         self.sources.store(Arc::new(ingress::Sources::of(&config)));
-        self.dispatch.limit(&config.dispatch);
+        self.dispatch.limit(&config.dispatch, &config.effects);
         self.db.limit_backlog(config.dispatch.backlog_max);
         let mut swaps = self.plugins.swaps();
         self.current.send_replace(Arc::new(config));

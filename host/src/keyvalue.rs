@@ -78,6 +78,12 @@ impl Transaction {
         self.bytes -= before.flatten().map_or(0, |value| value.len());
     }
 
+    /// How many entries were touched.
+    #[must_use]
+    pub fn touched(&self) -> usize {
+        self.seen.len()
+    }
+
     /// Bytes of all values that are to be written.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -120,7 +126,7 @@ impl Transaction {
         let added_keys = self.added_keys();
         let seen = self.seen.into_iter().map(|(key, entry)| (key, entry.map(|entry| entry.version)));
         let writes = self.writes.into_iter().collect();
-        Some(Changes { seen: seen.collect(), listed: self.listed, writes, added_keys })
+        Some(Changes { seen: seen.collect(), listed: self.listed, writes, added_keys, version: 0 })
     }
 }
 
@@ -135,6 +141,19 @@ pub struct Changes {
     pub writes: Vec<(EntryKey, Option<Bytes>)>,
     /// How many more keys there will be.
     pub added_keys: i64,
+    /// The version that the writes get; 0 until they are on their way to the database.
+    pub version: u64,
+}
+
+impl Changes {
+    /// Whether the set of keys is another afterwards.
+    #[must_use]
+    pub fn changes_keys(&self) -> bool {
+        let was = |key| {
+            self.seen.binary_search_by(|(seen, _)| seen.cmp(key)).is_ok_and(|at| self.seen[at].1.is_some())
+        };
+        self.writes.iter().any(|(key, value)| value.is_some() != was(key))
+    }
 }
 
 #[cfg(test)]

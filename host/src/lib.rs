@@ -31,5 +31,6 @@ pub mod keyvalue;
 pub mod outbound;
 pub mod plugins;
 pub mod runtime;
+pub mod secrets;
 
 pub use host::{Host, StartError};

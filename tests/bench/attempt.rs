@@ -9,7 +9,7 @@ use hookyard::config::Config;
 use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::plugins::settings;
-use hookyard::runtime::{Call, Revision, Runtime};
+use hookyard::runtime::{Call, NoStores, Revision, Runtime, Tried};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -86,8 +86,8 @@ struct Ours {
 impl Ours {
     async fn new(config: &Config) -> Self {
         let name = PluginName::new("stats").unwrap();
-        let settings = settings(&config.plugin("stats"));
-        let runtime = Runtime::new(&config.runtime, None).unwrap();
+        let settings = settings(&config, "stats");
+        let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores)).unwrap();
         let loaded = runtime.load(&name, plugin("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {
@@ -100,6 +100,7 @@ impl Ours {
             payload: 0..PAYLOAD.len(),
             ordering_key: None,
             digest: Digest::of(PAYLOAD.as_bytes()),
+            origin: None,
         };
         let id = DeliveryId { event: 1, number: 1 };
         let delivery = Delivery { id, event: Arc::new(event), plugin: name, attempts: 0 };
@@ -114,7 +115,7 @@ impl Ours {
                 package: Some("moncreneau:events"),
                 settings: &self.settings,
             };
-            let attempt = self.revision.attempt(call).await;
+            let Tried { attempt, .. } = self.revision.attempt(call).await;
             assert!(attempt.failure.is_none() && attempt.logs.len() == 1);
             black_box(attempt);
         }

@@ -11,7 +11,7 @@ use hookyard::Host;
 use hookyard::config::Config;
 use hookyard::event::PluginName;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Runner, Runtime};
+use hookyard::runtime::{NoStores, Runner, Runtime};
 
 use crate::native::{Native, Stamped, entry};
 
@@ -127,7 +127,7 @@ pub fn run(runner: &str, dir: &Path) {
 
 async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
-    let runtime = Runtime::new(&config.runtime, None).unwrap();
-    let loaded = runtime.load(&name, plugin("stats"), &settings(&config.plugin("stats"))).await;
+    let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores)).unwrap();
+    let loaded = runtime.load(&name, plugin("stats"), &settings(&config, "stats")).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hookyard::delivery::Attempt;
+use hookyard::effect::Work;
 use hookyard::event::{Digest, PluginName, now_ms};
 use hookyard::plugins::Entry;
-use hookyard::runtime::{Call, Runner};
+use hookyard::runtime::{Call, Runner, Tried};
 use serde::Deserialize;
 
 /// Does what the plugin does for `appointment.created`.
@@ -24,14 +25,14 @@ struct Created<'a> {
 }
 
 impl Runner for Native {
-    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 'a>> {
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
         Box::pin(async move {
             let (started_at, started) = (now_ms(), Instant::now());
             let created: Created<'_> = serde_json::from_slice(call.delivery.event.payload()).unwrap();
             let booked = created.created_at.and_then(day);
             let ahead = day(created.date_time).zip(booked).map_or(-1, |(day, booked)| day - booked);
             let (department, credits) = (created.department_id, created.credits_used.unwrap_or_default());
-            Attempt {
+            let attempt = Attempt {
                 number: call.delivery.attempts + 1,
                 started_at,
                 logs: vec![format!(
@@ -41,7 +42,8 @@ impl Runner for Native {
                 revision: Digest([0; 32]),
                 peak_memory_bytes: 0,
                 failure: None,
-            }
+            };
+            Tried { attempt, work: Work::default(), fuel: None }
         })
     }
 }
@@ -60,7 +62,7 @@ pub struct Stamped {
 }
 
 impl Runner for Stamped {
-    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 'a>> {
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
         Box::pin(async move {
             let attempt = self.inner.attempt(call).await;
             let number = u64::from_str_radix(call.delivery.event.id.trim_start_matches("evt_"), 16);

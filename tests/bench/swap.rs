@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookyard::config::Config;
 use hookyard::event::{Digest, PluginName};
 use hookyard::plugins::settings;
-use hookyard::runtime::Runtime;
+use hookyard::runtime::{NoStores, Runtime};
 
 use crate::child::{Hosted, distinct, plugin};
 use crate::figures::{Spread, print};
@@ -82,9 +83,10 @@ fn loads(component: &[u8]) -> (Vec<f64>, Vec<f64>) {
     let config = Config::default();
     let async_runtime = tokio::runtime::Runtime::new().unwrap();
     async_runtime.block_on(async {
-        let runtime = Runtime::new(&config.runtime, Some(cache.path().join("cache"))).unwrap();
+        let runtime =
+            Runtime::new(&config.runtime, Some(cache.path().join("cache")), Arc::new(NoStores)).unwrap();
         let (mut cached, mut compiled) = (Vec::new(), Vec::new());
-        let settings = settings(&config.plugin("desk"));
+        let settings = settings(&config, "desk");
         for swap in 0..2 * SWAPS {
             let (name, bytes) = (PluginName::new("desk").unwrap(), distinct(component, swap % SWAPS));
             let loaded =

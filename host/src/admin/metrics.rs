@@ -54,6 +54,11 @@ fn describe() {
     describe_gauge!("hookyard_build_info", "Always 1; the label says which version runs");
     describe_counter!("hookyard_requests_total", "Webhook requests answered, by source and status");
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
+    describe_counter!(
+        "hookyard_reruns_total",
+        "Calls that ran again because another changed what they had read, by plugin"
+    );
+    describe_counter!("hookyard_effect_tries_total", "Tries at effects, by plugin, kind and outcome");
     describe_histogram!("hookyard_attempt_seconds", Unit::Seconds, "Time of one attempt, by plugin");
     describe_histogram!("hookyard_commit_seconds", Unit::Seconds, "Time of one group commit");
     describe_histogram!(

@@ -144,7 +144,7 @@ async fn metrics_and_the_index_say_nothing_secret() {
 async fn db(data: &tempfile::TempDir) -> Db {
     let url = format!("sqlite:{}", data.path().join("test.db").display());
     let settings = crate::config::Database { url, ..crate::config::Database::default() };
-    let limits = crate::db::Limits { queue_max: 100, backlog_max: 100 };
+    let limits = crate::db::Limits { queue_max: 100, backlog_max: 100, cache_max_bytes: 0 };
     let db = Db::open(&settings, limits).await.unwrap();
     db.start(Arc::new(Window));
     db
@@ -157,6 +157,12 @@ impl crate::db::Handoff for Window {
     fn offer(&self, _delivery: crate::delivery::Delivery) -> bool {
         false
     }
+
+    fn perform(&self, _: crate::effect::Performing) -> bool {
+        false
+    }
+
+    fn look_again(&self) {}
 }
 
 fn event(source: &str, id: &str, event_type: &str) -> Event {
@@ -168,6 +174,7 @@ fn event(source: &str, id: &str, event_type: &str) -> Event {
         created: "2026-01-21T14:30:00Z".into(),
         received_at: 1,
         digest: Digest::of(&body),
+        origin: None,
         payload: 0..2,
         body,
         ordering_key: None,

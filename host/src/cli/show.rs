@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::out;
-use crate::db::{AttemptView, DeliveryView, EventView};
+use crate::db::{AttemptView, CauseView, DeliveryView, EffectView, EventView, TryView};
 use crate::delivery::{Outcome, State};
 
 /// The whole event.
@@ -17,6 +17,9 @@ pub(super) fn event(event: &EventView) -> String {
         "event     {id}\nsource    {source}\ntype      {event_type}\nstate     {state}\n\
          created   {created}\nreceived  {received}\n"
     );
+    if let Some(CauseView { source, id, plugin, .. }) = &event.cause {
+        let _ = writeln!(text, "cause     {plugin} on {} of {}", out::plain(id), out::plain(source));
+    }
     if event.deliveries.is_empty() {
         text.push_str("\nNo plugin wanted it.\n");
     }
@@ -46,7 +49,23 @@ pub(super) fn delivery(delivery: &DeliveryView) -> String {
     for attempt in &delivery.attempts {
         self::attempt(&mut text, attempt);
     }
+    for effect in &delivery.effects {
+        self::effect(&mut text, effect);
+    }
     text
+}
+
+fn effect(text: &mut String, effect: &EffectView) {
+    let _ = write!(text, "  effect: {}, {}", out::plain(&effect.summary), state(effect.state));
+    if let Some(next) = effect.due_at {
+        let _ = write!(text, ", next try {}", out::time(next));
+    }
+    text.push('\n');
+    for made in &effect.tries {
+        let TryView { number, duration_us, detail, started_at, .. } = made;
+        let (took, at) = (out::duration(*duration_us), out::time(*started_at));
+        let _ = writeln!(text, "    try {number}: {} in {took}, {at}", out::plain(detail));
+    }
 }
 
 fn attempt(text: &mut String, attempt: &AttemptView) {
@@ -103,20 +122,30 @@ mod tests {
             "source": "moncreneau", "id": "evt_1", "type": "appointment.created",
             "state": "dead", "created": "2026-01-21T14:30:00Z", "received_at": 1_769_005_800_000_u64,
             "body_bytes": 2, "ordering_key": null,
+            "cause": { "source": "moncreneau", "id": "evt_0", "plugin": "invoice", "depth": 1 },
             "conflicts": [{ "digest": "01", "received_at": 0, "body": "{}" }],
             "deliveries": [{ "id": "1-1", "plugin": "desk", "state": "dead", "attempts": [{
                 "number": 1, "outcome": "rejected", "cause": "handler",
                 "reason": "no such\u{1b}[31m office", "started_at": 1_769_005_800_001_u64,
                 "duration_us": 1234, "revision": "0123456789abcdef", "peak_memory_bytes": 1_114_112,
                 "logs": ["INFO Bonjour"],
+            }], "effects": [{
+                "key": "k.1", "kind": "http", "state": "waiting", "due_at": 1_769_005_800_000_u64,
+                "summary": "POST https://sms.example.gn/send", "request": {}, "tries": [{
+                    "number": 1, "outcome": "retry", "started_at": 1_769_005_800_001_u64,
+                    "duration_us": 1234, "detail": "503 Service Unavailable",
+                }],
             }] }],
         });
         let text = event(&serde_json::from_value(json).unwrap());
         let expected = "\ndesk: dead\n  attempt 1: rejected in 1.23 ms, 1.0 MiB, revision \
                         0123456789ab, 2026-01-21T14:30:00.001Z\n    no such\u{fffd}[31m office\n    \
-                        | INFO Bonjour\n";
+                        | INFO Bonjour\n  effect: POST https://sms.example.gn/send, waiting, next try \
+                        2026-01-21T14:30:00.000Z\n    try 1: 503 Service Unavailable in 1.23 ms, \
+                        2026-01-21T14:30:00.001Z\n";
         assert!(text.starts_with("event     evt_1\nsource    moncreneau\n"), "{text}");
         assert!(text.contains(expected), "{text}");
+        assert!(text.contains("\ncause     invoice on evt_0 of moncreneau\n"), "{text}");
         assert!(text.contains("\nconflict: another payload came with this id, 2 B, 1970-"), "{text}");
     }
 }

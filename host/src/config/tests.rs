@@ -11,7 +11,7 @@ use super::*;
 fn environment(name: &str) -> Option<String> {
     match name {
         "EMPTY" => Some(String::new()),
-        "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SET" => Some(format!("value of {name}")),
+        "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SMTP_URL" | "SET" => Some(format!("value of {name}")),
         _ => None,
     }
 }

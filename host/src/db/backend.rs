@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::delivery::{Delivery, DeliveryId, Finished};
+use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName};
+use crate::keyvalue::Changes;
 
 use super::DbError;
 
@@ -40,8 +42,19 @@ pub(super) trait Backend: Send + 'static {
     /// Keeps payloads whose id another one has: each once, and not more than a few per id.
     fn keep_conflicts(&mut self, events: &[&Event]) -> impl Future<Output = Result<(), DbError>> + Send;
 
-    /// Records attempts and what becomes of their deliveries. Doing it twice changes nothing.
-    fn record(&mut self, finished: &[Finished]) -> impl Future<Output = Result<(), DbError>> + Send;
+    /// Writes what calls changed in their plugins' stores, in their order: of each call all of it or, if
+    /// an entry is not as the call saw it, nothing. Which calls' entries were.
+    fn change(
+        &mut self,
+        calls: &[(&PluginName, &Changes)],
+    ) -> impl Future<Output = Result<Vec<bool>, DbError>> + Send;
+
+    /// Records attempts, what becomes of their deliveries, and the effects they asked for. Doing it twice
+    /// changes nothing.
+    fn record(&mut self, finished: &[&Finished]) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Records tries at effects and what becomes of these.
+    fn record_tries(&mut self, performed: &[Performed]) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Holds a plugin's open deliveries, or lets go of them.
     fn hold(&mut self, plugin: &PluginName, held: bool) -> impl Future<Output = Result<(), DbError>> + Send;
@@ -63,6 +76,21 @@ pub(super) trait Backend: Send + 'static {
         plugin: &PluginName,
         ids: &[DeliveryId],
     ) -> impl Future<Output = Result<Vec<Delivery>, DbError>> + Send;
+
+    /// Open effects of `plugin` that are due at `now`, in order.
+    fn due_effects(
+        &mut self,
+        plugin: &PluginName,
+        now: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
+
+    /// The effects with these ids, in order.
+    fn performing(
+        &mut self,
+        plugin: &PluginName,
+        ids: &[EffectId],
+    ) -> impl Future<Output = Result<Vec<Performing>, DbError>> + Send;
 
     /// How many deliveries are neither done nor dead.
     fn open_count(&mut self) -> impl Future<Output = Result<u64, DbError>> + Send;

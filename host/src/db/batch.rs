@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use super::backend::{Backend, NewEvent};
 use super::{Accept, DbError};
 use crate::delivery::Finished;
+use crate::effect::Performed;
 use crate::event::PluginName;
 
 /// What is committed together.
@@ -13,12 +14,22 @@ use crate::event::PluginName;
 pub(super) struct Batch<'a> {
     pub(super) events: &'a [NewEvent],
     pub(super) finished: &'a [Finished],
+    pub(super) performed: &'a [Performed],
     pub(super) holds: &'a [(PluginName, bool)],
     pub(super) probe: bool,
 }
 
-/// Writes a batch: all of it or, on an error, nothing. What became of each event, in their order.
-pub(super) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Vec<Accept>, DbError> {
+/// What became of a batch.
+pub(super) struct Written {
+    /// Of each event, in their order.
+    pub(super) accepts: Vec<Accept>,
+    /// Of each attempt, in their order: whether it was recorded. One is not where its call read what another
+    /// has changed since.
+    pub(super) recorded: Vec<bool>,
+}
+
+/// Writes a batch: all of it or, on an error, nothing.
+pub(super) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Written, DbError> {
     let written = write_all(backend, batch).await;
     if written.is_err() {
         backend.rollback().await;
@@ -26,11 +37,12 @@ pub(super) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Resu
     written
 }
 
-async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Vec<Accept>, DbError> {
+async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Written, DbError> {
     backend.begin().await?;
     let accepts = accept(backend, batch.events).await?;
-    if !batch.finished.is_empty() {
-        backend.record(batch.finished).await?;
+    let recorded = finish(backend, batch.finished).await?;
+    if !batch.performed.is_empty() {
+        backend.record_tries(batch.performed).await?;
     }
     for (plugin, held) in batch.holds {
         backend.hold(plugin, *held).await?;
@@ -39,7 +51,30 @@ async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Vec<
         backend.probe().await?;
     }
     backend.commit().await?;
-    Ok(accepts)
+    Ok(Written { accepts, recorded })
+}
+
+/// Commits what calls wrote, asked for and came to, of those that read what is still so.
+async fn finish(backend: &mut impl Backend, finished: &[Finished]) -> Result<Vec<bool>, DbError> {
+    let calls: Vec<_> = finished
+        .iter()
+        .filter_map(|finished| Some((&finished.plugin, finished.work.store.as_ref()?)))
+        .collect();
+    let mut recorded = vec![true; finished.len()];
+    if !calls.is_empty() {
+        let mut fit = backend.change(&calls).await?.into_iter();
+        for (recorded, finished) in recorded.iter_mut().zip(finished) {
+            if finished.work.store.is_some() {
+                *recorded = fit.next().unwrap_or(true);
+            }
+        }
+    }
+    let ended: Vec<_> =
+        finished.iter().zip(&recorded).filter(|(_, recorded)| **recorded).map(|(ended, _)| ended).collect();
+    if !ended.is_empty() {
+        backend.record(&ended).await?;
+    }
+    Ok(recorded)
 }
 
 async fn accept(backend: &mut impl Backend, events: &[NewEvent]) -> Result<Vec<Accept>, DbError> {

@@ -6,6 +6,7 @@ mod backend;
 mod batch;
 mod leases;
 mod sqlite;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -21,15 +22,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId, Finished};
+use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName};
+use crate::keyvalue::{Entry, EntryKey, Keys};
 
+pub use stores::Conflict;
 pub use view::{
-    AttemptView, ConflictView, DeliverySummary, DeliveryView, EventFilter, EventPage, EventState,
-    EventSummary, EventView,
+    AttemptView, CauseView, ConflictView, DeliverySummary, DeliveryView, EffectView, EventFilter, EventPage,
+    EventState, EventSummary, EventView, TryView,
 };
 
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
+use stores::Stores;
 use unsaved::Unsaved;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
 
@@ -59,6 +64,9 @@ pub enum DbError {
     /// An attempt at a delivery that this process has not leased, or whose attempt was handed in.
     #[error("delivery {0} is not leased")]
     NotLeased(DeliveryId),
+    /// The call read what another has changed since.
+    #[error("another call changed what this one had read")]
+    Conflict,
     /// It cannot be opened.
     #[error("cannot open the database: {0}")]
     Open(String),
@@ -75,15 +83,23 @@ pub enum DbError {
 pub trait Handoff: Send + Sync + 'static {
     /// Offers a committed delivery. Called by the writer: it must not wait.
     fn offer(&self, delivery: Delivery) -> bool;
+
+    /// Offers a committed effect, likewise.
+    fn perform(&self, effect: Performing) -> bool;
+
+    /// A delivery that was in hand is to be leased again.
+    fn look_again(&self);
 }
 
-/// Above which senders are asked to come back later.
+/// How much may wait, and be kept in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Events waiting for their commit.
+    /// Events waiting for their commit, above which senders are asked to come back later.
     pub queue_max: usize,
-    /// Open deliveries.
+    /// Open deliveries, likewise.
     pub backlog_max: u64,
+    /// What is kept in memory of plugins' stores.
+    pub cache_max_bytes: u64,
 }
 
 /// Deliveries leased to this process.
@@ -91,6 +107,15 @@ pub struct Limits {
 pub struct Lease {
     /// In order of acceptance.
     pub deliveries: Vec<Delivery>,
+    /// Whether more of the same plugin are due.
+    pub more: bool,
+}
+
+/// Effects leased to this process.
+#[derive(Debug, Default)]
+pub struct EffectLease {
+    /// In order.
+    pub effects: Vec<Performing>,
     /// Whether more of the same plugin are due.
     pub more: bool,
 }
@@ -106,6 +131,7 @@ struct Inner {
     requests: mpsc::UnboundedSender<Request>,
     shared: Arc<Shared>,
     reader: Reader,
+    stores: Arc<Stores>,
     /// See [`Limits::backlog_max`].
     backlog_max: AtomicU64,
     idle: Mutex<Option<Writer<Sqlite>>>,
@@ -123,6 +149,7 @@ impl Db {
         let (requests, requests_in) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
         shared.backlog.store(opened.open_count, Ordering::Relaxed);
+        let stores = Arc::new(Stores::new(limits.cache_max_bytes, opened.store_version));
         let writer = Writer {
             backend: opened.backend,
             inbox: Inbox { accepts: accepts_in, requests: requests_in },
@@ -131,6 +158,8 @@ impl Db {
             last_seq: opened.last_seq,
             held: opened.held.into_iter().collect(),
             leases: Leases::default(),
+            effect_leases: Leases::default(),
+            stores: Arc::clone(&stores),
             unsaved: Unsaved::default(),
             lock: opened.lock,
         };
@@ -142,6 +171,7 @@ impl Db {
                 requests,
                 shared,
                 reader,
+                stores,
                 backlog_max: AtomicU64::new(limits.backlog_max),
                 idle,
             }),
@@ -177,16 +207,95 @@ impl Db {
 
     /// Hands in an attempt. It is committed with what follows from it, and kept until it is,
     /// whatever the database does; the lease ends with the commit.
-    pub fn finish(&self, finished: Finished) {
-        self.request(Request::Finish { finished, reply: None });
+    ///
+    /// # Errors
+    /// [`Conflict`] when another call changed what this one had read: it is not recorded, still leased, and
+    /// has to run again.
+    pub fn finish(&self, finished: Finished) -> Result<(), Conflict> {
+        self.hand_in(finished, None)
     }
 
     /// As [`Db::finish`], and waits for the commit.
     ///
     /// # Errors
-    /// [`DbError::NotLeased`], or [`DbError::Unavailable`] when the database was closed before.
+    /// [`DbError::Conflict`], [`DbError::NotLeased`], or [`DbError::Unavailable`] when the database was
+    /// closed before.
     pub async fn finished(&self, finished: Finished) -> Result<(), DbError> {
-        self.ask(|reply| Request::Finish { finished, reply: Some(reply) }).await
+        let (reply, answer) = oneshot::channel();
+        self.hand_in(finished, Some(reply)).map_err(|Conflict| DbError::Conflict)?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn hand_in(&self, mut finished: Finished, reply: Option<Reply<()>>) -> Result<(), Conflict> {
+        let Some(mut changes) = finished.work.store.take() else {
+            self.request(Request::Finish { finished, reply });
+            return Ok(());
+        };
+        let plugin = finished.plugin.clone();
+        self.inner.stores.hand_in(&plugin, &mut changes, |changes| {
+            finished.work.store = Some(std::mem::take(changes));
+            self.request(Request::Finish { finished, reply });
+        })
+    }
+
+    /// Hands in a try at a leased effect, as [`Db::finish`] does an attempt.
+    pub fn performed(&self, performed: Performed) {
+        self.request(Request::Performed(performed));
+    }
+
+    /// Leases up to `limit` effects of `plugin` that are due, in order.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn lease_effects(&self, plugin: PluginName, limit: usize) -> Result<EffectLease, DbError> {
+        self.ask(|reply| Request::LeaseEffects { plugin, limit, reply }).await
+    }
+
+    /// Ends leases of effects without a try.
+    pub fn give_back_effects(&self, ids: Vec<EffectId>) {
+        self.request(Request::GiveBackEffects(ids));
+    }
+
+    /// Plugins with effects that are neither done nor dead.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+        self.inner.reader.effect_plugins().await
+    }
+
+    /// An entry of a plugin's store, if it is known without asking the database.
+    #[must_use]
+    pub fn peek_entry(&self, plugin: &PluginName, key: &EntryKey) -> Option<Option<Entry>> {
+        self.inner.stores.peek(plugin, key)
+    }
+
+    /// An entry of a plugin's store: what is committed, or handed in.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn entry(&self, plugin: &PluginName, key: &EntryKey) -> Result<Option<Entry>, DbError> {
+        self.inner.stores.get(&self.inner.reader, plugin, key).await
+    }
+
+    /// Up to `limit` keys of a bucket after `after`, in order.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn keys(
+        &self,
+        plugin: &PluginName,
+        bucket: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Keys, DbError> {
+        self.inner.stores.keys(&self.inner.reader, plugin, (bucket, after), limit).await
+    }
+
+    /// How many keys a plugin's store has, once an entry of it was read.
+    #[must_use]
+    pub fn key_count(&self, plugin: &PluginName) -> u64 {
+        self.inner.stores.count(plugin)
     }
 
     /// Leases up to `limit` deliveries of `plugin` that are due, in order of acceptance. None is

@@ -7,17 +7,19 @@ use bytes::Bytes;
 
 use super::*;
 use crate::delivery::{Attempt, Cause, Failure, Next, Outcome, State};
+use crate::effect::Work;
 use crate::event::{Digest, Name, now_ms};
 
 /// Takes so many deliveries and keeps them.
 struct Window {
     room: usize,
     taken: Mutex<Vec<Delivery>>,
+    effects: Mutex<Vec<Performing>>,
 }
 
 impl Window {
     fn new(room: usize) -> Arc<Self> {
-        Arc::new(Self { room, taken: Mutex::default() })
+        Arc::new(Self { room, taken: Mutex::default(), effects: Mutex::default() })
     }
 
     fn ids(&self) -> Vec<String> {
@@ -38,9 +40,20 @@ impl Handoff for Window {
         }
         room
     }
+
+    fn perform(&self, effect: Performing) -> bool {
+        let mut effects = self.effects.lock().unwrap();
+        let room = effects.len() < self.room;
+        if room {
+            effects.push(effect);
+        }
+        room
+    }
+
+    fn look_again(&self) {}
 }
 
-const LIMITS: Limits = Limits { queue_max: 1000, backlog_max: 1_000_000 };
+const LIMITS: Limits = Limits { queue_max: 1000, backlog_max: 1_000_000, cache_max_bytes: 1 << 20 };
 
 fn settings(dir: &tempfile::TempDir) -> config::Database {
     let url = format!("sqlite:{}/data/hookyard.db", dir.path().display());
@@ -64,6 +77,7 @@ fn event(id: &str, body: &str) -> Event {
         payload: 0..body.len(),
         ordering_key: Some("a1".into()),
         digest: Digest::of(body.as_bytes()),
+        origin: None,
     }
 }
 
@@ -96,7 +110,8 @@ fn attempt(delivery: &Delivery, next: Next) -> Finished {
         logs: vec!["INFO hello \"world\"".into()],
         failure,
     };
-    Finished { id: delivery.id, attempt, next }
+    let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
+    Finished { id: delivery.id, attempt, next, plugin, work: Work::default(), depth }
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
@@ -303,7 +318,7 @@ async fn lists_by_state_and_page() {
 #[tokio::test]
 async fn limits() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = Limits { queue_max: 2, backlog_max: 3 };
+    let limits = Limits { queue_max: 2, backlog_max: 3, ..LIMITS };
     let db = Db::open(&settings(&dir), limits).await.unwrap();
     // Not started, so the queue does not move.
     let (a, b) = tokio::join!(async { tokio::join!(accept(&db, "a"), accept(&db, "b")) }, async {
@@ -327,7 +342,7 @@ async fn a_failing_database_loses_no_attempt() {
     let db = db(&dir, &window).await;
     accept(&db, "a").await.unwrap();
     shell(&dir, "ALTER TABLE attempt RENAME TO away; ALTER TABLE probe RENAME TO away2").await;
-    db.finish(attempt(&window.first(), Next::Done));
+    db.finish(attempt(&window.first(), Next::Done)).unwrap();
     assert!(matches!(db.ping().await, Err(DbError::Unavailable(_))));
     shell(&dir, "ALTER TABLE event RENAME TO away3").await;
     assert!(matches!(accept(&db, "b").await, Err(DbError::Unavailable(_))));
@@ -355,7 +370,7 @@ async fn closes_with_everything_committed() {
         accept(&first, &n.to_string()).await.unwrap();
     }
     for delivery in window.taken.lock().unwrap().iter() {
-        first.finish(attempt(delivery, Next::Done));
+        first.finish(attempt(delivery, Next::Done)).unwrap();
     }
     first.close().await.unwrap();
     assert!(matches!(accept(&first, "x").await, Err(DbError::Unavailable(_))));
@@ -382,7 +397,7 @@ async fn more_than_one_statement_takes() {
     let ids: Vec<_> = lease.deliveries.iter().map(|d| (d.event.id.clone(), d.id.number)).collect();
     assert_eq!(ids, (0..300).map(|n| (format!("{n:03}"), 3)).collect::<Vec<_>>());
     for delivery in &lease.deliveries {
-        db.finish(attempt(delivery, Next::Done));
+        db.finish(attempt(delivery, Next::Done)).unwrap();
     }
     db.ping().await.unwrap();
     assert_eq!((db.backlog(), leased(&db, 1000).await.0.len()), (600, 300));
@@ -395,3 +410,6 @@ async fn refuses_what_it_does_not_know() {
     let error = Db::open(&postgres, LIMITS).await.unwrap_err();
     assert_eq!(error, DbError::Url("postgres://…".into()));
 }
+
+#[path = "transaction_tests.rs"]
+mod transaction;

@@ -1,4 +1,4 @@
-//! Attempts that are not committed yet, and when to try again.
+//! Attempts, and tries at effects, that are not committed yet, and when to try again.
 
 use std::time::Duration;
 
@@ -7,28 +7,44 @@ use tokio::time::Instant;
 use super::DbError;
 use super::writer::Reply;
 use crate::delivery::Finished;
+use crate::effect::Performed;
 
 /// First and longest pause before attempts that could not be recorded are tried again.
 pub(super) const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// Attempts not committed yet. They stay here until they are, whatever the database does.
+/// What is not committed yet. It stays here until it is, whatever the database does.
 #[derive(Default)]
 pub(super) struct Unsaved {
     pub(super) finished: Vec<Finished>,
     pub(super) replies: Vec<Option<Reply<()>>>,
+    pub(super) performed: Vec<Performed>,
     pub(super) failures: u32,
     pub(super) retry_at: Option<Instant>,
 }
 
+/// How much of it goes into a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Saving {
+    pub(super) finished: usize,
+    pub(super) performed: usize,
+}
+
 impl Unsaved {
-    /// How many attempts go into the next batch.
-    pub(super) fn saving(&self, max: usize) -> usize {
-        if self.are_due() { self.finished.len().min(max) } else { 0 }
+    /// How many attempts, and how many tries at effects, go into the next batch.
+    pub(super) fn saving(&self, max: usize) -> Saving {
+        if !self.are_due() {
+            return Saving::default();
+        }
+        Saving { finished: self.finished.len().min(max), performed: self.performed.len().min(max) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.finished.is_empty() && self.performed.is_empty()
     }
 
     pub(super) fn are_due(&self) -> bool {
-        !self.finished.is_empty() && self.retry_at.is_none_or(|time| time <= Instant::now())
+        !self.is_empty() && self.retry_at.is_none_or(|time| time <= Instant::now())
     }
 
     pub(super) fn failed(&mut self, error: &DbError) {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::delivery::{Cause, Outcome, State};
+use crate::effect::{Effect, TryOutcome};
 
 /// Where an event stands: the first of these that any of its deliveries is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -134,6 +135,8 @@ pub struct EventView {
     pub body_bytes: u64,
     /// What the source's `ordering_key` points to.
     pub ordering_key: Option<String>,
+    /// The handler that emitted it; absent when it was received.
+    pub cause: Option<CauseView>,
     /// One per plugin.
     pub deliveries: Vec<DeliveryView>,
     /// Other payloads that came with its id.
@@ -154,6 +157,9 @@ pub struct DeliveryView {
     pub due_at: Option<u64>,
     /// The tries, in order.
     pub attempts: Vec<AttemptView>,
+    /// What its handler asked for, in order.
+    #[serde(default)]
+    pub effects: Vec<EffectView>,
 }
 
 /// One try at a delivery.
@@ -179,6 +185,67 @@ pub struct AttemptView {
     pub peak_memory_bytes: u64,
     /// What the plugin logged, `LEVEL text`.
     pub logs: Vec<String>,
+}
+
+/// Where an event comes from that a plugin emitted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CauseView {
+    /// The source of the event that was handled.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// The plugin that handled it.
+    pub plugin: String,
+    /// How many events this one is away from one that was received.
+    pub depth: u32,
+}
+
+/// Something that a handler asked for, and what became of it. Without secrets, and without the values of
+/// headers that may hold some.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EffectView {
+    /// The same on every try: its `Idempotency-Key`.
+    pub key: String,
+    /// `http`, `email` or `event`.
+    pub kind: String,
+    /// `pending`, `waiting`, `done` or `dead`.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// When it is to be tried again, ms since the Unix epoch.
+    pub due_at: Option<u64>,
+    /// What it does, in a line: `POST https://sms.example.gn/send`.
+    pub summary: String,
+    /// What it does, in full.
+    #[schema(value_type = Object)]
+    pub request: serde_json::Value,
+    /// The tries, in order.
+    pub tries: Vec<TryView>,
+}
+
+impl EffectView {
+    /// Shows an effect.
+    #[must_use]
+    pub fn new(key: String, state: State, due_at: Option<u64>, effect: &Effect, tries: Vec<TryView>) -> Self {
+        let shown = effect.shown();
+        let request = serde_json::to_value(&shown).unwrap_or_default();
+        Self { key, kind: effect.kind().into(), state, due_at, summary: shown.summary(), request, tries }
+    }
+}
+
+/// One try at an effect.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TryView {
+    /// From 1.
+    pub number: u32,
+    /// `done`, `retry` or `refused`.
+    #[schema(value_type = String)]
+    pub outcome: TryOutcome,
+    /// ms since the Unix epoch.
+    pub started_at: u64,
+    /// How long it took.
+    pub duration_us: u64,
+    /// What was answered, or what is wrong.
+    pub detail: String,
 }
 
 /// A payload whose id another one has.

@@ -11,12 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::backend::{Backend, NewEvent};
-use super::batch::{self, Batch};
+use super::batch::{self, Batch, Written};
 use super::leases::{Leases, Shared};
 use super::sqlite::HostLock;
-use super::unsaved::{RETRY_MIN, Unsaved};
-use super::{Accept, DbError, Handoff, Lease};
+use super::stores::Stores;
+use super::unsaved::{RETRY_MIN, Saving, Unsaved};
+use super::{Accept, DbError, EffectLease, Handoff, Lease};
 use crate::delivery::{Delivery, DeliveryId, Finished, Next};
+use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName, now_ms};
 
 /// On closing, how often attempts that could not be recorded are tried again. Without their record
@@ -37,6 +39,9 @@ pub(super) enum Request {
     Finish { finished: Finished, reply: Option<Reply<()>> },
     Lease { plugin: PluginName, limit: usize, reply: Reply<Lease> },
     GiveBack(Vec<DeliveryId>),
+    Performed(Performed),
+    LeaseEffects { plugin: PluginName, limit: usize, reply: Reply<EffectLease> },
+    GiveBackEffects(Vec<EffectId>),
     Hold { plugin: PluginName, held: bool, reply: Reply<()> },
     Ping(Reply<()>),
     Close(Reply<()>),
@@ -53,6 +58,7 @@ pub(super) struct Inbox {
 struct Turn {
     accepts: Vec<Accepting>,
     leases: Vec<(PluginName, usize, Reply<Lease>)>,
+    effect_leases: Vec<(PluginName, usize, Reply<EffectLease>)>,
     holds: Vec<(PluginName, bool)>,
     hold_replies: Vec<Reply<()>>,
     pings: Vec<Reply<()>>,
@@ -66,7 +72,9 @@ pub(super) struct Writer<B> {
     pub(super) batch_max: usize,
     pub(super) last_seq: i64,
     pub(super) held: HashSet<PluginName>,
-    pub(super) leases: Leases,
+    pub(super) leases: Leases<DeliveryId>,
+    pub(super) effect_leases: Leases<EffectId>,
+    pub(super) stores: Arc<Stores>,
     pub(super) unsaved: Unsaved,
     /// Until the writer has ended, no other host may begin.
     pub(super) lock: Arc<HostLock>,
@@ -89,7 +97,7 @@ impl<B: Backend> Writer<B> {
                 self.inbox.requests.close();
             }
             self.turn(turn, &*handoff).await;
-            let done = self.unsaved.finished.is_empty() || self.unsaved.failures >= CLOSE_TRIES;
+            let done = self.unsaved.is_empty() || self.unsaved.failures >= CLOSE_TRIES;
             if !open && done {
                 break;
             }
@@ -152,6 +160,16 @@ impl<B: Backend> Writer<B> {
                 let _ = reply.map(|reply| reply.send(Err(error)));
             }
             Request::Lease { plugin, limit, reply } => turn.leases.push((plugin, limit, reply)),
+            Request::Performed(performed) if self.effect_leases.finish(performed.id) => {
+                self.unsaved.performed.push(performed);
+            }
+            Request::Performed(performed) => {
+                tracing::error!(effect = %performed.id, "a try without a lease is not recorded");
+            }
+            Request::LeaseEffects { plugin, limit, reply } => turn.effect_leases.push((plugin, limit, reply)),
+            Request::GiveBackEffects(ids) => {
+                ids.into_iter().for_each(|id| _ = self.effect_leases.give_back(id));
+            }
             Request::GiveBack(ids) => {
                 let mut running = self.shared.running();
                 for id in ids {
@@ -171,11 +189,12 @@ impl<B: Backend> Writer<B> {
 
     async fn turn(&mut self, mut turn: Turn, handoff: &dyn Handoff) {
         let leases = std::mem::take(&mut turn.leases);
+        let effect_leases = std::mem::take(&mut turn.effect_leases);
         let mut saving = self.unsaved.saving(self.batch_max);
-        if self.unsaved.failures > 0 && saving > 0 {
+        if self.unsaved.failures > 0 && saving != Saving::default() {
             // On their own, so that nothing else in the batch can keep them from being recorded.
             self.commit(Turn::default(), saving, handoff).await;
-            saving = 0;
+            saving = Saving::default();
         }
         self.commit(turn, saving, handoff).await;
         for (plugin, limit, reply) in leases {
@@ -184,24 +203,31 @@ impl<B: Backend> Writer<B> {
                 unwanted.deliveries.iter().for_each(|delivery| self.leases.release(delivery.id));
             }
         }
+        for (plugin, limit, reply) in effect_leases {
+            let lease = self.lease_effects(&plugin, limit).await;
+            if let Err(Ok(unwanted)) = reply.send(lease) {
+                unwanted.effects.iter().for_each(|effect| self.effect_leases.release(effect.id));
+            }
+        }
     }
 
-    async fn commit(&mut self, turn: Turn, saving: usize, handoff: &dyn Handoff) {
+    async fn commit(&mut self, turn: Turn, saving: Saving, handoff: &dyn Handoff) {
         let Turn { accepts, holds, hold_replies, pings, .. } = turn;
-        if accepts.is_empty() && holds.is_empty() && pings.is_empty() && saving == 0 {
+        if accepts.is_empty() && holds.is_empty() && pings.is_empty() && saving == Saving::default() {
             return;
         }
         let (events, replies) = self.number(accepts);
-        let finished = self.unsaved.finished.get(..saving).unwrap_or_default();
-        let batch = Batch { events: &events, finished, holds: &holds, probe: !pings.is_empty() };
+        let finished = self.unsaved.finished.get(..saving.finished).unwrap_or_default();
+        let performed = self.unsaved.performed.get(..saving.performed).unwrap_or_default();
+        let batch = Batch { events: &events, finished, performed, holds: &holds, probe: !pings.is_empty() };
         let began = std::time::Instant::now();
         let written = batch::write(&mut self.backend, &batch).await;
         metrics::histogram!("hookyard_commit_seconds").record(began.elapsed());
 
         let outcome = written.as_ref().map(|_| ()).map_err(Clone::clone);
         match written {
-            Ok(accepts) => {
-                self.saved(saving).await;
+            Ok(Written { accepts, recorded }) => {
+                self.saved(saving, &recorded, handoff).await;
                 for (plugin, held) in holds {
                     if held {
                         self.held.insert(plugin)
@@ -239,22 +265,29 @@ impl<B: Backend> Writer<B> {
         (events, replies)
     }
 
-    /// After a commit: the first `count` unsaved attempts are recorded.
-    async fn saved(&mut self, count: usize) {
+    /// After a commit: so many of the unsaved are recorded, but for attempts that lost against others.
+    async fn saved(&mut self, saving: Saving, recorded: &[bool], handoff: &dyn Handoff) {
         let mut closed = 0;
-        {
-            let mut running = self.shared.running();
-            for finished in self.unsaved.finished.drain(..count) {
-                self.leases.release(finished.id);
-                running.remove(&finished.id);
+        let finished: Vec<_> = self.unsaved.finished.drain(..saving.finished).collect();
+        let replies: Vec<_> = self.unsaved.replies.drain(..saving.finished).collect();
+        for ((finished, reply), recorded) in finished.into_iter().zip(replies).zip(recorded) {
+            self.leases.release(finished.id);
+            self.shared.running().remove(&finished.id);
+            let answer = if *recorded {
                 closed += u64::from(!matches!(finished.next, Next::Wait(_)));
-            }
+                self.ended(finished, handoff);
+                Ok(())
+            } else {
+                self.lost(finished, handoff);
+                Err(DbError::Conflict)
+            };
+            let _ = reply.map(|reply| reply.send(answer));
         }
-        for reply in self.unsaved.replies.drain(..count).flatten() {
-            let _ = reply.send(Ok(()));
+        for performed in self.unsaved.performed.drain(..saving.performed) {
+            self.effect_leases.release(performed.id);
         }
         self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
-        if self.unsaved.failures == 0 || (count == 0 && !self.unsaved.finished.is_empty()) {
+        if self.unsaved.failures == 0 || (saving == Saving::default() && !self.unsaved.is_empty()) {
             return;
         }
         // A commit that failed may have been on disk all the same: count again.
@@ -264,6 +297,29 @@ impl<B: Backend> Writer<B> {
         tracing::info!(failures = self.unsaved.failures, "the database works again");
         self.unsaved.failures = 0;
         self.unsaved.retry_at = None;
+    }
+
+    /// A call's work is committed: its effects may go out.
+    fn ended(&mut self, finished: Finished, handoff: &dyn Handoff) {
+        let Finished { id: delivery, plugin, work, depth, .. } = finished;
+        if let Some(changes) = &work.store {
+            self.stores.committed(&plugin, changes);
+        }
+        for (number, asked) in (1..).zip(work.effects) {
+            let id = EffectId { delivery, number };
+            self.effect_leases.take(id, &plugin);
+            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0 }) {
+                self.effect_leases.release(id);
+            }
+        }
+    }
+
+    /// A call's work rests on what is no longer so: its delivery runs again.
+    fn lost(&mut self, finished: Finished, handoff: &dyn Handoff) {
+        if let Some(changes) = &finished.work.store {
+            self.stores.lost(&finished.plugin, changes);
+        }
+        handoff.look_again();
     }
 
     fn hand_off(&mut self, events: Vec<NewEvent>, accepts: &[Accept], handoff: &dyn Handoff) {
@@ -302,5 +358,16 @@ impl<B: Backend> Writer<B> {
             self.leases.take(delivery.id, plugin);
         }
         Ok(Lease { deliveries, more })
+    }
+
+    async fn lease_effects(&mut self, plugin: &PluginName, limit: usize) -> Result<EffectLease, DbError> {
+        let look = limit.saturating_add(self.effect_leases.count(plugin)).saturating_add(1);
+        let mut ids = self.backend.due_effects(plugin, now_ms(), look).await?;
+        ids.retain(|id| !self.effect_leases.has(*id));
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let effects = self.backend.performing(plugin, &ids).await?;
+        effects.iter().for_each(|effect| self.effect_leases.take(effect.id, plugin));
+        Ok(EffectLease { effects, more })
     }
 }

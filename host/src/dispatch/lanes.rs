@@ -1,14 +1,47 @@
-//! Which delivery runs next: a bounded window of deliveries for each plugin, and turns between
+//! What runs next: a bounded window of deliveries, or of effects, for each plugin, and turns between
 //! plugins. Pure bookkeeping, no IO.
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, DeliveryId};
+use crate::effect::{EffectId, Performing};
 use crate::event::PluginName;
 
+/// Something that waits for its turn in its plugin's window.
+pub(super) trait Waits {
+    /// In whose order they run.
+    type Id: Ord;
+    fn id(&self) -> Self::Id;
+    fn plugin(&self) -> &PluginName;
+}
+
+impl Waits for Delivery {
+    type Id = DeliveryId;
+
+    fn id(&self) -> DeliveryId {
+        self.id
+    }
+
+    fn plugin(&self) -> &PluginName {
+        &self.plugin
+    }
+}
+
+impl Waits for Performing {
+    type Id = EffectId;
+
+    fn id(&self) -> EffectId {
+        self.id
+    }
+
+    fn plugin(&self) -> &PluginName {
+        &self.plugin
+    }
+}
+
 /// All plugins' windows.
-pub(super) struct Lanes {
-    lanes: HashMap<PluginName, Lane>,
+pub(super) struct Lanes<T> {
+    lanes: HashMap<PluginName, Lane<T>>,
     /// Attempts under way of plugins that are gone: they count when the plugin is back.
     leaving: HashMap<PluginName, usize>,
     /// Plugins that can start an attempt now, in turn.
@@ -21,9 +54,8 @@ pub(super) struct Lanes {
 }
 
 /// One plugin's window.
-#[derive(Default)]
-struct Lane {
-    queue: VecDeque<Delivery>,
+struct Lane<T> {
+    queue: VecDeque<T>,
     running: usize,
     concurrency: usize,
     /// Is it in `ready`?
@@ -36,13 +68,28 @@ struct Lane {
     due: Option<u64>,
 }
 
+impl<T> Lane<T> {
+    /// The database may have something for it.
+    fn new(running: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            running,
+            concurrency: 0,
+            in_turn: false,
+            more: true,
+            leasing: false,
+            due: None,
+        }
+    }
+}
+
 /// What a lease brought.
-pub(super) struct Leased {
-    pub(super) deliveries: Vec<Delivery>,
+pub(super) struct Leased<T> {
+    pub(super) waiting: Vec<T>,
     pub(super) more: bool,
 }
 
-impl Lanes {
+impl<T: Waits> Lanes<T> {
     pub(super) fn new(concurrency: usize, window: usize) -> Self {
         let (lanes, leaving, ready) = (HashMap::new(), HashMap::new(), VecDeque::new());
         Self { lanes, leaving, ready, running: 0, concurrency, window, stopped: false }
@@ -58,7 +105,7 @@ impl Lanes {
         let new = !self.lanes.contains_key(plugin);
         let lane = self.lanes.entry(plugin.clone()).or_insert_with(|| {
             let running = self.leaving.remove(plugin).unwrap_or(0);
-            Lane { more: true, running, ..Lane::default() }
+            Lane::new(running)
         });
         lane.concurrency = concurrency;
         self.turn(plugin);
@@ -71,7 +118,7 @@ impl Lanes {
     }
 
     /// A plugin is gone: gives back what had not started.
-    pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<Delivery> {
+    pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<T> {
         let Some(lane) = self.lanes.remove(plugin) else { return Vec::new() };
         if lane.running > 0 {
             self.leaving.insert(plugin.clone(), lane.running);
@@ -80,21 +127,21 @@ impl Lanes {
     }
 
     /// Takes a committed delivery if there is room; else it stays in the database.
-    pub(super) fn offer(&mut self, delivery: Delivery) -> bool {
-        let Some(lane) = self.lanes.get_mut(&delivery.plugin) else { return false };
+    pub(super) fn offer(&mut self, waits: T) -> bool {
+        let Some(lane) = self.lanes.get_mut(waits.plugin()) else { return false };
         // Behind others that wait in the database it has to wait there too, to keep their order.
         if lane.more || self.stopped || lane.queue.len() >= self.window {
             lane.more = true;
             return false;
         }
-        let plugin = delivery.plugin.clone();
-        lane.queue.push_back(delivery);
+        let plugin = waits.plugin().clone();
+        lane.queue.push_back(waits);
         self.turn(&plugin);
         true
     }
 
     /// The next delivery to run, if one may start now.
-    pub(super) fn start(&mut self) -> Option<Delivery> {
+    pub(super) fn start(&mut self) -> Option<T> {
         if self.stopped || self.running >= self.concurrency {
             return None;
         }
@@ -105,11 +152,11 @@ impl Lanes {
             if lane.running >= lane.concurrency {
                 continue;
             }
-            let Some(delivery) = lane.queue.pop_front() else { continue };
+            let Some(next) = lane.queue.pop_front() else { continue };
             lane.running += 1;
             self.running += 1;
             self.turn(&plugin);
-            return Some(delivery);
+            return Some(next);
         }
     }
 
@@ -149,15 +196,15 @@ impl Lanes {
     }
 
     /// A lease came back. Gives back what its plugin no longer takes.
-    pub(super) fn leased(&mut self, plugin: &PluginName, leased: Leased) -> Vec<Delivery> {
+    pub(super) fn leased(&mut self, plugin: &PluginName, leased: Leased<T>) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin).filter(|_| !self.stopped) else {
-            return leased.deliveries;
+            return leased.waiting;
         };
         lane.leasing = false;
         lane.more |= leased.more;
         // What was accepted while the lease was under way may have come in first.
-        lane.queue.extend(leased.deliveries);
-        lane.queue.make_contiguous().sort_by_key(|delivery| delivery.id);
+        lane.queue.extend(leased.waiting);
+        lane.queue.make_contiguous().sort_by_key(Waits::id);
         self.turn(plugin);
         Vec::new()
     }

@@ -20,6 +20,7 @@ fn delivery(plugin: &str, seq: i64) -> Delivery {
         body: Bytes::new(),
         payload: 0..0,
         ordering_key: None,
+        origin: None,
         digest: Digest([0; 32]),
     };
     Delivery {
@@ -31,18 +32,18 @@ fn delivery(plugin: &str, seq: i64) -> Delivery {
 }
 
 /// Lanes whose first lease, which every new plugin makes, is over.
-fn lanes(concurrency: usize, window: usize, plugins: &[(&str, usize)]) -> Lanes {
+fn lanes(concurrency: usize, window: usize, plugins: &[(&str, usize)]) -> Lanes<Delivery> {
     let mut lanes = Lanes::new(concurrency, window);
     for (plugin, concurrency) in plugins {
         assert!(lanes.open(&name(plugin), *concurrency));
     }
     while let Some((plugin, _)) = lanes.next_lease(0) {
-        lanes.leased(&plugin, Leased { deliveries: Vec::new(), more: false });
+        lanes.leased(&plugin, Leased { waiting: Vec::new(), more: false });
     }
     lanes
 }
 
-fn starts(lanes: &mut Lanes) -> Vec<String> {
+fn starts(lanes: &mut Lanes<Delivery>) -> Vec<String> {
     std::iter::from_fn(|| lanes.start()).map(|d| format!("{}{}", d.plugin, d.id.event)).collect()
 }
 
@@ -72,7 +73,7 @@ fn a_full_window_leaves_the_rest_in_the_database_and_leases_it_in_order() {
     assert!(!lanes.offer(delivery("a", 4)), "there is room, but 3 is before it");
     assert_eq!(lanes.next_lease(0), Some((name("a"), 1)));
     assert_eq!(lanes.next_lease(0), None, "one lease at a time");
-    lanes.leased(&name("a"), Leased { deliveries: vec![delivery("a", 3)], more: true });
+    lanes.leased(&name("a"), Leased { waiting: vec![delivery("a", 3)], more: true });
     for expected in ["a2", "a3"] {
         lanes.ended(&name("a"), None);
         assert_eq!(starts(&mut lanes), [expected]);
@@ -100,7 +101,7 @@ fn a_plugin_that_is_gone_gives_back_what_had_not_started() {
     assert!(!lanes.offer(delivery("a", 3)));
     lanes.ended(&name("a"), None);
     assert_eq!(lanes.running(), 0);
-    let late = Leased { deliveries: vec![delivery("a", 4)], more: false };
+    let late = Leased { waiting: vec![delivery("a", 4)], more: false };
     assert_eq!(lanes.leased(&name("a"), late).len(), 1);
 }
 
@@ -116,7 +117,7 @@ fn what_still_runs_of_a_plugin_counts_when_it_is_back() {
     assert!(lanes.open(&name("a"), 2));
     assert_eq!(lanes.next_lease(0), Some((name("a"), 9)));
     let deliveries = (3..=5).map(|seq| delivery("a", seq)).collect();
-    lanes.leased(&name("a"), Leased { deliveries, more: false });
+    lanes.leased(&name("a"), Leased { waiting: deliveries, more: false });
     assert_eq!(starts(&mut lanes), ["a3"], "one of before still runs");
     for expected in ["a4", "a5"] {
         lanes.ended(&name("a"), None);

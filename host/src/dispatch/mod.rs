@@ -2,10 +2,12 @@
 //! and commits what came of it.
 //!
 //! Reads: deliveries handed over by the commit, and leases from the database for what did not fit
-//! into a plugin's window, came due, or was there before this process. Writes: finished attempts.
-//! The database is the truth: a hand-over, a tick and a restart end in the same lease. No HTTP here,
-//! and wasm only through [`crate::runtime::Runner`].
+//! into a plugin's window, came due, or was there before this process. Writes: finished attempts, and
+//! tries at the effects that their handlers asked for.
+//! The database is the truth: a hand-over, a tick and a restart end in the same lease. No wasm
+//! but through [`crate::runtime::Runner`].
 
+mod effects;
 mod lanes;
 mod retry;
 mod workers;
@@ -13,15 +15,18 @@ mod workers;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff};
-use crate::delivery::{Attempt, Delivery, Finished, Next, Outcome};
+use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
+use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
+use crate::outbound::Outbound;
 use crate::plugins::{Live, Plugins};
-use crate::runtime::Call;
+use crate::runtime::{Call, Tried};
 
+use effects::Effects;
 use lanes::{Lanes, Leased};
 use workers::Workers;
 
@@ -35,8 +40,9 @@ pub struct Dispatch(Arc<Inner>);
 struct Inner {
     db: Db,
     plugins: Plugins,
-    lanes: Mutex<Lanes>,
+    lanes: Mutex<Lanes<Delivery>>,
     workers: Workers,
+    effects: Effects,
     /// Something may have to be leased.
     lease: Notify,
     /// An attempt ended.
@@ -48,26 +54,40 @@ impl Dispatch {
     ///
     /// # Errors
     /// When the system has no threads for the workers.
-    pub fn start(limits: &config::Dispatch, db: Db, plugins: Plugins) -> std::io::Result<Self> {
+    pub fn start(
+        config: watch::Receiver<Arc<Config>>,
+        db: Db,
+        plugins: Plugins,
+        outbound: Outbound,
+    ) -> std::io::Result<Self> {
+        let limits = config.borrow().dispatch.clone();
+        let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let lanes = Mutex::new(Lanes::new(limits.concurrency, limits.window));
         let (workers, lease, ended) = (Workers::start()?, Notify::new(), Notify::new());
-        let inner = Inner { db, plugins, lanes, workers, lease, ended };
+        let inner = Inner { db, plugins, lanes, workers, effects, lease, ended };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
+        dispatch.0.effects.start();
         tokio::spawn(dispatch.clone().follow_plugins());
         tokio::spawn(dispatch.clone().lease_all());
         Ok(dispatch)
     }
 
     /// Takes the limits of a new configuration.
-    pub fn limit(&self, limits: &config::Dispatch) {
+    pub fn limit(&self, limits: &config::Dispatch, effects: &config::Effects) {
         self.lanes().limit(limits.concurrency, limits.window);
         self.run_ready();
+        self.0.effects.limit(effects);
     }
 
-    /// Starts nothing more, and waits for attempts under way up to `timeout`. What has not ended by
-    /// then runs again after the next start. Returns how many those are.
+    /// Starts nothing more, and waits for attempts and effects under way up to `timeout`. What has not ended
+    /// by then runs again after the next start. Returns how many those are.
     pub async fn stop(&self, timeout: Duration) -> usize {
+        let (attempts, effects) = tokio::join!(self.stop_attempts(timeout), self.0.effects.stop(timeout));
+        attempts + effects
+    }
+
+    async fn stop_attempts(&self, timeout: Duration) -> usize {
         self.lanes().stop();
         let all_ended = async {
             while self.lanes().running() > 0 {
@@ -78,7 +98,7 @@ impl Dispatch {
         self.lanes().running()
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+    fn lanes(&self) -> MutexGuard<'_, Lanes<Delivery>> {
         self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,13 +135,24 @@ impl Dispatch {
         self.0.db.started(delivery.id);
         let package = snapshot.package(&delivery.event.source);
         let call = Call { delivery: &delivery, package, settings: &live.settings };
-        let attempt = live.runner.attempt(call).await;
-        let next = retry::next(&attempt, &live.retry, now_ms());
-        report(&delivery, &attempt, next, live);
-        self.0.db.finish(Finished { id: delivery.id, attempt, next });
-        match next {
-            Next::Wait(due) => Some(due),
-            Next::Done | Next::Dead => None,
+        let mut reruns = 0;
+        loop {
+            let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
+            let Tried { attempt, work, .. } = live.runner.attempt(call).await;
+            let (attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
+            let next = retry::next(&attempt, &live.retry, now_ms());
+            let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
+            let told = Told::of(&attempt);
+            let finished = Finished { id: delivery.id, attempt, next, plugin, work, depth };
+            if self.0.db.finish(finished).is_ok() {
+                report(&delivery, &told, next, live);
+                return match next {
+                    Next::Wait(due) => Some(due),
+                    Next::Done | Next::Dead => None,
+                };
+            }
+            metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
+            reruns += 1;
         }
     }
 
@@ -200,11 +231,11 @@ impl Dispatch {
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
         let leased = match self.0.db.lease(plugin.clone(), limit).await {
-            Ok(lease) => Leased { deliveries: lease.deliveries, more: lease.more },
+            Ok(lease) => Leased { waiting: lease.deliveries, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "deliveries could not be leased, trying again: {error}");
                 tokio::time::sleep(TICK).await;
-                Leased { deliveries: Vec::new(), more: true }
+                Leased { waiting: Vec::new(), more: true }
             }
         };
         let unwanted = { self.lanes().leased(&plugin, leased) };
@@ -229,6 +260,15 @@ impl Handoff for Dispatch {
         }
         taken
     }
+
+    fn perform(&self, effect: Performing) -> bool {
+        self.0.effects.offer(effect)
+    }
+
+    fn look_again(&self) {
+        self.lanes().look_again();
+        self.0.lease.notify_one();
+    }
 }
 
 fn log_failed(plugin: &PluginName, result: Result<(), DbError>) {
@@ -237,11 +277,42 @@ fn log_failed(plugin: &PluginName, result: Result<(), DbError>) {
     }
 }
 
+/// After so many reruns a call runs alone: no other call of its plugin in this host can be the one that
+/// changes what it reads.
+const RERUNS_AMONG_OTHERS: u32 = 3;
+
+/// A call that lost too often waits, as after a failure of the host.
+fn within(reruns_max: u32, reruns: u32, mut attempt: Attempt, mut work: Work) -> (Attempt, Work) {
+    if reruns < reruns_max {
+        return (attempt, work);
+    }
+    work = Work::default();
+    let reason = format!("what it read was changed by other calls each of {reruns} times (store.reruns_max)");
+    let (outcome, cause) = (Outcome::Retry, Cause::Host);
+    attempt.failure = Some(Failure { outcome, cause, reason, after_ms: None });
+    (attempt, work)
+}
+
+/// What is told of an attempt once it is handed in.
+struct Told {
+    number: u32,
+    duration_us: u64,
+    failure: Option<Failure>,
+}
+
+impl Told {
+    fn of(attempt: &Attempt) -> Self {
+        let Attempt { number, duration_us, failure, .. } = attempt;
+        Self { number: *number, duration_us: *duration_us, failure: failure.clone() }
+    }
+}
+
 /// Counts an attempt and tells operators of one that failed.
-fn report(delivery: &Delivery, attempt: &Attempt, next: Next, live: &Live) {
-    live.count(attempt, delivery.event.received_at);
-    let Some(failure) = &attempt.failure else { return };
-    let (number, reason) = (attempt.number, &failure.reason);
+fn report(delivery: &Delivery, told: &Told, next: Next, live: &Live) {
+    let outcome = told.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome);
+    live.count(outcome, told.duration_us, delivery.event.received_at);
+    let Some(failure) = &told.failure else { return };
+    let (number, reason) = (told.number, &failure.reason);
     let (plugin, event) = (delivery.plugin.as_str(), delivery.event.id.as_str());
     match next {
         Next::Wait(due) => {

@@ -16,8 +16,15 @@ pub(super) fn next(attempt: &Attempt, retry: &Retry, now_ms: u64) -> Next {
     if failure.outcome == Outcome::Rejected || out_of_attempts {
         return Next::Dead;
     }
-    let wait = failure.after_ms.map_or_else(|| backoff(attempt.number, retry), Duration::from_millis);
-    Next::Wait(now_ms.saturating_add(millis(wait.min(retry.backoff_max))))
+    let after = failure.after_ms.map(Duration::from_millis);
+    Next::Wait(due(attempt.number, after, retry, now_ms))
+}
+
+/// When something is due again that was tried `number` times: after exponential backoff with full jitter,
+/// or after what was asked for instead, up to the longest backoff.
+pub(super) fn due(number: u32, after: Option<Duration>, retry: &Retry, now_ms: u64) -> u64 {
+    let wait = after.unwrap_or_else(|| backoff(number, retry));
+    now_ms.saturating_add(millis(wait.min(retry.backoff_max)))
 }
 
 fn backoff(number: u32, retry: &Retry) -> Duration {

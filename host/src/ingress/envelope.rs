@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::config::{EVENT_TYPE_MAX_BYTES, Pointer, Source};
-use crate::event::{Digest, Event, SourceName};
+use crate::event::{Digest, Event, SourceName, rfc3339};
 
 use super::pick::Picker;
 use super::verify::VerifiedRequest;
@@ -74,6 +74,7 @@ impl Envelope {
             }),
             ordering_key: ordering_key.and_then(key_text),
             digest,
+            origin: None,
             body: body.clone(),
         };
         Ok(event)
@@ -145,11 +146,6 @@ fn key_text(raw: &str) -> Option<String> {
     let text = string(raw).unwrap_or(Cow::Borrowed(raw));
     let short = text.len() <= ORDERING_KEY_MAX_BYTES;
     Some(if short { text.into_owned() } else { Digest::of(text.as_bytes()).to_string() })
-}
-
-fn rfc3339(at_ms: u64) -> String {
-    let at = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    at.unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
 use super::subscriptions::{Pattern, Subscriptions, Wants};
 use crate::config::{self, Config};
-use crate::delivery::{Attempt, Outcome};
+use crate::delivery::Outcome;
 use crate::event::{Digest, Event, PluginName, SourceName, now_ms};
 use crate::runtime::{self, Revision, Runner};
+use crate::secrets::Mask;
 
 /// See the module.
 #[derive(Default)]
@@ -32,6 +35,7 @@ pub struct Live {
     /// What follows a failed attempt.
     pub retry: Retry,
     attempts: Attempts,
+    turns: RwLock<()>,
 }
 
 /// This plugin's metrics, looked up once.
@@ -106,9 +110,7 @@ impl Snapshot {
             allowed: config.plugin(entry.plugin.as_str()).events.as_deref().map(patterns),
         });
         let subscriptions = Subscriptions::new(wants);
-        let live = |entry: &Entry| {
-            (entry.plugin.clone(), Arc::new(Live::new(entry, &config.plugin(entry.plugin.as_str()))))
-        };
+        let live = |entry: &Entry| (entry.plugin.clone(), Arc::new(Live::new(entry, config)));
         let packages =
             config.sources.iter().filter_map(|(name, source)| Some((name.clone(), source.package.clone()?)));
         Self { plugins: entries.iter().map(live).collect(), packages: packages.collect(), subscriptions }
@@ -141,11 +143,12 @@ impl Snapshot {
 }
 
 impl Live {
-    fn new(entry: &Entry, plugin: &config::Plugin) -> Self {
+    fn new(entry: &Entry, config: &Config) -> Self {
+        let plugin = config.plugin(entry.plugin.as_str());
         Self {
             runner: Arc::clone(&entry.runner),
             revision: entry.revision,
-            settings: settings(plugin),
+            settings: settings(config, entry.plugin.as_str()),
             concurrency: plugin.concurrency,
             retry: Retry {
                 attempts_max: plugin.attempts_max,
@@ -153,13 +156,20 @@ impl Live {
                 backoff_max: Duration::from_millis(plugin.backoff_max_ms),
             },
             attempts: Attempts::new(&entry.plugin),
+            turns: RwLock::new(()),
         }
     }
 
+    /// Lets a call begin: among others of its plugin, or alone. Whoever waits to be alone goes before those
+    /// that come later.
+    pub async fn turn(&self, alone: bool) -> Turn<'_> {
+        if alone { Turn::Alone(self.turns.write().await) } else { Turn::Among(self.turns.read().await) }
+    }
+
     /// Counts an attempt of an event that was received at `received_at` (ms since the Unix epoch).
-    pub fn count(&self, attempt: &Attempt, received_at: u64) {
-        self.attempts.seconds.record(Duration::from_micros(attempt.duration_us));
-        match attempt.outcome() {
+    pub fn count(&self, outcome: Outcome, duration_us: u64, received_at: u64) {
+        self.attempts.seconds.record(Duration::from_micros(duration_us));
+        match outcome {
             Outcome::Done => {
                 self.attempts.done.increment(1);
                 self.attempts
@@ -172,13 +182,27 @@ impl Live {
     }
 }
 
+/// A call's turn, until it is dropped.
+pub enum Turn<'a> {
+    /// Others may run.
+    Among(RwLockReadGuard<'a, ()>),
+    /// No other runs.
+    Alone(RwLockWriteGuard<'a, ()>),
+}
+
 /// An operator's words about a plugin, as the runtime takes them.
 #[must_use]
-pub fn settings(plugin: &config::Plugin) -> runtime::Settings {
+pub fn settings(config: &Config, plugin: &str) -> runtime::Settings {
+    let (store, effects, plugin) = (config.store.clone(), config.effects.clone(), config.plugin(plugin));
     let secrets = plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned()));
+    let secrets: BTreeMap<String, String> = secrets.collect();
+    let mask = Arc::new(Mask::new(&secrets));
     let config = plugin.config.iter().map(|(key, value)| (key.clone(), value.clone()));
     runtime::Settings {
         config: Arc::new(config.chain(secrets).collect()),
+        mask,
+        store,
+        effects,
         call_timeout: Duration::from_millis(plugin.call_timeout_ms),
         memory_max_bytes: usize::try_from(plugin.memory_max_bytes).unwrap_or(usize::MAX),
         log_max_bytes: plugin.log_max_bytes,

@@ -12,8 +12,11 @@ use super::handlers::{Data, Handler};
 use super::instances::Instance;
 use super::load::Revision;
 use super::{outcome, trap};
+use crate::config;
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
+use crate::effect::Work;
 use crate::event::now_ms;
+use crate::secrets::Mask;
 
 /// Most event type patterns that a generic handler may ask for.
 const SUBSCRIPTIONS_MAX: usize = 1000;
@@ -23,6 +26,12 @@ const SUBSCRIPTIONS_MAX: usize = 1000;
 pub struct Settings {
     /// What `wasi:config/store` answers: config and secrets.
     pub config: Arc<BTreeMap<String, String>>,
+    /// Finds the secrets among them.
+    pub mask: Arc<Mask>,
+    /// Limits of the plugin's store.
+    pub store: config::Store,
+    /// Limits of what a call may ask for.
+    pub effects: config::Effects,
     /// Longest time of one call.
     pub call_timeout: Duration,
     /// Linear memory, all memories of an instance added up.
@@ -31,6 +40,17 @@ pub struct Settings {
     pub log_max_bytes: usize,
     /// Calls an instance is kept for; `None` = a fresh one for every attempt.
     pub reuse_max: Option<u32>,
+}
+
+/// An attempt, and what its call did within its transaction.
+#[derive(Debug)]
+pub struct Tried {
+    /// What is recorded.
+    pub attempt: Attempt,
+    /// What commits with it.
+    pub work: Work,
+    /// Instructions executed, if this runtime counts them.
+    pub fuel: Option<u64>,
 }
 
 /// What to call.
@@ -46,7 +66,7 @@ pub struct Call<'a> {
 
 impl Revision {
     /// Tries a delivery once. Whatever the guest does ends up in the attempt.
-    pub async fn attempt(&self, call: Call<'_>) -> Attempt {
+    pub async fn attempt(&self, call: Call<'_>) -> Tried {
         let (started_at, started) = (now_ms(), Instant::now());
         let mut attempt = Attempt {
             number: call.delivery.attempts + 1,
@@ -57,20 +77,26 @@ impl Revision {
             logs: Vec::new(),
             failure: None,
         };
+        let (mut work, mut fuel) = (Work::default(), None);
         let event_type = &call.delivery.event.event_type;
         if let Some(handler) = self.handlers.find(call.package, event_type) {
-            self.call(handler, call, &mut attempt).await;
+            (work, fuel) = self.call(handler, call, &mut attempt).await;
         } else {
             attempt.failure = Some(rejected(format!("this revision has no handler for {event_type}")));
         }
         if let Some(failure) = &mut attempt.failure {
-            failure.reason = self.named(call.delivery, &failure.reason);
+            failure.reason = self.named(call.delivery, &call.settings.mask.hide(&failure.reason));
         }
         attempt.duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        attempt
+        Tried { attempt, work, fuel }
     }
 
-    async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) {
+    async fn call(
+        &self,
+        handler: &Handler,
+        call: Call<'_>,
+        attempt: &mut Attempt,
+    ) -> (Work, Option<u64>) {
         let event = &call.delivery.event;
         let payload = match &handler.data {
             Data::Typed(plan) => decode(plan, event.payload()),
@@ -79,11 +105,15 @@ impl Revision {
         let at = |reason: String| format!("{}: {reason}", handler.export);
         let params = match payload {
             Ok(payload) => [handler.context.fill(call.delivery, attempt.number), payload],
-            Err(misfit) => return attempt.failure = Some(rejected(at(misfit.to_string()))),
+            Err(misfit) => {
+                attempt.failure = Some(rejected(at(misfit.to_string())));
+                return (Work::default(), None);
+            }
         };
-        let mut instance = Instance::of(self, call.settings, &event.id).await;
+        let mut instance = Instance::of(self, call.settings, Some(call.delivery)).await;
         let result = instance.call(self, handler.func, &params).await;
-        let guest = instance.guest();
+        let fuel = instance.fuel();
+        let guest = instance.guest_mut();
         attempt.failure = match result {
             Ok(returned) => {
                 outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure })
@@ -95,9 +125,13 @@ impl Revision {
         };
         attempt.peak_memory_bytes = guest.limits.peak_memory_bytes();
         attempt.logs = guest.logs.take();
+        let mut work = guest.work.end();
         if attempt.failure.is_none() {
             instance.keep(self, call.settings);
+        } else {
+            work.undo();
         }
+        (work, fuel)
     }
 
     /// Names plugin, revision and event in front of a reason.
@@ -108,7 +142,7 @@ impl Revision {
     /// Instantiates once, and asks a generic handler what it wants: a revision that cannot even do
     /// that is refused before it replaces anything.
     pub(super) async fn try_out(&self, settings: &Settings) -> Result<Vec<String>, String> {
-        let mut instance = Instance::of(self, settings, "(load)").await;
+        let mut instance = Instance::of(self, settings, None).await;
         let explain = |error: &Error, instance: &Instance| trap::explain(error, &instance.guest().limits).1;
         let made = instance.instantiate(self).await;
         made.map_err(|error| format!("instantiating it: {}", explain(&error, &instance)))?;

@@ -13,6 +13,7 @@ use super::cache::Cache;
 use super::capabilities;
 use super::guest::Guest;
 use super::instances::Pool;
+use super::stores::Stores;
 use crate::config;
 
 /// Core instances, memories and tables that one component may have: what the largest language
@@ -50,24 +51,50 @@ pub(super) struct Inner {
     pub(super) cache: Option<Cache>,
     pub(super) pool: Pool,
     pub(super) limits: config::Runtime,
+    pub(super) stores: Arc<dyn Stores>,
 }
 
 impl Runtime {
     /// Makes the engine and starts its clock. `cache_dir` keeps compiled plugins between runs;
-    /// without it each is compiled again.
+    /// without it each is compiled again. `stores` is what plugins' stores have in them.
     ///
     /// # Errors
     /// [`RuntimeError`] when the pool does not fit this machine or the cache directory is not the
     /// host's alone.
-    pub fn new(limits: &config::Runtime, cache_dir: Option<PathBuf>) -> Result<Self, RuntimeError> {
+    pub fn new(
+        limits: &config::Runtime,
+        cache_dir: Option<PathBuf>,
+        stores: Arc<dyn Stores>,
+    ) -> Result<Self, RuntimeError> {
+        Self::with(&engine_config(limits), limits, cache_dir, stores)
+    }
+
+    /// As [`Runtime::new`], counting the instructions of every call, which costs a little of each.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub fn counting_fuel(
+        limits: &config::Runtime,
+        cache_dir: Option<PathBuf>,
+        stores: Arc<dyn Stores>,
+    ) -> Result<Self, RuntimeError> {
+        Self::with(engine_config(limits).consume_fuel(true), limits, cache_dir, stores)
+    }
+
+    fn with(
+        config: &Config,
+        limits: &config::Runtime,
+        cache_dir: Option<PathBuf>,
+        stores: Arc<dyn Stores>,
+    ) -> Result<Self, RuntimeError> {
         let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
-        let engine = Engine::new(&engine_config(limits)).map_err(fail)?;
+        let engine = Engine::new(config).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         capabilities::add_to_linker(&mut linker).map_err(fail)?;
         let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;
         start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
         let pool = Pool::new(limits.instances_max);
-        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone() })))
+        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone(), stores })))
     }
 }
 

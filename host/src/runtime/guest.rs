@@ -1,5 +1,5 @@
-//! What the host keeps for one instance: its limits, its log, its configuration and, once it asks
-//! for WASI, an empty world.
+//! What the host keeps for one instance: its limits, its log, its configuration, what its call does
+//! within the transaction and, once it asks for WASI, an empty world.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::attempt::Settings;
 use super::capabilities;
 use super::limits::Limits;
 use super::logs::Logs;
+use super::work::Working;
 
 /// Streams, timers and the like that a guest may hold at once: the host's memory behind them does not
 /// count as the guest's.
@@ -24,19 +25,20 @@ pub(super) struct Guest {
     pub(super) config: Arc<BTreeMap<String, String>>,
     pub(super) call_timeout: Duration,
     pub(super) deadline: Instant,
-    table: ResourceTable,
+    pub(super) work: Working,
+    pub(super) table: ResourceTable,
     /// Made when first asked for: most handlers never do, and it costs a call for randomness.
     wasi: Option<WasiCtx>,
 }
 
 impl Guest {
     /// For the first call: its time begins now.
-    pub(super) fn new(limits: Limits, logs: Logs, settings: &Settings) -> Self {
+    pub(super) fn new(limits: Limits, logs: Logs, work: Working, settings: &Settings) -> Self {
         let (config, call_timeout) = (Arc::clone(&settings.config), settings.call_timeout);
         let deadline = Instant::now() + call_timeout;
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
-        Self { limits, logs, config, call_timeout, deadline, table, wasi: None }
+        Self { limits, logs, config, call_timeout, deadline, work, table, wasi: None }
     }
 
     /// Begins another call in the same instance, about this event.

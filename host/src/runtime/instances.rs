@@ -18,6 +18,8 @@ use super::limits::Limits;
 use super::load::Revision;
 use super::logs::Logs;
 use super::trap::Deadline;
+use super::work::Working;
+use crate::delivery::Delivery;
 
 /// How long after the guest's deadline a call that does not come back is dropped: a bound of its
 /// own beside the epoch's, for a host function that does not return.
@@ -116,18 +118,23 @@ pub(super) struct Instance {
 
 impl Instance {
     /// One for a call of this revision: kept, where the settings allow it, or made anew.
-    pub(super) async fn of(revision: &Revision, settings: &Settings, event: &str) -> Self {
+    pub(super) async fn of(revision: &Revision, settings: &Settings, delivery: Option<&Delivery>) -> Self {
+        let event = delivery.map_or("(load)", |delivery| &delivery.event.id);
         let runtime = &revision.runtime.0;
         let kept = settings.reuse_max.and_then(|_| runtime.pool.take(revision.id, settings));
         if let Some(mut kept) = kept {
             kept.store.data_mut().begin(event);
+            kept.store.data_mut().work.begin(delivery);
             kept.store.set_epoch_deadline(1);
+            fill(&mut kept.store);
             return kept;
         }
         let places = runtime.pool.places(revision.slots).await;
         let limits = Limits::new(settings.memory_max_bytes, &runtime.limits);
-        let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event);
-        let mut store = Store::new(&runtime.engine, Guest::new(limits, logs, settings));
+        let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event, &settings.mask);
+        let mut work = Working::new(revision.plugin.clone(), Arc::clone(&runtime.stores), settings);
+        work.begin(delivery);
+        let mut store = Store::new(&runtime.engine, Guest::new(limits, logs, work, settings));
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
@@ -138,6 +145,7 @@ impl Instance {
             // Others run between two ticks of a guest that does not stop by itself.
             Ok(UpdateDeadline::Yield(1))
         });
+        fill(&mut store);
         Self { store, handle: None, calls: 0, _places: places }
     }
 
@@ -184,6 +192,16 @@ impl Instance {
         self.store.data()
     }
 
+    /// As [`Instance::guest`], to take from it what the call left.
+    pub(super) fn guest_mut(&mut self) -> &mut Guest {
+        self.store.data_mut()
+    }
+
+    /// Instructions since its call began, in an engine that counts them.
+    pub(super) fn fuel(&self) -> Option<u64> {
+        self.store.get_fuel().ok().map(|left| u64::MAX - left)
+    }
+
     /// Keeps it for later calls if it has some left. Only for one whose last call went well: after a
     /// failure nobody knows what it left in memory.
     pub(super) fn keep(self, revision: &Revision, settings: &Settings) {
@@ -191,4 +209,10 @@ impl Instance {
             revision.runtime.0.pool.keep(revision.id, settings, self);
         }
     }
+}
+
+/// Gives a call all the fuel there is, in an engine that counts it: time is what limits calls.
+fn fill(store: &mut Store<Guest>) {
+    // Any other engine refuses, and counts nothing.
+    let _ = store.set_fuel(u64::MAX);
 }

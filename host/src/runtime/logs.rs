@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
 
+use crate::secrets::Mask;
+
 /// A line's severity: `wasi:logging/logging`'s levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
@@ -51,11 +53,12 @@ struct Buffer {
     dropped: u64,
     plugin: String,
     event: String,
+    mask: Arc<Mask>,
 }
 
 impl Logs {
     /// `plugin` and `event` name the attempt in the host's log.
-    pub(super) fn new(max_bytes: usize, plugin: &str, event: &str) -> Self {
+    pub(super) fn new(max_bytes: usize, plugin: &str, event: &str, mask: &Arc<Mask>) -> Self {
         Self(Arc::new(Mutex::new(Buffer {
             lines: Vec::new(),
             begun: Default::default(),
@@ -64,6 +67,7 @@ impl Logs {
             dropped: 0,
             plugin: plugin.into(),
             event: event.into(),
+            mask: Arc::clone(mask),
         })))
     }
 
@@ -136,6 +140,8 @@ impl Buffer {
         }
         let space = if context.is_empty() { "" } else { ": " };
         let (label, message) = (severity.label(), message.trim_end_matches('\n'));
+        let mask = Arc::clone(&self.mask);
+        let (context, message) = (&*mask.hide(context), &*mask.hide(message));
         let mut line = String::with_capacity((context.len() + message.len() + 12).min(self.room_bytes));
         for part in [label, " ", context, space, message] {
             let end = part.floor_char_boundary(self.room_bytes.saturating_sub(line.len()));
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn keeps_lines_with_their_level_and_context() {
-        let logs = Logs::new(100, "p", "e");
+        let logs = Logs::new(100, "p", "e", &Arc::default());
         logs.push(Severity::Info, "", "one");
         logs.push(Severity::Warn, "desk", "two\n");
         assert_eq!(logs.take(), ["INFO one", "WARN desk: two"]);
@@ -183,7 +189,7 @@ mod tests {
 
     #[test]
     fn joins_what_is_printed_to_lines_and_ends_the_last_ones_with_the_attempt() {
-        let logs = Logs::new(100_000, "p", "e");
+        let logs = Logs::new(100_000, "p", "e", &Arc::default());
         for (stream, text) in
             [(Stream::Out, "a\nb"), (Stream::Err, "x"), (Stream::Out, "c\n\nd"), (Stream::Err, "y")]
         {
@@ -200,7 +206,7 @@ mod tests {
 
     #[test]
     fn cuts_at_the_limit_between_characters_and_counts_what_it_drops() {
-        let logs = Logs::new(10, "p", "e");
+        let logs = Logs::new(10, "p", "e", &Arc::default());
         logs.push(Severity::Info, "", "aaaéé");
         logs.push(Severity::Info, "", "gone");
         let lines = logs.take();

@@ -19,11 +19,14 @@ mod outcome;
 mod plan;
 mod precompiled;
 mod runner;
+mod stores;
 mod trap;
+mod work;
 
-pub use attempt::{Call, Settings};
+pub use attempt::{Call, Settings, Tried};
 pub use engine::{Runtime, RuntimeError, engine_config};
 
 pub use handlers::interface_name;
 pub use load::{Loaded, Refusal, Revision};
 pub use runner::Runner;
+pub use stores::{NoStores, Reading, Stores};

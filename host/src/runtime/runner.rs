@@ -4,18 +4,17 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::attempt::Call;
+use super::attempt::{Call, Tried};
 use super::load::Revision;
-use crate::delivery::Attempt;
 
 /// Tries deliveries.
 pub trait Runner: Send + Sync + 'static {
     /// Tries one once; never fails, whatever happens is in the attempt.
-    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 'a>>;
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>>;
 }
 
 impl Runner for Revision {
-    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Attempt> + Send + 'a>> {
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
         Box::pin(self.attempt(call))
     }
 }

@@ -3,12 +3,13 @@
 mod memory;
 pub(super) mod trial;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::Settings;
 use crate::event::PluginName;
 use crate::plugins;
-use crate::runtime::Runtime;
+use crate::runtime::{NoStores, Runtime};
 
 /// What a file that the host takes has in it.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +32,9 @@ pub(super) async fn inspect(
     bytes: Vec<u8>,
 ) -> Result<Found, String> {
     let config = settings.config();
-    let runtime = Runtime::new(&config.runtime, None).map_err(|error| error.to_string())?;
-    let loaded = runtime.load(plugin, bytes, &plugins::settings(&config.plugin(plugin.as_str()))).await;
+    let runtime =
+        Runtime::new(&config.runtime, None, Arc::new(NoStores)).map_err(|error| error.to_string())?;
+    let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin.as_str())).await;
     let loaded = loaded.map_err(|refusal| refusal.reason)?;
     let revision = loaded.revision;
     Ok(Found { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })

@@ -90,11 +90,11 @@ impl BulkPair {
     }
 
     /// Runs both for all their rows.
-    pub(super) async fn execute<A, B: Sync, R: Borrow<A> + Sync>(
+    pub(super) async fn execute<A, B, R: Borrow<A> + Sync, S: Borrow<B> + Sync>(
         &self,
         conn: &mut SqliteConnection,
         (first, bind_first): (&[R], Bind<A>),
-        (second, bind_second): (&[B], Bind<B>),
+        (second, bind_second): (&[S], Bind<B>),
     ) -> Result<(), sqlx::Error> {
         let mut rest = (first, second);
         while !(rest.0.is_empty() && rest.1.is_empty()) {

@@ -1,9 +1,11 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod effects;
 mod open;
 mod read;
 mod rows;
+mod stores;
 mod write;
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::DbError;
 use crate::config;
+use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
 
 pub(super) use open::HostLock;
@@ -33,6 +36,7 @@ pub(super) struct Opened {
     pub(super) last_seq: i64,
     pub(super) open_count: u64,
     pub(super) held: Vec<PluginName>,
+    pub(super) store_version: u64,
 }
 
 /// Opens the file of `settings.url`: makes it where there is none, and brings its tables up to date.
@@ -59,6 +63,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         last_seq: backend.last_seq().await?,
         open_count: super::backend::Backend::open_count(&mut backend).await?,
         held: backend.held().await?,
+        store_version: backend.store_version().await?,
         backend,
         reader: Reader::new(readers),
         lock,
@@ -99,7 +104,9 @@ fn hex_of(row: &SqliteRow, column: usize) -> Result<String, DbError> {
 }
 
 fn name_of(name: &str) -> Result<Name, DbError> {
-    Name::new(name).map_err(|error| DbError::Unavailable(error.to_string()))
+    let own = name.strip_prefix(EMITTED_PREFIX).unwrap_or(name);
+    Name::new(own).map_err(|error| DbError::Unavailable(error.to_string()))?;
+    Ok(Name::stored(name))
 }
 
 /// `SQLite` has no unsigned integers.

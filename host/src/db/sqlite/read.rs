@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
+use super::effects::effects_of;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
 use crate::db::view::{
-    AttemptView, ConflictView, DeliverySummary, DeliveryView, EventFilter, EventPage, EventState,
+    AttemptView, CauseView, ConflictView, DeliverySummary, DeliveryView, EventFilter, EventPage, EventState,
     EventSummary, EventView,
 };
 use crate::delivery::{Cause, DeliveryId, Outcome, State};
@@ -40,6 +41,10 @@ pub(in crate::db) struct Reader {
 impl Reader {
     pub(super) fn new(pool: SqlitePool) -> Self {
         Self { pool }
+    }
+
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     pub(in crate::db) async fn close(&self) {
@@ -139,6 +144,7 @@ async fn view_of(
     let seq: i64 = row.try_get(0)?;
     let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
     let mut attempts = attempts_of(moment, seq).await?;
+    let mut effects = effects_of(moment, seq).await?;
     let deliveries = deliveries_of(moment, &[seq], running).await?;
     let view = |stored: Stored| DeliveryView {
         id: stored.id.to_string(),
@@ -146,6 +152,7 @@ async fn view_of(
         state: stored.state,
         due_at: stored.due_at,
         attempts: attempts.remove(&stored.id.number).unwrap_or_default(),
+        effects: effects.remove(&stored.id.number).unwrap_or_default(),
     };
     let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
     Ok(EventView {
@@ -155,6 +162,7 @@ async fn view_of(
         received_at: unsigned(row.try_get(5)?),
         body_bytes: unsigned(row.try_get(6)?),
         ordering_key: row.try_get(7)?,
+        cause: cause_of(moment, seq).await?,
         deliveries,
         conflicts: conflicts_of(moment, &source, &id).await?,
         source,
@@ -190,6 +198,17 @@ async fn attempts_of(
         attempts.entry(row.try_get(0)?).or_default().push(attempt_of(&row)?);
     }
     Ok(attempts)
+}
+
+/// The handler that emitted an event. Events may be pruned before what they caused.
+async fn cause_of(moment: &mut SqliteConnection, seq: i64) -> Result<Option<CauseView>, DbError> {
+    let sql = "SELECT e.source, e.id, d.plugin, c.depth FROM cause c
+        JOIN event e ON e.seq = c.caused_by_event
+        JOIN delivery d ON d.event_seq = c.caused_by_event AND d.number = c.caused_by_number
+        WHERE c.event_seq = ?";
+    let Some(row) = sqlx::query(sql).bind(seq).fetch_optional(&mut *moment).await? else { return Ok(None) };
+    let (source, id, plugin) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(Some(CauseView { source, id, plugin, depth: row.try_get(3)? }))
 }
 
 async fn conflicts_of(
@@ -308,7 +327,7 @@ fn attempt_of(row: &SqliteRow) -> Result<AttemptView, DbError> {
 }
 
 /// A stored word is the one that the type has in JSON.
-fn parse<T: DeserializeOwned>(word: &str) -> Result<T, DbError> {
+pub(super) fn parse<T: DeserializeOwned>(word: &str) -> Result<T, DbError> {
     use serde::de::IntoDeserializer as _;
     let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
     T::deserialize(word).map_err(|error| DbError::Unavailable(error.to_string()))

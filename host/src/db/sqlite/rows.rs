@@ -11,7 +11,7 @@ use super::{digest_of, integer, name_of, unsigned};
 use crate::db::DbError;
 use crate::db::backend::NewEvent;
 use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Outcome};
-use crate::event::{Event, PluginName};
+use crate::event::{Event, Origin, PluginName};
 
 pub(super) const KEYS: &str =
     "INSERT OR IGNORE INTO idempotency_key (source, id, digest, event_seq, received_at)
@@ -34,10 +34,14 @@ pub(super) const STATES: &str =
     "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
 pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
-        e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body
+        e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
+        c.caused_by_event, c.caused_by_number, c.depth
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
-    CROSS JOIN event e ON e.seq = d.event_seq";
+    CROSS JOIN event e ON e.seq = d.event_seq
+    LEFT JOIN cause c ON c.event_seq = e.seq";
+pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth)
+    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 
 pub(super) fn bind_key(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
     row.add(text(new.event.source.as_str()))?;
@@ -67,6 +71,16 @@ pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<()
     row.add(integer(event.payload.end as u64))?;
     row.add(&event.digest.0[..])?;
     row.add(&event.body[..])
+}
+
+pub(super) fn bind_cause(
+    row: &mut SqliteArguments,
+    (seq, origin): &(i64, Origin),
+) -> Result<(), BoxDynError> {
+    row.add(*seq)?;
+    row.add(origin.event)?;
+    row.add(origin.delivery)?;
+    row.add(i64::from(origin.depth))
 }
 
 pub(super) fn bind_delivery(
@@ -126,6 +140,10 @@ pub(super) fn delivery_of(row: &SqliteRow, plugin: &PluginName) -> Result<Delive
         payload: position(9)?..position(10)?,
         digest: digest_of(row, 11)?,
         body: Bytes::from(row.try_get::<Vec<u8>, _>(12)?),
+        origin: match row.try_get(13)? {
+            Some(event) => Some(Origin { event, delivery: row.try_get(14)?, depth: row.try_get(15)? }),
+            None => None,
+        },
     };
     Ok(Delivery {
         id: DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? },
@@ -136,7 +154,7 @@ pub(super) fn delivery_of(row: &SqliteRow, plugin: &PluginName) -> Result<Delive
 }
 
 /// One allocation instead of the two that `&str` takes.
-fn text(text: &str) -> Arc<str> {
+pub(super) fn text(text: &str) -> Arc<str> {
     text.into()
 }
 

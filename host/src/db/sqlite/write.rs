@@ -6,11 +6,15 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
+use super::effects::EffectStatements;
+use super::stores::StoreStatements;
 use super::{Conn, digest_of, integer, name_of, rows, unsigned};
 use crate::db::DbError;
 use crate::db::backend::{Backend, NewEvent};
 use crate::delivery::{Delivery, DeliveryId, Finished};
+use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
+use crate::keyvalue::Changes;
 
 /// Payloads kept of one id beside the one that has it.
 const CONFLICTS_MAX: i64 = 10;
@@ -23,6 +27,9 @@ pub(in crate::db) struct Sqlite {
     events_and_deliveries: BulkPair,
     attempts_and_states: BulkPair,
     leased: Bulk,
+    causes: Bulk,
+    stores: StoreStatements,
+    effects: EffectStatements,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -48,6 +55,9 @@ impl Sqlite {
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 3)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 5)),
             leased: Bulk::new(rows::LEASED, 2),
+            causes: Bulk::new(rows::CAUSES, 4),
+            stores: StoreStatements::new(),
+            effects: EffectStatements::new(),
         }
     }
 
@@ -63,6 +73,13 @@ impl Sqlite {
         let names: Vec<String> =
             sqlx::query_scalar("SELECT plugin FROM held_plugin").fetch_all(self.conn.get().await?).await?;
         names.iter().map(|name| name_of(name)).collect()
+    }
+
+    /// The highest version that any store's entry ever had.
+    pub(super) async fn store_version(&mut self) -> Result<u64, DbError> {
+        let sql = "SELECT max(version) FROM store";
+        let version: Option<i64> = sqlx::query_scalar(sql).fetch_one(self.conn.get().await?).await?;
+        Ok(unsigned(version.unwrap_or(0)))
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), DbError> {
@@ -103,10 +120,13 @@ impl Backend for Sqlite {
             .iter()
             .flat_map(|new| (1_i64..).zip(&new.plugins).map(|(number, plugin)| (new.seq, number, plugin)))
             .collect();
+        let causes: Vec<_> = events.iter().filter_map(|new| Some((new.seq, new.event.origin?))).collect();
         let conn = self.conn.get().await?;
         let (events, deliveries) =
             ((events, rows::bind_event as _), (&deliveries[..], rows::bind_delivery as _));
-        Ok(self.events_and_deliveries.execute(conn, events, deliveries).await?)
+        self.events_and_deliveries.execute(conn, events, deliveries).await?;
+        self.causes.execute(conn, &causes, rows::bind_cause).await?;
+        Ok(())
     }
 
     async fn keep_conflicts(&mut self, events: &[&Event]) -> Result<(), DbError> {
@@ -127,10 +147,36 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn record(&mut self, finished: &[Finished]) -> Result<(), DbError> {
+    async fn change(&mut self, calls: &[(&PluginName, &Changes)]) -> Result<Vec<bool>, DbError> {
+        self.stores.change(self.conn.get().await?, calls).await
+    }
+
+    async fn record(&mut self, finished: &[&Finished]) -> Result<(), DbError> {
         let conn = self.conn.get().await?;
         let (attempts, states) = ((finished, rows::bind_attempt as _), (finished, rows::bind_state as _));
-        Ok(self.attempts_and_states.execute(conn, attempts, states).await?)
+        self.attempts_and_states.execute(conn, attempts, states).await?;
+        self.effects.insert(conn, finished).await
+    }
+
+    async fn record_tries(&mut self, performed: &[Performed]) -> Result<(), DbError> {
+        self.effects.record(self.conn.get().await?, performed).await
+    }
+
+    async fn due_effects(
+        &mut self,
+        plugin: &PluginName,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<EffectId>, DbError> {
+        self.effects.due(self.conn.get().await?, plugin, now, limit).await
+    }
+
+    async fn performing(
+        &mut self,
+        plugin: &PluginName,
+        ids: &[EffectId],
+    ) -> Result<Vec<Performing>, DbError> {
+        self.effects.performing(self.conn.get().await?, plugin, ids).await
     }
 
     async fn hold(&mut self, plugin: &PluginName, held: bool) -> Result<(), DbError> {

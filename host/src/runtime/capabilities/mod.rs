@@ -2,7 +2,9 @@
 //! by name when it is loaded.
 
 mod config;
+mod keyvalue;
 mod logging;
+mod outbox;
 pub(super) mod wasi;
 
 use wasmtime::Result;
@@ -14,15 +16,21 @@ use super::guest::Guest;
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wasi::add_to_linker(linker)?;
     logging::add_to_linker(linker)?;
-    config::add_to_linker(linker)
+    config::add_to_linker(linker)?;
+    keyvalue::add_to_linker(linker)?;
+    outbox::add_to_linker(linker)
 }
 
 /// The packages and interfaces that [`add_to_linker`] links, as an import may name them: the part
 /// before the version, and versions that fit.
 pub(super) const OFFERED: &[(&str, &[&str])] = &[
     ("hookyard:plugin/types", &["0.1"]),
+    ("hookyard:plugin/outbox", &["0.1"]),
     ("wasi:logging/logging", &["0.1.0-draft", ""]),
     ("wasi:config/store", &["0.2.0-rc.1"]),
+    ("wasi:keyvalue/store", &["0.2.0-draft2"]),
+    ("wasi:keyvalue/atomics", &["0.2.0-draft2"]),
+    ("wasi:keyvalue/batch", &["0.2.0-draft2"]),
     ("wasi:io/", &["0.2"]),
     ("wasi:clocks/", &["0.2"]),
     ("wasi:random/", &["0.2"]),

@@ -1,0 +1,238 @@
+//! Effects in `SQLite`: asked for, leased, tried, and shown.
+
+use std::collections::HashMap;
+
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments as _, Row as _};
+
+use super::bulk::{Bulk, BulkPair};
+use super::read::parse;
+use super::rows::text;
+use super::{Reader, integer, name_of, unsigned};
+use crate::db::DbError;
+use crate::db::view::{EffectView, TryView};
+use crate::delivery::{DeliveryId, Finished};
+use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
+use crate::event::PluginName;
+
+const EFFECTS: &str = "INSERT OR IGNORE INTO effect
+        (event_seq, delivery_number, number, plugin, depth, key, masked, request, state, tries, due_at)
+    SELECT *, 'pending', 0, 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+const TRIES: &str = "INSERT OR IGNORE INTO effect_try
+        (event_seq, delivery_number, effect_number, number, outcome, started_at, duration_us, detail)
+    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, due_at = v.column6
+    FROM (VALUES {rows}) v
+    WHERE event_seq = v.column1 AND delivery_number = v.column2 AND number = v.column3";
+const LEASED: &str =
+    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries
+    FROM (VALUES {rows}) v CROSS JOIN effect e
+        ON e.event_seq = v.column1 AND e.delivery_number = v.column2 AND e.number = v.column3";
+// As for deliveries: pending ones in order, waiting ones by their time.
+const DUE: &str = "SELECT event_seq, delivery_number, number FROM (
+    SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
+        WHERE plugin = ? AND due_at = 0 ORDER BY event_seq, delivery_number, number LIMIT ?)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
+        WHERE plugin = ? AND due_at > 0 AND due_at <= ?
+        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?)
+    ) ORDER BY event_seq, delivery_number, number LIMIT ?";
+
+/// An effect to be stored: its delivery's end, its number, and its text.
+struct Row<'a> {
+    finished: &'a Finished,
+    number: i64,
+    asked: &'a Asked,
+    request: String,
+}
+
+/// The statements, prepared once.
+pub(super) struct EffectStatements {
+    effects: Bulk,
+    tries_and_states: BulkPair,
+    leased: Bulk,
+}
+
+impl EffectStatements {
+    pub(super) fn new() -> Self {
+        Self {
+            effects: Bulk::new(EFFECTS, 8),
+            tries_and_states: BulkPair::new((TRIES, 8), (STATES, 6)),
+            leased: Bulk::new(LEASED, 3),
+        }
+    }
+
+    /// Stores what was asked for in the calls of these deliveries.
+    pub(super) async fn insert(
+        &self,
+        conn: &mut SqliteConnection,
+        finished: &[&Finished],
+    ) -> Result<(), DbError> {
+        let mut rows = Vec::new();
+        for finished in finished {
+            for (number, asked) in (1..).zip(&finished.work.effects) {
+                let request = serde_json::to_string(&asked.effect);
+                let request = request.map_err(|error| DbError::Unavailable(error.to_string()))?;
+                rows.push(Row { finished, number, asked, request });
+            }
+        }
+        self.effects.execute(conn, &rows, bind_effect).await?;
+        Ok(())
+    }
+
+    pub(super) async fn record(
+        &self,
+        conn: &mut SqliteConnection,
+        performed: &[Performed],
+    ) -> Result<(), DbError> {
+        let (tries, states) = ((performed, bind_try as _), (performed, bind_state as _));
+        Ok(self.tries_and_states.execute(conn, tries, states).await?)
+    }
+
+    pub(super) async fn due(
+        &self,
+        conn: &mut SqliteConnection,
+        plugin: &PluginName,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<EffectId>, DbError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = sqlx::query(DUE)
+            .bind(plugin.as_str())
+            .bind(limit)
+            .bind(plugin.as_str())
+            .bind(integer(now))
+            .bind(limit)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+        rows.iter().map(id_of).collect()
+    }
+
+    pub(super) async fn performing(
+        &self,
+        conn: &mut SqliteConnection,
+        plugin: &PluginName,
+        ids: &[EffectId],
+    ) -> Result<Vec<Performing>, DbError> {
+        let rows = self.leased.fetch(conn, ids, bind_id).await?;
+        let mut found: Vec<_> =
+            rows.iter().map(|row| performing_of(row, plugin)).collect::<Result<_, _>>()?;
+        found.sort_unstable_by_key(|effect| effect.id);
+        Ok(found)
+    }
+}
+
+fn bind_effect(row: &mut SqliteArguments, effect: &Row<'_>) -> Result<(), BoxDynError> {
+    row.add(effect.finished.id.event)?;
+    row.add(effect.finished.id.number)?;
+    row.add(effect.number)?;
+    row.add(text(effect.finished.plugin.as_str()))?;
+    row.add(i64::from(effect.finished.depth))?;
+    row.add(text(&effect.asked.key))?;
+    row.add(effect.asked.masked)?;
+    row.add(text(&effect.request))
+}
+
+fn bind_id(row: &mut SqliteArguments, id: &EffectId) -> Result<(), BoxDynError> {
+    row.add(id.delivery.event)?;
+    row.add(id.delivery.number)?;
+    row.add(id.number)
+}
+
+fn bind_try(row: &mut SqliteArguments, performed: &Performed) -> Result<(), BoxDynError> {
+    bind_id(row, &performed.id)?;
+    row.add(i64::from(performed.made.number))?;
+    row.add(text(match performed.made.outcome {
+        TryOutcome::Done => "done",
+        TryOutcome::Retry => "retry",
+        TryOutcome::Refused => "refused",
+    }))?;
+    row.add(integer(performed.made.started_at))?;
+    row.add(integer(performed.made.duration_us))?;
+    row.add(text(&performed.made.detail))
+}
+
+fn bind_state(row: &mut SqliteArguments, performed: &Performed) -> Result<(), BoxDynError> {
+    bind_id(row, &performed.id)?;
+    let state = match (performed.due, performed.made.outcome) {
+        (Some(_), _) => "waiting",
+        (None, TryOutcome::Done) => "done",
+        (None, _) => "dead",
+    };
+    row.add(text(state))?;
+    row.add(i64::from(performed.made.number))?;
+    // 0 would mean pending.
+    row.add(performed.due.map(|time| integer(time.max(1))))
+}
+
+fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
+    let delivery = DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? };
+    Ok(EffectId { delivery, number: row.try_get(2)? })
+}
+
+fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbError> {
+    Ok(Performing {
+        id: id_of(row)?,
+        plugin: plugin.clone(),
+        depth: row.try_get(3)?,
+        asked: Asked { key: row.try_get(4)?, masked: row.try_get(5)?, effect: effect_of(row.try_get(6)?)? },
+        tries: row.try_get(7)?,
+    })
+}
+
+fn effect_of(request: &str) -> Result<crate::effect::Effect, DbError> {
+    serde_json::from_str(request)
+        .map_err(|error| DbError::Unavailable(format!("an effect is damaged: {error}")))
+}
+
+/// Each plugin with open effects, found with one step of the index per plugin.
+const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
+        SELECT min(plugin) FROM effect WHERE due_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(plugin) FROM effect WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
+        FROM plugins WHERE plugins.plugin IS NOT NULL)
+    SELECT plugin FROM plugins WHERE plugin IS NOT NULL";
+
+impl Reader {
+    pub(in crate::db) async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+        let names: Vec<String> = sqlx::query_scalar(OPEN_PLUGINS).fetch_all(self.pool()).await?;
+        names.iter().map(|name| name_of(name)).collect()
+    }
+}
+
+/// The effects of an event, by the number of their delivery.
+pub(super) async fn effects_of(
+    moment: &mut SqliteConnection,
+    seq: i64,
+) -> Result<HashMap<i64, Vec<EffectView>>, DbError> {
+    let mut tries: HashMap<(i64, i64), Vec<TryView>> = HashMap::new();
+    let sql = "SELECT delivery_number, effect_number, number, outcome, started_at, duration_us, detail
+        FROM effect_try WHERE event_seq = ? ORDER BY delivery_number, effect_number, number";
+    for row in sqlx::query(sql).bind(seq).fetch_all(&mut *moment).await? {
+        tries.entry((row.try_get(0)?, row.try_get(1)?)).or_default().push(TryView {
+            number: row.try_get(2)?,
+            outcome: parse(row.try_get(3)?)?,
+            started_at: unsigned(row.try_get(4)?),
+            duration_us: unsigned(row.try_get(5)?),
+            detail: row.try_get(6)?,
+        });
+    }
+    let sql = "SELECT delivery_number, number, state, due_at, key, request
+        FROM effect WHERE event_seq = ? ORDER BY delivery_number, number";
+    let mut effects: HashMap<i64, Vec<EffectView>> = HashMap::new();
+    for row in sqlx::query(sql).bind(seq).fetch_all(&mut *moment).await? {
+        let (delivery, number) = (row.try_get(0)?, row.try_get(1)?);
+        let due_at: Option<i64> = row.try_get(3)?;
+        let view = EffectView::new(
+            row.try_get(4)?,
+            parse(row.try_get(2)?)?,
+            due_at.filter(|due| *due > 0).map(unsigned),
+            &effect_of(row.try_get(5)?)?,
+            tries.remove(&(delivery, number)).unwrap_or_default(),
+        );
+        effects.entry(delivery).or_default().push(view);
+    }
+    Ok(effects)
+}

@@ -1,0 +1,245 @@
+//! What is in plugins' stores: committed, or handed in and on its way to the commit.
+//!
+//! A call that ends is checked against this, and its writes are put here in the same moment in which it
+//! goes to the writer: the next call finds them without waiting for the disk. Should they not be
+//! committed after all, whoever built on them cannot be either, because the commit checks versions again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use quick_cache::unsync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
+
+use super::DbError;
+use super::sqlite::Reader;
+use crate::event::PluginName;
+use crate::keyvalue::{Changes, Entry, EntryKey, Keys};
+
+/// Another call changed what this one had read: it has to run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict;
+
+type Key = (PluginName, EntryKey);
+
+/// What is known of an entry.
+#[derive(Clone)]
+struct Known {
+    /// `None` = there is none.
+    found: Option<Entry>,
+    /// Writes on their way: it stays here until the database has them.
+    pending: u32,
+}
+
+/// What is known of a plugin's store as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Summary {
+    pub(super) keys: i64,
+    /// The write that last added or removed a key.
+    pub(super) keys_version: u64,
+}
+
+/// See the module.
+pub(super) struct Stores(Mutex<Inner>);
+
+struct Inner {
+    entries: Cache<Key, Known, Weight, DefaultHashBuilder, KeepPending>,
+    summaries: HashMap<PluginName, Summary>,
+    last_version: u64,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Key, Known> for Weight {
+    fn weight(&self, (_, key): &Key, known: &Known) -> u64 {
+        let value = known.found.as_ref().map_or(0, |entry| entry.value.len());
+        (128 + key.bucket.len() + key.key.len() + value) as u64
+    }
+}
+
+#[derive(Clone)]
+struct KeepPending;
+
+impl Lifecycle<Key, Known> for KeepPending {
+    type RequestState = ();
+
+    fn is_pinned(&self, _: &Key, known: &Known) -> bool {
+        known.pending > 0
+    }
+
+    fn begin_request(&self) {}
+}
+
+impl Stores {
+    /// `last_version` is the highest that the database has.
+    pub(super) fn new(cache_max_bytes: u64, last_version: u64) -> Self {
+        let typical = usize::try_from(cache_max_bytes / 512).unwrap_or(usize::MAX);
+        let entries =
+            Cache::with(typical, cache_max_bytes, Weight, DefaultHashBuilder::default(), KeepPending);
+        Self(Mutex::new(Inner { entries, summaries: HashMap::new(), last_version }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An entry, if that is known.
+    pub(super) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Option<Option<Entry>> {
+        let known = (plugin.clone(), key.clone());
+        self.lock().entries.get(&known).map(|known| known.found.clone())
+    }
+
+    /// How many keys a plugin has.
+    pub(super) fn count(&self, plugin: &PluginName) -> u64 {
+        let keys = self.lock().summaries.get(plugin).map_or(0, |summary| summary.keys);
+        u64::try_from(keys).unwrap_or(0)
+    }
+
+    /// An entry, from the database where it is not known.
+    pub(super) async fn get(
+        &self,
+        reader: &Reader,
+        plugin: &PluginName,
+        key: &EntryKey,
+    ) -> Result<Option<Entry>, DbError> {
+        if let Some(found) = self.peek(plugin, key) {
+            return Ok(found);
+        }
+        self.summary(reader, plugin).await?;
+        let found = reader.entry(plugin, key).await?;
+        let mut inner = self.lock();
+        let known = (plugin.clone(), key.clone());
+        // A call that ended meanwhile knows better.
+        if let Some(newer) = inner.entries.peek(&known) {
+            return Ok(newer.found.clone());
+        }
+        inner.entries.insert(known, Known { found: found.clone(), pending: 0 });
+        Ok(found)
+    }
+
+    /// A page of keys: those of the database, and those on their way there.
+    pub(super) async fn keys(
+        &self,
+        reader: &Reader,
+        plugin: &PluginName,
+        (bucket, after): (&str, Option<&str>),
+        limit: usize,
+    ) -> Result<Keys, DbError> {
+        // In this order: what is committed between the two looks is then in both, and what is handed in
+        // after the first changes the version.
+        let version = self.summary(reader, plugin).await?.keys_version;
+        let pending = self.pending(plugin, bucket, after);
+        let mut keys = reader.keys(plugin, bucket, after, limit).await?;
+        let more = keys.len() >= limit;
+        let end = keys.last().filter(|_| more).cloned();
+        for (key, there) in pending {
+            let beyond = end.as_ref().is_some_and(|end| key > *end);
+            match keys.binary_search(&key) {
+                Err(at) if there && !beyond => keys.insert(at, key),
+                Ok(at) if !there => drop(keys.remove(at)),
+                _ => {}
+            }
+        }
+        Ok(Keys { keys, more, version })
+    }
+
+    fn pending(
+        &self,
+        plugin: &PluginName,
+        bucket: &str,
+        after: Option<&str>,
+    ) -> Vec<(std::sync::Arc<str>, bool)> {
+        let inner = self.lock();
+        let of_page = inner.entries.iter().filter(|((owner, key), known)| {
+            known.pending > 0
+                && owner == plugin
+                && &*key.bucket == bucket
+                && after.is_none_or(|after| &*key.key > after)
+        });
+        of_page.map(|((_, key), known)| (key.key.clone(), known.found.is_some())).collect()
+    }
+
+    async fn summary(&self, reader: &Reader, plugin: &PluginName) -> Result<Summary, DbError> {
+        if let Some(summary) = self.lock().summaries.get(plugin) {
+            return Ok(*summary);
+        }
+        let summary = reader.store_summary(plugin).await?;
+        Ok(*self.lock().summaries.entry(plugin.clone()).or_insert(summary))
+    }
+
+    /// Takes the changes of a call that ended, if what it read is still so, and sends them on their way
+    /// in the same moment: what is sent later has seen them.
+    pub(super) fn hand_in(
+        &self,
+        plugin: &PluginName,
+        changes: &mut Changes,
+        send: impl FnOnce(&mut Changes),
+    ) -> Result<(), Conflict> {
+        let mut inner = self.lock();
+        for (key, version) in &changes.seen {
+            let known = inner.entries.peek(&(plugin.clone(), key.clone()));
+            if known.is_some_and(|known| known.found.as_ref().map(|entry| entry.version) != *version) {
+                return Err(Conflict);
+            }
+        }
+        let keys_version = inner.summaries.get(plugin).map(|summary| summary.keys_version);
+        if changes.listed.is_some() && changes.listed != keys_version {
+            return Err(Conflict);
+        }
+        if !changes.writes.is_empty() {
+            inner.put(plugin, changes);
+        }
+        send(changes);
+        Ok(())
+    }
+
+    /// The database has them.
+    pub(super) fn committed(&self, plugin: &PluginName, changes: &Changes) {
+        self.settle(plugin, changes, false);
+    }
+
+    /// The database will not have them: what was known is not so.
+    pub(super) fn lost(&self, plugin: &PluginName, changes: &Changes) {
+        self.settle(plugin, changes, true);
+    }
+
+    fn settle(&self, plugin: &PluginName, changes: &Changes, lost: bool) {
+        let mut inner = self.lock();
+        for (key, _) in &changes.writes {
+            let key = (plugin.clone(), key.clone());
+            if let Some(mut known) = inner.entries.peek_mut(&key) {
+                known.pending = known.pending.saturating_sub(1);
+            }
+        }
+        if lost {
+            for (key, _) in &changes.seen {
+                inner.entries.remove(&(plugin.clone(), key.clone()));
+            }
+            inner.summaries.remove(plugin);
+        }
+    }
+}
+
+impl Inner {
+    fn put(&mut self, plugin: &PluginName, changes: &mut Changes) {
+        self.last_version += 1;
+        changes.version = self.last_version;
+        if let Some(summary) = self.summaries.get_mut(plugin) {
+            summary.keys += changes.added_keys;
+            if changes.changes_keys() {
+                summary.keys_version = changes.version;
+            }
+        }
+        for (key, value) in &changes.writes {
+            let key = (plugin.clone(), key.clone());
+            let pending = self.entries.peek(&key).map_or(0, |known| known.pending) + 1;
+            let entry = |value: &Bytes| Entry { version: changes.version, value: value.clone() };
+            self.entries.insert(key, Known { found: value.as_ref().map(entry), pending });
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stores_tests.rs"]
+mod tests;

@@ -1,0 +1,53 @@
+use std::sync::Arc;
+
+use super::*;
+
+fn plugin() -> PluginName {
+    PluginName::new("p").unwrap()
+}
+
+fn key(name: &str) -> EntryKey {
+    EntryKey { bucket: Arc::from("b"), key: name.into() }
+}
+
+fn write(name: &str, seen: Option<u64>, value: &'static str) -> Changes {
+    let value = Some(Bytes::from_static(value.as_bytes()));
+    Changes { seen: vec![(key(name), seen)], writes: vec![(key(name), value)], ..Changes::default() }
+}
+
+fn hand_in(stores: &Stores, mut changes: Changes) -> Result<Changes, Conflict> {
+    let mut sent = None;
+    stores.hand_in(&plugin(), &mut changes, |changes| sent = Some(changes.clone()))?;
+    Ok(sent.unwrap())
+}
+
+fn version(stores: &Stores, name: &str) -> Option<u64> {
+    stores.peek(&plugin(), &key(name))?.map(|entry| entry.version)
+}
+
+#[test]
+fn whoever_built_on_what_is_lost_is_lost_too() {
+    let stores = Stores::new(1 << 20, 7);
+    let first = hand_in(&stores, write("a", None, "1")).unwrap();
+    assert_eq!((first.version, version(&stores, "a")), (8, Some(8)));
+    let second = hand_in(&stores, write("a", Some(8), "2")).unwrap();
+    stores.lost(&plugin(), &first);
+    assert_eq!(stores.peek(&plugin(), &key("a")), None, "the database has to be asked");
+    stores.lost(&plugin(), &second);
+    hand_in(&stores, write("a", None, "3")).unwrap();
+}
+
+#[test]
+fn what_is_on_its_way_stays_known_however_small_the_cache() {
+    let stores = Stores::new(1000, 0);
+    let sent: Vec<_> =
+        (0..50).map(|n| hand_in(&stores, write(&n.to_string(), None, "some value")).unwrap()).collect();
+    assert!((0..50).all(|n| version(&stores, &n.to_string()).is_some()));
+    sent.iter().for_each(|changes| stores.committed(&plugin(), changes));
+    for n in 50..100 {
+        let changes = hand_in(&stores, write(&n.to_string(), None, "some value")).unwrap();
+        stores.committed(&plugin(), &changes);
+    }
+    let known = (0..100).filter(|n| version(&stores, &n.to_string()).is_some()).count();
+    assert!(known < 20, "{known} entries in 1000 bytes");
+}

@@ -1,0 +1,182 @@
+//! What commits with the done mark: store writes and effects, all or nothing.
+
+use super::*;
+use crate::effect::{self, Asked, Effect, Emitted, Performed, Try, TryOutcome};
+use crate::keyvalue::{EntryKey, Transaction};
+
+fn key(name: &str) -> EntryKey {
+    EntryKey { bucket: "b".into(), key: name.into() }
+}
+
+/// A call that reads entries and then writes some of them.
+async fn call(db: &Db, reads: &[&str], writes: &[(&str, Option<&str>)]) -> Work {
+    let mut transaction = Transaction::default();
+    for name in reads.iter().chain(writes.iter().map(|(name, _)| name)) {
+        transaction.see(key(name), db.entry(&name_p(), &key(name)).await.unwrap());
+    }
+    for (name, value) in writes {
+        transaction.set(key(name), value.map(|value| Bytes::copy_from_slice(value.as_bytes())));
+    }
+    Work { store: transaction.end(), effects: Vec::new() }
+}
+
+fn name_p() -> PluginName {
+    name("p")
+}
+
+fn emits(count: usize) -> Vec<Asked> {
+    let asked = |number| Asked {
+        key: effect::idempotency_key("delivery", number),
+        effect: Effect::Event(Emitted { event_type: "x".into(), data: number.to_string() }),
+        masked: false,
+    };
+    (1..=count).map(asked).collect()
+}
+
+fn done(delivery: &Delivery, work: Work) -> Finished {
+    Finished { work, ..attempt(delivery, Next::Done) }
+}
+
+async fn value(db: &Db, name: &str) -> Option<String> {
+    let found = db.entry(&name_p(), &key(name)).await.unwrap();
+    found.map(|entry| String::from_utf8(entry.value.to_vec()).unwrap())
+}
+
+/// A started database with so many leased deliveries.
+async fn with(dir: &tempfile::TempDir, deliveries: usize) -> (Db, Arc<Window>, Vec<Delivery>) {
+    let window = Window::new(100);
+    let db = db(dir, &window).await;
+    for number in 0..deliveries {
+        accept(&db, &format!("evt_{number}")).await.unwrap();
+    }
+    let taken = window.taken.lock().unwrap().clone();
+    (db, window, taken)
+}
+
+#[tokio::test]
+async fn what_a_call_wrote_is_there_with_the_done_mark_and_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db_, _, deliveries) = with(&dir, 2).await;
+    let work = call(&db_, &[], &[("a", Some("1")), ("b", Some("2"))]).await;
+    db_.finished(done(&deliveries[0], work)).await.unwrap();
+    let work = call(&db_, &[], &[("a", None)]).await;
+    db_.finished(done(&deliveries[1], work)).await.unwrap();
+    db_.close().await.unwrap();
+    let again = db(&dir, &Window::new(0)).await;
+    assert_eq!((value(&again, "a").await, value(&again, "b").await), (None, Some("2".into())));
+    assert_eq!(again.key_count(&name_p()), 1);
+}
+
+#[tokio::test]
+async fn of_two_calls_that_touched_the_same_entry_one_runs_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _, deliveries) = with(&dir, 4).await;
+    for (reads, writes, conflict) in [
+        (&["n"][..], &[("n", Some("mine"))][..], true),
+        (&["n"][..], &[("m", Some("mine"))][..], true),
+        (&["m"][..], &[("m", Some("mine"))][..], false),
+    ] {
+        let work = call(&db, reads, writes).await;
+        let other = call(&db, &["n"], &[("n", Some("theirs"))]).await;
+        let (first, second) = (&deliveries[0], &deliveries[1]);
+        let first = Finished { next: Next::Wait(0), ..done(first, other) };
+        db.finished(first).await.unwrap();
+        let lease = db.lease(name_p(), 9).await.unwrap();
+        let handed_in = db.finish(Finished { next: Next::Wait(0), ..done(second, work) });
+        assert_eq!(handed_in.is_err(), conflict, "{reads:?} {writes:?}");
+        if !conflict {
+            db.ping().await.unwrap();
+            db.lease(name_p(), 9).await.unwrap();
+        }
+        drop(lease);
+    }
+    assert_eq!(value(&db, "n").await.unwrap(), "theirs");
+}
+
+#[tokio::test]
+async fn a_call_finds_what_is_on_its_way_to_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _, deliveries) = with(&dir, 50).await;
+    for delivery in &deliveries {
+        let before = value(&db, "n").await.map_or(0, |text| text.parse::<u32>().unwrap());
+        let next = (before + 1).to_string();
+        let work = call(&db, &["n"], &[("n", Some(&next))]).await;
+        // Not waited for.
+        db.finish(done(delivery, work)).unwrap();
+    }
+    db.ping().await.unwrap();
+    assert_eq!(value(&db, "n").await.unwrap(), "50");
+}
+
+#[tokio::test]
+async fn a_failure_that_rests_on_what_has_changed_is_a_conflict_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _, deliveries) = with(&dir, 2).await;
+    let mut stale = call(&db, &["n"], &[("n", Some("x"))]).await;
+    let work = call(&db, &[], &[("n", Some("new"))]).await;
+    db.finished(done(&deliveries[0], work)).await.unwrap();
+    stale.undo();
+    let failed = Finished { work: stale, ..attempt(&deliveries[1], Next::Dead) };
+    assert_eq!(db.finish(failed), Err(Conflict));
+}
+
+#[tokio::test]
+async fn keys_are_listed_with_those_on_their_way_and_a_changed_set_is_a_conflict() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _, deliveries) = with(&dir, 3).await;
+    let work = call(&db, &[], &[("a", Some("")), ("b", Some("")), ("c", Some(""))]).await;
+    db.finished(done(&deliveries[0], work)).await.unwrap();
+    let mut listing = Transaction::default();
+    let (keys, _) = listing.list("b", None, db.keys(&name_p(), "b", None, 2).await.unwrap());
+    assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["a", "b"]);
+
+    let work = call(&db, &[], &[("aa", Some("")), ("b", None)]).await;
+    db.finish(done(&deliveries[1], work)).unwrap();
+    let now = db.keys(&name_p(), "b", None, 9).await.unwrap();
+    assert_eq!(now.keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["a", "aa", "c"]);
+    let work = Work { store: listing.end(), effects: Vec::new() };
+    assert_eq!(db.finish(done(&deliveries[2], work)), Err(Conflict));
+}
+
+#[tokio::test]
+async fn another_plugins_entries_are_other_entries() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _, deliveries) = with(&dir, 1).await;
+    let work = call(&db, &[], &[("a", Some("p's"))]).await;
+    db.finished(done(&deliveries[0], work)).await.unwrap();
+    assert_eq!(db.entry(&name("q"), &key("a")).await.unwrap(), None);
+    assert!(db.keys(&name("q"), "b", None, 9).await.unwrap().keys.is_empty());
+}
+
+#[tokio::test]
+async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, window, deliveries) = with(&dir, 2).await;
+    let work = Work { store: None, effects: emits(3) };
+    first.finished(done(&deliveries[0], work.clone())).await.unwrap();
+    assert_eq!(window.effects.lock().unwrap().len(), 3);
+    let mut failed = work;
+    failed.undo();
+    first.finished(Finished { work: failed, ..attempt(&deliveries[1], Next::Dead) }).await.unwrap();
+    assert_eq!(window.effects.lock().unwrap().len(), 3, "a failed call has asked for nothing");
+
+    let effects = window.effects.lock().unwrap().clone();
+    let made = |outcome| Try { number: 1, started_at: 1, duration_us: 2, outcome, detail: "d".into() };
+    let tried = |at: usize, outcome, due| Performed { id: effects[at].id, made: made(outcome), due };
+    first.performed(tried(0, TryOutcome::Done, None));
+    first.performed(tried(1, TryOutcome::Refused, None));
+    first.performed(tried(2, TryOutcome::Retry, Some(1)));
+    first.close().await.unwrap();
+
+    let again = db(&dir, &Window::new(0)).await;
+    assert_eq!(again.effect_plugins().await.unwrap(), [name_p()]);
+    let lease = again.lease_effects(name_p(), 9).await.unwrap();
+    let left: Vec<_> = lease.effects.iter().map(|effect| (effect.asked.key.as_str(), effect.tries)).collect();
+    assert_eq!(left, [("delivery.3", 1)]);
+    assert_eq!(lease.effects[0].asked.effect, effects[2].asked.effect);
+    assert!(again.lease_effects(name_p(), 9).await.unwrap().effects.is_empty(), "none is leased twice");
+    let view = again.event(None, "evt_0").await.unwrap();
+    let shown: Vec<_> =
+        view[0].deliveries[0].effects.iter().map(|effect| (effect.state, effect.tries.len())).collect();
+    assert_eq!(shown, [(State::Done, 1), (State::Dead, 1), (State::Waiting, 1)]);
+}

@@ -1,0 +1,258 @@
+//! After the commit: does what handlers asked for, until it succeeds or never will.
+//!
+//! An effect runs at least once: a crash between the deed and the commit of its try makes it run again,
+//! with the same idempotency key. Its plugin need not be there any more; its grants are those of now.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::lanes::{Lanes, Leased};
+use super::{TICK, retry};
+use crate::config::{self, Config};
+use crate::db::{Accept, Db, DbError};
+use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
+use crate::event::{Digest, Event, Origin, PluginName, now_ms};
+use crate::outbound::{Grants, Outbound, Sent};
+use crate::plugins::{self, Plugins, Retry};
+
+/// Performs effects.
+#[derive(Clone)]
+pub(super) struct Effects(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    plugins: Plugins,
+    outbound: Outbound,
+    config: watch::Receiver<Arc<Config>>,
+    lanes: Mutex<Lanes<Performing>>,
+    /// Something may have to be leased.
+    lease: Notify,
+    /// A try ended.
+    ended: Notify,
+}
+
+impl Effects {
+    pub(super) fn new(
+        db: Db,
+        plugins: Plugins,
+        outbound: Outbound,
+        config: watch::Receiver<Arc<Config>>,
+    ) -> Self {
+        let limits = config.borrow().effects.clone();
+        let lanes = Mutex::new(Lanes::new(limits.concurrency, limits.window));
+        let (lease, ended) = (Notify::new(), Notify::new());
+        Self(Arc::new(Inner { db, plugins, outbound, config, lanes, lease, ended }))
+    }
+
+    /// Takes over what an earlier process left, and then whatever comes due.
+    pub(super) fn start(&self) {
+        tokio::spawn(self.clone().lease_all());
+    }
+
+    /// Takes the limits of a new configuration.
+    pub(super) fn limit(&self, limits: &config::Effects) {
+        let mut lanes = self.lanes();
+        lanes.limit(limits.concurrency, limits.window);
+        for plugin in lanes.names() {
+            lanes.open(&plugin, limits.plugin_concurrency);
+        }
+        drop(lanes);
+        self.run_ready();
+    }
+
+    /// Takes a committed effect, if there is room for it in memory.
+    pub(super) fn offer(&self, effect: Performing) -> bool {
+        let mut lanes = self.lanes();
+        lanes.open(&effect.plugin, self.0.config.borrow().effects.plugin_concurrency);
+        let taken = lanes.offer(effect);
+        let next = lanes.start();
+        drop(lanes);
+        if let Some(effect) = next {
+            tokio::spawn(self.clone().work(effect));
+        }
+        if !taken {
+            self.0.lease.notify_one();
+        }
+        taken
+    }
+
+    /// Starts nothing more, and waits for tries under way up to `timeout`. Returns how many had not ended.
+    pub(super) async fn stop(&self, timeout: Duration) -> usize {
+        self.lanes().stop();
+        let all_ended = async {
+            while self.lanes().running() > 0 {
+                self.0.ended.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, all_ended).await;
+        self.lanes().running()
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes<Performing>> {
+        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run_ready(&self) {
+        while let Some(effect) = { self.lanes().start() } {
+            tokio::spawn(self.clone().work(effect));
+        }
+    }
+
+    /// Performs an effect, then whatever is next in turn, until nothing is.
+    async fn work(self, first: Performing) {
+        let mut next = Some(first);
+        while let Some(effect) = next {
+            let plugin = effect.plugin.clone();
+            let due = self.perform(effect).await;
+            let mut lanes = self.lanes();
+            lanes.ended(&plugin, due);
+            next = lanes.start();
+            drop(lanes);
+            self.0.ended.notify_one();
+            self.0.lease.notify_one();
+        }
+    }
+
+    /// One try, recorded. Returns when the effect is due again, if it is.
+    async fn perform(&self, mut effect: Performing) -> Option<u64> {
+        let config = self.0.config.borrow().clone();
+        let (started_at, started) = (now_ms(), Instant::now());
+        let sent = self.try_once(&config, &mut effect).await;
+        let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (number, due) = (effect.tries + 1, due(&sent, effect.tries + 1, &config.effects));
+        report(&effect, &sent, due);
+        let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
+        self.0.db.performed(Performed { id: effect.id, made, due });
+        due
+    }
+
+    async fn try_once(&self, config: &Config, effect: &mut Performing) -> Sent {
+        if effect.asked.masked {
+            plugins::settings(config, effect.plugin.as_str()).mask.put_back(&mut effect.asked.effect);
+        }
+        let grants = Grants::of(&effect.plugin, &config.plugin(effect.plugin.as_str()));
+        let key = &effect.asked.key;
+        match &effect.asked.effect {
+            Effect::Http(request) => self.0.outbound.send(&grants, key, request).await,
+            Effect::Email(email) => self.0.outbound.mail(&grants, key, email).await,
+            Effect::Event(emitted) => self.emit(effect, emitted).await,
+        }
+    }
+
+    /// Stores an event like one that was received.
+    async fn emit(&self, effect: &Performing, emitted: &Emitted) -> Sent {
+        let event = event_of(effect, emitted);
+        let plugins = self.0.plugins.snapshot().route(&event);
+        let sent = |outcome, detail: String| Sent { outcome, detail, after: None };
+        match self.0.db.accept(event, plugins).await {
+            Ok(Accept::Accepted { deliveries }) => {
+                sent(TryOutcome::Done, format!("accepted, {deliveries} deliveries"))
+            }
+            // An earlier try stored it, and was not recorded.
+            Ok(Accept::Duplicate | Accept::Conflict) => sent(TryOutcome::Done, "accepted before".into()),
+            Err(error) => sent(TryOutcome::Retry, error.to_string()),
+        }
+    }
+
+    /// Leases for windows that have room, when hinted, due, or at the tick.
+    async fn lease_all(self) {
+        while let Err(error) = self.open_all().await {
+            tracing::error!("effects of earlier could not be read, trying again: {error}");
+            tokio::time::sleep(TICK).await;
+        }
+        let mut tick = Instant::now() + TICK;
+        loop {
+            while let Some((plugin, limit)) = { self.lanes().next_lease(now_ms()) } {
+                self.lease(plugin, limit).await;
+            }
+            let left = tick.saturating_duration_since(Instant::now());
+            let due = self.lanes().next_due().map_or(left, retry::until);
+            let _ = tokio::time::timeout(due.min(left), self.0.lease.notified()).await;
+            if tick <= Instant::now() {
+                // Whatever became of the hint that told of it.
+                self.lanes().look_again();
+                tick = Instant::now() + TICK;
+            }
+        }
+    }
+
+    async fn open_all(&self) -> Result<(), DbError> {
+        for plugin in self.0.db.effect_plugins().await? {
+            let concurrency = self.0.config.borrow().effects.plugin_concurrency;
+            self.lanes().open(&plugin, concurrency);
+        }
+        Ok(())
+    }
+
+    async fn lease(&self, plugin: PluginName, limit: usize) {
+        let leased = match self.0.db.lease_effects(plugin.clone(), limit).await {
+            Ok(lease) => Leased { waiting: lease.effects, more: lease.more },
+            Err(error) => {
+                tracing::error!(%plugin, "effects could not be leased, trying again: {error}");
+                tokio::time::sleep(TICK).await;
+                Leased { waiting: Vec::new(), more: true }
+            }
+        };
+        let unwanted = { self.lanes().leased(&plugin, leased) };
+        if !unwanted.is_empty() {
+            self.0.db.give_back_effects(unwanted.iter().map(|effect| effect.id).collect());
+        }
+        self.run_ready();
+    }
+}
+
+/// When an effect is tried again, if it is.
+fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
+    if sent.outcome != TryOutcome::Retry || number >= limits.tries_max {
+        return None;
+    }
+    let retry = Retry {
+        attempts_max: limits.tries_max,
+        backoff_base: Duration::from_millis(limits.backoff_base_ms),
+        backoff_max: Duration::from_millis(limits.backoff_max_ms),
+    };
+    Some(retry::due(number, sent.after, &retry, now_ms()))
+}
+
+/// The event that an effect emits: the same on every try.
+fn event_of(effect: &Performing, emitted: &Emitted) -> Event {
+    let body = bytes::Bytes::copy_from_slice(emitted.data.as_bytes());
+    let received_at = now_ms();
+    let delivery = effect.id.delivery;
+    Event {
+        source: effect::source_of(&effect.plugin),
+        id: effect.asked.key.clone(),
+        event_type: emitted.event_type.clone(),
+        created: crate::event::rfc3339(received_at),
+        received_at,
+        payload: 0..body.len(),
+        ordering_key: None,
+        digest: Digest::of(&body),
+        body,
+        origin: Some(Origin { event: delivery.event, delivery: delivery.number, depth: effect.depth + 1 }),
+    }
+}
+
+/// Counts a try and tells operators of one that failed.
+fn report(effect: &Performing, sent: &Sent, due: Option<u64>) {
+    let (plugin, kind) = (effect.plugin.as_str(), effect.asked.effect.kind());
+    let (key, number, detail) = (effect.asked.key.as_str(), effect.tries + 1, sent.detail.as_str());
+    let outcome = match (sent.outcome, due) {
+        (TryOutcome::Done, _) => "done",
+        (_, Some(_)) => "retry",
+        (_, None) => "dead",
+    };
+    metrics::counter!("hookyard_effect_tries_total",
+        "plugin" => plugin.to_owned(), "kind" => kind, "outcome" => outcome)
+    .increment(1);
+    match (outcome, due) {
+        ("done", _) => tracing::debug!(plugin, kind, key, number, "effect done: {detail}"),
+        (_, Some(due)) => {
+            let again_in_ms = due.saturating_sub(now_ms());
+            tracing::warn!(plugin, kind, key, number, again_in_ms, "effect failed: {detail}");
+        }
+        _ => tracing::error!(plugin, kind, key, number, "effect is dead: {detail}"),
+    }
+}
