@@ -12,7 +12,7 @@ use super::inspect::trial::{Given, Trial};
 use super::samples::{self, Sample};
 use super::settings::Settings;
 use super::{out, plugin_check};
-use crate::event::{Event, now_ms};
+use crate::event::now_ms;
 use crate::ingress;
 
 const EXAMPLE: &str = "\
