@@ -16,7 +16,7 @@ use crate::config::{self, Config, Loaded};
 use crate::db::{self, Accept, Db, DbError};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
-use crate::outbound::{Outbound, Unusable};
+use crate::outbound::{self, Outbound};
 use crate::plugins::{Entry, Plugins, Stamp, Watch};
 use crate::runtime::Runtime;
 use crate::{admin, ingress};
@@ -50,12 +50,12 @@ pub enum StartError {
     /// The database does not open.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// Email cannot be sent as it is configured.
-    #[error(transparent)]
-    Email(#[from] Unusable),
     /// The WebAssembly engine does not start.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
+    /// Nothing could leave the host.
+    #[error(transparent)]
+    Outbound(#[from] outbound::Unusable),
     /// The system has no threads for the guests.
     #[error("threads for guests: {0}")]
     Threads(std::io::Error),
@@ -112,7 +112,7 @@ impl Host {
         let db = Db::open(&config.database, limits).await?;
         let outbound = Outbound::new(&config.http, &config.email)?;
         let stores = Arc::new(Stored(db.clone()));
-        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")), stores)?;
+        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")), stores, outbound.clone())?;
         let on_webhooks = listen("server.listen", config.server.listen).await?;
         let on_admin = listen("admin.listen", config.admin.listen).await?;
 
@@ -143,7 +143,15 @@ impl Host {
         let router = admin::router(parts);
         let admin_task =
             tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
-        let follow = Follow { loaded, current, sources, plugins, dispatch: dispatch.clone(), db: db.clone() };
+        let follow = Follow {
+            loaded,
+            current,
+            sources,
+            outbound,
+            plugins,
+            dispatch: dispatch.clone(),
+            db: db.clone(),
+        };
         let host = Self {
             webhooks,
             admin,
@@ -220,6 +228,7 @@ struct Follow {
     loaded: Loaded,
     current: channel::Sender<Arc<Config>>,
     sources: Arc<ArcSwap<ingress::Sources>>,
+    outbound: Outbound,
     plugins: Plugins,
     dispatch: Dispatch,
     db: Db,
@@ -265,6 +274,7 @@ impl Follow {
         }
         let config = config::apply_live(&old, &loaded.config);
         self.sources.store(Arc::new(ingress::Sources::of(&config)));
+        self.outbound.configure(&config.http, &config.email);
         self.dispatch.limit(&config.dispatch, &config.effects);
         self.db.limit_backlog(config.dispatch.backlog_max);
         let mut swaps = self.plugins.swaps();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hookyard::config::Config;
 use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
+use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
 use hookyard::runtime::{Call, NoStores, Revision, Runtime, Tried};
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -86,8 +87,9 @@ struct Ours {
 impl Ours {
     async fn new(config: &Config) -> Self {
         let name = PluginName::new("stats").unwrap();
-        let settings = settings(&config, "stats");
-        let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores)).unwrap();
+        let settings = settings(&config, &name);
+        let outbound = Outbound::new(&config.http, &config.email).unwrap();
+        let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
         let loaded = runtime.load(&name, plugin("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {

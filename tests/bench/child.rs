@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hookyard::Host;
 use hookyard::config::Config;
 use hookyard::event::PluginName;
+use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
 use hookyard::runtime::{NoStores, Runner, Runtime};
 
@@ -127,7 +128,8 @@ pub fn run(runner: &str, dir: &Path) {
 
 async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
-    let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores)).unwrap();
-    let loaded = runtime.load(&name, plugin("stats"), &settings(&config, "stats")).await;
+    let outbound = Outbound::new(&config.http, &config.email).unwrap();
+    let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
+    let loaded = runtime.load(&name, plugin("stats"), &settings(&config, &name)).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }

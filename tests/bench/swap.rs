@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hookyard::config::Config;
 use hookyard::event::{Digest, PluginName};
+use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
 use hookyard::runtime::{NoStores, Runtime};
 
@@ -83,10 +84,11 @@ fn loads(component: &[u8]) -> (Vec<f64>, Vec<f64>) {
     let config = Config::default();
     let async_runtime = tokio::runtime::Runtime::new().unwrap();
     async_runtime.block_on(async {
-        let runtime =
-            Runtime::new(&config.runtime, Some(cache.path().join("cache")), Arc::new(NoStores)).unwrap();
+        let outbound = Outbound::new(&config.http, &config.email).unwrap();
+        let cache = Some(cache.path().join("cache"));
+        let runtime = Runtime::new(&config.runtime, cache, Arc::new(NoStores), outbound).unwrap();
         let (mut cached, mut compiled) = (Vec::new(), Vec::new());
-        let settings = settings(&config, "desk");
+        let settings = settings(&config, &PluginName::new("desk").unwrap());
         for swap in 0..2 * SWAPS {
             let (name, bytes) = (PluginName::new("desk").unwrap(), distinct(component, swap % SWAPS));
             let loaded =

@@ -35,7 +35,7 @@ impl Build {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let folder = Folder::at(&self.dir)?;
         let Built { file, took } = build(&folder).await?;
-        let checked = plugin_check::check(&file, &settings).await?;
+        let checked = plugin_check::check(&file, &settings, true).await?;
         let (shown, size) = (file.display(), out::size(checked.size_bytes));
         let seconds = took.as_secs_f32();
         out::line(&format!(

@@ -60,7 +60,7 @@ impl Check {
     /// # Errors
     /// When the file cannot be read or would be refused.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let checked = check(&wasm_file(&self.file)?, &settings).await?;
+        let checked = check(&wasm_file(&self.file)?, &settings, false).await?;
         if self.json {
             out::json(&checked)?;
         } else {
@@ -97,17 +97,17 @@ pub(super) fn read(file: &Path, settings: &Settings) -> Result<Read, Failure> {
     Ok(Read { name, size_bytes: bytes.len() as u64, bytes: Ok(bytes) })
 }
 
-/// Looks at a file as the host would.
+/// Looks at a file as the host would; `cached` as in [`inspect::inspect`].
 ///
 /// # Errors
 /// When it cannot be read; a refusal is no error.
-pub(super) async fn check(file: &Path, settings: &Settings) -> Result<Checked, Failure> {
+pub(super) async fn check(file: &Path, settings: &Settings, cached: bool) -> Result<Checked, Failure> {
     let Read { name, size_bytes, bytes } = read(file, settings)?;
     let mut checked = Checked { name: name.to_string(), size_bytes, ..Checked::default() };
     let found = match bytes {
         Ok(bytes) => {
             checked.revision = Digest::of(&bytes).to_string();
-            inspect::inspect(settings, &name, bytes).await
+            inspect::inspect(settings, &name, bytes, cached).await
         }
         Err(refusal) => Err(refusal),
     };

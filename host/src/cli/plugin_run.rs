@@ -23,7 +23,9 @@ Examples:
   hookyard plugin run my-plugin --event appointment.created --config hookyard.toml --real-effects
 
 An event is the whole body, as its sender posts it. Config, secrets and grants are those of
-[plugin.NAME] in the config, if there is one. Nothing is sent without --real-effects.
+[plugin.NAME] in the config; without that section the plugin may ask for anything. Effects are shown,
+and sent with --real-effects only; a request that a handler makes at once (wasi:http) goes out at once,
+if it is granted.
 Exit code: 0 when the delivery would be done, 1 otherwise.";
 
 /// Run a plugin on one event, without a server, and show all that it does
@@ -82,7 +84,7 @@ impl Run {
                 .map_err(|reason| Failure::Failed(format!("{}: {reason}", self.event)))?;
             let mut ran = trial.run(event, preset.package.as_deref(), self.attempt).await;
             if self.real_effects {
-                trial.perform(&mut ran).await.map_err(Failure::Failed)?;
+                trial.perform(&mut ran).await;
             }
             let report = ran.report;
             if !self.json {
@@ -132,7 +134,9 @@ impl Body {
             Err(_) => {
                 let types: Vec<_> = samples::SAMPLES.iter().map(|sample| sample.event_type).collect();
                 let types = types.join(", ");
-                Err(Failure::Usage(format!("`{event}` is no file and no type with a sample; there are {types}")))
+                Err(Failure::Usage(format!(
+                    "`{event}` is no file and no type with a sample; there are {types}"
+                )))
             }
         }
     }

@@ -130,7 +130,7 @@ impl Effects {
 
     async fn try_once(&self, config: &Config, effect: &mut Performing) -> Sent {
         if effect.asked.masked {
-            plugins::settings(config, effect.plugin.as_str()).mask.put_back(&mut effect.asked.effect);
+            plugins::settings(config, &effect.plugin).mask.put_back(&mut effect.asked.effect);
         }
         let grants = Grants::of(&effect.plugin, &config.plugin(effect.plugin.as_str()));
         let key = &effect.asked.key;

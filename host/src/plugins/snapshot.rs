@@ -11,6 +11,7 @@ use super::subscriptions::{Pattern, Subscriptions, Wants};
 use crate::config::{self, Config};
 use crate::delivery::Outcome;
 use crate::event::{Digest, Event, PluginName, SourceName, now_ms};
+use crate::outbound::Grants;
 use crate::runtime::{self, Revision, Runner};
 use crate::secrets::Mask;
 
@@ -148,7 +149,7 @@ impl Live {
         Self {
             runner: Arc::clone(&entry.runner),
             revision: entry.revision,
-            settings: settings(config, entry.plugin.as_str()),
+            settings: settings(config, &entry.plugin),
             concurrency: plugin.concurrency,
             retry: Retry {
                 attempts_max: plugin.attempts_max,
@@ -192,8 +193,9 @@ pub enum Turn<'a> {
 
 /// An operator's words about a plugin, as the runtime takes them.
 #[must_use]
-pub fn settings(config: &Config, plugin: &str) -> runtime::Settings {
-    let (store, effects, plugin) = (config.store.clone(), config.effects.clone(), config.plugin(plugin));
+pub fn settings(config: &Config, name: &PluginName) -> runtime::Settings {
+    let plugin = config.plugin(name.as_str());
+    let (store, effects) = (config.store.clone(), config.effects.clone());
     let secrets = plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned()));
     let secrets: BTreeMap<String, String> = secrets.collect();
     let mask = Arc::new(Mask::new(&secrets));
@@ -201,6 +203,7 @@ pub fn settings(config: &Config, plugin: &str) -> runtime::Settings {
     runtime::Settings {
         config: Arc::new(config.chain(secrets).collect()),
         mask,
+        grants: Arc::new(Grants::of(name, &plugin)),
         store,
         effects,
         call_timeout: Duration::from_millis(plugin.call_timeout_ms),

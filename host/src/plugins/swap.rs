@@ -148,7 +148,7 @@ impl Swap {
             (known.stamp, known.refusal) = (Some(stamp), None);
             return false;
         }
-        let loaded = self.runtime.load(name, bytes, &settings(&config, name.as_str())).await;
+        let loaded = self.runtime.load(name, bytes, &settings(&config, name)).await;
         match loaded {
             Ok(loaded) => {
                 let from = if loaded.from_cache { "cache" } else { "compile" };

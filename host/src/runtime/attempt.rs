@@ -16,6 +16,7 @@ use crate::config;
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
 use crate::effect::Work;
 use crate::event::now_ms;
+use crate::outbound::Grants;
 use crate::secrets::Mask;
 
 /// Most event type patterns that a generic handler may ask for.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub store: config::Store,
     /// Limits of what a call may ask for.
     pub effects: config::Effects,
+    /// What it may reach.
+    pub grants: Arc<Grants>,
     /// Longest time of one call.
     pub call_timeout: Duration,
     /// Linear memory, all memories of an instance added up.
@@ -91,12 +94,7 @@ impl Revision {
         Tried { attempt, work, fuel }
     }
 
-    async fn call(
-        &self,
-        handler: &Handler,
-        call: Call<'_>,
-        attempt: &mut Attempt,
-    ) -> (Work, Option<u64>) {
+    async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> (Work, Option<u64>) {
         let event = &call.delivery.event;
         let payload = match &handler.data {
             Data::Typed(plan) => decode(plan, event.payload()),

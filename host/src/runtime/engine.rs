@@ -15,6 +15,7 @@ use super::guest::Guest;
 use super::instances::Pool;
 use super::stores::Stores;
 use crate::config;
+use crate::outbound::Outbound;
 
 /// Core instances, memories and tables that one component may have: what the largest language
 /// runtimes need (JavaScript's has 38 core instances), with room.
@@ -52,11 +53,13 @@ pub(super) struct Inner {
     pub(super) pool: Pool,
     pub(super) limits: config::Runtime,
     pub(super) stores: Arc<dyn Stores>,
+    pub(super) outbound: Outbound,
 }
 
 impl Runtime {
     /// Makes the engine and starts its clock. `cache_dir` keeps compiled plugins between runs;
-    /// without it each is compiled again. `stores` is what plugins' stores have in them.
+    /// without it each is compiled again. `stores` is what plugins' stores have in them; what guests send
+    /// leaves through `outbound`.
     ///
     /// # Errors
     /// [`RuntimeError`] when the pool does not fit this machine or the cache directory is not the
@@ -65,8 +68,9 @@ impl Runtime {
         limits: &config::Runtime,
         cache_dir: Option<PathBuf>,
         stores: Arc<dyn Stores>,
+        outbound: Outbound,
     ) -> Result<Self, RuntimeError> {
-        Self::with(&engine_config(limits), limits, cache_dir, stores)
+        Self::with(&engine_config(limits), limits, cache_dir, stores, outbound)
     }
 
     /// As [`Runtime::new`], counting the instructions of every call, which costs a little of each.
@@ -77,8 +81,9 @@ impl Runtime {
         limits: &config::Runtime,
         cache_dir: Option<PathBuf>,
         stores: Arc<dyn Stores>,
+        outbound: Outbound,
     ) -> Result<Self, RuntimeError> {
-        Self::with(engine_config(limits).consume_fuel(true), limits, cache_dir, stores)
+        Self::with(engine_config(limits).consume_fuel(true), limits, cache_dir, stores, outbound)
     }
 
     fn with(
@@ -86,6 +91,7 @@ impl Runtime {
         limits: &config::Runtime,
         cache_dir: Option<PathBuf>,
         stores: Arc<dyn Stores>,
+        outbound: Outbound,
     ) -> Result<Self, RuntimeError> {
         let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
         let engine = Engine::new(config).map_err(fail)?;
@@ -94,7 +100,8 @@ impl Runtime {
         let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;
         start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
         let pool = Pool::new(limits.instances_max);
-        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits: limits.clone(), stores })))
+        let limits = limits.clone();
+        Ok(Self(Arc::new(Inner { engine, linker, cache, pool, limits, stores, outbound })))
     }
 }
 

@@ -132,9 +132,11 @@ impl Instance {
         let places = runtime.pool.places(revision.slots).await;
         let limits = Limits::new(settings.memory_max_bytes, &runtime.limits);
         let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event, &settings.mask);
-        let mut work = Working::new(revision.plugin.clone(), Arc::clone(&runtime.stores), settings);
+        let (stores, outbound) = (Arc::clone(&runtime.stores), runtime.outbound.clone());
+        let mut work = Working::new(revision.plugin.clone(), stores, outbound.clone(), settings);
         work.begin(delivery);
-        let mut store = Store::new(&runtime.engine, Guest::new(limits, logs, work, settings));
+        let guest = Guest::new(limits, logs, work, settings, outbound);
+        let mut store = Store::new(&runtime.engine, guest);
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
@@ -203,9 +205,9 @@ impl Instance {
     }
 
     /// Keeps it for later calls if it has some left. Only for one whose last call went well: after a
-    /// failure nobody knows what it left in memory.
+    /// failure nobody knows what it left in memory. Requests that it did not wait for end with it.
     pub(super) fn keep(self, revision: &Revision, settings: &Settings) {
-        if settings.reuse_max.is_some_and(|most| self.calls < most) {
+        if !self.guest().is_requesting() && settings.reuse_max.is_some_and(|most| self.calls < most) {
             revision.runtime.0.pool.keep(revision.id, settings, self);
         }
     }

@@ -11,6 +11,7 @@ use crate::delivery::Delivery;
 use crate::effect::{self, Asked, Effect, Work};
 use crate::event::PluginName;
 use crate::keyvalue::{EntryKey, Transaction};
+use crate::outbound::{Grants, Outbound};
 use crate::secrets::Mask;
 
 /// Keys of one page of `list-keys`.
@@ -22,6 +23,8 @@ const TOUCHED_MAX: usize = 10_000;
 pub(super) struct Working {
     plugin: PluginName,
     stores: Arc<dyn Stores>,
+    outbound: Outbound,
+    grants: Arc<Grants>,
     store_limits: crate::config::Store,
     effect_limits: crate::config::Effects,
     mask: Arc<Mask>,
@@ -33,10 +36,17 @@ pub(super) struct Working {
 
 impl Working {
     /// Outside of a delivery: nothing can be asked for.
-    pub(super) fn new(plugin: PluginName, stores: Arc<dyn Stores>, settings: &Settings) -> Self {
+    pub(super) fn new(
+        plugin: PluginName,
+        stores: Arc<dyn Stores>,
+        outbound: Outbound,
+        settings: &Settings,
+    ) -> Self {
         Self {
             plugin,
             stores,
+            outbound,
+            grants: Arc::clone(&settings.grants),
             store_limits: settings.store.clone(),
             effect_limits: settings.effects.clone(),
             mask: Arc::clone(&settings.mask),
@@ -148,6 +158,11 @@ impl Working {
             return Err(format!(
                 "this event is the {depth}th that was caused so, effects.depth_max is {most}"
             ));
+        }
+        match &effect {
+            Effect::Http(request) => self.outbound.check_request(&self.grants, request)?,
+            Effect::Email(email) => self.outbound.check_email(&self.grants, email)?,
+            Effect::Event(_) => {}
         }
         let key = effect::idempotency_key(delivery, self.effects.len() + 1);
         let masked = self.mask.take_out(&mut effect);

@@ -84,6 +84,9 @@ pub(in crate::cli) struct Shown {
     pub(in crate::cli) key: String,
     #[serde(flatten)]
     pub(in crate::cli) effect: Effect,
+    /// Why a host with this config would not let it be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) refused: Option<String>,
     /// What came of it, if it was performed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) performed: Option<Performed>,
@@ -108,7 +111,8 @@ impl Report {
     /// All of it, for people.
     pub(in crate::cli) fn told(&self) -> String {
         let handler = self.handler.as_deref().unwrap_or("no handler");
-        let mut text = format!("{}  {}\n  {}", out::plain(&self.event_type), out::plain(&self.event), handler);
+        let mut text =
+            format!("{}  {}\n  {}", out::plain(&self.event_type), out::plain(&self.event), handler);
         for line in &self.logs {
             let lines: Vec<_> = line.lines().map(out::plain).collect();
             let _ = write!(text, "\n  | {}", lines.join("\n  |   "));
@@ -168,6 +172,9 @@ impl Shown {
                 format!("event {}\n{}", out::plain(&event.event_type), out::plain(&event.data))
             }
         };
+        if let Some(refused) = self.refused.as_ref().filter(|_| self.performed.is_none()) {
+            let _ = write!(text, "\n→ a host would refuse it: {}", out::plain(refused));
+        }
         if let Some(Performed { outcome, detail }) = &self.performed {
             let outcome = match outcome {
                 TryOutcome::Done => "sent",

@@ -29,7 +29,7 @@ fn report() -> Report {
 }
 
 fn shown(effect: Effect) -> Shown {
-    Shown { key: "k.1".into(), effect, performed: None }
+    Shown { key: "k.1".into(), effect, refused: None, performed: None }
 }
 
 #[test]
@@ -60,7 +60,8 @@ fn all_that_a_handler_did_is_shown() {
     let write = |value| Write { bucket: "b".into(), key: "k".into(), value };
     report.writes =
         vec![write(Value::of(Some(b"1"))), write(Value::of(Some(b"\xff"))), write(Value::of(None))];
-    report.effects = vec![shown(Effect::Http(request)), shown(Effect::Email(email)), shown(Effect::Event(event))];
+    report.effects =
+        vec![shown(Effect::Http(request)), shown(Effect::Email(email)), shown(Effect::Event(event))];
     report.fuel = Some(12);
     let expected = "appointment.created  evt_1\n  moncreneau:events/appointment-created@1.0.0\n  \
         | INFO one\n  |   two\n  store b/k = 1\n  store b/k = base64 /w==\n  store b/k is deleted\n  \
@@ -76,7 +77,10 @@ fn all_that_a_handler_did_is_shown() {
     assert_eq!(json["writes"][2], json!({ "bucket": "b", "key": "k", "deleted": true }));
     assert_eq!(json["effects"][0]["kind"], "http");
     assert_eq!(json["effects"][0]["body"], json!({ "text": "{\"to\":\"+224\"}" }));
-    assert_eq!(json["effects"][2], json!({ "key": "k.1", "kind": "event", "event_type": "invoice.created", "data": "{}" }));
+    assert_eq!(
+        json["effects"][2],
+        json!({ "key": "k.1", "kind": "event", "event_type": "invoice.created", "data": "{}" })
+    );
 }
 
 #[test]
@@ -95,10 +99,13 @@ fn a_failure_says_why_and_that_nothing_happened() {
 #[test]
 fn what_was_performed_is_told() {
     let mut report = report();
-    let mut effect = shown(Effect::Event(Emitted { event_type: "x".into(), data: "1".into() }));
+    let mut effect = shown(Effect::Event(Emitted { event_type: "x".into(), data: "{}".into() }));
     assert!(report.is_well());
     effect.performed = Some(Performed { outcome: TryOutcome::Refused, detail: "404 Not Found".into() });
+    effect.refused = Some("not told once it was tried".into());
     report.effects.push(effect);
     assert!(!report.is_well());
-    assert!(report.told().contains("\n    → not sent, a host would not try again: 404 Not Found\n"));
+    assert!(report.told().contains("{}\n    → not sent, a host would not try again: 404 Not Found\n"));
+    report.effects[0].performed = None;
+    assert!(report.told().contains("\n    → a host would refuse it: not told"), "{}", report.told());
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::Settings;
+use crate::config;
 use crate::event::PluginName;
+use crate::outbound::Outbound;
 use crate::plugins;
 use crate::runtime::{NoStores, Runtime};
 
@@ -22,7 +24,8 @@ pub(super) struct Found {
     pub(super) took: Duration,
 }
 
-/// Loads the file as a host with this config would, and says what is in it or why it is refused.
+/// Loads the file as a host with this config would, and says what is in it or why it is refused. With
+/// `cached`, what is compiled is kept for the next run of the same file, or taken from the last one.
 ///
 /// # Errors
 /// The refusal.
@@ -30,11 +33,14 @@ pub(super) async fn inspect(
     settings: &Settings,
     plugin: &PluginName,
     bytes: Vec<u8>,
+    cached: bool,
 ) -> Result<Found, String> {
     let config = settings.config();
-    let runtime =
-        Runtime::new(&config.runtime, None, Arc::new(NoStores)).map_err(|error| error.to_string())?;
-    let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin.as_str())).await;
+    let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
+    let cache = cached.then(config::user_cache_dir).flatten();
+    let runtime = Runtime::new(&config.runtime, cache, Arc::new(NoStores), outbound)
+        .map_err(|error| error.to_string())?;
+    let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin)).await;
     let loaded = loaded.map_err(|refusal| refusal.reason)?;
     let revision = loaded.revision;
     Ok(Found { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })

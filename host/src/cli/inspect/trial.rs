@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::memory::Memory;
 use crate::cli::author::report::{Performed, Report, Shown, Value, Write};
 use crate::cli::settings::Settings;
-use crate::config::{self, Config};
+use crate::config;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{Asked, Effect};
 use crate::event::{Event, PluginName};
-use crate::outbound::{Grants, Outbound};
+use crate::outbound::{Outbound, Unusable};
 use crate::plugins;
 use crate::runtime::{self, Call, Revision, Runtime, Tried};
 
@@ -27,10 +27,10 @@ pub(in crate::cli) struct Given<'a> {
 
 /// A plugin, ready to be run.
 pub(in crate::cli) struct Trial {
-    config: Config,
     settings: runtime::Settings,
     revision: Arc<Revision>,
     store: Arc<Memory>,
+    outbound: Outbound,
 }
 
 /// A run, and its effects with what is needed to perform them.
@@ -52,25 +52,32 @@ impl Trial {
         given: Given<'_>,
     ) -> Result<Self, String> {
         let mut config = settings.config().clone();
+        // Where an operator says something about the plugin, it may ask for what that grants and no more.
+        let is_told = config.plugin.contains_key(plugin);
         let own = config.plugin(plugin.as_str()).into_owned();
         let own = config.plugin.entry(plugin.clone()).or_insert(own);
         for (key, value) in given.set {
             own.secrets.remove(key);
             own.config.insert(key.clone(), value.clone());
         }
+        let (http, email) = (&config.http, &config.email);
+        let unusable = |error: Unusable| error.to_string();
+        let outbound = Outbound::new(http, email).map_err(unusable)?;
+        let gate =
+            if is_told { outbound.clone() } else { Outbound::on_trial(http, email).map_err(unusable)? };
         let store = Arc::new(given.state.map_or_else(|| Ok(Memory::default()), Memory::read)?);
         let stores = Arc::clone(&store);
         // Compiled once for all runs of the same file, where there is a place to keep that.
         let cache = config::user_cache_dir();
         let runtime = if given.count_fuel {
-            Runtime::counting_fuel(&config.runtime, cache, stores)
+            Runtime::counting_fuel(&config.runtime, cache, stores, gate)
         } else {
-            Runtime::new(&config.runtime, cache, stores)
+            Runtime::new(&config.runtime, cache, stores, gate)
         };
         let runtime = runtime.map_err(|error| error.to_string())?;
-        let settings = plugins::settings(&config, plugin.as_str());
+        let settings = plugins::settings(&config, plugin);
         let loaded = runtime.load(plugin, bytes, &settings).await.map_err(|refusal| refusal.reason)?;
-        Ok(Self { config, settings, revision: loaded.revision, store })
+        Ok(Self { settings, revision: loaded.revision, store, outbound })
     }
 
     /// Runs it on an event. What it wrote is there for the next one if it is done.
@@ -124,34 +131,38 @@ impl Trial {
 
     /// An effect without secrets, also where they were left in it because they could not be put back.
     fn shown(&self, asked: &Asked) -> Shown {
+        let (outbound, grants) = (&self.outbound, &self.settings.grants);
+        let checked = match self.whole(asked) {
+            Effect::Http(request) => outbound.check_request(grants, &request),
+            Effect::Email(email) => outbound.check_email(grants, &email),
+            Effect::Event(_) => Ok(()),
+        };
         let mut effect = asked.effect.clone();
         self.settings.mask.hide_in(&mut effect);
-        Shown { key: asked.key.clone(), effect, performed: None }
+        Shown { key: asked.key.clone(), effect, refused: checked.err(), performed: None }
+    }
+
+    /// An effect with its secrets.
+    fn whole(&self, asked: &Asked) -> Effect {
+        let mut effect = asked.effect.clone();
+        if asked.masked {
+            self.settings.mask.put_back(&mut effect);
+        }
+        effect
     }
 
     /// Performs a run's effects, once each. Events are not routed anywhere.
-    ///
-    /// # Errors
-    /// When `[email]` of the config is malformed.
-    pub(in crate::cli) async fn perform(&self, ran: &mut Ran) -> Result<(), String> {
-        let outbound =
-            Outbound::new(&self.config.http, &self.config.email).map_err(|error| error.to_string())?;
-        let plugin = &self.revision.plugin;
-        let grants = Grants::of(plugin, &self.config.plugin(plugin.as_str()));
+    pub(in crate::cli) async fn perform(&self, ran: &mut Ran) {
+        let (outbound, grants) = (&self.outbound, &self.settings.grants);
         for (asked, shown) in ran.effects.iter().zip(&mut ran.report.effects) {
-            let mut effect = asked.effect.clone();
-            if asked.masked {
-                self.settings.mask.put_back(&mut effect);
-            }
-            let sent = match &effect {
-                Effect::Http(request) => outbound.send(&grants, &asked.key, request).await,
-                Effect::Email(email) => outbound.mail(&grants, &asked.key, email).await,
+            let sent = match self.whole(asked) {
+                Effect::Http(request) => outbound.send(grants, &asked.key, &request).await,
+                Effect::Email(email) => outbound.mail(grants, &asked.key, &email).await,
                 Effect::Event(_) => continue,
             };
             let detail = self.settings.mask.hide(&sent.detail).into_owned();
             shown.performed = Some(Performed { outcome: sent.outcome, detail });
         }
-        Ok(())
     }
 
     /// Keeps the store in a file.

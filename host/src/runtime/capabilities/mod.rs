@@ -2,6 +2,7 @@
 //! by name when it is loaded.
 
 mod config;
+pub(super) mod http;
 mod keyvalue;
 mod logging;
 mod outbox;
@@ -18,7 +19,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     logging::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     keyvalue::add_to_linker(linker)?;
-    outbox::add_to_linker(linker)
+    outbox::add_to_linker(linker)?;
+    http::add_to_linker(linker)
 }
 
 /// The packages and interfaces that [`add_to_linker`] links, as an import may name them: the part
@@ -37,4 +39,6 @@ pub(super) const OFFERED: &[(&str, &[&str])] = &[
     ("wasi:cli/", &["0.2"]),
     ("wasi:filesystem/", &["0.2"]),
     ("wasi:sockets/", &["0.2"]),
+    ("wasi:http/types", &["0.2"]),
+    ("wasi:http/outgoing-handler", &["0.2"]),
 ];

@@ -1,0 +1,214 @@
+//! Connections to the operator's SMTP server, kept while they are in order.
+//!
+//! The library has a pool, but its connections have no time limit, and one whose email was given up half way
+//! would go back into it: the answer to that email would be taken for the answer to the next one. Here a
+//! connection belongs to whoever uses it, and returns when its email is through.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lettre::Message;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::{Error, SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::failure::{Failure, Kind, excerpt};
+
+/// Connections that are kept while nobody uses them, and how long.
+const IDLE_MAX: usize = 8;
+const IDLE_TIME: Duration = Duration::from_secs(30);
+/// What is kept of an answer.
+const EXCERPT_MAX_BYTES: usize = 500;
+/// "Authentication required" (RFC 4954): the host's matter, not the email's.
+const AUTHENTICATION_REQUIRED: &str = "530";
+
+/// The server, as `email.smtp` names it.
+pub(super) struct Server {
+    host: String,
+    port: u16,
+    security: Security,
+    /// `None` = this machine has no certificates to prove the server by; why.
+    tls: Result<Option<TlsParameters>, String>,
+    credentials: Option<Credentials>,
+    hello: ClientId,
+    idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Security {
+    /// None at all.
+    Plain,
+    /// Begun with `STARTTLS`, or no connection.
+    StartTls,
+    /// Begun with `STARTTLS` if the server offers it.
+    StartTlsIfOffered,
+    /// From the start.
+    Tls,
+}
+
+impl Server {
+    /// Reads `smtps://USER:PASSWORD@HOST:PORT`, `smtp://…?tls=required` or `smtp://…`. Connects to nothing.
+    ///
+    /// # Errors
+    /// What is wrong, without the URL, which holds a password.
+    pub(super) fn of(url: &str) -> Result<Self, String> {
+        let url = Url::parse(url).map_err(|error| error.to_string())?;
+        let tls = url.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
+        let (security, own_port) = match (url.scheme(), tls.as_deref()) {
+            ("smtp", None) => (Security::Plain, SMTP_PORT),
+            ("smtp", Some("required")) => (Security::StartTls, SUBMISSION_PORT),
+            ("smtp", Some("opportunistic")) => (Security::StartTlsIfOffered, SUBMISSION_PORT),
+            ("smtps", None) => (Security::Tls, SUBMISSIONS_PORT),
+            _ => return Err("use smtps://HOST, smtp://HOST?tls=required or smtp://HOST".into()),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("it names no host")?;
+        let plain = |text: &str| {
+            let decoded = percent_decode_str(text).decode_utf8().map_err(|_| "the password is not UTF-8");
+            decoded.map(std::borrow::Cow::into_owned)
+        };
+        let credentials = match url.password() {
+            Some(password) => Some(Credentials::new(plain(url.username())?, plain(password)?)),
+            None if url.username().is_empty() => None,
+            None => return Err("it has a user and no password".into()),
+        };
+        let tls = match security {
+            Security::Plain => Ok(None),
+            _ => TlsParameters::new(host.into()).map(Some).map_err(|error| error.to_string()),
+        };
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let (port, hello) = (url.port().unwrap_or(own_port), ClientId::default());
+        Ok(Self { host, port, security, tls, credentials, hello, idle: Mutex::default() })
+    }
+
+    /// Hands one email over. Whoever gives up waiting drops the connection with it.
+    ///
+    /// # Errors
+    /// The server's answer, or why there is none.
+    pub(super) async fn send(&self, message: &Message) -> Result<String, Failure> {
+        let (envelope, text) = (message.envelope(), message.formatted());
+        let mut connection = self.connection().await?;
+        let response = connection.send(envelope, &text).await.map_err(|error| self.explain(&error))?;
+        self.keep(connection);
+        let said: Vec<&str> = response.message().collect();
+        Ok(excerpt(&format!("{} {}", response.code(), said.join(" ")), EXCERPT_MAX_BYTES))
+    }
+
+    async fn connection(&self) -> Result<AsyncSmtpConnection, Failure> {
+        while let Some(mut connection) = self.take() {
+            if connection.test_connected().await {
+                return Ok(connection);
+            }
+        }
+        self.connect().await.map_err(|error| match error.status() {
+            // Whatever it says before there is an email is not about the email.
+            Some(_) => {
+                Failure::new(Kind::Host, format!("the SMTP server refuses this host: {}", said(&error)))
+            }
+            None => self.explain(&error),
+        })
+    }
+
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
+        let at_once = self.tls.as_ref().ok().cloned().flatten().filter(|_| self.security == Security::Tls);
+        let to = (self.host.as_str(), self.port);
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(to, None, &self.hello, at_once, None).await?;
+        let upgrade = match self.security {
+            Security::Plain | Security::Tls => false,
+            Security::StartTls => true,
+            Security::StartTlsIfOffered => connection.can_starttls(),
+        };
+        if let (true, Ok(Some(tls))) = (upgrade, &self.tls) {
+            connection.starttls(tls.clone(), &self.hello).await?;
+        }
+        if let Some(credentials) = &self.credentials {
+            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Why no email can be sent by this machine at all.
+    pub(super) fn unusable(&self) -> Option<Failure> {
+        let why = self.tls.as_ref().err()?;
+        Some(Failure::new(Kind::Host, format!("no email can be sent: TLS on this machine: {why}")))
+    }
+
+    fn explain(&self, error: &Error) -> Failure {
+        let said = said(error);
+        if error.is_permanent() && !said.starts_with(AUTHENTICATION_REQUIRED) {
+            return Failure::new(Kind::Refused, said);
+        }
+        if error.status().is_some() {
+            return Failure::new(Kind::Host, said);
+        }
+        let detail = format!("no email by the SMTP server {}:{}: {said}", self.host, self.port);
+        let kind = if detail.contains("certificate") { Kind::Certificate } else { Kind::Broken };
+        Failure::new(kind, detail)
+    }
+
+    fn take(&self) -> Option<AsyncSmtpConnection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(_, since)| since.elapsed() < IDLE_TIME);
+        Some(idle.pop()?.0)
+    }
+
+    fn keep(&self, connection: AsyncSmtpConnection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !connection.has_broken() && idle.len() < IDLE_MAX {
+            idle.push((connection, Instant::now()));
+        }
+    }
+}
+
+/// The server's code and words, or what went wrong.
+fn said(error: &Error) -> String {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    let text = match error.status() {
+        Some(code) => format!("{code} {}", source.unwrap_or_default()),
+        None => source.unwrap_or_else(|| error.to_string()),
+    };
+    excerpt(&text, EXCERPT_MAX_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Result<(String, u16, Security, bool), String> {
+        Server::of(url)
+            .map(|server| (server.host, server.port, server.security, server.credentials.is_some()))
+    }
+
+    #[test]
+    fn the_url_says_host_port_security_and_who() {
+        for (url, host, port, security, user) in [
+            ("smtp://mail.example.gn", "mail.example.gn", 25, Security::Plain, false),
+            ("smtp://127.0.0.1:2525", "127.0.0.1", 2525, Security::Plain, false),
+            ("smtp://[::1]:2525", "::1", 2525, Security::Plain, false),
+            ("smtp://u:p%40ss@m.example?tls=required", "m.example", 587, Security::StartTls, true),
+            ("smtp://m.example?tls=opportunistic", "m.example", 587, Security::StartTlsIfOffered, false),
+            ("smtps://u:p@m.example", "m.example", 465, Security::Tls, true),
+        ] {
+            assert_eq!(server(url), Ok((host.into(), port, security, user)), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_is_refused_without_its_password() {
+        for url in [
+            "mail.example.gn",
+            "http://u:hunter2@m.example",
+            "smtp://u:hunter2@m.example?tls=yes",
+            "smtps://u:hunter2@m.example?tls=required",
+            "smtp://hunter2@m.example",
+            "smtp://u:hunter2%ff@m.example",
+            "smtp:///",
+        ] {
+            let why = server(url).unwrap_err();
+            assert!(!why.contains("hunter2"), "{url}: {why}");
+        }
+    }
+}
