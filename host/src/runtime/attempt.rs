@@ -117,7 +117,7 @@ impl Revision {
                 outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure })
             }
             Err(error) => {
-                let (cause, reason) = trap::explain(&error, &guest.limits);
+                let (cause, reason) = trap::explain(&error, &guest.limits, &guest.logs);
                 Some(Failure { outcome: Outcome::Retry, cause, reason: at(reason), after_ms: None })
             }
         };
@@ -141,7 +141,10 @@ impl Revision {
     /// that is refused before it replaces anything.
     pub(super) async fn try_out(&self, settings: &Settings) -> Result<Vec<String>, String> {
         let mut instance = Instance::of(self, settings, None).await;
-        let explain = |error: &Error, instance: &Instance| trap::explain(error, &instance.guest().limits).1;
+        let explain = |error: &Error, instance: &Instance| {
+            let guest = instance.guest();
+            trap::explain(error, &guest.limits, &guest.logs).1
+        };
         let made = instance.instantiate(self).await;
         made.map_err(|error| format!("instantiating it: {}", explain(&error, &instance)))?;
         let Some(generic) = &self.handlers.generic else { return Ok(Vec::new()) };
