@@ -19,6 +19,8 @@ pub(super) struct Tool {
     dir: PathBuf,
     /// How to get it.
     get: &'static str,
+    /// Whether its standard output is for programs only.
+    quiet: bool,
 }
 
 impl Tool {
@@ -30,7 +32,13 @@ impl Tool {
             variables: Vec::new(),
             dir: dir.to_owned(),
             get,
+            quiet: false,
         }
+    }
+
+    /// Its standard output is not for people: it is not shown where it failed.
+    pub(super) fn quiet(self) -> Self {
+        Self { quiet: true, ..self }
     }
 
     /// With these arguments as well.
@@ -51,18 +59,22 @@ impl Tool {
     /// # Errors
     /// When it is not there, or did not end well.
     pub(super) async fn run(&self) -> Result<Vec<u8>, Failure> {
-        let ran = self.command().stderr(Stdio::inherit()).output().await;
-        let output = ran.map_err(|error| self.not_started(&error))?;
+        let started = self.command().stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
+        let child = started.map_err(|error| self.not_started(&error))?;
+        let output = child.wait_with_output().await?;
         if output.status.success() {
             return Ok(output.stdout);
         }
-        io::stderr().lock().write_all(&output.stdout)?;
+        if !self.quiet {
+            io::stderr().lock().write_all(&output.stdout)?;
+        }
         Err(Failure::Failed(format!("`{self}` in {} ended with {}", self.dir.display(), output.status)))
     }
 
     /// What it prints, if it is there and ends well; nothing is shown.
     pub(super) async fn asked(&self) -> Option<String> {
-        let output = self.command().stderr(Stdio::null()).output().await.ok()?;
+        // What it says on standard error is kept from the terminal.
+        let output = self.command().output().await.ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| text.trim_end().to_owned())
     }

@@ -25,6 +25,7 @@ const FLAGS: &str = "-Clink-arg=-zstack-size=65536";
 pub(super) async fn build(folder: &Folder) -> Result<(), Failure> {
     let compiler = Compiler::find(&folder.dir).await?;
     let mut cargo = Tool::new("cargo", &folder.dir, GET)
+        .quiet()
         .arguments(["build", "--release", "--target", TARGET])
         // Errors as people read them, and where the result is for this program.
         .arguments(["--message-format", "json-render-diagnostics"])
