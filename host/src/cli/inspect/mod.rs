@@ -37,7 +37,7 @@ pub(super) async fn inspect(
 ) -> Result<Found, String> {
     let config = settings.config();
     let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
-    let cache = cached.then(config::user_cache_dir).flatten();
+    let cache = cached.then(config::user_cache_dir).flatten().map(|dir| dir.join("plugins"));
     let runtime = Runtime::new(&config.runtime, cache, Arc::new(NoStores), outbound)
         .map_err(|error| error.to_string())?;
     let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin)).await;

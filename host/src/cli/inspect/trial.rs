@@ -68,7 +68,9 @@ impl Trial {
         let store = Arc::new(given.state.map_or_else(|| Ok(Memory::default()), Memory::read)?);
         let stores = Arc::clone(&store);
         // Compiled once for all runs of the same file, where there is a place to keep that.
-        let cache = config::user_cache_dir();
+        // Code that counts is other code, and a cache keeps that of one engine.
+        let kind = if given.count_fuel { "counting" } else { "plugins" };
+        let cache = config::user_cache_dir().map(|dir| dir.join(kind));
         let runtime = if given.count_fuel {
             Runtime::counting_fuel(&config.runtime, cache, stores, gate)
         } else {
