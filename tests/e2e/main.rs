@@ -19,6 +19,7 @@ mod hostile;
 mod hostile_files;
 mod ingress;
 mod log;
+mod outbound;
 mod reuse;
 mod rooms;
 mod senders;

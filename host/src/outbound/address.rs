@@ -22,11 +22,10 @@ fn inside_v4(address: Ipv4Addr) -> Option<&'static str> {
         [127, ..] => "loopback",
         [169, 254, ..] => "link-local",
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => "documentation",
-        [192, 0, 0, _] | [192, 88, 99, _] => "reserved",
         [198, 18..=19, ..] => "benchmarking",
         [224..=239, ..] => "multicast",
         [255, 255, 255, 255] => "broadcast",
-        [240..=255, ..] => "reserved",
+        [192, 0, 0, _] | [192, 88, 99, _] | [240..=255, ..] => "reserved",
         _ => return None,
     })
 }

@@ -24,16 +24,14 @@ impl Sent {
         let outcome = outcome(status);
         let after = (outcome == TryOutcome::Retry).then(|| retry_after(&response)).flatten();
         let start = start_of(response, answer_max_bytes, deadline.min(Instant::now() + DRAIN_MAX)).await;
-        let mut detail = status.as_u16().to_string();
-        let reason = status.canonical_reason().map(|reason| format!(" {reason}"));
-        detail.push_str(&reason.unwrap_or_default());
-        if redirected {
-            detail.push_str(&format!(" from {}", by.origin));
-        }
-        let said = excerpt(&String::from_utf8_lossy(&start), EXCERPT_MAX_BYTES);
-        if outcome != TryOutcome::Done && !said.is_empty() {
-            detail.push_str(&format!(": {said}"));
-        }
+        let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+        let from = if redirected { format!(" from {}", by.origin) } else { String::new() };
+        let said = match outcome {
+            TryOutcome::Done => String::new(),
+            _ => excerpt(&String::from_utf8_lossy(&start), EXCERPT_MAX_BYTES),
+        };
+        let colon = if said.is_empty() { "" } else { ": " };
+        let detail = format!("{}{reason}{from}{colon}{said}", status.as_u16());
         Self { outcome, detail, after }
     }
 }

@@ -57,7 +57,7 @@ impl<'a> Letter<'a> {
     /// Whether every recipient is granted.
     pub(super) fn check(&self, grants: &Grants) -> Result<(), Failure> {
         let missing = self.recipients().find(|to| !grants.recipient(to.email.as_ref()));
-        let refused = missing.map(|to| grants.missing(&to.email.to_string(), "email"));
+        let refused = missing.map(|to| grants.missing(to.email.as_ref(), "email"));
         refused.map_or(Ok(()), |why| Err(Failure::new(Kind::NotGranted, why)))
     }
 
@@ -191,7 +191,7 @@ mod tests {
             ("\"Diallo, \\\"Aï\\\"\" <a@example.gn>", Some("Diallo, \"Aï\""), "a@example.gn"),
             ("Diallo, Aïssatou <a@example.gn>", Some("Diallo, Aïssatou"), "a@example.gn"),
             ("<a@example.gn>", None, "a@example.gn"),
-            ("a@préfecture.example", None, "a@xn--prfecture-b4a.example"),
+            ("a@préfecture.example", None, "a@xn--prfecture-c4a.example"),
         ] {
             let mailbox = mailbox(text).unwrap();
             assert_eq!((mailbox.name.as_deref(), mailbox.email.as_ref()), (name, address), "{text}");
@@ -228,6 +228,9 @@ mod tests {
         assert!(Letter::of(&all).unwrap().check(&grants(&[])).is_err());
     }
 
+    /// A part of the refusal, and what is done to an email.
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Email));
+
     #[test]
     fn nothing_can_be_put_into_a_header_that_would_begin_another() {
         let evil = "x\r\nBcc: evil@example.org";
@@ -236,7 +239,7 @@ mod tests {
             content_type: kind.into(),
             content: Vec::new(),
         };
-        let change: [(&str, &dyn Fn(&mut Email)); 9] = [
+        let changes: [Change<'_>; 9] = [
             ("line break", &|email| email.subject = evil.into()),
             ("line break", &|email| email.to.push(format!("{evil} <a@example.gn>"))),
             ("line break", &|email| email.bcc.push("a@example.gn\r\nRCPT TO:<b@example.gn>".into())),
@@ -247,7 +250,7 @@ mod tests {
             ("media type", &|email| email.attachments.push(attachment("a", "multipart/mixed; boundary=x"))),
             ("no recipient", &|email| email.to.clear()),
         ];
-        for (part, change) in change {
+        for (part, change) in changes {
             let mut email = email(&["a@example.gn"]);
             change(&mut email);
             let failure = Letter::of(&email).unwrap_err();

@@ -6,6 +6,7 @@ use http::{Method, Uri};
 use url::Url;
 
 use super::failure::{Failure, Kind};
+use super::grants::Origin;
 use crate::effect::{HttpRequest, KEY_HEADER};
 
 /// Headers that belong to the connection, which is the host's.
@@ -84,6 +85,7 @@ impl Outgoing {
         if matches!(method, Method::CONNECT | Method::TRACE) {
             return Err(malformed(format!("method {method} is not for plugins")));
         }
+        Origin::of(&url)?;
         url.set_fragment(None);
         // A URL that the client cannot take, for one because of its length.
         url.as_str().parse::<Uri>().map_err(|error| malformed(format!("the URL: {error}")))?;
@@ -104,14 +106,20 @@ impl Outgoing {
         if becomes_get {
             self.method = Method::GET;
             self.body = Bytes::new();
-            OF_THE_BODY.iter().for_each(|name| drop(self.headers.remove(name)));
+            self.drop_headers(&OF_THE_BODY);
         }
         if to.origin() != self.url.origin() {
-            OF_THE_ORIGIN.iter().for_each(|name| drop(self.headers.remove(name)));
+            self.drop_headers(&OF_THE_ORIGIN);
         }
         self.url = to;
         self.url.set_fragment(None);
         Ok(())
+    }
+
+    fn drop_headers(&mut self, names: &[HeaderName]) {
+        for name in names {
+            self.headers.remove(name);
+        }
     }
 }
 
@@ -145,6 +153,7 @@ mod tests {
             ("trace", "https://a.example", ("a", "b"), "TRACE"),
             ("GET", "/path", ("a", "b"), "the URL"),
             ("GET", "https://", ("a", "b"), "the URL"),
+            ("GET", "file:///etc/passwd", ("a", "b"), "https:// or http://"),
             ("GET", "https://a.example", ("a b", "c"), "\"a b\""),
             ("GET", "https://a.example", ("authorization", "s3cret\r\nX: y"), "header authorization"),
             ("GET", "https://a.example", ("Host", "b.example"), "header host"),

@@ -6,6 +6,8 @@ mod handwritten;
 mod host;
 mod load;
 mod log;
+mod partner;
+mod smtp;
 mod wait;
 
 pub(crate) use event::{Event, SECRET, TYPES, sign};
@@ -14,4 +16,6 @@ pub(crate) use handwritten::Handwritten;
 pub(crate) use host::{Answer, Bed, Host, Ran, Sender};
 pub(crate) use load::{Load, Sent};
 pub(crate) use log::plugin_lines;
+pub(crate) use partner::{Asked, Partner, Reply};
+pub(crate) use smtp::Smtp;
 pub(crate) use wait::{LIMIT, until};

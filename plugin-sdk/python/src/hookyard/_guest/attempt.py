@@ -1,0 +1,33 @@
+"""Runs a handler for the host: what it raised becomes a failure or a trap."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from componentize_py_types import Err
+from wit_world.imports import plugin_types
+
+from hookyard._guest import traceback
+from hookyard.failure import Reject, Retry
+
+at_end: list[Callable[[], None]] = []
+"""What has to be done after every call, before the next one in the same instance."""
+
+
+def run(handler: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a handler. An exception that is no failure ends the instance: `abort` is a trap."""
+    try:
+        return handler(*arguments)
+    except Retry as failure:
+        raise Err(plugin_types.Failure_Retry(plugin_types.Retry(failure.reason, failure.after_ms))) from None
+    except Reject as failure:
+        raise Err(plugin_types.Failure_Reject(failure.reason)) from None
+    except BaseException as error:
+        sys.stderr.write(traceback.text(error))
+        sys.stderr.flush()
+        os.abort()
+    finally:
+        sys.stdout.flush()
+        for end in at_end:
+            end()

@@ -1,0 +1,6 @@
+"""{{name}}: a hookyard plugin."""
+
+import hookyard
+from hookyard import log
+
+{{handlers}}

@@ -1,0 +1,8 @@
+import unittest
+
+import plugin
+from hookyard import test
+
+
+class Plugin(unittest.TestCase):
+{{tests}}

@@ -1,0 +1,158 @@
+// From a plugin's sources to one module for the engine, by esbuild.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { build } from "esbuild";
+
+import { SDK, handlers } from "./packages.js";
+
+/** @typedef {import("./packages.js").Package} Package */
+
+/** Where a plugin begins. */
+const ENTRIES = ["src/plugin.ts", "src/plugin.js", "src/plugin.mts", "src/plugin.mjs"];
+
+/** How interfaces are imported: `wasi:logging/logging`, with or without a version. */
+export const INTERFACE = /^[a-z][\w-]*:[\w-]+\/[\w-]+(@.*)?$/;
+
+/** The SDK that builds a plugin is the one that it gets, whatever is installed. */
+export const OWN = /^@hookyard\/plugin(\/.+)?$/;
+
+/** @type {{ name: string, exports: Record<string, string> }} */
+const { name: NAME, exports: EXPORTS } = JSON.parse(readFileSync(join(SDK, "package.json"), "utf8"));
+
+/** An error for people, without a stack. */
+export class BuildError extends Error {}
+
+/** @param {string} folder */
+export function entryOf(folder) {
+  const entry = ENTRIES.map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (!entry) throw new BuildError(`${folder}: a plugin begins in src/plugin.ts or src/plugin.js, and neither is there`);
+  return entry;
+}
+
+/**
+ * Resolves the SDK, and the host's interfaces, which the component imports.
+ * @type {import("esbuild").Plugin}
+ */
+const hookyard = {
+  name: "hookyard",
+  setup(on) {
+    on.onResolve({ filter: OWN }, ownModule);
+    on.onResolve({ filter: INTERFACE }, ({ path }) =>
+      path.startsWith("node:") ? undefined : { path, external: true, sideEffects: false },
+    );
+  },
+};
+
+/** A module of the SDK. @param {{ path: string }} imported @returns {import("esbuild").OnResolveResult} */
+export function ownModule({ path }) {
+  const file = EXPORTS[`.${path.slice(NAME.length)}`];
+  return file ? { path: join(SDK, file), sideEffects: file.includes("/guest/") } : { errors: [{ text: `${NAME} has no ${path}` }] };
+}
+
+/**
+ * @param {import("esbuild").BuildOptions} options
+ * @returns {Promise<import("esbuild").BuildResult<{ write: false, metafile: true }>>}
+ */
+async function run(options) {
+  try {
+    return await build({
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: "esm",
+      target: "es2023",
+      platform: "neutral",
+      mainFields: ["module", "main"],
+      charset: "utf8",
+      legalComments: "none",
+      logLevel: "silent",
+      plugins: [hookyard],
+      ...options,
+    });
+  } catch (error) {
+    throw new BuildError(errorText(error));
+  }
+}
+
+/** esbuild's errors with their places. @param {unknown} error */
+export function errorText(error) {
+  const { errors } = /** @type {Partial<import("esbuild").BuildFailure>} */ (error);
+  if (!errors) throw error;
+  return errors
+    .map(({ text, location }) => (location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text))
+    .join("\n");
+}
+
+/**
+ * Bundles a plugin.
+ * @param {string} folder @param {Package[]} packages
+ * @returns {Promise<{ code: string, exports: { in: Package, interface: { name: string } }[], imports: string[] }>}
+ */
+export async function bundle(folder, packages) {
+  const entry = entryOf(folder);
+  const absWorkingDir = resolve(folder);
+  const alone = await run({ absWorkingDir, entryPoints: [entry] });
+  const [output] = Object.values(alone.metafile.outputs);
+  const exported = chosen(output?.exports ?? [], packages);
+
+  const contents = entryModule(entry, exported, usesRandom(alone.outputFiles[0]?.text ?? ""));
+  const whole = await run({
+    absWorkingDir,
+    stdin: { contents, resolveDir: absWorkingDir, sourcefile: "entry" },
+    sourcemap: "external",
+    sourcesContent: false,
+    outdir: absWorkingDir,
+  });
+  const code = whole.outputFiles.find((file) => file.path.endsWith(".js"));
+  const map = whole.outputFiles.find((file) => file.path.endsWith(".map"));
+  const [meta] = Object.entries(whole.metafile.outputs).filter(([path]) => path.endsWith(".js"));
+  if (!code || !map || !meta) throw new Error("esbuild has left no bundle");
+  const imports = meta[1].imports.filter((one) => one.external).map((one) => one.path);
+  return { code: code.text + sourceMap(map.text, absWorkingDir), exports: exported, imports: [...new Set(imports)].sort() };
+}
+
+/** The handlers that the entry module exports; it exports nothing else, so that a misspelt one is noticed. @param {string[]} names @param {Package[]} packages */
+function chosen(names, packages) {
+  const known = handlers(packages);
+  if (names.length === 0) throw new BuildError(`the plugin exports no handler; it could be one of ${known.map((one) => one.exportName).join(", ")}`);
+  return names.map((name) => {
+    const found = known.filter((one) => one.exportName === name);
+    if (found.length === 1 && found[0]) return found[0];
+    throw new BuildError(
+      `the plugin exports ${name}, which is no handler; handlers are ${known.map((one) => one.exportName).join(", ")}. Keep what else it has in modules of its own.`,
+    );
+  });
+}
+
+/** @param {string} code */
+function usesRandom(code) {
+  return /\bcrypto\b/.test(code) || (/\bMath\b/.test(code) && /\brandom\b/.test(code));
+}
+
+/** @param {string} entry @param {ReturnType<typeof handlers>} exported @param {boolean} random */
+function entryModule(entry, exported, random) {
+  const lines = exported.map(({ exportName, eventType }) =>
+    eventType === undefined
+      ? `export const ${exportName} = generic(plugin.${exportName});`
+      : `export const ${exportName} = typed("${exportName}", "${eventType}", plugin.${exportName});`,
+  );
+  return [
+    `import { generic, typed } from "@hookyard/plugin/guest";`,
+    random ? `import "@hookyard/plugin/guest/random";` : "",
+    `import * as plugin from ${JSON.stringify(entry)};`,
+    ...lines,
+  ].join("\n");
+}
+
+/** The last line of a plugin: what its failures' stacks are read with. @param {string} json @param {string} folder */
+function sourceMap(json, folder) {
+  const { sources, mappings } = JSON.parse(json);
+  const named = sources.map((/** @type {string} */ source) => {
+    const path = resolve(folder, source);
+    if (source === "entry" || source === "<stdin>") return "@hookyard/plugin/entry";
+    return path.startsWith(`${SDK}/`) ? `@hookyard/plugin/${path.slice(SDK.length + 1)}` : source;
+  });
+  return `globalThis.__hookyardSourceMap = ${JSON.stringify({ sources: named, mappings })};\n`;
+}

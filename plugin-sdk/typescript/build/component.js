@@ -1,0 +1,80 @@
+// From a bundle to a component: a world of just what the plugin exports and imports, and the engine around it.
+
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+import { componentize } from "componentize-qjs";
+
+import { BuildError, bundle } from "./bundle.js";
+import { rename, separate } from "./http-streams.js";
+import { SDK, findInterface, fullName, readPackages } from "./packages.js";
+
+/** @typedef {import("./packages.js").Package} Package */
+
+/**
+ * What becomes a component. `key` is the same where the component would be.
+ * @typedef {{ code: string, exports: string[], imports: string[], packages: Package[], key: string }} Plan
+ */
+
+/** Bundles the plugin in a folder, and finds out its world. @param {string} folder @returns {Promise<Plan>} */
+export async function plan(folder) {
+  const packages = readPackages();
+  const bundled = await bundle(folder, packages);
+  const exports = bundled.exports.map((one) => fullName(one.in, one.interface.name));
+  const imports = bundled.imports.map((name) => importedName(packages, name));
+  const tools = readFileSync(join(SDK, "package.json"), "utf8"); // has the engine's version
+  const parts = [bundled.code, exports, imports, packages.map((one) => one.interfaces), tools];
+  const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  return { code: bundled.code, exports, imports, packages, key };
+}
+
+/** Builds it. @param {Plan} plan @returns {Promise<Buffer>} */
+export async function buildComponent({ code, exports, imports, packages }) {
+  const wit = writeWorld(packages, exports, imports);
+  const http = imports.some((name) => name.startsWith("wasi:http/"));
+  try {
+    if (http) separate(join(wit, "deps"));
+    const { component } = await componentize({ witPath: wit, world: "plugin", jsSource: code, sync: true });
+    return http ? rename(component) : component;
+  } catch (error) {
+    throw new BuildError(explain(String(/** @type {Error} */ (error).message ?? error)));
+  } finally {
+    rmSync(wit, { recursive: true });
+  }
+}
+
+/** @param {Package[]} packages @param {string} name */
+function importedName(packages, name) {
+  try {
+    const found = findInterface(packages, name);
+    return fullName(found.in, found.interface.name);
+  } catch {
+    throw new BuildError(`the plugin imports ${name}: the host has no such interface, and there is no such package`);
+  }
+}
+
+/** A folder with the world and all packages. @param {Package[]} packages @param {string[]} exports @param {string[]} imports */
+function writeWorld(packages, exports, imports) {
+  const folder = mkdtempSync(join(tmpdir(), "hookyard-"));
+  const lines = [...imports.map((name) => `  import ${name};`), ...exports.map((name) => `  export ${name};`)];
+  writeFileSync(join(folder, "plugin.wit"), `package hookyard:built;\nworld plugin {\n${lines.join("\n")}\n}\n`);
+  mkdirSync(join(folder, "deps"));
+  for (const { path } of packages) {
+    cpSync(path, join(folder, "deps", basename(path)), {
+      recursive: true,
+      filter: (from) => !from.endsWith("samples"),
+    });
+  }
+  return folder;
+}
+
+/** The engine's errors, which speak of the built module, for somebody who wrote another. @param {string} message */
+function explain(message) {
+  const asked = message.match(/unknown import: `(.*)` has not been defined/)?.[1];
+  if (asked) {
+    return `a module's top level calls ${asked}: it runs when the plugin is built, where no host is; what asks the host for something belongs into a handler`;
+  }
+  return message.replace(/^[^]*module evaluation: /, "").replace(/\n\s+at [^]*/, "");
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { buildComponent, plan } from "../component.js";
+import { SDK, handlers, pascalCase, readPackages } from "../packages.js";
+import { checkTypes, runTests } from "../testing.js";
+
+const root = mkdtempSync(join(tmpdir(), "hookyard-template-"));
+after(() => rmSync(root, { recursive: true }));
+
+/** @param {string} name @param {Record<string, string>} values */
+function snippet(name, values) {
+  return fill(readFileSync(join(SDK, "template", name), "utf8"), values);
+}
+
+/** What the host's `plugin new` does. @param {string} text @param {Record<string, string>} values */
+function fill(text, values) {
+  return text.replace(/{{(\w+)}}/g, (_, name) => values[name] ?? assert.fail(`{{${name}}} has no value`));
+}
+
+test("a new plugin with every handler builds, and passes its tests", async () => {
+  const folder = join(root, "my-plugin");
+  cpSync(join(SDK, "template"), folder, { recursive: true, filter: (path) => !path.endsWith(".snippet") });
+  symlinkSync(SDK, join(folder, "sdk"), "dir");
+  const subscriptions = { subscriptions: '"example.*", "other.thing"' };
+  const typed = handlers(readPackages()).flatMap(({ eventType: event, exportName: camel, interface: { name } }) =>
+    event === undefined ? [] : [{ event, camel, kebab: name, Pascal: pascalCase(name), snake_event: name.replaceAll("-", "_") }],
+  );
+  assert.equal(typed.length, 5);
+  const values = {
+    name: "my-plugin",
+    snake: "my_plugin",
+    handlers: [...typed.map((one) => snippet("handler.snippet", one)), snippet("generic.snippet", subscriptions)].join("\n"),
+    tests: [...typed.map((one) => snippet("test.snippet", one)), snippet("generic-test.snippet", {})].join("\n"),
+  };
+  for (const name of ["package.json", "README.md", "src/plugin.ts", "test/plugin.test.ts"]) {
+    const file = join(folder, name);
+    writeFileSync(file, fill(readFileSync(file, "utf8"), values));
+  }
+  assert.ok(checkTypes(folder), "its types are right");
+  assert.ok(await runTests(folder), "its tests pass");
+  const planned = await plan(folder);
+  assert.equal(planned.exports.length, 6);
+  assert.ok((await buildComponent(planned)).length > 0);
+});

@@ -1,0 +1,6 @@
+/// <reference types="node" />
+/// <reference path="../generated/imports.d.ts" />
+
+export type { Attachment, EffectRequest, Email, EmittedEvent } from "./effects.ts";
+export { FakeHost, json, text, type Answered, type Delivered } from "./fake-host.ts";
+export { context, sample } from "./samples.ts";

@@ -1,0 +1,3 @@
+import { log, on } from "@hookyard/plugin";
+
+{{handlers}}

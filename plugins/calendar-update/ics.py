@@ -1,0 +1,90 @@
+"""iCalendar objects (RFC 5545) of one event in Guinea."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LINE_MAX_OCTETS = 75
+
+# Guinea is at UTC all year. An object that names a time zone has to define it.
+TIME_ZONE = "Africa/Conakry"
+TIME_ZONE_LINES = (
+    "BEGIN:VTIMEZONE",
+    f"TZID:{TIME_ZONE}",
+    "BEGIN:STANDARD",
+    "DTSTART:19700101T000000",
+    "TZOFFSETFROM:+0000",
+    "TZOFFSETTO:+0000",
+    "TZNAME:GMT",
+    "END:STANDARD",
+    "END:VTIMEZONE",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What goes into a calendar."""
+
+    uid: str
+    """The same in every revision."""
+    stamp: datetime
+    """When this revision was made, UTC."""
+    sequence: int
+    """Of the revision: a greater number replaces a smaller one."""
+    start: datetime
+    """Local."""
+    duration: timedelta
+    summary: str
+    location: str | None
+    description: str
+    cancelled: bool
+
+
+def calendar(event: Event) -> bytes:
+    """The object that holds an event."""
+    return b"".join(fold(line) for line in lines(event))
+
+
+def lines(event: Event) -> Iterator[str]:
+    yield from (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//hookyard//calendar-update//FR",
+        "CALSCALE:GREGORIAN",
+    )
+    yield from TIME_ZONE_LINES
+    yield "BEGIN:VEVENT"
+    yield f"UID:{escape(event.uid)}"
+    yield f"DTSTAMP:{event.stamp:%Y%m%dT%H%M%SZ}"
+    yield f"SEQUENCE:{event.sequence}"
+    yield f"DTSTART;TZID={TIME_ZONE}:{event.start:%Y%m%dT%H%M%S}"
+    yield f"DURATION:PT{event.duration // timedelta(minutes=1)}M"
+    yield f"SUMMARY:{escape(event.summary)}"
+    if event.location:
+        yield f"LOCATION:{escape(event.location)}"
+    yield f"DESCRIPTION:{escape(event.description)}"
+    yield f"STATUS:{'CANCELLED' if event.cancelled else 'CONFIRMED'}"
+    yield "END:VEVENT"
+    yield "END:VCALENDAR"
+
+
+def escape(text: str) -> str:
+    """A value of type TEXT. Control characters have no place in one, and no escape."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text)
+    return re.sub(r"([\\;,])", r"\\\1", text).replace("\n", r"\n")
+
+
+def fold(line: str) -> bytes:
+    """A content line: no more than 75 octets, continued after a line break and a space, and never broken
+    within a character."""
+    folded, octets = bytearray(), 0
+    for character in line:
+        encoded = character.encode()
+        if octets + len(encoded) > LINE_MAX_OCTETS:
+            folded += b"\r\n "
+            octets = 1
+        folded += encoded
+        octets += len(encoded)
+    return bytes(folded + b"\r\n")

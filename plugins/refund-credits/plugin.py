@@ -1,0 +1,36 @@
+"""Refunds the credits of a cancelled appointment to its visitor, once for each appointment.
+
+Claim, balance, ledger and the event that tells others commit together or not at all.
+"""
+
+from hookyard import Context, log, on, outbox
+from hookyard.moncreneau import AppointmentCancelled
+from hookyard.store import Bucket
+
+refunds = Bucket("refunds")  # by appointment: whatever cancels it again finds its refund here
+balances = Bucket("balances")  # by visitor
+ledger = Bucket("ledger")  # by visitor and running number
+
+
+@on("appointment.cancelled")
+def refund(ctx: Context, appointment: AppointmentCancelled) -> None:
+    credits = appointment.credits_refunded or 0
+    if credits == 0:
+        log.info(f"appointment {appointment.id} was cancelled without a refund")
+        return
+    claim = str(appointment.id)
+    if not refunds.compare_and_swap(claim, None, ctx.event_id):
+        log.info(f"appointment {appointment.id} was refunded before, on {refunds.get_text(claim)}")
+        return
+    visitor = identity(appointment)
+    balance = balances.increment(visitor, credits)
+    entry = {"appointment": appointment.id, "credits": credits, "balance": balance, "at": ctx.created}
+    number = ledger.increment(f"{visitor}/last")
+    ledger.set_json(f"{visitor}/{number:06}", entry)
+    outbox.emit_event("credits.refunded", {"visitor": visitor, **entry})
+    log.info(f"{credits} credits for appointment {appointment.id} back to {visitor}, who has {balance} now")
+
+
+def identity(appointment: AppointmentCancelled) -> str:
+    """Visitors have no id: the phone number is what they keep."""
+    return appointment.phone or appointment.email or appointment.name

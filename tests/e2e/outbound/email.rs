@@ -1,0 +1,189 @@
+//! Effects by email.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hookyard::config::{Config, Secret};
+use hookyard::effect::{Attachment, Email, TryOutcome};
+use hookyard::outbound::{Outbound, Sent};
+
+use super::{grants, nobody, outbound};
+use crate::support::Smtp;
+
+fn email(to: &str) -> Email {
+    Email {
+        to: vec![to.into()],
+        cc: Vec::new(),
+        bcc: Vec::new(),
+        reply_to: None,
+        subject: "Rendez-vous confirmé".into(),
+        text: "Bonjour,\n.un point\n".into(),
+        html: None,
+        attachments: Vec::new(),
+    }
+}
+
+/// A way out by this server.
+fn by(url: String, change: impl FnOnce(&mut Config)) -> Outbound {
+    outbound(&[], |config| {
+        config.email.smtp = Some(Secret::new(url));
+        config.email.from = Some("Service des passeports <no-reply@example.gn>".into());
+        change(config);
+    })
+}
+
+async fn mail(out: &Outbound, key: &str, email: &Email) -> Sent {
+    out.mail(&grants(&[], &["*"]), key, email).await
+}
+
+#[tokio::test]
+async fn an_email_arrives_with_all_that_belongs_to_it() {
+    let smtp = Smtp::start().await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let mut whole = email("Aïssatou Diallo <aissatou@example.gn>");
+    whole.cc.push("desk@example.gn".into());
+    whole.bcc.push("archive@example.gn".into());
+    whole.reply_to = Some("Accueil <accueil@example.gn>".into());
+    whole.html = Some("<p>Bonjour</p>".into());
+    whole.attachments.push(Attachment {
+        filename: "reçu n° 1.ics".into(),
+        content_type: "text/calendar; charset=utf-8".into(),
+        content: b"BEGIN:VCALENDAR".to_vec(),
+    });
+    let sent = mail(&out, "00ff.2", &whole).await;
+    assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Done, "250 2.0.0 queued"));
+    let got = smtp.received().pop().unwrap();
+    assert_eq!(got.from, "no-reply@example.gn");
+    assert_eq!(got.to, ["aissatou@example.gn", "desk@example.gn", "archive@example.gn"]);
+    for (name, value) in [
+        ("Message-ID", "<00ff.2@example.gn>"),
+        ("Idempotency-Key", "00ff.2"),
+        ("Cc", "desk@example.gn"),
+        ("From", "\"Service des passeports\" <no-reply@example.gn>"),
+        ("Reply-To", "Accueil <accueil@example.gn>"),
+        ("MIME-Version", "1.0"),
+    ] {
+        assert_eq!(got.header(name), value, "{}", got.data);
+    }
+    assert!(got.header("Subject").starts_with("Rendez-vous =?utf-8?"), "{}", got.data);
+    assert!(got.header("To").ends_with("<aissatou@example.gn>"), "{}", got.data);
+    assert!(got.header("Content-Type").starts_with("multipart/mixed"), "{}", got.data);
+    for part in [
+        "Content-Type: multipart/alternative",
+        "<p>Bonjour</p>",
+        "\r\n.un point\r\n",
+        "Content-Type: text/calendar; charset=utf-8\r\n",
+        "filename*0*=utf-8''re%C3%A7u%20n%C2%B0%201.ics",
+    ] {
+        assert!(got.data.contains(part), "{part}: {}", got.data);
+    }
+    assert!(!got.data.contains("archive@"), "{}", got.data);
+}
+
+#[tokio::test]
+async fn the_servers_answer_says_what_becomes_of_the_effect() {
+    use TryOutcome::{Refused, Retry};
+    for (line, says, outcome, detail) in [
+        ("RCPT", "450 4.2.1 try later", Retry, "450 4.2.1 try later"),
+        ("RCPT", "550 5.1.1 nobody here", Refused, "550 5.1.1 nobody here"),
+        ("MAIL", "530 5.7.0 authenticate", Retry, "530 5.7.0 authenticate"),
+        (".", "554 5.6.0 spam", Refused, "554 5.6.0 spam"),
+        (".", "452 4.3.1 disk full", Retry, "452 4.3.1 disk full"),
+        ("CONNECT", "554 go away", Retry, "the SMTP server refuses this host: 554 go away"),
+        ("AUTH", "535 5.7.8 wrong", Retry, "the SMTP server refuses this host: 535 5.7.8 wrong"),
+    ] {
+        let smtp = Smtp::saying(move |_, got| got.starts_with(line).then(|| says.to_owned())).await;
+        let out = by(format!("smtp://user:hunter2@{}", smtp.address()), |_| {});
+        let sent = mail(&out, "00ff.1", &email("a@example.gn")).await;
+        assert_eq!((sent.outcome, sent.detail.as_str()), (outcome, detail), "{line}");
+        assert!(smtp.received().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_a_lost_one_is_replaced() {
+    let smtp = Smtp::saying(|count, line| (count == 2 && line == "NOOP").then(|| "421 bye".into())).await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    for number in 1..=3 {
+        let sent = mail(&out, &format!("00ff.{number}"), &email("a@example.gn")).await;
+        assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+    }
+    let connections: Vec<usize> = smtp.received().iter().map(|email| email.connection).collect();
+    assert_eq!(connections, [0, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up_and_its_connection_with_it() {
+    let silent = AtomicBool::new(true);
+    let says = move |_, line: &str| (line == "." && silent.swap(false, Ordering::Relaxed)).then(String::new);
+    let smtp = Smtp::saying(says).await;
+    let out = by(format!("smtp://{}", smtp.address()), |config| config.email.timeout_ms = 500);
+    let sent = mail(&out, "00ff.1", &email("a@example.gn")).await;
+    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert!(sent.detail.contains("within 500 ms (email.timeout_ms)"), "{sent:?}");
+    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+    let connections: Vec<usize> = smtp.received().iter().map(|email| email.connection).collect();
+    assert_eq!(connections, [1]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_tried_again() {
+    let sent = mail(&by(format!("smtp://{}", nobody()), |_| {}), "00ff.1", &email("a@example.gn")).await;
+    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert!(sent.detail.contains("refused"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn credentials_are_used_and_never_told() {
+    let smtp = Smtp::start().await;
+    let out = by(format!("smtp://us%40er:p%3Ass@{}", smtp.address()), |_| {});
+    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+    let line = smtp.lines().into_iter().find(|line| line.starts_with("AUTH PLAIN ")).unwrap();
+    let token = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &line[11..]).unwrap();
+    assert_eq!(token, b"\0us@er\0p:ss");
+}
+
+#[tokio::test]
+async fn only_granted_recipients_get_email() {
+    let smtp = Smtp::start().await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let grants = grants(&[], &["*@example.gn"]);
+    let mut to_two = email("a@example.gn");
+    to_two.bcc.push("spy@elsewhere.example".into());
+    let missing = "spy@elsewhere.example is not granted: add it to `email` in [plugin.sms]";
+    assert_eq!(out.check_email(&grants, &to_two), Err(missing.into()));
+    let sent = out.mail(&grants, "00ff.1", &to_two).await;
+    assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Refused, missing));
+    assert!(smtp.lines().is_empty());
+    assert_eq!(out.check_email(&grants, &email("a@example.gn")), Ok(()));
+}
+
+#[tokio::test]
+async fn a_host_without_a_server_says_so_and_takes_one_while_it_runs() {
+    let smtp = Smtp::start().await;
+    let out = outbound(&[], |_| {});
+    let why = out.check_email(&grants(&[], &["*"]), &email("a@example.gn")).unwrap_err();
+    assert!(why.contains("`email.smtp` is not set"), "{why}");
+    let mut config = Config::default();
+    config.email.smtp = Some(Secret::new(format!("smtp://{}", smtp.address())));
+    config.email.from = Some("no-reply@example.gn".into());
+    out.configure(&config.http, &config.email);
+    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+    // What cannot be is not taken.
+    config.email.from = Some("nobody".into());
+    out.configure(&config.http, &config.email);
+    assert_eq!(mail(&out, "00ff.2", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+}
+
+#[test]
+fn a_malformed_section_names_its_key_and_no_password() {
+    for (smtp, from, part) in [
+        ("http://u:hunter2@mail.example", "a@example.gn", "`email.smtp`"),
+        ("smtp://mail.example", "nobody", "`email.from`"),
+    ] {
+        let mut config = Config::default();
+        config.email.smtp = Some(Secret::new(smtp.into()));
+        config.email.from = Some(from.into());
+        let why = Outbound::new(&config.http, &config.email).err().unwrap().to_string();
+        assert!(why.contains(part) && !why.contains("hunter2"), "{why}");
+    }
+}
