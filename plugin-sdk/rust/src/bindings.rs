@@ -8,20 +8,21 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "generated")]
 #![allow(clippy::allow_attributes_without_reason, reason = "generated")]
 
-/// Generates one world. The paths of the packages, in the order of their dependence, stand here once.
+/// Generates one world. The paths of the packages, in the order of their dependence, stand here once;
+/// `wit` is beside `src`: a link to the repository's, or a folder where the SDK was copied.
 macro_rules! world {
     ($($options:tt)*) => {
         wit_bindgen::generate!({
             path: [
-                "../../wit/wasi/io.wit",
-                "../../wit/wasi/clocks.wit",
-                "../../wit/wasi/random.wit",
-                "../../wit/wasi/config.wit",
-                "../../wit/wasi/logging.wit",
-                "../../wit/wasi/keyvalue.wit",
-                "../../wit/wasi/http.wit",
-                "../../wit/hookyard-plugin-0.1.0",
-                "../../wit/moncreneau-events-1.0.0",
+                "wit/wasi/io.wit",
+                "wit/wasi/clocks.wit",
+                "wit/wasi/random.wit",
+                "wit/wasi/config.wit",
+                "wit/wasi/logging.wit",
+                "wit/wasi/keyvalue.wit",
+                "wit/wasi/http.wit",
+                "wit/hookyard-plugin-0.1.0",
+                "wit/moncreneau-events-1.0.0",
             ],
             additional_derives: [PartialEq],
             // They hold resources, which are equal to nothing.

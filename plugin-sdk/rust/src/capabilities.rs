@@ -1,10 +1,14 @@
-//! What the host offers, as Rust: natively, under `cargo test`, the machine's own clock and
-//! randomness, and a configuration that the test sets.
+//! What the host tells, as Rust: natively, under `cargo test`, the machine's own clock and randomness,
+//! and what the test has set.
 
 /// The operator's configuration of this plugin.
 pub mod config {
+    use std::fmt;
+
     #[cfg(target_arch = "wasm32")]
     use crate::bindings::base::wasi::config::store;
+    #[cfg(not(target_arch = "wasm32"))]
+    use crate::test::world;
 
     /// The value of a key, if the operator has set it.
     #[cfg(target_arch = "wasm32")]
@@ -18,30 +22,43 @@ pub mod config {
         store::get_all().unwrap_or_default()
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    thread_local! {
-        static TEST: std::cell::RefCell<std::collections::BTreeMap<String, String>> = const {
-            std::cell::RefCell::new(std::collections::BTreeMap::new())
-        };
-    }
-
     /// The value of a key, if the test has set it.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn get(key: &str) -> Option<String> {
-        TEST.with_borrow(|config| config.get(key).cloned())
+        world::with(|world| world.config.get(key).cloned())
     }
 
     /// All keys and values.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn all() -> Vec<(String, String)> {
-        TEST.with_borrow(|config| config.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+        world::with(|world| world.config.clone().into_iter().collect())
     }
 
-    /// Sets a value for this thread's tests.
+    /// Sets a value for this thread's tests; for one test alone there is [`crate::test::Host::config`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn set_for_test(key: &str, value: &str) {
-        TEST.with_borrow_mut(|config| config.insert(key.into(), value.into()));
+        world::with(|world| world.config.insert(key.into(), value.into()));
     }
+
+    /// The value of a key that the plugin cannot do without.
+    ///
+    /// # Errors
+    /// When the operator has not set it. By `?` in a handler this rejects the delivery.
+    pub fn require(key: &str) -> Result<String, Missing> {
+        get(key).ok_or_else(|| Missing(key.into()))
+    }
+
+    /// A key that the operator has not set, neither in `config` nor in `secrets`.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Missing(String);
+
+    impl fmt::Display for Missing {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "the configuration has no `{}`", self.0)
+        }
+    }
+
+    impl std::error::Error for Missing {}
 }
 
 /// The time.
@@ -58,7 +75,8 @@ pub mod clock {
     /// Since the Unix epoch.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn now() -> Duration {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+        let machine = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        crate::test::world::with(|world| world.now).unwrap_or_else(|| machine().unwrap_or_default())
     }
 
     /// Since some moment: for measuring, never goes back.
@@ -133,6 +151,6 @@ pub(crate) mod logging {
     pub(crate) fn line(level: Level, message: &str) {
         let line = format!("{level} {message}");
         eprintln!("{line}");
-        crate::test::collect(&line);
+        crate::test::world::with(|world| world.lines.push(line));
     }
 }

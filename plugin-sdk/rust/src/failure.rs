@@ -2,15 +2,18 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use crate::bindings::base::hookyard::plugin::types;
+use crate::{config, http, outbox};
 
 /// What a handler returns: done, or why not.
 pub type Result = std::result::Result<(), Failure>;
 
-/// Why an event was not handled. Any error becomes a [`Failure::Retry`] by `?`; where trying again
-/// cannot help, say so with [`OrReject::or_reject`].
+/// Why an event was not handled. By `?` an error becomes a [`Failure::Retry`], unless it or one of its
+/// sources says that trying again cannot help: an effect that the host refuses, a key that the
+/// configuration lacks. Where you know it of another, say so with [`OrReject::or_reject`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Try again later; after the operator's last attempt it becomes a dead letter.
@@ -51,10 +54,20 @@ impl fmt::Display for Failure {
 }
 
 // Not an `Error` itself: then this would be the conversion of a type into itself.
-impl<E: Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::retry(with_sources(&error))
+        let text = with_sources(&error);
+        if lasts(&error) { Self::Reject(text) } else { Self::retry(text) }
     }
+}
+
+/// Whether trying again cannot help.
+fn lasts(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |&error| error.source()).any(|error| {
+        error.is::<outbox::Refused>()
+            || error.is::<config::Missing>()
+            || matches!(error.downcast_ref(), Some(http::Error::Invalid(_) | http::Error::Denied(_)))
+    })
 }
 
 /// `?` that rejects.
@@ -99,6 +112,22 @@ impl From<Failure> for types::Failure {
 mod tests {
     use super::*;
 
+    /// An error of a plugin, with its source.
+    #[derive(Debug)]
+    struct LookUp(http::Error);
+
+    impl fmt::Display for LookUp {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no contact")
+        }
+    }
+
+    impl Error for LookUp {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
     fn number(text: &str) -> std::result::Result<u8, Failure> {
         Ok(text.parse::<u8>()?)
     }
@@ -108,6 +137,20 @@ mod tests {
         assert_eq!(number("7"), Ok(7));
         assert_eq!(number("x"), Err(Failure::retry("invalid digit found in string")));
         assert_eq!("x".parse::<u8>().or_reject(), Err(Failure::reject("invalid digit found in string")));
+    }
+
+    #[test]
+    fn the_question_mark_rejects_what_will_never_succeed() {
+        let missing = config::require("team").unwrap_err();
+        assert_eq!(Failure::from(missing), Failure::reject("the configuration has no `team`"));
+        let denied = http::Error::Denied("no grant".into());
+        assert_eq!(
+            Failure::from(LookUp(denied)),
+            Failure::reject("no contact: no grant"),
+            "the source counts"
+        );
+        let failed = http::Error::Failed("time-out".into());
+        assert_eq!(Failure::from(failed), Failure::retry("time-out"));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-#![doc = include_str!("../README.md")]
+// Its examples use the feature.
+#![cfg_attr(feature = "json", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "json"), doc = "Write hookyard plugins in Rust: see the README.")]
 
 #[doc(hidden)]
 pub mod bindings;
@@ -7,8 +9,11 @@ mod context;
 mod event_handler;
 mod export;
 mod failure;
+pub mod http;
 mod logger;
 pub mod moncreneau;
+pub mod outbox;
+pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod test;
 
@@ -17,6 +22,8 @@ pub use context::Context;
 pub use event_handler::EventHandler;
 pub use failure::{Failure, OrReject, Result};
 pub use log;
+#[cfg(feature = "json")]
+pub use serde_json;
 
 /// What [`export!`] uses; no part of the API.
 #[doc(hidden)]

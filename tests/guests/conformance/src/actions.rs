@@ -45,7 +45,9 @@ pub fn store() -> Result {
     expect("delete", !bucket.exists("a")? && bucket.get("a")?.is_none())?;
 
     bucket.increment("counter", 2)?;
-    bucket.compare_and_swap("cas", None, "swapped")?;
+    bucket.delete("cas")?;
+    expect("compare_and_swap", bucket.compare_and_swap("cas", None, "swapped")?)?;
+    expect("compare_and_swap", !bucket.compare_and_swap("cas", None, "again")?)?;
 
     bucket.set_many([("x", "1"), ("y", "2"), ("z", "3")])?;
     let values = bucket.get_many(["z", "a", "x"])?;

@@ -1,0 +1,7 @@
+// Randomness that nobody can predict.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+void hy_random_bytes(void *bytes, size_t count);
+uint64_t hy_random_u64(void);

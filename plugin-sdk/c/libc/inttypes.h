@@ -1,0 +1,10 @@
+// The part of the C library that plugins have: how integers of a fixed size are formatted.
+#pragma once
+#include <stdint.h>
+
+#define PRId32 "d"
+#define PRIu32 "u"
+#define PRIx32 "x"
+#define PRId64 "lld"
+#define PRIu64 "llu"
+#define PRIx64 "llx"

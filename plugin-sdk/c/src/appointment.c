@@ -1,0 +1,22 @@
+#include <hookyard/appointment.h>
+
+hy_string hy_status_text(hy_status status) {
+  switch (status.kind) {
+    case HY_STATUS_SCHEDULED: return hy_str("scheduled");
+    case HY_STATUS_CANCELLED: return hy_str("cancelled");
+    case HY_STATUS_VALIDATED: return hy_str("validated");
+    case HY_STATUS_COMPLETED: return hy_str("completed");
+    case HY_STATUS_NO_SHOW: return hy_str("no-show");
+    default: return status.other;
+  }
+}
+
+hy_string hy_canceller_text(hy_canceller canceller) {
+  switch (canceller.kind) {
+    case HY_CANCELLED_BY_USER: return hy_str("user");
+    case HY_CANCELLED_BY_DEPARTMENT: return hy_str("department");
+    case HY_CANCELLED_BY_AGENT: return hy_str("agent");
+    case HY_CANCELLED_BY_SYSTEM: return hy_str("system");
+    default: return canceller.other;
+  }
+}

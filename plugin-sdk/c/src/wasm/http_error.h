@@ -1,0 +1,7 @@
+// What went wrong with a request, in words.
+#pragma once
+#include <hookyard/text.h>
+
+#include "../../bindings/fetch.h"
+
+hy_string hy_http_error_text(const wasi_http_types_error_code_t *error);

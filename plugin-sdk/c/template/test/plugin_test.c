@@ -1,0 +1,3 @@
+#include <hookyard_test.h>
+
+{{tests}}

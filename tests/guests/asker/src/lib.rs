@@ -1,0 +1,90 @@
+//! Uses its store and asks for effects, as the key `do` of the payload says, and then ends as `end` says.
+
+use std::time::Duration;
+
+use hookyard_plugin::log::info;
+use hookyard_plugin::serde_json::{Value, from_str};
+use hookyard_plugin::{Context, EventHandler, Failure, OrReject as _, Result, clock, config, export, outbox, store};
+
+struct Asker;
+
+export!(Asker: EventHandler);
+
+impl EventHandler for Asker {
+    fn subscriptions() -> Vec<String> {
+        vec!["*".into()]
+    }
+
+    fn handle(ctx: Context, data: String) -> Result {
+        let told: Value = from_str(&data).or_reject()?;
+        act(&ctx, &told, told["do"].as_str().unwrap_or_default())?;
+        end(told["end"].as_str().unwrap_or_default())
+    }
+}
+
+fn act(ctx: &Context, told: &Value, action: &str) -> Result {
+    let text = |key: &str| told[key].as_str().unwrap_or_default();
+    let number = |key: &str| told[key].as_u64().unwrap_or(1);
+    match action {
+        "http" => {
+            for _ in 0..number("times") {
+                outbox::http("POST", text("url")).body(text("text")).send()?;
+            }
+        }
+        "email" => drop(outbox::email(text("to")).subject(text("text")).text(text("text")).send()?),
+        // Each event emits another, until the host refuses.
+        "emit" => drop(outbox::emit(&ctx.event_type, r#"{"do":"emit"}"#)?),
+        "emit-data" => drop(outbox::emit(text("type"), text("text"))?),
+        "tell-secret" => {
+            let secret = config::get("key").unwrap_or_default();
+            info!("the key is {secret}");
+            let url = format!("{}/{secret}?key={secret}", text("url"));
+            let request = outbox::http("POST", url).header("Authorization", format!("Bearer {secret}"));
+            request.body(format!("{{\"key\":\"{secret}\"}}")).send()?;
+        }
+        // What is read is a while old when it is written.
+        "count" => {
+            let bucket = store::open("counts")?;
+            let before: u64 = bucket.get_text("n")?.map_or(Ok(0), |text| text.parse())?;
+            wait(number("ms"));
+            bucket.set("n", (before + 1).to_string())?;
+            bucket.set(&format!("by/{}", ctx.event_id), (before + 1).to_string())?;
+        }
+        "fill" => {
+            let bucket = store::open("filled")?;
+            for key in 0..number("keys") {
+                bucket.set(&format!("{}{key}", text("prefix")), vec![b'x'; bytes(told)])?;
+            }
+        }
+        "touch" => drop(store::open(text("bucket"))?.get(text("key"))?),
+        "list" => {
+            let bucket = store::open("filled")?;
+            bucket.set("own", "")?;
+            info!("{} keys", bucket.keys()?.len());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn bytes(told: &Value) -> usize {
+    told["bytes"].as_u64().and_then(|bytes| bytes.try_into().ok()).unwrap_or(1)
+}
+
+fn end(how: &str) -> Result {
+    match how {
+        "retry" => Err(Failure::retry("told to")),
+        "reject" => Err(Failure::reject("told to")),
+        "trap" => panic!("told to"),
+        "trap-with-secret" => panic!("{}", config::get("key").unwrap_or_default()),
+        "late" => loop {
+            wait(1);
+        },
+        _ => Ok(()),
+    }
+}
+
+fn wait(ms: u64) {
+    let end = clock::monotonic() + Duration::from_millis(ms);
+    while clock::monotonic() < end {}
+}
