@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Partner, Ran, guest};
+use crate::support::{Bed, Partner, Ran, Reply, guest};
 
 /// A directory with the conformance guest and an event that has it do something.
 fn bed(config: &str, event: &Value) -> Bed {
@@ -21,8 +21,12 @@ fn run(bed: &Bed, more: &[&str]) -> Ran {
 #[test]
 fn a_sample_is_handled_and_all_of_it_is_told() {
     let bed = bed("", &json!({}));
-    let ran = bed.run(&["plugin", "run", "conformance.wasm", "--event", "appointment.created", "--json"]).json();
-    assert_eq!((&ran["outcome"], &ran["cause"], &ran["reason"]), (&json!("done"), &Value::Null, &Value::Null));
+    let ran =
+        bed.run(&["plugin", "run", "conformance.wasm", "--event", "appointment.created", "--json"]).json();
+    assert_eq!(
+        (&ran["outcome"], &ran["cause"], &ran["reason"]),
+        (&json!("done"), &Value::Null, &Value::Null)
+    );
     assert_eq!(ran["handler"], "moncreneau:events/appointment-created@1.0.0", "{ran}");
     assert_eq!((&ran["type"], &ran["attempt"]), (&json!("appointment.created"), &json!(1)));
     assert_eq!(ran["writes"][0]["bucket"], "typed", "{ran}");
@@ -51,7 +55,10 @@ fn a_store_lasts_from_one_run_to_the_next_in_a_file_for_people() {
     assert_eq!(counter(), "2");
     // What it swaps has to be absent.
     let state = std::fs::read_to_string(bed.path("state.json")).unwrap();
-    bed.replace("state.json", state.replace("\"swapped\"", "\"other\"").replace("\"cas\"", "\"not-cas\"").as_bytes());
+    bed.replace(
+        "state.json",
+        state.replace("\"swapped\"", "\"other\"").replace("\"cas\"", "\"not-cas\"").as_bytes(),
+    );
     let ran = run(&bed, &["--state", "state.json"]);
     assert_eq!((ran.code, counter()), (0, json!("4")), "{ran:?}");
     assert!(ran.out.contains("\n  store conformance/counter = 4\n"), "{ran:?}");
@@ -105,10 +112,12 @@ fn effects_are_shown_in_full_and_secrets_are_not() {
 
 #[tokio::test]
 async fn effects_go_out_only_when_that_is_wanted() {
-    let partner = Partner::start().await;
-    let url = partner.url("/send");
-    let origin = partner.url("").trim_end_matches('/').to_owned();
-    let config = format!("[email]\nsmtp = \"smtp://127.0.0.1:1\"\nfrom = \"desk@example.gn\"\n[plugin.conformance]\nhttp = [\"{origin}\"]\nemail = [\"*\"]\n");
+    let partner = Partner::start(|_, _| Reply::of(200, "taken")).await;
+    let origin = partner.origin();
+    let url = format!("{origin}/send");
+    let config = format!(
+        "[email]\nsmtp = \"smtp://127.0.0.1:1\"\nfrom = \"desk@example.gn\"\n[plugin.conformance]\nhttp = [\"{origin}\"]\nemail = [\"*\"]\n"
+    );
     let bed = bed(&config, &json!({ "do": "outbox", "url": url, "to": "a@example.gn", "text": "hello" }));
     assert_eq!(run(&bed, &[]).code, 0);
     assert!(partner.asked().is_empty());
@@ -152,12 +161,12 @@ fn failures_say_what_a_host_would_record() {
 #[test]
 fn an_attempt_and_repetitions_are_as_asked() {
     let bed = bed("", &json!({ "do": "context" }));
-    let context = |ran: &Value| -> Value {
-        serde_json::from_str(ran["writes"][0]["value"].as_str().unwrap()).unwrap()
-    };
+    let context =
+        |ran: &Value| -> Value { serde_json::from_str(ran["writes"][0]["value"].as_str().unwrap()).unwrap() };
     let ran = run(&bed, &["--attempt", "3", "--json"]).json();
     assert_eq!((context(&ran)["attempt"].clone(), &ran["attempt"]), (json!(3), &json!(3)));
-    let sample = ["plugin", "run", "conformance.wasm", "--event", "appointment.updated", "--repeat", "3", "--json"];
+    let sample =
+        ["plugin", "run", "conformance.wasm", "--event", "appointment.updated", "--repeat", "3", "--json"];
     let ran = bed.run(&sample).json();
     let ids: std::collections::BTreeSet<&str> =
         ran.as_array().unwrap().iter().map(|ran| ran["event"].as_str().unwrap()).collect();
