@@ -45,7 +45,7 @@ fn inner(name: &str) -> Result {
     reason: "trap: panicked at src/lib.rs:12:5: no desk for Jean Dupont; then ",
     place: "src/lib.rs:12:5",
     broken: "fn (",
-    complaint: "src/lib.rs:1:4",
+    complaint: "src/lib.rs:1:",
 };
 
 const TYPESCRIPT: Author = Author {
@@ -62,7 +62,7 @@ function inner(name: string): void {
     reason: "trap: TypeError: no desk for Jean Dupont; then the guest ended itself",
     place: "at inner (src/plugin.ts:5:",
     broken: "export const = 1;",
-    complaint: "src/plugin.ts:1:13",
+    complaint: "src/plugin.ts:1:",
 };
 
 const PYTHON: Author = Author {

@@ -82,7 +82,8 @@ impl Run {
         for number in 0..self.repeat {
             let event = ingress::as_sent(&source, &preset, body.next(number)?, now_ms())
                 .map_err(|reason| Failure::Failed(format!("{}: {reason}", self.event)))?;
-            let mut ran = trial.run(event, preset.package.as_deref(), self.attempt).await;
+            let ran = trial.run(event, preset.package.as_deref(), self.attempt).await;
+            let mut ran = ran.map_err(Failure::Failed)?;
             if self.real_effects {
                 trial.perform(&mut ran).await;
             }

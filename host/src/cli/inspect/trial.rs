@@ -11,7 +11,7 @@ use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{Asked, Effect};
 use crate::event::{Event, PluginName};
 use crate::outbound::{Outbound, Unusable};
-use crate::plugins;
+use crate::plugins::{self, Pattern};
 use crate::runtime::{self, Call, Revision, Runtime, Tried};
 
 /// What the command line adds to the config.
@@ -83,7 +83,19 @@ impl Trial {
     }
 
     /// Runs it on an event. What it wrote is there for the next one if it is done.
-    pub(in crate::cli) async fn run(&self, event: Event, package: Option<&str>, attempt: u32) -> Ran {
+    ///
+    /// # Errors
+    /// When a host would not give it that event.
+    pub(in crate::cli) async fn run(
+        &self,
+        event: Event,
+        package: Option<&str>,
+        attempt: u32,
+    ) -> Result<Ran, String> {
+        if !self.wants(&event.event_type, package) {
+            let handles = self.revision.handles().join(", ");
+            return Err(format!("{} would not come to it; it handles {handles}", event.event_type));
+        }
         let delivery = Delivery {
             id: DeliveryId { event: 1, number: 1 },
             event: Arc::new(event),
@@ -96,7 +108,13 @@ impl Trial {
             self.store.commit(changes);
         }
         let report = self.report(&delivery.event, package, &tried);
-        Ran { report, effects: tried.work.effects }
+        Ok(Ran { report, effects: tried.work.effects })
+    }
+
+    fn wants(&self, event_type: &str, package: Option<&str>) -> bool {
+        let interface = package.map(|package| runtime::interface_name(package, event_type));
+        let typed = self.revision.typed_interfaces().any(|typed| Some(typed) == interface.as_deref());
+        typed || self.revision.subscriptions.iter().any(|pattern| Pattern::new(pattern).matches(event_type))
     }
 
     fn report(&self, event: &Event, package: Option<&str>, tried: &Tried) -> Report {
