@@ -27,6 +27,15 @@ pub struct Entry {
     pub value: Bytes,
 }
 
+/// What is known of an entry without asking the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peeked {
+    /// What is there; `None` = nothing.
+    Known(Option<Entry>),
+    /// The database has to be asked.
+    Unknown,
+}
+
 /// A page of keys, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keys {

@@ -4,24 +4,24 @@ fn key(bucket: &str, key: &str) -> EntryKey {
     EntryKey { bucket: bucket.into(), key: key.into() }
 }
 
-fn entry(version: u64, value: &'static str) -> Option<Entry> {
-    Some(Entry { version, value: Bytes::from_static(value.as_bytes()) })
+fn entry(version: u64, value: &'static str) -> Entry {
+    Entry { version, value: Bytes::from_static(value.as_bytes()) }
 }
 
-fn bytes(value: &'static str) -> Option<Bytes> {
-    Some(Bytes::from_static(value.as_bytes()))
+fn bytes(value: &'static str) -> Bytes {
+    Bytes::from_static(value.as_bytes())
 }
 
 #[test]
 fn a_call_finds_its_own_writes_before_what_is_committed() {
     let mut call = Transaction::default();
-    call.see(key("b", "a"), entry(3, "old"));
+    call.see(key("b", "a"), Some(entry(3, "old")));
     assert_eq!(call.get(&key("b", "a")).unwrap(), "old");
-    call.set(key("b", "a"), bytes("new"));
+    call.set(key("b", "a"), Some(bytes("new")));
     assert_eq!(call.get(&key("b", "a")).unwrap(), "new");
     call.set(key("b", "a"), None);
     assert_eq!(call.get(&key("b", "a")), None);
-    call.see(key("b", "a"), entry(9, "later"));
+    call.see(key("b", "a"), Some(entry(9, "later")));
     let changes = call.end().unwrap();
     assert_eq!(changes.seen, [(key("b", "a"), Some(3))], "the first look counts");
     assert_eq!(changes.writes, [(key("b", "a"), None)]);
@@ -30,14 +30,16 @@ fn a_call_finds_its_own_writes_before_what_is_committed() {
 #[test]
 fn keys_and_bytes_are_counted_as_they_will_be() {
     let mut call = Transaction::default();
-    for (name, found) in [("there", entry(1, "x")), ("gone", entry(2, "x")), ("new", None), ("never", None)] {
+    for (name, found) in
+        [("there", Some(entry(1, "x"))), ("gone", Some(entry(2, "x"))), ("new", None), ("never", None)]
+    {
         call.see(key("b", name), found);
     }
-    call.set(key("b", "there"), bytes("four"));
-    call.set(key("b", "there"), bytes("two"));
+    call.set(key("b", "there"), Some(bytes("four")));
+    call.set(key("b", "there"), Some(bytes("two")));
     call.set(key("b", "gone"), None);
-    call.set(key("b", "new"), bytes("1"));
-    call.set(key("b", "never"), bytes("12"));
+    call.set(key("b", "new"), Some(bytes("1")));
+    call.set(key("b", "never"), Some(bytes("12")));
     call.set(key("b", "never"), None);
     assert_eq!((call.bytes(), call.added_keys()), (4, 0));
 }
@@ -45,14 +47,15 @@ fn keys_and_bytes_are_counted_as_they_will_be() {
 #[test]
 fn a_page_of_keys_has_the_calls_own_writes_in_it() {
     let mut call = Transaction::default();
-    for (name, value) in [("a", bytes("")), ("c", None), ("d", bytes("")), ("z", bytes(""))] {
+    for (name, value) in [("a", Some(bytes(""))), ("c", None), ("d", Some(bytes(""))), ("z", Some(bytes("")))]
+    {
         call.see(key("b", name), None);
         call.set(key("b", name), value);
     }
-    call.set(key("other", "b"), bytes(""));
+    call.set(key("other", "b"), Some(bytes("")));
     let found = |more| Keys { keys: ["b", "c", "e"].map(Arc::from).to_vec(), more, version: 7 };
     let names = |(keys, more): (Vec<Arc<str>>, bool)| {
-        (keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(""), more)
+        (keys.iter().map(ToString::to_string).collect::<String>(), more)
     };
     assert_eq!(names(call.list("b", None, found(true))), ("abde".into(), true), "z is on a later page");
     assert_eq!(names(call.list("b", Some("a"), found(false))), ("bdez".into(), false));

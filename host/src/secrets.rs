@@ -118,7 +118,9 @@ fn each_text(effect: &mut Effect, change: &mut impl FnMut(&mut String)) {
             change(subject);
             change(text);
             html.iter_mut().for_each(&mut *change);
-            attachments.iter_mut().for_each(|attachment| content(&mut attachment.content, change));
+            for attachment in attachments {
+                content(&mut attachment.content, change);
+            }
         }
         Effect::Event(event) => change(&mut event.data),
     }

@@ -87,7 +87,7 @@ struct Ours {
 impl Ours {
     async fn new(config: &Config) -> Self {
         let name = PluginName::new("stats").unwrap();
-        let settings = settings(&config, &name);
+        let settings = settings(config, &name);
         let outbound = Outbound::new(&config.http, &config.email).unwrap();
         let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
         let loaded = runtime.load(&name, plugin("stats"), &settings).await;

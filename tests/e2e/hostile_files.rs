@@ -166,7 +166,7 @@ async fn a_trap_or_a_loop_when_asked_for_subscriptions_is_refused() {
 async fn an_import_that_the_host_does_not_know_is_refused_by_name() {
     let bed = bed("");
     let host = bed.start().await;
-    for import in ["evil:thing/x@1.0.0", "wasi:http/outgoing-handler@0.2.0", "plain"] {
+    for import in ["evil:thing/x@1.0.0", "wasi:http/incoming-handler@0.2.0", "plain"] {
         let asks = format!(r#"(import "{import}" (instance (export "do" (func))))"#);
         let asks = Handwritten { imports: &asks, ..Handwritten::default() };
         refused(

@@ -24,7 +24,7 @@ use crate::config;
 use crate::delivery::{Delivery, DeliveryId, Finished};
 use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName};
-use crate::keyvalue::{Entry, EntryKey, Keys};
+use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
 pub use stores::Conflict;
 pub use view::{
@@ -266,7 +266,7 @@ impl Db {
 
     /// An entry of a plugin's store, if it is known without asking the database.
     #[must_use]
-    pub fn peek_entry(&self, plugin: &PluginName, key: &EntryKey) -> Option<Option<Entry>> {
+    pub fn peek_entry(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
         self.inner.stores.peek(plugin, key)
     }
 

@@ -14,7 +14,7 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use super::DbError;
 use super::sqlite::Reader;
 use crate::event::PluginName;
-use crate::keyvalue::{Changes, Entry, EntryKey, Keys};
+use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked};
 
 /// Another call changed what this one had read: it has to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +85,10 @@ impl Stores {
     }
 
     /// An entry, if that is known.
-    pub(super) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Option<Option<Entry>> {
-        let known = (plugin.clone(), key.clone());
-        self.lock().entries.get(&known).map(|known| known.found.clone())
+    pub(super) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
+        let key = (plugin.clone(), key.clone());
+        let inner = self.lock();
+        inner.entries.get(&key).map_or(Peeked::Unknown, |known| Peeked::Known(known.found.clone()))
     }
 
     /// How many keys a plugin has.
@@ -103,7 +104,7 @@ impl Stores {
         plugin: &PluginName,
         key: &EntryKey,
     ) -> Result<Option<Entry>, DbError> {
-        if let Some(found) = self.peek(plugin, key) {
+        if let Peeked::Known(found) = self.peek(plugin, key) {
             return Ok(found);
         }
         self.summary(reader, plugin).await?;

@@ -35,6 +35,7 @@ pub(super) struct Accepting {
 }
 
 /// Everything else that is asked of the writer.
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 pub(super) enum Request {
     Finish { finished: Finished, reply: Option<Reply<()>> },
     Lease { plugin: PluginName, limit: usize, reply: Reply<Lease> },
@@ -168,7 +169,9 @@ impl<B: Backend> Writer<B> {
             }
             Request::LeaseEffects { plugin, limit, reply } => turn.effect_leases.push((plugin, limit, reply)),
             Request::GiveBackEffects(ids) => {
-                ids.into_iter().for_each(|id| _ = self.effect_leases.give_back(id));
+                for id in ids {
+                    self.effect_leases.give_back(id);
+                }
             }
             Request::GiveBack(ids) => {
                 let mut running = self.shared.running();
@@ -367,7 +370,9 @@ impl<B: Backend> Writer<B> {
         let more = ids.len() > limit;
         ids.truncate(limit);
         let effects = self.backend.performing(plugin, &ids).await?;
-        effects.iter().for_each(|effect| self.effect_leases.take(effect.id, plugin));
+        for effect in &effects {
+            self.effect_leases.take(effect.id, plugin);
+        }
         Ok(EffectLease { effects, more })
     }
 }

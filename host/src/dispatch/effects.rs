@@ -119,7 +119,13 @@ impl Effects {
     async fn perform(&self, mut effect: Performing) -> Option<u64> {
         let config = self.0.config.borrow().clone();
         let (started_at, started) = (now_ms(), Instant::now());
-        let sent = self.try_once(&config, &mut effect).await;
+        let mask = plugins::mask(&config, &effect.plugin);
+        if effect.asked.masked {
+            mask.put_back(&mut effect.asked.effect);
+        }
+        let mut sent = self.try_once(&config, &effect).await;
+        // Whoever was sent a secret may say it again.
+        sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (number, due) = (effect.tries + 1, due(&sent, effect.tries + 1, &config.effects));
         report(&effect, &sent, due);
@@ -128,10 +134,7 @@ impl Effects {
         due
     }
 
-    async fn try_once(&self, config: &Config, effect: &mut Performing) -> Sent {
-        if effect.asked.masked {
-            plugins::settings(config, &effect.plugin).mask.put_back(&mut effect.asked.effect);
-        }
+    async fn try_once(&self, config: &Config, effect: &Performing) -> Sent {
         let grants = Grants::of(&effect.plugin, &config.plugin(effect.plugin.as_str()));
         let key = &effect.asked.key;
         match &effect.asked.effect {

@@ -29,10 +29,11 @@ pub(super) fn due(number: u32, after: Option<Duration>, retry: &Retry, now_ms: u
 
 fn backoff(number: u32, retry: &Retry) -> Duration {
     let base = retry.backoff_base.min(retry.backoff_max);
+    // How often is decided elsewhere; what the host failed is tried for ever.
     let policy = ExponentialBackoff::builder()
         .retry_bounds(base, retry.backoff_max)
         .jitter(Jitter::Full)
-        .build_with_max_retries(retry.attempts_max);
+        .build_with_max_retries(u32::MAX);
     let now = SystemTime::now();
     match policy.should_retry(now, number.saturating_sub(1)) {
         RetryDecision::Retry { execute_after } => execute_after.duration_since(now).unwrap_or_default(),

@@ -2,14 +2,14 @@
 
 use crate::db::Db;
 use crate::event::PluginName;
-use crate::keyvalue::{Entry, EntryKey, Keys};
+use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 use crate::runtime::{self, Reading};
 
 /// What is in the database of plugins' stores, for their calls.
 pub(super) struct Stored(pub(super) Db);
 
 impl runtime::Stores for Stored {
-    fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Option<Option<Entry>> {
+    fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
         self.0.peek_entry(plugin, key)
     }
 

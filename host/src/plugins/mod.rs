@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::runtime::Runtime;
 
 pub use scan::Stamp;
-pub use snapshot::{Entry, Live, Retry, Snapshot, settings};
+pub use snapshot::{Entry, Live, Retry, Snapshot, mask, settings};
 pub use subscriptions::{Pattern, Subscriptions, Wants};
 pub use watch::Watch;
 

@@ -191,13 +191,22 @@ pub enum Turn<'a> {
     Alone(RwLockWriteGuard<'a, ()>),
 }
 
+/// What finds a plugin's secrets in text.
+#[must_use]
+pub fn mask(config: &Config, plugin: &PluginName) -> Mask {
+    Mask::new(&exposed(&config.plugin(plugin.as_str())))
+}
+
+fn exposed(plugin: &config::Plugin) -> BTreeMap<String, String> {
+    plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned())).collect()
+}
+
 /// An operator's words about a plugin, as the runtime takes them.
 #[must_use]
 pub fn settings(config: &Config, name: &PluginName) -> runtime::Settings {
     let plugin = config.plugin(name.as_str());
     let (store, effects) = (config.store.clone(), config.effects.clone());
-    let secrets = plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned()));
-    let secrets: BTreeMap<String, String> = secrets.collect();
+    let secrets = exposed(&plugin);
     let mask = Arc::new(Mask::new(&secrets));
     let config = plugin.config.iter().map(|(key, value)| (key.clone(), value.clone()));
     runtime::Settings {

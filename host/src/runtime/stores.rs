@@ -4,15 +4,15 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::event::PluginName;
-use crate::keyvalue::{Entry, EntryKey, Keys};
+use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
 /// An answer that may take a look at the database.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
 /// Plugins' stores, to be read. What a call writes is in its [`crate::effect::Work`].
 pub trait Stores: Send + Sync + 'static {
-    /// An entry, if that is known without waiting: `Some(None)` = there is none.
-    fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Option<Option<Entry>>;
+    /// An entry, if that is known without waiting.
+    fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked;
 
     /// An entry.
     fn get<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Reading<'a, Option<Entry>>;
@@ -35,8 +35,8 @@ pub trait Stores: Send + Sync + 'static {
 pub struct NoStores;
 
 impl Stores for NoStores {
-    fn peek(&self, _: &PluginName, _: &EntryKey) -> Option<Option<Entry>> {
-        Some(None)
+    fn peek(&self, _: &PluginName, _: &EntryKey) -> Peeked {
+        Peeked::Known(None)
     }
 
     fn get<'a>(&'a self, _: &'a PluginName, _: &'a EntryKey) -> Reading<'a, Option<Entry>> {

@@ -10,7 +10,7 @@ use super::stores::Stores;
 use crate::delivery::Delivery;
 use crate::effect::{self, Asked, Effect, Work};
 use crate::event::PluginName;
-use crate::keyvalue::{EntryKey, Transaction};
+use crate::keyvalue::{EntryKey, Peeked, Transaction};
 use crate::outbound::{Grants, Outbound};
 use crate::secrets::Mask;
 
@@ -130,8 +130,8 @@ impl Working {
             return Err(format!("one call may touch {TOUCHED_MAX} entries"));
         }
         let found = match self.stores.peek(&self.plugin, key) {
-            Some(found) => found,
-            None => self.stores.get(&self.plugin, key).await?,
+            Peeked::Known(found) => found,
+            Peeked::Unknown => self.stores.get(&self.plugin, key).await?,
         };
         self.transaction.see(key.clone(), found);
         Ok(())

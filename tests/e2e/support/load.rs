@@ -17,6 +17,7 @@ pub(crate) struct Load {
 struct Shared {
     events: Mutex<std::vec::IntoIter<Event>>,
     accepted: AtomicUsize,
+    answered: AtomicUsize,
     stop: AtomicBool,
 }
 
@@ -40,8 +41,8 @@ impl Sent {
 impl Load {
     /// Starts so many senders, which share these events.
     pub(crate) fn start(host: &Host<'_>, senders: usize, events: Vec<Event>) -> Self {
-        let (accepted, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let shared = Arc::new(Shared { events: Mutex::new(events.into_iter()), accepted, stop });
+        let (accepted, answered, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        let shared = Arc::new(Shared { events: Mutex::new(events.into_iter()), accepted, answered, stop });
         let start = |_| tokio::spawn(send(host.sender(), Arc::clone(&shared)));
         Self { senders: (0..senders).map(start).collect(), shared }
     }
@@ -49,6 +50,11 @@ impl Load {
     /// How many were answered as new so far.
     pub(crate) fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many were answered so far, as new or not.
+    pub(crate) fn answered(&self) -> usize {
+        self.shared.answered.load(Ordering::Relaxed)
     }
 
     /// Tells senders to stop, and returns everything that was sent.
@@ -74,6 +80,7 @@ async fn send(to: Sender, shared: Arc<Shared>) -> Vec<Sent> {
         let at = hookyard::event::now_ms();
         let answer = to.try_send(&event).await.ok();
         let gone = answer.is_none();
+        shared.answered.fetch_add(usize::from(!gone), Ordering::Relaxed);
         let sent = Sent { event, at, answer };
         shared.accepted.fetch_add(usize::from(sent.accepted()), Ordering::Relaxed);
         all.push(sent);

@@ -8,6 +8,7 @@ mod load;
 mod log;
 mod partner;
 mod smtp;
+mod store;
 mod wait;
 
 pub(crate) use event::{Event, SECRET, TYPES, sign};

@@ -1,4 +1,4 @@
-//! A plugin's store as it is on disk.
+//! Plugins' stores and effects as they are on disk.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,23 @@ use super::Bed;
 impl Bed {
     /// What is committed in a bucket of a plugin's store, while a host runs here or after it.
     pub(crate) async fn bucket(&self, plugin: &str, bucket: &str) -> BTreeMap<String, String> {
-        let file = self.path("hookyard-data/hookyard.db");
-        let options = SqliteConnectOptions::new().filename(file).read_only(true);
-        let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+        let mut conn = self.database().await;
         let sql = "SELECT key, value FROM entry WHERE plugin = ? AND bucket = ? ORDER BY key";
         let rows = sqlx::query(sql).bind(plugin).bind(bucket).fetch_all(&mut conn).await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         rows.iter().map(|row| (row.get(0), text(row.get(1)))).collect()
+    }
+
+    /// How many effects are neither done nor dead.
+    pub(crate) async fn open_effects(&self) -> i64 {
+        let sql = "SELECT count(*) FROM effect WHERE due_at IS NOT NULL";
+        sqlx::query_scalar(sql).fetch_one(&mut self.database().await).await.unwrap()
+    }
+
+    /// The database, to be read.
+    async fn database(&self) -> SqliteConnection {
+        let file = self.path("hookyard-data/hookyard.db");
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        SqliteConnection::connect_with(&options).await.unwrap()
     }
 }

@@ -1,0 +1,140 @@
+//! Plugins' stores: writes commit with the delivery, calls that touched the same entries cannot both, and
+//! every limit is held.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Event, Host, guest};
+
+fn told(id: &str, payload: &Value) -> Event {
+    Event::of("told", id, payload)
+}
+
+fn bed(store: &str, plugin: &str) -> Bed {
+    let bed = Bed::new(&format!("[store]\n{store}\n[plugin.asker]\nattempts_max = 1\n{plugin}\n"));
+    bed.install("asker", &guest("asker"));
+    bed
+}
+
+async fn run(host: &Host<'_>, id: &str, payload: &Value) -> Value {
+    host.send(&told(id, payload)).await;
+    host.settled(id).await
+}
+
+#[tokio::test]
+async fn calls_that_touch_the_same_entry_run_one_after_the_other_and_none_is_an_attempt_of_its_own() {
+    let bed = bed("", "concurrency = 16");
+    let host = bed.start().await;
+    for n in 0..200 {
+        host.send(&told(&format!("evt_{n}"), &json!({ "do": "count", "ms": 2 }))).await;
+    }
+    host.drained().await;
+    let counts = bed.bucket("asker", "counts").await;
+    assert_eq!(counts["n"], "200");
+    let taken: BTreeSet<u32> =
+        counts.iter().filter(|(key, _)| key.starts_with("by/")).map(|(_, n)| n.parse().unwrap()).collect();
+    assert_eq!(taken, (1..=200).collect());
+    for event in host.events("").await {
+        assert_eq!(event["deliveries"][0]["attempts"], 1, "{event}");
+    }
+    let metrics = host.ask("/metrics", None).await.text().await.unwrap();
+    let reruns =
+        metrics.lines().find_map(|line| line.strip_prefix("hookyard_reruns_total{plugin=\"asker\"} "));
+    assert!(reruns.is_some_and(|count| count.parse::<u32>().unwrap() > 0), "they did not meet: {metrics}");
+}
+
+#[tokio::test]
+async fn a_call_that_always_loses_waits_as_after_a_failure_of_the_host() {
+    let bed = bed("reruns_max = 1", "concurrency = 16\nbackoff_base_ms = 1");
+    let host = bed.start().await;
+    for n in 0..100 {
+        host.send(&told(&format!("evt_{n}"), &json!({ "do": "count", "ms": 3 }))).await;
+    }
+    host.drained().await;
+    assert_eq!(bed.bucket("asker", "counts").await["n"], "100", "none of them counts against the plugin");
+    let mut host_failures = 0;
+    for event in host.events("").await {
+        let event = host.event(event["id"].as_str().unwrap()).await.unwrap();
+        let attempts = event["deliveries"][0]["attempts"].as_array().unwrap().clone();
+        for attempt in &attempts[..attempts.len() - 1] {
+            assert_eq!(attempt["cause"], "host", "{attempt}");
+            assert!(attempt["reason"].as_str().unwrap().contains("store.reruns_max"), "{attempt}");
+            host_failures += 1;
+        }
+    }
+    assert!(host_failures > 0, "none lost");
+}
+
+#[tokio::test]
+async fn another_plugins_store_is_out_of_reach_whatever_the_bucket_is_called() {
+    let bed = bed("", "");
+    bed.install("other", &guest("asker"));
+    let host = bed.start().await;
+    run(&host, "evt_1", &json!({ "do": "count" })).await;
+    for bucket in ["asker", "asker/counts", "../asker", "counts", "", "asker\u{0}counts"] {
+        let event = run(
+            &host,
+            &format!("evt_{}", bucket.len()),
+            &json!({ "do": "touch", "bucket": bucket, "key": "n" }),
+        )
+        .await;
+        assert_eq!(event["state"], "done", "{event}");
+    }
+    for plugin in ["asker", "other"] {
+        assert_eq!(bed.bucket(plugin, "counts").await["n"], "1", "each counted its own");
+    }
+}
+
+#[tokio::test]
+async fn every_limit_of_the_store_is_held() {
+    let limits = "key_max_bytes = 20\nvalue_max_bytes = 1000\nkeys_max = 30\ncall_max_bytes = 5000";
+    let bed = bed(limits, "call_timeout_ms = 10_000");
+    let host = bed.start().await;
+    for (id, payload, limit) in [
+        (
+            "evt_key",
+            json!({ "do": "touch", "bucket": "b", "key": "k".repeat(21) }),
+            "store.key_max_bytes is 20",
+        ),
+        (
+            "evt_bucket",
+            json!({ "do": "touch", "bucket": "b".repeat(21), "key": "k" }),
+            "store.key_max_bytes is 20",
+        ),
+        ("evt_value", json!({ "do": "fill", "bytes": 1001 }), "store.value_max_bytes is 1000"),
+        ("evt_call", json!({ "do": "fill", "bytes": 1000, "keys": 6 }), "store.call_max_bytes"),
+        ("evt_keys", json!({ "do": "fill", "keys": 31 }), "store.keys_max is 30"),
+    ] {
+        let event = run(&host, id, &payload).await;
+        let reason = event["deliveries"][0]["attempts"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains(limit), "{reason}");
+    }
+    assert!(bed.bucket("asker", "filled").await.is_empty(), "a failed call has written nothing");
+    assert_eq!(run(&host, "evt_full", &json!({ "do": "fill", "keys": 30 })).await["state"], "done");
+    let more = run(&host, "evt_more", &json!({ "do": "fill", "keys": 1, "prefix": "more" })).await;
+    assert_eq!(more["state"], "dead", "{more}");
+    assert_eq!(run(&host, "evt_same", &json!({ "do": "fill", "keys": 30 })).await["state"], "done");
+}
+
+#[tokio::test]
+async fn all_keys_are_listed_page_by_page_with_the_calls_own() {
+    let bed = bed("", "call_timeout_ms = 10_000");
+    let host = bed.start().await;
+    run(&host, "evt_1", &json!({ "do": "fill", "keys": 2500 })).await;
+    let event = run(&host, "evt_2", &json!({ "do": "list" })).await;
+    assert_eq!(event["deliveries"][0]["attempts"][0]["logs"], json!(["INFO 2501 keys"]), "{event}");
+}
+
+#[tokio::test]
+async fn a_store_is_as_it_was_after_a_kill_and_goes_on_from_there() {
+    let bed = bed("", "");
+    let host = bed.start().await;
+    for n in 0..5 {
+        run(&host, &format!("evt_{n}"), &json!({ "do": "count" })).await;
+    }
+    host.kill();
+    let host = bed.start().await;
+    run(&host, "evt_5", &json!({ "do": "count" })).await;
+    assert_eq!(bed.bucket("asker", "counts").await["n"], "6");
+}
