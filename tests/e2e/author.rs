@@ -129,7 +129,11 @@ impl Author {
         let event = host.settled(sent[0]["event"].as_str().unwrap()).await;
         done("event send", since);
         let delivery = &event["deliveries"][0];
-        assert_eq!((&delivery["plugin"], &delivery["state"]), (&json!("first-plugin"), &json!("done")), "{event}");
+        assert_eq!(
+            (&delivery["plugin"], &delivery["state"]),
+            (&json!("first-plugin"), &json!("done")),
+            "{event}"
+        );
         assert!(delivery["attempts"][0]["logs"].to_string().contains("Jean Dupont"), "{event}");
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f32());
         let each: Vec<_> = took.iter().map(|(what, time)| format!("{what} {}", seconds(*time))).collect();
@@ -142,7 +146,8 @@ impl Author {
         let mut test = Command::new(program);
         let ran = Ran::of(test.args(arguments).current_dir(bed.path("first-plugin")));
         assert_eq!(ran.code, 0, "{ran:?}");
-        let run = |event: &str| bed.run(&["plugin", "run", "first-plugin", "--event", event, "--json"]).json();
+        let run =
+            |event: &str| bed.run(&["plugin", "run", "first-plugin", "--event", event, "--json"]).json();
         let report = run("appointment.created");
         assert_eq!(report["outcome"], "done", "{report}");
         assert!(report["logs"].to_string().contains("Jean Dupont"), "{report}");
@@ -169,16 +174,23 @@ impl Author {
         bed.replace(&source, self.broken.as_bytes());
         let ran = bed.run(&["plugin", "build", "first-plugin"]);
         assert!(ran.code == 1 && ran.err.contains(self.complaint), "{ran:?}");
-        assert!(ran.err.lines().last().unwrap().starts_with("error: first-plugin was not built: "), "{ran:?}");
+        assert!(
+            ran.err.lines().last().unwrap().starts_with("error: first-plugin was not built: "),
+            "{ran:?}"
+        );
     }
 
     async fn walk(&self) {
+        let _turn = TURNS.lock().await;
         let bed = Bed::new("");
         self.first_event(&bed).await;
         self.tests_and_runs(&bed);
         self.fails(&bed);
     }
 }
+
+/// One language's tools at a time: each takes the whole machine.
+static TURNS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test]
 async fn rust() {

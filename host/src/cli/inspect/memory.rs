@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::event::PluginName;
-use crate::keyvalue::{Changes, Entry, EntryKey, Keys};
+use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked};
 use crate::runtime::{Reading, Stores};
 
 /// The entries of the one plugin that is run.
@@ -93,6 +93,11 @@ impl Memory {
         }
     }
 
+    fn find(&self, key: &EntryKey) -> Option<Entry> {
+        let value = self.entries().get(key).cloned()?;
+        Some(Entry { version: VERSION, value })
+    }
+
     fn entries(&self) -> MutexGuard<'_, BTreeMap<EntryKey, Bytes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,13 +107,12 @@ impl Memory {
 const VERSION: u64 = 1;
 
 impl Stores for Memory {
-    fn peek(&self, _: &PluginName, key: &EntryKey) -> Option<Option<Entry>> {
-        let found = self.entries().get(key).cloned();
-        Some(found.map(|value| Entry { version: VERSION, value }))
+    fn peek(&self, _: &PluginName, key: &EntryKey) -> Peeked {
+        Peeked::Known(self.find(key))
     }
 
-    fn get<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Reading<'a, Option<Entry>> {
-        let found = self.peek(plugin, key).flatten();
+    fn get<'a>(&'a self, _: &'a PluginName, key: &'a EntryKey) -> Reading<'a, Option<Entry>> {
+        let found = self.find(key);
         Box::pin(async { Ok(found) })
     }
 
@@ -164,7 +168,7 @@ mod tests {
         assert_eq!((page.keys.len(), &*page.keys[0], page.more), (1, "z", true));
         let page = again.keys(&plugin, "b", Some("z"), 1).await.unwrap();
         assert_eq!((&*page.keys[0], page.more), ("é", false));
-        assert_eq!(again.peek(&plugin, &key("b", "z")).flatten().unwrap().value, b"\xff"[..]);
+        assert_eq!(again.find(&key("b", "z")).unwrap().value, b"\xff"[..]);
     }
 
     #[test]
