@@ -7,6 +7,7 @@
 mod changes;
 mod check;
 mod defaults;
+mod environment;
 mod formats;
 mod kept;
 mod load;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use crate::event::{PluginName, SourceName};
 
 pub use changes::{Changes, Refusal, apply_live, changes};
+pub use environment::{search_path, user_cache_dir};
 pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
 pub use source::{Encoding, Scheme, SignatureHeader, Source};

@@ -74,6 +74,15 @@ impl Mask {
         taken
     }
 
+    /// Puts `{secret:NAME}` in place of every secret, for good: what is then shown is not performed.
+    pub fn hide_in(&self, effect: &mut Effect) {
+        each_text(effect, &mut |text| {
+            if let Cow::Owned(hidden) = self.hide(text) {
+                *text = hidden;
+            }
+        });
+    }
+
     /// Puts them back, with the values of now.
     pub fn put_back(&self, effect: &mut Effect) {
         each_text(effect, &mut |text| {

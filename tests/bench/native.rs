@@ -43,7 +43,7 @@ impl Runner for Native {
                 peak_memory_bytes: 0,
                 failure: None,
             };
-            Tried { attempt, work: Work::default() }
+            Tried { attempt, work: Work::default(), fuel: None }
         })
     }
 }

@@ -3,6 +3,9 @@
 mod first_start;
 mod list;
 mod plugin;
+mod plugin_build;
+mod plugin_new;
+mod plugin_run;
 mod send;
 mod show;
 mod usage;

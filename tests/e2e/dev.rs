@@ -65,7 +65,10 @@ fn without_a_source_there_is_nothing_to_play_as() {
 #[tokio::test]
 async fn what_is_rebuilt_is_told_and_so_is_what_is_not() {
     for (config, told) in [
-        ("", "rebuild    nothing: give --watch DIR and --build CMD, or `[dev]` in the config"),
+        (
+            "",
+            "rebuild    nothing: name the folder of a plugin, or give --watch DIR and --build CMD, or `[dev]`",
+        ),
         (
             "[dev]\nwatch = [\"a\", \"b\"]\nbuild = \"true\"\n",
             "rebuild    `true` when something changes in a, b",

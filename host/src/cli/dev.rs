@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use tokio::task::JoinSet;
+
+use super::author::folder::Folder;
 use super::failure::Failure;
 use super::log::Log;
 use super::rebuild::Rebuild;
@@ -11,6 +14,7 @@ use crate::Host;
 
 const EXAMPLE: &str = "\
 Examples:
+  hookyard dev my-plugin                  serve it, built anew whenever one of its files is saved
   hookyard dev --watch plugins --build 'make plugins'
   hookyard dev --play-samples             show what each plugin does with the sample events
   hookyard dev --play-samples --once      the same, then stop: exit code 0 if all went well";
@@ -19,6 +23,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Dev {
+    /// Folders of plugins: each is built into the plugins directory, now and when it changes
+    #[arg(value_name = "PLUGIN", conflicts_with_all = ["watch", "build"])]
+    plugins: Vec<PathBuf>,
     /// Directories of plugin sources [default: `dev.watch` of the config]
     #[arg(long, value_name = "DIR", num_args = 1..)]
     watch: Vec<PathBuf>,
@@ -39,10 +46,17 @@ impl Dev {
     /// # Errors
     /// When the host does not start, or with `--once` when a sample was not handled.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let rebuild = self.rebuild(&settings)?;
+        let rebuilds = self.rebuilds(&settings)?;
+        for rebuild in &rebuilds {
+            match rebuild.first().await {
+                // What is wrong in it is mended while it is watched.
+                Err(failure) if !self.once => drop(failure.report()),
+                built => built?,
+            }
+        }
         let (host, mut stop, log) = serve::start(&settings).await?;
         if !self.once {
-            out::line(&format!("  rebuild    {}", told(rebuild.as_ref())))?;
+            out::line(&format!("  rebuild    {}", told(&rebuilds)))?;
         }
         let played = async { if self.play_samples { play(&settings, &host, &log).await } else { Ok(()) } };
         let played = tokio::select! {
@@ -57,24 +71,29 @@ impl Dev {
             let _ = failure.report();
         }
         if self.play_samples {
-            let watched = rebuild.as_ref().map(|rebuild| rebuild.watch.as_slice());
-            tour::invite(&settings, &host, watched.unwrap_or_default())?;
+            let watched: Vec<_> = rebuilds.iter().flat_map(|rebuild| rebuild.watch.clone()).collect();
+            tour::invite(&settings, &host, &watched)?;
         }
-        let rebuilding = rebuild.map(|rebuild| tokio::spawn(rebuild.run()));
+        // Dropped at the end, they end.
+        let _rebuilding: JoinSet<()> = rebuilds.into_iter().map(Rebuild::run).collect();
         let signal = stop.asked().await;
-        if let Some(task) = rebuilding {
-            task.abort();
-        }
         serve::end(host, stop, signal).await
     }
 
-    fn rebuild(&self, settings: &Settings) -> Result<Option<Rebuild>, Failure> {
+    fn rebuilds(&self, settings: &Settings) -> Result<Vec<Rebuild>, Failure> {
+        if !self.plugins.is_empty() {
+            let plugins = &settings.config().plugins.dir;
+            let of = |dir: &PathBuf| Ok(Rebuild::of_plugin(Folder::at(dir)?, plugins.clone()));
+            return self.plugins.iter().map(of).collect();
+        }
         let dev = &settings.config().dev;
         let watch = if self.watch.is_empty() { &dev.watch } else { &self.watch };
         let build = self.build.as_ref().or(dev.build.as_ref());
         match (watch.is_empty(), build) {
-            (true, None) => Ok(None),
-            (false, Some(build)) => Ok(Some(Rebuild::new(watch.clone(), build.clone(), settings.dir()))),
+            (true, None) => Ok(Vec::new()),
+            (false, Some(build)) => {
+                Ok(vec![Rebuild::by_command(watch.clone(), build.clone(), settings.dir())])
+            }
             (false, None) => Err(Failure::Usage(
                 "there is something to watch but nothing to build: \
                  give --build CMD or `dev.build` in the config"
@@ -87,11 +106,13 @@ impl Dev {
     }
 }
 
-fn told(rebuild: Option<&Rebuild>) -> String {
-    rebuild.map_or_else(
-        || "nothing: give --watch DIR and --build CMD, or `[dev]` in the config".into(),
-        ToString::to_string,
-    )
+fn told(rebuilds: &[Rebuild]) -> String {
+    if rebuilds.is_empty() {
+        return "nothing: name the folder of a plugin, or give --watch DIR and --build CMD, \
+                or `[dev]` in the config"
+            .into();
+    }
+    rebuilds.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n             ")
 }
 
 /// Plays the samples. What plugins log is shown with each of them, so the log does not repeat it.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod author;
 mod banner;
 mod client;
 mod config_check;
@@ -19,8 +20,11 @@ mod failure;
 mod inspect;
 mod log;
 mod out;
+mod plugin_build;
 mod plugin_check;
 mod plugin_list;
+mod plugin_new;
+mod plugin_run;
 mod rebuild;
 mod samples;
 mod send;
@@ -62,7 +66,7 @@ enum Verb {
     /// Send events, and see what became of them
     #[command(subcommand, arg_required_else_help = true)]
     Event(Event),
-    /// See plugins, and check their files
+    /// Write plugins: make, build, check and run them; and see those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     /// Check the config
@@ -79,8 +83,11 @@ enum Event {
 
 #[derive(Debug, Subcommand)]
 enum Plugin {
-    List(plugin_list::List),
+    New(plugin_new::New),
+    Build(plugin_build::Build),
     Check(plugin_check::Check),
+    Run(plugin_run::Run),
+    List(plugin_list::List),
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,15 +108,22 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config, verb } = arguments;
-    let settings = Settings::load(config, verb.runs_a_host())?;
+    let settings = match verb {
+        Verb::Plugin(Plugin::New(verb)) => return verb.run(),
+        _ if verb.is_for_authors() => Settings::for_authors(config)?,
+        _ => Settings::load(config, verb.runs_a_host())?,
+    };
     match verb {
         Verb::Serve(verb) => verb.run(settings).await,
         Verb::Dev(verb) => verb.run(settings).await,
         Verb::Event(Event::Send(verb)) => verb.run(settings).await,
         Verb::Event(Event::List(verb)) => verb.run(settings).await,
         Verb::Event(Event::Show(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::New(verb)) => verb.run(),
+        Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::Run(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),
     }
 }
@@ -118,6 +132,11 @@ impl Verb {
     /// Whether it may make what a host needs and does not find: secrets and a data directory.
     fn runs_a_host(&self) -> bool {
         matches!(self, Self::Serve(_) | Self::Dev(_))
+    }
+
+    /// Whether it is about sources and files alone, and no host.
+    fn is_for_authors(&self) -> bool {
+        matches!(self, Self::Plugin(Plugin::Build(_) | Plugin::Check(_) | Plugin::Run(_)))
     }
 }
 

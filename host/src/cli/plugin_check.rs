@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::author::asks::{Asks, Grant, asks, grants};
+use super::author::folder::wasm_file;
 use super::failure::Failure;
 use super::settings::Settings;
 use super::{inspect, out};
@@ -13,13 +15,14 @@ use crate::event::{Digest, PluginName};
 const EXAMPLE: &str = "\
 Examples:
   hookyard plugin check target/plugins/appointment-desk.wasm
+  hookyard plugin check my-plugin            what `plugin build` left in that folder
   hookyard plugin check my-plugin.wasm --json";
 
-/// Check a plugin's file as the host would: what it handles, what it imports, why it is refused
+/// Check a plugin's file as the host would: what it handles, what it asks for, why it is refused
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Check {
-    /// The `.wasm` file
+    /// The `.wasm` file, or the folder of a plugin that was built
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -27,7 +30,7 @@ pub(super) struct Check {
 }
 
 /// What the host sees in a file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Checked {
     /// The plugin's name: the file's, without `.wasm`.
     pub(super) name: String,
@@ -37,8 +40,14 @@ pub(super) struct Checked {
     pub(super) revision: String,
     /// Its size.
     pub(super) size_bytes: u64,
+    /// How long it took to compile it, and to instantiate it once.
+    pub(super) compile_ms: u64,
     /// Handlers: interfaces of typed ones, event type patterns of the generic one.
     pub(super) handles: Vec<String>,
+    /// What it asks for by its imports.
+    pub(super) asks: Vec<Asks>,
+    /// The operator's grants that this needs, and what the config says of them.
+    pub(super) grants: Vec<Grant>,
     /// What it imports.
     pub(super) imports: Vec<String>,
     /// Why the host would not take it.
@@ -51,7 +60,7 @@ impl Check {
     /// # Errors
     /// When the file cannot be read or would be refused.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let checked = check(&self.file, &settings).await?;
+        let checked = check(&wasm_file(&self.file)?, &settings, false).await?;
         if self.json {
             out::json(&checked)?;
         } else {
@@ -61,7 +70,18 @@ impl Check {
     }
 }
 
-async fn check(file: &Path, settings: &Settings) -> Result<Checked, Failure> {
+/// A plugin's name and bytes, or why the host would not even read it.
+pub(super) struct Read {
+    pub(super) name: PluginName,
+    pub(super) size_bytes: u64,
+    pub(super) bytes: Result<Vec<u8>, String>,
+}
+
+/// Reads a plugin's file.
+///
+/// # Errors
+/// When its name is no plugin's, or it cannot be read.
+pub(super) fn read(file: &Path, settings: &Settings) -> Result<Read, Failure> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let name = PluginName::new(&stem).map_err(|error| {
         Failure::Failed(format!("{}: the file's name names the plugin: {error}", file.display()))
@@ -71,40 +91,68 @@ async fn check(file: &Path, settings: &Settings) -> Result<Checked, Failure> {
     let most = settings.config().plugins.file_max_bytes;
     if size_bytes > most {
         let refusal = format!("it has {size_bytes} bytes, `plugins.file_max_bytes` is {most}");
-        return Ok(Checked {
-            name: name.to_string(),
-            ok: false,
-            revision: String::new(),
-            size_bytes,
-            handles: Vec::new(),
-            imports: Vec::new(),
-            refusal: Some(refusal),
-        });
+        return Ok(Read { name, size_bytes, bytes: Err(refusal) });
     }
     let bytes = std::fs::read(file).map_err(unreadable)?;
-    let revision = Digest::of(&bytes).to_string();
-    let size_bytes = bytes.len() as u64;
-    let (handles, imports, refusal) = match inspect::inspect(settings, &name, bytes).await {
-        Ok(found) => (found.handles, found.imports, None),
-        Err(refusal) => (Vec::new(), Vec::new(), Some(refusal)),
+    Ok(Read { name, size_bytes: bytes.len() as u64, bytes: Ok(bytes) })
+}
+
+/// Looks at a file as the host would; `cached` as in [`inspect::inspect`].
+///
+/// # Errors
+/// When it cannot be read; a refusal is no error.
+pub(super) async fn check(file: &Path, settings: &Settings, cached: bool) -> Result<Checked, Failure> {
+    let Read { name, size_bytes, bytes } = read(file, settings)?;
+    let mut checked = Checked { name: name.to_string(), size_bytes, ..Checked::default() };
+    let found = match bytes {
+        Ok(bytes) => {
+            checked.revision = Digest::of(&bytes).to_string();
+            inspect::inspect(settings, &name, bytes, cached).await
+        }
+        Err(refusal) => Err(refusal),
     };
-    let name = name.to_string();
-    Ok(Checked { name, ok: refusal.is_none(), revision, size_bytes, handles, imports, refusal })
+    match found {
+        Ok(found) => {
+            checked.ok = true;
+            checked.compile_ms = u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX);
+            checked.handles = found.handles;
+            checked.asks = asks(&found.imports);
+            checked.grants = grants(&checked.asks, &settings.config().plugin(name.as_str()));
+            checked.imports = found.imports;
+        }
+        Err(refusal) => checked.refusal = Some(refusal),
+    }
+    Ok(checked)
 }
 
 fn told(checked: &Checked) -> String {
-    let Checked { name, revision, size_bytes, .. } = checked;
+    let Checked { name, revision, size_bytes, compile_ms, .. } = checked;
     let size = out::size(*size_bytes);
     let revision = out::short(revision);
-    let mut text = format!("plugin    {name}\nrevision  {revision}\nsize      {size}\n");
+    let mut text = format!("plugin    {name}\nrevision  {revision}\nsize      {size}");
+    if checked.ok {
+        let took = out::duration(compile_ms.saturating_mul(1000));
+        let _ = write!(text, ", compiled in {took}");
+    }
+    let _ = write!(text, "\n{}", seen(checked));
+    if checked.ok {
+        text.push_str("\nok: the host takes it");
+    }
+    text
+}
+
+/// What it handles and asks for, or why it is refused.
+pub(super) fn seen(checked: &Checked) -> String {
     if let Some(refusal) = &checked.refusal {
         let refusal: Vec<_> = refusal.lines().map(out::plain).collect();
-        let _ = write!(text, "refused   {}", refusal.join("\n          "));
-        return text;
+        return format!("refused   {}", refusal.join("\n          "));
     }
-    let _ = writeln!(text, "handles   {}", column(&checked.handles));
-    let _ = writeln!(text, "imports   {}", column(&checked.imports));
-    text.push_str("ok: the host takes it");
+    let asks: Vec<_> = checked.asks.iter().map(|asks| asks.what.to_owned()).collect();
+    let mut text = format!("handles   {}\nasks for  {}", column(&checked.handles), column(&asks));
+    if !checked.grants.is_empty() {
+        let grants: Vec<_> = checked.grants.iter().map(|grant| grant.told(&checked.name)).collect();
+        let _ = write!(text, "\ngrants    {}", column(&grants));
+    }
     text
 }
 
@@ -126,13 +174,24 @@ mod tests {
             ok: true,
             revision: "0123456789abcdef".into(),
             size_bytes: 2048,
+            compile_ms: 31,
             handles: vec!["a".into(), "b".into()],
-            imports: Vec::new(),
-            refusal: None,
+            asks: asks(&["wasi:http/outgoing-handler@0.2.12".into()]),
+            ..Checked::default()
         };
+        checked.grants = grants(&checked.asks, &crate::config::Plugin::default());
         let text = told(&checked);
-        assert!(text.ends_with("handles   a\n          b\nimports   nothing\nok: the host takes it"));
-        checked.refusal = Some("it imports `x`".into());
+        assert!(
+            text.contains("size      2.0 KiB, compiled in 31.00 ms\nhandles   a\n          b\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nasks for  HTTP requests at once"), "{text}");
+        assert!(
+            text.contains("\ngrants    http: no address is reached without `[plugin.desk] http = ["),
+            "{text}"
+        );
+        assert!(text.ends_with("\nok: the host takes it"), "{text}");
+        (checked.ok, checked.refusal) = (false, Some("it imports `x`".into()));
         assert!(told(&checked).ends_with("refused   it imports `x`"));
     }
 }

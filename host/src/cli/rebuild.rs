@@ -11,6 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{error, info, warn};
 
+use super::author::build::{build, install};
+use super::author::folder::Folder;
+use super::failure::Failure;
+
 /// How often the sources are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// Most files looked at: more is surely not a directory of sources.
@@ -21,25 +25,58 @@ const FILES_MAX: usize = 20_000;
 pub(super) struct Rebuild {
     /// Directories of sources.
     pub(super) watch: Vec<PathBuf>,
-    /// A shell command.
-    build: String,
-    /// Where the command runs.
-    dir: PathBuf,
+    build: Build,
     /// The sources as they were last looked at.
     seen: Print,
+}
+
+/// What is done after a change.
+#[derive(Debug, Clone)]
+enum Build {
+    /// A shell command, and where it runs.
+    Command { command: String, dir: PathBuf },
+    /// A plugin is built and put into the directory of plugins.
+    Plugin { folder: Folder, plugins: PathBuf },
 }
 
 impl std::fmt::Display for Rebuild {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let dirs: Vec<_> = self.watch.iter().map(|dir| dir.display().to_string()).collect();
-        write!(f, "`{}` when something changes in {}", self.build, dirs.join(", "))
+        write!(f, "{} when something changes in {}", self.build, dirs.join(", "))
+    }
+}
+
+impl std::fmt::Display for Build {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Command { command, .. } => write!(f, "`{command}`"),
+            Self::Plugin { folder, .. } => write!(f, "{} ({})", folder.name, folder.language.title()),
+        }
     }
 }
 
 impl Rebuild {
     /// Looks at the sources: what changes from here on is built, also while the host still starts.
-    pub(super) fn new(watch: Vec<PathBuf>, build: String, dir: PathBuf) -> Self {
-        Self { seen: look(&watch), watch, build, dir }
+    pub(super) fn by_command(watch: Vec<PathBuf>, command: String, dir: PathBuf) -> Self {
+        Self { seen: look(&watch), watch, build: Build::Command { command, dir } }
+    }
+
+    /// Likewise, for the plugin in a folder, which goes to the directory of plugins.
+    pub(super) fn of_plugin(folder: Folder, plugins: PathBuf) -> Self {
+        let watch = vec![folder.dir.clone()];
+        Self { seen: look(&watch), watch, build: Build::Plugin { folder, plugins } }
+    }
+
+    /// Builds the plugin in a folder before the host starts, so that it is there from the first event
+    /// on. A command is not run: what is built by one is there, or is built by hand.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub(super) async fn first(&self) -> Result<(), Failure> {
+        match &self.build {
+            Build::Command { .. } => Ok(()),
+            Build::Plugin { folder, plugins } => make(folder, plugins).await.map(drop),
+        }
     }
 
     /// Builds after every change. Never ends by itself.
@@ -75,22 +112,48 @@ impl Rebuild {
     }
 
     async fn build(&self) {
-        info!(command = %self.build, "dev: sources changed, building");
-        let started = Instant::now();
-        let status = tokio::process::Command::new("sh")
-            .args(["-c", &self.build])
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .status()
-            .await;
-        let took = format!("{:.1} s", started.elapsed().as_secs_f32());
-        match status {
-            Ok(status) if status.success() => info!(took, "dev: built"),
-            Ok(status) => error!(took, %status, "dev: the build failed; plugins stay as they are"),
-            Err(error) => error!(%error, "dev: the build could not start: is there a `sh`?"),
+        match &self.build {
+            Build::Command { command, dir } => run(command, dir).await,
+            Build::Plugin { folder, plugins } => remake(folder, plugins).await,
         }
     }
+}
+
+async fn run(command: &str, dir: &Path) {
+    info!(%command, "dev: sources changed, building");
+    let started = Instant::now();
+    let status = tokio::process::Command::new("sh")
+        .args(["-c", command])
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await;
+    let took = took(started.elapsed());
+    match status {
+        Ok(status) if status.success() => info!(took, "dev: built"),
+        Ok(status) => error!(took, %status, "dev: the build failed; plugins stay as they are"),
+        Err(error) => error!(%error, "dev: the build could not start: is there a `sh`?"),
+    }
+}
+
+async fn remake(folder: &Folder, plugins: &Path) {
+    let plugin = &folder.name;
+    info!(%plugin, "dev: sources changed, building");
+    match make(folder, plugins).await {
+        Ok(time) => info!(%plugin, took = took(time), "dev: built"),
+        Err(failure) => error!("dev: {failure}; what runs stays as it is"),
+    }
+}
+
+async fn make(folder: &Folder, plugins: &Path) -> Result<Duration, Failure> {
+    let built = build(folder).await?;
+    install(&built.file, &plugins.join(format!("{}.wasm", folder.name)))?;
+    Ok(built.took)
+}
+
+fn took(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f32())
 }
 
 /// What a look at the sources saw: changes whenever a file comes, goes or is written.
@@ -136,7 +199,10 @@ fn is_source(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let built = matches!(&*name, "target" | "node_modules" | "__pycache__" | "dist" | "build");
     let ends = |end: &str| name.ends_with(end);
-    !built && !name.starts_with('.') && !ends("~") && !ends(".wasm") && !ends(".lock")
+    !built
+        && !name.starts_with('.')
+        && [".wasm", ".lock", "-lock.json", ".egg-info", ".pyc"].iter().all(|built| !ends(built))
+        && !ends("~")
 }
 
 #[cfg(test)]
@@ -154,7 +220,9 @@ mod tests {
         let one = look(&dirs);
         assert_ne!(empty, one);
         std::fs::write(dir.path().join("a/target/out"), "1").unwrap();
-        std::fs::write(dir.path().join("a/plugin.wasm"), "1").unwrap();
+        for built in ["plugin.wasm", "package-lock.json", "Cargo.lock", ".venv", "lib.rs~"] {
+            std::fs::write(dir.path().join("a").join(built), "1").unwrap();
+        }
         assert_eq!(one, look(&dirs));
         std::fs::rename(dir.path().join("a/src/lib.rs"), dir.path().join("a/src/b.rs")).unwrap();
         assert_ne!(one, look(&dirs));

@@ -8,8 +8,8 @@ use super::client::{Bearer, Client};
 use super::failure::Failure;
 use super::sign::Signer;
 use crate::Host;
-use crate::config::{self, Config, Loaded, Secret};
-use crate::event::Name;
+use crate::config::{self, Config, Loaded, Scheme, Secret, Source};
+use crate::event::{Name, SourceName};
 
 /// The loaded config and where it came from.
 #[derive(Debug, Clone)]
@@ -59,6 +59,34 @@ impl Settings {
             }
         }
         Ok(Self { loaded, log_level, made })
+    }
+
+    /// Loads the config for a verb that only looks at files. Where the file was not named and is not what a
+    /// host would take, as when a host's secrets are not set here, the defaults hold.
+    pub(super) fn for_authors(file: Option<PathBuf>) -> Result<Self, Failure> {
+        let named = file.is_some();
+        match Config::load(file.as_deref()) {
+            Ok(loaded) => Ok(Self { loaded, log_level: None, made: Vec::new() }),
+            Err(error) if named => Err(Failure::failed(error)),
+            Err(error) => {
+                let _ = Failure::Failed(format!("{error}\nthe defaults are used instead")).report();
+                let loaded = Loaded { config: Config::default(), path: None, dir: PathBuf::new() };
+                Ok(Self { loaded, log_level: None, made: Vec::new() })
+            }
+        }
+    }
+
+    /// The source whose events a plugin is run on: of the config, or else Moncreneau's preset.
+    pub(super) fn trial_source(&self, name: Option<&str>) -> Result<(SourceName, Source), Failure> {
+        let sources = &self.config().sources;
+        if name.is_none() && sources.is_empty() {
+            let name = SourceName::new("moncreneau").map_err(Failure::failed)?;
+            return Ok((name, Source::preset(Scheme::Moncreneau, Vec::new())));
+        }
+        let name = self.sending_source(name)?;
+        let found = sources.get_key_value(name.as_str());
+        let (name, source) = found.ok_or_else(|| Failure::Failed(format!("no source `{name}`")))?;
+        Ok((name.clone(), source.clone()))
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -138,7 +138,7 @@ impl Dispatch {
         let mut reruns = 0;
         loop {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
-            let Tried { attempt, work } = live.runner.attempt(call).await;
+            let Tried { attempt, work, .. } = live.runner.attempt(call).await;
             let (attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
             let next = retry::next(&attempt, &live.retry, now_ms());
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());

@@ -12,9 +12,11 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod trial;
 mod verify;
 
 pub use endpoint::{Accepts, Webhooks};
 pub use serve::{Limits, serve, serve_router};
 pub use sources::Sources;
+pub use trial::as_sent;
 pub use verify::sign;

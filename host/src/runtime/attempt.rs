@@ -52,6 +52,8 @@ pub struct Tried {
     pub attempt: Attempt,
     /// What commits with it.
     pub work: Work,
+    /// Instructions executed, if this runtime counts them.
+    pub fuel: Option<u64>,
 }
 
 /// What to call.
@@ -78,10 +80,10 @@ impl Revision {
             logs: Vec::new(),
             failure: None,
         };
-        let mut work = Work::default();
+        let (mut work, mut fuel) = (Work::default(), None);
         let event_type = &call.delivery.event.event_type;
         if let Some(handler) = self.handlers.find(call.package, event_type) {
-            work = self.call(handler, call, &mut attempt).await;
+            (work, fuel) = self.call(handler, call, &mut attempt).await;
         } else {
             attempt.failure = Some(rejected(format!("this revision has no handler for {event_type}")));
         }
@@ -89,10 +91,10 @@ impl Revision {
             failure.reason = self.named(call.delivery, &call.settings.mask.hide(&failure.reason));
         }
         attempt.duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Tried { attempt, work }
+        Tried { attempt, work, fuel }
     }
 
-    async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> Work {
+    async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> (Work, Option<u64>) {
         let event = &call.delivery.event;
         let payload = match &handler.data {
             Data::Typed(plan) => decode(plan, event.payload()),
@@ -103,18 +105,19 @@ impl Revision {
             Ok(payload) => [handler.context.fill(call.delivery, attempt.number), payload],
             Err(misfit) => {
                 attempt.failure = Some(rejected(at(misfit.to_string())));
-                return Work::default();
+                return (Work::default(), None);
             }
         };
         let mut instance = Instance::of(self, call.settings, Some(call.delivery)).await;
         let result = instance.call(self, handler.func, &params).await;
+        let fuel = instance.fuel();
         let guest = instance.guest_mut();
         attempt.failure = match result {
             Ok(returned) => {
                 outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure })
             }
             Err(error) => {
-                let (cause, reason) = trap::explain(&error, &guest.limits);
+                let (cause, reason) = trap::explain(&error, &guest.limits, &guest.logs);
                 Some(Failure { outcome: Outcome::Retry, cause, reason: at(reason), after_ms: None })
             }
         };
@@ -126,7 +129,7 @@ impl Revision {
         } else {
             work.undo();
         }
-        work
+        (work, fuel)
     }
 
     /// Names plugin, revision and event in front of a reason.
@@ -138,7 +141,10 @@ impl Revision {
     /// that is refused before it replaces anything.
     pub(super) async fn try_out(&self, settings: &Settings) -> Result<Vec<String>, String> {
         let mut instance = Instance::of(self, settings, None).await;
-        let explain = |error: &Error, instance: &Instance| trap::explain(error, &instance.guest().limits).1;
+        let explain = |error: &Error, instance: &Instance| {
+            let guest = instance.guest();
+            trap::explain(error, &guest.limits, &guest.logs).1
+        };
         let made = instance.instantiate(self).await;
         made.map_err(|error| format!("instantiating it: {}", explain(&error, &instance)))?;
         let Some(generic) = &self.handlers.generic else { return Ok(Vec::new()) };

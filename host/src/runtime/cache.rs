@@ -15,8 +15,10 @@ use wasmtime::component::Component;
 use super::precompiled;
 use crate::event::Digest;
 
-/// Entries kept when the cache is opened; the ones not used for longest go.
+/// Entries kept when the cache is opened, and bytes of them; the ones not used for longest go. A plugin
+/// with a language's runtime in it takes 50 MB.
 const ENTRIES_MAX: usize = 2048;
+const BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
 /// See the module.
 pub(super) struct Cache {
@@ -96,14 +98,19 @@ impl Cache {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
-        let used = |entry: &fs::DirEntry| {
-            entry.metadata().and_then(|m| m.accessed()).unwrap_or(SystemTime::UNIX_EPOCH)
+        let look = |entry: fs::DirEntry| {
+            let meta = entry.metadata().ok();
+            let used = meta.as_ref().and_then(|meta| meta.accessed().ok()).unwrap_or(SystemTime::UNIX_EPOCH);
+            (used, entry.path(), meta.map_or(0, |meta| meta.len()))
         };
-        let mut entries: Vec<_> =
-            fs::read_dir(&self.dir)?.flatten().map(|entry| (used(&entry), entry.path())).collect();
+        let mut entries: Vec<_> = fs::read_dir(&self.dir)?.flatten().map(look).collect();
         entries.sort_by(|a, b| b.cmp(a));
-        for (_, path) in entries.drain(ENTRIES_MAX.min(entries.len())..) {
-            let _ = fs::remove_file(path);
+        let mut bytes = 0_u64;
+        for (at, (_, path, size)) in entries.into_iter().enumerate() {
+            bytes += size;
+            if at >= ENTRIES_MAX || bytes > BYTES_MAX {
+                let _ = fs::remove_file(path);
+            }
         }
         Ok(())
     }

@@ -70,8 +70,31 @@ impl Runtime {
         stores: Arc<dyn Stores>,
         outbound: Outbound,
     ) -> Result<Self, RuntimeError> {
+        Self::with(&engine_config(limits), limits, cache_dir, stores, outbound)
+    }
+
+    /// As [`Runtime::new`], counting the instructions of every call, which costs a little of each.
+    ///
+    /// # Errors
+    /// As [`Runtime::new`].
+    pub fn counting_fuel(
+        limits: &config::Runtime,
+        cache_dir: Option<PathBuf>,
+        stores: Arc<dyn Stores>,
+        outbound: Outbound,
+    ) -> Result<Self, RuntimeError> {
+        Self::with(engine_config(limits).consume_fuel(true), limits, cache_dir, stores, outbound)
+    }
+
+    fn with(
+        config: &Config,
+        limits: &config::Runtime,
+        cache_dir: Option<PathBuf>,
+        stores: Arc<dyn Stores>,
+        outbound: Outbound,
+    ) -> Result<Self, RuntimeError> {
         let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
-        let engine = Engine::new(&engine_config(limits)).map_err(fail)?;
+        let engine = Engine::new(config).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         capabilities::add_to_linker(&mut linker).map_err(fail)?;
         let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;

@@ -126,6 +126,7 @@ impl Instance {
             kept.store.data_mut().begin(event);
             kept.store.data_mut().work.begin(delivery);
             kept.store.set_epoch_deadline(1);
+            fill(&mut kept.store);
             return kept;
         }
         let places = runtime.pool.places(revision.slots).await;
@@ -146,6 +147,7 @@ impl Instance {
             // Others run between two ticks of a guest that does not stop by itself.
             Ok(UpdateDeadline::Yield(1))
         });
+        fill(&mut store);
         Self { store, handle: None, calls: 0, _places: places }
     }
 
@@ -197,6 +199,11 @@ impl Instance {
         self.store.data_mut()
     }
 
+    /// Instructions since its call began, in an engine that counts them.
+    pub(super) fn fuel(&self) -> Option<u64> {
+        self.store.get_fuel().ok().map(|left| u64::MAX - left)
+    }
+
     /// Keeps it for later calls if it has some left. Only for one whose last call went well: after a
     /// failure nobody knows what it left in memory. Requests that it did not wait for end with it.
     pub(super) fn keep(self, revision: &Revision, settings: &Settings) {
@@ -204,4 +211,10 @@ impl Instance {
             revision.runtime.0.pool.keep(revision.id, settings, self);
         }
     }
+}
+
+/// Gives a call all the fuel there is, in an engine that counts it: time is what limits calls.
+fn fill(store: &mut Store<Guest>) {
+    // Any other engine refuses, and counts nothing.
+    let _ = store.set_fuel(u64::MAX);
 }

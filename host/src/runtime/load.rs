@@ -163,6 +163,12 @@ impl Revision {
         typed.chain(self.subscriptions.iter().cloned()).collect()
     }
 
+    /// The export that an event goes to; `None` = there is none for it.
+    #[must_use]
+    pub fn handler(&self, package: Option<&str>, event_type: &str) -> Option<&str> {
+        self.handlers.find(package, event_type).map(|handler| handler.export.as_str())
+    }
+
     /// The interfaces of its typed handlers, without versions.
     pub fn typed_interfaces(&self) -> impl Iterator<Item = &str> {
         self.handlers.typed.keys().map(String::as_str)

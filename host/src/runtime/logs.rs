@@ -40,6 +40,9 @@ pub(super) enum Stream {
 /// Longest line kept of what a guest prints without a line break.
 const PRINTED_LINE_MAX_BYTES: usize = 8 * 1024;
 
+/// Longest part of a line that stands for why a guest ended itself.
+const WORDS_MAX_BYTES: usize = 500;
+
 /// Collects lines up to a number of bytes, then counts what it drops.
 #[derive(Clone)]
 pub(super) struct Logs(Arc<Mutex<Buffer>>);
@@ -48,6 +51,8 @@ struct Buffer {
     lines: Vec<String>,
     /// Lines that were begun on standard output and error. Guests may open those anew for each write.
     begun: [Vec<u8>; 2],
+    /// What was said last on standard error, or as critical.
+    words: Option<String>,
     room_bytes: usize,
     max_bytes: usize,
     dropped: u64,
@@ -62,6 +67,7 @@ impl Logs {
         Self(Arc::new(Mutex::new(Buffer {
             lines: Vec::new(),
             begun: Default::default(),
+            words: None,
             room_bytes: max_bytes,
             max_bytes,
             dropped: 0,
@@ -76,6 +82,7 @@ impl Logs {
         let mut buffer = self.lock();
         buffer.lines.clear();
         buffer.begun.iter_mut().for_each(Vec::clear);
+        buffer.words = None;
         (buffer.room_bytes, buffer.dropped) = (buffer.max_bytes, 0);
         event.clone_into(&mut buffer.event);
     }
@@ -90,14 +97,17 @@ impl Logs {
         self.lock().print(stream, bytes);
     }
 
+    /// What a guest said last before it ended itself: languages print there which exception it was.
+    pub(super) fn last_words(&self) -> Option<String> {
+        let mut buffer = self.lock();
+        buffer.end_lines();
+        buffer.words.clone()
+    }
+
     /// All lines, and one that says how many were dropped if any were.
     pub(super) fn take(&self) -> Vec<String> {
         let mut buffer = self.lock();
-        for stream in [Stream::Out, Stream::Err] {
-            if !buffer.begun[stream as usize].is_empty() {
-                buffer.end_line(stream);
-            }
-        }
+        buffer.end_lines();
         let mut lines = std::mem::take(&mut buffer.lines);
         if buffer.dropped > 0 {
             let (dropped, max) = (buffer.dropped, buffer.max_bytes);
@@ -124,13 +134,25 @@ impl Buffer {
         }
     }
 
+    fn end_lines(&mut self) {
+        for stream in [Stream::Out, Stream::Err] {
+            if !self.begun[stream as usize].is_empty() {
+                self.end_line(stream);
+            }
+        }
+    }
+
     fn end_line(&mut self, stream: Stream) {
         let line = std::mem::take(&mut self.begun[stream as usize]);
+        let line = String::from_utf8_lossy(&line);
         let severity = match stream {
             Stream::Out => Severity::Info,
             Stream::Err => Severity::Warn,
         };
-        self.push(severity, "", &String::from_utf8_lossy(&line));
+        if matches!(stream, Stream::Err) && !line.trim().is_empty() {
+            self.words = Some(words(&self.mask.hide(&line)));
+        }
+        self.push(severity, "", &line);
     }
 
     fn push(&mut self, severity: Severity, context: &str, message: &str) {
@@ -151,6 +173,9 @@ impl Buffer {
                 self.room_bytes = line.len();
                 break;
             }
+        }
+        if severity == Severity::Critical {
+            self.words = Some(words(message));
         }
         self.room_bytes -= line.len();
         self.repeat(severity, &line[line.len().min(label.len() + 1)..]);
@@ -173,6 +198,16 @@ impl Buffer {
             Severity::Error | Severity::Critical => line!(Level::ERROR),
         }
     }
+}
+
+/// The first line, and the next one where the first only announces it, as Rust's panics do.
+fn words(message: &str) -> String {
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default().trim();
+    let next = lines.next().filter(|_| first.ends_with(':'));
+    let mut words = next.map_or_else(|| first.to_owned(), |next| format!("{first} {}", next.trim()));
+    words.truncate(words.floor_char_boundary(WORDS_MAX_BYTES));
+    words
 }
 
 #[cfg(test)]
@@ -202,6 +237,23 @@ mod tests {
         logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
         let lengths: Vec<usize> = logs.take().iter().map(|line| line.len() - "INFO ".len()).collect();
         assert_eq!(lengths, [PRINTED_LINE_MAX_BYTES, 1]);
+    }
+
+    #[test]
+    fn remembers_what_was_said_last_before_the_end() {
+        let logs = Logs::new(100_000, "p", "e", &Arc::default());
+        logs.push(Severity::Error, "", "not that");
+        logs.print(Stream::Out, b"nor that\n");
+        assert_eq!(logs.last_words(), None);
+        logs.print(Stream::Err, b"Traceback\n  File\nKeyError: 'x'\n\n");
+        assert_eq!(logs.last_words().unwrap(), "KeyError: 'x'");
+        logs.push(Severity::Critical, "", "TypeError: x\n    at f");
+        assert_eq!(logs.last_words().unwrap(), "TypeError: x");
+        logs.push(Severity::Critical, "", "panicked at src/lib.rs:1:2:\nno such office");
+        assert_eq!(logs.last_words().unwrap(), "panicked at src/lib.rs:1:2: no such office");
+        logs.begin("another");
+        logs.print(Stream::Err, b"without an end");
+        assert_eq!(logs.last_words().unwrap(), "without an end");
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use super::guest::RESOURCES_MAX;
 use super::limits::Limits;
+use super::logs::Logs;
 use crate::delivery::Cause;
 
 /// The guest was still running at its deadline, after so long.
@@ -22,14 +24,22 @@ const ELSEWHERE: [&str; 5] =
     ["/library/core/", "/library/alloc/", "/library/std/", "/library/panic_abort/", "/registry/src/"];
 
 /// Tells whose failure an error is, and describes it.
-pub(super) fn explain(error: &Error, limits: &Limits) -> (Cause, String) {
+pub(super) fn explain(error: &Error, limits: &Limits, logs: &Logs) -> (Cause, String) {
     if error.is::<PoolConcurrencyLimitError>() {
         return (Cause::Host, format!("the host had no room for an instance: {error}"));
     }
     if let Some(deadline) = error.downcast_ref::<Deadline>() {
         return (Cause::Timeout, format!("{deadline}{}", place(error)));
     }
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        // Where in its language's runtime it did so tells nothing.
+        return (Cause::Trap, format!("trap: {}the guest ended itself, with exit code {code}", said(logs)));
+    }
     let what = match error.downcast_ref::<Trap>() {
+        // What languages end a program with, once they have said why.
+        Some(trap @ Trap::UnreachableCodeReached) => {
+            format!("{}{}", said(logs), without_prefix(&trap.to_string()))
+        }
         Some(Trap::StackOverflow) => {
             format!("stack: the call went too deep, stack_max_bytes is {}", limits.stack_max_bytes)
         }
@@ -42,6 +52,11 @@ pub(super) fn explain(error: &Error, limits: &Limits) -> (Cause, String) {
     // A limit that was met is mostly why, but a guest may have lived with it and trapped for another reason.
     let crossed = limits.crossed.as_ref().map(|crossed| format!("{crossed}; then ")).unwrap_or_default();
     (Cause::Trap, format!("trap: {crossed}{what}{}", place(error)))
+}
+
+/// What the guest said before it ended itself.
+fn said(logs: &Logs) -> String {
+    logs.last_words().map(|words| format!("{words}; then ")).unwrap_or_default()
 }
 
 fn without_prefix(trap: &str) -> &str {

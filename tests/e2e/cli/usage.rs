@@ -36,8 +36,11 @@ fn every_verb_has_a_help_page_with_an_example() {
         "event list",
         "event send",
         "event show",
+        "plugin build",
         "plugin check",
         "plugin list",
+        "plugin new",
+        "plugin run",
         "serve",
     ];
     assert_eq!(leaves, known);

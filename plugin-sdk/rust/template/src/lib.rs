@@ -7,4 +7,5 @@ use hookyard_plugin::{Context, Result, export};
 pub struct Plugin;
 
 {{handlers}}
+
 {{tests}}

@@ -1,8 +1,13 @@
-//! The one call from the command line into loading a plugin's file.
+//! The one way from the command line into the runtime: looking at a plugin's file, and running it.
+
+mod memory;
+pub(super) mod trial;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::settings::Settings;
+use crate::config;
 use crate::event::PluginName;
 use crate::outbound::Outbound;
 use crate::plugins;
@@ -15,9 +20,12 @@ pub(super) struct Found {
     pub(super) handles: Vec<String>,
     /// What it imports.
     pub(super) imports: Vec<String>,
+    /// How long it took to compile it, and to instantiate it once.
+    pub(super) took: Duration,
 }
 
-/// Loads the file as a host with this config would, and says what is in it or why it is refused.
+/// Loads the file as a host with this config would, and says what is in it or why it is refused. With
+/// `cached`, what is compiled is kept for the next run of the same file, or taken from the last one.
 ///
 /// # Errors
 /// The refusal.
@@ -25,12 +33,15 @@ pub(super) async fn inspect(
     settings: &Settings,
     plugin: &PluginName,
     bytes: Vec<u8>,
+    cached: bool,
 ) -> Result<Found, String> {
     let config = settings.config();
     let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
-    let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound)
+    let cache = cached.then(config::user_cache_dir).flatten().map(|dir| dir.join("plugins"));
+    let runtime = Runtime::new(&config.runtime, cache, Arc::new(NoStores), outbound)
         .map_err(|error| error.to_string())?;
     let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin)).await;
-    let revision = loaded.map_err(|refusal| refusal.reason)?.revision;
-    Ok(Found { handles: revision.handles(), imports: revision.imports.clone() })
+    let loaded = loaded.map_err(|refusal| refusal.reason)?;
+    let revision = loaded.revision;
+    Ok(Found { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })
 }

@@ -1,0 +1,80 @@
+//! Embeds what `hookyard plugin new` copies: the SDKs with their templates, and the WIT. As a list of
+//! files in `OUT_DIR`, so that what is left out is said here: a checkout in which plugins were built has
+//! hundreds of megabytes beside the sources.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// What is embedded, below the repository's root.
+const ROOTS: [&str; 5] =
+    ["plugin-sdk/c", "plugin-sdk/python", "plugin-sdk/rust", "plugin-sdk/typescript", "wit"];
+
+/// What builds leave beside the sources, wherever they are, and at one place only: elsewhere something
+/// else may be called so.
+const BUILT: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
+const BUILT_HERE: [&str; 2] = ["plugin-sdk/c/build", "plugin-sdk/python/build"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let host = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
+    let root = host.parent().ok_or("the host is not in a repository")?.canonicalize()?;
+    let mut files = Vec::new();
+    println!("cargo::rerun-if-changed=build.rs");
+    for below in ROOTS {
+        collect(&root, Path::new(below), &mut files)?;
+    }
+    files.sort();
+    let mut list = String::from("&[\n");
+    for file in &files {
+        let full = root.join(file);
+        let executable = fs::metadata(&full)?.permissions().mode() & 0o100 != 0;
+        let path = file.to_str().ok_or_else(|| format!("{} is not UTF-8", file.display()))?;
+        let bytes = full.to_str().ok_or("the repository's path is not UTF-8")?;
+        writeln!(
+            list,
+            "    File {{ path: {path:?}, executable: {executable}, bytes: include_bytes!({bytes:?}) }},"
+        )?;
+    }
+    list.push_str("]\n");
+    fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("embedded.rs"), list)?;
+    Ok(())
+}
+
+/// Collects the files of a directory. Tells Cargo to look at it again where a new file would matter:
+/// not where builds write beside the sources, for there each of them would build the host anew.
+fn collect(root: &Path, dir: &Path, files: &mut Vec<PathBuf>) -> Result<bool, Box<dyn Error>> {
+    let full = root.join(dir);
+    let mut only_sources = true;
+    let (mut inside, mut below) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(&full).map_err(|error| format!("{}: {error}", full.display()))? {
+        let entry = entry?;
+        let (name, path) = (entry.file_name(), dir.join(entry.file_name()));
+        let name = name.to_string_lossy();
+        let kind = entry.file_type()?;
+        let hidden = name.starts_with('.') && name != ".gitignore";
+        let built = BUILT.contains(&&*name)
+            || BUILT_HERE.iter().any(|here| path == Path::new(here))
+            || name.ends_with(".egg-info");
+        if hidden || built {
+            only_sources = false;
+        } else if kind.is_dir() {
+            below.push(path);
+        } else if kind.is_file() {
+            // Links are not followed: an SDK's `wit` leads to what is embedded once.
+            inside.push(path);
+        }
+    }
+    for dir in below {
+        only_sources &= collect(root, &dir, files)?;
+    }
+    if only_sources {
+        println!("cargo::rerun-if-changed={}", full.display());
+    }
+    for file in &inside {
+        println!("cargo::rerun-if-changed={}", root.join(file).display());
+    }
+    files.append(&mut inside);
+    Ok(only_sources)
+}

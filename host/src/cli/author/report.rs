@@ -1,0 +1,242 @@
+//! What came of running a plugin without a host: for people and as JSON.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use crate::cli::out;
+use crate::delivery::{Cause, Outcome};
+use crate::effect::{Effect, Email, HttpRequest, KEY_HEADER, TryOutcome};
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Report {
+    /// The plugin, and its revision.
+    pub(in crate::cli) plugin: String,
+    pub(in crate::cli) revision: String,
+    /// The event.
+    pub(in crate::cli) source: String,
+    pub(in crate::cli) event: String,
+    #[serde(rename = "type")]
+    pub(in crate::cli) event_type: String,
+    /// Which attempt it was said to be.
+    pub(in crate::cli) attempt: u32,
+    /// The export that was called; `None` = there is none for this event.
+    pub(in crate::cli) handler: Option<String>,
+    pub(in crate::cli) outcome: Outcome,
+    /// Whose failure it was, why, and the handler's wish for the next attempt.
+    pub(in crate::cli) cause: Option<Cause>,
+    pub(in crate::cli) reason: Option<String>,
+    pub(in crate::cli) after_ms: Option<u64>,
+    pub(in crate::cli) duration_us: u64,
+    pub(in crate::cli) peak_memory_bytes: u64,
+    /// Instructions, if they were counted.
+    pub(in crate::cli) fuel: Option<u64>,
+    /// `LEVEL text`.
+    pub(in crate::cli) logs: Vec<String>,
+    pub(in crate::cli) writes: Vec<Write>,
+    pub(in crate::cli) effects: Vec<Shown>,
+}
+
+/// An entry of the store that was written.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Write {
+    pub(in crate::cli) bucket: String,
+    pub(in crate::cli) key: String,
+    #[serde(flatten)]
+    pub(in crate::cli) value: Value,
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::cli) enum Value {
+    /// Text.
+    #[serde(rename = "value")]
+    Text(String),
+    /// Bytes that are none.
+    Base64(String),
+    /// Nothing any more: always true.
+    Deleted(bool),
+}
+
+impl Value {
+    /// What a write leaves there.
+    pub(in crate::cli) fn of(written: Option<&[u8]>) -> Self {
+        match written.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+            None => Self::Deleted(true),
+            Some((_, Ok(text))) => Self::Text(text.to_owned()),
+            Some((bytes, Err(_))) => Self::Base64(STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The same with other text, where it is text.
+    pub(in crate::cli) fn map_text(self, change: impl Fn(&str) -> String) -> Self {
+        if let Self::Text(text) = self { Self::Text(change(&text)) } else { self }
+    }
+}
+
+/// An effect, without secrets.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Shown {
+    pub(in crate::cli) key: String,
+    #[serde(flatten)]
+    pub(in crate::cli) effect: Effect,
+    /// Why a host with this config would not let it be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) refused: Option<String>,
+    /// What came of it, if it was performed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) performed: Option<Performed>,
+}
+
+/// What came of an effect.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Performed {
+    pub(in crate::cli) outcome: TryOutcome,
+    pub(in crate::cli) detail: String,
+}
+
+impl Report {
+    /// Whether the delivery would be done, and whatever was performed succeeded.
+    pub(in crate::cli) fn is_well(&self) -> bool {
+        let failed = |effect: &Shown| {
+            effect.performed.as_ref().is_some_and(|performed| performed.outcome != TryOutcome::Done)
+        };
+        self.outcome == Outcome::Done && !self.effects.iter().any(failed)
+    }
+
+    /// All of it, for people.
+    pub(in crate::cli) fn told(&self) -> String {
+        let handler = self.handler.as_deref().unwrap_or("no handler");
+        let mut text =
+            format!("{}  {}\n  {}", out::plain(&self.event_type), out::plain(&self.event), handler);
+        for line in &self.logs {
+            let lines: Vec<_> = line.lines().map(out::plain).collect();
+            let _ = write!(text, "\n  | {}", lines.join("\n  |   "));
+        }
+        for write in &self.writes {
+            let _ = write!(text, "\n  {}", write.told());
+        }
+        for effect in &self.effects {
+            let _ = write!(text, "\n  {}", effect.told().replace('\n', "\n    "));
+        }
+        let _ = write!(text, "\n{}", self.ending());
+        text
+    }
+
+    fn ending(&self) -> String {
+        let (took, memory) = (out::duration(self.duration_us), out::size(self.peak_memory_bytes));
+        let mut text = match self.outcome {
+            Outcome::Done => "done".to_owned(),
+            Outcome::Retry => "retry".to_owned(),
+            Outcome::Rejected => "rejected".to_owned(),
+        };
+        let _ = write!(text, " in {took}, {memory}");
+        if let Some(fuel) = self.fuel {
+            let _ = write!(text, ", {fuel} instructions");
+        }
+        if let Some(after) = self.after_ms {
+            let _ = write!(text, "; it asks for the next attempt after {after} ms");
+        }
+        if let Some(reason) = &self.reason {
+            let lines: Vec<_> = reason.lines().map(out::plain).collect();
+            let _ = write!(text, "\n  {}", lines.join("\n  "));
+        }
+        if self.outcome != Outcome::Done {
+            text.push_str("\n  nothing is written and nothing is sent");
+        }
+        text
+    }
+}
+
+impl Write {
+    fn told(&self) -> String {
+        let place = format!("{}/{}", out::plain(&self.bucket), out::plain(&self.key));
+        match &self.value {
+            Value::Text(text) => format!("store {place} = {}", out::plain(text)),
+            Value::Base64(text) => format!("store {place} = base64 {text}"),
+            Value::Deleted(_) => format!("store {place} is deleted"),
+        }
+    }
+}
+
+impl Shown {
+    fn told(&self) -> String {
+        let mut text = match &self.effect {
+            Effect::Http(request) => http(request, &self.key),
+            Effect::Email(email) => mail(email),
+            Effect::Event(event) => {
+                format!("event {}\n{}", out::plain(&event.event_type), out::plain(&event.data))
+            }
+        };
+        if let Some(refused) = self.refused.as_ref().filter(|_| self.performed.is_none()) {
+            let _ = write!(text, "\n→ a host would refuse it: {}", out::plain(refused));
+        }
+        if let Some(Performed { outcome, detail }) = &self.performed {
+            let outcome = match outcome {
+                TryOutcome::Done => "sent",
+                TryOutcome::Retry => "not sent, a host would try again",
+                TryOutcome::Refused => "not sent, a host would not try again",
+            };
+            let _ = write!(text, "\n→ {outcome}: {}", out::plain(detail));
+        }
+        text
+    }
+}
+
+fn http(request: &HttpRequest, key: &str) -> String {
+    let HttpRequest { method, url, headers, body } = request;
+    let mut text = format!("http {} {}", out::plain(method), out::plain(url));
+    for (name, value) in headers {
+        let _ = write!(text, "\n{}: {}", out::plain(name), out::plain(value));
+    }
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(KEY_HEADER)) {
+        let _ = write!(text, "\nIdempotency-Key: {key}");
+    }
+    if !body.is_empty() {
+        let _ = write!(text, "\n\n{}", content(body));
+    }
+    text
+}
+
+fn mail(email: &Email) -> String {
+    let Email { to, cc, bcc, reply_to, subject, text: plain, html, attachments } = email;
+    let mut text = format!("email to {}", out::plain(&to.join(", ")));
+    let some = |all: &[String]| Some(all.join(", ")).filter(|all| !all.is_empty());
+    let headers = [
+        ("Cc", some(cc)),
+        ("Bcc", some(bcc)),
+        ("Reply-To", reply_to.clone()),
+        ("Subject", Some(subject.clone())),
+    ];
+    for (name, value) in headers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        let _ = write!(text, "\n{name}: {}", out::plain(value));
+    }
+    let _ = write!(text, "\n\n{}", lines(plain));
+    if let Some(html) = html {
+        let _ = write!(text, "\n\nas HTML:\n{}", lines(html));
+    }
+    for file in attachments {
+        let (name, kind) = (out::plain(&file.filename), out::plain(&file.content_type));
+        let _ = write!(text, "\n\nfile {name} ({kind}):\n{}", content(&file.content));
+    }
+    text
+}
+
+fn content(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => lines(text),
+        Err(_) => format!("({} that are no text)", out::size(bytes.len() as u64)),
+    }
+}
+
+fn lines(text: &str) -> String {
+    text.lines().map(out::plain).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

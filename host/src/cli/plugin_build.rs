@@ -1,0 +1,72 @@
+//! `hookyard plugin build`: one plugin's folder into a `.wasm` file, whatever it is written in.
+
+use std::path::{Path, PathBuf};
+
+use super::author::build::{Built, build, install};
+use super::author::folder::Folder;
+use super::failure::Failure;
+use super::settings::Settings;
+use super::{out, plugin_check};
+use crate::event::PluginName;
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard plugin build my-plugin                  leaves my-plugin/dist/my-plugin.wasm
+  hookyard plugin build                            the plugin in this folder
+  hookyard plugin build my-plugin --out plugins    also puts it where a host looks, in one step";
+
+/// Build the plugin in a folder, and check what was built
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Build {
+    /// The plugin's folder; its name is the plugin's
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Copy it there: a `.wasm` file, or a directory of plugins
+    #[arg(long, value_name = "FILE|DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Build {
+    /// Builds, and shows what came of it.
+    ///
+    /// # Errors
+    /// When a tool is missing, the build failed, or the host would refuse what it made.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let folder = Folder::at(&self.dir)?;
+        let Built { file, took } = build(&folder).await?;
+        let checked = plugin_check::check(&file, &settings, true).await?;
+        let (shown, size) = (file.display(), out::size(checked.size_bytes));
+        let seconds = took.as_secs_f32();
+        out::line(&format!(
+            "built     {shown} ({size}) in {seconds:.1} s\n{}",
+            plugin_check::seen(&checked)
+        ))?;
+        if !checked.ok {
+            return Err(Failure::Failed(format!("{shown} was built, but the host would refuse it")));
+        }
+        if let Some(to) = self.out {
+            let to = target(&to, &folder.name);
+            install(&file, &to)?;
+            out::line(&format!("copied to {}", to.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn target(out: &Path, plugin: &PluginName) -> PathBuf {
+    let is_file = out.extension().is_some_and(|end| end == "wasm") && !out.is_dir();
+    if is_file { out.to_owned() } else { out.join(format!("{plugin}.wasm")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_goes_to_a_file_or_into_a_directory() {
+        let plugin = PluginName::new("desk").unwrap();
+        assert_eq!(target(Path::new("plugins"), &plugin), Path::new("plugins/desk.wasm"));
+        assert_eq!(target(Path::new("a/b.wasm"), &plugin), Path::new("a/b.wasm"));
+    }
+}
