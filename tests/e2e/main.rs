@@ -10,6 +10,7 @@ mod api;
 mod cache;
 mod cli;
 mod config;
+mod conformance;
 mod contract;
 mod crash;
 mod dev;

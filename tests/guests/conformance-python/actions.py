@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -51,12 +52,12 @@ def store(ctx: Context, data: Data) -> None:
 def effects(ctx: Context, data: Data) -> None:
     text = data["text"]
     attachment = outbox.Attachment(
-        filename="note.txt", content_type="text/plain; charset=utf-8", content=text.encode()
+        filename="attachment.txt", content_type="text/plain; charset=utf-8", content=text.encode()
     )
     keys = [
         outbox.send_http("POST", data["url"], headers={"X-Test": "yes"}, body=text),
         outbox.send_email(data["to"], text, text, html=f"<p>{text}</p>", attachments=[attachment]),
-        outbox.emit_event("conformance.emitted", {"text": text}),
+        outbox.emit_event("conformance.emitted", {"do": "echo", "text": text}),
     ]
     kept.set_json("effects", keys)
 
@@ -78,8 +79,8 @@ def clock(ctx: Context, data: Data) -> None:
 
 
 def randomness(ctx: Context, data: Data) -> None:
-    # Of all that is random in Python, this is what could be the same in every instance.
-    kept.set("random", random.randbytes(16).hex())
+    # The generator of `random` was made when the plugin was built, and must not be the same in every instance.
+    kept.set("random", (random.randbytes(8) + secrets.token_bytes(8)).hex())
 
 
 def ask_in_vain(ctx: Context, data: Data) -> None:

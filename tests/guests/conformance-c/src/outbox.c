@@ -30,6 +30,7 @@ static bool send_email(const order *order, hy_string *key, hy_failure *failure) 
 static bool emit_event(const order *order, hy_string *key, hy_failure *failure) {
   hy_json_writer json = {0};
   hy_begin_object(&json, NULL);
+  hy_put_string(&json, "do", hy_str("echo"));
   hy_put_string(&json, "text", order->text);
   hy_end(&json);
   return hy_emit_event(hy_str("conformance.emitted"), hy_written(&json), key, failure);

@@ -72,7 +72,7 @@ pub fn outbox(url: &str, to: &str, text: &str) -> Result {
             .html(format!("<p>{text}</p>"))
             .attach("attachment.txt", "text/plain; charset=utf-8", text)
             .send()?,
-        outbox::emit("conformance.emitted", json!({ "text": text }))?,
+        outbox::emit("conformance.emitted", json!({ "do": "echo", "text": text }))?,
     ];
     Ok(bucket()?.set_json("effects", &keys)?)
 }
@@ -94,7 +94,8 @@ pub fn clock() -> Result {
 }
 
 pub fn random() -> Result {
-    let hex = random::bytes(16).into_iter().fold(String::new(), |mut hex, byte| {
+    let bytes = random::u64().to_be_bytes().into_iter().chain(random::bytes(8));
+    let hex = bytes.fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     });

@@ -1,7 +1,7 @@
 import { config, http, log, outbox, Reject, Retry, store, type Context } from "@hookyard/plugin";
 
 export interface Order {
-  do?: string;
+  do: string;
   text: string;
   url: string;
   to: string;
@@ -52,9 +52,9 @@ export const actions: Record<string, (order: Order, ctx: Context) => void> = {
         subject: text,
         text,
         html: `<p>${text}</p>`,
-        attachments: [{ filename: "text.txt", contentType: "text/plain; charset=utf-8", content: text }],
+        attachments: [{ filename: "attachment.txt", contentType: "text/plain; charset=utf-8", content: text }],
       }),
-      outbox.emitEvent("conformance.emitted", { text }),
+      outbox.emitEvent("conformance.emitted", { do: "echo", text }),
     ];
     kept.setJson("effects", effects);
   },
@@ -80,8 +80,10 @@ export const actions: Record<string, (order: Order, ctx: Context) => void> = {
   },
 
   random() {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    kept.set("random", [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+    // The engine's generator, and then the host's.
+    const bytes = Array.from({ length: 8 }, () => Math.floor(Math.random() * 256));
+    bytes.push(...crypto.getRandomValues(new Uint8Array(8)));
+    kept.set("random", bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(""));
   },
 
   retry({ reason, afterMs }) {
@@ -100,10 +102,12 @@ export const actions: Record<string, (order: Order, ctx: Context) => void> = {
   },
 
   loop() {
+    beginWhatMustNotStay();
     for (;;);
   },
 
   memory() {
+    beginWhatMustNotStay();
     const all = [];
     for (;;) all.push(new Uint8Array(2 ** 20).fill(1));
   },
