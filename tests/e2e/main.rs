@@ -11,6 +11,7 @@ mod author;
 mod cache;
 mod cli;
 mod config;
+mod conformance;
 mod contract;
 mod crash;
 mod dev;

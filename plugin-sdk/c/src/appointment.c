@@ -2,11 +2,11 @@
 
 hy_string hy_status_text(hy_status status) {
   switch (status.kind) {
-    case HY_STATUS_SCHEDULED: return hy_str("scheduled");
-    case HY_STATUS_CANCELLED: return hy_str("cancelled");
-    case HY_STATUS_VALIDATED: return hy_str("validated");
-    case HY_STATUS_COMPLETED: return hy_str("completed");
-    case HY_STATUS_NO_SHOW: return hy_str("no-show");
+    case HY_STATUS_SCHEDULED: return hy_str("SCHEDULED");
+    case HY_STATUS_CANCELLED: return hy_str("CANCELLED");
+    case HY_STATUS_VALIDATED: return hy_str("VALIDATED");
+    case HY_STATUS_COMPLETED: return hy_str("COMPLETED");
+    case HY_STATUS_NO_SHOW: return hy_str("NO_SHOW");
     default: return status.other;
   }
 }

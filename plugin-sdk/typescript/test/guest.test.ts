@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
+import { unsigned } from "../src/guest/numbers.ts";
 import { mapStack } from "../src/stack.ts";
 
 test("a stack names the author's own places, and none of the code around", () => {
@@ -22,6 +23,14 @@ test("a stack names the author's own places, and none of the code around", () =>
   );
   assert.equal(mapStack("Error\n    at f (componentize-qjs:user.js:9:9)", map), "Error\n    at f (componentize-qjs:user.js:9:9)");
   assert.equal(mapStack(stack), stack);
+});
+
+test("numbers that the engine takes for signed are as they were sent, wherever they are in a payload", () => {
+  const payload = { id: 2 ** 53 - 1, credits: -1, absent: null, office: { id: -(2 ** 31) }, changes: [["n", -2]] };
+  unsigned(payload);
+  assert.deepEqual(payload, {
+    id: 2 ** 53 - 1, credits: 2 ** 32 - 1, absent: null, office: { id: 2 ** 31 }, changes: [["n", 2 ** 32 - 2]],
+  });
 });
 
 test("UTF-8 is written and read as the Encoding Standard says", async (t) => {

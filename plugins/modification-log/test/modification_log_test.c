@@ -6,7 +6,7 @@ HY_TEST(logs_what_has_changed) {
   hy_optional entry = hy_stored("modifications", "12345/1");
   EXPECT(entry.is_some);
   EXPECT_TEXT(entry.value,
-              "{\"event\":\"evt_sample\",\"at\":\"2026-01-22T10:15:00Z\",\"status\":\"scheduled\","
+              "{\"event\":\"evt_sample\",\"at\":\"2026-01-22T10:15:00Z\",\"status\":\"SCHEDULED\","
               "\"dateTime\":\"2026-01-26T10:00:00\",\"changes\":{\"dateTime\":"
               "{\"from\":\"2026-01-25T14:30:00\",\"to\":\"2026-01-26T10:00:00\"}}}");
 }
@@ -30,7 +30,7 @@ HY_TEST(logs_a_modification_that_does_not_say_what_or_when) {
   appointment.updated_at = hy_none();
   EXPECT_DONE(hy_deliver_appointment_updated(&appointment));
   EXPECT_TEXT(hy_stored("modifications", "12345/1").value,
-              "{\"event\":\"evt_sample\",\"at\":\"2026-01-21T14:30:00Z\",\"status\":\"scheduled\","
+              "{\"event\":\"evt_sample\",\"at\":\"2026-01-21T14:30:00Z\",\"status\":\"SCHEDULED\","
               "\"dateTime\":\"2026-01-26T10:00:00\",\"changes\":{}}");
 }
 

@@ -19,7 +19,7 @@ typedef struct {
   hy_string other; // as the service writes it, for HY_STATUS_OTHER
 } hy_status;
 
-// "scheduled", …, "no-show", or what the service wrote.
+// As the service writes it: "SCHEDULED", …, "NO_SHOW", or what this version does not know.
 hy_string hy_status_text(hy_status status);
 
 enum {
@@ -36,7 +36,7 @@ typedef struct {
   hy_string other; // as the service writes it, for HY_CANCELLED_BY_OTHER
 } hy_canceller;
 
-// "user", …, "system", or what the service wrote.
+// As the service writes it: "user", …, "system", or what this version does not know.
 hy_string hy_canceller_text(hy_canceller canceller);
 
 // A public body.

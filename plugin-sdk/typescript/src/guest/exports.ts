@@ -7,11 +7,17 @@ import { Reject, Retry } from "../failure.ts";
 import { describe } from "../format.ts";
 import type { Context, Failure } from "../generated/types.ts";
 import type { EventHandler } from "../on.ts";
+import { unsigned } from "./numbers.ts";
 
 /** The export for an event type's interface. */
 export function typed(name: string, event: string, handler: unknown): object {
   const { handle } = isObject(handler) && handler["event"] === event ? handler : wrong(name, `on("${event}", …)`);
-  return { handle: (ctx: Context, payload: unknown) => run(name, () => handle(ctx, payload)) };
+  return {
+    handle: (ctx: Context, payload: unknown) => {
+      unsigned(payload);
+      run(name, () => handle(ctx, payload));
+    },
+  };
 }
 
 /** The export for events of any type. */

@@ -1,0 +1,107 @@
+//! What a plugin can rely on, whatever its language: one guest for each SDK, all with the same
+//! behaviours, run beside each other on the same events.
+
+mod capabilities;
+mod effects;
+mod failures;
+mod mail;
+mod payloads;
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt as _, symlink};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Event, Host, guest};
+
+/// Each has a guest `conformance-LANGUAGE` in `tests/guests`.
+const LANGUAGES: [&str; 4] = ["rust", "typescript", "python", "c"];
+
+/// Characters that are easily lost: escapes, an accent of its own, a joined emoji, right to left, beyond 16
+/// bits, and the last of all.
+const CHARACTERS: &str = "\" \\ / é e\u{301} 👩🏽‍⚕️ 🇬🇳 مرحبا \u{2028} ߒߞߏ 𝄞 \u{fffd} \u{10ffff}";
+
+fn plugin(language: &str) -> String {
+    format!("conformance-{language}")
+}
+
+/// All guests, each with these settings, and other sections.
+fn bed(settings: &str, more: &str) -> Bed {
+    let section = |language: &str| {
+        format!("[plugin.{}]\nbackoff_base_ms = 1\nattempts_max = 2\n{settings}\n", plugin(language))
+    };
+    let bed = Bed::new(&(more.to_owned() + "\n" + &LANGUAGES.map(section).concat()));
+    for language in LANGUAGES {
+        bed.install(&plugin(language), &guest(&plugin(language)));
+    }
+    bed
+}
+
+/// Starts a host, which finds the guests compiled: a Python interpreter takes seconds. Its cache is that
+/// of all these tests, and the first to come here fills it.
+async fn start(bed: &Bed) -> Host<'_> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
+    DirBuilder::new().recursive(true).mode(0o700).create(dir.join("cache")).unwrap();
+    fs::create_dir(bed.path("hookyard-data")).unwrap();
+    symlink(dir.join("cache"), bed.path("hookyard-data/cache")).unwrap();
+    let lock = File::create(dir.join("lock")).unwrap();
+    lock.lock().unwrap();
+    bed.start().await
+}
+
+/// An event that tells all guests what to do.
+fn order(id: &str, payload: &Value) -> Event {
+    Event::of("conformance.order", id, payload)
+}
+
+/// Sends an event to all guests, and waits until their deliveries are settled: the event, and for each
+/// language its delivery.
+async fn deliver(host: &Host<'_>, event: &Event) -> (Value, Vec<(&'static str, Value)>) {
+    assert_eq!(host.send(event).await.status(), "accepted");
+    let settled = host.settled(&event.id).await;
+    let of = |language: &str| {
+        let mut all = settled["deliveries"].as_array().unwrap().iter();
+        all.find(|delivery| delivery["plugin"] == plugin(language)).cloned().expect(language)
+    };
+    let deliveries = LANGUAGES.map(|language| (language, of(language))).into();
+    (settled, deliveries)
+}
+
+/// Likewise; all must be done at the first attempt.
+async fn done(host: &Host<'_>, event: &Event) -> (Value, Vec<(&'static str, Value)>) {
+    let (event, deliveries) = deliver(host, event).await;
+    for (language, delivery) in &deliveries {
+        let first = &delivery["attempts"][0];
+        assert_eq!(first["outcome"], "done", "{language}: {first}");
+    }
+    (event, deliveries)
+}
+
+/// What an action left for each language under this key.
+async fn results(bed: &Bed, key: &str) -> Vec<(&'static str, String)> {
+    let mut results = Vec::new();
+    for language in LANGUAGES {
+        let bucket = bed.bucket(&plugin(language), "conformance").await;
+        results.push((language, bucket.get(key).cloned().unwrap_or_default()));
+    }
+    results
+}
+
+/// Likewise, as JSON.
+async fn json_results(bed: &Bed, key: &str) -> Vec<(&'static str, Value)> {
+    let parsed = |(language, text): (&'static str, String)| {
+        (language, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{language}: {error}: {text}")))
+    };
+    results(bed, key).await.into_iter().map(parsed).collect()
+}
+
+/// The log lines of an attempt.
+fn logs(attempt: &Value) -> Vec<&str> {
+    attempt["logs"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
+}
+
+/// An order without parameters.
+fn plain(action: &str) -> Event {
+    order(&format!("evt_{action}"), &json!({ "do": action }))
+}
