@@ -100,7 +100,7 @@ async fn measure() -> Vec<Figures> {
 async fn round(revision: &Revision, delivery: &Delivery, settings: &Settings) -> f64 {
     let once = async || {
         let call = Call { delivery, package: Some("moncreneau:events"), settings };
-        let Tried { attempt, work } = revision.attempt(call).await;
+        let Tried { attempt, work, .. } = revision.attempt(call).await;
         assert!(attempt.failure.is_none(), "{attempt:?}");
         black_box(work);
     };
