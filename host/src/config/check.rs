@@ -97,7 +97,7 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         store.value_max_bytes: 1, 64 * MIB;
         store.keys_max: 1, 1_000_000_000;
         store.call_max_bytes: 1, 256 * MIB;
-        store.cache_max_bytes: 0, 64 * GIB;
+        store.cache_max_bytes: MIB, 64 * GIB;
         store.reruns_max: 1, 10_000;
         effects.per_call_max: 0, 10_000;
         effects.size_max_bytes: 1, 64 * MIB;

@@ -37,6 +37,9 @@ pub(super) struct Summary {
     pub(super) keys: i64,
     /// The write that last added or removed a key.
     pub(super) keys_version: u64,
+    /// All its entries are known: what is not is not there. So it is from an empty store on, until one
+    /// makes way for another.
+    pub(super) complete: bool,
 }
 
 /// See the module.
@@ -62,13 +65,20 @@ impl Weighter<Key, Known> for Weight {
 struct KeepPending;
 
 impl Lifecycle<Key, Known> for KeepPending {
-    type RequestState = ();
+    /// Plugins of which an entry had to make way.
+    type RequestState = Vec<PluginName>;
 
     fn is_pinned(&self, _: &Key, known: &Known) -> bool {
         known.pending > 0
     }
 
-    fn begin_request(&self) {}
+    fn begin_request(&self) -> Vec<PluginName> {
+        Vec::new()
+    }
+
+    fn on_evict(&self, evicted: &mut Vec<PluginName>, (plugin, _): Key, _: Known) {
+        evicted.push(plugin);
+    }
 }
 
 impl Stores {
@@ -86,9 +96,7 @@ impl Stores {
 
     /// An entry, if that is known.
     pub(super) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
-        let key = (plugin.clone(), key.clone());
-        let inner = self.lock();
-        inner.entries.get(&key).map_or(Peeked::Unknown, |known| Peeked::Known(known.found.clone()))
+        self.lock().peek(plugin, key)
     }
 
     /// How many keys a plugin has.
@@ -107,15 +115,18 @@ impl Stores {
         if let Peeked::Known(found) = self.peek(plugin, key) {
             return Ok(found);
         }
-        self.summary(reader, plugin).await?;
+        if self.summary(reader, plugin).await?.complete
+            && let Peeked::Known(found) = self.peek(plugin, key)
+        {
+            return Ok(found);
+        }
         let found = reader.entry(plugin, key).await?;
         let mut inner = self.lock();
-        let known = (plugin.clone(), key.clone());
         // A call that ended meanwhile knows better.
-        if let Some(newer) = inner.entries.peek(&known) {
-            return Ok(newer.found.clone());
+        if let Peeked::Known(newer) = inner.peek(plugin, key) {
+            return Ok(newer);
         }
-        inner.entries.insert(known, Known { found: found.clone(), pending: 0 });
+        inner.insert((plugin.clone(), key.clone()), Known { found: found.clone(), pending: 0 });
         Ok(found)
     }
 
@@ -179,8 +190,9 @@ impl Stores {
     ) -> Result<(), Conflict> {
         let mut inner = self.lock();
         for (key, version) in &changes.seen {
-            let known = inner.entries.peek(&(plugin.clone(), key.clone()));
-            if known.is_some_and(|known| known.found.as_ref().map(|entry| entry.version) != *version) {
+            if let Peeked::Known(found) = inner.peek(plugin, key)
+                && found.map(|entry| entry.version) != *version
+            {
                 return Err(Conflict);
             }
         }
@@ -223,6 +235,22 @@ impl Stores {
 }
 
 impl Inner {
+    fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
+        match self.entries.get(&(plugin.clone(), key.clone())) {
+            Some(known) => Peeked::Known(known.found.clone()),
+            None if self.summaries.get(plugin).is_some_and(|summary| summary.complete) => Peeked::Known(None),
+            None => Peeked::Unknown,
+        }
+    }
+
+    fn insert(&mut self, key: Key, known: Known) {
+        for plugin in self.entries.insert_with_lifecycle(key, known) {
+            if let Some(summary) = self.summaries.get_mut(&plugin) {
+                summary.complete = false;
+            }
+        }
+    }
+
     fn put(&mut self, plugin: &PluginName, changes: &mut Changes) {
         self.last_version += 1;
         changes.version = self.last_version;
@@ -236,7 +264,7 @@ impl Inner {
             let key = (plugin.clone(), key.clone());
             let pending = self.entries.peek(&key).map_or(0, |known| known.pending) + 1;
             let entry = |value: &Bytes| Entry { version: changes.version, value: value.clone() };
-            self.entries.insert(key, Known { found: value.as_ref().map(entry), pending });
+            self.insert(key, Known { found: value.as_ref().map(entry), pending });
         }
     }
 }

@@ -56,3 +56,22 @@ fn what_is_on_its_way_stays_known_however_small_the_cache() {
     let known = (0..100).filter(|n| version(&stores, &n.to_string()).is_some()).count();
     assert!(known < 20, "{known} entries in 1000 bytes");
 }
+
+#[test]
+fn of_a_store_that_was_empty_all_is_known_until_an_entry_makes_way() {
+    let stores = Stores::new(1000, 0);
+    let empty = Summary { complete: true, ..Summary::default() };
+    stores.lock().summaries.insert(plugin(), empty);
+    let peek = |name: &str| stores.peek(&plugin(), &key(name));
+    assert_eq!(peek("a"), Peeked::Known(None), "the database need not be asked");
+    let first = hand_in(&stores, write("a", None, "some value")).unwrap();
+    assert_eq!(hand_in(&stores, write("a", None, "another")).unwrap_err(), Conflict);
+    stores.committed(&plugin(), &first);
+    for n in 0..50 {
+        let changes = hand_in(&stores, write(&n.to_string(), None, "some value")).unwrap();
+        stores.committed(&plugin(), &changes);
+    }
+    let gone = (0..50).filter(|n| peek(&n.to_string()) == Peeked::Unknown).count();
+    assert!(gone > 30, "{gone} made way");
+    assert_eq!(peek("never"), Peeked::Unknown);
+}

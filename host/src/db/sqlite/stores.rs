@@ -193,9 +193,7 @@ impl Reader {
         let sql = "SELECT keys, keys_version FROM store WHERE plugin = ?";
         let row: Option<(i64, i64)> =
             sqlx::query_as(sql).bind(plugin.as_str()).fetch_optional(self.pool()).await?;
-        Ok(row.map_or_else(Summary::default, |(keys, version)| Summary {
-            keys,
-            keys_version: unsigned(version),
-        }))
+        let (keys, version) = row.unwrap_or_default();
+        Ok(Summary { keys, keys_version: unsigned(version), complete: keys == 0 })
     }
 }
