@@ -7,7 +7,7 @@ use crate::support::{Bed, Partner, Ran, Reply, guest};
 /// A directory with the conformance guest and an event that has it do something.
 fn bed(config: &str, event: &Value) -> Bed {
     let bed = Bed::new(config);
-    bed.replace("conformance.wasm", &guest("conformance"));
+    bed.replace("conformance.wasm", &guest("conformance-rust"));
     let id = "evt_1";
     let body = json!({ "id": id, "type": "conformance.run", "data": { "object": event } });
     bed.replace("event.json", body.to_string().as_bytes());
