@@ -93,8 +93,17 @@ pub fn listening(dir: &Path) -> (String, String) {
 
 /// One of the example plugins.
 pub fn plugin(name: &str) -> Vec<u8> {
-    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../target/plugins/{name}.wasm"));
-    fs::read(&built).unwrap_or_else(|error| panic!("{}: {error}; run `make plugins`", built.display()))
+    built("plugins", name)
+}
+
+/// One of the guests in `tests/guests`.
+pub fn guest(name: &str) -> Vec<u8> {
+    built("guests", name)
+}
+
+fn built(dir: &str, name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../target/{dir}/{name}.wasm"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; `make bench` builds it", path.display()))
 }
 
 /// The same component with another digest: a custom section at its end
@@ -130,6 +139,6 @@ async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
     let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
-    let loaded = runtime.load(&name, plugin("stats"), &settings(config, &name)).await;
+    let loaded = runtime.load(&name, guest("stats"), &settings(config, &name)).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }
