@@ -1,4 +1,4 @@
-"""iCalendar objects (RFC 5545) of one event in Guinea."""
+"""iCalendar objects (RFC 5545) of one event."""
 
 import re
 from collections.abc import Iterator
@@ -6,21 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LINE_MAX_OCTETS = 75
-
-# Guinea is at UTC all year. An object that names a time zone has to define it.
-TIME_ZONE = "Africa/Conakry"
-TIME_ZONE_LINES = (
-    "BEGIN:VTIMEZONE",
-    f"TZID:{TIME_ZONE}",
-    "BEGIN:STANDARD",
-    "DTSTART:19700101T000000",
-    "TZOFFSETFROM:+0000",
-    "TZOFFSETTO:+0000",
-    "TZNAME:GMT",
-    "END:STANDARD",
-    "END:VTIMEZONE",
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -33,7 +18,7 @@ class Event:
     sequence: int
     """Of the revision: a greater number replaces a smaller one."""
     start: datetime
-    """Local."""
+    """UTC."""
     duration: timedelta
     summary: str
     location: str | None
@@ -53,12 +38,11 @@ def lines(event: Event) -> Iterator[str]:
         "PRODID:-//hookyard//calendar-update//FR",
         "CALSCALE:GREGORIAN",
     )
-    yield from TIME_ZONE_LINES
     yield "BEGIN:VEVENT"
     yield f"UID:{escape(event.uid)}"
     yield f"DTSTAMP:{event.stamp:%Y%m%dT%H%M%SZ}"
     yield f"SEQUENCE:{event.sequence}"
-    yield f"DTSTART;TZID={TIME_ZONE}:{event.start:%Y%m%dT%H%M%S}"
+    yield f"DTSTART:{event.start:%Y%m%dT%H%M%SZ}"
     yield f"DURATION:PT{event.duration // timedelta(minutes=1)}M"
     yield f"SUMMARY:{escape(event.summary)}"
     if event.location:

@@ -33,9 +33,10 @@ def update(ctx: Context, appointment: AppointmentUpdated) -> None:
 
 
 def moment(text: str) -> datetime:
-    """The service's local date and time."""
+    """The service's local date and time, which is UTC: Guinea is at it all year. A calendar shows it in its
+    reader's time zone, and no server has to understand the definition of another."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=None)
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
         raise Reject(f"dateTime {text!r} is no date and time") from None
 

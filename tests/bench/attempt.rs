@@ -14,7 +14,7 @@ use hookyard::runtime::{Call, NoStores, Revision, Runtime, Tried};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use crate::child::plugin;
+use crate::child::guest;
 use crate::figures::{Spread, print};
 
 /// What `wasmtime` makes of the plugin's world.
@@ -90,7 +90,7 @@ impl Ours {
         let settings = settings(config, &name);
         let outbound = Outbound::new(&config.http, &config.email).unwrap();
         let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
-        let loaded = runtime.load(&name, plugin("stats"), &settings).await;
+        let loaded = runtime.load(&name, guest("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {
             source: PluginName::new("moncreneau").unwrap(),
@@ -145,7 +145,7 @@ struct Bare {
 impl Bare {
     fn new(config: &Config) -> Self {
         let engine = Engine::new(&hookyard::runtime::engine_config(&config.runtime)).unwrap();
-        let component = Component::from_binary(&engine, &plugin("stats")).unwrap();
+        let component = Component::from_binary(&engine, &guest("stats")).unwrap();
         let mut linker = Linker::new(&engine);
         logging::add_to_linker::<_, HasSelf<Lines>>(&mut linker, |lines| lines).unwrap();
         let pre = OnAppointmentCreatedPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();

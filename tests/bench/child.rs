@@ -153,6 +153,6 @@ async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
     let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
-    let loaded = runtime.load(&name, plugin("stats"), &settings(config, &name)).await;
+    let loaded = runtime.load(&name, guest("stats"), &settings(config, &name)).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }

@@ -1,4 +1,4 @@
-//! The plugin `stats` as native code: what everything but WebAssembly costs.
+//! The guest `stats` as native code: what everything but WebAssembly costs.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use crate::child::{directory, distinct, listening, plugin, spawn};
+use crate::child::{directory, distinct, guest, listening, spawn};
 use crate::figures::{Spread, print};
 
 const PLUGINS: usize = 500;
@@ -11,7 +11,7 @@ const ROUNDS: usize = 5;
 
 /// From the start of the process until it listens.
 pub fn run() {
-    let stats = plugin("stats");
+    let stats = guest("stats");
     let (many, one) = (directory(&[]), directory(&[("p0", &stats)]));
     for number in 0..PLUGINS {
         fs::write(many.path().join(format!("plugins/p{number}.wasm")), distinct(&stats, number)).unwrap();

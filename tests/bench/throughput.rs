@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::child::{Hosted, plugin};
+use crate::child::{Hosted, guest};
 use crate::figures::{Spread, percentile, print};
 use crate::{http, load};
 
@@ -53,7 +53,7 @@ pub fn run() {
 }
 
 fn round(runner: &str, random: bool) -> Round {
-    let stats = plugin("stats");
+    let stats = guest("stats");
     let plugins: &[(&str, &[u8])] = if runner == "native" { &[] } else { &[("stats", &stats)] };
     let host = Hosted::start(runner, plugins);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, random), CONNECTIONS);

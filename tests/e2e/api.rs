@@ -108,7 +108,7 @@ async fn what_is_not_there_is_a_problem_that_names_it() {
 #[tokio::test]
 async fn plugins_are_listed_by_name_with_what_runs_and_what_was_refused() {
     let bed = Bed::new("");
-    for name in ["stats", "event-log"] {
+    for name in ["statistics", "event-log"] {
         bed.install(name, &example(name));
     }
     bed.install("bad", b"\0asm is not enough");
@@ -117,10 +117,10 @@ async fn plugins_are_listed_by_name_with_what_runs_and_what_was_refused() {
     assert_eq!((code, &page["next_cursor"]), (StatusCode::OK, &Value::Null));
     let items = page["items"].as_array().unwrap();
     let names: Vec<&str> = items.iter().map(|item| item["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["bad", "event-log", "stats"]);
+    assert_eq!(names, ["bad", "event-log", "statistics"]);
     assert_eq!((&items[0]["state"], &items[0]["revision"]), (&"refused".into(), &Value::Null), "{page}");
     assert!(items[0]["refusal"].as_str().unwrap().contains("plugin bad"), "{page}");
-    for (item, name) in items[1..].iter().zip(["event-log", "stats"]) {
+    for (item, name) in items[1..].iter().zip(["event-log", "statistics"]) {
         let bytes = example(name);
         let digest = hookyard::event::Digest::of(&bytes).to_string();
         assert_eq!((&item["state"], &item["revision"]), (&"running".into(), &digest.into()), "{item}");

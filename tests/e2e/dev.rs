@@ -4,7 +4,7 @@ use crate::support::{Bed, Host, Ran, TYPES, distinct, example, until, wat};
 
 fn with_examples() -> Bed {
     let bed = Bed::new("");
-    for plugin in ["appointment-desk", "event-log", "stats"] {
+    for plugin in ["appointment-desk", "event-log", "statistics"] {
         bed.install(plugin, &example(plugin));
     }
     bed
@@ -23,7 +23,7 @@ fn samples_that_all_plugins_handle_are_exit_code_0() {
         let line = format!("\n{event_type}  evt_");
         assert_eq!(ran.out.matches(&line).count(), 1, "{event_type}: {}", ran.out);
     }
-    assert_eq!(ran.out.matches(": done\n").count(), 12, "12 deliveries: {}", ran.out);
+    assert_eq!(ran.out.matches(": done\n").count(), 13, "13 deliveries: {}", ran.out);
     assert!(ran.out.contains("| INFO New appointment 12345"), "what plugins did is shown: {}", ran.out);
     assert!(ran.out.contains("All 5 events were taken; 3 plugins did all their parts."), "{}", ran.out);
     assert!(!bed.path("hookyard-data/listening.json").exists(), "it stopped");
@@ -36,13 +36,13 @@ fn a_refused_plugin_an_idle_one_a_dead_letter_or_none_at_all_is_exit_code_1_and_
     let refused = with_examples();
     refused.install("bad", b"not wasm");
     let idle = with_examples();
-    idle.configure("[plugin.stats]\nevents = []\n");
+    idle.configure("[plugin.statistics]\nevents = []\n");
     let dead = with_examples();
     dead.configure("[plugin.event-log]\nmemory_max_bytes = 65536\nattempts_max = 1\n");
     let none = Bed::new("");
     for (bed, told) in [
         (refused, "plugin bad revision"),
-        (idle, "plugin stats handled none of the samples"),
+        (idle, "plugin statistics handled none of the samples"),
         (dead, "event-log"),
         (none, "no plugin is there"),
     ] {

@@ -4,7 +4,7 @@ use crate::support::{Bed, Event, SECRET, TYPES, example, guest, sign, until};
 
 fn desk() -> Bed {
     let bed = Bed::new("");
-    for plugin in ["appointment-desk", "event-log", "stats"] {
+    for plugin in ["appointment-desk", "event-log", "statistics"] {
         bed.install(plugin, &example(plugin));
     }
     bed
@@ -13,7 +13,9 @@ fn desk() -> Bed {
 /// Plugins that an event of this type goes to.
 fn wanted_by(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "appointment.created" | "appointment.completed" => &["appointment-desk", "event-log", "stats"],
+        "appointment.created" | "appointment.validated" | "appointment.completed" => {
+            &["appointment-desk", "event-log", "statistics"]
+        }
         _ => &["appointment-desk", "event-log"],
     }
 }

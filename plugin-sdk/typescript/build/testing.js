@@ -1,7 +1,7 @@
 // An author's tests: type-checked, bundled with fakes in place of the host's interfaces, and run by Node.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -13,18 +13,8 @@ import { SDK } from "./packages.js";
 /** Checks the types of a plugin that has a tsconfig.json. @param {string} folder */
 export function checkTypes(folder) {
   if (!existsSync(join(folder, "tsconfig.json"))) return true;
-  link(folder);
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   return spawnSync(process.execPath, [tsc, "--noEmit"], { cwd: folder, stdio: "inherit" }).status === 0;
-}
-
-/** Lets TypeScript find the SDK from a folder that was not installed, as those in hookyard's repository. @param {string} folder */
-function link(folder) {
-  const at = join(folder, "node_modules", "@hookyard", "plugin");
-  if (folder === SDK || existsSync(at)) return;
-  rmSync(at, { force: true }); // a link that leads nowhere
-  mkdirSync(dirname(at), { recursive: true });
-  symlinkSync(SDK, at, "dir");
 }
 
 /** @type {import("esbuild").Plugin} */

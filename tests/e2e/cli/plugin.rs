@@ -3,7 +3,7 @@
 use hookyard::event::Digest;
 use serde_json::Value;
 
-use crate::support::{Bed, example, guest, wat};
+use crate::support::{Bed, guest, wat};
 
 /// A good plugin that also asks for something that no host offers: one more section of imports, with a
 /// resource type in it (component-model/design/mvp/Binary.md).
@@ -11,7 +11,7 @@ fn greedy() -> Vec<u8> {
     let name = b"acme:things/vault@1.0.0";
     let length = u8::try_from(name.len()).unwrap();
     let import = [&[1, 0, length], &name[..], &[3, 1]].concat();
-    [&example("stats")[..], &[10, length + 5], &import].concat()
+    [&guest("stats")[..], &[10, length + 5], &import].concat()
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn list_shows_what_runs_and_why_a_file_is_refused() {
         empty.code == 0 && empty.out.contains("no plugins") && empty.out.contains("NAME.wasm"),
         "{empty:?}"
     );
-    let stats = example("stats");
+    let stats = guest("stats");
     bed.install("stats", &stats);
     bed.install("bad", b"not wasm");
     empty_host.plugin_when("bad", "it is refused", |plugin| plugin["state"] == "refused").await;
@@ -53,7 +53,7 @@ async fn list_shows_what_runs_and_why_a_file_is_refused() {
 #[test]
 fn check_says_what_a_good_file_handles_and_imports() {
     let bed = Bed::new("");
-    let stats = example("stats");
+    let stats = guest("stats");
     bed.replace("stats.wasm", &stats);
     let checked = bed.run(&["plugin", "check", "stats.wasm", "--json"]).json();
     let digest = Digest::of(&stats).to_string();
@@ -98,7 +98,7 @@ fn check_says_why_a_file_would_be_refused() {
 #[test]
 fn check_follows_the_configurations_limits_and_names() {
     let bed = Bed::new("[plugins]\nfile_max_bytes = 2048\n");
-    bed.replace("stats.wasm", &example("stats"));
+    bed.replace("stats.wasm", &guest("stats"));
     let ran = bed.run(&["plugin", "check", "stats.wasm"]);
     assert!(ran.code == 1 && ran.out.contains("`plugins.file_max_bytes` is 2048"), "{ran:?}");
     bed.replace("my plugin.wasm", &wat("(component)"));

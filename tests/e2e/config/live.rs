@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, distinct, example, guest, sign, until};
+use crate::support::{Bed, Event, Host, distinct, guest, sign, until};
 
 async fn actor(bed: &Bed) -> Host<'_> {
     bed.install("actor", &guest("actor"));
@@ -178,7 +178,7 @@ async fn a_file_that_is_gone_changes_nothing_until_there_is_another() {
     let host = actor(&bed).await;
     std::fs::remove_file(bed.path("hookyard.toml")).unwrap();
     // A plugin that is put there after it is noticed after it: the host looked at both.
-    let stats = example("stats");
+    let stats = guest("stats");
     bed.install("stats", &stats);
     host.runs("stats", &stats).await;
     assert_eq!(act(&host, "a", "config").await["logs"][1], "INFO language = fr");

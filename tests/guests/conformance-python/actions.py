@@ -79,7 +79,7 @@ def clock(ctx: Context, data: Data) -> None:
 
 
 def randomness(ctx: Context, data: Data) -> None:
-    # The generator of `random` was made when the plugin was built, and must not be the same in every instance.
+    # The generator of `random` was made when the plugin was built: it could be the same in every instance.
     kept.set("random", (random.randbytes(8) + secrets.token_bytes(8)).hex())
 
 

@@ -1,5 +1,5 @@
 //! Figures about bookings and visits: how long ahead people book and what it costs the office, and how
-//! long a visit takes.
+//! long a visit takes. Its work is small and has a native counterpart in `tests/bench/native.rs`.
 
 mod days;
 
@@ -7,8 +7,7 @@ use hookyard_plugin::log::info;
 use hookyard_plugin::moncreneau::{AppointmentCompleted, AppointmentCreated, Completed, Created};
 use hookyard_plugin::{Context, Result, export};
 
-/// The plugin.
-pub struct Stats;
+struct Stats;
 
 export!(Stats: AppointmentCreated, AppointmentCompleted);
 
@@ -28,31 +27,5 @@ impl AppointmentCompleted for Stats {
         let minutes = appointment.duration.map_or_else(|| "?".into(), |minutes| minutes.to_string());
         info!("visited department={} minutes={minutes}", appointment.department_id);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use hookyard_plugin::test::logged;
-
-    use super::*;
-
-    #[test]
-    fn counts_days_ahead_credits_and_minutes() {
-        let ctx = |event_type| Context::sample(event_type);
-        let lines = logged(|| {
-            <Stats as AppointmentCreated>::handle(ctx("appointment.created"), Created::sample())?;
-            let bare = Created { created_at: None, credits_used: None, ..Created::sample() };
-            <Stats as AppointmentCreated>::handle(ctx("appointment.created"), bare)?;
-            <Stats as AppointmentCompleted>::handle(ctx("appointment.completed"), Completed::sample())
-        });
-        assert_eq!(
-            lines,
-            [
-                "INFO booked department=5 days_ahead=4 credits=1",
-                "INFO booked department=5 days_ahead=? credits=0",
-                "INFO visited department=5 minutes=30",
-            ]
-        );
     }
 }

@@ -12,24 +12,3 @@ pub fn day(text: &str) -> Option<i64> {
     let leap_days = year / 4 - year / 100 + year / 400;
     Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_follow_the_calendar() {
-        for (from, to, days) in [
-            ("2026-01-21T14:30:00Z", "2026-01-25T14:30:00", 4),
-            ("2024-02-28", "2024-03-01", 2),
-            ("2026-02-28", "2026-03-01", 1),
-            ("2025-12-31", "2026-01-01", 1),
-            ("1999-12-31", "2000-12-31", 366),
-        ] {
-            assert_eq!(day(to).zip(day(from)).map(|(to, from)| to - from), Some(days), "{from} {to}");
-        }
-        for wrong in ["", "2026-1-2", "2026-13-01", "2026-01-32", "yesterday…"] {
-            assert_eq!(day(wrong), None, "{wrong}");
-        }
-    }
-}
