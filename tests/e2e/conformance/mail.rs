@@ -47,7 +47,8 @@ pub(super) fn words(value: &str) -> String {
     for word in value.split(' ') {
         let encoded = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
         // White space between encoded words is none.
-        if !bytes.is_empty() && !(encoded_before && encoded.is_some()) {
+        let joined = encoded_before && encoded.is_some();
+        if !bytes.is_empty() && !joined {
             bytes.push(b' ');
         }
         encoded_before = encoded.is_some();
