@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use hookyard_plugin::log::info;
 use hookyard_plugin::serde_json::{Value, from_str};
-use hookyard_plugin::{Context, EventHandler, Failure, OrReject as _, Result, clock, config, export, outbox, store};
+use hookyard_plugin::{
+    Context, EventHandler, Failure, OrReject as _, Result, clock, config, export, outbox, store,
+};
 
 struct Asker;
 
