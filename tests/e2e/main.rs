@@ -28,4 +28,5 @@ mod stop;
 mod store;
 mod support;
 mod swap;
+mod usecases;
 mod watch;
