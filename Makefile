@@ -3,10 +3,10 @@
 .PHONY: run test bench lint plugins clean
 export CARGO_TERM_COLOR ?= auto
 
-# Builds everything, starts the host on an embedded database, plays the five sample events against
-# it, and keeps serving and rebuilding plugins. `make run ONCE=1` stops after the samples.
-run: plugins
-	cargo run --quiet --bin hookyard -- dev --play-samples $(if $(ONCE),--once)
+# Builds everything, starts the host on an embedded database and stand-ins for the plugins' partners, plays
+# the five sample events, and keeps serving and rebuilding plugins. `make run ONCE=1` stops after the samples.
+run:
+	@scripts/run $(if $(ONCE),--once)
 
 # Unit tests, plugins' tests, end-to-end tests against the real binary.
 test: plugins

@@ -32,18 +32,44 @@ fn samples_that_all_plugins_handle_are_exit_code_0() {
 }
 
 #[test]
-fn a_refused_plugin_an_idle_one_a_dead_letter_or_none_at_all_is_exit_code_1_and_told() {
+fn effects_are_waited_for_and_shown_and_the_events_among_them_are_followed() {
+    let bed = Bed::new("");
+    for plugin in ["event-log", "invoice"] {
+        bed.install(plugin, &example(plugin));
+    }
+    let ran = play(&bed);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains("    effect: event invoice.created, done\n"), "{}", ran.out);
+    let emitted = ran.out.split("\ninvoice.created  ").nth(1).unwrap_or_else(|| panic!("{}", ran.out));
+    let (id, followed) = emitted.split_once(", emitted by invoice\n  event-log: done\n").unwrap();
+    assert!(followed.contains(&format!("| INFO invoice.created {id} from plugin.invoice")), "{emitted}");
+    let verdict = "All 5 events were taken; 2 plugins did all their parts, and 1 effect went out.";
+    assert!(ran.out.contains(verdict), "{}", ran.out);
+}
+
+#[test]
+fn a_refused_plugin_an_idle_one_a_dead_letter_or_effect_or_no_plugin_is_exit_code_1_and_told() {
     let refused = with_examples();
     refused.install("bad", b"not wasm");
     let idle = with_examples();
     idle.configure("[plugin.statistics]\nevents = []\n");
     let dead = with_examples();
     dead.configure("[plugin.event-log]\nmemory_max_bytes = 65536\nattempts_max = 1\n");
+    let unheard = with_examples();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    unheard.configure(&format!(
+        "[effects]\ntries_max = 1\n[plugin.feedback-request]\nhttp = [\"http://{nobody}\"]\n\
+         secrets = {{ sms_api_key = \"key\" }}\n\
+         config = {{ sms_url = \"http://{nobody}/sms\", sender = \"Desk\", feedback_url = \"https://example.gn\" }}\n"
+    ));
+    unheard.install("feedback-request", &example("feedback-request"));
+    let dead_effect = format!("plugin feedback-request: effect POST http://{nobody}/sms is dead");
     let none = Bed::new("");
     for (bed, told) in [
         (refused, "plugin bad revision"),
         (idle, "plugin statistics handled none of the samples"),
         (dead, "event-log"),
+        (unheard, &*dead_effect),
         (none, "no plugin is there"),
     ] {
         let ran = play(&bed);

@@ -5,8 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Bed, Ran};
 
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "plugin-sdk/rust/README.md", "tests/bench/README.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "plugin-sdk/rust/README.md",
+    "plugins/README.md",
+    "tests/bench/README.md",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -30,11 +36,36 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     found
 }
 
+/// The example plugins that have a document of their own, by name.
+fn documented_plugins() -> Vec<String> {
+    let folders = fs::read_dir(root().join("plugins")).unwrap().map(|entry| entry.unwrap().path());
+    let documented = folders.filter(|folder| folder.join("README.md").exists());
+    documented.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_table_of_the_example_plugins_names_each_once() {
+    let (table, plugins) = (document("plugins/README.md"), documented_plugins());
+    assert_eq!(plugins.len(), 15);
+    for plugin in plugins {
+        assert_eq!(table.matches(&format!("| [{plugin}]({plugin}) |")).count(), 1, "{plugin}");
+    }
+}
+
+#[test]
+fn the_configuration_of_make_run_passes_the_check() {
+    let bed = Bed::new("");
+    bed.replace("hookyard.toml", document("hookyard.toml").as_bytes());
+    let ran = bed.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
 #[test]
 fn every_configuration_in_a_document_passes_the_check() {
     let mut checked = 0;
-    for name in DOCUMENTS {
-        for block in blocks(&document(name), "toml").iter().filter(|block| !block.contains("[dependencies]"))
+    let of_plugins = documented_plugins().into_iter().map(|plugin| format!("plugins/{plugin}/README.md"));
+    for name in DOCUMENTS.map(str::to_owned).into_iter().chain(of_plugins) {
+        for block in blocks(&document(&name), "toml").iter().filter(|block| !block.contains("[dependencies]"))
         {
             let bed = Bed::new("");
             bed.replace("hookyard.toml", block.as_bytes());
@@ -46,7 +77,7 @@ fn every_configuration_in_a_document_passes_the_check() {
             checked += 1;
         }
     }
-    assert!(checked > 0);
+    assert!(checked >= 15);
 }
 
 #[test]

@@ -30,4 +30,5 @@ mod stop;
 mod store;
 mod support;
 mod swap;
+mod usecases;
 mod watch;

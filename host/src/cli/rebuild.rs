@@ -195,7 +195,7 @@ impl Print {
 }
 
 /// What builds write and what tools hide would make every build start the next one.
-fn is_source(name: &OsStr) -> bool {
+pub(super) fn is_source(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let built = matches!(&*name, "target" | "node_modules" | "__pycache__" | "dist" | "build");
     let ends = |end: &str| name.ends_with(end);

@@ -1,5 +1,5 @@
 //! `dev --play-samples`: sends the sample events as the provider would, and shows what each plugin
-//! did with them.
+//! did with them, and what became of the effects that it asked for.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::failure::Failure;
+use super::rebuild::is_source;
 use super::samples::{SAMPLES, Sample, fresh_id};
 use super::send::{Answer, Sender, webhook_url};
 use super::settings::Settings;
 use super::{event_send, out, plugin_list, show};
 use crate::Host;
-use crate::db::EventView;
+use crate::db::{DeliveryView, EffectView, EventView};
 use crate::delivery::State;
+use crate::effect::EMITTED_PREFIX;
 
 /// Time for the plugins to be loaded: a first start compiles them.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
-/// Time for an event's deliveries to be done.
+/// Time for an event's deliveries and their effects to be done.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
@@ -25,33 +27,93 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Plays the samples and shows what became of them.
 ///
 /// # Errors
-/// When a sample was not taken, a delivery of it is not done, or a running plugin did nothing.
+/// When a sample was not taken, a delivery of it or an effect is not done, or a running plugin did nothing.
 pub(super) async fn play(settings: &Settings, host: &Host) -> Result<(), Failure> {
     let client = settings.client_of(host)?;
     ready(&client).await?;
     let (source, sender) = sender(settings, host)?;
     out::line(&format!("\nPlaying {} sample events, signed as `{source}`:", SAMPLES.len()))?;
-    let mut wrong = Vec::new();
-    let mut did = BTreeSet::new();
+    let mut seen = Seen::default();
     for sample in SAMPLES {
         let answer = send(&sender, sample).await?;
         out::line(&format!("\n{}  {}", sample.event_type, event_send::one(&answer)))?;
         let Some(id) = answer.event.as_deref().filter(|_| answer.is_taken()) else {
-            wrong.push(format!("{} was not taken", sample.event_type));
+            seen.wrong.push(format!("{} was not taken", sample.event_type));
             continue;
         };
-        let event = finished(&client, &source, id).await?;
-        for delivery in &event.deliveries {
-            let text = show::delivery(delivery);
-            out::line(&format!("  {}", text.trim_end().replace('\n', "\n  ")))?;
+        let mut events = vec![finished(&client, &source, id).await?];
+        while let Some(event) = events.pop() {
+            tell(&event)?;
+            for (source, id) in emitted(&event) {
+                events.push(finished(&client, &source, &id).await?);
+            }
+            seen.add(&event);
         }
-        did.extend(done(&event).map(str::to_owned));
-        wrong.extend(undone(&event));
     }
     let page: plugin_list::Page = client.get(&["plugins"], &()).await?;
-    wrong.extend(idle(&page.items, &did));
-    out::line(&format!("\n{}", verdict(&wrong, did.len() as u64)))?;
-    if wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
+    seen.wrong.extend(idle(&page.items, &seen.did));
+    out::line(&format!("\n{}", seen.verdict()))?;
+    if seen.wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
+}
+
+/// What was seen of all events.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The plugins that have done something.
+    did: BTreeSet<String>,
+    /// How many effects are done.
+    effects: u64,
+    /// What did not go well.
+    wrong: Vec<String>,
+}
+
+impl Seen {
+    fn add(&mut self, event: &EventView) {
+        for delivery in &event.deliveries {
+            let what = format!("{}: plugin {}", event.event_type, delivery.plugin);
+            match delivery.state {
+                State::Done => drop(self.did.insert(delivery.plugin.clone())),
+                state => self.wrong.push(format!("{what} is {}", show::state(state))),
+            }
+            for EffectView { state, summary, .. } in &delivery.effects {
+                match state {
+                    State::Done => self.effects += 1,
+                    state => {
+                        let (summary, state) = (out::plain(summary), show::state(*state));
+                        self.wrong.push(format!("{what}: effect {summary} is {state}"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn verdict(&self) -> String {
+        if !self.wrong.is_empty() {
+            return format!("Not all went well:\n  {}", self.wrong.join("\n  "));
+        }
+        let plugins = out::count(self.did.len() as u64, "plugin", "plugins");
+        let effects = match self.effects {
+            0 => String::new(),
+            effects => format!(", and {} went out", out::count(effects, "effect", "effects")),
+        };
+        format!("All {} events were taken; {plugins} did all their parts{effects}.", SAMPLES.len())
+    }
+}
+
+/// Shows what plugins did with an event, and whose it is if one of them emitted it.
+fn tell(event: &EventView) -> Result<(), Failure> {
+    if let Some(cause) = &event.cause {
+        let (event_type, id) = (out::plain(&event.event_type), out::plain(&event.id));
+        out::line(&format!("\n{event_type}  {id}, emitted by {}", cause.plugin))?;
+        if event.deliveries.is_empty() {
+            out::line("  no plugin wants it")?;
+        }
+    }
+    for delivery in &event.deliveries {
+        let text = show::delivery(delivery);
+        out::line(&format!("  {}", text.trim_end().replace('\n', "\n  ")))?;
+    }
+    Ok(())
 }
 
 /// Says how to go on: send an event by hand, and change a plugin.
@@ -104,33 +166,33 @@ async fn ready(client: &Client) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until nothing more is to be done for the event, or for its deadline.
+/// Waits until nothing more is to be done for the event and what its handlers asked for, or for its
+/// deadline.
 async fn finished(client: &Client, source: &str, id: &str) -> Result<EventView, Failure> {
     let started = Instant::now();
     loop {
         let event: EventView = client.get(&["events", source, id], &()).await?;
-        let open = event
-            .deliveries
-            .iter()
-            .any(|delivery| !matches!(delivery.state, State::Done | State::Dead | State::Held));
-        if !open || started.elapsed() > EVENT_TIMEOUT {
+        if !event.deliveries.iter().any(is_open) || started.elapsed() > EVENT_TIMEOUT {
             return Ok(event);
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
 }
 
-fn done(event: &EventView) -> impl Iterator<Item = &str> {
-    let done = event.deliveries.iter().filter(|delivery| delivery.state == State::Done);
-    done.map(|delivery| delivery.plugin.as_str())
+fn is_open(delivery: &DeliveryView) -> bool {
+    let open = |state: State| !matches!(state, State::Done | State::Dead | State::Held);
+    open(delivery.state) || delivery.effects.iter().any(|effect| open(effect.state))
 }
 
-fn undone(event: &EventView) -> impl Iterator<Item = String> {
-    let undone = event.deliveries.iter().filter(|delivery| delivery.state != State::Done);
-    undone.map(|delivery| {
-        let state = show::state(delivery.state);
-        format!("{}: plugin {} is {state}", event.event_type, delivery.plugin)
-    })
+/// Source and id of the events that its handlers have emitted: an effect's key is its event's id.
+fn emitted(event: &EventView) -> Vec<(String, String)> {
+    let of = |delivery: &DeliveryView| {
+        let source = format!("{EMITTED_PREFIX}{}", delivery.plugin);
+        let done =
+            delivery.effects.iter().filter(|effect| effect.kind == "event" && effect.state == State::Done);
+        done.map(|effect| (source.clone(), effect.key.clone())).collect::<Vec<_>>()
+    };
+    event.deliveries.iter().flat_map(of).collect()
 }
 
 fn idle(plugins: &[plugin_list::Plugin], did: &BTreeSet<String>) -> Vec<String> {
@@ -145,38 +207,28 @@ fn idle(plugins: &[plugin_list::Plugin], did: &BTreeSet<String>) -> Vec<String> 
     .collect()
 }
 
-fn verdict(wrong: &[String], plugins: u64) -> String {
-    if wrong.is_empty() {
-        let plugins = out::count(plugins, "plugin", "plugins");
-        return format!("All {} events were taken; {plugins} did all their parts.", SAMPLES.len());
-    }
-    format!("Not all went well:\n  {}", wrong.join("\n  "))
-}
-
-/// A file worth editing: the first `lib.rs`, or else the first file, by path.
+/// A file worth editing: the first `lib.rs`, or else the first source file, by directory and path.
 fn first_source(dirs: &[PathBuf]) -> Option<PathBuf> {
     const DEPTH_MAX: u32 = 4;
     let mut found = Vec::new();
     for dir in dirs {
-        collect(dir, DEPTH_MAX, &mut found);
+        let mut files = Vec::new();
+        collect(dir, DEPTH_MAX, &mut files);
+        files.sort();
+        found.append(&mut files);
     }
-    found.sort();
     let lib = found.iter().find(|file| file.ends_with("src/lib.rs"));
     lib.or_else(|| found.first()).cloned()
 }
 
 fn collect(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
+    for entry in entries.flatten().filter(|entry| is_source(&entry.file_name())) {
         let path = entry.path();
-        let name = entry.file_name();
-        let hidden = name.to_string_lossy().starts_with('.') || name == "target";
-        if hidden {
-            continue;
-        }
+        let code = ["rs", "ts", "py", "c"].iter().any(|end| path.extension() == Some(end.as_ref()));
         if path.is_dir() && depth > 0 {
             collect(&path, depth - 1, found);
-        } else if path.extension().is_some_and(|end| end == "rs") {
+        } else if code {
             found.push(path);
         }
     }
@@ -186,22 +238,48 @@ fn collect(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) {
 mod tests {
     use super::*;
 
-    fn event(state: &str) -> EventView {
+    fn event(state: &str, effect: &str) -> EventView {
         serde_json::from_value(serde_json::json!({
             "source": "moncreneau", "id": "evt_1", "type": "appointment.created", "state": state,
             "created": "", "received_at": 0, "body_bytes": 0, "ordering_key": null, "conflicts": [],
-            "deliveries": [{ "id": "1-1", "plugin": "desk", "state": state, "due_at": null, "attempts": [] }],
+            "deliveries": [{ "id": "1-1", "plugin": "desk", "state": state, "due_at": null, "attempts": [],
+                "effects": [{ "key": "k.1", "kind": "event", "state": effect, "due_at": null,
+                    "summary": "event desk.told", "request": null, "tries": [] }] }],
         }))
         .unwrap()
     }
 
+    fn seen(state: &str, effect: &str) -> Seen {
+        let mut seen = Seen::default();
+        seen.add(&event(state, effect));
+        seen
+    }
+
     #[test]
-    fn a_delivery_that_is_not_done_is_named() {
-        assert_eq!(undone(&event("done")).count(), 0);
-        assert_eq!(done(&event("done")).collect::<Vec<_>>(), ["desk"]);
-        let wrong: Vec<_> = undone(&event("dead")).collect();
-        assert_eq!(wrong, ["appointment.created: plugin desk is dead"]);
-        assert!(verdict(&wrong, 0).contains("plugin desk is dead"));
+    fn a_delivery_or_an_effect_that_is_not_done_is_named() {
+        let well = seen("done", "done");
+        assert_eq!((well.did, well.effects), (BTreeSet::from(["desk".into()]), 1));
+        assert_eq!(well.wrong, [""; 0]);
+        let wrong = seen("dead", "done");
+        assert_eq!(wrong.wrong, ["appointment.created: plugin desk is dead"]);
+        assert!(wrong.did.is_empty() && wrong.verdict().contains("plugin desk is dead"));
+        let wrong = seen("done", "dead").wrong;
+        assert_eq!(wrong, ["appointment.created: plugin desk: effect event desk.told is dead"]);
+    }
+
+    #[test]
+    fn an_event_is_followed_until_its_effects_are_over_and_to_what_they_emitted() {
+        for (state, effect, open) in [
+            ("running", "pending", true),
+            ("done", "pending", true),
+            ("done", "waiting", true),
+            ("done", "done", false),
+            ("done", "dead", false),
+        ] {
+            assert_eq!(is_open(&event(state, effect).deliveries[0]), open, "{state} {effect}");
+        }
+        assert_eq!(emitted(&event("done", "done")), [("plugin.desk".into(), "k.1".into())]);
+        assert_eq!(emitted(&event("done", "dead")), []);
     }
 
     #[test]
@@ -225,12 +303,12 @@ mod tests {
     #[test]
     fn a_lib_is_the_first_to_edit() {
         let dir = tempfile::tempdir().unwrap();
-        for file in ["a/build.rs", "b/src/lib.rs", "target/src/lib.rs"] {
+        for file in ["b/build.rs", "b/src/lib.rs", "a/dist/src/lib.rs", "other/a/src/lib.rs"] {
             let file = dir.path().join(file);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, "").unwrap();
         }
-        let first = first_source(&[dir.path().to_owned()]).unwrap();
-        assert_eq!(first, dir.path().join("b/src/lib.rs"));
+        let dirs = ["b", "a", "other"].map(|name| dir.path().join(name));
+        assert_eq!(first_source(&dirs).unwrap(), dirs[0].join("src/lib.rs"));
     }
 }

@@ -1,5 +1,6 @@
 //! What tests start, send and wait for.
 
+mod caldav;
 mod event;
 mod guest;
 mod handwritten;
@@ -11,6 +12,7 @@ mod smtp;
 mod store;
 mod wait;
 
+pub(crate) use caldav::{CalDav, test_python};
 pub(crate) use event::{Event, SECRET, TYPES, sign};
 pub(crate) use guest::{distinct, example, guest, wat};
 pub(crate) use handwritten::Handwritten;
@@ -19,4 +21,4 @@ pub(crate) use load::{Load, Sent};
 pub(crate) use log::plugin_lines;
 pub(crate) use partner::{Asked, Partner, Reply};
 pub(crate) use smtp::Smtp;
-pub(crate) use wait::{LIMIT, until};
+pub(crate) use wait::{LIMIT, until, until_within};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Row as _};
 
@@ -15,6 +16,16 @@ impl Bed {
         let rows = sqlx::query(sql).bind(plugin).bind(bucket).fetch_all(&mut conn).await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         rows.iter().map(|row| (row.get(0), text(row.get(1)))).collect()
+    }
+
+    /// What is committed in all plugins' stores, by `PLUGIN/BUCKET/KEY`: as JSON where it is some.
+    pub(crate) async fn entries(&self) -> BTreeMap<String, Value> {
+        let sql = "SELECT plugin || '/' || bucket || '/' || key, value FROM entry";
+        let rows = sqlx::query(sql).fetch_all(&mut self.database().await).await.unwrap();
+        let value = |bytes: Vec<u8>| {
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8(bytes).unwrap().into())
+        };
+        rows.iter().map(|row| (row.get(0), value(row.get(1)))).collect()
     }
 
     /// How many effects are neither done nor dead.

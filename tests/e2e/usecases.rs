@@ -1,0 +1,356 @@
+//! The provider's fifteen use cases, end to end: events in, and at the other end an SMS gateway, a CRM, a
+//! booking system, an archive, a mail server and a calendar that get exactly what the use cases name.
+
+mod town;
+
+use serde_json::{Value, json};
+use town::{Seen, Town};
+
+use crate::support::{Event, Host, TYPES};
+
+/// How the calendar is asked, as operators see it: who may use it is a secret, also where it is in a path.
+const PUT: &str = "PUT /{secret:caldav_user}/appointments/12345.ics";
+
+#[tokio::test]
+async fn each_event_leads_to_exactly_what_the_use_cases_name() {
+    let town = Town::start().await;
+    let host = town.host().await;
+    let samples = the_samples(&town, &host).await;
+    let moved = another_change(&town, &host, &samples).await;
+    let cancelled = another_cancellation(&town, &host, &moved).await;
+    a_visitor_with_an_email_address_only(&town, &host, &cancelled).await;
+}
+
+async fn the_samples(town: &Town, host: &Host<'_>) -> Seen {
+    town.live(host, &TYPES.map(|event_type| sample(event_type, ""))).await;
+    let seen = town.seen(host).await;
+    assert_eq!(
+        seen.requests,
+        [
+            json!([
+                "evt_cancelled",
+                "cancellation-notice",
+                "POST",
+                "/messages",
+                "Bearer key-sms",
+                sms(
+                    "Bonjour Jean Dupont, votre rendez-vous n° 12345 du 25/01/2026 à 14 h 30 est annulé à votre \
+                 demande. Motif : Last minute impediment."
+                )
+            ]),
+            json!(["evt_cancelled", "free-slot", "POST", "/slots", "Bearer key-booking", {
+                "appointment": 12345, "department": 5, "dateTime": "2026-01-25T14:30:00", "state": "free",
+            }]),
+            json!(["evt_completed", "archive-file", "PUT", "/appointments/12345.json", "Bearer key-archive", {
+                "event": {
+                    "id": "evt_completed", "type": "appointment.completed", "source": "moncreneau",
+                    "created": "2026-01-25T15:00:00Z",
+                },
+                "appointment": {
+                    "id": 12345, "departmentId": 5, "department": null, "dateTime": "2026-01-25T14:30:00",
+                    "status": "COMPLETED", "name": "Jean Dupont", "phone": "+224621234567", "email": null,
+                    "completedAt": "2026-01-25T15:00:00Z", "duration": 30, "notes": "Document issued",
+                },
+            }]),
+            json!([
+                "evt_completed",
+                "feedback-request",
+                "POST",
+                "/messages",
+                "Bearer key-sms",
+                sms("Bonjour Jean Dupont, comment s'est passé votre rendez-vous ? \
+                 https://example.gn/avis?appointment=12345")
+            ]),
+            json!([
+                "evt_created",
+                "confirmation-sms",
+                "POST",
+                "/messages",
+                "Bearer key-sms",
+                sms(
+                    "Bonjour Jean Dupont, votre rendez-vous n° 12345 (Passport Service) est confirmé pour le \
+                 25/01/2026 à 14 h 30."
+                )
+            ]),
+            json!(["evt_created", "crm-entry", "POST", "/entries", "Bearer key-crm", {
+                "contact": {
+                    "name": "Jean Dupont", "phone": "+224621234567", "email": "jean.dupont@example.gn",
+                },
+                "appointment": {
+                    "id": 12345, "dateTime": "2026-01-25T14:30:00", "status": "SCHEDULED",
+                    "bookedAt": "2026-01-21T14:30:00Z",
+                    "office": {
+                        "id": 5, "name": "Passport Service", "organization": "Ministry of Interior",
+                    },
+                },
+                "source": "moncreneau",
+            }]),
+            json!([
+                "evt_updated",
+                "change-notification",
+                "POST",
+                "/messages",
+                "Bearer key-sms",
+                sms(
+                    "Bonjour Jean Dupont, votre rendez-vous n° 12345 du 25/01/2026 à 14 h 30 est déplacé au \
+                 26/01/2026 à 10 h 00."
+                )
+            ]),
+            json!(["evt_validated", "honoured-mark", "PATCH", "/appointments/12345", "Bearer key-crm", {
+                "honoured": true, "honouredAt": "2026-01-25T14:35:00Z", "agent": "Agent Martin",
+            }]),
+        ]
+    );
+    assert_eq!(
+        seen.emails,
+        [json!([
+            "evt_created",
+            "notify-team",
+            ["desk@example.gn", "head@example.gn"],
+            "Nouveau rendez-vous le 2026-01-25 à 14:30 : Jean Dupont",
+            "Rendez-vous n° 12345\r\n\r\nVisiteur : Jean Dupont\r\nService : Passport Service\r\n\
+             Date : 2026-01-25 à 14:30\r\nTéléphone : +224621234567\r\nE-mail : jean.dupont@example.gn",
+            [],
+        ])]
+    );
+    assert_eq!(
+        seen.emitted,
+        [
+            json!(["evt_cancelled", "refund-credits", "credits.refunded", {
+                "visitor": "+224621234567", "appointment": 12345, "credits": 1, "balance": 1,
+                "at": "2026-01-23T16:45:00Z",
+            }]),
+            json!(["evt_validated", "invoice", "invoice.created", { "number": 1, "appointment": 12345 }]),
+        ]
+    );
+    assert_eq!(seen.calendar, [json!(["evt_updated", "calendar-update", PUT, "201 Created"])]);
+    assert_eq!(town.calendar.names().await, ["12345.ics"]);
+    let object = &town.calendar.on("20260126").await["12345.ics"];
+    let change = "dateTime : 2026-01-25T14:30:00 → 2026-01-26T10:00:00";
+    let expected = calendar_object(host, "evt_updated", 1, "20260126T100000Z", change).await;
+    assert_eq!(sorted(object), sorted(&expected));
+    assert_eq!(json!(seen.entries), entries_of_the_samples());
+    seen
+}
+
+fn entries_of_the_samples() -> Value {
+    json!({
+        "calendar-update/sequences/12345": 1,
+        "honoured-mark/honoured/12345": {
+            "honoured": true, "honouredAt": "2026-01-25T14:35:00Z", "agent": "Agent Martin",
+        },
+        "invoice/counters/invoice": 1,
+        "invoice/invoices/000001": {
+            "number": 1, "date": "2026-01-25", "appointment": 12345, "visitor": "Jean Dupont",
+            "office": "service 5", "price": "50 000 GNF", "event": "evt_validated",
+            "text": "FACTURE n° 000001\nDate : 2026-01-25\n\nClient : Jean Dupont\n\
+                     Prestation : rendez-vous n° 12345 du 2026-01-25 à 14:30:00, service 5\n\
+                     Montant : 50 000 GNF\n",
+        },
+        "modification-log/modification-counts/12345": 1,
+        "modification-log/modification-counts/all": 1,
+        "modification-log/modifications/12345/1": {
+            "event": "evt_updated", "at": "2026-01-22T10:15:00Z", "status": "scheduled",
+            "dateTime": "2026-01-26T10:00:00",
+            "changes": { "dateTime": { "from": "2026-01-25T14:30:00", "to": "2026-01-26T10:00:00" } },
+        },
+        "refund-credits/balances/+224621234567": 1,
+        "refund-credits/ledger/+224621234567/000001": {
+            "appointment": 12345, "credits": 1, "balance": 1, "at": "2026-01-23T16:45:00Z",
+        },
+        "refund-credits/ledger/+224621234567/last": 1,
+        "refund-credits/refunds/12345": "evt_cancelled",
+        "statistics/statistics/2026-01-25/5/booked": 1,
+        "statistics/statistics/2026-01-25/5/credits": 1,
+        "statistics/statistics/2026-01-25/5/minutes": 30,
+        "statistics/statistics/2026-01-25/5/validated": 1,
+        "statistics/statistics/2026-01-25/5/visited": 1,
+    })
+}
+
+/// The appointment is moved again: the calendar has one object, in its next revision, on another day.
+async fn another_change(town: &Town, host: &Host<'_>, before: &Seen) -> Seen {
+    let changes = json!({ "dateTime": { "from": "2026-01-26T10:00:00", "to": "2026-01-27T09:15:00" } });
+    let event = sample("appointment.updated", "_again");
+    let event = with(&event, &json!({ "dateTime": "2026-01-27T09:15:00", "changes": changes }));
+    town.live(host, &[event]).await;
+    let now = town.seen(host).await;
+    let new = now.since(before);
+    assert_eq!(
+        new.requests,
+        [json!([
+            "evt_updated_again",
+            "change-notification",
+            "POST",
+            "/messages",
+            "Bearer key-sms",
+            sms("Bonjour Jean Dupont, votre rendez-vous n° 12345 du 26/01/2026 à 10 h 00 est déplacé au \
+             27/01/2026 à 09 h 15.")
+        ])]
+    );
+    assert_eq!(new.calendar, [json!(["evt_updated_again", "calendar-update", PUT, "204 No Content"])]);
+    assert_eq!((new.emails.len(), new.emitted.len()), (0, 0));
+    assert_eq!(
+        json!(new.entries),
+        json!({
+            "calendar-update/sequences/12345": 2,
+            "modification-log/modification-counts/12345": 2,
+            "modification-log/modification-counts/all": 2,
+            "modification-log/modifications/12345/2": {
+                "event": "evt_updated_again", "at": "2026-01-22T10:15:00Z", "status": "scheduled",
+                "dateTime": "2026-01-27T09:15:00", "changes": changes,
+            },
+        })
+    );
+    assert_eq!(town.calendar.names().await, ["12345.ics"]);
+    assert!(town.calendar.on("20260126").await.is_empty(), "it is not there twice");
+    let object = &town.calendar.on("20260127").await["12345.ics"];
+    let change = "dateTime : 2026-01-26T10:00:00 → 2026-01-27T09:15:00";
+    let expected = calendar_object(host, "evt_updated_again", 2, "20260127T091500Z", change).await;
+    assert_eq!(sorted(object), sorted(&expected));
+    now
+}
+
+/// The same appointment is cancelled by another event: all are told again, but it is refunded once.
+async fn another_cancellation(town: &Town, host: &Host<'_>, before: &Seen) -> Seen {
+    town.live(host, &[sample("appointment.cancelled", "_again")]).await;
+    let now = town.seen(host).await;
+    let new = now.since(before);
+    let told: Vec<_> = new.requests.iter().map(|row| row[1].as_str().unwrap()).collect();
+    assert_eq!(told, ["cancellation-notice", "free-slot"]);
+    assert_eq!((new.emails.len(), new.emitted.len(), new.calendar.len()), (0, 0, 0));
+    assert_eq!(json!(new.entries), json!({}));
+    now
+}
+
+/// The samples' visitors have a phone, and an email address at first only. This one has it all along, and
+/// no phone.
+async fn a_visitor_with_an_email_address_only(town: &Town, host: &Host<'_>, before: &Seen) {
+    let visitor =
+        json!({ "id": 777, "name": "Aïssatou Diallo", "phone": null, "email": "aissatou@example.gn" });
+    let events = TYPES.map(|event_type| with(&sample(event_type, "_777"), &visitor));
+    town.live(host, &events).await;
+    let new = town.seen(host).await.since(before);
+    let asked: Vec<_> = new.requests.iter().map(|row| json!([row[1], row[2], row[3]])).collect();
+    assert_eq!(
+        asked,
+        [
+            json!(["free-slot", "POST", "/slots"]),
+            json!(["archive-file", "PUT", "/appointments/777.json"]),
+            json!(["crm-entry", "POST", "/entries"]),
+            json!(["honoured-mark", "PATCH", "/appointments/777"]),
+        ],
+        "nobody is sent an SMS"
+    );
+    let invoice = "FACTURE n° 000002\nDate : 2026-01-25\n\nClient : Aïssatou Diallo\n\
+                   Prestation : rendez-vous n° 777 du 2026-01-25 à 14:30:00, service 5\nMontant : 50 000 GNF\n";
+    assert_eq!(
+        new.emails,
+        [
+            json!([
+                "evt_cancelled_777",
+                "cancellation-notice",
+                ["aissatou@example.gn"],
+                "Rendez-vous n° 777 annulé",
+                "Bonjour Aïssatou Diallo, votre rendez-vous n° 777 du 25/01/2026 à 14 h 30 est annulé à votre \
+                 demande. Motif : Last minute impediment.",
+                [],
+            ]),
+            json!([
+                "evt_completed_777",
+                "satisfaction-email",
+                ["aissatou@example.gn"],
+                "Votre avis sur votre rendez-vous",
+                "Bonjour Aïssatou Diallo,\r\n\r\nVous êtes venu(e). Dites-nous en deux minutes comment cela \
+                 s'est passé :\r\nhttps://survey.example.gn/visit?appointment=777\r\n\r\nMerci.",
+                [],
+            ]),
+            json!([
+                "evt_created_777",
+                "notify-team",
+                ["desk@example.gn", "head@example.gn"],
+                "Nouveau rendez-vous le 2026-01-25 à 14:30 : Aïssatou Diallo",
+                "Rendez-vous n° 777\r\n\r\nVisiteur : Aïssatou Diallo\r\nService : Passport Service\r\n\
+                 Date : 2026-01-25 à 14:30\r\nTéléphone : -\r\nE-mail : aissatou@example.gn",
+                [],
+            ]),
+            json!([
+                "evt_validated_777",
+                "invoice",
+                ["aissatou@example.gn"],
+                "Facture n° 000002",
+                "Bonjour Aïssatou Diallo,\r\n\r\nvotre facture est jointe.",
+                [["facture-000002.txt", "text/plain", invoice]],
+            ]),
+        ]
+    );
+    assert_eq!(
+        new.emitted,
+        [
+            json!(["evt_cancelled_777", "refund-credits", "credits.refunded", {
+                "visitor": "aissatou@example.gn", "appointment": 777, "credits": 1, "balance": 1,
+                "at": "2026-01-23T16:45:00Z",
+            }]),
+            json!(["evt_validated_777", "invoice", "invoice.created", { "number": 2, "appointment": 777 }]),
+        ]
+    );
+    assert_eq!(town.calendar.names().await, ["12345.ics", "777.ics"]);
+    assert_eq!(new.entries["statistics/statistics/2026-01-25/5/validated"], 2);
+    assert_eq!(new.entries["invoice/invoices/000002"]["text"], invoice);
+}
+
+/// The provider's sample, with an id that says what it is.
+fn sample(event_type: &str, mark: &str) -> Event {
+    Event::sample(event_type, &format!("{}{mark}", event_type.replace("appointment.", "evt_")))
+}
+
+/// The same event with other fields of its payload.
+fn with(event: &Event, fields: &Value) -> Event {
+    let mut body: Value = serde_json::from_str(&event.body).unwrap();
+    for (field, value) in fields.as_object().unwrap() {
+        body["data"]["object"][field] = value.clone();
+    }
+    Event { id: event.id.clone(), body: body.to_string() }
+}
+
+/// What the gateway is sent for the samples' visitor.
+fn sms(text: &str) -> Value {
+    json!({ "to": "+224621234567", "from": "Passeports", "text": text })
+}
+
+/// The lines of the samples' appointment in the calendar (RFC 5545).
+async fn calendar_object(
+    host: &Host<'_>,
+    event: &str,
+    sequence: u32,
+    start: &str,
+    change: &str,
+) -> Vec<String> {
+    let received = host.event(event).await.unwrap()["received_at"].as_i64().unwrap();
+    let stamp = jiff::Timestamp::from_millisecond(received).unwrap().strftime("%Y%m%dT%H%M%SZ");
+    let text = format!(
+        "BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//hookyard//calendar-update//FR
+CALSCALE:GREGORIAN
+BEGIN:VEVENT
+UID:appointment-12345@moncreneau.gn
+DTSTAMP:{stamp}
+SEQUENCE:{sequence}
+DTSTART:{start}
+DURATION:PT30M
+SUMMARY:Rendez-vous : Jean Dupont
+DESCRIPTION:Rendez-vous n° 12345\\nTéléphone : +224621234567\\n{change}
+STATUS:CONFIRMED
+END:VEVENT
+END:VCALENDAR"
+    );
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Servers keep lines in an order of their own.
+fn sorted(lines: &[String]) -> Vec<&String> {
+    let mut lines: Vec<_> = lines.iter().collect();
+    lines.sort();
+    lines
+}
