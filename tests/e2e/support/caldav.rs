@@ -1,4 +1,4 @@
-//! Radicale, a real CalDAV server, from the virtual environment that `scripts/test-venv` makes.
+//! Radicale, a real `CalDAV` server, from the virtual environment that `scripts/test-venv` makes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
