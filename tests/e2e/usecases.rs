@@ -88,7 +88,7 @@ async fn another_change(town: &Town, host: &Host<'_>, before: &Seen) -> Seen {
             "modification-log/modification-counts/12345": 2,
             "modification-log/modification-counts/all": 2,
             "modification-log/modifications/12345/2": {
-                "event": "evt_updated_again", "at": "2026-01-22T10:15:00Z", "status": "scheduled",
+                "event": "evt_updated_again", "at": "2026-01-22T10:15:00Z", "status": "SCHEDULED",
                 "dateTime": "2026-01-27T09:15:00", "changes": changes,
             },
         })

@@ -31,9 +31,12 @@ pub(super) fn explain(error: &Error, limits: &Limits, logs: &Logs) -> (Cause, St
     if let Some(deadline) = error.downcast_ref::<Deadline>() {
         return (Cause::Timeout, format!("{deadline}{}", place(error)));
     }
+    // A limit that was met is mostly why, but a guest may have lived with it and trapped for another reason.
+    let crossed = limits.crossed.as_ref().map(|crossed| format!("{crossed}; then ")).unwrap_or_default();
     if let Some(I32Exit(code)) = error.downcast_ref() {
         // Where in its language's runtime it did so tells nothing.
-        return (Cause::Trap, format!("trap: {}the guest ended itself, with exit code {code}", said(logs)));
+        let said = said(logs);
+        return (Cause::Trap, format!("trap: {crossed}{said}the guest ended itself, with exit code {code}"));
     }
     let what = match error.downcast_ref::<Trap>() {
         // What languages end a program with, once they have said why.
@@ -49,8 +52,6 @@ pub(super) fn explain(error: &Error, limits: &Limits, logs: &Logs) -> (Cause, St
         }
         None => error.root_cause().to_string(),
     };
-    // A limit that was met is mostly why, but a guest may have lived with it and trapped for another reason.
-    let crossed = limits.crossed.as_ref().map(|crossed| format!("{crossed}; then ")).unwrap_or_default();
     (Cause::Trap, format!("trap: {crossed}{what}{}", place(error)))
 }
 

@@ -94,7 +94,7 @@ pub(super) fn entries() -> Value {
         "modification-log/modification-counts/12345": 1,
         "modification-log/modification-counts/all": 1,
         "modification-log/modifications/12345/1": {
-            "event": "evt_updated", "at": "2026-01-22T10:15:00Z", "status": "scheduled",
+            "event": "evt_updated", "at": "2026-01-22T10:15:00Z", "status": "SCHEDULED",
             "dateTime": "2026-01-26T10:00:00",
             "changes": { "dateTime": { "from": "2026-01-25T14:30:00", "to": "2026-01-26T10:00:00" } },
         },
