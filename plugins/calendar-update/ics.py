@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 LINE_MAX_OCTETS = 75
 
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """What goes into a calendar."""
