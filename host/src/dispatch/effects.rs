@@ -151,7 +151,7 @@ impl Effects {
         let sent = |outcome, detail: String| Sent { outcome, detail, after: None };
         match self.0.db.accept(event, plugins).await {
             Ok(Accept::Accepted { deliveries }) => {
-                sent(TryOutcome::Done, format!("accepted, {deliveries} deliveries"))
+                sent(TryOutcome::Done, format!("accepted, deliveries: {deliveries}"))
             }
             // An earlier try stored it, and was not recorded.
             Ok(Accept::Duplicate | Accept::Conflict) => sent(TryOutcome::Done, "accepted before".into()),

@@ -11,6 +11,7 @@ use super::grants::Grants;
 use crate::effect::Email;
 
 /// The name of the header with the effect's key.
+/// As HTTP requests carry it; lettre wants a name of its own type.
 const KEY_HEADER: HeaderName = HeaderName::new_from_ascii_str("Idempotency-Key");
 
 /// An email that was taken apart.

@@ -30,8 +30,8 @@ pub(super) struct Working {
     mask: Arc<Mask>,
     transaction: Transaction,
     effects: Vec<Asked>,
-    /// The delivery's idempotency key, and how far its event is from a received one.
-    delivery: Option<(String, u32)>,
+    /// What the call is about. Its idempotency key is worked out once an effect needs it.
+    delivery: Option<Delivery>,
 }
 
 impl Working {
@@ -60,7 +60,7 @@ impl Working {
     pub(super) fn begin(&mut self, delivery: Option<&Delivery>) {
         self.transaction = Transaction::default();
         self.effects = Vec::new();
-        self.delivery = delivery.map(|delivery| (delivery.idempotency_key(), delivery.event.depth()));
+        self.delivery = delivery.cloned();
     }
 
     /// What the call did.
@@ -139,7 +139,7 @@ impl Working {
 
     /// Asks for an effect that takes `size` bytes. Returns its idempotency key.
     pub(super) fn ask(&mut self, mut effect: Effect, size: usize) -> Result<String, String> {
-        let Some((delivery, depth)) = &self.delivery else {
+        let Some(delivery) = &self.delivery else {
             return Err("effects can be asked for while an event is handled only".into());
         };
         let limits = &self.effect_limits;
@@ -153,10 +153,11 @@ impl Working {
             let most = limits.size_max_bytes;
             return Err(format!("the {} has {size} bytes, effects.size_max_bytes is {most}", effect.kind()));
         }
-        if matches!(effect, Effect::Event(_)) && *depth >= limits.depth_max {
+        let depth = delivery.event.depth();
+        if matches!(effect, Effect::Event(_)) && depth >= limits.depth_max {
             let most = limits.depth_max;
             return Err(format!(
-                "this event is the {depth}th that was caused so, effects.depth_max is {most}"
+                "{depth} events caused each other up to this one, effects.depth_max is {most}"
             ));
         }
         match &effect {
@@ -164,7 +165,7 @@ impl Working {
             Effect::Email(email) => self.outbound.check_email(&self.grants, email)?,
             Effect::Event(_) => {}
         }
-        let key = effect::idempotency_key(delivery, self.effects.len() + 1);
+        let key = effect::idempotency_key(&delivery.idempotency_key(), self.effects.len() + 1);
         let masked = self.mask.take_out(&mut effect);
         self.effects.push(Asked { key: key.clone(), effect, masked });
         Ok(key)

@@ -46,6 +46,29 @@ const HOST: &[Row] = &[
     ),
 ];
 
+const OUTSIDE: &[Row] = &[
+    ("[email]\nsmtp = 'smtp://127.0.0.1'", "`email.from`: emails need a sender where email.smtp is set"),
+    (
+        "[effects]\nbackoff_base_ms = 10\nbackoff_max_ms = 5",
+        "hookyard.toml:2: `effects.backoff_base_ms = 10`: more than",
+    ),
+    ("[effects]\ntries_max = 0", "hookyard.toml:2: `effects.tries_max = 0`: must be 1 to 1000"),
+    (
+        "[store]\ncache_max_bytes = 1000",
+        "hookyard.toml:2: `store.cache_max_bytes = 1000`: must be 1048576 to",
+    ),
+    ("[http]\nredirects_max = 21", "hookyard.toml:2: `http.redirects_max = 21`: must be 0 to 20"),
+    (
+        "[plugin.a]\nemail = ['example.gn']",
+        "`example.gn` is no recipient: write `*`, `*@example.org` or an address",
+    ),
+    ("[plugin.a]\nemail = ['*@']", "`*@` is no recipient"),
+    (
+        "[sources.'plugin.a']\nscheme = 'hmac'\nsecrets = ['x']",
+        "`plugin.…` are the sources of events that plugins emit",
+    ),
+];
+
 const SOURCES: &[Row] = &[
     (
         "[sources.a]\nscheme = 'github'\nsecrets = ['x']",
@@ -132,7 +155,7 @@ const PLUGINS: &[Row] = &[
 
 #[test]
 fn errors_name_key_value_and_line() {
-    for (text, expected) in [HOST, SOURCES, PLUGINS].concat() {
+    for (text, expected) in [HOST, OUTSIDE, SOURCES, PLUGINS].concat() {
         let message = parse(text).map(|_| ()).unwrap_err();
         assert!(message.contains(expected), "\n{text}\n  gave     {message}\n  expected {expected}");
     }
