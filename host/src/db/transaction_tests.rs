@@ -94,6 +94,29 @@ async fn of_two_calls_that_touched_the_same_entry_one_runs_again() {
 }
 
 #[tokio::test]
+async fn what_is_known_in_memory_no_longer_is_checked_in_the_transaction_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { cache_max_bytes: 2000, ..LIMITS };
+    let (db, window) = (Db::open(&settings(&dir), limits).await.unwrap(), Window::new(100));
+    db.start(Arc::clone(&window) as _);
+    for number in 0..60 {
+        accept(&db, &format!("evt_{number}")).await.unwrap();
+    }
+    let deliveries = window.taken.lock().unwrap().clone();
+    let stale = call(&db, &["n"], &[("n", Some("mine"))]).await;
+    let work = call(&db, &[], &[("n", Some("theirs"))]).await;
+    db.finished(done(&deliveries[1], work)).await.unwrap();
+    for (number, delivery) in deliveries.iter().enumerate().skip(2) {
+        let work = call(&db, &[], &[(&format!("other {number}"), Some("some value"))]).await;
+        db.finished(done(delivery, work)).await.unwrap();
+    }
+    assert_eq!(db.peek_entry(&name_p(), &key("n")), Peeked::Unknown, "it made way");
+    assert_eq!(db.finished(done(&deliveries[0], stale)).await, Err(DbError::Conflict));
+    assert_eq!(value(&db, "n").await.unwrap(), "theirs");
+    assert_eq!(leased(&db, 9).await.0, ["evt_0"], "it runs again");
+}
+
+#[tokio::test]
 async fn a_call_finds_what_is_on_its_way_to_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let (db, _, deliveries) = with(&dir, 50).await;
