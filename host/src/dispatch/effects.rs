@@ -3,12 +3,13 @@
 //! An effect runs at least once: a crash between the deed and the commit of its try makes it run again,
 //! with the same idempotency key. Its plugin need not be there any more; its grants are those of now.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::lanes::{Lanes, Leased};
+use super::queue::Queue;
 use super::{TICK, retry};
 use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
@@ -26,11 +27,7 @@ struct Inner {
     plugins: Plugins,
     outbound: Outbound,
     config: watch::Receiver<Arc<Config>>,
-    lanes: Mutex<Lanes<Performing>>,
-    /// Something may have to be leased.
-    lease: Notify,
-    /// A try ended.
-    ended: Notify,
+    queue: Queue<Performing>,
 }
 
 impl Effects {
@@ -41,9 +38,8 @@ impl Effects {
         config: watch::Receiver<Arc<Config>>,
     ) -> Self {
         let limits = config.borrow().effects.clone();
-        let lanes = Mutex::new(Lanes::new(limits.concurrency, limits.window));
-        let (lease, ended) = (Notify::new(), Notify::new());
-        Self(Arc::new(Inner { db, plugins, outbound, config, lanes, lease, ended }))
+        let queue = Queue::new(limits.concurrency, limits.window);
+        Self(Arc::new(Inner { db, plugins, outbound, config, queue }))
     }
 
     /// Takes over what an earlier process left, and then whatever comes due.
@@ -73,25 +69,18 @@ impl Effects {
             tokio::spawn(self.clone().work(effect));
         }
         if !taken {
-            self.0.lease.notify_one();
+            self.0.queue.look();
         }
         taken
     }
 
     /// Starts nothing more, and waits for tries under way up to `timeout`. Returns how many had not ended.
     pub(super) async fn stop(&self, timeout: Duration) -> usize {
-        self.lanes().stop();
-        let all_ended = async {
-            while self.lanes().running() > 0 {
-                self.0.ended.notified().await;
-            }
-        };
-        let _ = tokio::time::timeout(timeout, all_ended).await;
-        self.lanes().running()
+        self.0.queue.stop(timeout).await
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes<Performing>> {
-        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.queue.lanes()
     }
 
     fn run_ready(&self) {
@@ -106,12 +95,7 @@ impl Effects {
         while let Some(effect) = next {
             let plugin = effect.plugin.clone();
             let due = self.perform(effect).await;
-            let mut lanes = self.lanes();
-            lanes.ended(&plugin, due);
-            next = lanes.start();
-            drop(lanes);
-            self.0.ended.notify_one();
-            self.0.lease.notify_one();
+            next = self.0.queue.next_after(&plugin, due);
         }
     }
 
@@ -167,16 +151,10 @@ impl Effects {
         }
         let mut tick = Instant::now() + TICK;
         loop {
-            while let Some((plugin, limit)) = { self.lanes().next_lease(now_ms()) } {
-                self.lease(plugin, limit).await;
-            }
-            let left = tick.saturating_duration_since(Instant::now());
-            let due = self.lanes().next_due().map_or(left, retry::until);
-            let _ = tokio::time::timeout(due.min(left), self.0.lease.notified()).await;
-            if tick <= Instant::now() {
+            match self.0.queue.next_lease(&mut tick).await {
+                Some((plugin, limit)) => self.lease(plugin, limit).await,
                 // Whatever became of the hint that told of it.
-                self.lanes().look_again();
-                tick = Instant::now() + TICK;
+                None => self.lanes().look_again(),
             }
         }
     }

@@ -9,13 +9,14 @@
 
 mod effects;
 mod lanes;
+mod queue;
 mod retry;
 mod workers;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff};
@@ -28,6 +29,7 @@ use crate::runtime::{Call, Tried};
 
 use effects::Effects;
 use lanes::{Lanes, Leased};
+use queue::Queue;
 use workers::Workers;
 
 /// How often the database is looked at, whatever hints there were.
@@ -40,13 +42,9 @@ pub struct Dispatch(Arc<Inner>);
 struct Inner {
     db: Db,
     plugins: Plugins,
-    lanes: Mutex<Lanes<Delivery>>,
+    queue: Queue<Delivery>,
     workers: Workers,
     effects: Effects,
-    /// Something may have to be leased.
-    lease: Notify,
-    /// An attempt ended.
-    ended: Notify,
 }
 
 impl Dispatch {
@@ -62,9 +60,8 @@ impl Dispatch {
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
-        let lanes = Mutex::new(Lanes::new(limits.concurrency, limits.window));
-        let (workers, lease, ended) = (Workers::start()?, Notify::new(), Notify::new());
-        let inner = Inner { db, plugins, lanes, workers, effects, lease, ended };
+        let queue = Queue::new(limits.concurrency, limits.window);
+        let inner = Inner { db, plugins, queue, workers: Workers::start()?, effects };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
@@ -83,23 +80,12 @@ impl Dispatch {
     /// Starts nothing more, and waits for attempts and effects under way up to `timeout`. What has not ended
     /// by then runs again after the next start. Returns how many those are.
     pub async fn stop(&self, timeout: Duration) -> usize {
-        let (attempts, effects) = tokio::join!(self.stop_attempts(timeout), self.0.effects.stop(timeout));
+        let (attempts, effects) = tokio::join!(self.0.queue.stop(timeout), self.0.effects.stop(timeout));
         attempts + effects
     }
 
-    async fn stop_attempts(&self, timeout: Duration) -> usize {
-        self.lanes().stop();
-        let all_ended = async {
-            while self.lanes().running() > 0 {
-                self.0.ended.notified().await;
-            }
-        };
-        let _ = tokio::time::timeout(timeout, all_ended).await;
-        self.lanes().running()
-    }
-
     fn lanes(&self) -> MutexGuard<'_, Lanes<Delivery>> {
-        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.queue.lanes()
     }
 
     /// Starts as many attempts as may run at once.
@@ -115,12 +101,7 @@ impl Dispatch {
         while let Some(delivery) = next {
             let plugin = delivery.plugin.clone();
             let due = self.run(delivery).await;
-            let mut lanes = self.lanes();
-            lanes.ended(&plugin, due);
-            next = lanes.start();
-            drop(lanes);
-            self.0.ended.notify_one();
-            self.0.lease.notify_one();
+            next = self.0.queue.next_after(&plugin, due);
         }
     }
 
@@ -197,7 +178,7 @@ impl Dispatch {
                 log_failed(plugin, self.0.db.release(plugin).await);
             }
         }
-        self.0.lease.notify_one();
+        self.0.queue.look();
         self.run_ready();
     }
 
@@ -205,16 +186,9 @@ impl Dispatch {
     async fn lease_all(self) {
         let mut tick = Instant::now() + TICK;
         loop {
-            while let Some((plugin, limit)) = { self.lanes().next_lease(now_ms()) } {
-                self.lease(plugin, limit).await;
-            }
-            let left = tick.saturating_duration_since(Instant::now());
-            let due = self.lanes().next_due().map_or(left, retry::until);
-            let _ = tokio::time::timeout(due.min(left), self.0.lease.notified()).await;
-            // By the clock: on a busy host there is always another hint.
-            if tick <= Instant::now() {
-                self.look_again().await;
-                tick = Instant::now() + TICK;
+            match self.0.queue.next_lease(&mut tick).await {
+                Some((plugin, limit)) => self.lease(plugin, limit).await,
+                None => self.look_again().await,
             }
         }
     }
@@ -256,7 +230,7 @@ impl Handoff for Dispatch {
             self.0.workers.spawn(self.clone().work(delivery));
         }
         if !taken {
-            self.0.lease.notify_one();
+            self.0.queue.look();
         }
         taken
     }
@@ -267,7 +241,7 @@ impl Handoff for Dispatch {
 
     fn look_again(&self) {
         self.lanes().look_again();
-        self.0.lease.notify_one();
+        self.0.queue.look();
     }
 }
 

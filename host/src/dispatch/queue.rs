@@ -1,0 +1,75 @@
+//! Lanes that several tasks share, and what wakes them: the same for deliveries and for effects.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::lanes::{Lanes, Waits};
+use super::{TICK, retry};
+use crate::event::{PluginName, now_ms};
+
+/// See the module.
+pub(super) struct Queue<T> {
+    lanes: Mutex<Lanes<T>>,
+    /// Something may have to be leased.
+    lease: Notify,
+    /// Something ended.
+    ended: Notify,
+}
+
+impl<T: Waits> Queue<T> {
+    pub(super) fn new(concurrency: usize, window: usize) -> Self {
+        let lanes = Mutex::new(Lanes::new(concurrency, window));
+        Self { lanes, lease: Notify::new(), ended: Notify::new() }
+    }
+
+    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes<T>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hints that something may have to be leased.
+    pub(super) fn look(&self) {
+        self.lease.notify_one();
+    }
+
+    /// One of this plugin ended, and is due again at `due` if it waits. What runs next in its place.
+    pub(super) fn next_after(&self, plugin: &PluginName, due: Option<u64>) -> Option<T> {
+        let mut lanes = self.lanes();
+        lanes.ended(plugin, due);
+        let next = lanes.start();
+        drop(lanes);
+        self.ended.notify_one();
+        self.lease.notify_one();
+        next
+    }
+
+    /// The next lease to make: waits for a hint, for what is due, or for the tick, and then says `None`
+    /// at a tick. By the clock: on a busy host there is always another hint.
+    pub(super) async fn next_lease(&self, tick: &mut Instant) -> Option<(PluginName, usize)> {
+        loop {
+            if let Some(lease) = { self.lanes().next_lease(now_ms()) } {
+                return Some(lease);
+            }
+            if *tick <= Instant::now() {
+                *tick = Instant::now() + TICK;
+                return None;
+            }
+            let left = tick.saturating_duration_since(Instant::now());
+            let due = self.lanes().next_due().map_or(left, retry::until);
+            let _ = tokio::time::timeout(due.min(left), self.lease.notified()).await;
+        }
+    }
+
+    /// Starts nothing more, and waits for what runs up to `timeout`. Returns how many had not ended.
+    pub(super) async fn stop(&self, timeout: Duration) -> usize {
+        self.lanes().stop();
+        let all_ended = async {
+            while self.lanes().running() > 0 {
+                self.ended.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, all_ended).await;
+        self.lanes().running()
+    }
+}
