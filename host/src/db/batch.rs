@@ -8,6 +8,7 @@ use super::{Accept, DbError};
 use crate::delivery::Finished;
 use crate::effect::Performed;
 use crate::event::PluginName;
+use crate::failpoint::{self, Point};
 
 /// What is committed together.
 #[derive(Default)]
@@ -50,7 +51,9 @@ async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Writ
     if batch.probe {
         backend.probe().await?;
     }
+    failpoint::pass(Point::BeforeCommit);
     backend.commit().await?;
+    failpoint::pass(Point::AfterCommit);
     Ok(Written { accepts, recorded })
 }
 

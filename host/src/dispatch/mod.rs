@@ -23,6 +23,7 @@ use crate::db::{Db, DbError, Handoff};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::outbound::Outbound;
 use crate::plugins::{Live, Plugins};
 use crate::runtime::{Call, Tried};
@@ -120,6 +121,7 @@ impl Dispatch {
         loop {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
             let Tried { attempt, work, .. } = live.runner.attempt(call).await;
+            failpoint::pass(Point::AfterHandler);
             let (attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
             let next = retry::next(&attempt, &live.retry, now_ms());
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
