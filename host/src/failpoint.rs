@@ -18,19 +18,22 @@ pub enum Point {
     AfterEffect,
     /// Another revision of a plugin that runs is loaded, and is not current yet.
     Swap,
+    /// A page of a replay is worked out, and not committed.
+    ReplayStep,
     /// A step of bringing the tables up to date is done, and not committed.
     Migration,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::AfterHandler,
         Self::BeforeEffect,
         Self::AfterEffect,
         Self::Swap,
+        Self::ReplayStep,
         Self::Migration,
     ];
 
@@ -44,6 +47,7 @@ impl Point {
             Self::BeforeEffect => "before-effect",
             Self::AfterEffect => "after-effect",
             Self::Swap => "swap",
+            Self::ReplayStep => "replay-step",
             Self::Migration => "migration",
         }
     }

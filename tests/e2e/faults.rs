@@ -11,4 +11,5 @@ mod ledger;
 mod locked;
 mod migration;
 mod plan;
+mod replay;
 mod rounds;

@@ -33,7 +33,7 @@ const DEPENDENCIES: [(&str, &[&str]); 6] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 8] = [
+const LEAVES: [(&str, &[&str]); 9] = [
     ("event", &[]),
     ("delivery", &["effect", "event"]),
     ("effect", &["delivery", "event", "keyvalue"]),

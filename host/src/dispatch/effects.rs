@@ -171,7 +171,8 @@ impl Effects {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.db.lease_effects(plugin.clone(), limit).await {
+        let wait_max = Duration::from_millis(self.0.config.borrow().effects.backoff_max_ms);
+        let leased = match self.0.db.lease_effects(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.effects, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "effects could not be leased, trying again: {error}");

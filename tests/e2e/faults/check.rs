@@ -10,9 +10,6 @@ use super::ledger::{Appointment, Fails};
 use super::rounds::PLUGINS;
 use crate::support::{Asked, Bed, Host, Partner, until};
 
-/// Whether this version runs events of the same key in order.
-const ORDERED: bool = false;
-
 /// What was found wrong.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wrong {
@@ -133,7 +130,7 @@ impl Checked {
                 Some(("event", id)) if text != "1" => {
                     wrong.done_twice.push(format!("{plugin} did {id} {text} times"));
                 }
-                Some(("disorder", id)) if ORDERED => {
+                Some(("disorder", id)) => {
                     wrong.out_of_order.push(format!("{id} for {plugin}: {text}"));
                 }
                 _ => {}
@@ -142,7 +139,7 @@ impl Checked {
         for id in done.iter().filter(|id| !books.contains_key(&format!("event/{id}"))) {
             wrong.lost.push(format!("what {plugin} wrote of {id}"));
         }
-        for appointment in appointments.iter().filter(|_| ORDERED) {
+        for appointment in appointments {
             let mut numbers = (1..=appointment.answered).rev();
             let last = numbers.find(|number| appointment.fails(*number) != Fails::Reject).unwrap_or(0);
             let wrote = books.get(&format!("last/{}", appointment.name())).map_or("0", String::as_str);

