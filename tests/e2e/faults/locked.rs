@@ -86,8 +86,10 @@ async fn locked_at_the_start_a_host_waits_for_its_timeout_and_says_so_after_it()
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
     }
     bed.configure("[database]\nbusy_timeout_ms = 60_000\n");
+    let taken = bed.path("hookyard-data/hookyard.db.lock");
+    std::fs::remove_file(&taken).unwrap();
     let (host, ()) = tokio::join!(bed.start(), async {
-        until("the host is there", async || bed.log().contains("waits").then_some(())).await;
+        until("the host begins to open it", async || taken.exists().then_some(())).await;
         drop(lock);
     });
     assert_eq!(host.send(&told("evt_1", "well")).await.code, 202);
