@@ -14,6 +14,7 @@ mod config;
 mod conformance;
 mod contract;
 mod crash;
+mod dead_effects;
 mod dev;
 mod dispatch;
 mod documents;

@@ -23,6 +23,7 @@ use crate::plugins::PluginView;
 
 mod auth;
 mod deliveries;
+mod effects;
 mod events;
 mod health;
 mod index;
@@ -80,6 +81,9 @@ pub fn router(parts: Parts) -> Router {
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/discard", post(deliveries::discard))
+        .route("/effects", get(effects::list))
+        .route("/effects/replay", post(effects::replay))
+        .route("/effects/discard", post(effects::discard))
         .route("/replays", get(replays::list).post(replays::begin))
         .route("/replays/{id}", get(replays::show))
         .route("/replays/{id}/stop", post(replays::stop))

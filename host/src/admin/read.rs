@@ -8,11 +8,13 @@ use tokio::sync::Mutex;
 
 use super::events::Filter;
 use super::problem::Problem;
-use super::view::{DeliveryDetail, DeliveryList, EventList};
+use super::view::{DeliveryDetail, DeliveryList, EffectList, EventList};
 use crate::db::{
-    Db, DbError, DeliveryFilter, DeliverySummary, EventFilter, EventState, EventSummary, EventView,
+    Db, DbError, DeliveryFilter, DeliverySummary, EffectFilter, EventFilter, EventState, EventSummary,
+    EventView,
 };
 use crate::delivery::{DeliveryId, State};
+use crate::effect::EffectId;
 
 /// How long one look at the database holds: it writes, and whoever reaches the address may ask.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
@@ -118,6 +120,22 @@ pub(super) async fn delivery(db: &Db, id: DeliveryId) -> Result<Option<DeliveryD
     let id = id.to_string();
     let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == id);
     Ok(delivery.map(|delivery| DeliveryDetail { source, event, event_type: found.event_type, delivery }))
+}
+
+/// A page of effects.
+pub(super) async fn effects(db: &Db, filter: &super::effects::Filter) -> Result<EffectList, Problem> {
+    let limit = Filter { limit: filter.limit, ..Filter::default() }.limit()?;
+    let wrong = || Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
+    let before = filter.cursor.as_deref().map(|cursor| effect_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let state = filter.state.as_deref().map(delivery_state).transpose()?;
+    let page = db.effects(&EffectFilter { state, plugin: filter.plugin.clone() }, before, limit).await?;
+    let next = page.next.map(|EffectId { delivery, number }| format!("{delivery}-{number}"));
+    Ok(EffectList { items: page.effects, next_cursor: next })
+}
+
+fn effect_cursor(text: &str) -> Option<EffectId> {
+    let (delivery, number) = text.rsplit_once('-')?;
+    Some(EffectId { delivery: delivery.parse().ok()?, number: number.parse().ok()? })
 }
 
 fn cursor(text: &str) -> Result<i64, Problem> {

@@ -16,6 +16,7 @@ mod delivery_list;
 mod delivery_replay;
 mod delivery_show;
 mod dev;
+mod effects;
 mod event_list;
 mod event_replay;
 mod event_send;
@@ -76,6 +77,9 @@ enum Verb {
     /// See deliveries, run dead letters again, or deal with them
     #[command(subcommand, arg_required_else_help = true)]
     Delivery(Delivery),
+    /// See what plugins asked for, and have dead effects tried again
+    #[command(subcommand, arg_required_else_help = true)]
+    Effect(Effect),
     /// Write plugins: make, build, check and run them; see and pause those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
@@ -98,6 +102,13 @@ enum Delivery {
     Show(delivery_show::Show),
     Replay(delivery_replay::Replay),
     Discard(delivery_replay::Discard),
+}
+
+#[derive(Debug, Subcommand)]
+enum Effect {
+    List(effects::List),
+    Replay(effects::Replay),
+    Discard(effects::Discard),
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,6 +156,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Delivery(Delivery::Show(verb)) => verb.run(settings).await,
         Verb::Delivery(Delivery::Replay(verb)) => verb.run(settings).await,
         Verb::Delivery(Delivery::Discard(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::List(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::Replay(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::Discard(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::New(verb)) => verb.run(),
         Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,

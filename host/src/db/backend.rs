@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::Changes;
 use crate::replay;
@@ -156,6 +156,14 @@ pub(super) trait Backend: Send + 'static {
 
     /// Sees to it that a delivery is not run any more.
     fn discard(&mut self, id: DeliveryId) -> impl Future<Output = Result<Discarded, DbError>> + Send;
+
+    /// Has up to so many dead effects after this one tried again, or counts them as dealt with. Which.
+    fn deal_with_effects(
+        &mut self,
+        selection: &effect::Selection,
+        action: replay::Action,
+        page: (EffectId, u32),
+    ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
 
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;

@@ -33,7 +33,7 @@ pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ReplayedView,
+    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
     TryView,
 };
 
@@ -107,6 +107,9 @@ pub trait Handoff: Send + Sync + 'static {
 
     /// A replay was asked for.
     fn replay(&self);
+
+    /// Dead effects are to be tried again.
+    fn effects(&self);
 
     /// A plugin was paused: what waits for it in memory is to be given back.
     fn paused(&self, plugin: &PluginName);

@@ -54,6 +54,8 @@ impl Handoff for Window {
 
     fn replay(&self) {}
 
+    fn effects(&self) {}
+
     fn paused(&self, _plugin: &PluginName) {}
 }
 

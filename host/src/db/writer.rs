@@ -359,7 +359,7 @@ impl<B: Backend> Writer<B> {
         for (number, asked) in (1..).zip(work.effects) {
             let id = EffectId { delivery, number };
             self.effect_leases.take(id, &plugin);
-            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0 }) {
+            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0, tries_before: 0 }) {
                 self.effect_leases.release(id);
             }
         }

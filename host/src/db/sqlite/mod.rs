@@ -1,6 +1,7 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod dead_effects;
 mod deliveries;
 mod effects;
 mod open;

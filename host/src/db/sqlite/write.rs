@@ -12,7 +12,7 @@ use super::{Conn, digest_of, integer, name_of, rows, unsigned};
 use crate::db::{DbError, Hold};
 use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Replayed};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;
 use crate::replay;
@@ -235,6 +235,15 @@ impl Backend for Sqlite {
 
     async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
         super::replay::discard(self.conn.get().await?, id).await
+    }
+
+    async fn deal_with_effects(
+        &mut self,
+        selection: &effect::Selection,
+        action: replay::Action,
+        page: (EffectId, u32),
+    ) -> Result<Vec<EffectId>, DbError> {
+        super::dead_effects::deal_with(self.conn.get().await?, selection, action, page).await
     }
 
     async fn probe(&mut self) -> Result<(), DbError> {
