@@ -100,10 +100,7 @@ fn summary(event: EventView) -> EventSummary {
 }
 
 /// A page of deliveries.
-pub(super) async fn deliveries(
-    db: &Db,
-    filter: &super::deliveries::Filter,
-) -> Result<DeliveryList, Problem> {
+pub(super) async fn deliveries(db: &Db, filter: &super::deliveries::Filter) -> Result<DeliveryList, Problem> {
     let limit = filter.limit()?;
     let wrong = |_| Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
     let before = filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(wrong)).transpose()?;
@@ -126,7 +123,8 @@ pub(super) async fn delivery(db: &Db, id: DeliveryId) -> Result<Option<DeliveryD
 pub(super) async fn effects(db: &Db, filter: &super::effects::Filter) -> Result<EffectList, Problem> {
     let limit = Filter { limit: filter.limit, ..Filter::default() }.limit()?;
     let wrong = || Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
-    let before = filter.cursor.as_deref().map(|cursor| effect_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let before =
+        filter.cursor.as_deref().map(|cursor| effect_cursor(cursor).ok_or_else(wrong)).transpose()?;
     let state = filter.state.as_deref().map(delivery_state).transpose()?;
     let page = db.effects(&EffectFilter { state, plugin: filter.plugin.clone() }, before, limit).await?;
     let next = page.next.map(|EffectId { delivery, number }| format!("{delivery}-{number}"));
@@ -156,8 +154,7 @@ fn word<'a, T: serde::Deserialize<'a>>(key: &str, text: &'a str) -> Result<T, Pr
     let word: serde::de::value::StrDeserializer<'a, serde::de::value::Error> = text.into_deserializer();
     // serde's own words, but for the one that means something in Rust only.
     let unknown = format!("unknown {key}");
-    let wrong =
-        |error: serde::de::value::Error| error.to_string().replace("unknown variant", &unknown);
+    let wrong = |error: serde::de::value::Error| error.to_string().replace("unknown variant", &unknown);
     T::deserialize(word).map_err(|error| Problem::bad_request(format!("`{key}`: {}", wrong(error))))
 }
 

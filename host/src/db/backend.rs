@@ -115,10 +115,7 @@ pub(super) trait Backend: Send + 'static {
 
     /// In each of these orders makes the first open delivery one that can be leased, where it is not yet.
     /// Which those are.
-    fn promote(
-        &mut self,
-        orders: &[Order],
-    ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
+    fn promote(&mut self, orders: &[Order]) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
     /// Keeps payloads whose id another one has: each once, and not more than a few per id.
     fn keep_conflicts(&mut self, events: &[&Event]) -> impl Future<Output = Result<(), DbError>> + Send;

@@ -33,15 +33,15 @@ pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
-    TryView,
+    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView,
+    ListedDelivery, ListedEffect, ReplayedView, TryView,
 };
 
+use backend::Holding;
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
-use backend::Holding;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
 
 /// What became of an event offered for acceptance.

@@ -121,7 +121,8 @@ impl Db {
         selection: &effect::Selection,
         action: replay::Action,
     ) -> Result<u64, DbError> {
-        let (mut dealt, mut after) = (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
+        let (mut dealt, mut after) =
+            (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
         loop {
             let selection = selection.clone();
             let dealing = Dealing { selection, action, after, limit: EFFECTS_PAGE };

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::{DbError, Hold};
 use super::backend::{Backend as _, Open};
+use super::{DbError, Hold};
 use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};

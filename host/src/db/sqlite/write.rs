@@ -9,8 +9,8 @@ use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
 use super::stores::StoreStatements;
 use super::{Conn, digest_of, integer, name_of, rows, unsigned};
-use crate::db::{DbError, Hold};
 use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Replayed};
+use crate::db::{DbError, Hold};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
@@ -77,9 +77,10 @@ impl Sqlite {
     pub(super) async fn held(&mut self) -> Result<Vec<(PluginName, Hold)>, DbError> {
         let conn = self.conn.get().await?;
         let mut held = Vec::new();
-        for (why, sql) in
-            [(Hold::Absent, "SELECT plugin FROM held_plugin"), (Hold::Paused, "SELECT plugin FROM paused_plugin")]
-        {
+        for (why, sql) in [
+            (Hold::Absent, "SELECT plugin FROM held_plugin"),
+            (Hold::Paused, "SELECT plugin FROM paused_plugin"),
+        ] {
             let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
             for name in names {
                 held.push((name_of(&name)?, why));
@@ -276,7 +277,8 @@ impl Backend for Sqlite {
     }
 
     async fn count_open(&mut self) -> Result<Open, DbError> {
-        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
+        let sql =
+            "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
         let (all, behind) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
         Ok(Open { all: unsigned(all), behind: unsigned(behind) })
     }
