@@ -1,7 +1,7 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
+//! `attempt`, `transaction`, `retention`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -19,6 +19,7 @@ mod http;
 mod languages;
 mod load;
 mod native;
+mod retention;
 mod start;
 mod swap;
 mod throughput;
@@ -34,11 +35,12 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 7] = [
+    let all: [(&str, fn()); 8] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
         ("transaction", transaction::run),
+        ("retention", retention::run),
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),

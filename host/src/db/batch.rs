@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Instant;
 
-use super::backend::{Backend, NewEvent};
+use super::backend::{Backend, NewEvent, Removal};
+use super::keeping::Removed;
 use super::{Accept, DbError};
 use crate::delivery::Finished;
 use crate::effect::Performed;
@@ -35,6 +37,16 @@ pub(super) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Resu
         backend.rollback().await;
     }
     written
+}
+
+/// Removes what is old: all of it or, on an error, nothing.
+pub(super) async fn remove(backend: &mut impl Backend, removal: &Removal) -> Result<Removed, DbError> {
+    let began = Instant::now();
+    let removed = backend.remove(removal).await;
+    if removed.is_err() {
+        backend.rollback().await;
+    }
+    Ok(Removed { count: removed?, held: began.elapsed() })
 }
 
 async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Written, DbError> {

@@ -4,6 +4,8 @@
 
 mod backend;
 mod batch;
+mod copies;
+mod keeping;
 mod leases;
 mod sqlite;
 mod stores;
@@ -26,6 +28,8 @@ use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use copies::{Content, CopyError, backup, restore};
+pub use keeping::{Keeping, Size, Stock};
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, DeliveryView, EffectView, EventFilter, EventPage,

@@ -10,8 +10,9 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::backend::{Backend, NewEvent};
+use super::backend::{Backend, NewEvent, Removal};
 use super::batch::{self, Batch, Written};
+use super::keeping::Removed;
 use super::leases::{Leases, Shared};
 use super::sqlite::HostLock;
 use super::stores::Stores;
@@ -44,6 +45,7 @@ pub(super) enum Request {
     LeaseEffects { plugin: PluginName, limit: usize, reply: Reply<EffectLease> },
     GiveBackEffects(Vec<EffectId>),
     Hold { plugin: PluginName, held: bool, reply: Reply<()> },
+    Remove { removal: Removal, reply: Reply<Removed> },
     Ping(Reply<()>),
     Close(Reply<()>),
 }
@@ -62,6 +64,7 @@ struct Turn {
     effect_leases: Vec<(PluginName, usize, Reply<EffectLease>)>,
     holds: Vec<(PluginName, bool)>,
     hold_replies: Vec<Reply<()>>,
+    removals: Vec<(Removal, Reply<Removed>)>,
     pings: Vec<Reply<()>>,
 }
 
@@ -185,6 +188,7 @@ impl<B: Backend> Writer<B> {
                 turn.holds.push((plugin, held));
                 turn.hold_replies.push(reply);
             }
+            Request::Remove { removal, reply } => turn.removals.push((removal, reply)),
             Request::Ping(reply) => turn.pings.push(reply),
             Request::Close(reply) => closers.push(reply),
         }
@@ -193,6 +197,7 @@ impl<B: Backend> Writer<B> {
     async fn turn(&mut self, mut turn: Turn, handoff: &dyn Handoff) {
         let leases = std::mem::take(&mut turn.leases);
         let effect_leases = std::mem::take(&mut turn.effect_leases);
+        let removals = std::mem::take(&mut turn.removals);
         let mut saving = self.unsaved.saving(self.batch_max);
         if self.unsaved.failures > 0 && saving != Saving::default() {
             // On their own, so that nothing else in the batch can keep them from being recorded.
@@ -211,6 +216,9 @@ impl<B: Backend> Writer<B> {
             if let Err(Ok(unwanted)) = reply.send(lease) {
                 unwanted.effects.iter().for_each(|effect| self.effect_leases.release(effect.id));
             }
+        }
+        for (removal, reply) in removals {
+            let _ = reply.send(batch::remove(&mut self.backend, &removal).await);
         }
     }
 

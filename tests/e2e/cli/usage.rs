@@ -31,6 +31,7 @@ fn every_verb_has_a_help_page_with_an_example() {
     }
     leaves.sort();
     let known = [
+        "backup",
         "config check",
         "dev",
         "event list",
@@ -41,6 +42,7 @@ fn every_verb_has_a_help_page_with_an_example() {
         "plugin list",
         "plugin new",
         "plugin run",
+        "restore",
         "serve",
     ];
     assert_eq!(leaves, known);

@@ -7,10 +7,11 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
+use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, digest_of, integer, name_of, rows, unsigned};
 use crate::db::DbError;
-use crate::db::backend::{Backend, NewEvent};
+use crate::db::backend::{Backend, NewEvent, Removal};
 use crate::delivery::{Delivery, DeliveryId, Finished};
 use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
@@ -30,6 +31,7 @@ pub(in crate::db) struct Sqlite {
     causes: Bulk,
     stores: StoreStatements,
     effects: EffectStatements,
+    prune: PruneStatements,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -58,6 +60,7 @@ impl Sqlite {
             causes: Bulk::new(rows::CAUSES, 4),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
+            prune: PruneStatements::new(),
         }
     }
 
@@ -187,6 +190,14 @@ impl Backend for Sqlite {
         };
         sqlx::query(sql).bind(plugin.as_str()).execute(self.conn.get().await?).await?;
         Ok(())
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+        self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
+        let removed = self.prune.remove(self.conn.get().await?, removal).await?;
+        // The next commit syncs this one too.
+        self.run("COMMIT; PRAGMA synchronous = FULL").await?;
+        Ok(removed)
     }
 
     async fn probe(&mut self) -> Result<(), DbError> {
