@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backend::Removal;
+use super::operations::Operation;
 use super::writer::Request;
 use super::{Db, DbError};
 use crate::config::Config;
@@ -111,7 +112,7 @@ impl Db {
         if removal.is_empty() {
             return Ok(Removed::default());
         }
-        self.ask(|reply| Request::Remove { removal, reply }).await
+        self.ask(|reply| Request::Operate(Operation::Remove { removal, reply })).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes, and what is kept, table by table.
 
-use super::super::tests::{Window, accept, attempt, db, event, name, shell};
+use super::super::tests::{Window, accept, attempt, db, event, name, shell, to};
 use super::super::*;
 use super::events::Events;
 use super::rule::Clock;
@@ -92,14 +92,14 @@ async fn an_old_event_goes_with_all_that_belongs_to_it_unless_something_is_left_
         ("dropped", "UPDATE effect SET state = 'dead', settled = 'discarded' WHERE event_seq = {}", false),
         (
             "wanted",
-            "INSERT INTO replay (asked_at, request, state, matched, last_seq, next_seq, next_number, made, skipped)
-                SELECT 1, '{}', 'running', 1, seq, seq, 1, 0, 0 FROM event WHERE seq = {}",
+            "INSERT INTO replay (asked_at, request, state, found, last_seq, after_seq, after_number, made, skipped, first)
+                SELECT 1, '{}', 'running', 1, seq, seq, 1, 0, 0, '[]' FROM event WHERE seq = {}",
             true,
         ),
         (
             "unwanted",
-            "INSERT INTO replay (asked_at, request, state, matched, last_seq, next_seq, next_number, made, skipped)
-                SELECT 1, '{}', 'stopped', 1, seq, seq, 1, 0, 0 FROM event WHERE seq = {}",
+            "INSERT INTO replay (asked_at, request, state, found, last_seq, after_seq, after_number, made, skipped, first)
+                SELECT 1, '{}', 'stopped', 1, seq, seq, 1, 0, 0, '[]' FROM event WHERE seq = {}",
             false,
         ),
         ("last", "", false),
@@ -167,7 +167,7 @@ async fn a_copy_of_an_event_that_is_gone_is_known_until_its_key_goes() {
     events(&db).pass(&KEEP).await.unwrap();
     assert_eq!(ids(&db).await, ["kept"]);
     assert_eq!(accept(&db, "gone").await, Ok(Accept::Duplicate));
-    assert_eq!(db.accept(event("gone", "other"), vec![name("p")]).await, Ok(Accept::Conflict));
+    assert_eq!(db.accept(event("gone", "other"), to(["p"])).await, Ok(Accept::Conflict));
     assert_eq!(db.pruned(Some("moncreneau"), "gone").await, Ok(Some(old)));
     assert_eq!(db.pruned(None, "gone").await, Ok(Some(old)));
     assert_eq!(db.pruned(Some("moncreneau"), "kept").await, Ok(None));

@@ -20,7 +20,7 @@ macro_rules! over {
         AND NOT EXISTS (SELECT 1 FROM effect f WHERE f.event_seq = e.seq
             AND (f.due_at IS NOT NULL OR f.state = 'dead' AND f.settled IS NULL))
         AND NOT EXISTS (SELECT 1 FROM replay r WHERE r.state = 'running'
-            AND e.seq BETWEEN r.next_seq AND r.last_seq)"
+            AND e.seq BETWEEN r.after_seq AND r.last_seq)"
     };
 }
 
