@@ -43,8 +43,20 @@ impl Hosted {
         Self::start_with("plugin", config, plugins)
     }
 
-    fn start_with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
+    /// As [`Hosted::configured`], on a copy of the database of the host that was in `stored`.
+    pub fn on(stored: &Path, config: &str, plugins: &[(&str, &[u8])]) -> Self {
         let dir = directory(plugins);
+        let data = |dir: &Path| dir.join("hookyard-data");
+        fs::create_dir(data(dir.path())).unwrap();
+        fs::copy(data(stored).join("hookyard.db"), data(dir.path()).join("hookyard.db")).unwrap();
+        Self::start_in(dir, "plugin", config)
+    }
+
+    fn start_with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
+        Self::start_in(directory(plugins), runner, config)
+    }
+
+    fn start_in(dir: tempfile::TempDir, runner: &str, config: &str) -> Self {
         let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
         file.unwrap().write_all(config.as_bytes()).unwrap();
         let process = spawn(runner, dir.path());

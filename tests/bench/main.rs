@@ -1,7 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `order`, `drain`, `backlog`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
+//! `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `languages`, `swap`, `start`. How to
+//! read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -21,6 +22,7 @@ mod languages;
 mod load;
 mod native;
 mod order;
+mod retention;
 mod start;
 mod swap;
 mod throughput;
@@ -36,7 +38,7 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 10] = [
+    let all: [(&str, fn()); 11] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -44,6 +46,7 @@ fn main() {
         ("order", order::run),
         ("drain", backlog::drain),
         ("backlog", backlog::run),
+        ("retention", retention::run),
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),

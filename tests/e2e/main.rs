@@ -8,6 +8,7 @@
 
 mod api;
 mod author;
+mod backup;
 mod cache;
 mod cli;
 mod config;
@@ -22,6 +23,7 @@ mod effects;
 mod hostile;
 mod hostile_files;
 mod ingress;
+mod keeping;
 mod log;
 mod order;
 mod outbound;

@@ -82,6 +82,25 @@ pub(super) struct Open {
     pub(super) behind: u64,
 }
 
+/// What is old, and is removed if that is still so and nothing else is against it.
+#[derive(Debug)]
+pub(super) enum Removal {
+    /// Events, with all that belongs to them but their idempotency keys.
+    Events(Vec<i64>),
+    /// Idempotency keys, source and id, whose events are gone.
+    Keys(Vec<(String, String)>),
+}
+
+impl Removal {
+    /// Whether nothing is to be removed.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Events(events) => events.is_empty(),
+            Self::Keys(keys) => keys.is_empty(),
+        }
+    }
+}
+
 /// The write side of a database. Calls between `begin` and `commit` are one transaction.
 pub(super) trait Backend: Send + 'static {
     /// Begins a transaction that can write.
@@ -161,6 +180,10 @@ pub(super) trait Backend: Send + 'static {
         action: replay::Action,
         page: (EffectId, u32),
     ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
+
+    /// Removes what is old, in a transaction of its own. How many events or keys went. It costs no `fsync`:
+    /// a power cut may bring back what went, and all of it as it was.
+    fn remove(&mut self, removal: &Removal) -> impl Future<Output = Result<u64, DbError>> + Send;
 
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;

@@ -4,6 +4,8 @@
 
 mod backend;
 mod batch;
+mod copies;
+mod keeping;
 mod leases;
 mod operations;
 mod order;
@@ -29,6 +31,8 @@ use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use copies::{Content, CopyError, backup, restore};
+pub use keeping::{Keeping, Size, Stock};
 pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{

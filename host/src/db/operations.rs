@@ -1,8 +1,11 @@
-//! What operators ask of the writer: rare, so each is a transaction of its own between two batches.
+//! What is asked of the writer now and then, each a transaction of its own between two batches: by operators,
+//! and by what prunes.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use super::backend::{Backend, Discarded};
+use super::backend::{Backend, Discarded, Removal};
+use super::keeping::Removed;
 use super::writer::{Reply, Writer};
 use super::{DbError, Handoff};
 use crate::delivery::DeliveryId;
@@ -15,6 +18,7 @@ pub(super) enum Operation {
     Replay { step: replay::Step, reply: Reply<()> },
     StopReplay { replay: i64, reply: Reply<bool> },
     Discard { id: DeliveryId, reply: Reply<Discard> },
+    Remove { removal: Removal, reply: Reply<Removed> },
     Effects { dealing: Dealing, reply: Reply<Vec<EffectId>> },
 }
 
@@ -67,6 +71,10 @@ impl<B: Backend> Writer<B> {
                 if dealing.action == replay::Action::Replay {
                     handoff.effects();
                 }
+            }
+            Operation::Remove { removal, reply } => {
+                let removed = self.remove(&removal).await;
+                let _ = reply.send(removed);
             }
         }
     }
@@ -129,6 +137,15 @@ impl<B: Backend> Writer<B> {
         self.backend.begin().await?;
         let dealt = self.backend.deal_with_effects(selection, *action, (*after, *limit)).await;
         self.end(dealt).await
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<Removed, DbError> {
+        let began = Instant::now();
+        let removed = self.backend.remove(removal).await;
+        if removed.is_err() {
+            self.backend.rollback().await;
+        }
+        Ok(Removed { count: removed?, held: began.elapsed() })
     }
 
     /// Commits, or undoes what failed. A commit that failed may be on disk all the same: what is open is

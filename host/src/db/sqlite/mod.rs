@@ -1,10 +1,12 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod copy;
 mod dead_effects;
 mod deliveries;
 mod effects;
 mod open;
+mod prune;
 mod read;
 mod replay;
 mod rows;
@@ -13,6 +15,7 @@ mod write;
 
 use std::sync::Arc;
 
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -22,9 +25,13 @@ use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
 
+pub(super) use copy::{copy, inspect};
 pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
+
+/// How the tables came to be what they are.
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
@@ -57,7 +64,10 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
 
     let options = open::write_options(&path, settings);
     let mut conn = SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
-    sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.map_err(|error| failed(&error))?;
+    MIGRATOR.run(&mut conn).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => failed(&copy::newer(version).unwrap_or_default()),
+        other => failed(&other),
+    })?;
     let readers =
         SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
 
@@ -69,7 +79,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,
-        reader: Reader::new(readers),
+        reader: Reader::new(readers, &path),
         lock,
     })
 }

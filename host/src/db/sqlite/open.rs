@@ -19,7 +19,7 @@ pub(in crate::db) struct HostLock {
 
 impl HostLock {
     /// Takes the lock of the database at `path`.
-    pub(super) fn take(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn take(path: &Path) -> Result<Self, DbError> {
         let beside = PathBuf::from(format!("{}.lock", path.display()));
         let failed = |error| DbError::Open(format!("{}: {error}", beside.display()));
         let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;

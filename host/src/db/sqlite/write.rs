@@ -7,9 +7,10 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
+use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, digest_of, integer, name_of, rows, unsigned};
-use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Replayed};
+use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::{DbError, Hold};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
@@ -33,6 +34,7 @@ pub(in crate::db) struct Sqlite {
     causes: Bulk,
     stores: StoreStatements,
     effects: EffectStatements,
+    prune: PruneStatements,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -63,6 +65,7 @@ impl Sqlite {
             causes: Bulk::new(rows::CAUSES, 4),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
+            prune: PruneStatements::new(),
         }
     }
 
@@ -215,6 +218,14 @@ impl Backend for Sqlite {
         }
         query.execute(self.conn.get().await?).await?;
         Ok(())
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+        self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
+        let removed = self.prune.remove(self.conn.get().await?, removal).await?;
+        // The next commit syncs this one too.
+        self.run("COMMIT; PRAGMA synchronous = FULL").await?;
+        Ok(removed)
     }
 
     async fn begin_replay(
