@@ -27,6 +27,8 @@ use serde::Deserialize;
 use crate::event::{PluginName, SourceName};
 
 pub use changes::{Changes, Refusal, apply_live, changes};
+#[cfg(debug_assertions)]
+pub(crate) use environment::kill_at;
 pub use environment::{search_path, user_cache_dir};
 pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};

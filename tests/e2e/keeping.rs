@@ -1,7 +1,9 @@
 //! What is old goes, without holding up or losing anything; what is not dealt with stays.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt as _;
 
+use hookyard::failpoint::Point;
 use serde_json::json;
 
 use crate::support::{Bed, Event, Host, Load, Sent, guest, plugin_lines, until};
@@ -182,4 +184,30 @@ async fn kills_while_it_prunes_under_load_leave_nothing_half_pruned_and_lose_not
         assert!(done.contains(id), "{id} was accepted");
         assert_eq!(host.send(event).await.status(), "duplicate", "{id}");
     }
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_a_step_undoes_the_step() {
+    let bed = Bed::new("");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("old", "well")).await;
+    host.settled("old").await;
+    stopped(host).await;
+    multiply(&bed, 100).await;
+    bed.age(31).await;
+    // A step removes from seven tables, one after the other.
+    for passing in 1..=7 {
+        let mut command = bed.command(&["serve"]);
+        command.env("HOOKYARD_KILL_AT", format!("{}:{passing}", Point::PruneStep.name()));
+        let ended = match bed.try_start_with(command).await {
+            Ok(host) => host.ended().await,
+            Err(ended) => ended,
+        };
+        assert_eq!(ended.signal(), Some(9), "{}", bed.log());
+        assert_eq!((bed.number(OLD).await, bed.number(HALVES).await), (101, 0), "at passing {passing}");
+    }
+    let _host = bed.start().await;
+    until("all that is old is pruned", async || (bed.number(OLD).await == 0).then_some(())).await;
+    assert_eq!(bed.number(HALVES).await, 0);
 }

@@ -20,6 +20,7 @@ mod dev;
 mod dispatch;
 mod documents;
 mod effects;
+mod faults;
 mod hostile;
 mod hostile_files;
 mod ingress;

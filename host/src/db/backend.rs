@@ -10,6 +10,7 @@ use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::Changes;
 use crate::replay;
 
+use super::lease::Due;
 use super::{DbError, Hold};
 
 /// An event to be stored under a sequence number that was never used before.
@@ -188,11 +189,11 @@ pub(super) trait Backend: Send + 'static {
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
 
-    /// Open deliveries of `plugin` that are due at `now`, in order of acceptance.
+    /// Open deliveries of `plugin` that are due, in order of acceptance.
     fn due(
         &mut self,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
@@ -202,11 +203,11 @@ pub(super) trait Backend: Send + 'static {
         ids: &[DeliveryId],
     ) -> impl Future<Output = Result<Vec<Delivery>, DbError>> + Send;
 
-    /// Open effects of `plugin` that are due at `now`, in order.
+    /// Open effects of `plugin` that are due, in order.
     fn due_effects(
         &mut self,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
 

@@ -2,6 +2,7 @@
 //! pauses, skips and plugins that come and go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -131,7 +132,7 @@ impl Model {
     }
 
     async fn lease(&mut self, plugin: &str, limit: usize) {
-        let lease = self.db.lease(name(plugin), limit).await.unwrap();
+        let lease = self.db.lease(name(plugin), limit, Duration::MAX).await.unwrap();
         let held = self.held.iter().any(|(held, _)| *held == plugin);
         assert!(!held || lease.deliveries.is_empty(), "{plugin} is held");
         for delivery in lease.deliveries {

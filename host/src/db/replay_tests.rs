@@ -1,5 +1,7 @@
 //! Replays: what is found, made and noted.
 
+use std::time::Duration;
+
 use super::*;
 use crate::replay::{Action, Again, Of, ReplayState, Request, Selection, Step};
 
@@ -85,7 +87,7 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
     db.replay_step(step).await.unwrap();
     assert_eq!(db.backlog(), 1);
 
-    let lease = db.lease(name("p"), 9).await.unwrap();
+    let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
     let anew = &lease.deliveries[0];
     assert_eq!((lease.deliveries.len(), anew.id), (1, DeliveryId { number: 2, ..dead.id }));
     assert_ne!(anew.idempotency_key(), dead.idempotency_key());

@@ -126,7 +126,7 @@ pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
-    let lease = db.lease(name("p"), limit).await.unwrap();
+    let lease = db.lease(name("p"), limit, Duration::MAX).await.unwrap();
     (lease.deliveries.iter().map(|d| d.event.id.clone()).collect(), lease.more)
 }
 
@@ -213,6 +213,21 @@ async fn what_was_not_finished_runs_again() {
 }
 
 #[tokio::test]
+async fn what_waits_for_longer_than_anything_may_is_due() {
+    let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(1));
+    let db = db(&dir, &window).await;
+    accept(&db, "e").await.unwrap();
+    let now = now_ms();
+    db.finished(attempt(&window.first(), Next::Wait(now + 100_000))).await.unwrap();
+    for (seconds, due) in [(1000, false), (99, true)] {
+        let wait_max = Duration::from_secs(seconds);
+        assert_eq!(db.anything_due(now, &[(&name("p"), wait_max)]).await, Ok(due), "{wait_max:?}");
+        let lease = db.lease(name("p"), 9, wait_max).await.unwrap();
+        assert_eq!(lease.deliveries.len(), usize::from(due), "{wait_max:?}");
+    }
+}
+
+#[tokio::test]
 async fn attempts_are_recorded_and_due_in_time() {
     let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(1));
     let db = db(&dir, &window).await;
@@ -225,14 +240,14 @@ async fn attempts_are_recorded_and_due_in_time() {
     let due = start + 50;
     db.finished(attempt(&delivery, Next::Wait(due))).await.unwrap();
     assert_eq!(state(&db, "e").await, State::Waiting);
-    assert_eq!(db.anything_due(due - 1).await, Ok(false));
-    assert_eq!(db.anything_due(due).await, Ok(true));
+    assert_eq!(db.anything_due(due - 1, &[]).await, Ok(false));
+    assert_eq!(db.anything_due(due, &[]).await, Ok(true));
     db.hold(&name("p"), Hold::Absent).await.unwrap();
-    assert_eq!(db.anything_due(due).await, Ok(false));
+    assert_eq!(db.anything_due(due, &[]).await, Ok(false));
     db.release(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(60)).await;
-    delivery = db.lease(name("p"), 1).await.unwrap().deliveries.remove(0);
+    delivery = db.lease(name("p"), 1, Duration::MAX).await.unwrap().deliveries.remove(0);
     assert_eq!(delivery.attempts, 1);
     assert_eq!(*delivery.event, event_as_stored(&delivery.event));
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
@@ -342,7 +357,7 @@ async fn limits() {
     assert!(matches!(b, Err(DbError::Full(_))));
     accept(&db, "c").await.unwrap();
     assert!(matches!(accept(&db, "d").await, Err(DbError::Full(_))));
-    let lease = db.lease(name("p"), 1).await.unwrap();
+    let lease = db.lease(name("p"), 1, Duration::MAX).await.unwrap();
     db.finished(attempt(&lease.deliveries[0], Next::Dead)).await.unwrap();
     accept(&db, "d").await.unwrap();
 }
@@ -404,7 +419,7 @@ async fn more_than_one_statement_takes() {
     db.start(window);
     let accepted = Ok(Accept::Accepted { deliveries: 3 });
     assert!(tasks.join_all().await.into_iter().all(|answer| answer == accepted));
-    let lease = db.lease(name("r"), 1000).await.unwrap();
+    let lease = db.lease(name("r"), 1000, Duration::MAX).await.unwrap();
     let ids: Vec<_> = lease.deliveries.iter().map(|d| (d.event.id.clone(), d.id.number)).collect();
     assert_eq!(ids, (0..300).map(|n| (format!("{n:03}"), 3)).collect::<Vec<_>>());
     for delivery in &lease.deliveries {

@@ -15,6 +15,7 @@ use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
 use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
 use crate::event::{Digest, Event, Origin, PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::outbound::{Grants, Outbound, Sent};
 use crate::plugins::{self, Plugins, Retry};
 
@@ -119,7 +120,9 @@ impl Effects {
         if effect.asked.masked {
             mask.put_back(&mut effect.asked.effect);
         }
+        failpoint::pass(Point::BeforeEffect);
         let mut sent = self.try_once(&config, &effect).await;
+        failpoint::pass(Point::AfterEffect);
         // Whoever was sent a secret may say it again.
         sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -181,7 +184,8 @@ impl Effects {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.db.lease_effects(plugin.clone(), limit).await {
+        let wait_max = Duration::from_millis(self.0.config.borrow().effects.backoff_max_ms);
+        let leased = match self.0.db.lease_effects(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.effects, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "effects could not be leased, trying again: {error}");

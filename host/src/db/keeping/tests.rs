@@ -1,5 +1,7 @@
 //! What goes, and what is kept, table by table.
 
+use std::time::Duration;
+
 use super::super::tests::{Window, accept, attempt, db, event, name, shell, to};
 use super::super::*;
 use super::events::Events;
@@ -147,7 +149,7 @@ async fn the_writer_checks_again() {
     assert_eq!(removed.count, 1);
     assert_eq!(ids(&db).await, ["a"]);
     // What is open runs, and is committed, as ever.
-    let lease = db.lease(name("p"), 9).await.unwrap();
+    let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
     db.finished(attempt(&lease.deliveries[0], Next::Done)).await.unwrap();
 }
 

@@ -8,6 +8,7 @@ mod effects;
 mod open;
 mod prune;
 mod read;
+mod refusal;
 mod replay;
 mod rows;
 mod stores;
@@ -15,7 +16,7 @@ mod write;
 
 use std::sync::Arc;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -55,19 +56,15 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let path = open::path_of(&settings.url)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
-        std::fs::create_dir_all(parent)
-            .map_err(|error| DbError::Open(format!("{}: {error}", parent.display())))?;
+        std::fs::create_dir_all(parent).map_err(|error| refusal::of_system(parent, &error))?;
     }
     let lock = Arc::new(HostLock::take(&path)?);
     open::make(&path)?;
-    let failed = |error: &dyn std::fmt::Display| DbError::Open(format!("{}: {error}", path.display()));
 
     let options = open::write_options(&path, settings);
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
-    MIGRATOR.run(&mut conn).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => failed(&copy::newer(version).unwrap_or_default()),
-        other => failed(&other),
-    })?;
+    let refused = |error: sqlx::Error| refusal::of_file(&path, &error);
+    let mut conn = SqliteConnection::connect_with(&options).await.map_err(refused)?;
+    open::migrate(&mut conn).await.map_err(|error| refusal::of_tables(&path, &error))?;
     let readers =
         SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
 

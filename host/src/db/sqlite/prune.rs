@@ -11,6 +11,7 @@ use super::{Reader, integer, unsigned};
 use crate::db::DbError;
 use crate::db::backend::Removal;
 use crate::db::keeping::{Aged, OldKeys, Size, Stock};
+use crate::failpoint::{self, Point};
 
 /// Of an event `e`: nothing is left to do, nobody has to look at it, and no replay will come to it.
 macro_rules! over {
@@ -103,6 +104,7 @@ impl PruneStatements {
                 let over = over.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
                 for statement in &self.of_events {
                     statement.execute(conn, &over, bind_seq).await?;
+                    failpoint::pass(Point::PruneStep);
                 }
                 Ok(over.len() as u64)
             }

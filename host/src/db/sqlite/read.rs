@@ -12,6 +12,7 @@ use super::deliveries::{Stored, Whose, deliveries_of};
 use super::effects::effects_of;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
+use crate::db::lease::Due;
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
     EventView,
@@ -71,12 +72,20 @@ impl Reader {
         rows.iter().map(|(name, at)| Ok((super::name_of(name)?, unsigned(*at)))).collect()
     }
 
-    pub(in crate::db) async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
+    pub(in crate::db) async fn anything_due(
+        &self,
+        now: u64,
+        due: HashMap<&str, Due>,
+    ) -> Result<bool, DbError> {
+        let beyond: HashMap<_, _> = due.into_iter().map(|(name, due)| (name, integer(due.beyond))).collect();
+        let beyond = serde_json::json!(beyond).to_string();
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IS NOT NULL");
-        query.push(" AND EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
+        query.push(" AND (EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
         query.push_bind(integer(now));
-        query.push(") AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
+        query.push(") OR EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at > ");
+        query.push("(SELECT value FROM json_each(").push_bind(beyond).push(") WHERE key = p.plugin)");
+        query.push(")) AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
         query.push(" AND NOT EXISTS (SELECT 1 FROM paused_plugin h WHERE h.plugin = p.plugin))");
         Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }

@@ -12,6 +12,7 @@ use super::stores::StoreStatements;
 use super::{Conn, digest_of, integer, name_of, rows, unsigned};
 use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::{DbError, Hold};
+use crate::db::lease::Due;
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
@@ -42,11 +43,14 @@ pub(in crate::db) struct Sqlite {
 // a sort of all.
 const DUE: &str = "SELECT event_seq, number FROM (
     SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ? AND due_at = 0 ORDER BY event_seq, number LIMIT ?)
+        WHERE plugin = ?1 AND due_at = 0 ORDER BY event_seq, number LIMIT ?2)
     UNION ALL
     SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ? AND due_at > 0 AND due_at <= ? ORDER BY due_at, event_seq, number LIMIT ?)
-    ) ORDER BY event_seq, number LIMIT ?";
+        WHERE plugin = ?1 AND due_at > 0 AND due_at <= ?3 ORDER BY due_at, event_seq, number LIMIT ?2)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, number FROM delivery
+        WHERE plugin = ?1 AND due_at > ?4 ORDER BY due_at, event_seq, number LIMIT ?2)
+    ) ORDER BY event_seq, number LIMIT ?2";
 const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, received_at, body)
     SELECT ?, ?, ?, ?, ?
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
@@ -191,10 +195,10 @@ impl Backend for Sqlite {
     async fn due_effects(
         &mut self,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> Result<Vec<EffectId>, DbError> {
-        self.effects.due(self.conn.get().await?, plugin, now, limit).await
+        self.effects.due(self.conn.get().await?, plugin, due, limit).await
     }
 
     async fn performing(
@@ -266,15 +270,13 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn due(&mut self, plugin: &PluginName, now: u64, limit: usize) -> Result<Vec<DeliveryId>, DbError> {
+    async fn due(&mut self, plugin: &PluginName, due: Due, limit: usize) -> Result<Vec<DeliveryId>, DbError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<(i64, i64)> = sqlx::query_as(DUE)
             .bind(plugin.as_str())
             .bind(limit)
-            .bind(plugin.as_str())
-            .bind(integer(now))
-            .bind(limit)
-            .bind(limit)
+            .bind(integer(due.by))
+            .bind(integer(due.beyond))
             .fetch_all(self.conn.get().await?)
             .await?;
         Ok(rows.into_iter().map(|(event, number)| DeliveryId { event, number }).collect())
