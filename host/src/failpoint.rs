@@ -20,13 +20,15 @@ pub enum Point {
     Swap,
     /// A page of a replay is worked out, and not committed.
     ReplayStep,
+    /// Some of what belongs to old events is removed, and some is not.
+    PruneStep,
     /// A step of bringing the tables up to date is done, and not committed.
     Migration,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::AfterHandler,
@@ -34,6 +36,7 @@ impl Point {
         Self::AfterEffect,
         Self::Swap,
         Self::ReplayStep,
+        Self::PruneStep,
         Self::Migration,
     ];
 
@@ -48,6 +51,7 @@ impl Point {
             Self::AfterEffect => "after-effect",
             Self::Swap => "swap",
             Self::ReplayStep => "replay-step",
+            Self::PruneStep => "prune-step",
             Self::Migration => "migration",
         }
     }

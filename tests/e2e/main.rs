@@ -8,12 +8,14 @@
 
 mod api;
 mod author;
+mod backup;
 mod cache;
 mod cli;
 mod config;
 mod conformance;
 mod contract;
 mod crash;
+mod dead_effects;
 mod dev;
 mod dispatch;
 mod documents;
@@ -22,6 +24,7 @@ mod faults;
 mod hostile;
 mod hostile_files;
 mod ingress;
+mod keeping;
 mod log;
 mod order;
 mod outbound;

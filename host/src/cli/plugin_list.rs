@@ -127,6 +127,9 @@ mod tests {
         assert_eq!(serde_json::to_value(&page).unwrap(), json);
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(row, ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
+        assert_eq!(
+            row,
+            ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]
+        );
     }
 }

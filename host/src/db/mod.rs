@@ -4,6 +4,8 @@
 
 mod backend;
 mod batch;
+mod copies;
+mod keeping;
 mod lease;
 mod leases;
 mod operations;
@@ -30,20 +32,22 @@ use crate::effect::{Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use copies::{Content, CopyError, backup, restore};
+pub use keeping::{Keeping, Size, Stock};
 pub use lease::{EffectLease, Lease};
 pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ReplayedView,
-    TryView,
+    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView,
+    ListedDelivery, ListedEffect, ReplayedView, TryView,
 };
 
+use backend::Holding;
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
-use backend::Holding;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
 
 /// What became of an event offered for acceptance.
@@ -109,6 +113,9 @@ pub trait Handoff: Send + Sync + 'static {
 
     /// A replay was asked for.
     fn replay(&self);
+
+    /// Dead effects are to be tried again.
+    fn effects(&self);
 
     /// A plugin was paused: what waits for it in memory is to be given back.
     fn paused(&self, plugin: &PluginName);

@@ -64,7 +64,7 @@ struct Model {
     deliveries: BTreeMap<DeliveryId, (Is, Option<Order>, &'static str)>,
     in_hand: BTreeMap<DeliveryId, Delivery>,
     held: BTreeSet<(&'static str, bool)>,
-    events: usize,
+    events: i64,
     done: BTreeMap<DeliveryId, u32>,
 }
 
@@ -108,7 +108,9 @@ impl Model {
     async fn settle(&mut self) {
         self.db.ping().await.unwrap();
         let offered = std::mem::take(&mut *self.window.taken.lock().unwrap());
-        offered.into_iter().for_each(|delivery| self.take(delivery));
+        for delivery in offered {
+            self.take(delivery);
+        }
     }
 
     fn open(&self) -> u64 {
@@ -123,7 +125,7 @@ impl Model {
         for (number, plugin) in (1..).zip(&PLUGINS[..plugins]) {
             let key = event.ordering_key.as_deref();
             let order = key.map(|key| Order::of(&event.source, key, &name(plugin)));
-            let id = DeliveryId { event: self.events as i64, number };
+            let id = DeliveryId { event: self.events, number };
             self.deliveries.insert(id, (Is::Open, order, plugin));
         }
         self.db.accept(event, to.collect()).await.unwrap();
@@ -133,7 +135,9 @@ impl Model {
         let lease = self.db.lease(name(plugin), limit, Duration::MAX).await.unwrap();
         let held = self.held.iter().any(|(held, _)| *held == plugin);
         assert!(!held || lease.deliveries.is_empty(), "{plugin} is held");
-        lease.deliveries.into_iter().for_each(|delivery| self.take(delivery));
+        for delivery in lease.deliveries {
+            self.take(delivery);
+        }
     }
 
     async fn attempt(&mut self, which: usize, next: usize) {

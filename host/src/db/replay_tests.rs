@@ -59,7 +59,11 @@ async fn a_selection_finds_what_fits_all_of_it() {
         (Of::Deliveries, Selection { until: Some(now - 9999), ..all() }, &[]),
         (Of::Events, all(), &["dead", "done", "unhandled"]),
         (Of::Events, Selection { unhandled: true, ..all() }, &["unhandled"]),
-        (Of::Events, Selection { since: Some(now - 9999), until: Some(now + 9999), ..all() }, &["dead", "done", "unhandled"]),
+        (
+            Of::Events,
+            Selection { since: Some(now - 9999), until: Some(now + 9999), ..all() },
+            &["dead", "done", "unhandled"],
+        ),
         (Of::Events, Selection { events: Some(vec![2, 3]), ..all() }, &["done", "unhandled"]),
     ] {
         let case = format!("{of:?} {selection:?}");

@@ -11,14 +11,14 @@ use crate::effect::Work;
 use crate::event::{Digest, Name, now_ms};
 
 /// Takes so many deliveries and keeps them.
-struct Window {
+pub(super) struct Window {
     room: usize,
     taken: Mutex<Vec<Delivery>>,
     effects: Mutex<Vec<Performing>>,
 }
 
 impl Window {
-    fn new(room: usize) -> Arc<Self> {
+    pub(super) fn new(room: usize) -> Arc<Self> {
         Arc::new(Self { room, taken: Mutex::default(), effects: Mutex::default() })
     }
 
@@ -54,6 +54,8 @@ impl Handoff for Window {
 
     fn replay(&self) {}
 
+    fn effects(&self) {}
+
     fn paused(&self, _plugin: &PluginName) {}
 }
 
@@ -64,13 +66,13 @@ fn settings(dir: &tempfile::TempDir) -> config::Database {
     config::Database { url, batch_max: 512, busy_timeout_ms: 100 }
 }
 
-async fn db(dir: &tempfile::TempDir, window: &Arc<Window>) -> Db {
+pub(super) async fn db(dir: &tempfile::TempDir, window: &Arc<Window>) -> Db {
     let db = Db::open(&settings(dir), LIMITS).await.unwrap();
     db.start(window.clone());
     db
 }
 
-fn event(id: &str, body: &str) -> Event {
+pub(super) fn event(id: &str, body: &str) -> Event {
     Event {
         source: name("moncreneau"),
         id: id.into(),
@@ -85,20 +87,20 @@ fn event(id: &str, body: &str) -> Event {
     }
 }
 
-fn name(name: &str) -> Name {
+pub(super) fn name(name: &str) -> Name {
     Name::new(name).unwrap()
 }
 
 /// Plugins that take events as they come.
-fn to<const N: usize>(plugins: [&str; N]) -> Vec<Recipient> {
+pub(super) fn to<const N: usize>(plugins: [&str; N]) -> Vec<Recipient> {
     plugins.map(|plugin| Recipient { plugin: name(plugin), ordered: false }).into()
 }
 
-async fn accept(db: &Db, id: &str) -> Result<Accept, DbError> {
+pub(super) async fn accept(db: &Db, id: &str) -> Result<Accept, DbError> {
     db.accept(event(id, "{}"), to(["p"])).await
 }
 
-fn attempt(delivery: &Delivery, next: Next) -> Finished {
+pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
     let outcome = match next {
         Next::Done => None,
         Next::Wait(_) => Some(Outcome::Retry),
@@ -133,13 +135,13 @@ async fn state(db: &Db, id: &str) -> State {
 }
 
 /// A second connection, as the sqlite3 shell would be.
-async fn shell(dir: &tempfile::TempDir, sql: &'static str) {
+pub(super) async fn shell(dir: &tempfile::TempDir, sql: &str) {
     use sqlx::Connection as _;
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(dir.path().join("data/hookyard.db"))
         .busy_timeout(Duration::from_secs(5));
     let mut conn = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
 

@@ -37,7 +37,6 @@ pub(super) struct Accepting {
 }
 
 /// Everything else that is asked of the writer.
-#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 pub(super) enum Request {
     Finish { finished: Finished, reply: Option<Reply<()>> },
     Lease(Wanted, Reply<Lease>),
@@ -250,7 +249,9 @@ impl<B: Backend> Writer<B> {
         match written {
             Ok(Written { accepts, recorded, behind, promoted }) => {
                 self.saved(saving, &recorded, handoff);
-                holds.into_iter().for_each(|holding| self.hold(holding, handoff));
+                for holding in holds {
+                    self.hold(holding, handoff);
+                }
                 for (reply, accept) in replies.into_iter().zip(&accepts) {
                     let _ = reply.send(Ok(*accept));
                 }
@@ -279,7 +280,11 @@ impl<B: Backend> Writer<B> {
             // Whoever sees plugins come and go acts on it too.
             (Hold::Absent, _) => {}
         }
-        if held { self.held.insert((plugin, why)) } else { self.held.remove(&(plugin, why)) };
+        if held {
+            self.held.insert((plugin, why))
+        } else {
+            self.held.remove(&(plugin, why))
+        };
     }
 
     fn is_held(&self, plugin: &PluginName) -> bool {
@@ -360,7 +365,14 @@ impl<B: Backend> Writer<B> {
         for (number, asked) in (1..).zip(work.effects) {
             let id = EffectId { delivery, number };
             self.effect_leases.take(id, &plugin);
-            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0 }) {
+            if !handoff.perform(Performing {
+                id,
+                plugin: plugin.clone(),
+                asked,
+                depth,
+                tries: 0,
+                tries_before: 0,
+            }) {
                 self.effect_leases.release(id);
             }
         }

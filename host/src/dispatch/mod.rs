@@ -289,6 +289,10 @@ impl Handoff for Dispatch {
         self.0.replay.notify_one();
     }
 
+    fn effects(&self) {
+        self.0.effects.look_again();
+    }
+
     fn paused(&self, plugin: &PluginName) {
         let queued = self.lanes().empty(plugin);
         self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());

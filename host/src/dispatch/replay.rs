@@ -242,8 +242,7 @@ mod tests {
 
     #[test]
     fn only_dead_letters_are_dealt_with() {
-        let deliveries =
-            [("p", State::Done, false), ("q", State::Dead, true), ("r", State::Dead, false)];
+        let deliveries = [("p", State::Done, false), ("q", State::Dead, true), ("r", State::Dead, false)];
         let found = dealt_with(&candidate(&deliveries));
         assert_eq!(found.iter().map(|again| again.of).collect::<Vec<_>>(), [Some(3)]);
     }

@@ -1,9 +1,12 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod copy;
+mod dead_effects;
 mod deliveries;
 mod effects;
 mod open;
+mod prune;
 mod read;
 mod refusal;
 mod replay;
@@ -13,18 +16,23 @@ mod write;
 
 use std::sync::Arc;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::{DbError, Hold};
 use super::backend::{Backend as _, Open};
+use super::{DbError, Hold};
 use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
 
+pub(super) use copy::{copy, inspect};
 pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
+
+/// How the tables came to be what they are.
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
@@ -68,7 +76,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,
-        reader: Reader::new(readers),
+        reader: Reader::new(readers, &path),
         lock,
     })
 }

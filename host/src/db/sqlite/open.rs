@@ -8,7 +8,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
-use super::refusal;
+use super::{MIGRATOR, refusal};
 use crate::config;
 use crate::db::DbError;
 #[cfg(debug_assertions)]
@@ -23,7 +23,7 @@ pub(in crate::db) struct HostLock {
 
 impl HostLock {
     /// Takes the lock of the database at `path`.
-    pub(super) fn take(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn take(path: &Path) -> Result<Self, DbError> {
         let beside = PathBuf::from(format!("{}.lock", path.display()));
         let failed = |error: std::io::Error| refusal::of_system(&beside, &error);
         let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
@@ -87,7 +87,7 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), MigrateEr
         failpoint::pass(Point::Migration);
         true
     });
-    let migrated = sqlx::migrate!("./migrations/sqlite").run(&mut *conn).await;
+    let migrated = MIGRATOR.run(&mut *conn).await;
     #[cfg(debug_assertions)]
     conn.lock_handle().await?.remove_commit_hook();
     migrated

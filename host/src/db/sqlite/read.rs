@@ -2,6 +2,7 @@
 //! writer, and it never waits for them.
 
 use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
@@ -37,11 +38,17 @@ const RANK: &str = "(SELECT min(CASE
 /// The read connections.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
+    log: PathBuf,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: SqlitePool, path: &Path) -> Self {
+        Self { pool, log: format!("{}-wal", path.display()).into() }
+    }
+
+    /// Where `SQLite` keeps the database's log.
+    pub(super) fn log_path(&self) -> &Path {
+        &self.log
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -120,22 +127,9 @@ impl Reader {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
                 e.ordering_key
-            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq WHERE k.id = ",
+            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq",
         );
-        query.push_bind(id).push(" AND k.source ");
-        if let Some(source) = source {
-            query.push("= ").push_bind(source);
-        } else {
-            // The key begins with the source: go from source to source instead of through all keys.
-            query.push(
-                "IN (WITH RECURSIVE sources(source) AS (
-                    SELECT min(source) FROM idempotency_key
-                    UNION ALL
-                    SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
-                    FROM sources WHERE sources.source IS NOT NULL)
-                SELECT source FROM sources WHERE source IS NOT NULL)",
-            );
-        }
+        push_key(&mut query, source, id);
         // All that is shown of an event is of one moment.
         let mut moment = self.pool.begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
@@ -144,6 +138,24 @@ impl Reader {
             views.push(view_of(&mut moment, row, running).await?);
         }
         Ok(views)
+    }
+}
+
+/// Which idempotency keys `k` are meant: that of a source, or those of all sources.
+pub(super) fn push_key(query: &mut QueryBuilder<Sqlite>, source: Option<&str>, id: &str) {
+    query.push(" WHERE k.id = ").push_bind(id.to_owned()).push(" AND k.source ");
+    if let Some(source) = source {
+        query.push("= ").push_bind(source.to_owned());
+    } else {
+        // The key begins with the source: go from source to source instead of through all keys.
+        query.push(
+            "IN (WITH RECURSIVE sources(source) AS (
+                SELECT min(source) FROM idempotency_key
+                UNION ALL
+                SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
+                FROM sources WHERE sources.source IS NOT NULL)
+            SELECT source FROM sources WHERE source IS NOT NULL)",
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sqlx::migrate::MigrateError;
 
+use super::copy::newer;
 use crate::db::DbError;
 
 const DAMAGED: &str = "restore a backup of it, or move it away to begin with an empty one";
@@ -45,10 +46,10 @@ pub(super) fn of_file(path: &Path, error: &sqlx::Error) -> DbError {
 pub(super) fn of_tables(path: &Path, error: &MigrateError) -> DbError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => of_file(path, error),
-        MigrateError::VersionMissing(_) => DbError::Open(format!(
-            "{} was used by a newer version of this program: start that one, or restore a backup from before",
-            path.display()
-        )),
+        MigrateError::VersionMissing(version) => {
+            let newer = newer(*version).unwrap_or_else(|| error.to_string());
+            DbError::Open(format!("{}: {newer}, or restore a backup from before", path.display()))
+        }
         _ => DbError::Open(format!("{}: {error}", path.display())),
     }
 }

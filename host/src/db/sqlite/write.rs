@@ -7,13 +7,14 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
+use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, digest_of, integer, name_of, rows, unsigned};
+use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::{DbError, Hold};
-use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Replayed};
 use crate::db::lease::Due;
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;
 use crate::replay;
@@ -34,6 +35,7 @@ pub(in crate::db) struct Sqlite {
     causes: Bulk,
     stores: StoreStatements,
     effects: EffectStatements,
+    prune: PruneStatements,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -67,6 +69,7 @@ impl Sqlite {
             causes: Bulk::new(rows::CAUSES, 4),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
+            prune: PruneStatements::new(),
         }
     }
 
@@ -81,9 +84,10 @@ impl Sqlite {
     pub(super) async fn held(&mut self) -> Result<Vec<(PluginName, Hold)>, DbError> {
         let conn = self.conn.get().await?;
         let mut held = Vec::new();
-        for (why, sql) in
-            [(Hold::Absent, "SELECT plugin FROM held_plugin"), (Hold::Paused, "SELECT plugin FROM paused_plugin")]
-        {
+        for (why, sql) in [
+            (Hold::Absent, "SELECT plugin FROM held_plugin"),
+            (Hold::Paused, "SELECT plugin FROM paused_plugin"),
+        ] {
             let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
             for name in names {
                 held.push((name_of(&name)?, why));
@@ -220,6 +224,14 @@ impl Backend for Sqlite {
         Ok(())
     }
 
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+        self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
+        let removed = self.prune.remove(self.conn.get().await?, removal).await?;
+        // The next commit syncs this one too.
+        self.run("COMMIT; PRAGMA synchronous = FULL").await?;
+        Ok(removed)
+    }
+
     async fn begin_replay(
         &mut self,
         request: &replay::Request,
@@ -239,6 +251,15 @@ impl Backend for Sqlite {
 
     async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
         super::replay::discard(self.conn.get().await?, id).await
+    }
+
+    async fn deal_with_effects(
+        &mut self,
+        selection: &effect::Selection,
+        action: replay::Action,
+        page: (EffectId, u32),
+    ) -> Result<Vec<EffectId>, DbError> {
+        super::dead_effects::deal_with(self.conn.get().await?, selection, action, page).await
     }
 
     async fn probe(&mut self) -> Result<(), DbError> {
@@ -269,7 +290,8 @@ impl Backend for Sqlite {
     }
 
     async fn count_open(&mut self) -> Result<Open, DbError> {
-        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
+        let sql =
+            "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
         let (all, behind) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
         Ok(Open { all: unsigned(all), behind: unsigned(behind) })
     }
