@@ -34,15 +34,16 @@ impl Hosted {
     /// kept), `native`, or `stamped`.
     pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
         let reused = "[plugin.stats]\ninstances = \"reused\"\n";
-        Self::start_with(runner, if runner == "reused" { reused } else { "" }, plugins)
+        Self::with(runner, if runner == "reused" { reused } else { "" }, plugins)
     }
 
     /// Starts one that runs wasm, with more lines of configuration.
     pub fn configured(config: &str, plugins: &[(&str, &[u8])]) -> Self {
-        Self::start_with("plugin", config, plugins)
+        Self::with("plugin", config, plugins)
     }
 
-    fn start_with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
+    /// Starts one with more lines of configuration.
+    pub fn with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
         let dir = directory(plugins);
         let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
         file.unwrap().write_all(config.as_bytes()).unwrap();

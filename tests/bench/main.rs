@@ -1,7 +1,7 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
+//! `attempt`, `isolation`, `transaction`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -16,6 +16,7 @@ mod attempt;
 mod child;
 mod figures;
 mod http;
+mod isolation;
 mod languages;
 mod load;
 mod native;
@@ -34,10 +35,11 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 7] = [
+    let all: [(&str, fn()); 8] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
+        ("isolation", isolation::run),
         ("transaction", transaction::run),
         ("languages", languages::run),
         ("swap", swap::run),

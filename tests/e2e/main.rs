@@ -8,6 +8,7 @@
 
 mod api;
 mod author;
+mod breaker;
 mod cache;
 mod cli;
 mod config;
@@ -21,6 +22,7 @@ mod effects;
 mod hostile;
 mod hostile_files;
 mod ingress;
+mod isolation;
 mod log;
 mod outbound;
 mod reuse;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Names, and the only places in `host/src` where code may use them.
-const LIBRARIES: [(&[&str], &[&str]); 12] = [
+const LIBRARIES: [(&[&str], &[&str]); 13] = [
     (&["wasmtime::", "wasmtime_wasi::", "wasmtime_wasi_http::", "wit_component::"], &["runtime/"]),
     (&["sqlx::"], &["db/"]),
     (&["axum::"], &["admin/", "ingress/"]),
@@ -17,6 +17,7 @@ const LIBRARIES: [(&[&str], &[&str]); 12] = [
     (&["lettre::"], &["outbound/"]),
     (&["toml::"], &["config/"]),
     (&["env::var", "env::vars"], &["config/"]),
+    (&["rustix::"], &["dispatch/workers.rs"]),
     (&["unsafe {", "unsafe fn", "unsafe impl"], &["runtime/precompiled.rs"]),
     (&["println!", "eprintln!"], &["cli/failure.rs"]),
 ];

@@ -17,13 +17,16 @@ pub(super) struct PluginList {
     next_cursor: Option<String>,
 }
 
-/// Plugins: what they handle, which revision runs, and why a file was refused.
+/// Plugins: what they handle, which revision runs, why a file was refused, and which are paused.
 #[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses(
     (status = 200, description = "All plugins, by name", body = PluginList),
     (status = 401, description = "No token, or a wrong one", body = Problem,
         content_type = "application/problem+json")))]
 pub(super) async fn list(State(side): State<Side>) -> Json<PluginList> {
-    let mut items = (side.parts.plugins)();
+    let (mut items, broken) = ((side.parts.plugins)(), side.parts.db.broken());
+    for plugin in &mut items {
+        plugin.breaker_until = broken.get(plugin.name.as_str()).copied();
+    }
     items.sort_by(|a, b| a.name.cmp(&b.name));
     Json(PluginList { items, next_cursor: None })
 }

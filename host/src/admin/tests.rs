@@ -61,6 +61,7 @@ fn plugin(name: &str) -> PluginView {
         handles: Vec::new(),
         imports: Vec::new(),
         refusal: None,
+        breaker_until: None,
     }
 }
 

@@ -11,7 +11,7 @@ Examples:
   hookyard plugin list
   hookyard plugin list --json";
 
-/// List plugins: what they handle, which revision runs, why a file was refused
+/// List plugins: what they handle, which revision runs, why a file was refused, which are paused
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct List {
@@ -40,6 +40,7 @@ pub(super) struct Plugin {
     pub(super) handles: Vec<String>,
     pub(super) imports: Vec<String>,
     pub(super) refusal: Option<String>,
+    pub(super) breaker_until: Option<u64>,
 }
 
 impl List {
@@ -64,6 +65,9 @@ impl List {
                 let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
                 out::line(&format!("\n{}{stays}", lines(refusal)))?;
             }
+            if let Some(until) = plugin.breaker_until {
+                out::line(&format!("\n{}", paused(&plugin.name, until)))?;
+            }
         }
         Ok(())
     }
@@ -73,6 +77,14 @@ impl List {
 fn short(handler: &str) -> &str {
     let Some((_, interface)) = handler.split_once('/') else { return handler };
     interface.split_once('@').map_or(interface, |(name, _)| name)
+}
+
+fn paused(plugin: &str, until: u64) -> String {
+    format!(
+        "plugin {plugin} is paused until {}: nearly all of its latest deliveries failed (breaker_failures_percent); \
+        they wait, and are then tried one at a time until one is done",
+        out::time(until)
+    )
 }
 
 fn lines(text: &str) -> String {
@@ -87,7 +99,7 @@ fn table(plugins: &[Plugin]) -> String {
             let since = if plugin.since == 0 { "-".into() } else { out::time(plugin.since) };
             [
                 plugin.name.clone(),
-                plugin.state.clone(),
+                if plugin.breaker_until.is_some() { "paused".into() } else { plugin.state.clone() },
                 revision.to_owned(),
                 out::size(plugin.size_bytes),
                 since,
@@ -114,6 +126,7 @@ mod tests {
             handles: vec!["moncreneau:events/appointment-created@1.0.0".into(), "appointment.*".into()],
             imports: Vec::new(),
             refusal: Some("not WebAssembly".into()),
+            breaker_until: None,
         };
         let json = serde_json::json!({ "items": [view], "next_cursor": null });
         let page: Page = serde_json::from_value(json.clone()).unwrap();
@@ -121,5 +134,7 @@ mod tests {
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(row, ["desk", "refused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
+        let paused = Plugin { breaker_until: Some(0), ..page.items[0].clone() };
+        assert_eq!(table(&[paused]).lines().nth(1).unwrap().split_whitespace().nth(1), Some("paused"));
     }
 }

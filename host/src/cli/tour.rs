@@ -293,6 +293,7 @@ mod tests {
             handles: Vec::new(),
             imports: Vec::new(),
             refusal: None,
+            breaker_until: None,
         };
         let plugins = [plugin];
         assert_eq!(idle(&plugins, &BTreeSet::new()).len(), 1);

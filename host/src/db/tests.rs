@@ -111,7 +111,8 @@ fn attempt(delivery: &Delivery, next: Next) -> Finished {
         failure,
     };
     let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
-    Finished { id: delivery.id, attempt, next, plugin, work: Work::default(), depth }
+    let failures = delivery.failures + u32::from(next != Next::Done);
+    Finished { id: delivery.id, attempt, next, failures, plugin, work: Work::default(), depth }
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
@@ -222,7 +223,8 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(60)).await;
     delivery = db.lease(name("p"), 1).await.unwrap().deliveries.remove(0);
-    assert_eq!(delivery.attempts, 1);
+    assert_eq!((delivery.attempts, delivery.failures), (1, 1));
+    assert_eq!(delivery.since, delivery.event.received_at);
     assert_eq!(*delivery.event, event_as_stored(&delivery.event));
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
 

@@ -337,7 +337,8 @@ impl<B: Backend> Writer<B> {
                 // Leased before it is offered: a worker may end before `offer` returns.
                 self.leases.take(id, &plugin);
                 let event = Arc::clone(&new.event);
-                if !handoff.offer(Delivery { id, event, plugin, attempts: 0 }) {
+                let since = event.received_at;
+                if !handoff.offer(Delivery { id, event, plugin, attempts: 0, failures: 0, since }) {
                     self.leases.release(id);
                 }
             }

@@ -7,12 +7,17 @@
 //! The database is the truth: a hand-over, a tick and a restart end in the same lease. No wasm
 //! but through [`crate::runtime::Runner`].
 
+mod breaker;
 mod effects;
 mod lanes;
+mod pauses;
 mod queue;
 mod retry;
+#[cfg(test)]
+mod testing;
 mod workers;
 
+use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -20,15 +25,16 @@ use tokio::sync::watch;
 
 use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff};
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
 use crate::outbound::Outbound;
-use crate::plugins::{Live, Plugins};
+use crate::plugins::{Live, Plugins, Snapshot};
 use crate::runtime::{Call, Tried};
 
+use breaker::Says;
 use effects::Effects;
-use lanes::{Lanes, Leased};
+use lanes::{End, Lanes, Leased};
 use queue::Queue;
 use workers::Workers;
 
@@ -59,9 +65,10 @@ impl Dispatch {
         outbound: Outbound,
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
+        let tick = Duration::from_millis(config.borrow().runtime.tick_ms);
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let queue = Queue::new(limits.concurrency, limits.window);
-        let inner = Inner { db, plugins, queue, workers: Workers::start()?, effects };
+        let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
@@ -99,20 +106,23 @@ impl Dispatch {
     async fn work(self, first: Delivery) {
         let mut next = Some(first);
         while let Some(delivery) = next {
-            let plugin = delivery.plugin.clone();
-            let due = self.run(delivery).await;
-            next = self.0.queue.next_after(&plugin, due);
+            let (plugin, snapshot) = (delivery.plugin.clone(), self.0.plugins.snapshot());
+            let end = if let Some(live) = snapshot.get(&plugin).cloned() {
+                let pace = Arc::clone(&live.pace);
+                self.0.workers.run(&pace, self.clone().run(delivery, snapshot, live)).await
+            } else {
+                self.0.db.give_back(vec![delivery.id]);
+                // Due now, should the plugin be back meanwhile.
+                End { id: delivery.id, due: Some(0), says: Says::Nothing }
+            };
+            let after;
+            (next, after) = self.0.queue.next_after(&plugin, &end);
+            self.follow(&plugin, after);
         }
     }
 
-    /// One attempt, recorded. Returns when the delivery is due again, if it is.
-    async fn run(&self, delivery: Delivery) -> Option<u64> {
-        let snapshot = self.0.plugins.snapshot();
-        let Some(live) = snapshot.get(&delivery.plugin) else {
-            self.0.db.give_back(vec![delivery.id]);
-            // Due now, should the plugin be back meanwhile.
-            return Some(0);
-        };
+    /// One attempt, recorded.
+    async fn run(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
         self.0.db.started(delivery.id);
         let package = snapshot.package(&delivery.event.source);
         let call = Call { delivery: &delivery, package, settings: &live.settings };
@@ -120,17 +130,19 @@ impl Dispatch {
         loop {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
             let Tried { attempt, work, .. } = live.runner.attempt(call).await;
-            let (attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
-            let next = retry::next(&attempt, &live.retry, now_ms());
+            let (mut attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
+            let retry::Decision { next, failures, given_up } =
+                retry::next(&delivery, &attempt, &live.retry, now_ms());
+            if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
+                failure.reason = format!("{}; {why}", failure.reason);
+            }
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let told = Told::of(&attempt);
-            let finished = Finished { id: delivery.id, attempt, next, plugin, work, depth };
+            let finished = Finished { id: delivery.id, attempt, next, failures, plugin, work, depth };
             if self.0.db.finish(finished).is_ok() {
-                report(&delivery, &told, next, live);
-                return match next {
-                    Next::Wait(due) => Some(due),
-                    Next::Done | Next::Dead => None,
-                };
+                report(&delivery, &told, next, &live);
+                let due = if let Next::Wait(due) = next { Some(due) } else { None };
+                return End { id: delivery.id, due, says: told.says() };
             }
             metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
             reruns += 1;
@@ -143,9 +155,10 @@ impl Dispatch {
         if let Err(error) = self.hold_absent().await {
             tracing::error!("deliveries of absent plugins could not be held: {error}");
         }
+        let mut known = HashMap::new();
         loop {
             swaps.borrow_and_update();
-            self.open_and_close().await;
+            self.open_and_close(&mut known).await;
             if swaps.changed().await.is_err() {
                 return;
             }
@@ -164,16 +177,24 @@ impl Dispatch {
         Ok(())
     }
 
-    async fn open_and_close(&self) {
+    /// `known`: the plugins as they were the last time.
+    async fn open_and_close(&self, known: &mut HashMap<PluginName, Arc<Live>>) {
         let snapshot = self.0.plugins.snapshot();
         let gone = self.lanes().names().into_iter().filter(|plugin| snapshot.get(plugin).is_none());
         for plugin in gone {
             let queued = self.lanes().close(&plugin);
+            known.remove(&plugin);
+            self.forget_pause(&plugin);
             log_failed(&plugin, self.0.db.hold(&plugin).await);
             self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
         }
         for (plugin, live) in snapshot.plugins() {
             let new = { self.lanes().open(plugin, live.concurrency) };
+            let before = known.insert(plugin.clone(), Arc::clone(live));
+            if before.is_none_or(|before| !before.is_as(live)) {
+                self.lanes().renew(plugin, live.breaking);
+                self.forget_pause(plugin);
+            }
             if new {
                 log_failed(plugin, self.0.db.release(plugin).await);
             }
@@ -279,6 +300,15 @@ impl Told {
         let Attempt { number, duration_us, failure, .. } = attempt;
         Self { number: *number, duration_us: *duration_us, failure: failure.clone() }
     }
+
+    /// What it says of its plugin: a rejection is about one event.
+    fn says(&self) -> Says {
+        match &self.failure {
+            None => Says::Works,
+            Some(failure) if failure.outcome == Outcome::Retry && failure.cause != Cause::Host => Says::Fails,
+            Some(_) => Says::Nothing,
+        }
+    }
 }
 
 /// Counts an attempt and tells operators of one that failed.
@@ -296,6 +326,6 @@ fn report(delivery: &Delivery, told: &Told, next: Next, live: &Live) {
         _ if failure.outcome == Outcome::Rejected => {
             tracing::warn!(plugin, event, number, "rejected, now a dead letter: {reason}");
         }
-        _ => tracing::error!(plugin, event, number, "out of attempts, now a dead letter: {reason}"),
+        _ => tracing::error!(plugin, event, number, "now a dead letter: {reason}"),
     }
 }

@@ -31,11 +31,11 @@ pub(super) const ATTEMPTS: &str =
         cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 pub(super) const STATES: &str =
-    "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5
+    "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5, failures = v.column6
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
 pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
-        c.caused_by_event, c.caused_by_number, c.depth
+        c.caused_by_event, c.caused_by_number, c.depth, d.failures
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
@@ -120,7 +120,8 @@ pub(super) fn bind_state(row: &mut SqliteArguments, finished: &Finished) -> Resu
     row.add(finished.id.number)?;
     row.add(text(state))?;
     row.add(i64::from(finished.attempt.number))?;
-    row.add(due_at)
+    row.add(due_at)?;
+    row.add(i64::from(finished.failures))
 }
 
 pub(super) fn bind_id(row: &mut SqliteArguments, id: &DeliveryId) -> Result<(), BoxDynError> {
@@ -147,9 +148,11 @@ pub(super) fn delivery_of(row: &SqliteRow, plugin: &PluginName) -> Result<Delive
     };
     Ok(Delivery {
         id: DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? },
+        since: event.received_at,
         event: Arc::new(event),
         plugin: plugin.clone(),
-        attempts: row.try_get::<u32, _>(2)?,
+        attempts: row.try_get(2)?,
+        failures: row.try_get(16)?,
     })
 }
 
