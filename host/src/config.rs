@@ -275,6 +275,8 @@ pub struct Plugin {
     pub log_max_bytes: usize,
     /// Attempts running at once.
     pub concurrency: usize,
+    /// Whether events with the same ordering key are handled one at a time, in order.
+    pub ordered: bool,
     /// Failed attempts after which a delivery is a dead letter.
     pub attempts_max: u32,
     /// Time after which a failed attempt makes it one.

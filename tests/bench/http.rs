@@ -10,9 +10,16 @@ use crate::child::SECRET;
 
 const SAMPLE: &str = include_str!("../../wit/moncreneau-events-1.0.0/samples/appointment.created.json");
 
-/// A signed request with the sample `appointment.created` under this id.
+/// A signed request with the sample `appointment.created` under this id, of an appointment of its own.
 pub fn request(id: &str) -> Vec<u8> {
-    let body = SAMPLE.replace("evt_abc123", id);
+    let digest = hookyard::event::Digest::of(id.as_bytes());
+    let appointment = u32::from_be_bytes(*digest.0.first_chunk().unwrap());
+    request_about(id, appointment)
+}
+
+/// The same, of this appointment.
+pub fn request_about(id: &str, appointment: u32) -> Vec<u8> {
+    let body = SAMPLE.replace("evt_abc123", id).replacen("12345", &appointment.to_string(), 1);
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());

@@ -40,6 +40,7 @@ pub(super) struct Plugin {
     pub(super) handles: Vec<String>,
     pub(super) imports: Vec<String>,
     pub(super) refusal: Option<String>,
+    pub(super) paused_at: Option<u64>,
     pub(super) breaker_until: Option<u64>,
 }
 
@@ -91,6 +92,14 @@ fn lines(text: &str) -> String {
     text.lines().map(out::plain).collect::<Vec<_>>().join("\n  ")
 }
 
+fn state(plugin: &Plugin) -> String {
+    match plugin {
+        Plugin { paused_at: Some(_), state, .. } => format!("{state}, paused"),
+        Plugin { breaker_until: Some(_), state, .. } => format!("{state}, paused by its breaker"),
+        _ => plugin.state.clone(),
+    }
+}
+
 fn table(plugins: &[Plugin]) -> String {
     let rows: Vec<_> = plugins
         .iter()
@@ -99,7 +108,7 @@ fn table(plugins: &[Plugin]) -> String {
             let since = if plugin.since == 0 { "-".into() } else { out::time(plugin.since) };
             [
                 plugin.name.clone(),
-                if plugin.breaker_until.is_some() { "paused".into() } else { plugin.state.clone() },
+                state(plugin),
                 revision.to_owned(),
                 out::size(plugin.size_bytes),
                 since,
@@ -126,15 +135,17 @@ mod tests {
             handles: vec!["moncreneau:events/appointment-created@1.0.0".into(), "appointment.*".into()],
             imports: Vec::new(),
             refusal: Some("not WebAssembly".into()),
-            breaker_until: None,
         };
+        let mut view = serde_json::to_value(view).unwrap();
+        view["paused_at"] = 7.into();
+        view["breaker_until"] = 8.into();
         let json = serde_json::json!({ "items": [view], "next_cursor": null });
         let page: Page = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(&page).unwrap(), json);
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(row, ["desk", "refused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
-        let paused = Plugin { breaker_until: Some(0), ..page.items[0].clone() };
-        assert_eq!(table(&[paused]).lines().nth(1).unwrap().split_whitespace().nth(1), Some("paused"));
+        assert_eq!(row, ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
+        let broken = Plugin { paused_at: None, ..page.items[0].clone() };
+        assert_eq!(state(&broken), "refused, paused by its breaker");
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Shared {
     /// Open deliveries.
     pub(super) backlog: AtomicU64,
     running: Mutex<HashSet<DeliveryId>>,
-    paused: Mutex<BTreeMap<PluginName, u64>>,
+    broken: Mutex<BTreeMap<PluginName, u64>>,
 }
 
 impl Shared {
@@ -25,8 +25,8 @@ impl Shared {
     }
 
     /// Plugins that their breakers pause, and until when.
-    pub(super) fn paused(&self) -> MutexGuard<'_, BTreeMap<PluginName, u64>> {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn broken(&self) -> MutexGuard<'_, BTreeMap<PluginName, u64>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn backlog(&self) -> u64 {

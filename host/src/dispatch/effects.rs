@@ -132,7 +132,7 @@ impl Effects {
     /// Stores an event like one that was received.
     async fn emit(&self, effect: &Performing, emitted: &Emitted) -> Sent {
         let event = event_of(effect, emitted);
-        let plugins = self.0.plugins.snapshot().route(&event);
+        let plugins = self.0.plugins.snapshot().route(&event.source, &event.event_type);
         let sent = |outcome, detail: String| Sent { outcome, detail, after: None };
         match self.0.db.accept(event, plugins).await {
             Ok(Accept::Accepted { deliveries }) => {

@@ -168,6 +168,13 @@ impl<T: Waits> Lanes<T> {
         lane.queue.into()
     }
 
+    /// Gives back what a plugin's window has.
+    pub(super) fn empty(&mut self, plugin: &PluginName) -> Vec<T> {
+        let Some(lane) = self.lanes.get_mut(plugin) else { return Vec::new() };
+        leave(&mut self.line, plugin, lane);
+        std::mem::take(&mut lane.queue).into()
+    }
+
     /// Takes a committed delivery if there is room; else it stays in the database.
     pub(super) fn offer(&mut self, waits: T) -> bool {
         let Some(lane) = self.lanes.get_mut(waits.plugin()) else { return false };

@@ -12,6 +12,7 @@ mod effects;
 mod lanes;
 mod pauses;
 mod queue;
+mod replay;
 mod retry;
 #[cfg(test)]
 mod testing;
@@ -21,10 +22,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
-use crate::db::{Db, DbError, Handoff};
+use crate::db::{Db, DbError, Handoff, Hold};
 use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
@@ -36,6 +37,7 @@ use breaker::Says;
 use effects::Effects;
 use lanes::{End, Lanes, Leased};
 use queue::Queue;
+use replay::Replays;
 use workers::Workers;
 
 /// How often the database is looked at, whatever hints there were.
@@ -51,6 +53,8 @@ struct Inner {
     queue: Queue<Delivery>,
     workers: Workers,
     effects: Effects,
+    /// A replay was asked for.
+    replay: Arc<Notify>,
 }
 
 impl Dispatch {
@@ -66,14 +70,17 @@ impl Dispatch {
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
         let tick = Duration::from_millis(config.borrow().runtime.tick_ms);
+        let replay = Arc::new(Notify::new());
+        let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let queue = Queue::new(limits.concurrency, limits.window);
-        let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects };
+        let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects, replay };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
         tokio::spawn(dispatch.clone().follow_plugins());
         tokio::spawn(dispatch.clone().lease_all());
+        tokio::spawn(replays.run());
         Ok(dispatch)
     }
 
@@ -138,7 +145,8 @@ impl Dispatch {
             }
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let told = Told::of(&attempt);
-            let finished = Finished { id: delivery.id, attempt, next, failures, plugin, work, depth };
+            let order = delivery.order;
+            let finished = Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order };
             if self.0.db.finish(finished).is_ok() {
                 report(&delivery, &told, next, &live);
                 let due = if let Next::Wait(due) = next { Some(due) } else { None };
@@ -171,7 +179,7 @@ impl Dispatch {
         for plugin in self.0.db.open_plugins().await? {
             if snapshot.get(&plugin).is_none() {
                 tracing::warn!(%plugin, "deliveries are held: their plugin is not here");
-                self.0.db.hold(&plugin).await?;
+                self.0.db.hold(&plugin, Hold::Absent).await?;
             }
         }
         Ok(())
@@ -185,7 +193,7 @@ impl Dispatch {
             let queued = self.lanes().close(&plugin);
             known.remove(&plugin);
             self.forget_pause(&plugin);
-            log_failed(&plugin, self.0.db.hold(&plugin).await);
+            log_failed(&plugin, self.0.db.hold(&plugin, Hold::Absent).await);
             self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
         }
         for (plugin, live) in snapshot.plugins() {
@@ -196,7 +204,7 @@ impl Dispatch {
                 self.forget_pause(plugin);
             }
             if new {
-                log_failed(plugin, self.0.db.release(plugin).await);
+                log_failed(plugin, self.0.db.release(plugin, Hold::Absent).await);
             }
         }
         self.0.queue.look();
@@ -263,6 +271,15 @@ impl Handoff for Dispatch {
     fn look_again(&self) {
         self.lanes().look_again();
         self.0.queue.look();
+    }
+
+    fn replay(&self) {
+        self.0.replay.notify_one();
+    }
+
+    fn paused(&self, plugin: &PluginName) {
+        let queued = self.lanes().empty(plugin);
+        self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
     }
 }
 

@@ -29,5 +29,13 @@ pub(super) fn delivery(plugin: &str, seq: i64) -> Delivery {
         origin: None,
         digest: Digest([0; 32]),
     };
-    Delivery { id: id(seq), event: Arc::new(event), plugin: name(plugin), attempts: 0, failures: 0, since: 0 }
+    Delivery {
+        id: id(seq),
+        event: Arc::new(event),
+        plugin: name(plugin),
+        attempts: 0,
+        failures: 0,
+        since: 0,
+        order: None,
+    }
 }

@@ -46,9 +46,6 @@ pub struct PluginView {
     pub imports: Vec<String>,
     /// Why the file that is on disk now is not what runs.
     pub refusal: Option<String>,
-    /// Until when its breaker pauses it, ms since the Unix epoch: then its deliveries are tried one at a time
-    /// until one is done. Absent where all run.
-    pub breaker_until: Option<u64>,
 }
 
 /// See [`PluginView::state`].

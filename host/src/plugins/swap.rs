@@ -268,7 +268,6 @@ impl Known {
             handles: running.map(|running| running.revision.handles()).unwrap_or_default(),
             imports: running.map(|running| running.revision.imports.clone()).unwrap_or_default(),
             refusal: self.refusal.clone(),
-            breaker_until: None,
         }
     }
 }

@@ -103,6 +103,7 @@ impl Trial {
             plugin: self.revision.plugin.clone(),
             attempts: attempt - 1,
             failures: attempt - 1,
+            order: None,
         };
         let call = Call { delivery: &delivery, package, settings: &self.settings };
         let tried = self.revision.attempt(call).await;

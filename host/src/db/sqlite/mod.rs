@@ -1,9 +1,11 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod deliveries;
 mod effects;
 mod open;
 mod read;
+mod replay;
 mod rows;
 mod stores;
 mod write;
@@ -13,7 +15,8 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::DbError;
+use super::{DbError, Hold};
+use super::backend::{Backend as _, Open};
 use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
@@ -34,8 +37,8 @@ pub(super) struct Opened {
     pub(super) reader: Reader,
     pub(super) lock: Arc<HostLock>,
     pub(super) last_seq: i64,
-    pub(super) open_count: u64,
-    pub(super) held: Vec<PluginName>,
+    pub(super) open: Open,
+    pub(super) held: Vec<(PluginName, Hold)>,
     pub(super) store_version: u64,
 }
 
@@ -61,7 +64,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let mut backend = Sqlite::new(conn, options.create_if_missing(false));
     Ok(Opened {
         last_seq: backend.last_seq().await?,
-        open_count: super::backend::Backend::open_count(&mut backend).await?,
+        open: backend.count_open().await?,
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,

@@ -1,0 +1,101 @@
+//! Dead letters and replays, as operators and [`crate::dispatch`] ask for them.
+
+use super::operations::{Discard, Operation};
+use super::view::{DeliveryFilter, DeliveryPage};
+use super::writer::Request;
+use super::{Db, DbError};
+use crate::delivery::DeliveryId;
+use crate::replay::{self, Candidate, Progress, Running, Step};
+
+impl Db {
+    /// Stores a replay, to be carried out by whoever dispatches. Its number.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn begin_replay(&self, request: replay::Request) -> Result<i64, DbError> {
+        let (found, last_event) = self.inner.reader.count(&request).await?;
+        self.operate(|reply| Operation::BeginReplay { request, found, last_event, reply }).await
+    }
+
+    /// Commits a part of a replay.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn replay_step(&self, step: Step) -> Result<(), DbError> {
+        self.operate(|reply| Operation::Replay { step, reply }).await
+    }
+
+    /// Stops a replay; what it made stays. False when it does not run.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn stop_replay(&self, replay: i64) -> Result<bool, DbError> {
+        self.operate(|reply| Operation::StopReplay { replay, reply }).await
+    }
+
+    /// Sees to it that a delivery is not run any more: skips it, or deals with a dead letter.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn discard(&self, id: DeliveryId) -> Result<Discard, DbError> {
+        self.operate(|reply| Operation::Discard { id, reply }).await
+    }
+
+    /// Replays that are to go on, the oldest first.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
+        self.inner.reader.running_replays().await
+    }
+
+    /// The next up to `limit` that a replay finds, in order.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn replay_candidates(&self, running: &Running, limit: u32) -> Result<Vec<Candidate>, DbError> {
+        self.inner.reader.candidates(running, limit).await
+    }
+
+    /// How far a replay is.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn replay(&self, id: i64) -> Result<Option<Progress>, DbError> {
+        self.inner.reader.replay(id).await
+    }
+
+    /// Up to `limit` replays older than `before`, the newest first.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn replays(&self, before: Option<i64>, limit: u32) -> Result<Vec<Progress>, DbError> {
+        self.inner.reader.replays(before.unwrap_or(i64::MAX), limit).await
+    }
+
+    /// A page of deliveries, the newest event's first. `before` is the last page's `next`.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        before: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<DeliveryPage, DbError> {
+        let running = self.inner.shared.running().clone();
+        self.inner.reader.deliveries(filter, before, limit, &running).await
+    }
+
+    /// The source and id of a delivery's event.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn event_of(&self, delivery: DeliveryId) -> Result<Option<(String, String)>, DbError> {
+        self.inner.reader.event_of(delivery).await
+    }
+
+    async fn operate<T>(&self, operation: impl FnOnce(super::Reply<T>) -> Operation) -> Result<T, DbError> {
+        self.ask(|reply| Request::Operate(operation(reply))).await
+    }
+}
