@@ -37,7 +37,7 @@ async fn a_dead_letter_runs_again_as_a_new_delivery_with_its_cause() {
     let host = mended(&bed, 1).await;
     let listed = bed.run(&["delivery", "list", "--state", "dead", "--json"]).json();
     let dead = listed["items"][0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(listed["items"][0]["reason"].as_str().unwrap(), "told to");
+    assert!(listed["items"][0]["reason"].as_str().unwrap().ends_with("told to"), "{listed}");
     let replayed = bed.run(&["delivery", "replay", &dead]);
     assert_eq!(replayed.code, 0, "{replayed:?}");
     assert!(replayed.out.starts_with("made 1 delivery (replay 1)"), "{replayed:?}");
@@ -60,7 +60,7 @@ async fn many_are_found_by_what_they_have_in_common_and_a_dry_run_changes_nothin
     let dry = bed.run(&["delivery", "replay", "--plugin", "actor", "--reason", "told", "--dry-run"]);
     assert_eq!(dry.code, 0, "{dry:?}");
     assert!(dry.out.starts_with("would make 25 deliveries, the first:\n"), "{dry:?}");
-    assert_eq!(dry.out.lines().filter(|line| line.contains("told to")).count(), 20, "{dry:?}");
+    assert_eq!(dry.out.lines().filter(|line| line.contains(" actor ")).count(), 20, "{dry:?}");
     assert!(dry.out.ends_with("nothing was done: that was a dry run\n"), "{dry:?}");
     for (filter, made) in [
         (&["--reason", "something else"][..], 0),
