@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, distinct, example, guest, until};
+use crate::support::{Bed, Event, Host, distinct, guest, until};
 
 /// Bad plugins, which do this in every call for as long as their calls may take, beside the good one.
 fn beside(bad: usize, act: &str, settings: &str) -> Bed {
@@ -12,7 +12,7 @@ fn beside(bad: usize, act: &str, settings: &str) -> Bed {
     for n in 0..bad {
         bed.install(&format!("bad-{n}"), &distinct(&guest("actor"), n));
     }
-    bed.install("event-log", &example("event-log"));
+    bed.install("good", &distinct(&guest("actor"), bad));
     bed
 }
 
@@ -22,7 +22,7 @@ async fn good_is_done(host: &Host<'_>, count: usize) -> Vec<Value> {
     for id in &ids {
         assert_eq!(host.send(&Event::of("any.type", id, &json!({}))).await.status(), "accepted");
     }
-    let good = |event: &Value| state(event, "event-log") == "done";
+    let good = |event: &Value| state(event, "good") == "done";
     let mut all = Vec::new();
     for id in &ids {
         all.push(host.event_when(id, "the good one is done with it", good).await);
@@ -57,7 +57,7 @@ async fn plugins_that_fail_are_paused_and_the_good_one_is_not() {
         let name = format!("bad-{n}");
         host.plugin_when(&name, "it is paused", |plugin| plugin["breaker_until"].is_u64()).await;
     }
-    let good = host.plugin("event-log").await.unwrap();
+    let good = host.plugin("good").await.unwrap();
     assert_eq!(good["breaker_until"], Value::Null, "{good}");
 }
 

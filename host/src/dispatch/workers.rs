@@ -20,7 +20,7 @@ use crate::plugins::Pace;
 
 /// How far the threads for long calls stand back: by Linux's weights, they get a tenth of a core that others
 /// want whole, and are stopped the moment that others wake up.
-const NICE: i32 = 10;
+const NICER: i32 = 10;
 
 /// Both sets, each of as many threads as the machine has cores.
 pub(super) struct Workers {
@@ -123,7 +123,7 @@ fn computed() -> Duration {
 /// its own; elsewhere it is the process's, and stays as it is.
 fn stand_back() {
     if cfg!(target_os = "linux")
-        && let Err(error) = rustix::process::setpriority_process(None, NICE)
+        && let Err(error) = rustix::process::nice(NICER)
     {
         tracing::warn!("threads for long calls compete with all others: {error}");
     }

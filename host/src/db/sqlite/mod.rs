@@ -25,6 +25,9 @@ pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
 
+/// Connections that read.
+const READERS: u32 = 2;
+
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         Self::Unavailable(error.to_string())
@@ -57,8 +60,11 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let options = open::write_options(&path, settings);
     let mut conn = SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
     sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.map_err(|error| failed(&error))?;
-    let readers =
-        SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
+    // Made here and kept, so that no guest's thread makes one later: it would have that thread's priority.
+    let readers = SqlitePoolOptions::new().min_connections(READERS).max_connections(READERS);
+    let readers = readers.idle_timeout(None).max_lifetime(None);
+    let readers = readers.connect_with(open::read_options(&path, settings)).await;
+    let readers = readers.map_err(|error| failed(&error))?;
 
     // Should the file vanish, opening it again must not make an empty one in its place.
     let mut backend = Sqlite::new(conn, options.create_if_missing(false));
