@@ -27,6 +27,8 @@ use serde::Deserialize;
 use crate::event::{PluginName, SourceName};
 
 pub use changes::{Changes, Refusal, apply_live, changes};
+#[cfg(debug_assertions)]
+pub(crate) use environment::kill_at;
 pub use environment::{search_path, user_cache_dir};
 pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
@@ -43,6 +45,8 @@ pub struct Config {
     pub admin: Admin,
     /// Where events are kept.
     pub database: Database,
+    /// How long events are kept.
+    pub retention: Retention,
     /// Where plugins come from, and what every plugin may use.
     pub plugins: Plugins,
     /// How much runs at once.
@@ -108,6 +112,18 @@ pub struct Database {
     pub batch_max: usize,
     /// How long to wait for a lock held by another process.
     pub busy_timeout_ms: u64,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Events that nothing is left to do with go so many days after they were received.
+    pub events_days: u64,
+    /// What the database has in use above which the oldest of them go earlier; `None` = no limit.
+    pub size_max_bytes: Option<u64>,
+    /// Ids stay known for so many days, and longer than their events.
+    pub keys_days: u64,
 }
 
 /// `[plugins]`

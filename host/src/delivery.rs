@@ -66,8 +66,8 @@ impl Order {
     /// The order of a plugin's deliveries of events with this source and ordering key.
     #[must_use]
     pub fn of(source: &SourceName, key: &str, plugin: &PluginName) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash_of(&[source.as_str(), plugin.as_str(), key]).finalize());
-        Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        let digest = <[u8; 32]>::from(hash_of(&[source.as_str(), plugin.as_str(), key]).finalize());
+        Self(digest.first_chunk().copied().map(i64::from_be_bytes).unwrap_or_default())
     }
 }
 

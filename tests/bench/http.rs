@@ -61,6 +61,15 @@ pub fn get(address: &str, path: &str, token: &str) -> String {
     ask(&mut stream, request.as_bytes())
 }
 
+/// Asks the operators' side to do something.
+pub fn post(address: &str, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\ncontent-length: 0\r\n\r\n"
+    );
+    ask(&mut stream, request.as_bytes())
+}
+
 /// Attempts that the host counts as done.
 pub fn done(admin: &str) -> f64 {
     counted(admin, "hookyard_attempts_total", "outcome=\"done\"")
@@ -69,6 +78,11 @@ pub fn done(admin: &str) -> f64 {
 /// Effects that the host counts as done.
 pub fn performed(admin: &str) -> f64 {
     counted(admin, "hookyard_effect_tries_total", "outcome=\"done\"")
+}
+
+/// Events that the host counts as pruned.
+pub fn pruned(admin: &str) -> f64 {
+    counted(admin, "hookyard_pruned_events_total", "")
 }
 
 fn counted(admin: &str, metric: &str, label: &str) -> f64 {

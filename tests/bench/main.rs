@@ -1,7 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `isolation`, `transaction`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
+//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `languages`, `swap`,
+//! `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -13,6 +14,7 @@
 #![allow(unreachable_pub, reason = "nothing is reached from outside of a program")]
 
 mod attempt;
+mod backlog;
 mod child;
 mod figures;
 mod http;
@@ -20,6 +22,8 @@ mod isolation;
 mod languages;
 mod load;
 mod native;
+mod order;
+mod retention;
 mod start;
 mod swap;
 mod throughput;
@@ -35,12 +39,16 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 8] = [
+    let all: [(&str, fn()); 12] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
         ("isolation", isolation::run),
         ("transaction", transaction::run),
+        ("order", order::run),
+        ("drain", backlog::drain),
+        ("backlog", backlog::run),
+        ("retention", retention::run),
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),

@@ -8,6 +8,7 @@
 
 mod api;
 mod author;
+mod backup;
 mod breaker;
 mod cache;
 mod cli;
@@ -15,14 +16,17 @@ mod config;
 mod conformance;
 mod contract;
 mod crash;
+mod dead_effects;
 mod dev;
 mod dispatch;
 mod documents;
 mod effects;
+mod faults;
 mod hostile;
 mod hostile_files;
 mod ingress;
 mod isolation;
+mod keeping;
 mod log;
 mod order;
 mod outbound;

@@ -18,11 +18,12 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::db::Db;
+use crate::db::{Db, Stock};
 use crate::plugins::PluginView;
 
 mod auth;
 mod deliveries;
+mod effects;
 mod events;
 mod health;
 mod index;
@@ -59,7 +60,8 @@ pub struct Parts {
 #[derive(Clone)]
 struct Side {
     parts: Parts,
-    pulse: read::Pulse,
+    pulse: read::Fresh<()>,
+    stock: read::Fresh<Stock>,
 }
 
 impl Side {
@@ -80,6 +82,9 @@ pub fn router(parts: Parts) -> Router {
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/discard", post(deliveries::discard))
+        .route("/effects", get(effects::list))
+        .route("/effects/replay", post(effects::replay))
+        .route("/effects/discard", post(effects::discard))
         .route("/replays", get(replays::list).post(replays::begin))
         .route("/replays/{id}", get(replays::show))
         .route("/replays/{id}/stop", post(replays::stop))
@@ -99,7 +104,7 @@ pub fn router(parts: Parts) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(careful))
-        .with_state(Side { parts, pulse: read::Pulse::default() })
+        .with_state(Side { parts, pulse: read::Fresh::default(), stock: read::Fresh::default() })
 }
 
 async fn not_found(uri: Uri) -> Problem {

@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, events, health, plugins, problem, replays, view};
-use crate::{db, replay};
+use super::{deliveries, effects, events, health, plugins, problem, replays, view};
+use crate::{db, effect, replay};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,14 +16,15 @@ use crate::{db, replay};
         version = "1"
     ),
     paths(
-        events::list, events::show, deliveries::list, deliveries::show, deliveries::discard, replays::begin,
+        events::list, events::show, deliveries::list, deliveries::show, deliveries::discard, effects::list,
+        effects::replay, effects::discard, replays::begin,
         replays::list, replays::show, replays::stop, plugins::list, plugins::pause, plugins::resume,
         health::healthz, health::readyz
     ),
     components(schemas(
         view::EventList, db::EventSummary, db::EventView, db::DeliveryView, db::DeliverySummary,
         db::AttemptView, db::ConflictView, db::EventState, plugins::PluginList, plugins::Plugin, view::DeliveryList, view::DeliveryDetail, view::Discarded,
-        view::ReplayList, replay::Request, replay::Progress, health::Health, problem::Problem
+        view::ReplayList, view::EffectList, view::Dealt, effect::Selection, replay::Request, replay::Progress, health::Health, problem::Problem
     )),
     modifiers(&Bearer),
     security(("token" = []))

@@ -165,6 +165,8 @@ impl crate::db::Handoff for Window {
 
     fn replay(&self) {}
 
+    fn effects(&self) {}
+
     fn paused(&self, _plugin: &PluginName) {}
 
     fn look_again(&self) {}

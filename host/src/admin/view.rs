@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::db::{DeliveryView, EventSummary, ListedDelivery};
+use crate::db::{DeliveryView, EventSummary, ListedDelivery, ListedEffect};
 use crate::replay::Progress;
 
 /// One page of events, newest first.
@@ -52,4 +52,20 @@ pub struct ReplayList {
     pub items: Vec<Progress>,
     /// Give it as `cursor` for the page after this one; null on the last.
     pub next_cursor: Option<String>,
+}
+
+/// One page of effects, the newest event's first.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EffectList {
+    /// The effects.
+    pub items: Vec<ListedEffect>,
+    /// Give it as `cursor` for the page after this one; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// How many dead effects were dealt with.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Dealt {
+    /// How many.
+    pub effects: u64,
 }

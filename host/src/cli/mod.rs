@@ -1,7 +1,8 @@
 //! The command line: one file per verb.
 //!
 //! Verbs print on stdout, the host's log goes to stderr. Exit code 0, 1 (it failed) or 2 (wrong
-//! usage). Verbs about a running host ask its admin API; they never open its database.
+//! usage). Verbs about a running host ask its admin API; they never open its database; `backup` and
+//! `restore` do, which need none that runs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod author;
+mod backup;
 mod banner;
 mod client;
 mod config_check;
@@ -16,6 +18,7 @@ mod delivery_list;
 mod delivery_replay;
 mod delivery_show;
 mod dev;
+mod effects;
 mod event_list;
 mod event_replay;
 mod event_send;
@@ -32,6 +35,7 @@ mod plugin_pause;
 mod plugin_run;
 mod rebuild;
 mod replaying;
+mod restore;
 mod samples;
 mod send;
 mod serve;
@@ -76,9 +80,14 @@ enum Verb {
     /// See deliveries, run dead letters again, or deal with them
     #[command(subcommand, arg_required_else_help = true)]
     Delivery(Delivery),
+    /// See what plugins asked for, and have dead effects tried again
+    #[command(subcommand, arg_required_else_help = true)]
+    Effect(Effect),
     /// Write plugins: make, build, check and run them; see and pause those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     /// Check the config
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
@@ -98,6 +107,13 @@ enum Delivery {
     Show(delivery_show::Show),
     Replay(delivery_replay::Replay),
     Discard(delivery_replay::Discard),
+}
+
+#[derive(Debug, Subcommand)]
+enum Effect {
+    List(effects::List),
+    Replay(effects::Replay),
+    Discard(effects::Discard),
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,11 +161,16 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Delivery(Delivery::Show(verb)) => verb.run(settings).await,
         Verb::Delivery(Delivery::Replay(verb)) => verb.run(settings).await,
         Verb::Delivery(Delivery::Discard(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::List(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::Replay(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::Discard(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::New(verb)) => verb.run(),
         Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Run(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
+        Verb::Backup(verb) => verb.run(settings).await,
+        Verb::Restore(verb) => verb.run(settings).await,
         Verb::Plugin(Plugin::Pause(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Resume(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),

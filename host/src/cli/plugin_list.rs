@@ -144,7 +144,10 @@ mod tests {
         assert_eq!(serde_json::to_value(&page).unwrap(), json);
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(row, ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
+        assert_eq!(
+            row,
+            ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]
+        );
         let broken = Plugin { paused_at: None, ..page.items[0].clone() };
         assert_eq!(state(&broken), "refused, paused by its breaker");
     }

@@ -7,7 +7,7 @@ use super::settings::{Connection, Settings};
 
 /// Pause a plugin: what comes for it waits in the database, and nothing is lost
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hookyard plugin pause confirmation-sms")]
+#[command(after_help = "Examples:\n  hookyard plugin pause confirmation-sms")]
 pub(super) struct Pause {
     #[command(flatten)]
     which: Which,
@@ -15,7 +15,7 @@ pub(super) struct Pause {
 
 /// Let a paused plugin go on
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hookyard plugin resume confirmation-sms")]
+#[command(after_help = "Examples:\n  hookyard plugin resume confirmation-sms")]
 pub(super) struct Resume {
     #[command(flatten)]
     which: Which,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{
-    Admin, Database, Dispatch, Effects, Email, Http, Instances, Log, Plugin, Plugins, Runtime, Server, Store,
+    Admin, Database, Dispatch, Effects, Email, Http, Instances, Log, Plugin, Plugins, Retention, Runtime,
+    Server, Store,
 };
 
 const KIB: u64 = 1024;
@@ -39,6 +40,12 @@ impl Default for Admin {
 impl Default for Database {
     fn default() -> Self {
         Self { url: "sqlite:hookyard-data/hookyard.db".into(), batch_max: 512, busy_timeout_ms: 5000 }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events_days: 30, size_max_bytes: None, keys_days: 45 }
     }
 }
 

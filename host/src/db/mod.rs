@@ -4,6 +4,9 @@
 
 mod backend;
 mod batch;
+mod copies;
+mod keeping;
+mod lease;
 mod leases;
 mod operations;
 mod order;
@@ -26,23 +29,26 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId, Finished, Recipient};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::effect::{Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use copies::{Content, CopyError, backup, restore};
+pub use keeping::{Keeping, Size, Stock};
+pub use lease::{EffectLease, Lease};
 pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ReplayedView,
-    TryView,
+    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView,
+    ListedDelivery, ListedEffect, ReplayedView, TryView,
 };
 
+use backend::Holding;
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
-use backend::Holding;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
 
 /// What became of an event offered for acceptance.
@@ -109,6 +115,9 @@ pub trait Handoff: Send + Sync + 'static {
     /// A replay was asked for.
     fn replay(&self);
 
+    /// Dead effects are to be tried again.
+    fn effects(&self);
+
     /// A plugin was paused: what waits for it in memory is to be given back.
     fn paused(&self, plugin: &PluginName);
 }
@@ -122,24 +131,6 @@ pub struct Limits {
     pub backlog_max: u64,
     /// What is kept in memory of plugins' stores.
     pub cache_max_bytes: u64,
-}
-
-/// Deliveries leased to this process.
-#[derive(Debug, Default)]
-pub struct Lease {
-    /// In order of acceptance.
-    pub deliveries: Vec<Delivery>,
-    /// Whether more of the same plugin are due.
-    pub more: bool,
-}
-
-/// Effects leased to this process.
-#[derive(Debug, Default)]
-pub struct EffectLease {
-    /// In order.
-    pub effects: Vec<Performing>,
-    /// Whether more of the same plugin are due.
-    pub more: bool,
 }
 
 /// The database. Clones are the same one.
@@ -266,19 +257,6 @@ impl Db {
         self.request(Request::Performed(performed));
     }
 
-    /// Leases up to `limit` effects of `plugin` that are due, in order.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`].
-    pub async fn lease_effects(&self, plugin: PluginName, limit: usize) -> Result<EffectLease, DbError> {
-        self.ask(|reply| Request::LeaseEffects { plugin, limit, reply }).await
-    }
-
-    /// Ends leases of effects without a try.
-    pub fn give_back_effects(&self, ids: Vec<EffectId>) {
-        self.request(Request::GiveBackEffects(ids));
-    }
-
     /// Plugins with effects that are neither done nor dead.
     ///
     /// # Errors
@@ -319,20 +297,6 @@ impl Db {
     #[must_use]
     pub fn key_count(&self, plugin: &PluginName) -> u64 {
         self.inner.stores.count(plugin)
-    }
-
-    /// Leases up to `limit` deliveries of `plugin` that are due, in order of acceptance. None is
-    /// leased twice, and none whose attempt still waits for its commit.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`].
-    pub async fn lease(&self, plugin: PluginName, limit: usize) -> Result<Lease, DbError> {
-        self.ask(|reply| Request::Lease { plugin, limit, reply }).await
-    }
-
-    /// Ends leases without an attempt: the deliveries stay as they were.
-    pub fn give_back(&self, ids: Vec<DeliveryId>) {
-        self.request(Request::GiveBack(ids));
     }
 
     /// A worker began an attempt at a leased delivery: it is shown as running until its attempt is
@@ -392,14 +356,6 @@ impl Db {
     /// [`DbError::Unavailable`].
     pub async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         self.inner.reader.open_plugins().await
-    }
-
-    /// Whether any delivery is to be run by `now`, in hand or not, of a plugin that is not held.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`].
-    pub async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
-        self.inner.reader.anything_due(now).await
     }
 
     /// Open deliveries: neither done nor dead.

@@ -1,11 +1,15 @@
-//! What operators ask of the writer: rare, so each is a transaction of its own between two batches.
+//! What is asked of the writer now and then, each a transaction of its own between two batches: by operators,
+//! and by what prunes.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use super::backend::{Backend, Discarded};
+use super::backend::{Backend, Discarded, Removal};
+use super::keeping::Removed;
 use super::writer::{Reply, Writer};
 use super::{DbError, Handoff};
 use crate::delivery::DeliveryId;
+use crate::effect::{self, EffectId};
 use crate::replay;
 
 /// See the module.
@@ -14,6 +18,16 @@ pub(super) enum Operation {
     Replay { step: replay::Step, reply: Reply<()> },
     StopReplay { replay: i64, reply: Reply<bool> },
     Discard { id: DeliveryId, reply: Reply<Discard> },
+    Remove { removal: Removal, reply: Reply<Removed> },
+    Effects { dealing: Dealing, reply: Reply<Vec<EffectId>> },
+}
+
+/// A page of dead effects, and what is to be done with them.
+pub(super) struct Dealing {
+    pub(super) selection: effect::Selection,
+    pub(super) action: replay::Action,
+    pub(super) after: EffectId,
+    pub(super) limit: u32,
 }
 
 /// What became of a delivery that is to be run no more.
@@ -50,6 +64,17 @@ impl<B: Backend> Writer<B> {
             Operation::Discard { id, reply } => {
                 let discarded = self.discard(id, handoff).await;
                 let _ = reply.send(discarded);
+            }
+            Operation::Effects { dealing, reply } => {
+                let dealt = self.deal_with_effects(&dealing).await;
+                let _ = reply.send(dealt);
+                if dealing.action == replay::Action::Replay {
+                    handoff.effects();
+                }
+            }
+            Operation::Remove { removal, reply } => {
+                let removed = self.remove(&removal).await;
+                let _ = reply.send(removed);
             }
         }
     }
@@ -105,6 +130,22 @@ impl<B: Backend> Writer<B> {
             Discarded::Closed => Discard::Closed,
             Discarded::Unknown => Discard::Unknown,
         })
+    }
+
+    async fn deal_with_effects(&mut self, dealing: &Dealing) -> Result<Vec<EffectId>, DbError> {
+        let Dealing { selection, action, after, limit } = dealing;
+        self.backend.begin().await?;
+        let dealt = self.backend.deal_with_effects(selection, *action, (*after, *limit)).await;
+        self.end(dealt).await
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<Removed, DbError> {
+        let began = Instant::now();
+        let removed = self.backend.remove(removal).await;
+        if removed.is_err() {
+            self.backend.rollback().await;
+        }
+        Ok(Removed { count: removed?, held: began.elapsed() })
     }
 
     /// Commits, or undoes what failed. A commit that failed may be on disk all the same: what is open is

@@ -1,5 +1,7 @@
 //! Deliveries of one plugin with the same ordering key: one at a time, in order of acceptance.
 
+use std::time::Duration;
+
 use super::*;
 
 /// Accepts an event for ordered plugins.
@@ -40,7 +42,7 @@ async fn the_next_of_a_key_comes_when_the_one_before_is_done_or_dead() {
     db.finished(attempt(&taken(&window, "a2"), Next::Dead)).await.unwrap();
     assert_eq!(offered(&db, &window).await, ["a1", "b1", "a2", "a3"]);
     assert_eq!(held(&db, "b2").await, (State::Held, Some(HeldBecause::Order)));
-    assert_eq!(db.anything_due(now_ms()).await, Ok(true), "b1 and a3");
+    assert_eq!(db.anything_due(now_ms(), &[]).await, Ok(true), "b1 and a3");
 }
 
 #[tokio::test]
@@ -88,7 +90,7 @@ async fn order_holds_after_a_restart_and_within_a_batch() {
     let window = Window::new(99);
     let db = db(&dir, &window).await;
     assert_eq!(db.backlog(), 20);
-    let lease = db.lease(name("p"), 99).await.unwrap();
+    let lease = db.lease(name("p"), 99, Duration::MAX).await.unwrap();
     assert_eq!((lease.deliveries.len(), lease.more), (2, false));
     window.taken.lock().unwrap().extend(lease.deliveries);
     let mut at = 0;
@@ -122,7 +124,7 @@ async fn a_paused_plugin_waits_and_the_pause_outlives_a_restart() {
     accept_keyed(&first, "a1", "a", &["p"]).await;
     assert_eq!((offered(&first, &window).await.len(), leased(&first, 9).await.0.len()), (0, 0));
     assert_eq!(held(&first, "a1").await, (State::Held, Some(HeldBecause::Paused)));
-    assert_eq!(first.anything_due(now_ms()).await, Ok(false));
+    assert_eq!(first.anything_due(now_ms(), &[]).await, Ok(false));
     first.close().await.unwrap();
 
     let db = db(&dir, &window).await;

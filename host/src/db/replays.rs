@@ -1,11 +1,15 @@
-//! Dead letters and replays, as operators and [`crate::dispatch`] ask for them.
+//! Dead letters, dead effects and replays, as operators and [`crate::dispatch`] ask for them.
 
-use super::operations::{Discard, Operation};
-use super::view::{DeliveryFilter, DeliveryPage};
+use super::operations::{Dealing, Discard, Operation};
+use super::view::{DeliveryFilter, DeliveryPage, EffectFilter, EffectPage};
 use super::writer::Request;
 use super::{Db, DbError};
 use crate::delivery::DeliveryId;
+use crate::effect::{self, EffectId};
 use crate::replay::{self, Candidate, Progress, Running, Step};
+
+/// Effects dealt with in one transaction.
+const EFFECTS_PAGE: u32 = 500;
 
 impl Db {
     /// Stores a replay, to be carried out by whoever dispatches. Its number.
@@ -93,6 +97,42 @@ impl Db {
     /// [`DbError::Unavailable`].
     pub async fn event_of(&self, delivery: DeliveryId) -> Result<Option<(String, String)>, DbError> {
         self.inner.reader.event_of(delivery).await
+    }
+
+    /// A page of effects, the newest event's first. `before` is the last page's `next`.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn effects(
+        &self,
+        filter: &EffectFilter,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Result<EffectPage, DbError> {
+        self.inner.reader.effects(filter, before, limit).await
+    }
+
+    /// Has dead effects tried again, under the keys they had, or counts them as dealt with. How many.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`]; some may have been dealt with then.
+    pub async fn deal_with_effects(
+        &self,
+        selection: &effect::Selection,
+        action: replay::Action,
+    ) -> Result<u64, DbError> {
+        let (mut dealt, mut after) =
+            (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
+        loop {
+            let selection = selection.clone();
+            let dealing = Dealing { selection, action, after, limit: EFFECTS_PAGE };
+            let page = self.operate(|reply| Operation::Effects { dealing, reply }).await?;
+            dealt += page.len() as u64;
+            match page.last() {
+                Some(last) => after = *last,
+                None => return Ok(dealt),
+            }
+        }
     }
 
     async fn operate<T>(&self, operation: impl FnOnce(super::Reply<T>) -> Operation) -> Result<T, DbError> {

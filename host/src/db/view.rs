@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::replay::Selection;
 use crate::delivery::{Cause, DeliveryId, HeldBecause, Outcome, Settled, State};
-use crate::effect::{Effect, TryOutcome};
+use crate::effect::{Effect, EffectId, TryOutcome};
+use crate::replay::Selection;
 
 /// Where an event stands: the first of these that any of its deliveries is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -302,6 +302,42 @@ impl EffectView {
         let request = serde_json::to_value(&shown).unwrap_or_default();
         Self { key, kind: effect.kind().into(), state, due_at, summary: shown.summary(), request, tries }
     }
+}
+
+/// Which effects to list; all of them where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EffectFilter {
+    /// In this state; of dead ones only those that nobody has dealt with.
+    pub state: Option<State>,
+    /// Asked for by this plugin.
+    pub plugin: Option<String>,
+}
+
+/// A page of effects, the newest event's first.
+#[derive(Debug, Clone)]
+pub struct EffectPage {
+    /// The effects.
+    pub effects: Vec<ListedEffect>,
+    /// Where the next page begins; absent on the last.
+    pub next: Option<EffectId>,
+}
+
+/// An effect in a list: without its tries.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListedEffect {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The delivery whose handler asked for it.
+    pub delivery: String,
+    /// The plugin.
+    pub plugin: String,
+    /// What was answered at the last try, or what is wrong.
+    pub last: Option<String>,
+    /// The effect.
+    #[serde(flatten)]
+    pub effect: EffectView,
 }
 
 /// One try at an effect.

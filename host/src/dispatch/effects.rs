@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
 use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
 use crate::event::{Digest, Event, Origin, PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::outbound::{Grants, Outbound, Sent};
 use crate::plugins::{self, Backoff, Plugins};
 
@@ -75,6 +76,18 @@ impl Effects {
         taken
     }
 
+    /// Some that were dead are to be tried again, perhaps of a plugin that had none.
+    pub(super) fn look_again(&self) {
+        let effects = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = effects.open_all().await {
+                tracing::error!("effects to be tried again could not be read: {error}");
+            }
+            effects.lanes().look_again();
+            effects.0.queue.look();
+        });
+    }
+
     /// Starts nothing more, and waits for tries under way up to `timeout`. Returns how many had not ended.
     pub(super) async fn stop(&self, timeout: Duration) -> usize {
         self.0.queue.stop(timeout).await
@@ -108,11 +121,14 @@ impl Effects {
         if effect.asked.masked {
             mask.put_back(&mut effect.asked.effect);
         }
+        failpoint::pass(Point::BeforeEffect);
         let mut sent = self.try_once(&config, &effect).await;
+        failpoint::pass(Point::AfterEffect);
         // Whoever was sent a secret may say it again.
         sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (number, due) = (effect.tries + 1, due(&sent, effect.tries + 1, &config.effects));
+        let number = effect.tries + 1;
+        let due = due(&sent, number - effect.tries_before, &config.effects);
         report(&effect, &sent, due);
         let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
         self.0.db.performed(Performed { id: effect.id, made, due });
@@ -169,7 +185,8 @@ impl Effects {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.db.lease_effects(plugin.clone(), limit).await {
+        let wait_max = Duration::from_millis(self.0.config.borrow().effects.backoff_max_ms);
+        let leased = match self.0.db.lease_effects(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.effects, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "effects could not be leased, trying again: {error}");
@@ -185,7 +202,7 @@ impl Effects {
     }
 }
 
-/// When an effect is tried again, if it is.
+/// When an effect is tried again that was tried `number` times, if it is.
 fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
     if sent.outcome != TryOutcome::Retry || number >= limits.tries_max {
         return None;

@@ -18,7 +18,7 @@ mod retry;
 mod testing;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ use crate::db::{Db, DbError, Handoff, Hold};
 use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::outbound::Outbound;
 use crate::plugins::{Live, Plugins, Snapshot};
 use crate::runtime::{Call, Tried};
@@ -137,6 +138,7 @@ impl Dispatch {
         loop {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
             let Tried { attempt, work, .. } = live.runner.attempt(call).await;
+            failpoint::pass(Point::AfterHandler);
             let (mut attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
             let retry::Decision { next, failures, given_up } =
                 retry::next(&delivery, &attempt, &live.retry, now_ms());
@@ -160,14 +162,23 @@ impl Dispatch {
     /// Opens and closes windows as plugins come and go.
     async fn follow_plugins(self) {
         let mut swaps = self.0.plugins.swaps();
+        // They came or went, and that is not written yet.
+        let mut changed = BTreeSet::new();
         if let Err(error) = self.hold_absent().await {
             tracing::error!("deliveries of absent plugins could not be held: {error}");
         }
         let mut known = HashMap::new();
         loop {
             swaps.borrow_and_update();
-            self.open_and_close(&mut known).await;
-            if swaps.changed().await.is_err() {
+            self.open_and_close(&mut known, &mut changed);
+            self.hold_and_release(&mut changed).await;
+            let swap = swaps.changed();
+            let next = if changed.is_empty() {
+                swap.await
+            } else {
+                tokio::time::timeout(TICK, swap).await.unwrap_or(Ok(()))
+            };
+            if next.is_err() {
                 return;
             }
         }
@@ -185,26 +196,46 @@ impl Dispatch {
         Ok(())
     }
 
-    /// `known`: the plugins as they were the last time.
-    async fn open_and_close(&self, known: &mut HashMap<PluginName, Arc<Live>>) {
+    /// Windows as the plugins of now want them. `known`: the plugins as they were the last time. Adds those
+    /// that came or went to `changed`.
+    fn open_and_close(
+        &self,
+        known: &mut HashMap<PluginName, Arc<Live>>,
+        changed: &mut BTreeSet<PluginName>,
+    ) {
         let snapshot = self.0.plugins.snapshot();
-        let gone = self.lanes().names().into_iter().filter(|plugin| snapshot.get(plugin).is_none());
-        for plugin in gone {
-            let queued = self.lanes().close(&plugin);
+        let mut lanes = self.lanes();
+        for plugin in lanes.names().into_iter().filter(|plugin| snapshot.get(plugin).is_none()) {
+            let queued = lanes.close(&plugin);
             known.remove(&plugin);
-            self.forget_pause(&plugin);
-            log_failed(&plugin, self.0.db.hold(&plugin, Hold::Absent).await);
+            self.show_pause(&plugin, None);
             self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
+            changed.insert(plugin);
         }
         for (plugin, live) in snapshot.plugins() {
-            let new = { self.lanes().open(plugin, live.concurrency) };
+            if lanes.open(plugin, live.concurrency) {
+                changed.insert(plugin.clone());
+            }
             let before = known.insert(plugin.clone(), Arc::clone(live));
             if before.is_none_or(|before| !before.is_as(live)) {
-                self.lanes().renew(plugin, live.breaking);
-                self.forget_pause(plugin);
+                lanes.renew(plugin, live.breaking);
+                self.show_pause(plugin, None);
             }
-            if new {
-                log_failed(plugin, self.0.db.release(plugin, Hold::Absent).await);
+        }
+    }
+
+    /// Holds what is open of plugins that went, and lets go of it where they came back. Where that cannot be
+    /// written it is still to be.
+    async fn hold_and_release(&self, changed: &mut BTreeSet<PluginName>) {
+        let snapshot = self.0.plugins.snapshot();
+        for plugin in std::mem::take(changed) {
+            let written = match snapshot.get(&plugin) {
+                Some(_) => self.0.db.release(&plugin, Hold::Absent).await,
+                None => self.0.db.hold(&plugin, Hold::Absent).await,
+            };
+            if let Err(error) = written {
+                tracing::error!(%plugin, "its held deliveries could not be changed, trying again: {error}");
+                changed.insert(plugin);
             }
         }
         self.0.queue.look();
@@ -225,7 +256,10 @@ impl Dispatch {
     /// Whatever the database has to run is leased, whoever tried it before and whatever became of the
     /// hint that told of it.
     async fn look_again(&self) {
-        match self.0.db.anything_due(now_ms()).await {
+        let snapshot = self.0.plugins.snapshot();
+        let wait_max: Vec<_> =
+            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff_max)).collect();
+        match self.0.db.anything_due(now_ms(), &wait_max).await {
             Ok(true) => self.lanes().look_again(),
             Ok(false) => {}
             Err(error) => tracing::error!("what is due could not be read, trying again: {error}"),
@@ -233,7 +267,9 @@ impl Dispatch {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.db.lease(plugin.clone(), limit).await {
+        let snapshot = self.0.plugins.snapshot();
+        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff_max);
+        let leased = match self.0.db.lease(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.deliveries, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "deliveries could not be leased, trying again: {error}");
@@ -277,15 +313,13 @@ impl Handoff for Dispatch {
         self.0.replay.notify_one();
     }
 
+    fn effects(&self) {
+        self.0.effects.look_again();
+    }
+
     fn paused(&self, plugin: &PluginName) {
         let queued = self.lanes().empty(plugin);
         self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
-    }
-}
-
-fn log_failed(plugin: &PluginName, result: Result<(), DbError>) {
-    if let Err(error) = result {
-        tracing::error!(%plugin, "its held deliveries could not be changed: {error}");
     }
 }
 

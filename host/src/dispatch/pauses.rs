@@ -34,12 +34,8 @@ impl Dispatch {
         }
     }
 
-    /// A plugin that is new, gone, or another than before is not paused.
-    pub(super) fn forget_pause(&self, plugin: &PluginName) {
-        self.show_pause(plugin, None);
-    }
-
-    fn show_pause(&self, plugin: &PluginName, until: Option<u64>) {
+    /// Shows until when a plugin is paused, if it is.
+    pub(super) fn show_pause(&self, plugin: &PluginName, until: Option<u64>) {
         self.0.db.breaker(plugin, until);
         let paused = if until.is_some() { 1.0 } else { 0.0 };
         metrics::gauge!("hookyard_plugin_paused", "plugin" => plugin.to_string()).set(paused);

@@ -31,16 +31,28 @@ fn every_verb_has_a_help_page_with_an_example() {
     }
     leaves.sort();
     let known = [
+        "backup",
         "config check",
+        "delivery discard",
+        "delivery list",
+        "delivery replay",
+        "delivery show",
         "dev",
+        "effect discard",
+        "effect list",
+        "effect replay",
         "event list",
+        "event replay",
         "event send",
         "event show",
         "plugin build",
         "plugin check",
         "plugin list",
         "plugin new",
+        "plugin pause",
+        "plugin resume",
         "plugin run",
+        "restore",
         "serve",
     ];
     assert_eq!(leaves, known);

@@ -219,7 +219,8 @@ impl Reader {
         let rows = query.build().fetch_all(self.pool()).await?;
         let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;
         let listed = rows.iter().map(|row| listed_of(row, running)).collect::<Result<Vec<_>, _>>()?;
-        let wanted = |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
+        let wanted =
+            |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
         Ok(DeliveryPage { deliveries: listed.into_iter().filter(wanted).collect(), next })
     }
 

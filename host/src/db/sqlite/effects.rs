@@ -11,6 +11,7 @@ use super::read::parse;
 use super::rows::text;
 use super::{Reader, integer, name_of, unsigned};
 use crate::db::DbError;
+use crate::db::lease::Due;
 use crate::db::view::{EffectView, TryView};
 use crate::delivery::{DeliveryId, Finished};
 use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
@@ -26,18 +27,22 @@ const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, du
     FROM (VALUES {rows}) v
     WHERE event_seq = v.column1 AND delivery_number = v.column2 AND number = v.column3";
 const LEASED: &str =
-    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries
+    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries, e.tries_before
     FROM (VALUES {rows}) v CROSS JOIN effect e
         ON e.event_seq = v.column1 AND e.delivery_number = v.column2 AND e.number = v.column3";
 // As for deliveries: pending ones in order, waiting ones by their time.
 const DUE: &str = "SELECT event_seq, delivery_number, number FROM (
     SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
-        WHERE plugin = ? AND due_at = 0 ORDER BY event_seq, delivery_number, number LIMIT ?)
+        WHERE plugin = ?1 AND due_at = 0 ORDER BY event_seq, delivery_number, number LIMIT ?2)
     UNION ALL
     SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
-        WHERE plugin = ? AND due_at > 0 AND due_at <= ?
-        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?)
-    ) ORDER BY event_seq, delivery_number, number LIMIT ?";
+        WHERE plugin = ?1 AND due_at > 0 AND due_at <= ?3
+        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?2)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
+        WHERE plugin = ?1 AND due_at > ?4
+        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?2)
+    ) ORDER BY event_seq, delivery_number, number LIMIT ?2";
 
 /// An effect to be stored: its delivery's end, its number, and its text.
 struct Row<'a> {
@@ -94,17 +99,15 @@ impl EffectStatements {
         &self,
         conn: &mut SqliteConnection,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> Result<Vec<EffectId>, DbError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = sqlx::query(DUE)
             .bind(plugin.as_str())
             .bind(limit)
-            .bind(plugin.as_str())
-            .bind(integer(now))
-            .bind(limit)
-            .bind(limit)
+            .bind(integer(due.by))
+            .bind(integer(due.beyond))
             .fetch_all(conn)
             .await?;
         rows.iter().map(id_of).collect()
@@ -167,7 +170,7 @@ fn bind_state(row: &mut SqliteArguments, performed: &Performed) -> Result<(), Bo
     row.add(performed.due.map(|time| integer(time.max(1))))
 }
 
-fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
+pub(super) fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
     let delivery = DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? };
     Ok(EffectId { delivery, number: row.try_get(2)? })
 }
@@ -179,10 +182,11 @@ fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbE
         depth: row.try_get(3)?,
         asked: Asked { key: row.try_get(4)?, masked: row.try_get(5)?, effect: effect_of(row.try_get(6)?)? },
         tries: row.try_get(7)?,
+        tries_before: row.try_get(8)?,
     })
 }
 
-fn effect_of(request: &str) -> Result<crate::effect::Effect, DbError> {
+pub(super) fn effect_of(request: &str) -> Result<crate::effect::Effect, DbError> {
     serde_json::from_str(request)
         .map_err(|error| DbError::Unavailable(format!("an effect is damaged: {error}")))
 }

@@ -2,6 +2,7 @@
 //! writer, and it never waits for them.
 
 use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
@@ -11,6 +12,7 @@ use super::deliveries::{Stored, Whose, deliveries_of};
 use super::effects::effects_of;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
+use crate::db::lease::Due;
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
     EventView,
@@ -36,11 +38,17 @@ const RANK: &str = "(SELECT min(CASE
 /// The read connections.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
+    log: PathBuf,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: SqlitePool, path: &Path) -> Self {
+        Self { pool, log: format!("{}-wal", path.display()).into() }
+    }
+
+    /// Where `SQLite` keeps the database's log.
+    pub(super) fn log_path(&self) -> &Path {
+        &self.log
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -64,12 +72,20 @@ impl Reader {
         rows.iter().map(|(name, at)| Ok((super::name_of(name)?, unsigned(*at)))).collect()
     }
 
-    pub(in crate::db) async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
+    pub(in crate::db) async fn anything_due(
+        &self,
+        now: u64,
+        due: HashMap<&str, Due>,
+    ) -> Result<bool, DbError> {
+        let beyond: HashMap<_, _> = due.into_iter().map(|(name, due)| (name, integer(due.beyond))).collect();
+        let beyond = serde_json::json!(beyond).to_string();
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IS NOT NULL");
-        query.push(" AND EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
+        query.push(" AND (EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
         query.push_bind(integer(now));
-        query.push(") AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
+        query.push(") OR EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at > ");
+        query.push("(SELECT value FROM json_each(").push_bind(beyond).push(") WHERE key = p.plugin)");
+        query.push(")) AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
         query.push(" AND NOT EXISTS (SELECT 1 FROM paused_plugin h WHERE h.plugin = p.plugin))");
         Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }
@@ -111,22 +127,9 @@ impl Reader {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
                 e.ordering_key
-            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq WHERE k.id = ",
+            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq",
         );
-        query.push_bind(id).push(" AND k.source ");
-        if let Some(source) = source {
-            query.push("= ").push_bind(source);
-        } else {
-            // The key begins with the source: go from source to source instead of through all keys.
-            query.push(
-                "IN (WITH RECURSIVE sources(source) AS (
-                    SELECT min(source) FROM idempotency_key
-                    UNION ALL
-                    SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
-                    FROM sources WHERE sources.source IS NOT NULL)
-                SELECT source FROM sources WHERE source IS NOT NULL)",
-            );
-        }
+        push_key(&mut query, source, id);
         // All that is shown of an event is of one moment.
         let mut moment = self.pool.begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
@@ -135,6 +138,24 @@ impl Reader {
             views.push(view_of(&mut moment, row, running).await?);
         }
         Ok(views)
+    }
+}
+
+/// Which idempotency keys `k` are meant: that of a source, or those of all sources.
+pub(super) fn push_key(query: &mut QueryBuilder<Sqlite>, source: Option<&str>, id: &str) {
+    query.push(" WHERE k.id = ").push_bind(id.to_owned()).push(" AND k.source ");
+    if let Some(source) = source {
+        query.push("= ").push_bind(source.to_owned());
+    } else {
+        // The key begins with the source: go from source to source instead of through all keys.
+        query.push(
+            "IN (WITH RECURSIVE sources(source) AS (
+                SELECT min(source) FROM idempotency_key
+                UNION ALL
+                SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
+                FROM sources WHERE sources.source IS NOT NULL)
+            SELECT source FROM sources WHERE source IS NOT NULL)",
+        );
     }
 }
 

@@ -316,10 +316,7 @@ async fn found_deliveries(
     Ok(())
 }
 
-async fn made(
-    moment: &mut SqliteConnection,
-    whose: Whose<'_>,
-) -> Result<HashMap<i64, Vec<Made>>, DbError> {
+async fn made(moment: &mut SqliteConnection, whose: Whose<'_>) -> Result<HashMap<i64, Vec<Made>>, DbError> {
     let mut made: HashMap<i64, Vec<Made>> = HashMap::new();
     for stored in deliveries_of(moment, whose, &HashSet::new()).await? {
         made.entry(stored.id.event).or_default().push(Made {

@@ -13,7 +13,7 @@ use crate::db::backend::{NewDelivery, NewEvent};
 use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Order, Outcome};
 use crate::event::{Event, Origin};
 
-/// The due_at of deliveries that wait for an earlier one of their order.
+/// The `due_at` of deliveries that wait for an earlier one of their order.
 pub(super) const BEHIND: i64 = -1;
 
 pub(super) const KEYS: &str =
@@ -104,6 +104,7 @@ pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) ->
     row.add(if new.behind { BEHIND } else { 0 })
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as for rows of any size")]
 pub(super) fn bind_order(row: &mut SqliteArguments, Order(order): &Order) -> Result<(), BoxDynError> {
     row.add(*order)
 }

@@ -1,0 +1,59 @@
+//! Prunes idempotency keys: those that are old and whose events are gone, with what was kept of other
+//! payloads under the same id.
+//!
+//! There is no index by age, which every event would pay for: once a day all keys are looked at in their
+//! own order, a page at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::rule::{Clock, Pace, keys_before};
+use super::{Db, DbError, Removal, Trouble};
+use crate::config::{Config, Retention};
+
+const EVERY: Duration = Duration::from_hours(24);
+/// After a failure.
+const RETRY: Duration = Duration::from_mins(1);
+
+/// Prunes for ever.
+pub(super) async fn run(db: Db, clock: Clock, mut config: watch::Receiver<Arc<Config>>) {
+    metrics::counter!("hookyard_pruned_keys_total").increment(0);
+    let mut trouble = Trouble::default();
+    loop {
+        let keep = config.borrow_and_update().retention.clone();
+        let passed = pass(&db, &clock, &keep).await;
+        trouble.saw(&passed, "old idempotency keys");
+        let pause = if passed.is_ok() { EVERY } else { RETRY };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            changed = config.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Looks at all keys.
+pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(), DbError> {
+    let mut pace = Pace::new();
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let began = Instant::now();
+        let before = keys_before(keep, clock.now());
+        let found = db.inner.reader.old_keys(after.as_ref(), before, pace.rows()).await?;
+        let looked = began.elapsed();
+        let removed = db.remove(Removal::Keys(found.keys)).await?;
+        pace.took(removed.held);
+        count += removed.count;
+        metrics::counter!("hookyard_pruned_keys_total").increment(removed.count);
+        if found.last.is_none() {
+            break;
+        }
+        after = found.last;
+        tokio::time::sleep(Pace::rest(looked + removed.held)).await;
+    }
+    if count > 0 {
+        tracing::info!(count, "idempotency keys of events that are gone were pruned");
+    }
+    Ok(())
+}
