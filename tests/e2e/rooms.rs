@@ -16,9 +16,8 @@ const LIBRARIES: [(&[&str], &[&str]); 13] = [
     (&["reqwest::"], &["cli/", "outbound/"]),
     (&["lettre::"], &["outbound/"]),
     (&["toml::"], &["config/"]),
-    (&["rustix::"], &["failpoint.rs"]),
+    (&["rustix::"], &["failpoint.rs", "dispatch/workers.rs"]),
     (&["env::var", "env::vars"], &["config/"]),
-    (&["rustix::"], &["dispatch/workers.rs"]),
     (&["unsafe {", "unsafe fn", "unsafe impl"], &["runtime/precompiled.rs"]),
     (&["println!", "eprintln!"], &["cli/failure.rs", "cli/replaying.rs"]),
 ];

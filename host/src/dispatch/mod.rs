@@ -258,7 +258,7 @@ impl Dispatch {
     async fn look_again(&self) {
         let snapshot = self.0.plugins.snapshot();
         let wait_max: Vec<_> =
-            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff_max)).collect();
+            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff.max)).collect();
         match self.0.db.anything_due(now_ms(), &wait_max).await {
             Ok(true) => self.lanes().look_again(),
             Ok(false) => {}
@@ -268,7 +268,7 @@ impl Dispatch {
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
         let snapshot = self.0.plugins.snapshot();
-        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff_max);
+        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff.max);
         let leased = match self.0.db.lease(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.deliveries, more: lease.more },
             Err(error) => {
