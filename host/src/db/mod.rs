@@ -19,6 +19,7 @@ mod unsaved;
 mod view;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -302,6 +303,22 @@ impl Db {
     /// committed or it is given back.
     pub fn started(&self, id: DeliveryId) {
         self.inner.shared.running().insert(id);
+    }
+
+    /// A plugin's breaker pauses it until then (ms since the Unix epoch), or no longer. Like what runs, this
+    /// is shown, and not kept: after a restart the plugin is tried at once.
+    pub fn breaker(&self, plugin: &PluginName, until: Option<u64>) {
+        let mut broken = self.inner.shared.broken();
+        match until {
+            Some(until) => broken.insert(plugin.clone(), until),
+            None => broken.remove(plugin),
+        };
+    }
+
+    /// Plugins that their breakers pause: until when, or since when single deliveries are tried.
+    #[must_use]
+    pub fn broken(&self) -> BTreeMap<PluginName, u64> {
+        self.inner.shared.broken().clone()
     }
 
     /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
