@@ -113,7 +113,10 @@ impl<B: Backend> Writer<B> {
         self.backend.begin().await?;
         let discarded = self.backend.discard(id).await;
         let promoted = match &discarded {
-            Ok(Discarded::Skipped { order: Some(order), .. }) => self.backend.promote(&[*order]).await,
+            // One that was behind held nobody back: another leads its order.
+            Ok(Discarded::Skipped { behind: false, order: Some(order) }) => {
+                self.backend.promote(&[*order]).await
+            }
             _ => Ok(Vec::new()),
         };
         let done = discarded.and_then(|discarded| Ok((discarded, promoted?)));
