@@ -293,12 +293,22 @@ pub struct Plugin {
     pub concurrency: usize,
     /// Whether events with the same ordering key are handled one at a time, in order.
     pub ordered: bool,
-    /// Attempts before a delivery is a dead letter.
+    /// Failed attempts after which a delivery is a dead letter.
     pub attempts_max: u32,
+    /// Time after which a failed attempt makes it one.
+    pub age_max_ms: u64,
     /// Longest wait before the second attempt; doubles with each.
     pub backoff_base_ms: u64,
     /// Longest wait before any attempt.
     pub backoff_max_ms: u64,
+    /// The plugin is paused when so many percent of its latest deliveries failed.
+    pub breaker_failures_percent: usize,
+    /// Which are the latest: so many.
+    pub breaker_deliveries: usize,
+    /// The first pause; doubles with each.
+    pub breaker_pause_ms: u64,
+    /// The longest pause.
+    pub breaker_pause_max_ms: u64,
     /// How long an instance lives.
     pub instances: Instances,
     /// Calls that a reused instance is kept for.

@@ -35,12 +35,12 @@ impl Hosted {
     /// kept), `native`, or `stamped`.
     pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
         let reused = "[plugin.stats]\ninstances = \"reused\"\n";
-        Self::start_with(runner, if runner == "reused" { reused } else { "" }, plugins)
+        Self::with(runner, if runner == "reused" { reused } else { "" }, plugins)
     }
 
     /// Starts one that runs wasm, with more lines of configuration.
     pub fn configured(config: &str, plugins: &[(&str, &[u8])]) -> Self {
-        Self::start_with("plugin", config, plugins)
+        Self::with("plugin", config, plugins)
     }
 
     /// As [`Hosted::configured`], on a copy of the database of the host that was in `stored`.
@@ -52,7 +52,8 @@ impl Hosted {
         Self::start_in(dir, "plugin", config)
     }
 
-    fn start_with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
+    /// Starts one with more lines of configuration.
+    pub fn with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
         Self::start_in(directory(plugins), runner, config)
     }
 

@@ -1,8 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `languages`, `swap`, `start`. How to
-//! read them: README.md beside this file.
+//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `languages`, `swap`,
+//! `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -18,6 +18,7 @@ mod backlog;
 mod child;
 mod figures;
 mod http;
+mod isolation;
 mod languages;
 mod load;
 mod native;
@@ -38,10 +39,11 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 11] = [
+    let all: [(&str, fn()); 12] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
+        ("isolation", isolation::run),
         ("transaction", transaction::run),
         ("order", order::run),
         ("drain", backlog::drain),

@@ -9,6 +9,7 @@
 mod api;
 mod author;
 mod backup;
+mod breaker;
 mod cache;
 mod cli;
 mod config;
@@ -24,6 +25,7 @@ mod faults;
 mod hostile;
 mod hostile_files;
 mod ingress;
+mod isolation;
 mod keeping;
 mod log;
 mod order;

@@ -85,6 +85,7 @@ fn describe() {
     describe_counter!("hookyard_swaps_total", "Revisions that went live, by plugin");
     describe_counter!("hookyard_refusals_total", "Plugin files that were refused, by plugin");
     describe_gauge!("hookyard_plugins", "Plugins, by state");
+    describe_gauge!("hookyard_plugin_paused", "1 for a plugin that its breaker pauses, else 0");
     describe_histogram!(
         "hookyard_plugin_load_seconds",
         Unit::Seconds,

@@ -14,6 +14,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// Providers send again for some days, and by hand for some weeks.
 const KEYS_DAYS_MIN: u64 = 30;
 const WEEK_MS: u64 = 7 * 24 * HOUR_MS;
+const YEAR_MS: u64 = 366 * 24 * HOUR_MS;
 
 /// Everything wrong with this configuration.
 pub(super) fn all(config: &Config) -> Vec<Found> {
@@ -145,9 +146,14 @@ fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
         log_max_bytes: 0, 16 * MIB;
         concurrency: 1, 10_000;
         attempts_max: 1, 1000;
+        age_max_ms: 1, YEAR_MS;
         reuse_max: 1, 1_000_000_000;
         backoff_base_ms: 1, WEEK_MS;
         backoff_max_ms: 1, WEEK_MS;
+        breaker_failures_percent: 0, 100;
+        breaker_deliveries: 1, 1000;
+        breaker_pause_ms: 1, WEEK_MS;
+        breaker_pause_max_ms: 1, WEEK_MS;
     }
 }
 
@@ -160,6 +166,10 @@ fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin
     }
     if plugin.backoff_base_ms > plugin.backoff_max_ms {
         wrong(&["backoff_base_ms"], format!("more than backoff_max_ms, which is {}", plugin.backoff_max_ms));
+    }
+    let longest = plugin.breaker_pause_max_ms;
+    if plugin.breaker_pause_ms > longest {
+        wrong(&["breaker_pause_ms"], format!("more than breaker_pause_max_ms, which is {longest}"));
     }
     if plugin.call_timeout_ms < config.runtime.tick_ms {
         wrong(

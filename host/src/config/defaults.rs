@@ -146,8 +146,13 @@ impl Default for Plugin {
             concurrency: 16,
             ordered: true,
             attempts_max: 8,
+            age_max_ms: 259_200_000,
             backoff_base_ms: 1000,
             backoff_max_ms: 3_600_000,
+            breaker_failures_percent: 80,
+            breaker_deliveries: 20,
+            breaker_pause_ms: 5000,
+            breaker_pause_max_ms: 300_000,
             instances: Instances::Fresh,
             reuse_max: 1000,
         }

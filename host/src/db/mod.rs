@@ -19,6 +19,7 @@ mod unsaved;
 mod view;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -304,6 +305,22 @@ impl Db {
         self.inner.shared.running().insert(id);
     }
 
+    /// A plugin's breaker pauses it until then (ms since the Unix epoch), or no longer. Like what runs, this
+    /// is shown, and not kept: after a restart the plugin is tried at once.
+    pub fn breaker(&self, plugin: &PluginName, until: Option<u64>) {
+        let mut broken = self.inner.shared.broken();
+        match until {
+            Some(until) => broken.insert(plugin.clone(), until),
+            None => broken.remove(plugin),
+        };
+    }
+
+    /// Plugins that their breakers pause: until when, or since when single deliveries are tried.
+    #[must_use]
+    pub fn broken(&self) -> BTreeMap<PluginName, u64> {
+        self.inner.shared.broken().clone()
+    }
+
     /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
     /// once they are given back.
     ///
@@ -384,8 +401,8 @@ impl Db {
         cursor: Option<i64>,
         limit: u32,
     ) -> Result<EventPage, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.events(filter, cursor, limit, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.events(filter, cursor, limit, &beside).await
     }
 
     /// Everything about the events with this id: one per source that has it.
@@ -393,8 +410,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn event(&self, source: Option<&str>, id: &str) -> Result<Vec<EventView>, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.event(source, id, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.event(source, id, &beside).await
     }
 
     fn request(&self, request: Request) {

@@ -122,7 +122,9 @@ pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
         failure,
     };
     let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
-    Finished { id: delivery.id, attempt, next, plugin, work: Work::default(), depth, order: delivery.order }
+    let failures = delivery.failures + u32::from(next != Next::Done);
+    let (work, order) = (Work::default(), delivery.order);
+    Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order }
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
@@ -248,7 +250,8 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(60)).await;
     delivery = db.lease(name("p"), 1, Duration::MAX).await.unwrap().deliveries.remove(0);
-    assert_eq!(delivery.attempts, 1);
+    assert_eq!((delivery.attempts, delivery.failures), (1, 1));
+    assert_eq!(delivery.since, delivery.event.received_at);
     assert_eq!(*delivery.event, event_as_stored(&delivery.event));
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
 

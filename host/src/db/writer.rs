@@ -399,8 +399,9 @@ impl<B: Backend> Writer<B> {
             for (number, To { plugin, order }) in (1..).zip(new.to) {
                 let id = DeliveryId { event: new.seq, number };
                 if !behind.contains(&id) {
-                    let event = Arc::clone(&new.event);
-                    self.offer(Delivery { id, event, plugin, attempts: 0, order }, handoff);
+                    let (event, since) = (Arc::clone(&new.event), new.event.received_at);
+                    let delivery = Delivery { id, event, plugin, attempts: 0, failures: 0, since, order };
+                    self.offer(delivery, handoff);
                 }
             }
         }

@@ -7,14 +7,18 @@
 //! The database is the truth: a hand-over, a tick and a restart end in the same lease. No wasm
 //! but through [`crate::runtime::Runner`].
 
+mod breaker;
 mod effects;
 mod lanes;
+mod pauses;
 mod queue;
 mod replay;
 mod retry;
+#[cfg(test)]
+mod testing;
 mod workers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -22,16 +26,17 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff, Hold};
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
 use crate::failpoint::{self, Point};
 use crate::outbound::Outbound;
-use crate::plugins::{Live, Plugins};
+use crate::plugins::{Live, Plugins, Snapshot};
 use crate::runtime::{Call, Tried};
 
+use breaker::Says;
 use effects::Effects;
-use lanes::{Lanes, Leased};
+use lanes::{End, Lanes, Leased};
 use queue::Queue;
 use replay::Replays;
 use workers::Workers;
@@ -65,11 +70,12 @@ impl Dispatch {
         outbound: Outbound,
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
+        let tick = Duration::from_millis(config.borrow().runtime.tick_ms);
         let replay = Arc::new(Notify::new());
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let queue = Queue::new(limits.concurrency, limits.window);
-        let inner = Inner { db, plugins, queue, workers: Workers::start()?, effects, replay };
+        let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects, replay };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
@@ -108,20 +114,23 @@ impl Dispatch {
     async fn work(self, first: Delivery) {
         let mut next = Some(first);
         while let Some(delivery) = next {
-            let plugin = delivery.plugin.clone();
-            let due = self.run(delivery).await;
-            next = self.0.queue.next_after(&plugin, due);
+            let (plugin, snapshot) = (delivery.plugin.clone(), self.0.plugins.snapshot());
+            let end = if let Some(live) = snapshot.get(&plugin).cloned() {
+                let pace = Arc::clone(&live.pace);
+                self.0.workers.run(&pace, self.clone().run(delivery, snapshot, live)).await
+            } else {
+                self.0.db.give_back(vec![delivery.id]);
+                // Due now, should the plugin be back meanwhile.
+                End { id: delivery.id, due: Some(0), says: Says::Nothing }
+            };
+            let after;
+            (next, after) = self.0.queue.next_after(&plugin, &end);
+            self.follow(&plugin, after);
         }
     }
 
-    /// One attempt, recorded. Returns when the delivery is due again, if it is.
-    async fn run(&self, delivery: Delivery) -> Option<u64> {
-        let snapshot = self.0.plugins.snapshot();
-        let Some(live) = snapshot.get(&delivery.plugin) else {
-            self.0.db.give_back(vec![delivery.id]);
-            // Due now, should the plugin be back meanwhile.
-            return Some(0);
-        };
+    /// One attempt, recorded.
+    async fn run(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
         self.0.db.started(delivery.id);
         let package = snapshot.package(&delivery.event.source);
         let call = Call { delivery: &delivery, package, settings: &live.settings };
@@ -130,18 +139,20 @@ impl Dispatch {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
             let Tried { attempt, work, .. } = live.runner.attempt(call).await;
             failpoint::pass(Point::AfterHandler);
-            let (attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
-            let next = retry::next(&attempt, &live.retry, now_ms());
+            let (mut attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
+            let retry::Decision { next, failures, given_up } =
+                retry::next(&delivery, &attempt, &live.retry, now_ms());
+            if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
+                failure.reason = format!("{}; {why}", failure.reason);
+            }
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let told = Told::of(&attempt);
             let order = delivery.order;
-            let finished = Finished { id: delivery.id, attempt, next, plugin, work, depth, order };
+            let finished = Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order };
             if self.0.db.finish(finished).is_ok() {
-                report(&delivery, &told, next, live);
-                return match next {
-                    Next::Wait(due) => Some(due),
-                    Next::Done | Next::Dead => None,
-                };
+                report(&delivery, &told, next, &live);
+                let due = if let Next::Wait(due) = next { Some(due) } else { None };
+                return End { id: delivery.id, due, says: told.says() };
             }
             metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
             reruns += 1;
@@ -156,9 +167,10 @@ impl Dispatch {
         if let Err(error) = self.hold_absent().await {
             tracing::error!("deliveries of absent plugins could not be held: {error}");
         }
+        let mut known = HashMap::new();
         loop {
             swaps.borrow_and_update();
-            self.open_and_close(&mut changed);
+            self.open_and_close(&mut known, &mut changed);
             self.hold_and_release(&mut changed).await;
             let swap = swaps.changed();
             let next = if changed.is_empty() {
@@ -184,18 +196,30 @@ impl Dispatch {
         Ok(())
     }
 
-    /// Windows as the plugins of now want them. Adds those that came or went to `changed`.
-    fn open_and_close(&self, changed: &mut BTreeSet<PluginName>) {
+    /// Windows as the plugins of now want them. `known`: the plugins as they were the last time. Adds those
+    /// that came or went to `changed`.
+    fn open_and_close(
+        &self,
+        known: &mut HashMap<PluginName, Arc<Live>>,
+        changed: &mut BTreeSet<PluginName>,
+    ) {
         let snapshot = self.0.plugins.snapshot();
         let mut lanes = self.lanes();
         for plugin in lanes.names().into_iter().filter(|plugin| snapshot.get(plugin).is_none()) {
             let queued = lanes.close(&plugin);
+            known.remove(&plugin);
+            self.show_pause(&plugin, None);
             self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
             changed.insert(plugin);
         }
         for (plugin, live) in snapshot.plugins() {
             if lanes.open(plugin, live.concurrency) {
                 changed.insert(plugin.clone());
+            }
+            let before = known.insert(plugin.clone(), Arc::clone(live));
+            if before.is_none_or(|before| !before.is_as(live)) {
+                lanes.renew(plugin, live.breaking);
+                self.show_pause(plugin, None);
             }
         }
     }
@@ -234,7 +258,7 @@ impl Dispatch {
     async fn look_again(&self) {
         let snapshot = self.0.plugins.snapshot();
         let wait_max: Vec<_> =
-            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff_max)).collect();
+            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff.max)).collect();
         match self.0.db.anything_due(now_ms(), &wait_max).await {
             Ok(true) => self.lanes().look_again(),
             Ok(false) => {}
@@ -244,7 +268,7 @@ impl Dispatch {
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
         let snapshot = self.0.plugins.snapshot();
-        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff_max);
+        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff.max);
         let leased = match self.0.db.lease(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.deliveries, more: lease.more },
             Err(error) => {
@@ -327,6 +351,15 @@ impl Told {
         let Attempt { number, duration_us, failure, .. } = attempt;
         Self { number: *number, duration_us: *duration_us, failure: failure.clone() }
     }
+
+    /// What it says of its plugin: a rejection is about one event.
+    fn says(&self) -> Says {
+        match &self.failure {
+            None => Says::Works,
+            Some(failure) if failure.outcome == Outcome::Retry && failure.cause != Cause::Host => Says::Fails,
+            Some(_) => Says::Nothing,
+        }
+    }
 }
 
 /// Counts an attempt and tells operators of one that failed.
@@ -344,6 +377,6 @@ fn report(delivery: &Delivery, told: &Told, next: Next, live: &Live) {
         _ if failure.outcome == Outcome::Rejected => {
             tracing::warn!(plugin, event, number, "rejected, now a dead letter: {reason}");
         }
-        _ => tracing::error!(plugin, event, number, "out of attempts, now a dead letter: {reason}"),
+        _ => tracing::error!(plugin, event, number, "now a dead letter: {reason}"),
     }
 }

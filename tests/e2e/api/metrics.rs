@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Bed, Event, Host, guest, until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 16] = [
+const METRICS: [(&str, &str); 17] = [
     ("hookyard_build_info", "gauge"),
     ("hookyard_requests_total", "counter"),
     ("hookyard_attempts_total", "counter"),
@@ -23,6 +23,7 @@ const METRICS: [(&str, &str); 16] = [
     ("hookyard_swaps_total", "counter"),
     ("hookyard_refusals_total", "counter"),
     ("hookyard_plugins", "gauge"),
+    ("hookyard_plugin_paused", "gauge"),
     ("hookyard_plugin_load_seconds", "histogram"),
 ];
 
@@ -147,6 +148,7 @@ async fn the_numbers_are_those_of_what_happened() {
         ("hookyard_pruned_events_total{why=\"size\"}", 0.0),
         ("hookyard_plugins{state=\"running\"}", 1.0),
         ("hookyard_plugins{state=\"refused\"}", 1.0),
+        ("hookyard_plugin_paused{plugin=\"actor\"}", 0.0),
         ("hookyard_swaps_total{plugin=\"actor\"}", 1.0),
         ("hookyard_refusals_total{plugin=\"bad\"}", 1.0),
         ("hookyard_plugin_load_seconds_count{from=\"compile\"}", 1.0),

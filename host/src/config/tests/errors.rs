@@ -161,6 +161,15 @@ const PLUGINS: &[Row] = &[
         "hookyard.toml:2: `plugin.x.backoff_base_ms = 9`: more than backoff_max_ms, which is 8",
     ),
     (
+        "[plugin.x]\nbreaker_pause_ms = 9\nbreaker_pause_max_ms = 8",
+        "hookyard.toml:2: `plugin.x.breaker_pause_ms = 9`: more than breaker_pause_max_ms, which is 8",
+    ),
+    (
+        "[plugin.x]\nbreaker_failures_percent = 101",
+        "hookyard.toml:2: `plugin.x.breaker_failures_percent = 101`: must be 0 to 100",
+    ),
+    ("[plugin.x]\nage_max_ms = 0", "hookyard.toml:2: `plugin.x.age_max_ms = 0`: must be 1 to 31622400000"),
+    (
         "[plugin.x]\ncall_timeout_ms = 4",
         "hookyard.toml:2: `plugin.x.call_timeout_ms = 4`: less than runtime.tick_ms",
     ),

@@ -31,6 +31,8 @@ pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
 
+/// Connections that read.
+const READERS: u32 = 2;
 /// How the tables came to be what they are.
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
@@ -65,8 +67,10 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let refused = |error: sqlx::Error| refusal::of_file(&path, &error);
     let mut conn = SqliteConnection::connect_with(&options).await.map_err(refused)?;
     open::migrate(&mut conn).await.map_err(|error| refusal::of_tables(&path, &error))?;
-    let readers =
-        SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
+    // Made here and kept, so that no guest's thread makes one later: it would have that thread's priority.
+    let readers = SqlitePoolOptions::new().min_connections(READERS).max_connections(READERS);
+    let readers = readers.idle_timeout(None).max_lifetime(None);
+    let readers = readers.connect_with(open::read_options(&path, settings)).await.map_err(refused)?;
 
     // Should the file vanish, opening it again must not make an empty one in its place.
     let mut backend = Sqlite::new(conn, options.create_if_missing(false));

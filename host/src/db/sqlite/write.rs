@@ -62,7 +62,7 @@ impl Sqlite {
             keys: Bulk::new(rows::KEYS, 5),
             key_owners: Bulk::new(rows::KEY_OWNERS, 3),
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
-            attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 5)),
+            attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
             open_orders: Bulk::new(rows::OPEN_ORDERS, 1),
             promote: Bulk::new(rows::PROMOTE, 1),
