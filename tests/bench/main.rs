@@ -1,7 +1,7 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `languages`, `swap`, `start`. How to read them: README.md beside this file.
+//! `attempt`, `transaction`, `languages`, `swap`, `start`, `growth`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -15,6 +15,7 @@
 mod attempt;
 mod child;
 mod figures;
+mod growth;
 mod http;
 mod languages;
 mod load;
@@ -34,7 +35,7 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 7] = [
+    let all: [(&str, fn()); 8] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -42,6 +43,7 @@ fn main() {
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),
+        ("growth", growth::run),
     ];
     for (name, run) in all {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

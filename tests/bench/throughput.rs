@@ -69,7 +69,8 @@ fn round(runner: &str, random: bool) -> Round {
     Round { per_second, memory_mib, database_bytes_per_event: size as f64 / (WARM_UP + EVENTS) as f64 }
 }
 
-fn wait_done(host: &Hosted, events: u64) {
+/// Waits until so many were done since it started.
+pub fn wait_done(host: &Hosted, events: u64) {
     while http::done(&host.admin) < events as f64 {
         std::thread::sleep(Duration::from_millis(2));
     }

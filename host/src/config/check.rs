@@ -80,6 +80,7 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         server.shutdown_timeout_ms: 0, HOUR_MS;
         database.batch_max: 1, 100_000;
         database.busy_timeout_ms: 0, HOUR_MS;
+        database.recent_ids_max: 1, 100_000_000;
         plugins.debounce_ms: 0, 60_000;
         plugins.removal_grace_ms: 0, HOUR_MS;
         plugins.rescan_interval_ms: 10, HOUR_MS;

@@ -2,8 +2,10 @@
 
 mod bulk;
 mod effects;
+mod keys;
 mod open;
 mod read;
+mod recent;
 mod rows;
 mod stores;
 mod write;
@@ -18,6 +20,7 @@ use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
 
+use keys::Keys;
 pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
@@ -58,14 +61,16 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
 
     // Should the file vanish, opening it again must not make an empty one in its place.
-    let mut backend = Sqlite::new(conn, options.create_if_missing(false));
+    let keys = Keys::open(&mut conn, settings.recent_ids_max).await.map_err(|error| failed(&error))?;
+    let recent = keys.recent();
+    let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys);
     Ok(Opened {
         last_seq: backend.last_seq().await?,
         open_count: super::backend::Backend::open_count(&mut backend).await?,
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,
-        reader: Reader::new(readers),
+        reader: Reader::new(readers, recent),
         lock,
     })
 }

@@ -2,12 +2,14 @@
 //! writer, and it never waits for them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::effects::effects_of;
+use super::keys::SharedRecent;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
 use crate::db::view::{
@@ -36,11 +38,12 @@ const RANK: &str = "(SELECT min(CASE
 /// The read connections.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
+    recent: Arc<SharedRecent>,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: SqlitePool, recent: Arc<SharedRecent>) -> Self {
+        Self { pool, recent }
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -109,22 +112,14 @@ impl Reader {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
                 e.ordering_key
-            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq WHERE k.id = ",
+            FROM event e WHERE e.id = ",
         );
-        query.push_bind(id).push(" AND k.source ");
+        query.push_bind(id);
         if let Some(source) = source {
-            query.push("= ").push_bind(source);
-        } else {
-            // The key begins with the source: go from source to source instead of through all keys.
-            query.push(
-                "IN (WITH RECURSIVE sources(source) AS (
-                    SELECT min(source) FROM idempotency_key
-                    UNION ALL
-                    SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
-                    FROM sources WHERE sources.source IS NOT NULL)
-                SELECT source FROM sources WHERE source IS NOT NULL)",
-            );
+            query.push(" AND e.source = ").push_bind(source);
         }
+        query.push(" AND ");
+        self.recent.push_seqs(&mut query, source, id);
         // All that is shown of an event is of one moment.
         let mut moment = self.pool.begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
