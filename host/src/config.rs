@@ -277,6 +277,8 @@ pub struct Plugin {
     pub log_max_bytes: usize,
     /// Attempts running at once.
     pub concurrency: usize,
+    /// Whether events with the same ordering key are handled one at a time, in order.
+    pub ordered: bool,
     /// Attempts before a delivery is a dead letter.
     pub attempts_max: u32,
     /// Longest wait before the second attempt; doubles with each.

@@ -1,13 +1,14 @@
 //! One event for one plugin, and the tries at it. No IO.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::effect::Work;
-use crate::event::{Digest, Event, PluginName};
+use crate::event::{Digest, Event, PluginName, SourceName};
 
 /// A delivery's own id: the event's place in the order of acceptance, and a number from 1 that
 /// tells that event's deliveries apart.
@@ -19,10 +20,74 @@ pub struct DeliveryId {
     pub number: i64,
 }
 
+/// A text that is no delivery's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no delivery's id: it looks like 12-1, and `hookyard delivery list` shows them")]
+pub struct BadDeliveryId(String);
+
+impl FromStr for DeliveryId {
+    type Err = BadDeliveryId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('-').map(|(event, number)| (event.parse(), number.parse()));
+        match parts {
+            Some((Ok(event), Ok(number))) => Ok(Self { event, number }),
+            _ => Err(BadDeliveryId(text.into())),
+        }
+    }
+}
+
+impl Serialize for DeliveryId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DeliveryId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.event, self.number)
     }
+}
+
+/// What runs one after the other: the deliveries of one plugin whose events have the same source and
+/// ordering key. 8 bytes of SHA-256 over the three; that two share one by chance only makes them wait for
+/// each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Order(pub(crate) i64);
+
+impl Order {
+    /// The order of a plugin's deliveries of events with this source and ordering key.
+    #[must_use]
+    pub fn of(source: &SourceName, key: &str, plugin: &PluginName) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash_of(&[source.as_str(), plugin.as_str(), key]).finalize());
+        Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+/// SHA-256 over texts, such that no two lists of them look the same.
+fn hash_of(parts: &[&str]) -> Sha256 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash
+}
+
+/// A plugin that gets a delivery of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Which.
+    pub plugin: PluginName,
+    /// Whether it takes events with the same ordering key one at a time.
+    pub ordered: bool,
 }
 
 /// A delivery that this host has leased and is to try.
@@ -36,6 +101,8 @@ pub struct Delivery {
     pub plugin: PluginName,
     /// Attempts already made.
     pub attempts: u32,
+    /// What it runs in turn with.
+    pub order: Option<Order>,
 }
 
 impl Delivery {
@@ -43,11 +110,7 @@ impl Delivery {
     /// of SHA-256 over source, event id, plugin and delivery number, so it can stand in a header.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        let mut hash = Sha256::new();
-        for part in [self.event.source.as_str(), &self.event.id, self.plugin.as_str()] {
-            hash.update(part.len().to_be_bytes());
-            hash.update(part);
-        }
+        let mut hash = hash_of(&[self.event.source.as_str(), &self.event.id, self.plugin.as_str()]);
         hash.update(self.id.number.to_be_bytes());
         hex::encode(&hash.finalize()[..16])
     }
@@ -132,12 +195,36 @@ pub enum State {
     Running,
     /// To be run again later.
     Waiting,
-    /// Its plugin is not there; it runs once it is.
+    /// It would be run, but for what [`HeldBecause`] says.
     Held,
     /// Handled.
     Done,
     /// A dead letter.
     Dead,
+}
+
+/// What a delivery waits for that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBecause {
+    /// Its plugin is not there.
+    Absent,
+    /// An operator paused its plugin.
+    Paused,
+    /// Its plugin failed too often of late.
+    Breaker,
+    /// An earlier one with the same ordering key is open.
+    Order,
+}
+
+/// How an operator dealt with a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Settled {
+    /// Another delivery runs it again.
+    Replayed,
+    /// It is not to be run again.
+    Discarded,
 }
 
 /// What an attempt makes of its delivery.
@@ -166,4 +253,6 @@ pub struct Finished {
     pub work: Work,
     /// How far the event is from one that was received.
     pub depth: u32,
+    /// What the delivery runs in turn with.
+    pub order: Option<Order>,
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, SourceName};
@@ -213,6 +214,18 @@ pub struct Performing {
     pub depth: u32,
     /// Tries already made.
     pub tries: u32,
+    /// Of these, those made before an operator last had it tried again: they do not count.
+    pub tries_before: u32,
+}
+
+/// Which dead effects an operator means: those that all of this fits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    /// With one of these keys.
+    pub keys: Option<Vec<String>>,
+    /// Asked for by this plugin.
+    pub plugin: Option<String>,
 }
 
 /// How a try at an effect ended.

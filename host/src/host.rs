@@ -293,7 +293,7 @@ struct Accepting {
 
 impl ingress::Accepts for Accepting {
     async fn accept(&self, event: Event) -> Result<Accept, DbError> {
-        let plugins = self.plugins.snapshot().route(&event);
+        let plugins = self.plugins.snapshot().route(&event.source, &event.event_type);
         self.db.accept(event, plugins).await
     }
 }

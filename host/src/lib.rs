@@ -30,6 +30,7 @@ pub mod ingress;
 pub mod keyvalue;
 pub mod outbound;
 pub mod plugins;
+pub mod replay;
 pub mod runtime;
 pub mod secrets;
 

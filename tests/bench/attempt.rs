@@ -105,7 +105,7 @@ impl Ours {
             origin: None,
         };
         let id = DeliveryId { event: 1, number: 1 };
-        let delivery = Delivery { id, event: Arc::new(event), plugin: name, attempts: 0 };
+        let delivery = Delivery { id, event: Arc::new(event), plugin: name, attempts: 0, order: None };
         Self { revision, delivery, settings }
     }
 

@@ -14,6 +14,7 @@ use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
 use hookyard::runtime::{NoStores, Runner, Runtime};
 
+use crate::http;
 use crate::native::{Native, Stamped, entry};
 
 /// The first argument of such a process.
@@ -61,6 +62,27 @@ impl Hosted {
     pub fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Pauses a plugin, or lets it go on.
+    pub fn ask(&self, plugin: &str, verb: &str) {
+        let token = fs::read_to_string(self.dir.path().join("hookyard-data/admin-token")).unwrap();
+        let answer = http::post(&self.admin, &format!("/api/v1/plugins/{plugin}/{verb}"), token.trim());
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// What of its memory is in use, in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// Waits until so many attempts are done.
+    pub fn wait_done(&self, events: u64) {
+        while http::done(&self.admin) < events as f64 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub fn pid(&self) -> u32 {

@@ -12,7 +12,6 @@ use tempfile::TempDir;
 use crate::child::{Hosted, directory};
 use crate::figures::{Spread, print};
 use crate::load;
-use crate::throughput::wait_done;
 
 /// Events stored before a round.
 const SIZES: [(u64, &str); 3] = [(10_000, "10 thousand"), (1_000_000, "1 million"), (5_000_000, "5 million")];
@@ -76,10 +75,10 @@ impl Figures {
         let host = Hosted::in_directory("native", dir);
         self.start_ms.push(began.elapsed().as_secs_f64() * 1000.0);
         load::closed(&host.webhooks, warm_up, CONNECTIONS);
-        wait_done(&host, WARM_UP);
+        host.wait_done(WARM_UP);
         let (began, cpu, written) = (Instant::now(), cpu_us(host.pid()), written_bytes(host.pid()));
         load::closed(&host.webhooks, requests, CONNECTIONS);
-        wait_done(&host, WARM_UP + EVENTS);
+        host.wait_done(WARM_UP + EVENTS);
         self.per_second.push(EVENTS as f64 / began.elapsed().as_secs_f64());
         self.cpu_us.push((cpu_us(host.pid()) - cpu) / EVENTS as f64);
         self.written_kb.push((written_bytes(host.pid()) - written) / 1000.0 / EVENTS as f64);
@@ -133,7 +132,7 @@ fn prepared() -> VecDeque<TempDir> {
     let [(sent, _), (more, _), (most, _)] = SIZES;
     let host = Hosted::in_directory("native", directory(&[]));
     load::closed(&host.webhooks, load::requests(0, sent, true), CONNECTIONS);
-    wait_done(&host, sent);
+    host.wait_done(sent);
     let first = host.stop();
     let second = copy(&first);
     multiply(&database(second.path()), sent, more);

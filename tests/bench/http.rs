@@ -10,9 +10,16 @@ use crate::child::SECRET;
 
 const SAMPLE: &str = include_str!("../../wit/moncreneau-events-1.0.0/samples/appointment.created.json");
 
-/// A signed request with the sample `appointment.created` under this id.
+/// A signed request with the sample `appointment.created` under this id, of an appointment of its own.
 pub fn request(id: &str) -> Vec<u8> {
-    let body = SAMPLE.replace("evt_abc123", id);
+    let digest = hookyard::event::Digest::of(id.as_bytes());
+    let appointment = u32::from_be_bytes(*digest.0.first_chunk().unwrap());
+    request_about(id, appointment)
+}
+
+/// The same, of this appointment.
+pub fn request_about(id: &str, appointment: u32) -> Vec<u8> {
+    let body = SAMPLE.replace("evt_abc123", id).replacen("12345", &appointment.to_string(), 1);
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());
@@ -51,6 +58,15 @@ pub fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
 pub fn get(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n");
+    ask(&mut stream, request.as_bytes())
+}
+
+/// Asks the operators' side to do something.
+pub fn post(address: &str, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\ncontent-length: 0\r\n\r\n"
+    );
     ask(&mut stream, request.as_bytes())
 }
 

@@ -131,5 +131,5 @@ fn delivery(plugin: &PluginName) -> Delivery {
         origin: None,
     };
     let id = DeliveryId { event: 1, number: 1 };
-    Delivery { id, event: Arc::new(event), plugin: plugin.clone(), attempts: 0 }
+    Delivery { id, event: Arc::new(event), plugin: plugin.clone(), attempts: 0, order: None }
 }

@@ -6,12 +6,18 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::http::{answer_length, request};
+use crate::http::{answer_length, request, request_about};
 
 /// Signed requests: ids in the order of time, or as random as a hash.
 pub fn requests(from: u64, count: u64, random: bool) -> Vec<Vec<u8>> {
     let id = |n: u64| if random { n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) } else { n };
     (from..from + count).map(|n| request(&format!("evt_{:016x}", id(n)))).collect()
+}
+
+/// Signed requests about so many appointments, in turn.
+pub fn requests_about(appointments: u32, from: u64, count: u64) -> Vec<Vec<u8>> {
+    let of = |n: u64| u32::try_from(n % u64::from(appointments)).unwrap();
+    (from..from + count).map(|n| request_about(&format!("evt_{n:016x}"), of(n))).collect()
 }
 
 /// Sends all requests over so many connections, each as soon as the one before it is answered. All

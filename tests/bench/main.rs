@@ -1,7 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `languages`, `swap`, `start`, `growth`. How to read them: README.md beside this file.
+//! `attempt`, `transaction`, `order`, `drain`, `backlog`, `languages`, `swap`, `start`, `growth`.
+//! How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -13,6 +14,7 @@
 #![allow(unreachable_pub, reason = "nothing is reached from outside of a program")]
 
 mod attempt;
+mod backlog;
 mod child;
 mod figures;
 mod growth;
@@ -20,6 +22,7 @@ mod http;
 mod languages;
 mod load;
 mod native;
+mod order;
 mod start;
 mod swap;
 mod throughput;
@@ -35,11 +38,14 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 8] = [
+    let all: [(&str, fn()); 11] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
         ("transaction", transaction::run),
+        ("order", order::run),
+        ("drain", backlog::drain),
+        ("backlog", backlog::run),
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),

@@ -1,11 +1,11 @@
 //! Events per second over the whole path, and the time from sending to done at half of that.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::child::{Hosted, guest};
 use crate::figures::{Spread, percentile, print};
-use crate::{http, load};
+use crate::load;
 
 const EVENTS: u64 = 60_000;
 const WARM_UP: u64 = 10_000;
@@ -57,29 +57,16 @@ fn round(runner: &str, random: bool) -> Round {
     let plugins: &[(&str, &[u8])] = if runner == "native" { &[] } else { &[("stats", &stats)] };
     let host = Hosted::start(runner, plugins);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, random), CONNECTIONS);
-    wait_done(&host, WARM_UP);
+    host.wait_done(WARM_UP);
     let requests = load::requests(WARM_UP, EVENTS, random);
     let started = Instant::now();
     load::closed(&host.webhooks, requests, CONNECTIONS);
-    wait_done(&host, WARM_UP + EVENTS);
+    host.wait_done(WARM_UP + EVENTS);
     let per_second = EVENTS as f64 / started.elapsed().as_secs_f64();
-    let memory_mib = resident_mib(host.pid());
+    let memory_mib = host.resident_mib();
     let dir = host.stop();
     let size = fs::metadata(dir.path().join("hookyard-data/hookyard.db")).unwrap().len();
     Round { per_second, memory_mib, database_bytes_per_event: size as f64 / (WARM_UP + EVENTS) as f64 }
-}
-
-/// Waits until so many were done since it started.
-pub fn wait_done(host: &Hosted, events: u64) {
-    while http::done(&host.admin) < events as f64 {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn resident_mib(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
 }
 
 /// From the time a request was due to be sent until its attempt ended, at half of the highest rate.
@@ -91,7 +78,7 @@ pub fn latency() {
         let host = Hosted::start("stamped", &[]);
         load::closed(&host.webhooks, load::requests(1 << 32, WARM_UP, false), CONNECTIONS);
         let began = load::open(&host.webhooks, load::requests(0, EVENTS / 2, false), CONNECTIONS, rate);
-        wait_done(&host, WARM_UP + EVENTS / 2);
+        host.wait_done(WARM_UP + EVENTS / 2);
         let dir = host.stop();
         let ends: Vec<(u64, u64)> =
             serde_json::from_slice(&fs::read(dir.path().join("ends.json")).unwrap()).unwrap();

@@ -28,16 +28,17 @@ CREATE TABLE paused_plugin (
 
 -- What operators asked to be run again. Goes on after a restart where it was left.
 CREATE TABLE replay (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    asked_at   INTEGER NOT NULL,
-    request    TEXT    NOT NULL, -- JSON
-    state      TEXT    NOT NULL CHECK (state IN ('running', 'done', 'stopped')),
-    matched    INTEGER NOT NULL, -- found when it was asked for
-    last_seq   INTEGER NOT NULL, -- the newest event then: later ones are not its concern
-    next_seq   INTEGER NOT NULL, -- where it goes on
-    next_number INTEGER NOT NULL,
-    made       INTEGER NOT NULL, -- deliveries
-    skipped    INTEGER NOT NULL
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    asked_at     INTEGER NOT NULL,
+    request      TEXT    NOT NULL, -- JSON
+    state        TEXT    NOT NULL CHECK (state IN ('running', 'done', 'stopped')),
+    found        INTEGER NOT NULL,
+    last_seq     INTEGER NOT NULL, -- the newest event then: later ones are not its concern
+    after_seq    INTEGER NOT NULL, -- the last one looked at
+    after_number INTEGER NOT NULL,
+    made         INTEGER NOT NULL,
+    skipped      INTEGER NOT NULL,
+    first        TEXT    NOT NULL  -- JSON
 ) STRICT;
 
 CREATE INDEX replay_running ON replay (id) WHERE state = 'running';

@@ -1,7 +1,7 @@
 //! The operators' side: an API under `/api/v1`, health, metrics and a page that says what is here.
 //!
-//! Owns the admin address. Reads `db` and a listing of plugins that it is given; never touches
-//! `runtime`, and changes nothing.
+//! Owns the admin address. Reads `db` and a listing of plugins that it is given, and asks `db` for what
+//! operators decide: pauses, replays, dealing with dead letters. Never touches `runtime`.
 //!
 //! Everything under `/api/v1` wants the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are
 //! open to whoever reaches the address, which is this machine unless the operator says otherwise;
@@ -15,13 +15,15 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::db::Db;
 use crate::plugins::PluginView;
 
 mod auth;
+mod deliveries;
+mod effects;
 mod events;
 mod health;
 mod index;
@@ -30,6 +32,7 @@ mod openapi;
 mod plugins;
 mod problem;
 mod read;
+mod replays;
 pub mod view;
 
 pub use auth::Token;
@@ -60,12 +63,33 @@ struct Side {
     pulse: read::Pulse,
 }
 
+impl Side {
+    /// A plugin that is here.
+    fn plugin(&self, name: &str) -> Result<PluginView, Problem> {
+        let plugins = (self.parts.plugins)();
+        let names = || plugins.iter().map(|plugin| plugin.name.as_str()).collect::<Vec<_>>().join(", ");
+        let unknown = || Problem::not_found(format!("no plugin `{name}` is here; there are: {}", names()));
+        plugins.iter().find(|plugin| plugin.name == name).cloned().ok_or_else(unknown)
+    }
+}
+
 /// The endpoints.
 pub fn router(parts: Parts) -> Router {
     let api = Router::new()
         .route("/events", get(events::list))
         .route("/events/{source}/{id}", get(events::show))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/discard", post(deliveries::discard))
+        .route("/effects", get(effects::list))
+        .route("/effects/replay", post(effects::replay))
+        .route("/effects/discard", post(effects::discard))
+        .route("/replays", get(replays::list).post(replays::begin))
+        .route("/replays/{id}", get(replays::show))
+        .route("/replays/{id}/stop", post(replays::stop))
         .route("/plugins", get(plugins::list))
+        .route("/plugins/{name}/pause", post(plugins::pause))
+        .route("/plugins/{name}/resume", post(plugins::resume))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)

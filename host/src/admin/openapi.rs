@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, health, plugins, problem, view};
-use crate::db;
+use super::{deliveries, effects, events, health, plugins, problem, replays, view};
+use crate::{db, effect, replay};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,10 +15,16 @@ use crate::db;
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         version = "1"
     ),
-    paths(events::list, events::show, plugins::list, health::healthz, health::readyz),
+    paths(
+        events::list, events::show, deliveries::list, deliveries::show, deliveries::discard, effects::list,
+        effects::replay, effects::discard, replays::begin,
+        replays::list, replays::show, replays::stop, plugins::list, plugins::pause, plugins::resume,
+        health::healthz, health::readyz
+    ),
     components(schemas(
         view::EventList, db::EventSummary, db::EventView, db::DeliveryView, db::DeliverySummary,
-        db::AttemptView, db::ConflictView, db::EventState, plugins::PluginList, health::Health, problem::Problem
+        db::AttemptView, db::ConflictView, db::EventState, plugins::PluginList, plugins::Plugin, view::DeliveryList, view::DeliveryDetail, view::Discarded,
+        view::ReplayList, view::EffectList, view::Dealt, effect::Selection, replay::Request, replay::Progress, health::Health, problem::Problem
     )),
     modifiers(&Bearer),
     security(("token" = []))

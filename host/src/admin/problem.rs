@@ -47,6 +47,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// 409.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
     /// 503.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {

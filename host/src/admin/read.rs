@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use tokio::sync::Mutex;
 
 use super::events::Filter;
 use super::problem::Problem;
-use super::view::EventList;
-use crate::db::{Db, DbError, DeliverySummary, EventFilter, EventState, EventSummary, EventView};
+use super::view::{DeliveryDetail, DeliveryList, EffectList, EventList};
+use crate::db::{
+    Db, DbError, DeliveryFilter, DeliverySummary, EffectFilter, EventFilter, EventState, EventSummary,
+    EventView,
+};
+use crate::delivery::{DeliveryId, State};
+use crate::effect::EffectId;
 
 /// How long one look at the database holds: it writes, and whoever reaches the address may ask.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
@@ -80,6 +84,8 @@ fn summary(event: EventView) -> EventSummary {
         id: delivery.id,
         plugin: delivery.plugin,
         state: delivery.state,
+        held_because: delivery.held_because,
+        settled: delivery.settled,
         attempts: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX),
     });
     EventSummary {
@@ -93,17 +99,66 @@ fn summary(event: EventView) -> EventSummary {
     }
 }
 
+/// A page of deliveries.
+pub(super) async fn deliveries(
+    db: &Db,
+    filter: &super::deliveries::Filter,
+) -> Result<DeliveryList, Problem> {
+    let limit = filter.limit()?;
+    let wrong = |_| Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
+    let before = filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(wrong)).transpose()?;
+    let state = filter.state.as_deref().map(delivery_state).transpose()?;
+    let page = db.deliveries(&DeliveryFilter { state, selection: filter.selection() }, before, limit).await?;
+    let next_cursor = page.next.map(|next| next.to_string());
+    Ok(DeliveryList { items: page.deliveries, next_cursor })
+}
+
+/// One delivery, and its event.
+pub(super) async fn delivery(db: &Db, id: DeliveryId) -> Result<Option<DeliveryDetail>, Problem> {
+    let Some((source, event)) = db.event_of(id).await? else { return Ok(None) };
+    let Some(found) = self::event(db, &source, &event).await? else { return Ok(None) };
+    let id = id.to_string();
+    let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == id);
+    Ok(delivery.map(|delivery| DeliveryDetail { source, event, event_type: found.event_type, delivery }))
+}
+
+/// A page of effects.
+pub(super) async fn effects(db: &Db, filter: &super::effects::Filter) -> Result<EffectList, Problem> {
+    let limit = Filter { limit: filter.limit, ..Filter::default() }.limit()?;
+    let wrong = || Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
+    let before = filter.cursor.as_deref().map(|cursor| effect_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let state = filter.state.as_deref().map(delivery_state).transpose()?;
+    let page = db.effects(&EffectFilter { state, plugin: filter.plugin.clone() }, before, limit).await?;
+    let next = page.next.map(|EffectId { delivery, number }| format!("{delivery}-{number}"));
+    Ok(EffectList { items: page.effects, next_cursor: next })
+}
+
+fn effect_cursor(text: &str) -> Option<EffectId> {
+    let (delivery, number) = text.rsplit_once('-')?;
+    Some(EffectId { delivery: delivery.parse().ok()?, number: number.parse().ok()? })
+}
+
 fn cursor(text: &str) -> Result<i64, Problem> {
     let wrong = || Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
     text.parse().ok().filter(|seq| *seq > 0).ok_or_else(wrong)
 }
 
 fn state(text: &str) -> Result<EventState, Problem> {
-    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    word("state", text)
+}
+
+fn delivery_state(text: &str) -> Result<State, Problem> {
+    word("state", text)
+}
+
+/// One of a few words.
+fn word<'a, T: serde::Deserialize<'a>>(key: &str, text: &'a str) -> Result<T, Problem> {
+    let word: serde::de::value::StrDeserializer<'a, serde::de::value::Error> = text.into_deserializer();
     // serde's own words, but for the one that means something in Rust only.
+    let unknown = format!("unknown {key}");
     let wrong =
-        |error: serde::de::value::Error| error.to_string().replace("unknown variant", "unknown state");
-    EventState::deserialize(word).map_err(|error| Problem::bad_request(format!("`state`: {}", wrong(error))))
+        |error: serde::de::value::Error| error.to_string().replace("unknown variant", &unknown);
+    T::deserialize(word).map_err(|error| Problem::bad_request(format!("`{key}`: {}", wrong(error))))
 }
 
 #[cfg(test)]

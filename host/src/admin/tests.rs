@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::delivery::Recipient;
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::plugins::PluginState;
 
@@ -162,6 +163,12 @@ impl crate::db::Handoff for Window {
         false
     }
 
+    fn replay(&self) {}
+
+    fn effects(&self) {}
+
+    fn paused(&self, _plugin: &PluginName) {}
+
     fn look_again(&self) {}
 }
 
@@ -187,7 +194,7 @@ async fn events_are_listed_paged_filtered_and_shown() {
     let desk = PluginName::new("desk").unwrap();
     for number in 1..=5 {
         let event = event("moncreneau", &format!("evt_{number}"), "appointment.created");
-        side.db.accept(event, vec![desk.clone()]).await.unwrap();
+        side.db.accept(event, vec![Recipient { plugin: desk.clone(), ordered: true }]).await.unwrap();
     }
     side.db.accept(event("other", "evt_1", "x"), Vec::new()).await.unwrap();
 

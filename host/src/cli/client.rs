@@ -60,9 +60,24 @@ impl Client {
         segments: &[&str],
         query: &(impl Serialize + ?Sized),
     ) -> Result<T, Failure> {
-        let url = url(&self.base, segments)?;
-        let request = self.http.get(url).bearer_auth(&self.token.token).query(query);
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.ask(self.http.get(url(&self.base, segments)?).query(query)).await
+    }
+
+    /// Asks for something to be done at `segments`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<T, Failure> {
+        self.ask(self.http.post(url(&self.base, segments)?).json(body)).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
+        let response = request.bearer_auth(&self.token.token).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {

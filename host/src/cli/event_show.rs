@@ -47,7 +47,8 @@ impl Show {
     }
 }
 
-async fn source_of(client: &Client, id: &str) -> Result<String, Failure> {
+/// The source of the only event with this id.
+pub(super) async fn source_of(client: &Client, id: &str) -> Result<String, Failure> {
     let mut page: EventList = client.get(&["events"], &[("id", id)]).await?;
     if page.items.len() > 1 {
         let sources: Vec<_> = page.items.into_iter().map(|event| event.source).collect();

@@ -12,8 +12,13 @@ mod author;
 mod banner;
 mod client;
 mod config_check;
+mod delivery_list;
+mod delivery_replay;
+mod delivery_show;
 mod dev;
+mod effects;
 mod event_list;
+mod event_replay;
 mod event_send;
 mod event_show;
 mod failure;
@@ -24,8 +29,10 @@ mod plugin_build;
 mod plugin_check;
 mod plugin_list;
 mod plugin_new;
+mod plugin_pause;
 mod plugin_run;
 mod rebuild;
+mod replaying;
 mod samples;
 mod send;
 mod serve;
@@ -34,6 +41,7 @@ mod show;
 mod sign;
 mod signals;
 mod tour;
+mod which;
 
 use failure::Failure;
 use settings::Settings;
@@ -66,7 +74,13 @@ enum Verb {
     /// Send events, and see what became of them
     #[command(subcommand, arg_required_else_help = true)]
     Event(Event),
-    /// Write plugins: make, build, check and run them; and see those of a running host
+    /// See deliveries, run dead letters again, or deal with them
+    #[command(subcommand, arg_required_else_help = true)]
+    Delivery(Delivery),
+    /// See what plugins asked for, and have dead effects tried again
+    #[command(subcommand, arg_required_else_help = true)]
+    Effect(Effect),
+    /// Write plugins: make, build, check and run them; see and pause those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     /// Check the config
@@ -79,6 +93,22 @@ enum Event {
     Send(event_send::Send),
     List(event_list::List),
     Show(event_show::Show),
+    Replay(event_replay::Replay),
+}
+
+#[derive(Debug, Subcommand)]
+enum Delivery {
+    List(delivery_list::List),
+    Show(delivery_show::Show),
+    Replay(delivery_replay::Replay),
+    Discard(delivery_replay::Discard),
+}
+
+#[derive(Debug, Subcommand)]
+enum Effect {
+    List(effects::List),
+    Replay(effects::Replay),
+    Discard(effects::Discard),
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +118,8 @@ enum Plugin {
     Check(plugin_check::Check),
     Run(plugin_run::Run),
     List(plugin_list::List),
+    Pause(plugin_pause::Pause),
+    Resume(plugin_pause::Resume),
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,11 +151,21 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Event(Event::Send(verb)) => verb.run(settings).await,
         Verb::Event(Event::List(verb)) => verb.run(settings).await,
         Verb::Event(Event::Show(verb)) => verb.run(settings).await,
+        Verb::Event(Event::Replay(verb)) => verb.run(settings).await,
+        Verb::Delivery(Delivery::List(verb)) => verb.run(settings).await,
+        Verb::Delivery(Delivery::Show(verb)) => verb.run(settings).await,
+        Verb::Delivery(Delivery::Replay(verb)) => verb.run(settings).await,
+        Verb::Delivery(Delivery::Discard(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::List(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::Replay(verb)) => verb.run(settings).await,
+        Verb::Effect(Effect::Discard(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::New(verb)) => verb.run(),
         Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Run(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::Pause(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::Resume(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),
     }
 }

@@ -83,6 +83,14 @@ pub(super) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
+/// As much of a text as a table has room for.
+#[must_use]
+pub(super) fn first_line(text: &str) -> String {
+    const MAX: usize = 80;
+    let line: String = text.lines().next().unwrap_or_default().chars().take(MAX).collect();
+    if line.len() == text.len() { line } else { format!("{line} …") }
+}
+
 /// `1 delivery`, `2 deliveries`.
 #[must_use]
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {

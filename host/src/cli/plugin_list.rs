@@ -40,6 +40,7 @@ pub(super) struct Plugin {
     pub(super) handles: Vec<String>,
     pub(super) imports: Vec<String>,
     pub(super) refusal: Option<String>,
+    pub(super) paused_at: Option<u64>,
 }
 
 impl List {
@@ -79,6 +80,10 @@ fn lines(text: &str) -> String {
     text.lines().map(out::plain).collect::<Vec<_>>().join("\n  ")
 }
 
+fn state(plugin: &Plugin) -> String {
+    if plugin.paused_at.is_some() { format!("{}, paused", plugin.state) } else { plugin.state.clone() }
+}
+
 fn table(plugins: &[Plugin]) -> String {
     let rows: Vec<_> = plugins
         .iter()
@@ -87,7 +92,7 @@ fn table(plugins: &[Plugin]) -> String {
             let since = if plugin.since == 0 { "-".into() } else { out::time(plugin.since) };
             [
                 plugin.name.clone(),
-                plugin.state.clone(),
+                state(plugin),
                 revision.to_owned(),
                 out::size(plugin.size_bytes),
                 since,
@@ -115,11 +120,13 @@ mod tests {
             imports: Vec::new(),
             refusal: Some("not WebAssembly".into()),
         };
+        let mut view = serde_json::to_value(view).unwrap();
+        view["paused_at"] = 7.into();
         let json = serde_json::json!({ "items": [view], "next_cursor": null });
         let page: Page = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(&page).unwrap(), json);
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(row, ["desk", "refused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
+        assert_eq!(row, ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::out;
-use crate::db::{AttemptView, CauseView, DeliveryView, EffectView, EventView, TryView};
-use crate::delivery::{Outcome, State};
+use crate::db::{AttemptView, CauseView, DeliveryView, EffectView, EventView, ReplayedView, TryView};
+use crate::delivery::{HeldBecause, Outcome, Settled, State};
 
 /// The whole event.
 #[must_use]
@@ -41,7 +41,17 @@ pub(super) fn event(event: &EventView) -> String {
 /// A delivery and its attempts.
 #[must_use]
 pub(super) fn delivery(delivery: &DeliveryView) -> String {
-    let mut text = format!("{}: {}", delivery.plugin, state(delivery.state));
+    let mut text = format!("{}: {}", delivery.plugin, state(delivery.state, delivery.held_because));
+    match delivery.settled {
+        Some(Settled::Replayed) => text.push_str(", replayed"),
+        Some(Settled::Discarded) => text.push_str(", discarded"),
+        None => {}
+    }
+    match &delivery.cause {
+        Some(ReplayedView { replay, of: Some(of) }) => _ = write!(text, ", runs {of} again (replay {replay})"),
+        Some(ReplayedView { replay, of: None }) => _ = write!(text, ", by replay {replay}"),
+        None => {}
+    }
     if let Some(next) = delivery.due_at {
         let _ = write!(text, ", next attempt {}", out::time(next));
     }
@@ -56,7 +66,7 @@ pub(super) fn delivery(delivery: &DeliveryView) -> String {
 }
 
 fn effect(text: &mut String, effect: &EffectView) {
-    let _ = write!(text, "  effect: {}, {}", out::plain(&effect.summary), state(effect.state));
+    let _ = write!(text, "  effect: {}, {}", out::plain(&effect.summary), state(effect.state, None));
     if let Some(next) = effect.due_at {
         let _ = write!(text, ", next try {}", out::time(next));
     }
@@ -93,14 +103,27 @@ fn attempt(text: &mut String, attempt: &AttemptView) {
 
 /// Where a delivery stands, in a word.
 #[must_use]
-pub(super) fn state(state: State) -> &'static str {
-    match state {
+pub(super) fn state(state: State, because: Option<HeldBecause>) -> String {
+    let word = match state {
         State::Pending => "pending",
         State::Running => "running",
         State::Waiting => "waiting",
-        State::Held => "held (its plugin is not there)",
+        State::Held => "held",
         State::Done => "done",
         State::Dead => "dead",
+    };
+    match because {
+        None => word.into(),
+        Some(because) => format!("{word} ({})", self::because(because)),
+    }
+}
+
+fn because(because: HeldBecause) -> &'static str {
+    match because {
+        HeldBecause::Absent => "its plugin is not there",
+        HeldBecause::Paused => "its plugin is paused",
+        HeldBecause::Breaker => "its plugin failed too often of late",
+        HeldBecause::Order => "an earlier one of its ordering key is open",
     }
 }
 

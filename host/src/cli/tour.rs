@@ -73,13 +73,13 @@ impl Seen {
             let what = format!("{}: plugin {}", event.event_type, delivery.plugin);
             match delivery.state {
                 State::Done => drop(self.did.insert(delivery.plugin.clone())),
-                state => self.wrong.push(format!("{what} is {}", show::state(state))),
+                state => self.wrong.push(format!("{what} is {}", show::state(state, delivery.held_because))),
             }
             for EffectView { state, summary, .. } in &delivery.effects {
                 match state {
                     State::Done => self.effects += 1,
                     state => {
-                        let (summary, state) = (out::plain(summary), show::state(*state));
+                        let (summary, state) = (out::plain(summary), show::state(*state, None));
                         self.wrong.push(format!("{what}: effect {summary} is {state}"));
                     }
                 }
@@ -293,6 +293,7 @@ mod tests {
             handles: Vec::new(),
             imports: Vec::new(),
             refusal: None,
+            paused_at: None,
         };
         let plugins = [plugin];
         assert_eq!(idle(&plugins, &BTreeSet::new()).len(), 1);

@@ -142,6 +142,7 @@ impl Default for Plugin {
             memory_max_bytes: 256 * MIB,
             log_max_bytes: 64 * 1024,
             concurrency: 16,
+            ordered: true,
             attempts_max: 8,
             backoff_base_ms: 1000,
             backoff_max_ms: 3_600_000,

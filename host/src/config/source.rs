@@ -138,6 +138,7 @@ impl Source {
             Scheme::Moncreneau => Self {
                 signatures: vec![own, bare],
                 payload: Pointer::to(&["data", "object"]),
+                ordering_key: Some(Pointer::to(&["data", "object", "id"])),
                 package: Some("moncreneau:events".into()),
                 ..hmac
             },

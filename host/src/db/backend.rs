@@ -1,21 +1,85 @@
 //! What the writer asks of a database. One implementation per kind of SQL; the writer knows none.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::delivery::{Delivery, DeliveryId, Finished};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::delivery::{Delivery, DeliveryId, Finished, Order};
+use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::Changes;
+use crate::replay;
 
-use super::DbError;
+use super::{DbError, Hold};
 
 /// An event to be stored under a sequence number that was never used before.
 #[derive(Debug)]
 pub(super) struct NewEvent {
     pub(super) seq: i64,
     pub(super) event: Arc<Event>,
-    pub(super) plugins: Vec<PluginName>,
+    pub(super) to: Vec<To>,
+}
+
+/// Who gets a new event.
+#[derive(Debug)]
+pub(super) struct To {
+    pub(super) plugin: PluginName,
+    pub(super) order: Option<Order>,
+}
+
+/// A delivery to be stored.
+#[derive(Debug)]
+pub(super) struct NewDelivery<'a> {
+    pub(super) id: DeliveryId,
+    pub(super) plugin: &'a PluginName,
+    pub(super) order: Option<Order>,
+    /// It waits for an earlier one of its order.
+    pub(super) behind: bool,
+}
+
+/// Whether a plugin's deliveries are held for a reason.
+#[derive(Debug, Clone)]
+pub(super) struct Holding {
+    pub(super) plugin: PluginName,
+    pub(super) why: Hold,
+    pub(super) held: bool,
+}
+
+/// What a step of a replay did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Replayed {
+    /// Deliveries made or dealt with, or in a dry run those that would be.
+    pub(super) made: u64,
+    /// Deliveries made.
+    pub(super) opened: u64,
+    /// Of these, those that wait for an earlier one of their order.
+    pub(super) behind: u64,
+}
+
+/// What became of a delivery that is to be run no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Discarded {
+    /// It was open.
+    Skipped {
+        /// It waited for an earlier one of its order.
+        behind: bool,
+        order: Option<Order>,
+    },
+    /// It was a dead letter.
+    Settled,
+    /// It is done, or was dealt with.
+    Closed,
+    /// There is no such delivery.
+    Unknown,
+}
+
+/// How many deliveries are open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Open {
+    /// Neither done nor dead.
+    pub(super) all: u64,
+    /// Of these, those that wait for an earlier one of their order.
+    pub(super) behind: u64,
 }
 
 /// The write side of a database. Calls between `begin` and `commit` are one transaction.
@@ -36,8 +100,25 @@ pub(super) trait Backend: Send + 'static {
         events: &[&NewEvent],
     ) -> impl Future<Output = Result<Vec<Option<Digest>>, DbError>> + Send;
 
-    /// Stores events and their deliveries, which are pending.
-    fn insert_events(&mut self, events: &[&NewEvent]) -> impl Future<Output = Result<(), DbError>> + Send;
+    /// Which of these orders have an open delivery.
+    fn open_orders(
+        &mut self,
+        orders: &[Order],
+    ) -> impl Future<Output = Result<HashSet<Order>, DbError>> + Send;
+
+    /// Stores events and their deliveries, which are pending or behind.
+    fn insert_events(
+        &mut self,
+        events: &[&NewEvent],
+        deliveries: &[NewDelivery<'_>],
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// In each of these orders makes the first open delivery one that can be leased, where it is not yet.
+    /// Which those are.
+    fn promote(
+        &mut self,
+        orders: &[Order],
+    ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
     /// Keeps payloads whose id another one has: each once, and not more than a few per id.
     fn keep_conflicts(&mut self, events: &[&Event]) -> impl Future<Output = Result<(), DbError>> + Send;
@@ -57,7 +138,32 @@ pub(super) trait Backend: Send + 'static {
     fn record_tries(&mut self, performed: &[Performed]) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Holds a plugin's open deliveries, or lets go of them.
-    fn hold(&mut self, plugin: &PluginName, held: bool) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn hold(&mut self, holding: &Holding) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Stores a replay that was asked for. Its number.
+    fn begin_replay(
+        &mut self,
+        request: &replay::Request,
+        found: u64,
+        last_event: i64,
+    ) -> impl Future<Output = Result<i64, DbError>> + Send;
+
+    /// A part of a replay, unless it was stopped.
+    fn replay(&mut self, step: &replay::Step) -> impl Future<Output = Result<Replayed, DbError>> + Send;
+
+    /// Stops a replay. False when it does not run.
+    fn stop_replay(&mut self, replay: i64) -> impl Future<Output = Result<bool, DbError>> + Send;
+
+    /// Sees to it that a delivery is not run any more.
+    fn discard(&mut self, id: DeliveryId) -> impl Future<Output = Result<Discarded, DbError>> + Send;
+
+    /// Has up to so many dead effects after this one tried again, or counts them as dealt with. Which.
+    fn deal_with_effects(
+        &mut self,
+        selection: &effect::Selection,
+        action: replay::Action,
+        page: (EffectId, u32),
+    ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
 
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
@@ -73,7 +179,6 @@ pub(super) trait Backend: Send + 'static {
     /// The deliveries with these ids, in order of acceptance.
     fn deliveries(
         &mut self,
-        plugin: &PluginName,
         ids: &[DeliveryId],
     ) -> impl Future<Output = Result<Vec<Delivery>, DbError>> + Send;
 
@@ -92,8 +197,8 @@ pub(super) trait Backend: Send + 'static {
         ids: &[EffectId],
     ) -> impl Future<Output = Result<Vec<Performing>, DbError>> + Send;
 
-    /// How many deliveries are neither done nor dead.
-    fn open_count(&mut self) -> impl Future<Output = Result<u64, DbError>> + Send;
+    /// How many deliveries are open.
+    fn count_open(&mut self) -> impl Future<Output = Result<Open, DbError>> + Send;
 
     /// Puts everything where it belongs and closes.
     fn close(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;

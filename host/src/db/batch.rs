@@ -1,13 +1,12 @@
 //! One transaction of the writer: what is in it, and which copy of an event wins.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use super::backend::{Backend, NewEvent};
-use super::{Accept, DbError};
-use crate::delivery::Finished;
+use super::backend::{Backend, Holding, NewEvent};
+use super::{Accept, DbError, order};
+use crate::delivery::{DeliveryId, Finished};
 use crate::effect::Performed;
-use crate::event::PluginName;
 
 /// What is committed together.
 #[derive(Default)]
@@ -15,8 +14,12 @@ pub(super) struct Batch<'a> {
     pub(super) events: &'a [NewEvent],
     pub(super) finished: &'a [Finished],
     pub(super) performed: &'a [Performed],
-    pub(super) holds: &'a [(PluginName, bool)],
+    pub(super) holds: &'a [Holding],
     pub(super) probe: bool,
+    /// Whether any delivery may be open.
+    pub(super) any_open: bool,
+    /// Whether any delivery may be behind another.
+    pub(super) any_behind: bool,
 }
 
 /// What became of a batch.
@@ -26,6 +29,10 @@ pub(super) struct Written {
     /// Of each attempt, in their order: whether it was recorded. One is not where its call read what another
     /// has changed since.
     pub(super) recorded: Vec<bool>,
+    /// New deliveries that wait for an earlier one of their order.
+    pub(super) behind: HashSet<DeliveryId>,
+    /// Deliveries that do so no longer.
+    pub(super) promoted: Vec<DeliveryId>,
 }
 
 /// Writes a batch: all of it or, on an error, nothing.
@@ -39,23 +46,29 @@ pub(super) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Resu
 
 async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Written, DbError> {
     backend.begin().await?;
-    let accepts = accept(backend, batch.events).await?;
-    let recorded = finish(backend, batch.finished).await?;
+    // What ends comes first: what it held back, and what comes in now, need not wait for it.
+    let (recorded, promoted) = finish(backend, batch).await?;
+    let (accepts, behind) = accept(backend, batch).await?;
     if !batch.performed.is_empty() {
         backend.record_tries(batch.performed).await?;
     }
-    for (plugin, held) in batch.holds {
-        backend.hold(plugin, *held).await?;
+    for holding in batch.holds {
+        backend.hold(holding).await?;
     }
     if batch.probe {
         backend.probe().await?;
     }
     backend.commit().await?;
-    Ok(Written { accepts, recorded })
+    Ok(Written { accepts, recorded, behind, promoted })
 }
 
-/// Commits what calls wrote, asked for and came to, of those that read what is still so.
-async fn finish(backend: &mut impl Backend, finished: &[Finished]) -> Result<Vec<bool>, DbError> {
+/// Commits what calls wrote, asked for and came to, of those that read what is still so. Which these are,
+/// and which deliveries come after them.
+async fn finish(
+    backend: &mut impl Backend,
+    batch: &Batch<'_>,
+) -> Result<(Vec<bool>, Vec<DeliveryId>), DbError> {
+    let finished = batch.finished;
     let calls: Vec<_> = finished
         .iter()
         .filter_map(|finished| Some((&finished.plugin, finished.work.store.as_ref()?)))
@@ -74,12 +87,19 @@ async fn finish(backend: &mut impl Backend, finished: &[Finished]) -> Result<Vec
     if !ended.is_empty() {
         backend.record(&ended).await?;
     }
-    Ok(recorded)
+    let closed = if batch.any_behind { order::closed(&ended) } else { Vec::new() };
+    let promoted = if closed.is_empty() { Vec::new() } else { backend.promote(&closed).await? };
+    Ok((recorded, promoted))
 }
 
-async fn accept(backend: &mut impl Backend, events: &[NewEvent]) -> Result<Vec<Accept>, DbError> {
+/// Stores new events. What became of each, and which deliveries are behind others.
+async fn accept(
+    backend: &mut impl Backend,
+    batch: &Batch<'_>,
+) -> Result<(Vec<Accept>, HashSet<DeliveryId>), DbError> {
+    let events = batch.events;
     if events.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     let (firsts, first_of) = firsts(events);
     let owners = backend.take_keys(&firsts).await?;
@@ -93,7 +113,7 @@ async fn accept(backend: &mut impl Backend, events: &[NewEvent]) -> Result<Vec<A
         let verdict = match (owner, winner) {
             (None, Some(winner)) if winner.seq == new.seq => {
                 accepted.push(new);
-                Accept::Accepted { deliveries: new.plugins.len() }
+                Accept::Accepted { deliveries: new.to.len() }
             }
             (owner, winner) => {
                 let digest = owner.or_else(|| winner.map(|winner| winner.event.digest));
@@ -107,13 +127,16 @@ async fn accept(backend: &mut impl Backend, events: &[NewEvent]) -> Result<Vec<A
         };
         verdicts.push(verdict);
     }
+    let mut behind = HashSet::new();
     if !accepted.is_empty() {
-        backend.insert_events(&accepted).await?;
+        let deliveries = order::deliveries(backend, &accepted, batch.any_open).await?;
+        backend.insert_events(&accepted, &deliveries).await?;
+        behind.extend(deliveries.iter().filter(|new| new.behind).map(|new| new.id));
     }
     if !conflicts.is_empty() {
         backend.keep_conflicts(&conflicts).await?;
     }
-    Ok(verdicts)
+    Ok((verdicts, behind))
 }
 
 /// The first event of each key, and for every event where its key's first one is.

@@ -5,6 +5,9 @@
 mod backend;
 mod batch;
 mod leases;
+mod operations;
+mod order;
+mod replays;
 mod sqlite;
 mod stores;
 #[cfg(test)]
@@ -21,21 +24,24 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config;
-use crate::delivery::{Delivery, DeliveryId, Finished};
+use crate::delivery::{Delivery, DeliveryId, Finished, Recipient};
 use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{
-    AttemptView, CauseView, ConflictView, DeliverySummary, DeliveryView, EffectView, EventFilter, EventPage,
-    EventState, EventSummary, EventView, TryView,
+    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
+    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
+    TryView,
 };
 
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
+use backend::Holding;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
 
 /// What became of an event offered for acceptance.
@@ -78,6 +84,15 @@ pub enum DbError {
     Url(String),
 }
 
+/// Why a plugin's deliveries are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// It is not there.
+    Absent,
+    /// An operator paused it.
+    Paused,
+}
+
 /// Takes deliveries straight from the commit. Returns false when its window is full: the delivery
 /// then stays in the database, to be leased later.
 pub trait Handoff: Send + Sync + 'static {
@@ -87,8 +102,17 @@ pub trait Handoff: Send + Sync + 'static {
     /// Offers a committed effect, likewise.
     fn perform(&self, effect: Performing) -> bool;
 
-    /// A delivery that was in hand is to be leased again.
+    /// There may be deliveries to lease that were not offered.
     fn look_again(&self);
+
+    /// A replay was asked for.
+    fn replay(&self);
+
+    /// Dead effects are to be tried again.
+    fn effects(&self);
+
+    /// A plugin was paused: what waits for it in memory is to be given back.
+    fn paused(&self, plugin: &PluginName);
 }
 
 /// How much may wait, and be kept in memory.
@@ -148,7 +172,7 @@ impl Db {
         let (accepts, accepts_in) = mpsc::channel(limits.queue_max.max(1));
         let (requests, requests_in) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
-        shared.backlog.store(opened.open_count, Ordering::Relaxed);
+        shared.backlog.store(opened.open.all, Ordering::Relaxed);
         let stores = Arc::new(Stores::new(limits.cache_max_bytes, opened.store_version));
         let writer = Writer {
             backend: opened.backend,
@@ -157,6 +181,7 @@ impl Db {
             batch_max: settings.batch_max.max(1),
             last_seq: opened.last_seq,
             held: opened.held.into_iter().collect(),
+            behind: Some(opened.open.behind),
             leases: Leases::default(),
             effect_leases: Leases::default(),
             stores: Arc::clone(&stores),
@@ -187,17 +212,17 @@ impl Db {
         }
     }
 
-    /// Stores an event, its idempotency key and a delivery for each of `plugins` in one transaction;
+    /// Stores an event, its idempotency key and a delivery for each of `recipients` in one transaction;
     /// answers after its commit.
     ///
     /// # Errors
     /// [`DbError::Full`] above a limit, [`DbError::Unavailable`] when it could not be committed.
-    pub async fn accept(&self, event: Event, plugins: Vec<PluginName>) -> Result<Accept, DbError> {
+    pub async fn accept(&self, event: Event, recipients: Vec<Recipient>) -> Result<Accept, DbError> {
         if self.backlog() >= self.inner.backlog_max.load(Ordering::Relaxed) {
             return Err(DbError::Full("open deliveries"));
         }
         let (reply, answer) = oneshot::channel();
-        let sent = self.inner.accepts.try_send(Accepting { event, plugins, reply });
+        let sent = self.inner.accepts.try_send(Accepting { event, recipients, reply });
         sent.map_err(|error| match error {
             TrySendError::Full(_) => DbError::Full("events waiting for their commit"),
             TrySendError::Closed(_) => closed(),
@@ -323,18 +348,28 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn hold(&self, plugin: &PluginName) -> Result<(), DbError> {
-        let plugin = plugin.clone();
-        self.ask(|reply| Request::Hold { plugin, held: true, reply }).await
+    pub async fn hold(&self, plugin: &PluginName, why: Hold) -> Result<(), DbError> {
+        self.set_hold(Holding { plugin: plugin.clone(), why, held: true }).await
     }
 
-    /// The plugin is there: what was held can be leased.
+    /// That holds no longer: what was held can be leased, unless it is held for the other reason too.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn release(&self, plugin: &PluginName) -> Result<(), DbError> {
-        let plugin = plugin.clone();
-        self.ask(|reply| Request::Hold { plugin, held: false, reply }).await
+    pub async fn release(&self, plugin: &PluginName, why: Hold) -> Result<(), DbError> {
+        self.set_hold(Holding { plugin: plugin.clone(), why, held: false }).await
+    }
+
+    async fn set_hold(&self, holding: Holding) -> Result<(), DbError> {
+        self.ask(|reply| Request::Hold { holding, reply }).await
+    }
+
+    /// Plugins that an operator paused, and since when (ms since the Unix epoch).
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
+        self.inner.reader.paused().await
     }
 
     /// Plugins with open deliveries, held ones included.

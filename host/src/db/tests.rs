@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::{Attempt, Cause, Failure, Next, Outcome, State};
+use crate::delivery::{Attempt, Cause, Failure, HeldBecause, Next, Outcome, Recipient, Settled, State};
 use crate::effect::Work;
 use crate::event::{Digest, Name, now_ms};
 
@@ -51,6 +51,12 @@ impl Handoff for Window {
     }
 
     fn look_again(&self) {}
+
+    fn replay(&self) {}
+
+    fn effects(&self) {}
+
+    fn paused(&self, _plugin: &PluginName) {}
 }
 
 const LIMITS: Limits = Limits { queue_max: 1000, backlog_max: 1_000_000, cache_max_bytes: 1 << 20 };
@@ -85,8 +91,13 @@ fn name(name: &str) -> Name {
     Name::new(name).unwrap()
 }
 
+/// Plugins that take events as they come.
+fn to<const N: usize>(plugins: [&str; N]) -> Vec<Recipient> {
+    plugins.map(|plugin| Recipient { plugin: name(plugin), ordered: false }).into()
+}
+
 async fn accept(db: &Db, id: &str) -> Result<Accept, DbError> {
-    db.accept(event(id, "{}"), vec![name("p")]).await
+    db.accept(event(id, "{}"), to(["p"])).await
 }
 
 fn attempt(delivery: &Delivery, next: Next) -> Finished {
@@ -111,7 +122,7 @@ fn attempt(delivery: &Delivery, next: Next) -> Finished {
         failure,
     };
     let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
-    Finished { id: delivery.id, attempt, next, plugin, work: Work::default(), depth }
+    Finished { id: delivery.id, attempt, next, plugin, work: Work::default(), depth, order: delivery.order }
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
@@ -138,7 +149,7 @@ async fn shell(dir: &tempfile::TempDir, sql: &'static str) {
 async fn takes_an_id_once() {
     let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(9));
     let db = db(&dir, &window).await;
-    let plugins = || vec![name("p"), name("q")];
+    let plugins = || to(["p", "q"]);
     let accepted = db.accept(event("e", "1"), plugins()).await;
     assert_eq!(accepted, Ok(Accept::Accepted { deliveries: 2 }));
     assert_eq!(db.accept(event("e", "1"), plugins()).await, Ok(Accept::Duplicate));
@@ -167,7 +178,7 @@ async fn of_racing_copies_one_wins() {
     for n in 0..150 {
         let db = db.clone();
         let body = if n < 100 { "same" } else { "other" };
-        tasks.spawn(async move { db.accept(event("e", body), vec![name("p")]).await.unwrap() });
+        tasks.spawn(async move { db.accept(event("e", body), to(["p"])).await.unwrap() });
     }
     let answers = tasks.join_all().await;
     let count = |accept| answers.iter().filter(|answer| **answer == accept).count();
@@ -216,9 +227,9 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(state(&db, "e").await, State::Waiting);
     assert_eq!(db.anything_due(due - 1).await, Ok(false));
     assert_eq!(db.anything_due(due).await, Ok(true));
-    db.hold(&name("p")).await.unwrap();
+    db.hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(db.anything_due(due).await, Ok(false));
-    db.release(&name("p")).await.unwrap();
+    db.release(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(60)).await;
     delivery = db.lease(name("p"), 1).await.unwrap().deliveries.remove(0);
@@ -265,14 +276,14 @@ async fn holds_and_releases() {
     let db = db(&dir, &window).await;
     accept(&db, "a").await.unwrap();
     accept(&db, "b").await.unwrap();
-    db.hold(&name("p")).await.unwrap();
+    db.hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(state(&db, "b").await, State::Held);
     db.give_back(vec![window.first().id]);
     accept(&db, "c").await.unwrap();
     assert_eq!(leased(&db, 9).await, (vec![], false));
     assert_eq!(db.open_plugins().await.unwrap(), [name("p")]);
     assert_eq!(listed(&db, EventState::Held).await, ["c", "b", "a"]);
-    db.release(&name("p")).await.unwrap();
+    db.release(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 9).await.0, ["a", "b", "c"]);
 }
 
@@ -386,7 +397,7 @@ async fn more_than_one_statement_takes() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..300 {
         let db = db.clone();
-        let plugins = vec![name("p"), name("q"), name("r")];
+        let plugins = to(["p", "q", "r"]);
         tasks.spawn(async move { db.accept(event(&format!("{n:03}"), "{}"), plugins).await });
     }
     tokio::task::yield_now().await;
@@ -413,3 +424,12 @@ async fn refuses_what_it_does_not_know() {
 
 #[path = "transaction_tests.rs"]
 mod transaction;
+
+#[path = "order_tests.rs"]
+mod order;
+
+#[path = "replay_tests.rs"]
+mod replay;
+
+#[path = "model_tests.rs"]
+mod model;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::delivery::{Cause, Outcome, State};
-use crate::effect::{Effect, TryOutcome};
+use crate::replay::Selection;
+use crate::delivery::{Cause, DeliveryId, HeldBecause, Outcome, Settled, State};
+use crate::effect::{Effect, EffectId, TryOutcome};
 
 /// Where an event stands: the first of these that any of its deliveries is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -16,21 +17,23 @@ pub enum EventState {
     Pending,
     /// A delivery is to be run again later.
     Waiting,
-    /// All that is open waits for a plugin that is not there.
+    /// All that is open is held.
     Held,
-    /// Nothing is open, and a delivery is a dead letter.
+    /// Nothing is open, and a delivery is a dead letter that nobody has dealt with.
     Dead,
-    /// All deliveries are done.
+    /// All deliveries are done, or were dealt with.
     Done,
     /// No plugin wanted it.
     Unhandled,
 }
 
 impl EventState {
-    /// The state of an event with deliveries in these states.
+    /// The state of an event with deliveries in these states, dealt with or not.
     #[must_use]
-    pub fn of(deliveries: impl IntoIterator<Item = State>) -> Self {
-        deliveries.into_iter().map(Self::from).min().unwrap_or(Self::Unhandled)
+    pub fn of(deliveries: impl IntoIterator<Item = (State, Option<Settled>)>) -> Self {
+        let states = deliveries.into_iter();
+        let states = states.map(|(state, settled)| settled.map_or_else(|| state.into(), |_| Self::Done));
+        states.min().unwrap_or(Self::Unhandled)
     }
 }
 
@@ -111,8 +114,63 @@ pub struct DeliverySummary {
     /// Where it stands.
     #[schema(value_type = String)]
     pub state: State,
+    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub held_because: Option<HeldBecause>,
+    /// How a dead letter was dealt with: `replayed` or `discarded`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub settled: Option<Settled>,
     /// Attempts made.
     pub attempts: u32,
+}
+
+/// A page of deliveries, the newest event's first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryPage {
+    /// The deliveries. May be fewer than asked for even when there are more.
+    pub deliveries: Vec<ListedDelivery>,
+    /// Where the next page begins; absent on the last.
+    #[schema(value_type = Option<String>)]
+    pub next: Option<DeliveryId>,
+}
+
+/// A delivery in a list of deliveries.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListedDelivery {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// When the event was received, ms since the Unix epoch.
+    pub received_at: u64,
+    /// The delivery.
+    #[serde(flatten)]
+    pub delivery: DeliverySummary,
+    /// Why its last attempt is not done.
+    pub reason: Option<String>,
+}
+
+/// Which deliveries to list; all of them where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// In this state; of dead ones only those that nobody has dealt with.
+    pub state: Option<State>,
+    /// Those of these that it also fits.
+    pub selection: Selection,
+}
+
+/// Where a delivery comes from that an operator asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReplayedView {
+    /// The replay.
+    pub replay: i64,
+    /// The delivery that it runs again; absent when the event had not gone to this plugin.
+    pub of: Option<String>,
 }
 
 /// Everything about an event but its body.
@@ -131,6 +189,9 @@ pub struct EventView {
     pub created: String,
     /// ms since the Unix epoch.
     pub received_at: u64,
+    /// Its place in the order of acceptance.
+    #[serde(default)]
+    pub number: i64,
     /// Size of its body.
     pub body_bytes: u64,
     /// What the source's `ordering_key` points to.
@@ -153,6 +214,17 @@ pub struct DeliveryView {
     /// Where it stands.
     #[schema(value_type = String)]
     pub state: State,
+    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub held_because: Option<HeldBecause>,
+    /// How a dead letter was dealt with: `replayed` or `discarded`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub settled: Option<Settled>,
+    /// Who asked for it; absent when it came with the event.
+    #[serde(default)]
+    pub cause: Option<ReplayedView>,
     /// When it is to be run again, ms since the Unix epoch.
     pub due_at: Option<u64>,
     /// The tries, in order.
@@ -230,6 +302,42 @@ impl EffectView {
         let request = serde_json::to_value(&shown).unwrap_or_default();
         Self { key, kind: effect.kind().into(), state, due_at, summary: shown.summary(), request, tries }
     }
+}
+
+/// Which effects to list; all of them where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EffectFilter {
+    /// In this state; of dead ones only those that nobody has dealt with.
+    pub state: Option<State>,
+    /// Asked for by this plugin.
+    pub plugin: Option<String>,
+}
+
+/// A page of effects, the newest event's first.
+#[derive(Debug, Clone)]
+pub struct EffectPage {
+    /// The effects.
+    pub effects: Vec<ListedEffect>,
+    /// Where the next page begins; absent on the last.
+    pub next: Option<EffectId>,
+}
+
+/// An effect in a list: without its tries.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListedEffect {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The delivery whose handler asked for it.
+    pub delivery: String,
+    /// The plugin.
+    pub plugin: String,
+    /// What was answered at the last try, or what is wrong.
+    pub last: Option<String>,
+    /// The effect.
+    #[serde(flatten)]
+    pub effect: EffectView,
 }
 
 /// One try at an effect.

@@ -10,14 +10,15 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::backend::{Backend, NewEvent};
+use super::backend::{Backend, Holding, NewEvent, To};
 use super::batch::{self, Batch, Written};
 use super::leases::{Leases, Shared};
+use super::operations::Operation;
 use super::sqlite::HostLock;
 use super::stores::Stores;
 use super::unsaved::{RETRY_MIN, Saving, Unsaved};
-use super::{Accept, DbError, EffectLease, Handoff, Lease};
-use crate::delivery::{Delivery, DeliveryId, Finished, Next};
+use super::{Accept, DbError, EffectLease, Handoff, Hold, Lease};
+use crate::delivery::{Delivery, DeliveryId, Finished, Next, Order, Recipient};
 use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Event, PluginName, now_ms};
 
@@ -30,7 +31,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
 /// An event that waits for its commit.
 pub(super) struct Accepting {
     pub(super) event: Event,
-    pub(super) plugins: Vec<PluginName>,
+    pub(super) recipients: Vec<Recipient>,
     pub(super) reply: Reply<Accept>,
 }
 
@@ -43,7 +44,8 @@ pub(super) enum Request {
     Performed(Performed),
     LeaseEffects { plugin: PluginName, limit: usize, reply: Reply<EffectLease> },
     GiveBackEffects(Vec<EffectId>),
-    Hold { plugin: PluginName, held: bool, reply: Reply<()> },
+    Hold { holding: Holding, reply: Reply<()> },
+    Operate(Operation),
     Ping(Reply<()>),
     Close(Reply<()>),
 }
@@ -60,9 +62,10 @@ struct Turn {
     accepts: Vec<Accepting>,
     leases: Vec<(PluginName, usize, Reply<Lease>)>,
     effect_leases: Vec<(PluginName, usize, Reply<EffectLease>)>,
-    holds: Vec<(PluginName, bool)>,
+    holds: Vec<Holding>,
     hold_replies: Vec<Reply<()>>,
     pings: Vec<Reply<()>>,
+    operations: Vec<Operation>,
 }
 
 /// The writer: see the module.
@@ -72,7 +75,9 @@ pub(super) struct Writer<B> {
     pub(super) shared: Arc<Shared>,
     pub(super) batch_max: usize,
     pub(super) last_seq: i64,
-    pub(super) held: HashSet<PluginName>,
+    pub(super) held: HashSet<(PluginName, Hold)>,
+    /// Deliveries behind others of their order; `None` when it is not known.
+    pub(super) behind: Option<u64>,
     pub(super) leases: Leases<DeliveryId>,
     pub(super) effect_leases: Leases<EffectId>,
     pub(super) stores: Arc<Stores>,
@@ -181,10 +186,11 @@ impl<B: Backend> Writer<B> {
                     }
                 }
             }
-            Request::Hold { plugin, held, reply } => {
-                turn.holds.push((plugin, held));
+            Request::Hold { holding, reply } => {
+                turn.holds.push(holding);
                 turn.hold_replies.push(reply);
             }
+            Request::Operate(operation) => turn.operations.push(operation),
             Request::Ping(reply) => turn.pings.push(reply),
             Request::Close(reply) => closers.push(reply),
         }
@@ -193,6 +199,7 @@ impl<B: Backend> Writer<B> {
     async fn turn(&mut self, mut turn: Turn, handoff: &dyn Handoff) {
         let leases = std::mem::take(&mut turn.leases);
         let effect_leases = std::mem::take(&mut turn.effect_leases);
+        let operations = std::mem::take(&mut turn.operations);
         let mut saving = self.unsaved.saving(self.batch_max);
         if self.unsaved.failures > 0 && saving != Saving::default() {
             // On their own, so that nothing else in the batch can keep them from being recorded.
@@ -200,6 +207,9 @@ impl<B: Backend> Writer<B> {
             saving = Saving::default();
         }
         self.commit(turn, saving, handoff).await;
+        for operation in operations {
+            self.operate(operation, handoff).await;
+        }
         for (plugin, limit, reply) in leases {
             let lease = self.lease(&plugin, limit).await;
             if let Err(Ok(unwanted)) = reply.send(lease) {
@@ -222,29 +232,35 @@ impl<B: Backend> Writer<B> {
         let (events, replies) = self.number(accepts);
         let finished = self.unsaved.finished.get(..saving.finished).unwrap_or_default();
         let performed = self.unsaved.performed.get(..saving.performed).unwrap_or_default();
-        let batch = Batch { events: &events, finished, performed, holds: &holds, probe: !pings.is_empty() };
+        let batch = Batch {
+            events: &events,
+            finished,
+            performed,
+            holds: &holds,
+            probe: !pings.is_empty(),
+            any_open: self.shared.backlog() > 0 || self.behind != Some(0),
+            any_behind: self.behind != Some(0),
+        };
         let began = std::time::Instant::now();
         let written = batch::write(&mut self.backend, &batch).await;
         metrics::histogram!("hookyard_commit_seconds").record(began.elapsed());
 
         let outcome = written.as_ref().map(|_| ()).map_err(Clone::clone);
         match written {
-            Ok(Written { accepts, recorded }) => {
-                self.saved(saving, &recorded, handoff).await;
-                for (plugin, held) in holds {
-                    if held {
-                        self.held.insert(plugin)
-                    } else {
-                        self.held.remove(&plugin)
-                    };
-                }
+            Ok(Written { accepts, recorded, behind, promoted }) => {
+                self.saved(saving, &recorded, handoff);
+                holds.into_iter().for_each(|holding| self.hold(holding, handoff));
                 for (reply, accept) in replies.into_iter().zip(&accepts) {
                     let _ = reply.send(Ok(*accept));
                 }
-                self.hand_off(events, &accepts, handoff);
+                self.hand_off(events, &accepts, &behind, handoff);
+                self.behind = self.behind.map(|before| before + behind.len() as u64 - promoted.len() as u64);
+                self.hand_off_promoted(&promoted, handoff).await;
+                self.recovered(saving).await;
             }
             Err(error) => {
                 self.unsaved.failed(&error);
+                self.behind = None;
                 for reply in replies {
                     let _ = reply.send(Err(error.clone()));
                 }
@@ -255,21 +271,43 @@ impl<B: Backend> Writer<B> {
         }
     }
 
+    fn hold(&mut self, Holding { plugin, why, held }: Holding, handoff: &dyn Handoff) {
+        match (why, held) {
+            (Hold::Paused, true) => handoff.paused(&plugin),
+            (Hold::Paused, false) => handoff.look_again(),
+            // Whoever sees plugins come and go acts on it too.
+            (Hold::Absent, _) => {}
+        }
+        if held { self.held.insert((plugin, why)) } else { self.held.remove(&(plugin, why)) };
+    }
+
+    fn is_held(&self, plugin: &PluginName) -> bool {
+        // Nothing is held nearly always.
+        !self.held.is_empty()
+            && [Hold::Absent, Hold::Paused].iter().any(|why| self.held.contains(&(plugin.clone(), *why)))
+    }
+
     /// Gives events their numbers. A number is not used again even if its transaction fails: a
     /// failed commit may still turn out to be on disk.
     fn number(&mut self, accepts: Vec<Accepting>) -> (Vec<NewEvent>, Vec<Reply<Accept>>) {
         let mut replies = Vec::with_capacity(accepts.len());
         let mut events = Vec::with_capacity(accepts.len());
-        for Accepting { event, plugins, reply } in accepts {
+        for Accepting { event, recipients, reply } in accepts {
             self.last_seq += 1;
-            events.push(NewEvent { seq: self.last_seq, event: Arc::new(event), plugins });
+            let key = event.ordering_key.as_deref();
+            let to = recipients.into_iter().map(|Recipient { plugin, ordered }| To {
+                order: key.filter(|_| ordered).map(|key| Order::of(&event.source, key, &plugin)),
+                plugin,
+            });
+            let to = to.collect();
+            events.push(NewEvent { seq: self.last_seq, event: Arc::new(event), to });
             replies.push(reply);
         }
         (events, replies)
     }
 
     /// After a commit: so many of the unsaved are recorded, but for attempts that lost against others.
-    async fn saved(&mut self, saving: Saving, recorded: &[bool], handoff: &dyn Handoff) {
+    fn saved(&mut self, saving: Saving, recorded: &[bool], handoff: &dyn Handoff) {
         let mut closed = 0;
         let finished: Vec<_> = self.unsaved.finished.drain(..saving.finished).collect();
         let replies: Vec<_> = self.unsaved.replies.drain(..saving.finished).collect();
@@ -290,12 +328,22 @@ impl<B: Backend> Writer<B> {
             self.effect_leases.release(performed.id);
         }
         self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
+    }
+
+    /// After a commit: if one failed before, all is well again once there is nothing unsaved of then.
+    async fn recovered(&mut self, saving: Saving) {
+        if self.behind.is_none() {
+            // A commit that failed may have been on disk all the same: count again.
+            match self.backend.count_open().await {
+                Ok(open) => {
+                    self.shared.backlog.store(open.all, Ordering::Relaxed);
+                    self.behind = Some(open.behind);
+                }
+                Err(error) => tracing::warn!(%error, "what is open could not be counted, trying again"),
+            }
+        }
         if self.unsaved.failures == 0 || (saving == Saving::default() && !self.unsaved.is_empty()) {
             return;
-        }
-        // A commit that failed may have been on disk all the same: count again.
-        if let Ok(open) = self.backend.open_count().await {
-            self.shared.backlog.store(open, Ordering::Relaxed);
         }
         tracing::info!(failures = self.unsaved.failures, "the database works again");
         self.unsaved.failures = 0;
@@ -311,7 +359,7 @@ impl<B: Backend> Writer<B> {
         for (number, asked) in (1..).zip(work.effects) {
             let id = EffectId { delivery, number };
             self.effect_leases.take(id, &plugin);
-            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0 }) {
+            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0, tries_before: 0 }) {
                 self.effect_leases.release(id);
             }
         }
@@ -325,27 +373,55 @@ impl<B: Backend> Writer<B> {
         handoff.look_again();
     }
 
-    fn hand_off(&mut self, events: Vec<NewEvent>, accepts: &[Accept], handoff: &dyn Handoff) {
+    fn hand_off(
+        &mut self,
+        events: Vec<NewEvent>,
+        accepts: &[Accept],
+        behind: &HashSet<DeliveryId>,
+        handoff: &dyn Handoff,
+    ) {
         for (new, accept) in events.into_iter().zip(accepts) {
             let Accept::Accepted { deliveries } = *accept else { continue };
             self.shared.backlog.fetch_add(deliveries as u64, Ordering::Relaxed);
-            for (number, plugin) in (1..).zip(new.plugins) {
-                if self.held.contains(&plugin) {
-                    continue;
-                }
+            for (number, To { plugin, order }) in (1..).zip(new.to) {
                 let id = DeliveryId { event: new.seq, number };
-                // Leased before it is offered: a worker may end before `offer` returns.
-                self.leases.take(id, &plugin);
-                let event = Arc::clone(&new.event);
-                if !handoff.offer(Delivery { id, event, plugin, attempts: 0 }) {
-                    self.leases.release(id);
+                if !behind.contains(&id) {
+                    let event = Arc::clone(&new.event);
+                    self.offer(Delivery { id, event, plugin, attempts: 0, order }, handoff);
                 }
             }
         }
     }
 
+    /// Deliveries whose predecessor in their order has just closed. Should they not be read, they are
+    /// found like all that is due.
+    pub(super) async fn hand_off_promoted(&mut self, promoted: &[DeliveryId], handoff: &dyn Handoff) {
+        if promoted.is_empty() {
+            return;
+        }
+        match self.backend.deliveries(promoted).await {
+            Ok(deliveries) => deliveries.into_iter().for_each(|delivery| self.offer(delivery, handoff)),
+            Err(error) => {
+                tracing::warn!(%error, "deliveries that came first in their order");
+                handoff.look_again();
+            }
+        }
+    }
+
+    fn offer(&mut self, delivery: Delivery, handoff: &dyn Handoff) {
+        let id = delivery.id;
+        if self.is_held(&delivery.plugin) {
+            return;
+        }
+        // Leased before it is offered: a worker may end before `offer` returns.
+        self.leases.take(id, &delivery.plugin);
+        if !handoff.offer(delivery) {
+            self.leases.release(id);
+        }
+    }
+
     async fn lease(&mut self, plugin: &PluginName, limit: usize) -> Result<Lease, DbError> {
-        if self.held.contains(plugin) || limit == 0 {
+        if self.is_held(plugin) || limit == 0 {
             return Ok(Lease::default());
         }
         // Those in hand are still open in the database: look beyond them, and one further to know
@@ -356,7 +432,7 @@ impl<B: Backend> Writer<B> {
         ids.retain(|id| !self.leases.has(*id));
         let more = ids.len() > limit;
         ids.truncate(limit);
-        let deliveries = self.backend.deliveries(plugin, &ids).await?;
+        let deliveries = self.backend.deliveries(&ids).await?;
         for delivery in &deliveries {
             self.leases.take(delivery.id, plugin);
         }

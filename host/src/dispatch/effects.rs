@@ -74,6 +74,18 @@ impl Effects {
         taken
     }
 
+    /// Some that were dead are to be tried again, perhaps of a plugin that had none.
+    pub(super) fn look_again(&self) {
+        let effects = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = effects.open_all().await {
+                tracing::error!("effects to be tried again could not be read: {error}");
+            }
+            effects.lanes().look_again();
+            effects.0.queue.look();
+        });
+    }
+
     /// Starts nothing more, and waits for tries under way up to `timeout`. Returns how many had not ended.
     pub(super) async fn stop(&self, timeout: Duration) -> usize {
         self.0.queue.stop(timeout).await
@@ -111,7 +123,8 @@ impl Effects {
         // Whoever was sent a secret may say it again.
         sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (number, due) = (effect.tries + 1, due(&sent, effect.tries + 1, &config.effects));
+        let number = effect.tries + 1;
+        let due = due(&sent, number - effect.tries_before, &config.effects);
         report(&effect, &sent, due);
         let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
         self.0.db.performed(Performed { id: effect.id, made, due });
@@ -131,7 +144,7 @@ impl Effects {
     /// Stores an event like one that was received.
     async fn emit(&self, effect: &Performing, emitted: &Emitted) -> Sent {
         let event = event_of(effect, emitted);
-        let plugins = self.0.plugins.snapshot().route(&event);
+        let plugins = self.0.plugins.snapshot().route(&event.source, &event.event_type);
         let sent = |outcome, detail: String| Sent { outcome, detail, after: None };
         match self.0.db.accept(event, plugins).await {
             Ok(Accept::Accepted { deliveries }) => {
@@ -184,7 +197,7 @@ impl Effects {
     }
 }
 
-/// When an effect is tried again, if it is.
+/// When an effect is tried again that was tried `number` times, if it is.
 fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
     if sent.outcome != TryOutcome::Retry || number >= limits.tries_max {
         return None;

@@ -126,6 +126,11 @@ impl<T: Waits> Lanes<T> {
         lane.queue.into()
     }
 
+    /// Gives back what a plugin's window has.
+    pub(super) fn empty(&mut self, plugin: &PluginName) -> Vec<T> {
+        self.lanes.get_mut(plugin).map(|lane| std::mem::take(&mut lane.queue).into()).unwrap_or_default()
+    }
+
     /// Takes a committed delivery if there is room; else it stays in the database.
     pub(super) fn offer(&mut self, waits: T) -> bool {
         let Some(lane) = self.lanes.get_mut(waits.plugin()) else { return false };

@@ -28,6 +28,7 @@ fn delivery(plugin: &str, seq: i64) -> Delivery {
         event: Arc::new(event),
         plugin: name(plugin),
         attempts: 0,
+        order: None,
     }
 }
 

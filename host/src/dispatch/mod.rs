@@ -10,16 +10,17 @@
 mod effects;
 mod lanes;
 mod queue;
+mod replay;
 mod retry;
 mod workers;
 
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
-use crate::db::{Db, DbError, Handoff};
+use crate::db::{Db, DbError, Handoff, Hold};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
@@ -30,6 +31,7 @@ use crate::runtime::{Call, Tried};
 use effects::Effects;
 use lanes::{Lanes, Leased};
 use queue::Queue;
+use replay::Replays;
 use workers::Workers;
 
 /// How often the database is looked at, whatever hints there were.
@@ -45,6 +47,8 @@ struct Inner {
     queue: Queue<Delivery>,
     workers: Workers,
     effects: Effects,
+    /// A replay was asked for.
+    replay: Arc<Notify>,
 }
 
 impl Dispatch {
@@ -59,14 +63,17 @@ impl Dispatch {
         outbound: Outbound,
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
+        let replay = Arc::new(Notify::new());
+        let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let queue = Queue::new(limits.concurrency, limits.window);
-        let inner = Inner { db, plugins, queue, workers: Workers::start()?, effects };
+        let inner = Inner { db, plugins, queue, workers: Workers::start()?, effects, replay };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
         tokio::spawn(dispatch.clone().follow_plugins());
         tokio::spawn(dispatch.clone().lease_all());
+        tokio::spawn(replays.run());
         Ok(dispatch)
     }
 
@@ -124,7 +131,8 @@ impl Dispatch {
             let next = retry::next(&attempt, &live.retry, now_ms());
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let told = Told::of(&attempt);
-            let finished = Finished { id: delivery.id, attempt, next, plugin, work, depth };
+            let order = delivery.order;
+            let finished = Finished { id: delivery.id, attempt, next, plugin, work, depth, order };
             if self.0.db.finish(finished).is_ok() {
                 report(&delivery, &told, next, live);
                 return match next {
@@ -158,7 +166,7 @@ impl Dispatch {
         for plugin in self.0.db.open_plugins().await? {
             if snapshot.get(&plugin).is_none() {
                 tracing::warn!(%plugin, "deliveries are held: their plugin is not here");
-                self.0.db.hold(&plugin).await?;
+                self.0.db.hold(&plugin, Hold::Absent).await?;
             }
         }
         Ok(())
@@ -169,13 +177,13 @@ impl Dispatch {
         let gone = self.lanes().names().into_iter().filter(|plugin| snapshot.get(plugin).is_none());
         for plugin in gone {
             let queued = self.lanes().close(&plugin);
-            log_failed(&plugin, self.0.db.hold(&plugin).await);
+            log_failed(&plugin, self.0.db.hold(&plugin, Hold::Absent).await);
             self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
         }
         for (plugin, live) in snapshot.plugins() {
             let new = { self.lanes().open(plugin, live.concurrency) };
             if new {
-                log_failed(plugin, self.0.db.release(plugin).await);
+                log_failed(plugin, self.0.db.release(plugin, Hold::Absent).await);
             }
         }
         self.0.queue.look();
@@ -242,6 +250,19 @@ impl Handoff for Dispatch {
     fn look_again(&self) {
         self.lanes().look_again();
         self.0.queue.look();
+    }
+
+    fn replay(&self) {
+        self.0.replay.notify_one();
+    }
+
+    fn effects(&self) {
+        self.0.effects.look_again();
+    }
+
+    fn paused(&self, plugin: &PluginName) {
+        let queued = self.lanes().empty(plugin);
+        self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
     }
 }
 

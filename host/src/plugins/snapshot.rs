@@ -9,8 +9,8 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::subscriptions::{Pattern, Subscriptions, Wants};
 use crate::config::{self, Config};
-use crate::delivery::Outcome;
-use crate::event::{Digest, Event, PluginName, SourceName, now_ms};
+use crate::delivery::{Outcome, Recipient};
+use crate::event::{Digest, PluginName, SourceName, now_ms};
 use crate::outbound::Grants;
 use crate::runtime::{self, Revision, Runner};
 use crate::secrets::Mask;
@@ -33,6 +33,8 @@ pub struct Live {
     pub settings: runtime::Settings,
     /// Attempts at once.
     pub concurrency: usize,
+    /// Whether events with the same ordering key are handled one at a time.
+    pub ordered: bool,
     /// What follows a failed attempt.
     pub retry: Retry,
     attempts: Attempts,
@@ -117,12 +119,13 @@ impl Snapshot {
         Self { plugins: entries.iter().map(live).collect(), packages: packages.collect(), subscriptions }
     }
 
-    /// The plugins that get a delivery of this event.
+    /// The plugins that get a delivery of such an event.
     #[must_use]
-    pub fn route(&self, event: &Event) -> Vec<PluginName> {
-        let interface =
-            self.package(&event.source).map(|package| runtime::interface_name(package, &event.event_type));
-        self.subscriptions.matching(interface.as_deref(), &event.event_type)
+    pub fn route(&self, source: &SourceName, event_type: &str) -> Vec<Recipient> {
+        let interface = self.package(source).map(|package| runtime::interface_name(package, event_type));
+        let plugins = self.subscriptions.matching(interface.as_deref(), event_type).into_iter();
+        let ordered = |plugin: &PluginName| self.get(plugin).is_none_or(|live| live.ordered);
+        plugins.map(|plugin| Recipient { ordered: ordered(&plugin), plugin }).collect()
     }
 
     /// A plugin that takes events.
@@ -151,6 +154,7 @@ impl Live {
             revision: entry.revision,
             settings: settings(config, &entry.plugin),
             concurrency: plugin.concurrency,
+            ordered: plugin.ordered,
             retry: Retry {
                 attempts_max: plugin.attempts_max,
                 backoff_base: Duration::from_millis(plugin.backoff_base_ms),

@@ -47,9 +47,17 @@ impl Event {
         Self { id: id.into(), body }
     }
 
-    /// The sample `appointment.created` with another id.
+    /// The sample `appointment.created` with another id, of an appointment of its own.
     pub(crate) fn created(id: &str) -> Self {
-        Self::sample("appointment.created", id)
+        let digest = hookyard::event::Digest::of(id.as_bytes());
+        let appointment = u32::from_be_bytes(*digest.0.first_chunk().unwrap());
+        let Self { id, body } = Self::sample("appointment.created", id);
+        Self { id, body: body.replacen("12345", &appointment.to_string(), 1) }
+    }
+
+    /// An event of any type about this appointment, that has the guest `actor` do something.
+    pub(crate) fn about(appointment: u32, id: &str, act: &str) -> Self {
+        Self::of("any.type", id, &serde_json::json!({ "id": appointment, "act": act }))
     }
 
     /// An event of any type with this payload.

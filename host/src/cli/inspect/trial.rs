@@ -101,6 +101,7 @@ impl Trial {
             event: Arc::new(event),
             plugin: self.revision.plugin.clone(),
             attempts: attempt - 1,
+            order: None,
         };
         let call = Call { delivery: &delivery, package, settings: &self.settings };
         let tried = self.revision.attempt(call).await;

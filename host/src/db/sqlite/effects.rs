@@ -26,7 +26,7 @@ const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, du
     FROM (VALUES {rows}) v
     WHERE event_seq = v.column1 AND delivery_number = v.column2 AND number = v.column3";
 const LEASED: &str =
-    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries
+    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries, e.tries_before
     FROM (VALUES {rows}) v CROSS JOIN effect e
         ON e.event_seq = v.column1 AND e.delivery_number = v.column2 AND e.number = v.column3";
 // As for deliveries: pending ones in order, waiting ones by their time.
@@ -167,7 +167,7 @@ fn bind_state(row: &mut SqliteArguments, performed: &Performed) -> Result<(), Bo
     row.add(performed.due.map(|time| integer(time.max(1))))
 }
 
-fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
+pub(super) fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
     let delivery = DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? };
     Ok(EffectId { delivery, number: row.try_get(2)? })
 }
@@ -179,10 +179,11 @@ fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbE
         depth: row.try_get(3)?,
         asked: Asked { key: row.try_get(4)?, masked: row.try_get(5)?, effect: effect_of(row.try_get(6)?)? },
         tries: row.try_get(7)?,
+        tries_before: row.try_get(8)?,
     })
 }
 
-fn effect_of(request: &str) -> Result<crate::effect::Effect, DbError> {
+pub(super) fn effect_of(request: &str) -> Result<crate::effect::Effect, DbError> {
     serde_json::from_str(request)
         .map_err(|error| DbError::Unavailable(format!("an effect is damaged: {error}")))
 }

@@ -1,11 +1,14 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod dead_effects;
+mod deliveries;
 mod effects;
 mod keys;
 mod open;
 mod read;
 mod recent;
+mod replay;
 mod rows;
 mod stores;
 mod write;
@@ -15,7 +18,8 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::DbError;
+use super::backend::{Backend as _, Open};
+use super::{DbError, Hold};
 use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
@@ -37,8 +41,8 @@ pub(super) struct Opened {
     pub(super) reader: Reader,
     pub(super) lock: Arc<HostLock>,
     pub(super) last_seq: i64,
-    pub(super) open_count: u64,
-    pub(super) held: Vec<PluginName>,
+    pub(super) open: Open,
+    pub(super) held: Vec<(PluginName, Hold)>,
     pub(super) store_version: u64,
 }
 
@@ -66,7 +70,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys);
     Ok(Opened {
         last_seq: backend.last_seq().await?,
-        open_count: super::backend::Backend::open_count(&mut backend).await?,
+        open: backend.count_open().await?,
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,

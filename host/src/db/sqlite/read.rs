@@ -8,15 +8,16 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
+use super::deliveries::{Stored, Whose, deliveries_of};
 use super::effects::effects_of;
 use super::keys::SharedRecent;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
 use crate::db::view::{
-    AttemptView, CauseView, ConflictView, DeliverySummary, DeliveryView, EventFilter, EventPage, EventState,
-    EventSummary, EventView,
+    AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
+    EventView,
 };
-use crate::delivery::{Cause, DeliveryId, Outcome, State};
+use crate::delivery::{Cause, DeliveryId, Outcome};
 use crate::event::PluginName;
 
 /// Each plugin with open deliveries, found with one step of the index per plugin and not per
@@ -26,14 +27,13 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
         UNION ALL
         SELECT (SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
         FROM plugins WHERE plugins.plugin IS NOT NULL)";
-const DELIVERIES: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
-        h.plugin IS NOT NULL
-    FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin WHERE d.event_seq IN (";
 /// As [`EventState`]'s order, without `running`, which is not stored.
 const RANK: &str = "(SELECT min(CASE
-        WHEN d.state = 'done' THEN 'f' WHEN d.state = 'dead' THEN 'e'
-        WHEN h.plugin IS NOT NULL THEN 'd' WHEN d.state = 'waiting' THEN 'c' ELSE 'b' END)
-    FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin WHERE d.event_seq = e.seq) = ";
+        WHEN d.state = 'done' OR d.settled IS NOT NULL THEN 'f' WHEN d.state = 'dead' THEN 'e'
+        WHEN h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1 THEN 'd'
+        WHEN d.state = 'waiting' THEN 'c' ELSE 'b' END)
+    FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin
+    LEFT JOIN paused_plugin p ON p.plugin = d.plugin WHERE d.event_seq = e.seq) = ";
 
 /// The read connections.
 pub(in crate::db) struct Reader {
@@ -61,12 +61,19 @@ impl Reader {
         names.iter().map(|name| super::name_of(name)).collect()
     }
 
+    pub(in crate::db) async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
+        let sql = "SELECT plugin, paused_at FROM paused_plugin ORDER BY plugin";
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
+        rows.iter().map(|(name, at)| Ok((super::name_of(name)?, unsigned(*at)))).collect()
+    }
+
     pub(in crate::db) async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IS NOT NULL");
-        query.push(" AND EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at <= ");
+        query.push(" AND EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
         query.push_bind(integer(now));
-        query.push(") AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin))");
+        query.push(") AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
+        query.push(" AND NOT EXISTS (SELECT 1 FROM paused_plugin h WHERE h.plugin = p.plugin))");
         Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }
 
@@ -86,13 +93,8 @@ impl Reader {
         let next = (rows.len() >= limit as usize).then(|| seqs.last().copied()).flatten();
 
         let mut deliveries: HashMap<i64, Vec<DeliverySummary>> = HashMap::new();
-        for stored in deliveries_of(&mut moment, &seqs, running).await? {
-            deliveries.entry(stored.id.event).or_default().push(DeliverySummary {
-                id: stored.id.to_string(),
-                plugin: stored.plugin,
-                state: stored.state,
-                attempts: stored.attempts,
-            });
+        for stored in deliveries_of(&mut moment, Whose::Events(&seqs), running).await? {
+            deliveries.entry(stored.id.event).or_default().push(stored.summary());
         }
         let mut events = Vec::with_capacity(rows.len());
         for (row, seq) in rows.iter().zip(seqs) {
@@ -140,21 +142,19 @@ async fn view_of(
     let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
     let mut attempts = attempts_of(moment, seq).await?;
     let mut effects = effects_of(moment, seq).await?;
-    let deliveries = deliveries_of(moment, &[seq], running).await?;
-    let view = |stored: Stored| DeliveryView {
-        id: stored.id.to_string(),
-        plugin: stored.plugin,
-        state: stored.state,
-        due_at: stored.due_at,
-        attempts: attempts.remove(&stored.id.number).unwrap_or_default(),
-        effects: effects.remove(&stored.id.number).unwrap_or_default(),
+    let deliveries = deliveries_of(moment, Whose::Events(&[seq]), running).await?;
+    let view = |stored: Stored| {
+        let number = stored.id.number;
+        let attempts = attempts.remove(&number).unwrap_or_default();
+        stored.view(attempts, effects.remove(&number).unwrap_or_default())
     };
     let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
     Ok(EventView {
         event_type: row.try_get(3)?,
-        state: EventState::of(deliveries.iter().map(|delivery| delivery.state)),
+        state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
         created: row.try_get(4)?,
         received_at: unsigned(row.try_get(5)?),
+        number: seq,
         body_bytes: unsigned(row.try_get(6)?),
         ordering_key: row.try_get(7)?,
         cause: cause_of(moment, seq).await?,
@@ -163,21 +163,6 @@ async fn view_of(
         source,
         id,
     })
-}
-
-async fn deliveries_of(
-    moment: &mut SqliteConnection,
-    events: &[i64],
-    running: &HashSet<DeliveryId>,
-) -> Result<Vec<Stored>, DbError> {
-    let mut query = QueryBuilder::<Sqlite>::new(DELIVERIES);
-    let mut list = query.separated(", ");
-    for seq in events {
-        list.push_bind(*seq);
-    }
-    query.push(") ORDER BY d.event_seq, d.number");
-    let rows = query.build().fetch_all(&mut *moment).await?;
-    rows.iter().map(|row| stored_of(row, running)).collect()
 }
 
 /// The attempts of an event, by the number of their delivery.
@@ -224,15 +209,6 @@ async fn conflicts_of(
     rows.iter().map(view).collect()
 }
 
-/// A delivery as it stands.
-struct Stored {
-    id: DeliveryId,
-    plugin: String,
-    state: State,
-    attempts: u32,
-    due_at: Option<u64>,
-}
-
 fn page_query(
     filter: &EventFilter,
     cursor: Option<i64>,
@@ -251,7 +227,7 @@ fn page_query(
     }
     // Each begins with what narrows it down by an index.
     let open = " AND e.seq IN (SELECT event_seq FROM delivery WHERE due_at IS NOT NULL) AND ";
-    let dead = " AND e.seq IN (SELECT event_seq FROM delivery WHERE state = 'dead') AND ";
+    let dead = " AND e.seq IN (SELECT event_seq FROM delivery WHERE state = 'dead' AND settled IS NULL) AND ";
     match filter.state {
         None => {}
         Some(EventState::Unhandled) => _ = query.push(" AND e.deliveries = 0"),
@@ -278,29 +254,10 @@ fn summary_of(row: &SqliteRow, deliveries: Vec<DeliverySummary>) -> Result<Event
         source: row.try_get(1)?,
         id: row.try_get(2)?,
         event_type: row.try_get(3)?,
-        state: EventState::of(deliveries.iter().map(|delivery| delivery.state)),
+        state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
         created: row.try_get(4)?,
         received_at: unsigned(row.try_get(5)?),
         deliveries,
-    })
-}
-
-fn stored_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<Stored, DbError> {
-    let id = DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? };
-    let due_at: Option<i64> = row.try_get(5)?;
-    let held: bool = row.try_get(6)?;
-    let state = match parse::<State>(row.try_get(3)?)? {
-        closed @ (State::Done | State::Dead) => closed,
-        _ if running.contains(&id) => State::Running,
-        _ if held => State::Held,
-        open => open,
-    };
-    Ok(Stored {
-        id,
-        plugin: row.try_get(2)?,
-        state,
-        attempts: row.try_get(4)?,
-        due_at: due_at.filter(|_| state == State::Waiting).map(unsigned),
     })
 }
 

@@ -9,17 +9,31 @@ use sqlx::{Arguments as _, Row as _};
 
 use super::{digest_of, integer, name_of, unsigned};
 use crate::db::DbError;
-use crate::db::backend::NewEvent;
-use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Outcome};
-use crate::event::{Event, Origin, PluginName};
+use crate::db::backend::{NewDelivery, NewEvent};
+use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Order, Outcome};
+use crate::event::{Event, Origin};
+
+/// The due_at of deliveries that wait for an earlier one of their order.
+pub(super) const BEHIND: i64 = -1;
 
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
         deliveries, payload_start, payload_end, digest, body)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 pub(super) const DELIVERIES: &str =
-    "INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
-    SELECT column1, column2, column3, 'pending', 0, 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+    "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
+    SELECT *, 'pending', 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+pub(super) const OPEN_ORDERS: &str = "SELECT column1 FROM (VALUES {rows}) WHERE EXISTS (
+    SELECT 1 FROM delivery WHERE ordering = column1 AND due_at IS NOT NULL)";
+// The first is all that has to be looked at: the others of its order are behind it.
+pub(super) const PROMOTE: &str =
+    "UPDATE delivery SET due_at = 0 WHERE due_at = -1 AND (event_seq, number) IN (SELECT
+        (SELECT event_seq FROM delivery WHERE ordering = column1 AND due_at IS NOT NULL
+            ORDER BY event_seq, number LIMIT 1),
+        (SELECT number FROM delivery WHERE ordering = column1 AND due_at IS NOT NULL
+            ORDER BY event_seq, number LIMIT 1)
+        FROM (VALUES {rows}))
+    RETURNING event_seq, number";
 pub(super) const ATTEMPTS: &str =
     "INSERT OR IGNORE INTO attempt (event_seq, delivery_number, number, outcome,
         cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
@@ -29,7 +43,7 @@ pub(super) const STATES: &str =
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
 pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
-        c.caused_by_event, c.caused_by_number, c.depth
+        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
@@ -46,7 +60,7 @@ pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<()
     row.add(text(&event.created))?;
     row.add(integer(event.received_at))?;
     row.add(event.ordering_key.as_deref().map(text))?;
-    row.add(integer(new.plugins.len() as u64))?;
+    row.add(integer(new.to.len() as u64))?;
     row.add(integer(event.payload.start as u64))?;
     row.add(integer(event.payload.end as u64))?;
     row.add(&event.digest.0[..])?;
@@ -63,13 +77,15 @@ pub(super) fn bind_cause(
     row.add(i64::from(origin.depth))
 }
 
-pub(super) fn bind_delivery(
-    row: &mut SqliteArguments,
-    (seq, number, plugin): &(i64, i64, &PluginName),
-) -> Result<(), BoxDynError> {
-    row.add(*seq)?;
-    row.add(*number)?;
-    row.add(text(plugin.as_str()))
+pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) -> Result<(), BoxDynError> {
+    bind_id(row, &new.id)?;
+    row.add(text(new.plugin.as_str()))?;
+    row.add(new.order.map(|Order(order)| order))?;
+    row.add(if new.behind { BEHIND } else { 0 })
+}
+
+pub(super) fn bind_order(row: &mut SqliteArguments, Order(order): &Order) -> Result<(), BoxDynError> {
+    row.add(*order)
 }
 
 pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {
@@ -108,7 +124,11 @@ pub(super) fn bind_id(row: &mut SqliteArguments, id: &DeliveryId) -> Result<(), 
     row.add(id.number)
 }
 
-pub(super) fn delivery_of(row: &SqliteRow, plugin: &PluginName) -> Result<Delivery, DbError> {
+pub(super) fn id_of(row: &SqliteRow) -> Result<DeliveryId, DbError> {
+    Ok(DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? })
+}
+
+pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
     let position = |column| row.try_get(column).map(|value: i64| usize::try_from(value).unwrap_or(0));
     let event = Event {
         source: name_of(row.try_get(3)?)?,
@@ -126,10 +146,11 @@ pub(super) fn delivery_of(row: &SqliteRow, plugin: &PluginName) -> Result<Delive
         },
     };
     Ok(Delivery {
-        id: DeliveryId { event: row.try_get(0)?, number: row.try_get(1)? },
+        id: id_of(row)?,
         event: Arc::new(event),
-        plugin: plugin.clone(),
+        plugin: name_of(row.try_get(16)?)?,
         attempts: row.try_get::<u32, _>(2)?,
+        order: row.try_get::<Option<i64>, _>(17)?.map(Order),
     })
 }
 

@@ -1,19 +1,22 @@
 //! The writer's side of `SQLite`.
 
+use std::collections::HashSet;
+
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
 use super::keys::Keys;
 use super::stores::StoreStatements;
 use super::{Conn, integer, name_of, rows, unsigned};
-use crate::db::DbError;
-use crate::db::backend::{Backend, NewEvent};
-use crate::delivery::{Delivery, DeliveryId, Finished};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::db::{DbError, Hold};
+use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Replayed};
+use crate::delivery::{Delivery, DeliveryId, Finished, Order};
+use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;
+use crate::replay;
 
 /// Payloads kept of one id beside the one that has it.
 const CONFLICTS_MAX: i64 = 10;
@@ -25,6 +28,8 @@ pub(in crate::db) struct Sqlite {
     events_and_deliveries: BulkPair,
     attempts_and_states: BulkPair,
     leased: Bulk,
+    open_orders: Bulk,
+    promote: Bulk,
     causes: Bulk,
     stores: StoreStatements,
     effects: EffectStatements,
@@ -49,9 +54,11 @@ impl Sqlite {
         Self {
             conn: Conn { open: Some(conn), options },
             keys,
-            events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 3)),
+            events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 5)),
             leased: Bulk::new(rows::LEASED, 2),
+            open_orders: Bulk::new(rows::OPEN_ORDERS, 1),
+            promote: Bulk::new(rows::PROMOTE, 1),
             causes: Bulk::new(rows::CAUSES, 4),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
@@ -65,11 +72,19 @@ impl Sqlite {
         Ok(seq.unwrap_or(0))
     }
 
-    /// Plugins that are held.
-    pub(super) async fn held(&mut self) -> Result<Vec<PluginName>, DbError> {
-        let names: Vec<String> =
-            sqlx::query_scalar("SELECT plugin FROM held_plugin").fetch_all(self.conn.get().await?).await?;
-        names.iter().map(|name| name_of(name)).collect()
+    /// Plugins that are held, and why.
+    pub(super) async fn held(&mut self) -> Result<Vec<(PluginName, Hold)>, DbError> {
+        let conn = self.conn.get().await?;
+        let mut held = Vec::new();
+        for (why, sql) in
+            [(Hold::Absent, "SELECT plugin FROM held_plugin"), (Hold::Paused, "SELECT plugin FROM paused_plugin")]
+        {
+            let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
+            for name in names {
+                held.push((name_of(&name)?, why));
+            }
+        }
+        Ok(held)
     }
 
     /// The highest version that any store's entry ever had.
@@ -109,18 +124,27 @@ impl Backend for Sqlite {
         self.keys.take(self.conn.get().await?, events).await
     }
 
-    async fn insert_events(&mut self, events: &[&NewEvent]) -> Result<(), DbError> {
-        let deliveries: Vec<_> = events
-            .iter()
-            .flat_map(|new| (1_i64..).zip(&new.plugins).map(|(number, plugin)| (new.seq, number, plugin)))
-            .collect();
+    async fn open_orders(&mut self, orders: &[Order]) -> Result<HashSet<Order>, DbError> {
+        let open = self.open_orders.fetch(self.conn.get().await?, orders, rows::bind_order).await?;
+        open.iter().map(|row| Ok(Order(row.try_get(0)?))).collect()
+    }
+
+    async fn insert_events(
+        &mut self,
+        events: &[&NewEvent],
+        deliveries: &[NewDelivery<'_>],
+    ) -> Result<(), DbError> {
         let causes: Vec<_> = events.iter().filter_map(|new| Some((new.seq, new.event.origin?))).collect();
         let conn = self.conn.get().await?;
-        let (events, deliveries) =
-            ((events, rows::bind_event as _), (&deliveries[..], rows::bind_delivery as _));
+        let (events, deliveries) = ((events, rows::bind_event as _), (deliveries, rows::bind_delivery as _));
         self.events_and_deliveries.execute(conn, events, deliveries).await?;
         self.causes.execute(conn, &causes, rows::bind_cause).await?;
         Ok(())
+    }
+
+    async fn promote(&mut self, orders: &[Order]) -> Result<Vec<DeliveryId>, DbError> {
+        let promoted = self.promote.fetch(self.conn.get().await?, orders, rows::bind_order).await?;
+        promoted.iter().map(rows::id_of).collect()
     }
 
     async fn keep_conflicts(&mut self, events: &[&Event]) -> Result<(), DbError> {
@@ -173,14 +197,49 @@ impl Backend for Sqlite {
         self.effects.performing(self.conn.get().await?, plugin, ids).await
     }
 
-    async fn hold(&mut self, plugin: &PluginName, held: bool) -> Result<(), DbError> {
-        let sql = if held {
-            "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)"
-        } else {
-            "DELETE FROM held_plugin WHERE plugin = ?"
+    async fn hold(&mut self, holding: &Holding) -> Result<(), DbError> {
+        let sql = match (holding.why, holding.held) {
+            (Hold::Absent, true) => "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)",
+            (Hold::Absent, false) => "DELETE FROM held_plugin WHERE plugin = ?",
+            (Hold::Paused, true) => "INSERT OR IGNORE INTO paused_plugin (plugin, paused_at) VALUES (?, ?)",
+            (Hold::Paused, false) => "DELETE FROM paused_plugin WHERE plugin = ?",
         };
-        sqlx::query(sql).bind(plugin.as_str()).execute(self.conn.get().await?).await?;
+        let mut query = sqlx::query(sql).bind(holding.plugin.as_str());
+        if (holding.why, holding.held) == (Hold::Paused, true) {
+            query = query.bind(integer(now_ms()));
+        }
+        query.execute(self.conn.get().await?).await?;
         Ok(())
+    }
+
+    async fn begin_replay(
+        &mut self,
+        request: &replay::Request,
+        found: u64,
+        last_event: i64,
+    ) -> Result<i64, DbError> {
+        super::replay::begin(self.conn.get().await?, request, found, last_event).await
+    }
+
+    async fn replay(&mut self, step: &replay::Step) -> Result<Replayed, DbError> {
+        super::replay::step(self.conn.get().await?, step).await
+    }
+
+    async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
+        super::replay::stop(self.conn.get().await?, replay).await
+    }
+
+    async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
+        super::replay::discard(self.conn.get().await?, id).await
+    }
+
+    async fn deal_with_effects(
+        &mut self,
+        selection: &effect::Selection,
+        action: replay::Action,
+        page: (EffectId, u32),
+    ) -> Result<Vec<EffectId>, DbError> {
+        super::dead_effects::deal_with(self.conn.get().await?, selection, action, page).await
     }
 
     async fn probe(&mut self) -> Result<(), DbError> {
@@ -205,22 +264,17 @@ impl Backend for Sqlite {
         Ok(rows.into_iter().map(|(event, number)| DeliveryId { event, number }).collect())
     }
 
-    async fn deliveries(
-        &mut self,
-        plugin: &PluginName,
-        ids: &[DeliveryId],
-    ) -> Result<Vec<Delivery>, DbError> {
+    async fn deliveries(&mut self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, DbError> {
         let found = self.leased.fetch(self.conn.get().await?, ids, rows::bind_id).await?;
-        let mut found: Vec<_> =
-            found.iter().map(|row| rows::delivery_of(row, plugin)).collect::<Result<_, _>>()?;
+        let mut found: Vec<_> = found.iter().map(rows::delivery_of).collect::<Result<_, _>>()?;
         found.sort_unstable_by_key(|delivery| delivery.id);
         Ok(found)
     }
 
-    async fn open_count(&mut self) -> Result<u64, DbError> {
-        let sql = "SELECT count(*) FROM delivery WHERE due_at IS NOT NULL";
-        let count: i64 = sqlx::query_scalar(sql).fetch_one(self.conn.get().await?).await?;
-        Ok(unsigned(count))
+    async fn count_open(&mut self) -> Result<Open, DbError> {
+        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
+        let (all, behind) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
+        Ok(Open { all: unsigned(all), behind: unsigned(behind) })
     }
 
     async fn close(&mut self) -> Result<(), DbError> {

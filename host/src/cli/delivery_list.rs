@@ -1,0 +1,96 @@
+//! `hookyard delivery list`: deliveries, the newest event's first.
+
+use super::failure::Failure;
+use super::out;
+use super::settings::{Connection, Settings};
+use super::which::WhichDeliveries;
+use crate::admin::view::DeliveryList;
+use crate::db::ListedDelivery;
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard delivery list --state dead
+  hookyard delivery list --plugin confirmation-sms --since 2h --reason 'timed out'
+  hookyard delivery list --limit 500 --json
+
+States: pending, running, waiting, held, done, dead (those that nobody has dealt with)";
+
+/// List deliveries, the newest event's first
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct List {
+    /// Only in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    #[command(flatten)]
+    which: WhichDeliveries,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+    limit: u32,
+    /// Go on after a page: `next_cursor` of --json
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl List {
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// When the host does not answer or refuses.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let query = self.query();
+        let client = settings.client(&self.connection)?;
+        let page: DeliveryList = client.get(&["deliveries"], &query).await?;
+        if self.json {
+            return out::json(&page);
+        }
+        if page.items.is_empty() {
+            return out::line("no such deliveries");
+        }
+        out::line(&table(&page.items))?;
+        if let Some(cursor) = &page.next_cursor {
+            out::line(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
+        }
+        Ok(())
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let which = &self.which;
+        let query = [
+            ("state", self.state.clone()),
+            ("plugin", which.plugin.clone()),
+            ("reason", which.reason.clone()),
+            ("type", which.events.event_type.clone()),
+            ("source", which.events.source.clone()),
+            ("since", which.events.since.map(|time| time.to_string())),
+            ("until", which.events.until.map(|time| time.to_string())),
+            ("cursor", self.cursor.clone()),
+            ("limit", Some(self.limit.to_string())),
+        ];
+        query.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+fn table(deliveries: &[ListedDelivery]) -> String {
+    let rows: Vec<_> = deliveries
+        .iter()
+        .map(|listed| {
+            [
+                out::time(listed.received_at),
+                listed.delivery.id.clone(),
+                listed.event.clone(),
+                listed.event_type.clone(),
+                listed.delivery.plugin.clone(),
+                super::show::state(listed.delivery.state, listed.delivery.held_because),
+                listed.delivery.attempts.to_string(),
+                listed.reason.as_deref().map_or_else(|| "-".into(), out::first_line),
+            ]
+        })
+        .collect();
+    out::table(["RECEIVED", "DELIVERY", "EVENT", "TYPE", "PLUGIN", "STATE", "ATTEMPTS", "REASON"], &rows)
+}

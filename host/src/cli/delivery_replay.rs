@@ -1,0 +1,117 @@
+//! `hookyard delivery replay` and `discard`: dead letters, run again or dealt with.
+
+use super::failure::Failure;
+use super::settings::{Connection, Settings};
+use super::which::{WhichDeliveries, checked};
+use super::{out, replaying};
+use crate::admin::view::Discarded;
+use crate::delivery::DeliveryId;
+use crate::replay::{Action, Of, Progress, Request, Selection};
+
+const REPLAY_EXAMPLE: &str = "\
+Examples:
+  hookyard delivery replay 12-1
+  hookyard delivery replay --plugin confirmation-sms --reason 'timed out' --dry-run
+  hookyard delivery replay --since 2h
+  hookyard delivery replay --all";
+
+const DISCARD_EXAMPLE: &str = "\
+Examples:
+  hookyard delivery discard 12-1
+  hookyard delivery discard --plugin old-plugin --dry-run
+  hookyard delivery discard --all";
+
+/// Run dead letters again: each as a new delivery, with an idempotency key of its own
+#[derive(Debug, clap::Args)]
+#[command(after_help = REPLAY_EXAMPLE)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// See that deliveries are not run any more: skip open ones, count dead letters as dealt with
+#[derive(Debug, clap::Args)]
+#[command(after_help = DISCARD_EXAMPLE)]
+pub(super) struct Discard {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Which, and how to say it.
+#[derive(Debug, clap::Args)]
+struct Chosen {
+    /// These deliveries, done or dead; without ids, dead letters that nobody has dealt with
+    #[arg(value_name = "ID")]
+    ids: Vec<DeliveryId>,
+    #[command(flatten)]
+    which: WhichDeliveries,
+    /// All dead letters that nobody has dealt with
+    #[arg(long)]
+    all: bool,
+    /// Only say how many there are, and show the first
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Replay {
+    /// Replays, and prints what was made.
+    ///
+    /// # Errors
+    /// When nothing was named, a named delivery cannot run again, or the host does not answer.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let chosen = self.chosen;
+        let progress = chosen.follow(Action::Replay, &settings).await?;
+        replaying::print(&progress, chosen.json)?;
+        let missing = (chosen.ids.len() as u64).saturating_sub(progress.made);
+        if missing > 0 {
+            return Err(Failure::Failed(format!(
+                "{missing} of those named cannot run again: they are open (`hookyard delivery show ID`), or unknown"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Discard {
+    /// Discards, and prints what was dealt with.
+    ///
+    /// # Errors
+    /// When nothing was named, a named delivery is done or running, or the host does not answer.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let chosen = self.chosen;
+        if chosen.ids.is_empty() || chosen.dry_run {
+            let progress = chosen.follow(Action::Discard, &settings).await?;
+            return replaying::print(&progress, chosen.json);
+        }
+        chosen.selection()?;
+        let client = settings.client(&chosen.connection)?;
+        let mut done = Vec::new();
+        for id in &chosen.ids {
+            let discarded: Discarded = client.post(&["deliveries", &id.to_string(), "discard"], &()).await?;
+            if !chosen.json {
+                out::line(&format!("delivery {id}: {}", discarded.done))?;
+            }
+            done.push(discarded);
+        }
+        if chosen.json { out::json(&done) } else { Ok(()) }
+    }
+}
+
+impl Chosen {
+    fn selection(&self) -> Result<Selection, Failure> {
+        let deliveries = (!self.ids.is_empty()).then(|| self.ids.clone());
+        let selection = Selection { deliveries, ..self.which.selection() };
+        checked(selection, self.all, "dead letters")
+    }
+
+    async fn follow(&self, action: Action, settings: &Settings) -> Result<Progress, Failure> {
+        let (selection, dry_run) = (self.selection()?, self.dry_run);
+        let request = Request { of: Of::Deliveries, action, selection, to: None, again: false, dry_run };
+        replaying::follow(&settings.client(&self.connection)?, &request).await
+    }
+}

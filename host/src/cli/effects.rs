@@ -1,0 +1,167 @@
+//! `hookyard effect list`, `replay` and `discard`: what plugins asked for, over all events.
+
+use super::failure::Failure;
+use super::settings::{Connection, Settings};
+use super::{out, show};
+use crate::admin::view::{Dealt, EffectList};
+use crate::db::ListedEffect;
+use crate::effect::Selection;
+
+const LIST_EXAMPLE: &str = "\
+Examples:
+  hookyard effect list --state dead
+  hookyard effect list --plugin confirmation-sms --json
+
+States: pending, waiting, done, dead (those that nobody has dealt with)";
+
+/// List effects, the newest event's first
+#[derive(Debug, clap::Args)]
+#[command(after_help = LIST_EXAMPLE)]
+pub(super) struct List {
+    /// Only in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Only those that this plugin asked for
+    #[arg(long, value_name = "PLUGIN")]
+    plugin: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
+    limit: u32,
+    /// Go on after a page: `next_cursor` of --json
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Have dead effects tried again, under the idempotency keys that they had
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  hookyard effect replay 9f2c….1\n  hookyard effect replay --plugin confirmation-sms")]
+pub(super) struct Replay {
+    #[command(flatten)]
+    dead: Dead,
+}
+
+/// Count dead effects as dealt with
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  hookyard effect discard 9f2c….1\n  hookyard effect discard --all")]
+pub(super) struct Discard {
+    #[command(flatten)]
+    dead: Dead,
+}
+
+#[derive(Debug, clap::Args)]
+struct Dead {
+    /// Dead effects with these keys
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// Those that this plugin asked for
+    #[arg(long, value_name = "PLUGIN")]
+    plugin: Option<String>,
+    /// All dead effects
+    #[arg(long)]
+    all: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl List {
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// When the host does not answer or refuses.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let limit = self.limit.to_string();
+        let filters = [
+            ("state", self.state.as_deref()),
+            ("plugin", self.plugin.as_deref()),
+            ("cursor", self.cursor.as_deref()),
+            ("limit", Some(&limit)),
+        ];
+        let query: Vec<_> = filters.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect();
+        let client = settings.client(&self.connection)?;
+        let page: EffectList = client.get(&["effects"], &query).await?;
+        if self.json {
+            return out::json(&page);
+        }
+        if page.items.is_empty() {
+            return out::line("no such effects");
+        }
+        out::line(&table(&page.items))?;
+        if let Some(cursor) = &page.next_cursor {
+            out::line(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Replay {
+    /// Has them tried again.
+    ///
+    /// # Errors
+    /// When none was named or found, or the host does not answer.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        self.dead.deal_with("replay", "to be tried again", &settings).await
+    }
+}
+
+impl Discard {
+    /// Counts them as dealt with.
+    ///
+    /// # Errors
+    /// When none was named or found, or the host does not answer.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        self.dead.deal_with("discard", "dealt with", &settings).await
+    }
+}
+
+impl Dead {
+    async fn deal_with(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
+        let keys = (!self.keys.is_empty()).then(|| self.keys.clone());
+        let selection = Selection { keys, plugin: self.plugin.clone() };
+        match (selection == Selection::default(), self.all) {
+            (true, false) => {
+                let which = "which dead effects? Name their keys, or --plugin, or say --all";
+                return Err(Failure::Usage(which.into()));
+            }
+            (false, true) => return Err(Failure::Usage("--all means all of them: name none".into())),
+            _ => {}
+        }
+        let client = settings.client(&self.connection)?;
+        let dealt: Dealt = client.post(&["effects", verb], &selection).await?;
+        if dealt.effects < self.keys.len() as u64 {
+            let missing = self.keys.len() as u64 - dealt.effects;
+            return Err(Failure::Failed(format!(
+                "{missing} of those named are not dead; {}: {said}",
+                out::count(dealt.effects, "effect", "effects")
+            )));
+        }
+        if self.json {
+            return out::json(&dealt);
+        }
+        out::line(&format!("{}: {said}", out::count(dealt.effects, "effect", "effects")))
+    }
+}
+
+fn table(effects: &[ListedEffect]) -> String {
+    let rows: Vec<_> = effects
+        .iter()
+        .map(|listed| {
+            [
+                listed.event.clone(),
+                listed.plugin.clone(),
+                listed.effect.key.clone(),
+                out::first_line(&listed.effect.summary),
+                show::state(listed.effect.state, None),
+                listed.last.as_deref().map_or_else(|| "-".into(), out::first_line),
+            ]
+        })
+        .collect();
+    out::table(["EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
+}

@@ -1,0 +1,102 @@
+//! `hookyard event replay`: events of the past, for plugins of now.
+
+use super::client::Client;
+use super::event_show::source_of;
+use super::failure::Failure;
+use super::replaying;
+use super::settings::{Connection, Settings};
+use super::which::{Which, checked};
+use crate::db::EventView;
+use crate::event::PluginName;
+use crate::replay::{Action, Of, Request, Selection};
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard event replay evt_abc123
+  hookyard event replay evt_abc123 --to confirmation-sms
+  hookyard event replay --unhandled --dry-run
+  hookyard event replay --since 2026-11-01T00:00:00Z --to statistics
+
+An event that was open or done for a plugin is left out for it, unless the event is named or --again says
+so; one that is open is never run beside itself.";
+
+/// Run events again, or for plugins that did not get them
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Replay {
+    /// This event, also for plugins that have done it
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// To this plugin [default: all that want it now]
+    #[arg(long, value_name = "PLUGIN", value_parser = plugin)]
+    to: Option<PluginName>,
+    #[command(flatten)]
+    which: Which,
+    /// Only events that no plugin wanted
+    #[arg(long)]
+    unhandled: bool,
+    /// All events
+    #[arg(long)]
+    all: bool,
+    /// Also for plugins that have done them
+    #[arg(long)]
+    again: bool,
+    /// Only say how many there are, and show the first
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Replay {
+    /// Replays, and prints what was made.
+    ///
+    /// # Errors
+    /// When nothing was named, the event that was is unknown, open or wanted by no plugin, or the host does
+    /// not answer.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let client = settings.client(&self.connection)?;
+        let selection = self.selection(&client).await?;
+        let request = Request {
+            of: Of::Events,
+            action: Action::Replay,
+            selection,
+            to: self.to.clone(),
+            again: self.again || self.id.is_some(),
+            dry_run: self.dry_run,
+        };
+        let progress = replaying::follow(&client, &request).await?;
+        match &self.id {
+            Some(id) if progress.made == 0 => Err(Failure::Failed(format!(
+                "nothing to run: {id} is open for those that want it (`hookyard event show {id}`), or no {} does",
+                self.to.as_ref().map_or_else(|| "plugin".into(), |to| format!("handler of {to}"))
+            ))),
+            _ => replaying::print(&progress, self.json),
+        }
+    }
+
+    async fn selection(&self, client: &Client) -> Result<Selection, Failure> {
+        let Some(id) = &self.id else {
+            let selection = Selection { unhandled: self.unhandled, ..self.which.selection() };
+            return checked(selection, self.all, "events");
+        };
+        let source = match &self.which.source {
+            Some(source) => source.clone(),
+            None => source_of(client, id).await?,
+        };
+        let event: EventView = client.get(&["events", &source, id], &()).await?;
+        let which = Which { source: None, ..self.which.clone() };
+        let narrowed = self.unhandled || self.all || which.selection() != Selection::default();
+        if narrowed {
+            return Err(Failure::Usage("an event that is named needs no more to be found by".into()));
+        }
+        Ok(Selection { events: Some(vec![event.number]), ..Selection::default() })
+    }
+}
+
+fn plugin(name: &str) -> Result<PluginName, String> {
+    PluginName::new(name).map_err(|error| error.to_string())
+}

@@ -1,0 +1,128 @@
+//! Follows a replay to its end, and says what it did.
+
+use std::time::Duration;
+
+use super::client::Client;
+use super::failure::Failure;
+use super::out;
+use crate::delivery::DeliveryId;
+use crate::replay::{Action, Example, Of, Progress, ReplayState, Request};
+
+/// How often the host is asked how far it is.
+const POLL: Duration = Duration::from_millis(50);
+/// How often it is said.
+const SAY_EVERY: u32 = 40;
+
+/// Asks for a replay and waits until it has ended, saying on stderr how far it is if that takes long.
+///
+/// # Errors
+/// When the host refuses or does not answer any more; then it goes on by itself.
+pub(super) async fn follow(client: &Client, request: &Request) -> Result<Progress, Failure> {
+    let mut progress: Progress = client.post(&["replays"], request).await?;
+    let id = progress.id.to_string();
+    let mut polls = 0_u32;
+    while progress.state == ReplayState::Running {
+        tokio::time::sleep(POLL).await;
+        progress = client.get(&["replays", &id], &()).await?;
+        polls += 1;
+        if polls.is_multiple_of(SAY_EVERY) {
+            let looked_at = progress.made + progress.skipped;
+            eprintln!("replay {id}: {looked_at} of {} (it goes on if this is interrupted)", progress.found);
+        }
+    }
+    Ok(progress)
+}
+
+/// Prints what a replay did, or would do.
+///
+/// # Errors
+/// [`Failure::ReaderGone`] when nobody reads any more; [`Failure::Failed`] when it was stopped.
+pub(super) fn print(progress: &Progress, json: bool) -> Result<(), Failure> {
+    if json {
+        out::json(progress)?;
+    } else {
+        out::line(&told(progress))?;
+    }
+    match progress.state {
+        ReplayState::Stopped => Err(Failure::Failed(format!("replay {} was stopped", progress.id))),
+        ReplayState::Running | ReplayState::Done => Ok(()),
+    }
+}
+
+fn told(progress: &Progress) -> String {
+    let Progress { request, made, skipped, .. } = progress;
+    let deliveries = out::count(*made, "delivery", "deliveries");
+    let did = match (request.action, request.dry_run) {
+        (Action::Replay, false) => format!("made {deliveries} (replay {})", progress.id),
+        (Action::Replay, true) => format!("would make {deliveries}"),
+        (Action::Discard, false) => format!("dealt with {deliveries}"),
+        (Action::Discard, true) => format!("would deal with {deliveries}"),
+    };
+    let left = match (skipped, request.of) {
+        (0, _) => String::new(),
+        (skipped, Of::Events) => format!(
+            "; left out {}: open, done already (--again), or wanted by no such plugin",
+            out::count(*skipped, "event", "events")
+        ),
+        (skipped, Of::Deliveries) => format!("; left out {skipped}: open, or dealt with meanwhile"),
+    };
+    let mut text = format!("{did}{left}");
+    if !progress.first.is_empty() && (request.dry_run || *made > 0) {
+        let some = if progress.first.len() as u64 == *made { "" } else { ", the first" };
+        text = format!("{text}{some}:\n{}", table(&progress.first));
+    }
+    if request.dry_run {
+        text.push_str("\nnothing was done: that was a dry run");
+    }
+    text
+}
+
+fn table(examples: &[Example]) -> String {
+    let rows: Vec<_> = examples
+        .iter()
+        .map(|example| {
+            [
+                out::time(example.received_at),
+                example.event.clone(),
+                example.event_type.clone(),
+                example.plugin.to_string(),
+                example.of.map_or_else(|| "-".into(), |of: DeliveryId| of.to_string()),
+                example.reason.as_deref().map_or_else(|| "-".into(), out::first_line),
+            ]
+        })
+        .collect();
+    out::table(["RECEIVED", "EVENT", "TYPE", "PLUGIN", "DELIVERY", "REASON"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Name;
+    use crate::replay::Selection;
+
+    fn progress(action: Action, dry_run: bool, skipped: u64) -> Progress {
+        let selection = Selection::default();
+        let request = Request { of: Of::Deliveries, action, selection, to: None, again: false, dry_run };
+        let example = Example {
+            source: "moncreneau".into(),
+            event: "evt_1".into(),
+            event_type: "appointment.created".into(),
+            received_at: 0,
+            plugin: Name::new("desk").unwrap(),
+            of: Some(DeliveryId { event: 1, number: 1 }),
+            reason: Some("no office\nat all".into()),
+        };
+        let (state, first) = (ReplayState::Done, vec![example]);
+        Progress { id: 3, asked_at: 0, request, state, found: 9, made: 2, skipped, first }
+    }
+
+    #[test]
+    fn what_was_done_is_said() {
+        let text = told(&progress(Action::Replay, false, 1));
+        assert!(text.starts_with("made 2 deliveries (replay 3); left out 1: open"), "{text}");
+        assert!(text.contains(", the first:\n") && text.contains("no office …"), "{text}");
+        let text = told(&progress(Action::Discard, true, 0));
+        assert!(text.starts_with("would deal with 2 deliveries, the first:\n"), "{text}");
+        assert!(text.ends_with("\nnothing was done: that was a dry run"), "{text}");
+    }
+}

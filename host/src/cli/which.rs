@@ -1,0 +1,106 @@
+//! Which events or deliveries a verb is about, as it is typed.
+
+use jiff::{Span, SpanRelativeTo, Timestamp};
+
+use super::failure::Failure;
+use crate::event::now_ms;
+use crate::replay::Selection;
+
+/// What events and deliveries are told apart by.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Which {
+    /// Only events of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) event_type: Option<String>,
+    /// Only events of this source
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<String>,
+    /// Only events received since then: `2026-11-25T08:00:00Z`, or `2h`, `7d` ago
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) since: Option<u64>,
+    /// Only events received before then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) until: Option<u64>,
+}
+
+/// What deliveries are told apart by beside that.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct WhichDeliveries {
+    /// Only deliveries to this plugin
+    #[arg(long, value_name = "PLUGIN")]
+    pub(super) plugin: Option<String>,
+    /// Only deliveries whose last attempt's reason has this text in it
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    #[command(flatten)]
+    pub(super) events: Which,
+}
+
+impl Which {
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            event_type: self.event_type.clone(),
+            source: self.source.clone(),
+            since: self.since,
+            until: self.until,
+            ..Selection::default()
+        }
+    }
+}
+
+impl WhichDeliveries {
+    pub(super) fn selection(&self) -> Selection {
+        let (plugin, reason) = (self.plugin.clone(), self.reason.clone());
+        Selection { plugin, reason, ..self.events.selection() }
+    }
+}
+
+/// Whoever means everything says so.
+pub(super) fn checked(selection: Selection, all: bool, what: &str) -> Result<Selection, Failure> {
+    match (selection == Selection::default(), all) {
+        (true, false) => Err(Failure::Usage(format!(
+            "which {what}? Name them, narrow them down (--help says by what), or say --all"
+        ))),
+        (false, true) => Err(Failure::Usage("--all means all of them: leave out what narrows it down".into())),
+        _ => Ok(selection),
+    }
+}
+
+/// A time, or how long ago it was, as ms since the Unix epoch.
+fn time(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no time: write 2026-11-25T08:00:00Z, or 2h or 7d for so long ago");
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return u64::try_from(time.as_millisecond()).map_err(|_| wrong());
+    }
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let ago = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    let ago = u64::try_from(ago.as_millis()).map_err(|_| wrong())?;
+    Ok(now_ms().saturating_sub(ago))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_moment_or_so_long_ago() {
+        assert_eq!(time("1970-01-01T00:00:01Z"), Ok(1000));
+        let now = now_ms();
+        for (text, ago) in [("2h", 7_200_000), ("7d", 604_800_000), ("90 minutes", 5_400_000)] {
+            let found = now - time(text).unwrap();
+            assert!(found <= ago && found > ago - 60_000, "{text}: {found}");
+        }
+        for wrong in ["", "yesterday", "2026-11-25", "-2h", "1 month"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn everything_has_to_be_said() {
+        let some = Selection { source: Some("s".into()), ..Selection::default() };
+        assert!(checked(some.clone(), false, "events").is_ok());
+        assert!(checked(Selection::default(), true, "events").is_ok());
+        assert!(checked(Selection::default(), false, "events").is_err());
+        assert!(checked(some, true, "events").is_err());
+    }
+}

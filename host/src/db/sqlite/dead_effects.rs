@@ -1,0 +1,103 @@
+//! Effects over all events: listed, and dead ones tried again or dealt with.
+
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{QueryBuilder, Row as _, SqliteConnection};
+
+use super::effects::{effect_of, id_of};
+use super::read::parse;
+use super::{Reader, unsigned};
+use crate::db::DbError;
+use crate::db::view::{EffectFilter, EffectPage, EffectView, ListedEffect};
+use crate::delivery::{DeliveryId, State};
+use crate::effect::{EffectId, Selection};
+use crate::replay::Action;
+
+/// Has up to `limit` dead effects after `after` tried again, or counts them as dealt with. Which these are.
+pub(super) async fn deal_with(
+    conn: &mut SqliteConnection,
+    selection: &Selection,
+    action: Action,
+    (after, limit): (EffectId, u32),
+) -> Result<Vec<EffectId>, DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(match action {
+        Action::Replay => "UPDATE effect SET state = 'pending', due_at = 0, tries_before = tries",
+        Action::Discard => "UPDATE effect SET settled = 'discarded'",
+    });
+    query.push(" WHERE (event_seq, delivery_number, number) IN (SELECT event_seq, delivery_number, number");
+    query.push(" FROM effect WHERE state = 'dead' AND settled IS NULL");
+    query.push(" AND (event_seq, delivery_number, number) > (").push_bind(after.delivery.event);
+    query.push(", ").push_bind(after.delivery.number).push(", ").push_bind(after.number).push(")");
+    select(&mut query, selection);
+    query.push(" ORDER BY event_seq, delivery_number, number LIMIT ").push_bind(limit);
+    query.push(") RETURNING event_seq, delivery_number, number");
+    let rows = query.build().fetch_all(conn).await?;
+    let mut ids = rows.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
+    if let Some(keys) = &selection.keys {
+        query.push(" AND key IN (");
+        let mut list = query.separated(", ");
+        for key in keys {
+            list.push_bind(key.clone());
+        }
+        query.push(")");
+    }
+    if let Some(plugin) = &selection.plugin {
+        query.push(" AND plugin = ").push_bind(plugin.clone());
+    }
+}
+
+impl Reader {
+    pub(in crate::db) async fn effects(
+        &self,
+        filter: &EffectFilter,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Result<EffectPage, DbError> {
+        let first = DeliveryId { event: i64::MAX, number: 0 };
+        let before = before.unwrap_or(EffectId { delivery: first, number: 0 });
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT f.event_seq, f.delivery_number, f.number, f.plugin, f.state, f.due_at, f.key, f.request,
+                e.source, e.id, t.detail
+            FROM effect f CROSS JOIN event e ON e.seq = f.event_seq
+            LEFT JOIN effect_try t ON t.event_seq = f.event_seq AND t.delivery_number = f.delivery_number
+                AND t.effect_number = f.number AND t.number = f.tries
+            WHERE (f.event_seq, f.delivery_number, f.number) < (",
+        );
+        query.push_bind(before.delivery.event).push(", ").push_bind(before.delivery.number);
+        query.push(", ").push_bind(before.number).push(")");
+        match filter.state {
+            Some(State::Dead) => _ = query.push(" AND f.state = 'dead' AND f.settled IS NULL"),
+            Some(State::Done) => _ = query.push(" AND f.state = 'done'"),
+            Some(State::Waiting) => _ = query.push(" AND f.due_at > 0"),
+            Some(State::Pending) => _ = query.push(" AND f.due_at = 0"),
+            // Effects are in none of these.
+            Some(State::Running | State::Held) => _ = query.push(" AND false"),
+            None => {}
+        }
+        if let Some(plugin) = &filter.plugin {
+            query.push(" AND f.plugin = ").push_bind(plugin.clone());
+        }
+        query.push(" ORDER BY f.event_seq DESC, f.delivery_number DESC, f.number DESC LIMIT ");
+        let rows = query.push_bind(limit.max(1)).build().fetch_all(self.pool()).await?;
+        let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;
+        Ok(EffectPage { effects: rows.iter().map(listed_of).collect::<Result<_, _>>()?, next })
+    }
+}
+
+fn listed_of(row: &SqliteRow) -> Result<ListedEffect, DbError> {
+    let due_at: Option<i64> = row.try_get(5)?;
+    let due_at = due_at.filter(|due| *due > 0).map(unsigned);
+    let effect = effect_of(row.try_get(7)?)?;
+    Ok(ListedEffect {
+        delivery: id_of(row)?.delivery.to_string(),
+        plugin: row.try_get(3)?,
+        source: row.try_get(8)?,
+        event: row.try_get(9)?,
+        last: row.try_get(10)?,
+        effect: EffectView::new(row.try_get(6)?, parse(row.try_get(4)?)?, due_at, &effect, Vec::new()),
+    })
+}

@@ -1,0 +1,245 @@
+//! Deliveries as they are shown.
+
+use std::collections::HashSet;
+
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{QueryBuilder, Row as _, SqliteConnection};
+
+use super::read::parse;
+use super::rows::{BEHIND, id_of};
+use super::{Reader, integer, unsigned};
+use crate::db::DbError;
+use crate::db::view::{
+    AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
+    ReplayedView,
+};
+use crate::delivery::{DeliveryId, HeldBecause, Settled, State};
+use crate::replay::Selection;
+
+const COLUMNS: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
+    h.plugin IS NOT NULL, p.plugin IS NOT NULL, d.settled, r.replay, r.of_number";
+const HOLDS: &str = " LEFT JOIN held_plugin h ON h.plugin = d.plugin
+    LEFT JOIN paused_plugin p ON p.plugin = d.plugin
+    LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
+/// Deliveries first: what is looked for narrows them down, and the order is theirs.
+pub(super) const WITH_EVENT: &str = " FROM delivery d CROSS JOIN event e ON e.seq = d.event_seq
+    LEFT JOIN attempt a ON a.event_seq = d.event_seq AND a.delivery_number = d.number
+        AND a.number = d.attempts";
+
+/// Whose deliveries are read.
+pub(super) enum Whose<'a> {
+    Events(&'a [i64]),
+    These(&'a [DeliveryId]),
+}
+
+/// A delivery as it stands.
+pub(super) struct Stored {
+    pub(super) id: DeliveryId,
+    pub(super) plugin: String,
+    pub(super) state: State,
+    pub(super) settled: Option<Settled>,
+    held_because: Option<HeldBecause>,
+    attempts: u32,
+    due_at: Option<u64>,
+    cause: Option<ReplayedView>,
+}
+
+impl Stored {
+    pub(super) fn summary(self) -> DeliverySummary {
+        DeliverySummary {
+            id: self.id.to_string(),
+            plugin: self.plugin,
+            state: self.state,
+            held_because: self.held_because,
+            settled: self.settled,
+            attempts: self.attempts,
+        }
+    }
+
+    pub(super) fn view(self, attempts: Vec<AttemptView>, effects: Vec<EffectView>) -> DeliveryView {
+        DeliveryView {
+            id: self.id.to_string(),
+            plugin: self.plugin,
+            state: self.state,
+            held_because: self.held_because,
+            settled: self.settled,
+            cause: self.cause,
+            due_at: self.due_at,
+            attempts,
+            effects,
+        }
+    }
+}
+
+/// Reads deliveries in their order.
+pub(super) async fn deliveries_of(
+    moment: &mut SqliteConnection,
+    whose: Whose<'_>,
+    running: &HashSet<DeliveryId>,
+) -> Result<Vec<Stored>, DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
+    query.push(" FROM delivery d").push(HOLDS).push(" WHERE ");
+    match whose {
+        Whose::Events(events) => among(query.push("d.event_seq"), events),
+        Whose::These(ids) => among_ids(&mut query, ids),
+    }
+    query.push(" ORDER BY d.event_seq, d.number");
+    let rows = query.build().fetch_all(moment).await?;
+    rows.iter().map(|row| stored_of(row, running)).collect()
+}
+
+fn stored_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<Stored, DbError> {
+    let id = id_of(row)?;
+    let due_at: Option<i64> = row.try_get(5)?;
+    let (absent, paused): (bool, bool) = (row.try_get(6)?, row.try_get(7)?);
+    let because = match due_at {
+        None => None,
+        _ if running.contains(&id) => None,
+        _ if absent => Some(HeldBecause::Absent),
+        _ if paused => Some(HeldBecause::Paused),
+        Some(BEHIND) => Some(HeldBecause::Order),
+        Some(_) => None,
+    };
+    let state = match parse::<State>(row.try_get(3)?)? {
+        closed @ (State::Done | State::Dead) => closed,
+        _ if running.contains(&id) => State::Running,
+        _ if because.is_some() => State::Held,
+        open => open,
+    };
+    let settled: Option<&str> = row.try_get(8)?;
+    let replay: Option<i64> = row.try_get(9)?;
+    let of: Option<i64> = row.try_get(10)?;
+    let of = of.map(|number| DeliveryId { number, ..id }.to_string());
+    Ok(Stored {
+        id,
+        plugin: row.try_get(2)?,
+        state,
+        settled: settled.map(parse).transpose()?,
+        held_because: because,
+        attempts: row.try_get(4)?,
+        due_at: due_at.filter(|_| state == State::Waiting).map(unsigned),
+        cause: replay.map(|replay| ReplayedView { replay, of }),
+    })
+}
+
+/// ` IN (…)` of whole numbers.
+fn among(query: &mut QueryBuilder<Sqlite>, numbers: &[i64]) {
+    query.push(" IN (");
+    let mut list = query.separated(", ");
+    for number in numbers {
+        list.push_bind(*number);
+    }
+    query.push(")");
+}
+
+fn among_ids(query: &mut QueryBuilder<Sqlite>, ids: &[DeliveryId]) {
+    query.push("(d.event_seq, d.number) IN (VALUES ");
+    let mut list = query.separated(", ");
+    // VALUES needs one at least; no event has the number 0.
+    list.push("(0, 0)");
+    for id in ids {
+        list.push("(").push_bind_unseparated(id.event);
+        list.push_unseparated(", ").push_bind_unseparated(id.number).push_unseparated(")");
+    }
+    query.push(")");
+}
+
+/// ` AND …` for each thing that a selection says of the event.
+pub(super) fn select_events(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
+    let Selection { events, event_type, source, since, until, unhandled, .. } = selection;
+    if let Some(events) = events {
+        among(query.push(" AND e.seq"), events);
+    }
+    if let Some(event_type) = event_type {
+        query.push(" AND e.type = ").push_bind(event_type.clone());
+    }
+    if let Some(source) = source {
+        query.push(" AND e.source = ").push_bind(source.clone());
+    }
+    if let Some(since) = since {
+        query.push(" AND e.received_at >= ").push_bind(integer(*since));
+    }
+    if let Some(until) = until {
+        query.push(" AND e.received_at < ").push_bind(integer(*until));
+    }
+    if *unhandled {
+        query.push(" AND e.deliveries = 0");
+    }
+}
+
+/// The same of the delivery, its event, and its last attempt.
+pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
+    select_events(query, selection);
+    if let Some(ids) = &selection.deliveries {
+        among_ids(query.push(" AND "), ids);
+    }
+    if let Some(plugin) = &selection.plugin {
+        query.push(" AND d.plugin = ").push_bind(plugin.clone());
+    }
+    if let Some(reason) = &selection.reason {
+        query.push(" AND instr(a.reason, ").push_bind(reason.clone()).push(") > 0");
+    }
+}
+
+/// ` AND …` for a state; `running` is not stored, so that it may still be another.
+fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, running: &HashSet<DeliveryId>) {
+    let held = "(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1)";
+    match state {
+        State::Pending => _ = query.push(" AND d.due_at = 0 AND NOT ").push(held),
+        State::Waiting => _ = query.push(" AND d.due_at > 0 AND NOT ").push(held),
+        State::Held => _ = query.push(" AND d.due_at IS NOT NULL AND ").push(held),
+        State::Done => _ = query.push(" AND d.state = 'done'"),
+        State::Dead => _ = query.push(" AND d.state = 'dead' AND d.settled IS NULL"),
+        State::Running => {
+            let running: Vec<_> = running.iter().copied().collect();
+            among_ids(query.push(" AND "), &running);
+        }
+    }
+}
+
+impl Reader {
+    pub(in crate::db) async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        before: Option<DeliveryId>,
+        limit: u32,
+        running: &HashSet<DeliveryId>,
+    ) -> Result<DeliveryPage, DbError> {
+        let limit = limit.max(1);
+        let before = before.unwrap_or(DeliveryId { event: i64::MAX, number: 0 });
+        let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
+        query.push(", e.source, e.id, e.type, e.received_at, a.reason").push(WITH_EVENT).push(HOLDS);
+        query.push(" WHERE (d.event_seq, d.number) < (").push_bind(before.event);
+        query.push(", ").push_bind(before.number).push(")");
+        select_deliveries(&mut query, &filter.selection);
+        if let Some(state) = filter.state {
+            in_state(&mut query, state, running);
+        }
+        query.push(" ORDER BY d.event_seq DESC, d.number DESC LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(self.pool()).await?;
+        let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;
+        let listed = rows.iter().map(|row| listed_of(row, running)).collect::<Result<Vec<_>, _>>()?;
+        let wanted = |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
+        Ok(DeliveryPage { deliveries: listed.into_iter().filter(wanted).collect(), next })
+    }
+
+    /// The event of a delivery: its source and id.
+    pub(in crate::db) async fn event_of(&self, id: DeliveryId) -> Result<Option<(String, String)>, DbError> {
+        let sql = "SELECT e.source, e.id FROM delivery d JOIN event e ON e.seq = d.event_seq
+            WHERE d.event_seq = ? AND d.number = ?";
+        Ok(sqlx::query_as(sql).bind(id.event).bind(id.number).fetch_optional(self.pool()).await?)
+    }
+}
+
+fn listed_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<ListedDelivery, DbError> {
+    let delivery = stored_of(row, running)?.summary();
+    let open = !matches!(delivery.state, State::Done | State::Dead);
+    Ok(ListedDelivery {
+        source: row.try_get(11)?,
+        event: row.try_get(12)?,
+        event_type: row.try_get(13)?,
+        received_at: unsigned(row.try_get(14)?),
+        reason: row.try_get::<Option<String>, _>(15)?.filter(|_| open || delivery.state == State::Dead),
+        delivery,
+    })
+}

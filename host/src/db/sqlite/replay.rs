@@ -1,0 +1,346 @@
+//! Replays in `SQLite`: what is asked for, found, made, and how far it is.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{QueryBuilder, Row as _, SqliteConnection};
+
+use super::deliveries::{WITH_EVENT, Whose, deliveries_of, select_deliveries, select_events};
+use super::read::parse;
+use super::rows::BEHIND;
+use super::{Reader, integer, name_of, unsigned};
+use crate::db::DbError;
+use crate::db::backend::{Discarded, Replayed};
+use crate::delivery::{DeliveryId, Order};
+use crate::event::now_ms;
+use crate::replay::{Again, Candidate, EXAMPLES, Made, Of, Progress, Request, Running, Step};
+
+const PROGRESS: &str = "SELECT id, asked_at, request, state, found, made, skipped, first FROM replay ";
+const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key";
+
+/// Stores what was asked for. Its number.
+pub(super) async fn begin(
+    conn: &mut SqliteConnection,
+    request: &Request,
+    found: u64,
+    last_event: i64,
+) -> Result<i64, DbError> {
+    let sql = "INSERT INTO replay
+            (asked_at, request, state, found, last_seq, after_seq, after_number, made, skipped, first)
+        VALUES (?, ?, 'running', ?, ?, 0, 0, 0, 0, '[]')";
+    let text = serde_json::to_string(request).map_err(damaged)?;
+    let query = sqlx::query(sql).bind(integer(now_ms())).bind(text).bind(integer(found)).bind(last_event);
+    Ok(query.execute(conn).await?.last_insert_rowid())
+}
+
+/// Makes what a step says, and notes how far it is. Nothing is done where the replay was stopped.
+pub(super) async fn step(conn: &mut SqliteConnection, step: &Step) -> Result<Replayed, DbError> {
+    let mut done = Replayed::default();
+    let mut skipped = step.skipped;
+    if !is_running(conn, step.replay).await? {
+        return Ok(done);
+    }
+    if step.dry_run {
+        done.made = (step.again.len() + step.discard.len()) as u64;
+    } else {
+        for again in &step.again {
+            match make(conn, step.replay, again).await? {
+                Some(behind) => {
+                    done.made += 1;
+                    done.opened += 1;
+                    done.behind += u64::from(behind);
+                }
+                None => skipped += 1,
+            }
+        }
+        for id in &step.discard {
+            let settled = settle(conn, *id, "discarded").await?;
+            done.made += u64::from(settled);
+            skipped += u64::from(!settled);
+        }
+    }
+    advance(conn, step, done.made, skipped).await?;
+    Ok(done)
+}
+
+async fn is_running(conn: &mut SqliteConnection, replay: i64) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM replay WHERE id = ? AND state = 'running')";
+    Ok(sqlx::query_scalar(sql).bind(replay).fetch_one(conn).await?)
+}
+
+/// One delivery, unless one to this plugin is open or the dead letter was dealt with meanwhile. Whether it
+/// is behind another of its order.
+async fn make(conn: &mut SqliteConnection, replay: i64, again: &Again) -> Result<Option<bool>, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM delivery
+        WHERE event_seq = ? AND plugin = ? AND due_at IS NOT NULL)";
+    let plugin = again.plugin.as_str();
+    let open = sqlx::query_scalar(sql).bind(again.event).bind(plugin).fetch_one(&mut *conn).await?;
+    if open {
+        return Ok(None);
+    }
+    if let Some(number) = again.of {
+        let id = DeliveryId { event: again.event, number };
+        if !settle(conn, id, "replayed").await? && again.dead {
+            return Ok(None);
+        }
+    }
+    let behind = match again.order {
+        Some(order) => is_open(conn, order).await?,
+        None => false,
+    };
+    insert(conn, replay, again, behind).await?;
+    Ok(Some(behind))
+}
+
+async fn is_open(conn: &mut SqliteConnection, Order(order): Order) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE ordering = ? AND due_at IS NOT NULL)";
+    Ok(sqlx::query_scalar(sql).bind(order).fetch_one(conn).await?)
+}
+
+async fn insert(
+    conn: &mut SqliteConnection,
+    replay: i64,
+    again: &Again,
+    behind: bool,
+) -> Result<(), DbError> {
+    let sql = "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
+        SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4, 'pending', 0 FROM delivery WHERE event_seq = ?1
+        RETURNING number";
+    let number: i64 = sqlx::query_scalar(sql)
+        .bind(again.event)
+        .bind(again.plugin.as_str())
+        .bind(again.order.map(|Order(order)| order))
+        .bind(if behind { BEHIND } else { 0 })
+        .fetch_one(&mut *conn)
+        .await?;
+    let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at)
+        VALUES (?, ?, ?, ?, ?)";
+    let query = sqlx::query(sql).bind(again.event).bind(number).bind(replay).bind(again.of);
+    query.bind(integer(now_ms())).execute(&mut *conn).await?;
+    let sql = "UPDATE event SET deliveries = deliveries + 1 WHERE seq = ?";
+    sqlx::query(sql).bind(again.event).execute(conn).await?;
+    Ok(())
+}
+
+/// Deals with a dead letter. False when it is none, or was dealt with.
+pub(super) async fn settle(conn: &mut SqliteConnection, id: DeliveryId, how: &str) -> Result<bool, DbError> {
+    let sql = "UPDATE delivery SET settled = ?
+        WHERE event_seq = ? AND number = ? AND state = 'dead' AND settled IS NULL";
+    let settled = sqlx::query(sql).bind(how).bind(id.event).bind(id.number).execute(conn).await?;
+    Ok(settled.rows_affected() > 0)
+}
+
+async fn advance(conn: &mut SqliteConnection, step: &Step, made: u64, skipped: u64) -> Result<(), DbError> {
+    let sql = "UPDATE replay SET made = made + ?2, skipped = skipped + ?3, state = ?4,
+            after_seq = ifnull(?5, after_seq), after_number = ifnull(?6, after_number),
+            first = (SELECT json_group_array(json(value)) FROM (
+                SELECT value FROM json_each(first) UNION ALL SELECT value FROM json_each(?7)))
+        WHERE id = ?1";
+    let first = serde_json::to_string(&step.first).map_err(damaged)?;
+    sqlx::query(sql)
+        .bind(step.replay)
+        .bind(integer(made))
+        .bind(integer(skipped))
+        .bind(if step.after.is_some() { "running" } else { "done" })
+        .bind(step.after.map(|id| id.event))
+        .bind(step.after.map(|id| id.number))
+        .bind(first)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Closes an open delivery as a dead letter that was dealt with, or deals with one that is dead.
+pub(super) async fn discard(conn: &mut SqliteConnection, id: DeliveryId) -> Result<Discarded, DbError> {
+    let sql = "SELECT due_at, ordering FROM delivery WHERE event_seq = ? AND number = ?";
+    let row = sqlx::query(sql).bind(id.event).bind(id.number).fetch_optional(&mut *conn).await?;
+    let Some(row) = row else { return Ok(Discarded::Unknown) };
+    let (due_at, order): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    if due_at.is_none() {
+        let settled = settle(conn, id, "discarded").await?;
+        return Ok(if settled { Discarded::Settled } else { Discarded::Closed });
+    }
+    let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
+        WHERE event_seq = ? AND number = ?";
+    sqlx::query(sql).bind(id.event).bind(id.number).execute(conn).await?;
+    Ok(Discarded::Skipped { behind: due_at == Some(BEHIND), order: order.map(Order) })
+}
+
+/// Stops a replay. False when it does not run.
+pub(super) async fn stop(conn: &mut SqliteConnection, replay: i64) -> Result<bool, DbError> {
+    let sql = "UPDATE replay SET state = 'stopped' WHERE id = ? AND state = 'running'";
+    Ok(sqlx::query(sql).bind(replay).execute(conn).await?.rows_affected() > 0)
+}
+
+fn damaged(error: serde_json::Error) -> DbError {
+    DbError::Unavailable(format!("a replay is damaged: {error}"))
+}
+
+impl Reader {
+    /// How many a request finds, and the newest event now.
+    pub(in crate::db) async fn count(&self, request: &Request) -> Result<(u64, i64), DbError> {
+        let mut moment = self.pool().begin().await?;
+        let mut query = QueryBuilder::new("SELECT count(*)");
+        push_from(&mut query, request);
+        let found: i64 = query.build_query_scalar().fetch_one(&mut *moment).await?;
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT max(seq) FROM event").fetch_one(&mut *moment).await?;
+        Ok((unsigned(found), last.unwrap_or(0)))
+    }
+
+    /// The next up to `limit` that a replay finds.
+    pub(in crate::db) async fn candidates(
+        &self,
+        running: &Running,
+        limit: u32,
+    ) -> Result<Vec<Candidate>, DbError> {
+        let (after, last) = (running.after, running.last_event);
+        let mut query = QueryBuilder::new(CANDIDATE);
+        if running.request.of == Of::Deliveries {
+            query.push(", d.number, a.reason");
+        }
+        push_from(&mut query, &running.request);
+        query.push(" AND e.seq <= ").push_bind(last);
+        match running.request.of {
+            Of::Events => {
+                query.push(" AND e.seq > ").push_bind(after.event).push(" ORDER BY e.seq LIMIT ");
+            }
+            Of::Deliveries => {
+                query.push(" AND (d.event_seq, d.number) > (").push_bind(after.event).push(", ");
+                query.push_bind(after.number).push(") ORDER BY d.event_seq, d.number LIMIT ");
+            }
+        }
+        query.push_bind(limit);
+        let mut moment = self.pool().begin().await?;
+        let rows = query.build().fetch_all(&mut *moment).await?;
+        let mut found = rows.iter().map(candidate_of).collect::<Result<Vec<_>, _>>()?;
+        match running.request.of {
+            Of::Events => all_deliveries(&mut moment, &mut found).await?,
+            Of::Deliveries => found_deliveries(&mut moment, &mut found, &rows).await?,
+        }
+        Ok(found)
+    }
+
+    /// Replays that are to go on, the oldest first.
+    pub(in crate::db) async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
+        let sql = "SELECT id, request, after_seq, after_number, last_seq, json_array_length(first)
+            FROM replay WHERE state = 'running' ORDER BY id";
+        let rows = sqlx::query(sql).fetch_all(self.pool()).await?;
+        let running = |row: &SqliteRow| {
+            let shown: i64 = row.try_get(5)?;
+            Ok(Running {
+                id: row.try_get(0)?,
+                request: serde_json::from_str(row.try_get(1)?).map_err(damaged)?,
+                after: DeliveryId { event: row.try_get(2)?, number: row.try_get(3)? },
+                last_event: row.try_get(4)?,
+                examples: EXAMPLES.saturating_sub(usize::try_from(shown).unwrap_or(EXAMPLES)),
+            })
+        };
+        rows.iter().map(running).collect()
+    }
+
+    /// A replay.
+    pub(in crate::db) async fn replay(&self, id: i64) -> Result<Option<Progress>, DbError> {
+        let mut query = QueryBuilder::<Sqlite>::new(PROGRESS);
+        query.push("WHERE id = ").push_bind(id);
+        let row = query.build().fetch_optional(self.pool()).await?;
+        row.as_ref().map(progress_of).transpose()
+    }
+
+    /// Replays, the newest first, before the one with this number.
+    pub(in crate::db) async fn replays(&self, before: i64, limit: u32) -> Result<Vec<Progress>, DbError> {
+        let mut query = QueryBuilder::<Sqlite>::new(PROGRESS);
+        query.push("WHERE id < ").push_bind(before).push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        query.build().fetch_all(self.pool()).await?.iter().map(progress_of).collect()
+    }
+}
+
+/// ` FROM … WHERE …` of what a request finds.
+fn push_from(query: &mut QueryBuilder<Sqlite>, request: &Request) {
+    match request.of {
+        Of::Events => {
+            query.push(" FROM event e WHERE true");
+            select_events(query, &request.selection);
+        }
+        Of::Deliveries => {
+            query.push(WITH_EVENT);
+            // Whoever names a delivery may mean one that is done.
+            let all = request.selection.deliveries.is_some();
+            query.push(if all {
+                " WHERE d.due_at IS NULL"
+            } else {
+                " WHERE d.state = 'dead' AND d.settled IS NULL"
+            });
+            select_deliveries(query, &request.selection);
+        }
+    }
+}
+
+fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
+    Ok(Candidate {
+        event: row.try_get(0)?,
+        source: name_of(row.try_get(1)?)?,
+        id: row.try_get(2)?,
+        event_type: row.try_get(3)?,
+        received_at: unsigned(row.try_get(4)?),
+        ordering_key: row.try_get(5)?,
+        deliveries: Vec::new(),
+        reason: None,
+    })
+}
+
+async fn all_deliveries(moment: &mut SqliteConnection, found: &mut [Candidate]) -> Result<(), DbError> {
+    let events: Vec<_> = found.iter().map(|candidate| candidate.event).collect();
+    let mut made = made(moment, Whose::Events(&events)).await?;
+    for candidate in found {
+        candidate.deliveries = made.remove(&candidate.event).unwrap_or_default();
+    }
+    Ok(())
+}
+
+async fn found_deliveries(
+    moment: &mut SqliteConnection,
+    found: &mut [Candidate],
+    rows: &[SqliteRow],
+) -> Result<(), DbError> {
+    let number = |row: &SqliteRow| row.try_get(6);
+    let numbers = rows.iter().map(number).collect::<Result<Vec<i64>, _>>()?;
+    let ids = found.iter().zip(&numbers).map(|(at, number)| DeliveryId { event: at.event, number: *number });
+    let ids: Vec<_> = ids.collect();
+    let made = made(moment, Whose::These(&ids)).await?;
+    for ((candidate, id), row) in found.iter_mut().zip(ids).zip(rows) {
+        let of_event = made.get(&candidate.event).into_iter().flatten();
+        candidate.deliveries = of_event.filter(|made| made.number == id.number).cloned().collect();
+        candidate.reason = row.try_get(7)?;
+    }
+    Ok(())
+}
+
+async fn made(
+    moment: &mut SqliteConnection,
+    whose: Whose<'_>,
+) -> Result<HashMap<i64, Vec<Made>>, DbError> {
+    let mut made: HashMap<i64, Vec<Made>> = HashMap::new();
+    for stored in deliveries_of(moment, whose, &HashSet::new()).await? {
+        made.entry(stored.id.event).or_default().push(Made {
+            number: stored.id.number,
+            plugin: name_of(&stored.plugin)?,
+            state: stored.state,
+            settled: stored.settled.is_some(),
+        });
+    }
+    Ok(made)
+}
+
+fn progress_of(row: &SqliteRow) -> Result<Progress, DbError> {
+    Ok(Progress {
+        id: row.try_get(0)?,
+        asked_at: unsigned(row.try_get(1)?),
+        request: serde_json::from_str(row.try_get(2)?).map_err(damaged)?,
+        state: parse(row.try_get(3)?)?,
+        found: unsigned(row.try_get(4)?),
+        made: unsigned(row.try_get(5)?),
+        skipped: unsigned(row.try_get(6)?),
+        first: serde_json::from_str(row.try_get(7)?).map_err(damaged)?,
+    })
+}

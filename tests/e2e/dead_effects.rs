@@ -1,0 +1,79 @@
+//! Effects that were given up: listed, tried again under their keys, or dealt with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use crate::support::{Bed, Event, Host, Partner, Reply, guest};
+
+/// Three events whose requests are all dead, with a partner that can be mended.
+async fn dead(bed: &Bed, partner: &Partner) -> Vec<String> {
+    bed.configure(&format!(
+        "[effects]\ntries_max = 2\nbackoff_base_ms = 1\n[plugin.asker]\nhttp = [\"{}\"]\n",
+        partner.origin()
+    ));
+    bed.install("asker", &guest("asker"));
+    let host = bed.start().await;
+    let mut keys = Vec::new();
+    for number in 0..3 {
+        let id = format!("evt_{number}");
+        let payload = json!({ "do": "http", "url": format!("{}/sms", partner.origin()), "text": "x" });
+        host.send(&Event::of("told", &id, &payload)).await;
+        keys.push(key_when(&host, &id, "dead").await);
+    }
+    host.terminate();
+    host.ended().await;
+    keys
+}
+
+async fn key_when(host: &Host<'_>, id: &str, state: &str) -> String {
+    let effect = |event: &serde_json::Value| event["deliveries"][0]["effects"][0].clone();
+    let event = host.event_when(id, state, |event| effect(event)["state"] == state).await;
+    effect(&event)["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn dead_effects_are_tried_again_under_their_keys_or_dealt_with() {
+    let well = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&well);
+    let partner = Partner::start(move |_, _| match mended.load(Ordering::Relaxed) {
+        true => Reply::of(200, "well"),
+        false => Reply::of(500, "not well"),
+    })
+    .await;
+    let bed = Bed::new("");
+    let keys = dead(&bed, &partner).await;
+    // A plugin that has nothing open when the host starts.
+    let host = bed.start().await;
+    let listed = bed.run(&["effect", "list", "--state", "dead", "--json"]).json();
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["event"], &items[0]["key"]), (3, &"evt_2".into(), &keys[2].clone().into()));
+    assert!(items[0]["last"].as_str().unwrap().contains("500"), "{listed}");
+    let page = bed.run(&["effect", "list", "--limit", "2", "--json"]).json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let next = bed.run(&["effect", "list", "--cursor", cursor, "--json"]).json();
+    assert_eq!(next["items"][0]["event"], "evt_0");
+
+    // Still not well: it has its tries again.
+    let asked = partner.asked().len();
+    assert_eq!(bed.run(&["effect", "replay", &keys[0]]).out, "1 effect: to be tried again\n");
+    crate::support::until("two more tries", async || (partner.asked().len() == asked + 2).then_some(())).await;
+    key_when(&host, "evt_0", "dead").await;
+    well.store(true, Ordering::Relaxed);
+    assert_eq!(bed.run(&["effect", "discard", &keys[2]]).out, "1 effect: dealt with\n");
+    assert_eq!(bed.run(&["effect", "replay", "--plugin", "asker"]).out, "2 effects: to be tried again\n");
+    for (id, key) in [("evt_0", &keys[0]), ("evt_1", &keys[1])] {
+        assert_eq!(&key_when(&host, id, "done").await, key);
+    }
+    assert_eq!(bed.run(&["effect", "list", "--state", "dead"]).out, "no such effects\n");
+    for (arguments, code, said) in [
+        (&["effect", "replay"][..], 2, "which dead effects?"),
+        (&["effect", "replay", &keys[0]], 1, "1 of those named are not dead"),
+        (&["effect", "discard", "--all", "--plugin", "asker"], 2, "--all means all"),
+        (&["effect", "list", "--cursor", "x"], 1, "`cursor`"),
+    ] {
+        let ran = bed.run(arguments);
+        assert!(ran.code == code && ran.err.contains(said), "{ran:?}");
+    }
+}
