@@ -112,6 +112,8 @@ pub struct Database {
     pub batch_max: usize,
     /// How long to wait for a lock held by another process.
     pub busy_timeout_ms: u64,
+    /// How many of the newest ids are found in memory and not by the index.
+    pub recent_ids_max: usize,
 }
 
 /// `[retention]`

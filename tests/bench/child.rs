@@ -60,6 +60,12 @@ impl Hosted {
     fn start_in(dir: tempfile::TempDir, runner: &str, config: &str) -> Self {
         let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
         file.unwrap().write_all(config.as_bytes()).unwrap();
+        Self::in_directory(runner, dir)
+    }
+
+    /// Starts one where there may have been one before.
+    pub fn in_directory(runner: &str, dir: tempfile::TempDir) -> Self {
+        let _ = fs::remove_file(dir.path().join("hookyard-data/listening.json"));
         let process = spawn(runner, dir.path());
         let (webhooks, admin) = listening(dir.path());
         Self { dir, webhooks, admin, process }

@@ -1,8 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `languages`, `swap`,
-//! `start`. How to read them: README.md beside this file.
+//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `growth`, `languages`,
+//! `swap`, `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -17,6 +17,7 @@ mod attempt;
 mod backlog;
 mod child;
 mod figures;
+mod growth;
 mod http;
 mod isolation;
 mod languages;
@@ -39,7 +40,7 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 12] = [
+    let all: [(&str, fn()); 13] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -52,6 +53,7 @@ fn main() {
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),
+        ("growth", growth::run),
     ];
     for (name, run) in all {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

@@ -91,7 +91,8 @@ fn stored() -> tempfile::TempDir {
              UPDATE event SET received_at = received_at - 29.5 * 86400000;
              INSERT INTO event SELECT seq + i, source, id || i, type, created, received_at, ordering_key,
                 deliveries, payload_start, payload_end, digest, body FROM event, n;
-             INSERT INTO idempotency_key SELECT source, id || i, digest, event_seq + i, received_at
+             INSERT INTO idempotency_key (source, id, digest, event_seq, received_at)
+                SELECT source, id || i, digest, event_seq + i, received_at
                 FROM idempotency_key, n;
              INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
                 SELECT event_seq + i, number, plugin, state, attempts, due_at FROM delivery, n;

@@ -124,7 +124,8 @@ async fn multiply(bed: &Bed, times: u64) {
             SELECT i FROM n;
          INSERT INTO event SELECT seq + i, source, id || '_' || i, type, created, received_at, ordering_key,
             deliveries, payload_start, payload_end, digest, body FROM event, n;
-         INSERT INTO idempotency_key SELECT source, id || '_' || i, digest, event_seq + i, received_at
+         INSERT INTO idempotency_key (source, id, digest, event_seq, received_at)
+            SELECT source, id || '_' || i, digest, event_seq + i, received_at
             FROM idempotency_key, n;
          INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
             SELECT event_seq + i, number, plugin, state, attempts, due_at FROM delivery, n;

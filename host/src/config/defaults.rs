@@ -39,7 +39,12 @@ impl Default for Admin {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite:hookyard-data/hookyard.db".into(), batch_max: 512, busy_timeout_ms: 5000 }
+        Self {
+            url: "sqlite:hookyard-data/hookyard.db".into(),
+            batch_max: 512,
+            busy_timeout_ms: 5000,
+            recent_ids_max: 131_072,
+        }
     }
 }
 

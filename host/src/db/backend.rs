@@ -88,8 +88,8 @@ pub(super) struct Open {
 pub(super) enum Removal {
     /// Events, with all that belongs to them but their idempotency keys.
     Events(Vec<i64>),
-    /// Idempotency keys, source and id, whose events are gone.
-    Keys(Vec<(String, String)>),
+    /// Idempotency keys of these events, which are gone.
+    Keys(Vec<i64>),
 }
 
 impl Removal {

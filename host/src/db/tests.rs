@@ -63,7 +63,7 @@ const LIMITS: Limits = Limits { queue_max: 1000, backlog_max: 1_000_000, cache_m
 
 fn settings(dir: &tempfile::TempDir) -> config::Database {
     let url = format!("sqlite:{}/data/hookyard.db", dir.path().display());
-    config::Database { url, batch_max: 512, busy_timeout_ms: 100 }
+    config::Database { url, batch_max: 512, busy_timeout_ms: 100, recent_ids_max: 8 }
 }
 
 pub(super) async fn db(dir: &tempfile::TempDir, window: &Arc<Window>) -> Db {
@@ -145,6 +145,24 @@ pub(super) async fn shell(dir: &tempfile::TempDir, sql: &str) {
     let mut conn = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
+}
+
+/// What such a connection counts.
+async fn count(dir: &tempfile::TempDir, sql: &'static str) -> i64 {
+    use sqlx::Connection as _;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("data/hookyard.db"));
+    let mut conn = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+}
+
+/// What a process that was killed leaves is what is on disk: a copy of it, taken while it runs.
+fn as_killed(dir: &tempfile::TempDir) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("data")).unwrap();
+    for file in ["data/hookyard.db", "data/hookyard.db-wal"] {
+        std::fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
+    }
+    copy
 }
 
 #[tokio::test]
@@ -442,6 +460,9 @@ async fn refuses_what_it_does_not_know() {
 
 #[path = "transaction_tests.rs"]
 mod transaction;
+
+#[path = "keys_tests.rs"]
+mod keys;
 
 #[path = "order_tests.rs"]
 mod order;

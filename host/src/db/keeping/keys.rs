@@ -1,8 +1,8 @@
 //! Prunes idempotency keys: those that are old and whose events are gone, with what was kept of other
 //! payloads under the same id.
 //!
-//! There is no index by age, which every event would pay for: once a day all keys are looked at in their
-//! own order, a page at a time.
+//! There is no index by age, which every event would pay for: once a day all keys are looked at in order of
+//! acceptance, a page at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,17 +37,15 @@ pub(super) async fn run(db: Db, clock: Clock, mut config: watch::Receiver<Arc<Co
 
 /// Looks at all keys.
 pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(), DbError> {
-    let (mut after, mut count) = (None, 0);
+    let (mut after, mut count) = (0, 0);
     loop {
         let before = keys_before(keep, clock.now());
-        let found = db.inner.reader.old_keys(after.as_ref(), before, PAGE).await?;
+        let found = db.inner.reader.old_keys(after, before, PAGE).await?;
         let removed = db.remove(Removal::Keys(found.keys)).await?;
         count += removed;
         metrics::counter!("hookyard_pruned_keys_total").increment(removed);
-        if found.last.is_none() {
-            break;
-        }
-        after = found.last;
+        let Some(last) = found.last else { break };
+        after = last;
         tokio::time::sleep(REST).await;
     }
     if count > 0 {

@@ -60,8 +60,8 @@ pub(super) struct Aged {
 /// Idempotency keys of a page that may go, and where the next page begins.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct OldKeys {
-    pub(super) keys: Vec<(String, String)>,
-    pub(super) last: Option<(String, String)>,
+    pub(super) keys: Vec<i64>,
+    pub(super) last: Option<i64>,
 }
 
 /// The tasks that prune. Dropped, they end; a step under way is still done whole.

@@ -5,9 +5,11 @@ mod copy;
 mod dead_effects;
 mod deliveries;
 mod effects;
+mod keys;
 mod open;
 mod prune;
 mod read;
+mod recent;
 mod refusal;
 mod replay;
 mod rows;
@@ -30,6 +32,8 @@ pub(super) use copy::{copy, inspect};
 pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
+
+use keys::Keys;
 
 /// Connections that read.
 const READERS: u32 = 2;
@@ -73,14 +77,16 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let readers = readers.connect_with(open::read_options(&path, settings)).await.map_err(refused)?;
 
     // Should the file vanish, opening it again must not make an empty one in its place.
-    let mut backend = Sqlite::new(conn, options.create_if_missing(false));
+    let keys = Keys::open(&mut conn, settings.recent_ids_max).await?;
+    let recent = keys.recent();
+    let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys);
     Ok(Opened {
         last_seq: backend.last_seq().await?,
         open: backend.count_open().await?,
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,
-        reader: Reader::new(readers, &path),
+        reader: Reader::new(readers, recent, &path),
         lock,
     })
 }

@@ -5,7 +5,8 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, QueryBuilder, Row as _};
 
 use super::bulk::Bulk;
-use super::read::push_key;
+use super::keys::bind_place;
+use super::recent::Place;
 use super::rows::text;
 use super::{Reader, integer, unsigned};
 use crate::db::DbError;
@@ -44,9 +45,11 @@ const AGED_BEYOND: &str = "WITH RECURSIVE ahead(seq) AS (
     SELECT max(e.seq) FROM ahead CROSS JOIN event e
         ON e.seq = (SELECT min(seq) FROM event WHERE seq >= ahead.seq)
     WHERE e.received_at < ?2";
-const OLD_KEYS: &str = "SELECT source, id, received_at < ?
+/// Of the keys that are in the index: the newest ones stay, however old they are.
+const OLD_KEYS: &str = "SELECT event_seq, received_at < ?
         AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)
-    FROM idempotency_key k WHERE (source, id) > (?, ?) ORDER BY source, id LIMIT ?";
+    FROM idempotency_key k WHERE event_seq > ? AND event_seq <= (SELECT done_seq FROM key_progress)
+    ORDER BY event_seq LIMIT ?";
 
 const STILL_OVER: &str =
     concat!("SELECT e.seq FROM (VALUES {rows}) v CROSS JOIN event e ON e.seq = v.column1 WHERE ", over!());
@@ -60,18 +63,23 @@ const OF_EVENTS: [(&str, &str); 7] = [
     ("cause", "event_seq"),
     ("event", "seq"),
 ];
-const FORGET: &str = "DELETE FROM idempotency_key WHERE (source, id) IN
-        (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = event_seq)";
+const STILL_OLD: &str = "SELECT k.event_seq, k.source, k.id
+    FROM (VALUES {rows}) v CROSS JOIN idempotency_key k ON k.event_seq = v.column1
+    WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)";
+const FORGET: &str = "DELETE FROM idempotency_key WHERE event_seq IN
+    (SELECT column2 FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
+const FORGET_PLACES: &str = "DELETE FROM key_index WHERE (part, hash, event_seq) IN
+    (SELECT column2 >> 23, column1, column2 FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
 const FORGET_CONFLICTS: &str = "DELETE FROM conflict WHERE (source, id) IN
-        (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM idempotency_key k WHERE (k.source, k.id) = (conflict.source, conflict.id))";
+    (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
 
 /// The statements, prepared once.
 pub(super) struct PruneStatements {
     still_over: Bulk,
     of_events: Vec<Bulk>,
+    still_old: Bulk,
     keys: Bulk,
+    places: Bulk,
     conflicts: Bulk,
 }
 
@@ -87,7 +95,9 @@ impl PruneStatements {
         Self {
             still_over: Bulk::new(STILL_OVER, 1),
             of_events: OF_EVENTS.map(of_events).into(),
+            still_old: Bulk::new(STILL_OLD, 1),
             keys: Bulk::new(FORGET, 2),
+            places: Bulk::new(FORGET_PLACES, 2),
             conflicts: Bulk::new(FORGET_CONFLICTS, 2),
         }
     }
@@ -108,10 +118,17 @@ impl PruneStatements {
                 }
                 Ok(over.len() as u64)
             }
-            Removal::Keys(keys) => {
-                let forgotten = self.keys.execute(conn, keys, bind_key).await?;
-                self.conflicts.execute(conn, keys, bind_key).await?;
-                Ok(forgotten)
+            Removal::Keys(seqs) => {
+                let rows = self.still_old.fetch(conn, seqs, bind_seq).await?;
+                let (mut places, mut keys) = (Vec::new(), Vec::new());
+                for row in &rows {
+                    let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+                    places.push(Place::of(&source, &id, row.try_get(0)?));
+                    keys.push((source, id));
+                }
+                self.places.execute(conn, &places, bind_place).await?;
+                self.conflicts.execute(conn, &keys, bind_key).await?;
+                Ok(self.keys.execute(conn, &places, bind_place).await?)
             }
         }
     }
@@ -159,26 +176,23 @@ impl Reader {
         Ok(newest.unwrap_or(0))
     }
 
-    /// Of the keys after `after`, in order, those that were taken before `before` and whose events are gone.
+    /// Of the keys after that of `after`, in order, those that were taken before `before` and whose events are
+    /// gone.
     pub(in crate::db) async fn old_keys(
         &self,
-        after: Option<&(String, String)>,
+        after: i64,
         before: u64,
         limit: usize,
     ) -> Result<OldKeys, DbError> {
-        // No source has an empty name.
-        let (source, id) = after.map_or(("", ""), |(source, id)| (source, id));
-        let rows: Vec<(String, String, bool)> = sqlx::query_as(OLD_KEYS)
+        let rows: Vec<(i64, bool)> = sqlx::query_as(OLD_KEYS)
             .bind(integer(before))
-            .bind(source)
-            .bind(id)
+            .bind(after)
             .bind(integer(limit as u64))
             .fetch_all(self.pool())
             .await?;
-        let last = rows.last().filter(|_| rows.len() >= limit);
-        let last = last.map(|(source, id, _)| (source.clone(), id.clone()));
-        let old = rows.into_iter().filter(|(.., old)| *old);
-        Ok(OldKeys { keys: old.map(|(source, id, _)| (source, id)).collect(), last })
+        let last = rows.last().filter(|_| rows.len() >= limit).map(|(seq, _)| *seq);
+        let old = rows.into_iter().filter(|(_, old)| *old);
+        Ok(OldKeys { keys: old.map(|(seq, _)| seq).collect(), last })
     }
 
     /// What the database has on disk.
@@ -214,8 +228,9 @@ impl Reader {
 
     /// When an event was received that is gone, and whose key is not; the last one, if there are several.
     pub(in crate::db) async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT max(k.received_at) FROM idempotency_key k");
-        push_key(&mut query, source, id);
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT max(k.received_at) FROM idempotency_key k WHERE ");
+        self.recent().push_key(&mut query, ("k", "event_seq"), source, id);
         query.push(" AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)");
         let at: Option<i64> = query.build_query_scalar().fetch_one(self.pool()).await?;
         Ok(at.map(unsigned))

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
@@ -10,6 +11,7 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::deliveries::{Stored, Whose, deliveries_of, held};
 use super::effects::effects_of;
+use super::keys::SharedRecent;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
 use crate::db::leases::Beside;
@@ -31,17 +33,23 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
 /// The read connections.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
+    recent: Arc<SharedRecent>,
     log: PathBuf,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool, path: &Path) -> Self {
-        Self { pool, log: format!("{}-wal", path.display()).into() }
+    pub(super) fn new(pool: SqlitePool, recent: Arc<SharedRecent>, path: &Path) -> Self {
+        Self { pool, recent, log: format!("{}-wal", path.display()).into() }
     }
 
     /// Where `SQLite` keeps the database's log.
     pub(super) fn log_path(&self) -> &Path {
         &self.log
+    }
+
+    /// Ids that are not in the index yet.
+    pub(super) fn recent(&self) -> &SharedRecent {
+        &self.recent
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -120,9 +128,9 @@ impl Reader {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
                 e.ordering_key
-            FROM idempotency_key k JOIN event e ON e.seq = k.event_seq",
+            FROM event e WHERE ",
         );
-        push_key(&mut query, source, id);
+        self.recent.push_key(&mut query, ("e", "seq"), source, id);
         // All that is shown of an event is of one moment.
         let mut moment = self.pool.begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
@@ -131,24 +139,6 @@ impl Reader {
             views.push(view_of(&mut moment, row, beside).await?);
         }
         Ok(views)
-    }
-}
-
-/// Which idempotency keys `k` are meant: that of a source, or those of all sources.
-pub(super) fn push_key(query: &mut QueryBuilder<Sqlite>, source: Option<&str>, id: &str) {
-    query.push(" WHERE k.id = ").push_bind(id.to_owned()).push(" AND k.source ");
-    if let Some(source) = source {
-        query.push("= ").push_bind(source.to_owned());
-    } else {
-        // The key begins with the source: go from source to source instead of through all keys.
-        query.push(
-            "IN (WITH RECURSIVE sources(source) AS (
-                SELECT min(source) FROM idempotency_key
-                UNION ALL
-                SELECT (SELECT min(source) FROM idempotency_key WHERE source > sources.source)
-                FROM sources WHERE sources.source IS NOT NULL)
-            SELECT source FROM sources WHERE source IS NOT NULL)",
-        );
     }
 }
 

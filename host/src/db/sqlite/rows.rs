@@ -16,12 +16,6 @@ use crate::event::{Event, Origin};
 /// The `due_at` of deliveries that wait for an earlier one of their order.
 pub(super) const BEHIND: i64 = -1;
 
-pub(super) const KEYS: &str =
-    "INSERT OR IGNORE INTO idempotency_key (source, id, digest, event_seq, received_at)
-    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-pub(super) const KEY_OWNERS: &str = "SELECT k.event_seq, k.digest, v.column3
-    FROM (VALUES {rows}) v CROSS JOIN idempotency_key k ON k.source = v.column1 AND k.id = v.column2
-    WHERE k.event_seq <> v.column3";
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
         deliveries, payload_start, payload_end, digest, body)
@@ -57,20 +51,6 @@ pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.sou
     LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
 pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-
-pub(super) fn bind_key(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
-    row.add(text(new.event.source.as_str()))?;
-    row.add(text(&new.event.id))?;
-    row.add(&new.event.digest.0[..])?;
-    row.add(new.seq)?;
-    row.add(integer(new.event.received_at))
-}
-
-pub(super) fn bind_key_owner(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
-    row.add(text(new.event.source.as_str()))?;
-    row.add(text(&new.event.id))?;
-    row.add(new.seq)
-}
 
 pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
     let event = &*new.event;

@@ -1,15 +1,16 @@
 //! The writer's side of `SQLite`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
+use super::keys::Keys;
 use super::prune::PruneStatements;
 use super::stores::StoreStatements;
-use super::{Conn, digest_of, integer, name_of, rows, unsigned};
+use super::{Conn, integer, name_of, rows, unsigned};
 use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::{DbError, Hold};
 use crate::db::lease::Due;
@@ -25,8 +26,7 @@ const CONFLICTS_MAX: i64 = 10;
 /// The write connection and its prepared bulk statements.
 pub(in crate::db) struct Sqlite {
     conn: Conn,
-    keys: Bulk,
-    key_owners: Bulk,
+    keys: Keys,
     events_and_deliveries: BulkPair,
     attempts_and_states: BulkPair,
     leased: Bulk,
@@ -56,11 +56,10 @@ const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, rece
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
 
 impl Sqlite {
-    pub(super) fn new(conn: SqliteConnection, options: SqliteConnectOptions) -> Self {
+    pub(super) fn new(conn: SqliteConnection, options: SqliteConnectOptions, keys: Keys) -> Self {
         Self {
             conn: Conn { open: Some(conn), options },
-            keys: Bulk::new(rows::KEYS, 5),
-            key_owners: Bulk::new(rows::KEY_OWNERS, 3),
+            keys,
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
@@ -115,25 +114,22 @@ impl Backend for Sqlite {
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
-        self.run("COMMIT").await
+        let committed = self.run("COMMIT").await;
+        match committed {
+            Ok(()) => self.keys.committed(),
+            Err(_) => self.keys.in_doubt(),
+        }
+        committed
     }
 
     async fn rollback(&mut self) {
+        self.keys.undone();
         // After an error nobody knows what state the connection is in; a new one costs little.
         self.conn.discard().await;
     }
 
     async fn take_keys(&mut self, events: &[&NewEvent]) -> Result<Vec<Option<Digest>>, DbError> {
-        let conn = self.conn.get().await?;
-        let taken = self.keys.execute(conn, events, rows::bind_key).await?;
-        if taken == events.len() as u64 {
-            return Ok(vec![None; events.len()]);
-        }
-        let mut owners = HashMap::new();
-        for row in self.key_owners.fetch(conn, events, rows::bind_key_owner).await? {
-            owners.insert(row.try_get::<i64, _>(2)?, digest_of(&row, 1)?);
-        }
-        Ok(events.iter().map(|new| owners.get(&new.seq).copied()).collect())
+        self.keys.take(self.conn.get().await?, events).await
     }
 
     async fn open_orders(&mut self, orders: &[Order]) -> Result<HashSet<Order>, DbError> {
