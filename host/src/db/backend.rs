@@ -133,7 +133,7 @@ pub(super) trait Backend: Send + 'static {
         deliveries: &[NewDelivery<'_>],
     ) -> impl Future<Output = Result<(), DbError>> + Send;
 
-    /// In each of these orders makes the first open delivery one that can be leased, where it is not yet.
+    /// In each of these orders, of which nothing can be leased, makes the first open delivery one that can.
     /// Which those are.
     fn promote(&mut self, orders: &[Order]) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 

@@ -18,7 +18,20 @@ pub(super) struct Shared {
     broken: Mutex<BTreeMap<PluginName, u64>>,
 }
 
+/// What is known of deliveries beside the database, at a moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beside {
+    /// Those whose attempt began and is not recorded yet.
+    pub(super) running: HashSet<DeliveryId>,
+    /// Plugins that their breakers pause.
+    pub(super) broken: Vec<PluginName>,
+}
+
 impl Shared {
+    pub(super) fn beside(&self) -> Beside {
+        Beside { running: self.running().clone(), broken: self.broken().keys().cloned().collect() }
+    }
+
     /// Deliveries whose attempt began and is not recorded yet.
     pub(super) fn running(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)

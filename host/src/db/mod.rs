@@ -401,8 +401,8 @@ impl Db {
         cursor: Option<i64>,
         limit: u32,
     ) -> Result<EventPage, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.events(filter, cursor, limit, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.events(filter, cursor, limit, &beside).await
     }
 
     /// Everything about the events with this id: one per source that has it.
@@ -410,8 +410,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn event(&self, source: Option<&str>, id: &str) -> Result<Vec<EventView>, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.event(source, id, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.event(source, id, &beside).await
     }
 
     fn request(&self, request: Request) {

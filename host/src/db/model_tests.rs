@@ -273,7 +273,12 @@ fn nth<V>(of: &BTreeMap<DeliveryId, V>, which: usize) -> Option<DeliveryId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    // More with PROPTEST_CASES.
+    #![proptest_config(ProptestConfig {
+        cases: if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 48 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_happens_nothing_is_lost_or_done_twice_or_out_of_turn(

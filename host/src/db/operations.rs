@@ -2,10 +2,8 @@
 //! and by what prunes.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use super::backend::{Backend, Discarded, Removal};
-use super::keeping::Removed;
 use super::writer::{Reply, Writer};
 use super::{DbError, Handoff};
 use crate::delivery::DeliveryId;
@@ -18,7 +16,7 @@ pub(super) enum Operation {
     Replay { step: replay::Step, reply: Reply<()> },
     StopReplay { replay: i64, reply: Reply<bool> },
     Discard { id: DeliveryId, reply: Reply<Discard> },
-    Remove { removal: Removal, reply: Reply<Removed> },
+    Remove { removal: Removal, reply: Reply<u64> },
     Effects { dealing: Dealing, reply: Reply<Vec<EffectId>> },
 }
 
@@ -113,7 +111,10 @@ impl<B: Backend> Writer<B> {
         self.backend.begin().await?;
         let discarded = self.backend.discard(id).await;
         let promoted = match &discarded {
-            Ok(Discarded::Skipped { order: Some(order), .. }) => self.backend.promote(&[*order]).await,
+            // One that was behind held nobody back: another leads its order.
+            Ok(Discarded::Skipped { behind: false, order: Some(order) }) => {
+                self.backend.promote(&[*order]).await
+            }
             _ => Ok(Vec::new()),
         };
         let done = discarded.and_then(|discarded| Ok((discarded, promoted?)));
@@ -139,13 +140,12 @@ impl<B: Backend> Writer<B> {
         self.end(dealt).await
     }
 
-    async fn remove(&mut self, removal: &Removal) -> Result<Removed, DbError> {
-        let began = Instant::now();
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
         let removed = self.backend.remove(removal).await;
         if removed.is_err() {
             self.backend.rollback().await;
         }
-        Ok(Removed { count: removed?, held: began.elapsed() })
+        removed
     }
 
     /// Commits, or undoes what failed. A commit that failed may be on disk all the same: what is open is

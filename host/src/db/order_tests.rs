@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::replay::{Action, Again, Of, Request, Selection, Step};
 
 /// Accepts an event for ordered plugins.
 async fn accept_keyed(db: &Db, id: &str, key: &str, plugins: &[&str]) {
@@ -71,6 +72,28 @@ async fn one_that_waits_holds_back_its_key_and_no_other() {
     assert_eq!(db.discard(first.id).await, Ok(Discard::Closed));
     assert_eq!(db.discard(taken(&window, "c1").id).await, Ok(Discard::Busy));
     assert_eq!(db.discard(DeliveryId { event: 99, number: 1 }).await, Ok(Discard::Unknown));
+}
+
+#[tokio::test]
+async fn to_skip_one_that_is_behind_lets_no_other_go() {
+    let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(99));
+    let db = db(&dir, &window).await;
+    for id in ["a1", "a2", "a3"] {
+        accept_keyed(&db, id, "a", &["p"]).await;
+    }
+    let first = window.first();
+    db.finished(attempt(&first, Next::Done)).await.unwrap();
+    // An earlier event runs again while a later one leads.
+    let (plugin, order, of) = (name("p"), first.order, Some(first.id.number));
+    let again = Again { event: first.id.event, plugin, order, of, dead: false };
+    let (of, action, selection) = (Of::Deliveries, Action::Replay, Selection::default());
+    let request = Request { of, action, selection, to: None, again: false, dry_run: false };
+    let replay = db.begin_replay(request).await.unwrap();
+    db.replay_step(Step { replay, again: vec![again], ..Step::default() }).await.unwrap();
+    assert_eq!(db.discard(DeliveryId { event: 3, number: 1 }).await, Ok(Discard::Skipped));
+    assert_eq!(offered(&db, &window).await, ["a1", "a2"]);
+    db.finished(attempt(&taken(&window, "a2"), Next::Done)).await.unwrap();
+    assert_eq!(offered(&db, &window).await, ["a1", "a2", "a1"]);
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
     let anew = &lease.deliveries[0];
     assert_eq!((lease.deliveries.len(), anew.id), (1, DeliveryId { number: 2, ..dead.id }));
     assert_ne!(anew.idempotency_key(), dead.idempotency_key());
+    assert!(anew.since >= progress.asked_at, "its age begins anew");
     let view = db.event(None, "dead").await.unwrap().remove(0);
     assert_eq!(view.state, EventState::Pending);
     assert_eq!(view.deliveries[0].settled, Some(Settled::Replayed));

@@ -87,8 +87,8 @@ impl Db {
         before: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.deliveries(filter, before, limit, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.deliveries(filter, before, limit, &beside).await
     }
 
     /// The source and id of a delivery's event.

@@ -59,7 +59,7 @@ async fn a_full_disk_is_503_loses_nothing_and_is_over_when_there_is_room() {
         return;
     }
     let bed = bed();
-    let host = bed.start_with(bed.command_in("mount -t tmpfs -o size=8m none disk")).await;
+    let host = bed.start_with(bed.command_in("mount -t tmpfs -o size=32m none disk")).await;
     let mut accepted = vec!["evt_runs".to_owned()];
     assert_eq!(host.send(&told("evt_runs", "busy 1000")).await.code, 202);
     host.logged(&["evt_runs attempt 1"]).await;

@@ -7,7 +7,9 @@ use crate::support::{Bed, Event, Host, Lock, guest, plugin_lines, until};
 const DATABASE: &str = "hookyard-data/hookyard.db";
 
 fn bed(busy_timeout_ms: u32) -> Bed {
-    let bed = Bed::new(&format!("[database]\nbusy_timeout_ms = {busy_timeout_ms}\n"));
+    let bed = Bed::new(&format!(
+        "[database]\nbusy_timeout_ms = {busy_timeout_ms}\n[plugin.actor]\ncall_timeout_ms = 60_000\n"
+    ));
     bed.install("actor", &guest("actor"));
     bed
 }
@@ -52,7 +54,7 @@ async fn locked_for_less_than_the_timeout_senders_wait_and_are_accepted() {
 async fn locked_for_longer_senders_get_503_and_what_ran_meanwhile_is_recorded_once() {
     let bed = bed(50);
     let host = bed.start().await;
-    host.send(&told("evt_runs", "busy 700")).await;
+    host.send(&told("evt_runs", "busy 3000")).await;
     host.logged(&["evt_runs attempt 1"]).await;
     let lock = Lock::take(&bed.path(DATABASE));
     for n in 0..3 {
@@ -62,7 +64,12 @@ async fn locked_for_longer_senders_get_503_and_what_ran_meanwhile_is_recorded_on
     }
     assert!(!ready(&host).await);
     host.logged(&["ERROR", "cannot write", "locked"]).await;
-    assert_eq!(host.event("evt_runs").await.unwrap()["state"], "running");
+    until("its call is over", async || {
+        let page = host.ask("/metrics", None).await.text().await.unwrap();
+        page.lines().any(|line| line.starts_with("hookyard_attempts_total") && line.ends_with(" 1")).then_some(())
+    })
+    .await;
+    assert_eq!(host.event("evt_runs").await.unwrap()["state"], "running", "it is not recorded yet");
     drop(lock);
     until("it is ready again", async || ready(&host).await.then_some(())).await;
     for n in 0..3 {
@@ -86,8 +93,10 @@ async fn locked_at_the_start_a_host_waits_for_its_timeout_and_says_so_after_it()
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
     }
     bed.configure("[database]\nbusy_timeout_ms = 60_000\n");
+    let taken = bed.path("hookyard-data/hookyard.db.lock");
+    std::fs::remove_file(&taken).unwrap();
     let (host, ()) = tokio::join!(bed.start(), async {
-        until("the host is there", async || bed.log().contains("waits").then_some(())).await;
+        until("the host begins to open it", async || taken.exists().then_some(())).await;
         drop(lock);
     });
     assert_eq!(host.send(&told("evt_1", "well")).await.code, 202);

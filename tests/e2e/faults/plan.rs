@@ -9,13 +9,15 @@ use rand::{RngExt as _, SeedableRng as _};
 pub(super) const CYCLE: usize = 20;
 
 /// Points that a host under load passes.
-const POINTS: [Point; 6] = [
+const POINTS: [Point; 8] = [
     Point::BeforeCommit,
     Point::AfterCommit,
     Point::AfterHandler,
     Point::BeforeEffect,
     Point::AfterEffect,
     Point::Swap,
+    Point::PruneStep,
+    Point::ReplayStep,
 ];
 
 /// How a host ends.
@@ -37,6 +39,10 @@ pub(super) struct Round {
     pub(super) end: End,
     /// A plugin is swapped when so many events were answered.
     pub(super) swap_at: usize,
+    /// There are old events for it to prune.
+    pub(super) prunes: bool,
+    /// An operator then asks for all dead letters to be run again.
+    pub(super) replays: bool,
 }
 
 /// The rounds of a run.
@@ -74,11 +80,17 @@ impl Round {
             3 => End::KilledAtPartner(random.random_range(1..100)),
             5 | 7 | 9 => End::Killed(random.random_range(1..150)),
             _ => match POINTS[number / 2 % POINTS.len()] {
-                // There is one swap in each round.
-                Point::Swap => End::At(Point::Swap, 1),
+                // There is one swap in each round, and one replay of a page at most.
+                point @ (Point::Swap | Point::ReplayStep) => End::At(point, 1),
+                // From how many tables an event is removed.
+                Point::PruneStep => End::At(Point::PruneStep, random.random_range(1..=7)),
                 point => End::At(point, random.random_range(1..60)),
             },
         };
-        Self { end, swap_at: random.random_range(0..80) }
+        let at = |point| matches!(end, End::At(at, _) if at == point);
+        let swap_at = random.random_range(0..80);
+        let (prunes, replays) = (random.random_bool(0.3), random.random_bool(0.3));
+        let (prunes, replays) = (prunes || at(Point::PruneStep), replays || at(Point::ReplayStep));
+        Self { end, swap_at, prunes, replays }
     }
 }

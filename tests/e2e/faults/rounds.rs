@@ -5,6 +5,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Instant;
 
+use reqwest::StatusCode;
+use serde_json::json;
+
 use super::check;
 use super::ledger::{Appointment, Senders, settle};
 use super::plan::{CYCLE, End, Plan, Round};
@@ -13,7 +16,12 @@ use crate::support::{Bed, Host, Partner, Reply, distinct, guest, until};
 /// Both are the guest `clerk`.
 pub(super) const PLUGINS: [&str; 2] = ["desk", "archive"];
 
-fn bed(partner: &Partner) -> Bed {
+/// In a round that has some.
+const OLD_EVENTS: usize = 30;
+/// Of all events that come in: the old ones are before them.
+const FIRST_NUMBER: usize = 1_000_000;
+
+async fn bed(partner: &Partner) -> Bed {
     let plugin = |name| {
         format!(
             "[plugin.{name}]\nhttp = [\"{0}\"]\nconfig = {{ url = \"{0}/{name}\" }}\n\
@@ -27,6 +35,8 @@ fn bed(partner: &Partner) -> Bed {
         PLUGINS.map(plugin).concat()
     ));
     PLUGINS.iter().for_each(|name| bed.install(name, &guest("clerk")));
+    bed.start().await.kill();
+    bed.alter(&old_events(FIRST_NUMBER)).await;
     bed
 }
 
@@ -41,7 +51,7 @@ async fn wherever_hosts_end_nothing_is_lost_or_done_twice_or_out_of_order_or_wit
         _ => Reply::of(200, ""),
     })
     .await;
-    let bed = bed(&partner);
+    let bed = bed(&partner).await;
     let mut appointments = Appointment::all();
     let mut checked = check::Checked::default();
     for (number, round) in plan.rounds.iter().enumerate() {
@@ -64,6 +74,9 @@ async fn live(
     number: usize,
     appointments: Vec<Appointment>,
 ) -> Vec<Appointment> {
+    if round.prunes {
+        bed.alter(&old_events(1 + number * OLD_EVENTS)).await;
+    }
     let mut command = bed.command(&["serve"]);
     if let End::At(point, passing) = round.end {
         command.env("HOOKYARD_KILL_AT", format!("{}:{passing}", point.name()));
@@ -76,12 +89,14 @@ async fn live(
             return appointments;
         }
     };
-    let (asked_before, mut to_swap) = (partner.asked_count(), true);
+    let (asked_before, mut to_swap, mut replay) = (partner.asked_count(), true, None);
     let senders = Senders::start(&host, appointments);
     until(&format!("the host is at its end: {round:?}"), async || {
         if to_swap && senders.answered() >= round.swap_at {
             to_swap = false;
             bed.install(PLUGINS[number % PLUGINS.len()], &distinct(&guest("clerk"), number));
+            let asked = || host.ask_for("/api/v1/replays", &json!({ "of": "deliveries" }));
+            replay = round.replays.then(|| tokio::spawn(asked()));
         }
         let over = match round.end {
             End::Killed(answered) | End::Stopped(answered) => senders.answered() >= answered,
@@ -92,7 +107,21 @@ async fn live(
     })
     .await;
     end(host, round.end).await;
+    if let Some(replay) = replay {
+        let answer = replay.await.unwrap();
+        assert!(answer.is_none_or(|code| code == StatusCode::ACCEPTED), "{answer:?}");
+    }
     senders.stop().await
+}
+
+/// Puts events there that are too old to be kept, from this number on.
+fn old_events(first: usize) -> String {
+    let last = first + OLD_EVENTS - 1;
+    format!(
+        "INSERT INTO event (seq, source, id, type, created, received_at, deliveries, payload_start, payload_end, digest, body)
+         WITH RECURSIVE n(seq) AS (VALUES ({first}) UNION ALL SELECT seq + 1 FROM n WHERE seq < {last})
+         SELECT seq, 'moncreneau', 'old_' || seq, 'old', '', 0, 0, 0, 2, zeroblob(32), x'7b7d' FROM n"
+    )
 }
 
 async fn end(host: Host<'_>, end: End) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::rule::{Clock, Due, Pace, Why};
+use super::rule::{Clock, Due, Pace, REST, Why};
 use super::{Aged, Db, DbError, Removal, Trouble};
 use crate::config::{Config, Retention};
 
@@ -45,7 +45,7 @@ impl Events {
         // Both are there from the start, so that a graph of their rates has no hole.
         pruned.count(Why::Age, 0);
         pruned.count(Why::Size, 0);
-        Self { db, clock, pace: Pace::new(), front: 0, reviewed: None, pruned, said_full: false }
+        Self { db, clock, pace: Pace::default(), front: 0, reviewed: None, pruned, said_full: false }
     }
 
     /// Prunes for ever.
@@ -72,8 +72,8 @@ impl Events {
     pub(super) async fn pass(&mut self, keep: &Retention) -> Result<(), DbError> {
         let review = self.reviewed.is_none_or(|at| at.elapsed() >= REVIEW);
         let mut walk = Walk { at: if review { 0 } else { self.front }, reach: (!review).then_some(0) };
-        while let Some(worked) = self.step(keep, &mut walk).await? {
-            tokio::time::sleep(Pace::rest(worked)).await;
+        while self.step(keep, &mut walk).await? {
+            tokio::time::sleep(REST).await;
         }
         self.front = walk.at;
         if review {
@@ -82,31 +82,26 @@ impl Events {
         Ok(())
     }
 
-    /// Looks at a few events and removes those that may go. How long that took, if there are more.
-    async fn step(&mut self, keep: &Retention, walk: &mut Walk) -> Result<Option<Duration>, DbError> {
-        let began = Instant::now();
+    /// Looks at a few events and removes those that may go. Whether there are more.
+    async fn step(&mut self, keep: &Retention, walk: &mut Walk) -> Result<bool, DbError> {
         let reader = &self.db.inner.reader;
         let used_bytes = reader.size().await?.used_bytes;
+        let rows = self.pace.rows(reader.newest_seq().await?);
         let due = Due::of(keep, self.clock.now(), used_bytes);
-        let mut page = reader.aged(walk.at, due.before, self.pace.rows()).await?;
+        let mut page = reader.aged(walk.at, due.before, rows).await?;
         let fit = due.fitting(&page);
-        let more = fit < page.len() || page.len() >= self.pace.rows();
+        let more = fit < page.len() || page.len() >= rows;
         page.truncate(fit);
         let mut on = walk.pass(&page);
         if !on && walk.reach.is_none() {
             walk.reach = Some(reader.aged_beyond(walk.at, due.before).await?);
             on = walk.pass(&page);
         }
-        let looked = began.elapsed();
-
         let over: Vec<_> = page.iter().filter(|event| event.over).map(|event| event.seq).collect();
         self.say_full(keep, used_bytes, due.why, over.is_empty() && !more);
         let removed = self.db.remove(Removal::Events(over)).await?;
-        self.pruned.count(due.why, removed.count);
-        if removed.count > 0 {
-            self.pace.took(removed.held);
-        }
-        Ok((on && more).then(|| looked + removed.held))
+        self.pruned.count(due.why, removed);
+        Ok(on && more)
     }
 
     /// Says it once when there is more than there should be, and nothing of it may go.

@@ -5,15 +5,17 @@
 //! own order, a page at a time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::rule::{Clock, Pace, keys_before};
+use super::rule::{Clock, REST, keys_before};
 use super::{Db, DbError, Removal, Trouble};
 use crate::config::{Config, Retention};
 
 const EVERY: Duration = Duration::from_hours(24);
+/// Keys looked at in one step.
+const PAGE: usize = 256;
 /// After a failure.
 const RETRY: Duration = Duration::from_mins(1);
 
@@ -35,22 +37,18 @@ pub(super) async fn run(db: Db, clock: Clock, mut config: watch::Receiver<Arc<Co
 
 /// Looks at all keys.
 pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(), DbError> {
-    let mut pace = Pace::new();
     let (mut after, mut count) = (None, 0);
     loop {
-        let began = Instant::now();
         let before = keys_before(keep, clock.now());
-        let found = db.inner.reader.old_keys(after.as_ref(), before, pace.rows()).await?;
-        let looked = began.elapsed();
+        let found = db.inner.reader.old_keys(after.as_ref(), before, PAGE).await?;
         let removed = db.remove(Removal::Keys(found.keys)).await?;
-        pace.took(removed.held);
-        count += removed.count;
-        metrics::counter!("hookyard_pruned_keys_total").increment(removed.count);
+        count += removed;
+        metrics::counter!("hookyard_pruned_keys_total").increment(removed);
         if found.last.is_none() {
             break;
         }
         after = found.last;
-        tokio::time::sleep(Pace::rest(looked + removed.held)).await;
+        tokio::time::sleep(REST).await;
     }
     if count > 0 {
         tracing::info!(count, "idempotency keys of events that are gone were pruned");

@@ -11,7 +11,6 @@ mod rule;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -65,15 +64,6 @@ pub(super) struct OldKeys {
     pub(super) last: Option<(String, String)>,
 }
 
-/// What became of a step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Removed {
-    /// Events, or keys.
-    pub(super) count: u64,
-    /// How long the writer was held up.
-    pub(super) held: Duration,
-}
-
 /// The tasks that prune. Dropped, they end; a step under way is still done whole.
 #[derive(Debug)]
 pub struct Keeping {
@@ -107,10 +97,10 @@ impl Db {
         self.inner.reader.pruned(source, id).await
     }
 
-    /// Removes what is named, of that what may still go.
-    async fn remove(&self, removal: Removal) -> Result<Removed, DbError> {
+    /// Removes what is named, of that what may still go. How many events or keys went.
+    async fn remove(&self, removal: Removal) -> Result<u64, DbError> {
         if removal.is_empty() {
-            return Ok(Removed::default());
+            return Ok(0);
         }
         self.ask(|reply| Request::Operate(Operation::Remove { removal, reply })).await
     }

@@ -7,6 +7,8 @@ use crate::config::Retention;
 use crate::event::now_ms;
 
 const DAY_MS: u64 = 24 * 3_600_000;
+/// What goes in one step, in bytes: bodies, log lines and effects may be large.
+const BYTES_MAX: u64 = 1024 * 1024;
 
 /// Why an event goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,45 +78,24 @@ impl Clock {
     }
 }
 
-/// A step may hold up the writer for so long: a commit takes as long.
-const HELD_MOST: Duration = Duration::from_millis(4);
-/// A step that takes less may grow.
-const HELD_LEAST: Duration = Duration::from_millis(1);
-const ROWS_MIN: usize = 16;
-const ROWS_MAX: usize = 1024;
-/// What goes in one step, in bytes: bodies, log lines and effects may be large.
-const BYTES_MAX: u64 = 1024 * 1024;
-/// Pruning takes one part of so many of the time: the rest is for events that come in.
-const SHARE: u32 = 4;
+/// Between two steps.
+pub(super) const REST: Duration = Duration::from_millis(5);
+const ROWS_MIN: u64 = 64;
+const ROWS_MAX: u64 = 1024;
 
-/// How much goes in one step, so that it holds up the writer for a few ms only, on fast disks and slow ones.
-#[derive(Debug)]
+/// How many go in one step: two for each event that came in since the last one, so that it keeps up with any
+/// load and costs a part of what that costs, and some in any case.
+#[derive(Debug, Default)]
 pub(super) struct Pace {
-    rows: usize,
+    newest_seq: Option<i64>,
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self { rows: ROWS_MIN }
-    }
-
-    /// How many rows the next step takes.
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// A step held up the writer for so long: the next one takes more or fewer rows.
-    pub(super) fn took(&mut self, held: Duration) {
-        if held > HELD_MOST {
-            self.rows = (self.rows / 2).max(ROWS_MIN);
-        } else if held < HELD_LEAST {
-            self.rows = (self.rows * 2).min(ROWS_MAX);
-        }
-    }
-
-    /// How long to rest after so much work.
-    pub(super) fn rest(worked: Duration) -> Duration {
-        worked * (SHARE - 1)
+    /// How many go now that this is the newest event.
+    pub(super) fn rows(&mut self, newest_seq: i64) -> usize {
+        let before = self.newest_seq.replace(newest_seq).unwrap_or(newest_seq);
+        let came_in = newest_seq.saturating_sub(before).unsigned_abs();
+        usize::try_from((2 * came_in.min(ROWS_MAX)).clamp(ROWS_MIN, ROWS_MAX)).unwrap_or(usize::MAX)
     }
 }
 
@@ -143,16 +124,18 @@ mod tests {
     }
 
     #[test]
-    fn steps_become_as_large_as_the_writer_has_time_for() {
-        let mut pace = Pace::new();
-        for (held_ms, expected) in [(2, 16), (0, 32), (0, 64), (1, 64), (4, 64), (5, 32), (500, 16)] {
-            pace.took(Duration::from_millis(held_ms));
-            assert_eq!(pace.rows(), expected, "{held_ms} ms");
+    fn more_go_than_come_in() {
+        let mut pace = Pace::default();
+        for (newest, rows) in [
+            (5_000_000, 64),
+            (5_000_000, 64),
+            (5_000_010, 64),
+            (5_000_210, 400),
+            (9_000_000, 1024),
+            (1, 1024),
+        ] {
+            assert_eq!(pace.rows(newest), rows, "{newest}");
         }
-        (0..20).for_each(|_| pace.took(Duration::from_secs(1)));
-        assert_eq!(pace.rows(), ROWS_MIN);
-        (0..20).for_each(|_| pace.took(Duration::ZERO));
-        assert_eq!(pace.rows(), ROWS_MAX);
     }
 
     #[test]

@@ -146,7 +146,7 @@ async fn the_writer_checks_again() {
     assert!(found.iter().all(|event| event.over));
     shell(&dir, "UPDATE delivery SET state = 'pending', due_at = 0 WHERE event_seq = 1").await;
     let removed = db.remove(Removal::Events(found.iter().map(|event| event.seq).collect())).await.unwrap();
-    assert_eq!(removed.count, 1);
+    assert_eq!(removed, 1);
     assert_eq!(ids(&db).await, ["a"]);
     // What is open runs, and is committed, as ever.
     let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();

@@ -152,6 +152,13 @@ impl Reader {
         Ok(beyond.unwrap_or(0))
     }
 
+    /// The number of the newest event.
+    pub(in crate::db) async fn newest_seq(&self) -> Result<i64, DbError> {
+        let newest: Option<i64> =
+            sqlx::query_scalar("SELECT max(seq) FROM event").fetch_one(self.pool()).await?;
+        Ok(newest.unwrap_or(0))
+    }
+
     /// Of the keys after `after`, in order, those that were taken before `before` and whose events are gone.
     pub(in crate::db) async fn old_keys(
         &self,

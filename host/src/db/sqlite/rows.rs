@@ -49,11 +49,12 @@ pub(super) const STATES: &str =
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
 pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
-        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures
+        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
-    LEFT JOIN cause c ON c.event_seq = e.seq";
+    LEFT JOIN cause c ON c.event_seq = e.seq
+    LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
 pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 
@@ -169,7 +170,7 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
     };
     Ok(Delivery {
         id: id_of(row)?,
-        since: event.received_at,
+        since: row.try_get::<Option<i64>, _>(19)?.map_or(event.received_at, unsigned),
         event: Arc::new(event),
         plugin: name_of(row.try_get(16)?)?,
         attempts: row.try_get(2)?,
