@@ -38,7 +38,9 @@ pub fn run() {
         beside.push(three.all);
     }
     print(
-        &format!("isolation: p99 from receipt to handled at {RATE} events/s, beside one that hangs and one that fails"),
+        &format!(
+            "isolation: p99 from receipt to handled at {RATE} events/s, beside one that hangs and one that fails"
+        ),
         &[
             format!("ratio   {}   target: at most 1.5", Spread::of(ratios)),
             format!("        {} once both are known (after {} s)", Spread::of(later), FIRST as f64 / RATE),
@@ -67,7 +69,8 @@ fn round(bad: bool) -> Took {
     let ends: Vec<End> = serde_json::from_slice(&fs::read(dir.path().join("ends.json")).unwrap()).unwrap();
     let took = |from: u64| {
         let measured = ends.iter().filter(|end| (from..EVENTS).contains(&end.number));
-        let mut took: Vec<f64> = measured.map(|end| (end.at_us as f64 / 1000.0) - end.received_at as f64).collect();
+        let mut took: Vec<f64> =
+            measured.map(|end| (end.at_us as f64 / 1000.0) - end.received_at as f64).collect();
         assert_eq!(took.len() as u64, EVENTS - from, "all are handled");
         took.sort_by(f64::total_cmp);
         took

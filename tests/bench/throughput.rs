@@ -81,7 +81,8 @@ pub fn latency() {
         let began = load::open(&host.webhooks, load::requests(0, EVENTS / 2, false), CONNECTIONS, rate);
         host.wait_done(WARM_UP + EVENTS / 2);
         let dir = host.stop();
-        let ends: Vec<End> = serde_json::from_slice(&fs::read(dir.path().join("ends.json")).unwrap()).unwrap();
+        let ends: Vec<End> =
+            serde_json::from_slice(&fs::read(dir.path().join("ends.json")).unwrap()).unwrap();
         let due = |n: u64| began as f64 + n as f64 / rate * 1e6;
         let mut took: Vec<f64> = ends
             .iter()

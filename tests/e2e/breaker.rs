@@ -15,7 +15,9 @@ fn bed(plugin: &str) -> Bed {
 }
 
 fn config(plugin: &str) -> String {
-    format!("[plugin.actor]\nbreaker_failures_percent = 100\nbreaker_deliveries = 4\nconcurrency = 1\n{plugin}\n")
+    format!(
+        "[plugin.actor]\nbreaker_failures_percent = 100\nbreaker_deliveries = 4\nconcurrency = 1\n{plugin}\n"
+    )
 }
 
 /// Has the actor do the same with so many events, whose numbers begin with `from`.
@@ -112,7 +114,8 @@ async fn after_its_pause_a_plugin_is_tried_with_one_delivery_and_goes_on_when_th
     }
     assert!(starts.is_sorted(), "in order: {starts:?}");
     resumed(&host).await;
-    let lines: Vec<String> = bed.log().lines().filter(|line| line.contains("plugin resumed")).map(str::to_owned).collect();
+    let lines: Vec<String> =
+        bed.log().lines().filter(|line| line.contains("plugin resumed")).map(str::to_owned).collect();
     assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
@@ -126,7 +129,7 @@ async fn a_plugin_that_still_fails_is_paused_for_longer_each_time_up_to_the_long
     let pauses = until("it was paused four times", async || {
         let log = bed.log();
         let told = log.lines().filter(|line| line.contains("plugin paused for"));
-        let pauses: Vec<u64> = told.map(|line| pause_ms(line)).collect();
+        let pauses: Vec<u64> = told.map(pause_ms).collect();
         (pauses.len() >= 4).then_some(pauses)
     })
     .await;
@@ -174,7 +177,9 @@ async fn a_pause_ends_with_the_host() {
 
 #[tokio::test]
 async fn rejected_events_and_a_single_one_that_always_fails_pause_nobody() {
-    let bed = bed("breaker_pause_ms = 3600000\nbreaker_pause_max_ms = 3600000\nattempts_max = 20\nbackoff_base_ms = 1\nbackoff_max_ms = 1");
+    let bed = bed(
+        "breaker_pause_ms = 3600000\nbreaker_pause_max_ms = 3600000\nattempts_max = 20\nbackoff_base_ms = 1\nbackoff_max_ms = 1",
+    );
     let host = bed.start().await;
     send(&host, 0, 10, "reject").await;
     let stubborn = send(&host, 10, 1, "retry").await;
@@ -187,7 +192,8 @@ async fn rejected_events_and_a_single_one_that_always_fails_pause_nobody() {
 
 #[tokio::test]
 async fn a_percentage_of_0_turns_it_off() {
-    let bed = Bed::new("[plugin.actor]\nbreaker_failures_percent = 0\nbreaker_deliveries = 1\nattempts_max = 1\n");
+    let bed =
+        Bed::new("[plugin.actor]\nbreaker_failures_percent = 0\nbreaker_deliveries = 1\nattempts_max = 1\n");
     bed.install("actor", &guest("actor"));
     let host = bed.start().await;
     let ids = send(&host, 0, 40, "retry").await;

@@ -98,8 +98,12 @@ async fn a_delivery_out_of_attempts_is_a_dead_letter() {
     let event = host.settled("evt_never").await;
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 3]), "{event}");
     host.logged(&["ERROR", "evt_never", "out of attempts (3)", "dead letter"]).await;
-    let reasons: Vec<_> = attempts(&event).iter().map(|attempt| attempt["reason"].as_str().unwrap()).collect();
-    assert!(reasons[2].ends_with("told to; out of attempts (3)") && reasons[1].ends_with("told to"), "{event}");
+    let reasons: Vec<_> =
+        attempts(&event).iter().map(|attempt| attempt["reason"].as_str().unwrap()).collect();
+    assert!(
+        reasons[2].ends_with("told to; out of attempts (3)") && reasons[1].ends_with("told to"),
+        "{event}"
+    );
 }
 
 #[tokio::test]

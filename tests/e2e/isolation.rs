@@ -6,7 +6,8 @@ use crate::support::{Bed, Event, Host, distinct, guest, until};
 
 /// Bad plugins, which do this in every call for as long as their calls may take, beside the good one.
 fn beside(bad: usize, act: &str, settings: &str) -> Bed {
-    let section = |n| format!("[plugin.bad-{n}]\ncall_timeout_ms = 600000\nconfig = {{ act = \"{act}\" }}\n{settings}");
+    let section =
+        |n| format!("[plugin.bad-{n}]\ncall_timeout_ms = 600000\nconfig = {{ act = \"{act}\" }}\n{settings}");
     let sections: String = (0..bad).map(section).collect();
     let bed = Bed::new(&format!("[dispatch]\nconcurrency = 4\n{sections}"));
     for n in 0..bad {
@@ -65,7 +66,9 @@ async fn plugins_that_fail_are_paused_and_the_good_one_is_not() {
 async fn a_plugin_that_hangs_is_paused_too() {
     let settings = "breaker_deliveries = 2\nbreaker_pause_ms = 3600000\nbreaker_pause_max_ms = 3600000\n";
     let bed = beside(1, "loop", settings);
-    bed.configure(&format!("[plugin.bad-0]\ncall_timeout_ms = 100\nconfig = {{ act = \"loop\" }}\n{settings}"));
+    bed.configure(&format!(
+        "[plugin.bad-0]\ncall_timeout_ms = 100\nconfig = {{ act = \"loop\" }}\n{settings}"
+    ));
     let host = bed.start().await;
     good_is_done(&host, 50).await;
     host.plugin_when("bad-0", "it is paused", |plugin| plugin["breaker_until"].is_u64()).await;

@@ -48,7 +48,8 @@ pub(super) async fn list(State(side): State<Side>) -> Result<Json<PluginList>, P
     };
     let broken = side.parts.db.broken();
     let breaker_until = |plugin: &PluginView| broken.get(plugin.name.as_str()).copied();
-    let shown = |plugin| Plugin { paused_at: paused_at(&plugin), breaker_until: breaker_until(&plugin), plugin };
+    let shown =
+        |plugin| Plugin { paused_at: paused_at(&plugin), breaker_until: breaker_until(&plugin), plugin };
     let items = plugins.into_iter().map(shown).collect();
     Ok(Json(PluginList { items, next_cursor: None }))
 }

@@ -23,11 +23,11 @@ fn open() -> Breaker<u32> {
 
 #[test]
 fn enough_of_the_latest_deliveries_must_have_failed() {
-    let (all, three) = (|failed| Some(Paused { failed, of: 4, pause_ms: 100, until: 100 }), Fails);
-    let table: [(&[(u32, Says)], Option<Turned>); 9] = [
-        (&[(1, Fails), (2, Fails), (3, Fails)], None),
+    let all = |failed| Some(Paused { failed, of: 4, pause_ms: 100, until: 100 });
+    for (attempts, last) in [
+        (&[(1, Fails), (2, Fails), (3, Fails)][..], None),
         (&[(1, Fails), (2, Fails), (3, Fails), (4, Fails)], all(4)),
-        (&[(1, Works), (2, Fails), (3, Fails), (4, three)], all(3)),
+        (&[(1, Works), (2, Fails), (3, Fails), (4, Fails)], all(3)),
         (&[(1, Works), (2, Works), (3, Fails), (4, Fails)], None),
         // Old ones are forgotten.
         (&[(1, Works), (2, Works), (3, Fails), (4, Fails), (5, Fails)], all(3)),
@@ -38,8 +38,7 @@ fn enough_of_the_latest_deliveries_must_have_failed() {
         // One delivery counts once, however often it failed, and as it ended last.
         (&[(1, Fails), (1, Fails), (1, Fails), (1, Fails), (2, Works)], None),
         (&[(1, Fails), (2, Fails), (3, Works), (1, Works), (4, Fails), (2, Fails)], None),
-    ];
-    for (attempts, last) in table {
+    ] {
         let changes = turned(&mut Breaker::new(RULES), 0, attempts);
         assert_eq!(changes.last(), Some(&last), "{attempts:?}");
         assert!(changes.iter().rev().skip(1).all(Option::is_none), "{attempts:?}: {changes:?}");

@@ -45,13 +45,16 @@ impl Waits for Performing {
     }
 }
 
+/// How many attempts a plugin has under way, whose turn it is among equals, and which plugin.
+type Turn = (usize, u64, PluginName);
+
 /// All plugins' windows.
 pub(super) struct Lanes<T: Waits> {
     lanes: HashMap<PluginName, Lane<T>>,
     /// Attempts under way of plugins that are gone: they count when the plugin is back.
     leaving: HashMap<PluginName, usize>,
-    /// Plugins that could start an attempt: how many they have under way, and whose turn it is among equals.
-    line: BTreeSet<(usize, u64, PluginName)>,
+    /// Plugins that could start an attempt, in turn.
+    waiting: BTreeSet<Turn>,
     turns: u64,
     running: usize,
     concurrency: usize,
@@ -125,8 +128,8 @@ pub(super) struct After<T> {
 
 impl<T: Waits> Lanes<T> {
     pub(super) fn new(concurrency: usize, window: usize) -> Self {
-        let (lanes, leaving, line) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        Self { lanes, leaving, line, turns: 0, running: 0, concurrency, window, stopped: false }
+        let (lanes, leaving, waiting) = (HashMap::new(), HashMap::new(), BTreeSet::new());
+        Self { lanes, leaving, waiting, turns: 0, running: 0, concurrency, window, stopped: false }
     }
 
     /// Takes the limits of a new configuration.
@@ -161,7 +164,7 @@ impl<T: Waits> Lanes<T> {
     /// A plugin is gone: gives back what had not started.
     pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<T> {
         let Some(mut lane) = self.lanes.remove(plugin) else { return Vec::new() };
-        leave(&mut self.line, plugin, &mut lane);
+        leave(&mut self.waiting, plugin, &mut lane);
         if lane.running > 0 {
             self.leaving.insert(plugin.clone(), lane.running);
         }
@@ -171,7 +174,7 @@ impl<T: Waits> Lanes<T> {
     /// Gives back what a plugin's window has.
     pub(super) fn empty(&mut self, plugin: &PluginName) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin) else { return Vec::new() };
-        leave(&mut self.line, plugin, lane);
+        leave(&mut self.waiting, plugin, lane);
         std::mem::take(&mut lane.queue).into()
     }
 
@@ -191,7 +194,7 @@ impl<T: Waits> Lanes<T> {
 
     /// The next delivery to run, if one may start now.
     pub(super) fn start(&mut self) -> Option<T> {
-        let (fewest, _, plugin) = self.line.first()?;
+        let (fewest, _, plugin) = self.waiting.first()?;
         let free = self.concurrency.saturating_sub(self.running);
         if self.stopped || *fewest >= free.max(1) {
             return None;
@@ -203,7 +206,7 @@ impl<T: Waits> Lanes<T> {
         lane.breaker.begin(next.id());
         self.running += 1;
         // To the end of the line.
-        leave(&mut self.line, &plugin, lane);
+        leave(&mut self.waiting, &plugin, lane);
         self.turn(&plugin);
         Some(next)
     }
@@ -292,7 +295,7 @@ impl<T: Waits> Lanes<T> {
     /// Puts a plugin in line if it could start an attempt. One that is in line keeps its turn.
     fn turn(&mut self, plugin: &PluginName) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
-        let turn = leave(&mut self.line, plugin, lane);
+        let turn = leave(&mut self.waiting, plugin, lane);
         if lane.queue.is_empty() || lane.running >= lane.concurrency {
             return;
         }
@@ -301,18 +304,14 @@ impl<T: Waits> Lanes<T> {
             self.turns
         });
         lane.place = Some((lane.running, turn));
-        self.line.insert((lane.running, turn, plugin.clone()));
+        self.waiting.insert((lane.running, turn, plugin.clone()));
     }
 }
 
 /// Takes a plugin out of the line; which turn it had.
-fn leave<T: Waits>(
-    line: &mut BTreeSet<(usize, u64, PluginName)>,
-    plugin: &PluginName,
-    lane: &mut Lane<T>,
-) -> Option<u64> {
+fn leave<T: Waits>(waiting: &mut BTreeSet<Turn>, plugin: &PluginName, lane: &mut Lane<T>) -> Option<u64> {
     let (running, turn) = lane.place.take()?;
-    line.remove(&(running, turn, plugin.clone()));
+    waiting.remove(&(running, turn, plugin.clone()));
     Some(turn)
 }
 

@@ -198,11 +198,7 @@ impl Dispatch {
 
     /// Windows as the plugins of now want them. `known`: the plugins as they were the last time. Adds those
     /// that came or went to `changed`.
-    fn open_and_close(
-        &self,
-        known: &mut HashMap<PluginName, Arc<Live>>,
-        changed: &mut BTreeSet<PluginName>,
-    ) {
+    fn open_and_close(&self, known: &mut HashMap<PluginName, Arc<Live>>, changed: &mut BTreeSet<PluginName>) {
         let snapshot = self.0.plugins.snapshot();
         let mut lanes = self.lanes();
         for plugin in lanes.names().into_iter().filter(|plugin| snapshot.get(plugin).is_none()) {

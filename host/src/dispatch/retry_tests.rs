@@ -27,8 +27,8 @@ fn attempt(number: u32, failure: Option<(Outcome, Cause, Option<u64>)>) -> Attem
     }
 }
 
-fn retry(cause: Cause, after_ms: u64) -> Option<(Outcome, Cause, Option<u64>)> {
-    Some((Outcome::Retry, cause, Some(after_ms)))
+fn retry(cause: Cause, after_ms: u64) -> (Outcome, Cause, Option<u64>) {
+    (Outcome::Retry, cause, Some(after_ms))
 }
 
 #[test]
@@ -40,21 +40,21 @@ fn an_outcome_the_failures_before_and_the_time_decide() {
         (1, 0, None, 50, Next::Done, 0, None),
         (5, 4, None, 50, Next::Done, 4, None),
         (1, 0, Some((Outcome::Rejected, Payload, None)), 50, Next::Dead, 1, None),
-        (4, 3, retry(Handler, 7), 50, Next::Wait(50 + 7), 4, None),
-        (1, 0, retry(Trap, 9_999), 50, Next::Wait(50 + 1000), 1, None),
-        (5, 4, retry(Timeout, 7), 50, Next::Dead, 5, attempts),
-        (6, 5, retry(Handler, 7), 50, Next::Dead, 6, attempts),
+        (4, 3, Some(retry(Handler, 7)), 50, Next::Wait(50 + 7), 4, None),
+        (1, 0, Some(retry(Trap, 9_999)), 50, Next::Wait(50 + 1000), 1, None),
+        (5, 4, Some(retry(Timeout, 7)), 50, Next::Dead, 5, attempts),
+        (6, 5, Some(retry(Handler, 7)), 50, Next::Dead, 6, attempts),
         // What the host failed is not among the attempts that it has.
-        (5, 1, retry(Handler, 7), 50, Next::Wait(50 + 7), 2, None),
-        (9, 4, retry(Host, 7), 50, Next::Wait(50 + 7), 4, None),
-        (9, 4, retry(Handler, 7), 50, Next::Dead, 5, attempts),
+        (5, 1, Some(retry(Handler, 7)), 50, Next::Wait(50 + 7), 2, None),
+        (9, 4, Some(retry(Host, 7)), 50, Next::Wait(50 + 7), 4, None),
+        (9, 4, Some(retry(Handler, 7)), 50, Next::Dead, 5, attempts),
         // The last attempt is made when its time is over, and none after it.
-        (1, 0, retry(Handler, 7), 9_992, Next::Wait(9_999), 1, None),
-        (1, 0, retry(Handler, 700), 9_990, Next::Wait(10_000), 1, None),
-        (1, 0, retry(Handler, 700), 10_000, Next::Dead, 1, time),
-        (5, 4, retry(Handler, 700), 10_000, Next::Dead, 5, attempts),
-        (1, 0, retry(Host, 700), 9_990, Next::Wait(10_000), 0, None),
-        (1, 0, retry(Host, 700), 20_000, Next::Wait(20_700), 0, None),
+        (1, 0, Some(retry(Handler, 7)), 9_992, Next::Wait(9_999), 1, None),
+        (1, 0, Some(retry(Handler, 700)), 9_990, Next::Wait(10_000), 1, None),
+        (1, 0, Some(retry(Handler, 700)), 10_000, Next::Dead, 1, time),
+        (5, 4, Some(retry(Handler, 700)), 10_000, Next::Dead, 5, attempts),
+        (1, 0, Some(retry(Host, 700)), 9_990, Next::Wait(10_000), 0, None),
+        (1, 0, Some(retry(Host, 700)), 20_000, Next::Wait(20_700), 0, None),
     ] {
         let expected = Decision { next, failures, given_up: given_up.map(str::to_owned) };
         assert_eq!(after(before, &attempt(number, failure), now), expected, "{number} {before} {failure:?}");
@@ -88,8 +88,7 @@ fn the_wait_doubles_up_to_its_limit_and_is_spread_over_all_of_it() {
 
 #[test]
 fn times_are_told_in_whole_units() {
-    for (ms, expected) in
-        [(259_200_000, "72 h"), (5_400_000, "90 min"), (61_000, "61 s"), (1_500, "1500 ms")]
+    for (ms, expected) in [(259_200_000, "72 h"), (5_400_000, "90 min"), (61_000, "61 s"), (1_500, "1500 ms")]
     {
         assert_eq!(words(Duration::from_millis(ms)), expected);
     }
