@@ -87,7 +87,9 @@ mod armed {
         let armed = parse(&told);
         if armed.is_none() {
             let names = Point::ALL.map(Point::name).join(", ");
-            tracing::error!("HOOKYARD_KILL_AT is `{told}`: it takes NAME or NAME:NUMBER, with one of {names}");
+            tracing::error!(
+                "HOOKYARD_KILL_AT is `{told}`: it takes NAME or NAME:NUMBER, with one of {names}"
+            );
         }
         armed
     });

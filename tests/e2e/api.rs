@@ -158,7 +158,8 @@ async fn the_description_names_the_paths_that_are_there_and_the_fields_that_answ
         paths.filter(|(_, verbs)| !verbs["get"].is_null()).map(|(path, _)| path).collect();
     assert!(read.len() >= 9, "{read:?}");
     for path in read {
-        let there = path.replace("/deliveries/{id}", "/deliveries/1-1").replace("/replays/{id}", "/replays/1");
+        let there =
+            path.replace("/deliveries/{id}", "/deliveries/1-1").replace("/replays/{id}", "/replays/1");
         let there = there.replace("{source}", "moncreneau").replace("{id}", "evt_1");
         assert_eq!(host.api(&there).await.0, StatusCode::OK, "{path}");
     }

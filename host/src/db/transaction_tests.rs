@@ -199,7 +199,10 @@ async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart()
     let left: Vec<_> = lease.effects.iter().map(|effect| (effect.asked.key.as_str(), effect.tries)).collect();
     assert_eq!(left, [("delivery.3", 1)]);
     assert_eq!(lease.effects[0].asked.effect, effects[2].asked.effect);
-    assert!(again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap().effects.is_empty(), "none is leased twice");
+    assert!(
+        again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap().effects.is_empty(),
+        "none is leased twice"
+    );
     let view = again.event(None, "evt_0").await.unwrap();
     let shown: Vec<_> =
         view[0].deliveries[0].effects.iter().map(|effect| (effect.state, effect.tries.len())).collect();

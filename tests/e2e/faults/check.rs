@@ -169,7 +169,9 @@ impl Checked {
             let last = numbers.find(|number| appointment.fails(*number) != Fails::Reject).unwrap_or(0);
             let wrote = books.get(&format!("last/{}", appointment.name())).map_or("0", String::as_str);
             if wrote != last.to_string() {
-                wrong.out_of_order.push(format!("{plugin} ended {} with {wrote}, not {last}", appointment.name()));
+                wrong
+                    .out_of_order
+                    .push(format!("{plugin} ended {} with {wrote}, not {last}", appointment.name()));
             }
         }
     }

@@ -19,9 +19,8 @@ async fn two_wait(host: &Host<'_>, partner: &Partner) -> [u64; 2] {
     host.send(&Event::of("any.type", "evt_delivery", &retry)).await;
     let ask = json!({ "act": "well", "do": "http", "url": partner.origin(), "text": "x" });
     host.send(&Event::of("any.type", "evt_effect", &ask)).await;
-    let delivery = host
-        .event_when("evt_delivery", "it waits", |event| of(event, "actor")["state"] == "waiting")
-        .await;
+    let delivery =
+        host.event_when("evt_delivery", "it waits", |event| of(event, "actor")["state"] == "waiting").await;
     let effect = host
         .event_when("evt_effect", "its effect waits", |event| {
             of(event, "asker")["effects"][0]["state"] == "waiting"
@@ -42,10 +41,8 @@ async fn both_ran_again(host: &Host<'_>, partner: &Partner) {
     })
     .await;
     until("the effect was tried again", async || (partner.asked_count() > 1).then_some(())).await;
-    host.event_when("evt_effect", "it is done", |event| {
-        of(event, "asker")["effects"][0]["state"] == "done"
-    })
-    .await;
+    host.event_when("evt_effect", "it is done", |event| of(event, "asker")["effects"][0]["state"] == "done")
+        .await;
 }
 
 /// Asks for time at first, then all is well.

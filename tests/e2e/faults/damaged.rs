@@ -42,7 +42,10 @@ async fn a_file_that_is_no_database_or_is_damaged_is_named_with_what_to_do() {
     let mut scribbled = good.clone();
     scribbled[200..40_000].fill(0x5a);
     for (damaged, what) in [
-        (&b"no database, but some text that somebody wrote over it, longer than a header of one"[..], "no SQLite database"),
+        (
+            &b"no database, but some text that somebody wrote over it, longer than a header of one"[..],
+            "no SQLite database",
+        ),
         (&half, "damaged"),
         (&scribbled, "damaged"),
     ] {

@@ -147,8 +147,7 @@ async fn a_read_only_disk_is_named_at_the_start() {
     host.drained().await;
     host.terminate();
     host.ended().await;
-    let ran =
-        Ran::of(&mut bed.command_in("mount --bind disk disk && mount -o remount,bind,ro disk"));
+    let ran = Ran::of(&mut bed.command_in("mount --bind disk disk && mount -o remount,bind,ro disk"));
     assert_eq!(ran.code, 1, "{ran:?}");
     for part in ["disk/hookyard.db", "Read-only file system", "write"] {
         assert!(ran.err.contains(part), "{part}: {}", ran.err);

@@ -87,7 +87,7 @@ impl Appointment {
             other => panic!("{} was answered {other:?}, sent before: {}", self.id(number), !first),
         }
         self.answered = number;
-        if number % 7 == 0 {
+        if number.is_multiple_of(7) {
             let again = number - number / 7 % 3;
             let Ok(answer) = to.try_send(&self.event(again)).await else { return false };
             assert_eq!((answer.code.as_u16(), answer.status()), (200, "duplicate"), "{}", self.id(again));

@@ -66,7 +66,9 @@ async fn locked_for_longer_senders_get_503_and_what_ran_meanwhile_is_recorded_on
     host.logged(&["ERROR", "cannot write", "locked"]).await;
     until("its call is over", async || {
         let page = host.ask("/metrics", None).await.text().await.unwrap();
-        page.lines().any(|line| line.starts_with("hookyard_attempts_total") && line.ends_with(" 1")).then_some(())
+        page.lines()
+            .any(|line| line.starts_with("hookyard_attempts_total") && line.ends_with(" 1"))
+            .then_some(())
     })
     .await;
     assert_eq!(host.event("evt_runs").await.unwrap()["state"], "running", "it is not recorded yet");
@@ -118,6 +120,7 @@ async fn a_plugin_that_comes_back_while_the_database_is_locked_gets_what_was_hel
     host.logged(&["ERROR", "held deliveries could not be changed"]).await;
     drop(lock);
     host.event_when("evt_held", "it waits again", |event| event["state"] == "waiting").await;
-    until("new ones run", async || (host.send(&told("evt_new", "well")).await.code != 503).then_some(())).await;
+    until("new ones run", async || (host.send(&told("evt_new", "well")).await.code != 503).then_some(()))
+        .await;
     assert_eq!(host.settled("evt_new").await["state"], "done");
 }

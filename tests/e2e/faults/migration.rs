@@ -89,13 +89,7 @@ async fn store(db: &mut SqliteConnection, seq: i64, (id, act, state, attempts): 
         .unwrap();
     let key = "INSERT INTO idempotency_key (source, id, digest, event_seq, received_at)
         VALUES ('moncreneau', ?, ?, ?, 0)";
-    query(key)
-        .bind(id)
-        .bind(&digest[..])
-        .bind(seq)
-        .execute(&mut *db)
-        .await
-        .unwrap();
+    query(key).bind(id).bind(&digest[..]).bind(seq).execute(&mut *db).await.unwrap();
     let delivery = "INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
         VALUES (?, 1, 'actor', ?, ?, ?)";
     query(delivery).bind(seq).bind(state).bind(attempts).bind(due_at).execute(&mut *db).await.unwrap();
@@ -105,7 +99,8 @@ async fn store(db: &mut SqliteConnection, seq: i64, (id, act, state, attempts): 
             "dead" => "rejected",
             _ => "retry",
         };
-        let attempt = "INSERT INTO attempt (event_seq, delivery_number, number, outcome, revision, started_at,
+        let attempt =
+            "INSERT INTO attempt (event_seq, delivery_number, number, outcome, revision, started_at,
             duration_us, peak_memory_bytes) VALUES (?, 1, ?, ?, ?, 0, 1, 1)";
         query(attempt)
             .bind(seq)
@@ -144,7 +139,11 @@ async fn all_is_there(bed: &Bed, version: i64, partner: &Partner) {
         let expected = if act == "reject" { ("dead", attempts) } else { ("done", attempts.max(1)) };
         let made = delivery["attempts"].as_array().unwrap().len();
         let run = usize::from(id == "evt_waiting");
-        assert_eq!((&delivery["state"], made), (&Value::from(expected.0), expected.1 as usize + run), "{event}");
+        assert_eq!(
+            (&delivery["state"], made),
+            (&Value::from(expected.0), expected.1 as usize + run),
+            "{event}"
+        );
     }
     let again = host.send(&Event::of("any.type", "evt_done", &json!({ "act": "well" }))).await;
     assert_eq!(again.status(), "duplicate", "{again:?}");

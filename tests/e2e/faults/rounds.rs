@@ -34,7 +34,9 @@ async fn bed(partner: &Partner) -> Bed {
          [effects]\nbackoff_base_ms = 1\nbackoff_max_ms = 50\ntries_max = 1000\n{}",
         PLUGINS.map(plugin).concat()
     ));
-    PLUGINS.iter().for_each(|name| bed.install(name, &guest("clerk")));
+    for name in PLUGINS {
+        bed.install(name, &guest("clerk"));
+    }
     bed.start().await.kill();
     bed.alter(&old_events(FIRST_NUMBER)).await;
     bed

@@ -231,7 +231,11 @@ impl Host<'_> {
     }
 
     /// Asks the operators' API for something, with the token, for tasks: nothing where the host goes meanwhile.
-    pub(crate) fn ask_for(&self, path: &str, what: &Value) -> impl Future<Output = Option<StatusCode>> + use<> {
+    pub(crate) fn ask_for(
+        &self,
+        path: &str,
+        what: &Value,
+    ) -> impl Future<Output = Option<StatusCode>> + use<> {
         let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).unwrap();
         let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(token.trim()).json(what);
         async move { Some(request.send().await.ok()?.status()) }

@@ -18,7 +18,10 @@ pub(crate) fn namespaces() -> bool {
         "mount -t tmpfs none /proc/self/cwd 2>/dev/null || mount -t tmpfs none /tmp",
     ]));
     if ran.code != 0 {
-        println!("LEFT OUT: this system gives its users no mount namespaces (unshare -rm): {}", ran.err.trim());
+        println!(
+            "LEFT OUT: this system gives its users no mount namespaces (unshare -rm): {}",
+            ran.err.trim()
+        );
     }
     ran.code == 0
 }

@@ -14,8 +14,8 @@ use super::effects::effects_of;
 use super::keys::SharedRecent;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
-use crate::db::leases::Beside;
 use crate::db::lease::Due;
+use crate::db::leases::Beside;
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
     EventView,

@@ -26,9 +26,11 @@ impl Place {
 /// 6 bytes for the id and 2 for the source, in this order: the keys that an id has under all sources are
 /// neighbours.
 pub(super) fn hash(source: &str, id: &str) -> i64 {
-    let (Digest([a, b, c, d, e, f, ..]), Digest([g, h, ..])) =
-        (Digest::of(id.as_bytes()), Digest::of(source.as_bytes()));
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let (id, source) = (Digest::of(id.as_bytes()), Digest::of(source.as_bytes()));
+    let mut bytes = [0; 8];
+    bytes[..6].copy_from_slice(&id.0[..6]);
+    bytes[6..].copy_from_slice(&source.0[..2]);
+    i64::from_be_bytes(bytes)
 }
 
 /// The hashes that an id may have under any source.
@@ -173,7 +175,7 @@ mod tests {
             for (count, salt, ends) in transactions {
                 let taken: Vec<_> = (1..).take(count).map(|n: i64| Place { hash: n * salt % 13, seq: newest + n }).collect();
                 // Numbers are not used again, whatever becomes of them.
-                newest += taken.len() as i64;
+                newest += i64::try_from(taken.len()).unwrap();
                 let step = recent.step(count);
                 if !matches!(ends, Ends::RolledBack) {
                     stored.extend(taken.iter().copied());

@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use hookyard_plugin::serde_json::{Value, from_str};
-use hookyard_plugin::{Context, EventHandler, Failure, OrReject as _, Result, clock, config, export, outbox, store};
+use hookyard_plugin::{
+    Context, EventHandler, Failure, OrReject as _, Result, clock, config, export, outbox, store,
+};
 
 struct Clerk;
 
@@ -27,11 +29,8 @@ impl EventHandler for Clerk {
         let read = |key: &str| -> std::result::Result<u64, Failure> {
             Ok(books.get_text(key)?.map_or(Ok(0), |text| text.parse())?)
         };
-        let (all, own, last) = (
-            read("done")?,
-            read(&format!("event/{}", ctx.event_id))?,
-            read(&format!("last/{appointment}"))?,
-        );
+        let (all, own, last) =
+            (read("done")?, read(&format!("event/{}", ctx.event_id))?, read(&format!("last/{appointment}"))?);
         work(told["busy_ms"].as_u64().unwrap_or_default());
         books.set("done", (all + 1).to_string())?;
         books.set(&format!("event/{}", ctx.event_id), (own + 1).to_string())?;
