@@ -1,8 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `growth`, `languages`,
-//! `swap`, `start`. How to read them: README.md beside this file.
+//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
+//! `languages`, `swap`, `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -15,6 +15,7 @@
 
 mod attempt;
 mod backlog;
+mod backup;
 mod child;
 mod figures;
 mod growth;
@@ -40,7 +41,7 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 13] = [
+    let all: [(&str, fn()); 14] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -50,6 +51,7 @@ fn main() {
         ("drain", backlog::drain),
         ("backlog", backlog::run),
         ("retention", retention::run),
+        ("backup", backup::run),
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),

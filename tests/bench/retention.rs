@@ -1,7 +1,7 @@
 //! What pruning costs: events per second while old ones go, against those of the same host that keeps all.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -60,28 +60,22 @@ fn round(stored: &Path, retention: &str) -> (f64, f64) {
     let config = format!("[retention]\n{retention}\n[log]\nlevel = \"error\"\n");
     let host = Hosted::on(stored, &config, &[("stats", &guest("stats"))]);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
-    wait(&host, WARM_UP);
+    host.wait_done(WARM_UP);
     let requests = load::requests(WARM_UP, EVENTS, false);
     let (started, before) = (Instant::now(), http::pruned(&host.admin));
     load::closed(&host.webhooks, requests, CONNECTIONS);
-    wait(&host, WARM_UP + EVENTS);
+    host.wait_done(WARM_UP + EVENTS);
     let took = started.elapsed().as_secs_f64();
     let pruned = http::pruned(&host.admin) - before;
     host.kill();
     (EVENTS as f64 / took, pruned / took)
 }
 
-fn wait(host: &Hosted, events: u64) {
-    while http::done(&host.admin) < events as f64 {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
 /// A directory with a database of old events that are done.
-fn stored() -> tempfile::TempDir {
+pub fn stored() -> tempfile::TempDir {
     let host = Hosted::start("plugin", &[("stats", &guest("stats"))]);
     load::closed(&host.webhooks, load::requests(1 << 40, 1, false), 1);
-    wait(&host, 1);
+    host.wait_done(1);
     let dir = host.stop();
     execute(
         dir.path(),

@@ -75,6 +75,8 @@ pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteC
         .pragma("cache_size", "-65536")
         // 32 MiB of log before it is copied into the file: a page that changes often is copied once.
         .pragma("wal_autocheckpoint", "4096")
+        // What a long reader, such as a backup, made the log grow beyond that is given back.
+        .pragma("journal_size_limit", "67108864")
         .pragma("temp_store", "memory")
         .thread_name(|_| "db-writer".into())
         .disable_statement_logging()
