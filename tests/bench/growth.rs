@@ -138,6 +138,8 @@ fn prepared() -> VecDeque<TempDir> {
     multiply(&database(second.path()), sent, more);
     let third = copy(&second);
     multiply(&database(third.path()), more, most);
+    // The first start puts their ids into the index.
+    let [second, third] = [second, third].map(|dir| Hosted::in_directory("native", dir).stop());
     VecDeque::from([first, second, third])
 }
 

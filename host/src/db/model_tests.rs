@@ -203,14 +203,8 @@ impl Model {
         }
     }
 
-    /// What a process that was killed leaves is what is on disk: a copy of it, taken while it runs.
     async fn crash(&mut self) {
-        let copy = tempfile::tempdir().unwrap();
-        std::fs::create_dir(copy.path().join("data")).unwrap();
-        for file in ["hookyard.db", "hookyard.db-wal"] {
-            let from = self.dir.path().join("data").join(file);
-            std::fs::copy(from, copy.path().join("data").join(file)).unwrap();
-        }
+        let copy = as_killed(&self.dir);
         self.window = Window::new(3);
         self.db = db(&copy, &self.window).await;
         self.dir = copy;

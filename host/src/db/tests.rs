@@ -145,6 +145,24 @@ async fn shell(dir: &tempfile::TempDir, sql: &'static str) {
     conn.close().await.unwrap();
 }
 
+/// What such a connection counts.
+async fn count(dir: &tempfile::TempDir, sql: &'static str) -> i64 {
+    use sqlx::Connection as _;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("data/hookyard.db"));
+    let mut conn = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+}
+
+/// What a process that was killed leaves is what is on disk: a copy of it, taken while it runs.
+fn as_killed(dir: &tempfile::TempDir) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("data")).unwrap();
+    for file in ["data/hookyard.db", "data/hookyard.db-wal"] {
+        std::fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
+    }
+    copy
+}
+
 #[tokio::test]
 async fn takes_an_id_once() {
     let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(9));
@@ -424,6 +442,9 @@ async fn refuses_what_it_does_not_know() {
 
 #[path = "transaction_tests.rs"]
 mod transaction;
+
+#[path = "keys_tests.rs"]
+mod keys;
 
 #[path = "order_tests.rs"]
 mod order;

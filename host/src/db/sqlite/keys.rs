@@ -5,10 +5,11 @@
 //! several. Until then memory says where they are (`recent.rs`). Index and memory only say where a key may
 //! be: `idempotency_key` alone says who has it, so an entry too many does no harm.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
@@ -32,7 +33,7 @@ macro_rules! parts {
 const KEYS: &str = "INSERT INTO idempotency_key (event_seq, source, id, digest, received_at)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 const INDEX: &str = "INSERT OR IGNORE INTO key_index (part, hash, event_seq)
-    SELECT column2 >> 22, column1, column2 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+    SELECT column2 >> 23, column1, column2 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 const INDEXED: &str = concat!(
     "SELECT v.column1, i.digest FROM (VALUES {rows}) v
     CROSS JOIN key_index k ON k.hash = v.column2 AND k.part IN ",
@@ -43,7 +44,7 @@ const RECENT: &str = "SELECT v.column1, i.digest FROM (VALUES {rows}) v CROSS JO
     ON i.event_seq = v.column2 AND i.source = v.column3 AND i.id = v.column4";
 
 /// Keys are read so many at a time.
-const PAGE: i64 = 16_384;
+const PAGE: i64 = 4096;
 /// An index that is far behind takes so many at a time.
 const CATCH_UP: i64 = 1 << 20;
 
@@ -199,7 +200,8 @@ impl Keys {
             let none: &[&NewEvent] = &[];
             let (keys, index) = ((none, bind_key as _), (&places[..], bind_place as _));
             self.keys_and_index.execute(&mut transaction, keys, index).await?;
-            store(&mut transaction, Progress { done_seq: last, moving_seq: last, next_hash: 0 }).await?;
+            store(&mut transaction, Progress { done_seq: last, moving_seq: last, ..Progress::default() })
+                .await?;
             transaction.commit().await?;
             done = last;
         }
@@ -236,35 +238,82 @@ fn bind_place(row: &mut SqliteArguments, place: &Place) -> Result<(), BoxDynErro
 
 /// Where the keys after an event are, up to that of `last`.
 async fn places(conn: &mut SqliteConnection, after: i64, last: i64) -> Result<Vec<Place>, DbError> {
-    let sql = "SELECT event_seq, source, id FROM idempotency_key WHERE event_seq > ? AND event_seq <= ?
-        ORDER BY event_seq LIMIT ?";
-    let (mut places, mut after) = (Vec::new(), after);
+    // A row takes longer to hand over than to read: many come as one.
+    let sql = "SELECT json_group_array(json_array(source, id, event_seq)) FROM (
+        SELECT source, id, event_seq FROM idempotency_key WHERE event_seq > ? AND event_seq <= ?
+        ORDER BY event_seq LIMIT ?)";
+    let (mut places, mut after): (Vec<Place>, _) = (Vec::new(), after);
     loop {
-        let rows = sqlx::query(sql).bind(after).bind(last).bind(PAGE).fetch_all(&mut *conn).await?;
-        let place =
-            |row: &SqliteRow| Ok::<_, DbError>(Place::of(row.try_get(1)?, row.try_get(2)?, row.try_get(0)?));
-        for row in &rows {
-            places.push(place(row)?);
-        }
-        match places.last() {
-            Some(place) if !rows.is_empty() => after = place.seq,
-            _ => return Ok(places),
-        }
+        let page: String =
+            sqlx::query_scalar(sql).bind(after).bind(last).bind(PAGE).fetch_one(&mut *conn).await?;
+        let keys: Vec<(Cow<'_, str>, Cow<'_, str>, i64)> =
+            serde_json::from_str(&page).map_err(|error| DbError::Unavailable(error.to_string()))?;
+        let Some((_, _, newest)) = keys.last() else { return Ok(places) };
+        after = *newest;
+        places.extend(keys.iter().map(|(source, id, seq)| Place::of(source, id, *seq)));
     }
 }
 
 async fn progress(conn: &mut SqliteConnection) -> Result<Progress, DbError> {
-    let sql = "SELECT done_seq, moving_seq, next_hash FROM key_progress";
-    let (done_seq, moving_seq, next_hash) = sqlx::query_as(sql).fetch_one(conn).await?;
-    Ok(Progress { done_seq, moving_seq, next_hash })
+    let sql = "SELECT done_seq, moving_seq, next_hash, next_seq FROM key_progress";
+    let (done_seq, moving_seq, hash, seq) = sqlx::query_as(sql).fetch_one(conn).await?;
+    Ok(Progress { done_seq, moving_seq, next: Place { hash, seq } })
 }
 
 async fn store(conn: &mut SqliteConnection, progress: Progress) -> Result<(), DbError> {
-    sqlx::query("UPDATE key_progress SET done_seq = ?, moving_seq = ?, next_hash = ?")
+    sqlx::query("UPDATE key_progress SET done_seq = ?, moving_seq = ?, next_hash = ?, next_seq = ?")
         .bind(progress.done_seq)
         .bind(progress.moving_seq)
-        .bind(progress.next_hash)
+        .bind(progress.next.hash)
+        .bind(progress.next.seq)
         .execute(conn)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Name};
+
+    fn new(id: &str, seq: i64) -> NewEvent {
+        let event = Event {
+            source: Name::new("s").unwrap(),
+            id: id.into(),
+            event_type: "t".into(),
+            created: String::new(),
+            received_at: 0,
+            body: bytes::Bytes::new(),
+            payload: 0..0,
+            ordering_key: None,
+            digest: Digest::of(&seq.to_be_bytes()),
+            origin: None,
+        };
+        NewEvent { seq, event: Arc::new(event), to: Vec::new() }
+    }
+
+    /// A commit may fail and be on disk all the same: only a look tells.
+    #[tokio::test]
+    async fn after_a_commit_in_doubt_the_disk_says_whose_an_id_is() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.unwrap();
+        let mut keys = Keys::open(&mut conn, 2).await.unwrap();
+        for (seq, (end, stored)) in (1..).step_by(2).zip([("ROLLBACK", false), ("COMMIT", true)].repeat(9)) {
+            let [first, second] = [seq, seq + 1].map(|new_seq| new(&format!("evt_{seq}"), new_seq));
+            sqlx::query("BEGIN").execute(&mut conn).await.unwrap();
+            assert_eq!(keys.take(&mut conn, &[&first]).await.unwrap(), [None]);
+            sqlx::query(end).execute(&mut conn).await.unwrap();
+            keys.in_doubt();
+            keys.undone();
+
+            sqlx::query("BEGIN").execute(&mut conn).await.unwrap();
+            let owners = keys.take(&mut conn, &[&second]).await.unwrap();
+            assert_eq!(owners, [stored.then_some(first.event.digest)], "{seq} {end}");
+            sqlx::query("COMMIT").execute(&mut conn).await.unwrap();
+            keys.committed();
+        }
+        let indexed: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM key_index").fetch_one(&mut conn).await.unwrap();
+        assert!(indexed > 0);
+    }
 }
