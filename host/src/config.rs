@@ -27,6 +27,8 @@ use serde::Deserialize;
 use crate::event::{PluginName, SourceName};
 
 pub use changes::{Changes, Refusal, apply_live, changes};
+#[cfg(debug_assertions)]
+pub(crate) use environment::kill_at;
 pub use environment::{search_path, user_cache_dir};
 pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
@@ -43,6 +45,8 @@ pub struct Config {
     pub admin: Admin,
     /// Where events are kept.
     pub database: Database,
+    /// How long events are kept.
+    pub retention: Retention,
     /// Where plugins come from, and what every plugin may use.
     pub plugins: Plugins,
     /// How much runs at once.
@@ -110,6 +114,18 @@ pub struct Database {
     pub busy_timeout_ms: u64,
     /// How many of the newest ids are found in memory and not by the index.
     pub recent_ids_max: usize,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Events that nothing is left to do with go so many days after they were received.
+    pub events_days: u64,
+    /// What the database has in use above which the oldest of them go earlier; `None` = no limit.
+    pub size_max_bytes: Option<u64>,
+    /// Ids stay known for so many days, and longer than their events.
+    pub keys_days: u64,
 }
 
 /// `[plugins]`
@@ -279,12 +295,22 @@ pub struct Plugin {
     pub concurrency: usize,
     /// Whether events with the same ordering key are handled one at a time, in order.
     pub ordered: bool,
-    /// Attempts before a delivery is a dead letter.
+    /// Failed attempts after which a delivery is a dead letter.
     pub attempts_max: u32,
+    /// Time after which a failed attempt makes it one.
+    pub age_max_ms: u64,
     /// Longest wait before the second attempt; doubles with each.
     pub backoff_base_ms: u64,
     /// Longest wait before any attempt.
     pub backoff_max_ms: u64,
+    /// The plugin is paused when so many percent of its latest deliveries failed.
+    pub breaker_failures_percent: usize,
+    /// Which are the latest: so many.
+    pub breaker_deliveries: usize,
+    /// The first pause; doubles with each.
+    pub breaker_pause_ms: u64,
+    /// The longest pause.
+    pub breaker_pause_max_ms: u64,
     /// How long an instance lives.
     pub instances: Instances,
     /// Calls that a reused instance is kept for.

@@ -66,8 +66,8 @@ impl Order {
     /// The order of a plugin's deliveries of events with this source and ordering key.
     #[must_use]
     pub fn of(source: &SourceName, key: &str, plugin: &PluginName) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash_of(&[source.as_str(), plugin.as_str(), key]).finalize());
-        Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        let digest = <[u8; 32]>::from(hash_of(&[source.as_str(), plugin.as_str(), key]).finalize());
+        Self(digest.first_chunk().copied().map(i64::from_be_bytes).unwrap_or_default())
     }
 }
 
@@ -101,6 +101,10 @@ pub struct Delivery {
     pub plugin: PluginName,
     /// Attempts already made.
     pub attempts: u32,
+    /// Those of them that failed, and not by the host's fault.
+    pub failures: u32,
+    /// When its time began, ms since the Unix epoch: it has as long as its plugin's `age_max_ms`.
+    pub since: u64,
     /// What it runs in turn with.
     pub order: Option<Order>,
 }
@@ -247,6 +251,8 @@ pub struct Finished {
     pub attempt: Attempt,
     /// What becomes of the delivery.
     pub next: Next,
+    /// Its attempts that failed, and not by the host's fault, this one included.
+    pub failures: u32,
     /// The plugin it went to.
     pub plugin: PluginName,
     /// What the call did: its effects and writes are committed if `next` is done.

@@ -13,7 +13,7 @@ use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 
 use crate::config::{self, Config, Loaded};
-use crate::db::{self, Accept, Db, DbError};
+use crate::db::{self, Accept, Db, DbError, Keeping};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
@@ -82,6 +82,7 @@ pub struct Host {
     admin_task: JoinHandle<()>,
     config_task: JoinHandle<()>,
     metrics_task: JoinHandle<()>,
+    keeping: Keeping,
 }
 
 impl Host {
@@ -120,6 +121,8 @@ impl Host {
         let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
+
+        let keeping = db.keep(current.subscribe());
 
         let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
         let webhooks = address(&on_webhooks, config.server.listen);
@@ -165,6 +168,7 @@ impl Host {
             admin_task,
             config_task: tokio::spawn(follow.run()),
             metrics_task,
+            keeping,
         };
         host.tell_addresses()?;
         Ok(host)
@@ -198,6 +202,7 @@ impl Host {
         }
         self.config_task.abort();
         self.metrics_task.abort();
+        drop(self.keeping);
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
         if let Err(error) = self.db.close().await {

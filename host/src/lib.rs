@@ -25,6 +25,7 @@ pub mod delivery;
 pub mod dispatch;
 pub mod effect;
 pub mod event;
+pub mod failpoint;
 mod host;
 pub mod ingress;
 pub mod keyvalue;

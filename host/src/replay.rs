@@ -40,7 +40,9 @@ impl Request {
         let wrong = match self.of {
             Of::Events if self.action == Action::Discard => "only deliveries can be discarded",
             Of::Events if deliveries.is_some() => "`where.deliveries` is for deliveries, not for events",
-            Of::Events if plugin.is_some() => "`where.plugin` is for deliveries; `to` names a plugin for events",
+            Of::Events if plugin.is_some() => {
+                "`where.plugin` is for deliveries; `to` names a plugin for events"
+            }
             Of::Events if reason.is_some() => "`where.reason` is for deliveries, not for events",
             Of::Deliveries if self.to.is_some() => "`to` is for events: a delivery goes to its own plugin",
             Of::Deliveries if self.again => "`again` is for events: name deliveries that are done",

@@ -105,7 +105,8 @@ impl Ours {
             origin: None,
         };
         let id = DeliveryId { event: 1, number: 1 };
-        let delivery = Delivery { id, event: Arc::new(event), plugin: name, attempts: 0, order: None };
+        let event = Arc::new(event);
+        let delivery = Delivery { id, event, plugin: name, attempts: 0, failures: 0, since: 0, order: None };
         Self { revision, delivery, settings }
     }
 

@@ -35,16 +35,29 @@ impl Hosted {
     /// kept), `native`, or `stamped`.
     pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
         let reused = "[plugin.stats]\ninstances = \"reused\"\n";
-        Self::start_with(runner, if runner == "reused" { reused } else { "" }, plugins)
+        Self::with(runner, if runner == "reused" { reused } else { "" }, plugins)
     }
 
     /// Starts one that runs wasm, with more lines of configuration.
     pub fn configured(config: &str, plugins: &[(&str, &[u8])]) -> Self {
-        Self::start_with("plugin", config, plugins)
+        Self::with("plugin", config, plugins)
     }
 
-    fn start_with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
+    /// As [`Hosted::configured`], on a copy of the database of the host that was in `stored`.
+    pub fn on(stored: &Path, config: &str, plugins: &[(&str, &[u8])]) -> Self {
         let dir = directory(plugins);
+        let data = |dir: &Path| dir.join("hookyard-data");
+        fs::create_dir(data(dir.path())).unwrap();
+        fs::copy(data(stored).join("hookyard.db"), data(dir.path()).join("hookyard.db")).unwrap();
+        Self::start_in(dir, "plugin", config)
+    }
+
+    /// Starts one with more lines of configuration.
+    pub fn with(runner: &str, config: &str, plugins: &[(&str, &[u8])]) -> Self {
+        Self::start_in(directory(plugins), runner, config)
+    }
+
+    fn start_in(dir: tempfile::TempDir, runner: &str, config: &str) -> Self {
         let file = fs::File::options().append(true).open(dir.path().join("hookyard.toml"));
         file.unwrap().write_all(config.as_bytes()).unwrap();
         Self::in_directory(runner, dir)

@@ -1,6 +1,7 @@
 //! What stored events cost: speed with ten thousand, a million and five million of them, and their size.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -156,11 +157,13 @@ fn multiply(path: &Path, from: u64, to: u64) {
     ] {
         let id = format!(", id = printf('evt_%08x%08x', {seq} * 2654435761 % 4294967296, {seq})");
         let id = if has_id { id.as_str() } else { "" };
-        begin += &format!(
+        let _ = write!(
+            begin,
             "CREATE TEMP TABLE {table}_copy AS SELECT * FROM main.{table} WHERE {seq} <= {step};
             UPDATE {table}_copy SET {seq} = {seq} + {from} - {step};"
         );
-        copy += &format!(
+        let _ = write!(
+            copy,
             "UPDATE {table}_copy SET {seq} = {seq} + {step} {id};
             INSERT INTO main.{table} SELECT * FROM {table}_copy;"
         );

@@ -80,6 +80,11 @@ pub fn performed(admin: &str) -> f64 {
     counted(admin, "hookyard_effect_tries_total", "outcome=\"done\"")
 }
 
+/// Events that the host counts as pruned.
+pub fn pruned(admin: &str) -> f64 {
+    counted(admin, "hookyard_pruned_events_total", "")
+}
+
 fn counted(admin: &str, metric: &str, label: &str) -> f64 {
     let page = get(admin, "/metrics", "");
     let lines = page.lines().filter(|line| line.starts_with(metric) && line.contains(label));

@@ -131,5 +131,6 @@ fn delivery(plugin: &PluginName) -> Delivery {
         origin: None,
     };
     let id = DeliveryId { event: 1, number: 1 };
-    Delivery { id, event: Arc::new(event), plugin: plugin.clone(), attempts: 0, order: None }
+    let (event, plugin) = (Arc::new(event), plugin.clone());
+    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None }
 }

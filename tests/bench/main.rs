@@ -1,8 +1,8 @@
 //! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
-//! `attempt`, `transaction`, `order`, `drain`, `backlog`, `languages`, `swap`, `start`, `growth`.
-//! How to read them: README.md beside this file.
+//! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
+//! `languages`, `swap`, `start`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -15,14 +15,17 @@
 
 mod attempt;
 mod backlog;
+mod backup;
 mod child;
 mod figures;
 mod growth;
 mod http;
+mod isolation;
 mod languages;
 mod load;
 mod native;
 mod order;
+mod retention;
 mod start;
 mod swap;
 mod throughput;
@@ -38,14 +41,17 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    let all: [(&str, fn()); 11] = [
+    let all: [(&str, fn()); 14] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
+        ("isolation", isolation::run),
         ("transaction", transaction::run),
         ("order", order::run),
         ("drain", backlog::drain),
         ("backlog", backlog::run),
+        ("retention", retention::run),
+        ("backup", backup::run),
         ("languages", languages::run),
         ("swap", swap::run),
         ("start", start::run),

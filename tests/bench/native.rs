@@ -10,7 +10,7 @@ use hookyard::effect::Work;
 use hookyard::event::{Digest, PluginName, now_ms};
 use hookyard::plugins::Entry;
 use hookyard::runtime::{Call, Runner, Tried};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Does what the plugin does for `appointment.created`.
 pub struct Native;
@@ -55,18 +55,31 @@ fn day(text: &str) -> Option<i64> {
     Some(year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1)
 }
 
-/// Notes when each event's attempt ended: its id's number, and µs since the Unix epoch.
+/// Notes when each event's attempt ended.
 pub struct Stamped {
     pub inner: Arc<dyn Runner>,
-    pub ends: Arc<Mutex<Vec<(u64, u64)>>>,
+    pub ends: Arc<Mutex<Vec<End>>>,
+}
+
+/// When an event's attempt ended.
+#[derive(Serialize, Deserialize)]
+pub struct End {
+    /// The number in its id.
+    pub number: u64,
+    /// µs since the Unix epoch.
+    pub at_us: u64,
+    /// When the event was received, ms since the Unix epoch.
+    pub received_at: u64,
 }
 
 impl Runner for Stamped {
     fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
         Box::pin(async move {
             let attempt = self.inner.attempt(call).await;
-            let number = u64::from_str_radix(call.delivery.event.id.trim_start_matches("evt_"), 16);
-            self.ends.lock().unwrap().push((number.unwrap_or_default(), unix_us()));
+            let event = &call.delivery.event;
+            let number = u64::from_str_radix(event.id.trim_start_matches("evt_"), 16).unwrap_or_default();
+            let end = End { number, at_us: unix_us(), received_at: event.received_at };
+            self.ends.lock().unwrap().push(end);
             attempt
         })
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::child::{Hosted, guest};
 use crate::figures::{Spread, percentile, print};
 use crate::load;
+use crate::native::End;
 
 const EVENTS: u64 = 60_000;
 const WARM_UP: u64 = 10_000;
@@ -80,13 +81,13 @@ pub fn latency() {
         let began = load::open(&host.webhooks, load::requests(0, EVENTS / 2, false), CONNECTIONS, rate);
         host.wait_done(WARM_UP + EVENTS / 2);
         let dir = host.stop();
-        let ends: Vec<(u64, u64)> =
+        let ends: Vec<End> =
             serde_json::from_slice(&fs::read(dir.path().join("ends.json")).unwrap()).unwrap();
         let due = |n: u64| began as f64 + n as f64 / rate * 1e6;
         let mut took: Vec<f64> = ends
             .iter()
-            .filter(|(n, _)| *n < EVENTS)
-            .map(|(n, end)| (*end as f64 - due(*n)) / 1000.0)
+            .filter(|end| end.number < EVENTS)
+            .map(|end| (end.at_us as f64 - due(end.number)) / 1000.0)
             .collect();
         took.sort_by(f64::total_cmp);
         p50.push(percentile(&took, 0.5));

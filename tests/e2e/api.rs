@@ -154,12 +154,14 @@ async fn the_description_names_the_paths_that_are_there_and_the_fields_that_answ
     assert!(api["openapi"].as_str().unwrap().starts_with("3."), "{api}");
     assert_eq!(bed.run(&["event", "replay", "evt_1"]).code, 0);
     let paths = api["paths"].as_object().unwrap().iter();
-    let read: Vec<&String> = paths.filter(|(_, verbs)| !verbs["get"].is_null()).map(|(path, _)| path).collect();
+    let read: Vec<&String> =
+        paths.filter(|(_, verbs)| !verbs["get"].is_null()).map(|(path, _)| path).collect();
     assert!(read.len() >= 9, "{read:?}");
     for path in read {
-        let real = path.replace("/deliveries/{id}", "/deliveries/1-1").replace("/replays/{id}", "/replays/1");
-        let real = real.replace("{source}", "moncreneau").replace("{id}", "evt_1");
-        assert_eq!(host.api(&real).await.0, StatusCode::OK, "{path}");
+        let there =
+            path.replace("/deliveries/{id}", "/deliveries/1-1").replace("/replays/{id}", "/replays/1");
+        let there = there.replace("{source}", "moncreneau").replace("{id}", "evt_1");
+        assert_eq!(host.api(&there).await.0, StatusCode::OK, "{path}");
     }
     for (name, answer) in [
         ("EventView", &event),
@@ -171,8 +173,8 @@ async fn the_description_names_the_paths_that_are_there_and_the_fields_that_answ
         ("Progress", &host.api("/api/v1/replays/1").await.1),
         ("Plugin", &host.api("/api/v1/plugins").await.1["items"][0]),
     ] {
-        let mut real: Vec<String> = answer.as_object().unwrap().keys().cloned().collect();
-        real.sort();
-        assert_eq!(fields(&api, &api["components"]["schemas"][name]), real, "{name}");
+        let mut given: Vec<String> = answer.as_object().unwrap().keys().cloned().collect();
+        given.sort();
+        assert_eq!(fields(&api, &api["components"]["schemas"][name]), given, "{name}");
     }
 }

@@ -17,7 +17,7 @@ async fn logs(host: &Host<'_>, id: &str) -> Vec<String> {
 /// The payload of the sample `appointment.created`, with other values at some keys. `None` takes a key
 /// away.
 fn created_but(changes: &[(&str, Option<Value>)]) -> Value {
-    let sample: Value = serde_json::from_str(&Event::created("").body).unwrap();
+    let sample: Value = serde_json::from_str(&Event::sample("appointment.created", "").body).unwrap();
     let mut payload = sample["data"]["object"].clone();
     let object = payload.as_object_mut().unwrap();
     for (key, value) in changes {
@@ -83,7 +83,7 @@ async fn a_core_module_that_carries_component_types_is_taken() {
 async fn a_component_is_given_the_fields_that_its_own_records_have() {
     let bed = with("narrow", &guest("narrow"), "");
     let host = bed.start().await;
-    host.send(&Event::created("evt_1")).await;
+    host.send(&Event::sample("appointment.created", "evt_1")).await;
     // Its context lacks fields and has an optional one that no host knows; its appointment has its own
     // order, an optional field that no sender has, and text for a number and for a variant.
     assert_eq!(
@@ -112,7 +112,7 @@ async fn exports_and_types_that_are_no_handlers_are_left_alone() {
     };
     let bed = with("more", &more.component(), "");
     let host = bed.start().await;
-    host.send(&Event::created("evt_1")).await;
+    host.send(&Event::sample("appointment.created", "evt_1")).await;
     assert_eq!(host.settled("evt_1").await["state"], "done");
 }
 
@@ -121,7 +121,7 @@ async fn a_later_patch_of_the_same_version_is_taken() {
     let later = Handwritten { exports: &["hookyard:plugin/event-handler@0.1.7"], ..Handwritten::default() };
     let bed = with("later", &later.component(), "");
     let host = bed.start().await;
-    host.send(&Event::created("evt_1")).await;
+    host.send(&Event::sample("appointment.created", "evt_1")).await;
     assert_eq!(host.settled("evt_1").await["state"], "done");
 }
 
@@ -129,7 +129,7 @@ async fn a_later_patch_of_the_same_version_is_taken() {
 async fn a_typed_handler_is_preferred_and_the_generic_one_gets_the_rest() {
     let bed = with("actor", &guest("actor"), SHOWS);
     let host = bed.start().await;
-    host.send(&Event::created("evt_typed")).await;
+    host.send(&Event::sample("appointment.created", "evt_typed")).await;
     assert!(logs(&host, "evt_typed").await[0].starts_with("INFO Created { id: 12345,"));
     host.send(&Event::of("appointment.noted", "evt_generic", &json!({ "act": "well" }))).await;
     assert_eq!(logs(&host, "evt_generic").await, ["INFO evt_generic attempt 1: well"]);
@@ -227,7 +227,7 @@ async fn a_payload_that_does_not_fit_is_a_dead_letter_with_the_place_and_both_ty
         host.logged(&["rejected, now a dead letter", json!(reason).to_string().trim_matches('"')]).await;
     }
     // Nobody is hurt.
-    host.send(&Event::created("evt_next")).await;
+    host.send(&Event::sample("appointment.created", "evt_next")).await;
     assert_eq!(host.settled("evt_next").await["state"], "done");
 }
 
@@ -236,7 +236,7 @@ async fn a_payload_as_deep_as_a_body_can_be_is_text_to_a_string_field() {
     let bed = with("actor", &guest("actor"), SHOWS);
     let host = bed.start().await;
     let deep = format!("{}{}", "[".repeat(400_000), "]".repeat(400_000));
-    let whole = Event::created("evt_deep").body;
+    let whole = Event::sample("appointment.created", "evt_deep").body;
     let event = Event { id: "evt_deep".into(), body: whole.replace(r#""Jean Dupont""#, &deep) };
     assert_eq!(host.send(&event).await.status(), "accepted");
     let got = logs(&host, "evt_deep").await.concat();
@@ -264,6 +264,6 @@ async fn a_program_with_wasi_has_an_empty_world_and_prints_to_the_log() {
 async fn settings_are_all_that_a_plugin_is_told_of_its_surroundings() {
     let bed = with("actor", &guest("actor"), "[plugin.actor]\nconfig = { act = \"config\", n = 3 }\n");
     let host = bed.start().await;
-    host.send(&Event::created("evt_1")).await;
+    host.send(&Event::sample("appointment.created", "evt_1")).await;
     assert_eq!(logs(&host, "evt_1").await[1..], ["INFO act = config", "INFO n = 3"]);
 }

@@ -37,18 +37,21 @@ async fn key_when(host: &Host<'_>, id: &str, state: &str) -> String {
 async fn dead_effects_are_tried_again_under_their_keys_or_dealt_with() {
     let well = Arc::new(AtomicBool::new(false));
     let mended = Arc::clone(&well);
-    let partner = Partner::start(move |_, _| match mended.load(Ordering::Relaxed) {
-        true => Reply::of(200, "well"),
-        false => Reply::of(500, "not well"),
-    })
-    .await;
+    let answer = move |_, _: &_| {
+        let (status, text) = if mended.load(Ordering::Relaxed) { (200, "well") } else { (500, "not well") };
+        Reply::of(status, text)
+    };
+    let partner = Partner::start(answer).await;
     let bed = Bed::new("");
     let keys = dead(&bed, &partner).await;
     // A plugin that has nothing open when the host starts.
     let host = bed.start().await;
     let listed = bed.run(&["effect", "list", "--state", "dead", "--json"]).json();
     let items = listed["items"].as_array().unwrap();
-    assert_eq!((items.len(), &items[0]["event"], &items[0]["key"]), (3, &"evt_2".into(), &keys[2].clone().into()));
+    assert_eq!(
+        (items.len(), &items[0]["event"], &items[0]["key"]),
+        (3, &"evt_2".into(), &keys[2].clone().into())
+    );
     assert!(items[0]["last"].as_str().unwrap().contains("500"), "{listed}");
     let page = bed.run(&["effect", "list", "--limit", "2", "--json"]).json();
     let cursor = page["next_cursor"].as_str().unwrap();
@@ -58,7 +61,8 @@ async fn dead_effects_are_tried_again_under_their_keys_or_dealt_with() {
     // Still not well: it has its tries again.
     let asked = partner.asked().len();
     assert_eq!(bed.run(&["effect", "replay", &keys[0]]).out, "1 effect: to be tried again\n");
-    crate::support::until("two more tries", async || (partner.asked().len() == asked + 2).then_some(())).await;
+    crate::support::until("two more tries", async || (partner.asked().len() == asked + 2).then_some(()))
+        .await;
     key_when(&host, "evt_0", "dead").await;
     well.store(true, Ordering::Relaxed);
     assert_eq!(bed.run(&["effect", "discard", &keys[2]]).out, "1 effect: dealt with\n");

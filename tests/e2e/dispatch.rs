@@ -97,7 +97,28 @@ async fn a_delivery_out_of_attempts_is_a_dead_letter() {
     host.send(&told("evt_never", "retry")).await;
     let event = host.settled("evt_never").await;
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 3]), "{event}");
-    host.logged(&["ERROR", "evt_never", "out of attempts", "dead letter"]).await;
+    host.logged(&["ERROR", "evt_never", "out of attempts (3)", "dead letter"]).await;
+    let reasons: Vec<_> =
+        attempts(&event).iter().map(|attempt| attempt["reason"].as_str().unwrap()).collect();
+    assert!(
+        reasons[2].ends_with("told to; out of attempts (3)") && reasons[1].ends_with("told to"),
+        "{event}"
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_out_of_time_is_a_dead_letter_after_one_last_attempt() {
+    let bed = Bed::new("[plugin.actor]\nattempts_max = 1000\nage_max_ms = 700\n");
+    bed.install("actor", &guest("actor"));
+    let host = bed.start().await;
+    host.send(&told("evt_late", "retry-after 60000")).await;
+    let event = host.settled("evt_late").await;
+    assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 2]), "{event}");
+    let [_, last] = attempts(&event).as_slice() else { panic!("{event}") };
+    let (received, started) = (event["received_at"].as_u64().unwrap(), last["started_at"].as_u64().unwrap());
+    assert!(started >= received + 700, "{event}");
+    assert!(last["reason"].as_str().unwrap().ends_with("; out of time (700 ms)"), "{event}");
+    host.logged(&["ERROR", "evt_late", "out of time (700 ms)", "dead letter"]).await;
 }
 
 #[tokio::test]
@@ -118,7 +139,7 @@ async fn a_plugin_runs_as_many_at_once_as_its_concurrency_says_and_so_after_a_ch
 }
 
 #[tokio::test]
-async fn a_host_runs_as_many_at_once_as_its_concurrency_says() {
+async fn a_host_runs_as_many_at_once_as_its_concurrency_says_and_one_of_each_plugin() {
     let bed = Bed::new("[dispatch]\nconcurrency = 2\n");
     for (number, plugin) in ["a", "b", "c"].into_iter().enumerate() {
         bed.install(plugin, &distinct(&guest("actor"), number));
@@ -126,7 +147,7 @@ async fn a_host_runs_as_many_at_once_as_its_concurrency_says() {
     let host = bed.start().await;
     let ids = (0..4).map(|n| format!("evt_{n}"));
     send_at_once(&host, ids.clone()).await;
-    assert_eq!(most_at_once(&all_settled(&host, ids).await), 2);
+    assert_eq!(most_at_once(&all_settled(&host, ids).await), 3);
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 
 mod api;
 mod author;
+mod backup;
+mod breaker;
 mod cache;
 mod cli;
 mod config;
@@ -19,9 +21,12 @@ mod dev;
 mod dispatch;
 mod documents;
 mod effects;
+mod faults;
 mod hostile;
 mod hostile_files;
 mod ingress;
+mod isolation;
+mod keeping;
 mod log;
 mod order;
 mod outbound;

@@ -71,7 +71,8 @@ async fn a_dead_letter_lets_the_next_one_go_and_a_retry_keeps_the_order() {
     let bed = Bed::new(CONFIG);
     bed.install("actor", &guest("actor"));
     let host = bed.start().await;
-    for (id, act) in [("evt_1", "retry-until 3"), ("evt_2", "reject"), ("evt_3", "retry"), ("evt_4", "well")] {
+    for (id, act) in [("evt_1", "retry-until 3"), ("evt_2", "reject"), ("evt_3", "retry"), ("evt_4", "well")]
+    {
         host.send(&Event::about(7, id, act)).await;
     }
     let ids = (1..=4).map(|number| format!("evt_{number}"));

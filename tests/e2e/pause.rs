@@ -9,11 +9,17 @@ async fn what_comes_for_a_paused_plugin_waits_and_goes_on_after_a_restart_too() 
     let host = bed.start().await;
     let paused = bed.run(&["plugin", "pause", "actor"]);
     assert_eq!(paused.code, 0, "{paused:?}");
-    assert!(paused.out.contains("actor is paused") && paused.out.contains("plugin resume actor"), "{paused:?}");
+    assert!(
+        paused.out.contains("actor is paused") && paused.out.contains("plugin resume actor"),
+        "{paused:?}"
+    );
     let answer = host.send(&Event::about(1, "evt_1", "well")).await;
     assert_eq!((answer.status(), &answer.json["deliveries"]), ("accepted", &1.into()));
     let event = host.event("evt_1").await.unwrap();
-    assert_eq!((&event["state"], &event["deliveries"][0]["held_because"]), (&"held".into(), &"paused".into()));
+    assert_eq!(
+        (&event["state"], &event["deliveries"][0]["held_because"]),
+        (&"held".into(), &"paused".into())
+    );
     let listed = bed.run(&["plugin", "list"]).out;
     assert!(listed.contains("running, paused"), "{listed}");
     assert!(bed.run(&["event", "show", "evt_1"]).out.contains("held (its plugin is paused)"));

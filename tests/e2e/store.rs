@@ -67,6 +67,35 @@ async fn a_call_that_always_loses_waits_as_after_a_failure_of_the_host() {
 }
 
 #[tokio::test]
+async fn what_the_host_failed_is_not_among_the_attempts_that_a_plugin_has() {
+    let bed = Bed::new(
+        "[store]\nreruns_max = 1\n[plugin.asker]\nconcurrency = 16\nattempts_max = 3\nbackoff_base_ms = 1\n\
+         backoff_max_ms = 1\nbreaker_failures_percent = 0\n",
+    );
+    bed.install("asker", &guest("asker"));
+    let host = bed.start().await;
+    // Those that fail read what the others change meanwhile.
+    for n in 0..100 {
+        let end = if n % 2 == 0 { "retry" } else { "well" };
+        host.send(&told(&format!("evt_{n}"), &json!({ "do": "count", "ms": 3, "end": end }))).await;
+    }
+    host.drained().await;
+    let mut both = 0;
+    for event in host.events("&state=dead").await {
+        let event = host.event(event["id"].as_str().unwrap()).await.unwrap();
+        let attempts = event["deliveries"][0]["attempts"].as_array().unwrap();
+        let own = attempts.iter().filter(|attempt| attempt["cause"] == "handler").count();
+        assert_eq!(own, 3, "{event}");
+        let reason = attempts.last().unwrap()["reason"].as_str().unwrap();
+        assert!(reason.ends_with("; out of attempts (3)"), "{event}");
+        both += usize::from(attempts.len() > 3);
+    }
+    assert_eq!(host.events("&state=dead").await.len(), 50);
+    assert_eq!(bed.bucket("asker", "counts").await["n"], "50");
+    assert!(both > 0, "the host failed none of them");
+}
+
+#[tokio::test]
 async fn another_plugins_store_is_out_of_reach_whatever_the_bucket_is_called() {
     let bed = bed("", "");
     bed.install("other", &guest("asker"));

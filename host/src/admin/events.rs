@@ -54,6 +54,8 @@ impl Filter {
         content_type = "application/problem+json"),
     (status = 401, description = "No token, or a wrong one", body = Problem,
         content_type = "application/problem+json"),
+    (status = 410, description = "The event with the `id` asked for was pruned", body = Problem,
+        content_type = "application/problem+json"),
     (status = 503, description = "The database does not answer", body = Problem,
         content_type = "application/problem+json")))]
 pub(super) async fn list(
@@ -76,6 +78,8 @@ pub(super) async fn list(
             content_type = "application/problem+json"),
         (status = 404, description = "No such event", body = Problem,
             content_type = "application/problem+json"),
+        (status = 410, description = "It was pruned, and its id is still known", body = Problem,
+            content_type = "application/problem+json"),
         (status = 503, description = "The database does not answer", body = Problem,
             content_type = "application/problem+json")))]
 pub(super) async fn show(
@@ -83,6 +87,5 @@ pub(super) async fn show(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<EventView>, Problem> {
     let Path((source, id)) = path.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let event = read::event(&side.parts.db, &source, &id).await?;
-    event.map(Json).ok_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`")))
+    read::event(&side.parts.db, &source, &id).await.map(Json)
 }

@@ -40,6 +40,6 @@ pub(super) async fn readyz(State(side): State<Side>) -> Result<Json<Health>, Pro
     if !side.parts.loaded.load(Ordering::Acquire) {
         return Err(Problem::unavailable("the plugins directory is still being loaded"));
     }
-    side.pulse.check(&side.parts.db).await?;
+    side.pulse.get(side.parts.db.ping()).await?;
     Ok(Health::new("ready"))
 }

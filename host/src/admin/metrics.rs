@@ -13,6 +13,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::Side;
+use crate::db::{Size, Stock};
+use crate::event::now_ms;
 use crate::plugins::{PluginState, PluginView};
 
 /// How often samples of histograms are folded into their buckets when nobody scrapes.
@@ -67,9 +69,23 @@ fn describe() {
         "From the receipt of an event to its delivery being done, by plugin"
     );
     describe_gauge!("hookyard_backlog", "Deliveries that are neither done nor dead");
+    describe_counter!("hookyard_pruned_events_total", "Events that were pruned, by why: age or size");
+    describe_counter!("hookyard_pruned_keys_total", "Idempotency keys that were pruned");
+    describe_gauge!(
+        "hookyard_database_bytes",
+        Unit::Bytes,
+        "What the database has on disk: used, free within the file, and its log"
+    );
+    describe_gauge!("hookyard_dead_letters", "Dead letters not dealt with: deliveries and effects");
+    describe_gauge!(
+        "hookyard_oldest_dead_letter_seconds",
+        Unit::Seconds,
+        "Age of the oldest event with a dead letter not dealt with; 0 when there is none"
+    );
     describe_counter!("hookyard_swaps_total", "Revisions that went live, by plugin");
     describe_counter!("hookyard_refusals_total", "Plugin files that were refused, by plugin");
     describe_gauge!("hookyard_plugins", "Plugins, by state");
+    describe_gauge!("hookyard_plugin_paused", "1 for a plugin that its breaker pauses, else 0");
     describe_histogram!(
         "hookyard_plugin_load_seconds",
         Unit::Seconds,
@@ -80,10 +96,30 @@ fn describe() {
 /// `GET /metrics`
 pub(super) async fn scrape(State(side): State<Side>) -> impl IntoResponse {
     count(&(side.parts.plugins)());
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 deliveries")]
-    metrics::gauge!("hookyard_backlog").set(side.parts.db.backlog() as f64);
+    metrics::gauge!("hookyard_backlog").set(number(side.parts.db.backlog()));
+    match side.stock.get(side.parts.db.stock()).await {
+        Ok(stock) => measure(&stock),
+        Err(error) => tracing::debug!("what is stored could not be counted for /metrics: {error}"),
+    }
     let page = side.parts.metrics.render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+fn measure(stock: &Stock) {
+    let Size { used_bytes, free_bytes, log_bytes } = stock.size;
+    for (part, bytes) in [("used", used_bytes), ("free", free_bytes), ("log", log_bytes)] {
+        metrics::gauge!("hookyard_database_bytes", "part" => part).set(number(bytes));
+    }
+    for (what, dead) in [("delivery", stock.dead_deliveries), ("effect", stock.dead_effects)] {
+        metrics::gauge!("hookyard_dead_letters", "what" => what).set(number(dead));
+    }
+    let age_ms = stock.oldest_dead_at.map_or(0, |at| now_ms().saturating_sub(at));
+    metrics::gauge!("hookyard_oldest_dead_letter_seconds").set(number(age_ms) / 1000.0);
 }
 
 fn count(plugins: &[PluginView]) {

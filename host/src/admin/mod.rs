@@ -18,7 +18,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::db::Db;
+use crate::db::{Db, Stock};
 use crate::plugins::PluginView;
 
 mod auth;
@@ -60,7 +60,8 @@ pub struct Parts {
 #[derive(Clone)]
 struct Side {
     parts: Parts,
-    pulse: read::Pulse,
+    pulse: read::Fresh<()>,
+    stock: read::Fresh<Stock>,
 }
 
 impl Side {
@@ -103,7 +104,7 @@ pub fn router(parts: Parts) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(careful))
-        .with_state(Side { parts, pulse: read::Pulse::default() })
+        .with_state(Side { parts, pulse: read::Fresh::default(), stock: read::Fresh::default() })
 }
 
 async fn not_found(uri: Uri) -> Problem {

@@ -27,6 +27,9 @@ pub(super) struct Plugin {
     plugin: PluginView,
     /// Since when an operator has it paused, ms since the Unix epoch; null when it is not.
     paused_at: Option<u64>,
+    /// Until when its breaker pauses it, ms since the Unix epoch: from then on its deliveries are tried one at
+    /// a time until one is done. Null where all run.
+    breaker_until: Option<u64>,
 }
 
 /// Plugins: what they handle, which revision runs, and why a file was refused.
@@ -43,7 +46,11 @@ pub(super) async fn list(State(side): State<Side>) -> Result<Json<PluginList>, P
     let paused_at = |plugin: &PluginView| {
         paused.iter().find(|(name, _)| name.as_str() == plugin.name).map(|(_, since)| *since)
     };
-    let items = plugins.into_iter().map(|plugin| Plugin { paused_at: paused_at(&plugin), plugin }).collect();
+    let broken = side.parts.db.broken();
+    let breaker_until = |plugin: &PluginView| broken.get(plugin.name.as_str()).copied();
+    let shown =
+        |plugin| Plugin { paused_at: paused_at(&plugin), breaker_until: breaker_until(&plugin), plugin };
+    let items = plugins.into_iter().map(shown).collect();
     Ok(Json(PluginList { items, next_cursor: None }))
 }
 
@@ -101,5 +108,6 @@ fn named(
 async fn shown(side: &Side, name: &PluginName, plugin: PluginView) -> Result<Json<Plugin>, Problem> {
     let paused = side.parts.db.paused().await?;
     let paused_at = paused.into_iter().find(|(paused, _)| paused == name).map(|(_, since)| since);
-    Ok(Json(Plugin { plugin, paused_at }))
+    let breaker_until = side.parts.db.broken().get(name).copied();
+    Ok(Json(Plugin { plugin, paused_at, breaker_until }))
 }

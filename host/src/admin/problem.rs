@@ -53,6 +53,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
+    /// 410.
+    #[must_use]
+    pub fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, detail)
+    }
+
     /// 503.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {

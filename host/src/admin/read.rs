@@ -15,32 +15,39 @@ use crate::db::{
 };
 use crate::delivery::{DeliveryId, State};
 use crate::effect::EffectId;
+use crate::event::rfc3339;
 
-/// How long one look at the database holds: it writes, and whoever reaches the address may ask.
-const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an answer of the database holds: whoever reaches the address may ask.
+const ASK_INTERVAL: Duration = Duration::from_secs(1);
 /// A database that takes longer is not ready.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether the database answers, found out at most once a second.
-#[derive(Clone, Default)]
-pub(super) struct Pulse(Arc<Mutex<Option<Beat>>>);
+/// What the database says, asked at most once a second.
+#[derive(Clone)]
+pub(super) struct Fresh<T>(Arc<Mutex<Option<Told<T>>>>);
 
 /// When the database was asked, and what it said.
-type Beat = (Instant, Result<(), DbError>);
+type Told<T> = (Instant, Result<T, DbError>);
 
-impl Pulse {
-    pub(super) async fn check(&self, db: &Db) -> Result<(), Problem> {
+impl<T> Default for Fresh<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T: Clone> Fresh<T> {
+    pub(super) async fn get(&self, ask: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
         let mut last = self.0.lock().await;
         if let Some((when, found)) = &*last
-            && when.elapsed() < PING_INTERVAL
+            && when.elapsed() < ASK_INTERVAL
         {
-            return Ok(found.clone()?);
+            return found.clone();
         }
         let late = || DbError::Unavailable("it does not answer in time".into());
-        let found = tokio::time::timeout(PING_TIMEOUT, db.ping()).await;
+        let found = tokio::time::timeout(ASK_TIMEOUT, ask).await;
         let found = found.unwrap_or_else(|_| Err(late()));
         *last = Some((Instant::now(), found.clone()));
-        Ok(found?)
+        found
     }
 }
 
@@ -59,8 +66,24 @@ pub(super) async fn events(db: &Db, filter: &Filter) -> Result<EventList, Proble
 }
 
 /// One event.
-pub(super) async fn event(db: &Db, source: &str, id: &str) -> Result<Option<EventView>, Problem> {
-    Ok(db.event(Some(source), id).await?.pop())
+pub(super) async fn event(db: &Db, source: &str, id: &str) -> Result<EventView, Problem> {
+    if let Some(event) = db.event(Some(source), id).await?.pop() {
+        return Ok(event);
+    }
+    let gone = gone(db, Some(source), id).await?;
+    Err(gone.unwrap_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`"))))
+}
+
+/// What to say of an event that was there and was pruned.
+async fn gone(db: &Db, source: Option<&str>, id: &str) -> Result<Option<Problem>, DbError> {
+    let received_at = db.pruned(source, id).await?;
+    Ok(received_at.map(|at| {
+        let at = rfc3339(at);
+        Problem::gone(format!(
+            "event `{id}`, received {at}, was pruned (`[retention]` in the config); its id is still known, so \
+             that a copy of it runs nothing"
+        ))
+    }))
 }
 
 /// One per source at most, so there is one page.
@@ -70,7 +93,13 @@ async fn with_id(
     state: Option<EventState>,
     id: &str,
 ) -> Result<EventList, Problem> {
-    let found = db.event(filter.source.as_deref(), id).await?;
+    let source = filter.source.as_deref();
+    let found = db.event(source, id).await?;
+    if found.is_empty()
+        && let Some(gone) = gone(db, source, id).await?
+    {
+        return Err(gone);
+    }
     let wanted = |event: &EventView| {
         let typed = filter.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type);
         typed && state.is_none_or(|state| state == event.state)
@@ -100,10 +129,7 @@ fn summary(event: EventView) -> EventSummary {
 }
 
 /// A page of deliveries.
-pub(super) async fn deliveries(
-    db: &Db,
-    filter: &super::deliveries::Filter,
-) -> Result<DeliveryList, Problem> {
+pub(super) async fn deliveries(db: &Db, filter: &super::deliveries::Filter) -> Result<DeliveryList, Problem> {
     let limit = filter.limit()?;
     let wrong = |_| Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
     let before = filter.cursor.as_deref().map(|cursor| cursor.parse().map_err(wrong)).transpose()?;
@@ -116,7 +142,7 @@ pub(super) async fn deliveries(
 /// One delivery, and its event.
 pub(super) async fn delivery(db: &Db, id: DeliveryId) -> Result<Option<DeliveryDetail>, Problem> {
     let Some((source, event)) = db.event_of(id).await? else { return Ok(None) };
-    let Some(found) = self::event(db, &source, &event).await? else { return Ok(None) };
+    let found = self::event(db, &source, &event).await?;
     let id = id.to_string();
     let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == id);
     Ok(delivery.map(|delivery| DeliveryDetail { source, event, event_type: found.event_type, delivery }))
@@ -126,7 +152,8 @@ pub(super) async fn delivery(db: &Db, id: DeliveryId) -> Result<Option<DeliveryD
 pub(super) async fn effects(db: &Db, filter: &super::effects::Filter) -> Result<EffectList, Problem> {
     let limit = Filter { limit: filter.limit, ..Filter::default() }.limit()?;
     let wrong = || Problem::bad_request("`cursor` is not one: take `next_cursor` of the page before");
-    let before = filter.cursor.as_deref().map(|cursor| effect_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let before =
+        filter.cursor.as_deref().map(|cursor| effect_cursor(cursor).ok_or_else(wrong)).transpose()?;
     let state = filter.state.as_deref().map(delivery_state).transpose()?;
     let page = db.effects(&EffectFilter { state, plugin: filter.plugin.clone() }, before, limit).await?;
     let next = page.next.map(|EffectId { delivery, number }| format!("{delivery}-{number}"));
@@ -156,8 +183,7 @@ fn word<'a, T: serde::Deserialize<'a>>(key: &str, text: &'a str) -> Result<T, Pr
     let word: serde::de::value::StrDeserializer<'a, serde::de::value::Error> = text.into_deserializer();
     // serde's own words, but for the one that means something in Rust only.
     let unknown = format!("unknown {key}");
-    let wrong =
-        |error: serde::de::value::Error| error.to_string().replace("unknown variant", &unknown);
+    let wrong = |error: serde::de::value::Error| error.to_string().replace("unknown variant", &unknown);
     T::deserialize(word).map_err(|error| Problem::bad_request(format!("`{key}`: {}", wrong(error))))
 }
 

@@ -39,7 +39,9 @@ pub(super) struct List {
 
 /// Have dead effects tried again, under the idempotency keys that they had
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  hookyard effect replay 9f2c….1\n  hookyard effect replay --plugin confirmation-sms")]
+#[command(
+    after_help = "Examples:\n  hookyard effect replay 9f2c….1\n  hookyard effect replay --plugin confirmation-sms"
+)]
 pub(super) struct Replay {
     #[command(flatten)]
     dead: Dead,

@@ -23,6 +23,7 @@ so; one that is open is never run beside itself.";
 /// Run events again, or for plugins that did not get them
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub(super) struct Replay {
     /// This event, also for plugins that have done it
     #[arg(value_name = "ID")]

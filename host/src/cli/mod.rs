@@ -1,7 +1,8 @@
 //! The command line: one file per verb.
 //!
 //! Verbs print on stdout, the host's log goes to stderr. Exit code 0, 1 (it failed) or 2 (wrong
-//! usage). Verbs about a running host ask its admin API; they never open its database.
+//! usage). Verbs about a running host ask its admin API; they never open its database; `backup` and
+//! `restore` do, which need none that runs.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod author;
+mod backup;
 mod banner;
 mod client;
 mod config_check;
@@ -33,6 +35,7 @@ mod plugin_pause;
 mod plugin_run;
 mod rebuild;
 mod replaying;
+mod restore;
 mod samples;
 mod send;
 mod serve;
@@ -83,6 +86,8 @@ enum Verb {
     /// Write plugins: make, build, check and run them; see and pause those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     /// Check the config
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
@@ -164,6 +169,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Run(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
+        Verb::Backup(verb) => verb.run(settings).await,
+        Verb::Restore(verb) => verb.run(settings).await,
         Verb::Plugin(Plugin::Pause(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Resume(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),

@@ -11,7 +11,7 @@ Examples:
   hookyard plugin list
   hookyard plugin list --json";
 
-/// List plugins: what they handle, which revision runs, why a file was refused
+/// List plugins: what they handle, which revision runs, why a file was refused, which are paused
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct List {
@@ -41,6 +41,7 @@ pub(super) struct Plugin {
     pub(super) imports: Vec<String>,
     pub(super) refusal: Option<String>,
     pub(super) paused_at: Option<u64>,
+    pub(super) breaker_until: Option<u64>,
 }
 
 impl List {
@@ -65,6 +66,9 @@ impl List {
                 let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
                 out::line(&format!("\n{}{stays}", lines(refusal)))?;
             }
+            if let Some(until) = plugin.breaker_until {
+                out::line(&format!("\n{}", paused(&plugin.name, until)))?;
+            }
         }
         Ok(())
     }
@@ -76,12 +80,24 @@ fn short(handler: &str) -> &str {
     interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
+fn paused(plugin: &str, until: u64) -> String {
+    format!(
+        "plugin {plugin} is paused until {}: nearly all of its latest deliveries failed (breaker_failures_percent); \
+        they wait, and are then tried one at a time until one is done",
+        out::time(until)
+    )
+}
+
 fn lines(text: &str) -> String {
     text.lines().map(out::plain).collect::<Vec<_>>().join("\n  ")
 }
 
 fn state(plugin: &Plugin) -> String {
-    if plugin.paused_at.is_some() { format!("{}, paused", plugin.state) } else { plugin.state.clone() }
+    match plugin {
+        Plugin { paused_at: Some(_), state, .. } => format!("{state}, paused"),
+        Plugin { breaker_until: Some(_), state, .. } => format!("{state}, paused by its breaker"),
+        _ => plugin.state.clone(),
+    }
 }
 
 fn table(plugins: &[Plugin]) -> String {
@@ -122,11 +138,17 @@ mod tests {
         };
         let mut view = serde_json::to_value(view).unwrap();
         view["paused_at"] = 7.into();
+        view["breaker_until"] = 8.into();
         let json = serde_json::json!({ "items": [view], "next_cursor": null });
         let page: Page = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(&page).unwrap(), json);
         let text = table(&page.items);
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(row, ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]);
+        assert_eq!(
+            row,
+            ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]
+        );
+        let broken = Plugin { paused_at: None, ..page.items[0].clone() };
+        assert_eq!(state(&broken), "refused, paused by its breaker");
     }
 }

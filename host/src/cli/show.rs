@@ -48,8 +48,12 @@ pub(super) fn delivery(delivery: &DeliveryView) -> String {
         None => {}
     }
     match &delivery.cause {
-        Some(ReplayedView { replay, of: Some(of) }) => _ = write!(text, ", runs {of} again (replay {replay})"),
-        Some(ReplayedView { replay, of: None }) => _ = write!(text, ", by replay {replay}"),
+        Some(ReplayedView { replay, of: Some(of) }) => {
+            let _ = write!(text, ", runs {of} again (replay {replay})");
+        }
+        Some(ReplayedView { replay, of: None }) => {
+            let _ = write!(text, ", by replay {replay}");
+        }
         None => {}
     }
     if let Some(next) = delivery.due_at {

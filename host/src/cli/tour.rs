@@ -293,6 +293,7 @@ mod tests {
             handles: Vec::new(),
             imports: Vec::new(),
             refusal: None,
+            breaker_until: None,
             paused_at: None,
         };
         let plugins = [plugin];

@@ -61,7 +61,9 @@ pub(super) fn checked(selection: Selection, all: bool, what: &str) -> Result<Sel
         (true, false) => Err(Failure::Usage(format!(
             "which {what}? Name them, narrow them down (--help says by what), or say --all"
         ))),
-        (false, true) => Err(Failure::Usage("--all means all of them: leave out what narrows it down".into())),
+        (false, true) => {
+            Err(Failure::Usage("--all means all of them: leave out what narrows it down".into()))
+        }
         _ => Ok(selection),
     }
 }

@@ -70,6 +70,7 @@ macro_rules! keys {
 
 keys! {
     live: server.body_max_bytes, server.body_timeout_ms, dispatch.concurrency, dispatch.backlog_max,
+        retention.events_days, retention.size_max_bytes, retention.keys_days,
         store.key_max_bytes, store.value_max_bytes, store.keys_max, store.call_max_bytes, store.reruns_max,
         effects.per_call_max, effects.size_max_bytes, effects.depth_max, effects.concurrency,
         effects.plugin_concurrency, effects.tries_max, effects.backoff_base_ms, effects.backoff_max_ms,
@@ -233,8 +234,19 @@ mod tests {
     #[test]
     fn every_key_is_live_or_needs_a_restart() {
         for section in [
-            "server", "admin", "database", "plugins", "dispatch", "runtime", "store", "effects", "http",
-            "email", "log", "dev",
+            "server",
+            "admin",
+            "database",
+            "retention",
+            "plugins",
+            "dispatch",
+            "runtime",
+            "store",
+            "effects",
+            "http",
+            "email",
+            "log",
+            "dev",
         ] {
             let mut known: Vec<_> =
                 KEYS.iter().filter(|key| key.0 == section).map(|key| key.1.to_owned()).collect();

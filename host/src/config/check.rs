@@ -1,7 +1,7 @@
 //! What types cannot say: ranges, and values that contradict each other. Pure.
 
 use super::load::path;
-use super::{Config, Plugin};
+use super::{Config, Plugin, Retention};
 use crate::effect::EMITTED_PREFIX;
 
 /// A key's path, and what is wrong with its value.
@@ -11,7 +11,10 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 const HOUR_MS: u64 = 3_600_000;
+/// Providers send again for some days, and by hand for some weeks.
+const KEYS_DAYS_MIN: u64 = 30;
 const WEEK_MS: u64 = 7 * 24 * HOUR_MS;
+const YEAR_MS: u64 = 366 * 24 * HOUR_MS;
 
 /// Everything wrong with this configuration.
 pub(super) fn all(config: &Config) -> Vec<Found> {
@@ -49,11 +52,28 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
         let why = format!("every attempt needs an instance, and runtime.instances_max is {instances}");
         found.push((path(&["dispatch", "concurrency"]), why));
     }
+    if let Some(why) = keys_wrong(&config.retention) {
+        found.push((path(&["retention", "keys_days"]), why));
+    }
+    if config.retention.size_max_bytes.is_some_and(|most| most < MIB) {
+        found.push((path(&["retention", "size_max_bytes"]), format!("must be at least {MIB}")));
+    }
     if config.plugins.debounce_ms > config.plugins.rescan_interval_ms {
         let why = "must not be longer than plugins.rescan_interval_ms";
         found.push((path(&["plugins", "debounce_ms"]), why.into()));
     }
     found
+}
+
+/// A duplicate of an event that is kept must be known as one, and so must a late one.
+fn keys_wrong(retention: &Retention) -> Option<String> {
+    let Retention { events_days, keys_days, .. } = *retention;
+    (keys_days < KEYS_DAYS_MIN || keys_days <= events_days).then(|| {
+        format!(
+            "must be at least {KEYS_DAYS_MIN}, and more than retention.events_days, which is {events_days}: \
+             an id must be known longer than its event is kept"
+        )
+    })
 }
 
 /// Rows of `section.key: least to most`.
@@ -81,6 +101,8 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         database.batch_max: 1, 100_000;
         database.busy_timeout_ms: 0, HOUR_MS;
         database.recent_ids_max: 1, 100_000_000;
+        retention.events_days: 1, 36_500;
+        retention.keys_days: 1, 36_501;
         plugins.debounce_ms: 0, 60_000;
         plugins.removal_grace_ms: 0, HOUR_MS;
         plugins.rescan_interval_ms: 10, HOUR_MS;
@@ -125,9 +147,14 @@ fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
         log_max_bytes: 0, 16 * MIB;
         concurrency: 1, 10_000;
         attempts_max: 1, 1000;
+        age_max_ms: 1, YEAR_MS;
         reuse_max: 1, 1_000_000_000;
         backoff_base_ms: 1, WEEK_MS;
         backoff_max_ms: 1, WEEK_MS;
+        breaker_failures_percent: 0, 100;
+        breaker_deliveries: 1, 1000;
+        breaker_pause_ms: 1, WEEK_MS;
+        breaker_pause_max_ms: 1, WEEK_MS;
     }
 }
 
@@ -140,6 +167,10 @@ fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin
     }
     if plugin.backoff_base_ms > plugin.backoff_max_ms {
         wrong(&["backoff_base_ms"], format!("more than backoff_max_ms, which is {}", plugin.backoff_max_ms));
+    }
+    let longest = plugin.breaker_pause_max_ms;
+    if plugin.breaker_pause_ms > longest {
+        wrong(&["breaker_pause_ms"], format!("more than breaker_pause_max_ms, which is {longest}"));
     }
     if plugin.call_timeout_ms < config.runtime.tick_ms {
         wrong(

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{
-    Admin, Database, Dispatch, Effects, Email, Http, Instances, Log, Plugin, Plugins, Runtime, Server, Store,
+    Admin, Database, Dispatch, Effects, Email, Http, Instances, Log, Plugin, Plugins, Retention, Runtime,
+    Server, Store,
 };
 
 const KIB: u64 = 1024;
@@ -44,6 +45,12 @@ impl Default for Database {
             busy_timeout_ms: 5000,
             recent_ids_max: 131_072,
         }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events_days: 30, size_max_bytes: None, keys_days: 45 }
     }
 }
 
@@ -144,8 +151,13 @@ impl Default for Plugin {
             concurrency: 16,
             ordered: true,
             attempts_max: 8,
+            age_max_ms: 259_200_000,
             backoff_base_ms: 1000,
             backoff_max_ms: 3_600_000,
+            breaker_failures_percent: 80,
+            breaker_deliveries: 20,
+            breaker_pause_ms: 5000,
+            breaker_pause_max_ms: 300_000,
             instances: Instances::Fresh,
             reuse_max: 1000,
         }

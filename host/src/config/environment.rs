@@ -1,4 +1,4 @@
-//! What the command line takes from the environment.
+//! What the command line, and tests of crashes, take from the environment.
 
 use std::path::PathBuf;
 
@@ -14,4 +14,10 @@ pub fn user_cache_dir() -> Option<PathBuf> {
     let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     let cache = dir("XDG_CACHE_HOME").or_else(|| dir("HOME").map(|home| home.join(".cache")));
     cache.map(|cache| cache.join("hookyard"))
+}
+
+/// Where this process is to be killed: see [`crate::failpoint`].
+#[cfg(debug_assertions)]
+pub(crate) fn kill_at() -> Option<String> {
+    std::env::var("HOOKYARD_KILL_AT").ok()
 }

@@ -90,6 +90,7 @@ fn every_key_is_documented() {
         ("[server", "[server]"),
         ("[admin", "[admin]"),
         ("[database", "[database]"),
+        ("[retention", "[retention]"),
         ("[plugins", "[plugins]"),
         ("[dispatch", "[dispatch]"),
         ("[runtime", "[runtime]"),

@@ -10,6 +10,7 @@ use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::Changes;
 use crate::replay;
 
+use super::lease::Due;
 use super::{DbError, Hold};
 
 /// An event to be stored under a sequence number that was never used before.
@@ -82,6 +83,25 @@ pub(super) struct Open {
     pub(super) behind: u64,
 }
 
+/// What is old, and is removed if that is still so and nothing else is against it.
+#[derive(Debug)]
+pub(super) enum Removal {
+    /// Events, with all that belongs to them but their idempotency keys.
+    Events(Vec<i64>),
+    /// Idempotency keys of these events, which are gone.
+    Keys(Vec<i64>),
+}
+
+impl Removal {
+    /// Whether nothing is to be removed.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Events(events) => events.is_empty(),
+            Self::Keys(keys) => keys.is_empty(),
+        }
+    }
+}
+
 /// The write side of a database. Calls between `begin` and `commit` are one transaction.
 pub(super) trait Backend: Send + 'static {
     /// Begins a transaction that can write.
@@ -113,12 +133,9 @@ pub(super) trait Backend: Send + 'static {
         deliveries: &[NewDelivery<'_>],
     ) -> impl Future<Output = Result<(), DbError>> + Send;
 
-    /// In each of these orders makes the first open delivery one that can be leased, where it is not yet.
+    /// In each of these orders, of which nothing can be leased, makes the first open delivery one that can.
     /// Which those are.
-    fn promote(
-        &mut self,
-        orders: &[Order],
-    ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
+    fn promote(&mut self, orders: &[Order]) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
     /// Keeps payloads whose id another one has: each once, and not more than a few per id.
     fn keep_conflicts(&mut self, events: &[&Event]) -> impl Future<Output = Result<(), DbError>> + Send;
@@ -165,14 +182,18 @@ pub(super) trait Backend: Send + 'static {
         page: (EffectId, u32),
     ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
 
+    /// Removes what is old, in a transaction of its own. How many events or keys went. It costs no `fsync`:
+    /// a power cut may bring back what went, and all of it as it was.
+    fn remove(&mut self, removal: &Removal) -> impl Future<Output = Result<u64, DbError>> + Send;
+
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
 
-    /// Open deliveries of `plugin` that are due at `now`, in order of acceptance.
+    /// Open deliveries of `plugin` that are due, in order of acceptance.
     fn due(
         &mut self,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
@@ -182,11 +203,11 @@ pub(super) trait Backend: Send + 'static {
         ids: &[DeliveryId],
     ) -> impl Future<Output = Result<Vec<Delivery>, DbError>> + Send;
 
-    /// Open effects of `plugin` that are due at `now`, in order.
+    /// Open effects of `plugin` that are due, in order.
     fn due_effects(
         &mut self,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
 

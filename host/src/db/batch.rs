@@ -7,6 +7,7 @@ use super::backend::{Backend, Holding, NewEvent};
 use super::{Accept, DbError, order};
 use crate::delivery::{DeliveryId, Finished};
 use crate::effect::Performed;
+use crate::failpoint::{self, Point};
 
 /// What is committed together.
 #[derive(Default)]
@@ -58,7 +59,9 @@ async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Writ
     if batch.probe {
         backend.probe().await?;
     }
+    failpoint::pass(Point::BeforeCommit);
     backend.commit().await?;
+    failpoint::pass(Point::AfterCommit);
     Ok(Written { accepts, recorded, behind, promoted })
 }
 

@@ -35,7 +35,8 @@ async fn before_while_and_after_they_move_and_after_a_kill() {
         }
     }
     let indexed = count(&dir, "SELECT count(*) FROM key_index").await;
-    assert!(indexed > 2 * RECENT as i64 && indexed < 4 * RECENT as i64, "{indexed}");
+    let indexed = usize::try_from(indexed).unwrap();
+    assert!(indexed > 2 * RECENT && indexed < 4 * RECENT, "{indexed}");
     assert!(kills > 3);
 }
 
@@ -91,6 +92,6 @@ async fn of_a_database_that_had_all_of_them_in_the_index_of_ids() {
     first.close().await.unwrap();
     shell(&dir, OLD).await;
     let second = db(&dir, &window).await;
-    assert_eq!(count(&dir, "SELECT count(*) FROM key_index").await, 4 * RECENT as i64);
+    assert_eq!(count(&dir, "SELECT count(*) FROM key_index").await, i64::try_from(4 * RECENT).unwrap());
     are_known(&second, 5 * RECENT).await;
 }

@@ -1,7 +1,7 @@
 //! Which deliveries and effects this process has in hand. In memory only: after a crash there are none,
 //! and what was open simply runs again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,31 @@ pub(super) struct Shared {
     /// Open deliveries.
     pub(super) backlog: AtomicU64,
     running: Mutex<HashSet<DeliveryId>>,
+    broken: Mutex<BTreeMap<PluginName, u64>>,
+}
+
+/// What is known of deliveries beside the database, at a moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beside {
+    /// Those whose attempt began and is not recorded yet.
+    pub(super) running: HashSet<DeliveryId>,
+    /// Plugins that their breakers pause.
+    pub(super) broken: Vec<PluginName>,
 }
 
 impl Shared {
+    pub(super) fn beside(&self) -> Beside {
+        Beside { running: self.running().clone(), broken: self.broken().keys().cloned().collect() }
+    }
+
     /// Deliveries whose attempt began and is not recorded yet.
     pub(super) fn running(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Plugins that their breakers pause, and until when.
+    pub(super) fn broken(&self) -> MutexGuard<'_, BTreeMap<PluginName, u64>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn backlog(&self) -> u64 {

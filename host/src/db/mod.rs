@@ -4,6 +4,9 @@
 
 mod backend;
 mod batch;
+mod copies;
+mod keeping;
+mod lease;
 mod leases;
 mod operations;
 mod order;
@@ -16,6 +19,7 @@ mod unsaved;
 mod view;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,23 +29,26 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId, Finished, Recipient};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::effect::{Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use copies::{Content, CopyError, backup, restore};
+pub use keeping::{Keeping, Size, Stock};
+pub use lease::{EffectLease, Lease};
 pub use operations::Discard;
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
-    TryView,
+    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView,
+    ListedDelivery, ListedEffect, ReplayedView, TryView,
 };
 
+use backend::Holding;
 use leases::{Leases, Shared};
 use sqlite::{Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
-use backend::Holding;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
 
 /// What became of an event offered for acceptance.
@@ -124,24 +131,6 @@ pub struct Limits {
     pub backlog_max: u64,
     /// What is kept in memory of plugins' stores.
     pub cache_max_bytes: u64,
-}
-
-/// Deliveries leased to this process.
-#[derive(Debug, Default)]
-pub struct Lease {
-    /// In order of acceptance.
-    pub deliveries: Vec<Delivery>,
-    /// Whether more of the same plugin are due.
-    pub more: bool,
-}
-
-/// Effects leased to this process.
-#[derive(Debug, Default)]
-pub struct EffectLease {
-    /// In order.
-    pub effects: Vec<Performing>,
-    /// Whether more of the same plugin are due.
-    pub more: bool,
 }
 
 /// The database. Clones are the same one.
@@ -268,19 +257,6 @@ impl Db {
         self.request(Request::Performed(performed));
     }
 
-    /// Leases up to `limit` effects of `plugin` that are due, in order.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`].
-    pub async fn lease_effects(&self, plugin: PluginName, limit: usize) -> Result<EffectLease, DbError> {
-        self.ask(|reply| Request::LeaseEffects { plugin, limit, reply }).await
-    }
-
-    /// Ends leases of effects without a try.
-    pub fn give_back_effects(&self, ids: Vec<EffectId>) {
-        self.request(Request::GiveBackEffects(ids));
-    }
-
     /// Plugins with effects that are neither done nor dead.
     ///
     /// # Errors
@@ -323,24 +299,26 @@ impl Db {
         self.inner.stores.count(plugin)
     }
 
-    /// Leases up to `limit` deliveries of `plugin` that are due, in order of acceptance. None is
-    /// leased twice, and none whose attempt still waits for its commit.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`].
-    pub async fn lease(&self, plugin: PluginName, limit: usize) -> Result<Lease, DbError> {
-        self.ask(|reply| Request::Lease { plugin, limit, reply }).await
-    }
-
-    /// Ends leases without an attempt: the deliveries stay as they were.
-    pub fn give_back(&self, ids: Vec<DeliveryId>) {
-        self.request(Request::GiveBack(ids));
-    }
-
     /// A worker began an attempt at a leased delivery: it is shown as running until its attempt is
     /// committed or it is given back.
     pub fn started(&self, id: DeliveryId) {
         self.inner.shared.running().insert(id);
+    }
+
+    /// A plugin's breaker pauses it until then (ms since the Unix epoch), or no longer. Like what runs, this
+    /// is shown, and not kept: after a restart the plugin is tried at once.
+    pub fn breaker(&self, plugin: &PluginName, until: Option<u64>) {
+        let mut broken = self.inner.shared.broken();
+        match until {
+            Some(until) => broken.insert(plugin.clone(), until),
+            None => broken.remove(plugin),
+        };
+    }
+
+    /// Plugins that their breakers pause: until when, or since when single deliveries are tried.
+    #[must_use]
+    pub fn broken(&self) -> BTreeMap<PluginName, u64> {
+        self.inner.shared.broken().clone()
     }
 
     /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
@@ -378,14 +356,6 @@ impl Db {
     /// [`DbError::Unavailable`].
     pub async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         self.inner.reader.open_plugins().await
-    }
-
-    /// Whether any delivery is to be run by `now`, in hand or not, of a plugin that is not held.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`].
-    pub async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
-        self.inner.reader.anything_due(now).await
     }
 
     /// Open deliveries: neither done nor dead.
@@ -431,8 +401,8 @@ impl Db {
         cursor: Option<i64>,
         limit: u32,
     ) -> Result<EventPage, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.events(filter, cursor, limit, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.events(filter, cursor, limit, &beside).await
     }
 
     /// Everything about the events with this id: one per source that has it.
@@ -440,8 +410,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn event(&self, source: Option<&str>, id: &str) -> Result<Vec<EventView>, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.event(source, id, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.event(source, id, &beside).await
     }
 
     fn request(&self, request: Request) {

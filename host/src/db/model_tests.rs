@@ -2,6 +2,7 @@
 //! pauses, skips and plugins that come and go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -63,7 +64,7 @@ struct Model {
     deliveries: BTreeMap<DeliveryId, (Is, Option<Order>, &'static str)>,
     in_hand: BTreeMap<DeliveryId, Delivery>,
     held: BTreeSet<(&'static str, bool)>,
-    events: usize,
+    events: i64,
     done: BTreeMap<DeliveryId, u32>,
 }
 
@@ -107,7 +108,9 @@ impl Model {
     async fn settle(&mut self) {
         self.db.ping().await.unwrap();
         let offered = std::mem::take(&mut *self.window.taken.lock().unwrap());
-        offered.into_iter().for_each(|delivery| self.take(delivery));
+        for delivery in offered {
+            self.take(delivery);
+        }
     }
 
     fn open(&self) -> u64 {
@@ -122,17 +125,19 @@ impl Model {
         for (number, plugin) in (1..).zip(&PLUGINS[..plugins]) {
             let key = event.ordering_key.as_deref();
             let order = key.map(|key| Order::of(&event.source, key, &name(plugin)));
-            let id = DeliveryId { event: self.events as i64, number };
+            let id = DeliveryId { event: self.events, number };
             self.deliveries.insert(id, (Is::Open, order, plugin));
         }
         self.db.accept(event, to.collect()).await.unwrap();
     }
 
     async fn lease(&mut self, plugin: &str, limit: usize) {
-        let lease = self.db.lease(name(plugin), limit).await.unwrap();
+        let lease = self.db.lease(name(plugin), limit, Duration::MAX).await.unwrap();
         let held = self.held.iter().any(|(held, _)| *held == plugin);
         assert!(!held || lease.deliveries.is_empty(), "{plugin} is held");
-        lease.deliveries.into_iter().for_each(|delivery| self.take(delivery));
+        for delivery in lease.deliveries {
+            self.take(delivery);
+        }
     }
 
     async fn attempt(&mut self, which: usize, next: usize) {
@@ -262,7 +267,12 @@ fn nth<V>(of: &BTreeMap<DeliveryId, V>, which: usize) -> Option<DeliveryId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    // More with PROPTEST_CASES.
+    #![proptest_config(ProptestConfig {
+        cases: if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 48 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_happens_nothing_is_lost_or_done_twice_or_out_of_turn(

@@ -1,8 +1,9 @@
-//! What operators ask of the writer: rare, so each is a transaction of its own between two batches.
+//! What is asked of the writer now and then, each a transaction of its own between two batches: by operators,
+//! and by what prunes.
 
 use std::sync::atomic::Ordering;
 
-use super::backend::{Backend, Discarded};
+use super::backend::{Backend, Discarded, Removal};
 use super::writer::{Reply, Writer};
 use super::{DbError, Handoff};
 use crate::delivery::DeliveryId;
@@ -15,6 +16,7 @@ pub(super) enum Operation {
     Replay { step: replay::Step, reply: Reply<()> },
     StopReplay { replay: i64, reply: Reply<bool> },
     Discard { id: DeliveryId, reply: Reply<Discard> },
+    Remove { removal: Removal, reply: Reply<u64> },
     Effects { dealing: Dealing, reply: Reply<Vec<EffectId>> },
 }
 
@@ -68,6 +70,10 @@ impl<B: Backend> Writer<B> {
                     handoff.effects();
                 }
             }
+            Operation::Remove { removal, reply } => {
+                let removed = self.remove(&removal).await;
+                let _ = reply.send(removed);
+            }
         }
     }
 
@@ -105,7 +111,10 @@ impl<B: Backend> Writer<B> {
         self.backend.begin().await?;
         let discarded = self.backend.discard(id).await;
         let promoted = match &discarded {
-            Ok(Discarded::Skipped { order: Some(order), .. }) => self.backend.promote(&[*order]).await,
+            // One that was behind held nobody back: another leads its order.
+            Ok(Discarded::Skipped { behind: false, order: Some(order) }) => {
+                self.backend.promote(&[*order]).await
+            }
             _ => Ok(Vec::new()),
         };
         let done = discarded.and_then(|discarded| Ok((discarded, promoted?)));
@@ -129,6 +138,14 @@ impl<B: Backend> Writer<B> {
         self.backend.begin().await?;
         let dealt = self.backend.deal_with_effects(selection, *action, (*after, *limit)).await;
         self.end(dealt).await
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+        let removed = self.backend.remove(removal).await;
+        if removed.is_err() {
+            self.backend.rollback().await;
+        }
+        removed
     }
 
     /// Commits, or undoes what failed. A commit that failed may be on disk all the same: what is open is

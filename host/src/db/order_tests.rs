@@ -1,6 +1,9 @@
 //! Deliveries of one plugin with the same ordering key: one at a time, in order of acceptance.
 
+use std::time::Duration;
+
 use super::*;
+use crate::replay::{Action, Again, Of, Request, Selection, Step};
 
 /// Accepts an event for ordered plugins.
 async fn accept_keyed(db: &Db, id: &str, key: &str, plugins: &[&str]) {
@@ -40,7 +43,7 @@ async fn the_next_of_a_key_comes_when_the_one_before_is_done_or_dead() {
     db.finished(attempt(&taken(&window, "a2"), Next::Dead)).await.unwrap();
     assert_eq!(offered(&db, &window).await, ["a1", "b1", "a2", "a3"]);
     assert_eq!(held(&db, "b2").await, (State::Held, Some(HeldBecause::Order)));
-    assert_eq!(db.anything_due(now_ms()).await, Ok(true), "b1 and a3");
+    assert_eq!(db.anything_due(now_ms(), &[]).await, Ok(true), "b1 and a3");
 }
 
 #[tokio::test]
@@ -72,6 +75,28 @@ async fn one_that_waits_holds_back_its_key_and_no_other() {
 }
 
 #[tokio::test]
+async fn to_skip_one_that_is_behind_lets_no_other_go() {
+    let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(99));
+    let db = db(&dir, &window).await;
+    for id in ["a1", "a2", "a3"] {
+        accept_keyed(&db, id, "a", &["p"]).await;
+    }
+    let first = window.first();
+    db.finished(attempt(&first, Next::Done)).await.unwrap();
+    // An earlier event runs again while a later one leads.
+    let (plugin, order, of) = (name("p"), first.order, Some(first.id.number));
+    let again = Again { event: first.id.event, plugin, order, of, dead: false };
+    let (of, action, selection) = (Of::Deliveries, Action::Replay, Selection::default());
+    let request = Request { of, action, selection, to: None, again: false, dry_run: false };
+    let replay = db.begin_replay(request).await.unwrap();
+    db.replay_step(Step { replay, again: vec![again], ..Step::default() }).await.unwrap();
+    assert_eq!(db.discard(DeliveryId { event: 3, number: 1 }).await, Ok(Discard::Skipped));
+    assert_eq!(offered(&db, &window).await, ["a1", "a2"]);
+    db.finished(attempt(&taken(&window, "a2"), Next::Done)).await.unwrap();
+    assert_eq!(offered(&db, &window).await, ["a1", "a2", "a1"]);
+}
+
+#[tokio::test]
 async fn order_holds_after_a_restart_and_within_a_batch() {
     let dir = tempfile::tempdir().unwrap();
     let first = Db::open(&settings(&dir), LIMITS).await.unwrap();
@@ -88,7 +113,7 @@ async fn order_holds_after_a_restart_and_within_a_batch() {
     let window = Window::new(99);
     let db = db(&dir, &window).await;
     assert_eq!(db.backlog(), 20);
-    let lease = db.lease(name("p"), 99).await.unwrap();
+    let lease = db.lease(name("p"), 99, Duration::MAX).await.unwrap();
     assert_eq!((lease.deliveries.len(), lease.more), (2, false));
     window.taken.lock().unwrap().extend(lease.deliveries);
     let mut at = 0;
@@ -122,7 +147,7 @@ async fn a_paused_plugin_waits_and_the_pause_outlives_a_restart() {
     accept_keyed(&first, "a1", "a", &["p"]).await;
     assert_eq!((offered(&first, &window).await.len(), leased(&first, 9).await.0.len()), (0, 0));
     assert_eq!(held(&first, "a1").await, (State::Held, Some(HeldBecause::Paused)));
-    assert_eq!(first.anything_due(now_ms()).await, Ok(false));
+    assert_eq!(first.anything_due(now_ms(), &[]).await, Ok(false));
     first.close().await.unwrap();
 
     let db = db(&dir, &window).await;

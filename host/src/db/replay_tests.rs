@@ -1,5 +1,7 @@
 //! Replays: what is found, made and noted.
 
+use std::time::Duration;
+
 use super::*;
 use crate::replay::{Action, Again, Of, ReplayState, Request, Selection, Step};
 
@@ -57,7 +59,11 @@ async fn a_selection_finds_what_fits_all_of_it() {
         (Of::Deliveries, Selection { until: Some(now - 9999), ..all() }, &[]),
         (Of::Events, all(), &["dead", "done", "unhandled"]),
         (Of::Events, Selection { unhandled: true, ..all() }, &["unhandled"]),
-        (Of::Events, Selection { since: Some(now - 9999), until: Some(now + 9999), ..all() }, &["dead", "done", "unhandled"]),
+        (
+            Of::Events,
+            Selection { since: Some(now - 9999), until: Some(now + 9999), ..all() },
+            &["dead", "done", "unhandled"],
+        ),
         (Of::Events, Selection { events: Some(vec![2, 3]), ..all() }, &["done", "unhandled"]),
     ] {
         let case = format!("{of:?} {selection:?}");
@@ -81,10 +87,11 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
     db.replay_step(step).await.unwrap();
     assert_eq!(db.backlog(), 1);
 
-    let lease = db.lease(name("p"), 9).await.unwrap();
+    let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
     let anew = &lease.deliveries[0];
     assert_eq!((lease.deliveries.len(), anew.id), (1, DeliveryId { number: 2, ..dead.id }));
     assert_ne!(anew.idempotency_key(), dead.idempotency_key());
+    assert!(anew.since >= progress.asked_at, "its age begins anew");
     let view = db.event(None, "dead").await.unwrap().remove(0);
     assert_eq!(view.state, EventState::Pending);
     assert_eq!(view.deliveries[0].settled, Some(Settled::Replayed));

@@ -87,8 +87,8 @@ impl Db {
         before: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, DbError> {
-        let running = self.inner.shared.running().clone();
-        self.inner.reader.deliveries(filter, before, limit, &running).await
+        let beside = self.inner.shared.beside();
+        self.inner.reader.deliveries(filter, before, limit, &beside).await
     }
 
     /// The source and id of a delivery's event.
@@ -121,7 +121,8 @@ impl Db {
         selection: &effect::Selection,
         action: replay::Action,
     ) -> Result<u64, DbError> {
-        let (mut dealt, mut after) = (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
+        let (mut dealt, mut after) =
+            (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
         loop {
             let selection = selection.clone();
             let dealing = Dealing { selection, action, after, limit: EFFECTS_PAGE };

@@ -11,14 +11,14 @@ use crate::effect::Work;
 use crate::event::{Digest, Name, now_ms};
 
 /// Takes so many deliveries and keeps them.
-struct Window {
+pub(super) struct Window {
     room: usize,
     taken: Mutex<Vec<Delivery>>,
     effects: Mutex<Vec<Performing>>,
 }
 
 impl Window {
-    fn new(room: usize) -> Arc<Self> {
+    pub(super) fn new(room: usize) -> Arc<Self> {
         Arc::new(Self { room, taken: Mutex::default(), effects: Mutex::default() })
     }
 
@@ -66,13 +66,13 @@ fn settings(dir: &tempfile::TempDir) -> config::Database {
     config::Database { url, batch_max: 512, busy_timeout_ms: 100, recent_ids_max: 8 }
 }
 
-async fn db(dir: &tempfile::TempDir, window: &Arc<Window>) -> Db {
+pub(super) async fn db(dir: &tempfile::TempDir, window: &Arc<Window>) -> Db {
     let db = Db::open(&settings(dir), LIMITS).await.unwrap();
     db.start(window.clone());
     db
 }
 
-fn event(id: &str, body: &str) -> Event {
+pub(super) fn event(id: &str, body: &str) -> Event {
     Event {
         source: name("moncreneau"),
         id: id.into(),
@@ -87,20 +87,20 @@ fn event(id: &str, body: &str) -> Event {
     }
 }
 
-fn name(name: &str) -> Name {
+pub(super) fn name(name: &str) -> Name {
     Name::new(name).unwrap()
 }
 
 /// Plugins that take events as they come.
-fn to<const N: usize>(plugins: [&str; N]) -> Vec<Recipient> {
+pub(super) fn to<const N: usize>(plugins: [&str; N]) -> Vec<Recipient> {
     plugins.map(|plugin| Recipient { plugin: name(plugin), ordered: false }).into()
 }
 
-async fn accept(db: &Db, id: &str) -> Result<Accept, DbError> {
+pub(super) async fn accept(db: &Db, id: &str) -> Result<Accept, DbError> {
     db.accept(event(id, "{}"), to(["p"])).await
 }
 
-fn attempt(delivery: &Delivery, next: Next) -> Finished {
+pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
     let outcome = match next {
         Next::Done => None,
         Next::Wait(_) => Some(Outcome::Retry),
@@ -122,11 +122,13 @@ fn attempt(delivery: &Delivery, next: Next) -> Finished {
         failure,
     };
     let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
-    Finished { id: delivery.id, attempt, next, plugin, work: Work::default(), depth, order: delivery.order }
+    let failures = delivery.failures + u32::from(next != Next::Done);
+    let (work, order) = (Work::default(), delivery.order);
+    Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order }
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
-    let lease = db.lease(name("p"), limit).await.unwrap();
+    let lease = db.lease(name("p"), limit, Duration::MAX).await.unwrap();
     (lease.deliveries.iter().map(|d| d.event.id.clone()).collect(), lease.more)
 }
 
@@ -135,13 +137,13 @@ async fn state(db: &Db, id: &str) -> State {
 }
 
 /// A second connection, as the sqlite3 shell would be.
-async fn shell(dir: &tempfile::TempDir, sql: &'static str) {
+pub(super) async fn shell(dir: &tempfile::TempDir, sql: &str) {
     use sqlx::Connection as _;
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(dir.path().join("data/hookyard.db"))
         .busy_timeout(Duration::from_secs(5));
     let mut conn = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
 
@@ -231,6 +233,21 @@ async fn what_was_not_finished_runs_again() {
 }
 
 #[tokio::test]
+async fn what_waits_for_longer_than_anything_may_is_due() {
+    let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(1));
+    let db = db(&dir, &window).await;
+    accept(&db, "e").await.unwrap();
+    let now = now_ms();
+    db.finished(attempt(&window.first(), Next::Wait(now + 100_000))).await.unwrap();
+    for (seconds, due) in [(1000, false), (99, true)] {
+        let wait_max = Duration::from_secs(seconds);
+        assert_eq!(db.anything_due(now, &[(&name("p"), wait_max)]).await, Ok(due), "{wait_max:?}");
+        let lease = db.lease(name("p"), 9, wait_max).await.unwrap();
+        assert_eq!(lease.deliveries.len(), usize::from(due), "{wait_max:?}");
+    }
+}
+
+#[tokio::test]
 async fn attempts_are_recorded_and_due_in_time() {
     let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(1));
     let db = db(&dir, &window).await;
@@ -243,15 +260,16 @@ async fn attempts_are_recorded_and_due_in_time() {
     let due = start + 50;
     db.finished(attempt(&delivery, Next::Wait(due))).await.unwrap();
     assert_eq!(state(&db, "e").await, State::Waiting);
-    assert_eq!(db.anything_due(due - 1).await, Ok(false));
-    assert_eq!(db.anything_due(due).await, Ok(true));
+    assert_eq!(db.anything_due(due - 1, &[]).await, Ok(false));
+    assert_eq!(db.anything_due(due, &[]).await, Ok(true));
     db.hold(&name("p"), Hold::Absent).await.unwrap();
-    assert_eq!(db.anything_due(due).await, Ok(false));
+    assert_eq!(db.anything_due(due, &[]).await, Ok(false));
     db.release(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(60)).await;
-    delivery = db.lease(name("p"), 1).await.unwrap().deliveries.remove(0);
-    assert_eq!(delivery.attempts, 1);
+    delivery = db.lease(name("p"), 1, Duration::MAX).await.unwrap().deliveries.remove(0);
+    assert_eq!((delivery.attempts, delivery.failures), (1, 1));
+    assert_eq!(delivery.since, delivery.event.received_at);
     assert_eq!(*delivery.event, event_as_stored(&delivery.event));
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
 
@@ -360,7 +378,7 @@ async fn limits() {
     assert!(matches!(b, Err(DbError::Full(_))));
     accept(&db, "c").await.unwrap();
     assert!(matches!(accept(&db, "d").await, Err(DbError::Full(_))));
-    let lease = db.lease(name("p"), 1).await.unwrap();
+    let lease = db.lease(name("p"), 1, Duration::MAX).await.unwrap();
     db.finished(attempt(&lease.deliveries[0], Next::Dead)).await.unwrap();
     accept(&db, "d").await.unwrap();
 }
@@ -422,7 +440,7 @@ async fn more_than_one_statement_takes() {
     db.start(window);
     let accepted = Ok(Accept::Accepted { deliveries: 3 });
     assert!(tasks.join_all().await.into_iter().all(|answer| answer == accepted));
-    let lease = db.lease(name("r"), 1000).await.unwrap();
+    let lease = db.lease(name("r"), 1000, Duration::MAX).await.unwrap();
     let ids: Vec<_> = lease.deliveries.iter().map(|d| (d.event.id.clone(), d.id.number)).collect();
     assert_eq!(ids, (0..300).map(|n| (format!("{n:03}"), 3)).collect::<Vec<_>>());
     for delivery in &lease.deliveries {

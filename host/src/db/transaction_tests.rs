@@ -1,5 +1,7 @@
 //! What commits with the done mark: store writes and effects, all or nothing.
 
+use std::time::Duration;
+
 use super::*;
 use crate::effect::{self, Asked, Effect, Emitted, Performed, Try, TryOutcome};
 use crate::keyvalue::{EntryKey, Transaction};
@@ -81,12 +83,12 @@ async fn of_two_calls_that_touched_the_same_entry_one_runs_again() {
         let (first, second) = (&deliveries[0], &deliveries[1]);
         let first = Finished { next: Next::Wait(0), ..done(first, other) };
         db.finished(first).await.unwrap();
-        let lease = db.lease(name_p(), 9).await.unwrap();
+        let lease = db.lease(name_p(), 9, Duration::MAX).await.unwrap();
         let handed_in = db.finish(Finished { next: Next::Wait(0), ..done(second, work) });
         assert_eq!(handed_in.is_err(), conflict, "{reads:?} {writes:?}");
         if !conflict {
             db.ping().await.unwrap();
-            db.lease(name_p(), 9).await.unwrap();
+            db.lease(name_p(), 9, Duration::MAX).await.unwrap();
         }
         drop(lease);
     }
@@ -193,11 +195,14 @@ async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart()
 
     let again = db(&dir, &Window::new(0)).await;
     assert_eq!(again.effect_plugins().await.unwrap(), [name_p()]);
-    let lease = again.lease_effects(name_p(), 9).await.unwrap();
+    let lease = again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap();
     let left: Vec<_> = lease.effects.iter().map(|effect| (effect.asked.key.as_str(), effect.tries)).collect();
     assert_eq!(left, [("delivery.3", 1)]);
     assert_eq!(lease.effects[0].asked.effect, effects[2].asked.effect);
-    assert!(again.lease_effects(name_p(), 9).await.unwrap().effects.is_empty(), "none is leased twice");
+    assert!(
+        again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap().effects.is_empty(),
+        "none is leased twice"
+    );
     let view = again.event(None, "evt_0").await.unwrap();
     let shown: Vec<_> =
         view[0].deliveries[0].effects.iter().map(|effect| (effect.state, effect.tries.len())).collect();

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::replay::Selection;
 use crate::delivery::{Cause, DeliveryId, HeldBecause, Outcome, Settled, State};
 use crate::effect::{Effect, EffectId, TryOutcome};
+use crate::replay::Selection;
 
 /// Where an event stands: the first of these that any of its deliveries is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]

@@ -12,6 +12,7 @@ use tokio::time::sleep_until;
 
 use super::backend::{Backend, Holding, NewEvent, To};
 use super::batch::{self, Batch, Written};
+use super::lease::{Due, Wanted};
 use super::leases::{Leases, Shared};
 use super::operations::Operation;
 use super::sqlite::HostLock;
@@ -36,13 +37,12 @@ pub(super) struct Accepting {
 }
 
 /// Everything else that is asked of the writer.
-#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 pub(super) enum Request {
     Finish { finished: Finished, reply: Option<Reply<()>> },
-    Lease { plugin: PluginName, limit: usize, reply: Reply<Lease> },
+    Lease(Wanted, Reply<Lease>),
     GiveBack(Vec<DeliveryId>),
     Performed(Performed),
-    LeaseEffects { plugin: PluginName, limit: usize, reply: Reply<EffectLease> },
+    LeaseEffects(Wanted, Reply<EffectLease>),
     GiveBackEffects(Vec<EffectId>),
     Hold { holding: Holding, reply: Reply<()> },
     Operate(Operation),
@@ -60,8 +60,8 @@ pub(super) struct Inbox {
 #[derive(Default)]
 struct Turn {
     accepts: Vec<Accepting>,
-    leases: Vec<(PluginName, usize, Reply<Lease>)>,
-    effect_leases: Vec<(PluginName, usize, Reply<EffectLease>)>,
+    leases: Vec<(Wanted, Reply<Lease>)>,
+    effect_leases: Vec<(Wanted, Reply<EffectLease>)>,
     holds: Vec<Holding>,
     hold_replies: Vec<Reply<()>>,
     pings: Vec<Reply<()>>,
@@ -165,14 +165,14 @@ impl<B: Backend> Writer<B> {
                 let error = DbError::NotLeased(finished.id);
                 let _ = reply.map(|reply| reply.send(Err(error)));
             }
-            Request::Lease { plugin, limit, reply } => turn.leases.push((plugin, limit, reply)),
+            Request::Lease(wanted, reply) => turn.leases.push((wanted, reply)),
             Request::Performed(performed) if self.effect_leases.finish(performed.id) => {
                 self.unsaved.performed.push(performed);
             }
             Request::Performed(performed) => {
                 tracing::error!(effect = %performed.id, "a try without a lease is not recorded");
             }
-            Request::LeaseEffects { plugin, limit, reply } => turn.effect_leases.push((plugin, limit, reply)),
+            Request::LeaseEffects(wanted, reply) => turn.effect_leases.push((wanted, reply)),
             Request::GiveBackEffects(ids) => {
                 for id in ids {
                     self.effect_leases.give_back(id);
@@ -210,14 +210,14 @@ impl<B: Backend> Writer<B> {
         for operation in operations {
             self.operate(operation, handoff).await;
         }
-        for (plugin, limit, reply) in leases {
-            let lease = self.lease(&plugin, limit).await;
+        for (wanted, reply) in leases {
+            let lease = self.lease(&wanted).await;
             if let Err(Ok(unwanted)) = reply.send(lease) {
                 unwanted.deliveries.iter().for_each(|delivery| self.leases.release(delivery.id));
             }
         }
-        for (plugin, limit, reply) in effect_leases {
-            let lease = self.lease_effects(&plugin, limit).await;
+        for (wanted, reply) in effect_leases {
+            let lease = self.lease_effects(&wanted).await;
             if let Err(Ok(unwanted)) = reply.send(lease) {
                 unwanted.effects.iter().for_each(|effect| self.effect_leases.release(effect.id));
             }
@@ -249,7 +249,9 @@ impl<B: Backend> Writer<B> {
         match written {
             Ok(Written { accepts, recorded, behind, promoted }) => {
                 self.saved(saving, &recorded, handoff);
-                holds.into_iter().for_each(|holding| self.hold(holding, handoff));
+                for holding in holds {
+                    self.hold(holding, handoff);
+                }
                 for (reply, accept) in replies.into_iter().zip(&accepts) {
                     let _ = reply.send(Ok(*accept));
                 }
@@ -278,7 +280,11 @@ impl<B: Backend> Writer<B> {
             // Whoever sees plugins come and go acts on it too.
             (Hold::Absent, _) => {}
         }
-        if held { self.held.insert((plugin, why)) } else { self.held.remove(&(plugin, why)) };
+        if held {
+            self.held.insert((plugin, why))
+        } else {
+            self.held.remove(&(plugin, why))
+        };
     }
 
     fn is_held(&self, plugin: &PluginName) -> bool {
@@ -359,7 +365,14 @@ impl<B: Backend> Writer<B> {
         for (number, asked) in (1..).zip(work.effects) {
             let id = EffectId { delivery, number };
             self.effect_leases.take(id, &plugin);
-            if !handoff.perform(Performing { id, plugin: plugin.clone(), asked, depth, tries: 0, tries_before: 0 }) {
+            if !handoff.perform(Performing {
+                id,
+                plugin: plugin.clone(),
+                asked,
+                depth,
+                tries: 0,
+                tries_before: 0,
+            }) {
                 self.effect_leases.release(id);
             }
         }
@@ -386,8 +399,9 @@ impl<B: Backend> Writer<B> {
             for (number, To { plugin, order }) in (1..).zip(new.to) {
                 let id = DeliveryId { event: new.seq, number };
                 if !behind.contains(&id) {
-                    let event = Arc::clone(&new.event);
-                    self.offer(Delivery { id, event, plugin, attempts: 0, order }, handoff);
+                    let (event, since) = (Arc::clone(&new.event), new.event.received_at);
+                    let delivery = Delivery { id, event, plugin, attempts: 0, failures: 0, since, order };
+                    self.offer(delivery, handoff);
                 }
             }
         }
@@ -420,14 +434,16 @@ impl<B: Backend> Writer<B> {
         }
     }
 
-    async fn lease(&mut self, plugin: &PluginName, limit: usize) -> Result<Lease, DbError> {
+    async fn lease(&mut self, wanted: &Wanted) -> Result<Lease, DbError> {
+        let Wanted { plugin, limit, wait_max } = wanted;
+        let (limit, due) = (*limit, Due::at(now_ms(), *wait_max));
         if self.is_held(plugin) || limit == 0 {
             return Ok(Lease::default());
         }
         // Those in hand are still open in the database: look beyond them, and one further to know
         // whether there is more.
         let look = limit.saturating_add(self.leases.count(plugin)).saturating_add(1);
-        let due = self.backend.due(plugin, now_ms(), look).await;
+        let due = self.backend.due(plugin, due, look).await;
         let mut ids = due.inspect_err(|error| tracing::warn!(%error, "lease"))?;
         ids.retain(|id| !self.leases.has(*id));
         let more = ids.len() > limit;
@@ -439,9 +455,11 @@ impl<B: Backend> Writer<B> {
         Ok(Lease { deliveries, more })
     }
 
-    async fn lease_effects(&mut self, plugin: &PluginName, limit: usize) -> Result<EffectLease, DbError> {
+    async fn lease_effects(&mut self, wanted: &Wanted) -> Result<EffectLease, DbError> {
+        let Wanted { plugin, limit, wait_max } = wanted;
+        let (limit, due) = (*limit, Due::at(now_ms(), *wait_max));
         let look = limit.saturating_add(self.effect_leases.count(plugin)).saturating_add(1);
-        let mut ids = self.backend.due_effects(plugin, now_ms(), look).await?;
+        let mut ids = self.backend.due_effects(plugin, due, look).await?;
         ids.retain(|id| !self.effect_leases.has(*id));
         let more = ids.len() > limit;
         ids.truncate(limit);

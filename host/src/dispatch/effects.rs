@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::lanes::{Lanes, Leased};
+use super::breaker::Says;
+use super::lanes::{End, Lanes, Leased};
 use super::queue::Queue;
 use super::{TICK, retry};
 use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
 use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
 use crate::event::{Digest, Event, Origin, PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::outbound::{Grants, Outbound, Sent};
-use crate::plugins::{self, Plugins, Retry};
+use crate::plugins::{self, Backoff, Plugins};
 
 /// Performs effects.
 #[derive(Clone)]
@@ -105,9 +107,9 @@ impl Effects {
     async fn work(self, first: Performing) {
         let mut next = Some(first);
         while let Some(effect) = next {
-            let plugin = effect.plugin.clone();
+            let (plugin, id) = (effect.plugin.clone(), effect.id);
             let due = self.perform(effect).await;
-            next = self.0.queue.next_after(&plugin, due);
+            (next, _) = self.0.queue.next_after(&plugin, &End { id, due, says: Says::Nothing });
         }
     }
 
@@ -119,7 +121,9 @@ impl Effects {
         if effect.asked.masked {
             mask.put_back(&mut effect.asked.effect);
         }
+        failpoint::pass(Point::BeforeEffect);
         let mut sent = self.try_once(&config, &effect).await;
+        failpoint::pass(Point::AfterEffect);
         // Whoever was sent a secret may say it again.
         sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -181,7 +185,8 @@ impl Effects {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.db.lease_effects(plugin.clone(), limit).await {
+        let wait_max = Duration::from_millis(self.0.config.borrow().effects.backoff_max_ms);
+        let leased = match self.0.db.lease_effects(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.effects, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "effects could not be leased, trying again: {error}");
@@ -202,12 +207,11 @@ fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
     if sent.outcome != TryOutcome::Retry || number >= limits.tries_max {
         return None;
     }
-    let retry = Retry {
-        attempts_max: limits.tries_max,
-        backoff_base: Duration::from_millis(limits.backoff_base_ms),
-        backoff_max: Duration::from_millis(limits.backoff_max_ms),
+    let backoff = Backoff {
+        base: Duration::from_millis(limits.backoff_base_ms),
+        max: Duration::from_millis(limits.backoff_max_ms),
     };
-    Some(retry::due(number, sent.after, &retry, now_ms()))
+    Some(retry::due(number, sent.after, backoff, now_ms()))
 }
 
 /// The event that an effect emits: the same on every try.

@@ -1,36 +1,5 @@
-use std::sync::Arc;
-
-use bytes::Bytes;
-
 use super::*;
-use crate::delivery::DeliveryId;
-use crate::event::{Digest, Event};
-
-fn name(plugin: &str) -> PluginName {
-    PluginName::new(plugin).unwrap()
-}
-
-fn delivery(plugin: &str, seq: i64) -> Delivery {
-    let event = Event {
-        source: name("s"),
-        id: seq.to_string(),
-        event_type: "t".into(),
-        created: String::new(),
-        received_at: 0,
-        body: Bytes::new(),
-        payload: 0..0,
-        ordering_key: None,
-        origin: None,
-        digest: Digest([0; 32]),
-    };
-    Delivery {
-        id: DeliveryId { event: seq, number: 1 },
-        event: Arc::new(event),
-        plugin: name(plugin),
-        attempts: 0,
-        order: None,
-    }
-}
+use crate::dispatch::testing::{delivery, id, name};
 
 /// Lanes whose first lease, which every new plugin makes, is over.
 fn lanes(concurrency: usize, window: usize, plugins: &[(&str, usize)]) -> Lanes<Delivery> {
@@ -48,20 +17,79 @@ fn starts(lanes: &mut Lanes<Delivery>) -> Vec<String> {
     std::iter::from_fn(|| lanes.start()).map(|d| format!("{}{}", d.plugin, d.id.event)).collect()
 }
 
+/// An attempt ends that says nothing of its plugin.
+fn end(lanes: &mut Lanes<Delivery>, plugin: &str, due: Option<u64>) {
+    lanes.ended(&name(plugin), &End { id: id(0), due, says: Says::Nothing }, 0);
+}
+
 #[test]
-fn plugins_take_turns_within_their_own_and_the_hosts_concurrency() {
-    let mut lanes = lanes(3, 10, &[("a", 10), ("b", 1)]);
-    for seq in 1..=4 {
+fn the_plugin_with_the_fewest_under_way_is_next() {
+    let mut lanes = lanes(9, 10, &[("a", 10), ("b", 2)]);
+    for seq in 1..=3 {
         assert!(lanes.offer(delivery("a", seq)));
     }
-    assert!(lanes.offer(delivery("b", 5)) && lanes.offer(delivery("b", 6)));
-    assert_eq!(starts(&mut lanes), ["a1", "b5", "a2"]);
-    lanes.ended(&name("a"), None);
-    assert_eq!(starts(&mut lanes), ["a3"]);
-    lanes.ended(&name("b"), None);
-    assert_eq!(starts(&mut lanes), ["a4"]);
-    lanes.ended(&name("a"), None);
-    assert_eq!(starts(&mut lanes), ["b6"]);
+    for seq in 4..=6 {
+        assert!(lanes.offer(delivery("b", seq)));
+    }
+    assert_eq!(starts(&mut lanes), ["a1", "b4", "a2", "b5", "a3"], "b may have two at once");
+    end(&mut lanes, "b", None);
+    end(&mut lanes, "a", None);
+    assert!(lanes.offer(delivery("a", 7)));
+    assert_eq!(starts(&mut lanes), ["b6", "a7"]);
+}
+
+/// How many of each plugin run that all have more than enough to do, begun in this order.
+fn places(concurrency: usize, each: usize, plugins: &[&str]) -> Vec<usize> {
+    let all: Vec<_> = plugins.iter().map(|plugin| (*plugin, each)).collect();
+    let mut lanes = lanes(concurrency, 100, &all);
+    let mut running = vec![0; plugins.len()];
+    for plugin in plugins {
+        for seq in 1..=50 {
+            assert!(lanes.offer(delivery(plugin, seq)));
+        }
+        while let Some(started) = lanes.start() {
+            running[plugins.iter().position(|plugin| started.plugin == name(plugin)).unwrap()] += 1;
+        }
+    }
+    running
+}
+
+#[test]
+fn a_plugin_has_no_more_places_than_it_leaves_to_others_and_always_one() {
+    for (concurrency, each, plugins, expected) in [
+        (64, 16, &["a"][..], &[16][..]),
+        (64, 64, &["a"], &[32]),
+        (64, 16, &["a", "b", "c"], &[16, 16, 16]),
+        (64, 64, &["a", "b", "c"], &[32, 16, 8]),
+        (64, 16, &["a", "b", "c", "d", "good"], &[16, 16, 16, 8, 4]),
+        (2, 16, &["a", "b", "c"], &[1, 1, 1]),
+        (1, 16, &["a", "b"], &[1, 1]),
+    ] {
+        assert_eq!(places(concurrency, each, plugins), expected, "{concurrency} {each} {plugins:?}");
+    }
+    let many: Vec<String> = (0..200).map(|n| format!("p{n}")).collect();
+    let running = places(64, 16, &many.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(running.iter().all(|running| *running > 0), "{running:?}");
+}
+
+#[test]
+fn places_that_come_free_go_to_those_with_the_fewest() {
+    let mut lanes = lanes(8, 100, &[("bad", 8), ("good", 8)]);
+    for seq in 1..=50 {
+        assert!(lanes.offer(delivery("bad", seq)));
+    }
+    assert_eq!(starts(&mut lanes).len(), 4);
+    for seq in 1..=50 {
+        assert!(lanes.offer(delivery("good", seq)));
+    }
+    assert_eq!(starts(&mut lanes), ["good1", "good2"]);
+    end(&mut lanes, "bad", None);
+    assert_eq!(starts(&mut lanes), ["good3"], "and not another bad one");
+    // One that ends at once goes on for ever, whatever the others do.
+    for seq in 4..=20 {
+        end(&mut lanes, "good", None);
+        assert_eq!(starts(&mut lanes), [format!("good{seq}")]);
+    }
 }
 
 #[test]
@@ -76,7 +104,7 @@ fn a_full_window_leaves_the_rest_in_the_database_and_leases_it_in_order() {
     assert_eq!(lanes.next_lease(0), None, "one lease at a time");
     lanes.leased(&name("a"), Leased { waiting: vec![delivery("a", 3)], more: true });
     for expected in ["a2", "a3"] {
-        lanes.ended(&name("a"), None);
+        end(&mut lanes, "a", None);
         assert_eq!(starts(&mut lanes), [expected]);
     }
     assert_eq!(lanes.next_lease(0), Some((name("a"), 2)), "the database has more");
@@ -87,7 +115,7 @@ fn what_waits_is_leased_when_it_is_due() {
     let mut lanes = lanes(1, 2, &[("a", 1)]);
     assert!(lanes.offer(delivery("a", 1)));
     starts(&mut lanes);
-    lanes.ended(&name("a"), Some(100));
+    end(&mut lanes, "a", Some(100));
     assert_eq!(lanes.next_due(), Some(100));
     assert_eq!(lanes.next_lease(99), None);
     assert_eq!(lanes.next_lease(100), Some((name("a"), 2)));
@@ -100,7 +128,7 @@ fn a_plugin_that_is_gone_gives_back_what_had_not_started() {
     starts(&mut lanes);
     assert_eq!(lanes.close(&name("a")).len(), 1);
     assert!(!lanes.offer(delivery("a", 3)));
-    lanes.ended(&name("a"), None);
+    end(&mut lanes, "a", None);
     assert_eq!(lanes.running(), 0);
     let late = Leased { waiting: vec![delivery("a", 4)], more: false };
     assert_eq!(lanes.leased(&name("a"), late).len(), 1);
@@ -114,18 +142,18 @@ fn what_still_runs_of_a_plugin_counts_when_it_is_back() {
     }
     assert_eq!(starts(&mut lanes), ["a1", "a2"]);
     lanes.close(&name("a"));
-    lanes.ended(&name("a"), None);
+    end(&mut lanes, "a", None);
     assert!(lanes.open(&name("a"), 2));
     assert_eq!(lanes.next_lease(0), Some((name("a"), 9)));
     let deliveries = (3..=5).map(|seq| delivery("a", seq)).collect();
     lanes.leased(&name("a"), Leased { waiting: deliveries, more: false });
     assert_eq!(starts(&mut lanes), ["a3"], "one of before still runs");
     for expected in ["a4", "a5"] {
-        lanes.ended(&name("a"), None);
+        end(&mut lanes, "a", None);
         assert_eq!(starts(&mut lanes), [expected]);
     }
-    lanes.ended(&name("a"), None);
-    lanes.ended(&name("a"), None);
+    end(&mut lanes, "a", None);
+    end(&mut lanes, "a", None);
     assert_eq!(lanes.running(), 0);
 }
 
@@ -136,4 +164,84 @@ fn nothing_starts_once_stopped() {
     lanes.stop();
     assert_eq!(starts(&mut lanes), [""; 0]);
     assert!(!lanes.offer(delivery("a", 2)));
+}
+
+/// A lane of three places whose breaker opens at two failures, with four deliveries, and more in the
+/// database. The window is of ten.
+fn failing() -> Lanes<Delivery> {
+    let mut lanes = lanes(9, 10, &[("a", 3)]);
+    let rules = Breaking { failures_percent: 100, deliveries: 2, pause_ms: 100, pause_max_ms: 1000 };
+    lanes.renew(&name("a"), rules);
+    assert_eq!(lanes.next_lease(0), Some((name("a"), 10)));
+    let waiting = (1..=4).map(|seq| delivery("a", seq)).collect();
+    assert!(lanes.leased(&name("a"), Leased { waiting, more: true }).is_empty());
+    assert_eq!(starts(&mut lanes), ["a1", "a2", "a3"]);
+    lanes
+}
+
+/// An attempt ends at this time and says this; what was given back, and whether the breaker turned.
+fn says(lanes: &mut Lanes<Delivery>, seq: i64, says: Says, now_ms: u64) -> (Vec<i64>, bool) {
+    let after = lanes.ended(&name("a"), &End { id: id(seq), due: None, says }, now_ms);
+    (after.unwanted.iter().map(|delivery| delivery.id.event).collect(), after.turned.is_some())
+}
+
+#[test]
+fn a_paused_plugin_keeps_nothing_and_takes_nothing_until_its_pause_ends() {
+    let mut lanes = failing();
+    assert_eq!(says(&mut lanes, 1, Says::Fails, 5), (vec![], false));
+    assert_eq!(starts(&mut lanes), ["a4"]);
+    assert_eq!(lanes.next_lease(5), Some((name("a"), 10)));
+    assert_eq!(says(&mut lanes, 2, Says::Fails, 10), (vec![], true));
+    // What a lease brings that was under way goes back, and so does what is offered.
+    let late = Leased { waiting: vec![delivery("a", 5), delivery("a", 6)], more: false };
+    assert_eq!(lanes.leased(&name("a"), late).len(), 2);
+    assert!(!lanes.offer(delivery("a", 7)));
+    assert_eq!(starts(&mut lanes), [""; 0]);
+    lanes.look_again();
+    assert_eq!((lanes.next_lease(109), lanes.next_due()), (None, Some(110)));
+    // What still runs ends, and changes nothing.
+    assert_eq!(says(&mut lanes, 3, Says::Works, 50), (vec![], false));
+    assert_eq!((lanes.next_lease(110), lanes.next_due()), (Some((name("a"), 1)), None));
+}
+
+#[test]
+fn a_plugin_that_was_paused_is_tried_with_one_at_a_time() {
+    for (word, turned, leases) in
+        [(Says::Works, true, Some(10)), (Says::Fails, true, None), (Says::Nothing, false, Some(1))]
+    {
+        let mut lanes = failing();
+        says(&mut lanes, 1, Says::Fails, 0);
+        assert_eq!(starts(&mut lanes), ["a4"]);
+        says(&mut lanes, 2, Says::Fails, 0);
+        assert_eq!(lanes.next_lease(100), Some((name("a"), 1)));
+        assert!(lanes.leased(&name("a"), Leased { waiting: vec![delivery("a", 5)], more: true }).is_empty());
+        assert!(!lanes.offer(delivery("a", 6)), "one waits");
+        assert_eq!(starts(&mut lanes), ["a5"]);
+        assert_eq!(lanes.next_lease(100), None, "one runs");
+        assert_eq!(says(&mut lanes, 5, word, 100), (vec![], turned));
+        assert_eq!(lanes.next_lease(100), leases.map(|limit| (name("a"), limit)), "{word:?}");
+    }
+}
+
+#[test]
+fn a_plugin_with_nothing_to_try_it_with_is_tried_with_what_comes() {
+    let mut lanes = failing();
+    says(&mut lanes, 1, Says::Fails, 0);
+    says(&mut lanes, 2, Says::Fails, 0);
+    assert_eq!(lanes.next_lease(100), Some((name("a"), 1)));
+    assert!(lanes.leased(&name("a"), Leased { waiting: Vec::new(), more: false }).is_empty());
+    assert!(lanes.offer(delivery("a", 9)) && !lanes.offer(delivery("a", 10)));
+    assert_eq!(starts(&mut lanes), ["a9"]);
+}
+
+#[test]
+fn another_revision_is_tried_at_once() {
+    let mut lanes = failing();
+    says(&mut lanes, 1, Says::Fails, 0);
+    says(&mut lanes, 2, Says::Fails, 0);
+    assert_eq!(lanes.next_lease(1), None);
+    lanes.renew(&name("a"), Breaking::NEVER);
+    assert_eq!(lanes.next_lease(1), Some((name("a"), 10)));
+    // What the one before still ran says nothing of this one.
+    assert_eq!(says(&mut lanes, 3, Says::Fails, 1), (vec![], false));
 }

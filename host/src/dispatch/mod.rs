@@ -7,13 +7,18 @@
 //! The database is the truth: a hand-over, a tick and a restart end in the same lease. No wasm
 //! but through [`crate::runtime::Runner`].
 
+mod breaker;
 mod effects;
 mod lanes;
+mod pauses;
 mod queue;
 mod replay;
 mod retry;
+#[cfg(test)]
+mod testing;
 mod workers;
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -21,15 +26,17 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff, Hold};
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
 use crate::event::{PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::outbound::Outbound;
-use crate::plugins::{Live, Plugins};
+use crate::plugins::{Live, Plugins, Snapshot};
 use crate::runtime::{Call, Tried};
 
+use breaker::Says;
 use effects::Effects;
-use lanes::{Lanes, Leased};
+use lanes::{End, Lanes, Leased};
 use queue::Queue;
 use replay::Replays;
 use workers::Workers;
@@ -63,11 +70,12 @@ impl Dispatch {
         outbound: Outbound,
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
+        let tick = Duration::from_millis(config.borrow().runtime.tick_ms);
         let replay = Arc::new(Notify::new());
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let queue = Queue::new(limits.concurrency, limits.window);
-        let inner = Inner { db, plugins, queue, workers: Workers::start()?, effects, replay };
+        let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects, replay };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
@@ -106,20 +114,23 @@ impl Dispatch {
     async fn work(self, first: Delivery) {
         let mut next = Some(first);
         while let Some(delivery) = next {
-            let plugin = delivery.plugin.clone();
-            let due = self.run(delivery).await;
-            next = self.0.queue.next_after(&plugin, due);
+            let (plugin, snapshot) = (delivery.plugin.clone(), self.0.plugins.snapshot());
+            let end = if let Some(live) = snapshot.get(&plugin).cloned() {
+                let pace = Arc::clone(&live.pace);
+                self.0.workers.run(&pace, self.clone().run(delivery, snapshot, live)).await
+            } else {
+                self.0.db.give_back(vec![delivery.id]);
+                // Due now, should the plugin be back meanwhile.
+                End { id: delivery.id, due: Some(0), says: Says::Nothing }
+            };
+            let after;
+            (next, after) = self.0.queue.next_after(&plugin, &end);
+            self.follow(&plugin, after);
         }
     }
 
-    /// One attempt, recorded. Returns when the delivery is due again, if it is.
-    async fn run(&self, delivery: Delivery) -> Option<u64> {
-        let snapshot = self.0.plugins.snapshot();
-        let Some(live) = snapshot.get(&delivery.plugin) else {
-            self.0.db.give_back(vec![delivery.id]);
-            // Due now, should the plugin be back meanwhile.
-            return Some(0);
-        };
+    /// One attempt, recorded.
+    async fn run(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
         self.0.db.started(delivery.id);
         let package = snapshot.package(&delivery.event.source);
         let call = Call { delivery: &delivery, package, settings: &live.settings };
@@ -127,18 +138,21 @@ impl Dispatch {
         loop {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
             let Tried { attempt, work, .. } = live.runner.attempt(call).await;
-            let (attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
-            let next = retry::next(&attempt, &live.retry, now_ms());
+            failpoint::pass(Point::AfterHandler);
+            let (mut attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
+            let retry::Decision { next, failures, given_up } =
+                retry::next(&delivery, &attempt, &live.retry, now_ms());
+            if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
+                failure.reason = format!("{}; {why}", failure.reason);
+            }
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let told = Told::of(&attempt);
             let order = delivery.order;
-            let finished = Finished { id: delivery.id, attempt, next, plugin, work, depth, order };
+            let finished = Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order };
             if self.0.db.finish(finished).is_ok() {
-                report(&delivery, &told, next, live);
-                return match next {
-                    Next::Wait(due) => Some(due),
-                    Next::Done | Next::Dead => None,
-                };
+                report(&delivery, &told, next, &live);
+                let due = if let Next::Wait(due) = next { Some(due) } else { None };
+                return End { id: delivery.id, due, says: told.says() };
             }
             metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
             reruns += 1;
@@ -148,13 +162,23 @@ impl Dispatch {
     /// Opens and closes windows as plugins come and go.
     async fn follow_plugins(self) {
         let mut swaps = self.0.plugins.swaps();
+        // They came or went, and that is not written yet.
+        let mut changed = BTreeSet::new();
         if let Err(error) = self.hold_absent().await {
             tracing::error!("deliveries of absent plugins could not be held: {error}");
         }
+        let mut known = HashMap::new();
         loop {
             swaps.borrow_and_update();
-            self.open_and_close().await;
-            if swaps.changed().await.is_err() {
+            self.open_and_close(&mut known, &mut changed);
+            self.hold_and_release(&mut changed).await;
+            let swap = swaps.changed();
+            let next = if changed.is_empty() {
+                swap.await
+            } else {
+                tokio::time::timeout(TICK, swap).await.unwrap_or(Ok(()))
+            };
+            if next.is_err() {
                 return;
             }
         }
@@ -172,18 +196,42 @@ impl Dispatch {
         Ok(())
     }
 
-    async fn open_and_close(&self) {
+    /// Windows as the plugins of now want them. `known`: the plugins as they were the last time. Adds those
+    /// that came or went to `changed`.
+    fn open_and_close(&self, known: &mut HashMap<PluginName, Arc<Live>>, changed: &mut BTreeSet<PluginName>) {
         let snapshot = self.0.plugins.snapshot();
-        let gone = self.lanes().names().into_iter().filter(|plugin| snapshot.get(plugin).is_none());
-        for plugin in gone {
-            let queued = self.lanes().close(&plugin);
-            log_failed(&plugin, self.0.db.hold(&plugin, Hold::Absent).await);
+        let mut lanes = self.lanes();
+        for plugin in lanes.names().into_iter().filter(|plugin| snapshot.get(plugin).is_none()) {
+            let queued = lanes.close(&plugin);
+            known.remove(&plugin);
+            self.show_pause(&plugin, None);
             self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
+            changed.insert(plugin);
         }
         for (plugin, live) in snapshot.plugins() {
-            let new = { self.lanes().open(plugin, live.concurrency) };
-            if new {
-                log_failed(plugin, self.0.db.release(plugin, Hold::Absent).await);
+            if lanes.open(plugin, live.concurrency) {
+                changed.insert(plugin.clone());
+            }
+            let before = known.insert(plugin.clone(), Arc::clone(live));
+            if before.is_none_or(|before| !before.is_as(live)) {
+                lanes.renew(plugin, live.breaking);
+                self.show_pause(plugin, None);
+            }
+        }
+    }
+
+    /// Holds what is open of plugins that went, and lets go of it where they came back. Where that cannot be
+    /// written it is still to be.
+    async fn hold_and_release(&self, changed: &mut BTreeSet<PluginName>) {
+        let snapshot = self.0.plugins.snapshot();
+        for plugin in std::mem::take(changed) {
+            let written = match snapshot.get(&plugin) {
+                Some(_) => self.0.db.release(&plugin, Hold::Absent).await,
+                None => self.0.db.hold(&plugin, Hold::Absent).await,
+            };
+            if let Err(error) = written {
+                tracing::error!(%plugin, "its held deliveries could not be changed, trying again: {error}");
+                changed.insert(plugin);
             }
         }
         self.0.queue.look();
@@ -204,7 +252,10 @@ impl Dispatch {
     /// Whatever the database has to run is leased, whoever tried it before and whatever became of the
     /// hint that told of it.
     async fn look_again(&self) {
-        match self.0.db.anything_due(now_ms()).await {
+        let snapshot = self.0.plugins.snapshot();
+        let wait_max: Vec<_> =
+            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff.max)).collect();
+        match self.0.db.anything_due(now_ms(), &wait_max).await {
             Ok(true) => self.lanes().look_again(),
             Ok(false) => {}
             Err(error) => tracing::error!("what is due could not be read, trying again: {error}"),
@@ -212,7 +263,9 @@ impl Dispatch {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.db.lease(plugin.clone(), limit).await {
+        let snapshot = self.0.plugins.snapshot();
+        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff.max);
+        let leased = match self.0.db.lease(plugin.clone(), limit, wait_max).await {
             Ok(lease) => Leased { waiting: lease.deliveries, more: lease.more },
             Err(error) => {
                 tracing::error!(%plugin, "deliveries could not be leased, trying again: {error}");
@@ -266,12 +319,6 @@ impl Handoff for Dispatch {
     }
 }
 
-fn log_failed(plugin: &PluginName, result: Result<(), DbError>) {
-    if let Err(error) = result {
-        tracing::error!(%plugin, "its held deliveries could not be changed: {error}");
-    }
-}
-
 /// After so many reruns a call runs alone: no other call of its plugin in this host can be the one that
 /// changes what it reads.
 const RERUNS_AMONG_OTHERS: u32 = 3;
@@ -300,6 +347,15 @@ impl Told {
         let Attempt { number, duration_us, failure, .. } = attempt;
         Self { number: *number, duration_us: *duration_us, failure: failure.clone() }
     }
+
+    /// What it says of its plugin: a rejection is about one event.
+    fn says(&self) -> Says {
+        match &self.failure {
+            None => Says::Works,
+            Some(failure) if failure.outcome == Outcome::Retry && failure.cause != Cause::Host => Says::Fails,
+            Some(_) => Says::Nothing,
+        }
+    }
 }
 
 /// Counts an attempt and tells operators of one that failed.
@@ -317,6 +373,6 @@ fn report(delivery: &Delivery, told: &Told, next: Next, live: &Live) {
         _ if failure.outcome == Outcome::Rejected => {
             tracing::warn!(plugin, event, number, "rejected, now a dead letter: {reason}");
         }
-        _ => tracing::error!(plugin, event, number, "out of attempts, now a dead letter: {reason}"),
+        _ => tracing::error!(plugin, event, number, "now a dead letter: {reason}"),
     }
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::lanes::{Lanes, Waits};
+use super::lanes::{After, End, Lanes, Waits};
 use super::{TICK, retry};
 use crate::event::{PluginName, now_ms};
 
 /// See the module.
-pub(super) struct Queue<T> {
+pub(super) struct Queue<T: Waits> {
     lanes: Mutex<Lanes<T>>,
     /// Something may have to be leased.
     lease: Notify,
@@ -33,15 +33,15 @@ impl<T: Waits> Queue<T> {
         self.lease.notify_one();
     }
 
-    /// One of this plugin ended, and is due again at `due` if it waits. What runs next in its place.
-    pub(super) fn next_after(&self, plugin: &PluginName, due: Option<u64>) -> Option<T> {
+    /// One of this plugin ended: what runs next in its place, and what follows for the plugin.
+    pub(super) fn next_after(&self, plugin: &PluginName, end: &End<T::Id>) -> (Option<T>, After<T>) {
         let mut lanes = self.lanes();
-        lanes.ended(plugin, due);
+        let after = lanes.ended(plugin, end, now_ms());
         let next = lanes.start();
         drop(lanes);
         self.ended.notify_one();
         self.lease.notify_one();
-        next
+        (next, after)
     }
 
     /// The next lease to make: waits for a hint, for what is due, or for the tick, and then says `None`

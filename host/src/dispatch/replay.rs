@@ -12,6 +12,7 @@ use super::TICK;
 use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::delivery::{DeliveryId, Order, Recipient, State};
+use crate::failpoint::{self, Point};
 use crate::plugins::{Plugins, Snapshot};
 use crate::replay::{Action, Again, Candidate, Example, Made, Of, Request, Running, Step};
 
@@ -77,6 +78,7 @@ impl Replays {
         let found = self.db.replay_candidates(running, limit).await?;
         let more = found.len() >= limit as usize;
         let step = step(running, &found, more, &self.plugins.snapshot());
+        failpoint::pass(Point::ReplayStep);
         self.db.replay_step(step).await
     }
 }
@@ -240,8 +242,7 @@ mod tests {
 
     #[test]
     fn only_dead_letters_are_dealt_with() {
-        let deliveries =
-            [("p", State::Done, false), ("q", State::Dead, true), ("r", State::Dead, false)];
+        let deliveries = [("p", State::Done, false), ("q", State::Dead, true), ("r", State::Dead, false)];
         let found = dealt_with(&candidate(&deliveries));
         assert_eq!(found.iter().map(|again| again.of).collect::<Vec<_>>(), [Some(3)]);
     }

@@ -5,40 +5,76 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy as _};
 
-use crate::delivery::{Attempt, Cause, Next, Outcome};
-use crate::plugins::Retry;
+use crate::delivery::{Attempt, Cause, Delivery, Next, Outcome};
+use crate::plugins::{Backoff, Retry};
+
+/// What becomes of a delivery.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    pub(super) next: Next,
+    /// Its attempts that failed, and not by the host's fault.
+    pub(super) failures: u32,
+    /// Why it is not tried again although its failure could pass.
+    pub(super) given_up: Option<String>,
+}
 
 /// Decides: done, a dead letter, or again after exponential backoff with full jitter. A handler's
-/// own `after-ms` counts instead, up to the longest backoff.
-pub(super) fn next(attempt: &Attempt, retry: &Retry, now_ms: u64) -> Next {
-    let Some(failure) = &attempt.failure else { return Next::Done };
-    let out_of_attempts = attempt.number >= retry.attempts_max && failure.cause != Cause::Host;
-    if failure.outcome == Outcome::Rejected || out_of_attempts {
-        return Next::Dead;
+/// own `after-ms` counts instead, up to the longest backoff; the end of the delivery's time comes before
+/// both. What the host failed is tried for ever.
+pub(super) fn next(delivery: &Delivery, attempt: &Attempt, retry: &Retry, now_ms: u64) -> Decision {
+    let decided = |next, failures| Decision { next, failures, given_up: None };
+    let Some(failure) = &attempt.failure else { return decided(Next::Done, delivery.failures) };
+    let by_host = failure.cause == Cause::Host;
+    let failures = delivery.failures + u32::from(!by_host);
+    if failure.outcome == Outcome::Rejected {
+        return decided(Next::Dead, failures);
     }
-    let after = failure.after_ms.map(Duration::from_millis);
-    Next::Wait(due(attempt.number, after, retry, now_ms))
+    let end = delivery.since.saturating_add(millis(retry.age_max));
+    let given_up = if by_host { None } else { given_up(failures, now_ms >= end, retry) };
+    if given_up.is_some() {
+        return Decision { next: Next::Dead, failures, given_up };
+    }
+    // Each kind of failure backs off by its own number.
+    let number = if by_host { attempt.number.saturating_sub(failures) } else { failures };
+    let due = due(number, failure.after_ms.map(Duration::from_millis), retry.backoff, now_ms);
+    decided(Next::Wait(if now_ms < end { due.min(end) } else { due }), failures)
 }
 
-/// When something is due again that was tried `number` times: after exponential backoff with full jitter,
+fn given_up(failures: u32, is_over: bool, retry: &Retry) -> Option<String> {
+    if failures >= retry.attempts_max {
+        return Some(format!("out of attempts ({})", retry.attempts_max));
+    }
+    is_over.then(|| format!("out of time ({})", words(retry.age_max)))
+}
+
+/// A time in its largest whole unit.
+fn words(time: Duration) -> String {
+    match millis(time) {
+        ms if ms.is_multiple_of(3_600_000) => format!("{} h", ms / 3_600_000),
+        ms if ms.is_multiple_of(60_000) => format!("{} min", ms / 60_000),
+        ms if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
+}
+
+/// When something is due again that failed `number` times: after exponential backoff with full jitter,
 /// or after what was asked for instead, up to the longest backoff.
-pub(super) fn due(number: u32, after: Option<Duration>, retry: &Retry, now_ms: u64) -> u64 {
-    let wait = after.unwrap_or_else(|| backoff(number, retry));
-    now_ms.saturating_add(millis(wait.min(retry.backoff_max)))
+pub(super) fn due(number: u32, after: Option<Duration>, backoff: Backoff, now_ms: u64) -> u64 {
+    let wait = after.unwrap_or_else(|| wait(number, backoff));
+    now_ms.saturating_add(millis(wait.min(backoff.max)))
 }
 
-fn backoff(number: u32, retry: &Retry) -> Duration {
-    let base = retry.backoff_base.min(retry.backoff_max);
+fn wait(number: u32, backoff: Backoff) -> Duration {
     // How often is decided elsewhere; what the host failed is tried for ever.
     let policy = ExponentialBackoff::builder()
-        .retry_bounds(base, retry.backoff_max)
+        .retry_bounds(backoff.base.min(backoff.max), backoff.max)
         .jitter(Jitter::Full)
         .build_with_max_retries(u32::MAX);
     let now = SystemTime::now();
     match policy.should_retry(now, number.saturating_sub(1)) {
         RetryDecision::Retry { execute_after } => execute_after.duration_since(now).unwrap_or_default(),
-        // Only after more attempts than the plugin has: those that the host itself failed.
-        RetryDecision::DoNotRetry => retry.backoff_max,
+        // Only after more failures than there can be.
+        RetryDecision::DoNotRetry => backoff.max,
     }
 }
 
@@ -52,69 +88,5 @@ pub(super) fn until(at_ms: u64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::delivery::Failure;
-    use crate::event::Digest;
-
-    const RETRY: Retry = Retry {
-        attempts_max: 5,
-        backoff_base: Duration::from_millis(100),
-        backoff_max: Duration::from_secs(1),
-    };
-
-    fn attempt(number: u32, failure: Option<(Outcome, Option<u64>)>) -> Attempt {
-        let failure = failure.map(|(outcome, after_ms)| Failure {
-            outcome,
-            cause: Cause::Handler,
-            reason: String::new(),
-            after_ms,
-        });
-        Attempt {
-            number,
-            started_at: 0,
-            duration_us: 0,
-            revision: Digest([0; 32]),
-            peak_memory_bytes: 0,
-            logs: Vec::new(),
-            failure,
-        }
-    }
-
-    #[test]
-    fn an_outcome_and_the_number_of_attempts_decide() {
-        let retry = |after| Some((Outcome::Retry, after));
-        for (number, failure, expected) in [
-            (1, None, Next::Done),
-            (5, None, Next::Done),
-            (1, Some((Outcome::Rejected, None)), Next::Dead),
-            (4, retry(Some(7)), Next::Wait(50 + 7)),
-            (1, retry(Some(9_999)), Next::Wait(50 + 1000)),
-            (5, retry(Some(7)), Next::Dead),
-            (6, retry(None), Next::Dead),
-        ] {
-            assert_eq!(next(&attempt(number, failure), &RETRY, 50), expected, "{number} {failure:?}");
-        }
-    }
-
-    #[test]
-    fn what_the_host_failed_never_makes_a_dead_letter() {
-        let mut attempt = attempt(9, Some((Outcome::Retry, None)));
-        attempt.failure.as_mut().unwrap().cause = Cause::Host;
-        assert!(matches!(next(&attempt, &RETRY, 0), Next::Wait(0..=1000)));
-    }
-
-    #[test]
-    fn the_wait_doubles_up_to_its_limit_and_is_spread_over_all_of_it() {
-        for (number, longest) in [(1, 100), (2, 200), (3, 400), (4, 800)] {
-            let waits: Vec<u64> = (0..200)
-                .map(|_| match next(&attempt(number, Some((Outcome::Retry, None))), &RETRY, 0) {
-                    Next::Wait(ms) => ms,
-                    other => panic!("{other:?}"),
-                })
-                .collect();
-            assert!(waits.iter().all(|ms| *ms <= longest), "{number}: {waits:?}");
-            assert!(waits.iter().any(|ms| *ms < longest / 4) && waits.iter().any(|ms| *ms > longest / 2));
-        }
-    }
-}
+#[path = "retry_tests.rs"]
+mod tests;

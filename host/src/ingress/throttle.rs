@@ -15,7 +15,9 @@ impl Throttle {
     /// Whether to write the line now, and how many were left out since the last one.
     pub(super) fn admit(&self, now_ms: u64) -> Option<u64> {
         let next = self.next_ms.load(Ordering::Relaxed);
-        let won = now_ms >= next
+        // A time that lies further ahead is of a clock that was set back since.
+        let due = now_ms >= next || next - now_ms > INTERVAL_MS;
+        let won = due
             && self
                 .next_ms
                 .compare_exchange(next, now_ms + INTERVAL_MS, Ordering::Relaxed, Ordering::Relaxed)
@@ -37,5 +39,12 @@ mod tests {
         let throttle = Throttle::default();
         let admitted = [5, 6, 1004, 1005, 1006].map(|now| throttle.admit(now));
         assert_eq!(admitted, [Some(0), None, None, Some(2), None]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_nothing() {
+        let throttle = Throttle::default();
+        let admitted = [1_000_000, 5, 6, 1005].map(|now| throttle.admit(now));
+        assert_eq!(admitted, [Some(0), Some(0), None, Some(1)]);
     }
 }

@@ -4,6 +4,7 @@
 //! Start is a reload from empty: [`Plugins::start`] makes the first look at the directory through
 //! the same path as every later change, and returns when it is done.
 
+mod pace;
 mod scan;
 mod snapshot;
 mod subscriptions;
@@ -20,8 +21,9 @@ use tokio::sync::watch as channel;
 use crate::config::Config;
 use crate::runtime::Runtime;
 
+pub use pace::Pace;
 pub use scan::Stamp;
-pub use snapshot::{Entry, Live, Retry, Snapshot, mask, settings};
+pub use snapshot::{Backoff, Breaking, Entry, Live, Retry, Snapshot, mask, settings};
 pub use subscriptions::{Pattern, Subscriptions, Wants};
 pub use watch::Watch;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::pace::Pace;
 use super::subscriptions::{Pattern, Subscriptions, Wants};
 use crate::config::{self, Config};
 use crate::delivery::{Outcome, Recipient};
@@ -37,6 +38,10 @@ pub struct Live {
     pub ordered: bool,
     /// What follows a failed attempt.
     pub retry: Retry,
+    /// What follows many of them.
+    pub breaking: Breaking,
+    /// How long its calls compute.
+    pub pace: Arc<Pace>,
     attempts: Attempts,
     turns: RwLock<()>,
 }
@@ -66,12 +71,39 @@ impl Attempts {
 /// An operator's wishes for retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Attempts before a delivery is a dead letter.
+    /// Failed attempts after which a delivery is a dead letter.
     pub attempts_max: u32,
-    /// Longest wait before the second attempt; doubles with each.
-    pub backoff_base: Duration,
-    /// Longest wait before any attempt.
-    pub backoff_max: Duration,
+    /// Time after which a failed attempt makes it one, however few there were.
+    pub age_max: Duration,
+    /// How long to wait before the next.
+    pub backoff: Backoff,
+}
+
+/// When a plugin is paused, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaking {
+    /// So many percent of its latest deliveries must have failed; 0 = never.
+    pub failures_percent: usize,
+    /// Which are the latest: so many.
+    pub deliveries: usize,
+    /// The first pause, ms; doubles with each.
+    pub pause_ms: u64,
+    /// The longest pause, ms.
+    pub pause_max_ms: u64,
+}
+
+impl Breaking {
+    /// For what is never paused.
+    pub const NEVER: Self = Self { failures_percent: 0, deliveries: 1, pause_ms: 1, pause_max_ms: 1 };
+}
+
+/// Waits that double up to a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Longest wait after the first failure; doubles with each.
+    pub base: Duration,
+    /// Longest wait.
+    pub max: Duration,
 }
 
 /// What a plugin's file became: what a snapshot is made of.
@@ -157,12 +189,29 @@ impl Live {
             ordered: plugin.ordered,
             retry: Retry {
                 attempts_max: plugin.attempts_max,
-                backoff_base: Duration::from_millis(plugin.backoff_base_ms),
-                backoff_max: Duration::from_millis(plugin.backoff_max_ms),
+                age_max: Duration::from_millis(plugin.age_max_ms),
+                backoff: Backoff {
+                    base: Duration::from_millis(plugin.backoff_base_ms),
+                    max: Duration::from_millis(plugin.backoff_max_ms),
+                },
             },
+            breaking: Breaking {
+                failures_percent: plugin.breaker_failures_percent,
+                deliveries: plugin.breaker_deliveries,
+                pause_ms: plugin.breaker_pause_ms,
+                pause_max_ms: plugin.breaker_pause_max_ms,
+            },
+            pace: Arc::default(),
             attempts: Attempts::new(&entry.plugin),
             turns: RwLock::new(()),
         }
+    }
+
+    /// Whether it is the same revision under the same settings.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        let all = |live: &Self| (live.revision, live.concurrency, live.retry, live.breaking);
+        all(self) == all(other) && self.settings == other.settings
     }
 
     /// Lets a call begin: among others of its plugin, or alone. Whoever waits to be alone goes before those

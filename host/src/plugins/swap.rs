@@ -18,6 +18,7 @@ use super::watch::Watch;
 use super::{PluginState, PluginView, Plugins};
 use crate::config::Config;
 use crate::event::{Digest, PluginName, now_ms};
+use crate::failpoint::{self, Point};
 use crate::runtime::{Revision, Runtime};
 
 /// See the module.
@@ -122,6 +123,7 @@ impl Swap {
                 continue;
             }
             if self.load(name, path, *stamp).await && publish_each {
+                failpoint::pass(Point::Swap);
                 self.publish();
             }
         }

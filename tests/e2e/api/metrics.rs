@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Bed, Event, Host, guest, until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 11] = [
+const METRICS: [(&str, &str); 17] = [
     ("hookyard_build_info", "gauge"),
     ("hookyard_requests_total", "counter"),
     ("hookyard_attempts_total", "counter"),
@@ -15,9 +15,15 @@ const METRICS: [(&str, &str); 11] = [
     ("hookyard_commit_seconds", "histogram"),
     ("hookyard_accept_to_done_seconds", "histogram"),
     ("hookyard_backlog", "gauge"),
+    ("hookyard_pruned_events_total", "counter"),
+    ("hookyard_pruned_keys_total", "counter"),
+    ("hookyard_database_bytes", "gauge"),
+    ("hookyard_dead_letters", "gauge"),
+    ("hookyard_oldest_dead_letter_seconds", "gauge"),
     ("hookyard_swaps_total", "counter"),
     ("hookyard_refusals_total", "counter"),
     ("hookyard_plugins", "gauge"),
+    ("hookyard_plugin_paused", "gauge"),
     ("hookyard_plugin_load_seconds", "histogram"),
 ];
 
@@ -136,8 +142,13 @@ async fn the_numbers_are_those_of_what_happened() {
         ("hookyard_attempts_total{plugin=\"actor\",outcome=\"retry\"}", 4.0),
         ("hookyard_attempt_seconds_count{plugin=\"actor\"}", 7.0),
         ("hookyard_backlog", 1.0),
+        ("hookyard_dead_letters{what=\"delivery\"}", 2.0),
+        ("hookyard_dead_letters{what=\"effect\"}", 0.0),
+        ("hookyard_pruned_events_total{why=\"age\"}", 0.0),
+        ("hookyard_pruned_events_total{why=\"size\"}", 0.0),
         ("hookyard_plugins{state=\"running\"}", 1.0),
         ("hookyard_plugins{state=\"refused\"}", 1.0),
+        ("hookyard_plugin_paused{plugin=\"actor\"}", 0.0),
         ("hookyard_swaps_total{plugin=\"actor\"}", 1.0),
         ("hookyard_refusals_total{plugin=\"bad\"}", 1.0),
         ("hookyard_plugin_load_seconds_count{from=\"compile\"}", 1.0),

@@ -31,6 +31,7 @@ fn every_verb_has_a_help_page_with_an_example() {
     }
     leaves.sort();
     let known = [
+        "backup",
         "config check",
         "delivery discard",
         "delivery list",
@@ -51,6 +52,7 @@ fn every_verb_has_a_help_page_with_an_example() {
         "plugin pause",
         "plugin resume",
         "plugin run",
+        "restore",
         "serve",
     ];
     assert_eq!(leaves, known);

@@ -104,7 +104,13 @@ impl Bed {
     }
 
     /// Runs a command that is a host here, and waits until it takes events.
-    pub(crate) async fn start_with(&self, mut command: Command) -> Host<'_> {
+    pub(crate) async fn start_with(&self, command: Command) -> Host<'_> {
+        let started = self.try_start_with(command).await;
+        started.unwrap_or_else(|ended| panic!("the host ended with {ended:?}:\n{}", self.log()))
+    }
+
+    /// As [`Bed::start_with`], where the host may end before it takes events: how it ended.
+    pub(crate) async fn try_start_with(&self, mut command: Command) -> Result<Host<'_>, ExitStatus> {
         let log = self.path("host.log");
         let out = File::options().create(true).append(true).open(self.path("host.out")).unwrap();
         let err = File::options().create(true).append(true).open(&log).unwrap();
@@ -112,17 +118,18 @@ impl Bed {
         let mut host =
             Host { bed: self, child, webhooks: String::new(), admin: String::new(), http: client() };
         let listening = until("the host listens", async || {
-            let ended = host.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the host ended with {ended:?}:\n{}", self.log());
+            if let Some(ended) = host.has_ended() {
+                return Some(Err(ended));
+            }
             let told: Value =
                 serde_json::from_slice(&fs::read(self.path("hookyard-data/listening.json")).ok()?).ok()?;
             // A host that was killed leaves its own behind.
-            (told["pid"] == host.child.id()).then_some(told)
+            (told["pid"] == host.child.id()).then_some(Ok(told))
         })
-        .await;
+        .await?;
         let address = |name: &str| format!("http://{}", listening[name].as_str().unwrap());
         (host.webhooks, host.admin) = (address("webhooks"), address("admin"));
-        host
+        Ok(host)
     }
 
     /// Runs a command here to its end.
@@ -166,6 +173,11 @@ impl Host<'_> {
     /// Where it answers operators, `http://ADDRESS`.
     pub(crate) fn admin(&self) -> &str {
         &self.admin
+    }
+
+    /// Where it was started.
+    pub(crate) fn bed(&self) -> &Bed {
+        self.bed
     }
 
     /// Its process.
@@ -216,6 +228,17 @@ impl Host<'_> {
         let response = self.ask(path, Some(token.trim())).await;
         let code = response.status();
         (code, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null))
+    }
+
+    /// Asks the operators' API for something, with the token, for tasks: nothing where the host goes meanwhile.
+    pub(crate) fn ask_for(
+        &self,
+        path: &str,
+        what: &Value,
+    ) -> impl Future<Output = Option<StatusCode>> + use<> {
+        let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).unwrap();
+        let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(token.trim()).json(what);
+        async move { Some(request.send().await.ok()?.status()) }
     }
 
     /// An event of the source `moncreneau`, if it is stored.
@@ -323,9 +346,14 @@ impl Host<'_> {
         assert!(Command::new("kill").args([name, pid]).status().unwrap().success());
     }
 
+    /// How it ended, if it did.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(mut self) -> ExitStatus {
-        until("the host ends", async || self.child.try_wait().unwrap()).await
+        until("the host ends", async || self.has_ended()).await
     }
 }
 

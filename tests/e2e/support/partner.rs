@@ -103,6 +103,11 @@ impl Partner {
         self.address.port()
     }
 
+    /// How often it was asked.
+    pub(crate) fn asked_count(&self) -> usize {
+        self.shared.asked.lock().unwrap().len()
+    }
+
     /// Everything it was asked, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().clone()

@@ -1,10 +1,10 @@
-//! Plugins' stores and effects as they are on disk.
+//! What is stored, as it is on disk.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::Bed;
 
@@ -32,6 +32,31 @@ impl Bed {
     pub(crate) async fn open_effects(&self) -> i64 {
         let sql = "SELECT count(*) FROM effect WHERE due_at IS NOT NULL";
         sqlx::query_scalar(sql).fetch_one(&mut self.database().await).await.unwrap()
+    }
+
+    /// A number that the database knows.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.database().await).await.unwrap()
+    }
+
+    /// Makes everything that is stored so many days older. No host may run here.
+    pub(crate) async fn age(&self, days: u64) {
+        let ms = days * 24 * 3_600_000;
+        let older = |table| format!("UPDATE {table} SET received_at = received_at - {ms};");
+        self.alter(&(older("event") + &older("idempotency_key"))).await;
+    }
+
+    /// Changes the database. No host may run here.
+    pub(crate) async fn alter(&self, sql: &str) {
+        self.alter_file("hookyard-data/hookyard.db", sql).await;
+    }
+
+    /// Changes a database of any name.
+    pub(crate) async fn alter_file(&self, below: &str, sql: &str) {
+        let options = SqliteConnectOptions::new().filename(self.path(below));
+        let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
     }
 
     /// The database, to be read.

@@ -98,9 +98,11 @@ impl Trial {
         }
         let delivery = Delivery {
             id: DeliveryId { event: 1, number: 1 },
+            since: event.received_at,
             event: Arc::new(event),
             plugin: self.revision.plugin.clone(),
             attempts: attempt - 1,
+            failures: attempt - 1,
             order: None,
         };
         let call = Call { delivery: &delivery, package, settings: &self.settings };

@@ -33,6 +33,19 @@ const HOST: &[Row] = &[
         "[database]\nurl = 'sqlite::memory:'",
         "hookyard.toml:2: `database.url`: events must outlive the process",
     ),
+    (
+        "[retention]\nkeys_days = 29\nevents_days = 7",
+        "hookyard.toml:2: `retention.keys_days = 29`: must be at least 30, and more than retention.events_days, which is 7",
+    ),
+    (
+        "[retention]\nevents_days = 45",
+        "`retention.keys_days`: must be at least 30, and more than retention.events_days, which is 45",
+    ),
+    ("[retention]\nevents_days = 0", "hookyard.toml:2: `retention.events_days = 0`: must be 1 to 36500"),
+    (
+        "[retention]\nsize_max_bytes = 1000",
+        "hookyard.toml:2: `retention.size_max_bytes = 1000`: must be at least 1048576",
+    ),
     ("[log]\nlevel = 'loud=='", "hookyard.toml:2: `log.level = 'loud=='`: use error, warn"),
     ("[log]\nplugin_level = 'x'", "hookyard.toml:2: `log.plugin_level = 'x'`: use error, warn"),
     (
@@ -147,6 +160,15 @@ const PLUGINS: &[Row] = &[
         "[plugin.x]\nbackoff_base_ms = 9\nbackoff_max_ms = 8",
         "hookyard.toml:2: `plugin.x.backoff_base_ms = 9`: more than backoff_max_ms, which is 8",
     ),
+    (
+        "[plugin.x]\nbreaker_pause_ms = 9\nbreaker_pause_max_ms = 8",
+        "hookyard.toml:2: `plugin.x.breaker_pause_ms = 9`: more than breaker_pause_max_ms, which is 8",
+    ),
+    (
+        "[plugin.x]\nbreaker_failures_percent = 101",
+        "hookyard.toml:2: `plugin.x.breaker_failures_percent = 101`: must be 0 to 100",
+    ),
+    ("[plugin.x]\nage_max_ms = 0", "hookyard.toml:2: `plugin.x.age_max_ms = 0`: must be 1 to 31622400000"),
     (
         "[plugin.x]\ncall_timeout_ms = 4",
         "hookyard.toml:2: `plugin.x.call_timeout_ms = 4`: less than runtime.tick_ms",

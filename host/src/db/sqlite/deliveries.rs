@@ -1,7 +1,5 @@
 //! Deliveries as they are shown.
 
-use std::collections::HashSet;
-
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
@@ -9,6 +7,7 @@ use super::read::parse;
 use super::rows::{BEHIND, id_of};
 use super::{Reader, integer, unsigned};
 use crate::db::DbError;
+use crate::db::leases::Beside;
 use crate::db::view::{
     AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
     ReplayedView,
@@ -75,7 +74,7 @@ impl Stored {
 pub(super) async fn deliveries_of(
     moment: &mut SqliteConnection,
     whose: Whose<'_>,
-    running: &HashSet<DeliveryId>,
+    beside: &Beside,
 ) -> Result<Vec<Stored>, DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
     query.push(" FROM delivery d").push(HOLDS).push(" WHERE ");
@@ -85,24 +84,26 @@ pub(super) async fn deliveries_of(
     }
     query.push(" ORDER BY d.event_seq, d.number");
     let rows = query.build().fetch_all(moment).await?;
-    rows.iter().map(|row| stored_of(row, running)).collect()
+    rows.iter().map(|row| stored_of(row, beside)).collect()
 }
 
-fn stored_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<Stored, DbError> {
+fn stored_of(row: &SqliteRow, beside: &Beside) -> Result<Stored, DbError> {
     let id = id_of(row)?;
     let due_at: Option<i64> = row.try_get(5)?;
+    let plugin: String = row.try_get(2)?;
     let (absent, paused): (bool, bool) = (row.try_get(6)?, row.try_get(7)?);
     let because = match due_at {
         None => None,
-        _ if running.contains(&id) => None,
+        _ if beside.running.contains(&id) => None,
         _ if absent => Some(HeldBecause::Absent),
         _ if paused => Some(HeldBecause::Paused),
         Some(BEHIND) => Some(HeldBecause::Order),
+        _ if beside.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HeldBecause::Breaker),
         Some(_) => None,
     };
     let state = match parse::<State>(row.try_get(3)?)? {
         closed @ (State::Done | State::Dead) => closed,
-        _ if running.contains(&id) => State::Running,
+        _ if beside.running.contains(&id) => State::Running,
         _ if because.is_some() => State::Held,
         open => open,
     };
@@ -112,7 +113,7 @@ fn stored_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<Stored, D
     let of = of.map(|number| DeliveryId { number, ..id }.to_string());
     Ok(Stored {
         id,
-        plugin: row.try_get(2)?,
+        plugin,
         state,
         settled: settled.map(parse).transpose()?,
         held_because: because,
@@ -181,17 +182,30 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
     }
 }
 
-/// ` AND …` for a state; `running` is not stored, so that it may still be another.
-fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, running: &HashSet<DeliveryId>) {
-    let held = "(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1)";
+/// Whether something holds an open delivery `d`, to which [`HOLDS`] are joined.
+pub(super) fn held(query: &mut QueryBuilder<Sqlite>, beside: &Beside) {
+    query.push("(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1");
+    if !beside.broken.is_empty() {
+        query.push(" OR d.plugin IN (");
+        let mut list = query.separated(", ");
+        for plugin in &beside.broken {
+            list.push_bind(plugin.to_string());
+        }
+        query.push(")");
+    }
+    query.push(")");
+}
+
+/// ` AND …` for a state; what runs is not stored, so that it may still be another.
+fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, beside: &Beside) {
     match state {
-        State::Pending => _ = query.push(" AND d.due_at = 0 AND NOT ").push(held),
-        State::Waiting => _ = query.push(" AND d.due_at > 0 AND NOT ").push(held),
-        State::Held => _ = query.push(" AND d.due_at IS NOT NULL AND ").push(held),
+        State::Pending => held(query.push(" AND d.due_at = 0 AND NOT "), beside),
+        State::Waiting => held(query.push(" AND d.due_at > 0 AND NOT "), beside),
+        State::Held => held(query.push(" AND d.due_at IS NOT NULL AND "), beside),
         State::Done => _ = query.push(" AND d.state = 'done'"),
         State::Dead => _ = query.push(" AND d.state = 'dead' AND d.settled IS NULL"),
         State::Running => {
-            let running: Vec<_> = running.iter().copied().collect();
+            let running: Vec<_> = beside.running.iter().copied().collect();
             among_ids(query.push(" AND "), &running);
         }
     }
@@ -203,7 +217,7 @@ impl Reader {
         filter: &DeliveryFilter,
         before: Option<DeliveryId>,
         limit: u32,
-        running: &HashSet<DeliveryId>,
+        beside: &Beside,
     ) -> Result<DeliveryPage, DbError> {
         let limit = limit.max(1);
         let before = before.unwrap_or(DeliveryId { event: i64::MAX, number: 0 });
@@ -213,13 +227,14 @@ impl Reader {
         query.push(", ").push_bind(before.number).push(")");
         select_deliveries(&mut query, &filter.selection);
         if let Some(state) = filter.state {
-            in_state(&mut query, state, running);
+            in_state(&mut query, state, beside);
         }
         query.push(" ORDER BY d.event_seq DESC, d.number DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await?;
         let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;
-        let listed = rows.iter().map(|row| listed_of(row, running)).collect::<Result<Vec<_>, _>>()?;
-        let wanted = |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
+        let listed = rows.iter().map(|row| listed_of(row, beside)).collect::<Result<Vec<_>, _>>()?;
+        let wanted =
+            |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
         Ok(DeliveryPage { deliveries: listed.into_iter().filter(wanted).collect(), next })
     }
 
@@ -231,8 +246,8 @@ impl Reader {
     }
 }
 
-fn listed_of(row: &SqliteRow, running: &HashSet<DeliveryId>) -> Result<ListedDelivery, DbError> {
-    let delivery = stored_of(row, running)?.summary();
+fn listed_of(row: &SqliteRow, beside: &Beside) -> Result<ListedDelivery, DbError> {
+    let delivery = stored_of(row, beside)?.summary();
     let open = !matches!(delivery.state, State::Done | State::Dead);
     Ok(ListedDelivery {
         source: row.try_get(11)?,

@@ -11,6 +11,7 @@ use super::read::parse;
 use super::rows::text;
 use super::{Reader, integer, name_of, unsigned};
 use crate::db::DbError;
+use crate::db::lease::Due;
 use crate::db::view::{EffectView, TryView};
 use crate::delivery::{DeliveryId, Finished};
 use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
@@ -32,12 +33,16 @@ const LEASED: &str =
 // As for deliveries: pending ones in order, waiting ones by their time.
 const DUE: &str = "SELECT event_seq, delivery_number, number FROM (
     SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
-        WHERE plugin = ? AND due_at = 0 ORDER BY event_seq, delivery_number, number LIMIT ?)
+        WHERE plugin = ?1 AND due_at = 0 ORDER BY event_seq, delivery_number, number LIMIT ?2)
     UNION ALL
     SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
-        WHERE plugin = ? AND due_at > 0 AND due_at <= ?
-        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?)
-    ) ORDER BY event_seq, delivery_number, number LIMIT ?";
+        WHERE plugin = ?1 AND due_at > 0 AND due_at <= ?3
+        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?2)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, delivery_number, number FROM effect
+        WHERE plugin = ?1 AND due_at > ?4
+        ORDER BY due_at, event_seq, delivery_number, number LIMIT ?2)
+    ) ORDER BY event_seq, delivery_number, number LIMIT ?2";
 
 /// An effect to be stored: its delivery's end, its number, and its text.
 struct Row<'a> {
@@ -94,17 +99,15 @@ impl EffectStatements {
         &self,
         conn: &mut SqliteConnection,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> Result<Vec<EffectId>, DbError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = sqlx::query(DUE)
             .bind(plugin.as_str())
             .bind(limit)
-            .bind(plugin.as_str())
-            .bind(integer(now))
-            .bind(limit)
-            .bind(limit)
+            .bind(integer(due.by))
+            .bind(integer(due.beyond))
             .fetch_all(conn)
             .await?;
         rows.iter().map(id_of).collect()

@@ -56,15 +56,23 @@ impl SharedRecent {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Narrows a query down to events that may have this id: ` e.seq IN (…)`. What moves into the index
-    /// meanwhile is in it for a query that begins after this.
-    pub(super) fn push_seqs(&self, query: &mut QueryBuilder<Sqlite>, source: Option<&str>, id: &str) {
+    /// Which rows of a table are meant that has an id, its source, and a column with the event's number: those
+    /// of an id under one source or under all. What moves into the index meanwhile is in it for a query that
+    /// begins after this.
+    pub(super) fn push_key(
+        &self,
+        query: &mut QueryBuilder<Sqlite>,
+        (table, seq): (&str, &str),
+        source: Option<&str>,
+        id: &str,
+    ) {
+        query.push(format_args!("{table}.id = ")).push_bind(id.to_owned());
+        if let Some(source) = source {
+            query.push(format_args!(" AND {table}.source = ")).push_bind(source.to_owned());
+        }
         let hashes = source.map_or_else(|| hashes(id), |source| hash(source, id)..=hash(source, id));
-        query.push(concat!(
-            " e.seq IN (SELECT event_seq FROM key_index WHERE part IN ",
-            parts!(),
-            " AND hash BETWEEN "
-        ));
+        query.push(format_args!(" AND {table}.{seq} IN (SELECT event_seq FROM key_index WHERE part IN "));
+        query.push(concat!(parts!(), " AND hash BETWEEN "));
         query.push_bind(*hashes.start()).push(" AND ").push_bind(*hashes.end());
         for seq in self.lock().find(hashes) {
             query.push(" UNION ALL SELECT ").push_bind(seq);
@@ -231,7 +239,7 @@ fn bind_key(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError
     row.add(integer(new.event.received_at))
 }
 
-fn bind_place(row: &mut SqliteArguments, place: &Place) -> Result<(), BoxDynError> {
+pub(super) fn bind_place(row: &mut SqliteArguments, place: &Place) -> Result<(), BoxDynError> {
     row.add(place.hash)?;
     row.add(place.seq)
 }

@@ -1,13 +1,16 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod copy;
 mod dead_effects;
 mod deliveries;
 mod effects;
 mod keys;
 mod open;
+mod prune;
 mod read;
 mod recent;
+mod refusal;
 mod replay;
 mod rows;
 mod stores;
@@ -15,6 +18,7 @@ mod write;
 
 use std::sync::Arc;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -24,10 +28,17 @@ use crate::config;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
 
-use keys::Keys;
+pub(super) use copy::{copy, inspect};
 pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
+
+use keys::Keys;
+
+/// Connections that read.
+const READERS: u32 = 2;
+/// How the tables came to be what they are.
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
@@ -51,21 +62,22 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let path = open::path_of(&settings.url)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
-        std::fs::create_dir_all(parent)
-            .map_err(|error| DbError::Open(format!("{}: {error}", parent.display())))?;
+        std::fs::create_dir_all(parent).map_err(|error| refusal::of_system(parent, &error))?;
     }
     let lock = Arc::new(HostLock::take(&path)?);
     open::make(&path)?;
-    let failed = |error: &dyn std::fmt::Display| DbError::Open(format!("{}: {error}", path.display()));
 
     let options = open::write_options(&path, settings);
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(|error| failed(&error))?;
-    sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.map_err(|error| failed(&error))?;
-    let readers =
-        SqlitePoolOptions::new().max_connections(2).connect_lazy_with(open::read_options(&path, settings));
+    let refused = |error: sqlx::Error| refusal::of_file(&path, &error);
+    let mut conn = SqliteConnection::connect_with(&options).await.map_err(refused)?;
+    open::migrate(&mut conn).await.map_err(|error| refusal::of_tables(&path, &error))?;
+    // Made here and kept, so that no guest's thread makes one later: it would have that thread's priority.
+    let readers = SqlitePoolOptions::new().min_connections(READERS).max_connections(READERS);
+    let readers = readers.idle_timeout(None).max_lifetime(None);
+    let readers = readers.connect_with(open::read_options(&path, settings)).await.map_err(refused)?;
 
     // Should the file vanish, opening it again must not make an empty one in its place.
-    let keys = Keys::open(&mut conn, settings.recent_ids_max).await.map_err(|error| failed(&error))?;
+    let keys = Keys::open(&mut conn, settings.recent_ids_max).await?;
     let recent = keys.recent();
     let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys);
     Ok(Opened {
@@ -74,7 +86,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         held: backend.held().await?,
         store_version: backend.store_version().await?,
         backend,
-        reader: Reader::new(readers, recent),
+        reader: Reader::new(readers, recent, &path),
         lock,
     })
 }

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
+use super::{MIGRATOR, refusal};
 use crate::config;
 use crate::db::DbError;
+#[cfg(debug_assertions)]
+use crate::failpoint::{self, Point};
 
 /// Held as long as this process may write: a second host on the same file would hand out the same
 /// deliveries. Readers do not ask for it.
@@ -19,9 +23,9 @@ pub(in crate::db) struct HostLock {
 
 impl HostLock {
     /// Takes the lock of the database at `path`.
-    pub(super) fn take(path: &Path) -> Result<Self, DbError> {
+    pub(in crate::db) fn take(path: &Path) -> Result<Self, DbError> {
         let beside = PathBuf::from(format!("{}.lock", path.display()));
-        let failed = |error| DbError::Open(format!("{}: {error}", beside.display()));
+        let failed = |error: std::io::Error| refusal::of_system(&beside, &error);
         let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
@@ -36,7 +40,7 @@ impl HostLock {
 pub(super) fn make(path: &Path) -> Result<(), DbError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let made = File::options().create(true).append(true).mode(0o600).open(path);
-    made.map(drop).map_err(|error| DbError::Open(format!("{}: {error}", path.display())))
+    made.map(drop).map_err(|error| refusal::of_system(path, &error))
 }
 
 /// The path in `sqlite:PATH`.
@@ -71,9 +75,24 @@ pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteC
         .pragma("cache_size", "-65536")
         // 32 MiB of log before it is copied into the file: a page that changes often is copied once.
         .pragma("wal_autocheckpoint", "4096")
+        // What a long reader, such as a backup, made the log grow beyond that is given back.
+        .pragma("journal_size_limit", "67108864")
         .pragma("temp_store", "memory")
         .thread_name(|_| "db-writer".into())
         .disable_statement_logging()
+}
+
+/// Brings the tables up to date.
+pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), MigrateError> {
+    #[cfg(debug_assertions)]
+    conn.lock_handle().await?.set_commit_hook(|| {
+        failpoint::pass(Point::Migration);
+        true
+    });
+    let migrated = MIGRATOR.run(&mut *conn).await;
+    #[cfg(debug_assertions)]
+    conn.lock_handle().await?.remove_commit_hook();
+    migrated
 }
 
 /// How readers open it.

@@ -1,23 +1,26 @@
 //! What operators and the dispatcher ask, on connections of their own: they never wait for the
 //! writer, and it never waits for them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
-use super::deliveries::{Stored, Whose, deliveries_of};
+use super::deliveries::{Stored, Whose, deliveries_of, held};
 use super::effects::effects_of;
 use super::keys::SharedRecent;
 use super::{hex_of, integer, unsigned};
 use crate::db::DbError;
+use crate::db::lease::Due;
+use crate::db::leases::Beside;
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
     EventView,
 };
-use crate::delivery::{Cause, DeliveryId, Outcome};
+use crate::delivery::{Cause, Outcome};
 use crate::event::PluginName;
 
 /// Each plugin with open deliveries, found with one step of the index per plugin and not per
@@ -27,23 +30,26 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
         UNION ALL
         SELECT (SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
         FROM plugins WHERE plugins.plugin IS NOT NULL)";
-/// As [`EventState`]'s order, without `running`, which is not stored.
-const RANK: &str = "(SELECT min(CASE
-        WHEN d.state = 'done' OR d.settled IS NOT NULL THEN 'f' WHEN d.state = 'dead' THEN 'e'
-        WHEN h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1 THEN 'd'
-        WHEN d.state = 'waiting' THEN 'c' ELSE 'b' END)
-    FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin
-    LEFT JOIN paused_plugin p ON p.plugin = d.plugin WHERE d.event_seq = e.seq) = ";
-
 /// The read connections.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
     recent: Arc<SharedRecent>,
+    log: PathBuf,
 }
 
 impl Reader {
-    pub(super) fn new(pool: SqlitePool, recent: Arc<SharedRecent>) -> Self {
-        Self { pool, recent }
+    pub(super) fn new(pool: SqlitePool, recent: Arc<SharedRecent>, path: &Path) -> Self {
+        Self { pool, recent, log: format!("{}-wal", path.display()).into() }
+    }
+
+    /// Where `SQLite` keeps the database's log.
+    pub(super) fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// Ids that are not in the index yet.
+    pub(super) fn recent(&self) -> &SharedRecent {
+        &self.recent
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -67,12 +73,20 @@ impl Reader {
         rows.iter().map(|(name, at)| Ok((super::name_of(name)?, unsigned(*at)))).collect()
     }
 
-    pub(in crate::db) async fn anything_due(&self, now: u64) -> Result<bool, DbError> {
+    pub(in crate::db) async fn anything_due(
+        &self,
+        now: u64,
+        due: HashMap<&str, Due>,
+    ) -> Result<bool, DbError> {
+        let beyond: HashMap<_, _> = due.into_iter().map(|(name, due)| (name, integer(due.beyond))).collect();
+        let beyond = serde_json::json!(beyond).to_string();
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IS NOT NULL");
-        query.push(" AND EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
+        query.push(" AND (EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
         query.push_bind(integer(now));
-        query.push(") AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
+        query.push(") OR EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at > ");
+        query.push("(SELECT value FROM json_each(").push_bind(beyond).push(") WHERE key = p.plugin)");
+        query.push(")) AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
         query.push(" AND NOT EXISTS (SELECT 1 FROM paused_plugin h WHERE h.plugin = p.plugin))");
         Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
     }
@@ -82,10 +96,10 @@ impl Reader {
         filter: &EventFilter,
         cursor: Option<i64>,
         limit: u32,
-        running: &HashSet<DeliveryId>,
+        beside: &Beside,
     ) -> Result<EventPage, DbError> {
         let limit = limit.max(1);
-        let mut query = page_query(filter, cursor, limit, running);
+        let mut query = page_query(filter, cursor, limit, beside);
         // All of a page is of one moment.
         let mut moment = self.pool.begin().await?;
         let rows = query.build().fetch_all(&mut *moment).await?;
@@ -93,7 +107,7 @@ impl Reader {
         let next = (rows.len() >= limit as usize).then(|| seqs.last().copied()).flatten();
 
         let mut deliveries: HashMap<i64, Vec<DeliverySummary>> = HashMap::new();
-        for stored in deliveries_of(&mut moment, Whose::Events(&seqs), running).await? {
+        for stored in deliveries_of(&mut moment, Whose::Events(&seqs), beside).await? {
             deliveries.entry(stored.id.event).or_default().push(stored.summary());
         }
         let mut events = Vec::with_capacity(rows.len());
@@ -109,25 +123,20 @@ impl Reader {
         &self,
         source: Option<&str>,
         id: &str,
-        running: &HashSet<DeliveryId>,
+        beside: &Beside,
     ) -> Result<Vec<EventView>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
                 e.ordering_key
-            FROM event e WHERE e.id = ",
+            FROM event e WHERE ",
         );
-        query.push_bind(id);
-        if let Some(source) = source {
-            query.push(" AND e.source = ").push_bind(source);
-        }
-        query.push(" AND ");
-        self.recent.push_seqs(&mut query, source, id);
+        self.recent.push_key(&mut query, ("e", "seq"), source, id);
         // All that is shown of an event is of one moment.
         let mut moment = self.pool.begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
-            views.push(view_of(&mut moment, row, running).await?);
+            views.push(view_of(&mut moment, row, beside).await?);
         }
         Ok(views)
     }
@@ -136,13 +145,13 @@ impl Reader {
 async fn view_of(
     moment: &mut SqliteConnection,
     row: &SqliteRow,
-    running: &HashSet<DeliveryId>,
+    beside: &Beside,
 ) -> Result<EventView, DbError> {
     let seq: i64 = row.try_get(0)?;
     let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
     let mut attempts = attempts_of(moment, seq).await?;
     let mut effects = effects_of(moment, seq).await?;
-    let deliveries = deliveries_of(moment, Whose::Events(&[seq]), running).await?;
+    let deliveries = deliveries_of(moment, Whose::Events(&[seq]), beside).await?;
     let view = |stored: Stored| {
         let number = stored.id.number;
         let attempts = attempts.remove(&number).unwrap_or_default();
@@ -213,7 +222,7 @@ fn page_query(
     filter: &EventFilter,
     cursor: Option<i64>,
     limit: u32,
-    running: &HashSet<DeliveryId>,
+    beside: &Beside,
 ) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at FROM event e WHERE e.seq < ",
@@ -234,19 +243,34 @@ fn page_query(
         Some(EventState::Running) => {
             query.push(" AND e.seq IN (");
             let mut list = query.separated(", ");
-            for id in running {
+            for id in &beside.running {
                 list.push(id.event);
             }
             query.push(")");
         }
-        Some(EventState::Pending) => _ = query.push(open).push(RANK).push("'b'"),
-        Some(EventState::Waiting) => _ = query.push(open).push(RANK).push("'c'"),
-        Some(EventState::Held) => _ = query.push(open).push(RANK).push("'d'"),
-        Some(EventState::Dead) => _ = query.push(dead).push(RANK).push("'e'"),
-        Some(EventState::Done) => _ = query.push(" AND e.deliveries > 0 AND ").push(RANK).push("'f'"),
+        Some(EventState::Pending) => ranked(query.push(open), 'b', beside),
+        Some(EventState::Waiting) => ranked(query.push(open), 'c', beside),
+        Some(EventState::Held) => ranked(query.push(open), 'd', beside),
+        Some(EventState::Dead) => ranked(query.push(dead), 'e', beside),
+        Some(EventState::Done) => ranked(query.push(" AND e.deliveries > 0 AND "), 'f', beside),
     }
     query.push(" ORDER BY e.seq DESC LIMIT ").push_bind(limit);
     query
+}
+
+/// As [`EventState`]'s order, without what runs, which is not stored.
+fn ranked(query: &mut QueryBuilder<Sqlite>, rank: char, beside: &Beside) {
+    query.push(
+        "(SELECT min(CASE
+            WHEN d.state = 'done' OR d.settled IS NOT NULL THEN 'f' WHEN d.state = 'dead' THEN 'e' WHEN ",
+    );
+    held(query, beside);
+    query.push(
+        " THEN 'd' WHEN d.state = 'waiting' THEN 'c' ELSE 'b' END)
+        FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin
+        LEFT JOIN paused_plugin p ON p.plugin = d.plugin WHERE d.event_seq = e.seq) = ",
+    );
+    query.push_bind(rank.to_string());
 }
 
 fn summary_of(row: &SqliteRow, deliveries: Vec<DeliverySummary>) -> Result<EventSummary, DbError> {

@@ -1,6 +1,6 @@
 //! Replays in `SQLite`: what is asked for, found, made, and how far it is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
@@ -11,6 +11,7 @@ use super::rows::BEHIND;
 use super::{Reader, integer, name_of, unsigned};
 use crate::db::DbError;
 use crate::db::backend::{Discarded, Replayed};
+use crate::db::leases::Beside;
 use crate::delivery::{DeliveryId, Order};
 use crate::event::now_ms;
 use crate::replay::{Again, Candidate, EXAMPLES, Made, Of, Progress, Request, Running, Step};
@@ -316,12 +317,9 @@ async fn found_deliveries(
     Ok(())
 }
 
-async fn made(
-    moment: &mut SqliteConnection,
-    whose: Whose<'_>,
-) -> Result<HashMap<i64, Vec<Made>>, DbError> {
+async fn made(moment: &mut SqliteConnection, whose: Whose<'_>) -> Result<HashMap<i64, Vec<Made>>, DbError> {
     let mut made: HashMap<i64, Vec<Made>> = HashMap::new();
-    for stored in deliveries_of(moment, whose, &HashSet::new()).await? {
+    for stored in deliveries_of(moment, whose, &Beside::default()).await? {
         made.entry(stored.id.event).or_default().push(Made {
             number: stored.id.number,
             plugin: name_of(&stored.plugin)?,

@@ -13,7 +13,7 @@ use crate::db::backend::{NewDelivery, NewEvent};
 use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Order, Outcome};
 use crate::event::{Event, Origin};
 
-/// The due_at of deliveries that wait for an earlier one of their order.
+/// The `due_at` of deliveries that wait for an earlier one of their order.
 pub(super) const BEHIND: i64 = -1;
 
 pub(super) const EVENTS: &str =
@@ -39,15 +39,16 @@ pub(super) const ATTEMPTS: &str =
         cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 pub(super) const STATES: &str =
-    "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5
+    "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5, failures = v.column6
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
 pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
-        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering
+        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
-    LEFT JOIN cause c ON c.event_seq = e.seq";
+    LEFT JOIN cause c ON c.event_seq = e.seq
+    LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
 pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 
@@ -84,6 +85,7 @@ pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) ->
     row.add(if new.behind { BEHIND } else { 0 })
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as for rows of any size")]
 pub(super) fn bind_order(row: &mut SqliteArguments, Order(order): &Order) -> Result<(), BoxDynError> {
     row.add(*order)
 }
@@ -116,7 +118,8 @@ pub(super) fn bind_state(row: &mut SqliteArguments, finished: &Finished) -> Resu
     row.add(finished.id.number)?;
     row.add(text(state))?;
     row.add(i64::from(finished.attempt.number))?;
-    row.add(due_at)
+    row.add(due_at)?;
+    row.add(i64::from(finished.failures))
 }
 
 pub(super) fn bind_id(row: &mut SqliteArguments, id: &DeliveryId) -> Result<(), BoxDynError> {
@@ -147,9 +150,11 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
     };
     Ok(Delivery {
         id: id_of(row)?,
+        since: row.try_get::<Option<i64>, _>(19)?.map_or(event.received_at, unsigned),
         event: Arc::new(event),
         plugin: name_of(row.try_get(16)?)?,
-        attempts: row.try_get::<u32, _>(2)?,
+        attempts: row.try_get(2)?,
+        failures: row.try_get(18)?,
         order: row.try_get::<Option<i64>, _>(17)?.map(Order),
     })
 }

@@ -8,10 +8,12 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
 use super::keys::Keys;
+use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, integer, name_of, rows, unsigned};
+use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
+use crate::db::lease::Due;
 use crate::db::{DbError, Hold};
-use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Replayed};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
@@ -33,6 +35,7 @@ pub(in crate::db) struct Sqlite {
     causes: Bulk,
     stores: StoreStatements,
     effects: EffectStatements,
+    prune: PruneStatements,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -40,11 +43,14 @@ pub(in crate::db) struct Sqlite {
 // a sort of all.
 const DUE: &str = "SELECT event_seq, number FROM (
     SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ? AND due_at = 0 ORDER BY event_seq, number LIMIT ?)
+        WHERE plugin = ?1 AND due_at = 0 ORDER BY event_seq, number LIMIT ?2)
     UNION ALL
     SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ? AND due_at > 0 AND due_at <= ? ORDER BY due_at, event_seq, number LIMIT ?)
-    ) ORDER BY event_seq, number LIMIT ?";
+        WHERE plugin = ?1 AND due_at > 0 AND due_at <= ?3 ORDER BY due_at, event_seq, number LIMIT ?2)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, number FROM delivery
+        WHERE plugin = ?1 AND due_at > ?4 ORDER BY due_at, event_seq, number LIMIT ?2)
+    ) ORDER BY event_seq, number LIMIT ?2";
 const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, received_at, body)
     SELECT ?, ?, ?, ?, ?
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
@@ -55,13 +61,14 @@ impl Sqlite {
             conn: Conn { open: Some(conn), options },
             keys,
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
-            attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 5)),
+            attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
             open_orders: Bulk::new(rows::OPEN_ORDERS, 1),
             promote: Bulk::new(rows::PROMOTE, 1),
             causes: Bulk::new(rows::CAUSES, 4),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
+            prune: PruneStatements::new(),
         }
     }
 
@@ -76,9 +83,10 @@ impl Sqlite {
     pub(super) async fn held(&mut self) -> Result<Vec<(PluginName, Hold)>, DbError> {
         let conn = self.conn.get().await?;
         let mut held = Vec::new();
-        for (why, sql) in
-            [(Hold::Absent, "SELECT plugin FROM held_plugin"), (Hold::Paused, "SELECT plugin FROM paused_plugin")]
-        {
+        for (why, sql) in [
+            (Hold::Absent, "SELECT plugin FROM held_plugin"),
+            (Hold::Paused, "SELECT plugin FROM paused_plugin"),
+        ] {
             let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
             for name in names {
                 held.push((name_of(&name)?, why));
@@ -183,10 +191,10 @@ impl Backend for Sqlite {
     async fn due_effects(
         &mut self,
         plugin: &PluginName,
-        now: u64,
+        due: Due,
         limit: usize,
     ) -> Result<Vec<EffectId>, DbError> {
-        self.effects.due(self.conn.get().await?, plugin, now, limit).await
+        self.effects.due(self.conn.get().await?, plugin, due, limit).await
     }
 
     async fn performing(
@@ -210,6 +218,14 @@ impl Backend for Sqlite {
         }
         query.execute(self.conn.get().await?).await?;
         Ok(())
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+        self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
+        let removed = self.prune.remove(self.conn.get().await?, removal).await?;
+        // The next commit syncs this one too.
+        self.run("COMMIT; PRAGMA synchronous = FULL").await?;
+        Ok(removed)
     }
 
     async fn begin_replay(
@@ -250,15 +266,13 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn due(&mut self, plugin: &PluginName, now: u64, limit: usize) -> Result<Vec<DeliveryId>, DbError> {
+    async fn due(&mut self, plugin: &PluginName, due: Due, limit: usize) -> Result<Vec<DeliveryId>, DbError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<(i64, i64)> = sqlx::query_as(DUE)
             .bind(plugin.as_str())
             .bind(limit)
-            .bind(plugin.as_str())
-            .bind(integer(now))
-            .bind(limit)
-            .bind(limit)
+            .bind(integer(due.by))
+            .bind(integer(due.beyond))
             .fetch_all(self.conn.get().await?)
             .await?;
         Ok(rows.into_iter().map(|(event, number)| DeliveryId { event, number }).collect())
@@ -272,7 +286,8 @@ impl Backend for Sqlite {
     }
 
     async fn count_open(&mut self) -> Result<Open, DbError> {
-        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
+        let sql =
+            "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
         let (all, behind) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
         Ok(Open { all: unsigned(all), behind: unsigned(behind) })
     }

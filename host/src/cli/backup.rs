@@ -1,0 +1,67 @@
+//! `hookyard backup`: a copy of the database, while a host runs or not.
+//!
+//! Reads the database itself instead of asking the host, so that it also works when none runs, and so that
+//! the file is where whoever asks for it stands.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::failure::Failure;
+use super::out;
+use super::settings::Settings;
+use super::signals::Stop;
+use crate::db::{self, CopyError};
+
+const EXAMPLE: &str = "\
+Examples:
+  hookyard backup hookyard.backup
+  hookyard backup /mnt/backups/$(date +%F).db --config hookyard.toml
+
+It has everything that was answered 2xx before it began, and not what stands in other files: the config,
+plugins, and the data directory's admin token and webhook secret.";
+
+/// Copy the database into a file, while a host runs or not
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Backup {
+    /// Where to
+    file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+impl Backup {
+    /// Makes the copy, and says how large it is.
+    ///
+    /// # Errors
+    /// When there is no database, or the file cannot be made.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let began = Instant::now();
+        let made = unless_stopped(db::backup(&settings.config().database, &self.file, self.force)).await?;
+        let (size, took) = (out::size(made), out::duration(micros(began)));
+        out::line(&format!("{}: {size}, in {took}", self.file.display()))
+    }
+}
+
+/// The work, unless it is interrupted: then what it has made so far is removed.
+pub(super) async fn unless_stopped<T>(
+    work: impl Future<Output = Result<T, CopyError>>,
+) -> Result<T, Failure> {
+    let mut stop = Stop::listen()?;
+    tokio::select! {
+        done = work => done.map_err(told),
+        signal = stop.asked() => Err(Failure::Failed(format!("stopped by {signal}: nothing was changed"))),
+    }
+}
+
+fn told(error: CopyError) -> Failure {
+    match error {
+        CopyError::Exists(_) => Failure::Failed(format!("{error}; --force replaces it")),
+        _ => Failure::failed(error),
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

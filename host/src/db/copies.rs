@@ -1,0 +1,157 @@
+//! Copies of the database: a backup, while a host runs or not, and putting one in the database's place.
+//!
+//! A file has its name only when it is whole, checked and on disk.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{DbError, sqlite};
+use crate::config;
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// There is nothing to copy.
+    #[error("there is no database at {} (`database.url`)", .0.display())]
+    Missing(PathBuf),
+    /// Something is in its place.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// One cannot be made of itself.
+    #[error("{} is the database itself", .0.display())]
+    Same(PathBuf),
+    /// It is no database that this program can go on with.
+    #[error("{0}")]
+    Unfit(String),
+    /// A file or directory does not do what is needed.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The database does not.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// What a copy has in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// Deliveries that run once a host starts with it.
+    pub open_deliveries: u64,
+    /// When its newest event was received, ms since the Unix epoch.
+    pub newest_at: Option<u64>,
+}
+
+/// Copies what is committed now into a file, and returns its size. A host may run meanwhile.
+///
+/// # Errors
+/// [`CopyError`]; there is no file of that name then, or the one that was there before.
+pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Result<u64, CopyError> {
+    let from = database.path();
+    if !from.exists() {
+        return Err(CopyError::Missing(from.to_owned()));
+    }
+    free(to, replace, from)?;
+    let dir = parent(to);
+    // A directory, because SQLite may put files of its own beside the one that it writes.
+    let beside = tempfile::Builder::new().prefix(".hookyard-backup-").tempdir_in(dir).map_err(at(dir))?;
+    let part = beside.path().join("part");
+    let file = private(&part)?;
+    sqlite::copy(from, database, &part).await.map_err(|error| about(to)(error.into()))?;
+    file.sync_all().map_err(at(to))?;
+    // It took a while.
+    free(to, replace, from)?;
+    put(&part, to)?;
+    Ok(file.metadata().map_err(at(to))?.len())
+}
+
+/// Puts a copy in the database's place once it proves to be whole. No host may run meanwhile.
+///
+/// # Errors
+/// [`CopyError`]; the database is as it was then.
+pub async fn restore(database: &config::Database, from: &Path, replace: bool) -> Result<Content, CopyError> {
+    let to = database.path();
+    let mut source = File::open(from).map_err(at(from))?;
+    if !source.metadata().map_err(at(from))?.is_file() {
+        return Err(CopyError::Unfit(format!("{} is no file", from.display())));
+    }
+    let log = beside(from, "-wal");
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        let (from, log) = (from.display(), log.display());
+        return Err(CopyError::Unfit(format!(
+            "{from} is a database in use, with {log} beside it, and no backup: make one with `hookyard backup`"
+        )));
+    }
+    let dir = parent(to);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))?;
+    let _lock = sqlite::HostLock::take(to)?;
+    free(to, replace, from)?;
+    let mut part = tempfile::Builder::new().prefix(".hookyard-restore-").tempfile_in(dir).map_err(at(dir))?;
+    io::copy(&mut source, part.as_file_mut()).map_err(at(to))?;
+    part.as_file().sync_all().map_err(at(to))?;
+    let content = sqlite::inspect(part.path()).await.map_err(about(from))?;
+    // Of the database that was here: another one's log must not be taken for this one's.
+    for end in ["-wal", "-shm"] {
+        removed(&beside(to, end))?;
+    }
+    put(part.path(), to)?;
+    Ok(content)
+}
+
+/// Whether a file of this name may be made.
+fn free(path: &Path, replace: bool, other: &Path) -> Result<(), CopyError> {
+    let Ok(found) = path.metadata() else { return Ok(()) };
+    if other.metadata().is_ok_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino())) {
+        return Err(CopyError::Same(path.to_owned()));
+    }
+    if !replace {
+        return Err(CopyError::Exists(path.to_owned()));
+    }
+    if !found.is_file() {
+        return Err(CopyError::Unfit(format!("{} is no file, and is not replaced", path.display())));
+    }
+    Ok(())
+}
+
+/// Makes a file for its owner's eyes only.
+fn private(path: &Path) -> Result<File, CopyError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))
+}
+
+/// Gives a whole file its name, for good.
+fn put(part: &Path, to: &Path) -> Result<(), CopyError> {
+    fs::rename(part, to).map_err(at(to))?;
+    let dir = parent(to);
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))
+}
+
+fn removed(path: &Path) -> Result<(), CopyError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    PathBuf::from(format!("{}{end}", path.display()))
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> CopyError {
+    let path = path.to_owned();
+    move |error| CopyError::File { path: path.clone(), error }
+}
+
+/// An error that does not say which file it is about.
+fn about(path: &Path) -> impl Fn(CopyError) -> CopyError {
+    move |error| CopyError::Unfit(format!("{}: {error}", path.display()))
+}

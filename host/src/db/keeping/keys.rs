@@ -1,0 +1,55 @@
+//! Prunes idempotency keys: those that are old and whose events are gone, with what was kept of other
+//! payloads under the same id.
+//!
+//! There is no index by age, which every event would pay for: once a day all keys are looked at in order of
+//! acceptance, a page at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::rule::{Clock, REST, keys_before};
+use super::{Db, DbError, Removal, Trouble};
+use crate::config::{Config, Retention};
+
+const EVERY: Duration = Duration::from_hours(24);
+/// Keys looked at in one step.
+const PAGE: usize = 256;
+/// After a failure.
+const RETRY: Duration = Duration::from_mins(1);
+
+/// Prunes for ever.
+pub(super) async fn run(db: Db, clock: Clock, mut config: watch::Receiver<Arc<Config>>) {
+    metrics::counter!("hookyard_pruned_keys_total").increment(0);
+    let mut trouble = Trouble::default();
+    loop {
+        let keep = config.borrow_and_update().retention.clone();
+        let passed = pass(&db, &clock, &keep).await;
+        trouble.saw(&passed, "old idempotency keys");
+        let pause = if passed.is_ok() { EVERY } else { RETRY };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            changed = config.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Looks at all keys.
+pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(), DbError> {
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let before = keys_before(keep, clock.now());
+        let found = db.inner.reader.old_keys(after, before, PAGE).await?;
+        let removed = db.remove(Removal::Keys(found.keys)).await?;
+        count += removed;
+        metrics::counter!("hookyard_pruned_keys_total").increment(removed);
+        let Some(last) = found.last else { break };
+        after = last;
+        tokio::time::sleep(REST).await;
+    }
+    if count > 0 {
+        tracing::info!(count, "idempotency keys of events that are gone were pruned");
+    }
+    Ok(())
+}

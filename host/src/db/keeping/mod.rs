@@ -1,0 +1,129 @@
+//! How long what is stored is kept: pruning, by age and by size, in steps that hold nobody up.
+//!
+//! Two tasks, one for events and one for idempotency keys, look for what may go on read connections and
+//! hand it to the writer, which checks again and removes it in a small transaction of its own between two
+//! batches. Nothing is kept about where they were: a restart begins again, and finds what is still there.
+
+mod events;
+mod keys;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::backend::Removal;
+use super::operations::Operation;
+use super::writer::Request;
+use super::{Db, DbError};
+use crate::config::Config;
+
+/// How much there is of what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stock {
+    /// Deliveries that are dead letters and not dealt with.
+    pub dead_deliveries: u64,
+    /// Effects likewise.
+    pub dead_effects: u64,
+    /// When the oldest event with one of these was received, ms since the Unix epoch.
+    pub oldest_dead_at: Option<u64>,
+    /// What the database has on disk.
+    pub size: Size,
+}
+
+/// What the database has on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// In use.
+    pub used_bytes: u64,
+    /// Free within the file: used again before it grows.
+    pub free_bytes: u64,
+    /// The log beside it, which is copied into the file from time to time.
+    pub log_bytes: u64,
+}
+
+/// An event, to be judged by its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Aged {
+    pub(super) seq: i64,
+    /// Received before the moment asked for.
+    pub(super) old: bool,
+    /// That, and nothing is left to do with it.
+    pub(super) over: bool,
+    /// About what it takes, where it is over.
+    pub(super) bytes: u64,
+}
+
+/// Idempotency keys of a page that may go, and where the next page begins.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OldKeys {
+    pub(super) keys: Vec<i64>,
+    pub(super) last: Option<i64>,
+}
+
+/// The tasks that prune. Dropped, they end; a step under way is still done whole.
+#[derive(Debug)]
+pub struct Keeping {
+    _tasks: JoinSet<()>,
+}
+
+impl Db {
+    /// Begins to prune what `[retention]` says, and follows its changes.
+    pub fn keep(&self, config: watch::Receiver<Arc<Config>>) -> Keeping {
+        let clock = rule::Clock::start();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(events::Events::new(self.clone(), clock).run(config.clone()));
+        tasks.spawn(keys::run(self.clone(), clock, config));
+        Keeping { _tasks: tasks }
+    }
+
+    /// What is stored, counted.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn stock(&self) -> Result<Stock, DbError> {
+        self.inner.reader.stock().await
+    }
+
+    /// When the event with this id was received, ms since the Unix epoch, if it was pruned since and its id is
+    /// still known.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
+        self.inner.reader.pruned(source, id).await
+    }
+
+    /// Removes what is named, of that what may still go. How many events or keys went.
+    async fn remove(&self, removal: Removal) -> Result<u64, DbError> {
+        if removal.is_empty() {
+            return Ok(0);
+        }
+        self.ask(|reply| Request::Operate(Operation::Remove { removal, reply })).await
+    }
+}
+
+/// Says once that a task cannot do its work, and once that it can again.
+#[derive(Debug, Default)]
+struct Trouble {
+    told: bool,
+}
+
+impl Trouble {
+    fn saw<T>(&mut self, result: &Result<T, DbError>, what: &str) {
+        match result {
+            Err(error) if !self.told => {
+                tracing::warn!("{what} cannot be pruned, trying again: {error}");
+                self.told = true;
+            }
+            Ok(_) if self.told => {
+                tracing::info!("{what} are pruned again");
+                self.told = false;
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Copies of an `SQLite` file: made while others write, and looked at before one is put to use.
+
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{MIGRATOR, open, unsigned};
+use crate::config;
+use crate::db::DbError;
+use crate::db::copies::{Content, CopyError};
+
+/// Copies what is committed now into the file `to`, which is empty. Others go on reading and writing; what
+/// they write meanwhile stays in the log beside the database until this is done.
+pub(in crate::db) async fn copy(from: &Path, settings: &config::Database, to: &Path) -> Result<(), DbError> {
+    let mut conn = open::read_options(from, settings).connect().await?;
+    let copied = sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy()).execute(&mut conn).await;
+    let closed = conn.close().await;
+    copied?;
+    Ok(closed?)
+}
+
+/// Looks whether a file that nobody has open is a database that this program can go on with.
+pub(in crate::db) async fn inspect(file: &Path) -> Result<Content, CopyError> {
+    // Without a lock, a log or anything else beside it.
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
+    let unfit = |error: sqlx::Error| CopyError::Unfit(error.to_string());
+    let mut conn = options.disable_statement_logging().connect().await.map_err(unfit)?;
+    let content = read(&mut conn).await;
+    conn.close().await.map_err(unfit)?;
+    content
+}
+
+async fn read(conn: &mut SqliteConnection) -> Result<Content, CopyError> {
+    let unfit = |error: sqlx::Error| CopyError::Unfit(error.to_string());
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'delivery', '_sqlx_migrations')";
+    let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(unfit)?;
+    if tables != 3 {
+        return Err(CopyError::Unfit("it has not the tables of a hookyard database".into()));
+    }
+    let sql = "SELECT max(version) FROM _sqlx_migrations";
+    let version: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(unfit)?;
+    if let Some(newer) = newer(version) {
+        return Err(CopyError::Unfit(newer));
+    }
+    let found: Vec<String> =
+        sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut *conn).await.map_err(unfit)?;
+    if found != ["ok"] {
+        let first = found.first().map_or("", String::as_str);
+        return Err(CopyError::Unfit(format!("it is damaged: {first}")));
+    }
+    let sql = "SELECT (SELECT count(*) FROM delivery WHERE due_at IS NOT NULL),
+        (SELECT received_at FROM event ORDER BY seq DESC LIMIT 1)";
+    let (open, newest): (i64, Option<i64>) = sqlx::query_as(sql).fetch_one(conn).await.map_err(unfit)?;
+    Ok(Content { open_deliveries: unsigned(open), newest_at: newest.map(unsigned) })
+}
+
+/// What is wrong with tables of this version, if this program does not know it.
+pub(super) fn newer(version: i64) -> Option<String> {
+    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    (version > known).then(|| {
+        format!("its tables are of version {version}, and this hookyard knows up to {known}: use a newer one")
+    })
+}

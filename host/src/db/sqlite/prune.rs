@@ -1,0 +1,238 @@
+//! What is old in `SQLite`: found on the read connections a page at a time, removed by the writer.
+
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
+use sqlx::{Arguments as _, QueryBuilder, Row as _};
+
+use super::bulk::Bulk;
+use super::keys::bind_place;
+use super::recent::Place;
+use super::rows::text;
+use super::{Reader, integer, unsigned};
+use crate::db::DbError;
+use crate::db::backend::Removal;
+use crate::db::keeping::{Aged, OldKeys, Size, Stock};
+use crate::failpoint::{self, Point};
+
+/// Of an event `e`: nothing is left to do, nobody has to look at it, and no replay will come to it.
+macro_rules! over {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_seq = e.seq
+            AND (d.due_at IS NOT NULL OR d.state = 'dead' AND d.settled IS NULL))
+        AND NOT EXISTS (SELECT 1 FROM effect f WHERE f.event_seq = e.seq
+            AND (f.due_at IS NOT NULL OR f.state = 'dead' AND f.settled IS NULL))
+        AND NOT EXISTS (SELECT 1 FROM replay r WHERE r.state = 'running'
+            AND e.seq BETWEEN r.after_seq AND r.last_seq)"
+    };
+}
+
+// Sizes are those of what may be large. `octet_length` does not read what it measures.
+const AGED: &str = concat!(
+    "SELECT seq, old, over, CASE WHEN over THEN body
+        + ifnull((SELECT sum(octet_length(logs)) FROM attempt WHERE event_seq = seq), 0)
+        + ifnull((SELECT sum(octet_length(request)) FROM effect WHERE event_seq = seq), 0) ELSE 0 END
+    FROM (SELECT e.seq, e.old, e.old AND ",
+    over!(),
+    " AS over, e.body
+        FROM (SELECT seq, received_at < ? AS old, octet_length(body) AS body FROM event
+            WHERE seq > ? ORDER BY seq LIMIT ?) e)"
+);
+/// Looks at one event in each doubling of the distance.
+const AGED_BEYOND: &str = "WITH RECURSIVE ahead(seq) AS (
+        SELECT ?1 + 1
+        UNION ALL
+        SELECT ?1 + 2 * (seq - ?1) FROM ahead WHERE seq < (SELECT max(seq) FROM event))
+    SELECT max(e.seq) FROM ahead CROSS JOIN event e
+        ON e.seq = (SELECT min(seq) FROM event WHERE seq >= ahead.seq)
+    WHERE e.received_at < ?2";
+/// Of the keys that are in the index: the newest ones stay, however old they are.
+const OLD_KEYS: &str = "SELECT event_seq, received_at < ?
+        AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)
+    FROM idempotency_key k WHERE event_seq > ? AND event_seq <= (SELECT done_seq FROM key_progress)
+    ORDER BY event_seq LIMIT ?";
+
+const STILL_OVER: &str =
+    concat!("SELECT e.seq FROM (VALUES {rows}) v CROSS JOIN event e ON e.seq = v.column1 WHERE ", over!());
+/// Tables with what belongs to an event, and where its number stands in them.
+const OF_EVENTS: [(&str, &str); 7] = [
+    ("effect_try", "event_seq"),
+    ("effect", "event_seq"),
+    ("attempt", "event_seq"),
+    ("replayed", "event_seq"),
+    ("delivery", "event_seq"),
+    ("cause", "event_seq"),
+    ("event", "seq"),
+];
+const STILL_OLD: &str = "SELECT k.event_seq, k.source, k.id
+    FROM (VALUES {rows}) v CROSS JOIN idempotency_key k ON k.event_seq = v.column1
+    WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)";
+const FORGET: &str = "DELETE FROM idempotency_key WHERE event_seq IN
+    (SELECT column2 FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
+const FORGET_PLACES: &str = "DELETE FROM key_index WHERE (part, hash, event_seq) IN
+    (SELECT column2 >> 23, column1, column2 FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
+const FORGET_CONFLICTS: &str = "DELETE FROM conflict WHERE (source, id) IN
+    (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
+
+/// The statements, prepared once.
+pub(super) struct PruneStatements {
+    still_over: Bulk,
+    of_events: Vec<Bulk>,
+    still_old: Bulk,
+    keys: Bulk,
+    places: Bulk,
+    conflicts: Bulk,
+}
+
+impl PruneStatements {
+    pub(super) fn new() -> Self {
+        let of_events = |(table, column)| {
+            let sql = format!(
+                "DELETE FROM {table} WHERE {column} IN
+                    (SELECT * FROM (VALUES {{rows}}) WHERE column1 IS NOT NULL)"
+            );
+            Bulk::new(&sql, 1)
+        };
+        Self {
+            still_over: Bulk::new(STILL_OVER, 1),
+            of_events: OF_EVENTS.map(of_events).into(),
+            still_old: Bulk::new(STILL_OLD, 1),
+            keys: Bulk::new(FORGET, 2),
+            places: Bulk::new(FORGET_PLACES, 2),
+            conflicts: Bulk::new(FORGET_CONFLICTS, 2),
+        }
+    }
+
+    /// Removes what may still go. How many events or keys those were.
+    pub(super) async fn remove(
+        &self,
+        conn: &mut SqliteConnection,
+        removal: &Removal,
+    ) -> Result<u64, DbError> {
+        match removal {
+            Removal::Events(seqs) => {
+                let over = self.still_over.fetch(conn, seqs, bind_seq).await?;
+                let over = over.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+                for statement in &self.of_events {
+                    statement.execute(conn, &over, bind_seq).await?;
+                    failpoint::pass(Point::PruneStep);
+                }
+                Ok(over.len() as u64)
+            }
+            Removal::Keys(seqs) => {
+                let rows = self.still_old.fetch(conn, seqs, bind_seq).await?;
+                let (mut places, mut keys) = (Vec::new(), Vec::new());
+                for row in &rows {
+                    let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+                    places.push(Place::of(&source, &id, row.try_get(0)?));
+                    keys.push((source, id));
+                }
+                self.places.execute(conn, &places, bind_place).await?;
+                self.conflicts.execute(conn, &keys, bind_key).await?;
+                Ok(self.keys.execute(conn, &places, bind_place).await?)
+            }
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "all are bound alike")]
+fn bind_seq(row: &mut SqliteArguments, seq: &i64) -> Result<(), BoxDynError> {
+    row.add(*seq)
+}
+
+fn bind_key(row: &mut SqliteArguments, (source, id): &(String, String)) -> Result<(), BoxDynError> {
+    row.add(text(source))?;
+    row.add(text(id))
+}
+
+impl Reader {
+    /// Events after `after`, in order, each with whether it was received before `before`.
+    pub(in crate::db) async fn aged(
+        &self,
+        after: i64,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Aged>, DbError> {
+        let rows: Vec<(i64, bool, bool, i64)> = sqlx::query_as(AGED)
+            .bind(integer(before))
+            .bind(after)
+            .bind(integer(limit as u64))
+            .fetch_all(self.pool())
+            .await?;
+        let aged = |(seq, old, over, bytes)| Aged { seq, old, over, bytes: unsigned(bytes) };
+        Ok(rows.into_iter().map(aged).collect())
+    }
+
+    /// An event far after `after` that was received before `before`, or 0.
+    pub(in crate::db) async fn aged_beyond(&self, after: i64, before: u64) -> Result<i64, DbError> {
+        let query = sqlx::query_scalar(AGED_BEYOND).bind(after).bind(integer(before));
+        let beyond: Option<i64> = query.fetch_one(self.pool()).await?;
+        Ok(beyond.unwrap_or(0))
+    }
+
+    /// The number of the newest event.
+    pub(in crate::db) async fn newest_seq(&self) -> Result<i64, DbError> {
+        let newest: Option<i64> =
+            sqlx::query_scalar("SELECT max(seq) FROM event").fetch_one(self.pool()).await?;
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// Of the keys after that of `after`, in order, those that were taken before `before` and whose events are
+    /// gone.
+    pub(in crate::db) async fn old_keys(
+        &self,
+        after: i64,
+        before: u64,
+        limit: usize,
+    ) -> Result<OldKeys, DbError> {
+        let rows: Vec<(i64, bool)> = sqlx::query_as(OLD_KEYS)
+            .bind(integer(before))
+            .bind(after)
+            .bind(integer(limit as u64))
+            .fetch_all(self.pool())
+            .await?;
+        let last = rows.last().filter(|_| rows.len() >= limit).map(|(seq, _)| *seq);
+        let old = rows.into_iter().filter(|(_, old)| *old);
+        Ok(OldKeys { keys: old.map(|(seq, _)| seq).collect(), last })
+    }
+
+    /// What the database has on disk.
+    pub(in crate::db) async fn size(&self) -> Result<Size, DbError> {
+        let sql = "SELECT page_count, freelist_count, page_size
+            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        let (pages, free, bytes): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(self.pool()).await?;
+        let log = tokio::fs::metadata(self.log_path()).await;
+        Ok(Size {
+            used_bytes: unsigned((pages - free) * bytes),
+            free_bytes: unsigned(free * bytes),
+            log_bytes: log.map_or(0, |log| log.len()),
+        })
+    }
+
+    pub(in crate::db) async fn stock(&self) -> Result<Stock, DbError> {
+        let sql = "SELECT
+            (SELECT count(*) FROM delivery WHERE state = 'dead' AND settled IS NULL),
+            (SELECT count(*) FROM effect WHERE state = 'dead' AND settled IS NULL),
+            (SELECT received_at FROM event WHERE seq = (SELECT min(seq) FROM (
+                SELECT min(event_seq) AS seq FROM delivery WHERE state = 'dead' AND settled IS NULL
+                UNION ALL
+                SELECT min(event_seq) FROM effect WHERE state = 'dead' AND settled IS NULL)))";
+        let (deliveries, effects, oldest): (i64, i64, Option<i64>) =
+            sqlx::query_as(sql).fetch_one(self.pool()).await?;
+        Ok(Stock {
+            dead_deliveries: unsigned(deliveries),
+            dead_effects: unsigned(effects),
+            oldest_dead_at: oldest.map(unsigned),
+            size: self.size().await?,
+        })
+    }
+
+    /// When an event was received that is gone, and whose key is not; the last one, if there are several.
+    pub(in crate::db) async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT max(k.received_at) FROM idempotency_key k WHERE ");
+        self.recent().push_key(&mut query, ("k", "event_seq"), source, id);
+        query.push(" AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)");
+        let at: Option<i64> = query.build_query_scalar().fetch_one(self.pool()).await?;
+        Ok(at.map(unsigned))
+    }
+}

@@ -1,0 +1,156 @@
+//! The host is killed while it brings the tables of an older version up to date.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use hookyard::event::{Digest, now_ms};
+use hookyard::failpoint::Point;
+use serde_json::{Value, json};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::{Connection as _, query};
+
+use crate::support::{Bed, Event, Partner, Reply, guest, until};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// An event and its delivery: id, `act` of the payload, state of the delivery, attempts made.
+const EVENTS: [(&str, &str, &str, u32); 4] = [
+    ("evt_done", "well", "done", 1),
+    ("evt_dead", "reject", "dead", 1),
+    ("evt_pending", "well", "pending", 0),
+    ("evt_waiting", "well", "waiting", 2),
+];
+
+#[tokio::test]
+async fn a_kill_at_any_step_of_a_migration_leaves_everything_there() {
+    let partner = Partner::start(|_, _| Reply::of(200, "")).await;
+    // All but the newest.
+    for version in MIGRATIONS.iter().map(|migration| migration.version).rev().skip(1) {
+        for step in 1.. {
+            let bed = Bed::new(&format!("[plugin.actor]\nhttp = [\"{}\"]\n", partner.origin()));
+            bed.install("actor", &guest("actor"));
+            older(&bed, version, &partner.origin()).await;
+            let mut command = bed.command(&["serve"]);
+            command.env("HOOKYARD_KILL_AT", format!("{}:{step}", Point::Migration.name()));
+            let Err(ended) = bed.try_start_with(command).await else {
+                assert!(step > 1, "no step was killed");
+                break;
+            };
+            assert_eq!(ended.signal(), Some(9), "{ended:?}\n{}", bed.log());
+            all_is_there(&bed, version, &partner).await;
+        }
+    }
+}
+
+/// A database as a host of that version left it.
+async fn older(bed: &Bed, version: i64, origin: &str) {
+    std::fs::create_dir(bed.path("hookyard-data")).unwrap();
+    let file = bed.path("hookyard-data/hookyard.db");
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .foreign_keys(false)
+        .journal_mode(SqliteJournalMode::Wal);
+    let mut db = SqliteConnection::connect_with(&options).await.unwrap();
+    MIGRATIONS.run_to(version, &mut db).await.unwrap();
+    for (seq, event) in (1..).zip(EVENTS) {
+        store(&mut db, seq, event).await;
+    }
+    if version > 1 {
+        store_more(&mut db, origin).await;
+    }
+    db.close().await.unwrap();
+}
+
+async fn store(db: &mut SqliteConnection, seq: i64, (id, act, state, attempts): (&str, &str, &str, u32)) {
+    let payload = json!({ "act": act });
+    let body = Event::of("any.type", id, &payload).body;
+    let start = body.find(&payload.to_string()).unwrap();
+    let end = start + payload.to_string().len();
+    let digest = Digest::of(body.as_bytes()).0;
+    let due_at: Option<i64> = match state {
+        "pending" => Some(0),
+        "waiting" => Some(1),
+        _ => None,
+    };
+    let event = "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key, deliveries,
+        payload_start, payload_end, digest, body)
+        VALUES (?, 'moncreneau', ?, 'any.type', '2026-01-21T14:30:00Z', ?, NULL, 1, ?, ?, ?, ?)";
+    query(event)
+        .bind(seq)
+        .bind(id)
+        .bind(i64::try_from(now_ms()).unwrap())
+        .bind(i64::try_from(start).unwrap())
+        .bind(i64::try_from(end).unwrap())
+        .bind(&digest[..])
+        .bind(body.as_bytes())
+        .execute(&mut *db)
+        .await
+        .unwrap();
+    let key = "INSERT INTO idempotency_key (source, id, digest, event_seq, received_at)
+        VALUES ('moncreneau', ?, ?, ?, 0)";
+    query(key).bind(id).bind(&digest[..]).bind(seq).execute(&mut *db).await.unwrap();
+    let delivery = "INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
+        VALUES (?, 1, 'actor', ?, ?, ?)";
+    query(delivery).bind(seq).bind(state).bind(attempts).bind(due_at).execute(&mut *db).await.unwrap();
+    for number in 1..=attempts {
+        let outcome = match state {
+            "done" => "done",
+            "dead" => "rejected",
+            _ => "retry",
+        };
+        let attempt =
+            "INSERT INTO attempt (event_seq, delivery_number, number, outcome, revision, started_at,
+            duration_us, peak_memory_bytes) VALUES (?, 1, ?, ?, ?, 0, 1, 1)";
+        query(attempt)
+            .bind(seq)
+            .bind(number)
+            .bind(outcome)
+            .bind(&digest[..])
+            .execute(&mut *db)
+            .await
+            .unwrap();
+    }
+}
+
+/// What came with the second version: an entry of a store, and an effect that is open.
+async fn store_more(db: &mut SqliteConnection, origin: &str) {
+    let request = json!({ "kind": "http", "method": "POST", "url": origin, "headers": [] });
+    let entry = "INSERT INTO entry (plugin, bucket, key, version, value)
+        VALUES ('actor', 'books', 'kept', 1, x'6b657074')";
+    let store = "INSERT INTO store (plugin, keys, keys_version, version) VALUES ('actor', 1, 1, 1)";
+    query(entry).execute(&mut *db).await.unwrap();
+    query(store).execute(&mut *db).await.unwrap();
+    let effect = "INSERT INTO effect
+        (event_seq, delivery_number, number, plugin, state, tries, due_at, depth, key, masked, request)
+        VALUES (1, 1, 1, 'actor', 'pending', 0, 0, 0, 'kept-key', 0, ?)";
+    query(effect).bind(request.to_string()).execute(&mut *db).await.unwrap();
+}
+
+/// What was over is as it was, and what was open goes on.
+async fn all_is_there(bed: &Bed, version: i64, partner: &Partner) {
+    let asked = partner.asked_count();
+    let host = bed.start().await;
+    host.drained().await;
+    assert_eq!(host.events("").await.len(), EVENTS.len());
+    for (id, act, _, attempts) in EVENTS {
+        let event = host.event(id).await.unwrap();
+        let delivery = &event["deliveries"][0];
+        let expected = if act == "reject" { ("dead", attempts) } else { ("done", attempts.max(1)) };
+        let made = delivery["attempts"].as_array().unwrap().len();
+        let run = usize::from(id == "evt_waiting");
+        assert_eq!(
+            (&delivery["state"], made),
+            (&Value::from(expected.0), expected.1 as usize + run),
+            "{event}"
+        );
+    }
+    let again = host.send(&Event::of("any.type", "evt_done", &json!({ "act": "well" }))).await;
+    assert_eq!(again.status(), "duplicate", "{again:?}");
+    if version > 1 {
+        let asked_once = async || (partner.asked_count() == asked + 1).then_some(());
+        until("the effect is done", asked_once).await;
+        assert_eq!(partner.asked()[asked].header("idempotency-key"), "kept-key");
+        assert_eq!(bed.bucket("actor", "books").await["kept"], "kept");
+    }
+}
