@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use crate::event::Digest;
 
 /// Where the event of a key may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Place {
     pub(super) hash: i64,
     pub(super) seq: i64,
@@ -44,7 +44,7 @@ pub(super) fn hashes(id: &str) -> RangeInclusive<i64> {
 pub(super) struct Progress {
     pub(super) done_seq: i64,
     pub(super) moving_seq: i64,
-    pub(super) next_hash: i64,
+    pub(super) next: Place,
 }
 
 /// Keys to be put into the index, and what it has then.
@@ -82,7 +82,7 @@ impl Recent {
         for place in places {
             if place.seq > progress.moving_seq {
                 self.gathering.insert(place);
-            } else if place.hash >= progress.next_hash {
+            } else if place >= progress.next {
                 self.moving.insert(place);
             }
             self.newest_seq = self.newest_seq.max(place.seq);
@@ -107,7 +107,7 @@ impl Recent {
         let mut rest = self.moving.iter().copied();
         let places = rest.by_ref().take(taken + excess).collect();
         let after = match rest.next() {
-            Some(next) => Progress { next_hash: next.hash, ..self.progress },
+            Some(next) => Progress { next, ..self.progress },
             None => Progress { done_seq: self.progress.moving_seq, ..self.progress },
         };
         Step { places, after }
@@ -132,7 +132,67 @@ impl Recent {
     fn turn(&mut self) {
         if self.moving.is_empty() && self.gathering.len() >= self.max {
             self.moving = std::mem::take(&mut self.gathering);
-            self.progress = Progress { moving_seq: self.newest_seq, next_hash: i64::MIN, ..self.progress };
+            self.progress = Progress { moving_seq: self.newest_seq, ..self.progress };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_has_neighbouring_hashes_under_all_sources() {
+        for (source, id) in [("a", "evt_1"), ("plugin.a", "evt_1"), ("", "")] {
+            assert!(hashes(id).contains(&hash(source, id)));
+        }
+        assert!(!hashes("evt_2").contains(&hash("a", "evt_1")));
+        assert_ne!(hash("a", "evt_1"), hash("b", "evt_1"));
+    }
+
+    /// What becomes of a transaction.
+    #[derive(Debug, Clone, Copy)]
+    enum Ends {
+        Committed,
+        RolledBack,
+        /// It is on disk, and the process was killed, or does not know.
+        Unknown,
+    }
+
+    fn transactions() -> impl Strategy<Value = Vec<(usize, i64, Ends)>> {
+        let ends =
+            prop_oneof![6 => Just(Ends::Committed), 1 => Just(Ends::RolledBack), 1 => Just(Ends::Unknown)];
+        proptest::collection::vec((0..9_usize, 0..40_i64, ends), 1..80)
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_is_in_memory_or_in_the_index(max in 1..20_usize, transactions in transactions()) {
+            let (mut recent, mut newest) = (Recent::new(max), 0);
+            let (mut stored, mut index, mut progress) = (Vec::new(), BTreeSet::new(), Progress::default());
+            for (count, salt, ends) in transactions {
+                let taken: Vec<_> = (1..).take(count).map(|n: i64| Place { hash: n * salt % 13, seq: newest + n }).collect();
+                // Numbers are not used again, whatever becomes of them.
+                newest += taken.len() as i64;
+                let step = recent.step(count);
+                if !matches!(ends, Ends::RolledBack) {
+                    stored.extend(taken.iter().copied());
+                    index.extend(step.places.iter().copied());
+                    progress = if step.places.is_empty() { progress } else { step.after };
+                }
+                match ends {
+                    Ends::Committed => recent.committed(taken, step),
+                    Ends::RolledBack => {}
+                    Ends::Unknown => recent.load(progress, stored.iter().copied().filter(|place| place.seq > progress.done_seq)),
+                }
+                for place in &stored {
+                    let found = recent.find(place.hash..=place.hash).any(|seq| seq == place.seq);
+                    prop_assert!(found || index.contains(place), "{place:?} of {recent:?}");
+                }
+                prop_assert!(recent.gathering.len() + recent.moving.len() < max + 2 * 9, "{recent:?}");
+            }
         }
     }
 }
