@@ -208,7 +208,8 @@ impl Keys {
             let none: &[&NewEvent] = &[];
             let (keys, index) = ((none, bind_key as _), (&places[..], bind_place as _));
             self.keys_and_index.execute(&mut transaction, keys, index).await?;
-            store(&mut transaction, Progress { done_seq: last, moving_seq: last, next_hash: 0 }).await?;
+            store(&mut transaction, Progress { done_seq: last, moving_seq: last, ..Progress::default() })
+                .await?;
             transaction.commit().await?;
             done = last;
         }
@@ -262,16 +263,17 @@ async fn places(conn: &mut SqliteConnection, after: i64, last: i64) -> Result<Ve
 }
 
 async fn progress(conn: &mut SqliteConnection) -> Result<Progress, DbError> {
-    let sql = "SELECT done_seq, moving_seq, next_hash FROM key_progress";
-    let (done_seq, moving_seq, next_hash) = sqlx::query_as(sql).fetch_one(conn).await?;
-    Ok(Progress { done_seq, moving_seq, next_hash })
+    let sql = "SELECT done_seq, moving_seq, next_hash, next_seq FROM key_progress";
+    let (done_seq, moving_seq, hash, seq) = sqlx::query_as(sql).fetch_one(conn).await?;
+    Ok(Progress { done_seq, moving_seq, next: Place { hash, seq } })
 }
 
 async fn store(conn: &mut SqliteConnection, progress: Progress) -> Result<(), DbError> {
-    sqlx::query("UPDATE key_progress SET done_seq = ?, moving_seq = ?, next_hash = ?")
+    sqlx::query("UPDATE key_progress SET done_seq = ?, moving_seq = ?, next_hash = ?, next_seq = ?")
         .bind(progress.done_seq)
         .bind(progress.moving_seq)
-        .bind(progress.next_hash)
+        .bind(progress.next.hash)
+        .bind(progress.next.seq)
         .execute(conn)
         .await?;
     Ok(())

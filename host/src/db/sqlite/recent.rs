@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use crate::event::Digest;
 
 /// Where the event of a key may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Place {
     pub(super) hash: i64,
     pub(super) seq: i64,
@@ -44,7 +44,7 @@ pub(super) fn hashes(id: &str) -> RangeInclusive<i64> {
 pub(super) struct Progress {
     pub(super) done_seq: i64,
     pub(super) moving_seq: i64,
-    pub(super) next_hash: i64,
+    pub(super) next: Place,
 }
 
 /// Keys to be put into the index, and what it has then.
@@ -82,7 +82,7 @@ impl Recent {
         for place in places {
             if place.seq > progress.moving_seq {
                 self.gathering.insert(place);
-            } else if place.hash >= progress.next_hash {
+            } else if place >= progress.next {
                 self.moving.insert(place);
             }
             self.newest_seq = self.newest_seq.max(place.seq);
@@ -107,7 +107,7 @@ impl Recent {
         let mut rest = self.moving.iter().copied();
         let places = rest.by_ref().take(taken + excess).collect();
         let after = match rest.next() {
-            Some(next) => Progress { next_hash: next.hash, ..self.progress },
+            Some(next) => Progress { next, ..self.progress },
             None => Progress { done_seq: self.progress.moving_seq, ..self.progress },
         };
         Step { places, after }
@@ -132,7 +132,7 @@ impl Recent {
     fn turn(&mut self) {
         if self.moving.is_empty() && self.gathering.len() >= self.max {
             self.moving = std::mem::take(&mut self.gathering);
-            self.progress = Progress { moving_seq: self.newest_seq, next_hash: i64::MIN, ..self.progress };
+            self.progress = Progress { moving_seq: self.newest_seq, ..self.progress };
         }
     }
 }
@@ -191,7 +191,7 @@ mod tests {
                     let found = recent.find(place.hash..=place.hash).any(|seq| seq == place.seq);
                     prop_assert!(found || index.contains(place), "{place:?} of {recent:?}");
                 }
-                prop_assert!(recent.gathering.len() + recent.moving.len() < 2 * (max + 2 * 9), "{recent:?}");
+                prop_assert!(recent.gathering.len() + recent.moving.len() < max + 2 * 9, "{recent:?}");
             }
         }
     }
