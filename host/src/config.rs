@@ -114,6 +114,8 @@ pub struct Database {
     pub busy_timeout_ms: u64,
     /// How many of the newest ids are found in memory and not by the index.
     pub recent_ids_max: usize,
+    /// How many open deliveries that have an order are found in memory and not by an index, 40 bytes each.
+    pub open_orders_max: usize,
 }
 
 /// `[retention]`

@@ -20,13 +20,11 @@ CREATE TABLE key_index (
     PRIMARY KEY (part, hash, event_seq)
 ) STRICT, WITHOUT ROWID;
 
--- Which keys are in the index: those up to done_seq; and of those up to moving_seq the ones before (next_hash,
--- next_seq).
+-- Which keys are in the index: those up to done_seq; and of those up to moving_seq the ones below next_hash.
 CREATE TABLE key_progress (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     done_seq   INTEGER NOT NULL,
     moving_seq INTEGER NOT NULL,
-    next_hash  INTEGER NOT NULL,
-    next_seq   INTEGER NOT NULL
+    next_hash  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO key_progress (id, done_seq, moving_seq, next_hash, next_seq) VALUES (1, 0, 0, 0, 0);
+INSERT INTO key_progress (id, done_seq, moving_seq, next_hash) VALUES (1, 0, 0, 0);

@@ -82,7 +82,7 @@ keys! {
         server.header_max_bytes, server.header_timeout_ms, server.connections_max, server.shutdown_timeout_ms;
     "the host keeps its data there while it runs": server.data_dir, database.url;
     "the writer began with it": database.batch_max, database.busy_timeout_ms, database.recent_ids_max,
-        dispatch.queue_max;
+        database.open_orders_max, dispatch.queue_max;
     "the queues began with it": dispatch.window, effects.window;
     "it is made when the host starts": store.cache_max_bytes;
     "the watch of the directory began with it":

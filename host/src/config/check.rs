@@ -101,6 +101,7 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         database.batch_max: 1, 100_000;
         database.busy_timeout_ms: 0, HOUR_MS;
         database.recent_ids_max: 1, 100_000_000;
+        database.open_orders_max: 1, 100_000_000;
         retention.events_days: 1, 36_500;
         retention.keys_days: 1, 36_501;
         plugins.debounce_ms: 0, 60_000;

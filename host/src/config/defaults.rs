@@ -44,6 +44,7 @@ impl Default for Database {
             batch_max: 512,
             busy_timeout_ms: 5000,
             recent_ids_max: 131_072,
+            open_orders_max: 1_000_000,
         }
     }
 }

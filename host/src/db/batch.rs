@@ -90,7 +90,8 @@ async fn finish(
     if !ended.is_empty() {
         backend.record(&ended).await?;
     }
-    let closed = if batch.any_behind { order::closed(&ended) } else { Vec::new() };
+    let closed = order::closed(&ended).map(|(order, _)| order).filter(|_| batch.any_behind);
+    let closed: Vec<_> = closed.collect();
     let promoted = if closed.is_empty() { Vec::new() } else { backend.promote(&closed).await? };
     Ok((recorded, promoted))
 }

@@ -75,7 +75,9 @@ async fn an_id_that_could_not_be_stored_is_free() {
 
 /// As it was before migration 4.
 const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE idempotency_key;
-    DELETE FROM _sqlx_migrations WHERE version = 4;
+    DROP TABLE order_index; DROP TABLE order_progress;
+    CREATE INDEX delivery_order ON delivery (ordering, event_seq, number);
+    DELETE FROM _sqlx_migrations WHERE version >= 4;
     CREATE TABLE idempotency_key (
         source TEXT NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL, event_seq INTEGER NOT NULL,
         received_at INTEGER NOT NULL, PRIMARY KEY (source, id)

@@ -40,10 +40,10 @@ pub(super) fn line_up(new: &mut [NewDelivery<'_>], mut open: HashSet<Order>) {
     }
 }
 
-/// The orders whose first delivery these attempts have closed.
-pub(super) fn closed(ended: &[&Finished]) -> Vec<Order> {
+/// The deliveries that these attempts have closed, of those that have an order. Each was its order's first.
+pub(super) fn closed<'a>(ended: &'a [&Finished]) -> impl Iterator<Item = (Order, DeliveryId)> + use<'a> {
     let closed = ended.iter().filter(|finished| !matches!(finished.next, Next::Wait(_)));
-    closed.filter_map(|finished| finished.order).collect()
+    closed.filter_map(|finished| Some((finished.order?, finished.id)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Idempotency keys in `SQLite`: kept in order of acceptance, found by hash.
 //!
-//! Ids are as good as random. In a large index each new one has a page to itself, which is written twice for
-//! the sake of 20 bytes. So keys come into the index late, many at a time and in its order, and a page takes
-//! several. Until then memory says where they are (`recent.rs`). Index and memory only say where a key may
-//! be: `idempotency_key` alone says who has it, so an entry too many does no harm.
+//! Keys come into the index late and many at a time; until then memory says where they are (`recent.rs`). Index
+//! and memory only say where a key may be: `idempotency_key` alone says who has it, so an entry too many does no
+//! harm.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,10 +48,10 @@ const PAGE: i64 = 4096;
 const CATCH_UP: i64 = 1 << 20;
 
 /// Recent keys, for the writer and for readers.
-pub(super) struct SharedRecent(Mutex<Recent>);
+pub(super) struct SharedRecent(Mutex<Recent<Place>>);
 
 impl SharedRecent {
-    fn lock(&self) -> MutexGuard<'_, Recent> {
+    fn lock(&self) -> MutexGuard<'_, Recent<Place>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,8 +73,8 @@ impl SharedRecent {
         query.push(format_args!(" AND {table}.{seq} IN (SELECT event_seq FROM key_index WHERE part IN "));
         query.push(concat!(parts!(), " AND hash BETWEEN "));
         query.push_bind(*hashes.start()).push(" AND ").push_bind(*hashes.end());
-        for seq in self.lock().find(hashes) {
-            query.push(" UNION ALL SELECT ").push_bind(seq);
+        for place in self.lock().find(Place::with(hashes)) {
+            query.push(" UNION ALL SELECT ").push_bind(place.seq);
         }
         query.push(")");
     }
@@ -90,7 +89,7 @@ pub(super) struct Keys {
     /// Whether `recent` is known to be what is stored.
     loaded: bool,
     taken: Vec<Place>,
-    step: Step,
+    step: Step<Place>,
 }
 
 impl Keys {
@@ -128,9 +127,9 @@ impl Keys {
         let free: Vec<_> =
             events.iter().zip(&owners).filter(|(_, owner)| owner.is_none()).map(|(new, _)| *new).collect();
         self.step = self.recent.lock().step(free.len());
-        let (keys, index) = ((&free[..], bind_key as _), (&self.step.places[..], bind_place as _));
+        let (keys, index) = ((&free[..], bind_key as _), (&self.step.entries[..], bind_place as _));
         self.keys_and_index.execute(conn, keys, index).await?;
-        if !self.step.places.is_empty() {
+        if !self.step.entries.is_empty() {
             store(conn, self.step.after).await?;
         }
         self.taken = free.into_iter().map(place_of).collect();
@@ -139,7 +138,9 @@ impl Keys {
 
     /// The transaction is committed.
     pub(super) fn committed(&mut self) {
-        self.recent.lock().committed(self.taken.drain(..), std::mem::take(&mut self.step));
+        let mut recent = self.recent.lock();
+        self.taken.drain(..).for_each(|place| recent.add(place));
+        recent.moved(std::mem::take(&mut self.step));
     }
 
     /// It is not.
@@ -166,7 +167,7 @@ impl Keys {
         {
             let recent = self.recent.lock();
             for ((number, place), new) in asked() {
-                by_seq.extend(recent.find(place.hash..=place.hash).map(|seq| (number, seq, *new)));
+                by_seq.extend(recent.find(Place::with(place.hash..=place.hash)).map(|at| (number, at.seq, *new)));
             }
         }
         let mut found = self.indexed.fetch(conn, &by_hash, bind_asked).await?;
@@ -262,13 +263,13 @@ async fn places(conn: &mut SqliteConnection, after: i64, last: i64) -> Result<Ve
     }
 }
 
-async fn progress(conn: &mut SqliteConnection) -> Result<Progress, DbError> {
+async fn progress(conn: &mut SqliteConnection) -> Result<Progress<Place>, DbError> {
     let sql = "SELECT done_seq, moving_seq, next_hash, next_seq FROM key_progress";
     let (done_seq, moving_seq, hash, seq) = sqlx::query_as(sql).fetch_one(conn).await?;
     Ok(Progress { done_seq, moving_seq, next: Place { hash, seq } })
 }
 
-async fn store(conn: &mut SqliteConnection, progress: Progress) -> Result<(), DbError> {
+async fn store(conn: &mut SqliteConnection, progress: Progress<Place>) -> Result<(), DbError> {
     sqlx::query("UPDATE key_progress SET done_seq = ?, moving_seq = ?, next_hash = ?, next_seq = ?")
         .bind(progress.done_seq)
         .bind(progress.moving_seq)

@@ -7,6 +7,7 @@ mod deliveries;
 mod effects;
 mod keys;
 mod open;
+mod orders;
 mod prune;
 mod read;
 mod recent;
@@ -34,6 +35,7 @@ pub(super) use read::Reader;
 pub(super) use write::Sqlite;
 
 use keys::Keys;
+use orders::Orders;
 
 /// Connections that read.
 const READERS: u32 = 2;
@@ -79,7 +81,9 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     // Should the file vanish, opening it again must not make an empty one in its place.
     let keys = Keys::open(&mut conn, settings.recent_ids_max).await?;
     let recent = keys.recent();
-    let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys);
+    let mut orders = Orders::new(settings.open_orders_max);
+    orders.begin(&mut conn).await?;
+    let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys, orders);
     Ok(Opened {
         last_seq: backend.last_seq().await?,
         open: backend.count_open().await?,

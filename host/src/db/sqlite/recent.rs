@@ -1,15 +1,31 @@
-//! Keys that the index does not have yet, in memory. No IO.
+//! What an index does not have yet, in memory. No IO.
+//!
+//! Ids, and orders, are as good as random. In a large index each new one has a page to itself, which is written
+//! twice for the sake of 20 bytes. So what is new gathers here; when there is enough of it, it moves into the
+//! index in the index's order, a few for each that comes in, and a page takes several.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use crate::event::Digest;
 
+/// An entry of an index, in its order.
+pub(super) trait Entry: Copy + Ord + Default {
+    /// The number of the event that it is about.
+    fn seq(&self) -> i64;
+}
+
 /// Where the event of a key may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Place {
     pub(super) hash: i64,
     pub(super) seq: i64,
+}
+
+impl Entry for Place {
+    fn seq(&self) -> i64 {
+        self.seq
+    }
 }
 
 impl Place {
@@ -20,6 +36,12 @@ impl Place {
     /// The part of the index that it belongs into.
     pub(super) fn part(self) -> i64 {
         self.seq >> 23
+    }
+
+    /// All that have such a hash.
+    pub(super) fn with(hashes: RangeInclusive<i64>) -> RangeInclusive<Self> {
+        let (first, last) = hashes.into_inner();
+        Self { hash: first, seq: i64::MIN }..=Self { hash: last, seq: i64::MAX }
     }
 }
 
@@ -39,33 +61,41 @@ pub(super) fn hashes(id: &str) -> RangeInclusive<i64> {
     any & !0xffff..=any | 0xffff
 }
 
-/// Which keys the index has, as it is stored: see `key_progress`.
+/// Which entries an index has, as it is stored: those of events up to `done_seq`; and of events up to
+/// `moving_seq` those before `next`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Progress {
+pub(super) struct Progress<E> {
     pub(super) done_seq: i64,
     pub(super) moving_seq: i64,
-    pub(super) next: Place,
+    pub(super) next: E,
 }
 
-/// Keys to be put into the index, and what it has then.
+impl<E: Entry> Progress<E> {
+    /// Whether the index has the entry, if there is such a one.
+    pub(super) fn covers(&self, entry: &E) -> bool {
+        entry.seq() <= self.done_seq || (entry.seq() <= self.moving_seq && *entry < self.next)
+    }
+}
+
+/// What is to be put into the index, and what it has then.
 #[derive(Debug, Default)]
-pub(super) struct Step {
-    pub(super) places: Vec<Place>,
-    pub(super) after: Progress,
+pub(super) struct Step<E> {
+    pub(super) entries: Vec<E>,
+    pub(super) after: Progress<E>,
 }
 
-/// Keys that are not in the index: all new ones gather; when there are `max`, they move, in the index's order, one
-/// for each that comes in, while new ones gather again. So there are never many more than `max`.
+/// What is not in the index: all that is new gathers; when there are `max`, they move, one for each that comes in,
+/// while new ones gather again. So there are never many more than `max`.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(super) struct Recent<E> {
     max: usize,
-    gathering: BTreeSet<Place>,
-    moving: BTreeSet<Place>,
-    progress: Progress,
+    gathering: BTreeSet<E>,
+    moving: BTreeSet<E>,
+    progress: Progress<E>,
     newest_seq: i64,
 }
 
-impl Recent {
+impl<E: Entry> Recent<E> {
     pub(super) fn new(max: usize) -> Self {
         Self {
             max: max.max(1),
@@ -76,54 +106,60 @@ impl Recent {
         }
     }
 
-    /// Begins anew with what is stored: all keys that may not be in the index.
-    pub(super) fn load(&mut self, progress: Progress, places: impl IntoIterator<Item = Place>) {
+    /// Begins anew with what is stored: all entries that may not be in the index.
+    pub(super) fn load(&mut self, progress: Progress<E>, entries: impl IntoIterator<Item = E>) {
         *self = Self { progress, ..Self::new(self.max) };
-        for place in places {
-            if place.seq > progress.moving_seq {
-                self.gathering.insert(place);
-            } else if place >= progress.next {
-                self.moving.insert(place);
-            }
-            self.newest_seq = self.newest_seq.max(place.seq);
+        for entry in entries {
+            self.add(entry);
         }
         self.turn();
     }
 
-    /// The events whose keys have such a hash.
-    pub(super) fn find(&self, hashes: RangeInclusive<i64>) -> impl Iterator<Item = i64> {
-        let (first, last) = hashes.into_inner();
-        let range = Place { hash: first, seq: i64::MIN }..=Place { hash: last, seq: i64::MAX };
-        [&self.gathering, &self.moving]
-            .into_iter()
-            .flat_map(move |set| set.range(range.clone()))
-            .map(|place| place.seq)
+    /// Those between two, in their order.
+    pub(super) fn find(&self, range: RangeInclusive<E>) -> impl Iterator<Item = E> {
+        [&self.gathering, &self.moving].into_iter().flat_map(move |set| set.range(range.clone())).copied()
     }
 
-    /// The keys to move while so many new ones are taken.
-    pub(super) fn step(&self, taken: usize) -> Step {
+    /// Which entries are in the index, and so not here.
+    pub(super) fn progress(&self) -> Progress<E> {
+        self.progress
+    }
+
+    /// Takes an entry, unless the index has such ones.
+    pub(super) fn add(&mut self, entry: E) {
+        if entry.seq() > self.progress.moving_seq {
+            self.gathering.insert(entry);
+        } else if !self.progress.covers(&entry) {
+            self.moving.insert(entry);
+        }
+        self.newest_seq = self.newest_seq.max(entry.seq());
+    }
+
+    /// Forgets one that is not to come into the index any more.
+    pub(super) fn remove(&mut self, entry: &E) {
+        let _ = self.gathering.remove(entry) || self.moving.remove(entry);
+    }
+
+    /// What is to move while so many new ones are taken.
+    pub(super) fn step(&self, taken: usize) -> Step<E> {
         // What is too much goes too, though not all at once.
         let excess = (self.gathering.len() + self.moving.len()).saturating_sub(self.max).min(taken);
         let mut rest = self.moving.iter().copied();
-        let places = rest.by_ref().take(taken + excess).collect();
+        let entries = rest.by_ref().take(taken + excess).collect();
         let after = match rest.next() {
             Some(next) => Progress { next, ..self.progress },
             None => Progress { done_seq: self.progress.moving_seq, ..self.progress },
         };
-        Step { places, after }
+        Step { entries, after }
     }
 
-    /// A transaction was committed: it took these keys and moved those.
-    pub(super) fn committed(&mut self, taken: impl IntoIterator<Item = Place>, step: Step) {
-        for place in &step.places {
-            self.moving.remove(place);
+    /// These are in the index.
+    pub(super) fn moved(&mut self, step: Step<E>) {
+        for entry in &step.entries {
+            self.moving.remove(entry);
         }
-        if !step.places.is_empty() {
+        if !step.entries.is_empty() {
             self.progress = step.after;
-        }
-        for place in taken {
-            self.gathering.insert(place);
-            self.newest_seq = self.newest_seq.max(place.seq);
         }
         self.turn();
     }
@@ -132,7 +168,11 @@ impl Recent {
     fn turn(&mut self) {
         if self.moving.is_empty() && self.gathering.len() >= self.max {
             self.moving = std::mem::take(&mut self.gathering);
-            self.progress = Progress { moving_seq: self.newest_seq, ..self.progress };
+            self.progress = Progress {
+                done_seq: self.progress.moving_seq,
+                moving_seq: self.newest_seq,
+                next: self.moving.first().copied().unwrap_or_default(),
+            };
         }
     }
 }
@@ -179,16 +219,19 @@ mod tests {
                 let step = recent.step(count);
                 if !matches!(ends, Ends::RolledBack) {
                     stored.extend(taken.iter().copied());
-                    index.extend(step.places.iter().copied());
-                    progress = if step.places.is_empty() { progress } else { step.after };
+                    index.extend(step.entries.iter().copied());
+                    progress = if step.entries.is_empty() { progress } else { step.after };
                 }
                 match ends {
-                    Ends::Committed => recent.committed(taken, step),
+                    Ends::Committed => {
+                        taken.into_iter().for_each(|place| recent.add(place));
+                        recent.moved(step);
+                    }
                     Ends::RolledBack => {}
                     Ends::Unknown => recent.load(progress, stored.iter().copied().filter(|place| place.seq > progress.done_seq)),
                 }
                 for place in &stored {
-                    let found = recent.find(place.hash..=place.hash).any(|seq| seq == place.seq);
+                    let found = recent.find(*place..=*place).next().is_some();
                     prop_assert!(found || index.contains(place), "{place:?} of {recent:?}");
                 }
                 prop_assert!(recent.gathering.len() + recent.moving.len() < max + 2 * 9, "{recent:?}");

@@ -6,6 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::deliveries::{WITH_EVENT, Whose, deliveries_of, select_deliveries, select_events};
+use super::orders::Orders;
 use super::read::parse;
 use super::rows::BEHIND;
 use super::{Reader, integer, name_of, unsigned};
@@ -35,7 +36,11 @@ pub(super) async fn begin(
 }
 
 /// Makes what a step says, and notes how far it is. Nothing is done where the replay was stopped.
-pub(super) async fn step(conn: &mut SqliteConnection, step: &Step) -> Result<Replayed, DbError> {
+pub(super) async fn step(
+    conn: &mut SqliteConnection,
+    orders: &mut Orders,
+    step: &Step,
+) -> Result<Replayed, DbError> {
     let mut done = Replayed::default();
     let mut skipped = step.skipped;
     if !is_running(conn, step.replay).await? {
@@ -45,7 +50,7 @@ pub(super) async fn step(conn: &mut SqliteConnection, step: &Step) -> Result<Rep
         done.made = (step.again.len() + step.discard.len()) as u64;
     } else {
         for again in &step.again {
-            match make(conn, step.replay, again).await? {
+            match make(conn, orders, step.replay, again).await? {
                 Some(behind) => {
                     done.made += 1;
                     done.opened += 1;
@@ -71,7 +76,12 @@ async fn is_running(conn: &mut SqliteConnection, replay: i64) -> Result<bool, Db
 
 /// One delivery, unless one to this plugin is open or the dead letter was dealt with meanwhile. Whether it
 /// is behind another of its order.
-async fn make(conn: &mut SqliteConnection, replay: i64, again: &Again) -> Result<Option<bool>, DbError> {
+async fn make(
+    conn: &mut SqliteConnection,
+    orders: &mut Orders,
+    replay: i64,
+    again: &Again,
+) -> Result<Option<bool>, DbError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM delivery
         WHERE event_seq = ? AND plugin = ? AND due_at IS NOT NULL)";
     let plugin = again.plugin.as_str();
@@ -86,16 +96,12 @@ async fn make(conn: &mut SqliteConnection, replay: i64, again: &Again) -> Result
         }
     }
     let behind = match again.order {
-        Some(order) => is_open(conn, order).await?,
+        Some(order) => !orders.open(conn, &[order]).await?.is_empty(),
         None => false,
     };
-    insert(conn, replay, again, behind).await?;
+    let id = insert(conn, replay, again, behind).await?;
+    orders.opened(conn, again.order.map(|order| (order, id)).into_iter()).await?;
     Ok(Some(behind))
-}
-
-async fn is_open(conn: &mut SqliteConnection, Order(order): Order) -> Result<bool, DbError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM delivery WHERE ordering = ? AND due_at IS NOT NULL)";
-    Ok(sqlx::query_scalar(sql).bind(order).fetch_one(conn).await?)
 }
 
 async fn insert(
@@ -103,7 +109,7 @@ async fn insert(
     replay: i64,
     again: &Again,
     behind: bool,
-) -> Result<(), DbError> {
+) -> Result<DeliveryId, DbError> {
     let sql = "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
         SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4, 'pending', 0 FROM delivery WHERE event_seq = ?1
         RETURNING number";
@@ -120,7 +126,7 @@ async fn insert(
     query.bind(integer(now_ms())).execute(&mut *conn).await?;
     let sql = "UPDATE event SET deliveries = deliveries + 1 WHERE seq = ?";
     sqlx::query(sql).bind(again.event).execute(conn).await?;
-    Ok(())
+    Ok(DeliveryId { event: again.event, number })
 }
 
 /// Deals with a dead letter. False when it is none, or was dealt with.
@@ -152,7 +158,11 @@ async fn advance(conn: &mut SqliteConnection, step: &Step, made: u64, skipped: u
 }
 
 /// Closes an open delivery as a dead letter that was dealt with, or deals with one that is dead.
-pub(super) async fn discard(conn: &mut SqliteConnection, id: DeliveryId) -> Result<Discarded, DbError> {
+pub(super) async fn discard(
+    conn: &mut SqliteConnection,
+    orders: &mut Orders,
+    id: DeliveryId,
+) -> Result<Discarded, DbError> {
     let sql = "SELECT due_at, ordering FROM delivery WHERE event_seq = ? AND number = ?";
     let row = sqlx::query(sql).bind(id.event).bind(id.number).fetch_optional(&mut *conn).await?;
     let Some(row) = row else { return Ok(Discarded::Unknown) };
@@ -163,8 +173,10 @@ pub(super) async fn discard(conn: &mut SqliteConnection, id: DeliveryId) -> Resu
     }
     let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
         WHERE event_seq = ? AND number = ?";
-    sqlx::query(sql).bind(id.event).bind(id.number).execute(conn).await?;
-    Ok(Discarded::Skipped { behind: due_at == Some(BEHIND), order: order.map(Order) })
+    sqlx::query(sql).bind(id.event).bind(id.number).execute(&mut *conn).await?;
+    let order = order.map(Order);
+    orders.closed(conn, order.map(|order| (order, id)).into_iter()).await?;
+    Ok(Discarded::Skipped { behind: due_at == Some(BEHIND), order })
 }
 
 /// Stops a replay. False when it does not run.

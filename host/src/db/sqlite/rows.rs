@@ -23,17 +23,8 @@ pub(super) const EVENTS: &str =
 pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
     SELECT *, 'pending', 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-pub(super) const OPEN_ORDERS: &str = "SELECT column1 FROM (VALUES {rows}) WHERE EXISTS (
-    SELECT 1 FROM delivery WHERE ordering = column1 AND due_at IS NOT NULL)";
-// The first is all that has to be looked at: the others of its order are behind it.
-pub(super) const PROMOTE: &str =
-    "UPDATE delivery SET due_at = 0 WHERE due_at = -1 AND (event_seq, number) IN (SELECT
-        (SELECT event_seq FROM delivery WHERE ordering = column1 AND due_at IS NOT NULL
-            ORDER BY event_seq, number LIMIT 1),
-        (SELECT number FROM delivery WHERE ordering = column1 AND due_at IS NOT NULL
-            ORDER BY event_seq, number LIMIT 1)
-        FROM (VALUES {rows}))
-    RETURNING event_seq, number";
+pub(super) const PROMOTE: &str = "UPDATE delivery SET due_at = 0 WHERE due_at = -1
+    AND (event_seq, number) IN (VALUES {rows}) RETURNING event_seq, number";
 pub(super) const ATTEMPTS: &str =
     "INSERT OR IGNORE INTO attempt (event_seq, delivery_number, number, outcome,
         cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
@@ -83,11 +74,6 @@ pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) ->
     row.add(text(new.plugin.as_str()))?;
     row.add(new.order.map(|Order(order)| order))?;
     row.add(if new.behind { BEHIND } else { 0 })
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as for rows of any size")]
-pub(super) fn bind_order(row: &mut SqliteArguments, Order(order): &Order) -> Result<(), BoxDynError> {
-    row.add(*order)
 }
 
 pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {

@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::effects::EffectStatements;
 use super::keys::Keys;
+use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, integer, name_of, rows, unsigned};
 use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::lease::Due;
-use crate::db::{DbError, Hold};
+use crate::db::{DbError, Hold, order};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
@@ -27,10 +28,10 @@ const CONFLICTS_MAX: i64 = 10;
 pub(in crate::db) struct Sqlite {
     conn: Conn,
     keys: Keys,
+    orders: Orders,
     events_and_deliveries: BulkPair,
     attempts_and_states: BulkPair,
     leased: Bulk,
-    open_orders: Bulk,
     promote: Bulk,
     causes: Bulk,
     stores: StoreStatements,
@@ -56,15 +57,15 @@ const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, rece
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
 
 impl Sqlite {
-    pub(super) fn new(conn: SqliteConnection, options: SqliteConnectOptions, keys: Keys) -> Self {
+    pub(super) fn new(conn: SqliteConnection, options: SqliteConnectOptions, keys: Keys, orders: Orders) -> Self {
         Self {
             conn: Conn { open: Some(conn), options },
             keys,
+            orders,
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
-            open_orders: Bulk::new(rows::OPEN_ORDERS, 1),
-            promote: Bulk::new(rows::PROMOTE, 1),
+            promote: Bulk::new(rows::PROMOTE, 2),
             causes: Bulk::new(rows::CAUSES, 4),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
@@ -110,20 +111,28 @@ impl Sqlite {
 
 impl Backend for Sqlite {
     async fn begin(&mut self) -> Result<(), DbError> {
-        self.run("BEGIN IMMEDIATE").await
+        self.run("BEGIN IMMEDIATE").await?;
+        self.orders.begin(self.conn.get().await?).await
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
         let committed = self.run("COMMIT").await;
         match committed {
-            Ok(()) => self.keys.committed(),
-            Err(_) => self.keys.in_doubt(),
+            Ok(()) => {
+                self.keys.committed();
+                self.orders.committed();
+            }
+            Err(_) => {
+                self.keys.in_doubt();
+                self.orders.undone();
+            }
         }
         committed
     }
 
     async fn rollback(&mut self) {
         self.keys.undone();
+        self.orders.undone();
         // After an error nobody knows what state the connection is in; a new one costs little.
         self.conn.discard().await;
     }
@@ -133,8 +142,7 @@ impl Backend for Sqlite {
     }
 
     async fn open_orders(&mut self, orders: &[Order]) -> Result<HashSet<Order>, DbError> {
-        let open = self.open_orders.fetch(self.conn.get().await?, orders, rows::bind_order).await?;
-        open.iter().map(|row| Ok(Order(row.try_get(0)?))).collect()
+        self.orders.open(self.conn.get().await?, orders).await
     }
 
     async fn insert_events(
@@ -143,7 +151,9 @@ impl Backend for Sqlite {
         deliveries: &[NewDelivery<'_>],
     ) -> Result<(), DbError> {
         let causes: Vec<_> = events.iter().filter_map(|new| Some((new.seq, new.event.origin?))).collect();
+        let opened = deliveries.iter().filter_map(|new| Some((new.order?, new.id)));
         let conn = self.conn.get().await?;
+        self.orders.opened(conn, opened).await?;
         let (events, deliveries) = ((events, rows::bind_event as _), (deliveries, rows::bind_delivery as _));
         self.events_and_deliveries.execute(conn, events, deliveries).await?;
         self.causes.execute(conn, &causes, rows::bind_cause).await?;
@@ -151,7 +161,9 @@ impl Backend for Sqlite {
     }
 
     async fn promote(&mut self, orders: &[Order]) -> Result<Vec<DeliveryId>, DbError> {
-        let promoted = self.promote.fetch(self.conn.get().await?, orders, rows::bind_order).await?;
+        let conn = self.conn.get().await?;
+        let firsts = self.orders.first(conn, orders).await?;
+        let promoted = self.promote.fetch(conn, &firsts, rows::bind_id).await?;
         promoted.iter().map(rows::id_of).collect()
     }
 
@@ -181,6 +193,7 @@ impl Backend for Sqlite {
         let conn = self.conn.get().await?;
         let (attempts, states) = ((finished, rows::bind_attempt as _), (finished, rows::bind_state as _));
         self.attempts_and_states.execute(conn, attempts, states).await?;
+        self.orders.closed(conn, order::closed(finished)).await?;
         self.effects.insert(conn, finished).await
     }
 
@@ -238,7 +251,7 @@ impl Backend for Sqlite {
     }
 
     async fn replay(&mut self, step: &replay::Step) -> Result<Replayed, DbError> {
-        super::replay::step(self.conn.get().await?, step).await
+        super::replay::step(self.conn.get().await?, &mut self.orders, step).await
     }
 
     async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
@@ -246,7 +259,7 @@ impl Backend for Sqlite {
     }
 
     async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
-        super::replay::discard(self.conn.get().await?, id).await
+        super::replay::discard(self.conn.get().await?, &mut self.orders, id).await
     }
 
     async fn deal_with_effects(
