@@ -1,32 +1,78 @@
-//! Whether a plugin's calls compute for long.
+//! How long a plugin's calls compute.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-/// So many short calls after a long one, the next is expected to be short.
-const SHORT_CALLS: u32 = 16;
+/// So many lighter calls after a heavy one, the next is expected to be as light.
+const LIGHTER_CALLS: u32 = 16;
 
-/// What is expected of a plugin's next call, by its latest.
+/// What is expected of a plugin's next call, by its latest: a weight from 0, the lightest.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Short calls to come until they are expected.
-    left: AtomicU32,
+    weight: AtomicUsize,
+    /// Lighter calls since the last that was as heavy.
+    lighter: AtomicU32,
+    known: AtomicBool,
 }
 
 impl Pace {
-    /// Whether its next call is expected to compute for long.
+    /// What the next call is expected to weigh.
     #[must_use]
-    pub fn is_long(&self) -> bool {
-        self.left.load(Ordering::Relaxed) > 0
+    pub fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
     }
 
-    /// A call computed for long.
-    pub fn was_long(&self) {
-        self.left.store(SHORT_CALLS, Ordering::Relaxed);
+    /// Whether any call has ended, so that there is a reason for what is expected.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
     }
 
-    /// A call of which this was not expected was short.
-    pub fn was_short(&self) {
-        let less = |left: u32| left.checked_sub(1);
-        let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    /// A call that has not ended yet weighs as much.
+    pub fn weighs(&self, weight: usize) {
+        if self.weight.fetch_max(weight, Ordering::Relaxed) <= weight {
+            self.lighter.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// A call ended that weighed as much.
+    pub fn ended(&self, weight: usize) {
+        self.known.store(true, Ordering::Relaxed);
+        let expected = self.weight();
+        if weight >= expected {
+            self.weighs(weight);
+        } else if self.lighter.fetch_add(1, Ordering::Relaxed) + 1 >= LIGHTER_CALLS {
+            self.lighter.store(0, Ordering::Relaxed);
+            self.weight.store(expected - 1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rises_at_once_and_falls_step_by_step() {
+        let pace = Pace::default();
+        assert_eq!((pace.weight(), pace.is_known()), (0, false));
+        pace.weighs(2);
+        assert_eq!((pace.weight(), pace.is_known()), (2, false));
+        for calls in 1..=3 * LIGHTER_CALLS {
+            pace.ended(0);
+            let expected = 2_usize.saturating_sub((calls / LIGHTER_CALLS) as usize);
+            assert_eq!(pace.weight(), expected, "after {calls}");
+        }
+        pace.ended(1);
+        assert_eq!((pace.weight(), pace.is_known()), (1, true));
+    }
+
+    #[test]
+    fn a_heavy_call_among_lighter_ones_keeps_it() {
+        let pace = Pace::default();
+        pace.ended(1);
+        for call in 0..10 * LIGHTER_CALLS {
+            pace.ended(usize::from(call % (LIGHTER_CALLS - 1) == 0));
+            assert_eq!(pace.weight(), 1, "after {call}");
+        }
     }
 }
