@@ -3,9 +3,9 @@
 //! A guest that computes without end gives its thread back at every tick only, and whoever is behind it
 //! waits. So there are three sets of threads, in the manner of a multilevel feedback queue. A call that has
 //! computed for as long as its set allows goes on on the next one, where it waits for calls like it and the
-//! system prefers all other threads; its plugin's next calls begin there. The last set gets only what others
-//! leave: without that, a call without end holds up whoever wakes up on its core by a few milliseconds, and an
-//! event on its way wakes up several threads.
+//! system prefers other threads; its plugin's next calls begin there. The last set leaves cores free: where all
+//! of them compute without end, whoever wakes up waits for some milliseconds though it is preferred, as do the
+//! kernel's own threads, and an event on its way wakes up several.
 //!
 //! Only what a call computed counts, by the clock of its thread. That clock costs a system call, so calls of a
 //! plugin that is known to be quick are timed by the wall at first.
@@ -25,11 +25,11 @@ use crate::plugins::Pace;
 /// How many ticks a call may have computed on each set but the last.
 const TICKS: [u32; 2] = [1, 20];
 
-/// How far the threads of the second set stand back: by Linux's weights, they get a tenth of a core that others
-/// want whole.
+/// How far the threads of all sets but the first stand back: by Linux's weights, they get a tenth of a core that
+/// others want whole.
 const NICER: i32 = 10;
 
-/// The sets, each of as many threads as the machine has cores.
+/// The sets: as many threads as the machine has cores in each, and in the last half as many.
 pub(super) struct Workers {
     sets: [Option<Runtime>; 3],
     tick: Duration,
@@ -38,12 +38,14 @@ pub(super) struct Workers {
 impl Workers {
     /// `tick`: how long a quick call may compute.
     pub(super) fn start(tick: Duration) -> io::Result<Self> {
-        let set = |name: &str, on_start: fn()| {
-            Builder::new_multi_thread().thread_name(name).on_thread_start(on_start).enable_all().build()
+        let cores = std::thread::available_parallelism()?.get();
+        let set = |name: &str, threads: usize, on_start: fn()| {
+            let mut set = Builder::new_multi_thread();
+            set.thread_name(name).worker_threads(threads).on_thread_start(on_start).enable_all().build()
         };
-        let quick = set("guests", || {})?;
-        let heavy = set("guests-heavy", stand_back)?;
-        let endless = set("guests-endless", stand_back_for_all)?;
+        let quick = set("guests", cores, || {})?;
+        let heavy = set("guests-heavy", cores, stand_back)?;
+        let endless = set("guests-endless", (cores / 2).max(1), stand_back)?;
         Ok(Self { sets: [quick, heavy, endless].map(Some), tick })
     }
 
@@ -149,25 +151,6 @@ fn stand_back() {
         tracing::warn!("threads for long calls compete with all others: {error}");
     }
 }
-
-/// Makes this thread, and those that it starts, get only what others leave (`SCHED_IDLE`, sched(7)).
-#[cfg(target_os = "linux")]
-fn stand_back_for_all() {
-    use thread_priority::unix::{
-        NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-        thread_schedule_policy,
-    };
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let set = set_thread_priority_and_policy(thread_native_id(), thread_priority::ThreadPriority::Min, idle);
-    // It also sets a niceness, which a process that stands back itself may not.
-    if thread_schedule_policy() != Ok(idle) {
-        tracing::warn!("threads for calls without end compete with all others: {set:?}");
-        stand_back();
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn stand_back_for_all() {}
 
 #[cfg(test)]
 #[path = "workers_tests.rs"]

@@ -76,27 +76,6 @@ async fn a_call_that_takes_long_because_it_waits_stays_where_it_is() {
     assert_eq!(pace.weight(), 0);
 }
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn the_last_threads_get_what_others_leave() {
-    use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, thread_schedule_policy};
-    let workers = Arc::new(Workers::start(TICK).unwrap());
-    let pace = Arc::new(Pace::default());
-    for (weight, policy) in [
-        (0, NormalThreadSchedulePolicy::Other),
-        (1, NormalThreadSchedulePolicy::Other),
-        (2, NormalThreadSchedulePolicy::Idle),
-    ] {
-        pace.weighs(weight);
-        let (workers, pace) = (Arc::clone(&workers), Arc::clone(&pace));
-        let (tell, told) = tokio::sync::oneshot::channel();
-        Arc::clone(&workers).spawn(async move {
-            let _ = tell.send(workers.run(&pace, async { thread_schedule_policy() }).await);
-        });
-        assert_eq!(told.await.unwrap(), Ok(ThreadSchedulePolicy::Normal(policy)), "{weight}");
-    }
-}
-
 #[tokio::test]
 async fn calls_that_never_end_leave_room_for_short_ones() {
     let workers = Arc::new(Workers::start(TICK).unwrap());
