@@ -31,6 +31,8 @@ pub(super) enum End {
     At(Point, u64),
     /// By SIGTERM, when so many events were answered.
     Stopped(usize),
+    /// By SIGKILL in the middle of what SIGTERM begins.
+    Cut(usize),
 }
 
 /// One host's life.
@@ -78,7 +80,8 @@ impl Round {
         let end = match number % 10 {
             1 => End::Stopped(random.random_range(1..150)),
             3 => End::KilledAtPartner(random.random_range(1..100)),
-            5 | 7 | 9 => End::Killed(random.random_range(1..150)),
+            5 => End::Cut(random.random_range(1..150)),
+            7 | 9 => End::Killed(random.random_range(1..150)),
             _ => match POINTS[number / 2 % POINTS.len()] {
                 // There is one swap in each round, and one replay of a page at most.
                 point @ (Point::Swap | Point::ReplayStep) => End::At(point, 1),

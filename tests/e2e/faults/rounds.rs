@@ -101,7 +101,9 @@ async fn live(
             replay = round.replays.then(|| tokio::spawn(asked()));
         }
         let over = match round.end {
-            End::Killed(answered) | End::Stopped(answered) => senders.answered() >= answered,
+            End::Killed(answered) | End::Stopped(answered) | End::Cut(answered) => {
+                senders.answered() >= answered
+            }
             End::KilledAtPartner(asked) => partner.asked_count() >= asked_before + asked,
             End::At(..) => host.has_ended().is_some(),
         };
@@ -133,6 +135,13 @@ async fn end(host: Host<'_>, end: End) {
         End::Stopped(_) => {
             host.terminate();
             assert_eq!(host.ended().await.code(), Some(0));
+        }
+        End::Cut(_) => {
+            let stops = || host.bed().log().matches("\"stopping").count();
+            let before = stops();
+            host.terminate();
+            until("it begins to stop", async || (stops() > before).then_some(())).await;
+            host.kill();
         }
     }
 }
