@@ -36,7 +36,8 @@ struct Ledger {
 #[tokio::test]
 async fn twenty_kills_under_load_lose_nothing_and_run_nothing_again_that_was_done() {
     // With so few ids and orders in memory, kills come before, while and after they move into an index.
-    let bed = Bed::new("[database]\nrecent_ids_max = 60\nopen_orders_max = 20\n[plugin.actor]\nconcurrency = 4\n");
+    let bed =
+        Bed::new("[database]\nrecent_ids_max = 60\nopen_orders_max = 20\n[plugin.actor]\nconcurrency = 4\n");
     bed.install("actor", &guest("actor"));
     let mut ledger = Ledger::default();
     for kill in 0..KILLS {

@@ -167,7 +167,9 @@ impl Keys {
         {
             let recent = self.recent.lock();
             for ((number, place), new) in asked() {
-                by_seq.extend(recent.find(Place::with(place.hash..=place.hash)).map(|at| (number, at.seq, *new)));
+                by_seq.extend(
+                    recent.find(Place::with(place.hash..=place.hash)).map(|at| (number, at.seq, *new)),
+                );
             }
         }
         let mut found = self.indexed.fetch(conn, &by_hash, bind_asked).await?;

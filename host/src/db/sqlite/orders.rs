@@ -173,7 +173,9 @@ impl Orders {
         let progress = self.recent.progress();
         let (mut to_index, new): (Vec<_>, Vec<_>) =
             opened.map(Open::of).partition(|open| progress.covers(open));
-        new.iter().for_each(|open| self.recent.add(*open));
+        for open in &new {
+            self.recent.add(*open);
+        }
         let step = self.recent.step(new.len());
         to_index.extend(&step.entries);
         self.indexed += self.index.execute(conn, &to_index, bind_open).await?;
@@ -191,7 +193,9 @@ impl Orders {
         let progress = self.recent.progress();
         let (indexed, recent): (Vec<_>, Vec<_>) =
             closed.map(Open::of).partition(|open| progress.covers(open));
-        recent.iter().for_each(|open| self.recent.remove(open));
+        for open in &recent {
+            self.recent.remove(open);
+        }
         self.indexed -= self.close.execute(conn, &indexed, bind_open).await?;
         Ok(())
     }
@@ -224,9 +228,10 @@ async fn open_after(conn: &mut SqliteConnection, event: i64) -> Result<Vec<Open>
             serde_json::from_str(&page).map_err(|error| DbError::Unavailable(error.to_string()))?;
         let Some((plugin, due_at, seq, number, _)) = page.last() else { return Ok(open) };
         last = (plugin.clone(), *due_at, *seq, *number);
-        open.extend(page.into_iter().filter_map(|(_, _, event, number, order)| {
-            Some(Open { order: order?, event, number })
-        }));
+        open.extend(
+            page.into_iter()
+                .filter_map(|(_, _, event, number, order)| Some(Open { order: order?, event, number })),
+        );
     }
 }
 

@@ -117,7 +117,8 @@ impl Bed {
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(sql).fetch_all(&mut self.conn).await.unwrap();
         assert_eq!(self.orders.indexed, rows.len() as u64);
         let indexed = rows.into_iter().map(|(order, event, number)| Open { order, event, number });
-        let everything = Open { order: i64::MIN, ..Open::default() }..=Open { order: i64::MAX, ..Open::default() };
+        let everything =
+            Open { order: i64::MIN, ..Open::default() }..=Open { order: i64::MAX, ..Open::default() };
         let mut found: Vec<_> = indexed.chain(self.orders.recent.find(everything)).collect();
         found.sort_unstable();
         assert_eq!(found, self.open.iter().copied().collect::<Vec<_>>());

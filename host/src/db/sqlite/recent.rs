@@ -224,7 +224,9 @@ mod tests {
                 }
                 match ends {
                     Ends::Committed => {
-                        taken.into_iter().for_each(|place| recent.add(place));
+                        for place in taken {
+                            recent.add(place);
+                        }
                         recent.moved(step);
                     }
                     Ends::RolledBack => {}

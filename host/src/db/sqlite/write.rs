@@ -57,7 +57,12 @@ const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, rece
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
 
 impl Sqlite {
-    pub(super) fn new(conn: SqliteConnection, options: SqliteConnectOptions, keys: Keys, orders: Orders) -> Self {
+    pub(super) fn new(
+        conn: SqliteConnection,
+        options: SqliteConnectOptions,
+        keys: Keys,
+        orders: Orders,
+    ) -> Self {
         Self {
             conn: Conn { open: Some(conn), options },
             keys,
@@ -117,15 +122,12 @@ impl Backend for Sqlite {
 
     async fn commit(&mut self) -> Result<(), DbError> {
         let committed = self.run("COMMIT").await;
-        match committed {
-            Ok(()) => {
-                self.keys.committed();
-                self.orders.committed();
-            }
-            Err(_) => {
-                self.keys.in_doubt();
-                self.orders.undone();
-            }
+        if committed.is_ok() {
+            self.keys.committed();
+            self.orders.committed();
+        } else {
+            self.keys.in_doubt();
+            self.orders.undone();
         }
         committed
     }
