@@ -3,7 +3,6 @@ ALTER TABLE key_progress ADD COLUMN next_seq INTEGER NOT NULL DEFAULT 0;
 
 -- Open deliveries by their order. An index that each delivery came into and left at once cost more than all else
 -- that is written of it: this one has only those that stay open while many others come in (`orders.rs`).
-DROP INDEX delivery_order;
 CREATE TABLE order_index (
     ordering  INTEGER NOT NULL,
     event_seq INTEGER NOT NULL,
@@ -12,6 +11,7 @@ CREATE TABLE order_index (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO order_index SELECT ordering, event_seq, number FROM delivery
     WHERE due_at IS NOT NULL AND ordering IS NOT NULL ORDER BY ordering, event_seq, number;
+DROP INDEX delivery_order;
 
 -- Which open deliveries are in the index: those of events up to done_seq; and of events up to moving_seq the ones
 -- before (next_ordering, next_seq, next_number).

@@ -40,7 +40,7 @@ pub(super) fn line_up(new: &mut [NewDelivery<'_>], mut open: HashSet<Order>) {
     }
 }
 
-/// The deliveries that these attempts have closed, of those that have an order. Each was its order's first.
+/// The deliveries that these attempts have closed, of those that have an order. Each led its order.
 pub(super) fn closed<'a>(ended: &'a [&Finished]) -> impl Iterator<Item = (Order, DeliveryId)> + use<'a> {
     let closed = ended.iter().filter(|finished| !matches!(finished.next, Next::Wait(_)));
     closed.filter_map(|finished| Some((finished.order?, finished.id)))

@@ -7,15 +7,15 @@
 //! of them compute without end, whoever wakes up waits for some milliseconds though it is preferred, as do the
 //! kernel's own threads, and an event on its way wakes up several.
 //!
-//! Only what a call computed counts, by the clock of its thread. That clock costs a system call, so calls of a
-//! plugin that is known to be quick are timed by the wall at first.
+//! Only what a call computed counts, by the clock of its thread. That clock costs a system call, so a call of a
+//! plugin whose calls end quickly is timed only when it is still there after its first turn.
 
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinError;
@@ -29,7 +29,7 @@ const TICKS: [u32; 2] = [1, 20];
 /// others want whole.
 const NICER: i32 = 10;
 
-/// The sets: as many threads as the machine has cores in each, and in the last half as many.
+/// The sets: as many threads as the machine has cores in each, and in the last half as many, but one at least.
 pub(super) struct Workers {
     sets: [Option<Runtime>; 3],
     tick: Duration,
@@ -62,7 +62,7 @@ impl Workers {
         pace: &Arc<Pace>,
         call: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        let mut call = Timed { call: Box::pin(call), took: Duration::ZERO, computed: Duration::ZERO };
+        let mut call = Timed { call: Box::pin(call), computed: Duration::ZERO, was_run: false };
         let [_, others @ ..] = &self.sets;
         let done = poll_fn(|context| call.poll_on(0, self.tick, pace, context)).await;
         if let Some(done) = done {
@@ -96,11 +96,11 @@ impl Drop for Workers {
     }
 }
 
-/// A call, and for how long it was on a thread.
+/// A call, and what it is known to have computed.
 struct Timed<F: ?Sized> {
-    took: Duration,
-    /// Of that, what is known to have been computing.
     computed: Duration,
+    /// Whether it had a turn already.
+    was_run: bool,
     call: Pin<Box<F>>,
 }
 
@@ -116,11 +116,11 @@ impl<F: Future + ?Sized> Timed<F> {
         if pace.weight() > set {
             return Poll::Ready(None);
         }
-        let timed = set > 0 || !pace.is_known() || self.took > tick;
-        let (began, computed_before) = (Instant::now(), timed.then(computed));
+        let timed = set > 0 || !pace.is_known() || self.was_run;
+        let before = timed.then(computed);
         let polled = self.call.as_mut().poll(context);
-        self.took += began.elapsed();
-        if let Some(before) = computed_before {
+        self.was_run = true;
+        if let Some(before) = before {
             self.computed += computed().saturating_sub(before);
         }
         let weight = TICKS.iter().take_while(|ticks| self.computed > tick * **ticks).count();

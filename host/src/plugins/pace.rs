@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-/// So many lighter calls after a heavy one, the next is expected to be as light.
+/// So many lighter calls after a heavy one, the next is expected to be one step lighter.
 const LIGHTER_CALLS: u32 = 16;
 
 /// What is expected of a plugin's next call, by its latest: a weight from 0, the lightest.
@@ -27,7 +27,7 @@ impl Pace {
         self.known.load(Ordering::Relaxed)
     }
 
-    /// A call that has not ended yet weighs as much.
+    /// The next calls are expected to weigh at least as much.
     pub fn weighs(&self, weight: usize) {
         if self.weight.fetch_max(weight, Ordering::Relaxed) <= weight {
             self.lighter.store(0, Ordering::Relaxed);

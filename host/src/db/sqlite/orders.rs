@@ -14,13 +14,13 @@ use sqlx::{Arguments as _, Row as _, SqliteConnection};
 
 use super::bulk::Bulk;
 use super::recent::{Entry, Progress, Recent};
-use super::unsigned;
 use crate::db::DbError;
 use crate::delivery::{DeliveryId, Order};
 
 const INDEX: &str = "INSERT INTO order_index (ordering, event_seq, number)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-const CLOSE: &str = "DELETE FROM order_index WHERE (ordering, event_seq, number) IN (VALUES {rows})";
+const CLOSE: &str = "DELETE FROM order_index
+    WHERE (ordering, event_seq, number) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
 const FIRST: &str = "SELECT column1,
         (SELECT event_seq FROM order_index WHERE ordering = column1 ORDER BY event_seq, number LIMIT 1) AS seq,
         (SELECT number FROM order_index WHERE ordering = column1 ORDER BY event_seq, number LIMIT 1)
@@ -29,7 +29,7 @@ const FIRST: &str = "SELECT column1,
 // to read.
 const OPEN: &str = "SELECT json_group_array(json_array(plugin, due_at, event_seq, number, ordering)) FROM (
     SELECT plugin, due_at, event_seq, number, ordering FROM delivery INDEXED BY delivery_open
-    WHERE due_at IS NOT NULL AND (plugin, due_at, event_seq, number) > (?, ?, ?, ?) AND event_seq > ?
+    WHERE due_at IS NOT NULL AND ordering IS NOT NULL AND (plugin, due_at, event_seq, number) > (?, ?, ?, ?) AND event_seq > ?
     ORDER BY plugin, due_at, event_seq, number LIMIT ?)";
 /// Read so many at a time.
 const PAGE: i64 = 4096;
@@ -68,8 +68,8 @@ pub(super) struct Orders {
     recent: Recent<Open>,
     /// What is stored of how far the index is; `None` when nothing is known of what is stored.
     stored: Option<Progress<Open>>,
-    /// How many the index has.
-    indexed: u64,
+    /// Whether the index may have any.
+    indexed: bool,
     /// Whether the open transaction changed anything.
     changed: bool,
     index: Bulk,
@@ -83,7 +83,7 @@ impl Orders {
         Self {
             recent: Recent::new(max),
             stored: None,
-            indexed: 0,
+            indexed: false,
             changed: false,
             index: Bulk::new(INDEX, 3),
             close: Bulk::new(CLOSE, 3),
@@ -100,8 +100,8 @@ impl Orders {
         let (done_seq, moving_seq, order, event, number) = sqlx::query_as(sql).fetch_one(&mut *conn).await?;
         let progress = Progress { done_seq, moving_seq, next: Open { order, event, number } };
         self.recent.load(progress, open_after(conn, done_seq).await?);
-        let indexed = sqlx::query_scalar("SELECT count(*) FROM order_index").fetch_one(conn).await?;
-        self.indexed = unsigned(indexed);
+        let sql = "SELECT EXISTS (SELECT 1 FROM order_index)";
+        self.indexed = sqlx::query_scalar(sql).fetch_one(conn).await?;
         self.stored = Some(progress);
         self.changed = false;
         Ok(())
@@ -112,7 +112,7 @@ impl Orders {
         self.changed = false;
     }
 
-    /// It is not, or may not be.
+    /// It is not committed, or may not be.
     pub(super) fn undone(&mut self) {
         if self.changed {
             self.stored = None;
@@ -125,7 +125,7 @@ impl Orders {
         conn: &mut SqliteConnection,
         orders: &[Order],
     ) -> Result<HashSet<Order>, DbError> {
-        let recent = |order: &&Order| self.recent.find(Open::all(**order)).next().is_some();
+        let recent = |order: &&Order| self.recent.first(&Open::all(**order)).is_some();
         let (open, others): (Vec<Order>, Vec<Order>) = orders.iter().partition(recent);
         let mut open: HashSet<_> = open.into_iter().collect();
         open.extend(self.firsts(conn, &others).await?.into_keys());
@@ -140,7 +140,7 @@ impl Orders {
     ) -> Result<Vec<DeliveryId>, DbError> {
         let indexed = self.firsts(conn, orders).await?;
         let first = |order: &Order| {
-            let recent = self.recent.find(Open::all(*order)).map(Open::id).min();
+            let recent = self.recent.first(&Open::all(*order)).map(Open::id);
             recent.into_iter().chain(indexed.get(order).copied()).min()
         };
         Ok(orders.iter().filter_map(first).collect())
@@ -152,7 +152,7 @@ impl Orders {
         conn: &mut SqliteConnection,
         orders: &[Order],
     ) -> Result<HashMap<Order, DeliveryId>, DbError> {
-        if self.indexed == 0 {
+        if !self.indexed {
             return Ok(HashMap::new());
         }
         let rows = self.first.fetch(conn, orders, bind_order).await?;
@@ -169,16 +169,20 @@ impl Orders {
         opened: impl Iterator<Item = (Order, DeliveryId)>,
     ) -> Result<(), DbError> {
         // One of an event of long ago, which a replay made, goes where its like are.
-        self.changed = true;
         let progress = self.recent.progress();
         let (mut to_index, new): (Vec<_>, Vec<_>) =
             opened.map(Open::of).partition(|open| progress.covers(open));
+        if to_index.is_empty() && new.is_empty() {
+            return Ok(());
+        }
+        self.changed = true;
         for open in &new {
             self.recent.add(*open);
         }
         let step = self.recent.step(new.len());
         to_index.extend(&step.entries);
-        self.indexed += self.index.execute(conn, &to_index, bind_open).await?;
+        self.indexed |= !to_index.is_empty();
+        self.index.execute(conn, &to_index, bind_open).await?;
         self.recent.moved(step);
         self.store(conn).await
     }
@@ -189,14 +193,14 @@ impl Orders {
         conn: &mut SqliteConnection,
         closed: impl Iterator<Item = (Order, DeliveryId)>,
     ) -> Result<(), DbError> {
-        self.changed = true;
         let progress = self.recent.progress();
         let (indexed, recent): (Vec<_>, Vec<_>) =
             closed.map(Open::of).partition(|open| progress.covers(open));
+        self.changed |= !(indexed.is_empty() && recent.is_empty());
         for open in &recent {
             self.recent.remove(open);
         }
-        self.indexed -= self.close.execute(conn, &indexed, bind_open).await?;
+        self.close.execute(conn, &indexed, bind_open).await?;
         Ok(())
     }
 
@@ -224,14 +228,11 @@ async fn open_after(conn: &mut SqliteConnection, event: i64) -> Result<Vec<Open>
         let (plugin, due_at, seq, number) = &last;
         let query = sqlx::query_scalar(OPEN).bind(plugin).bind(due_at).bind(seq).bind(number);
         let page: String = query.bind(event).bind(PAGE).fetch_one(&mut *conn).await?;
-        let page: Vec<(String, i64, i64, i64, Option<i64>)> =
+        let page: Vec<(String, i64, i64, i64, i64)> =
             serde_json::from_str(&page).map_err(|error| DbError::Unavailable(error.to_string()))?;
         let Some((plugin, due_at, seq, number, _)) = page.last() else { return Ok(open) };
         last = (plugin.clone(), *due_at, *seq, *number);
-        open.extend(
-            page.into_iter()
-                .filter_map(|(_, _, event, number, order)| Some(Open { order: order?, event, number })),
-        );
+        open.extend(page.into_iter().map(|(_, _, event, number, order)| Open { order, event, number }));
     }
 }
 

@@ -120,6 +120,12 @@ impl<E: Entry> Recent<E> {
         [&self.gathering, &self.moving].into_iter().flat_map(move |set| set.range(range.clone())).copied()
     }
 
+    /// The first of those between two.
+    pub(super) fn first(&self, range: &RangeInclusive<E>) -> Option<E> {
+        let first = |set: &BTreeSet<E>| set.range(range.clone()).next().copied();
+        [&self.gathering, &self.moving].into_iter().filter_map(first).min()
+    }
+
     /// Which entries are in the index, and so not here.
     pub(super) fn progress(&self) -> Progress<E> {
         self.progress

@@ -24,7 +24,8 @@ pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
     SELECT *, 'pending', 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 pub(super) const PROMOTE: &str = "UPDATE delivery SET due_at = 0 WHERE due_at = -1
-    AND (event_seq, number) IN (VALUES {rows}) RETURNING event_seq, number";
+    AND (event_seq, number) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
+    RETURNING event_seq, number";
 pub(super) const ATTEMPTS: &str =
     "INSERT OR IGNORE INTO attempt (event_seq, delivery_number, number, outcome,
         cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)

@@ -117,7 +117,11 @@ impl Sqlite {
 impl Backend for Sqlite {
     async fn begin(&mut self) -> Result<(), DbError> {
         self.run("BEGIN IMMEDIATE").await?;
-        self.orders.begin(self.conn.get().await?).await
+        let begun = self.orders.begin(self.conn.get().await?).await;
+        if begun.is_err() {
+            self.conn.discard().await;
+        }
+        begun
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
