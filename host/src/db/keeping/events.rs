@@ -26,6 +26,8 @@ pub(super) struct Events {
     /// Events up to here were looked at: they are gone, or kept until the next review.
     pub(super) front: i64,
     pub(super) reviewed: Option<Instant>,
+    /// Whether a replay was under way at the last pass: what it may come to is kept.
+    replaying: bool,
     pruned: Pruned,
     /// Whether it was said that there is too much, and that nothing of it may go.
     said_full: bool,
@@ -45,7 +47,16 @@ impl Events {
         // Both are there from the start, so that a graph of their rates has no hole.
         pruned.count(Why::Age, 0);
         pruned.count(Why::Size, 0);
-        Self { db, clock, pace: Pace::default(), front: 0, reviewed: None, pruned, said_full: false }
+        Self {
+            db,
+            clock,
+            pace: Pace::default(),
+            front: 0,
+            reviewed: None,
+            replaying: false,
+            pruned,
+            said_full: false,
+        }
     }
 
     /// Prunes for ever.
@@ -67,10 +78,12 @@ impl Events {
         }
     }
 
-    /// Goes on where the pass before ended, or from the beginning if it is time for a review, until nothing
-    /// more may go.
+    /// Goes on where the pass before ended, or from the beginning if it is time for a review or a replay has
+    /// ended, until nothing more may go.
     pub(super) async fn pass(&mut self, keep: &Retention) -> Result<(), DbError> {
-        let review = self.reviewed.is_none_or(|at| at.elapsed() >= REVIEW);
+        let replaying = self.db.inner.reader.is_replaying().await?;
+        let review = self.reviewed.is_none_or(|at| at.elapsed() >= REVIEW) || self.replaying && !replaying;
+        self.replaying = replaying;
         let mut walk = Walk { at: if review { 0 } else { self.front }, reach: (!review).then_some(0) };
         while self.step(keep, &mut walk).await? {
             tokio::time::sleep(REST).await;

@@ -139,6 +139,24 @@ async fn what_was_kept_goes_once_nothing_is_left_to_do() {
 }
 
 #[tokio::test]
+async fn what_was_kept_for_a_replay_goes_when_it_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = aged(&dir, &["wanted"]).await;
+    let replay = "INSERT INTO replay
+            (asked_at, request, state, found, last_seq, after_seq, after_number, made, skipped, first)
+        VALUES (1, '{}', 'running', 1, 9, 0, 0, 0, 0, '[]')";
+    shell(&dir, replay).await;
+    let mut events = events(&db);
+    for _ in 0..2 {
+        events.pass(&KEEP).await.unwrap();
+        assert_eq!(ids(&db).await, ["wanted"]);
+    }
+    shell(&dir, "UPDATE replay SET state = 'done'").await;
+    events.pass(&KEEP).await.unwrap();
+    assert_eq!(ids(&db).await, [""; 0], "at once, and not at the next review");
+}
+
+#[tokio::test]
 async fn the_writer_checks_again() {
     let dir = tempfile::tempdir().unwrap();
     let db = aged(&dir, &["a", "b"]).await;

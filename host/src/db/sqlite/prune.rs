@@ -169,6 +169,12 @@ impl Reader {
         Ok(beyond.unwrap_or(0))
     }
 
+    /// Whether a replay is under way.
+    pub(in crate::db) async fn is_replaying(&self) -> Result<bool, DbError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM replay WHERE state = 'running')";
+        Ok(sqlx::query_scalar(sql).fetch_one(self.pool()).await?)
+    }
+
     /// The number of the newest event.
     pub(in crate::db) async fn newest_seq(&self) -> Result<i64, DbError> {
         let newest: Option<i64> =
