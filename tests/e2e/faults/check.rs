@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -45,7 +46,8 @@ impl Checked {
             replays["items"].as_array()?.iter().all(|replay| replay["state"] == "done").then_some(())
         })
         .await;
-        host.drained().await;
+        // Each replay runs all dead letters again, and there are ever more.
+        host.drained_within(Duration::from_mins(10)).await;
         until("every effect is done or dead", async || (bed.open_effects().await == 0).then_some(())).await;
         let mut wrong = Wrong::default();
         for appointment in appointments {

@@ -3,11 +3,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::{Event, SECRET, sign, until};
+use super::{Event, LIMIT, SECRET, sign, until, until_within};
 
 /// A directory with a configuration and plugins: what a host is started in, and what stays when it
 /// is killed.
@@ -262,7 +263,12 @@ impl Host<'_> {
     /// Waits until no event has anything left to run. States are asked for in the order in which a
     /// delivery goes through them, so none that is not retried can slip through between two questions.
     pub(crate) async fn drained(&self) {
-        until("everything has run", async || {
+        self.drained_within(LIMIT).await;
+    }
+
+    /// As [`Host::drained`], of very much.
+    pub(crate) async fn drained_within(&self, limit: Duration) {
+        until_within(limit, "everything has run", async || {
             for state in ["held", "waiting", "pending", "running"] {
                 let (_, page) = self.api(&format!("/api/v1/events?limit=1&state={state}")).await;
                 // A page may be short of events that changed meanwhile, but then another follows.
