@@ -90,9 +90,11 @@ async fn finish(
     if !ended.is_empty() {
         backend.record(&ended).await?;
     }
-    let closed = order::closed(&ended).map(|(order, _)| order).filter(|_| batch.any_behind);
-    let closed: Vec<_> = closed.collect();
-    let promoted = if closed.is_empty() { Vec::new() } else { backend.promote(&closed).await? };
+    let mut promoted = Vec::new();
+    if batch.any_behind {
+        let closed: Vec<_> = order::closed(&ended).map(|(order, _)| order).collect();
+        promoted = backend.promote(&closed).await?;
+    }
     Ok((recorded, promoted))
 }
 

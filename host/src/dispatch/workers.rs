@@ -97,14 +97,14 @@ impl Drop for Workers {
 }
 
 /// A call, and what it is known to have computed.
-struct Timed<F: ?Sized> {
+struct Timed<F> {
     computed: Duration,
     /// Whether it had a turn already.
     was_run: bool,
     call: Pin<Box<F>>,
 }
 
-impl<F: Future + ?Sized> Timed<F> {
+impl<F: Future> Timed<F> {
     /// Lets it compute until it waits, or the tick ends. Ready with `None`: it has to go on on another set.
     fn poll_on(
         &mut self,

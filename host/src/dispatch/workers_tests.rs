@@ -18,18 +18,27 @@ async fn compute_for_ticks(ticks: u32) {
 
 /// Names of the threads on which a call of so many ticks began and ended.
 async fn threads(workers: &Arc<Workers>, pace: &Arc<Pace>, ticks: u32) -> (String, String) {
-    let here = || std::thread::current().name().unwrap().to_owned();
-    let (workers, pace) = (Arc::clone(workers), Arc::clone(pace));
+    let call = async move {
+        let began = here();
+        compute_for_ticks(ticks).await;
+        (began, here())
+    };
+    run(workers, pace, call).await
+}
+
+fn here() -> String {
+    std::thread::current().name().unwrap().to_owned()
+}
+
+async fn run<T: Send + 'static>(
+    workers: &Arc<Workers>,
+    pace: &Arc<Pace>,
+    call: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let (within, pace) = (Arc::clone(workers), Arc::clone(pace));
     let (tell, told) = tokio::sync::oneshot::channel();
-    Arc::clone(&workers).spawn(async move {
-        let call = async move {
-            let began = here();
-            compute_for_ticks(ticks).await;
-            (began, here())
-        };
-        let _ = tell.send(workers.run(&pace, call).await);
-    });
-    told.await.unwrap()
+    workers.spawn(async move { _ = tell.send(within.run(&pace, call).await) });
+    told.await.unwrap_or_else(|_| panic!("the call ended without a word"))
 }
 
 #[tokio::test]
@@ -59,19 +68,14 @@ async fn a_call_that_takes_long_because_it_waits_stays_where_it_is() {
     let workers = Arc::new(Workers::start(TICK).unwrap());
     let pace = Arc::new(Pace::default());
     for _ in 0..2 {
-        let (workers, pace) = (Arc::clone(&workers), Arc::clone(&pace));
-        let (tell, told) = tokio::sync::oneshot::channel();
-        Arc::clone(&workers).spawn(async move {
-            let call = async {
-                for _ in 0..4 {
-                    std::thread::sleep(2 * TICK);
-                    tokio::task::yield_now().await;
-                }
-                std::thread::current().name().unwrap().to_owned()
-            };
-            let _ = tell.send(workers.run(&pace, call).await);
-        });
-        assert_eq!(told.await.unwrap(), "guests");
+        let call = async {
+            for _ in 0..4 {
+                std::thread::sleep(2 * TICK);
+                tokio::task::yield_now().await;
+            }
+            here()
+        };
+        assert_eq!(run(&workers, &pace, call).await, "guests");
     }
     assert_eq!(pace.weight(), 0);
 }

@@ -26,8 +26,8 @@ pub(super) struct Events {
     /// Events up to here were looked at: they are gone, or kept until the next review.
     pub(super) front: i64,
     pub(super) reviewed: Option<Instant>,
-    /// Whether a replay was under way at the last pass: what it may come to is kept.
-    replaying: bool,
+    /// How many replays had ended before the last pass: what one may come to is kept until it has.
+    replays_ended: i64,
     pruned: Pruned,
     /// Whether it was said that there is too much, and that nothing of it may go.
     said_full: bool,
@@ -53,7 +53,7 @@ impl Events {
             pace: Pace::default(),
             front: 0,
             reviewed: None,
-            replaying: false,
+            replays_ended: 0,
             pruned,
             said_full: false,
         }
@@ -81,14 +81,15 @@ impl Events {
     /// Goes on where the pass before ended, or from the beginning if it is time for a review or a replay has
     /// ended, until nothing more may go.
     pub(super) async fn pass(&mut self, keep: &Retention) -> Result<(), DbError> {
-        let replaying = self.db.inner.reader.is_replaying().await?;
-        let review = self.reviewed.is_none_or(|at| at.elapsed() >= REVIEW) || self.replaying && !replaying;
-        self.replaying = replaying;
+        let replays_ended = self.db.inner.reader.replays_ended().await?;
+        let review =
+            self.reviewed.is_none_or(|at| at.elapsed() >= REVIEW) || replays_ended != self.replays_ended;
         let mut walk = Walk { at: if review { 0 } else { self.front }, reach: (!review).then_some(0) };
         while self.step(keep, &mut walk).await? {
             tokio::time::sleep(REST).await;
         }
         self.front = walk.at;
+        self.replays_ended = replays_ended;
         if review {
             self.reviewed = Some(Instant::now());
         }

@@ -121,7 +121,7 @@ impl Orders {
 
     /// Which of these have an open delivery.
     pub(super) async fn open(
-        &mut self,
+        &self,
         conn: &mut SqliteConnection,
         orders: &[Order],
     ) -> Result<HashSet<Order>, DbError> {
@@ -134,7 +134,7 @@ impl Orders {
 
     /// The first open delivery of each of these that has one.
     pub(super) async fn first(
-        &mut self,
+        &self,
         conn: &mut SqliteConnection,
         orders: &[Order],
     ) -> Result<Vec<DeliveryId>, DbError> {
@@ -169,9 +169,7 @@ impl Orders {
         opened: impl Iterator<Item = (Order, DeliveryId)>,
     ) -> Result<(), DbError> {
         // One of an event of long ago, which a replay made, goes where its like are.
-        let progress = self.recent.progress();
-        let (mut to_index, new): (Vec<_>, Vec<_>) =
-            opened.map(Open::of).partition(|open| progress.covers(open));
+        let (mut to_index, new) = self.divide(opened);
         if to_index.is_empty() && new.is_empty() {
             return Ok(());
         }
@@ -193,15 +191,19 @@ impl Orders {
         conn: &mut SqliteConnection,
         closed: impl Iterator<Item = (Order, DeliveryId)>,
     ) -> Result<(), DbError> {
-        let progress = self.recent.progress();
-        let (indexed, recent): (Vec<_>, Vec<_>) =
-            closed.map(Open::of).partition(|open| progress.covers(open));
+        let (indexed, recent) = self.divide(closed);
         self.changed |= !(indexed.is_empty() && recent.is_empty());
         for open in &recent {
             self.recent.remove(open);
         }
         self.close.execute(conn, &indexed, bind_open).await?;
         Ok(())
+    }
+
+    /// Those that belong into the index, and those that belong into memory.
+    fn divide(&self, some: impl Iterator<Item = (Order, DeliveryId)>) -> (Vec<Open>, Vec<Open>) {
+        let progress = self.recent.progress();
+        some.map(Open::of).partition(|open| progress.covers(open))
     }
 
     /// How far the index is, where that is not what is stored.

@@ -176,15 +176,3 @@ async fn nothing_is_found_by_looking_at_everything() {
         assert!(!plan.iter().any(|(.., step)| scans(step)), "{sql}: {plan:?}");
     }
 }
-
-/// What memory knows of an order is not looked at but for the first.
-#[tokio::test]
-async fn an_order_with_very_many_costs_no_more_than_another() {
-    let mut bed = Bed::new(1_000_000).await;
-    let all = (1..=300_000).map(|event| Open { order: 1, event, number: 1 });
-    bed.orders.recent.load(Progress::default(), all);
-    for _ in 0..10_000 {
-        let first = bed.orders.first(&mut bed.conn, &[Order(1)]).await.unwrap();
-        assert_eq!(first, [DeliveryId { event: 1, number: 1 }]);
-    }
-}

@@ -169,9 +169,10 @@ impl Reader {
         Ok(beyond.unwrap_or(0))
     }
 
-    /// Whether a replay is under way.
-    pub(in crate::db) async fn is_replaying(&self) -> Result<bool, DbError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM replay WHERE state = 'running')";
+    /// How many replays have ended so far.
+    pub(in crate::db) async fn replays_ended(&self) -> Result<i64, DbError> {
+        let sql = "SELECT (SELECT ifnull(max(id), 0) FROM replay)
+            - (SELECT count(*) FROM replay WHERE state = 'running')";
         Ok(sqlx::query_scalar(sql).fetch_one(self.pool()).await?)
     }
 
