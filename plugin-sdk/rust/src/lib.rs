@@ -2,6 +2,8 @@
 #![cfg_attr(feature = "json", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "json"), doc = "Write hookyard plugins in Rust: see the README.")]
 
+#[cfg(all(feature = "allocator", target_arch = "wasm32", not(target_feature = "atomics")))]
+mod allocator;
 #[doc(hidden)]
 pub mod bindings;
 mod capabilities;

@@ -1,6 +1,9 @@
-// Memory: from the end of the data upwards, and all of it free again when the call is over. In an
-// instance that the operator has reused, the next call thus begins with empty memory; the host reads
+// Memory: an arena, then from the end of the data upwards, and all of it free again when the call is over.
+// In an instance that the operator has reused, the next call thus begins with empty memory; the host reads
 // results before that, as it is the arguments of the next call that begin it.
+//
+// Growing memory costs the host two system calls in each call of a handler. The arena is part of the initial
+// memory, so calls that need no more than that do not grow it, however the linker lays out the data.
 #include <hookyard/memory.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,10 +11,11 @@
 
 #include "call.h"
 
-enum { ALIGNMENT = 16, PAGE = 65536, AT_END_MAX = 4 };
+enum { ALIGNMENT = 16, PAGE = 65536, ARENA = 16384, AT_END_MAX = 4 };
 
-extern char __heap_base; // where the linker's data ends
+extern char __heap_base; // where the linker's data ends, which the arena belongs to
 
+static _Alignas(ALIGNMENT) char arena[ARENA];
 static uintptr_t next;  // the first free byte; 0 at first
 static bool over = true; // whether the last call is
 static void (*at_end[AT_END_MAX])(void);
@@ -20,7 +24,7 @@ static size_t at_end_count;
 static void begin_if_over(void) {
   if (!over) return;
   over = false;
-  next = (uintptr_t)&__heap_base;
+  next = (uintptr_t)arena;
 }
 
 static uintptr_t aligned(uintptr_t address) {
@@ -34,14 +38,24 @@ static void grow_to(uintptr_t end) {
   // By half as much again at least, so that it is not done often; by what is needed where that is refused.
   if (__builtin_wasm_memory_grow(0, needed - have + have / 2) != SIZE_MAX) return;
   if (__builtin_wasm_memory_grow(0, needed - have) != SIZE_MAX) return;
-  next = (uintptr_t)&__heap_base; // the arguments are lost with the call; its last words need some room
+  next = (uintptr_t)arena; // the arguments are lost with the call; its last words need some room
   hy_panic("out of memory: %zu bytes are in use and there are no more", have * PAGE);
 }
 
-static void *allocate(size_t size) {
-  uintptr_t start = aligned(next), end;
+static uintptr_t end_of(uintptr_t start, size_t size) {
+  uintptr_t end;
   if (__builtin_add_overflow(start, size, &end)) hy_panic("out of memory: %zu bytes were asked for", size);
-  grow_to(end);
+  return end;
+}
+
+static void *allocate(size_t size) {
+  uintptr_t heap = (uintptr_t)&__heap_base;
+  uintptr_t start = aligned(next), end = end_of(start, size);
+  if (start < heap && end > (uintptr_t)arena + ARENA) { // it does not fit into the arena
+    start = aligned(heap);
+    end = end_of(start, size);
+  }
+  if (end > heap) grow_to(end);
   next = end;
   return (void *)start;
 }
@@ -53,7 +67,9 @@ void *hy_alloc(size_t size) {
 void *hy_resize(void *memory, size_t old_size, size_t new_size) {
   if (memory != NULL && (uintptr_t)memory + old_size == next) { // the last: it grows where it is
     next = (uintptr_t)memory;
-    return allocate(new_size);
+    void *grown = allocate(new_size);
+    if (grown != memory) memcpy(grown, memory, old_size); // out of the arena
+    return grown;
   }
   void *moved = allocate(new_size);
   if (memory != NULL) memcpy(moved, memory, old_size < new_size ? old_size : new_size);
