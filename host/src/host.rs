@@ -18,7 +18,7 @@ use crate::dispatch::Dispatch;
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
 use crate::plugins::{Entry, Plugins, Stamp, Watch};
-use crate::runtime::Runtime;
+use crate::runtime::{MemoryBounds, Runtime};
 use crate::{admin, ingress};
 
 use stores::Stored;
@@ -114,6 +114,7 @@ impl Host {
         let outbound = Outbound::new(&config.http, &config.email)?;
         let stores = Arc::new(Stored(db.clone()));
         let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")), stores, outbound.clone())?;
+        announce(runtime.memory_bounds());
         let on_webhooks = listen("server.listen", config.server.listen).await?;
         let on_admin = listen("admin.listen", config.admin.listen).await?;
 
@@ -310,6 +311,22 @@ fn data_dir(config: &Config) -> Result<PathBuf, StartError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
     let absolute = made.and_then(|()| std::fs::canonicalize(&dir));
     absolute.map_err(|error| StartError::DataDir { dir, error })
+}
+
+/// Says how guests are kept inside their memories.
+fn announce(bounds: MemoryBounds) {
+    let kind = bounds.as_str();
+    metrics::gauge!("hookyard_memory_bounds", "kind" => kind).set(1.0);
+    match bounds {
+        MemoryBounds::GuardPages => {
+            tracing::info!(memory_bounds = kind, "guests' memory has guard pages; Spectre mitigations are on");
+        }
+        MemoryBounds::Checks => tracing::info!(
+            memory_bounds = kind,
+            "guests' memory is checked in compiled code, for the address space of this process is limited \
+             (ulimit -v, vm.overcommit_memory): attempts are slower; Spectre mitigations are on"
+        ),
+    }
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -10,7 +10,7 @@ use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Call, NoStores, Revision, Runtime, Tried};
+use hookyard::runtime::{Call, MemoryBounds, NoStores, Revision, Runtime, Tried, engine_config};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -145,7 +145,7 @@ struct Bare {
 
 impl Bare {
     fn new(config: &Config) -> Self {
-        let engine = Engine::new(&hookyard::runtime::engine_config(&config.runtime)).unwrap();
+        let engine = Engine::new(&engine_config(&config.runtime, MemoryBounds::GuardPages)).unwrap();
         let component = Component::from_binary(&engine, &guest("stats")).unwrap();
         let mut linker = Linker::new(&engine);
         logging::add_to_linker::<_, HasSelf<Lines>>(&mut linker, |lines| lines).unwrap();

@@ -16,7 +16,7 @@ const LIBRARIES: [(&[&str], &[&str]); 13] = [
     (&["reqwest::"], &["cli/", "outbound/"]),
     (&["lettre::"], &["outbound/"]),
     (&["toml::"], &["config/"]),
-    (&["rustix::"], &["failpoint.rs", "dispatch/workers.rs"]),
+    (&["rustix::"], &["failpoint.rs", "dispatch/workers.rs", "runtime/engine.rs", "runtime/trap.rs"]),
     (&["env::var", "env::vars"], &["config/"]),
     (&["unsafe {", "unsafe fn", "unsafe impl"], &["runtime/precompiled.rs"]),
     (&["println!", "eprintln!"], &["cli/failure.rs", "cli/replaying.rs"]),

@@ -54,6 +54,10 @@ pub async fn upkeep(handle: PrometheusHandle) {
 
 fn describe() {
     describe_gauge!("hookyard_build_info", "Always 1; the label says which version runs");
+    describe_gauge!(
+        "hookyard_memory_bounds",
+        "Always 1; the label says how guests are kept inside their memories: guard-pages or checks"
+    );
     describe_counter!("hookyard_requests_total", "Webhook requests answered, by source and status");
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
     describe_counter!(

@@ -4,6 +4,7 @@
 //! An instance holds its places in the pool until it is dropped. A kept one makes way as soon as an
 //! attempt of any plugin waits for a place: idle instances are never the reason that one cannot run.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,9 +28,10 @@ const GRACE: Duration = Duration::from_millis(250);
 
 /// Places for instances, and those kept for later calls.
 pub(super) struct Pool {
-    /// One permit for each memory in the pool; see `engine::slots`.
+    /// One permit for each memory in the pool; see `engine::places`.
     places: Arc<Semaphore>,
-    kept: Mutex<Vec<Kept>>,
+    /// The one kept for longest is first.
+    kept: Mutex<VecDeque<Kept>>,
     /// Attempts that wait for a place.
     waiting: AtomicUsize,
 }
@@ -51,15 +53,20 @@ impl Pool {
         Self { places, kept: Mutex::default(), waiting: AtomicUsize::new(0) }
     }
 
-    /// Takes places for an instance; waits while there are none, and lets kept instances go first.
+    /// Takes places for an instance; drops kept ones where too few are free, and then waits.
     async fn places(&self, count: u32) -> Option<OwnedSemaphorePermit> {
-        if let Ok(places) = Arc::clone(&self.places).try_acquire_many_owned(count) {
+        let take = || Arc::clone(&self.places).try_acquire_many_owned(count).ok();
+        if let Some(places) = take() {
             return Some(places);
         }
         // Whoever would keep an instance from now on sees that somebody waits, and drops it.
         let _waiting = Waiting::new(&self.waiting);
-        let evicted = std::mem::take(&mut *self.kept());
-        drop(evicted);
+        while let Some(oldest) = { self.kept().pop_front() } {
+            drop(oldest);
+            if let Some(places) = take() {
+                return Some(places);
+            }
+        }
         // A pool is never closed, so this is always there.
         Arc::clone(&self.places).acquire_many_owned(count).await.ok()
     }
@@ -69,7 +76,7 @@ impl Pool {
         let mut kept = self.kept();
         // The last one kept is the warmest.
         let at = kept.iter().rposition(|kept| kept.revision == revision && kept.settings == *settings)?;
-        Some(kept.remove(at).instance)
+        kept.remove(at).map(|kept| kept.instance)
     }
 
     fn keep(&self, revision: RevisionId, settings: &Settings, instance: Instance) {
@@ -77,7 +84,7 @@ impl Pool {
         if self.waiting.load(Ordering::SeqCst) == 0 {
             // Those of settings that hold no longer would wait for ever.
             kept.retain(|kept| kept.revision != revision || kept.settings == *settings);
-            kept.push(Kept { revision, settings: settings.clone(), instance });
+            kept.push_back(Kept { revision, settings: settings.clone(), instance });
         }
     }
 
@@ -86,7 +93,7 @@ impl Pool {
         self.kept().retain(|kept| kept.revision != revision);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -129,7 +136,7 @@ impl Instance {
             fill(&mut kept.store);
             return kept;
         }
-        let places = runtime.pool.places(revision.slots).await;
+        let places = runtime.pool.places(revision.places).await;
         let limits = Limits::new(settings.memory_max_bytes, &runtime.limits);
         let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event, &settings.mask);
         let (stores, outbound) = (Arc::clone(&runtime.stores), runtime.outbound.clone());

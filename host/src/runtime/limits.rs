@@ -2,6 +2,7 @@
 
 use wasmtime::{ResourceLimiter, Result};
 
+use super::engine_config::{CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT};
 use crate::config;
 
 /// Counts what an instance has and refuses what is over.
@@ -58,6 +59,20 @@ impl ResourceLimiter for Limits {
         }
         self.table_elements = total;
         Ok(true)
+    }
+
+    // A pool refuses a component that has more; without one, instantiating it fails.
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_PER_COMPONENT as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_PER_COMPONENT as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_PER_COMPONENT as usize
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, InstancePre};
 
 use super::attempt::Settings;
-use super::engine::{Runtime, slots};
+use super::engine::{Runtime, places};
 use super::guest::Guest;
 use super::handlers::{EVENT_HANDLER, Handlers};
 use super::imports;
@@ -50,8 +50,8 @@ pub struct Revision {
     pub(super) runtime: Runtime,
     pub(super) handlers: Handlers,
     pub(super) pre: InstancePre<Guest>,
-    /// Permits of the pool that an instance takes.
-    pub(super) slots: u32,
+    /// Places that an instance takes.
+    pub(super) places: u32,
 }
 
 /// A revision, and how it came to be.
@@ -124,11 +124,9 @@ impl Runtime {
         let handlers = Handlers::of(component, &self.0.engine)?;
         let imports = imports::check(component, &self.0.engine)?;
         let pre = self.0.linker.instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
-        let (slots, all) = (slots(component), self.0.limits.instances_max);
-        if slots > all {
-            return Err(format!(
-                "one instance needs {slots} places in the pool, runtime.instances_max is {all}"
-            ));
+        let (places, all) = (places(component), self.0.limits.instances_max);
+        if places > all {
+            return Err(format!("one instance takes {places} places, runtime.instances_max is {all}"));
         }
         let (plugin, runtime) = (plugin.clone(), self.clone());
         Ok(Revision {
@@ -141,7 +139,7 @@ impl Runtime {
             runtime,
             handlers,
             pre,
-            slots,
+            places,
         })
     }
 }

@@ -8,6 +8,7 @@ mod capabilities;
 mod context;
 mod decode;
 mod engine;
+mod engine_config;
 mod guest;
 mod handlers;
 mod imports;
@@ -24,7 +25,8 @@ mod trap;
 mod work;
 
 pub use attempt::{Call, Settings, Tried};
-pub use engine::{Runtime, RuntimeError, engine_config};
+pub use engine::{Runtime, RuntimeError};
+pub use engine_config::{MemoryBounds, compiler_config, engine_config};
 
 pub use handlers::interface_name;
 pub use load::{Loaded, Refusal, Revision};

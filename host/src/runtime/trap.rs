@@ -28,6 +28,9 @@ pub(super) fn explain(error: &Error, limits: &Limits, logs: &Logs) -> (Cause, St
     if error.is::<PoolConcurrencyLimitError>() {
         return (Cause::Host, format!("the host had no room for an instance: {error}"));
     }
+    if error.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::NOMEM)) {
+        return (Cause::Host, format!("the host had no memory for an instance: {error:#}"));
+    }
     if let Some(deadline) = error.downcast_ref::<Deadline>() {
         return (Cause::Timeout, format!("{deadline}{}", place(error)));
     }

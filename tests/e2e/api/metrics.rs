@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::support::{Bed, Event, Host, guest, until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 17] = [
+const METRICS: [(&str, &str); 18] = [
     ("hookyard_build_info", "gauge"),
+    ("hookyard_memory_bounds", "gauge"),
     ("hookyard_requests_total", "counter"),
     ("hookyard_attempts_total", "counter"),
     ("hookyard_attempt_seconds", "histogram"),

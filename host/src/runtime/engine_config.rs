@@ -1,0 +1,190 @@
+//! The engine's configuration: what decides compiled code, and where instances get their memory.
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+use crate::config;
+
+/// Most core instances of one component: what the largest language runtimes need (JavaScript's has 38),
+/// with room.
+pub(super) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Most linear memories of one component.
+pub(super) const MEMORIES_PER_COMPONENT: u32 = 8;
+/// Most tables of one component.
+pub(super) const TABLES_PER_COMPONENT: u32 = 64;
+/// Tables in the pool for each place.
+pub(super) const TABLES_PER_PLACE: u32 = 8;
+/// Memories in the pool for each place: a linear memory, and the heap of an instance that uses garbage
+/// collection or exceptions. wasmtime does not tell which components do.
+const MEMORIES_PER_PLACE: u32 = 2;
+
+/// Bytes of address space of one memory with guard pages: all that a 32-bit index reaches.
+const GUARDED_RESERVATION_BYTES: u64 = 4 << 30;
+/// Bytes after it, for the constant offset that an instruction adds to its index. wasmtime's default.
+const GUARDED_REGION_BYTES: u64 = 32 << 20;
+/// Bytes of address space that a memory has at first without guard pages, and that it gets beyond its size
+/// when it has to move to grow.
+const CHECKED_RESERVATION_BYTES: u64 = 4 << 20;
+/// Bytes after it without guard pages: checks of the index alone suffice for instructions whose constant
+/// offset is smaller.
+const CHECKED_REGION_BYTES: u64 = 64 << 10;
+
+/// Bytes at the start of a linear memory that are cleared by writing zeros when an instance is dropped.
+/// Cheaper than returning the pages to the kernel for guests with a small stack, which is first (measured
+/// with a Rust handler: 45 µs an attempt with none, 29 µs with this).
+const MEMORY_RESIDENT_BYTES: usize = 256 * 1024;
+/// The same for tables and for the stacks of calls.
+const TABLE_RESIDENT_BYTES: usize = 64 * 1024;
+const STACK_RESIDENT_BYTES: usize = 64 * 1024;
+/// Pages are returned to the kernel for so many instances at once: each call to the kernel stops the other
+/// cores for a moment.
+const DECOMMIT_BATCH: usize = 32;
+/// What the host's own frames need on a guest's stack, beyond `stack_max_bytes`.
+const HOST_STACK_BYTES: usize = 512 * 1024;
+
+/// How compiled code keeps a guest's accesses inside its linear memory. Code for one does not run with the
+/// other. Both have wasmtime's mitigations of Spectre: an access that a mispredicted branch makes stays in
+/// the guest's own address space, or is masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryBounds {
+    /// Each memory has address space for all that an index can reach, and what the guest may not touch is
+    /// inaccessible. Memories come from a pool that is mapped once.
+    GuardPages,
+    /// Compiled code compares each index to the size of its memory. For a process whose address space is
+    /// limited: a memory takes what it needs, and is mapped for each instance.
+    Checks,
+}
+
+impl MemoryBounds {
+    /// As it is told to operators.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GuardPages => "guard-pages",
+            Self::Checks => "checks",
+        }
+    }
+
+    /// What a process with so much address space has room for; `None` = no limit. Half of a limit is left to
+    /// all else: threads, the database, compiled code.
+    pub(super) fn fitting(address_space_bytes: Option<u64>, limits: &config::Runtime) -> Self {
+        let memories = u64::from(limits.instances_max) * u64::from(MEMORIES_PER_PLACE);
+        let pool_bytes = memories * (GUARDED_RESERVATION_BYTES + GUARDED_REGION_BYTES);
+        match address_space_bytes {
+            Some(limit) if limit / 2 < pool_bytes => Self::Checks,
+            _ => Self::GuardPages,
+        }
+    }
+}
+
+/// What decides compiled code: code that an engine with this configuration made runs in an engine with
+/// [`engine_config`] of the same arguments.
+#[must_use]
+pub fn compiler_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config {
+    let mut config = Config::new();
+    match bounds {
+        MemoryBounds::GuardPages => config
+            .memory_reservation(GUARDED_RESERVATION_BYTES)
+            .memory_guard_size(GUARDED_REGION_BYTES)
+            .memory_may_move(false),
+        MemoryBounds::Checks => config
+            .memory_reservation(CHECKED_RESERVATION_BYTES)
+            .memory_reservation_for_growth(CHECKED_RESERVATION_BYTES)
+            .memory_guard_size(CHECKED_REGION_BYTES),
+    };
+    config
+        // Without them wasmtime switches its mitigations of Spectre off.
+        .signals_based_traps(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_max_bytes)
+        .async_stack_size(limits.stack_max_bytes + HOST_STACK_BYTES)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        // A handler is one call that returns; concurrent calls into an instance are not offered.
+        .concurrency_support(false);
+    config
+}
+
+/// The engine's configuration: what a benchmark has to give bare wasmtime to compare like with like.
+#[must_use]
+pub fn engine_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config {
+    let mut config = compiler_config(limits, bounds);
+    config.allocation_strategy(match bounds {
+        MemoryBounds::GuardPages => InstanceAllocationStrategy::Pooling(pool(limits)),
+        MemoryBounds::Checks => InstanceAllocationStrategy::OnDemand,
+    });
+    config
+}
+
+fn pool(limits: &config::Runtime) -> PoolingAllocationConfig {
+    let places = limits.instances_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(places)
+        .total_core_instances(places * CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(places * MEMORIES_PER_PLACE)
+        .total_gc_heaps(places)
+        .total_tables(places * TABLES_PER_PLACE)
+        .total_stacks(places)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        .max_memory_size(usize::try_from(limits.memory_max_bytes).unwrap_or(usize::MAX))
+        .table_elements(limits.table_elements_max)
+        .linear_memory_keep_resident(MEMORY_RESIDENT_BYTES)
+        .table_keep_resident(TABLE_RESIDENT_BYTES)
+        .async_stack_keep_resident(STACK_RESIDENT_BYTES)
+        .decommit_batch_size(DECOMMIT_BATCH)
+        // Scanning the page map would reset memory faster, but can miss a page that was swapped
+        // out (bytecodealliance/wasmtime#14357), and the next plugin would read it.
+        .pagemap_scan(Enabled::No);
+    pool
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    #[test]
+    fn guard_pages_need_address_space_that_is_not_limited_to_less_than_twice_the_pool() {
+        let limits = |instances_max| config::Runtime { instances_max, ..config::Config::default().runtime };
+        for (instances_max, address_space_bytes, expected) in [
+            (256, None, MemoryBounds::GuardPages),
+            (256, Some(u64::MAX), MemoryBounds::GuardPages),
+            (256, Some(3 << 30), MemoryBounds::Checks),
+            (256, Some(1 << 40), MemoryBounds::Checks),
+            (256, Some(5 << 40), MemoryBounds::GuardPages),
+            (1, Some(16 << 30), MemoryBounds::Checks),
+            (1, Some(17 << 30), MemoryBounds::GuardPages),
+        ] {
+            let bounds = MemoryBounds::fitting(address_space_bytes, &limits(instances_max));
+            assert_eq!(bounds, expected, "{instances_max} {address_space_bytes:?}");
+        }
+    }
+
+    /// wasmtime switches its mitigations of Spectre off, and only then, where traps do not use signals.
+    #[test]
+    fn traps_use_signals_with_guard_pages_and_with_checks() {
+        let limits = config::Runtime { instances_max: 1, ..config::Config::default().runtime };
+        for bounds in [MemoryBounds::GuardPages, MemoryBounds::Checks] {
+            let engine = Engine::new(&engine_config(&limits, bounds)).unwrap();
+            assert!(engine.get_signals_based_traps(), "{bounds:?}");
+        }
+    }
+
+    #[test]
+    fn code_compiled_without_a_pool_runs_in_an_engine_with_one() {
+        let limits = config::Runtime { instances_max: 1, ..config::Config::default().runtime };
+        let hash = |config: &Config| {
+            let engine = Engine::new(config).unwrap();
+            let mut hash = std::hash::DefaultHasher::new();
+            std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut hash);
+            std::hash::Hasher::finish(&hash)
+        };
+        for bounds in [MemoryBounds::GuardPages, MemoryBounds::Checks] {
+            let (compiler, engine) = (compiler_config(&limits, bounds), engine_config(&limits, bounds));
+            assert_eq!(hash(&compiler), hash(&engine), "{bounds:?}");
+        }
+    }
+}
