@@ -319,7 +319,10 @@ fn announce(bounds: MemoryBounds) {
     metrics::gauge!("hookyard_memory_bounds", "kind" => kind).set(1.0);
     match bounds {
         MemoryBounds::GuardPages => {
-            tracing::info!(memory_bounds = kind, "guests' memory has guard pages; Spectre mitigations are on");
+            tracing::info!(
+                memory_bounds = kind,
+                "guests' memory has guard pages; Spectre mitigations are on"
+            );
         }
         MemoryBounds::Checks => tracing::info!(
             memory_bounds = kind,

@@ -21,6 +21,7 @@ mod dev;
 mod dispatch;
 mod documents;
 mod effects;
+mod engine;
 mod faults;
 mod hostile;
 mod hostile_files;

@@ -40,7 +40,7 @@ impl Effects {
         config: watch::Receiver<Arc<Config>>,
     ) -> Self {
         let limits = config.borrow().effects.clone();
-        let queue = Queue::new(limits.concurrency, limits.window);
+        let queue = Queue::new(Lanes::new(limits.concurrency, limits.window));
         Self(Arc::new(Inner { db, plugins, outbound, config, queue }))
     }
 

@@ -1,13 +1,15 @@
 //! What runs next: a bounded window of deliveries, or of effects, for each plugin, and turns between
 //! plugins. Pure bookkeeping, no IO.
 //!
-//! The plugin with the fewest under way goes first, and may have as many as there are places left for the
-//! others; its first one always has a place. So whatever some plugins do with their places, another finds
-//! some, and nobody ever waits for others to begin at all.
+//! What is shared out are places: an attempt takes as many as an instance of its plugin does. The plugin that
+//! has the fewest goes first. It may take as many as it leaves free for the others, and must leave free what
+//! the first attempts of the others take; its own first attempt always starts. So no plugin waits for another
+//! to begin its first attempt, whatever the others do with their places.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::breaker::{Breaker, Says, Turned};
+use super::under_way::UnderWay;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{EffectId, Performing};
 use crate::event::PluginName;
@@ -45,19 +47,26 @@ impl Waits for Performing {
     }
 }
 
-/// How many attempts a plugin has under way, whose turn it is among equals, and which plugin.
+/// How many places a plugin's attempts take, whose turn it is among equals, and which plugin.
 type Turn = (usize, u64, PluginName);
 
 /// All plugins' windows.
 pub(super) struct Lanes<T: Waits> {
     lanes: HashMap<PluginName, Lane<T>>,
     /// Attempts under way of plugins that are gone: they count when the plugin is back.
-    leaving: HashMap<PluginName, usize>,
+    leaving: HashMap<PluginName, UnderWay<T::Id>>,
     /// Plugins that could start an attempt, in turn.
     waiting: BTreeSet<Turn>,
     turns: u64,
     running: usize,
+    /// Places that attempts under way take.
+    taken: usize,
+    /// Places that the first attempts of plugins with none under way will take.
+    first: usize,
+    /// Places that attempts beyond each plugin's first one may take.
     concurrency: usize,
+    /// All places there are.
+    places_max: usize,
     window: usize,
     /// Nothing new starts.
     stopped: bool,
@@ -66,8 +75,10 @@ pub(super) struct Lanes<T: Waits> {
 /// One plugin's window.
 struct Lane<T: Waits> {
     queue: VecDeque<T>,
-    running: usize,
+    under_way: UnderWay<T::Id>,
     concurrency: usize,
+    /// Places that an attempt takes.
+    cost: usize,
     breaker: Breaker<T::Id>,
     /// Where it is in the line.
     place: Option<(usize, u64)>,
@@ -81,17 +92,23 @@ struct Lane<T: Waits> {
 
 impl<T: Waits> Lane<T> {
     /// The database may have something for it.
-    fn new(running: usize) -> Self {
+    fn new(under_way: UnderWay<T::Id>) -> Self {
         Self {
             queue: VecDeque::new(),
-            running,
+            under_way,
             concurrency: 0,
+            cost: 1,
             breaker: Breaker::new(Breaking::NEVER),
             place: None,
             more: true,
             leasing: false,
             due: None,
         }
+    }
+
+    /// Places to be left free for its first attempt.
+    fn first(&self) -> usize {
+        if self.under_way.is_empty() { self.cost } else { 0 }
     }
 
     /// How many its breaker lets wait.
@@ -128,8 +145,25 @@ pub(super) struct After<T> {
 
 impl<T: Waits> Lanes<T> {
     pub(super) fn new(concurrency: usize, window: usize) -> Self {
-        let (lanes, leaving, waiting) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        Self { lanes, leaving, waiting, turns: 0, running: 0, concurrency, window, stopped: false }
+        Self {
+            lanes: HashMap::new(),
+            leaving: HashMap::new(),
+            waiting: BTreeSet::new(),
+            turns: 0,
+            running: 0,
+            taken: 0,
+            first: 0,
+            concurrency,
+            places_max: usize::MAX,
+            window,
+            stopped: false,
+        }
+    }
+
+    /// Says how many places there are; without, there is no end of them.
+    pub(super) fn with_places(mut self, places_max: usize) -> Self {
+        self.places_max = places_max;
+        self
     }
 
     /// Takes the limits of a new configuration.
@@ -141,12 +175,27 @@ impl<T: Waits> Lanes<T> {
     pub(super) fn open(&mut self, plugin: &PluginName, concurrency: usize) -> bool {
         let new = !self.lanes.contains_key(plugin);
         let lane = self.lanes.entry(plugin.clone()).or_insert_with(|| {
-            let running = self.leaving.remove(plugin).unwrap_or(0);
-            Lane::new(running)
+            let lane = Lane::new(self.leaving.remove(plugin).unwrap_or_else(UnderWay::new));
+            self.first += lane.first();
+            lane
         });
         lane.concurrency = concurrency;
         self.turn(plugin);
         new
+    }
+
+    /// The next attempts of a plugin take so many places each.
+    pub(super) fn cost(&mut self, plugin: &PluginName, places: usize) {
+        let Some(lane) = self.lanes.get_mut(plugin) else { return };
+        self.first -= lane.first();
+        lane.cost = places;
+        self.first += lane.first();
+    }
+
+    /// Places that all plugins' first attempts take together, where that is more than there are.
+    pub(super) fn places_needed(&self) -> Option<usize> {
+        let needed = self.lanes.values().map(|lane| lane.cost).sum();
+        (needed > self.places_max).then_some(needed)
     }
 
     /// A plugin is another than before: what its breaker knew is forgotten.
@@ -165,8 +214,9 @@ impl<T: Waits> Lanes<T> {
     pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<T> {
         let Some(mut lane) = self.lanes.remove(plugin) else { return Vec::new() };
         leave(&mut self.waiting, plugin, &mut lane);
-        if lane.running > 0 {
-            self.leaving.insert(plugin.clone(), lane.running);
+        self.first -= lane.first();
+        if !lane.under_way.is_empty() {
+            self.leaving.insert(plugin.clone(), lane.under_way);
         }
         lane.queue.into()
     }
@@ -194,21 +244,38 @@ impl<T: Waits> Lanes<T> {
 
     /// The next delivery to run, if one may start now.
     pub(super) fn start(&mut self) -> Option<T> {
-        let (fewest, _, plugin) = self.waiting.first()?;
-        let free = self.concurrency.saturating_sub(self.running);
-        if self.stopped || *fewest >= free.max(1) {
-            return None;
-        }
-        let plugin = plugin.clone();
+        let plugin = self.next()?.clone();
         let lane = self.lanes.get_mut(&plugin)?;
         let next = lane.queue.pop_front()?;
-        lane.running += 1;
+        self.first -= lane.first();
+        lane.under_way.begin(next.id(), lane.cost);
         lane.breaker.begin(next.id());
         self.running += 1;
+        self.taken += lane.cost;
         // To the end of the line.
         leave(&mut self.waiting, &plugin, lane);
         self.turn(&plugin);
         Some(next)
+    }
+
+    /// The first plugin in line that may start an attempt.
+    fn next(&self) -> Option<&PluginName> {
+        if self.stopped {
+            return None;
+        }
+        let free = self.concurrency.saturating_sub(self.taken);
+        // Whoever is further behind has as many places, or more.
+        let mut in_line = self.waiting.iter().take_while(|(has, ..)| *has == 0 || *has < free);
+        in_line.find_map(|(has, _, plugin)| {
+            let cost = self.lanes.get(plugin)?.cost;
+            (*has == 0 || has + cost <= free && self.leaves_first_attempts(cost)).then_some(plugin)
+        })
+    }
+
+    /// Whether, with so many places more in use, those are left that first attempts take. Half of all are
+    /// in use whatever these take: where there are too few for all plugins, most have nothing to do.
+    fn leaves_first_attempts(&self, cost: usize) -> bool {
+        self.taken + cost <= self.places_max - self.first.min(self.places_max / 2)
     }
 
     /// An attempt ended.
@@ -216,16 +283,17 @@ impl<T: Waits> Lanes<T> {
         let mut after = After { turned: None, unwanted: Vec::new() };
         self.running -= 1;
         if let Some(lane) = self.lanes.get_mut(plugin) {
-            lane.running -= 1;
+            self.taken -= lane.under_way.end(&end.id);
+            self.first += lane.first();
             lane.due = lane.due.into_iter().chain(end.due).min();
             after.turned = lane.breaker.end(end.id, end.says, now_ms);
             if after.turned.is_some() {
                 lane.more = true;
                 after.unwanted = lane.queue.split_off(lane.queue.len().min(lane.most())).into();
             }
-        } else if let Some(running) = self.leaving.get_mut(plugin) {
-            *running -= 1;
-            if *running == 0 {
+        } else if let Some(under_way) = self.leaving.get_mut(plugin) {
+            self.taken -= under_way.end(&end.id);
+            if under_way.is_empty() {
                 self.leaving.remove(plugin);
             }
         }
@@ -296,15 +364,16 @@ impl<T: Waits> Lanes<T> {
     fn turn(&mut self, plugin: &PluginName) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
         let turn = leave(&mut self.waiting, plugin, lane);
-        if lane.queue.is_empty() || lane.running >= lane.concurrency {
+        if lane.queue.is_empty() || lane.under_way.attempts() >= lane.concurrency {
             return;
         }
         let turn = turn.unwrap_or_else(|| {
             self.turns += 1;
             self.turns
         });
-        lane.place = Some((lane.running, turn));
-        self.waiting.insert((lane.running, turn, plugin.clone()));
+        let has = lane.under_way.places();
+        lane.place = Some((has, turn));
+        self.waiting.insert((has, turn, plugin.clone()));
     }
 }
 

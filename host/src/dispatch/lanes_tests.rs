@@ -72,6 +72,68 @@ fn a_plugin_has_no_more_places_than_it_leaves_to_others_and_always_one() {
     assert!(running.iter().all(|running| *running > 0), "{running:?}");
 }
 
+/// As [`places`], where attempts of some take several places; how many attempts run.
+fn attempts(concurrency: usize, places_max: usize, plugins: &[(&str, usize)]) -> Vec<usize> {
+    let all: Vec<_> = plugins.iter().map(|(plugin, _)| (*plugin, 64)).collect();
+    let mut lanes = lanes(concurrency, 100, &all).with_places(places_max);
+    for (plugin, cost) in plugins {
+        lanes.cost(&name(plugin), *cost);
+    }
+    let mut running = vec![0; plugins.len()];
+    for (at, (plugin, _)) in plugins.iter().enumerate() {
+        for seq in 1..=50 {
+            assert!(lanes.offer(delivery(plugin, seq)));
+        }
+        running[at] = starts(&mut lanes).len();
+    }
+    running
+}
+
+#[test]
+fn an_attempt_counts_as_the_places_that_it_takes() {
+    for (concurrency, places_max, plugins, expected) in [
+        (64, 256, &[("eight", 8)][..], &[4][..]),
+        (64, 256, &[("a", 8), ("b", 8), ("good", 1)], &[4, 2, 8]),
+        (64, 256, &[("good", 1), ("a", 8), ("b", 8)], &[32, 2, 1]),
+        // The first attempt always starts.
+        (4, 256, &[("a", 8), ("b", 8), ("good", 1)], &[1, 1, 1]),
+        // Whatever concurrency says, there is room for the first attempts of the others.
+        (20, 20, &[("a", 1), ("b", 8), ("c", 1)], &[10, 1, 1]),
+        (20, 20, &[("a", 6), ("b", 8), ("c", 1)], &[1, 1, 3]),
+        // Where there are too few places for all first attempts, half of them are used nevertheless.
+        (8, 8, &[("a", 1), ("b", 8), ("c", 1)], &[4, 1, 1]),
+    ] {
+        assert_eq!(
+            attempts(concurrency, places_max, plugins),
+            expected,
+            "{concurrency} {places_max} {plugins:?}"
+        );
+    }
+}
+
+#[test]
+fn an_attempt_gives_back_the_places_that_it_took_whatever_a_swap_changed() {
+    let mut lanes = lanes(16, 100, &[("a", 64), ("good", 64)]);
+    lanes.cost(&name("a"), 8);
+    for seq in 1..=50 {
+        assert!(lanes.offer(delivery("a", seq)));
+    }
+    assert_eq!(starts(&mut lanes), ["a1"]);
+    lanes.cost(&name("a"), 1);
+    assert_eq!(starts(&mut lanes), [""; 0], "the one that runs takes eight");
+    let says = End { id: id(1), due: None, says: Says::Nothing };
+    lanes.ended(&name("a"), &says, 0);
+    assert_eq!(starts(&mut lanes).len(), 8);
+    lanes.close(&name("a"));
+    for seq in 2..=9 {
+        lanes.ended(&name("a"), &End { id: id(seq), due: None, says: Says::Nothing }, 0);
+    }
+    for seq in 1..=50 {
+        assert!(lanes.offer(delivery("good", seq)));
+    }
+    assert_eq!(starts(&mut lanes).len(), 8, "half of all places are free for it");
+}
+
 #[test]
 fn places_that_come_free_go_to_those_with_the_fewest() {
     let mut lanes = lanes(8, 100, &[("bad", 8), ("good", 8)]);

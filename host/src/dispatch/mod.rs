@@ -16,6 +16,7 @@ mod replay;
 mod retry;
 #[cfg(test)]
 mod testing;
+mod under_way;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap};
@@ -70,11 +71,12 @@ impl Dispatch {
         outbound: Outbound,
     ) -> std::io::Result<Self> {
         let limits = config.borrow().dispatch.clone();
+        let places_max = config.borrow().runtime.instances_max as usize;
         let tick = Duration::from_millis(config.borrow().runtime.tick_ms);
         let replay = Arc::new(Notify::new());
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
-        let queue = Queue::new(limits.concurrency, limits.window);
+        let queue = Queue::new(Lanes::new(limits.concurrency, limits.window).with_places(places_max));
         let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects, replay };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
@@ -168,9 +170,18 @@ impl Dispatch {
             tracing::error!("deliveries of absent plugins could not be held: {error}");
         }
         let mut known = HashMap::new();
+        let mut places_needed = None;
         loop {
             swaps.borrow_and_update();
             self.open_and_close(&mut known, &mut changed);
+            let needed = self.lanes().places_needed();
+            if let Some(needed) = needed.filter(|_| places_needed != needed) {
+                tracing::warn!(
+                    "one attempt of each plugin takes {needed} places in all, more than runtime.instances_max: \
+                     attempts may wait for those of other plugins to end"
+                );
+            }
+            places_needed = needed;
             self.hold_and_release(&mut changed).await;
             let swap = swaps.changed();
             let next = if changed.is_empty() {
@@ -212,6 +223,7 @@ impl Dispatch {
             if lanes.open(plugin, live.concurrency) {
                 changed.insert(plugin.clone());
             }
+            lanes.cost(plugin, live.runner.places());
             let before = known.insert(plugin.clone(), Arc::clone(live));
             if before.is_none_or(|before| !before.is_as(live)) {
                 lanes.renew(plugin, live.breaking);

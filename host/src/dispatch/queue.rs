@@ -19,9 +19,8 @@ pub(super) struct Queue<T: Waits> {
 }
 
 impl<T: Waits> Queue<T> {
-    pub(super) fn new(concurrency: usize, window: usize) -> Self {
-        let lanes = Mutex::new(Lanes::new(concurrency, window));
-        Self { lanes, lease: Notify::new(), ended: Notify::new() }
+    pub(super) fn new(lanes: Lanes<T>) -> Self {
+        Self { lanes: Mutex::new(lanes), lease: Notify::new(), ended: Notify::new() }
     }
 
     pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes<T>> {
