@@ -29,7 +29,7 @@ use crate::event::{PluginName, SourceName};
 pub use changes::{Changes, Refusal, apply_live, changes};
 #[cfg(debug_assertions)]
 pub(crate) use environment::kill_at;
-pub use environment::{search_path, user_cache_dir};
+pub use environment::{SECRET_VARIABLE, read_secret, search_path, signing_secret, user_cache_dir};
 pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
@@ -279,6 +279,9 @@ pub struct Plugin {
     /// Origins it may reach over HTTP, lower case, `scheme://host[:port]`.
     #[serde(deserialize_with = "formats::origins")]
     pub http: Vec<String>,
+    /// Of these, those that may get credentials when another one redirects there.
+    #[serde(deserialize_with = "formats::origins")]
+    pub http_credentials: Vec<String>,
     /// Recipients it may send email to: `*`, `*@domain` or an address, lower case.
     #[serde(deserialize_with = "formats::recipients")]
     pub email: Vec<String>,

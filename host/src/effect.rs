@@ -1,5 +1,6 @@
 //! What handlers ask to happen outside once their delivery is done, and the tries at it. No IO.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,27 @@ impl Effect {
             }
         }
         shown
+    }
+
+    /// Bytes of all its texts and contents.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        // Every field is named, so that a new one cannot be forgotten.
+        match self {
+            Self::Http(HttpRequest { method, url, headers, body }) => {
+                let pairs = headers.iter().flat_map(|(name, value)| [name.len(), value.len()]);
+                pairs.chain([method.len(), url.len(), body.len()]).sum()
+            }
+            Self::Email(Email { to, cc, bcc, reply_to, subject, text, html, attachments }) => {
+                let addresses = to.iter().chain(cc).chain(bcc).chain(reply_to).map(String::len);
+                let files = attachments.iter().flat_map(|Attachment { filename, content_type, content }| {
+                    [filename.len(), content_type.len(), content.len()]
+                });
+                let texts = [subject.len(), text.len(), html.as_ref().map_or(0, String::len)];
+                addresses.chain(files).chain(texts).sum()
+            }
+            Self::Event(Emitted { event_type, data }) => event_type.len() + data.len(),
+        }
     }
 
     /// What it does, in a line.
@@ -201,6 +223,21 @@ pub struct Asked {
     pub masked: bool,
 }
 
+/// What earlier attempts at an effect have settled. It is stored with the effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// Whether a request was sent whose answer did not come: the other side may still be working on it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unanswered: bool,
+    /// Recipients for whom the server has taken an email: none of them may get it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delivered: Vec<String>,
+    /// Recipients that the server has refused for good, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, String>,
+}
+
 /// An effect that is to be performed.
 #[derive(Debug, Clone)]
 pub struct Performing {
@@ -216,6 +253,8 @@ pub struct Performing {
     pub tries: u32,
     /// Of these, those made before an operator last had it tried again: they do not count.
     pub tries_before: u32,
+    /// What the earlier ones have settled.
+    pub progress: Progress,
 }
 
 /// Which dead effects an operator means: those that all of this fits.
@@ -264,6 +303,8 @@ pub struct Performed {
     pub made: Try,
     /// When it is due again (ms since the Unix epoch); `None` = it is done or dead.
     pub due: Option<u64>,
+    /// What is settled now; `None` = nothing more than before.
+    pub progress: Option<Progress>,
 }
 
 /// Bytes in JSON: as text where they are text, so that people can read it.

@@ -1,26 +1,60 @@
 //! Keeps secrets out of what is written down. No IO.
 
+mod forms;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::effect::{Effect, Email};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+
+use crate::effect::{Attachment, Effect, Email, Emitted, HttpRequest};
+use forms::Form;
 
 /// Shorter ones would be found in the midst of words: they are not masked.
 const SECRET_MIN_BYTES: usize = 4;
+/// A placeholder is `{secret:NAME}`, or `{secret:NAME:FORM}` for a secret that is written in another form.
 const OPEN: &str = "{secret:";
+/// Where an effect has [`OPEN`] itself, in one that placeholders were put into.
+const ESCAPED: &str = "{secret:}";
+/// Longest placeholder, but for its ends.
+const PLACEHOLDER_MAX_BYTES: usize = 1024;
 
 /// Finds a plugin's secrets in text, and puts `{secret:NAME}` in their place.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, Default)]
 pub struct Mask {
-    /// What to look for and whose it is; the longest first, as one may be part of another.
-    values: Vec<(String, String)>,
-    /// Names and values, to put back.
-    secrets: Vec<(String, String)>,
+    secrets: Vec<Secret>,
+    /// What each pattern of the finder is, but for the first one, which is [`OPEN`].
+    patterns: Vec<Pattern>,
+    /// `None` = there is nothing to look for.
+    finder: Option<AhoCorasick>,
 }
+
+#[derive(Clone, PartialEq, Eq)]
+struct Secret {
+    /// Its name, without the characters that mean something in a placeholder.
+    label: String,
+    value: String,
+}
+
+#[derive(Clone)]
+struct Pattern {
+    /// Which secret.
+    secret: usize,
+    form: Form,
+    text: String,
+}
+
+impl PartialEq for Mask {
+    fn eq(&self, other: &Self) -> bool {
+        self.secrets == other.secrets
+    }
+}
+
+impl Eq for Mask {}
 
 impl std::fmt::Debug for Mask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.secrets.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.secrets.iter().map(|secret| &secret.label)).finish()
     }
 }
 
@@ -28,108 +62,246 @@ impl Mask {
     /// For these secrets, by name.
     #[must_use]
     pub fn new(secrets: &BTreeMap<String, String>) -> Self {
-        let mut values = Vec::new();
-        for (name, value) in secrets.iter().filter(|(_, value)| value.len() >= SECRET_MIN_BYTES) {
-            values.push((value.clone(), name.clone()));
-            // As it stands within JSON.
-            let quoted = serde_json::Value::from(value.as_str()).to_string();
-            let quoted = quoted[1..quoted.len() - 1].to_owned();
-            if quoted != *value {
-                values.push((quoted, name.clone()));
+        let labelled =
+            |(name, value): (&String, &String)| Secret { label: label(name), value: value.clone() };
+        let secrets: Vec<_> = secrets.iter().map(labelled).collect();
+        let mut patterns: Vec<Pattern> = Vec::new();
+        let long_enough = |(_, secret): &(usize, &Secret)| secret.value.len() >= SECRET_MIN_BYTES;
+        for (index, secret) in secrets.iter().enumerate().filter(long_enough) {
+            for form in Form::all(&secret.value) {
+                let Some(text) = form.write(&secret.value) else { continue };
+                if text.len() >= SECRET_MIN_BYTES && !patterns.iter().any(|known| known.text == text) {
+                    patterns.push(Pattern { secret: index, form, text });
+                }
             }
         }
-        values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-        let secrets = secrets.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self { values, secrets }
+        // One secret may be part of another: the longest is meant.
+        let finder = (!patterns.is_empty()).then(|| {
+            let texts = std::iter::once(OPEN).chain(patterns.iter().map(|pattern| pattern.text.as_str()));
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts)
+        });
+        // It fails only where patterns are larger than a configuration can be.
+        Self { secrets, patterns, finder: finder.and_then(Result::ok) }
     }
 
-    /// The text without secrets.
+    /// The text without secrets, for people: nothing can be put back into it.
     #[must_use]
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        for (value, name) in &self.values {
-            if text.contains(value.as_str()) {
-                text = Cow::Owned(text.replace(value.as_str(), &format!("{OPEN}{name}}}")));
+        let hidden = self.rewrite(text.as_bytes(), |hidden, pattern, rest| {
+            if let Some(pattern) = pattern {
+                hidden.extend(format!("{OPEN}{}}}", self.secrets[pattern.secret].label).as_bytes());
+                return pattern.text.len();
             }
-        }
-        text
+            // What was hidden before is not looked into.
+            let known = placeholder(rest).filter(|found| self.find(found.label).is_some());
+            let length = known.map_or(OPEN.len(), |found| found.length);
+            hidden.extend(&rest[..length]);
+            length
+        });
+        hidden.map_or(Cow::Borrowed(text), |hidden| Cow::Owned(lossy(hidden)))
     }
 
-    /// Takes the secrets out of an effect, if they can be put back: where it speaks of `{secret:…}` itself,
-    /// whoever wrote that would get a secret. Returns whether it did.
-    pub fn take_out(&self, effect: &mut Effect) -> bool {
-        if self.values.is_empty() {
-            return false;
-        }
-        let mut free = true;
-        each_text(effect, &mut |text| free &= !text.contains(OPEN));
-        let mut taken = false;
-        if free {
+    /// As [`Mask::hide`], of a text whose end is cut off: what may be the beginning of a secret goes too.
+    #[must_use]
+    pub fn hide_cut(&self, text: &str) -> String {
+        let mut hidden = self.hide(text).into_owned();
+        let begun = self.patterns.iter().map(|pattern| {
+            let text = pattern.text.as_bytes();
+            (1..text.len()).rev().find(|&length| hidden.as_bytes().ends_with(&text[..length])).unwrap_or(0)
+        });
+        let end = hidden.len() - begun.max().unwrap_or(0);
+        hidden.truncate(hidden.floor_char_boundary(end));
+        hidden
+    }
+
+    /// The beginning of the text without secrets, at most so many bytes, and whether that is all of it. Only as
+    /// much of a long text is looked at as that needs, and no part of a secret stands at the end.
+    #[must_use]
+    pub fn hide_within<'a>(&self, text: &'a str, max_bytes: usize) -> (Cow<'a, str>, bool) {
+        let longest = self.patterns.iter().map(|pattern| pattern.text.len()).max().unwrap_or(0);
+        let end = text.floor_char_boundary(max_bytes.saturating_add(longest));
+        let hidden = self.hide(&text[..end]);
+        // A secret may have begun before the end of what was looked at.
+        let unknown = if end < text.len() { longest } else { 0 };
+        let shown = hidden.floor_char_boundary(hidden.len().saturating_sub(unknown).min(max_bytes));
+        let is_whole = end == text.len() && shown == hidden.len();
+        let shown = match hidden {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[..shown]),
+            Cow::Owned(mut text) => {
+                text.truncate(shown);
+                Cow::Owned(text)
+            }
+        };
+        (shown, is_whole)
+    }
+
+    /// Whether a secret stands in this text.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        let secret = |found: aho_corasick::Match| found.pattern().as_usize() > 0;
+        self.finder.as_ref().is_some_and(|finder| finder.find_iter(text).any(secret))
+    }
+
+    /// Takes the secrets out of an effect. Returns whether there were any: then [`Mask::restore`] puts them back,
+    /// and only them, whatever else looks like a placeholder.
+    pub fn redact(&self, effect: &mut Effect) -> bool {
+        let mut found = false;
+        each_text(effect, &mut |text| found |= self.is_in(text));
+        if found {
             each_text(effect, &mut |text| {
-                if let Cow::Owned(hidden) = self.hide(text) {
-                    (*text, taken) = (hidden, true);
+                let redacted = self.rewrite(text, |redacted, pattern, _| {
+                    let Some(pattern) = pattern else {
+                        redacted.extend(ESCAPED.as_bytes());
+                        return OPEN.len();
+                    };
+                    let form = pattern.form.name().map(|form| format!(":{form}")).unwrap_or_default();
+                    let label = &self.secrets[pattern.secret].label;
+                    redacted.extend(format!("{OPEN}{label}{form}}}").as_bytes());
+                    pattern.text.len()
+                });
+                if let Some(redacted) = redacted {
+                    *text = redacted;
                 }
             });
         }
-        taken
+        found
     }
 
     /// Puts `{secret:NAME}` in place of every secret, for good: what is then shown is not performed.
     pub fn hide_in(&self, effect: &mut Effect) {
         each_text(effect, &mut |text| {
-            if let Cow::Owned(hidden) = self.hide(text) {
-                *text = hidden;
+            if let Ok(Cow::Owned(hidden)) = std::str::from_utf8(text).map(|text| self.hide(text)) {
+                *text = hidden.into_bytes();
             }
         });
     }
 
-    /// Puts them back, with the values of now.
-    pub fn put_back(&self, effect: &mut Effect) {
-        each_text(effect, &mut |text| {
-            if text.contains(OPEN) {
-                for (name, value) in &self.secrets {
-                    *text = text.replace(&format!("{OPEN}{name}}}"), value);
-                }
-            }
+    /// Puts back what [`Mask::redact`] took out, with the values of now.
+    ///
+    /// # Errors
+    /// The name of a secret that there is no more.
+    pub fn restore(&self, effect: &mut Effect) -> Result<(), String> {
+        let mut missing = None;
+        each_text(effect, &mut |text| match self.restored(text) {
+            Ok(restored) => *text = restored,
+            Err(name) => missing = Some(name),
         });
+        missing.map_or(Ok(()), Err)
+    }
+
+    fn restored(&self, text: &[u8]) -> Result<Vec<u8>, String> {
+        let (mut restored, mut rest) = (Vec::with_capacity(text.len()), text);
+        while let Some(at) = rest.windows(OPEN.len()).position(|window| window == OPEN.as_bytes()) {
+            restored.extend(&rest[..at]);
+            rest = &rest[at..];
+            let Some(found) = placeholder(rest) else {
+                return Err("(unreadable)".into());
+            };
+            if found.length == ESCAPED.len() {
+                restored.extend(OPEN.as_bytes());
+            } else {
+                let value = self.find(found.label).and_then(|secret| {
+                    let form = Form::all(&secret.value).into_iter().find(|form| form.name() == found.form);
+                    form.and_then(|form| form.write(&secret.value))
+                });
+                restored.extend(value.ok_or_else(|| found.label.to_owned())?.as_bytes());
+            }
+            rest = &rest[found.length..];
+        }
+        restored.extend(rest);
+        Ok(restored)
+    }
+
+    fn find(&self, label: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|secret| secret.label == label)
+    }
+
+    /// Goes through all that the finder finds. `write` is told what stands at the beginning of a rest of the
+    /// text (`None` = [`OPEN`]), writes what comes in its place, and returns its length. `None` = nothing was
+    /// found.
+    fn rewrite(
+        &self,
+        text: &[u8],
+        write: impl Fn(&mut Vec<u8>, Option<&Pattern>, &[u8]) -> usize,
+    ) -> Option<Vec<u8>> {
+        let finder = self.finder.as_ref()?;
+        let (mut new, mut at) = (Vec::new(), 0);
+        while let Some(found) = finder.find(Input::new(text).range(at..)) {
+            let pattern =
+                found.pattern().as_usize().checked_sub(1).and_then(|index| self.patterns.get(index));
+            new.extend(&text[at..found.start()]);
+            at = found.start() + write(&mut new, pattern, &text[found.start()..]);
+        }
+        // No pattern is empty.
+        (at > 0).then(|| {
+            new.extend(&text[at..]);
+            new
+        })
     }
 }
 
-/// Every text of an effect in which a secret may stand; bodies where they are text.
-fn each_text(effect: &mut Effect, change: &mut impl FnMut(&mut String)) {
-    let content = |bytes: &mut Vec<u8>, change: &mut dyn FnMut(&mut String)| match String::from_utf8(
-        std::mem::take(bytes),
-    ) {
-        Ok(mut text) => {
-            change(&mut text);
-            *bytes = text.into_bytes();
-        }
-        Err(binary) => *bytes = binary.into_bytes(),
+/// A placeholder, as it stands at the beginning of a text.
+struct Placeholder<'a> {
+    /// Empty = none: it is [`ESCAPED`].
+    label: &'a str,
+    form: Option<String>,
+    length: usize,
+}
+
+fn placeholder(text: &[u8]) -> Option<Placeholder<'_>> {
+    let inside = text.strip_prefix(OPEN.as_bytes())?;
+    let end = inside.iter().take(PLACEHOLDER_MAX_BYTES).position(|&byte| byte == b'}')?;
+    let inside = std::str::from_utf8(&inside[..end]).ok()?;
+    let (label, form) = match inside.split_once(':') {
+        Some((label, form)) => (label, Some(form.to_owned())),
+        None => (inside, None),
     };
+    Some(Placeholder { label, form, length: OPEN.len() + end + 1 })
+}
+
+/// A secret's name as it stands in placeholders: without what has a meaning there.
+fn label(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, forms::UNRESERVED).to_string()
+}
+
+/// Patterns are whole characters, so what was UTF-8 is still.
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Everything in an effect that its plugin wrote. Texts stay texts under a change that keeps UTF-8.
+fn each_text(effect: &mut Effect, change: &mut impl FnMut(&mut Vec<u8>)) {
     match effect {
-        Effect::Http(request) => {
-            change(&mut request.url);
-            request.headers.iter_mut().for_each(|(_, value)| change(value));
-            content(&mut request.body, change);
+        Effect::Http(HttpRequest { method, url, headers, body }) => {
+            let headers = headers.iter_mut().flat_map(|(name, value)| [name, value]);
+            headers.chain([method, url]).for_each(|text| change_text(text, change));
+            change(body);
         }
-        Effect::Email(email) => {
-            let Email { to, cc, bcc, reply_to, subject, text, html, attachments } = email;
-            to.iter_mut().chain(cc).chain(bcc).chain(reply_to).for_each(&mut *change);
-            change(subject);
-            change(text);
-            html.iter_mut().for_each(&mut *change);
-            for attachment in attachments {
-                content(&mut attachment.content, change);
+        Effect::Email(Email { to, cc, bcc, reply_to, subject, text, html, attachments }) => {
+            let all = to.iter_mut().chain(cc).chain(bcc).chain(reply_to).chain(html);
+            all.chain([subject, text]).for_each(|text| change_text(text, change));
+            for Attachment { filename, content_type, content } in attachments {
+                change_text(filename, change);
+                change_text(content_type, change);
+                change(content);
             }
         }
-        Effect::Event(event) => change(&mut event.data),
+        Effect::Event(Emitted { event_type, data }) => {
+            change_text(event_type, change);
+            change_text(data, change);
+        }
     }
+}
+
+fn change_text(text: &mut String, change: &mut impl FnMut(&mut Vec<u8>)) {
+    let mut bytes = std::mem::take(text).into_bytes();
+    change(&mut bytes);
+    *text = lossy(bytes);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effect::HttpRequest;
 
     fn mask(secrets: &[(&str, &str)]) -> Mask {
         Mask::new(&secrets.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
@@ -154,6 +326,8 @@ mod tests {
             ("s3cret-and-more s3cret", "{secret:longer} {secret:key}"),
             ("abc", "abc"),
             ("a\"b\nc and {\"x\":\"a\\\"b\\nc\"}", "{secret:odd} and {\"x\":\"{secret:odd}\"}"),
+            ("a%22b%0Ac, a%22b%0ac", "{secret:odd}, {secret:odd}"),
+            ("{secret:key} s3cret {secret:", "{secret:key} {secret:key} {secret:"),
         ] {
             assert_eq!(mask.hide(text), hidden);
         }
@@ -161,26 +335,97 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_gets_its_secrets_back_with_the_values_of_then() {
-        let mut effect = request("https://x/?k=s3cret", "Bearer s3cret", b"{\"k\":\"s3cret\"}");
-        assert!(mask(&[("key", "s3cret")]).take_out(&mut effect));
-        assert!(!format!("{effect:?}").contains("s3cret"));
-        mask(&[("key", "rotated")]).put_back(&mut effect);
-        assert_eq!(effect, request("https://x/?k=rotated", "Bearer rotated", b"{\"k\":\"rotated\"}"));
-    }
-
-    #[test]
-    fn what_only_looks_like_a_secret_never_becomes_one() {
-        let asked = request("https://x/", "Bearer s3cret", b"a visitor wrote {secret:key}");
+    fn placeholders_are_not_looked_into() {
+        let mask = mask(&[("a secret: {x}", "secret"), ("s", "{secret:")]);
+        let hidden = "{secret:a%20secret%3A%20%7Bx%7D}";
+        assert_eq!(mask.hide("secret"), hidden);
+        assert_eq!(mask.hide(hidden), hidden);
+        let asked = request("https://x/secret", "secret {secret:} {secret:s}", b"{secret:a");
         let mut effect = asked.clone();
-        assert!(!mask(&[("key", "s3cret")]).take_out(&mut effect));
+        assert!(mask.redact(&mut effect));
+        mask.restore(&mut effect).unwrap();
         assert_eq!(effect, asked);
     }
 
     #[test]
-    fn bytes_that_are_no_text_stay_as_they_are() {
-        let mut effect = request("https://x/", "", b"\xff s3cret");
-        assert!(!mask(&[("key", "s3cret")]).take_out(&mut effect));
-        assert_eq!(effect, request("https://x/", "", b"\xff s3cret"));
+    fn an_effect_gets_its_secrets_back_with_the_values_of_then() {
+        let mut effect = request("https://x/?k=s3cret", "Bearer s3cret", b"{\"k\":\"s3cret\"}");
+        assert!(mask(&[("key", "s3cret")]).redact(&mut effect));
+        assert!(!format!("{effect:?}").contains("s3cret"));
+        let mut without = effect.clone();
+        mask(&[("key", "rotated")]).restore(&mut effect).unwrap();
+        assert_eq!(effect, request("https://x/?k=rotated", "Bearer rotated", b"{\"k\":\"rotated\"}"));
+        assert_eq!(mask(&[("other", "rotated")]).restore(&mut without), Err("key".into()));
+    }
+
+    #[test]
+    fn an_effect_gets_back_every_form_in_which_a_secret_stood() {
+        let secret = "pa/ss \"wörd\"\nwith a second line";
+        let mask = mask(&[("key", secret)]);
+        for form in Form::all(secret) {
+            let text = form.write(secret).unwrap_or_default();
+            let whole = format!("\u{e9} {text} {secret}");
+            for asked in [
+                request(&whole, "", b""),
+                request("", &whole, b""),
+                request("", "", whole.as_bytes()),
+                request("", "", &[b"\xff", whole.as_bytes()].concat()),
+            ] {
+                let mut effect = asked.clone();
+                assert!(mask.redact(&mut effect), "{form:?}");
+                let Effect::Http(redacted) = &effect else { panic!() };
+                assert!(!String::from_utf8_lossy(&redacted.body).contains("second line"), "{form:?}");
+                mask.restore(&mut effect).unwrap();
+                assert_eq!(effect, asked, "{form:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_visitor_writes_is_no_placeholder_and_does_not_stop_masking() {
+        let mask = mask(&[("key", "s3cret")]);
+        for visitor in
+            ["{secret:key}", "{secret:", "{secret:}", "{secret:}key}", "{secret:{secret:key}}", "{"]
+        {
+            let body = format!("{visitor} s3cret {visitor}");
+            let asked = request("https://x/", "Bearer s3cret", body.as_bytes());
+            let mut effect = asked.clone();
+            assert!(mask.redact(&mut effect));
+            assert!(
+                !String::from_utf8_lossy(&format!("{effect:?}").into_bytes()).contains("s3cret"),
+                "{effect:?}"
+            );
+            mask.restore(&mut effect).unwrap();
+            assert_eq!(effect, asked, "{visitor}");
+        }
+        // Without a secret in it, nothing is changed and nothing is put back.
+        let mut effect = request("https://x/", "", b"{secret:key}");
+        assert!(!mask.redact(&mut effect));
+        assert_eq!(effect, request("https://x/", "", b"{secret:key}"));
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_shown_without_any_part_of_a_secret() {
+        let mask = mask(&[("key", "0123456789")]);
+        for max in 0..60 {
+            let text = "ab 0123456789 ".repeat(100);
+            let (shown, is_whole) = mask.hide_within(&text, max);
+            assert!(!is_whole && shown.len() <= max && !shown.contains("0123"), "{max}: {shown}");
+        }
+        assert_eq!(mask.hide_within("is 0123456789", 100), ("is {secret:key}".into(), true));
+    }
+
+    #[test]
+    fn of_a_text_that_was_cut_the_beginning_of_a_secret_goes_too() {
+        let mask = mask(&[("key", "s3cret-ö")]);
+        for (text, hidden) in [
+            ("is s3cret-ö", "is {secret:key}"),
+            ("is s3cret-", "is "),
+            ("is s3c", "is "),
+            ("is %73", "is %73"),
+            ("is it", "is it"),
+        ] {
+            assert_eq!(mask.hide_cut(text), hidden);
+        }
     }
 }

@@ -153,7 +153,7 @@ async fn a_redirect_leads_to_granted_origins_only() {
     let partner = Partner::start(move |_, asked| match asked.path.as_str() {
         "/own" => Reply::to(307, "/there"),
         "/away" => Reply::to(307, &elsewhere),
-        "/metadata" => Reply::to(302, "http://169.254.169.254/"),
+        "/metadata" => Reply::to(307, "http://169.254.169.254/"),
         _ => Reply::of(200, ""),
     })
     .await;

@@ -31,6 +31,7 @@ mod keeping;
 mod log;
 mod order;
 mod outbound;
+mod partners;
 mod pause;
 mod replay;
 mod reuse;

@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hookyard::config::Config;
-use hookyard::effect::HttpRequest;
+use hookyard::effect::{Email, HttpRequest, Progress};
 use hookyard::event::PluginName;
-use hookyard::outbound::{Found, Grants, Names, Outbound};
+use hookyard::outbound::{EffectContext, Found, Grants, Names, Outbound, Sent};
+use hookyard::secrets::Mask;
 
 /// Host names of a test's own.
 #[derive(Default)]
@@ -36,7 +37,20 @@ fn outbound(hosts: &[(&'static str, &[&str])], change: impl FnOnce(&mut Config))
 
 fn grants(http: &[&str], email: &[&str]) -> Grants {
     let all = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect();
-    Grants { plugin: PluginName::new("sms").unwrap(), http: all(http), email: all(email) }
+    let plugin = PluginName::new("sms").unwrap();
+    Grants { plugin, http: all(http), credentials: Vec::new(), email: all(email) }
+}
+
+/// One try at a request, the first.
+async fn send(out: &Outbound, grants: &Grants, key: &str, request: &HttpRequest) -> Sent {
+    let (mask, progress) = (Mask::default(), Progress::default());
+    out.send(&EffectContext { grants, mask: &mask, key, progress: &progress }, request).await
+}
+
+/// One try at an email, the first.
+async fn mail(out: &Outbound, grants: &Grants, key: &str, email: &Email) -> Sent {
+    let (mask, progress) = (Mask::default(), Progress::default());
+    out.mail(&EffectContext { grants, mask: &mask, key, progress: &progress }, email).await
 }
 
 /// A port where nobody listens.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Names, and the only places in `host/src` where code may use them.
-const LIBRARIES: [(&[&str], &[&str]); 13] = [
+const LIBRARIES: [(&[&str], &[&str]); 14] = [
     (&["wasmtime::", "wasmtime_wasi::", "wasmtime_wasi_http::", "wit_component::"], &["runtime/"]),
     (&["sqlx::"], &["db/"]),
     (&["axum::"], &["admin/", "ingress/"]),
@@ -14,7 +14,8 @@ const LIBRARIES: [(&[&str], &[&str]); 13] = [
     (&["notify::"], &["plugins/"]),
     (&["clap::"], &["cli/"]),
     (&["reqwest::"], &["cli/", "outbound/"]),
-    (&["lettre::"], &["outbound/"]),
+    (&["lettre::", "httpdate::", "idna::"], &["outbound/"]),
+    (&["aho_corasick::"], &["secrets.rs", "secrets/"]),
     (&["toml::"], &["config/"]),
     (&["rustix::"], &["failpoint.rs", "dispatch/workers.rs", "runtime/engine.rs", "runtime/trap.rs"]),
     (&["env::var", "env::vars"], &["config/"]),
@@ -42,7 +43,7 @@ const LEAVES: [(&str, &[&str]); 9] = [
     ("secrets", &["effect"]),
     ("failpoint", &["config"]),
     ("config", &["effect", "event"]),
-    ("outbound", &["event", "effect", "config"]),
+    ("outbound", &["event", "effect", "config", "secrets"]),
 ];
 /// The only place between the command line and wasm.
 const INSPECT: &str = "cli/inspect/";

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::failure::Failure;
+use super::failure::{Failure, warn};
 use super::send::{Answer, Sender, webhook_url};
 use super::settings::Settings;
 use super::{out, samples};
+use crate::config::{self, Secret};
 
 /// Requests open at once.
 const CONCURRENCY: usize = 16;
@@ -25,7 +26,7 @@ Examples:
   hookyard event send appointment.created --count 1000
   hookyard event send appointment.created --id evt_1      (send it twice: the second is a duplicate)
   hookyard event send --file event.json --source moncreneau
-  hookyard event send appointment.updated --to https://hooks.example.gn --secret SECRET
+  hookyard event send appointment.updated --to https://hooks.example.gn --secret-file secret.txt
 
 Types: appointment.created, appointment.updated, appointment.validated, appointment.completed,
 appointment.cancelled";
@@ -49,8 +50,12 @@ pub(super) struct Send {
     /// Send as this source [default: the only one, or `moncreneau`]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Sign with this secret [default: the source's first one]
-    #[arg(long, value_name = "SECRET")]
+    /// Sign with the secret in this file, `-` is standard input [default: the variable `HOOKYARD_SECRET`, or the
+    /// source's first one]
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Every user of the machine sees it in the list of processes
+    #[arg(long, value_name = "SECRET", hide = true, conflicts_with = "secret_file")]
     secret: Option<String>,
     /// Use this id instead of a fresh one
     #[arg(long, value_name = "ID")]
@@ -66,9 +71,10 @@ impl Send {
     /// # Errors
     /// When nobody answers, or an answer is not 2xx.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let secret = self.secret()?;
         let bodies = self.bodies()?;
         let source = settings.sending_source(self.source.as_deref())?;
-        let signer = settings.signer(&source, self.secret.as_deref())?;
+        let signer = settings.signer(&source, secret)?;
         let (webhooks, _) = settings.addresses();
         let url = webhook_url(self.to.as_deref(), webhooks, &source);
         let sender = Sender::new(url, signer)?;
@@ -79,6 +85,27 @@ impl Send {
             out::line(&told(&answers))?;
         }
         if answers.iter().all(Answer::is_taken) { Ok(()) } else { Err(Failure::Shown) }
+    }
+
+    /// The secret that is given, which must not be seen by whoever lists processes.
+    fn secret(&self) -> Result<Option<Secret>, Failure> {
+        if let Some(secret) = &self.secret {
+            let seen = "other users can see --secret in the list of processes: use --secret-file FILE, `-` for \
+                        standard input, or the variable";
+            warn(&format!("{seen} {}", config::SECRET_VARIABLE));
+            return Ok(Some(Secret::new(secret.clone())));
+        }
+        let Some(path) = &self.secret_file else { return Ok(config::signing_secret()) };
+        let standard = path == Path::new("-");
+        if standard && self.file.as_deref() == Some(path) {
+            return Err(Failure::Usage("standard input cannot be both --file and --secret-file".into()));
+        }
+        let read = if standard {
+            config::read_secret(&mut std::io::stdin().lock())
+        } else {
+            std::fs::File::open(path).and_then(|mut file| config::read_secret(&mut file))
+        };
+        read.map(Some).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
     }
 
     fn bodies(&self) -> Result<Bodies, Failure> {

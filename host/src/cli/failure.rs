@@ -49,6 +49,11 @@ impl Failure {
     }
 }
 
+/// Says on stderr what the verb does all the same.
+pub(super) fn warn(message: &str) {
+    eprintln!("warning: {}", out::plain(message));
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {

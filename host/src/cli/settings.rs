@@ -186,11 +186,13 @@ impl Settings {
     }
 
     /// Signs as that source's senders do, with its first secret or the one given.
-    pub(super) fn signer(&self, source: &str, secret: Option<&str>) -> Result<Signer, Failure> {
-        let missing =
-            || Failure::Failed(format!("the source `{source}` has no secret to sign with: use --secret"));
+    pub(super) fn signer(&self, source: &str, given: Option<Secret>) -> Result<Signer, Failure> {
+        let missing = || {
+            Failure::Failed(format!(
+                "the source `{source}` has no secret to sign with: use --secret-file FILE"
+            ))
+        };
         let source = self.config().sources.get(source).ok_or_else(missing)?;
-        let given = secret.map(|secret| Secret::new(secret.into()));
         let secret = given.or_else(|| source.secrets.first().cloned()).ok_or_else(missing)?;
         let header = source.signatures.first().cloned().ok_or_else(missing)?;
         Ok(Signer::new(header, secret))

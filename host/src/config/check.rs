@@ -179,6 +179,9 @@ fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin
             format!("less than runtime.tick_ms, which is {}", config.runtime.tick_ms),
         );
     }
+    for origin in plugin.http_credentials.iter().filter(|origin| !plugin.http.contains(origin)) {
+        wrong(&["http_credentials"], format!("`{origin}` is not in `http`, so nothing is sent there"));
+    }
     for key in plugin.secrets.keys().filter(|key| plugin.config.contains_key(*key)) {
         wrong(&["secrets", key], "config has the same key, and the plugin could see only one".into());
     }

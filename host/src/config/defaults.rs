@@ -143,6 +143,7 @@ impl Default for Plugin {
         Self {
             events: None,
             http: Vec::new(),
+            http_credentials: Vec::new(),
             email: Vec::new(),
             config: BTreeMap::new(),
             secrets: BTreeMap::new(),

@@ -79,8 +79,10 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
     let written = Vec::<String>::deserialize(deserializer)?;
     let checked = written.iter().map(|text| {
         origin(text).ok_or_else(|| {
+            let shown = without_passwords(text);
+            let hint = if shown == *text { "" } else { "; a password belongs into `secrets`" };
             D::Error::custom(format!(
-                "`{text}` is no origin: write `https://host` or `https://host:port`, nothing else"
+                "`{shown}` is no origin: write `https://host` or `https://host:port`, nothing else{hint}"
             ))
         })
     });
@@ -100,6 +102,24 @@ pub(super) fn recipients<'de, D: Deserializer<'de>>(deserializer: D) -> Result<V
         if known { Ok(text.to_lowercase()) } else { Err(D::Error::custom(wrong())) }
     };
     written.iter().map(recipient).collect()
+}
+
+/// A text for an error, without the user and the password of URLs in it.
+pub(super) fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://").map(|at| at + 3) {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        // A password may have anything in it that a careless writer did not encode.
+        let end = rest.find(|c: char| c.is_whitespace() || "\"'`".contains(c)).unwrap_or(rest.len());
+        if let Some(user) = rest[..end].rfind('@') {
+            shown.push_str("(hidden)");
+            rest = &rest[user..];
+        }
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// `http(s)://host[:port]` in lower case, without the scheme's own port, so that equal is equal.

@@ -219,6 +219,6 @@ fn of_parser(text: &str, places: &Places<'_>, error: &toml::de::Error) -> Proble
         line: span.map(|span| line_at(text, span.start)),
         value: shown.and_then(|key| places.value(key)),
         key: key.map(dotted),
-        message: message.trim_end().to_owned(),
+        message: formats::without_passwords(message.trim_end()),
     }
 }

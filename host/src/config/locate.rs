@@ -5,6 +5,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::formats::without_passwords;
+
 /// Longest value repeated in an error, in characters.
 const SHOWN_MAX: usize = 60;
 
@@ -87,9 +89,11 @@ impl<'t> Places<'t> {
     pub(super) fn value(&self, path: &[String]) -> Option<String> {
         let entry = self.find(path).filter(|entry| !entry.table)?;
         let written = self.text.get(entry.value.clone())?;
-        let line = written.lines().next().unwrap_or_default();
+        // Before it is cut: half a URL would not show that it has a password.
+        let line = without_passwords(written.lines().next().unwrap_or_default());
         let short: String = line.chars().take(SHOWN_MAX).collect();
-        Some(if short.len() < written.len() { format!("{short}…") } else { short })
+        let is_whole = short.len() == line.len() && !written.contains('\n');
+        Some(if is_whole { short } else { format!("{short}…") })
     }
 }
 

@@ -11,6 +11,8 @@ use super::*;
 fn environment(name: &str) -> Option<String> {
     match name {
         "EMPTY" => Some(String::new()),
+        "WITH_LINE_END" => Some("value\r\n".into()),
+        "ONLY_LINE_END" => Some("\n".into()),
         "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SMTP_URL" | "SET" => Some(format!("value of {name}")),
         _ => None,
     }
@@ -57,6 +59,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
     let documented = Plugin {
         events: None,
         http: Vec::new(),
+        http_credentials: Vec::new(),
         email: Vec::new(),
         config: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::new(),
@@ -168,6 +171,17 @@ fn origins_that_are_refused() {
     ] {
         assert!(parse(&format!("[plugin.x]\nhttp = ['{origin}']")).is_err(), "{origin}");
     }
+}
+
+#[test]
+fn a_line_break_at_the_end_of_a_variable_or_a_file_is_not_part_of_a_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("key.pem"), "one\ntwo\r\n\n").unwrap();
+    let text = "[plugin.x]\nsecrets = { a = 'env:WITH_LINE_END', b = 'file:key.pem' }";
+    let config = parse_in(dir.path(), text).unwrap();
+    let secrets = &config.plugin["x"].secrets;
+    assert_eq!((secrets["a"].expose(), secrets["b"].expose()), ("value", "one\ntwo"));
+    assert!(parse("[plugin.x]\nsecrets = { a = 'env:ONLY_LINE_END' }").is_err());
 }
 
 #[test]

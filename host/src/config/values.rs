@@ -36,7 +36,15 @@ impl Secret {
     /// Puts what it refers to in place of the reference.
     pub(super) fn resolve(&mut self, from: &References<'_>) -> Result<(), String> {
         from.resolve(&mut self.0)?;
-        if self.0.is_empty() { Err("a secret may not be empty".into()) } else { Ok(()) }
+        if self.0.is_empty() {
+            return Err("a secret may not be empty".into());
+        }
+        if self.0.trim() != self.0 {
+            return Err(
+                "it begins or ends with white space, which would be part of the secret: remove it".into()
+            );
+        }
+        Ok(())
     }
 }
 
@@ -55,15 +63,15 @@ impl References<'_> {
     /// Names the variable or the file that is missing or empty.
     pub(super) fn resolve(&self, value: &mut String) -> Result<(), String> {
         if let Some(name) = value.strip_prefix("env:") {
-            let found = (self.env)(name).filter(|found| !found.is_empty());
+            let found = (self.env)(name).map(|found| without_line_end(&found).to_owned());
+            let found = found.filter(|found| !found.is_empty());
             *value = found.ok_or_else(|| format!("environment variable `{name}` is not set or empty"))?;
         } else if let Some(path) = value.strip_prefix("file:") {
             let path = self.dir.join(path);
             let shown = path.display();
             let read = std::fs::read_to_string(&path)
                 .map_err(|error| format!("file `{shown}` cannot be read: {error}"))?;
-            let text = read.strip_suffix('\n').unwrap_or(&read);
-            let text = text.strip_suffix('\r').unwrap_or(text);
+            let text = without_line_end(&read);
             if text.is_empty() {
                 return Err(format!("file `{shown}` is empty"));
             }
@@ -71,6 +79,11 @@ impl References<'_> {
         }
         Ok(())
     }
+}
+
+/// Tools that write files and variables end them with a line break, which nobody means.
+pub(super) fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
 }
 
 /// An RFC 6901 JSON pointer, taken apart. Without segments it means the whole document.

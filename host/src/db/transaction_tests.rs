@@ -187,7 +187,8 @@ async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart()
 
     let effects = window.effects.lock().unwrap().clone();
     let made = |outcome| Try { number: 1, started_at: 1, duration_us: 2, outcome, detail: "d".into() };
-    let tried = |at: usize, outcome, due| Performed { id: effects[at].id, made: made(outcome), due };
+    let tried =
+        |at: usize, outcome, due| Performed { id: effects[at].id, made: made(outcome), due, progress: None };
     first.performed(tried(0, TryOutcome::Done, None));
     first.performed(tried(1, TryOutcome::Refused, None));
     first.performed(tried(2, TryOutcome::Retry, Some(1)));

@@ -20,7 +20,7 @@ use super::stores::Stores;
 use super::unsaved::{RETRY_MIN, Saving, Unsaved};
 use super::{Accept, DbError, EffectLease, Handoff, Hold, Lease};
 use crate::delivery::{Delivery, DeliveryId, Finished, Next, Order, Recipient};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::effect::{EffectId, Performed, Performing, Progress};
 use crate::event::{Event, PluginName, now_ms};
 
 /// On closing, how often attempts that could not be recorded are tried again. Without their record
@@ -372,6 +372,7 @@ impl<B: Backend> Writer<B> {
                 depth,
                 tries: 0,
                 tries_before: 0,
+                progress: Progress::default(),
             }) {
                 self.effect_leases.release(id);
             }

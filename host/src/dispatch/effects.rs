@@ -3,7 +3,8 @@
 //! An effect runs at least once: a crash between the deed and the commit of its try makes it run again,
 //! with the same idempotency key. Its plugin need not be there any more; its grants are those of now.
 
-use std::sync::{Arc, MutexGuard};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -17,8 +18,9 @@ use crate::db::{Accept, Db, DbError};
 use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
 use crate::event::{Digest, Event, Origin, PluginName, now_ms};
 use crate::failpoint::{self, Point};
-use crate::outbound::{Grants, Outbound, Sent};
+use crate::outbound::{EffectContext, Grants, Outbound, Sent};
 use crate::plugins::{self, Backoff, Plugins};
+use crate::secrets::Mask;
 
 /// Performs effects.
 #[derive(Clone)]
@@ -30,6 +32,14 @@ struct Inner {
     outbound: Outbound,
     config: watch::Receiver<Arc<Config>>,
     queue: Queue<Performing>,
+    masks: Mutex<Masks>,
+}
+
+/// Masks that were made, and the configuration that they were made for.
+#[derive(Default)]
+struct Masks {
+    config: Option<Arc<Config>>,
+    made: HashMap<PluginName, Arc<Mask>>,
 }
 
 impl Effects {
@@ -41,7 +51,7 @@ impl Effects {
     ) -> Self {
         let limits = config.borrow().effects.clone();
         let queue = Queue::new(Lanes::new(limits.concurrency, limits.window));
-        Self(Arc::new(Inner { db, plugins, outbound, config, queue }))
+        Self(Arc::new(Inner { db, plugins, outbound, config, queue, masks: Mutex::default() }))
     }
 
     /// Takes over what an earlier process left, and then whatever comes due.
@@ -117,30 +127,45 @@ impl Effects {
     async fn perform(&self, mut effect: Performing) -> Option<u64> {
         let config = self.0.config.borrow().clone();
         let (started_at, started) = (now_ms(), Instant::now());
-        let mask = plugins::mask(&config, &effect.plugin);
-        if effect.asked.masked {
-            mask.put_back(&mut effect.asked.effect);
+        let mask = self.mask(&config, &effect.plugin);
+        if effect.tries == effect.tries_before {
+            // An operator has it tried again, so whoever was refused is asked again.
+            effect.progress.refused.clear();
         }
         failpoint::pass(Point::BeforeEffect);
-        let mut sent = self.try_once(&config, &effect).await;
+        let restored = if effect.asked.masked { mask.restore(&mut effect.asked.effect) } else { Ok(()) };
+        let mut sent = match restored {
+            Ok(()) => self.try_once(&config, &effect, &mask).await,
+            Err(name) => without_secret(&name),
+        };
         failpoint::pass(Point::AfterEffect);
-        // Whoever was sent a secret may say it again.
         sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let number = effect.tries + 1;
         let due = due(&sent, number - effect.tries_before, &config.effects);
         report(&effect, &sent, due);
         let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
-        self.0.db.performed(Performed { id: effect.id, made, due });
+        self.0.db.performed(Performed { id: effect.id, made, due, progress: sent.progress });
         due
     }
 
-    async fn try_once(&self, config: &Config, effect: &Performing) -> Sent {
+    /// The mask of a plugin, which need not be here any more.
+    fn mask(&self, config: &Arc<Config>, plugin: &PluginName) -> Arc<Mask> {
+        let mut masks = self.0.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !masks.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, config)) {
+            *masks = Masks { config: Some(Arc::clone(config)), made: HashMap::new() };
+        }
+        let make = || Arc::new(plugins::mask(config, plugin));
+        Arc::clone(masks.made.entry(plugin.clone()).or_insert_with(make))
+    }
+
+    async fn try_once(&self, config: &Config, effect: &Performing, mask: &Mask) -> Sent {
         let grants = Grants::of(&effect.plugin, &config.plugin(effect.plugin.as_str()));
-        let key = &effect.asked.key;
+        let (key, progress) = (&effect.asked.key, &effect.progress);
+        let context = EffectContext { grants: &grants, mask, key, progress };
         match &effect.asked.effect {
-            Effect::Http(request) => self.0.outbound.send(&grants, key, request).await,
-            Effect::Email(email) => self.0.outbound.mail(&grants, key, email).await,
+            Effect::Http(request) => self.0.outbound.send(&context, request).await,
+            Effect::Email(email) => self.0.outbound.mail(&context, email).await,
             Effect::Event(emitted) => self.emit(effect, emitted).await,
         }
     }
@@ -149,7 +174,7 @@ impl Effects {
     async fn emit(&self, effect: &Performing, emitted: &Emitted) -> Sent {
         let event = event_of(effect, emitted);
         let plugins = self.0.plugins.snapshot().route(&event.source, &event.event_type);
-        let sent = |outcome, detail: String| Sent { outcome, detail, after: None };
+        let sent = |outcome, detail: String| Sent { outcome, detail, after: None, progress: None };
         match self.0.db.accept(event, plugins).await {
             Ok(Accept::Accepted { deliveries }) => {
                 sent(TryOutcome::Done, format!("accepted, deliveries: {deliveries}"))
@@ -200,6 +225,12 @@ impl Effects {
         }
         self.run_ready();
     }
+}
+
+/// What an effect needs was taken out of the configuration. It may come back.
+fn without_secret(name: &str) -> Sent {
+    let detail = format!("the secret `{name}` is not configured any more: add it to the plugin's `secrets`");
+    Sent { outcome: TryOutcome::Retry, detail, after: None, progress: None }
 }
 
 /// When an effect is tried again that was tried `number` times, if it is.

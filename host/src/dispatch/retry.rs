@@ -8,6 +8,9 @@ use retry_policies::{Jitter, RetryDecision, RetryPolicy as _};
 use crate::delivery::{Attempt, Cause, Delivery, Next, Outcome};
 use crate::plugins::{Backoff, Retry};
 
+/// The clock of due times has no finer steps.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+
 /// What becomes of a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decision {
@@ -18,9 +21,9 @@ pub(super) struct Decision {
     pub(super) given_up: Option<String>,
 }
 
-/// Decides: done, a dead letter, or again after exponential backoff with full jitter. A handler's
-/// own `after-ms` counts instead, up to the longest backoff; the end of the delivery's time comes before
-/// both. What the host failed is tried for ever.
+/// Decides: done, a dead letter, or again after exponential backoff with jitter. A handler's own `after-ms`
+/// can make the wait longer, up to the longest backoff; the end of the delivery's time comes before both. What
+/// the host failed is tried for ever.
 pub(super) fn next(delivery: &Delivery, attempt: &Attempt, retry: &Retry, now_ms: u64) -> Decision {
     let decided = |next, failures| Decision { next, failures, given_up: None };
     let Some(failure) = &attempt.failure else { return decided(Next::Done, delivery.failures) };
@@ -57,10 +60,12 @@ fn words(time: Duration) -> String {
     }
 }
 
-/// When something is due again that failed `number` times: after exponential backoff with full jitter,
-/// or after what was asked for instead, up to the longest backoff.
-pub(super) fn due(number: u32, after: Option<Duration>, backoff: Backoff, now_ms: u64) -> u64 {
-    let wait = after.unwrap_or_else(|| wait(number, backoff));
+/// When something is due again that failed `number` times: after exponential backoff, half of it random.
+///
+/// What the other side or a handler asked for makes the wait longer, up to the longest backoff, and never
+/// shorter: `Retry-After: 0` would use up all attempts at once.
+pub(super) fn due(number: u32, asked: Option<Duration>, backoff: Backoff, now_ms: u64) -> u64 {
+    let wait = wait(number, backoff).max(asked.unwrap_or_default());
     now_ms.saturating_add(millis(wait.min(backoff.max)))
 }
 
@@ -68,14 +73,16 @@ fn wait(number: u32, backoff: Backoff) -> Duration {
     // How often is decided elsewhere; what the host failed is tried for ever.
     let policy = ExponentialBackoff::builder()
         .retry_bounds(backoff.base.min(backoff.max), backoff.max)
-        .jitter(Jitter::Full)
+        .jitter(Jitter::None)
         .build_with_max_retries(u32::MAX);
     let now = SystemTime::now();
-    match policy.should_retry(now, number.saturating_sub(1)) {
+    let whole = match policy.should_retry(now, number.saturating_sub(1)) {
         RetryDecision::Retry { execute_after } => execute_after.duration_since(now).unwrap_or_default(),
         // Only after more failures than there can be.
         RetryDecision::DoNotRetry => backoff.max,
-    }
+    };
+    // At least half of it: with jitter over all of it, some waits would be next to nothing.
+    whole.mul_f64(0.5 + rand::random::<f64>() / 2.0).max(WAIT_MIN)
 }
 
 fn millis(duration: Duration) -> u64 {

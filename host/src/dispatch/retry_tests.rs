@@ -6,7 +6,7 @@ use crate::event::Digest;
 const RETRY: Retry = Retry {
     attempts_max: 5,
     age_max: Duration::from_secs(10),
-    backoff: Backoff { base: Duration::from_millis(100), max: Duration::from_secs(1) },
+    backoff: Backoff { base: Duration::from_millis(4), max: Duration::from_secs(1) },
 };
 
 /// What follows an attempt at a delivery whose time began at 0.
@@ -40,14 +40,14 @@ fn an_outcome_the_failures_before_and_the_time_decide() {
         (1, 0, None, 50, Next::Done, 0, None),
         (5, 4, None, 50, Next::Done, 4, None),
         (1, 0, Some((Outcome::Rejected, Payload, None)), 50, Next::Dead, 1, None),
-        (4, 3, Some(retry(Handler, 7)), 50, Next::Wait(50 + 7), 4, None),
+        (4, 3, Some(retry(Handler, 70)), 50, Next::Wait(50 + 70), 4, None),
         (1, 0, Some(retry(Trap, 9_999)), 50, Next::Wait(50 + 1000), 1, None),
         (5, 4, Some(retry(Timeout, 7)), 50, Next::Dead, 5, attempts),
-        (6, 5, Some(retry(Handler, 7)), 50, Next::Dead, 6, attempts),
+        (6, 5, Some(retry(Handler, 70)), 50, Next::Dead, 6, attempts),
         // What the host failed is not among the attempts that it has.
-        (5, 1, Some(retry(Handler, 7)), 50, Next::Wait(50 + 7), 2, None),
-        (9, 4, Some(retry(Host, 7)), 50, Next::Wait(50 + 7), 4, None),
-        (9, 4, Some(retry(Handler, 7)), 50, Next::Dead, 5, attempts),
+        (5, 1, Some(retry(Handler, 70)), 50, Next::Wait(50 + 70), 2, None),
+        (9, 4, Some(retry(Host, 70)), 50, Next::Wait(50 + 70), 4, None),
+        (9, 4, Some(retry(Handler, 70)), 50, Next::Dead, 5, attempts),
         // The last attempt is made when its time is over, and none after it.
         (1, 0, Some(retry(Handler, 7)), 9_992, Next::Wait(9_999), 1, None),
         (1, 0, Some(retry(Handler, 700)), 9_990, Next::Wait(10_000), 1, None),
@@ -61,8 +61,10 @@ fn an_outcome_the_failures_before_and_the_time_decide() {
     }
 }
 
+const SLOW: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(1) };
+
 #[test]
-fn the_wait_doubles_up_to_its_limit_and_is_spread_over_all_of_it() {
+fn the_wait_doubles_up_to_its_limit_and_half_of_it_is_random() {
     use Cause::{Handler, Host};
     for (number, before, cause, longest) in [
         (1, 0, Handler, 100),
@@ -75,15 +77,41 @@ fn the_wait_doubles_up_to_its_limit_and_is_spread_over_all_of_it() {
         (40, 2, Host, 1000),
     ] {
         let failed = attempt(number, Some((Outcome::Retry, cause, None)));
+        let delivery = Delivery { failures: before, ..delivery("p", 1) };
         let waits: Vec<u64> = (0..200)
-            .map(|_| match after(before, &failed, 0).next {
+            .map(|_| match next(&delivery, &failed, &Retry { backoff: SLOW, ..RETRY }, 0).next {
                 Next::Wait(ms) => ms,
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert!(waits.iter().all(|ms| *ms <= longest), "{number} {before} {cause:?}: {waits:?}");
-        assert!(waits.iter().any(|ms| *ms < longest / 4) && waits.iter().any(|ms| *ms > longest / 2));
+        let half = longest / 2;
+        assert!(
+            waits.iter().all(|ms| (half..=longest).contains(ms)),
+            "{number} {before} {cause:?}: {waits:?}"
+        );
+        assert!(waits.iter().any(|ms| *ms < half * 5 / 4) && waits.iter().any(|ms| *ms > half * 7 / 4));
     }
+}
+
+#[test]
+fn a_wait_that_is_asked_for_is_never_shorter_than_the_backoff_or_longer_than_its_limit() {
+    for (number, asked_ms, least, most) in [
+        (1, 0, 50, 100),
+        (1, 1, 50, 100),
+        (3, 0, 200, 400),
+        (30, 0, 500, 1000),
+        (1, 300, 300, 300),
+        (3, 300, 300, 400),
+        (1, 5_000, 1000, 1000),
+        (1, u64::MAX, 1000, 1000),
+    ] {
+        for _ in 0..50 {
+            let wait = due(number, Some(Duration::from_millis(asked_ms)), SLOW, 7) - 7;
+            assert!((least..=most).contains(&wait), "{number} {asked_ms}: {wait}");
+        }
+    }
+    let shortest = Backoff { base: Duration::from_millis(1), max: Duration::from_millis(1) };
+    assert_eq!(due(1, None, shortest, 7), 8);
 }
 
 #[test]

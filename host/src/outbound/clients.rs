@@ -66,7 +66,7 @@ impl Clients {
         if error.is_timeout() && error.is_connect() {
             let ms = limits.connect_timeout_ms;
             let detail = format!("no connection to {origin} within {ms} ms (http.connect_timeout_ms)");
-            return Failure::new(Kind::Timeout, detail);
+            return Failure::new(Kind::ConnectTimeout, detail);
         }
         if error.is_timeout() {
             let ms = limits.timeout_ms;

@@ -45,7 +45,8 @@ mod tests {
 
     fn of(url: &str, granted: &[&str]) -> Result<Destination, String> {
         let http = granted.iter().map(|&origin| origin.into()).collect();
-        let grants = Grants { plugin: PluginName::new("sms").unwrap(), http, email: Vec::new() };
+        let plugin = PluginName::new("sms").unwrap();
+        let grants = Grants { plugin, http, credentials: Vec::new(), email: Vec::new() };
         Destination::of(&Url::parse(url).unwrap(), &grants).map_err(|failure| failure.detail)
     }
 

@@ -11,6 +11,7 @@ use super::destination::Destination;
 use super::failure::{Failure, Kind};
 use super::grants::Grants;
 use super::request::Outgoing;
+use crate::secrets::Mask;
 
 /// An answer's head, and who answered.
 pub(super) struct Answered {
@@ -18,12 +19,15 @@ pub(super) struct Answered {
     pub(super) by: Destination,
     /// Whether that is somebody else than was asked.
     pub(super) redirected: bool,
+    /// Where the answer redirects to, if it does: nobody went there.
+    pub(super) location: Option<Url>,
 }
 
-/// Sends, and follows redirects. What the deadline leaves is for the answer's body.
+/// Sends, and follows redirects that ask for the same request. What the deadline leaves is for the answer's body.
 pub(super) async fn exchange(
     clients: &Clients,
     grants: &Grants,
+    mask: &Mask,
     mut request: Outgoing,
     deadline: Instant,
 ) -> Result<Answered, Failure> {
@@ -32,8 +36,10 @@ pub(super) async fn exchange(
     let mut by = Destination::of(&request.url, grants)?;
     loop {
         let response = send(clients, &by, &request, deadline).await?;
-        let Some(to) = next(&response, &request.url).filter(|_| most > 0) else {
-            return Ok(Answered { response, by, redirected: followed > 0 });
+        let location = location(&response, &request.url);
+        let to = match location {
+            Some(to) if most > 0 && request.is_repeated_after(response.status().as_u16()) => to,
+            location => return Ok(Answered { response, by, redirected: followed > 0, location }),
         };
         if followed == most {
             let detail = format!("{} redirects once more after {most} (http.redirects_max)", by.origin);
@@ -43,7 +49,7 @@ pub(super) async fn exchange(
         let from = by.origin;
         let further =
             |failure: Failure| Failure { detail: format!("{from} redirects: {failure}"), ..failure };
-        request.redirected(response.status().as_u16(), to).map_err(further)?;
+        request.redirect(to, grants, mask).map_err(further)?;
         by = Destination::of(&request.url, grants).map_err(further)?;
     }
 }
@@ -64,9 +70,9 @@ async fn send(
     builder.send().await.map_err(|error| clients.explain(&error, to))
 }
 
-/// Where an answer redirects to; `None` = it is the answer.
-fn next(response: &Response, from: &Url) -> Option<Url> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+/// Where an answer redirects to.
+fn location(response: &Response, from: &Url) -> Option<Url> {
+    if !response.status().is_redirection() {
         return None;
     }
     let location = response.headers().get(LOCATION)?;

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use crate::effect::TryOutcome;
+use crate::secrets::Mask;
 
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +20,11 @@ pub enum Kind {
     Unresolved,
     /// No connection.
     Unreachable,
+    /// No connection in time.
+    ConnectTimeout,
     /// The other side does not prove who it is.
     Certificate,
-    /// It took too long.
+    /// There was a connection, and no whole answer in time.
     Timeout,
     /// The connection ended before its time, or what came was not HTTP or SMTP.
     Broken,
@@ -66,11 +69,19 @@ impl Failure {
             | Kind::AnswerTooLarge => TryOutcome::Refused,
             Kind::Unresolved
             | Kind::Unreachable
+            | Kind::ConnectTimeout
             | Kind::Certificate
             | Kind::Timeout
             | Kind::Broken
             | Kind::Host => TryOutcome::Retry,
         }
+    }
+}
+
+impl Kind {
+    /// Whether the request may have arrived, so that the other side may be working on it.
+    pub(super) fn is_unanswered(self) -> bool {
+        matches!(self, Self::Timeout | Self::Broken | Self::AnswerTooLarge)
     }
 }
 
@@ -81,11 +92,13 @@ pub(super) fn causes<'a>(
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// What people may read of a text of somebody else's: one line, so long.
-pub(super) fn excerpt(text: &str, most: usize) -> String {
-    let one_line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+/// What people may read of a text of somebody else's: without secrets, one line, so long. Secrets go first, as
+/// half a secret would not be found. `is_cut`: the text's own end is missing.
+pub(super) fn excerpt(mask: &Mask, text: &str, is_cut: bool, most: usize) -> String {
+    let text = if is_cut { mask.hide_cut(text).into() } else { mask.hide(text) };
+    let unwanted = |c: char| c.is_whitespace() || c.is_control();
     let mut kept = String::new();
-    for word in one_line {
+    for word in text.split(unwanted).filter(|word| !word.is_empty()) {
         if !kept.is_empty() {
             kept.push(' ');
         }

@@ -15,6 +15,8 @@ pub struct Grants {
     pub plugin: PluginName,
     /// `http`: origins, `scheme://host[:port]`, lower case, without the scheme's own port.
     pub http: Vec<String>,
+    /// `http_credentials`: of these, those that may get what another one was to get.
+    pub credentials: Vec<String>,
     /// `email`: recipients, `*`, `*@domain` or an address, lower case.
     pub email: Vec<String>,
 }
@@ -23,28 +25,41 @@ impl Grants {
     /// What the configuration says of this plugin.
     #[must_use]
     pub fn of(plugin: &PluginName, config: &config::Plugin) -> Self {
-        Self { plugin: plugin.clone(), http: config.http.clone(), email: config.email.clone() }
+        Self {
+            plugin: plugin.clone(),
+            http: config.http.clone(),
+            credentials: config.http_credentials.clone(),
+            email: config.email.clone(),
+        }
     }
 
     /// Whether this origin is granted.
     pub(super) fn origin(&self, origin: &Origin) -> bool {
-        self.origins().any(|granted| granted == *origin)
+        origins(&self.http).any(|granted| granted == *origin)
+    }
+
+    /// Whether this origin may get credentials when another one redirects there.
+    pub(super) fn has_credentials(&self, origin: &Origin) -> bool {
+        origins(&self.credentials).any(|granted| granted == *origin)
     }
 
     /// The addresses that are granted as such, at this scheme and port.
     pub(super) fn addresses(&self, scheme: &str, port: u16) -> Vec<IpAddr> {
         let at = |origin: Origin| (origin.scheme == scheme && origin.port == port).then(|| origin.address());
-        self.origins().filter_map(at).flatten().collect()
+        origins(&self.http).filter_map(at).flatten().collect()
     }
 
-    /// Whether this address, without a name, may be sent email to.
-    pub(super) fn recipient(&self, address: &str) -> bool {
-        let address = address.to_lowercase();
-        self.email.iter().any(|granted| match granted.strip_prefix('*') {
-            Some("") => true,
-            // With the `@`, and with somebody in front of it.
-            Some(domain) => address.len() > domain.len() && address.ends_with(domain),
-            None => *granted == address,
+    /// Whether this address, without a name, may be sent email to. Domains are compared as the mail system has
+    /// them, whatever letters they are written in.
+    pub(super) fn recipient(&self, user: &str, domain: &str) -> bool {
+        let (user, domain) = (user.to_lowercase(), ascii_domain(domain));
+        self.email.iter().any(|granted| match granted.rsplit_once('@') {
+            None => granted == "*",
+            Some((granted_user, granted_domain)) => {
+                (granted_user == "*" || granted_user.to_lowercase() == user)
+                    && domain.is_some()
+                    && ascii_domain(granted_domain) == domain
+            }
         })
     }
 
@@ -58,11 +73,18 @@ impl Grants {
         let name = self.plugin.as_str();
         if name.contains('.') { format!("[plugin.\"{name}\"]") } else { format!("[plugin.{name}]") }
     }
+}
 
-    fn origins(&self) -> impl Iterator<Item = Origin> {
-        // Read as URLs are, so that an address is the same however it is written.
-        self.http.iter().filter_map(|text| Origin::of(&Url::parse(text).ok()?).ok())
-    }
+/// Read as URLs are, so that an address is the same however it is written.
+fn origins(written: &[String]) -> impl Iterator<Item = Origin> {
+    written.iter().filter_map(|text| Origin::of(&Url::parse(text).ok()?).ok())
+}
+
+/// A domain as the mail system has it: in ASCII, lower case, without the dot of the root. `None` = it is none.
+pub(super) fn ascii_domain(domain: &str) -> Option<String> {
+    let ascii = idna::domain_to_ascii(domain).ok()?;
+    let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
+    (!ascii.is_empty()).then(|| ascii.to_owned())
 }
 
 /// Scheme, host and port.

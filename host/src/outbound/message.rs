@@ -1,13 +1,14 @@
 //! An email as it is sent: addresses, headers and parts checked.
 
-use lettre::address::Envelope;
-use lettre::message::header::{self, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Mailbox, Mailboxes, MultiPart, SinglePart};
+use std::collections::BTreeSet;
+
+use lettre::message::header::{self, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Body, Mailbox, Mailboxes, MessageBuilder, MultiPart, SinglePart};
 use lettre::{Address, Message};
-use url::Host;
 
 use super::failure::{Failure, Kind};
-use super::grants::Grants;
+use super::grants::{Grants, ascii_domain};
+use super::wire;
 use crate::effect::Email;
 
 /// The name of the header with the effect's key.
@@ -25,6 +26,14 @@ pub(super) struct Letter<'a> {
     types: Vec<ContentType>,
 }
 
+/// What of an email is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Only what is checked when the email is asked for.
+    Headers,
+}
+
 impl<'a> Letter<'a> {
     /// Checks everything that a plugin decides.
     pub(super) fn of(email: &'a Email) -> Result<Self, Failure> {
@@ -35,10 +44,11 @@ impl<'a> Letter<'a> {
             line("an attachment's type", &attachment.content_type)?;
             let wrong = || {
                 let what = &attachment.content_type;
-                malformed(format!("an attachment's type is {what:?}, which is no media type"))
+                malformed(format!("an attachment's type is {what:?}, which is no media type of a file"))
             };
-            // These hold parts, which the host makes.
-            let parts = attachment.content_type.to_ascii_lowercase().starts_with("multipart/");
+            // Emails and parts of emails may not be in base64 (RFC 2046, 5.1 and 5.2.1).
+            let lower = attachment.content_type.trim_start().to_ascii_lowercase();
+            let parts = lower.starts_with("multipart/") || lower.starts_with("message/");
             ContentType::parse(&attachment.content_type).ok().filter(|_| !parts).ok_or_else(wrong)
         });
         let letter = Self {
@@ -49,7 +59,7 @@ impl<'a> Letter<'a> {
             reply_to: email.reply_to.as_deref().map(mailbox).transpose()?,
             types: types.collect::<Result<_, _>>()?,
         };
-        if letter.recipients().next().is_none() {
+        if letter.mailboxes().next().is_none() {
             return Err(malformed("the email has no recipient"));
         }
         Ok(letter)
@@ -57,65 +67,94 @@ impl<'a> Letter<'a> {
 
     /// Whether every recipient is granted.
     pub(super) fn check(&self, grants: &Grants) -> Result<(), Failure> {
-        let missing = self.recipients().find(|to| !grants.recipient(to.email.as_ref()));
+        let missing = self.mailboxes().find(|to| !grants.recipient(to.email.user(), to.email.domain()));
         let refused = missing.map(|to| grants.missing(to.email.as_ref(), "email"));
         refused.map_or(Ok(()), |why| Err(Failure::new(Kind::NotGranted, why)))
     }
 
+    /// Whether its headers can be sent.
+    pub(super) fn check_headers(&self, from: &Mailbox) -> Result<(), Failure> {
+        self.build(from, "0.1", true, Extent::Headers).map(drop)
+    }
+
+    /// The addresses of the envelope, each once.
+    pub(super) fn recipients(&self) -> Vec<Address> {
+        let mut known: BTreeSet<&str> = BTreeSet::new();
+        let addresses = self.mailboxes().filter(|to| known.insert(to.email.as_ref()));
+        addresses.map(|to| to.email.clone()).collect()
+    }
+
     /// The whole of it. The same effect has the same `Message-ID`, by which mail programs and servers know
-    /// what they get twice.
-    pub(super) fn message(&self, from: &Mailbox, key: &str) -> Result<Message, Failure> {
-        let recipients = self.recipients().map(|to| to.email.clone()).collect();
-        let envelope = Envelope::new(Some(from.email.clone()), recipients)
-            .map_err(|error| malformed(format!("no email can be made of it: {error}")))?;
-        let list = |all: &[Mailbox]| all.iter().cloned().collect::<Mailboxes>();
+    /// what they get twice. `utf8`: whether the server takes addresses that are not ASCII; without that, they stand
+    /// in no header.
+    pub(super) fn message(&self, from: &Mailbox, key: &str, utf8: bool) -> Result<Vec<u8>, Failure> {
+        self.build(from, key, utf8, Extent::Whole)
+    }
+
+    fn build(&self, from: &Mailbox, key: &str, utf8: bool, extent: Extent) -> Result<Vec<u8>, Failure> {
+        let failed = |error| malformed(format!("no email can be made of it: {error}"));
+        let fits = |mailbox: &&Mailbox| utf8 || is_ascii(&mailbox.email);
+        let list = |all: &[Mailbox]| all.iter().filter(fits).cloned().collect::<Mailboxes>();
         let mut message = Message::builder()
             .from(from.clone())
             .subject(&self.email.subject)
             .message_id(Some(format!("<{key}@{}>", from.email.domain())))
             .raw_header(HeaderValue::new(KEY_HEADER, key.to_owned()))
-            .envelope(envelope);
-        if !self.to.is_empty() {
+            // The server gets its recipients from elsewhere; lettre wants to have one.
+            .envelope(lettre::address::Envelope::new(None, vec![from.email.clone()]).map_err(failed)?);
+        if self.to.iter().any(|to| fits(&to)) {
             message = message.header(header::To::from(list(&self.to)));
         }
-        if !self.cc.is_empty() {
+        if self.cc.iter().any(|cc| fits(&cc)) {
             message = message.header(header::Cc::from(list(&self.cc)));
         }
         if let Some(reply_to) = &self.reply_to {
+            if !fits(&reply_to) {
+                return Err(Failure::new(Kind::Refused, format!("{}: {}", reply_to.email, wire::NO_UTF8)));
+            }
             message = message.header(header::ReplyTo::from(list(std::slice::from_ref(reply_to))));
         }
-        let built = self.parts(message);
-        built.map_err(|error| malformed(format!("no email can be made of it: {error}")))
+        let bytes = self.parts(message, extent).map_err(failed)?.formatted();
+        let is_utf8 = utf8 && self.mailboxes().chain(&self.reply_to).any(|mailbox| !is_ascii(&mailbox.email));
+        wire::check(&bytes, is_utf8).map_err(malformed)?;
+        Ok(bytes)
     }
 
-    fn parts(&self, message: lettre::message::MessageBuilder) -> Result<Message, lettre::error::Error> {
-        let text = self.email.text.clone();
-        let both = self
-            .email
-            .html
-            .as_ref()
-            .map(|html| MultiPart::alternative_plain_html(text.clone(), html.clone()));
+    fn parts(&self, message: MessageBuilder, extent: Extent) -> Result<Message, lettre::error::Error> {
+        let whole = extent == Extent::Whole;
+        let plain = SinglePart::plain(wire::text(if whole { &self.email.text } else { "" }));
+        let html =
+            self.email.html.as_ref().map(|html| SinglePart::html(wire::text(if whole { html } else { "" })));
         if self.types.is_empty() {
-            return match both {
-                Some(both) => message.multipart(both),
-                None => message.singlepart(SinglePart::plain(text)),
+            return match html {
+                Some(html) => message.multipart(MultiPart::alternative().singlepart(plain).singlepart(html)),
+                None => message.singlepart(plain),
             };
         }
         let mixed = MultiPart::mixed();
-        let mut mixed = match both {
-            Some(both) => mixed.multipart(both),
-            None => mixed.singlepart(SinglePart::plain(text)),
+        let mut mixed = match html {
+            Some(html) => mixed.multipart(MultiPart::alternative().singlepart(plain).singlepart(html)),
+            None => mixed.singlepart(plain),
         };
         for (attachment, content_type) in self.email.attachments.iter().zip(&self.types) {
-            let part = Attachment::new(attachment.filename.clone());
-            mixed = mixed.singlepart(part.body(attachment.content.clone(), content_type.clone()));
+            let content = if whole { attachment.content.clone() } else { Vec::new() };
+            // Whatever is in it: no server reads a line of a file as its own.
+            let body = Body::new_with_encoding(content, ContentTransferEncoding::Base64);
+            let body = body.map_err(|_| lettre::error::Error::NonAsciiChars)?;
+            mixed = mixed
+                .singlepart(Attachment::new(attachment.filename.clone()).body(body, content_type.clone()));
         }
         message.multipart(mixed)
     }
 
-    fn recipients(&self) -> impl Iterator<Item = &Mailbox> {
+    fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
         self.to.iter().chain(&self.cc).chain(&self.bcc)
     }
+}
+
+/// Whether every server takes this address.
+pub(super) fn is_ascii(address: &Address) -> bool {
+    AsRef::<str>::as_ref(address).is_ascii()
 }
 
 /// `ADDRESS` or `NAME <ADDRESS>`, one of them.
@@ -135,22 +174,24 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, Failure> {
     if name.contains(['<', '>']) {
         return Err(wrong());
     }
-    let address = address.trim().parse::<Address>().map_err(|_| wrong())?;
-    Ok(Mailbox::new(Some(name).filter(|name| !name.is_empty()), ascii_host(address)))
+    let address = canonical(address.trim()).ok_or_else(wrong)?;
+    Ok(Mailbox::new(Some(name).filter(|name| !name.is_empty()), address))
 }
 
-/// With the host as the mail system knows it, where it is written in other letters.
-fn ascii_host(address: Address) -> Address {
-    if address.domain().is_ascii() {
-        return address;
+/// With the domain in the form that grants are compared in, so that what was granted is what is sent to. Quoted
+/// local parts are not taken: servers differ in where such an address ends.
+fn canonical(text: &str) -> Option<Address> {
+    let (user, domain) = text.rsplit_once('@')?;
+    let odd = |c: char| c.is_whitespace() || "\"\\<>()[],;:@".contains(c);
+    if user.contains(odd) {
+        return None;
     }
-    let ascii = Host::parse(address.domain()).ok().map(|host| host.to_string());
-    ascii.and_then(|host| Address::new(address.user(), host).ok()).unwrap_or(address)
+    Address::new(user, ascii_domain(domain)?).ok()
 }
 
 /// What stands in a header may not begin another one.
 fn line(what: &str, text: &str) -> Result<(), Failure> {
-    if text.contains(char::is_control) {
+    if text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Err(malformed(format!("{what} has a line break or another control character")));
     }
     Ok(())
@@ -181,7 +222,8 @@ mod tests {
 
     fn grants(email: &[&str]) -> Grants {
         let email = email.iter().map(|&to| to.into()).collect();
-        Grants { plugin: PluginName::new("team.mail").unwrap(), http: Vec::new(), email }
+        let plugin = PluginName::new("team.mail").unwrap();
+        Grants { plugin, http: Vec::new(), credentials: Vec::new(), email }
     }
 
     #[test]
@@ -240,7 +282,7 @@ mod tests {
             content_type: kind.into(),
             content: Vec::new(),
         };
-        let changes: [Change<'_>; 9] = [
+        let changes: [Change<'_>; 11] = [
             ("line break", &|email| email.subject = evil.into()),
             ("line break", &|email| email.to.push(format!("{evil} <a@example.gn>"))),
             ("line break", &|email| email.bcc.push("a@example.gn\r\nRCPT TO:<b@example.gn>".into())),
@@ -249,6 +291,8 @@ mod tests {
             ("line break", &|email| email.attachments.push(attachment("a", "text/plain\r\nX: y"))),
             ("media type", &|email| email.attachments.push(attachment("a", "anything"))),
             ("media type", &|email| email.attachments.push(attachment("a", "multipart/mixed; boundary=x"))),
+            ("media type", &|email| email.attachments.push(attachment("a", "Message/RFC822"))),
+            ("no address", &|email| email.to.push("\"a> b\"@example.gn".into())),
             ("no recipient", &|email| email.to.clear()),
         ];
         for (part, change) in changes {
@@ -263,10 +307,12 @@ mod tests {
     fn a_message_has_a_stable_id_and_no_trace_of_blind_recipients() {
         let mut email = email(&["Aïssatou <a@example.gn>", "b@example.gn"]);
         email.bcc.push("hidden@example.gn".into());
+        email.cc.push("b@EXAMPLE.gn.".into());
         let from = mailbox("Service des passeports <no-reply@example.gn>").unwrap();
-        let message = Letter::of(&email).unwrap().message(&from, "00ff.3").unwrap();
-        assert_eq!(message.envelope().to().len(), 3);
-        let text = String::from_utf8(message.formatted()).unwrap();
+        let letter = Letter::of(&email).unwrap();
+        let recipients: Vec<String> = letter.recipients().iter().map(ToString::to_string).collect();
+        assert_eq!(recipients, ["a@example.gn", "b@example.gn", "hidden@example.gn"]);
+        let text = String::from_utf8(letter.message(&from, "00ff.3", false).unwrap()).unwrap();
         for part in [
             "Message-ID: <00ff.3@example.gn>\r\n",
             "Idempotency-Key: 00ff.3\r\n",
@@ -276,5 +322,63 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("hidden") && text.is_ascii(), "{text}");
+    }
+
+    #[test]
+    fn domains_are_compared_in_one_form() {
+        for (granted, to, expected) in [
+            ("*@préfecture.example", "a@xn--prfecture-c4a.example", true),
+            ("*@xn--prfecture-c4a.example", "a@préfecture.example", true),
+            ("*@XN--PRFECTURE-C4A.example", "a@PRÉFECTURE.example.", true),
+            ("*@example.gn.", "a@example.gn", true),
+            ("*@example.gn", "a@ｅxample。gn", true),
+            ("Desk@Example.gn", "desk@example.GN", true),
+            ("*@example.gn", "a@evil.gn.example", false),
+            ("*@example.gn", "a@example.gn.evil", false),
+            ("*@gn", "a@example.gn", false),
+            ("desk@example.gn", "a@example.gn", false),
+        ] {
+            let email = email(&[to]);
+            let checked = Letter::of(&email).unwrap().check(&grants(&[granted]));
+            assert_eq!(checked.is_ok(), expected, "{granted} {to}");
+        }
+    }
+
+    #[test]
+    fn without_smtputf8_an_address_beyond_ascii_stands_nowhere() {
+        let from = mailbox("no-reply@example.gn").unwrap();
+        let mut email = email(&["aïssatou@example.gn", "b@example.gn"]);
+        let letter = Letter::of(&email).unwrap();
+        let text = |utf8| String::from_utf8(letter.message(&from, "1.1", utf8).unwrap()).unwrap();
+        assert!(text(false).is_ascii() && text(true).contains("aïssatou@example.gn"));
+        email.reply_to = Some("aïssatou@example.gn".into());
+        let failure = Letter::of(&email).unwrap().message(&from, "1.1", false).unwrap_err();
+        assert_eq!(failure.kind, Kind::Refused);
+    }
+
+    #[test]
+    fn no_line_of_a_message_is_longer_than_smtp_takes() {
+        let from = mailbox("no-reply@example.gn").unwrap();
+        let long = "x".repeat(3000);
+        let attachment = |name: &str, kind: &str| effect::Attachment {
+            filename: name.into(),
+            content_type: kind.into(),
+            content: b"\n.\r\nMAIL FROM:<a@b.example>\n".to_vec(),
+        };
+        let checked = |change: &dyn Fn(&mut Email)| {
+            let mut email = email(&["a@example.gn"]);
+            change(&mut email);
+            let letter = Letter::of(&email).unwrap();
+            let headers = letter.check_headers(&from).is_ok();
+            assert_eq!(letter.message(&from, "1.1", false).is_ok(), headers);
+            headers
+        };
+        assert!(checked(&|email| email.text = format!("a\rb\nc\r\n\0\u{7f}{long}\r")));
+        assert!(checked(&|email| email.html = Some(format!("<p>{long}</p>\n.\n"))));
+        assert!(checked(&|email| email.attachments.push(attachment("a.txt", "text/plain"))));
+        assert!(!checked(&|email| email.subject.clone_from(&long)));
+        assert!(!checked(&|email| email
+            .attachments
+            .push(attachment("a", &format!("text/plain; name={long}")))));
     }
 }

@@ -14,6 +14,7 @@ mod message;
 mod names;
 mod request;
 mod smtp;
+mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +32,8 @@ use mail::Mailer;
 use request::Outgoing;
 
 use crate::config;
-use crate::effect::{Email, HttpRequest, TryOutcome};
+use crate::effect::{Email, HttpRequest, Progress, TryOutcome};
+use crate::secrets::Mask;
 
 pub use failure::{Failure, Kind};
 pub use grants::Grants;
@@ -51,6 +53,19 @@ struct Inner {
     on_trial: bool,
 }
 
+/// What an attempt at an effect is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct EffectContext<'a> {
+    /// What the effect's plugin may reach.
+    pub grants: &'a Grants,
+    /// What keeps the plugin's secrets out of what is told.
+    pub mask: &'a Mask,
+    /// The effect's idempotency key.
+    pub key: &'a str,
+    /// What earlier attempts settled.
+    pub progress: &'a Progress,
+}
+
 /// How a try at an effect ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -60,6 +75,8 @@ pub struct Sent {
     pub detail: String,
     /// How long the other side asks to wait before the next try.
     pub after: Option<Duration>,
+    /// What is settled now; `None` = nothing more than before.
+    pub progress: Option<Progress>,
 }
 
 /// The body of an answer to a handler's own request, as it comes in.
@@ -147,26 +164,33 @@ impl Outbound {
     }
 
     /// One try at an HTTP request.
-    pub async fn send(&self, grants: &Grants, key: &str, request: &HttpRequest) -> Sent {
+    pub async fn send(&self, context: &EffectContext<'_>, request: &HttpRequest) -> Sent {
         let clients = self.0.clients.load_full();
         let deadline = Instant::now() + Duration::from_millis(clients.limits.timeout_ms);
+        let EffectContext { grants, mask, key, .. } = *context;
         let made = match Outgoing::of_effect(request, key) {
-            Ok(made) => exchange(&clients, grants, made, deadline).await,
+            Ok(made) => exchange(&clients, grants, mask, made, deadline).await,
             Err(failure) => Err(failure),
         };
         match made {
-            Ok(answered) => Sent::answered(answered, clients.limits.answer_max_bytes, deadline).await,
-            Err(failure) => failure.into(),
+            Ok(answered) => {
+                let most = clients.limits.answer_max_bytes;
+                Sent::answered(context, &request.method, answered, most, deadline).await
+            }
+            Err(failure) => {
+                let progress = context.unanswered_if(failure.kind.is_unanswered());
+                Sent { progress, ..failure.into() }
+            }
         }
     }
 
     /// One try at an email.
-    pub async fn mail(&self, grants: &Grants, key: &str, email: &Email) -> Sent {
-        self.0.mailer.load_full().send(grants, key, email).await
+    pub async fn mail(&self, context: &EffectContext<'_>, email: &Email) -> Sent {
+        self.0.mailer.load_full().send(context, email).await
     }
 
     /// A handler's own request. Its body is read whole before anything is sent: it is small, and a
-    /// redirect may need it again. The answer's body comes in as it is read, up to `http.answer_max_bytes`
+    /// redirect may need it again. A redirect that asks for another request is the answer. The answer's body comes in as it is read, up to `http.answer_max_bytes`
     /// and until `http.timeout_ms`; its head within `first_byte` too, where that is given.
     ///
     /// # Errors
@@ -174,6 +198,7 @@ impl Outbound {
     pub async fn fetch<E>(
         &self,
         grants: &Grants,
+        mask: &Mask,
         request: http::Request<UnsyncBoxBody<Bytes, E>>,
         first_byte: Option<Duration>,
     ) -> Result<http::Response<Body>, Failure>
@@ -191,7 +216,7 @@ impl Outbound {
         Destination::of(&url, grants)?;
         let made = Outgoing::new(head.method, url, head.headers, Bytes::new())?;
         let body = whole(body, clients.limits.request_max_bytes).await?;
-        let exchange = exchange(&clients, grants, Outgoing { body, ..made }, deadline);
+        let exchange = exchange(&clients, grants, mask, Outgoing { body, ..made }, deadline);
         let answered = match first_byte {
             None => exchange.await?,
             Some(first_byte) => tokio::time::timeout(first_byte, exchange).await.unwrap_or_else(|_| {
@@ -231,8 +256,16 @@ fn bounded(clients: Arc<Clients>, answered: Answered) -> Result<http::Response<B
     Ok(response.map(|body| Limited::new(body, most).map_err(explain).boxed_unsync()))
 }
 
+impl EffectContext<'_> {
+    /// The progress to store where another request may have arrived without being answered.
+    fn unanswered_if(&self, unanswered: bool) -> Option<Progress> {
+        let is_new = unanswered && !self.progress.unanswered;
+        is_new.then(|| Progress { unanswered: true, ..self.progress.clone() })
+    }
+}
+
 impl From<Failure> for Sent {
     fn from(failure: Failure) -> Self {
-        Self { outcome: failure.outcome(), detail: failure.detail, after: None }
+        Self { outcome: failure.outcome(), detail: failure.detail, after: None, progress: None }
     }
 }

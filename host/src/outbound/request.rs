@@ -6,8 +6,9 @@ use http::{Method, Uri};
 use url::Url;
 
 use super::failure::{Failure, Kind};
-use super::grants::Origin;
+use super::grants::{Grants, Origin};
 use crate::effect::{HttpRequest, KEY_HEADER};
+use crate::secrets::Mask;
 
 /// Headers that belong to the connection, which is the host's.
 const OF_THE_CONNECTION: [HeaderName; 8] = [
@@ -22,11 +23,25 @@ const OF_THE_CONNECTION: [HeaderName; 8] = [
 ];
 const OF_THE_CONNECTION_TOO: [&str; 2] = ["keep-alive", "http2-settings"];
 
-/// Headers for one origin only.
-const OF_THE_ORIGIN: [HeaderName; 2] = [header::AUTHORIZATION, header::COOKIE];
-/// Headers that speak of a body.
-const OF_THE_BODY: [HeaderName; 4] =
-    [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE, header::CONTENT_LOCATION];
+/// Parts of header names that speak of credentials.
+const CREDENTIAL_NAMES: [&str; 13] = [
+    "auth",
+    "cookie",
+    "token",
+    "secret",
+    "passw",
+    "pwd",
+    "credential",
+    "key",
+    "session",
+    "sign",
+    "hmac",
+    "bearer",
+    "jwt",
+];
+/// Beginnings of header values that are credentials, whatever the header's name (RFC 9110, 11.4).
+const CREDENTIAL_SCHEMES: [&str; 8] =
+    ["basic ", "bearer ", "digest ", "token ", "apikey ", "negotiate ", "hmac", "aws4-"];
 
 /// Whether only the host may set this header.
 #[must_use]
@@ -92,35 +107,47 @@ impl Outgoing {
         Ok(Self { method, url, headers, body })
     }
 
-    /// The request that follows a redirect, as browsers make it (Fetch, "HTTP-redirect fetch").
-    pub(super) fn redirected(&mut self, status: u16, to: Url) -> Result<(), Failure> {
+    /// Whether a redirect with this status asks for the same request at another place.
+    ///
+    /// A request is never made into another one. 307 and 308 ask for the same one; after 301, 302 and 303 (RFC 9110,
+    /// 15.4) only what reads without a body is the same, and the answer to that would say nothing of a `POST`.
+    pub(super) fn is_repeated_after(&self, status: u16) -> bool {
+        let reads = matches!(self.method, Method::GET | Method::HEAD) && self.body.is_empty();
+        match status {
+            307 | 308 => true,
+            301..=303 => reads,
+            _ => false,
+        }
+    }
+
+    /// Turns to where a redirect leads. Towards another origin, headers that look like credentials are left out,
+    /// unless the operator lets that origin have them.
+    pub(super) fn redirect(&mut self, to: Url, grants: &Grants, mask: &Mask) -> Result<(), Failure> {
         if self.url.scheme() == "https" && to.scheme() == "http" {
             let why = "it redirects from https to http, which is not followed";
             return Err(Failure::new(Kind::Redirects, why));
         }
-        let becomes_get = match status {
-            301 | 302 => self.method == Method::POST,
-            303 => !matches!(self.method, Method::GET | Method::HEAD),
-            _ => false,
-        };
-        if becomes_get {
-            self.method = Method::GET;
-            self.body = Bytes::new();
-            self.drop_headers(&OF_THE_BODY);
-        }
-        if to.origin() != self.url.origin() {
-            self.drop_headers(&OF_THE_ORIGIN);
+        if to.origin() != self.url.origin() && !Origin::of(&to).is_ok_and(|to| grants.has_credentials(&to)) {
+            let names = self.headers.iter().filter(|(name, value)| is_credential(name, value, mask));
+            let names: Vec<HeaderName> = names.map(|(name, _)| name.clone()).collect();
+            for name in names {
+                self.headers.remove(name);
+            }
         }
         self.url = to;
         self.url.set_fragment(None);
         Ok(())
     }
+}
 
-    fn drop_headers(&mut self, names: &[HeaderName]) {
-        for name in names {
-            self.headers.remove(name);
-        }
-    }
+/// Whether a header may be for one origin only.
+fn is_credential(name: &HeaderName, value: &HeaderValue, mask: &Mask) -> bool {
+    let is_named = *name != KEY_HEADER && CREDENTIAL_NAMES.iter().any(|part| name.as_str().contains(part));
+    let starts = |scheme: &&str| {
+        let start = value.as_bytes().get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    is_named || CREDENTIAL_SCHEMES.iter().any(starts) || mask.is_in(value.as_bytes())
 }
 
 #[cfg(test)]
@@ -176,27 +203,67 @@ mod tests {
     }
 
     #[test]
-    fn redirects_change_method_and_headers_as_in_browsers() {
-        let headers = [("authorization", "a"), ("cookie", "c"), ("content-type", "t"), ("x-own", "o")];
-        let (same, other) = ("https://a.example/y", "https://b.example/y");
-        for (status, to, method, kept) in [
-            (301, same, "GET", "authorization cookie idempotency-key x-own"),
-            (302, same, "GET", "authorization cookie idempotency-key x-own"),
-            (303, other, "GET", "idempotency-key x-own"),
-            (307, same, "POST", "authorization content-type cookie idempotency-key x-own"),
-            (308, other, "POST", "content-type idempotency-key x-own"),
+    fn only_a_request_that_stays_the_same_follows_a_redirect() {
+        for (method, body, followed) in [
+            ("GET", "", "301 302 303 307 308"),
+            ("HEAD", "", "301 302 303 307 308"),
+            ("GET", "x", "307 308"),
+            ("POST", "x", "307 308"),
+            ("POST", "", "307 308"),
+            ("PUT", "x", "307 308"),
+            ("PATCH", "x", "307 308"),
+            ("DELETE", "", "307 308"),
+            ("OPTIONS", "", "307 308"),
         ] {
-            let mut made = outgoing(&headers);
-            made.redirected(status, to.parse().unwrap()).unwrap();
-            let mut names: Vec<&str> = made.headers.keys().map(HeaderName::as_str).collect();
-            names.sort_unstable();
-            assert_eq!((made.method.as_str(), names.join(" ").as_str()), (method, kept), "{status} {to}");
-            assert_eq!(made.body.is_empty(), method == "GET");
+            let mut made = outgoing(&[]);
+            made.method = method.parse().unwrap();
+            made.body = body.into();
+            let all = (200..600).filter(|status| made.is_repeated_after(*status));
+            assert_eq!(
+                all.map(|status| status.to_string()).collect::<Vec<_>>().join(" "),
+                followed,
+                "{method}"
+            );
         }
-        let mut put = outgoing(&[]);
-        put.method = Method::PUT;
-        put.redirected(302, same.parse().unwrap()).unwrap();
-        assert_eq!((put.method.as_str(), &put.body[..]), ("PUT", &b"body"[..]));
-        assert!(put.redirected(302, "http://a.example".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn credentials_stay_with_their_origin_unless_the_operator_lets_another_have_them() {
+        let headers = [
+            ("authorization", "a"),
+            ("cookie", "c"),
+            ("x-api-key", "k"),
+            ("apikey", "k"),
+            ("x-auth-token", "t"),
+            ("x-client-secret", "s"),
+            ("x-password", "p"),
+            ("x-amz-signature", "s"),
+            ("x-plain", "Bearer abc"),
+            ("x-basic", "basic abc"),
+            ("x-hidden", "a s3cret"),
+            ("content-type", "t"),
+            ("x-own", "o"),
+            ("accept", "a"),
+        ];
+        let secrets = [("name".to_owned(), "s3cret".to_owned())];
+        let mask = Mask::new(&secrets.into_iter().collect());
+        let grants = Grants {
+            plugin: crate::event::PluginName::new("sms").unwrap(),
+            http: Vec::new(),
+            credentials: vec!["https://c.example".into()],
+            email: Vec::new(),
+        };
+        let kept = |to: &str| {
+            let mut made = outgoing(&headers);
+            made.redirect(to.parse().unwrap(), &grants, &mask).unwrap();
+            assert_eq!((made.method.as_str(), &made.body[..]), ("POST", &b"body"[..]));
+            made.headers.len()
+        };
+        assert_eq!(kept("https://a.example/y"), headers.len() + 1);
+        assert_eq!(kept("https://c.example/y"), headers.len() + 1);
+        for other in ["https://b.example/y", "https://a.example:8443/y", "https://c.example:8443"] {
+            assert_eq!(kept(other), 4, "{other}");
+        }
+        assert!(outgoing(&[]).redirect("http://a.example".parse().unwrap(), &grants, &mask).is_err());
     }
 }

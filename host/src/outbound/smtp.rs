@@ -4,24 +4,29 @@
 //! would go back into it: the answer to that email would be taken for the answer to the next one. Here a
 //! connection belongs to whoever uses it, and returns when its email is through.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lettre::Message;
+use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::{Error, SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::failure::{Failure, Kind, excerpt};
+use super::failure::{Failure, Kind};
+use crate::secrets::Mask;
 
 /// Connections that are kept while nobody uses them, and how long.
 const IDLE_MAX: usize = 8;
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// What is kept of an answer.
-const EXCERPT_MAX_BYTES: usize = 500;
+/// What is due after most commands, and after `DATA`.
+const OK: u16 = 250;
+const GO_ON: u16 = 354;
 /// "Authentication required" (RFC 4954): the host's matter, not the email's.
 const AUTHENTICATION_REQUIRED: &str = "530";
 
@@ -33,6 +38,8 @@ pub(super) struct Server {
     /// `None` = this machine has no certificates to prove the server by; why.
     tls: Result<Option<TlsParameters>, String>,
     credentials: Option<Credentials>,
+    /// Keeps the password out of what is told.
+    mask: Mask,
     hello: ClientId,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
@@ -69,9 +76,13 @@ impl Server {
             let decoded = percent_decode_str(text).decode_utf8().map_err(|_| "the password is not UTF-8");
             decoded.map(std::borrow::Cow::into_owned)
         };
-        let credentials = match url.password() {
-            Some(password) => Some(Credentials::new(plain(url.username())?, plain(password)?)),
-            None if url.username().is_empty() => None,
+        let (credentials, mask) = match url.password() {
+            Some(password) => {
+                let password = plain(password)?;
+                let mask = Mask::new(&BTreeMap::from([("email.smtp".to_owned(), password.clone())]));
+                (Some(Credentials::new(plain(url.username())?, password)), mask)
+            }
+            None if url.username().is_empty() => (None, Mask::default()),
             None => return Err("it has a user and no password".into()),
         };
         let tls = match security {
@@ -80,35 +91,28 @@ impl Server {
         };
         let host = host.trim_matches(['[', ']']).to_owned();
         let (port, hello) = (url.port().unwrap_or(own_port), ClientId::default());
-        Ok(Self { host, port, security, tls, credentials, hello, idle: Mutex::default() })
+        Ok(Self { host, port, security, tls, credentials, mask, hello, idle: Mutex::default() })
     }
 
-    /// Hands one email over. Whoever gives up waiting drops the connection with it.
+    /// A connection that is ready for an email. Whoever gives up waiting drops it with the session.
     ///
     /// # Errors
-    /// The server's answer, or why there is none.
-    pub(super) async fn send(&self, message: &Message) -> Result<String, Failure> {
-        let (envelope, text) = (message.envelope(), message.formatted());
-        let mut connection = self.connection().await?;
-        let response = connection.send(envelope, &text).await.map_err(|error| self.explain(&error))?;
-        self.keep(connection);
-        let said: Vec<&str> = response.message().collect();
-        Ok(excerpt(&format!("{} {}", response.code(), said.join(" ")), EXCERPT_MAX_BYTES))
-    }
-
-    async fn connection(&self) -> Result<AsyncSmtpConnection, Failure> {
+    /// Why there is none.
+    pub(super) async fn session(&self) -> Result<Session<'_>, Failure> {
         while let Some(mut connection) = self.take() {
             if connection.test_connected().await {
-                return Ok(connection);
+                return Ok(Session { server: self, connection });
             }
         }
-        self.connect().await.map_err(|error| match error.status() {
+        let connected = self.connect().await.map_err(|error| match error.status() {
             // Whatever it says before there is an email is not about the email.
             Some(_) => {
-                Failure::new(Kind::Host, format!("the SMTP server refuses this host: {}", said(&error)))
+                let said = self.said(&error);
+                Failure::new(Kind::Host, format!("the SMTP server refuses this host: {said}"))
             }
             None => self.explain(&error),
-        })
+        });
+        Ok(Session { server: self, connection: connected? })
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
@@ -137,8 +141,8 @@ impl Server {
     }
 
     fn explain(&self, error: &Error) -> Failure {
-        let said = said(error);
-        if error.is_permanent() && !said.starts_with(AUTHENTICATION_REQUIRED) {
+        let said = self.said(error);
+        if is_final(error) {
             return Failure::new(Kind::Refused, said);
         }
         if error.status().is_some() {
@@ -147,6 +151,16 @@ impl Server {
         let detail = format!("no email by the SMTP server {}:{}: {said}", self.host, self.port);
         let kind = if detail.contains("certificate") { Kind::Certificate } else { Kind::Broken };
         Failure::new(kind, detail)
+    }
+
+    /// The server's code and words, or what went wrong.
+    fn said(&self, error: &Error) -> String {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        let text = match error.status() {
+            Some(code) => format!("{code} {}", source.unwrap_or_default()),
+            None => source.unwrap_or_else(|| error.to_string()),
+        };
+        self.mask.hide(&text).into_owned()
     }
 
     fn take(&self) -> Option<AsyncSmtpConnection> {
@@ -163,14 +177,97 @@ impl Server {
     }
 }
 
-/// The server's code and words, or what went wrong.
-fn said(error: &Error) -> String {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    let text = match error.status() {
-        Some(code) => format!("{code} {}", source.unwrap_or_default()),
-        None => source.unwrap_or_else(|| error.to_string()),
-    };
-    excerpt(&text, EXCERPT_MAX_BYTES)
+impl Handover {
+    /// Of an email that nobody is left to get.
+    pub(super) fn to_nobody() -> Self {
+        let answer = Ok(String::new());
+        Self { accepted: Vec::new(), refused: Vec::new(), deferred: Vec::new(), answer }
+    }
+}
+
+/// A connection that belongs to one email.
+pub(super) struct Session<'a> {
+    server: &'a Server,
+    connection: AsyncSmtpConnection,
+}
+
+/// What the server said to an email and to each of its recipients.
+#[derive(Debug)]
+pub(super) struct Handover {
+    /// Those whom it takes the email for. Without any, the email was not sent.
+    pub(super) accepted: Vec<Address>,
+    /// Those whom it never will, and why.
+    pub(super) refused: Vec<(Address, String)>,
+    /// Those whom it may take it for later, and why.
+    pub(super) deferred: Vec<(Address, String)>,
+    /// What it said to the email.
+    pub(super) answer: Result<String, Failure>,
+}
+
+impl Session<'_> {
+    /// Whether the server takes addresses that are not ASCII (RFC 6531).
+    pub(super) fn takes_utf8(&self) -> bool {
+        let has = |extension| self.connection.server_info().supports_feature(extension);
+        has(Extension::SmtpUtfEight) && has(Extension::EightBitMime)
+    }
+
+    /// Hands one email over, for all recipients that the server takes.
+    ///
+    /// # Errors
+    /// Why the server has it for nobody, or why that is not known.
+    pub(super) async fn hand_over(
+        mut self,
+        from: &Address,
+        to: &[Address],
+        message: &[u8],
+    ) -> Result<Handover, Failure> {
+        let mut parameters = Vec::new();
+        if !message.is_ascii() {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        if !message.is_ascii() || !to.iter().all(|to| AsRef::<str>::as_ref(to).is_ascii()) {
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        self.command(Mail::new(Some(from.clone()), parameters), OK).await?;
+        let (mut accepted, mut refused, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
+        for to in to {
+            match self.connection.command(Rcpt::new(to.clone(), Vec::new())).await {
+                Ok(_) => accepted.push(to.clone()),
+                Err(error) if is_final(&error) => refused.push((to.clone(), self.server.said(&error))),
+                Err(error) if error.status().is_some() => {
+                    deferred.push((to.clone(), self.server.said(&error)));
+                }
+                Err(error) => return Err(self.server.explain(&error)),
+            }
+        }
+        let answer = if accepted.is_empty() { Ok(String::new()) } else { self.send(message).await };
+        Ok(Handover { accepted, refused, deferred, answer })
+    }
+
+    async fn send(mut self, message: &[u8]) -> Result<String, Failure> {
+        // An answer that belongs to another command is found here: no other has this code.
+        self.command(Data, GO_ON).await?;
+        let response = self.connection.message(message).await.map_err(|error| self.server.explain(&error))?;
+        let said: Vec<&str> = response.message().collect();
+        let said = format!("{} {}", response.code(), said.join(" "));
+        self.server.keep(self.connection);
+        Ok(said)
+    }
+
+    async fn command(&mut self, command: impl Display, code: u16) -> Result<(), Failure> {
+        let response = self.connection.command(command).await;
+        let response = response.map_err(|error| self.server.explain(&error))?;
+        if response.has_code(code) {
+            return Ok(());
+        }
+        let detail = format!("the SMTP server said {} where {code} is due", response.code());
+        Err(Failure::new(Kind::Broken, detail))
+    }
+}
+
+/// Whether the server will say so every time.
+fn is_final(error: &Error) -> bool {
+    error.is_permanent() && error.status().is_some_and(|code| code.to_string() != AUTHENTICATION_REQUIRED)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl WasiView for Guest {
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let (outbound, grants, logs) = (&self.outbound, &self.grants, &self.logs);
-        let new = || Requests::new(outbound.clone(), Arc::clone(grants), logs.clone());
+        let new = || Requests::new(outbound.clone(), Arc::clone(grants), logs.mask(), logs.clone());
         self.http.get_or_insert_with(new).view(&mut self.table)
     }
 }

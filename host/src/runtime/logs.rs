@@ -87,6 +87,11 @@ impl Logs {
         event.clone_into(&mut buffer.event);
     }
 
+    /// What keeps secrets out of it.
+    pub(super) fn mask(&self) -> Arc<Mask> {
+        Arc::clone(&self.lock().mask)
+    }
+
     /// Takes a line; what has no room is cut off or dropped.
     pub(super) fn push(&self, severity: Severity, context: &str, message: &str) {
         self.lock().push(severity, context, message);

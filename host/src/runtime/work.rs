@@ -137,8 +137,8 @@ impl Working {
         Ok(())
     }
 
-    /// Asks for an effect that takes `size` bytes. Returns its idempotency key.
-    pub(super) fn ask(&mut self, mut effect: Effect, size: usize) -> Result<String, String> {
+    /// Asks for an effect. Returns its idempotency key.
+    pub(super) fn ask(&mut self, mut effect: Effect) -> Result<String, String> {
         let Some(delivery) = &self.delivery else {
             return Err("effects can be asked for while an event is handled only".into());
         };
@@ -149,6 +149,7 @@ impl Working {
                 limits.per_call_max
             ));
         }
+        let size = effect.size_bytes();
         if size > limits.size_max_bytes {
             let most = limits.size_max_bytes;
             return Err(format!("the {} has {size} bytes, effects.size_max_bytes is {most}", effect.kind()));
@@ -166,7 +167,7 @@ impl Working {
             Effect::Event(_) => {}
         }
         let key = effect::idempotency_key(&delivery.idempotency_key(), self.effects.len() + 1);
-        let masked = self.mask.take_out(&mut effect);
+        let masked = self.mask.redact(&mut effect);
         self.effects.push(Asked { key: key.clone(), effect, masked });
         Ok(key)
     }

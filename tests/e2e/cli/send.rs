@@ -6,7 +6,7 @@ use std::process::Stdio;
 use hookyard::event::Digest;
 use serde_json::Value;
 
-use crate::support::{Bed, Host, example};
+use crate::support::{Bed, Host, Ran, SECRET, example};
 
 async fn logging(bed: &Bed) -> Host<'_> {
     bed.install("event-log", &example("event-log"));
@@ -115,14 +115,47 @@ async fn another_host_is_sent_to_by_its_address_or_a_whole_url() {
 async fn a_wrong_secret_is_unauthorized_and_exit_code_1() {
     let bed = Bed::new("");
     let host = logging(&bed).await;
-    let ran = bed.run(&["event", "send", "appointment.created", "--id", "evt_1", "--secret", "wr0ng"]);
+    bed.replace("wrong.txt", b"wr0ng\n");
+    let send = ["event", "send", "appointment.created", "--id", "evt_1", "--secret-file", "wrong.txt"];
+    let ran = bed.run(&send);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{ran:?}");
     assert_eq!(ran.out, "evt_1  401 unauthorized: signature does not match\n");
     assert!(host.event("evt_1").await.is_none());
-    let ran =
-        bed.run(&["event", "send", "appointment.created", "--id", "evt_1", "--secret", "wr0ng", "--json"]);
+    let ran = bed.run(&[&send[..], &["--json"]].concat());
     let answers: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, &answers[0]["status"]), (1, &"unauthorized".into()), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_a_file_standard_input_or_a_variable_and_not_from_the_list_of_processes() {
+    let (there, here) = (Bed::new(""), Bed::new(""));
+    let host = logging(&there).await;
+    let url = format!("{}/webhooks/moncreneau", host.webhooks());
+    let send = ["event", "send", "appointment.created", "--source", "moncreneau", "--to", &url];
+    // Its own configuration has another one.
+    let own = std::fs::read_to_string(here.path("hookyard.toml")).unwrap();
+    here.replace("hookyard.toml", own.replace(SECRET, "another").as_bytes());
+    assert_eq!(here.run(&send).code, 1);
+    here.replace("secret.txt", format!("{SECRET}\n").as_bytes());
+    assert_eq!(here.run(&[&send[..], &["--secret-file", "secret.txt"]].concat()).code, 0);
+    let with_input = |args: &[&str], input: &str| {
+        let mut command = here.command(&[&send[..], args].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let ran = with_input(&["--secret-file", "-"], &format!("{SECRET}\n"));
+    assert!(ran.status.success(), "{ran:?}");
+    let ran = with_input(&["--secret-file", "-"], "\n");
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("a secret has 1 to"), "{ran:?}");
+    let mut command = here.command(&send);
+    let ran = Ran::of(command.env("HOOKYARD_SECRET", SECRET));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = here.run(&[&send[..], &["--secret", SECRET]].concat());
+    assert!(ran.code == 0 && ran.err.contains("list of processes"), "{ran:?}");
+    let help = here.run(&["event", "send", "--help"]).out;
+    assert!(help.contains("--secret-file") && !help.contains("--secret <"), "{help}");
 }
 
 #[tokio::test]

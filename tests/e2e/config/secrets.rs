@@ -61,8 +61,11 @@ async fn no_secret_is_written_or_answered_by_the_host_or_a_command() {
     let event = Event::created("evt_1");
     for secret in [WRITTEN, IN_FILE, "wrong"] {
         bed.replace("event.json", event.body.as_bytes());
-        let sent =
-            ran(&bed, &["event", "send", "--file", "event.json", "--source", "shop", "--secret", secret]);
+        bed.replace("signing.txt", secret.as_bytes());
+        let arguments =
+            ["event", "send", "--file", "event.json", "--source", "shop", "--secret-file", "signing.txt"];
+        let sent = ran(&bed, &arguments);
+        std::fs::remove_file(bed.path("signing.txt")).unwrap();
         seen.extend([sent.out, sent.err]);
     }
     assert!(

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookyard::config::{Config, Secret};
-use hookyard::effect::{Attachment, Email, TryOutcome};
-use hookyard::outbound::{Outbound, Sent};
+use hookyard::effect::{Attachment, Email, Progress, TryOutcome};
+use hookyard::outbound::{EffectContext, Outbound, Sent};
+use hookyard::secrets::Mask;
 
-use super::{grants, nobody, outbound};
+use super::{grants, mail as mail_to, nobody, outbound};
 use crate::support::Smtp;
 
 fn email(to: &str) -> Email {
@@ -32,7 +33,7 @@ fn by(url: String, change: impl FnOnce(&mut Config)) -> Outbound {
 }
 
 async fn mail(out: &Outbound, key: &str, email: &Email) -> Sent {
-    out.mail(&grants(&[], &["*"]), key, email).await
+    mail_to(out, &grants(&[], &["*"]), key, email).await
 }
 
 #[tokio::test]
@@ -151,7 +152,7 @@ async fn only_granted_recipients_get_email() {
     to_two.bcc.push("spy@elsewhere.example".into());
     let missing = "spy@elsewhere.example is not granted: add it to `email` in [plugin.sms]";
     assert_eq!(out.check_email(&grants, &to_two), Err(missing.into()));
-    let sent = out.mail(&grants, "00ff.1", &to_two).await;
+    let sent = mail_to(&out, &grants, "00ff.1", &to_two).await;
     assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Refused, missing));
     assert!(smtp.lines().is_empty());
     assert_eq!(out.check_email(&grants, &email("a@example.gn")), Ok(()));
@@ -186,4 +187,143 @@ fn a_malformed_section_names_its_key_and_no_password() {
         let why = Outbound::new(&config.http, &config.email).err().unwrap().to_string();
         assert!(why.contains(part) && !why.contains("hunter2"), "{why}");
     }
+}
+
+/// One try after others that settled this much.
+async fn mail_after(out: &Outbound, progress: &Progress, email: &Email) -> Sent {
+    let (grants, mask) = (grants(&[], &["*"]), Mask::default());
+    out.mail(&EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress }, email).await
+}
+
+/// Who got emails, one entry for each of them.
+fn recipients(smtp: &Smtp) -> Vec<Vec<String>> {
+    smtp.received().into_iter().map(|email| email.to).collect()
+}
+
+#[tokio::test]
+async fn no_part_of_an_email_ends_it_or_is_a_command() {
+    let smtp = Smtp::start().await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let smuggled = "MAIL FROM:<a@evil.example>\r\nRCPT TO:<victim@elsewhere.example>\r\nDATA\r\nhi";
+    let ends = ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\n.\r", "\r.\n", "\0\n.\r\n"];
+    for (number, end) in ends.into_iter().enumerate() {
+        let text = format!("a{end}{smuggled}{end}");
+        let mut email = email("a@example.gn");
+        email.text.clone_from(&text);
+        email.html = Some(text.clone());
+        for content_type in ["text/plain", "text/plain; charset=utf-8", "application/octet-stream"] {
+            let content_type = content_type.into();
+            email.attachments.push(Attachment {
+                filename: "a".into(),
+                content_type,
+                content: text.clone().into(),
+            });
+        }
+        let sent = mail(&out, &format!("00ff.{number}"), &email).await;
+        assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+        assert_eq!(smtp.received().len(), number + 1, "{end:?}");
+    }
+    for got in smtp.received() {
+        assert_eq!(got.to, ["a@example.gn"], "{}", got.data);
+        let lines = got.data.split("\r\n");
+        assert!(lines.clone().all(|line| !line.contains(['\r', '\n', '\0'])), "{:?}", got.data);
+        assert!(lines.clone().all(|line| line.len() <= 998));
+        assert!(got.data.matches("Content-Transfer-Encoding: base64").count() >= 3, "{}", got.data);
+    }
+    assert!(!smtp.lines().iter().any(|line| line.contains("evil")), "{:?}", smtp.lines());
+}
+
+#[tokio::test]
+async fn one_refused_recipient_is_named_and_the_others_get_it_once() {
+    let smtp = Smtp::saying(|_, line| line.contains("<b@").then(|| "550 5.1.1 nobody here".into())).await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let mut three = email("a@example.gn");
+    three.cc.push("b@example.gn".into());
+    three.bcc.extend(["c@example.gn".into(), "A <a@EXAMPLE.gn>".into()]);
+    let sent = mail_after(&out, &Progress::default(), &three).await;
+    assert_eq!(sent.outcome, TryOutcome::Refused, "{sent:?}");
+    let detail =
+        "250 2.0.0 queued for a@example.gn, c@example.gn; refused for b@example.gn: 550 5.1.1 nobody here";
+    assert_eq!(sent.detail, detail);
+    assert_eq!(recipients(&smtp), [["a@example.gn", "c@example.gn"]]);
+    // An operator has it tried again: who refused is asked, and nobody else.
+    let mut progress = sent.progress.unwrap();
+    progress.refused.clear();
+    let again = mail_after(&out, &progress, &three).await;
+    assert_eq!((again.outcome, recipients(&smtp).len()), (TryOutcome::Refused, 1), "{again:?}");
+    let asked = smtp.lines().into_iter().filter(|line| line.starts_with("RCPT")).count();
+    assert_eq!(asked, 4, "{:?}", smtp.lines());
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_to_wait_is_tried_again_alone() {
+    let waits = AtomicBool::new(true);
+    let smtp = Smtp::saying(move |_, line| match line {
+        line if line.contains("<b@") => Some("550 5.1.1 nobody here".into()),
+        line if line.contains("<c@") && waits.swap(false, Ordering::Relaxed) => {
+            Some("451 4.7.1 greylisted".into())
+        }
+        _ => None,
+    })
+    .await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let mut three = email("a@example.gn");
+    three.to.extend(["b@example.gn".into(), "c@example.gn".into()]);
+    let first = mail_after(&out, &Progress::default(), &three).await;
+    assert_eq!(first.outcome, TryOutcome::Retry, "{first:?}");
+    for part in
+        ["queued for a@example.gn", "refused for b@example.gn: 550", "not yet for c@example.gn: 451 4.7.1"]
+    {
+        assert!(first.detail.contains(part), "{part}: {first:?}");
+    }
+    let second = mail_after(&out, &first.progress.unwrap(), &three).await;
+    // The one who was refused is still to be told of.
+    assert_eq!(second.outcome, TryOutcome::Refused, "{second:?}");
+    assert!(second.detail.contains("refused for b@example.gn"), "{second:?}");
+    assert_eq!(recipients(&smtp), [["a@example.gn"], ["c@example.gn"]]);
+    let all = second.progress.unwrap();
+    assert_eq!(all.delivered, ["a@example.gn", "c@example.gn"]);
+    let third = mail_after(&out, &all, &three).await;
+    assert_eq!((third.outcome, smtp.received().len()), (TryOutcome::Refused, 2));
+}
+
+#[tokio::test]
+async fn an_address_that_the_server_cannot_take_is_refused_and_the_others_get_the_email() {
+    let smtp = Smtp::start().await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let alone = mail(&out, "00ff.1", &email("aïssatou@example.gn")).await;
+    assert_eq!((alone.outcome, smtp.received().len()), (TryOutcome::Refused, 0), "{alone:?}");
+    assert!(alone.detail.contains("SMTPUTF8"), "{alone:?}");
+    let mut both = email("aïssatou@example.gn");
+    both.cc.push("b@example.gn".into());
+    let sent = mail(&out, "00ff.2", &both).await;
+    assert_eq!(
+        (sent.outcome, recipients(&smtp)),
+        (TryOutcome::Refused, vec![vec!["b@example.gn".to_owned()]])
+    );
+    assert!(sent.detail.contains("refused for aïssatou@example.gn"), "{sent:?}");
+    assert!(smtp.received()[0].data.is_ascii());
+}
+
+#[tokio::test]
+async fn a_server_that_takes_every_address_gets_it() {
+    let hello = "250-test.example\r\n250-8BITMIME\r\n250 SMTPUTF8";
+    let smtp = Smtp::saying(move |_, line| line.starts_with("EHLO").then(|| hello.to_owned())).await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let sent = mail(&out, "00ff.1", &email("aïssatou@préfecture.example")).await;
+    assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+    assert_eq!(recipients(&smtp), [["aïssatou@xn--prfecture-c4a.example"]]);
+    let from = smtp.lines().into_iter().find(|line| line.starts_with("MAIL")).unwrap();
+    assert!(from.ends_with("BODY=8BITMIME SMTPUTF8"), "{from}");
+}
+
+#[tokio::test]
+async fn an_answer_to_another_command_is_not_taken_for_the_emails() {
+    // Two answers to one command: from then on, each is that to the command before.
+    let smtp = Smtp::saying(|_, line| line.starts_with("MAIL").then(|| "250 ok\r\n250 ok".into())).await;
+    let out = by(format!("smtp://{}", smtp.address()), |_| {});
+    let sent = mail(&out, "00ff.1", &email("a@example.gn")).await;
+    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert!(sent.detail.contains("said 250 where 354 is due"), "{sent:?}");
+    assert!(smtp.received().is_empty());
 }

@@ -35,6 +35,7 @@ fn to(partner: &Partner) -> String {
 async fn a_handler_gets_answers_that_it_needs_now() {
     let partner = Partner::start(|_, asked| match asked.path.as_str() {
         "/old" => Reply::to(307, "/new"),
+        "/gone" => Reply::to(302, "/new"),
         _ => Reply::of(201, &format!("{} {}", asked.method, asked.text())),
     })
     .await;
@@ -43,13 +44,22 @@ async fn a_handler_gets_answers_that_it_needs_now() {
     let requests = json!([
         { "method": "POST", "host": to(&partner), "path": "/a?b=1", "body": "été", "headers": { "x-own": "1" } },
         { "method": "POST", "host": to(&partner), "path": "/old", "body": "again" },
+        { "method": "POST", "host": to(&partner), "path": "/gone", "body": "once" },
+        { "host": to(&partner), "path": "/gone" },
         { "host": to(&partner), "headers": { "host": "other.example" } },
         { "host": to(&partner), "headers": { "proxy-authorization": "x" } },
     ]);
     let told = lines(&host, "evt", requests).await;
     let refused = |name| format!("INFO {name}: HeaderError::Forbidden");
-    let expected =
-        ["INFO 201 POST été", "INFO 201 POST again", &refused("host"), &refused("proxy-authorization")];
+    let expected = [
+        "INFO 201 POST été",
+        "INFO 201 POST again",
+        // It would be a GET: whoever asked decides.
+        "INFO 302 ",
+        "INFO 201 GET ",
+        &refused("host"),
+        &refused("proxy-authorization"),
+    ];
     assert_eq!(told, expected);
     let asked = partner.asked();
     let first = asked.iter().find(|asked| asked.path == "/a?b=1").unwrap();

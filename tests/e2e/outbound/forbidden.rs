@@ -2,7 +2,7 @@
 
 use hookyard::effect::TryOutcome;
 
-use super::{grants, outbound, request};
+use super::{grants, outbound, request, send};
 use crate::support::{Partner, Reply};
 
 /// Asks for `url` with these grants, while something listens on the loopback that must not be asked.
@@ -13,7 +13,7 @@ async fn refused(hosts: &[(&'static str, &[&str])], url: &str, granted: &[&str],
     let granted: Vec<String> = granted.iter().map(|text| place(text)).collect();
     let granted: Vec<&str> = granted.iter().map(String::as_str).collect();
     let out = outbound(hosts, |_| {});
-    let sent = out.send(&grants(&granted, &[]), "key.1", &request("POST", &place(url), "x")).await;
+    let sent = send(&out, &grants(&granted, &[]), "key.1", &request("POST", &place(url), "x")).await;
     assert_eq!(sent.outcome, TryOutcome::Refused, "{url}: {sent:?}");
     for part in parts {
         assert!(sent.detail.contains(&place(part)), "{url}: {part}: {sent:?}");
@@ -86,7 +86,7 @@ async fn the_systems_own_names_for_this_machine_are_no_way_in() {
     let config = hookyard::config::Config::default();
     let out = hookyard::outbound::Outbound::new(&config.http, &config.email).unwrap();
     let origin = format!("http://localhost:{}", there.port());
-    let sent = out.send(&grants(&[&origin], &[]), "key.1", &request("GET", &origin, "")).await;
+    let sent = send(&out, &grants(&[&origin], &[]), "key.1", &request("GET", &origin, "")).await;
     assert_eq!(sent.outcome, TryOutcome::Refused, "{sent:?}");
     assert!(sent.detail.contains("leads to an address inside"), "{sent:?}");
     assert!(there.asked().is_empty());
@@ -119,12 +119,12 @@ async fn a_redirect_is_checked_like_the_request() {
         ("http://user:hunter2@127.0.0.1/".into(), "password in the URL"),
     ];
     let locations: Vec<String> = to.iter().map(|(location, _)| location.clone()).collect();
-    let start = Partner::start(move |number, _| Reply::to(302, &locations[number])).await;
+    let start = Partner::start(move |number, _| Reply::to(307, &locations[number])).await;
     let out = outbound(&[("inside.example", &["127.0.0.1"])], |_| {});
     let named = format!("http://inside.example:{}", inside.port());
     let grants = grants(&[&start.origin(), &named], &[]);
     for (location, part) in &to {
-        let sent = out.send(&grants, "key.1", &request("POST", &start.origin(), "x")).await;
+        let sent = send(&out, &grants, "key.1", &request("POST", &start.origin(), "x")).await;
         assert_eq!(sent.outcome, TryOutcome::Refused, "{location}: {sent:?}");
         assert!(sent.detail.contains(part), "{location}: {sent:?}");
     }
@@ -138,9 +138,9 @@ async fn one_plugins_open_connection_is_no_way_in_for_another() {
     let out = outbound(&[("crm.example", &["127.0.0.1"])], |_| {});
     let (name, address) = (format!("http://crm.example:{}", there.port()), there.origin());
     let asked = request("GET", &name, "");
-    let may = out.send(&grants(&[&name, &address], &[]), "key.1", &asked).await;
+    let may = send(&out, &grants(&[&name, &address], &[]), "key.1", &asked).await;
     assert_eq!(may.outcome, TryOutcome::Done, "{may:?}");
-    let may_not = out.send(&grants(&[&name], &[]), "key.2", &asked).await;
+    let may_not = send(&out, &grants(&[&name], &[]), "key.2", &asked).await;
     assert_eq!(may_not.outcome, TryOutcome::Refused, "{may_not:?}");
     assert_eq!(there.asked().len(), 1);
 }
@@ -151,7 +151,7 @@ async fn of_a_names_addresses_only_those_that_may_be_are_tried() {
     // Nothing listens there; it would be tried first.
     let out = outbound(&[("crm.example", &["127.0.0.9", "127.0.0.1"])], |_| {});
     let name = format!("http://crm.example:{}", there.port());
-    let sent = out.send(&grants(&[&name, &there.origin()], &[]), "key.1", &request("GET", &name, "")).await;
+    let sent = send(&out, &grants(&[&name, &there.origin()], &[]), "key.1", &request("GET", &name, "")).await;
     assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
 }
 

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use hookyard::effect::TryOutcome;
-use hookyard::outbound::Sent;
+use hookyard::effect::{Progress, TryOutcome};
+use hookyard::outbound::{EffectContext, Sent};
+use hookyard::secrets::Mask;
 
-use super::{grants, nobody, outbound, request};
+use super::{grants, nobody, outbound, request, send};
 use crate::support::{Asked, Partner, Reply};
 
 /// One try at a `POST` of `body` to this partner.
 async fn sent(partner: &Partner, path: &str) -> Sent {
     let out = outbound(&[], |_| {});
-    out.send(
+    send(
+        &out,
         &grants(&[&partner.origin()], &[]),
         "00ff.1",
         &request("POST", &format!("{}{path}", partner.origin()), "body"),
@@ -26,8 +28,9 @@ async fn a_request_arrives_as_it_was_asked_for_with_its_key() {
     asked.headers = vec![("Authorization".into(), "Bearer x".into()), ("X-Twice".into(), "1".into())];
     asked.headers.push(("x-twice".into(), "2".into()));
     let out = outbound(&[], |_| {});
-    let sent = out.send(&grants(&[&partner.origin()], &[]), "00ff.1", &asked).await;
-    assert_eq!(sent, Sent { outcome: TryOutcome::Done, detail: "204 No Content".into(), after: None });
+    let sent = send(&out, &grants(&[&partner.origin()], &[]), "00ff.1", &asked).await;
+    let detail = "204 No Content".into();
+    assert_eq!(sent, Sent { outcome: TryOutcome::Done, detail, after: None, progress: None });
     let [got]: [Asked; 1] = partner.asked().try_into().unwrap();
     assert_eq!((got.method.as_str(), got.path.as_str(), got.text()), ("PUT", "/a%20b?q=1", "été"));
     for (name, value) in [
@@ -67,7 +70,10 @@ async fn of_a_long_answer_the_beginning_is_kept() {
 
 #[tokio::test]
 async fn retry_after_is_passed_on_where_the_effect_is_tried_again() {
-    for (status, header, after) in [(503, "7", Some(7)), (429, "120", Some(120)), (404, "7", None)] {
+    let past = "Sunday, 06-Nov-94 08:49:37 GMT";
+    for (status, header, after) in
+        [(503, "7", Some(7)), (429, "120", Some(120)), (503, past, Some(0)), (404, "7", None)]
+    {
         let partner = Partner::start(move |_, _| Reply::of(status, "").with("retry-after", header)).await;
         assert_eq!(sent(&partner, "/").await.after, after.map(Duration::from_secs), "{status}");
     }
@@ -88,7 +94,7 @@ async fn what_never_answers_is_tried_again() {
         (unknown.into(), "http://unknown.example has no address"),
     ] {
         let (asked, started) = (request("POST", &format!("{origin}/path?key=s3cret"), "x"), Instant::now());
-        let sent = out.send(&grants, "00ff.1", &asked).await;
+        let sent = send(&out, &grants, "00ff.1", &asked).await;
         assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
         assert!(sent.detail.contains(part) && sent.detail.contains(&origin), "{part}: {sent:?}");
         assert!(!sent.detail.contains("s3cret") && started.elapsed() < Duration::from_secs(30), "{sent:?}");
@@ -108,58 +114,167 @@ async fn an_answer_that_does_not_end_is_an_answer_all_the_same() {
         std::future::pending::<()>().await;
     });
     let out = outbound(&[], |_| {});
-    let sent = out.send(&grants(&[&origin], &[]), "00ff.1", &request("POST", &origin, "x")).await;
+    let sent = send(&out, &grants(&[&origin], &[]), "00ff.1", &request("POST", &origin, "x")).await;
     assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Done, "200 OK"));
     server.abort();
 }
 
-#[tokio::test]
-async fn redirects_are_followed_as_browsers_do() {
+/// Two partners, of whom the first one redirects: `/302/PATH`, to the same path there or here.
+async fn redirecting() -> (Partner, Partner) {
     let second = Partner::start(|_, _| Reply::of(200, "ok")).await;
     let other = second.origin();
-    let first = Partner::start(move |_, asked| match asked.path.as_str() {
-        "/302" => Reply::to(302, "/after"),
-        "/307" => Reply::to(307, "/after"),
-        "/308" => Reply::to(308, &other),
-        "/loop" => Reply::to(302, "/loop"),
-        _ => Reply::of(200, "ok"),
+    let first = Partner::start(move |_, asked| {
+        let mut parts = asked.path.split('/').skip(1);
+        let status = parts.next().and_then(|part| part.parse().ok()).unwrap_or(200);
+        match parts.next() {
+            Some("loop") => Reply::to(status, &asked.path),
+            Some("there") => Reply::to(status, &format!("{other}/there?key=s3cret")),
+            Some(here) => Reply::to(status, &format!("/{here}")),
+            None => Reply::of(200, "ok"),
+        }
     })
     .await;
+    (first, second)
+}
+
+#[tokio::test]
+async fn a_redirect_that_would_drop_method_or_body_is_a_failure_that_says_where_it_led() {
+    let (first, second) = redirecting().await;
+    let out = outbound(&[], |_| {});
+    let grants = grants(&[&first.origin(), &second.origin()], &[]);
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        for (status, path, to) in [
+            ("301 Moved Permanently", "/301/there", format!("{}/there", second.origin())),
+            ("302 Found", "/302/here", format!("{}/here", first.origin())),
+            ("303 See Other", "/303/there", format!("{}/there", second.origin())),
+        ] {
+            let before = first.asked_count();
+            let asked = request(method, &format!("{}{path}", first.origin()), "body");
+            let sent = send(&out, &grants, "00ff.1", &asked).await;
+            let detail = format!("{status}: {method} is not repeated at {to}, where it redirects to");
+            assert_eq!((sent.outcome, sent.detail), (TryOutcome::Refused, detail));
+            assert_eq!((first.asked_count() - before, second.asked_count()), (1, 0), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_that_keeps_the_request_is_followed() {
+    let (first, second) = redirecting().await;
     let out = outbound(&[], |config| config.http.redirects_max = 3);
     let grants = grants(&[&first.origin(), &second.origin()], &[]);
-    let post = async |path: &str| {
-        let mut asked = request("POST", &format!("{}{path}", first.origin()), "body");
+    let sent = async |method: &str, path: &str| {
+        let body = if matches!(method, "GET" | "HEAD") { "" } else { "body" };
+        let mut asked = request(method, &format!("{}{path}", first.origin()), body);
         asked.headers.push(("authorization".into(), "Bearer x".into()));
-        out.send(&grants, "00ff.1", &asked).await
+        asked.headers.push(("x-api-key".into(), "k".into()));
+        send(&out, &grants, "00ff.1", &asked).await
     };
-    let last = |partner: &Partner| partner.asked().pop().unwrap();
+    for (method, path, to_other) in [
+        ("GET", "/301/here", false),
+        ("GET", "/303/there", true),
+        ("HEAD", "/302/here", false),
+        ("POST", "/307/here", false),
+        ("PUT", "/308/there", true),
+    ] {
+        let by = if to_other { &second } else { &first };
+        let made = sent(method, path).await;
+        assert_eq!((made.outcome, made.detail), (TryOutcome::Done, format!("200 OK from {}", by.origin())));
+        let got = by.asked().pop().unwrap();
+        let body = if matches!(method, "GET" | "HEAD") { "" } else { "body" };
+        assert_eq!((got.method.as_str(), got.text()), (method, body), "{method} {path}");
+        assert_eq!(got.header("idempotency-key"), "00ff.1");
+        let credentials = if to_other { ("", "") } else { ("Bearer x", "k") };
+        assert_eq!((got.header("authorization"), got.header("x-api-key")), credentials, "{method} {path}");
+    }
+    let before = first.asked_count();
+    let made = sent("POST", "/307/loop").await;
+    assert_eq!((made.outcome, first.asked_count() - before), (TryOutcome::Refused, 4));
+    assert!(made.detail.contains("http.redirects_max"), "{made:?}");
+}
 
-    assert_eq!(post("/302").await.detail, format!("200 OK from {}", first.origin()));
-    let got = last(&first);
-    assert_eq!((got.method.as_str(), got.text(), got.header("authorization")), ("GET", "", "Bearer x"));
-
-    assert_eq!(post("/307").await.outcome, TryOutcome::Done);
-    let got = last(&first);
-    assert_eq!((got.method.as_str(), got.text(), got.header("authorization")), ("POST", "body", "Bearer x"));
-
-    assert_eq!(post("/308").await.outcome, TryOutcome::Done);
-    let got = last(&second);
-    assert_eq!((got.method.as_str(), got.text(), got.header("authorization")), ("POST", "body", ""));
-    assert_eq!(got.header("idempotency-key"), "00ff.1");
-
-    let before = first.asked().len();
-    let sent = post("/loop").await;
-    assert_eq!((sent.outcome, first.asked().len() - before), (TryOutcome::Refused, 4));
-    assert!(sent.detail.contains("http.redirects_max"), "{sent:?}");
+#[tokio::test]
+async fn an_origin_that_may_have_them_gets_credentials_after_a_redirect() {
+    let (first, second) = redirecting().await;
+    let out = outbound(&[], |_| {});
+    let mut grants = grants(&[&first.origin(), &second.origin()], &[]);
+    grants.credentials.push(second.origin());
+    let mut asked = request("POST", &format!("{}/307/there", first.origin()), "body");
+    asked.headers.push(("x-api-key".into(), "k".into()));
+    assert_eq!(send(&out, &grants, "00ff.1", &asked).await.outcome, TryOutcome::Done);
+    assert_eq!(second.asked().pop().unwrap().header("x-api-key"), "k");
 }
 
 #[tokio::test]
 async fn without_redirects_the_redirect_is_the_answer() {
-    let partner = Partner::start(|_, _| Reply::to(302, "/after")).await;
+    let partner = Partner::start(|_, _| Reply::to(307, "/after")).await;
     let out = outbound(&[], |config| config.http.redirects_max = 0);
-    let sent =
-        out.send(&grants(&[&partner.origin()], &[]), "00ff.1", &request("POST", &partner.origin(), "")).await;
-    assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Refused, "302 Found"));
+    let asked = request("POST", &partner.origin(), "");
+    let sent = send(&out, &grants(&[&partner.origin()], &[]), "00ff.1", &asked).await;
+    assert_eq!((sent.outcome, partner.asked_count()), (TryOutcome::Refused, 1));
+    assert!(sent.detail.starts_with("307 Temporary Redirect: POST is not repeated at http://"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_conflict_is_tried_again_after_a_request_without_an_answer_only() {
+    let partner = Partner::start(|_, asked| match asked.path.as_str() {
+        "/hang" => Reply::Hang,
+        "/close" => Reply::Close,
+        "/gateway" => Reply::of(504, ""),
+        path => Reply::of(path[1..].parse().unwrap(), "still in progress"),
+    })
+    .await;
+    let out = outbound(&[], |config| config.http.timeout_ms = 300);
+    let grants = grants(&[&partner.origin()], &[]);
+    let mask = Mask::default();
+    let sent = async |path: &str, progress: &Progress| {
+        let asked = request("POST", &format!("{}{path}", partner.origin()), "x");
+        out.send(&EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress }, &asked).await
+    };
+    let nothing = Progress::default();
+    for (path, outcome) in
+        [("/409", TryOutcome::Refused), ("/423", TryOutcome::Refused), ("/425", TryOutcome::Retry)]
+    {
+        assert_eq!(sent(path, &nothing).await.outcome, outcome, "{path}");
+    }
+    for lost in ["/hang", "/close", "/gateway"] {
+        let progress = sent(lost, &nothing).await.progress.unwrap();
+        assert!(progress.unanswered, "{lost}");
+        for (path, outcome) in [
+            ("/409", TryOutcome::Retry),
+            ("/423", TryOutcome::Retry),
+            ("/425", TryOutcome::Retry),
+            ("/422", TryOutcome::Refused),
+            ("/200", TryOutcome::Done),
+        ] {
+            assert_eq!(sent(path, &progress).await.outcome, outcome, "{lost} {path}");
+        }
+    }
+    // Where there was no connection, nobody can be at it.
+    let nobody = format!("http://{}", nobody());
+    let asked = request("POST", &nobody, "x");
+    assert_eq!(send(&out, &super::grants(&[&nobody], &[]), "00ff.1", &asked).await.progress, None);
+}
+
+#[tokio::test]
+async fn secrets_are_taken_out_of_an_answer_before_it_is_cut() {
+    let secret = "a-key-of-some-length-that-nobody-may-see";
+    let mask = Mask::new(&[("key".to_owned(), secret.to_owned())].into());
+    let progress = Progress::default();
+    let shown = async |text: String| {
+        let partner = Partner::start(move |_, _| Reply::of(400, &text)).await;
+        let grants = grants(&[&partner.origin()], &[]);
+        let context = EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress: &progress };
+        outbound(&[], |_| {}).send(&context, &request("POST", &partner.origin(), "x")).await.detail
+    };
+    // Around every place at which something could be cut.
+    for before in (470..=500).step_by(3).chain(16_340..=16_384).step_by(3) {
+        for filler in ["x", " "] {
+            let detail = shown(format!("{}{secret}", filler.repeat(before))).await;
+            let part = (4..secret.len()).rev().find(|&length| detail.contains(&secret[..length]));
+            assert_eq!(part, None, "{before} of {filler:?}: {detail}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -168,7 +283,7 @@ async fn a_certificate_that_proves_nothing_is_tried_again() {
     let partner = Partner::start(|_, _| Reply::of(200, "")).await;
     let origin = partner.origin().replace("http:", "https:");
     let out = outbound(&[], |_| {});
-    let sent = out.send(&grants(&[&origin], &[]), "00ff.1", &request("POST", &origin, "")).await;
+    let sent = send(&out, &grants(&[&origin], &[]), "00ff.1", &request("POST", &origin, "")).await;
     assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
     assert!(sent.detail.contains(&origin) && partner.asked().is_empty(), "{sent:?}");
 }
@@ -181,6 +296,7 @@ async fn a_changed_configuration_holds_for_what_begins_then() {
     config.http.timeout_ms = 50;
     out.configure(&config.http, &config.email);
     let sent =
-        out.send(&grants(&[&partner.origin()], &[]), "00ff.1", &request("POST", &partner.origin(), "")).await;
+        send(&out, &grants(&[&partner.origin()], &[]), "00ff.1", &request("POST", &partner.origin(), ""))
+            .await;
     assert!(sent.detail.contains("within 50 ms"), "{sent:?}");
 }

@@ -142,7 +142,9 @@ impl Bed {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
-        command.env_remove("HOOKYARD_LOG").env_remove("HOOKYARD_TOKEN");
+        for name in ["HOOKYARD_LOG", "HOOKYARD_TOKEN", "HOOKYARD_SECRET"] {
+            command.env_remove(name);
+        }
         command
     }
 

@@ -1,4 +1,5 @@
-//! An SMTP server: keeps the emails it gets, and refuses as it is told.
+//! An SMTP server: keeps the emails it gets, and refuses as it is told. It is as lenient as the worst: a line ends
+//! with LF alone, and so does an email.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ pub(crate) struct Received {
     pub(crate) from: String,
     /// Of the envelope.
     pub(crate) to: Vec<String>,
-    /// Headers and body, without the dots that the protocol adds.
+    /// Headers and body with their line ends as they came, without the dots that the protocol adds.
     pub(crate) data: String,
     /// Which connection brought it, from 0.
     pub(crate) connection: usize,
@@ -149,7 +150,7 @@ async fn text(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
         if stream.read_line(&mut line).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        if line == ".\r\n" {
+        if line.trim_end_matches(['\r', '\n']) == "." {
             return Ok(data);
         }
         data.push_str(line.strip_prefix('.').unwrap_or(&line));

@@ -8,9 +8,9 @@ use crate::cli::author::report::{Performed, Report, Shown, Value, Write};
 use crate::cli::settings::Settings;
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId};
-use crate::effect::{Asked, Effect};
+use crate::effect::{Asked, Effect, Progress};
 use crate::event::{Event, PluginName};
-use crate::outbound::{Outbound, Unusable};
+use crate::outbound::{EffectContext, Outbound, Unusable};
 use crate::plugins::{self, Pattern};
 use crate::runtime::{self, Call, Revision, Runtime, Tried};
 
@@ -169,18 +169,20 @@ impl Trial {
     fn whole(&self, asked: &Asked) -> Effect {
         let mut effect = asked.effect.clone();
         if asked.masked {
-            self.settings.mask.put_back(&mut effect);
+            // None is missing: this is the mask that took them out.
+            let _restored = self.settings.mask.restore(&mut effect);
         }
         effect
     }
 
     /// Performs a run's effects, once each. Events are not routed anywhere.
     pub(in crate::cli) async fn perform(&self, ran: &mut Ran) {
-        let (outbound, grants) = (&self.outbound, &self.settings.grants);
+        let (grants, mask, progress) = (&*self.settings.grants, &*self.settings.mask, Progress::default());
         for (asked, shown) in ran.effects.iter().zip(&mut ran.report.effects) {
+            let context = EffectContext { grants, mask, key: &asked.key, progress: &progress };
             let sent = match self.whole(asked) {
-                Effect::Http(request) => outbound.send(grants, &asked.key, &request).await,
-                Effect::Email(email) => outbound.mail(grants, &asked.key, &email).await,
+                Effect::Http(request) => self.outbound.send(&context, &request).await,
+                Effect::Email(email) => self.outbound.mail(&context, &email).await,
                 Effect::Event(_) => continue,
             };
             let detail = self.settings.mask.hide(&sent.detail).into_owned();

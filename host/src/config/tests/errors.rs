@@ -131,6 +131,14 @@ const PLUGINS: &[Row] = &[
         "[plugin.x]\nhttp = ['https://a/path']",
         "hookyard.toml:2: `plugin.x.http = ['https://a/path']`: `https://a/path` is no origin",
     ),
+    (
+        "[plugin.x]\nhttp = ['https://user:hunter2@a.example']",
+        "hookyard.toml:2: `plugin.x.http = ['https://(hidden)@a.example']`: `https://(hidden)@a.example` is no origin",
+    ),
+    (
+        "[plugin.x]\nhttp = ['https://a']\nhttp_credentials = ['https://b']",
+        "hookyard.toml:3: `plugin.x.http_credentials = ['https://b']`: `https://b` is not in `http`",
+    ),
     ("[plugin.x]\nevents = ['a*']", "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type"),
     (
         "[plugin.x]\ninstances = 'kept'",
@@ -147,6 +155,10 @@ const PLUGINS: &[Row] = &[
     (
         "[plugin.x.secrets]\nkey = 'env:NOT_SET'",
         "hookyard.toml:2: `plugin.x.secrets.key`: environment variable `NOT_SET`",
+    ),
+    (
+        "[plugin.x.secrets]\nkey = ' x'",
+        "hookyard.toml:2: `plugin.x.secrets.key`: it begins or ends with white space",
     ),
     (
         "[plugin.x]\nconfig.a = 1\nsecrets.a = 's'",
@@ -204,6 +216,10 @@ fn errors_and_debug_never_show_a_secret() {
         "[plugin.x]\nconfig = 'whsec_1'",
         "[plugin]\nx = 'whsec_1'",
         "[database]\nurl = 'postgres://whsec_1@h'",
+        "[plugin.x]\nhttp = ['https://a', 'https://user:whsec_1/x@h']",
+        "[plugin.x]\nhttp = ['https://a.example.with.a.long.name', 'https://u:whsec_1wwwwwwwwwwwwwwwwwwwwwwwwwwww@h']",
+        "[plugin.x]\nhttp = 'https://user:whsec_1@h'",
+        "dev.watch = 'https://user:whsec_1@h'",
     ];
     for text in table {
         let message = parse(text).map(|_| ()).unwrap_err();

@@ -23,11 +23,13 @@ const EFFECTS: &str = "INSERT OR IGNORE INTO effect
 const TRIES: &str = "INSERT OR IGNORE INTO effect_try
         (event_seq, delivery_number, effect_number, number, outcome, started_at, duration_us, detail)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, due_at = v.column6
+const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, due_at = v.column6,
+        progress = coalesce(v.column7, progress)
     FROM (VALUES {rows}) v
     WHERE event_seq = v.column1 AND delivery_number = v.column2 AND number = v.column3";
 const LEASED: &str =
-    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries, e.tries_before
+    "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries, e.tries_before,
+        e.progress
     FROM (VALUES {rows}) v CROSS JOIN effect e
         ON e.event_seq = v.column1 AND e.delivery_number = v.column2 AND e.number = v.column3";
 // As for deliveries: pending ones in order, waiting ones by their time.
@@ -63,7 +65,7 @@ impl EffectStatements {
     pub(super) fn new() -> Self {
         Self {
             effects: Bulk::new(EFFECTS, 8),
-            tries_and_states: BulkPair::new((TRIES, 8), (STATES, 6)),
+            tries_and_states: BulkPair::new((TRIES, 8), (STATES, 7)),
             leased: Bulk::new(LEASED, 3),
         }
     }
@@ -167,7 +169,8 @@ fn bind_state(row: &mut SqliteArguments, performed: &Performed) -> Result<(), Bo
     row.add(text(state))?;
     row.add(i64::from(performed.made.number))?;
     // 0 would mean pending.
-    row.add(performed.due.map(|time| integer(time.max(1))))
+    row.add(performed.due.map(|time| integer(time.max(1))))?;
+    row.add(performed.progress.as_ref().map(serde_json::to_string).transpose()?)
 }
 
 pub(super) fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
@@ -176,6 +179,7 @@ pub(super) fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
 }
 
 fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbError> {
+    let progress: Option<&str> = row.try_get(9)?;
     Ok(Performing {
         id: id_of(row)?,
         plugin: plugin.clone(),
@@ -183,12 +187,16 @@ fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbE
         asked: Asked { key: row.try_get(4)?, masked: row.try_get(5)?, effect: effect_of(row.try_get(6)?)? },
         tries: row.try_get(7)?,
         tries_before: row.try_get(8)?,
+        progress: progress.map(read).transpose()?.unwrap_or_default(),
     })
 }
 
 pub(super) fn effect_of(request: &str) -> Result<crate::effect::Effect, DbError> {
-    serde_json::from_str(request)
-        .map_err(|error| DbError::Unavailable(format!("an effect is damaged: {error}")))
+    read(request)
+}
+
+fn read<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, DbError> {
+    serde_json::from_str(json).map_err(|error| DbError::Unavailable(format!("an effect is damaged: {error}")))
 }
 
 /// Each plugin with open effects, found with one step of the index per plugin.

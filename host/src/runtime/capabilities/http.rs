@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{
 use crate::outbound::{self, Failure, Grants, Kind, Outbound};
 use crate::runtime::guest::Guest;
 use crate::runtime::logs::{Logs, Severity};
+use crate::secrets::Mask;
 
 /// Requests of one instance at once, from the call to the end of the answer: what they hold in the host
 /// does not count as the guest's memory.
@@ -32,9 +33,14 @@ pub(in crate::runtime) struct Requests {
 }
 
 impl Requests {
-    pub(in crate::runtime) fn new(outbound: Outbound, grants: Arc<Grants>, logs: Logs) -> Self {
+    pub(in crate::runtime) fn new(
+        outbound: Outbound,
+        grants: Arc<Grants>,
+        mask: Arc<Mask>,
+        logs: Logs,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-        Self { context: WasiHttpCtx::new(), gate: Gate { outbound, grants, logs, places } }
+        Self { context: WasiHttpCtx::new(), gate: Gate { outbound, grants, mask, logs, places } }
     }
 
     pub(in crate::runtime) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
@@ -50,6 +56,7 @@ impl Requests {
 struct Gate {
     outbound: Outbound,
     grants: Arc<Grants>,
+    mask: Arc<Mask>,
     logs: Logs,
     places: Arc<Semaphore>,
 }
@@ -75,6 +82,7 @@ impl WasiHttpHooks for Gate {
         _processed: Processing,
     ) -> Box<dyn Future<Output = Answered> + Send> {
         let (outbound, grants) = (self.outbound.clone(), Arc::clone(&self.grants));
+        let mask = Arc::clone(&self.mask);
         let (logs, place) = (self.logs.clone(), Arc::clone(&self.places).try_acquire_owned());
         Box::new(async move {
             let Ok(place) = place else {
@@ -90,7 +98,7 @@ impl WasiHttpHooks for Gate {
             let options = options.unwrap_or_default();
             let connect = options.connect_timeout.unwrap_or_default();
             let first_byte = options.first_byte_timeout.map(|time| time.saturating_add(connect));
-            let response = outbound.fetch(&grants, request, first_byte).await.map_err(&tell)?;
+            let response = outbound.fetch(&grants, &mask, request, first_byte).await.map_err(&tell)?;
             let body = move |body: outbound::Body| {
                 let held = move |failure| {
                     // The place is free when the answer's body is gone.
@@ -112,6 +120,7 @@ fn code(failure: &Failure) -> Error {
         Kind::Inside => Error::DestinationIpProhibited,
         Kind::Unresolved => Error::DnsError { rcode: None, info_code: None },
         Kind::Unreachable => Error::DestinationUnavailable,
+        Kind::ConnectTimeout => Error::ConnectionTimeout,
         Kind::Certificate => Error::TlsCertificateError,
         Kind::Timeout => Error::HttpResponseTimeout,
         Kind::Broken => Error::ConnectionTerminated,

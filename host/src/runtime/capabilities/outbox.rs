@@ -64,19 +64,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
 
 fn send_http(mut context: Context<'_>, request: HttpRequest) -> std::result::Result<String, String> {
     let HttpRequest { method, url, headers, body } = request;
-    let size = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
-        + method.len()
-        + url.len()
-        + body.len();
     let request = effect::HttpRequest { method, url, headers, body };
-    context.data_mut().work.ask(Effect::Http(request), size)
+    context.data_mut().work.ask(Effect::Http(request))
 }
 
 fn send_email(mut context: Context<'_>, email: Email) -> std::result::Result<String, String> {
     let Email { to, cc, bcc, reply_to, subject, text, html, attachments } = email;
-    let recipients = to.iter().chain(&cc).chain(&bcc).map(String::len).sum::<usize>();
-    let files = attachments.iter().map(|file| file.filename.len() + file.content.len()).sum::<usize>();
-    let size = recipients + files + subject.len() + text.len() + html.as_ref().map_or(0, String::len);
     let attachments = attachments.into_iter().map(|file| effect::Attachment {
         filename: file.filename,
         content_type: file.content_type,
@@ -84,7 +77,7 @@ fn send_email(mut context: Context<'_>, email: Email) -> std::result::Result<Str
     });
     let attachments = attachments.collect();
     let email = effect::Email { to, cc, bcc, reply_to, subject, text, html, attachments };
-    context.data_mut().work.ask(Effect::Email(email), size)
+    context.data_mut().work.ask(Effect::Email(email))
 }
 
 fn emit_event(
@@ -99,6 +92,5 @@ fn emit_event(
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&data) {
         return Err(format!("the event's data is not JSON: {error}"));
     }
-    let size = event_type.len() + data.len();
-    context.data_mut().work.ask(Effect::Event(Emitted { event_type, data }), size)
+    context.data_mut().work.ask(Effect::Event(Emitted { event_type, data }))
 }

@@ -33,10 +33,30 @@ fn act(ctx: &Context, told: &Value, action: &str) -> Result {
                 outbox::http("POST", text("url")).body(text("text")).send()?;
             }
         }
-        "email" => drop(outbox::email(text("to")).subject(text("text")).text(text("text")).send()?),
+        "email" => {
+            let mut email = outbox::email(text("to")).subject("told").text(text("text"));
+            for cc in told["cc"].as_array().into_iter().flatten() {
+                email = email.cc(cc.as_str().unwrap_or_default());
+            }
+            if let Some(file) = told["file"].as_str() {
+                // Its type is as long as it is told to be.
+                let kind = format!("text/plain{}", " ".repeat(number("type_bytes") as usize));
+                email = email.attach("a.txt", kind, file);
+            }
+            email.send()?;
+        }
         // Each event emits another, until the host refuses.
         "emit" => drop(outbox::emit(&ctx.event_type, r#"{"do":"emit"}"#)?),
         "emit-data" => drop(outbox::emit(text("type"), text("text"))?),
+        // As basic authentication has it, in a header and in a link; and whatever else a visitor wrote.
+        "encode-secret" => {
+            let secret = config::get("key").unwrap_or_default();
+            // The event tells them backwards: it has nothing of the secret in it.
+            let told = |key: &str| text(key).chars().rev().collect::<String>();
+            let basic = format!("Basic {}", told("basic"));
+            let request = outbox::http("POST", format!("{}?key={}", text("url"), told("encoded")));
+            request.header("Authorization", basic).body(format!("{} {secret}", text("text"))).send()?;
+        }
         "tell-secret" => {
             let secret = config::get("key").unwrap_or_default();
             info!("the key is {secret}");
