@@ -157,7 +157,8 @@ fn every_metric_and_variable_in_a_document_is_in_the_code() {
     let code = |path: &str| document(path);
     let all = code("host/src/admin/metrics.rs")
         + &code("host/src/config/kept.rs")
-        + &code("host/src/config/load.rs");
+        + &code("host/src/config/load.rs")
+        + &code("host/src/config/environment.rs");
     for name in DOCUMENTS {
         let text = document(name);
         for prefix in ["hookyard_", "HOOKYARD_"] {

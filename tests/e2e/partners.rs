@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Partner, Reply, Smtp, guest};
+use crate::support::{Bed, Event, Host, Partner, Reply, Smtp, guest, until};
 
 const SECRET: &str = "a-very/secret key";
 
@@ -101,31 +101,43 @@ async fn a_post_that_is_answered_by_a_redirect_to_a_page_is_not_done() {
 
 #[tokio::test]
 async fn a_conflict_means_in_progress_after_a_try_without_an_answer_even_if_the_host_is_killed_meanwhile() {
-    let numbers: [AtomicUsize; 2] = Default::default();
+    let [lost, killed]: [AtomicUsize; 2] = Default::default();
     let partner = Partner::start(move |_, asked| {
-        let lost = asked.path == "/lost";
-        match (numbers[usize::from(lost)].fetch_add(1, Ordering::Relaxed), lost) {
-            (0, true) => Reply::Hang,
-            (0, false) | (1, true) => Reply::of(409, "in progress"),
+        let before = match asked.path.as_str() {
+            "/lost" => lost.fetch_add(1, Ordering::Relaxed),
+            "/killed" => killed.fetch_add(1, Ordering::Relaxed),
+            _ => 1,
+        };
+        match before {
+            0 => Reply::Hang,
+            1 => Reply::of(409, "in progress"),
             _ => Reply::of(200, ""),
         }
     })
     .await;
     let bed = bed(&partner.origin(), "");
     let host = bed.start().await;
-    for path in ["first", "lost"] {
+    let send = async |host: &Host<'_>, path: &str| {
         let url = format!("{}/{path}", partner.origin());
-        ask(&host, path, json!({ "do": "http", "url": url, "text": "x" })).await;
-    }
+        ask(host, path, json!({ "do": "http", "url": url, "text": "x" })).await;
+    };
+    send(&host, "first").await;
+    send(&host, "lost").await;
     let first = effect(&host, "first", "dead").await;
     assert!(first["tries"][0]["detail"].as_str().unwrap().starts_with("409 Conflict"), "{first}");
     effect(&host, "lost", "waiting").await;
+    send(&host, "killed").await;
+    let is_asked = async || partner.asked().iter().any(|asked| asked.path == "/killed").then_some(());
+    until("the request is there", is_asked).await;
     host.kill();
     let host = bed.start().await;
-    let made = tries(&effect(&host, "lost", "done").await);
-    let outcomes: Vec<_> = made.iter().map(|made| made["outcome"].as_str().unwrap()).collect();
-    let (last, before) = outcomes.split_last().unwrap();
-    assert!(*last == "done" && before.iter().all(|outcome| *outcome == "retry"), "{made:?}");
+    for path in ["lost", "killed"] {
+        let made = tries(&effect(&host, path, "done").await);
+        let outcomes: Vec<_> = made.iter().map(|made| made["outcome"].as_str().unwrap()).collect();
+        let (last, before) = outcomes.split_last().unwrap();
+        assert!(*last == "done" && before.iter().all(|outcome| *outcome == "retry"), "{made:?}");
+        assert!(!before.is_empty(), "{made:?}");
+    }
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async fn an_id_that_could_not_be_stored_is_free() {
 
 /// As it was before migration 4.
 const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE idempotency_key;
-    DROP TABLE order_index; DROP TABLE order_progress;
+    DROP TABLE order_index; DROP TABLE order_progress; ALTER TABLE effect DROP COLUMN progress;
     CREATE INDEX delivery_order ON delivery (ordering, event_seq, number);
     DELETE FROM _sqlx_migrations WHERE version >= 4;
     CREATE TABLE idempotency_key (

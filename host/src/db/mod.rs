@@ -169,6 +169,7 @@ impl Db {
             shared: Arc::clone(&shared),
             batch_max: settings.batch_max.max(1),
             last_seq: opened.last_seq,
+            seq_at_start: opened.last_seq,
             held: opened.held.into_iter().collect(),
             behind: Some(opened.open.behind),
             leases: Leases::default(),

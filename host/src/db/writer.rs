@@ -75,6 +75,8 @@ pub(super) struct Writer<B> {
     pub(super) shared: Arc<Shared>,
     pub(super) batch_max: usize,
     pub(super) last_seq: i64,
+    /// What it was when this process began.
+    pub(super) seq_at_start: i64,
     pub(super) held: HashSet<(PluginName, Hold)>,
     /// Deliveries behind others of their order; `None` when it is not known.
     pub(super) behind: Option<u64>,
@@ -464,9 +466,11 @@ impl<B: Backend> Writer<B> {
         ids.retain(|id| !self.effect_leases.has(*id));
         let more = ids.len() > limit;
         ids.truncate(limit);
-        let effects = self.backend.performing(plugin, &ids).await?;
-        for effect in &effects {
+        let mut effects = self.backend.performing(plugin, &ids).await?;
+        for effect in &mut effects {
             self.effect_leases.take(effect.id, plugin);
+            // An earlier process may have been killed between a try and its record.
+            effect.progress.unanswered |= effect.id.delivery.event <= self.seq_at_start;
         }
         Ok(EffectLease { effects, more })
     }

@@ -191,7 +191,7 @@ fn canonical(text: &str) -> Option<Address> {
 
 /// What stands in a header may not begin another one.
 fn line(what: &str, text: &str) -> Result<(), Failure> {
-    if text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+    if text.contains(char::is_control) {
         return Err(malformed(format!("{what} has a line break or another control character")));
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 mod address;
 mod answer;
+mod bounded;
 mod clients;
 mod destination;
 mod exchange;

@@ -16,8 +16,10 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::{Error, SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use percent_encoding::percent_decode_str;
+use tokio::net::TcpStream;
 use url::Url;
 
+use super::bounded::BoundedStream;
 use super::failure::{Failure, Kind};
 use crate::secrets::Mask;
 
@@ -104,32 +106,41 @@ impl Server {
                 return Ok(Session { server: self, connection });
             }
         }
-        let connected = self.connect().await.map_err(|error| match error.status() {
+        Ok(Session { server: self, connection: self.connect().await? })
+    }
+
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
+        let failed = |error: Error| match error.status() {
             // Whatever it says before there is an email is not about the email.
             Some(_) => {
                 let said = self.said(&error);
                 Failure::new(Kind::Host, format!("the SMTP server refuses this host: {said}"))
             }
             None => self.explain(&error),
-        });
-        Ok(Session { server: self, connection: connected? })
-    }
-
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
+        };
         let at_once = self.tls.as_ref().ok().cloned().flatten().filter(|_| self.security == Security::Tls);
         let to = (self.host.as_str(), self.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(to, None, &self.hello, at_once, None).await?;
+        let mut connection = if at_once.is_some() {
+            // Whoever answers here has proved to be the operator's server.
+            AsyncSmtpConnection::connect_tokio1(to, None, &self.hello, at_once, None).await.map_err(failed)?
+        } else {
+            let stream = TcpStream::connect(to).await.map_err(|error| {
+                let detail = format!("no connection to the SMTP server {}:{}: {error}", self.host, self.port);
+                Failure::new(Kind::Unreachable, detail)
+            })?;
+            let stream = Box::new(BoundedStream::new(stream));
+            AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await.map_err(failed)?
+        };
         let upgrade = match self.security {
             Security::Plain | Security::Tls => false,
             Security::StartTls => true,
             Security::StartTlsIfOffered => connection.can_starttls(),
         };
         if let (true, Ok(Some(tls))) = (upgrade, &self.tls) {
-            connection.starttls(tls.clone(), &self.hello).await?;
+            connection.starttls(tls.clone(), &self.hello).await.map_err(failed)?;
         }
         if let Some(credentials) = &self.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+            connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(failed)?;
         }
         Ok(connection)
     }

@@ -327,3 +327,23 @@ async fn an_answer_to_another_command_is_not_taken_for_the_emails() {
     assert!(sent.detail.contains("said 250 where 354 is due"), "{sent:?}");
     assert!(smtp.received().is_empty());
 }
+
+#[tokio::test]
+async fn a_line_without_end_is_given_up_long_before_the_time_is_over() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut sent = 0;
+        while tokio::io::AsyncWriteExt::write_all(&mut stream, &[b'2'; 8192]).await.is_ok() {
+            sent += 8192;
+        }
+        sent
+    });
+    let sent = mail(&by(format!("smtp://{address}"), |_| {}), "00ff.1", &email("a@example.gn")).await;
+    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert!(sent.detail.contains("more than 262144 bytes"), "{sent:?}");
+    // What the kernel takes in between comes on top.
+    let sent = server.await.unwrap();
+    assert!(sent < 64 * 1024 * 1024, "{sent} bytes");
+}
