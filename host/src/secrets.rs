@@ -5,7 +5,7 @@ mod forms;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
 use crate::effect::{Attachment, Effect, Email, Emitted, HttpRequest};
 use forms::Form;
@@ -16,6 +16,8 @@ const SECRET_MIN_BYTES: usize = 4;
 const OPEN: &str = "{secret:";
 /// Where an effect has [`OPEN`] itself, in one that placeholders were put into.
 const ESCAPED: &str = "{secret:}";
+/// Above, a finder that takes a hundred times as much memory as its patterns is not made for its speed.
+const FAST_FINDER_MAX_BYTES: usize = 1024;
 /// Longest placeholder, but for its ends.
 const PLACEHOLDER_MAX_BYTES: usize = 1024;
 
@@ -25,6 +27,7 @@ pub struct Mask {
     secrets: Vec<Secret>,
     /// What each pattern of the finder is, but for the first one, which is [`OPEN`].
     patterns: Vec<Pattern>,
+    longest_pattern_bytes: usize,
     /// `None` = there is nothing to look for.
     finder: Option<AhoCorasick>,
 }
@@ -76,12 +79,16 @@ impl Mask {
             }
         }
         // One secret may be part of another: the longest is meant.
+        let lengths = patterns.iter().map(|pattern| pattern.text.len());
+        let (total, longest_pattern_bytes) = (lengths.clone().sum::<usize>(), lengths.max().unwrap_or(0));
+        let fast = total <= FAST_FINDER_MAX_BYTES;
+        let kind = if fast { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let finder = (!patterns.is_empty()).then(|| {
             let texts = std::iter::once(OPEN).chain(patterns.iter().map(|pattern| pattern.text.as_str()));
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts)
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(Some(kind)).build(texts)
         });
         // It fails only where patterns are larger than a configuration can be.
-        Self { secrets, patterns, finder: finder.and_then(Result::ok) }
+        Self { secrets, patterns, longest_pattern_bytes, finder: finder.and_then(Result::ok) }
     }
 
     /// The text without secrets, for people: nothing can be put back into it.
@@ -118,7 +125,7 @@ impl Mask {
     /// much of a long text is looked at as that needs, and no part of a secret stands at the end.
     #[must_use]
     pub fn hide_within<'a>(&self, text: &'a str, max_bytes: usize) -> (Cow<'a, str>, bool) {
-        let longest = self.patterns.iter().map(|pattern| pattern.text.len()).max().unwrap_or(0);
+        let longest = self.longest_pattern_bytes;
         let end = text.floor_char_boundary(max_bytes.saturating_add(longest));
         let hidden = self.hide(&text[..end]);
         // A secret may have begun before the end of what was looked at.

@@ -101,10 +101,10 @@ async fn a_post_that_is_answered_by_a_redirect_to_a_page_is_not_done() {
 
 #[tokio::test]
 async fn a_conflict_means_in_progress_after_a_try_without_an_answer_even_if_the_host_is_killed_meanwhile() {
-    let [lost, killed]: [AtomicUsize; 2] = Default::default();
+    let [hung, killed]: [AtomicUsize; 2] = Default::default();
     let partner = Partner::start(move |_, asked| {
         let before = match asked.path.as_str() {
-            "/lost" => lost.fetch_add(1, Ordering::Relaxed),
+            "/lost" => hung.fetch_add(1, Ordering::Relaxed),
             "/killed" => killed.fetch_add(1, Ordering::Relaxed),
             _ => 1,
         };
@@ -134,8 +134,8 @@ async fn a_conflict_means_in_progress_after_a_try_without_an_answer_even_if_the_
     for path in ["lost", "killed"] {
         let made = tries(&effect(&host, path, "done").await);
         let outcomes: Vec<_> = made.iter().map(|made| made["outcome"].as_str().unwrap()).collect();
-        let (last, before) = outcomes.split_last().unwrap();
-        assert!(*last == "done" && before.iter().all(|outcome| *outcome == "retry"), "{made:?}");
+        let (end, before) = outcomes.split_last().unwrap();
+        assert!(*end == "done" && before.iter().all(|outcome| *outcome == "retry"), "{made:?}");
         assert!(!before.is_empty(), "{made:?}");
     }
 }
