@@ -2,6 +2,8 @@
 
 mod caldav;
 mod clock;
+mod contract_world;
+mod core_guest;
 mod event;
 mod guest;
 mod handwritten;
@@ -17,6 +19,8 @@ mod wait;
 
 pub(crate) use caldav::{CalDav, test_python};
 pub(crate) use clock::fake_clock;
+pub(crate) use contract_world::{CoreFunction, World};
+pub(crate) use core_guest::CoreGuest;
 pub(crate) use event::{Event, SECRET, TYPES, sign};
 pub(crate) use guest::{distinct, example, guest, wat};
 pub(crate) use handwritten::Handwritten;

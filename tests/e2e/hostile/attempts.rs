@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bed, Event, Handwritten, Host, distinct, example, guest};
 
-const ACTOR: &str = include_str!("../guests/actor/src/lib.rs");
+const ACTOR: &str = include_str!("../../guests/actor/src/lib.rs");
 const GENERIC: &str = "hookyard:plugin/event-handler@0.1.0";
 
 /// A bad plugin `actor` with one attempt for each event, and a good one beside it.

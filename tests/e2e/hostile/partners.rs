@@ -1,0 +1,405 @@
+//! Partners, each with what becomes of the effect or the request that it answers.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::innocent::{self, Innocent};
+use crate::support::{Event, Host, guest};
+
+/// A partner, who asks it, and what becomes of that.
+struct Partner {
+    name: &'static str,
+    asked_by: AskedBy,
+    answers: Vec<Say>,
+    outcome: Outcome,
+}
+
+/// Who asks a partner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum AskedBy {
+    /// An effect, `POST /`.
+    Effect,
+    /// A handler's own request, `GET /`.
+    Handler,
+    /// An effect by email.
+    Email,
+}
+
+/// What a partner does once it was asked, or, by email, with each line that it gets.
+#[derive(Debug, Clone)]
+enum Say {
+    /// Says these bytes.
+    Bytes(Vec<u8>),
+    /// Says these bytes again and again, for as long as somebody listens.
+    Flood(Vec<u8>),
+    /// Says these bytes one by one.
+    Drip(Vec<u8>),
+    /// Reads one more line.
+    Line,
+    /// Says nothing more, and keeps the connection open.
+    Hang,
+}
+
+use Say::{Bytes, Drip, Flood, Hang, Line};
+
+/// What becomes of what a partner answers.
+enum Outcome {
+    /// The effect's state after its only try, that try's outcome, and parts of its detail.
+    Effect { state: &'static str, outcome: &'static str, detail: &'static [&'static str] },
+    /// What the handler was told.
+    Told(&'static [&'static str]),
+}
+
+/// The effect is done.
+fn done() -> Outcome {
+    Outcome::Effect { state: "done", outcome: "done", detail: &[] }
+}
+
+/// The effect would be tried again, if it had tries left; the detail has these parts.
+fn failed(detail: &'static [&'static str]) -> Outcome {
+    Outcome::Effect { state: "dead", outcome: "retry", detail }
+}
+
+/// The effect would never succeed; the detail has these parts.
+fn refused(detail: &'static [&'static str]) -> Outcome {
+    Outcome::Effect { state: "dead", outcome: "refused", detail }
+}
+
+/// The handler is told this.
+fn told(parts: &'static [&'static str]) -> Outcome {
+    Outcome::Told(parts)
+}
+
+impl Partner {
+    fn new(name: &'static str, asked_by: AskedBy, answers: Vec<Say>, outcome: Outcome) -> Self {
+        Self { name, asked_by, answers, outcome }
+    }
+
+    async fn check(&self, host: &Host<'_>, servers: &Servers) {
+        let server = if self.asked_by == AskedBy::Email { &servers.smtp } else { &servers.http };
+        server.script.lock().unwrap().clone_from(&self.answers);
+        let id = format!("evt_{}", self.name);
+        let (event_type, payload) = match self.asked_by {
+            AskedBy::Effect => (
+                "ask",
+                json!({ "do": "http", "url": format!("http://{}/", servers.http.address), "text": "body" }),
+            ),
+            AskedBy::Handler => {
+                ("fetch.now", json!({ "requests": [{ "host": servers.http.address.to_string() }] }))
+            }
+            AskedBy::Email => ("ask", json!({ "do": "email", "to": "a@example.gn", "text": "body" })),
+        };
+        host.send(&Event::of(event_type, &id, &payload)).await;
+        match &self.outcome {
+            Outcome::Told(parts) => {
+                let event = host.settled(&id).await;
+                let logs = event["deliveries"][0]["attempts"][0]["logs"].to_string();
+                self.has(&logs, parts);
+            }
+            Outcome::Effect { state, outcome, detail } => {
+                let over = |event: &Value| {
+                    matches!(event["deliveries"][0]["effects"][0]["state"].as_str(), Some("done" | "dead"))
+                };
+                let event = host.event_when(&id, "its effect is over", over).await;
+                let effect = &event["deliveries"][0]["effects"][0];
+                let tried = &effect["tries"][0];
+                self.has(tried["detail"].as_str().unwrap(), detail);
+                assert_eq!(
+                    (&effect["state"], &tried["outcome"]),
+                    (&(*state).into(), &(*outcome).into()),
+                    "{}: {effect}",
+                    self.name
+                );
+            }
+        }
+    }
+
+    fn has(&self, text: &str, parts: &[&str]) {
+        eprintln!("    {}", &text[..text.len().min(300)]);
+        for part in parts {
+            assert!(text.contains(part), "{}: {text} lacks {part}", self.name);
+        }
+    }
+}
+
+/// Servers for all rows.
+struct Servers {
+    http: Server,
+    smtp: Server,
+}
+
+/// A server that does what its script says.
+struct Server {
+    address: SocketAddr,
+    script: Arc<Mutex<Vec<Say>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A server that does what the script says, after a request's head, or at once.
+async fn serve(after_head: bool) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shared = Arc::new(Mutex::new(Vec::<Say>::new()));
+    let script = Arc::clone(&shared);
+    let task = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let script = Arc::clone(&script);
+            connections.spawn(async move {
+                if after_head {
+                    read_until(&mut stream, b"\r\n\r\n").await;
+                }
+                let steps = script.lock().unwrap().clone();
+                for step in steps {
+                    // The host may close at any time.
+                    if step.run(&mut stream).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    Server { address, script: shared, task }
+}
+
+impl Say {
+    async fn run(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+        match self {
+            Bytes(bytes) => stream.write_all(bytes).await,
+            Flood(bytes) => loop {
+                stream.write_all(bytes).await?;
+            },
+            Drip(bytes) => {
+                for byte in bytes {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    stream.write_all(&[*byte]).await?;
+                }
+                Ok(())
+            }
+            Line => {
+                read_until(stream, b"\n").await;
+                Ok(())
+            }
+            Hang => {
+                // Until the host closes.
+                while stream.read(&mut [0; 1024]).await? > 0 {}
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn read_until(stream: &mut TcpStream, end: &[u8]) {
+    let (mut bytes, mut byte) = (Vec::new(), [0; 1]);
+    while !bytes.ends_with(end) && matches!(stream.read(&mut byte).await, Ok(1)) {
+        bytes.push(byte[0]);
+    }
+}
+
+/// An answer with this head after its first line, and this body.
+fn answer(first: &str, head: &str, body: &[u8]) -> Say {
+    Bytes([format!("HTTP/1.1 {first}\r\n{head}\r\n").as_bytes(), body].concat())
+}
+
+fn bytes(text: &str) -> Say {
+    Bytes(text.into())
+}
+
+fn http() -> Vec<Partner> {
+    let effect = |name, answers, outcome| Partner::new(name, AskedBy::Effect, answers, outcome);
+    let empty = "Content-Length: 0\r\nConnection: close\r\n";
+    let to = |url: &str| answer("307 Temporary Redirect", &format!("Location: {url}\r\n{empty}"), b"");
+    vec![
+        effect("answers-well", vec![answer("200 OK", empty, b"")], done()),
+        effect("closes-at-once", vec![], failed(&[])),
+        effect("never-answers", vec![Hang], failed(&[])),
+        effect("speaks-garbage", vec![Bytes(b"\0\xff\x16\x03".repeat(100))], failed(&[])),
+        effect("speaks-another-version", vec![bytes("HTTP/9.9 200 OK\r\n\r\n")], failed(&[])),
+        effect("answers-with-a-status-of-words", vec![bytes("HTTP/1.1 twohundred OK\r\n\r\n")], failed(&[])),
+        effect("answers-999", vec![answer("999 What", empty, b"")], refused(&["999"])),
+        effect("answers-99", vec![answer("99 Less", empty, b"")], failed(&[])),
+        effect("answers-100-for-ever", vec![Flood(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())], failed(&[])),
+        effect(
+            "switches-protocols",
+            vec![answer("101 Switching Protocols", "Upgrade: x\r\nConnection: upgrade\r\n", b"")],
+            refused(&["101"]),
+        ),
+        effect(
+            "drips-its-head",
+            vec![Drip(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Padding: 1234567890\r\n\r\n".to_vec())],
+            failed(&[]),
+        ),
+        effect(
+            "sends-a-head-without-end",
+            vec![bytes("HTTP/1.1 200 OK\r\n"), Flood(b"X-More: more\r\n".repeat(100))],
+            failed(&[]),
+        ),
+        effect(
+            "sends-a-header-without-end",
+            vec![bytes("HTTP/1.1 200 OK\r\nX-More: "), Flood(vec![b'x'; 8192])],
+            failed(&[]),
+        ),
+        effect(
+            "sends-a-body-without-end",
+            vec![bytes("HTTP/1.1 200 OK\r\n\r\n"), Flood(vec![b'x'; 8192])],
+            done(),
+        ),
+        effect(
+            "sends-an-error-without-end",
+            vec![bytes("HTTP/1.1 500 No\r\n\r\n"), Flood(vec![b'x'; 8192])],
+            failed(&["500"]),
+        ),
+        effect(
+            "drips-its-body",
+            vec![bytes("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), Drip(vec![b'x'; 100])],
+            done(),
+        ),
+        effect(
+            "never-ends-its-body",
+            vec![bytes("HTTP/1.1 422 No\r\nContent-Length: 100\r\n\r\nwhy"), Hang],
+            refused(&["422"]),
+        ),
+        effect(
+            "sends-two-lengths",
+            vec![answer("200 OK", "Content-Length: 1\r\nContent-Length: 2\r\n", b"xx")],
+            failed(&[]),
+        ),
+        effect(
+            "sends-a-chunk-of-a-length-beyond-64-bits",
+            vec![answer("200 OK", "Transfer-Encoding: chunked\r\n", b"fffffffffffffffff\r\n")],
+            done(),
+        ),
+        effect("redirects-to-itself-for-ever", vec![to("/")], refused(&["redirect"])),
+        effect("redirects-to-a-file", vec![to("file:///etc/passwd")], refused(&["http"])),
+        effect(
+            "redirects-to-the-metadata-of-a-cloud",
+            vec![to("http://169.254.169.254/latest/")],
+            refused(&["not granted"]),
+        ),
+        effect("redirects-to-what-is-no-url", vec![to("http://[::1")], refused(&[])),
+        effect("redirects-nowhere", vec![answer("307 Temporary Redirect", empty, b"")], refused(&["307"])),
+        effect(
+            "asks-to-wait-for-ever",
+            vec![answer("503 Busy", &format!("Retry-After: 99999999999999999999\r\n{empty}"), b"")],
+            failed(&["503"]),
+        ),
+        effect(
+            "says-controls",
+            vec![answer("422 No", "Content-Length: 12\r\n", b"\x1b[31m\r\nx\0\x07\xff\xfe")],
+            refused(&["422"]),
+        ),
+        effect(
+            "sends-a-thousand-headers",
+            vec![answer("200 OK", &"X-More: more\r\n".repeat(1000), b"")],
+            failed(&[]),
+        ),
+    ]
+}
+
+fn handler() -> Vec<Partner> {
+    let handler = |name, answers, outcome| Partner::new(name, AskedBy::Handler, answers, outcome);
+    vec![
+        handler("tells-a-handler-nothing", vec![], told(&["ErrorCode::"])),
+        handler(
+            "tells-a-handler-garbage",
+            vec![Bytes(b"\0\xff\x16\x03".repeat(100))],
+            told(&["ErrorCode::"]),
+        ),
+        handler("keeps-a-handler-waiting", vec![Hang], told(&[])),
+        handler(
+            "sends-a-handler-a-body-without-end",
+            vec![bytes("HTTP/1.1 200 OK\r\n\r\n"), Flood(vec![b'x'; 8192])],
+            told(&["200 then"]),
+        ),
+        handler(
+            "sends-a-handler-half-a-body",
+            vec![bytes("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")],
+            told(&["200 then"]),
+        ),
+        handler(
+            "redirects-a-handler-for-ever",
+            vec![answer("307 Temporary Redirect", "Location: /\r\nContent-Length: 0\r\n", b"")],
+            told(&["ErrorCode::"]),
+        ),
+    ]
+}
+
+fn email() -> Vec<Partner> {
+    let email = |name, answers, outcome| Partner::new(name, AskedBy::Email, answers, outcome);
+    let hello = || vec![bytes("220 test ESMTP\r\n"), Line, bytes("250 test\r\n"), Line];
+    let after_hello = |steps: Vec<Say>| [hello(), steps].concat();
+    let after_data = |steps: Vec<Say>| {
+        let ok = || [bytes("250 ok\r\n"), Line];
+        [hello(), ok().to_vec(), ok().to_vec(), vec![bytes("354 go on\r\n")], steps].concat()
+    };
+    vec![
+        email("takes-no-connection", vec![], failed(&[])),
+        email("greets-with-garbage", vec![Bytes(b"\0\xff\x16\x03\r\n".repeat(100)), Hang], failed(&[])),
+        email("greets-for-ever", vec![Flood(b"220-hello\r\n".repeat(100))], failed(&[])),
+        email("greets-with-a-line-without-end", vec![Flood(vec![b'2'; 8192])], failed(&[])),
+        email("never-greets", vec![Hang], failed(&[])),
+        email("refuses-the-host", vec![bytes("554 go away\r\n"), Hang], failed(&["554"])),
+        email(
+            "refuses-the-sender",
+            after_hello(vec![bytes("550 not you\r\n"), Line, bytes("221 bye\r\n")]),
+            refused(&["550"]),
+        ),
+        email(
+            "refuses-the-sender-and-hangs",
+            after_hello(vec![bytes("550 not you\r\n"), Hang]),
+            failed(&["email.timeout_ms"]),
+        ),
+        email(
+            "answers-with-controls",
+            after_hello(vec![bytes("550 \u{1b}[31m\u{0}\r\n"), Line, bytes("221 bye\r\n")]),
+            refused(&["550"]),
+        ),
+        email("vanishes-after-data", after_data(vec![]), failed(&[])),
+        email("never-takes-the-text", after_data(vec![Hang]), failed(&[])),
+    ]
+}
+
+async fn check(rows: Vec<Partner>) {
+    let servers = Servers { http: serve(true).await, smtp: serve(false).await };
+    let bed = innocent::bed(&format!(
+        "[effects]\ntries_max = 1\n[http]\ntimeout_ms = 400\nanswer_max_bytes = 65536\n\
+         [email]\nsmtp = \"smtp://{}\"\nfrom = \"host@example.gn\"\ntimeout_ms = 400\n\
+         [plugin.asker]\nevents = [\"ask\"]\nhttp = [\"http://{}\"]\nemail = [\"*\"]\n\
+         [plugin.fetcher]\nattempts_max = 1\nhttp = [\"http://{}\"]\ncall_timeout_ms = 1000\n",
+        servers.smtp.address, servers.http.address, servers.http.address
+    ));
+    bed.install("asker", &guest("asker"));
+    bed.install("fetcher", &guest("fetcher"));
+    let undisturbed = innocent::bed("");
+    let (host, undisturbed) = tokio::join!(bed.start(), undisturbed.start());
+    let innocent = Innocent::measure(&host, &undisturbed).await;
+    innocent.check_beside(rows.iter().map(|row| (row.name, row.check(&host, &servers)))).await;
+}
+
+#[tokio::test]
+async fn a_hostile_answer_to_an_effect_ends_its_try() {
+    check(http()).await;
+}
+
+#[tokio::test]
+async fn a_hostile_answer_to_a_handler_ends_its_request() {
+    check(handler()).await;
+}
+
+#[tokio::test]
+async fn a_hostile_mail_server_ends_a_try() {
+    check(email()).await;
+}
