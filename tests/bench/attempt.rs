@@ -50,32 +50,45 @@ const PAYLOAD: &str = r#"{"id":12345,"departmentId":5,"department":{"id":5,"name
 /// Measures both in turn.
 pub fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (hookyard, bare, ratios) = runtime.block_on(async { tokio::spawn(measure()).await.unwrap() });
+    let Figures { hookyard, bare, checked, ratios } =
+        runtime.block_on(async { tokio::spawn(measure()).await.unwrap() });
     print(
         "attempt: hookyard's (decode, instantiate, call, record, drop) against bare wasmtime with static bindings",
         &[
             format!("ratio     {}   target: at most 1.5", Spread::of(ratios)),
             format!("hookyard  {} µs", Spread::of(hookyard)),
             format!("bare      {} µs", Spread::of(bare)),
+            format!("bare      {} µs with checks in compiled code, no pool", Spread::of(checked)),
         ],
     );
 }
 
-async fn measure() -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+/// µs an attempt, round by round.
+#[derive(Default)]
+struct Figures {
+    hookyard: Vec<f64>,
+    bare: Vec<f64>,
+    checked: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+async fn measure() -> Figures {
     let config = Config::default();
     let ours = Ours::new(&config).await;
-    let bare = Bare::new(&config);
-    let (mut hookyard, mut static_, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let bare = Bare::new(&config, MemoryBounds::GuardPages);
+    let checked = Bare::new(&config, MemoryBounds::Checks);
+    let mut figures = Figures::default();
     for round in 0..=ROUNDS {
-        let (a, b) = (ours.round().await, bare.round().await);
+        let (a, b, c) = (ours.round().await, bare.round().await, checked.round().await);
         // The first round warms up.
         if round > 0 {
-            hookyard.push(a);
-            static_.push(b);
-            ratios.push(a / b);
+            figures.hookyard.push(a);
+            figures.bare.push(b);
+            figures.checked.push(c);
+            figures.ratios.push(a / b);
         }
     }
-    (hookyard, static_, ratios)
+    figures
 }
 
 struct Ours {
@@ -144,8 +157,8 @@ struct Bare {
 }
 
 impl Bare {
-    fn new(config: &Config) -> Self {
-        let engine = Engine::new(&engine_config(&config.runtime, MemoryBounds::GuardPages)).unwrap();
+    fn new(config: &Config, bounds: MemoryBounds) -> Self {
+        let engine = Engine::new(&engine_config(&config.runtime, bounds)).unwrap();
         let component = Component::from_binary(&engine, &guest("stats")).unwrap();
         let mut linker = Linker::new(&engine);
         logging::add_to_linker::<_, HasSelf<Lines>>(&mut linker, |lines| lines).unwrap();
