@@ -309,6 +309,50 @@ fn http() -> Vec<Partner> {
     ]
 }
 
+/// Answers that look like one to the effect's own request.
+fn misleading() -> Vec<Partner> {
+    let effect = |name, answers, outcome| Partner::new(name, AskedBy::Effect, answers, outcome);
+    let empty = "Content-Length: 0\r\nConnection: close\r\n";
+    let moved = |status: &str, url: &str| answer(status, &format!("Location: {url}\r\n{empty}"), b"");
+    let not_repeated =
+        || refused(&["POST is not repeated at http://127.0.0.1", "/login, where it redirects to"]);
+    vec![
+        effect("redirects-to-a-page", vec![moved("301 Moved Permanently", "/login?next=1")], not_repeated()),
+        effect("redirects-to-be-read", vec![moved("303 See Other", "/login")], not_repeated()),
+        effect(
+            "redirects-to-a-password",
+            vec![moved("302 Found", "http://user:hunter2@127.0.0.1/login")],
+            not_repeated(),
+        ),
+        effect(
+            "answers-204-with-a-body",
+            vec![answer("204 No Content", "Content-Length: 4\r\n", b"body")],
+            done(),
+        ),
+        effect(
+            "answers-twice",
+            vec![
+                answer("200 OK", "Content-Length: 0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+                Hang,
+            ],
+            done(),
+        ),
+        // The second answer is not taken for the one to this.
+        effect("answers-nothing-after-that", vec![], failed(&[])),
+        effect(
+            "claims-to-be-compressed",
+            vec![answer("200 OK", "Content-Encoding: gzip\r\nContent-Length: 3\r\n", b"\x1f\x8b\x08")],
+            done(),
+        ),
+        effect("is-in-conflict-at-once", vec![answer("409 Conflict", empty, b"")], refused(&["409"])),
+        effect(
+            "asks-to-wait-until-1994",
+            vec![answer("503 Busy", &format!("Retry-After: Sun Nov  6 08:49:37 1994\r\n{empty}"), b"")],
+            failed(&["503"]),
+        ),
+    ]
+}
+
 fn handler() -> Vec<Partner> {
     let handler = |name, answers, outcome| Partner::new(name, AskedBy::Handler, answers, outcome);
     vec![
@@ -360,7 +404,22 @@ fn email() -> Vec<Partner> {
         email(
             "refuses-the-sender-and-hangs",
             after_hello(vec![bytes("550 not you\r\n"), Hang]),
-            failed(&["email.timeout_ms"]),
+            refused(&["550"]),
+        ),
+        email(
+            "refuses-the-recipient-and-hangs",
+            after_hello(vec![bytes("250 ok\r\n"), Line, bytes("550 nobody here\r\n"), Hang]),
+            refused(&["550"]),
+        ),
+        email(
+            "has-the-recipient-wait",
+            after_hello(vec![bytes("250 ok\r\n"), Line, bytes("451 later\r\n"), Hang]),
+            failed(&["451"]),
+        ),
+        email(
+            "answers-the-sender-twice",
+            after_hello(vec![bytes("250 ok\r\n250 ok\r\n"), Line, bytes("250 ok\r\n"), Line, Hang]),
+            failed(&["said 250 where 354 is due"]),
         ),
         email(
             "answers-with-controls",
@@ -392,6 +451,11 @@ async fn check(rows: Vec<Partner>) {
 #[tokio::test]
 async fn a_hostile_answer_to_an_effect_ends_its_try() {
     check(http()).await;
+}
+
+#[tokio::test]
+async fn an_answer_to_something_else_is_not_taken_for_that_to_the_effect() {
+    check(misleading()).await;
 }
 
 #[tokio::test]
