@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hookyard import _host
+from hookyard import _host, _text
 from hookyard.failure import Retry
 from hookyard.request import HttpRequest as HttpRequest
 
@@ -55,7 +55,7 @@ def fetch(
 ) -> Response:
     """Sends a request and waits for its answer, whatever the status: at most so many seconds, and at most
     what is left of the call's own time. The origin has to be granted by the operator."""
-    body = body.encode() if isinstance(body, str) else bytes(body)
+    body = _text.utf8(body) if isinstance(body, str) else bytes(body)
     request = HttpRequest(method=method, url=url, headers=headers or {}, body=body)
     return seam.host().fetch(request, timeout)
 

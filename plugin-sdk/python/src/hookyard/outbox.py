@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hookyard import _host
+from hookyard import _host, _text
 from hookyard.failure import Reject
 from hookyard.request import HttpRequest as HttpRequest
 
@@ -69,7 +69,7 @@ def send_http(
 ) -> str:
     """Sends an HTTP request. `Idempotency-Key` is set by the host. It has succeeded once it is answered with
     a status of 200 to 299; the origin has to be granted by the operator."""
-    body = body.encode() if isinstance(body, str) else bytes(body)
+    body = _text.utf8(body) if isinstance(body, str) else bytes(body)
     return seam.host().send_http(HttpRequest(method=method, url=url, headers=headers or {}, body=body))
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hookyard import _host
+from hookyard import _host, _text
 
 seam: _host.Seam[_host.Store] = _host.Seam("store")
 
@@ -84,4 +84,4 @@ class Bucket:
 
 
 def _bytes(value: bytes | str) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
+    return _text.utf8(value) if isinstance(value, str) else bytes(value)

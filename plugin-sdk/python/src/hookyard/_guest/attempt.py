@@ -1,5 +1,6 @@
 """Runs a handler for the host: what it raised becomes a failure or a trap."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -9,7 +10,13 @@ from componentize_py_types import Err
 from wit_world.imports import plugin_types
 
 from hookyard._guest import traceback
+from hookyard._text import unicode
 from hookyard.failure import Reject, Retry
+
+# What is printed may have lone surrogates, too.
+for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
 
 at_end: list[Callable[[], None]] = []
 """What has to be done after every call, before the next one in the same instance."""
@@ -20,11 +27,12 @@ def run(handler: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return handler(*arguments)
     except Retry as failure:
-        raise Err(plugin_types.Failure_Retry(plugin_types.Retry(failure.reason, failure.after_ms))) from None
+        retry = plugin_types.Retry(unicode(failure.reason), failure.after_ms)
+        raise Err(plugin_types.Failure_Retry(retry)) from None
     except Reject as failure:
-        raise Err(plugin_types.Failure_Reject(failure.reason)) from None
+        raise Err(plugin_types.Failure_Reject(unicode(failure.reason))) from None
     except BaseException as error:
-        sys.stderr.write(traceback.text(error))
+        sys.stderr.write(unicode(traceback.text(error)))
         sys.stderr.flush()
         os.abort()
     finally:

@@ -8,6 +8,7 @@ from wit_world.imports import http_outgoing_handler, http_types
 from wit_world.imports.io_streams import StreamError_Closed
 
 from hookyard import http
+from hookyard._text import unicode, utf8
 from hookyard.request import HttpRequest
 
 _METHODS = {
@@ -34,10 +35,10 @@ class _Http:
 
 
 def _outgoing(request: HttpRequest) -> http_types.OutgoingRequest:
-    url = urlsplit(request.url)
+    url = urlsplit(unicode(request.url))
     if url.scheme not in _SCHEMES or not url.netloc:
         raise ValueError("not an absolute http or https URL")
-    fields = [(name, value.encode()) for name, value in request.headers.items()]
+    fields = [(unicode(name), utf8(value)) for name, value in request.headers.items()]
     outgoing = http_types.OutgoingRequest(http_types.Fields.from_list(fields))
     method = request.method.upper()
     outgoing.set_method(_METHODS[method]() if method in _METHODS else http_types.Method_Other(method))

@@ -7,6 +7,7 @@ from wit_world.imports.logging import Level
 from wit_world.imports.logging import log as host_log
 
 from hookyard import log
+from hookyard._text import unicode
 from hookyard._guest import traceback
 
 _LEVELS = {level.name.lower(): level for level in Level}
@@ -14,7 +15,7 @@ _LEVELS = {level.name.lower(): level for level in Level}
 
 class _Log:
     def line(self, level: str, context: str, message: str) -> None:
-        host_log(_LEVELS[level], context, message)
+        host_log(_LEVELS[level], unicode(context), unicode(message))
 
 
 class _Formatter(logging.Formatter):

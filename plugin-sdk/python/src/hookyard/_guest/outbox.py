@@ -7,34 +7,40 @@ from componentize_py_types import Err
 from wit_world.imports import outbox as host
 
 from hookyard import outbox
+from hookyard._text import unicode
 from hookyard.request import HttpRequest
 
 
 class _Outbox:
     def send_http(self, request: HttpRequest) -> str:
-        headers = list(request.headers.items())
-        asked = host.HttpRequest(method=request.method, url=request.url, headers=headers, body=request.body)
+        headers = [(unicode(name), unicode(value)) for name, value in request.headers.items()]
+        method, url = unicode(request.method), unicode(request.url)
+        asked = host.HttpRequest(method=method, url=url, headers=headers, body=request.body)
         return _ask(lambda: host.send_http(asked))
 
     def send_email(self, email: outbox.Email) -> str:
         attachments = [
-            host.Attachment(filename=file.filename, content_type=file.content_type, content=file.content)
+            host.Attachment(
+                filename=unicode(file.filename),
+                content_type=unicode(file.content_type),
+                content=file.content,
+            )
             for file in email.attachments
         ]
         asked = host.Email(
-            to=list(email.to),
-            cc=list(email.cc),
-            bcc=list(email.bcc),
-            reply_to=email.reply_to,
-            subject=email.subject,
-            text=email.text,
-            html=email.html,
+            to=[unicode(address) for address in email.to],
+            cc=[unicode(address) for address in email.cc],
+            bcc=[unicode(address) for address in email.bcc],
+            reply_to=None if email.reply_to is None else unicode(email.reply_to),
+            subject=unicode(email.subject),
+            text=unicode(email.text),
+            html=None if email.html is None else unicode(email.html),
             attachments=attachments,
         )
         return _ask(lambda: host.send_email(asked))
 
     def emit_event(self, event: outbox.Event) -> str:
-        return _ask(lambda: host.emit_event(event.event_type, event.data))
+        return _ask(lambda: host.emit_event(unicode(event.event_type), unicode(event.data)))
 
 
 def _ask(effect: Callable[[], Any]) -> str:

@@ -10,6 +10,7 @@ from wit_world.imports.keyvalue_store import Error_AccessDenied, Error_NoSuchSto
 
 from hookyard import store
 from hookyard._guest import attempt
+from hookyard._text import unicode
 
 _handles: dict[str, keyvalue_store.Bucket] = {}
 attempt.at_end.append(_handles.clear)
@@ -18,19 +19,19 @@ attempt.at_end.append(_handles.clear)
 class _Store:
     def get(self, bucket: str, key: str) -> bytes | None:
         with _errors(bucket, key):
-            return _open(bucket).get(key)
+            return _open(bucket).get(unicode(key))
 
     def set(self, bucket: str, key: str, value: bytes) -> None:
         with _errors(bucket, key):
-            _open(bucket).set(key, value)
+            _open(bucket).set(unicode(key), value)
 
     def delete(self, bucket: str, key: str) -> None:
         with _errors(bucket, key):
-            _open(bucket).delete(key)
+            _open(bucket).delete(unicode(key))
 
     def exists(self, bucket: str, key: str) -> bool:
         with _errors(bucket, key):
-            return _open(bucket).exists(key)
+            return _open(bucket).exists(unicode(key))
 
     def keys(self, bucket: str) -> list[str]:
         keys: list[str] = []
@@ -45,11 +46,11 @@ class _Store:
 
     def increment(self, bucket: str, key: str, by: int) -> int:
         with _errors(bucket, key):
-            return keyvalue_atomics.increment(_open(bucket), key, by)
+            return keyvalue_atomics.increment(_open(bucket), unicode(key), by)
 
     def swap(self, bucket: str, key: str, expected: bytes | None, value: bytes) -> bool:
         with _errors(bucket, key):
-            cas = Cas.new(_open(bucket), key)
+            cas = Cas.new(_open(bucket), unicode(key))
             if cas.current() != expected:
                 return False
             keyvalue_atomics.swap(cas, value)
@@ -57,22 +58,22 @@ class _Store:
 
     def get_many(self, bucket: str, keys: Sequence[str]) -> dict[str, bytes]:
         with _errors(bucket, *keys):
-            found = keyvalue_batch.get_many(_open(bucket), list(keys))
+            found = keyvalue_batch.get_many(_open(bucket), [unicode(key) for key in keys])
             return dict(pair for pair in found if pair is not None)
 
     def set_many(self, bucket: str, values: Mapping[str, bytes]) -> None:
         with _errors(bucket, *values):
-            keyvalue_batch.set_many(_open(bucket), list(values.items()))
+            keyvalue_batch.set_many(_open(bucket), [(unicode(key), value) for key, value in values.items()])
 
     def delete_many(self, bucket: str, keys: Sequence[str]) -> None:
         with _errors(bucket, *keys):
-            keyvalue_batch.delete_many(_open(bucket), list(keys))
+            keyvalue_batch.delete_many(_open(bucket), [unicode(key) for key in keys])
 
 
 def _open(bucket: str) -> keyvalue_store.Bucket:
     handle = _handles.get(bucket)
     if handle is None:
-        handle = _handles[bucket] = keyvalue_store.open(bucket)
+        handle = _handles[bucket] = keyvalue_store.open(unicode(bucket))
     return handle
 
 
