@@ -1,11 +1,16 @@
 //! What an event is: ids, names, digests and the idempotency key. No IO.
 
+mod text;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+
+pub use text::replace_lone_surrogates;
 
 /// Longest name of a source or a plugin, in bytes.
 pub const NAME_MAX_BYTES: usize = 64;
@@ -161,10 +166,19 @@ impl Event {
         self.origin.map_or(0, |origin| origin.depth)
     }
 
-    /// The payload as JSON text.
+    /// The payload as JSON text, as it was sent.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         self.body.get(self.payload.clone()).unwrap_or_default()
+    }
+
+    /// The payload as handlers get it: text without lone surrogates.
+    #[must_use]
+    pub fn payload_text(&self) -> Cow<'_, str> {
+        match String::from_utf8_lossy(self.payload()) {
+            Cow::Borrowed(text) => replace_lone_surrogates(text),
+            Cow::Owned(text) => Cow::Owned(replace_lone_surrogates(&text).into_owned()),
+        }
     }
 }
 

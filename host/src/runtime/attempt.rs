@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use wasmtime::Error;
 use wasmtime::component::Val;
 
-use super::decode::decode;
+use super::decode::{Decoded, decode};
 use super::handlers::{Data, Handler};
 use super::instances::Instance;
 use super::load::Revision;
+use super::logs::Severity;
 use super::{outcome, trap};
 use crate::config;
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
@@ -96,19 +97,25 @@ impl Revision {
 
     async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> (Work, Option<u64>) {
         let event = &call.delivery.event;
-        let payload = match &handler.data {
-            Data::Typed(plan) => decode(plan, event.payload()),
-            Data::Json => Ok(Val::String(String::from_utf8_lossy(event.payload()).into_owned())),
+        let text = event.payload_text();
+        let decoded = match &handler.data {
+            Data::Typed(plan) => decode(plan, &text),
+            Data::Json => Ok(Decoded { value: Val::String(text.into_owned()), notes: Vec::new() }),
         };
         let at = |reason: String| format!("{}: {reason}", handler.export);
-        let params = match payload {
-            Ok(payload) => [handler.context.fill(call.delivery, attempt.number), payload],
+        let (params, notes) = match decoded {
+            Ok(Decoded { value, notes }) => {
+                ([handler.context.fill(call.delivery, attempt.number), value], notes)
+            }
             Err(misfit) => {
                 attempt.failure = Some(rejected(at(misfit.to_string())));
                 return (Work::default(), None);
             }
         };
         let mut instance = Instance::of(self, call.settings, Some(call.delivery)).await;
+        for note in notes {
+            instance.guest().logs.push(Severity::Warn, "hookyard", &at(note));
+        }
         let result = instance.call(self, handler.func, &params).await;
         let fuel = instance.fuel();
         let guest = instance.guest_mut();
