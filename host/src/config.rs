@@ -83,10 +83,20 @@ pub struct Server {
     pub header_max_bytes: usize,
     /// Time a sender has for its request head.
     pub header_timeout_ms: u64,
+    /// Time between two requests of a connection.
+    pub idle_timeout_ms: u64,
     /// Time a sender has for its body.
     pub body_timeout_ms: u64,
-    /// Connections open at once; more wait in the kernel's queue.
+    /// What all bodies that are being received may hold in memory.
+    pub bodies_max_bytes: usize,
+    /// Time in which a peer takes its answer.
+    pub write_timeout_ms: u64,
+    /// Connections open at once.
     pub connections_max: usize,
+    /// Connections of one peer address; 0 = no limit of their own.
+    pub connections_per_peer_max: usize,
+    /// Requests that one connection may make.
+    pub requests_per_connection_max: u32,
     /// On SIGTERM, time that calls in flight have to end.
     pub shutdown_timeout_ms: u64,
     /// Where the host keeps what it made once; `None` = the directory of the database file.

@@ -131,6 +131,7 @@ impl Host {
         let accepts = Arc::new(Accepting { db: db.clone(), plugins: plugins.clone() });
         let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
         let limits = ingress::Limits::from(&config.server);
+        let body_timeout = Duration::from_millis(config.server.body_timeout_ms);
         let webhooks_task =
             tokio::spawn(ingress::serve(on_webhooks, endpoint, limits, stop_webhooks.subscribe()));
 
@@ -145,8 +146,13 @@ impl Host {
             metrics,
         };
         let router = admin::router(parts);
-        let admin_task =
-            tokio::spawn(ingress::serve_router(on_admin, router, limits, stop_admin.subscribe()));
+        let admin_task = tokio::spawn(ingress::serve_router(
+            on_admin,
+            router,
+            limits,
+            body_timeout,
+            stop_admin.subscribe(),
+        ));
         let follow = Follow {
             loaded,
             current,
@@ -301,6 +307,10 @@ impl ingress::Accepts for Accepting {
     async fn accept(&self, event: Event) -> Result<Accept, DbError> {
         let plugins = self.plugins.snapshot().route(&event.source, &event.event_type);
         self.db.accept(event, plugins).await
+    }
+
+    fn ids_known_since(&self, now: u64, keys_days: u64) -> u64 {
+        self.db.ids_known_since(now, keys_days)
     }
 }
 

@@ -4,6 +4,7 @@
 mod capabilities;
 mod effects;
 mod failures;
+mod forms;
 mod mail;
 mod payloads;
 

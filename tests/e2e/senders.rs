@@ -1,6 +1,10 @@
 //! What a sender may not do: send too much, too slowly, or over too many connections; and what it is told
 //! while nothing can be stored.
 
+mod bodies;
+mod forms;
+mod peers;
+
 use sqlx::Connection as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -9,7 +13,12 @@ use crate::support::{Bed, Event, Host, LIMIT, SECRET, sign, until};
 
 /// The standard configuration with these keys in `[server]`.
 fn with(server: &str) -> Bed {
-    let bed = Bed::new("");
+    with_more(server, "")
+}
+
+/// Likewise, with other sections after it.
+fn with_more(server: &str, more: &str) -> Bed {
+    let bed = Bed::new(more);
     let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
     bed.replace("hookyard.toml", text.replacen("[server]\n", &format!("[server]\n{server}"), 1).as_bytes());
     bed
@@ -47,6 +56,11 @@ async fn answer(stream: &mut TcpStream) -> String {
         text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
     }
     text
+}
+
+/// A signed request with this event.
+fn request(event: &Event) -> String {
+    format!("{}{}", head(&event.body, &format!("Content-Length: {}\r\n", event.body.len())), event.body)
 }
 
 fn starts(answer: &str, code: u16) {
@@ -110,16 +124,14 @@ async fn headers_above_their_limit_are_431() {
 
 #[tokio::test]
 async fn a_sender_that_does_not_end_its_headers_is_cut() {
-    let bed = with("header_timeout_ms = 100\n");
+    let bed = with("header_timeout_ms = 100\nidle_timeout_ms = 100\n");
     let host = bed.start().await;
     let mut silent = connect(&host).await;
     let mut slow = connect(&host).await;
     slow.write_all(b"POST /webhooks/moncreneau HTTP/1.1\r\nHost: te").await.unwrap();
     let mut between = connect(&host).await;
     let event = Event::created("evt_1");
-    let request =
-        format!("{}{}", head(&event.body, &format!("Content-Length: {}\r\n", event.body.len())), event.body);
-    between.write_all(request.as_bytes()).await.unwrap();
+    between.write_all(request(&event).as_bytes()).await.unwrap();
     starts(&answer(&mut between).await, 202);
     for stream in [&mut silent, &mut slow, &mut between] {
         let rest = until_closed(stream).await;
@@ -149,32 +161,6 @@ async fn a_sender_that_does_not_end_its_body_is_408_and_cut() {
     gone.write_all(&event.body.as_bytes()[..10]).await.unwrap();
     drop(gone);
     assert_eq!(host.send(&event).await.code, 202);
-}
-
-#[tokio::test]
-async fn connections_above_their_number_wait_for_a_place() {
-    let bed = with("connections_max = 2\n");
-    let host = bed.start().await;
-    let event = Event::created("evt_1");
-    let request =
-        format!("{}{}", head(&event.body, &format!("Content-Length: {}\r\n", event.body.len())), event.body);
-    let (mut first, mut second) = (connect(&host).await, connect(&host).await);
-    for stream in [&mut first, &mut second] {
-        stream.write_all(request.as_bytes()).await.unwrap();
-        assert!(answer(stream).await.starts_with("HTTP/1.1 20"));
-    }
-    let mut third = connect(&host).await;
-    third.write_all(request.as_bytes()).await.unwrap();
-    // Time enough to be served, if it were: others are, again and again.
-    for _ in 0..50 {
-        first.write_all(request.as_bytes()).await.unwrap();
-        starts(&answer(&mut first).await, 200);
-    }
-    let nothing = third.try_read(&mut [0; 1]).unwrap_err();
-    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
-    assert_eq!(host.ask("/healthz", None).await.status(), 200, "operators have places of their own");
-    drop(second);
-    starts(&answer(&mut third).await, 200);
 }
 
 /// Takes the database's only lock for writing, as a stuck backup would.

@@ -14,6 +14,7 @@ use super::send::{Answer, Sender, webhook_url};
 use super::settings::Settings;
 use super::{out, samples};
 use crate::config::{self, Secret};
+use crate::event::now_ms;
 
 /// Requests open at once.
 const CONCURRENCY: usize = 16;
@@ -155,7 +156,7 @@ impl Bodies {
             Self::File(bytes) => Ok((None, bytes.clone())),
             Self::Sample(sample) => {
                 let id = id.map_or_else(samples::fresh_id, str::to_owned);
-                let body = sample.body(&id)?;
+                let body = sample.body_of_today(&id, now_ms())?;
                 Ok((Some(id), body.into()))
             }
         }

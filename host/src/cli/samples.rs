@@ -1,6 +1,9 @@
 //! The built-in sample events, and giving one a fresh id.
 
 use super::failure::Failure;
+use crate::event::rfc3339;
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 macro_rules! samples {
     ($($name:literal),* $(,)?) => {
@@ -60,6 +63,20 @@ impl Sample {
         // The text is edited in place: the order of its keys stays the provider's.
         Ok(one_line(self.text).replacen(&old, &quoted(id), 1))
     }
+
+    /// As [`Sample::body`], created at the start of this day: hosts refuse what is very old. The same id twice on
+    /// one day is the same body.
+    ///
+    /// # Errors
+    /// As [`Sample::body`].
+    pub(super) fn body_of_today(&self, id: &str, now_ms: u64) -> Result<String, Failure> {
+        let body = self.body(id)?;
+        let created = |text: &str| format!(r#""created":{}"#, quoted(text));
+        let envelope: serde_json::Value = serde_json::from_str(&body).map_err(Failure::failed)?;
+        let Some(old) = envelope.get("created").and_then(serde_json::Value::as_str) else { return Ok(body) };
+        let today = rfc3339(now_ms - now_ms % DAY_MS);
+        Ok(body.replacen(&created(old), &created(&today), 1))
+    }
 }
 
 /// An id that no event had before: `evt_` and 24 hexadecimal digits.
@@ -101,6 +118,18 @@ mod tests {
             assert_eq!(new["id"].take(), "evt_\"new");
             assert_eq!(old["type"], sample.event_type);
             old["id"].take();
+            assert_eq!(new, old);
+        }
+    }
+
+    #[test]
+    fn a_sample_of_today_differs_by_its_timestamp_only() {
+        for sample in SAMPLES {
+            let body = sample.body_of_today("evt_1", 1_769_351_400_000).unwrap();
+            let mut new: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let mut old: serde_json::Value = serde_json::from_str(&sample.body("evt_1").unwrap()).unwrap();
+            assert_eq!(new["created"].take(), "2026-01-25T00:00:00Z");
+            old["created"].take();
             assert_eq!(new, old);
         }
     }

@@ -16,6 +16,7 @@ use crate::Host;
 use crate::db::{DeliveryView, EffectView, EventView};
 use crate::delivery::State;
 use crate::effect::EMITTED_PREFIX;
+use crate::event::now_ms;
 
 /// Time for the plugins to be loaded: a first start compiles them.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
@@ -120,7 +121,7 @@ fn tell(event: &EventView) -> Result<(), Failure> {
 pub(super) fn invite(settings: &Settings, host: &Host, watched: &[PathBuf]) -> Result<(), Failure> {
     let (source, sender) = sender(settings, host)?;
     let sample = SAMPLES[0];
-    let curl = sender.curl(sample.event_type, &sample.body(&fresh_id())?);
+    let curl = sender.curl(sample.event_type, &sample.body_of_today(&fresh_id(), now_ms())?);
     let url = webhook_url(None, host.webhook_addr(), &source);
     let pages = super::banner::http(host.admin_addr());
     let swap = match first_source(watched) {
@@ -147,7 +148,7 @@ fn sender(settings: &Settings, host: &Host) -> Result<(String, Sender), Failure>
 
 async fn send(sender: &Sender, sample: Sample) -> Result<Answer, Failure> {
     let id = fresh_id();
-    let body = sample.body(&id)?;
+    let body = sample.body_of_today(&id, now_ms())?;
     sender.send(Some(id), Some(sample.event_type), body).await
 }
 

@@ -69,7 +69,7 @@ macro_rules! keys {
 }
 
 keys! {
-    live: server.body_max_bytes, server.body_timeout_ms, dispatch.concurrency, dispatch.backlog_max,
+    live: server.body_max_bytes, server.body_timeout_ms, server.bodies_max_bytes, dispatch.concurrency, dispatch.backlog_max,
         retention.events_days, retention.size_max_bytes, retention.keys_days,
         store.key_max_bytes, store.value_max_bytes, store.keys_max, store.call_max_bytes, store.reruns_max,
         effects.per_call_max, effects.size_max_bytes, effects.depth_max, effects.concurrency,
@@ -79,7 +79,9 @@ keys! {
     restart:
     "the address is bound when the host starts": server.listen, admin.listen;
     "connections that are open began with it":
-        server.header_max_bytes, server.header_timeout_ms, server.connections_max, server.shutdown_timeout_ms;
+        server.header_max_bytes, server.header_timeout_ms, server.idle_timeout_ms, server.write_timeout_ms,
+        server.connections_max, server.connections_per_peer_max, server.requests_per_connection_max,
+        server.shutdown_timeout_ms;
     "the host keeps its data there while it runs": server.data_dir, database.url;
     "the writer began with it": database.batch_max, database.busy_timeout_ms, database.recent_ids_max,
         database.open_orders_max, dispatch.queue_max;

@@ -47,6 +47,18 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
             "the webhook endpoint already listens there (server.listen)".into(),
         ));
     }
+    let age_max_days = config.retention.keys_days.saturating_sub(1);
+    for (name, source) in &config.sources {
+        if source.created_age_max_days.is_some_and(|days| days > age_max_days) {
+            let why = format!("must be at most {age_max_days}, a day less than retention.keys_days");
+            found.push((path(&["sources", name.as_str(), "created_age_max_days"]), why));
+        }
+    }
+    let body_max_bytes = config.server.body_max_bytes;
+    if config.server.bodies_max_bytes / 2 < body_max_bytes {
+        let why = format!("must be at least twice server.body_max_bytes, which is {body_max_bytes}");
+        found.push((path(&["server", "bodies_max_bytes"]), why));
+    }
     let (at_once, instances) = (config.dispatch.concurrency, config.runtime.instances_max);
     if at_once as u64 > u64::from(instances) {
         let why = format!("every attempt needs an instance, and runtime.instances_max is {instances}");
@@ -95,8 +107,13 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         server.body_max_bytes: 1, 64 * MIB;
         server.header_max_bytes: 512, MIB;
         server.header_timeout_ms: 1, HOUR_MS;
+        server.idle_timeout_ms: 1, HOUR_MS;
         server.body_timeout_ms: 1, HOUR_MS;
+        server.bodies_max_bytes: 1, 64 * GIB;
+        server.write_timeout_ms: 1, HOUR_MS;
         server.connections_max: 1, 1_000_000;
+        server.connections_per_peer_max: 0, 1_000_000;
+        server.requests_per_connection_max: 1, u64::from(u32::MAX);
         server.shutdown_timeout_ms: 0, HOUR_MS;
         database.batch_max: 1, 100_000;
         database.busy_timeout_ms: 0, HOUR_MS;

@@ -23,8 +23,13 @@ impl Default for Server {
             body_max_bytes: 1024 * 1024,
             header_max_bytes: 16 * 1024,
             header_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
             body_timeout_ms: 30_000,
+            bodies_max_bytes: 64 * 1024 * 1024,
+            write_timeout_ms: 30_000,
             connections_max: 1024,
+            connections_per_peer_max: 512,
+            requests_per_connection_max: 100_000,
             shutdown_timeout_ms: 30_000,
             data_dir: None,
         }

@@ -23,6 +23,8 @@ pub struct Source {
     pub event_type: Pointer,
     /// The sender's timestamp.
     pub created: Pointer,
+    /// How old it may be, in days; 0 = as old as it likes, `None` = as long as ids are known.
+    pub created_age_max_days: Option<u64>,
     /// What handlers get; the whole body where there is nothing at this place.
     pub payload: Pointer,
     /// What must be handled one after the other, if anything must.
@@ -79,6 +81,7 @@ struct Written {
     id: Option<Pointer>,
     event_type: Option<Pointer>,
     created: Option<Pointer>,
+    created_age_max_days: Option<u64>,
     payload: Option<Pointer>,
     ordering_key: Option<Pointer>,
     #[serde(default, deserialize_with = "formats::package")]
@@ -103,6 +106,7 @@ impl From<Written> for Source {
             id: written.id.unwrap_or(preset.id),
             event_type: written.event_type.unwrap_or(preset.event_type),
             created: written.created.unwrap_or(preset.created),
+            created_age_max_days: written.created_age_max_days,
             payload: written.payload.unwrap_or(preset.payload),
             ordering_key: written.ordering_key.or(preset.ordering_key),
             package: written.package.or(preset.package),
@@ -129,6 +133,7 @@ impl Source {
             id: Pointer::to(&["id"]),
             event_type: Pointer::to(&["type"]),
             created: Pointer::to(&["created"]),
+            created_age_max_days: None,
             payload: Pointer::to(&[]),
             ordering_key: None,
             package: None,

@@ -70,7 +70,9 @@ fn the_examples_in_the_default_file_say_the_defaults() {
     let sender = &config.sources["any-sender"];
     assert_eq!(sender.secrets[0].expose(), "s3");
     let preset = Source::preset(Scheme::Hmac, sender.secrets.clone());
-    assert_eq!(*sender, Source { package: Some("moncreneau:events".into()), ..preset });
+    let documented =
+        Source { package: Some("moncreneau:events".into()), created_age_max_days: Some(44), ..preset };
+    assert_eq!(*sender, documented);
     assert_eq!(config.server.data_dir, Some(dir.path().join("hookyard-data")));
 }
 

@@ -147,6 +147,10 @@ struct Inner {
     stores: Arc<Stores>,
     /// See [`Limits::backlog_max`].
     backlog_max: AtomicU64,
+    /// When the database was made, ms since the Unix epoch.
+    made_at: u64,
+    /// Ids of events that were received before may have been pruned by this process.
+    ids_pruned_before: AtomicU64,
     idle: Mutex<Option<Writer<Sqlite>>>,
 }
 
@@ -180,6 +184,7 @@ impl Db {
         };
         let idle = Mutex::new(Some(writer));
         let reader = opened.reader;
+        let made_at = reader.made_at().await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 accepts,
@@ -188,6 +193,8 @@ impl Db {
                 reader,
                 stores,
                 backlog_max: AtomicU64::new(limits.backlog_max),
+                made_at,
+                ids_pruned_before: AtomicU64::new(0),
                 idle,
             }),
         })

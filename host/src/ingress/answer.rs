@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
 /// Every status that requests to a known source are answered with.
-pub(super) const STATUSES: [&str; 11] = [
+pub(super) const STATUSES: [&str; 12] = [
     "accepted",
     "duplicate",
     "conflict",
@@ -19,6 +19,7 @@ pub(super) const STATUSES: [&str; 11] = [
     "invalid",
     "method-not-allowed",
     "too-large",
+    "unsupported",
     "timeout",
     "incomplete",
     "overloaded",
@@ -95,6 +96,11 @@ impl<'a> Answer<'a> {
         Self::refused(StatusCode::PAYLOAD_TOO_LARGE, "too-large", reason).with(CONNECTION, "close")
     }
 
+    pub(super) fn unsupported(reason: &'a str) -> Self {
+        Self::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", reason)
+            .with(ACCEPT_ENCODING, "identity")
+    }
+
     pub(super) fn timeout() -> Self {
         let reason = "the body did not arrive in time";
         Self::refused(StatusCode::REQUEST_TIMEOUT, "timeout", reason).with(CONNECTION, "close")
@@ -104,6 +110,11 @@ impl<'a> Answer<'a> {
         let reason = "the queue is full: send it again later";
         let refused = Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason);
         Self { event: Some(event), ..refused.with(RETRY_AFTER, "1") }
+    }
+
+    pub(super) fn too_many_bodies() -> Self {
+        let reason = "too many bodies are on their way: send it again later";
+        Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason).with(RETRY_AFTER, "1")
     }
 
     pub(super) fn unavailable(event: &'a str) -> Self {

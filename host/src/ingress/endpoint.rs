@@ -4,35 +4,39 @@
 //! twenty thousand times a second.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http::header::EXPECT;
-use http::{Method, Request, Response, request};
-use hyper::body::{Body as _, Incoming};
+use http::header::{CONTENT_ENCODING, EXPECT};
+use http::{HeaderMap, Method, Request, Response, request};
+use hyper::body::Body as _;
 use hyper::service::{Service, service_fn};
 
 use crate::db::{Accept, DbError};
 use crate::event::{Event, now_ms};
 
 use super::answer::{Answer, Json};
-use super::sources::{Ready, Sources};
+use super::body::{RequestBody, Unread};
+use super::envelope::ReadEvent;
+use super::sources::{AgeLimit, BodyLimits, Ready, Sources};
 use super::verify::UnverifiedRequest;
 
-/// Room made for a body before its first byte is there; more is made as it comes.
-const ROOM_AT_ONCE: usize = 64 * 1024;
 /// How much of an unwanted body is read, and how long, so that the sender reads its answer: closing
 /// a connection with unread bytes in it makes the sender's system throw the answer away.
 const LINGER_MAX_BYTES: u64 = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
+const DAY_MS: u64 = 24 * 3_600_000;
+/// Ids are known for 30 days at least (`retention.keys_days`).
+const AGE_ALWAYS_TAKEN_MS: u64 = 29 * DAY_MS;
 
 /// Where verified events go; the answer waits for it.
 pub trait Accepts: Send + Sync + 'static {
     /// Stores an event with its deliveries. Returns after the commit.
     fn accept(&self, event: Event) -> impl Future<Output = Result<Accept, DbError>> + Send;
+
+    /// Since when ids of received events are known, ms since the Unix epoch; 0 = all are.
+    fn ids_known_since(&self, now: u64, keys_days: u64) -> u64;
 }
 
 /// The webhook endpoint.
@@ -40,11 +44,13 @@ pub trait Accepts: Send + Sync + 'static {
 pub struct Webhooks<A> {
     sources: Arc<ArcSwap<Sources>>,
     accepts: Arc<A>,
+    /// What both clocks said when the endpoint was made.
+    started: (u64, Instant),
 }
 
 impl<A> Clone for Webhooks<A> {
     fn clone(&self) -> Self {
-        Self { sources: Arc::clone(&self.sources), accepts: Arc::clone(&self.accepts) }
+        Self { sources: Arc::clone(&self.sources), accepts: Arc::clone(&self.accepts), started: self.started }
     }
 }
 
@@ -53,7 +59,7 @@ impl<A: Accepts> Webhooks<A> {
     /// that have begun finish with those they began with.
     #[must_use]
     pub fn new(sources: Arc<ArcSwap<Sources>>, accepts: Arc<A>) -> Self {
-        Self { sources, accepts }
+        Self { sources, accepts, started: (now_ms(), Instant::now()) }
     }
 
     /// As a service for [`super::serve`].
@@ -61,32 +67,33 @@ impl<A: Accepts> Webhooks<A> {
     pub fn service(
         self,
     ) -> impl Service<
-        Request<Incoming>,
+        Request<RequestBody>,
         Response = Response<Json>,
         Error = Infallible,
         Future = impl Future<Output = Result<Response<Json>, Infallible>> + Send + use<A>,
     > + Clone
     + Send
     + use<A> {
-        service_fn(move |request| {
+        service_fn(move |request: Request<RequestBody>| {
             let webhooks = self.clone();
             async move { Ok(webhooks.answer(request).await) }
         })
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Json> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Json> {
         let (head, body) = request.into_parts();
         let found = {
             let sources = self.sources.load();
             let name = head.uri.path().strip_prefix("/webhooks/");
-            let ready = name.map(|name| sources.get(name).map(Arc::clone));
-            ready.map(|ready| (ready, sources.body_max_bytes, sources.body_timeout))
+            // Some senders end every path with a slash.
+            let name = name.map(|name| name.strip_suffix('/').unwrap_or(name));
+            name.map(|name| (sources.get(name).map(Arc::clone), sources.bodies))
         };
         let refused = match found {
-            Some((Some(source), most, time)) if head.method == Method::POST => {
-                return self.take(&source, &head, body, most, time).await;
+            Some((Some(source), limits)) if head.method == Method::POST => {
+                return self.take(&source, &head, body, limits).await;
             }
-            Some((Some(source), ..)) => {
+            Some((Some(source), _)) => {
                 let answer = Answer::method_not_allowed();
                 source.counters.count(answer.status);
                 answer
@@ -106,21 +113,32 @@ impl<A: Accepts> Webhooks<A> {
         &self,
         source: &Ready,
         head: &request::Parts,
-        mut body: Incoming,
-        most: usize,
-        time: Duration,
+        mut body: RequestBody,
+        limits: BodyLimits,
     ) -> Response<Json> {
-        let read = match tokio::time::timeout(time, whole(&mut body, most)).await {
-            Ok(Ok(read)) => read,
+        if let Some(coding) = unsupported_coding(&head.headers) {
+            linger(head, body);
+            let reason = format!("Content-Encoding `{coding}` is not supported: send the body as it is");
+            return counted(source, Answer::unsupported(&reason));
+        }
+        let BodyLimits { max_bytes, timeout, all_max_bytes } = limits;
+        // What it holds counts to the budget for all bodies until the event is stored.
+        let received = match tokio::time::timeout(timeout, body.receive(max_bytes, all_max_bytes)).await {
+            Ok(Ok(received)) => received,
             Ok(Err(Unread::TooLarge)) => {
                 linger(head, body);
-                return counted(source, Answer::too_large(&format!("the body is larger than {most} bytes")));
+                let reason = format!("the body is larger than {max_bytes} bytes");
+                return counted(source, Answer::too_large(&reason));
+            }
+            Ok(Err(Unread::NoRoom)) => {
+                linger(head, body);
+                return counted(source, Answer::too_many_bodies());
             }
             Ok(Err(Unread::Broken)) => return counted(source, Answer::incomplete()),
             Err(_) => return counted(source, Answer::timeout()),
         };
         let received_at = now_ms();
-        let request = UnverifiedRequest { headers: &head.headers, body: read };
+        let request = UnverifiedRequest { headers: &head.headers, body: received.bytes.clone() };
         let verified = match request.verify(&source.signing) {
             Ok(verified) => verified,
             Err(why) => {
@@ -132,7 +150,15 @@ impl<A: Accepts> Webhooks<A> {
             }
         };
         match source.envelope.read(&source.name, verified, received_at) {
-            Ok(event) => self.store(source, event).await,
+            Ok(read) => match self.stale(source, &read, received_at) {
+                None => self.store(source, read.event).await,
+                Some(reason) => {
+                    if let Some(skipped) = source.rejected.admit(received_at) {
+                        tracing::warn!(source = %source.name, reason, skipped, "verified, but too old");
+                    }
+                    counted(source, Answer::unauthorized(&reason))
+                }
+            },
             Err(why) => {
                 let reason = why.to_string();
                 if let Some(skipped) = source.invalid.admit(received_at) {
@@ -141,6 +167,26 @@ impl<A: Accepts> Webhooks<A> {
                 counted(source, Answer::invalid(&reason))
             }
         }
+    }
+
+    /// Why an event is too old to be taken, if it is: its id may have been forgotten, and it may be a copy.
+    fn stale(&self, source: &Ready, read: &ReadEvent, now: u64) -> Option<String> {
+        let created_at = read.created_at?;
+        // Ids are known for longer in any case.
+        let is_young = created_at.saturating_add(AGE_ALWAYS_TAKEN_MS) > now;
+        let AgeLimit { max_days, keys_days } = source.age;
+        if is_young && max_days.is_none() {
+            return None;
+        }
+        // A clock that jumps ahead while the host runs makes no event older.
+        let now = now.min(self.started.0.saturating_add(elapsed_ms(self.started.1)));
+        let (since, limit) = match max_days {
+            Some(0) => return None,
+            Some(days) => (now.saturating_sub(days * DAY_MS), "sources.*.created_age_max_days"),
+            None => (self.accepts.ids_known_since(now, keys_days), "retention.keys_days"),
+        };
+        (created_at < since)
+            .then(|| format!("created at {}, which is too old: see {limit}", read.event.created))
     }
 
     async fn store(&self, source: &Ready, event: Event) -> Response<Json> {
@@ -175,48 +221,36 @@ impl<A: Accepts> Webhooks<A> {
     }
 }
 
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The answer, counted.
 fn counted(source: &Ready, answer: Answer<'_>) -> Response<Json> {
     source.counters.count(answer.status);
     answer.into_response()
 }
 
-/// Why a body could not be read.
-enum Unread {
-    TooLarge,
-    Broken,
-}
-
-/// All of a body, in memory of its own: hyper's buffer is larger, and an event may stay for long.
-async fn whole(body: &mut Incoming, most: usize) -> Result<Bytes, Unread> {
-    let most = most as u64;
-    let announced = body.size_hint().lower();
-    if announced > most {
-        return Err(Unread::TooLarge);
-    }
-    let mut read = Vec::with_capacity(usize::try_from(announced).unwrap_or(ROOM_AT_ONCE).min(ROOM_AT_ONCE));
-    while let Some(bytes) = next(body).await? {
-        if (read.len() + bytes.len()) as u64 > most {
-            return Err(Unread::TooLarge);
-        }
-        read.extend_from_slice(&bytes);
-    }
-    Ok(read.into())
-}
-
-/// The next bytes of a body; none at its end.
-async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Unread> {
-    let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
-    match frame {
-        None => Ok(None),
-        // Trailers are no part of what was signed.
-        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Some(Err(_)) => Err(Unread::Broken),
-    }
+/// The first content coding that is none: signatures are over the bytes as they are sent, and these are to be JSON.
+fn unsupported_coding(headers: &HeaderMap) -> Option<String> {
+    /// Longest part of it that is shown.
+    const SHOWN_MAX_CHARS: usize = 32;
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let codings = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii);
+    let found = codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))?;
+    Some(
+        found
+            .iter()
+            .take(SHOWN_MAX_CHARS)
+            .map(|&byte| char::from(byte))
+            .filter(char::is_ascii_graphic)
+            .collect(),
+    )
 }
 
 /// Reads what is left of a body that nobody wants, within limits, while the answer is on its way.
-fn linger(head: &request::Parts, mut body: Incoming) {
+fn linger(head: &request::Parts, mut body: RequestBody) {
     // Who waits for a `100 Continue` has sent nothing yet, and reading would ask for it.
     if body.is_end_stream() || head.headers.contains_key(EXPECT) {
         return;
@@ -224,7 +258,7 @@ fn linger(head: &request::Parts, mut body: Incoming) {
     tokio::spawn(async move {
         let drained = async {
             let mut left = LINGER_MAX_BYTES;
-            while let Ok(Some(bytes)) = next(&mut body).await {
+            while let Ok(Some(bytes)) = body.next().await {
                 left = left.saturating_sub(bytes.len() as u64);
                 if left == 0 {
                     break;

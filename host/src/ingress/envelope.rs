@@ -1,17 +1,17 @@
 //! From a verified body to an [`Event`]. Pure: the time of receipt is given.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::config::{EVENT_TYPE_MAX_BYTES, Pointer, Source};
-use crate::event::{Digest, Event, SourceName, rfc3339};
+use crate::event::{Digest, Event, SourceName, replace_lone_surrogates, rfc3339};
 
+use super::created::Created;
 use super::pick::Picker;
 use super::verify::VerifiedRequest;
 
 /// Longest event id, in bytes.
 const ID_MAX_BYTES: usize = 256;
-/// Longest timestamp, in bytes.
-const CREATED_MAX_BYTES: usize = 64;
 /// Longest ordering key kept as it is; of a longer one its SHA-256 is kept.
 const ORDERING_KEY_MAX_BYTES: usize = 256;
 
@@ -21,7 +21,14 @@ pub(super) struct Envelope {
     picker: Picker<5>,
     id: Pointer,
     event_type: Pointer,
-    created: Pointer,
+}
+
+/// A verified event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReadEvent {
+    pub(super) event: Event,
+    /// The sender's timestamp in ms since the Unix epoch; `None` where it gave none.
+    pub(super) created_at: Option<u64>,
 }
 
 /// A verified body that is no event; says where.
@@ -40,12 +47,7 @@ impl Envelope {
             payload,
             source.ordering_key.as_ref(),
         ];
-        Self {
-            picker: Picker::new(pointers),
-            id: source.id.clone(),
-            event_type: source.event_type.clone(),
-            created: source.created.clone(),
-        }
+        Self { picker: Picker::new(pointers), id: source.id.clone(), event_type: source.event_type.clone() }
     }
 
     /// Reads a body, once.
@@ -54,30 +56,30 @@ impl Envelope {
         source: &SourceName,
         request: VerifiedRequest,
         received_at: u64,
-    ) -> Result<Event, BadRequest> {
+    ) -> Result<ReadEvent, BadRequest> {
         let body = request.into_body();
-        let text = std::str::from_utf8(&body)
-            .map_err(|error| BadRequest(format!("the body is not UTF-8 at byte {}", error.valid_up_to())))?;
-        let found =
-            self.picker.pick(text).map_err(|error| BadRequest(format!("the body is not JSON: {error}")))?;
+        let json = Json::of(&body)?;
+        let found = self
+            .picker
+            .pick(&json.text)
+            .map_err(|error| BadRequest(format!("the body is not JSON: {error}")))?;
         let [id, event_type, created, payload, ordering_key] = found;
         let digest = Digest::of(&body);
+        let created = created.and_then(|raw| Created::read(raw, received_at));
+        let created_at = created.as_ref().and_then(|created| u64::try_from(created.at_ms.max(0)).ok());
         let event = Event {
             source: source.clone(),
             event_type: self.event_type(event_type)?,
-            id: self.id(id)?.unwrap_or_else(|| digest.to_string()),
-            created: self.created(created)?.unwrap_or_else(|| rfc3339(received_at)),
+            id: self.id(id.map(|id| json.as_sent(id)))?.unwrap_or_else(|| digest.to_string()),
+            created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
-            payload: payload.map_or(0..body.len(), |part| {
-                let start = part.as_ptr().addr() - text.as_ptr().addr();
-                start..start + part.len()
-            }),
-            ordering_key: ordering_key.and_then(key_text),
+            payload: json.range(payload.unwrap_or(&json.text)),
+            ordering_key: ordering_key.map(|key| json.as_sent(key)).and_then(key_text),
             digest,
             origin: None,
             body: body.clone(),
         };
-        Ok(event)
+        Ok(ReadEvent { event, created_at })
     }
 
     fn event_type(&self, found: Option<&str>) -> Result<String, BadRequest> {
@@ -89,27 +91,59 @@ impl Envelope {
         Ok(text.into_owned())
     }
 
+    /// An empty text is no id. A text that is no Unicode stays as it is escaped: two of them never become one id.
     fn id(&self, found: Option<&str>) -> Result<Option<String>, BadRequest> {
-        let Some(raw) = present(found) else {
+        let Some(raw) = present(found).filter(|raw| *raw != r#""""#) else {
             return Ok(None);
         };
-        let integer = || {
-            let digits = raw.strip_prefix('-').unwrap_or(raw);
-            digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(Cow::Borrowed(raw))
-        };
-        let wrong = || BadRequest(format!("the id at {} is neither a string nor an integer", self.id));
-        let text = string(raw).or_else(integer).ok_or_else(wrong)?;
+        let escaped = || raw.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed);
+        let number =
+            || raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then_some(Cow::Borrowed(raw));
+        let wrong = || BadRequest(format!("the id at {} is neither a string nor a number", self.id));
+        let text = string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?;
         bounded(&text, "id", &self.id, ID_MAX_BYTES)?;
         Ok(Some(text.into_owned()))
     }
+}
 
-    /// A string is kept as it is; what else stands there is no timestamp that handlers could read.
-    fn created(&self, found: Option<&str>) -> Result<Option<String>, BadRequest> {
-        let Some(text) = found.and_then(string).filter(|text| !text.is_empty()) else {
-            return Ok(None);
-        };
-        bounded(&text, "timestamp", &self.created, CREATED_MAX_BYTES)?;
-        Ok(Some(text.into_owned()))
+/// A body's JSON, without what some senders put around it.
+struct Json<'a> {
+    /// As it was sent.
+    sent: &'a str,
+    /// The same with lone surrogates replaced, which changes no position.
+    text: Cow<'a, str>,
+    /// Where it begins in the body.
+    start: usize,
+}
+
+impl<'a> Json<'a> {
+    fn of(body: &'a [u8]) -> Result<Self, BadRequest> {
+        if matches!(body, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{', ..] | [b'{', 0, ..]) {
+            return Err(BadRequest("the body is UTF-16: send UTF-8".into()));
+        }
+        let whole = std::str::from_utf8(body)
+            .map_err(|error| BadRequest(format!("the body is not UTF-8 at byte {}", error.valid_up_to())))?;
+        let unmarked = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+        // C programs send the byte that ends their string.
+        let sent = unmarked.trim_end_matches('\0');
+        Ok(Self { sent, text: replace_lone_surrogates(sent), start: whole.len() - unmarked.len() })
+    }
+
+    /// Where a part of `text` is in `text`.
+    fn position(&self, part: &str) -> usize {
+        part.as_ptr().addr() - self.text.as_ptr().addr()
+    }
+
+    /// A part of `text`, as it was sent.
+    fn as_sent(&self, part: &str) -> &'a str {
+        let at = self.position(part);
+        self.sent.get(at..at + part.len()).unwrap_or_default()
+    }
+
+    /// Where a part of `text` is in the body.
+    fn range(&self, part: &str) -> Range<usize> {
+        let at = self.start + self.position(part);
+        at..at + part.len()
     }
 }
 

@@ -4,17 +4,24 @@
 //! and `pick` are pure. No wasmtime and no SQL here: acceptance is behind [`Accepts`].
 
 mod answer;
+mod body;
+mod connection;
+mod connections;
+mod created;
 mod endpoint;
 mod envelope;
+mod peer;
 mod pick;
 mod serve;
 mod sources;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod trial;
 mod verify;
 
+pub use body::{BodyError, RequestBody};
 pub use endpoint::{Accepts, Webhooks};
 pub use serve::{Limits, serve, serve_router};
 pub use sources::Sources;

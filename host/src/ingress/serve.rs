@@ -3,35 +3,59 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::pin::pin;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
 
 use crate::config;
+use crate::event::now_ms;
+
+use super::body::{AnswerBody, OpenRequest, RequestBody};
+use super::connection::{Connection, now};
+use super::connections::{Connections, Full, Place};
+use super::stream::WatchedStream;
+use super::throttle::Throttle;
 
 /// hyper's read buffer, at most, where the head's limit does not ask for more.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a full listener looks whether a connection may give way by now.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a listener allows its peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request head taken; 431 above.
     pub header_max_bytes: usize,
-    /// Time for a request head; a connection silent for as long between requests is closed too.
-    pub header_timeout: Duration,
-    /// Connections open at once; more wait in the kernel's queue.
+    /// Time for a request head, from its first byte; for the first one from the connection's begin.
+    pub header_timeout_ms: u64,
+    /// Time between two requests.
+    pub idle_timeout_ms: u64,
+    /// Time for a request's body; `None` = the service has its own.
+    pub body_timeout_ms: Option<u64>,
+    /// Time in which a peer takes its answer.
+    pub write_timeout_ms: u64,
+    /// Connections open at once.
     pub connections_max: usize,
+    /// Connections of one peer; 0 = no limit of their own.
+    pub connections_per_peer_max: usize,
+    /// Requests of one connection.
+    pub requests_per_connection_max: u32,
     /// Time that requests in flight have when the host stops.
     pub shutdown_timeout: Duration,
 }
@@ -40,49 +64,63 @@ impl From<&config::Server> for Limits {
     fn from(server: &config::Server) -> Self {
         Self {
             header_max_bytes: server.header_max_bytes,
-            header_timeout: Duration::from_millis(server.header_timeout_ms),
+            header_timeout_ms: server.header_timeout_ms,
+            idle_timeout_ms: server.idle_timeout_ms,
+            body_timeout_ms: None,
+            write_timeout_ms: server.write_timeout_ms,
             connections_max: server.connections_max,
+            connections_per_peer_max: server.connections_per_peer_max,
+            requests_per_connection_max: server.requests_per_connection_max,
             shutdown_timeout: Duration::from_millis(server.shutdown_timeout_ms),
         }
     }
 }
 
-/// Serves an axum router until told to stop; see [`serve`].
+/// Serves an axum router until told to stop; see [`serve`]. A body that takes longer than `body_timeout` ends its
+/// connection.
 pub async fn serve_router(
     listener: TcpListener,
     router: axum::Router,
     limits: Limits,
+    body_timeout: Duration,
     stop: watch::Receiver<bool>,
 ) {
-    serve(listener, TowerToHyperService::new(router), limits, stop).await;
+    let body_timeout_ms = u64::try_from(body_timeout.as_millis()).ok();
+    serve(listener, TowerToHyperService::new(router), Limits { body_timeout_ms, ..limits }, stop).await;
 }
 
 /// Serves until `stop` is true or its sender is gone, then takes no more connections and returns when
 /// all requests in flight are answered, or when their time is over: what is open then is cut.
 pub async fn serve<S, B>(listener: TcpListener, service: S, limits: Limits, mut stop: watch::Receiver<bool>)
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    B: Body + Send + 'static,
+    B: Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let most = u32::try_from(limits.connections_max).unwrap_or(u32::MAX).max(1);
-    let places = Arc::new(Semaphore::new(most as usize));
+    let connections = Connections::new(limits);
     let http = protocol(limits);
     // Whatever ends this function drops `cut`, and connections end with it.
     let (cut, _) = watch::channel(());
     let stopped = stop.clone();
+    let refused = Throttle::default();
     let accept = async {
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let Some(stream) = accepted(&listener).await else {
+        loop {
+            let Some((stream, address)) = accepted(&listener).await else {
                 continue;
             };
-            let one = connection(http.clone(), stream, service.clone(), stopped.clone(), cut.subscribe());
-            tokio::spawn(async move {
-                one.await;
-                drop(place);
-            });
+            let Some(place) = placed(&connections, address).await else {
+                refuse(&stream);
+                if let Some(skipped) = refused.admit(now_ms()) {
+                    let peer = address.ip();
+                    tracing::warn!(%peer, skipped, "connection refused: its address has server.connections_per_peer_max connections at work");
+                }
+                continue;
+            };
+            let one =
+                connection(http.clone(), stream, place, service.clone(), stopped.clone(), cut.subscribe());
+            tokio::spawn(one);
         }
     };
     tokio::select! {
@@ -90,28 +128,28 @@ where
         () = told(&mut stop) => {}
     }
     drop(listener);
-    if tokio::time::timeout(limits.shutdown_timeout, places.acquire_many(most)).await.is_err() {
-        let open = most as usize - places.available_permits();
+    if tokio::time::timeout(limits.shutdown_timeout, connections.all_ended()).await.is_err() {
+        let open = connections.count();
         tracing::warn!(open, "connections cut: their requests did not end in time");
     }
 }
 
 fn protocol(limits: Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+    // Deadlines are the connection's own: hyper's would end idle connections, too.
+    http.header_read_timeout(None)
         .max_header_size(limits.header_max_bytes)
         // Room for the head and some more, so that it is the head's own limit that is met.
         .max_buf_size(BUFFER_MAX_BYTES.max(limits.header_max_bytes.saturating_mul(2)));
     http
 }
 
-async fn accepted(listener: &TcpListener) -> Option<TcpStream> {
+async fn accepted(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             // Answers are small: waiting for more to send would only delay them.
             let _unsupported = stream.set_nodelay(true);
-            Some(stream)
+            Some((stream, address))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
@@ -121,31 +159,134 @@ async fn accepted(listener: &TcpListener) -> Option<TcpStream> {
     }
 }
 
+/// A place for a connection. While the host works for all that are open, it waits, and others in the kernel's queue;
+/// it is refused where all of its own peer's are at work.
+async fn placed(connections: &Arc<Connections>, address: SocketAddr) -> Option<Place> {
+    loop {
+        match connections.admit(address.ip()) {
+            Ok(place) => return Some(place),
+            Err(Full::Peer) => return None,
+            Err(Full::All) => {
+                let _looked_again = tokio::time::timeout(FULL_PAUSE, connections.one_ended()).await;
+            }
+        }
+    }
+}
+
+/// Says why, as far as the peer's system takes it at once.
+fn refuse(stream: &TcpStream) {
+    const ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\n\
+        content-type: application/json\r\ncontent-length: 94\r\n\r\n\
+        {\"status\":\"overloaded\",\"reason\":\"too many connections from this address: send it again later\"}";
+    let _not_taken = stream.try_write(ANSWER);
+}
+
 async fn connection<S, B>(
     http: http1::Builder,
     stream: TcpStream,
+    place: Place,
     service: S,
     mut stop: watch::Receiver<bool>,
     mut cut: watch::Receiver<()>,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    B: Body + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+    B: Body + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut open = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = open.as_mut() => ended,
-        () = told(&mut stop) => {
-            open.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = open => ended,
-                _ = cut.changed() => Ok(()),
+    let connection = &place.0;
+    let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(connection)));
+    let watched = {
+        let connection = Arc::clone(connection);
+        service_fn(move |request: Request<Incoming>| {
+            // With a length beside its chunks a request may end elsewhere for a proxy in front (request smuggling).
+            // hyper drops that length, so no request that has chunks is followed by another.
+            let is_last = connection.begin_request() || request.headers().contains_key(TRANSFER_ENCODING);
+            let open = OpenRequest(Arc::clone(&connection));
+            let answer = service.call(request.map(|body| RequestBody::new(body, Arc::clone(&connection))));
+            async move {
+                let mut response = answer.await?;
+                if is_last {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response.map(|body| AnswerBody { body, _request: open }))
             }
+        })
+    };
+    let mut open = pin!(http.serve_connection(io, watched));
+    let mut overdue = pin!(Overdue::of(connection));
+    let (mut is_stopping, mut gives_way) = (false, false);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = open.as_mut() => break ended,
+            () = connection.wake.notified() => {
+                // A body that gives way is answered: polling the connection again does that.
+                if connection.is_evicted() && !gives_way {
+                    if connection.waiting_since().is_some() {
+                        tracing::debug!("connection closed: it gives way to another");
+                        break Ok(());
+                    }
+                    gives_way = true;
+                    open.as_mut().graceful_shutdown();
+                }
+            }
+            () = overdue.as_mut() => {
+                tracing::debug!("connection closed: its peer let a deadline pass");
+                break Ok(());
+            }
+            () = told(&mut stop), if !is_stopping => {
+                is_stopping = true;
+                open.as_mut().graceful_shutdown();
+            }
+            _ = cut.changed() => break Ok(()),
         }
-        _ = cut.changed() => Ok(()),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Ends when the connection's peer let a deadline pass. Polled after everything that may move the deadline.
+struct Overdue<'a> {
+    connection: &'a Connection,
+    sleep: Pin<Box<Sleep>>,
+    /// When the sleep ends, as [`now`] has it.
+    ends: u64,
+}
+
+impl<'a> Overdue<'a> {
+    fn of(connection: &'a Connection) -> Self {
+        let due = connection.due().unwrap_or(u64::MAX);
+        Self { connection, sleep: Box::pin(tokio::time::sleep_until(at(due))), ends: due }
+    }
+}
+
+/// The instant of a time of [`now`].
+fn at(due: u64) -> Instant {
+    // Further ahead it is none: the runtime's timers end there.
+    const FAR: u64 = 365 * 24 * 3_600_000;
+    Instant::now() + Duration::from_millis(due.saturating_sub(now()).min(FAR))
+}
+
+impl Future for Overdue<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(due) = self.connection.due() else { return Poll::Pending };
+            // A deadline that moves away is looked at when the sleep ends, so most requests move no timer.
+            if due < self.ends {
+                self.sleep.as_mut().reset(at(due));
+                self.ends = due;
+            }
+            if self.sleep.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if self.connection.is_overdue(now()) {
+                return Poll::Ready(());
+            }
+            self.ends = u64::MAX;
+        }
     }
 }
 

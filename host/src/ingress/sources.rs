@@ -18,10 +18,27 @@ use super::verify::Signing;
 #[derive(Debug)]
 pub struct Sources {
     by_name: HashMap<SourceName, Arc<Ready>>,
+    pub(super) bodies: BodyLimits,
+}
+
+/// How old an event may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AgeLimit {
+    /// As configured: 0 = as old as it likes, `None` = as long as ids are known.
+    pub(super) max_days: Option<u64>,
+    /// How long ids are known.
+    pub(super) keys_days: u64,
+}
+
+/// Limits of requests' bodies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
     /// Largest body taken.
-    pub(super) body_max_bytes: usize,
+    pub(super) max_bytes: usize,
     /// Time a sender has for its body.
-    pub(super) body_timeout: Duration,
+    pub(super) timeout: Duration,
+    /// What all bodies together may hold in memory.
+    pub(super) all_max_bytes: usize,
 }
 
 /// A source, ready.
@@ -30,6 +47,7 @@ pub(super) struct Ready {
     pub(super) name: SourceName,
     pub(super) signing: Signing,
     pub(super) envelope: Envelope,
+    pub(super) age: AgeLimit,
     pub(super) counters: Counters,
     /// For log lines about rejected signatures: strangers write these, and may not hide the others.
     pub(super) rejected: Throttle,
@@ -68,6 +86,10 @@ impl Sources {
                 name: name.clone(),
                 signing: Signing::of(source),
                 envelope: Envelope::of(source),
+                age: AgeLimit {
+                    max_days: source.created_age_max_days,
+                    keys_days: config.retention.keys_days,
+                },
                 counters: Counters::of(name),
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),
@@ -78,8 +100,11 @@ impl Sources {
         });
         Self {
             by_name: ready.collect(),
-            body_max_bytes: config.server.body_max_bytes,
-            body_timeout: Duration::from_millis(config.server.body_timeout_ms),
+            bodies: BodyLimits {
+                max_bytes: config.server.body_max_bytes,
+                timeout: Duration::from_millis(config.server.body_timeout_ms),
+                all_max_bytes: config.server.bodies_max_bytes,
+            },
         }
     }
 

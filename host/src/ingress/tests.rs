@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ struct Fake {
     taken: Mutex<Vec<Event>>,
     /// Acceptance waits for this when it is there.
     gate: Option<Notify>,
+    ids_known_since: AtomicU64,
 }
 
 impl Accepts for Fake {
@@ -32,6 +34,10 @@ impl Accepts for Fake {
         }
         self.taken.lock().unwrap().push(event);
         self.answer.lock().unwrap().clone()
+    }
+
+    fn ids_known_since(&self, _now: u64, _keys_days: u64) -> u64 {
+        self.ids_known_since.load(Relaxed)
     }
 }
 
@@ -50,6 +56,7 @@ fn config(secret: &str) -> Config {
     config.server.body_max_bytes = 1000;
     config.server.body_timeout_ms = 300;
     config.server.header_timeout_ms = 300;
+    config.server.idle_timeout_ms = 300;
     config.server.header_max_bytes = 4096;
     config
 }
@@ -58,7 +65,8 @@ async fn start_with(config: Config, gate: Option<Notify>) -> Host {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = Mutex::new(Ok(Accept::Accepted { deliveries: 2 }));
-    let fake = Arc::new(Fake { answer, taken: Mutex::default(), gate });
+    let ids_known_since = AtomicU64::new(0);
+    let fake = Arc::new(Fake { answer, taken: Mutex::default(), gate, ids_known_since });
     let sources = Arc::new(ArcSwap::from_pointee(Sources::of(&config)));
     let (stop, stopped) = watch::channel(false);
     let service = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake)).service();
@@ -158,7 +166,7 @@ async fn what_is_refused_before_anything_is_stored() {
     let host = start().await;
     let mine = &signed("s", BODY);
     let array = "[\n1,]";
-    let table: [(String, u16, &[&str]); 13] = [
+    let table: [(String, u16, &[&str]); 14] = [
         (
             post("/webhooks/desk", "", BODY),
             401,
@@ -171,7 +179,12 @@ async fn what_is_refused_before_anything_is_stored() {
         (post("/webhooks/desk", &signed("s", "{}"), "{}"), 400, &["no event type at /type"]),
         (post("/webhooks/desk", &signed("s", ""), ""), 400, &["not JSON"]),
         (post("/webhooks/other", mine, BODY), 404, &[r#""not-found""#]),
-        (post("/webhooks/desk/", mine, BODY), 404, &[r#""not-found""#]),
+        (post("/webhooks/desk//", mine, BODY), 404, &[r#""not-found""#]),
+        (
+            post("/webhooks/desk", &format!("content-encoding: identity, gzip\r\n{mine}"), BODY),
+            415,
+            &[r#""unsupported""#, "Content-Encoding `gzip`", "accept-encoding: identity"],
+        ),
         (post("/webhooks/", mine, BODY), 404, &[r#""not-found""#]),
         (post("/", mine, BODY), 404, &[r#""not-found""#]),
         (
@@ -215,6 +228,33 @@ async fn bodies_up_to_the_limit_and_above() {
         "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 1001\r\n\r\n";
     let answer = exchange(host.address, head).await;
     expect(&answer, 413, &["connection: close"]);
+}
+
+#[tokio::test]
+async fn an_event_older_than_the_known_ids_is_stale() {
+    const NOW: u64 = 1_769_005_800_000;
+    let host = start().await;
+    let age_max = |days: Option<u64>| {
+        let mut config = config("s");
+        config.sources.values_mut().for_each(|source| source.created_age_max_days = days);
+        host.sources.store(Arc::new(Sources::of(&config)));
+    };
+    for (max_days, known_since, created, code) in [
+        (None, 0, r#""2020-01-01T00:00:00Z""#, 202),
+        (None, NOW, r#""2020-01-01T00:00:00Z""#, 401),
+        (None, NOW, "1577836800", 401),
+        (None, NOW, r#""2026-01-21T14:30:01Z""#, 202),
+        (None, NOW, "null", 202),
+        (None, NOW, r#""1960-01-01T00:00:00Z""#, 401),
+        (Some(10), 0, r#""2020-01-01T00:00:00Z""#, 401),
+        (Some(0), NOW, r#""2020-01-01T00:00:00Z""#, 202),
+    ] {
+        age_max(max_days);
+        host.fake.ids_known_since.store(known_since, Relaxed);
+        let body = format!(r#"{{"type":"t","created":{created}}}"#);
+        let answer = exchange(host.address, &post("/webhooks/desk", &signed("s", &body), &body)).await;
+        expect(&answer, code, &[if code == 401 { "which is too old" } else { "accepted" }]);
+    }
 }
 
 #[tokio::test]
@@ -262,21 +302,24 @@ async fn one_connection_serves_many_requests_and_changed_sources() {
 }
 
 #[tokio::test]
-async fn more_connections_than_allowed_wait() {
+async fn more_connections_than_allowed_wait_while_the_host_works() {
     let mut config = config("s");
     config.server.connections_max = 1;
-    config.server.header_timeout_ms = 60_000;
-    let host = start_with(config, None).await;
-    let mut first = TcpStream::connect(host.address).await.unwrap();
-    first.write_all(b"POST").await.unwrap();
-    let waiting = tokio::spawn({
-        let address = host.address;
-        async move { exchange(address, &post("/webhooks/desk", &signed("s", BODY), BODY)).await }
+    let host = start_with(config, Some(Notify::new())).await;
+    let request = post("/webhooks/desk", &signed("s", BODY), BODY);
+    let gate = host.fake.gate.as_ref().unwrap();
+    let first = tokio::spawn({
+        let (address, request) = (host.address, request.clone());
+        async move { exchange(address, &request).await }
     });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!waiting.is_finished());
-    drop(first);
-    expect(&waiting.await.unwrap(), 202, &[]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = tokio::spawn(async move { exchange(host.address, &request).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!first.is_finished() && !second.is_finished());
+    gate.notify_one();
+    expect(&first.await.unwrap(), 202, &[]);
+    gate.notify_one();
+    expect(&second.await.unwrap(), 202, &[]);
 }
 
 #[tokio::test]
@@ -315,7 +358,8 @@ async fn a_router_is_served_too() {
     let address = listener.local_addr().unwrap();
     let (_stop, stopped) = watch::channel(false);
     let router = axum::Router::new().route("/healthz", axum::routing::get(async || "ok"));
-    tokio::spawn(serve_router(listener, router, Limits::from(&config("s").server), stopped));
+    let limits = Limits::from(&config("s").server);
+    tokio::spawn(serve_router(listener, router, limits, Duration::from_secs(1), stopped));
     let answer = exchange(address, "GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }

@@ -20,7 +20,8 @@ pub fn as_sent(name: &SourceName, source: &Source, body: Bytes, received_at: u64
     let headers: HeaderMap = signature.into_iter().collect();
     let request = UnverifiedRequest { headers: &headers, body };
     let request = request.verify(&Signing::of(&source)).map_err(|error| error.to_string())?;
-    Envelope::of(&source).read(name, request, received_at).map_err(|error| error.to_string())
+    let read = Envelope::of(&source).read(name, request, received_at);
+    read.map(|read| read.event).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! acceptance, a page at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::rule::{Clock, REST, keys_before};
-use super::{Db, DbError, Removal, Trouble};
+use super::{DAY_MS, Db, DbError, Removal, Trouble};
 use crate::config::{Config, Retention};
 
 const EVERY: Duration = Duration::from_hours(24);
@@ -42,6 +43,9 @@ pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(),
         let before = keys_before(keep, clock.now());
         let found = db.inner.reader.old_keys(after, before, PAGE).await?;
         let removed = db.remove(Removal::Keys(found.keys)).await?;
+        if removed > 0 {
+            db.inner.ids_pruned_before.fetch_max(before + DAY_MS, Ordering::Relaxed);
+        }
         count += removed;
         metrics::counter!("hookyard_pruned_keys_total").increment(removed);
         let Some(last) = found.last else { break };

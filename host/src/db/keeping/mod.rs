@@ -11,6 +11,7 @@ mod rule;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,6 +21,8 @@ use super::operations::Operation;
 use super::writer::Request;
 use super::{Db, DbError};
 use crate::config::Config;
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 /// How much there is of what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +98,16 @@ impl Db {
     /// [`DbError::Unavailable`].
     pub async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
         self.inner.reader.pruned(source, id).await
+    }
+
+    /// Since when ids of received events are known, ms since the Unix epoch: an event received earlier may have been
+    /// forgotten. 0 = all are known. `keys_days` is what `[retention]` says.
+    pub fn ids_known_since(&self, now: u64, keys_days: u64) -> u64 {
+        let inner = &self.inner;
+        // A sender's clock may be a day ahead: an event may claim to be so much younger than its receipt.
+        let due = now.saturating_sub((keys_days - 1) * DAY_MS);
+        let is_older = inner.made_at < due;
+        inner.ids_pruned_before.load(Ordering::Relaxed).max(if is_older { due } else { 0 })
     }
 
     /// Removes what is named, of that what may still go. How many events or keys went.

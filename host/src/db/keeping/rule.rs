@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::Aged;
+use super::{Aged, DAY_MS};
 use crate::config::Retention;
 use crate::event::now_ms;
 
-const DAY_MS: u64 = 24 * 3_600_000;
 /// What goes in one step, in bytes: bodies, log lines and effects may be large.
 const BYTES_MAX: u64 = 1024 * 1024;
 

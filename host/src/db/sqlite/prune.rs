@@ -233,6 +233,13 @@ impl Reader {
         })
     }
 
+    /// When this database was made, ms since the Unix epoch.
+    pub(in crate::db) async fn made_at(&self) -> Result<u64, DbError> {
+        let sql = "SELECT min(CAST(strftime('%s', installed_on) AS INTEGER)) FROM _sqlx_migrations";
+        let seconds: Option<i64> = sqlx::query_scalar(sql).fetch_one(self.pool()).await?;
+        Ok(seconds.map_or(0, unsigned) * 1000)
+    }
+
     /// When an event was received that is gone, and whose key is not; the last one, if there are several.
     pub(in crate::db) async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
         let mut query =

@@ -16,7 +16,10 @@ fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
     let request = UnverifiedRequest { headers: &headers, body: Bytes::copy_from_slice(body) };
     let verified = request.verify(&Signing::of(source)).unwrap();
     let name = SourceName::new("desk").unwrap();
-    Envelope::of(source).read(&name, verified, RECEIVED_AT).map_err(|error| error.to_string())
+    Envelope::of(source)
+        .read(&name, verified, RECEIVED_AT)
+        .map(|read| read.event)
+        .map_err(|error| error.to_string())
 }
 
 fn read(body: impl AsRef<[u8]>) -> Result<Event, String> {
@@ -46,6 +49,9 @@ fn ids() {
         (r#""evt_1""#, "evt_1"),
         ("12345", "12345"),
         ("-1", "-1"),
+        ("1.50", "1.50"),
+        ("1e3", "1e3"),
+        (r#""evt_\ud83d""#, r"evt_\ud83d"),
         ("123456789012345678901234567890", "123456789012345678901234567890"),
         (r#""\u0065vt\u005f\ud83d\ude00""#, "evt_😀"),
         (&format!("\"{long}\""), &long),
@@ -53,7 +59,7 @@ fn ids() {
     for (raw, expected) in table {
         assert_eq!(read(format!(r#"{{"type":"t","id":{raw}}}"#)).unwrap().id, *expected);
     }
-    for body in [r#"{"type":"t"}"#, r#"{"type":"t","id":null}"#] {
+    for body in [r#"{"type":"t"}"#, r#"{"type":"t","id":null}"#, r#"{"type":"t","id":""}"#] {
         assert_eq!(read(body).unwrap().id, Digest::of(body.as_bytes()).to_string());
     }
     let escaped_key = read(r#"{"type":"t","\u0069d":"1","id":"2"}"#).unwrap();
@@ -75,15 +81,15 @@ fn what_is_refused_and_where() {
         (br#"{"type":null}"#, "no event type at /type"),
         (br#"{"type":5}"#, "the event type at /type is not a string"),
         (br#"{"type":["t"]}"#, "the event type at /type is not a string"),
-        (br#"{"type":"\ud800"}"#, "the event type at /type is not a string"),
         (br#"{"type":""}"#, "the event type at /type is empty"),
         (br#"{"type":"a\u0000"}"#, "the event type at /type has control characters"),
         (long_type.as_bytes(), "the event type at /type is longer than 128 bytes"),
-        (br#"{"type":"t","id":""}"#, "the id at /id is empty"),
-        (br#"{"type":"t","id":1.5}"#, "the id at /id is neither a string nor an integer"),
-        (br#"{"type":"t","id":true}"#, "the id at /id is neither a string nor an integer"),
-        (br#"{"type":"t","id":{}}"#, "the id at /id is neither a string nor an integer"),
-        (br#"{"type":"t","id":"\udc00"}"#, "the id at /id is neither a string nor an integer"),
+        (br#"{"type":"t","id":true}"#, "the id at /id is neither a string nor a number"),
+        (br#"{"type":"t","id":{}}"#, "the id at /id is neither a string nor a number"),
+        (b"\xff\xfe{\0}\0", "the body is UTF-16: send UTF-8"),
+        (b"\xfe\xff\0{\0}", "the body is UTF-16: send UTF-8"),
+        (b"{\0}\0", "the body is UTF-16: send UTF-8"),
+        (br#"{"type":"t","x":NaN}"#, "the body is not JSON: expected value at line 1 column 17"),
         (br#"{"type":"t","id":"a\nb"}"#, "the id at /id has control characters"),
         (long_id.as_bytes(), "the id at /id is longer than 256 bytes"),
     ];
@@ -94,8 +100,10 @@ fn what_is_refused_and_where() {
 
 #[test]
 fn what_may_be_absent() {
+    let event = read(r#" {"type":"t","created":"soon","data":5} "#).unwrap();
+    assert_eq!(event.created, "2026-01-21T14:30:00.25Z", "the time of receipt");
     let event = read(r#" {"type":"t","created":1769005800,"data":5} "#).unwrap();
-    assert_eq!(event.created, "2026-01-21T14:30:00.25Z");
+    assert_eq!(event.created, "2026-01-21T14:30:00Z");
     assert_eq!(event.payload(), &event.body[..], "nothing at /data/object: the whole body");
     assert_eq!(event.ordering_key, None);
     let event = read(r#"{"type":"t","data":{"object":null}}"#).unwrap();
@@ -125,4 +133,26 @@ fn a_sender_without_preset() {
     source.event_type = Pointer::parse("/meta/0/kind").unwrap();
     let event = read_as(&source, br#"{"meta":[{"kind":"a.b"}],"id":1}"#).unwrap();
     assert_eq!((event.event_type.as_str(), event.payload()), ("a.b", &event.body[..]));
+}
+
+#[test]
+fn a_byte_order_mark_and_trailing_zeros_are_not_part_of_the_payload() {
+    let body = "\u{feff} {\"type\":\"t\",\"data\":{\"object\":[1]}}\n\0\0";
+    let event = read(body).unwrap();
+    assert_eq!((event.payload(), &event.body[..]), (&b"[1]"[..], body.as_bytes()));
+    assert_eq!(event.digest, Digest::of(body.as_bytes()), "of the bytes as they were sent");
+    let event = read("\u{feff}{\"type\":\"t\"}\0").unwrap();
+    assert_eq!(event.payload(), br#"{"type":"t"}"#);
+}
+
+#[test]
+fn lone_surrogates_anywhere_are_no_reason_to_refuse_an_event() {
+    let body = r#"{"type":"t\ud83d","id":"1","\ud83d":1,"data":{"\udfff":{},"object":{"id":"\ud800","name":"Jean \ud83d"}}}"#;
+    let event = read(body).unwrap();
+    assert_eq!(event.event_type, "t\u{fffd}");
+    assert_eq!(event.payload(), br#"{"id":"\ud800","name":"Jean \ud83d"}"#, "as it was sent");
+    assert_eq!(event.payload_text(), r#"{"id":"\ufffd","name":"Jean \ufffd"}"#);
+    assert_eq!(event.ordering_key.as_deref(), Some(r#""\ud800""#), "not that of another lone surrogate");
+    let body = r#"{"type":"t","name":"Jean \ud83d"}"#;
+    assert_eq!(read(body).unwrap().payload(), body.as_bytes());
 }

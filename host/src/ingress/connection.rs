@@ -1,0 +1,227 @@
+//! What the host knows of one connection: what it waits for, until when, and what its request holds.
+//!
+//! The connection's own task writes all of it; the accept loop reads it to choose which connection gives way.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::connections::Connections;
+use super::peer::Peer;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+/// A peer that takes so much of its answers within one write timeout is slow, not stuck.
+const PROGRESS_BYTES: usize = 64 * 1024;
+
+/// Milliseconds since the process first asked, from 1: 0 stands for no time.
+pub(super) fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(NEVER).saturating_add(1)
+}
+
+/// See the module. Times are those of [`now`].
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: u64,
+    pub(super) peer: Peer,
+    pub(super) all: Arc<Connections>,
+    /// Wakes the connection's task: it was evicted, or its body was.
+    pub(super) wake: Notify,
+    is_evicted: AtomicBool,
+    requests: AtomicU32,
+    /// From a request's head to the end of its answer.
+    is_busy: AtomicBool,
+    /// Between two requests, with no byte of the next one.
+    is_idle: AtomicBool,
+    /// Since when the host waits for the peer to send; 0 = it does not.
+    waiting_since: AtomicU64,
+    /// When what the host waits for must be there.
+    deadline: AtomicU64,
+    /// Since when the peer takes too little of its answers; 0 = it takes them.
+    stalled_since: AtomicU64,
+    /// What it took since then, in bytes.
+    taken_bytes: AtomicUsize,
+    is_write_pending: AtomicBool,
+    /// Since when its body is on its way; 0 = there is none, or all of it is there.
+    body_since: AtomicU64,
+    /// What its body holds of the budget for all bodies.
+    body_bytes: AtomicUsize,
+    is_body_evicted: AtomicBool,
+}
+
+impl Connection {
+    /// A new one: its first head is due.
+    pub(super) fn new(id: u64, peer: Peer, all: Arc<Connections>) -> Self {
+        let deadline = now().saturating_add(all.limits.header_timeout_ms);
+        Self {
+            id,
+            peer,
+            all,
+            wake: Notify::new(),
+            is_evicted: AtomicBool::new(false),
+            requests: AtomicU32::new(0),
+            is_busy: AtomicBool::new(false),
+            is_idle: AtomicBool::new(false),
+            waiting_since: AtomicU64::new(now()),
+            deadline: AtomicU64::new(deadline),
+            stalled_since: AtomicU64::new(0),
+            taken_bytes: AtomicUsize::new(0),
+            is_write_pending: AtomicBool::new(false),
+            body_since: AtomicU64::new(0),
+            body_bytes: AtomicUsize::new(0),
+            is_body_evicted: AtomicBool::new(false),
+        }
+    }
+
+    fn wait(&self, timeout_ms: u64) {
+        let now = now();
+        self.waiting_since.store(now, Relaxed);
+        self.deadline.store(now.saturating_add(timeout_ms), Relaxed);
+    }
+
+    fn work(&self) {
+        self.waiting_since.store(0, Relaxed);
+        self.deadline.store(NEVER, Relaxed);
+    }
+
+    /// A head is there. Returns whether it is the last request that this connection may make.
+    pub(super) fn begin_request(&self) -> bool {
+        self.is_busy.store(true, Relaxed);
+        self.is_idle.store(false, Relaxed);
+        self.work();
+        self.requests.fetch_add(1, Relaxed) + 1 >= self.all.limits.requests_per_connection_max
+    }
+
+    /// The answer was handed over for writing.
+    pub(super) fn end_request(&self) {
+        self.is_busy.store(false, Relaxed);
+        self.is_idle.store(true, Relaxed);
+        self.wait(self.all.limits.idle_timeout_ms);
+    }
+
+    /// Some bytes came.
+    pub(super) fn received(&self) {
+        if self.is_idle.load(Relaxed) {
+            self.is_idle.store(false, Relaxed);
+            self.wait(self.all.limits.header_timeout_ms);
+        }
+    }
+
+    /// The next part of the body is not there yet.
+    pub(super) fn wait_for_body(&self) {
+        if self.is_busy.load(Relaxed) && self.waiting_since.load(Relaxed) == 0 {
+            self.wait(self.all.limits.body_timeout_ms.unwrap_or(NEVER));
+        }
+    }
+
+    /// The body ended, one way or the other.
+    pub(super) fn end_body(&self) {
+        self.body_since.store(0, Relaxed);
+        if self.is_busy.load(Relaxed) {
+            self.work();
+        }
+    }
+
+    /// The peer took so many bytes.
+    pub(super) fn sent(&self, bytes: usize) {
+        if self.stalled_since.load(Relaxed) == 0 {
+            return;
+        }
+        self.is_write_pending.store(false, Relaxed);
+        if self.taken_bytes.fetch_add(bytes, Relaxed) + bytes >= PROGRESS_BYTES {
+            self.stalled_since.store(0, Relaxed);
+        }
+    }
+
+    /// The peer takes no more now.
+    pub(super) fn wait_for_write(&self) {
+        self.is_write_pending.store(true, Relaxed);
+        if self.stalled_since.load(Relaxed) == 0 {
+            self.taken_bytes.store(0, Relaxed);
+            self.stalled_since.store(now(), Relaxed);
+        }
+    }
+
+    /// When [`Connection::is_overdue`] may be true next.
+    pub(super) fn due(&self) -> Option<u64> {
+        let stalled_since = self.stalled_since.load(Relaxed);
+        let write = if stalled_since == 0 {
+            NEVER
+        } else {
+            stalled_since.saturating_add(self.all.limits.write_timeout_ms)
+        };
+        Some(self.deadline.load(Relaxed).min(write)).filter(|&due| due != NEVER)
+    }
+
+    /// Whether the peer let a deadline pass.
+    pub(super) fn is_overdue(&self, now: u64) -> bool {
+        let stalled_since = self.stalled_since.load(Relaxed);
+        if stalled_since != 0 && now >= stalled_since.saturating_add(self.all.limits.write_timeout_ms) {
+            if self.is_write_pending.load(Relaxed) {
+                return true;
+            }
+            // It has caught up meanwhile.
+            self.stalled_since.store(0, Relaxed);
+        }
+        now >= self.deadline.load(Relaxed)
+    }
+
+    /// Since when the host waits for this peer, to send or to take; `None` while it works for it.
+    pub(super) fn waiting_since(&self) -> Option<u64> {
+        let stalled = Some(self.stalled_since.load(Relaxed)).filter(|_| self.is_write_pending.load(Relaxed));
+        let waiting = Some(self.waiting_since.load(Relaxed));
+        [stalled, waiting].into_iter().flatten().filter(|&since| since != 0).min()
+    }
+
+    /// Asks its task to end it.
+    pub(super) fn evict(&self) {
+        self.is_evicted.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether it gives way to another.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.is_evicted.load(Relaxed)
+    }
+
+    /// A body begins to arrive.
+    pub(super) fn begin_body(&self) {
+        self.is_body_evicted.store(false, Relaxed);
+        self.body_since.store(now(), Relaxed);
+    }
+
+    /// Since when its body is on its way, and what it holds, if it may give way to others.
+    pub(super) fn unfinished_body(&self) -> Option<(u64, usize)> {
+        let (since, bytes) = (self.body_since.load(Relaxed), self.body_bytes.load(Relaxed));
+        (since != 0 && bytes != 0).then_some((since, bytes))
+    }
+
+    /// What its body holds.
+    pub(super) fn body_bytes(&self) -> usize {
+        self.body_bytes.load(Relaxed)
+    }
+
+    /// Its body holds so much more.
+    pub(super) fn add_body_bytes(&self, bytes: usize) {
+        self.body_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Takes from its body what it holds. Returns how much that was.
+    pub(super) fn take_body_bytes(&self) -> usize {
+        self.body_bytes.swap(0, Relaxed)
+    }
+
+    /// Asks its task to drop its body.
+    pub(super) fn evict_body(&self) {
+        self.is_body_evicted.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether its body gives way to others; true once.
+    pub(super) fn take_body_eviction(&self) -> bool {
+        self.is_body_evicted.load(Relaxed) && self.is_body_evicted.swap(false, Relaxed)
+    }
+}

@@ -1,0 +1,97 @@
+//! What bodies hold in memory while they are on their way.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use super::{answer, connect, head, request, starts, with};
+use crate::support::{Event, Host, until};
+
+const MIB: usize = 1024 * 1024;
+
+/// The most memory that a host has had so far, in bytes.
+fn peak_bytes(host: &Host<'_>) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// A connection with a body that lacks its last byte, and no valid signature.
+async fn unfinished(host: &Host<'_>, bytes: usize) -> TcpStream {
+    let mut stream = connect(host).await;
+    let head = head("", &format!("Content-Length: {}\r\n", bytes + 1));
+    // It may be refused before all of it is sent.
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), stream.write_all(&vec![b' '; bytes])).await;
+    stream
+}
+
+/// An event whose body has about this size.
+fn large_event(id: &str, bytes: usize) -> Event {
+    Event::of("large.event", id, &serde_json::json!({ "text": "x".repeat(bytes) }))
+}
+
+#[tokio::test]
+async fn unfinished_bodies_hold_no_more_than_their_budget() {
+    let budget = 4 * MIB;
+    let bed = with(&format!("bodies_max_bytes = {budget}\nconnections_per_peer_max = 0\n"));
+    let host = bed.start().await;
+    assert_eq!(host.send(&large_event("evt_before", 900_000)).await.code, 202);
+    let before = peak_bytes(&host);
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        slow.push(unfinished(&host, 900_000).await);
+    }
+    let grown = peak_bytes(&host).saturating_sub(before);
+    // Beside the budget, each connection has a buffer of up to 64 KiB, and the allocator keeps some of what was freed.
+    assert!(grown < budget + 100 * 64 * 1024 + 16 * MIB, "{grown} bytes for 90 MB of unfinished bodies");
+    // Small events are taken at any moment, and large ones as soon as others have been on their way for long.
+    assert_eq!(host.send(&Event::created("evt_small")).await.code, 202);
+    until("a large event is taken", async || {
+        let answer = host.send(&large_event("evt_large", 900_000)).await;
+        assert!(matches!(answer.code.as_u16(), 202 | 429), "{answer:?}");
+        (answer.code == 202).then_some(())
+    })
+    .await;
+    drop(slow);
+    assert_eq!(host.send(&large_event("evt_after", 900_000)).await.code, 202);
+}
+
+#[tokio::test]
+async fn a_body_that_gives_way_is_told_to_come_again() {
+    let bed = with("body_max_bytes = 1000000\nbodies_max_bytes = 2000000\n");
+    let host = bed.start().await;
+    let mut first = unfinished(&host, 900_000).await;
+    let _second = unfinished(&host, 500_000).await;
+    let taken = until("there is room for a third", async || {
+        let answer = host.send(&large_event("evt_1", 900_000)).await;
+        (answer.code == 202).then_some(answer)
+    })
+    .await;
+    assert_eq!(taken.status(), "accepted");
+    let text = answer(&mut first).await;
+    starts(&text, 429);
+    assert!(text.contains("retry-after: 1") && text.contains(r#""status":"overloaded""#), "{text}");
+}
+
+#[tokio::test]
+async fn a_body_that_announces_much_and_sends_nothing_holds_nothing() {
+    let bed = with("bodies_max_bytes = 2097152\nconnections_per_peer_max = 0\n");
+    let host = bed.start().await;
+    let mut silent = Vec::new();
+    for _ in 0..50 {
+        let mut stream = connect(&host).await;
+        stream.write_all(head("", "Content-Length: 1000000\r\n").as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    assert_eq!(host.send(&large_event("evt_1", 900_000)).await.code, 202);
+    // What is stored is no longer a body.
+    for number in 2..6 {
+        assert_eq!(host.send(&large_event(&format!("evt_{number}"), 900_000)).await.code, 202);
+    }
+    let mut last = connect(&host).await;
+    last.write_all(request(&large_event("evt_last", 900_000)).as_bytes()).await.unwrap();
+    starts(&answer(&mut last).await, 202);
+    drop(silent);
+}
