@@ -12,6 +12,7 @@ mod formats;
 mod kept;
 mod load;
 mod locate;
+mod private_dir;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{PluginName, SourceName};
 
@@ -30,8 +31,11 @@ pub use changes::{Changes, Refusal, apply_live, changes};
 #[cfg(debug_assertions)]
 pub(crate) use environment::kill_at;
 pub use environment::{SECRET_VARIABLE, read_secret, search_path, signing_secret, user_cache_dir};
-pub use kept::{ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, listening};
+pub use kept::{
+    ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, kept_cache_key, listening,
+};
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
+pub use private_dir::{PrivateDir, PrivateEntry};
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
 pub use values::{EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
 
@@ -171,7 +175,7 @@ pub struct Dispatch {
 }
 
 /// `[runtime]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Runtime {
     /// Linear memories, and so roughly instances, that may be in use at once.
@@ -184,6 +188,20 @@ pub struct Runtime {
     pub stack_max_bytes: usize,
     /// Resolution of call deadlines.
     pub tick_ms: u64,
+    /// What the payload types of one plugin may take in the host's memory.
+    pub payload_types_max_bytes: usize,
+    /// Files compiled at once, and as many again of those that take long.
+    pub compile_concurrency: usize,
+    /// Time after which loading a file leaves its place to others.
+    pub compile_quick_ms: u64,
+    /// Longest time for compiling one file.
+    pub compile_timeout_ms: u64,
+    /// Memory of the process that compiles one file.
+    pub compile_memory_max_bytes: u64,
+    /// Largest machine code made of one file.
+    pub code_max_bytes: u64,
+    /// Machine code kept on disk, all files added up.
+    pub cache_max_bytes: u64,
 }
 
 /// `[store]`

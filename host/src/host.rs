@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Keeping};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
 use crate::plugins::{Entry, Plugins, Stamp, Watch};
-use crate::runtime::{MemoryBounds, Runtime};
+use crate::runtime::{Compilation, Compiler, MemoryBounds, Runtime};
 use crate::{admin, ingress};
 
 use stores::Stored;
@@ -71,7 +71,7 @@ pub enum StartError {
 pub struct Host {
     webhooks: SocketAddr,
     admin: SocketAddr,
-    data_dir: PathBuf,
+    data_dir: PrivateDir,
     shutdown_timeout: Duration,
     db: Db,
     dispatch: Dispatch,
@@ -100,7 +100,7 @@ impl Host {
     /// # Errors
     /// [`StartError`].
     pub async fn start_with(mut loaded: Loaded, fixed: Vec<Entry>) -> Result<Self, StartError> {
-        loaded.default_source()?;
+        loaded.default_source(true)?;
         let metrics = admin::metrics::install().map_err(StartError::Metrics)?;
         let config = Arc::new(loaded.config.clone());
         let data_dir = data_dir(&config)?;
@@ -113,7 +113,9 @@ impl Host {
         let db = Db::open(&config.database, limits).await?;
         let outbound = Outbound::new(&config.http, &config.email)?;
         let stores = Arc::new(Stored(db.clone()));
-        let runtime = Runtime::new(&config.runtime, Some(data_dir.join("cache")), stores, outbound.clone())?;
+        let cache_home = Some(data_dir.path().to_owned());
+        let compilation = Compilation { compiler: Compiler::ChildAhead, cache_home, count_fuel: false };
+        let runtime = Runtime::new(&config.runtime, compilation, stores, outbound.clone())?;
         announce(runtime.memory_bounds());
         let on_webhooks = listen("server.listen", config.server.listen).await?;
         let on_admin = listen("admin.listen", config.admin.listen).await?;
@@ -136,11 +138,12 @@ impl Host {
             tokio::spawn(ingress::serve(on_webhooks, endpoint, limits, stop_webhooks.subscribe()));
 
         let admin = address(&on_admin, config.admin.listen);
-        let listing = plugins.clone();
+        let (listing, retrying) = (plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let parts = admin::Parts {
             db: db.clone(),
             plugins: Arc::new(move || listing.list()),
+            retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
             loaded: Arc::new(true.into()),
             token: admin::Token::new(token.expose()),
             metrics,
@@ -215,7 +218,7 @@ impl Host {
         if let Err(error) = self.db.close().await {
             tracing::error!("closing: {error}");
         }
-        let _ = std::fs::remove_file(self.data_dir.join(config::LISTENING));
+        let _ = self.data_dir.remove(config::LISTENING);
     }
 
     /// Tells tools on this machine the addresses, which the configuration may leave to the kernel.
@@ -225,13 +228,8 @@ impl Host {
             "admin": self.admin.to_string(),
             "pid": std::process::id(),
         });
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.data_dir)?;
-            std::io::Write::write_all(&mut file, text.to_string().as_bytes())?;
-            file.persist(self.data_dir.join(config::LISTENING))?;
-            Ok(())
-        };
-        write().map_err(|error| StartError::DataDir { dir: self.data_dir.clone(), error })
+        let written = self.data_dir.write(config::LISTENING, &[text.to_string().as_bytes()]);
+        written.map_err(|error| StartError::DataDir { dir: self.data_dir.path().to_owned(), error })
     }
 }
 
@@ -314,13 +312,23 @@ impl ingress::Accepts for Accepting {
     }
 }
 
-/// Makes the data directory, which only its owner may look into.
-fn data_dir(config: &Config) -> Result<PathBuf, StartError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let dir = config.data_dir();
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
-    let absolute = made.and_then(|()| std::fs::canonicalize(&dir));
-    absolute.map_err(|error| StartError::DataDir { dir, error })
+/// Makes the data directory, and refuses one that others may write, or where they may write the database.
+fn data_dir(config: &Config) -> Result<PrivateDir, StartError> {
+    let open = |dir: &Path| {
+        PrivateDir::make(dir).map_err(|error| StartError::DataDir { dir: dir.to_owned(), error })
+    };
+    let dir = open(&config.data_dir())?;
+    if let Some(beside) = config.database.path().parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        open(beside)?;
+    }
+    for exposed in dir.exposed_ancestors() {
+        tracing::warn!(
+            "others than the host's user may exchange directories in {}, which the data directory is in: \
+             `chmod go-w` it, or set server.data_dir",
+            exposed.display()
+        );
+    }
+    Ok(dir)
 }
 
 /// Says how guests are kept inside their memories.

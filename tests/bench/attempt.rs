@@ -10,7 +10,7 @@ use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Call, MemoryBounds, NoStores, Revision, Runtime, Tried, engine_config};
+use hookyard::runtime::{Call, Compilation, MemoryBounds, NoStores, Revision, Runtime, Tried, engine_config};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -102,7 +102,8 @@ impl Ours {
         let name = PluginName::new("stats").unwrap();
         let settings = settings(config, &name);
         let outbound = Outbound::new(&config.http, &config.email).unwrap();
-        let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
+        let runtime =
+            Runtime::new(&config.runtime, Compilation::default(), Arc::new(NoStores), outbound).unwrap();
         let loaded = runtime.load(&name, guest("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {

@@ -12,7 +12,7 @@ use hookyard::config::Config;
 use hookyard::event::PluginName;
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{NoStores, Runner, Runtime};
+use hookyard::runtime::{Compilation, NoStores, Runner, Runtime};
 
 use crate::http;
 use crate::native::{Native, Stamped, entry};
@@ -193,7 +193,8 @@ pub fn run(runner: &str, dir: &Path) {
 async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
-    let runtime = Runtime::new(&config.runtime, None, Arc::new(NoStores), outbound).unwrap();
+    let runtime =
+        Runtime::new(&config.runtime, Compilation::default(), Arc::new(NoStores), outbound).unwrap();
     let loaded = runtime.load(&name, guest("stats"), &settings(config, &name)).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }

@@ -9,7 +9,7 @@ use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Call, NoStores, Revision, Runtime, Settings, Tried};
+use hookyard::runtime::{Call, Compilation, NoStores, Revision, Runtime, Settings, Tried};
 
 use crate::child::{distinct, guest};
 use crate::figures::{Spread, print};
@@ -58,9 +58,9 @@ pub fn run() {
 async fn measure() -> Vec<Figures> {
     let config = Config::default();
     let dir = tempfile::tempdir().unwrap();
-    let cache = Some(dir.path().join("cache"));
+    let compilation = Compilation { cache_home: Some(dir.path().join("home")), ..Compilation::default() };
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
-    let runtime = Runtime::new(&config.runtime, cache, Arc::new(NoStores), outbound).unwrap();
+    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(NoStores), outbound).unwrap();
     let mut all = Vec::new();
     for language in LANGUAGES {
         let name = PluginName::new(&format!("conformance-{language}")).unwrap();

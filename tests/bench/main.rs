@@ -41,6 +41,14 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
+    // What a host starts in its turn for each plugin file.
+    if let [verb, setup] = arguments.as_slice()
+        && verb == hookyard::runtime::COMPILE_VERB
+    {
+        // Whoever started it looks at its output.
+        let _ = hookyard::runtime::compile_from_stdin(setup);
+        return;
+    }
     let all: [(&str, fn()); 14] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),

@@ -9,14 +9,14 @@ mod mail;
 mod payloads;
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt as _, symlink};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookyard::config::Config;
 use hookyard::event::PluginName;
 use hookyard::outbound::Outbound;
-use hookyard::runtime::{NoStores, Runtime};
+use hookyard::runtime::{Compilation, NoStores, Runtime};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -48,12 +48,28 @@ fn bed(settings: &str, more: &str) -> Bed {
 /// Starts a host, which finds the guests compiled.
 async fn start(bed: &Bed) -> Host<'_> {
     static CACHE: OnceCell<PathBuf> = OnceCell::const_new();
-    fs::create_dir(bed.path("hookyard-data")).unwrap();
-    symlink(CACHE.get_or_init(compiled).await, bed.path("hookyard-data/cache")).unwrap();
+    let (home, data) = (CACHE.get_or_init(compiled).await, bed.path("hookyard-data"));
+    fs::create_dir(&data).unwrap();
+    fs::copy(home.join("cache-key"), data.join("cache-key")).unwrap();
+    link_all(&home.join("cache"), &data.join("cache"));
     bed.start().await
 }
 
-/// A cache with the guests, for all tests that follow: a Python interpreter takes seconds to compile, and on
+/// Makes a directory with the files of another; symbolic links in their place would be refused.
+fn link_all(from: &Path, to: &Path) {
+    DirBuilder::new().mode(0o700).create(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            link_all(&from, &to);
+        } else if fs::hard_link(&from, &to).is_err() {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// A directory with a cache of the guests, for all tests that follow: a Python interpreter takes seconds to compile, and on
 /// a busy machine more than a test waits for anything.
 async fn compiled() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
@@ -61,16 +77,17 @@ async fn compiled() -> PathBuf {
     // Other processes may run other tests of these.
     let lock = File::create(dir.join("lock")).unwrap();
     lock.lock().unwrap();
-    let (cache, config) = (dir.join("cache"), Config::default());
+    let (home, config) = (dir.join("home"), Config::default());
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
-    let runtime = Runtime::new(&config.runtime, Some(cache.clone()), Arc::new(NoStores), outbound).unwrap();
+    let compilation = Compilation { cache_home: Some(home.clone()), ..Compilation::default() };
+    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(NoStores), outbound).unwrap();
     for language in LANGUAGES {
         let name = PluginName::new(&plugin(language)).unwrap();
         let settings = hookyard::plugins::settings(&config, &name);
         let loaded = runtime.load(&name, guest(&plugin(language)), &settings).await;
         assert!(loaded.is_ok(), "{language}: {:?}", loaded.err());
     }
-    cache
+    home
 }
 
 /// An event that tells all guests what to do.

@@ -17,7 +17,18 @@ const LIBRARIES: [(&[&str], &[&str]); 14] = [
     (&["lettre::", "httpdate::", "idna::"], &["outbound/"]),
     (&["aho_corasick::"], &["secrets.rs", "secrets/"]),
     (&["toml::"], &["config/"]),
-    (&["rustix::"], &["failpoint.rs", "dispatch/workers.rs", "runtime/engine.rs", "runtime/trap.rs"]),
+    // Signals, priorities, limits of processes, and directories held by their descriptors.
+    (
+        &["rustix::"],
+        &[
+            "failpoint.rs",
+            "dispatch/workers.rs",
+            "runtime/engine.rs",
+            "runtime/trap.rs",
+            "config/private_dir.rs",
+            "runtime/compile/",
+        ],
+    ),
     (&["env::var", "env::vars"], &["config/"]),
     (&["unsafe {", "unsafe fn", "unsafe impl"], &["runtime/precompiled.rs"]),
     (&["println!", "eprintln!"], &["cli/failure.rs", "cli/replaying.rs"]),

@@ -19,6 +19,7 @@ use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::db::{Db, Stock};
+use crate::event::PluginName;
 use crate::plugins::PluginView;
 
 mod auth;
@@ -41,6 +42,9 @@ pub use problem::{PROBLEM_JSON, Problem};
 /// Tells which plugins there are, now.
 pub type ListPlugins = Arc<dyn Fn() -> Vec<PluginView> + Send + Sync>;
 
+/// Loads a plugin's file again, whatever is known of it.
+pub type RetryPlugin = Arc<dyn Fn(&PluginName) + Send + Sync>;
+
 /// What the operators' side reads.
 #[derive(Clone)]
 pub struct Parts {
@@ -48,6 +52,8 @@ pub struct Parts {
     pub db: Db,
     /// The plugins.
     pub plugins: ListPlugins,
+    /// Loads one of them again.
+    pub retry_plugin: RetryPlugin,
     /// Whether the plugins directory was loaded once: before that the host is not ready.
     pub loaded: Arc<AtomicBool>,
     /// What opens `/api/v1`.
@@ -91,6 +97,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}/pause", post(plugins::pause))
         .route("/plugins/{name}/resume", post(plugins::resume))
+        .route("/plugins/{name}/retry", post(plugins::retry))
         .route("/openapi.json", get(openapi::openapi))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)

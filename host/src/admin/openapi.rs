@@ -18,7 +18,7 @@ use crate::{db, effect, replay};
     paths(
         events::list, events::show, deliveries::list, deliveries::show, deliveries::discard, effects::list,
         effects::replay, effects::discard, replays::begin,
-        replays::list, replays::show, replays::stop, plugins::list, plugins::pause, plugins::resume,
+        replays::list, replays::show, replays::stop, plugins::list, plugins::pause, plugins::resume, plugins::retry,
         health::healthz, health::readyz
     ),
     components(schemas(

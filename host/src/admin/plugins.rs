@@ -95,6 +95,27 @@ pub(super) async fn resume(
     shown(&side, &name, plugin).await
 }
 
+/// Loads a plugin's file again that was refused, even if the compiler died of it. The answer does not wait for
+/// the result, which the list of plugins shows.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/retry", tag = "plugins",
+    params(("name" = String, Path, description = "The plugin")),
+    responses(
+        (status = 200, description = "It is being loaded", body = Plugin),
+        (status = 401, description = "No token, or a wrong one", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "No such plugin", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "The database does not answer", body = Problem,
+            content_type = "application/problem+json")))]
+pub(super) async fn retry(
+    State(side): State<Side>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<Plugin>, Problem> {
+    let (name, plugin) = named(&side, path)?;
+    (side.parts.retry_plugin)(&name);
+    shown(&side, &name, plugin).await
+}
+
 fn named(
     side: &Side,
     path: Result<Path<String>, PathRejection>,

@@ -28,6 +28,7 @@ impl Started {
         let parts = Parts {
             db: db.clone(),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
+            retry_plugin: Arc::new(|_| {}),
             loaded: Arc::clone(&loaded),
             token: Token::new(TOKEN),
             metrics: metrics::install().unwrap(),

@@ -47,6 +47,7 @@ mod tour;
 mod which;
 
 use failure::Failure;
+use inspect::COMPILE_VERB;
 use settings::Settings;
 
 const EXAMPLE: &str = "\
@@ -125,6 +126,7 @@ enum Plugin {
     List(plugin_list::List),
     Pause(plugin_pause::Pause),
     Resume(plugin_pause::Resume),
+    Retry(plugin_pause::Retry),
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,6 +137,11 @@ enum Config {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
+    // No verb for people: it reads no config and has no threads but the compiler's.
+    let mut words = std::env::args().skip(1);
+    if let (Some(COMPILE_VERB), Some(setup), None) = (words.next().as_deref(), words.next(), words.next()) {
+        return inspect::compile(&setup);
+    }
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
@@ -173,6 +180,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Restore(verb) => verb.run(settings).await,
         Verb::Plugin(Plugin::Pause(verb)) => verb.run(settings).await,
         Verb::Plugin(Plugin::Resume(verb)) => verb.run(settings).await,
+        Verb::Plugin(Plugin::Retry(verb)) => verb.run(settings).await,
         Verb::Config(Config::Check(verb)) => verb.run(&settings),
     }
 }

@@ -1,4 +1,4 @@
-//! `hookyard plugin pause` and `resume`.
+//! `hookyard plugin pause`, `resume` and `retry`.
 
 use super::failure::Failure;
 use super::out;
@@ -17,6 +17,14 @@ pub(super) struct Pause {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  hookyard plugin resume confirmation-sms")]
 pub(super) struct Resume {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Load a plugin's file again that was refused, even if the compiler died of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  hookyard plugin retry confirmation-sms")]
+pub(super) struct Retry {
     #[command(flatten)]
     which: Which,
 }
@@ -52,6 +60,17 @@ impl Resume {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let said = format!("{} goes on", self.which.name);
         self.which.ask("resume", &said, &settings).await
+    }
+}
+
+impl Retry {
+    /// Has it loaded again.
+    ///
+    /// # Errors
+    /// When there is no such plugin, or the host does not answer.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+        let said = format!("{} is loaded again; `hookyard plugin list` shows the result", self.which.name);
+        self.which.ask("retry", &said, &settings).await
     }
 }
 

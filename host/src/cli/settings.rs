@@ -47,7 +47,7 @@ impl Settings {
         let (had_secret, had_token) = (secret_at.exists(), token_at.exists());
         // A command that sends needs the secret that the host made, and never makes one.
         if may_make || had_secret {
-            let default = loaded.default_source().map_err(Failure::failed)?;
+            let default = loaded.default_source(may_make).map_err(Failure::failed)?;
             if let Some((_, value)) = default.filter(|_| !had_secret) {
                 made.push(Made { what: "webhook secret", value, place: secret_at });
             }

@@ -134,6 +134,13 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         runtime.table_elements_max: 1, 10_000_000;
         runtime.stack_max_bytes: 64 * KIB, 8 * MIB;
         runtime.tick_ms: 1, 1000;
+        runtime.payload_types_max_bytes: KIB, 256 * MIB;
+        runtime.compile_concurrency: 1, 64;
+        runtime.compile_quick_ms: 1, HOUR_MS;
+        runtime.compile_timeout_ms: 1, HOUR_MS;
+        runtime.compile_memory_max_bytes: 64 * MIB, 64 * GIB;
+        runtime.code_max_bytes: MIB, 2 * GIB;
+        runtime.cache_max_bytes: MIB, 1024 * GIB;
         store.key_max_bytes: 1, 64 * KIB;
         store.value_max_bytes: 1, 64 * MIB;
         store.keys_max: 1, 1_000_000_000;

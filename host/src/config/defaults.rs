@@ -86,6 +86,13 @@ impl Default for Runtime {
             table_elements_max: 40_000,
             stack_max_bytes: 512 * 1024,
             tick_ms: 5,
+            payload_types_max_bytes: 4 * 1024 * 1024,
+            compile_concurrency: 2,
+            compile_quick_ms: 2000,
+            compile_timeout_ms: 60_000,
+            compile_memory_max_bytes: 1024 * MIB,
+            code_max_bytes: 128 * MIB,
+            cache_max_bytes: 2048 * MIB,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What the host makes once and keeps in its data directory: the admin token, and the webhook secret
 //! of a host that runs without a configuration file.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigError, Loaded, Scheme, Secret, Source};
+use super::{Config, ConfigError, Loaded, PrivateDir, Scheme, Secret, Source};
 use crate::event::SourceName;
 
 /// The file of the admin token.
@@ -14,6 +14,10 @@ pub const ADMIN_TOKEN: &str = "admin-token";
 pub const WEBHOOK_SECRET: &str = "webhook-secret";
 /// Where a running host says which addresses it listens on.
 pub const LISTENING: &str = "listening.json";
+/// The file of the key that authenticates what is in the cache of compiled plugins.
+const CACHE_KEY: &str = "cache-key";
+/// More than any of these files has.
+const SIZE_MAX_BYTES: u64 = 4096;
 /// The source that a host without a configuration file has.
 const DEFAULT_SOURCE: &str = "moncreneau";
 /// The variable that commands take the admin token from.
@@ -22,18 +26,25 @@ const TOKEN_VARIABLE: &str = "HOOKYARD_TOKEN";
 impl Loaded {
     /// Where there is neither a file nor a source, adds the source `moncreneau` with a secret that
     /// is made once and kept. Returns its name and secret then: they are for the terminal of whoever
-    /// started the host, and for nothing else.
+    /// started the host, and for nothing else. With `may_make` this is the host, else a client of one.
     ///
     /// # Errors
     /// When the secret cannot be read or kept.
-    pub fn default_source(&mut self) -> Result<Option<(SourceName, Secret)>, ConfigError> {
+    pub fn default_source(&mut self, may_make: bool) -> Result<Option<(SourceName, Secret)>, ConfigError> {
         if self.path.is_some() || !self.config.sources.is_empty() {
             return Ok(None);
         }
         let Ok(name) = SourceName::new(DEFAULT_SOURCE) else {
             return Ok(None);
         };
-        let secret = kept(&self.config.data_dir().join(WEBHOOK_SECRET), "whsec_")?;
+        let dir = self.config.data_dir();
+        let secret = if may_make {
+            kept(&made(&dir)?, WEBHOOK_SECRET, "whsec_")?
+        } else {
+            let dir = PrivateDir::open_as_client(&dir).map_err(at(&dir))?;
+            let empty = || at(&dir.path().join(WEBHOOK_SECRET))(io::ErrorKind::InvalidData.into());
+            read_in(&dir, WEBHOOK_SECRET)?.ok_or_else(empty)?
+        };
         let source = Source::preset(Scheme::Moncreneau, vec![secret.clone()]);
         self.config.sources.insert(name.clone(), source);
         Ok(Some((name, secret)))
@@ -45,7 +56,15 @@ impl Loaded {
 /// # Errors
 /// When it cannot be read or kept.
 pub fn kept_admin_token(config: &Config) -> Result<Secret, ConfigError> {
-    kept(&config.data_dir().join(ADMIN_TOKEN), "")
+    kept(&made(&config.data_dir())?, ADMIN_TOKEN, "")
+}
+
+/// The key that authenticates what is in the cache of compiled plugins below this directory.
+///
+/// # Errors
+/// When it cannot be read or kept.
+pub fn kept_cache_key(home: &PrivateDir) -> Result<Secret, ConfigError> {
+    kept(home, CACHE_KEY, "")
 }
 
 /// The token that a command shows to a running host, and where it was found: in the file named, else
@@ -65,7 +84,8 @@ pub fn listening(config: &Config) -> Option<(SocketAddr, SocketAddr)> {
         webhooks: SocketAddr,
         admin: SocketAddr,
     }
-    let text = std::fs::read(config.data_dir().join(LISTENING)).ok()?;
+    let dir = PrivateDir::open_as_client(&config.data_dir()).ok()?;
+    let text = dir.read(LISTENING, SIZE_MAX_BYTES).ok()??;
     let told: Listening = serde_json::from_slice(&text).ok()?;
     Some((told.webhooks, told.admin))
 }
@@ -84,7 +104,8 @@ fn token_from(
         return Ok((Secret::new(token.trim().to_owned()), TOKEN_VARIABLE.into()));
     }
     let path = config.data_dir().join(ADMIN_TOKEN);
-    match read(&path) {
+    let dir = PrivateDir::open_as_client(&config.data_dir()).map_err(at(&path));
+    match dir.and_then(|dir| read_in(&dir, ADMIN_TOKEN)) {
         Ok(Some(token)) => Ok(in_file(token, &path)),
         Ok(None) => Err(empty(&path)),
         Err(ConfigError::File { path, error }) => Err(ConfigError::NoToken(format!(
@@ -96,9 +117,20 @@ fn token_from(
 }
 
 fn read(path: &Path) -> Result<Option<Secret>, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(at(path))?;
+    Ok(secret(&std::fs::read_to_string(path).map_err(at(path))?))
+}
+
+fn read_in(dir: &PrivateDir, name: &str) -> Result<Option<Secret>, ConfigError> {
+    let path = dir.path().join(name);
+    let bytes = dir.read(name, SIZE_MAX_BYTES).map_err(at(&path))?;
+    let bytes = bytes.ok_or(io::ErrorKind::NotFound).map_err(|kind| at(&path)(kind.into()))?;
+    let text = String::from_utf8(bytes).map_err(|_| at(&path)(io::ErrorKind::InvalidData.into()))?;
+    Ok(secret(&text))
+}
+
+fn secret(text: &str) -> Option<Secret> {
     let text = text.trim();
-    Ok((!text.is_empty()).then(|| Secret::new(text.to_owned())))
+    (!text.is_empty()).then(|| Secret::new(text.to_owned()))
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> ConfigError {
@@ -106,39 +138,25 @@ fn at(path: &Path) -> impl Fn(io::Error) -> ConfigError {
     move |error| ConfigError::File { path: path.clone(), error }
 }
 
+fn made(dir: &Path) -> Result<PrivateDir, ConfigError> {
+    PrivateDir::make(dir).map_err(at(dir))
+}
+
 /// Reads a secret, or makes it where there is none. Two processes that start at once agree: the file
 /// appears complete or not at all, and the second one takes what the first has made.
-fn kept(path: &Path, prefix: &str) -> Result<Secret, ConfigError> {
-    match read(path) {
+fn kept(dir: &PrivateDir, name: &str, prefix: &str) -> Result<Secret, ConfigError> {
+    let path = dir.path().join(name);
+    match read_in(dir, name) {
         Ok(Some(secret)) => return Ok(secret),
-        Ok(None) => std::fs::remove_file(path).map_err(at(path))?,
+        Ok(None) => dir.remove(name).map_err(at(&path))?,
         Err(ConfigError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
         Err(other) => return Err(other),
     }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    directory(dir).map_err(at(dir))?;
     let made = format!("{prefix}{}", hex::encode(rand::random::<[u8; 32]>()));
-    // Only the owner may read a temporary file, and it keeps that when it is renamed.
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(at(dir))?;
-    file.write_all(made.as_bytes()).map_err(at(path))?;
-    file.write_all(b"\n").map_err(at(path))?;
-    file.as_file().sync_all().map_err(at(path))?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(Secret::new(made)),
-        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => {
-            read(path)?.ok_or_else(|| at(path)(lost.error))
-        }
-        Err(lost) => Err(at(path)(lost.error)),
+    if dir.write_new(name, &[made.as_bytes(), b"\n"]).map_err(at(&path))? {
+        return Ok(Secret::new(made));
     }
-}
-
-/// The data directory, which only its owner may look into.
-fn directory(dir: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
+    read_in(dir, name)?.ok_or_else(|| at(&path)(io::ErrorKind::InvalidData.into()))
 }
 
 #[cfg(test)]
@@ -155,16 +173,16 @@ mod tests {
     #[test]
     fn the_default_source_keeps_its_secret() {
         let dir = tempfile::tempdir().unwrap();
-        let (name, first) = in_dir(dir.path()).default_source().unwrap().unwrap();
+        let (name, first) = in_dir(dir.path()).default_source(true).unwrap().unwrap();
         let mut again = in_dir(dir.path());
-        let (_, second) = again.default_source().unwrap().unwrap();
+        let (_, second) = again.default_source(true).unwrap().unwrap();
         assert_eq!(name.as_str(), "moncreneau");
         assert_eq!(first, second);
         assert!(first.expose().starts_with("whsec_") && first.expose().len() == 70);
         assert_eq!(again.config.sources[&name].secrets, [first]);
-        assert!(again.default_source().unwrap().is_none(), "it is there now");
+        assert!(again.default_source(true).unwrap().is_none(), "it is there now");
         let mut of_file = Loaded { path: Some("hookyard.toml".into()), ..in_dir(dir.path()) };
-        assert!(of_file.default_source().unwrap().is_none(), "who writes a file says who may send");
+        assert!(of_file.default_source(true).unwrap().is_none(), "who writes a file says who may send");
     }
 
     #[cfg(unix)]

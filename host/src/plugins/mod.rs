@@ -4,6 +4,7 @@
 //! Start is a reload from empty: [`Plugins::start`] makes the first look at the directory through
 //! the same path as every later change, and returns when it is done.
 
+mod load;
 mod pace;
 mod scan;
 mod snapshot;
@@ -16,9 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
-use tokio::sync::watch as channel;
+use tokio::sync::{mpsc, watch as channel};
 
 use crate::config::Config;
+use crate::event::PluginName;
 use crate::runtime::Runtime;
 
 pub use pace::Pace;
@@ -32,7 +34,7 @@ pub use watch::Watch;
 pub struct PluginView {
     /// Its name.
     pub name: String,
-    /// `running`, or `refused` when its file was never good.
+    /// `running`, `refused` when its file was never good, or `loading` while its first one is compiled.
     pub state: PluginState,
     /// SHA-256 of the file that runs, hexadecimal.
     pub revision: Option<String>,
@@ -56,6 +58,8 @@ pub enum PluginState {
     Running,
     /// No revision of it could be loaded.
     Refused,
+    /// Its first revision is being loaded.
+    Loading,
 }
 
 /// The plugins of this host, now.
@@ -67,6 +71,7 @@ struct Inner {
     /// Counts swaps: a hint that there is another snapshot.
     version: channel::Sender<u64>,
     views: Mutex<Vec<PluginView>>,
+    retries: mpsc::UnboundedSender<PluginName>,
 }
 
 impl Plugins {
@@ -79,13 +84,16 @@ impl Plugins {
         config: channel::Receiver<Arc<Config>>,
         fixed: Vec<Entry>,
     ) -> Self {
+        let (retries, asked) = mpsc::unbounded_channel();
         let plugins = Self(Arc::new(Inner {
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
             version: channel::Sender::new(0),
             views: Mutex::default(),
+            retries,
         }));
-        let mut task = swap::Swap::new(dir, runtime, config, fixed, plugins.clone());
+        let mut task = swap::Swap::new(dir, runtime.clone(), config, fixed, plugins.clone(), asked);
         task.first_look().await;
+        runtime.start_compiler_ahead();
         tokio::spawn(task.run());
         plugins
     }
@@ -106,6 +114,12 @@ impl Plugins {
     #[must_use]
     pub fn list(&self) -> Vec<PluginView> {
         self.0.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Loads a plugin's file again that was refused, even if the compiler died of it. Does not wait for that.
+    pub fn retry(&self, plugin: &PluginName) {
+        // Without a task that takes it, the host is ending.
+        let _ = self.0.retries.send(plugin.clone());
     }
 
     fn publish(&self, snapshot: Snapshot) {

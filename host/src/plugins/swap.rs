@@ -1,30 +1,34 @@
 //! The one task that changes which plugins run.
 //!
-//! It compares the directory with what it knows, loads what is new one file at a time, and publishes
-//! a snapshot. A file that cannot be loaded is refused by name and what runs stays. Calls in flight
-//! hold their revision and finish on it; it is freed with the last of them.
+//! It compares the directory with what it knows, has what is new loaded, several files at a time, and
+//! publishes a snapshot as each is. A file that cannot be loaded is refused by name and what runs stays.
+//! Calls in flight hold their revision and finish on it; it is freed with the last of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch as channel;
+use tokio::sync::{mpsc, watch as channel};
+use tokio::task::{AbortHandle, JoinSet};
 
+use super::load::{File, FileRefusal, LoadResult, Loader};
 use super::scan::{Scan, Stamp, scan};
-use super::snapshot::{Entry, Snapshot, settings};
+use super::snapshot::{Entry, Snapshot};
 use super::watch::Watch;
 use super::{PluginState, PluginView, Plugins};
 use crate::config::Config;
 use crate::event::{Digest, PluginName, now_ms};
 use crate::failpoint::{self, Point};
-use crate::runtime::{Revision, Runtime};
+use crate::runtime::{Loaded, Revision, Runtime};
 
 /// See the module.
 pub(super) struct Swap {
     dir: PathBuf,
-    runtime: Runtime,
+    loader: Loader,
+    loads: JoinSet<(PluginName, Stamp, LoadResult)>,
+    /// Plugins whose file an operator wants loaded again.
+    retries: mpsc::UnboundedReceiver<PluginName>,
     config: channel::Receiver<Arc<Config>>,
     fixed: Vec<Entry>,
     plugins: Plugins,
@@ -41,21 +45,28 @@ struct Known {
     stamp: Option<Stamp>,
     /// Since when it is not there.
     missing: Option<Instant>,
+    loading: Option<Loading>,
     running: Option<Running>,
     refusal: Option<String>,
+    /// The digest of the file that was refused.
+    refused: Option<Digest>,
+}
+
+/// A load under way. Dropped, it is given up.
+struct Loading {
+    stamp: Stamp,
+    task: AbortHandle,
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 struct Running {
     revision: Arc<Revision>,
     since: u64,
-}
-
-/// What reading a file came to.
-enum Read {
-    Bytes(Vec<u8>),
-    /// It changed meanwhile: to be read again.
-    Changing,
-    Refused(String),
 }
 
 impl Swap {
@@ -65,15 +76,24 @@ impl Swap {
         config: channel::Receiver<Arc<Config>>,
         fixed: Vec<Entry>,
         plugins: Plugins,
+        retries: mpsc::UnboundedReceiver<PluginName>,
     ) -> Self {
         let (known, complaints) = (BTreeMap::new(), BTreeSet::new());
-        Self { dir, runtime, config, fixed, plugins, watch: Watch::new(), known, complaints }
+        let loader = Loader::new(runtime, &config.borrow());
+        let (loads, watch) = (JoinSet::new(), Watch::new());
+        Self { dir, loader, loads, retries, config, fixed, plugins, watch, known, complaints }
     }
 
     /// Loads everything, and publishes once.
     pub(super) async fn first_look(&mut self) {
         self.set_watch();
-        self.look(false).await;
+        self.look();
+        while let Some(loaded) = self.loads.join_next().await {
+            // What was given up has no result.
+            if let Ok((name, stamp, result)) = loaded {
+                self.take(&name, stamp, result);
+            }
+        }
         self.publish();
     }
 
@@ -85,10 +105,18 @@ impl Swap {
             let quiet = Duration::from_millis(config.plugins.debounce_ms);
             tokio::select! {
                 () = self.watch.changed(quiet, self.interval(&config)) => {
-                    // Before the look: what comes while files are loaded is to be noticed.
+                    // Before the look: what comes while it looks is to be noticed.
                     self.set_watch();
-                    self.look(true).await;
+                    self.look();
                 }
+                Some(loaded) = self.loads.join_next() => {
+                    if let Ok((name, stamp, result)) = loaded && self.take(&name, stamp, result) {
+                        failpoint::pass(Point::Swap);
+                        self.publish();
+                    }
+                    self.show();
+                }
+                Some(name) = self.retries.recv() => self.retry(&name),
                 changed = self.config.changed() => match changed {
                     Ok(()) => self.publish(),
                     Err(_) => return,
@@ -108,82 +136,96 @@ impl Swap {
         ends.min().map_or(rescan, |end| end.min(rescan).max(Duration::from_millis(1)))
     }
 
-    /// One look at the directory, and what follows from it.
-    async fn look(&mut self, publish_each: bool) {
+    /// One look at the directory. Files that changed begin to load.
+    fn look(&mut self) {
         let found = match scan(&self.dir) {
             Ok(found) => found,
             Err(error) => return self.complain_dir(&error),
         };
         self.complain_names(&found);
         self.remove_missing(&found);
-        for (name, (path, stamp)) in &found.files {
+        for (name, (path, stamp)) in found.files {
             let known = self.known.entry(name.clone()).or_default();
             known.missing = None;
-            if known.stamp == Some(*stamp) {
-                continue;
-            }
-            if self.load(name, path, *stamp).await && publish_each {
-                failpoint::pass(Point::Swap);
-                self.publish();
+            let loading = known.loading.as_ref().map(|loading| loading.stamp);
+            if loading.or(known.stamp) != Some(stamp) {
+                self.begin(File { running: self.running(&name), name, path, stamp });
             }
         }
         self.show();
     }
 
-    /// Reads and loads one file. True when another revision runs now.
-    async fn load(&mut self, name: &PluginName, path: &Path, stamp: Stamp) -> bool {
-        let config = self.config.borrow().clone();
-        let (file, max) = (path.to_owned(), config.plugins.file_max_bytes);
-        let read = tokio::task::spawn_blocking(move || read(&file, stamp, max)).await;
-        let bytes = match read.unwrap_or_else(|error| Read::Refused(error.to_string())) {
-            Read::Bytes(bytes) => bytes,
-            // The stamp stays unknown, so the next look reads it again; a change hints at one.
-            Read::Changing => return false,
-            Read::Refused(reason) => {
-                self.refuse(name, stamp, format!("plugin {name} is refused: {reason}"));
-                return false;
-            }
+    /// Begins to load a file; an earlier load of the same plugin is given up.
+    fn begin(&mut self, file: File) {
+        let (loader, config) = (self.loader.clone(), self.config.borrow().clone());
+        let (name, stamp) = (file.name.clone(), file.stamp);
+        let load = async move {
+            let result = loader.load(&file, &config).await;
+            (file.name, file.stamp, result)
         };
-        let (same, digest) = (self.running(name), Digest::of(&bytes));
-        if same == Some(digest) {
-            let known = self.known.entry(name.clone()).or_default();
-            (known.stamp, known.refusal) = (Some(stamp), None);
-            return false;
-        }
-        let loaded = self.runtime.load(name, bytes, &settings(&config, name)).await;
-        match loaded {
-            Ok(loaded) => {
-                let from = if loaded.from_cache { "cache" } else { "compile" };
-                metrics::histogram!("hookyard_plugin_load_seconds", "from" => from).record(loaded.took);
-                metrics::counter!("hookyard_swaps_total", "plugin" => name.to_string()).increment(1);
-                let (ms, handles) = (
-                    u64::try_from(loaded.took.as_millis()).unwrap_or(u64::MAX),
-                    loaded.revision.handles().join(", "),
-                );
-                let (revision, what) = (digest.short(), if same.is_some() { "swapped" } else { "loaded" });
-                tracing::info!(plugin = %name, %revision, from, ms, "plugin {what}: handles {handles}");
-                let running = Some(Running { revision: loaded.revision, since: now_ms() });
-                self.known.insert(
-                    name.clone(),
-                    Known { stamp: Some(stamp), missing: None, running, refusal: None },
-                );
-                true
-            }
-            Err(refusal) => {
-                self.refuse(name, stamp, refusal.to_string());
-                false
-            }
-        }
+        let task = self.loads.spawn(load);
+        self.known.entry(name).or_default().loading = Some(Loading { stamp, task });
     }
 
-    fn refuse(&mut self, name: &PluginName, stamp: Stamp, reason: String) {
-        metrics::counter!("hookyard_refusals_total", "plugin" => name.to_string()).increment(1);
+    /// Takes a load's result. True when another revision runs now.
+    fn take(&mut self, name: &PluginName, stamp: Stamp, result: LoadResult) -> bool {
+        let Some(known) = self.known.get_mut(name) else { return false };
+        // It may have ended in the moment in which it was given up.
+        if known.loading.take_if(|loading| loading.stamp == stamp).is_none() {
+            return false;
+        }
+        match result {
+            LoadResult::Loaded(loaded) => {
+                self.replace(name, stamp, loaded);
+                return true;
+            }
+            LoadResult::Same => (known.stamp, known.refusal, known.refused) = (Some(stamp), None, None),
+            // The stamp stays unknown, so the next look reads it again; a change hints at one.
+            LoadResult::Changing => {}
+            LoadResult::Refused(refusal) => self.refuse(name, stamp, refusal),
+        }
+        false
+    }
+
+    fn replace(&mut self, name: &PluginName, stamp: Stamp, loaded: Loaded) {
+        let from = if loaded.from_cache { "cache" } else { "compile" };
+        metrics::histogram!("hookyard_plugin_load_seconds", "from" => from).record(loaded.took);
+        metrics::counter!("hookyard_swaps_total", "plugin" => name.to_string()).increment(1);
+        let ms = u64::try_from(loaded.took.as_millis()).unwrap_or(u64::MAX);
+        let handles = loaded.revision.handles().join(", ");
+        let revision = loaded.revision.digest.short();
+        let what = if self.running(name).is_some() { "swapped" } else { "loaded" };
+        tracing::info!(plugin = %name, %revision, from, ms, "plugin {what}: handles {handles}");
+        let running = Some(Running { revision: loaded.revision, since: now_ms() });
+        self.known.insert(name.clone(), Known { stamp: Some(stamp), running, ..Known::default() });
+    }
+
+    fn refuse(&mut self, name: &PluginName, stamp: Stamp, refusal: FileRefusal) {
+        let FileRefusal { revision, reason, is_temporary } = refusal;
         let known = self.known.entry(name.clone()).or_default();
-        known.stamp = Some(stamp);
+        // Where the host is at fault, the next look tries again.
+        known.stamp = (!is_temporary).then_some(stamp);
+        known.refused = revision;
         let stays = known.running.as_ref().map(|running| running.revision.digest.short());
         let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
-        tracing::error!(plugin = %name, "{reason}{stays}");
+        if known.refusal.as_ref() != Some(&reason) || !is_temporary {
+            metrics::counter!("hookyard_refusals_total", "plugin" => name.to_string()).increment(1);
+            tracing::error!(plugin = %name, "{reason}{stays}");
+        }
         known.refusal = Some(reason);
+    }
+
+    /// Loads a plugin's file again, even if the compiler died of it.
+    fn retry(&mut self, name: &PluginName) {
+        let Some(known) = self.known.get_mut(name) else { return };
+        if known.loading.is_some() {
+            return;
+        }
+        if let Some(refused) = &known.refused {
+            self.loader.try_again(refused);
+        }
+        known.stamp = None;
+        self.look();
     }
 
     /// A file that is gone takes its plugin with it, but not at once: editors and copy tools unlink
@@ -196,7 +238,7 @@ impl Swap {
                 return true;
             }
             // What comes back is read again, even where it looks the same.
-            known.stamp = None;
+            (known.stamp, known.loading) = (None, None);
             let since = *known.missing.get_or_insert_with(Instant::now);
             let keep = since.elapsed() < grace;
             if !keep {
@@ -263,7 +305,11 @@ impl Known {
         let running = self.running.as_ref();
         PluginView {
             name: name.to_string(),
-            state: if running.is_some() { PluginState::Running } else { PluginState::Refused },
+            state: match (running, &self.refusal) {
+                (Some(_), _) => PluginState::Running,
+                (None, Some(_)) => PluginState::Refused,
+                (None, None) => PluginState::Loading,
+            },
             revision: running.map(|running| running.revision.digest.to_string()),
             size_bytes: running.map_or(0, |running| running.revision.size_bytes),
             since: running.map_or(0, |running| running.since),
@@ -271,23 +317,5 @@ impl Known {
             imports: running.map(|running| running.revision.imports.clone()).unwrap_or_default(),
             refusal: self.refusal.clone(),
         }
-    }
-}
-
-/// Reads a file whole, if it stays what its stamp says meanwhile.
-fn read(path: &Path, stamp: Stamp, max_bytes: u64) -> Read {
-    let size = stamp.size_bytes();
-    if size > max_bytes {
-        return Read::Refused(format!(
-            "{} has {size} bytes, plugins.file_max_bytes is {max_bytes}",
-            path.display()
-        ));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    let read = std::fs::File::open(path).and_then(|file| file.take(max_bytes).read_to_end(&mut bytes));
-    match read {
-        _ if Stamp::of(path) != Some(stamp) => Read::Changing,
-        Ok(_) => Read::Bytes(bytes),
-        Err(error) => Read::Refused(format!("{} cannot be read: {error}", path.display())),
     }
 }

@@ -132,17 +132,34 @@ impl Watch {
         }
     }
 
-    /// Waits for a hint and then for `quiet` without another, or for `interval` to pass.
+    /// Waits for a hint and then for `quiet` without another, or for `interval` to pass. Dropped before it
+    /// returns, it leaves the hint to the next call.
     pub async fn changed(&self, quiet: Duration, interval: Duration) {
         if tokio::time::timeout(interval, self.hint.notified()).await.is_err() {
             return;
         }
+        let hinted = Hinted(&self.hint);
+        self.calm(quiet).await;
+        std::mem::forget(hinted);
+    }
+
+    /// Waits for `quiet` without a hint, or until hints have not ended for long.
+    async fn calm(&self, quiet: Duration) {
         let last = Instant::now() + quiet * DEBOUNCE_MAX;
         while Instant::now() < last {
             if tokio::time::timeout(quiet, self.hint.notified()).await.is_err() {
                 return;
             }
         }
+    }
+}
+
+/// A hint that was taken. Dropped, it is given again.
+struct Hinted<'a>(&'a Notify);
+
+impl Drop for Hinted<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

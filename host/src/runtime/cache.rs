@@ -1,130 +1,208 @@
 //! Compiled plugins, kept by the digest of their file in a directory for one engine version and
-//! configuration. An entry is machine code, so only the host may write there, and an entry that is
-//! not whole is compiled again.
+//! configuration. An entry is machine code: it is taken only with the right message authentication code,
+//! and compiled again otherwise.
 
-use std::fs::{self, DirBuilder};
-use std::hash::{Hash, Hasher};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash as _, Hasher as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::precompiled;
+use crate::config::{self, PrivateDir};
 use crate::event::Digest;
 
-/// Entries kept when the cache is opened, and bytes of them; the ones not used for longest go. A plugin
-/// with a language's runtime in it takes 50 MB.
+/// The directory in the cache's home.
+const ROOT: &str = "cache";
+/// How files with machine code end.
+const CODE: &str = "cwasm";
+/// Most files kept of each kind.
 const ENTRIES_MAX: usize = 2048;
-const BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+pub(super) const MAC_BYTES: usize = 32;
+/// What a process writes for longer than this was left by one that is gone, in nanoseconds. An hour.
+const TEMPORARY_MAX_NS: i128 = 3600 * 1_000_000_000;
 
 /// See the module.
 pub(super) struct Cache {
     engine: Engine,
-    dir: PathBuf,
+    pub(super) dir: PrivateDir,
+    /// With the key already mixed in.
+    hmac: Hmac<Sha256>,
+    pub(super) limits: config::Runtime,
+    /// Files whose code must stay, and how often that was asked for.
+    held: Mutex<BTreeMap<Digest, usize>>,
+    /// One makes room and writes at a time.
+    writing: Mutex<()>,
 }
 
 impl Cache {
-    /// Opens or makes the cache below `root`, and drops entries of other engine versions.
+    /// Opens or makes the cache below `home`, and drops entries of other engine versions.
     ///
     /// # Errors
-    /// When the directory cannot be made, or someone else may write there.
-    pub(super) fn open(root: PathBuf, engine: &Engine) -> Result<Self, String> {
-        let fail = |what: &str, error: String| {
-            format!("the cache of compiled plugins at {} {what}: {error}", root.display())
-        };
+    /// When the directory cannot be made, or others may write there.
+    pub(super) fn open(home: &Path, engine: &Engine, limits: &config::Runtime) -> Result<Self, String> {
+        let place = |path: &Path| format!("the cache of compiled plugins at {}", path.display());
+        let fail = |error: io::Error| format!("{} cannot be used: {error}", place(&home.join(ROOT)));
+        let home = PrivateDir::make(home).map_err(fail)?;
+        let key = config::kept_cache_key(&home).map_err(|error| error.to_string())?;
+        let hmac = Hmac::new_from_slice(key.expose().as_bytes()).map_err(|error| error.to_string())?;
+        let root = home.subdir(ROOT).map_err(fail)?;
         let mut hash = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hash);
-        let dir = root.join(format!("{:016x}", hash.finish()));
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir)
-            .map_err(|e| fail("cannot be made", e.to_string()))?;
-        for path in [root.as_path(), &dir] {
-            check_owner(path).map_err(|problem| fail("is not safe", problem))?;
+        let name = format!("{:016x}", hash.finish());
+        let dir = root.subdir(&name).map_err(fail)?;
+        for entry in root.entries().map_err(fail)?.into_iter().filter(|entry| entry.name != name) {
+            let _ = if entry.is_dir { root.remove_subdir(&entry.name) } else { root.remove(&entry.name) };
         }
-        let cache = Self { engine: engine.clone(), dir };
-        cache.prune(&root).map_err(|e| fail("cannot be read", e.to_string()))?;
+        let (engine, limits) = (engine.clone(), limits.clone());
+        let cache = Self { engine, dir, hmac, limits, held: Mutex::default(), writing: Mutex::default() };
+        cache.clean().map_err(fail)?;
         Ok(cache)
     }
 
     /// The compiled component of the file with this digest.
     pub(super) fn get(&self, digest: &Digest) -> Option<Component> {
-        let path = self.path(digest);
-        let entry = fs::read(&path).ok()?;
-        let whole = entry
-            .split_at_checked(size_of::<Digest>())
-            .filter(|(stored, code)| Digest::of(code).0 == *stored);
-        let loaded = match whole {
-            Some((_, code)) => {
-                precompiled::component(&self.engine, code).map_err(|error| format!("{error:#}"))
+        let name = file_name(digest, CODE);
+        let entry = self.dir.read(&name, self.limits.code_max_bytes + MAC_BYTES as u64).transpose()?;
+        let code = entry.map_err(|error| error.to_string()).and_then(|entry| self.checked(&name, entry));
+        let loaded = code.and_then(|entry| {
+            precompiled::component(&self.engine, &entry[MAC_BYTES..]).map_err(|error| format!("{error:#}"))
+        });
+        match loaded {
+            Ok(component) => {
+                self.touch(&name);
+                Some(component)
             }
-            None => Err("it is not whole".to_owned()),
-        };
-        loaded
-            .inspect_err(|error| {
+            Err(error) => {
+                let path = self.path(&name);
                 tracing::warn!(path = %path.display(), "a cached compiled plugin is compiled again: {error}");
-                let _ = fs::remove_file(&path);
-            })
-            .ok()
-    }
-
-    /// Keeps a compiled component: written beside and renamed, so no reader sees half of it.
-    pub(super) fn put(&self, digest: &Digest, component: &Component) {
-        let write = || -> Result<(), String> {
-            let code = component.serialize().map_err(|error| format!("{error:#}"))?;
-            let mut file = tempfile::NamedTempFile::new_in(&self.dir).map_err(|e| e.to_string())?;
-            file.write_all(&Digest::of(&code).0)
-                .and_then(|()| file.write_all(&code))
-                .map_err(|e| e.to_string())?;
-            file.persist(self.path(digest)).map_err(|e| e.to_string())?;
-            Ok(())
-        };
-        if let Err(error) = write() {
-            tracing::warn!(dir = %self.dir.display(), "a compiled plugin could not be cached: {error}");
-        }
-    }
-
-    fn path(&self, digest: &Digest) -> PathBuf {
-        self.dir.join(format!("{digest}.cwasm"))
-    }
-
-    fn prune(&self, root: &Path) -> std::io::Result<()> {
-        for entry in fs::read_dir(root)?.flatten() {
-            if entry.path() != self.dir && entry.path().is_dir() {
-                let _ = fs::remove_dir_all(entry.path());
+                let _ = self.dir.remove(&name);
+                None
             }
         }
-        let look = |entry: fs::DirEntry| {
-            let meta = entry.metadata().ok();
-            let used = meta.as_ref().and_then(|meta| meta.accessed().ok()).unwrap_or(SystemTime::UNIX_EPOCH);
-            (used, entry.path(), meta.map_or(0, |meta| meta.len()))
-        };
-        let mut entries: Vec<_> = fs::read_dir(&self.dir)?.flatten().map(look).collect();
-        entries.sort_by(|a, b| b.cmp(a));
-        let mut bytes = 0_u64;
-        for (at, (_, path, size)) in entries.into_iter().enumerate() {
-            bytes += size;
-            if at >= ENTRIES_MAX || bytes > BYTES_MAX {
-                let _ = fs::remove_file(path);
+    }
+
+    /// Keeps machine code that was compiled just now. Makes room first, so that `runtime.cache_max_bytes` always
+    /// holds; what there is no room for beside what runs is not kept.
+    pub(super) fn put(&self, digest: &Digest, code: &[u8]) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = file_name(digest, CODE);
+        let bytes = (code.len() + MAC_BYTES) as u64;
+        let kept = self.make_room(&name, bytes).and_then(|has_room| {
+            if !has_room {
+                let max = self.limits.cache_max_bytes;
+                let text =
+                    format!("{bytes} bytes find no place beside what runs; runtime.cache_max_bytes is {max}");
+                return Err(io::Error::other(text));
+            }
+            self.dir.write(&name, &[&self.mac(&name, code), code])
+        });
+        if let Err(error) = kept {
+            let dir = self.dir.path().display();
+            tracing::warn!(%dir, "a compiled plugin is not kept for the next start: {error}");
+        }
+    }
+
+    /// Keeps a file's code in the cache until as many calls of [`Cache::release`].
+    pub(super) fn hold(&self, digest: Digest) {
+        *self.held().entry(digest).or_default() += 1;
+    }
+
+    /// See [`Cache::hold`].
+    pub(super) fn release(&self, digest: &Digest) {
+        let mut held = self.held();
+        if let Some(count) = held.get_mut(digest) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(digest);
             }
         }
-        Ok(())
+    }
+
+    /// Drops what was not used for longest and is not held, until so many more bytes fit under this name. False
+    /// where they do not.
+    fn make_room(&self, name: &str, bytes: u64) -> io::Result<bool> {
+        let mut entries = self.dir.entries()?;
+        entries.retain(|entry| entry.name != name && !entry.is_dir);
+        entries.sort_by_key(|entry| entry.used);
+        let mut in_use: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        let mut codes = entries.iter().filter(|entry| entry.name.ends_with(CODE)).count();
+        let has_room = |in_use: u64, codes: usize| {
+            in_use.saturating_add(bytes) <= self.limits.cache_max_bytes && codes < ENTRIES_MAX
+        };
+        let held: BTreeSet<String> = self.held().keys().map(|digest| file_name(digest, CODE)).collect();
+        let old = entries.iter().filter(|entry| entry.name.ends_with(CODE) && !held.contains(&entry.name));
+        for entry in old {
+            if has_room(in_use, codes) {
+                break;
+            }
+            self.dir.remove(&entry.name)?;
+            in_use -= entry.bytes;
+            codes -= 1;
+        }
+        Ok(has_room(in_use, codes))
+    }
+
+    /// At the start: what others left half written goes, and the limits hold.
+    fn clean(&self) -> io::Result<()> {
+        let mut entries = self.dir.entries()?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
+        for entry in
+            entries.iter().filter(|entry| entry.is_temporary() && now - entry.used > TEMPORARY_MAX_NS)
+        {
+            self.dir.remove(&entry.name)?;
+        }
+        entries.retain(|entry| !entry.name.ends_with(CODE) && !entry.is_temporary());
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
+        for entry in entries.iter().skip(ENTRIES_MAX) {
+            self.dir.remove(&entry.name)?;
+        }
+        self.make_room("", 0).map(drop)
+    }
+
+    /// An entry whose message authentication code is right.
+    pub(super) fn checked(&self, name: &str, entry: Vec<u8>) -> Result<Vec<u8>, String> {
+        let right = entry
+            .split_at_checked(MAC_BYTES)
+            .is_some_and(|(mac, content)| self.authenticate(name, content).verify_slice(mac).is_ok());
+        if right { Ok(entry) } else { Err("it is not whole, or not this host's".into()) }
+    }
+
+    pub(super) fn mac(&self, name: &str, content: &[u8]) -> [u8; MAC_BYTES] {
+        self.authenticate(name, content).finalize().into_bytes().into()
+    }
+
+    /// Over the name too, so that no entry can stand for another.
+    fn authenticate(&self, name: &str, content: &[u8]) -> Hmac<Sha256> {
+        let mut hmac = self.hmac.clone();
+        hmac.update(name.as_bytes());
+        hmac.update(&[0]);
+        hmac.update(content);
+        hmac
+    }
+
+    fn touch(&self, name: &str) {
+        if let Ok(Some(file)) = self.dir.open(name) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Digest, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Refuses a directory that others than this process's user may write.
-fn check_owner(path: &Path) -> Result<(), String> {
-    let of = |path: &Path| fs::metadata(path).map_err(|error| error.to_string());
-    let (dir, own) = (of(path)?, of(Path::new("/proc/self"))?);
-    if dir.uid() != own.uid() {
-        return Err("it belongs to another user; remove it or run as its owner".into());
-    }
-    if dir.mode() & 0o022 != 0 {
-        return Err("others may write there, and what it holds is run; `chmod go-w` it".into());
-    }
-    Ok(())
+pub(super) fn file_name(digest: &Digest, end: &str) -> String {
+    format!("{digest}.{end}")
 }

@@ -9,6 +9,7 @@ use wasmtime::component::{Component, Linker};
 
 use super::cache::Cache;
 use super::capabilities;
+use super::compile::{Compile, Compiler};
 use super::engine_config::{MemoryBounds, TABLES_PER_PLACE, engine_config};
 use super::guest::Guest;
 use super::instances::Pool;
@@ -30,64 +31,75 @@ pub(super) struct Inner {
     pub(super) bounds: MemoryBounds,
     pub(super) linker: Linker<Guest>,
     pub(super) cache: Option<Cache>,
+    pub(super) compile: Compile,
+    pub(super) remembers_deaths: bool,
     pub(super) pool: Pool,
     pub(super) limits: config::Runtime,
     pub(super) stores: Arc<dyn Stores>,
     pub(super) outbound: Outbound,
 }
 
+/// How a runtime compiles and what it keeps of that.
+#[derive(Debug, Clone, Default)]
+pub struct Compilation {
+    /// Where it compiles.
+    pub compiler: Compiler,
+    /// The directory below which machine code is kept between runs, in `cache`. Without it each file is
+    /// compiled again.
+    pub cache_home: Option<PathBuf>,
+    /// Counts the instructions of every call, which costs a little of each.
+    pub count_fuel: bool,
+}
+
 impl Runtime {
-    /// Makes the engine and starts its clock. `cache_dir` keeps compiled plugins between runs;
-    /// without it each is compiled again. `stores` is what plugins' stores have in them; what guests send
-    /// leaves through `outbound`.
+    /// Makes the engine and starts its clock. `stores` is what plugins' stores have in them; what guests
+    /// send leaves through `outbound`.
     ///
     /// # Errors
     /// [`RuntimeError`] when the pool does not fit this machine or the cache directory is not the
     /// host's alone.
     pub fn new(
         limits: &config::Runtime,
-        cache_dir: Option<PathBuf>,
+        compilation: Compilation,
         stores: Arc<dyn Stores>,
         outbound: Outbound,
     ) -> Result<Self, RuntimeError> {
-        Self::with(false, limits, cache_dir, stores, outbound)
-    }
-
-    /// As [`Runtime::new`], counting the instructions of every call, which costs a little of each.
-    ///
-    /// # Errors
-    /// As [`Runtime::new`].
-    pub fn counting_fuel(
-        limits: &config::Runtime,
-        cache_dir: Option<PathBuf>,
-        stores: Arc<dyn Stores>,
-        outbound: Outbound,
-    ) -> Result<Self, RuntimeError> {
-        Self::with(true, limits, cache_dir, stores, outbound)
-    }
-
-    fn with(
-        counts_fuel: bool,
-        limits: &config::Runtime,
-        cache_dir: Option<PathBuf>,
-        stores: Arc<dyn Stores>,
-        outbound: Outbound,
-    ) -> Result<Self, RuntimeError> {
+        let Compilation { compiler, cache_home, count_fuel } = compilation;
         let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
-        let (engine, bounds) = engine(limits, counts_fuel).map_err(fail)?;
+        let (engine, bounds) = engine(limits, count_fuel).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         capabilities::add_to_linker(&mut linker).map_err(fail)?;
-        let cache = cache_dir.map(|dir| Cache::open(dir, &engine)).transpose().map_err(RuntimeError)?;
+        let open = |home: PathBuf| Cache::open(&home, &engine, limits);
+        let cache = cache_home.map(open).transpose().map_err(RuntimeError)?;
+        let compile = Compile::new(compiler, &engine, limits, bounds, count_fuel).map_err(RuntimeError)?;
         start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
         let pool = Pool::new(limits.instances_max);
         let limits = limits.clone();
-        Ok(Self(Arc::new(Inner { engine, bounds, linker, cache, pool, limits, stores, outbound })))
+        let remembers_deaths = compiler == Compiler::ChildAhead;
+        let inner = Inner {
+            engine,
+            bounds,
+            linker,
+            cache,
+            compile,
+            remembers_deaths,
+            pool,
+            limits,
+            stores,
+            outbound,
+        };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// How guests are kept inside their memories: by what this process has address space for.
     #[must_use]
     pub fn memory_bounds(&self) -> MemoryBounds {
         self.0.bounds
+    }
+
+    /// Starts a compiler ahead of the next changed file, where [`Compiler::ChildAhead`] says so.
+    pub fn start_compiler_ahead(&self) {
+        self.0.compile.start_ahead();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine's configuration: what decides compiled code, and where instances get their memory.
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::config;
@@ -44,7 +45,7 @@ const HOST_STACK_BYTES: usize = 512 * 1024;
 /// How compiled code keeps a guest's accesses inside its linear memory. Code for one does not run with the
 /// other. Both have wasmtime's mitigations of Spectre: an access that a mispredicted branch makes stays in
 /// the guest's own address space, or is masked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemoryBounds {
     /// Each memory has address space for all that an index can reach, and what the guest may not touch is
     /// inaccessible. Memories come from a pool that is mapped once.

@@ -13,6 +13,7 @@ use super::context::ContextPlan;
 use super::imports;
 use super::outcome;
 use super::plan::{Plan, type_name};
+use super::type_budget::TypeBudget;
 
 /// The generic handler's interface, without its version.
 pub(super) const EVENT_HANDLER: &str = "hookyard:plugin/event-handler";
@@ -49,12 +50,12 @@ pub(super) enum Data {
 }
 
 impl Handlers {
-    /// Reads a component's exports.
+    /// Reads a component's exports, whose payload types are to keep within a budget.
     ///
     /// # Errors
     /// Names the export that does not fit, or says that there is no handler.
-    pub(super) fn of(component: &Component, engine: &Engine) -> Result<Self, String> {
-        let mut handlers = Self::default();
+    pub(super) fn of(component: &Component, engine: &Engine, budget: TypeBudget) -> Result<Self, String> {
+        let (mut handlers, mut budget) = (Self::default(), budget);
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (export, item) in component.component_type().exports(engine) {
             let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
@@ -74,7 +75,7 @@ impl Handlers {
                     "exports {export}, which this host does not know; it knows {EVENT_HANDLER}@0.1.0"
                 ));
             } else {
-                handlers.typed.insert(interface.to_owned(), exported.typed()?);
+                handlers.typed.insert(interface.to_owned(), exported.typed(&mut budget)?);
             }
         }
         if names.is_empty() {
@@ -113,9 +114,10 @@ impl Exported<'_> {
         self.export.starts_with("hookyard:") || self.instance.get_export(self.engine, "handle").is_some()
     }
 
-    fn typed(&self) -> Result<Handler, String> {
+    fn typed(&self, budget: &mut TypeBudget) -> Result<Handler, String> {
         let handle = self.func_type("handle")?;
         let (context, payload) = self.params(&handle)?;
+        budget.take(&payload).map_err(|error| self.wrong("handle", &error))?;
         let plan = Plan::of(&payload, "payload").map_err(|error| self.wrong("handle", &error))?;
         self.handler(&handle, &context, Data::Typed(plan))
     }

@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, InstancePre};
 
 use super::attempt::Settings;
+use super::cache::Cache;
+use super::compile::CompileError;
 use super::engine::{Runtime, places};
 use super::guest::Guest;
 use super::handlers::{EVENT_HANDLER, Handlers};
 use super::imports;
 use super::instances::RevisionId;
+use super::precompiled;
+use super::type_budget::TypeBudget;
 use crate::event::{Digest, PluginName};
 
 /// Why a file cannot be a revision.
@@ -24,6 +28,8 @@ pub struct Refusal {
     pub revision: Digest,
     /// What is wrong with it.
     pub reason: String,
+    /// Whether the host is at fault, so that the same file may be taken a moment later.
+    pub is_temporary: bool,
 }
 
 impl fmt::Display for Refusal {
@@ -52,6 +58,22 @@ pub struct Revision {
     pub(super) pre: InstancePre<Guest>,
     /// Places that an instance takes.
     pub(super) places: u32,
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    hold: Hold,
+}
+
+/// While it lives, the cache keeps the code of a file.
+struct Hold {
+    runtime: Runtime,
+    digest: Digest,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.runtime.0.cache {
+            cache.release(&self.digest);
+        }
+    }
 }
 
 /// A revision, and how it came to be.
@@ -65,9 +87,8 @@ pub struct Loaded {
 }
 
 impl Runtime {
-    /// Makes a revision of a file: component (made here from a core module that carries its types)
-    /// → machine code (from the cache, or compiled on a thread of its own) → exports and imports
-    /// checked → instantiated once.
+    /// Makes a revision of a file: machine code (from the cache, or compiled) → exports and imports
+    /// checked → instantiated once. Dropping the future ends the compiler.
     ///
     /// # Errors
     /// [`Refusal`], with the first thing that is wrong.
@@ -79,49 +100,103 @@ impl Runtime {
     ) -> Result<Loaded, Refusal> {
         let started = Instant::now();
         let size_bytes = bytes.len() as u64;
-        let runtime = self.clone();
-        let compile = tokio::task::spawn_blocking(move || {
-            let digest = Digest::of(&bytes);
-            (digest, runtime.compile(&digest, &bytes))
-        });
-        let refuse = |revision, reason| Refusal { plugin: plugin.clone(), revision, reason };
-        let (digest, compiled) = compile
-            .await
-            .map_err(|error| refuse(Digest([0; 32]), format!("the compiler stopped: {error}")))?;
-        let (component, from_cache) = compiled.map_err(|reason| refuse(digest, reason))?;
-        let mut revision =
-            self.link(plugin, digest, size_bytes, &component).map_err(|reason| refuse(digest, reason))?;
-        revision.subscriptions = revision.try_out(settings).await.map_err(|reason| refuse(digest, reason))?;
+        let refusal = |revision, reason, is_temporary| Refusal {
+            plugin: plugin.clone(),
+            revision,
+            reason,
+            is_temporary,
+        };
+        let digested = blocking(move || (Digest::of(&bytes), bytes)).await;
+        let (digest, bytes) = digested.map_err(|reason| refusal(Digest([0; 32]), reason, true))?;
+        let refuse = |reason| refusal(digest, reason, false);
+        let hold = self.hold(digest);
+        let component = self.component(digest, bytes).await;
+        let (component, from_cache) =
+            component.map_err(|(reason, is_temporary)| refusal(digest, reason, is_temporary))?;
+        let (runtime, name) = (self.clone(), plugin.clone());
+        let link = move || runtime.link(&name, hold, size_bytes, &component);
+        let mut revision = blocking(link).await.and_then(|linked| linked).map_err(refuse)?;
+        revision.subscriptions = revision.try_out(settings).await.map_err(refuse)?;
         Ok(Loaded { revision: Arc::new(revision), from_cache, took: started.elapsed() })
     }
 
-    fn compile(&self, digest: &Digest, bytes: &[u8]) -> Result<(Component, bool), String> {
-        if let Some(component) = self.0.cache.as_ref().and_then(|cache| cache.get(digest)) {
-            return Ok((component, true));
+    /// Forgets that the compiler died of a file, so that the next load tries it again.
+    pub fn try_again(&self, revision: &Digest) {
+        if let Some(deaths) = self.deaths() {
+            deaths.forget_death(revision);
         }
-        let made;
-        let bytes = match Kind::of(bytes)? {
-            Kind::Component => bytes,
-            Kind::Module => {
-                made = component_of_module(bytes)?;
-                &made
+    }
+
+    /// Where it is remembered which files the compiler died of: in hosts, which would meet them again at each
+    /// start.
+    fn deaths(&self) -> Option<&Cache> {
+        self.0.cache.as_ref().filter(|_| self.0.remembers_deaths)
+    }
+
+    /// The compiled file, and whether it came from the cache; or why there is none, and whether that is
+    /// temporary.
+    async fn component(&self, digest: Digest, bytes: Vec<u8>) -> Result<(Component, bool), (String, bool)> {
+        let refused = |reason| (reason, false);
+        let runtime = self.clone();
+        if let Some(known) = blocking(move || runtime.known(&digest)).await.map_err(refused)? {
+            return known.map(|component| (component, true)).map_err(refused);
+        }
+        let code = match self.compile(&digest, bytes).await {
+            Ok(code) => code,
+            Err(CompileError::Invalid(reason)) => return Err(refused(unloadable(&reason))),
+            Err(CompileError::Unavailable(reason)) => return Err((reason, true)),
+            Err(CompileError::Died(reason)) => {
+                let said = self.deaths().map(|deaths| deaths.remember_death(&digest, &reason));
+                return Err(refused(said.unwrap_or(reason)));
             }
         };
-        let component = Component::from_binary(&self.0.engine, bytes).map_err(|error| uncompiled(&error))?;
-        if let Some(cache) = &self.0.cache {
-            cache.put(digest, &component);
-        }
+        let runtime = self.clone();
+        let take = move || runtime.take(&digest, &code);
+        let component = blocking(take).await.and_then(|taken| taken).map_err(refused)?;
         Ok((component, false))
+    }
+
+    async fn compile(&self, digest: &Digest, bytes: Vec<u8>) -> Result<Vec<u8>, CompileError> {
+        let _begun = self.deaths().map(|deaths| deaths.begin(digest)).transpose()?;
+        self.0.compile.compile(bytes).await
+    }
+
+    /// What the cache knows of a file.
+    fn known(&self, digest: &Digest) -> Option<Result<Component, String>> {
+        let cache = self.0.cache.as_ref()?;
+        if let Some(component) = cache.get(digest) {
+            return Some(Ok(component));
+        }
+        self.deaths()?.death(digest).map(Err)
+    }
+
+    /// Loads machine code that was compiled just now, and keeps it.
+    fn take(&self, digest: &Digest, code: &[u8]) -> Result<Component, String> {
+        let engine = &self.0.engine;
+        let component = precompiled::component(engine, code).map_err(|e| unloadable(&format!("{e:#}")))?;
+        if let Some(cache) = &self.0.cache {
+            cache.put(digest, code);
+        }
+        Ok(component)
+    }
+
+    /// Keeps the cache from dropping a file's code.
+    fn hold(&self, digest: Digest) -> Hold {
+        if let Some(cache) = &self.0.cache {
+            cache.hold(digest);
+        }
+        Hold { runtime: self.clone(), digest }
     }
 
     fn link(
         &self,
         plugin: &PluginName,
-        digest: Digest,
+        hold: Hold,
         size_bytes: u64,
         component: &Component,
     ) -> Result<Revision, String> {
-        let handlers = Handlers::of(component, &self.0.engine)?;
+        let budget = TypeBudget::new(self.0.limits.payload_types_max_bytes);
+        let handlers = Handlers::of(component, &self.0.engine, budget)?;
         let imports = imports::check(component, &self.0.engine)?;
         let pre = self.0.linker.instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
         let (places, all) = (places(component), self.0.limits.instances_max);
@@ -132,7 +207,8 @@ impl Runtime {
         Ok(Revision {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             plugin,
-            digest,
+            digest: hold.digest,
+            hold,
             size_bytes,
             imports,
             subscriptions: Vec::new(),
@@ -179,48 +255,16 @@ impl Revision {
     }
 }
 
-enum Kind {
-    Component,
-    Module,
-}
-
-impl Kind {
-    /// By the first eight bytes: magic number, version and layer
-    /// (component-model/design/mvp/Binary.md, "preamble").
-    fn of(bytes: &[u8]) -> Result<Self, String> {
-        match bytes.get(..8) {
-            Some(b"\0asm\x0d\0\x01\0") => Ok(Self::Component),
-            Some(b"\0asm\x01\0\0\0") => Ok(Self::Module),
-            Some(preamble) if preamble.starts_with(b"\0asm") => {
-                Err("an unknown version of WebAssembly".into())
-            }
-            _ if bytes.is_empty() => Err("the file is empty".into()),
-            _ => Err("not a WebAssembly file (it does not begin with \\0asm)".into()),
-        }
-    }
-}
-
-/// Why the compiler does not take it; where that is a limit of the host's, with the limit's key.
-fn uncompiled(error: &wasmtime::Error) -> String {
-    let text = format!("{error:#}");
+/// Why the engine does not take machine code; where that is a limit of the host's, with the limit's key.
+fn unloadable(text: &str) -> String {
     // wasmtime has no type for this: a memory that begins larger than the pool's largest.
     if text.contains("minimum byte size") {
         return format!("{text}; that limit is runtime.memory_max_bytes");
     }
-    text
+    text.to_owned()
 }
 
-fn component_of_module(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    const TYPES: &[u8] = b"component-type";
-    if !bytes.windows(TYPES.len()).any(|window| window == TYPES) {
-        return Err(
-            "a core module without component types: build a component, or build with wit-bindgen".into()
-        );
-    }
-    let mut encoder = wit_component::ComponentEncoder::default();
-    encoder
-        .validate(true)
-        .module(bytes)
-        .and_then(wit_component::ComponentEncoder::encode)
-        .map_err(|error| format!("no component can be made of it: {error:#}"))
+/// Runs on a thread that may be busy for long.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("loading it stopped: {error}"))
 }

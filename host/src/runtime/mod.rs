@@ -5,7 +5,9 @@
 mod attempt;
 mod cache;
 mod capabilities;
+mod compile;
 mod context;
+mod deaths;
 mod decode;
 mod engine;
 mod engine_config;
@@ -22,10 +24,12 @@ mod precompiled;
 mod runner;
 mod stores;
 mod trap;
+mod type_budget;
 mod work;
 
 pub use attempt::{Call, Settings, Tried};
-pub use engine::{Runtime, RuntimeError};
+pub use compile::{Compiler, VERB as COMPILE_VERB, compile_from_stdin};
+pub use engine::{Compilation, Runtime, RuntimeError};
 pub use engine_config::{MemoryBounds, compiler_config, engine_config};
 
 pub use handlers::interface_name;

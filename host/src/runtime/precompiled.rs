@@ -1,15 +1,23 @@
-//! The one `unsafe` of the project: wasmtime takes back machine code that it compiled before.
+//! The one `unsafe` of the project: wasmtime takes machine code that was compiled elsewhere or before.
 
 use wasmtime::component::Component;
-use wasmtime::{Engine, Result};
+use wasmtime::{Engine, Precompiled, Result, bail};
 
-/// Loads what [`Component::serialize`] gave. Only [`super::cache::Cache`] calls it, with bytes whose
-/// SHA-256 it has just checked against the one it stored with them.
-#[expect(unsafe_code, reason = "wasmtime offers no safe way to load code compiled before")]
+/// Loads what [`Engine::precompile_component`] gave: to the compiler's child process, whose pipe the
+/// bytes were just read from, or to an earlier run, which kept them in [`super::cache::Cache`].
+///
+/// # Errors
+/// When the bytes are no component's machine code, or were made by an engine of another version or
+/// configuration.
+#[expect(unsafe_code, reason = "wasmtime offers no safe way to load code compiled elsewhere")]
 pub(super) fn component(engine: &Engine, bytes: &[u8]) -> Result<Component> {
-    // SAFETY: the bytes come from a directory that only this host's user may write (checked when
-    // the cache is opened), were written there by `Component::serialize` of this very engine version
-    // and configuration (the directory's name), and are whole (their digest was checked). They are
-    // copied, so no later change of the file is seen.
+    if !matches!(Engine::detect_precompiled(bytes), Some(Precompiled::Component)) {
+        bail!("it is not a component's machine code");
+    }
+    // SAFETY: the bytes were made by `Engine::precompile_component` and not changed since. Either they
+    // come from this program's own child over a pipe that nobody else has, or from a file whose
+    // message authentication code was checked with a key that only this host's user can read.
+    // wasmtime itself checks that version and configuration of the engine match. The bytes are copied, so
+    // no later change of a file is seen.
     unsafe { Component::deserialize(engine, bytes) }
 }

@@ -51,6 +51,7 @@ fn every_verb_has_a_help_page_with_an_example() {
         "plugin new",
         "plugin pause",
         "plugin resume",
+        "plugin retry",
         "plugin run",
         "restore",
         "serve",

@@ -52,6 +52,9 @@ impl File {
             Runs => {
                 (self.make)(&file);
                 host.plugin_when(self.name, "it runs", |plugin| plugin["state"] == "running").await;
+                // Removed with a delivery under way, it would hold that for ever.
+                fs::remove_file(&file).unwrap();
+                host.gone(self.name).await;
             }
             Ignored(parts) => {
                 (self.make)(&file);

@@ -280,3 +280,26 @@ async fn another_version_of_the_contract_is_refused_with_the_one_that_is_known()
     let offers = Handwritten { exports: &[export], ..Handwritten::default() };
     refused(&bed, &host, &offers.component(), &[&format!("exports {export}"), "event-handler@0.1.0"]).await;
 }
+
+/// Records of two records each, fifteen deep: a type of 32,768 fields in a file of a few hundred bytes.
+#[tokio::test]
+async fn a_payload_type_of_more_fields_than_payload_types_max_bytes_is_refused() {
+    let record = |depth: usize| {
+        let fields = match depth.checked_sub(1) {
+            Some(below) => format!("(field \"a\" $e{below}) (field \"b\" $e{below})"),
+            None => "(field \"a\" u32)".into(),
+        };
+        format!("(type $t{depth} (record {fields})) (export $e{depth} \"t{depth}\" (type $t{depth}))\n")
+    };
+    let nested = Handwritten {
+        imports: &(0..16).map(record).collect::<String>(),
+        exports: &["moncreneau:events/appointment-created@1.0.0"],
+        functions: r#"(export "handle" (func $handle))"#,
+        data: "(list $e15)",
+        params: "i32 i32 i32",
+        ..Handwritten::default()
+    };
+    let parts =
+        ["handle: its payload types take more than runtime.payload_types_max_bytes, which is 4194304"];
+    is_refused("", &nested.component(), &parts).await;
+}

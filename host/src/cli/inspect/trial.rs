@@ -12,7 +12,7 @@ use crate::effect::{Asked, Effect, Progress};
 use crate::event::{Event, PluginName};
 use crate::outbound::{EffectContext, Outbound, Unusable};
 use crate::plugins::{self, Pattern};
-use crate::runtime::{self, Call, Revision, Runtime, Tried};
+use crate::runtime::{self, Call, Compilation, Compiler, Revision, Runtime, Tried};
 
 /// What the command line adds to the config.
 #[derive(Debug, Clone, Copy)]
@@ -70,12 +70,10 @@ impl Trial {
         // Compiled once for all runs of the same file, where there is a place to keep that.
         // Code that counts is other code, and a cache keeps that of one engine.
         let kind = if given.count_fuel { "counting" } else { "plugins" };
-        let cache = config::user_cache_dir().map(|dir| dir.join(kind));
-        let runtime = if given.count_fuel {
-            Runtime::counting_fuel(&config.runtime, cache, stores, gate)
-        } else {
-            Runtime::new(&config.runtime, cache, stores, gate)
-        };
+        let cache_home = config::user_cache_dir().map(|dir| dir.join(kind));
+        let count_fuel = given.count_fuel;
+        let compilation = Compilation { compiler: Compiler::Child, cache_home, count_fuel };
+        let runtime = Runtime::new(&config.runtime, compilation, stores, gate);
         let runtime = runtime.map_err(|error| error.to_string())?;
         let settings = plugins::settings(&config, plugin);
         let loaded = runtime.load(plugin, bytes, &settings).await.map_err(|refusal| refusal.reason)?;
