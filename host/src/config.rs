@@ -202,6 +202,8 @@ pub struct Runtime {
     pub code_max_bytes: u64,
     /// Machine code kept on disk, all files added up.
     pub cache_max_bytes: u64,
+    /// Random bytes that a plugin may ask for at once.
+    pub random_max_bytes: u64,
 }
 
 /// `[store]`
@@ -322,6 +324,8 @@ pub struct Plugin {
     pub call_timeout_ms: u64,
     /// Linear memory of an instance, all memories added up.
     pub memory_max_bytes: u64,
+    /// What the host may hold in memory for an instance.
+    pub host_memory_max_bytes: u64,
     /// Log text kept of one attempt.
     pub log_max_bytes: usize,
     /// Attempts running at once.

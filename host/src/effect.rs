@@ -58,6 +58,9 @@ impl Effect {
     }
 }
 
+/// What each header, recipient and attachment counts beside its texts.
+const PART_BYTES: usize = 64;
+
 /// Headers whose values are shown to operators: no other can be known to hold no secret.
 const SHOWN_HEADERS: [&str; 9] = [
     "accept",
@@ -86,21 +89,24 @@ impl Effect {
         shown
     }
 
-    /// Bytes of all its texts and contents.
+    /// Bytes of all its texts and contents, and 64 for each header, recipient and attachment, which is about what
+    /// they take in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         // Every field is named, so that a new one cannot be forgotten.
         match self {
             Self::Http(HttpRequest { method, url, headers, body }) => {
                 let pairs = headers.iter().flat_map(|(name, value)| [name.len(), value.len()]);
-                pairs.chain([method.len(), url.len(), body.len()]).sum()
+                let parts = PART_BYTES * headers.len();
+                pairs.chain([parts, method.len(), url.len(), body.len()]).sum()
             }
             Self::Email(Email { to, cc, bcc, reply_to, subject, text, html, attachments }) => {
                 let addresses = to.iter().chain(cc).chain(bcc).chain(reply_to).map(String::len);
                 let files = attachments.iter().flat_map(|Attachment { filename, content_type, content }| {
                     [filename.len(), content_type.len(), content.len()]
                 });
-                let texts = [subject.len(), text.len(), html.as_ref().map_or(0, String::len)];
+                let parts = PART_BYTES * (to.len() + cc.len() + bcc.len() + attachments.len());
+                let texts = [parts, subject.len(), text.len(), html.as_ref().map_or(0, String::len)];
                 addresses.chain(files).chain(texts).sum()
             }
             Self::Event(Emitted { event_type, data }) => event_type.len() + data.len(),

@@ -4,7 +4,8 @@
 //! the version it had; where another call has changed one of them by the time this call ends, what it
 //! decided rests on what is no longer so, and it runs again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,6 +58,16 @@ pub struct Transaction {
     /// The set of keys that was listed, if it was.
     listed: Option<u64>,
     bytes: usize,
+    added_keys: i64,
+}
+
+/// A page of a bucket's keys as a call sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPage {
+    /// In order.
+    pub keys: Vec<Arc<str>>,
+    /// The next page begins after this key; `None` = this is the last page.
+    pub cursor: Option<Arc<str>>,
 }
 
 impl Transaction {
@@ -80,11 +91,14 @@ impl Transaction {
         }
     }
 
-    /// Writes an entry that was seen; `None` removes it.
-    pub fn set(&mut self, key: EntryKey, value: Option<Bytes>) {
+    /// Writes an entry that was seen; `None` removes it. Returns how many bytes this call had
+    /// written there before; `None` = it had not.
+    pub fn set(&mut self, key: EntryKey, value: Option<Bytes>) -> Option<usize> {
+        self.added_keys += i64::from(value.is_some()) - i64::from(self.get(&key).is_some());
         self.bytes += value.as_ref().map_or(0, Bytes::len);
-        let before = self.writes.insert(key, value);
-        self.bytes -= before.flatten().map_or(0, |value| value.len());
+        let replaced = self.writes.insert(key, value)?.map_or(0, |value| value.len());
+        self.bytes -= replaced;
+        Some(replaced)
     }
 
     /// How many entries were touched.
@@ -102,28 +116,31 @@ impl Transaction {
     /// How many more keys there will be.
     #[must_use]
     pub fn added_keys(&self) -> i64 {
-        let one = |key: &EntryKey, written: &Option<Bytes>| {
-            let before = self.seen.get(key).is_some_and(Option::is_some);
-            i64::from(written.is_some()) - i64::from(before)
-        };
-        self.writes.iter().map(|(key, written)| one(key, written)).sum()
+        self.added_keys
     }
 
-    /// Puts the call's own writes into a page of `bucket`'s keys after `after`, as it was found.
-    pub fn list(&mut self, bucket: &str, after: Option<&str>, found: Keys) -> (Vec<Arc<str>>, bool) {
+    /// Merges the call's own writes into a page of `bucket`'s keys after `after`, as it was found: at most
+    /// `limit` keys.
+    pub fn list(&mut self, bucket: &Arc<str>, after: Option<&str>, found: Keys, limit: usize) -> KeyPage {
         self.listed.get_or_insert(found.version);
-        let last = found.keys.last().cloned().filter(|_| found.more);
-        let mut keys: std::collections::BTreeSet<Arc<str>> = found.keys.into_iter().collect();
-        for (key, value) in self.writes.iter().filter(|(key, _)| &*key.bucket == bucket) {
-            let on_page = after.is_none_or(|after| &*key.key > after)
-                && last.as_ref().is_none_or(|last| key.key <= *last);
-            if on_page && value.is_some() {
-                keys.insert(Arc::clone(&key.key));
-            } else {
-                keys.remove(&key.key);
-            }
-        }
-        (keys.into_iter().collect(), found.more)
+        let at = |key: &str| EntryKey { bucket: Arc::clone(bucket), key: key.into() };
+        let end = found.keys.last().cloned().filter(|_| found.more);
+        let removed = |key: &Arc<str>| {
+            let key = EntryKey { bucket: Arc::clone(bucket), key: Arc::clone(key) };
+            self.writes.get(&key).is_some_and(Option::is_none)
+        };
+        let start = after.map_or_else(|| Bound::Included(at("")), |after| Bound::Excluded(at(after)));
+        let on_page =
+            |key: &EntryKey| key.bucket == *bucket && end.as_ref().is_none_or(|end| key.key <= *end);
+        let own = self.writes.range((start, Bound::Unbounded)).take_while(|(key, _)| on_page(key));
+        let own = own.filter(|(_, value)| value.is_some()).map(|(key, _)| Arc::clone(&key.key));
+        let kept = found.keys.into_iter().filter(|key| !removed(key));
+        // One more than fits tells whether there is another page.
+        let merged: BTreeSet<Arc<str>> = kept.chain(own.take(limit + 1)).collect();
+        let is_cut = merged.len() > limit;
+        let keys: Vec<Arc<str>> = merged.into_iter().take(limit).collect();
+        let cursor = if is_cut { keys.last().cloned() } else { end };
+        KeyPage { keys, cursor }
     }
 
     /// What has to be as it was, and what is to be written: `None` for a call that touched nothing.

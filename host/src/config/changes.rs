@@ -91,7 +91,7 @@ keys! {
         plugins.dir, plugins.debounce_ms, plugins.removal_grace_ms, plugins.rescan_interval_ms, plugins.file_max_bytes;
     "the engine and its memory pool are made when the host starts":
         runtime.instances_max, runtime.memory_max_bytes, runtime.table_elements_max, runtime.stack_max_bytes,
-        runtime.tick_ms, runtime.payload_types_max_bytes, runtime.compile_concurrency,
+        runtime.tick_ms, runtime.random_max_bytes, runtime.payload_types_max_bytes, runtime.compile_concurrency,
         runtime.compile_quick_ms, runtime.compile_timeout_ms, runtime.compile_memory_max_bytes, runtime.code_max_bytes, runtime.cache_max_bytes;
     "the log is set up when the host starts": log.level, log.plugin_level;
     "the build began with it": dev.watch, dev.build;

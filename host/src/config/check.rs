@@ -141,6 +141,7 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         runtime.compile_memory_max_bytes: 64 * MIB, 64 * GIB;
         runtime.code_max_bytes: MIB, 2 * GIB;
         runtime.cache_max_bytes: MIB, 1024 * GIB;
+        runtime.random_max_bytes: 256, 64 * MIB;
         store.key_max_bytes: 1, 64 * KIB;
         store.value_max_bytes: 1, 64 * MIB;
         store.keys_max: 1, 1_000_000_000;
@@ -169,6 +170,7 @@ fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
     ranges! { found, ["plugin", name], plugin;
         call_timeout_ms: 1, HOUR_MS;
         memory_max_bytes: 64 * KIB, 4 * GIB;
+        host_memory_max_bytes: MIB, 4 * GIB;
         log_max_bytes: 0, 16 * MIB;
         concurrency: 1, 10_000;
         attempts_max: 1, 1000;

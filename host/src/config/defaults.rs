@@ -93,6 +93,7 @@ impl Default for Runtime {
             compile_memory_max_bytes: 1024 * MIB,
             code_max_bytes: 128 * MIB,
             cache_max_bytes: 2048 * MIB,
+            random_max_bytes: MIB,
         }
     }
 }
@@ -161,6 +162,7 @@ impl Default for Plugin {
             secrets: BTreeMap::new(),
             call_timeout_ms: 2000,
             memory_max_bytes: 256 * MIB,
+            host_memory_max_bytes: 64 * MIB,
             log_max_bytes: 64 * 1024,
             concurrency: 16,
             ordered: true,

@@ -4,7 +4,8 @@
 //! goes to the writer: the next call finds them without waiting for the disk. Should they not be
 //! committed after all, whoever built on them cannot be either, because the commit checks versions again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub(super) struct Stores(Mutex<Inner>);
 
 struct Inner {
     entries: Cache<Key, Known, Weight, DefaultHashBuilder, KeepPending>,
+    /// The keys of entries whose writes are on their way, for those who list keys.
+    pending: HashMap<PluginName, BTreeSet<EntryKey>>,
     summaries: HashMap<PluginName, Summary>,
     last_version: u64,
 }
@@ -87,7 +90,7 @@ impl Stores {
         let typical = usize::try_from(cache_max_bytes / 512).unwrap_or(usize::MAX);
         let entries =
             Cache::with(typical, cache_max_bytes, Weight, DefaultHashBuilder::default(), KeepPending);
-        Self(Mutex::new(Inner { entries, summaries: HashMap::new(), last_version }))
+        Self(Mutex::new(Inner { entries, pending: HashMap::new(), summaries: HashMap::new(), last_version }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -145,13 +148,17 @@ impl Stores {
         let mut keys = reader.keys(plugin, bucket, after, limit).await?;
         let more = keys.len() >= limit;
         let end = keys.last().filter(|_| more).cloned();
-        for (key, there) in pending {
-            let beyond = end.as_ref().is_some_and(|end| key > *end);
-            match keys.binary_search(&key) {
-                Err(at) if there && !beyond => keys.insert(at, key),
-                Ok(at) if !there => drop(keys.remove(at)),
-                _ => {}
+        if !pending.is_empty() {
+            let mut merged: BTreeSet<_> = keys.into_iter().collect();
+            for (key, there) in pending {
+                let beyond = end.as_ref().is_some_and(|end| key > *end);
+                if !there {
+                    merged.remove(&key);
+                } else if !beyond {
+                    merged.insert(key);
+                }
             }
+            keys = merged.into_iter().collect();
         }
         Ok(Keys { keys, more, version })
     }
@@ -163,13 +170,15 @@ impl Stores {
         after: Option<&str>,
     ) -> Vec<(std::sync::Arc<str>, bool)> {
         let inner = self.lock();
-        let of_page = inner.entries.iter().filter(|((owner, key), known)| {
-            known.pending > 0
-                && owner == plugin
-                && &*key.bucket == bucket
-                && after.is_none_or(|after| &*key.key > after)
-        });
-        of_page.map(|((_, key), known)| (key.key.clone(), known.found.is_some())).collect()
+        let Some(pending) = inner.pending.get(plugin) else { return Vec::new() };
+        let at = |key: &str| EntryKey { bucket: bucket.into(), key: key.into() };
+        let start = after.map_or_else(|| Bound::Included(at("")), |after| Bound::Excluded(at(after)));
+        let of_bucket = pending.range((start, Bound::Unbounded)).take_while(|key| &*key.bucket == bucket);
+        let is_there = |key: &EntryKey| {
+            let known = inner.entries.peek(&(plugin.clone(), key.clone()));
+            known.is_some_and(|known| known.found.is_some())
+        };
+        of_bucket.map(|key| (key.key.clone(), is_there(key))).collect()
     }
 
     async fn summary(&self, reader: &Reader, plugin: &PluginName) -> Result<Summary, DbError> {
@@ -221,13 +230,18 @@ impl Stores {
         let mut inner = self.lock();
         for (key, _) in &changes.writes {
             let key = (plugin.clone(), key.clone());
-            if let Some(mut known) = inner.entries.peek_mut(&key) {
+            let is_done = inner.entries.peek_mut(&key).is_none_or(|mut known| {
                 known.pending = known.pending.saturating_sub(1);
+                known.pending == 0
+            });
+            if is_done {
+                inner.forget_pending(plugin, &key.1);
             }
         }
         if lost {
             for (key, _) in &changes.seen {
                 inner.entries.remove(&(plugin.clone(), key.clone()));
+                inner.forget_pending(plugin, key);
             }
             inner.summaries.remove(plugin);
         }
@@ -240,6 +254,12 @@ impl Inner {
             Some(known) => Peeked::Known(known.found.clone()),
             None if self.summaries.get(plugin).is_some_and(|summary| summary.complete) => Peeked::Known(None),
             None => Peeked::Unknown,
+        }
+    }
+
+    fn forget_pending(&mut self, plugin: &PluginName, key: &EntryKey) {
+        if let Some(pending) = self.pending.get_mut(plugin) {
+            pending.remove(key);
         }
     }
 
@@ -260,7 +280,13 @@ impl Inner {
                 summary.keys_version = changes.version;
             }
         }
+        if !self.pending.contains_key(plugin) {
+            self.pending.insert(plugin.clone(), BTreeSet::new());
+        }
         for (key, value) in &changes.writes {
+            if let Some(pending) = self.pending.get_mut(plugin) {
+                pending.insert(key.clone());
+            }
             let key = (plugin.clone(), key.clone());
             let pending = self.entries.peek(&key).map_or(0, |known| known.pending) + 1;
             let entry = |value: &Bytes| Entry { version: changes.version, value: value.clone() };

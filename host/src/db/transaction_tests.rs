@@ -152,8 +152,8 @@ async fn keys_are_listed_with_those_on_their_way_and_a_changed_set_is_a_conflict
     let work = call(&db, &[], &[("a", Some("")), ("b", Some("")), ("c", Some(""))]).await;
     db.finished(done(&deliveries[0], work)).await.unwrap();
     let mut listing = Transaction::default();
-    let (keys, _) = listing.list("b", None, db.keys(&name_p(), "b", None, 2).await.unwrap());
-    assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["a", "b"]);
+    let page = listing.list(&"b".into(), None, db.keys(&name_p(), "b", None, 2).await.unwrap(), 2);
+    assert_eq!(page.keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["a", "b"]);
 
     let work = call(&db, &[], &[("aa", Some("")), ("b", None)]).await;
     db.finish(done(&deliveries[1], work)).unwrap();

@@ -190,6 +190,12 @@ impl Outbound {
         self.0.mailer.load_full().send(context, email).await
     }
 
+    /// The largest body of a handler's own request, in bytes.
+    #[must_use]
+    pub fn request_max_bytes(&self) -> usize {
+        self.0.clients.load().limits.request_max_bytes
+    }
+
     /// A handler's own request. Its body is read whole before anything is sent: it is small, and a
     /// redirect may need it again. A redirect that asks for another request is the answer. The answer's body comes in as it is read, up to `http.answer_max_bytes`
     /// and until `http.timeout_ms`; its head within `first_byte` too, where that is given.

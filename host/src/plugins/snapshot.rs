@@ -270,6 +270,7 @@ pub fn settings(config: &Config, name: &PluginName) -> runtime::Settings {
         effects,
         call_timeout: Duration::from_millis(plugin.call_timeout_ms),
         memory_max_bytes: usize::try_from(plugin.memory_max_bytes).unwrap_or(usize::MAX),
+        host_memory_max_bytes: usize::try_from(plugin.host_memory_max_bytes).unwrap_or(usize::MAX),
         log_max_bytes: plugin.log_max_bytes,
         reuse_max: match plugin.instances {
             config::Instances::Fresh => None,

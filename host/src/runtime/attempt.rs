@@ -12,8 +12,9 @@ use super::handlers::{Data, Handler};
 use super::instances::Instance;
 use super::load::Revision;
 use super::logs::Severity;
+use super::text::{self, NAMED_REASON_MAX_BYTES};
 use super::{outcome, trap};
-use crate::config;
+use crate::config::{self, EVENT_TYPE_MAX_BYTES};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
 use crate::effect::Work;
 use crate::event::now_ms;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub call_timeout: Duration,
     /// Linear memory, all memories of an instance added up.
     pub memory_max_bytes: usize,
+    /// What the host may hold in memory for an instance.
+    pub host_memory_max_bytes: usize,
     /// Log text kept of an attempt.
     pub log_max_bytes: usize,
     /// Calls an instance is kept for; `None` = a fresh one for every attempt.
@@ -89,7 +92,8 @@ impl Revision {
             attempt.failure = Some(rejected(format!("this revision has no handler for {event_type}")));
         }
         if let Some(failure) = &mut attempt.failure {
-            failure.reason = self.named(call.delivery, &call.settings.mask.hide(&failure.reason));
+            let reason = text::mask_and_cut(&call.settings.mask, &failure.reason, NAMED_REASON_MAX_BYTES);
+            failure.reason = self.named(call.delivery, &reason);
         }
         attempt.duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         Tried { attempt, work, fuel }
@@ -98,6 +102,7 @@ impl Revision {
     async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> (Work, Option<u64>) {
         let event = &call.delivery.event;
         let text = event.payload_text();
+        let payload_bytes = text.len();
         let decoded = match &handler.data {
             Data::Typed(plan) => decode(plan, &text),
             Data::Json => Ok(Decoded { value: Val::String(text.into_owned()), notes: Vec::new() }),
@@ -116,7 +121,7 @@ impl Revision {
         for note in notes {
             instance.guest().logs.push(Severity::Warn, "hookyard", &at(note));
         }
-        let result = instance.call(self, handler.func, &params).await;
+        let result = instance.call(self, handler.func, &params, payload_bytes).await;
         let fuel = instance.fuel();
         let guest = instance.guest_mut();
         attempt.failure = match result {
@@ -124,7 +129,7 @@ impl Revision {
                 outcome::read(&returned).map(|failure| Failure { reason: at(failure.reason), ..failure })
             }
             Err(error) => {
-                let (cause, reason) = trap::explain(&error, &guest.limits, &guest.logs);
+                let (cause, reason) = trap::explain(&error, guest);
                 Some(Failure { outcome: Outcome::Retry, cause, reason: at(reason), after_ms: None })
             }
         };
@@ -149,22 +154,30 @@ impl Revision {
     pub(super) async fn try_out(&self, settings: &Settings) -> Result<Vec<String>, String> {
         let mut instance = Instance::of(self, settings, None).await;
         let explain = |error: &Error, instance: &Instance| {
-            let guest = instance.guest();
-            trap::explain(error, &guest.limits, &guest.logs).1
+            let (_, reason) = trap::explain(error, instance.guest());
+            text::mask_and_cut(&settings.mask, &reason, NAMED_REASON_MAX_BYTES)
         };
         let made = instance.instantiate(self).await;
         made.map_err(|error| format!("instantiating it: {}", explain(&error, &instance)))?;
         let Some(generic) = &self.handlers.generic else { return Ok(Vec::new()) };
-        let listed = instance.call(self, generic.subscriptions, &[]).await.map_err(|error| {
-            let export = &generic.handler.export;
-            format!("its export {export}: subscriptions: {}", explain(&error, &instance))
-        })?;
+        let at = |problem: String| format!("its export {}: subscriptions: {problem}", generic.handler.export);
+        let listed = instance.call(self, generic.subscriptions, &[], 0).await;
+        let listed = listed.map_err(|error| at(explain(&error, &instance)))?;
         let Val::List(patterns) = listed else { return Ok(Vec::new()) };
         if patterns.len() > SUBSCRIPTIONS_MAX {
-            let (export, count) = (&generic.handler.export, patterns.len());
-            return Err(format!("its export {export}: subscriptions: {count}, at most {SUBSCRIPTIONS_MAX}"));
+            return Err(at(format!("{}, at most {SUBSCRIPTIONS_MAX}", patterns.len())));
         }
-        Ok(patterns.into_iter().filter_map(|p| if let Val::String(p) = p { Some(p) } else { None }).collect())
+        let pattern = |(at, pattern)| match pattern {
+            Val::String(pattern) if pattern.len() > EVENT_TYPE_MAX_BYTES => {
+                let (number, size) = (at + 1, pattern.len());
+                let shown = text::cut(&pattern, EVENT_TYPE_MAX_BYTES);
+                Err(format!("pattern {number} has {size} bytes, at most {EVENT_TYPE_MAX_BYTES}: {shown}"))
+            }
+            Val::String(pattern) => Ok(pattern),
+            // Its type was checked.
+            _ => Ok(String::new()),
+        };
+        patterns.into_iter().enumerate().map(pattern).collect::<Result<_, _>>().map_err(at)
     }
 }
 

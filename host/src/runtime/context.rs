@@ -2,7 +2,12 @@
 
 use wasmtime::component::{Type, Val};
 
+use super::text::{self, NAME_MAX_BYTES};
+
 use crate::delivery::Delivery;
+
+/// Fields that a component's own `context` may have, those included that this host does not know.
+const FIELDS_MAX: usize = 64;
 
 /// The fields of a component's own `context`, in its order.
 #[derive(Debug, Clone)]
@@ -34,6 +39,10 @@ impl ContextPlan {
                 super::plan::type_name(ty)
             ));
         };
+        let count = record.fields().len();
+        if count > FIELDS_MAX {
+            return Err(format!("its context has {count} fields, at most {FIELDS_MAX}"));
+        }
         record
             .fields()
             .map(|field| Ok((field.name.to_owned(), Part::of(field.name, &field.ty)?)))
@@ -68,10 +77,11 @@ impl Part {
             ("received-at", Type::U64) => Self::ReceivedAt,
             ("idempotency-key", Type::String) => Self::IdempotencyKey,
             ("attempt", Type::U32) => Self::Attempt,
-            (_, Type::Option(_)) => Self::Unknown,
+            (name, Type::Option(_)) if name.len() <= NAME_MAX_BYTES => Self::Unknown,
             _ => {
                 return Err(format!(
-                    "this host has no context.{name} of type {}",
+                    "this host has no context.{} of type {}",
+                    text::name(name),
                     super::plan::type_name(ty)
                 ));
             }

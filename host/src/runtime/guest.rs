@@ -5,25 +5,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wasmtime::StoreContextMut;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::attempt::Settings;
+use super::budget::{MemoryBudget, Reservation};
 use super::capabilities;
 use super::capabilities::http::Requests;
+use super::checkpoint::Checkpoint;
 use super::limits::Limits;
 use super::logs::Logs;
 use super::work::Working;
 use crate::outbound::{Grants, Outbound};
 
-/// Streams, timers and the like that a guest may hold at once: the host's memory behind them does not
-/// count as the guest's.
-pub(super) const RESOURCES_MAX: usize = 10_000;
+/// Buckets, streams, timers and the like that a guest may hold at once.
+const HANDLES_MAX: usize = 10_000;
+/// What the host holds for a handle, beside what it is a handle of.
+const HANDLE_BYTES: usize = 256;
+/// The part of the budget that is set aside for handles: one in so many bytes.
+const HANDLES_PART: usize = 8;
 
 /// A store's data.
 pub(super) struct Guest {
     pub(super) limits: Limits,
+    /// What the host may hold for it.
+    pub(super) budget: Arc<MemoryBudget>,
+    /// The handles' part of the budget.
+    _handles: Option<Reservation>,
     pub(super) logs: Logs,
     pub(super) config: Arc<BTreeMap<String, String>>,
     pub(super) call_timeout: Duration,
@@ -34,6 +44,7 @@ pub(super) struct Guest {
     pub(super) table: ResourceTable,
     /// Made when first asked for: most handlers never do, and it costs a call for randomness.
     wasi: Option<WasiCtx>,
+    random_max_bytes: u64,
     /// Likewise.
     http: Option<Requests>,
 }
@@ -41,19 +52,25 @@ pub(super) struct Guest {
 impl Guest {
     /// For the first call: its time begins now.
     pub(super) fn new(
-        limits: Limits,
+        (limits, budget): (Limits, Arc<MemoryBudget>),
         logs: Logs,
-        work: Working,
+        mut work: Working,
         settings: &Settings,
         outbound: Outbound,
+        random_max_bytes: u64,
     ) -> Self {
         let (config, call_timeout) = (Arc::clone(&settings.config), settings.call_timeout);
         let grants = Arc::clone(&settings.grants);
         let deadline = Instant::now() + call_timeout;
+        work.checkpoint = Checkpoint::new(deadline, call_timeout);
+        let handles = (budget.max_bytes() / HANDLES_PART / HANDLE_BYTES).min(HANDLES_MAX);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES_MAX);
+        table.set_max_capacity(handles);
         Self {
             limits,
+            // The budget is still whole.
+            _handles: budget.reserve(handles * HANDLE_BYTES).ok(),
+            budget,
             logs,
             config,
             call_timeout,
@@ -63,6 +80,7 @@ impl Guest {
             grants,
             table,
             wasi: None,
+            random_max_bytes,
             http: None,
         }
     }
@@ -70,10 +88,19 @@ impl Guest {
     /// Begins another call in the same instance, about this event.
     pub(super) fn begin(&mut self, event: &str) {
         self.deadline = Instant::now() + self.call_timeout;
+        self.work.checkpoint = Checkpoint::new(self.deadline, self.call_timeout);
         // A limit that the call before lived with is not why this one ends.
         self.limits.crossed = None;
         // What is printed goes to the same log, so it is emptied and not replaced.
         self.logs.begin(event);
+    }
+
+    /// The requests of its calls.
+    pub(super) fn requests(&mut self) -> &mut Requests {
+        let Self { http, outbound, grants, logs, budget, .. } = self;
+        http.get_or_insert_with(|| {
+            Requests::new(outbound.clone(), Arc::clone(grants), logs.mask(), logs.clone(), budget)
+        })
     }
 
     /// Whether requests that its calls made are still under way.
@@ -84,16 +111,24 @@ impl Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let logs = &self.logs;
-        let ctx = self.wasi.get_or_insert_with(|| capabilities::wasi::empty_world(logs));
+        let (logs, random_max_bytes) = (&self.logs, self.random_max_bytes);
+        let new = || capabilities::wasi::empty_world(logs, random_max_bytes);
+        let ctx = self.wasi.get_or_insert_with(new);
         WasiCtxView { ctx, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let (outbound, grants, logs) = (&self.outbound, &self.grants, &self.logs);
-        let new = || Requests::new(outbound.clone(), Arc::clone(grants), logs.mask(), logs.clone());
-        self.http.get_or_insert_with(new).view(&mut self.table)
+        let Self { http, table, outbound, grants, logs, budget, .. } = self;
+        let new = || Requests::new(outbound.clone(), Arc::clone(grants), logs.mask(), logs.clone(), budget);
+        http.get_or_insert_with(new).view(table)
     }
+}
+
+/// Limits what the guest hands over in its next call to the host, or returns, to what is left of its budget. For
+/// the end of each host function that may have reserved some of it.
+pub(super) fn limit_lifting(context: &mut StoreContextMut<'_, Guest>) {
+    let most = context.data().budget.lift_max_bytes();
+    context.set_hostcall_fuel(most);
 }

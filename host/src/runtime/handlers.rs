@@ -13,6 +13,7 @@ use super::context::ContextPlan;
 use super::imports;
 use super::outcome;
 use super::plan::{Plan, type_name};
+use super::text::{self, NAME_MAX_BYTES};
 use super::type_budget::TypeBudget;
 
 /// The generic handler's interface, without its version.
@@ -63,6 +64,12 @@ impl Handlers {
             let Some((interface, version)) = imports::split_version(export) else { continue };
             if interface.starts_with("wasi:") || !exported.is_handler() {
                 continue;
+            }
+            if export.len() > NAME_MAX_BYTES {
+                let (shown, size) = (text::cut(export, NAME_MAX_BYTES), export.len());
+                return Err(format!(
+                    "the name of its export {shown} has {size} bytes, at most {NAME_MAX_BYTES}"
+                ));
             }
             if let Some(first) = names.insert(interface.to_owned(), export.to_owned()) {
                 return Err(format!("exports two handlers for the same events: {first} and {export}"));

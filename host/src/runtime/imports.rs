@@ -5,6 +5,10 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use super::capabilities::OFFERED;
+use super::text;
+
+/// Imports that a component may have.
+const IMPORTS_MAX: usize = 500;
 
 /// Checks every import by name, and returns them.
 ///
@@ -12,10 +16,17 @@ use super::capabilities::OFFERED;
 /// Names all imports that the host does not offer, and why where it is only the version.
 pub(super) fn check(component: &Component, engine: &Engine) -> Result<Vec<String>, String> {
     let ty = component.component_type();
-    let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let count = ty.imports(engine).len();
+    if count > IMPORTS_MAX {
+        return Err(format!("it has {count} imports, at most {IMPORTS_MAX}"));
+    }
+    let imports: Vec<String> = ty.imports(engine).map(|(name, _)| text::name(name).into_owned()).collect();
     let asked = ty.imports(engine).filter(|(name, item)| is_own(name) || !is_types_only(&item.ty, engine));
     let unknown: Vec<String> = asked.filter_map(|(name, _)| refuse(name)).collect();
-    if unknown.is_empty() { Ok(imports) } else { Err(format!("asks for {}", unknown.join("; and for "))) }
+    if unknown.is_empty() {
+        return Ok(imports);
+    }
+    Err(format!("asks for {}", text::list(unknown.iter().map(String::as_str), "; and for ")))
 }
 
 /// Of its own package the host knows each version, and so the types in it.
@@ -38,9 +49,10 @@ fn refuse(import: &str) -> Option<String> {
     match offered {
         Some((_, versions)) if versions.iter().any(|known| fits(known, version)) => None,
         Some((_, versions)) => {
+            let import = text::name(import);
             Some(format!("{import}, of which this host knows version {}", versions.join(" and ")))
         }
-        None => Some(format!("{import}, which this host does not offer")),
+        None => Some(format!("{}, which this host does not offer", text::name(import))),
     }
 }
 

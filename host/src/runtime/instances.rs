@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{ComponentExportIndex, Instance as Handle, Val};
-use wasmtime::{Error, Store, UpdateDeadline};
+use wasmtime::{AsContextMut as _, Error, Store, UpdateDeadline};
 
 use super::attempt::Settings;
-use super::guest::Guest;
+use super::budget::MemoryBudget;
+use super::guest::{Guest, limit_lifting};
 use super::limits::Limits;
 use super::load::Revision;
 use super::logs::Logs;
@@ -25,6 +26,9 @@ use crate::delivery::Delivery;
 /// How long after the guest's deadline a call that does not come back is dropped: a bound of its
 /// own beside the epoch's, for a host function that does not return.
 const GRACE: Duration = Duration::from_millis(250);
+
+/// Handles of all of an instance's components at once, which wasmtime keeps some 30 bytes for each.
+const HANDLES_MAX: usize = 20_000;
 
 /// Places for instances, and those kept for later calls.
 pub(super) struct Pool {
@@ -138,12 +142,16 @@ impl Instance {
         }
         let places = runtime.pool.places(revision.places).await;
         let limits = Limits::new(settings.memory_max_bytes, &runtime.limits);
-        let logs = Logs::new(settings.log_max_bytes, revision.plugin.as_str(), event, &settings.mask);
+        let budget = MemoryBudget::new(settings.host_memory_max_bytes);
+        let names = (revision.plugin.as_str(), event);
+        let logs = Logs::new(settings.log_max_bytes, &budget, names, &settings.mask);
         let (stores, outbound) = (Arc::clone(&runtime.stores), runtime.outbound.clone());
-        let mut work = Working::new(revision.plugin.clone(), stores, outbound.clone(), settings);
+        let mut work = Working::new(revision.plugin.clone(), stores, outbound.clone(), settings, &budget);
         work.begin(delivery);
-        let guest = Guest::new(limits, logs, work, settings, outbound);
+        let random_max_bytes = runtime.limits.random_max_bytes;
+        let guest = Guest::new((limits, budget), logs, work, settings, outbound, random_max_bytes);
         let mut store = Store::new(&runtime.engine, guest);
+        store.set_max_component_handles(HANDLES_MAX);
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
@@ -154,6 +162,7 @@ impl Instance {
             // Others run between two ticks of a guest that does not stop by itself.
             Ok(UpdateDeadline::Yield(1))
         });
+        limit_lifting(&mut store.as_context_mut());
         fill(&mut store);
         Self { store, handle: None, calls: 0, _places: places }
     }
@@ -163,14 +172,18 @@ impl Instance {
         self.within(async |instance| instance.handle(revision).await.map(drop)).await
     }
 
-    /// Calls an export that returns one value.
+    /// Calls an export that returns one value. `params_bytes`: what the parameters take in memory.
     pub(super) async fn call(
         &mut self,
         revision: &Revision,
         func: ComponentExportIndex,
         params: &[Val],
+        params_bytes: usize,
     ) -> Result<Val, Error> {
+        let held = self.guest().budget.reserve(params_bytes);
+        let _held = held.map_err(|over| over.asked_for("its parameters"))?;
         self.within(async |instance| {
+            limit_lifting(&mut instance.store.as_context_mut());
             let handle = instance.handle(revision).await?;
             let func = handle.get_func(&mut instance.store, func);
             let func = func.ok_or_else(|| Error::msg("the export is gone"))?;

@@ -16,6 +16,7 @@ use super::handlers::{EVENT_HANDLER, Handlers};
 use super::imports;
 use super::instances::RevisionId;
 use super::precompiled;
+use super::text;
 use super::type_budget::TypeBudget;
 use crate::event::{Digest, PluginName};
 
@@ -103,7 +104,7 @@ impl Runtime {
         let refusal = |revision, reason, is_temporary| Refusal {
             plugin: plugin.clone(),
             revision,
-            reason,
+            reason: text::cut_string(reason, text::NAMED_REASON_MAX_BYTES),
             is_temporary,
         };
         let digested = blocking(move || (Digest::of(&bytes), bytes)).await;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
 
+use super::budget::{MemoryBudget, Reservation};
 use crate::secrets::Mask;
 
 /// A line's severity: `wasi:logging/logging`'s levels.
@@ -40,6 +41,9 @@ pub(super) enum Stream {
 /// Longest line kept of what a guest prints without a line break.
 const PRINTED_LINE_MAX_BYTES: usize = 8 * 1024;
 
+/// What a line takes beside its text.
+const LINE_BYTES: usize = 64;
+
 /// Longest part of a line that stands for why a guest ended itself.
 const WORDS_MAX_BYTES: usize = 500;
 
@@ -55,6 +59,8 @@ struct Buffer {
     words: Option<String>,
     room_bytes: usize,
     max_bytes: usize,
+    /// The lines' part of the instance's budget.
+    held: Reservation,
     dropped: u64,
     plugin: String,
     event: String,
@@ -63,13 +69,19 @@ struct Buffer {
 
 impl Logs {
     /// `plugin` and `event` name the attempt in the host's log.
-    pub(super) fn new(max_bytes: usize, plugin: &str, event: &str, mask: &Arc<Mask>) -> Self {
+    pub(super) fn new(
+        max_bytes: usize,
+        budget: &Arc<MemoryBudget>,
+        (plugin, event): (&str, &str),
+        mask: &Arc<Mask>,
+    ) -> Self {
         Self(Arc::new(Mutex::new(Buffer {
             lines: Vec::new(),
             begun: Default::default(),
             words: None,
             room_bytes: max_bytes,
             max_bytes,
+            held: Reservation::empty(budget),
             dropped: 0,
             plugin: plugin.into(),
             event: event.into(),
@@ -80,7 +92,8 @@ impl Logs {
     /// Forgets what it has, for an attempt at another event.
     pub(super) fn begin(&self, event: &str) {
         let mut buffer = self.lock();
-        buffer.lines.clear();
+        buffer.lines = Vec::new();
+        buffer.held.clear();
         buffer.begun.iter_mut().for_each(Vec::clear);
         buffer.words = None;
         (buffer.room_bytes, buffer.dropped) = (buffer.max_bytes, 0);
@@ -161,26 +174,33 @@ impl Buffer {
     }
 
     fn push(&mut self, severity: Severity, context: &str, message: &str) {
-        if self.room_bytes == 0 {
-            self.dropped += 1;
-            return;
-        }
         let space = if context.is_empty() { "" } else { ": " };
         let (label, message) = (severity.label(), message.trim_end_matches('\n'));
         let mask = Arc::clone(&self.mask);
-        let (context, message) = (&*mask.hide(context), &*mask.hide(message));
-        let mut line = String::with_capacity((context.len() + message.len() + 12).min(self.room_bytes));
-        for part in [label, " ", context, space, message] {
+        // However long they are, no more of them is looked at than there is room for.
+        let (context, context_is_whole) = mask.hide_within(context, self.room_bytes);
+        let (message, message_is_whole) = mask.hide_within(message, self.room_bytes.max(WORDS_MAX_BYTES));
+        if severity == Severity::Critical {
+            self.words = Some(words(&message));
+        }
+        let size = (label.len() + context.len() + message.len() + 3).min(self.room_bytes);
+        if self.room_bytes == 0 || self.held.grow(size + LINE_BYTES).is_err() {
+            self.dropped += 1;
+            return;
+        }
+        let mut line = String::with_capacity(size);
+        let mut is_whole = context_is_whole && message_is_whole;
+        for part in [label, " ", &context, space, &message] {
             let end = part.floor_char_boundary(self.room_bytes.saturating_sub(line.len()));
             line.push_str(&part[..end]);
             if end < part.len() {
-                self.dropped += 1;
-                self.room_bytes = line.len();
+                is_whole = false;
                 break;
             }
         }
-        if severity == Severity::Critical {
-            self.words = Some(words(message));
+        if !is_whole {
+            self.dropped += 1;
+            self.room_bytes = line.len();
         }
         self.room_bytes -= line.len();
         self.repeat(severity, &line[line.len().min(label.len() + 1)..]);
@@ -219,9 +239,38 @@ fn words(message: &str) -> String {
 mod tests {
     use super::*;
 
+    fn logs(max_bytes: usize) -> Logs {
+        Logs::new(max_bytes, &MemoryBudget::new(1 << 20), ("p", "e"), &Arc::default())
+    }
+
+    #[test]
+    fn lines_count_as_memory_of_the_host() {
+        let budget = MemoryBudget::new(1000);
+        let logs = Logs::new(100_000, &budget, ("p", "e"), &Arc::default());
+        for _ in 0..1000 {
+            logs.push(Severity::Info, "", "x");
+        }
+        assert!(budget.held_bytes() <= 1000);
+        let lines = logs.take();
+        assert!(
+            lines.len() <= 1000 / LINE_BYTES + 1 && lines.last().unwrap().contains("dropped"),
+            "{lines:?}"
+        );
+        logs.begin("another");
+        assert_eq!(budget.held_bytes(), 0);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_before_a_secret_that_no_longer_fits() {
+        let mask = Arc::new(Mask::new(&[("key".to_owned(), "0123456789".to_owned())].into()));
+        let logs = Logs::new(60, &MemoryBudget::new(1 << 20), ("p", "e"), &mask);
+        logs.push(Severity::Info, "", &format!("{}0123456789", "a".repeat(52)));
+        assert!(!logs.take().concat().contains("01"));
+    }
+
     #[test]
     fn keeps_lines_with_their_level_and_context() {
-        let logs = Logs::new(100, "p", "e", &Arc::default());
+        let logs = logs(100);
         logs.push(Severity::Info, "", "one");
         logs.push(Severity::Warn, "desk", "two\n");
         assert_eq!(logs.take(), ["INFO one", "WARN desk: two"]);
@@ -229,7 +278,7 @@ mod tests {
 
     #[test]
     fn joins_what_is_printed_to_lines_and_ends_the_last_ones_with_the_attempt() {
-        let logs = Logs::new(100_000, "p", "e", &Arc::default());
+        let logs = logs(100_000);
         for (stream, text) in
             [(Stream::Out, "a\nb"), (Stream::Err, "x"), (Stream::Out, "c\n\nd"), (Stream::Err, "y")]
         {
@@ -246,7 +295,7 @@ mod tests {
 
     #[test]
     fn remembers_what_was_said_last_before_the_end() {
-        let logs = Logs::new(100_000, "p", "e", &Arc::default());
+        let logs = logs(100_000);
         logs.push(Severity::Error, "", "not that");
         logs.print(Stream::Out, b"nor that\n");
         assert_eq!(logs.last_words(), None);
@@ -263,7 +312,7 @@ mod tests {
 
     #[test]
     fn cuts_at_the_limit_between_characters_and_counts_what_it_drops() {
-        let logs = Logs::new(10, "p", "e", &Arc::default());
+        let logs = logs(10);
         logs.push(Severity::Info, "", "aaaéé");
         logs.push(Severity::Info, "", "gone");
         let lines = logs.take();

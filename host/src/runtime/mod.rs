@@ -3,8 +3,10 @@
 //! attempt at a call. It reads no database, no directory of plugins and no configuration file.
 
 mod attempt;
+mod budget;
 mod cache;
 mod capabilities;
+mod checkpoint;
 mod compile;
 mod context;
 mod deaths;
@@ -23,6 +25,7 @@ mod plan;
 mod precompiled;
 mod runner;
 mod stores;
+mod text;
 mod trap;
 mod type_budget;
 mod work;

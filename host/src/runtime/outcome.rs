@@ -3,13 +3,11 @@
 use wasmtime::component::{Type, Val};
 
 use super::plan::type_name;
+use super::text::{REASON_MAX_BYTES, cut, name};
 use crate::delivery::{Cause, Failure, Outcome};
 
-/// Longest reason that is kept of a handler's failure.
-const REASON_MAX_BYTES: usize = 4 * 1024;
-
 /// Checks that the host can read a handler's result: `result<_, failure>`, where `failure` has no
-/// cases but `retry` and `reject`.
+/// cases but `retry` and `reject`, and nothing in it is a list.
 ///
 /// # Errors
 /// Names what is there and what was expected.
@@ -26,11 +24,38 @@ pub(super) fn check(ty: Option<&Type>) -> Result<(), String> {
         if !matches!(case.name, "retry" | "reject") {
             return Err(format!(
                 "its failure has the case `{}`; this host knows `retry` and `reject`",
-                case.name
+                name(case.name)
             ));
         }
     }
-    Ok(())
+    let mut parts = 0;
+    match result.ok().iter().chain(&result.err()).find_map(|ty| unreadable(ty, &mut parts)) {
+        Some(found) => Err(format!("its result has {found} in it, {EXPECTED}")),
+        None => Ok(()),
+    }
+}
+
+/// Most types that a result may be made of.
+const PARTS_MAX: usize = 200;
+
+/// What of a result the host does not read: of a list, or of very many parts, it would hold many times what
+/// the guest does.
+fn unreadable(ty: &Type, parts: &mut usize) -> Option<&'static str> {
+    *parts += 1;
+    if *parts > PARTS_MAX {
+        return Some("too many parts");
+    }
+    let mut any =
+        |mut types: Box<dyn Iterator<Item = Type> + '_>| types.find_map(|ty| unreadable(&ty, parts));
+    match ty {
+        Type::Record(record) => any(Box::new(record.fields().map(|field| field.ty))),
+        Type::Tuple(tuple) => any(Box::new(tuple.types())),
+        Type::Variant(variant) => any(Box::new(variant.cases().filter_map(|case| case.ty))),
+        Type::Option(option) => any(Box::new(std::iter::once(option.ty()))),
+        Type::Result(result) => any(Box::new(result.ok().into_iter().chain(result.err()))),
+        Type::List(_) | Type::Map(_) | Type::FixedLengthList(_) | Type::Flags(_) => Some(type_name(ty)),
+        _ => None,
+    }
 }
 
 /// Reads a result that passed [`check`]; `None` is done.
@@ -57,10 +82,7 @@ pub(super) fn read(result: &Val) -> Option<Failure> {
 /// A reason is stored and logged for each attempt, so a guest does not say how long it is.
 fn text(value: &Val) -> String {
     let Val::String(text) = value else { return String::new() };
-    match text.floor_char_boundary(REASON_MAX_BYTES) {
-        end if end < text.len() => format!("{} … ({} bytes)", &text[..end], text.len()),
-        _ => text.clone(),
-    }
+    cut(text, REASON_MAX_BYTES).into_owned()
 }
 
 fn millis(value: &Val) -> Option<u64> {
@@ -93,7 +115,7 @@ mod tests {
             (retry(vec![("reason".into(), s("busy"))]), some(Outcome::Retry, "busy", None)),
             (
                 err("reject", Some(Box::new(s(&"é".repeat(5000))))),
-                some(Outcome::Rejected, &format!("{} … (10000 bytes)", "é".repeat(2048)), None),
+                some(Outcome::Rejected, &format!("{}… (cut at 4096 of 10000 bytes)", "é".repeat(2048)), None),
             ),
         ] {
             assert_eq!(read(&value), expected, "{value:?}");

@@ -3,6 +3,8 @@
 
 use wasmtime::component::Type;
 
+use super::text::{self, NAME_MAX_BYTES};
+
 /// What to build from a JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
@@ -50,62 +52,27 @@ pub(super) struct Variant {
     pub(super) has_other: bool,
 }
 
+/// Parts that a type may have: fields, cases and what they are made of. A type that names another one many
+/// times has its parts as often.
+const PARTS_MAX: usize = 50_000;
+
+/// Walks a type, within limits.
+struct Walk {
+    parts_left: usize,
+}
+
 impl Plan {
     /// Walks a type.
     ///
     /// # Errors
-    /// Names the place and the type that JSON cannot be read into.
+    /// Names the place and the type that JSON cannot be read into, or says that there is too much of it.
     pub(super) fn of(ty: &Type, place: &str) -> Result<Self, String> {
-        Ok(match ty {
-            Type::Bool => Self::Bool,
-            Type::U8 => Self::Int(Int::U8),
-            Type::U16 => Self::Int(Int::U16),
-            Type::U32 => Self::Int(Int::U32),
-            Type::U64 => Self::Int(Int::U64),
-            Type::S8 => Self::Int(Int::S8),
-            Type::S16 => Self::Int(Int::S16),
-            Type::S32 => Self::Int(Int::S32),
-            Type::S64 => Self::Int(Int::S64),
-            Type::Float32 => Self::Float32,
-            Type::Float64 => Self::Float64,
-            Type::Char => Self::Char,
-            Type::String => Self::String,
-            Type::Option(option) => Self::Option(Box::new(Self::of(&option.ty(), place)?)),
-            Type::List(list) => Self::of_list(&list.ty(), place)?,
-            Type::Tuple(tuple) => {
-                let parts = tuple.types().enumerate();
-                Self::Tuple(
-                    parts.map(|(i, ty)| Self::of(&ty, &format!("{place}.{i}"))).collect::<Result<_, _>>()?,
-                )
-            }
-            Type::Record(record) => Self::Record(
-                record
-                    .fields()
-                    .map(|field| {
-                        let plan = Self::of(&field.ty, &format!("{place}.{}", field.name))?;
-                        Ok(Field { name: field.name.into(), plan })
-                    })
-                    .collect::<Result<_, String>>()?,
-            ),
-            Type::Variant(variant) => Self::Variant(Variant::of(variant, place)?),
-            Type::Enum(names) => Self::Enum(names.names().map(Into::into).collect()),
-            Type::Flags(names) => Self::Flags(names.names().map(Into::into).collect()),
-            other => return Err(format!("{place}: JSON cannot be read into {}", type_name(other))),
-        })
-    }
-
-    fn of_list(item: &Type, place: &str) -> Result<Self, String> {
-        if let Type::Tuple(tuple) = item {
-            let mut types = tuple.types();
-            if let (Some(Type::String), Some(value), None) = (types.next(), types.next(), types.next()) {
-                return Ok(Self::Map(Box::new(Self::of(&value, &format!("{place}.*"))?)));
-            }
-        }
-        Ok(Self::List(Box::new(Self::of(item, &format!("{place}[]"))?)))
+        Walk { parts_left: PARTS_MAX }.plan(ty, place)
     }
 
     /// The type's name, for people.
     pub(super) fn type_name(&self) -> String {
+        let listed = |names: &[String]| text::list(names.iter().map(String::as_str), ", ");
         match self {
             Self::Bool => "bool".into(),
             Self::Int(int) => int.type_name().into(),
@@ -116,30 +83,111 @@ impl Plan {
             Self::Option(inner) => format!("option<{}>", inner.type_name()),
             Self::List(inner) => format!("list<{}>", inner.type_name()),
             Self::Map(inner) => format!("list<tuple<string, {}>>", inner.type_name()),
+            Self::Tuple(parts) if parts.len() > TUPLE_SHOWN_MAX => format!("tuple of {} values", parts.len()),
             Self::Tuple(parts) => {
                 format!("tuple<{}>", parts.iter().map(Self::type_name).collect::<Vec<_>>().join(", "))
             }
             Self::Record(_) => "record".into(),
             Self::Variant(variant) => {
                 let names = variant.cases.iter().map(|(name, _)| name.as_str());
-                format!("variant {{ {} }}", names.collect::<Vec<_>>().join(", "))
+                format!("variant {{ {} }}", text::list(names, ", "))
             }
-            Self::Enum(names) => format!("enum {{ {} }}", names.join(", ")),
-            Self::Flags(names) => format!("flags {{ {} }}", names.join(", ")),
+            Self::Enum(names) => format!("enum {{ {} }}", listed(names)),
+            Self::Flags(names) => format!("flags {{ {} }}", listed(names)),
         }
     }
 }
 
-impl Variant {
-    fn of(variant: &wasmtime::component::types::Variant, place: &str) -> Result<Self, String> {
+/// Longest tuple whose parts are named.
+const TUPLE_SHOWN_MAX: usize = 16;
+
+impl Walk {
+    fn plan(&mut self, ty: &Type, place: &str) -> Result<Plan, String> {
+        self.take(1, place)?;
+        Ok(match ty {
+            Type::Bool => Plan::Bool,
+            Type::U8 => Plan::Int(Int::U8),
+            Type::U16 => Plan::Int(Int::U16),
+            Type::U32 => Plan::Int(Int::U32),
+            Type::U64 => Plan::Int(Int::U64),
+            Type::S8 => Plan::Int(Int::S8),
+            Type::S16 => Plan::Int(Int::S16),
+            Type::S32 => Plan::Int(Int::S32),
+            Type::S64 => Plan::Int(Int::S64),
+            Type::Float32 => Plan::Float32,
+            Type::Float64 => Plan::Float64,
+            Type::Char => Plan::Char,
+            Type::String => Plan::String,
+            Type::Option(option) => Plan::Option(Box::new(self.plan(&option.ty(), place)?)),
+            Type::List(list) => self.list(&list.ty(), place)?,
+            Type::Tuple(tuple) => {
+                let parts = tuple.types().enumerate();
+                let parts = parts.map(|(i, ty)| self.plan(&ty, &format!("{place}.{i}")));
+                Plan::Tuple(parts.collect::<Result<_, _>>()?)
+            }
+            Type::Record(record) => {
+                let fields = record.fields().map(|field| {
+                    let name = short_name(field.name, place)?;
+                    let plan = self.plan(&field.ty, &format!("{place}.{name}"))?;
+                    Ok(Field { name, plan })
+                });
+                Plan::Record(fields.collect::<Result<_, String>>()?)
+            }
+            Type::Variant(variant) => Plan::Variant(self.variant(variant, place)?),
+            Type::Enum(names) => Plan::Enum(self.names(names.names(), place)?),
+            Type::Flags(names) => Plan::Flags(self.names(names.names(), place)?),
+            other => return Err(format!("{place}: JSON cannot be read into {}", type_name(other))),
+        })
+    }
+
+    fn list(&mut self, item: &Type, place: &str) -> Result<Plan, String> {
+        if let Type::Tuple(tuple) = item {
+            let mut types = tuple.types();
+            if let (Some(Type::String), Some(value), None) = (types.next(), types.next(), types.next()) {
+                return Ok(Plan::Map(Box::new(self.plan(&value, &format!("{place}.*"))?)));
+            }
+        }
+        Ok(Plan::List(Box::new(self.plan(item, &format!("{place}[]"))?)))
+    }
+
+    fn variant(
+        &mut self,
+        variant: &wasmtime::component::types::Variant,
+        place: &str,
+    ) -> Result<Variant, String> {
         let mut cases = Vec::new();
         for case in variant.cases() {
-            let place = format!("{place}.{}", case.name);
-            cases.push((case.name.to_owned(), case.ty.map(|ty| Plan::of(&ty, &place)).transpose()?));
+            let name = short_name(case.name, place)?;
+            let place = format!("{place}.{name}");
+            cases.push((name, case.ty.map(|ty| self.plan(&ty, &place)).transpose()?));
         }
         let has_other = cases.iter().any(|(name, plan)| name == "other" && *plan == Some(Plan::String));
-        Ok(Self { cases, has_other })
+        Ok(Variant { cases, has_other })
     }
+
+    fn names<'a>(
+        &mut self,
+        names: impl ExactSizeIterator<Item = &'a str>,
+        place: &str,
+    ) -> Result<Vec<String>, String> {
+        self.take(names.len(), place)?;
+        names.map(|name| short_name(name, place)).collect()
+    }
+
+    fn take(&mut self, parts: usize, place: &str) -> Result<(), String> {
+        let left = self.parts_left.checked_sub(parts);
+        self.parts_left = left.ok_or_else(|| format!("{place}: the type has more than {PARTS_MAX} parts"))?;
+        Ok(())
+    }
+}
+
+/// A name that is not much longer than any that a sender writes.
+fn short_name(name: &str, place: &str) -> Result<String, String> {
+    if name.len() > NAME_MAX_BYTES {
+        let (size, shown) = (name.len(), text::name(name));
+        return Err(format!("{place}: the name {shown} has {size} bytes, at most {NAME_MAX_BYTES}"));
+    }
+    Ok(name.to_owned())
 }
 
 impl Int {

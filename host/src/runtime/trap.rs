@@ -6,9 +6,9 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::guest::RESOURCES_MAX;
-use super::limits::Limits;
+use super::guest::Guest;
 use super::logs::Logs;
+use super::text;
 use crate::delivery::Cause;
 
 /// The guest was still running at its deadline, after so long.
@@ -24,7 +24,8 @@ const ELSEWHERE: [&str; 5] =
     ["/library/core/", "/library/alloc/", "/library/std/", "/library/panic_abort/", "/registry/src/"];
 
 /// Tells whose failure an error is, and describes it.
-pub(super) fn explain(error: &Error, limits: &Limits, logs: &Logs) -> (Cause, String) {
+pub(super) fn explain(error: &Error, guest: &Guest) -> (Cause, String) {
+    let (limits, logs) = (&guest.limits, &guest.logs);
     if error.is::<PoolConcurrencyLimitError>() {
         return (Cause::Host, format!("the host had no room for an instance: {error}"));
     }
@@ -51,11 +52,30 @@ pub(super) fn explain(error: &Error, limits: &Limits, logs: &Logs) -> (Cause, St
         }
         Some(trap) => without_prefix(&trap.to_string()).to_owned(),
         None if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => {
-            format!("handles: more than {RESOURCES_MAX} streams, timers and the like at once")
+            let most = guest.table.max_capacity();
+            format!("handles: more than {most} buckets, streams, timers and the like at once")
         }
-        None => error.root_cause().to_string(),
+        None => {
+            let cause = text::display_within(error.root_cause(), text::REASON_MAX_BYTES);
+            if cause.contains(LIFTED_TOO_MUCH) { lifted_too_much(guest) } else { cause }
+        }
     };
     (Cause::Trap, format!("trap: {crossed}{what}{}", place(error)))
+}
+
+/// What wasmtime says when a guest hands over more than [`super::budget::MemoryBudget::lift_max_bytes`]; it has
+/// no type for this.
+const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+
+fn lifted_too_much(guest: &Guest) -> String {
+    let budget = &guest.budget;
+    format!(
+        "what it handed to the host in one call, or returned, is more than the {} bytes that one call may hand over: \
+         the host holds {} bytes for this instance, host_memory_max_bytes is {}",
+        budget.lift_max_bytes(),
+        budget.held_bytes(),
+        budget.max_bytes()
+    )
 }
 
 /// What the guest said before it ended itself.
@@ -77,6 +97,11 @@ fn place(error: &Error) -> String {
     format!(" in {}{}", own.function, told.unwrap_or(own).at())
 }
 
+/// A mangled name that is longer is not taken apart.
+const MANGLED_MAX_BYTES: usize = 4 * 1024;
+/// Longest path of a source file that is shown.
+const FILE_MAX_BYTES: usize = 1024;
+
 /// A function, where it was when the call ended.
 struct Place {
     function: String,
@@ -96,7 +121,7 @@ impl Place {
             // The name of the whole function has its module, which line tables alone leave out.
             let outermost = whole.clone().filter(|_| at + 1 == symbols.len());
             let function = outermost.or_else(|| symbol.name().map(demangled))?;
-            Some(Self { function, file: symbol.file().map(Into::into), line: symbol.line() })
+            Some(Self { function, file: symbol.file().map(file), line: symbol.line() })
         });
         places.collect()
     }
@@ -116,7 +141,15 @@ impl Place {
     }
 }
 
+fn file(path: &str) -> String {
+    text::cut(path, FILE_MAX_BYTES).into_owned()
+}
+
 /// Rust's names as they are written, without the hash at their end; others as they are.
 fn demangled(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name))
+    if name.len() > MANGLED_MAX_BYTES {
+        return text::name(name).into_owned();
+    }
+    // A short name may stand for a very long one.
+    text::display_within(format_args!("{:#}", rustc_demangle::demangle(name)), text::NAME_MAX_BYTES)
 }

@@ -11,6 +11,7 @@ mod host;
 mod load;
 mod lock;
 mod log;
+mod memory;
 mod namespace;
 mod partner;
 mod smtp;

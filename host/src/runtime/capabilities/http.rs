@@ -1,5 +1,7 @@
 //! `wasi:http/outgoing-handler`: requests that a handler makes itself, through the same gate as effects.
 
+mod metered;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -11,25 +13,31 @@ use wasmtime_wasi_http::{
     Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
 };
 
+use metered::Holdings;
+
 use crate::outbound::{self, Failure, Grants, Kind, Outbound};
+use crate::runtime::budget::{MemoryBudget, Reservation};
 use crate::runtime::guest::Guest;
 use crate::runtime::logs::{Logs, Severity};
 use crate::secrets::Mask;
 
-/// Requests of one instance at once, from the call to the end of the answer: what they hold in the host
-/// does not count as the guest's memory.
+/// Requests of one instance at once, from the call to the end of the answer.
 const AT_ONCE_MAX: usize = 32;
+/// Bytes that a guest may write into a request's body in one call to the host.
+const CHUNK_MAX_BYTES: usize = 64 * 1024;
 /// The context of its lines in the log.
 const CONTEXT: &str = "http";
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    metered::add_to_linker(linker)
 }
 
 /// What an instance's requests need.
 pub(in crate::runtime) struct Requests {
     context: WasiHttpCtx,
     gate: Gate,
+    holdings: Holdings,
 }
 
 impl Requests {
@@ -38,13 +46,24 @@ impl Requests {
         grants: Arc<Grants>,
         mask: Arc<Mask>,
         logs: Logs,
+        budget: &Arc<MemoryBudget>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-        Self { context: WasiHttpCtx::new(), gate: Gate { outbound, grants, mask, logs, places } }
+        let gate = Gate { outbound, grants, mask, logs, places, held: None };
+        Self { context: WasiHttpCtx::new(), gate, holdings: Holdings::new(budget) }
     }
 
     pub(in crate::runtime) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
         WasiHttpCtxView { hooks: &mut self.gate, table, ctx: &mut self.context }
+    }
+
+    fn has_place(&self) -> bool {
+        self.gate.places.available_permits() > 0
+    }
+
+    /// What the next request takes along.
+    fn hold_next(&mut self, held: Reservation) {
+        self.gate.held = Some(held);
     }
 
     /// Whether requests or answers are still under way.
@@ -59,6 +78,8 @@ struct Gate {
     mask: Arc<Mask>,
     logs: Logs,
     places: Arc<Semaphore>,
+    /// What is held of the request that is about to be sent.
+    held: Option<Reservation>,
 }
 
 type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -75,6 +96,10 @@ impl WasiHttpHooks for Gate {
         false
     }
 
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_MAX_BYTES
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
@@ -84,6 +109,7 @@ impl WasiHttpHooks for Gate {
         let (outbound, grants) = (self.outbound.clone(), Arc::clone(&self.grants));
         let mask = Arc::clone(&self.mask);
         let (logs, place) = (self.logs.clone(), Arc::clone(&self.places).try_acquire_owned());
+        let held = self.held.take();
         Box::new(async move {
             let Ok(place) = place else {
                 let why = format!("a handler may have {AT_ONCE_MAX} requests under way");
@@ -100,12 +126,12 @@ impl WasiHttpHooks for Gate {
             let first_byte = options.first_byte_timeout.map(|time| time.saturating_add(connect));
             let response = outbound.fetch(&grants, &mask, request, first_byte).await.map_err(&tell)?;
             let body = move |body: outbound::Body| {
-                let held = move |failure| {
-                    // The place is free when the answer's body is gone.
-                    let _place = &place;
+                let explain = move |failure| {
+                    // Both are free when the answer's body is gone.
+                    let _held = (&place, &held);
                     tell(failure)
                 };
-                body.map_err(held).boxed_unsync()
+                body.map_err(explain).boxed_unsync()
             };
             Ok((response.map(body), Box::new(std::future::ready(Ok(()))) as Processing))
         })

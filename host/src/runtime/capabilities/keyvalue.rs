@@ -8,17 +8,26 @@ use wasmtime::component::{ComponentType, Linker, LinkerInstance, Lower, Resource
 use wasmtime::{Result, StoreContextMut};
 
 use crate::keyvalue::EntryKey;
-use crate::runtime::guest::Guest;
-use crate::runtime::work::Working;
+use crate::runtime::budget::{OverBudget, Reservation};
+use crate::runtime::guest::{Guest, limit_lifting};
+use crate::runtime::work::{Denial, Working};
 
 /// `store.bucket`: a name.
-struct Bucket(Arc<str>);
+struct Bucket {
+    name: Arc<str>,
+    _held: Reservation,
+}
 
 /// `atomics.cas`: an entry as it was found, to be replaced only if it is still so.
 struct Cas {
     key: EntryKey,
     found: Option<bytes::Bytes>,
+    /// The value stays for as long as the handle, whatever is written meanwhile.
+    _held: Reservation,
 }
+
+/// What a value in a list of results takes beside its content.
+const RESULT_BYTES: usize = 96;
 
 /// `store.error`.
 #[derive(ComponentType, Lower)]
@@ -55,25 +64,41 @@ type Answer<T> = std::result::Result<T, Error>;
 type Context<'a> = StoreContextMut<'a, Guest>;
 type Held = Resource<Bucket>;
 
+/// The interface's answer, or the end of the call.
+fn answer<T>(result: std::result::Result<T, Denial>) -> Result<Answer<T>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Denial::Refused(reason)) => Ok(Err(Error::Other(reason))),
+        Err(Denial::Ended(error)) => Err(error),
+    }
+}
+
+/// Copies a value for the guest.
+fn copy(guest: &Guest, value: &bytes::Bytes) -> Result<Vec<u8>> {
+    let fits = guest.budget.check(value.len());
+    fits.map_err(|over| over.asked_for(format_args!("wasi:keyvalue: a value of {} bytes", value.len())))?;
+    Ok(value.to_vec())
+}
+
 /// Does something with a bucket, and what it is refused for becomes the interface's error. A macro,
 /// because the future of an async closure cannot be said to be `Send`.
 macro_rules! with_bucket {
-    ($context:ident, $bucket:ident, |$work:ident, $name:ident| $body:expr) => {
+    ($context:ident, $bucket:ident, |$guest:ident, $name:ident| $body:expr) => {
         Box::new(async move {
-            let guest = $context.data_mut();
-            let $name = Arc::clone(&guest.table.get(&$bucket)?.0);
-            let $work = &mut guest.work;
-            let answer: std::result::Result<_, String> = async { $body }.await;
-            Ok((answer.map_err(Error::Other),))
+            let $guest = $context.data_mut();
+            let $name = Arc::clone(&$guest.table.get(&$bucket)?.name);
+            let result: std::result::Result<_, Denial> = async { $body }.await;
+            limit_lifting(&mut $context);
+            Ok((answer(result)?,))
         })
     };
 }
 
 /// As `with_bucket!`, with an entry of it.
 macro_rules! with_entry {
-    ($context:ident, $bucket:ident, $key:ident, |$work:ident, $entry:ident| $body:expr) => {
-        with_bucket!($context, $bucket, |$work, name| {
-            let $entry = $work.key(&name, &$key)?;
+    ($context:ident, $bucket:ident, $key:ident, |$guest:ident, $entry:ident| $body:expr) => {
+        with_bucket!($context, $bucket, |$guest, name| {
+            let $entry = $guest.work.key(&name, &$key)?;
             $body
         })
     };
@@ -91,42 +116,68 @@ fn store(to: &mut LinkerInstance<'_, Guest>) -> Result<()> {
         Ok(())
     })?;
     to.func_wrap("open", |mut context: Context<'_>, (name,): (String,)| {
-        let bucket = match context.data().work.bucket(&name) {
-            Ok(name) => Ok(context.data_mut().table.push(Bucket(name))?),
-            Err(reason) => Err(Error::Other(reason)),
-        };
-        Ok((bucket,))
+        let opened = open(context.data_mut(), &name);
+        limit_lifting(&mut context);
+        Ok((answer(opened)?,))
     })?;
     to.func_wrap_async("[method]bucket.get", |mut context: Context<'_>, (bucket, key): (Held, String)| {
-        with_entry!(context, bucket, key, |work, entry| Ok(work.get(&entry).await?.map(Vec::from)))
+        with_entry!(context, bucket, key, |guest, entry| {
+            let value = guest.work.get(&entry).await?;
+            Ok(value.map(|value| copy(guest, &value)).transpose()?)
+        })
     })?;
     to.func_wrap_async(
         "[method]bucket.exists",
         |mut context: Context<'_>, (bucket, key): (Held, String)| {
-            with_entry!(context, bucket, key, |work, entry| Ok(work.get(&entry).await?.is_some()))
+            with_entry!(context, bucket, key, |guest, entry| Ok(guest.work.get(&entry).await?.is_some()))
         },
     )?;
     to.func_wrap_async(
         "[method]bucket.set",
         |mut context: Context<'_>, (bucket, key, value): (Held, String, Vec<u8>)| {
-            with_entry!(context, bucket, key, |work, entry| work.set(entry, Some(value)).await)
+            with_entry!(context, bucket, key, |guest, entry| guest.work.set(entry, Some(value)).await)
         },
     )?;
     to.func_wrap_async(
         "[method]bucket.delete",
         |mut context: Context<'_>, (bucket, key): (Held, String)| {
-            with_entry!(context, bucket, key, |work, entry| work.set(entry, None).await)
+            with_entry!(context, bucket, key, |guest, entry| guest.work.set(entry, None).await)
         },
     )?;
     to.func_wrap_async(
         "[method]bucket.list-keys",
         |mut context: Context<'_>, (bucket, cursor): (Held, Option<String>)| {
-            with_bucket!(context, bucket, |work, name| {
-                let (keys, cursor) = work.list(&name, cursor.as_deref()).await?;
-                Ok(KeyResponse { keys: keys.iter().map(ToString::to_string).collect(), cursor })
+            with_bucket!(context, bucket, |guest, name| {
+                let page = guest.work.list(&name, cursor.as_deref()).await?;
+                let size: usize = page.keys.iter().map(|key| RESULT_BYTES + key.len()).sum();
+                let fits = guest.budget.check(size);
+                fits.map_err(|over| over.asked_for("wasi:keyvalue/store list-keys"))?;
+                let cursor = page.cursor.map(|key| key.to_string());
+                Ok(KeyResponse { keys: page.keys.iter().map(ToString::to_string).collect(), cursor })
             })
         },
     )
+}
+
+fn open(guest: &mut Guest, name: &str) -> std::result::Result<Held, Denial> {
+    let name = guest.work.bucket(name)?;
+    let held = guest.budget.reserve(name.len());
+    let held = held.map_err(|over| over.asked_for("wasi:keyvalue/store open"))?;
+    Ok(guest.table.push(Bucket { name, _held: held }).map_err(wasmtime::Error::from)?)
+}
+
+/// A handle of an entry as it is now.
+fn cas(
+    guest: &mut Guest,
+    key: EntryKey,
+    found: Option<bytes::Bytes>,
+) -> std::result::Result<Resource<Cas>, Denial> {
+    let size = key.key.len() + found.as_ref().map_or(0, bytes::Bytes::len);
+    let held = guest.budget.reserve(size);
+    let held = held.map_err(|over| {
+        over.asked_for(format_args!("wasi:keyvalue/atomics: a cas handle of an entry of {size} bytes"))
+    })?;
+    Ok(guest.table.push(Cas { key, found, _held: held }).map_err(wasmtime::Error::from)?)
 }
 
 fn atomics(to: &mut LinkerInstance<'_, Guest>) -> Result<()> {
@@ -137,77 +188,92 @@ fn atomics(to: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     to.func_wrap_async(
         "increment",
         |mut context: Context<'_>, (bucket, key, delta): (Held, String, i64)| {
-            with_entry!(context, bucket, key, |work, entry| increment(work, entry, delta).await)
+            with_entry!(context, bucket, key, |guest, entry| {
+                increment(&mut guest.work, entry, delta).await
+            })
         },
     )?;
     to.func_wrap_async("[static]cas.new", |mut context: Context<'_>, (bucket, key): (Held, String)| {
-        Box::new(async move {
-            let guest = context.data_mut();
-            let name = Arc::clone(&guest.table.get(&bucket)?.0);
-            let found = async {
-                let key = guest.work.key(&name, &key)?;
-                let found = guest.work.get(&key).await?;
-                Ok(Cas { key, found })
-            };
-            let found: std::result::Result<Cas, String> = found.await;
-            let cas = match found {
-                Ok(cas) => Ok(guest.table.push(cas)?),
-                Err(reason) => Err(Error::Other(reason)),
-            };
-            Ok((cas,))
+        with_entry!(context, bucket, key, |guest, entry| {
+            let found = guest.work.get(&entry).await?;
+            cas(guest, entry, found)
         })
     })?;
     to.func_wrap("[method]cas.current", |context: Context<'_>, (cas,): (Resource<Cas>,)| {
-        let found = context.data().table.get(&cas)?.found.as_ref();
-        Ok((Answer::Ok(found.map(|value| value.to_vec())),))
+        let guest = context.data();
+        let found = guest.table.get(&cas)?.found.as_ref();
+        Ok((Answer::Ok(found.map(|value| copy(guest, value)).transpose()?),))
     })?;
     to.func_wrap_async("swap", |mut context: Context<'_>, (cas, value): (Resource<Cas>, Vec<u8>)| {
         Box::new(async move {
             let guest = context.data_mut();
-            let Cas { key, found } = guest.table.delete(cas)?;
-            let failed = |reason| Err(CasError::StoreError(Error::Other(reason)));
-            let swapped = match guest.work.get(&key).await {
-                // Another call cannot have changed it without ending this one; this one may have, since.
-                Ok(now) if now != found => {
-                    Err(CasError::CasFailed(guest.table.push(Cas { key, found: now })?))
-                }
-                Ok(_) => guest.work.set(key, Some(value)).await.or_else(failed),
-                Err(reason) => failed(reason),
+            let swapped = match swap(guest, cas, value).await {
+                Ok(None) => Ok(()),
+                Ok(Some(other)) => Err(CasError::CasFailed(other)),
+                Err(Denial::Refused(reason)) => Err(CasError::StoreError(Error::Other(reason))),
+                Err(Denial::Ended(error)) => return Err(error),
             };
+            limit_lifting(&mut context);
             Ok((swapped,))
         })
     })
 }
 
+/// Returns a new handle where the entry is another than the one of the handle.
+async fn swap(
+    guest: &mut Guest,
+    handle: Resource<Cas>,
+    value: Vec<u8>,
+) -> std::result::Result<Option<Resource<Cas>>, Denial> {
+    let Cas { key, found, _held } = guest.table.delete(handle).map_err(wasmtime::Error::from)?;
+    let now = guest.work.get(&key).await?;
+    // Another call cannot have changed it without ending this one; this one may have, since.
+    if now != found {
+        return cas(guest, key, now).map(Some);
+    }
+    guest.work.set(key, Some(value)).await?;
+    Ok(None)
+}
+
 fn batch(to: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     to.func_wrap_async("get-many", |mut context: Context<'_>, (bucket, keys): (Held, Vec<String>)| {
-        with_bucket!(context, bucket, |work, name| {
-            let mut found = Vec::with_capacity(keys.len());
+        with_bucket!(context, bucket, |guest, name| {
+            let asked = keys.len();
+            let over = |over: OverBudget| {
+                over.asked_for(format_args!("wasi:keyvalue/batch get-many of {asked} keys"))
+            };
+            let mut size = asked * 2 * RESULT_BYTES;
+            guest.budget.check(size).map_err(over)?;
+            let mut found = Vec::with_capacity(asked);
             for key in keys {
-                let entry = work.key(&name, &key)?;
-                let value = work.get(&entry).await?;
-                found.push(value.map(|value| (key, Vec::from(value))));
+                let entry = guest.work.key(&name, &key)?;
+                let value = guest.work.get(&entry).await?;
+                size += key.len() + value.as_ref().map_or(0, bytes::Bytes::len);
+                found.push(value.map(|value| (key, value)));
             }
-            Ok(found)
+            // The same value may be asked for any number of times, and each becomes a copy.
+            guest.budget.check(size).map_err(over)?;
+            let copied = |(key, value): (String, bytes::Bytes)| (key, value.to_vec());
+            Ok(found.into_iter().map(|found| found.map(copied)).collect::<Vec<_>>())
         })
     })?;
     to.func_wrap_async(
         "set-many",
         |mut context: Context<'_>, (bucket, entries): (Held, Vec<(String, Vec<u8>)>)| {
-            with_bucket!(context, bucket, |work, name| {
+            with_bucket!(context, bucket, |guest, name| {
                 for (key, value) in entries {
-                    let entry = work.key(&name, &key)?;
-                    work.set(entry, Some(value)).await?;
+                    let entry = guest.work.key(&name, &key)?;
+                    guest.work.set(entry, Some(value)).await?;
                 }
                 Ok(())
             })
         },
     )?;
     to.func_wrap_async("delete-many", |mut context: Context<'_>, (bucket, keys): (Held, Vec<String>)| {
-        with_bucket!(context, bucket, |work, name| {
+        with_bucket!(context, bucket, |guest, name| {
             for key in keys {
-                let entry = work.key(&name, &key)?;
-                work.set(entry, None).await?;
+                let entry = guest.work.key(&name, &key)?;
+                guest.work.set(entry, None).await?;
             }
             Ok(())
         })
@@ -215,7 +281,7 @@ fn batch(to: &mut LinkerInstance<'_, Guest>) -> Result<()> {
 }
 
 /// Decimal text, as other hosts keep it.
-async fn increment(work: &mut Working, entry: EntryKey, delta: i64) -> std::result::Result<i64, String> {
+async fn increment(work: &mut Working, entry: EntryKey, delta: i64) -> std::result::Result<i64, Denial> {
     let now = match work.get(&entry).await? {
         None => 0,
         Some(value) => std::str::from_utf8(&value)

@@ -3,7 +3,7 @@
 use wasmtime::component::{ComponentType, Lift, Linker, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-use crate::runtime::guest::Guest;
+use crate::runtime::guest::{Guest, limit_lifting};
 use crate::runtime::logs::Severity;
 
 /// The interface's `level`.
@@ -51,10 +51,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
 
 /// Reads the strings where they lie in the guest's memory: a flood is not copied to be dropped.
 fn log(
-    store: StoreContextMut<'_, Guest>,
+    mut store: StoreContextMut<'_, Guest>,
     (level, context, message): (Level, WasmStr, WasmStr),
 ) -> Result<()> {
     let (context, message) = (context.to_str(&store)?, message.to_str(&store)?);
     store.data().logs.push(level.into(), &context, &message);
+    limit_lifting(&mut store);
     Ok(())
 }

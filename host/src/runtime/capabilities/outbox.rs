@@ -3,9 +3,9 @@
 use wasmtime::component::{ComponentType, Lift, Linker};
 use wasmtime::{Result, StoreContextMut};
 
-use crate::config::EVENT_TYPE_MAX_BYTES;
 use crate::effect::{self, Effect, Emitted};
-use crate::runtime::guest::Guest;
+use crate::runtime::guest::{Guest, limit_lifting};
+use crate::runtime::work::Denial;
 
 /// The interface's `http-request`.
 #[derive(ComponentType, Lift)]
@@ -48,49 +48,35 @@ type Answer = (std::result::Result<String, String>,);
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     let mut outbox = linker.instance("hookyard:plugin/outbox@0.1.0")?;
-    outbox.func_wrap("send-http", |context: Context<'_>, (request,): (HttpRequest,)| -> Result<Answer> {
-        Ok((send_http(context, request),))
+    outbox.func_wrap("send-http", |context: Context<'_>, (request,): (HttpRequest,)| {
+        let HttpRequest { method, url, headers, body } = request;
+        ask(context, Effect::Http(effect::HttpRequest { method, url, headers, body }))
     })?;
-    outbox.func_wrap("send-email", |context: Context<'_>, (email,): (Email,)| -> Result<Answer> {
-        Ok((send_email(context, email),))
-    })?;
-    outbox.func_wrap(
-        "emit-event",
-        |context: Context<'_>, (event_type, data): (String, String)| -> Result<Answer> {
-            Ok((emit_event(context, event_type, data),))
-        },
-    )
+    outbox.func_wrap("send-email", |context: Context<'_>, (email,): (Email,)| ask(context, email.into()))?;
+    outbox.func_wrap("emit-event", |context: Context<'_>, (event_type, data): (String, String)| {
+        ask(context, Effect::Event(Emitted { event_type, data }))
+    })
 }
 
-fn send_http(mut context: Context<'_>, request: HttpRequest) -> std::result::Result<String, String> {
-    let HttpRequest { method, url, headers, body } = request;
-    let request = effect::HttpRequest { method, url, headers, body };
-    context.data_mut().work.ask(Effect::Http(request))
+fn ask(mut context: Context<'_>, effect: Effect) -> Result<Answer> {
+    let answer = match context.data_mut().work.ask(effect) {
+        Ok(key) => Ok(key),
+        Err(Denial::Refused(reason)) => Err(reason),
+        Err(Denial::Ended(error)) => return Err(error),
+    };
+    limit_lifting(&mut context);
+    Ok((answer,))
 }
 
-fn send_email(mut context: Context<'_>, email: Email) -> std::result::Result<String, String> {
-    let Email { to, cc, bcc, reply_to, subject, text, html, attachments } = email;
-    let attachments = attachments.into_iter().map(|file| effect::Attachment {
-        filename: file.filename,
-        content_type: file.content_type,
-        content: file.content,
-    });
-    let attachments = attachments.collect();
-    let email = effect::Email { to, cc, bcc, reply_to, subject, text, html, attachments };
-    context.data_mut().work.ask(Effect::Email(email))
-}
-
-fn emit_event(
-    mut context: Context<'_>,
-    event_type: String,
-    data: String,
-) -> std::result::Result<String, String> {
-    let fit = |c: char| !c.is_whitespace() && !c.is_control() && c != '*';
-    if event_type.is_empty() || event_type.len() > EVENT_TYPE_MAX_BYTES || !event_type.chars().all(fit) {
-        return Err(format!("`{event_type}` is no event type: write one such as `invoice.created`"));
+impl From<Email> for Effect {
+    fn from(email: Email) -> Self {
+        let Email { to, cc, bcc, reply_to, subject, text, html, attachments } = email;
+        let attachments = attachments.into_iter().map(|file| effect::Attachment {
+            filename: file.filename,
+            content_type: file.content_type,
+            content: file.content,
+        });
+        let attachments = attachments.collect();
+        Self::Email(effect::Email { to, cc, bcc, reply_to, subject, text, html, attachments })
     }
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&data) {
-        return Err(format!("the event's data is not JSON: {error}"));
-    }
-    context.data_mut().work.ask(Effect::Event(Emitted { event_type, data }))
 }

@@ -1,0 +1,129 @@
+//! Lengths of texts that a plugin's file or a guest chose: they are cut where they enter, and say so.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use crate::secrets::Mask;
+
+/// Longest name of an export, import, case, field or function that is shown.
+pub(super) const NAME_MAX_BYTES: usize = 256;
+/// Longest reason of a failure or a refusal.
+pub(super) const REASON_MAX_BYTES: usize = 4 * 1024;
+/// Longest reason with the names of what failed in front of it.
+pub(super) const NAMED_REASON_MAX_BYTES: usize = 8 * 1024;
+/// Names that one message lists.
+const LISTED_MAX: usize = 16;
+
+/// The text, or its beginning and how long it was.
+pub(super) fn cut(text: &str, max_bytes: usize) -> Cow<'_, str> {
+    if text.len() <= max_bytes {
+        return Cow::Borrowed(text);
+    }
+    let shown = &text[..text.floor_char_boundary(max_bytes)];
+    Cow::Owned(format!("{shown}… (cut at {} of {} bytes)", shown.len(), text.len()))
+}
+
+/// A name for a message.
+pub(super) fn name(text: &str) -> Cow<'_, str> {
+    cut(text, NAME_MAX_BYTES)
+}
+
+/// As [`cut`], of a text that is longer only when it was made to be: nothing is copied of one that is not.
+pub(super) fn cut_string(text: String, max_bytes: usize) -> String {
+    match cut(&text, max_bytes) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(cut) => cut,
+    }
+}
+
+/// The first of these names, which are short, and how many more there are.
+pub(super) fn list<'a>(names: impl ExactSizeIterator<Item = &'a str>, separator: &str) -> String {
+    let more = names.len().saturating_sub(LISTED_MAX);
+    let mut listed = names.take(LISTED_MAX).collect::<Vec<_>>().join(separator);
+    if more > 0 {
+        let _ = write!(listed, "{separator}and {more} more");
+    }
+    listed
+}
+
+/// A masked text of at most so many bytes, and its note if it was cut. However long the text is, no more than
+/// that is masked, and no part of a secret is left where it was cut.
+pub(super) fn mask_and_cut(mask: &Mask, text: &str, max_bytes: usize) -> String {
+    let (hidden, is_whole) = mask.hide_within(text, max_bytes);
+    if is_whole {
+        return hidden.into_owned();
+    }
+    format!("{hidden}… (cut at {} of {} bytes)", hidden.len(), text.len())
+}
+
+/// Writes up to a number of bytes: for `Display`s whose length a guest decides.
+pub(super) fn display_within(value: impl fmt::Display, max_bytes: usize) -> String {
+    struct Bounded {
+        text: String,
+        left: usize,
+    }
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            let end = part.floor_char_boundary(self.left);
+            self.text.push_str(&part[..end]);
+            self.left -= end;
+            if end < part.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut bounded = Bounded { text: String::new(), left: max_bytes };
+    if write!(bounded, "{value}").is_err() {
+        bounded.text.push_str("… (cut)");
+    }
+    bounded.text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters_and_say_so() {
+        for (text, max, expected) in [
+            ("short", 5, "short"),
+            ("longer", 5, "longe… (cut at 5 of 6 bytes)"),
+            ("aéé", 2, "a… (cut at 1 of 5 bytes)"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(cut(text, max), expected);
+            assert_eq!(cut_string(text.into(), max), expected);
+        }
+    }
+
+    #[test]
+    fn lists_have_an_end() {
+        let names: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
+        let listed = list(names.iter().map(String::as_str), ", ");
+        assert!(listed.starts_with("0, 1, ") && listed.ends_with("15, and 984 more"), "{listed}");
+        assert_eq!(list(["a", "b"].into_iter(), "; "), "a; b");
+    }
+
+    #[test]
+    fn displays_are_stopped_where_they_are_long_enough() {
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("xy")?;
+                }
+            }
+        }
+        assert_eq!(display_within(Endless, 5), "xyxyx… (cut)");
+        assert_eq!(display_within("xy", 5), "xy");
+    }
+
+    #[test]
+    fn a_cut_text_has_no_part_of_a_secret() {
+        let mask = Mask::new(&[("key".to_owned(), "0123456789".to_owned())].into());
+        for max in 0..60 {
+            let text = mask_and_cut(&mask, &"ab 0123456789 ".repeat(100), max);
+            assert!(!text.contains("0123"), "{max}: {text}");
+        }
+        assert_eq!(mask_and_cut(&mask, "is 0123456789", 100), "is {secret:key}");
+        assert_eq!(mask_and_cut(&mask, "abcdefghijklmn", 12), "abcdefghijkl… (cut at 12 of 14 bytes)");
+    }
+}

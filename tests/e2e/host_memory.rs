@@ -1,0 +1,146 @@
+//! Guests that make the host hold memory, or compute, for them: a call gets no more than its plugin's
+//! `host_memory_max_bytes` and `call_timeout_ms`, and its neighbours go on.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bed, Event, Host, example, guest};
+
+const MIB: u64 = 1024 * 1024;
+/// What a call of the glutton may take: its own memory, and the host's for it.
+const MEMORY_MAX_BYTES: u64 = 48 * MIB;
+const HOST_MEMORY_MAX_BYTES: u64 = 16 * MIB;
+
+fn bed(settings: &str) -> Bed {
+    // Little of what is in stores is cached, so that the cache is not what the peaks show.
+    let bed = Bed::new(&format!(
+        "[store]\ncache_max_bytes = 1048576\n[plugin.glutton]\nattempts_max = 1\nbreaker_failures_percent = 0\n{settings}\n"
+    ));
+    bed.install("glutton", &guest("glutton"));
+    bed.install("event-log", &example("event-log"));
+    bed
+}
+
+/// Has the glutton do something, checks that its neighbour does the event, and returns the glutton's attempt.
+async fn eat(host: &Host<'_>, id: &str, act: &Value) -> Value {
+    let answer = host.send(&Event::of("glut.act", id, act)).await;
+    assert_eq!(answer.status(), "accepted", "{answer:?}");
+    attempt(host, id).await
+}
+
+async fn attempt(host: &Host<'_>, id: &str) -> Value {
+    let event = host.settled(id).await;
+    let of = |plugin: &str| {
+        let deliveries = event["deliveries"].as_array().unwrap();
+        deliveries.iter().find(|delivery| delivery["plugin"] == plugin).unwrap().clone()
+    };
+    assert_eq!(of("event-log")["state"], "done", "{event}");
+    of("glutton")["attempts"][0].clone()
+}
+
+/// What an attempt came to: `done`, or its cause and its reason.
+fn told(attempt: &Value) -> String {
+    match attempt["outcome"].as_str().unwrap() {
+        "done" => "done".into(),
+        _ => format!("{}: {}", attempt["cause"].as_str().unwrap(), attempt["reason"].as_str().unwrap()),
+    }
+}
+
+/// What to do, how often, with how many bytes, and what the attempt then says.
+const ACTS: [(&str, u64, u64, &str); 28] = [
+    ("get-many", 2000, MIB, "wasi:keyvalue/batch get-many of 2000 keys: the host would hold 21"),
+    ("get", 24, 0, "wasi:keyvalue: "),
+    ("cas", 1000, 300_000, "wasi:keyvalue"),
+    ("set-again", 100, MIB, "done"),
+    ("open", 100_000, 1000, "handles: more than 8192"),
+    ("list-keys", 100, 0, "done"),
+    ("fields", 9900, 120_000, "wasi:http: a field of 120257 bytes"),
+    ("fields-set", 1000, 120_000, "done"),
+    ("fields-from-list", 9900, 120_000, "wasi:http: fields of "),
+    ("fields-clone", 9900, 120_000, "wasi:http: "),
+    ("request-headers", 9900, 120_000, "wasi:http: "),
+    ("fields-in-turn", 1000, 120_000, "done"),
+    ("method", 500, 400_000, "wasi:http: a request's method of 400000 bytes"),
+    ("method", 500, 4 * MIB, "what it handed to the host in one call, or returned, is more than the "),
+    ("scheme", 10, 60, "done"),
+    ("authority", 5000, 60_000, "wasi:http: a request's authority of 60000 bytes"),
+    ("path", 5000, 60_000, "wasi:http: a request's path of 60001 bytes"),
+    ("body", 1000, 65_536, "wasi:http: the buffers of a request's body"),
+    ("trailers", 1000, 100_000, "wasi:http: "),
+    ("response", 1000, 100_000, "wasi:http: "),
+    ("log", 4, 4 * MIB, "done"),
+    ("log", 1, 12 * MIB, "what it handed to the host in one call, or returned, is more than the "),
+    ("log-context", 4, 4 * MIB, "done"),
+    ("reject", 1, 4 * MIB, "… (cut at 4096 of 4194304 bytes)"),
+    ("emit", 1, 4 * MIB, "effects.size_max_bytes is 1048576"),
+    ("emit-type", 1, MIB / 2, "xxx… (cut at 256 of 524288 bytes)` is no event type"),
+    ("send-http", 1, 30_000, "the http has 1920023 bytes, effects.size_max_bytes is 1048576"),
+    ("random", 1, 64 * MIB, "requested len 67108864 exceeds limit 1048576"),
+];
+
+#[tokio::test]
+async fn what_the_host_holds_for_a_call_is_within_its_budget() {
+    let bed = bed(&format!(
+        "memory_max_bytes = {MEMORY_MAX_BYTES}\nhost_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}\ncall_timeout_ms = 20000"
+    ));
+    let host = bed.start().await;
+    for from in (0..24).step_by(6) {
+        let fill = json!({ "act": "set", "count": 6, "from": from, "bytes": MIB });
+        assert_eq!(told(&eat(&host, &format!("evt_fill_{from}"), &fill).await), "done");
+    }
+    let before = host.memory_bytes();
+    let allowed = (MEMORY_MAX_BYTES + HOST_MEMORY_MAX_BYTES) * 11 / 10;
+    let mut wrong = Vec::new();
+    for (number, (act, count, bytes, expected)) in ACTS.into_iter().enumerate() {
+        host.forget_peak_memory();
+        let event = json!({ "act": act, "count": count, "bytes": bytes });
+        let told = told(&eat(&host, &format!("evt_{number}"), &event).await);
+        let grown = host.peak_memory_bytes().saturating_sub(before);
+        if !told.contains(expected) || told.len() > 6000 || grown > allowed {
+            let told = &told[..told.floor_char_boundary(1000)];
+            wrong.push(format!("{act}: {grown} of {allowed} bytes, expected {expected}: {told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn several_calls_at_once_are_each_within_their_budget() {
+    let bed = bed(&format!(
+        "memory_max_bytes = {MEMORY_MAX_BYTES}\nhost_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}\nconcurrency = 4"
+    ));
+    let host = bed.start().await;
+    let before = host.memory_bytes();
+    host.forget_peak_memory();
+    for number in 0..8 {
+        let event = json!({ "act": "method", "count": 500, "bytes": MIB });
+        host.send(&Event::of("glut.act", &format!("evt_{number}"), &event)).await;
+    }
+    host.drained().await;
+    for number in 0..8 {
+        let told = told(&attempt(&host, &format!("evt_{number}")).await);
+        assert!(told.contains("host_memory_max_bytes is 16777216"), "{told}");
+    }
+    let grown = host.peak_memory_bytes().saturating_sub(before);
+    let allowed = 4 * (MEMORY_MAX_BYTES + HOST_MEMORY_MAX_BYTES) * 11 / 10;
+    assert!(grown <= allowed, "{grown} bytes, {allowed} are allowed");
+}
+
+#[tokio::test]
+async fn very_many_writes_of_one_call_take_as_long_each_as_the_first() {
+    let bed = bed("");
+    let host = bed.start().await;
+    let attempt = eat(&host, "evt_many", &json!({ "act": "set-many", "count": 9990, "bytes": 1 })).await;
+    // The default deadline; a walk over all earlier writes took four times as long, optimised.
+    assert_eq!(told(&attempt), "done");
+    assert!(attempt["duration_us"].as_u64().unwrap() < 2_000_000, "{attempt}");
+}
+
+#[tokio::test]
+async fn a_host_function_of_many_steps_ends_at_the_deadline() {
+    let bed = bed("call_timeout_ms = 50\nhost_memory_max_bytes = 1073741824");
+    let host = bed.start().await;
+    // The keys are of entries that are not there, so each step is short and nothing is copied.
+    let attempt = eat(&host, "evt_keys", &json!({ "act": "get-many-missing", "count": 2_000_000 })).await;
+    let told = told(&attempt);
+    assert!(told.starts_with("timeout: ") && told.contains("call_timeout_ms (50 ms)"), "{told}");
+}
