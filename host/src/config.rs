@@ -8,6 +8,7 @@ mod changes;
 mod check;
 mod defaults;
 mod environment;
+mod files;
 mod formats;
 mod kept;
 mod load;
@@ -113,6 +114,9 @@ pub struct Server {
 pub struct Admin {
     /// Address of the operators' API.
     pub listen: SocketAddr,
+    /// Names that it answers to beside `localhost` and its address, in lower case.
+    #[serde(deserialize_with = "formats::hosts")]
+    pub hosts: Vec<String>,
 }
 
 /// `[database]`
@@ -126,6 +130,8 @@ pub struct Database {
     pub batch_max: usize,
     /// How long to wait for a lock held by another process.
     pub busy_timeout_ms: u64,
+    /// Size of the log beside the database from which on it is told who keeps it from being emptied.
+    pub log_warn_bytes: u64,
     /// How many of the newest ids are found in memory and not by the index.
     pub recent_ids_max: usize,
     /// How many open deliveries that have an order are found in memory and not by an index, 40 bytes each.
@@ -287,6 +293,8 @@ pub struct Log {
     /// with the attempt).
     #[serde(deserialize_with = "formats::plugin_level")]
     pub plugin_level: String,
+    /// Lines that may wait for whoever reads standard error; more are dropped.
+    pub buffer_max_bytes: usize,
 }
 
 /// `[dev]`

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
-use tokio::sync::watch as channel;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 
+use crate::admin::Readiness;
 use crate::config::{self, Config, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Keeping};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
-use crate::plugins::{Entry, Plugins, Stamp, Watch};
+use crate::plugins::{Entry, OnLoad, Plugins, Stamp, Watch};
 use crate::runtime::{Compilation, Compiler, MemoryBounds, Runtime};
 use crate::{admin, ingress};
 
@@ -25,6 +26,8 @@ use stores::Stored;
 
 /// How long the operators' side may take to answer what it has begun, at the end.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// Connections that wait in the kernel's queue to be accepted.
+const CONNECTIONS_WAITING: u32 = 1024;
 
 /// Why the host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -82,12 +85,17 @@ pub struct Host {
     admin_task: JoinHandle<()>,
     config_task: JoinHandle<()>,
     metrics_task: JoinHandle<()>,
+    watch_task: JoinHandle<()>,
     keeping: Keeping,
+    readiness: Readiness,
+    /// Has the configuration read again.
+    reload: Arc<Notify>,
 }
 
 impl Host {
-    /// Starts everything: engine, database, plugins, dispatch, and when all plugins were looked at
-    /// once, the two addresses.
+    /// Starts everything: the operators' side, which says from then on how far it is; database, engine, plugins,
+    /// dispatch; and when all plugins were looked at once, the webhook endpoint. Dropped before it is done, it
+    /// leaves nothing behind but what is committed.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
@@ -110,54 +118,68 @@ impl Host {
             backlog_max: config.dispatch.backlog_max,
             cache_max_bytes: config.store.cache_max_bytes,
         };
+        let current = channel::Sender::new(Arc::clone(&config));
+        let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
+        let serving = ingress::Limits::from(&config.server);
+        let on_admin = bind("admin.listen", config.admin.listen)?;
+        let on_webhooks = bind("server.listen", config.server.listen)?;
+        let readiness = Readiness::starting();
+        let admin = address(&on_admin, config.admin.listen);
+        let hosts = admin::Hosts::new(admin.ip(), current.subscribe());
+        let front = admin::front(readiness.clone(), metrics.clone(), hosts.clone());
+        let on_admin = listen("admin.listen", on_admin, admin)?;
+        let admin_task = tokio::spawn(ingress::serve_router(
+            on_admin,
+            Arc::clone(&front),
+            serving,
+            Duration::from_millis(config.server.body_timeout_ms),
+            stop_admin.subscribe(),
+        ));
+
+        readiness.set("starting: the database is opened, and its tables are brought up to date");
         let db = Db::open(&config.database, limits).await?;
+        let watch_task = tokio::spawn(db.clone().watch(judgement(&config.database)));
         let outbound = Outbound::new(&config.http, &config.email)?;
         let stores = Arc::new(Stored(db.clone()));
+        readiness.set("starting: the WebAssembly engine is made");
         let cache_home = Some(data_dir.path().to_owned());
         let compilation = Compilation { compiler: Compiler::ChildAhead, cache_home, count_fuel: false };
         let runtime = Runtime::new(&config.runtime, compilation, stores, outbound.clone())?;
         announce(runtime.memory_bounds());
-        let on_webhooks = listen("server.listen", config.server.listen).await?;
-        let on_admin = listen("admin.listen", config.admin.listen).await?;
-
-        let current = channel::Sender::new(Arc::clone(&config));
-        let plugins = Plugins::start(config.plugins.dir.clone(), runtime, current.subscribe(), fixed).await;
+        let on_load = loads(readiness.clone());
+        let dir = config.plugins.dir.clone();
+        let plugins = Plugins::start(dir, runtime, current.subscribe(), fixed, on_load).await;
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
 
         let keeping = db.keep(current.subscribe());
 
-        let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
         let webhooks = address(&on_webhooks, config.server.listen);
+        let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
         let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::of(&config)));
         let accepts = Arc::new(Accepting { db: db.clone(), plugins: plugins.clone() });
         let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
-        let limits = ingress::Limits::from(&config.server);
-        let body_timeout = Duration::from_millis(config.server.body_timeout_ms);
         let webhooks_task =
-            tokio::spawn(ingress::serve(on_webhooks, endpoint, limits, stop_webhooks.subscribe()));
+            tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
 
-        let admin = address(&on_admin, config.admin.listen);
         let (listing, retrying) = (plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
-        let parts = admin::Parts {
+        let working = dispatch.clone();
+        front.store(Arc::new(admin::router(admin::Parts {
             db: db.clone(),
             plugins: Arc::new(move || listing.list()),
             retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
-            loaded: Arc::new(true.into()),
+            readiness: readiness.clone(),
+            fault: Arc::new(move || working.fault()),
+            hosts,
             token: admin::Token::new(token.expose()),
             metrics,
-        };
-        let router = admin::router(parts);
-        let admin_task = tokio::spawn(ingress::serve_router(
-            on_admin,
-            router,
-            limits,
-            body_timeout,
-            stop_admin.subscribe(),
-        ));
+        })));
+        readiness.ready();
+        let reload = Arc::new(Notify::new());
         let follow = Follow {
             loaded,
+            reload: Arc::clone(&reload),
             current,
             sources,
             outbound,
@@ -178,7 +200,10 @@ impl Host {
             admin_task,
             config_task: tokio::spawn(follow.run()),
             metrics_task,
+            watch_task,
             keeping,
+            readiness,
+            reload,
         };
         host.tell_addresses()?;
         Ok(host)
@@ -196,9 +221,15 @@ impl Host {
         self.admin
     }
 
+    /// Has the configuration file read again, as after a change of it.
+    pub fn reload(&self) {
+        self.reload.notify_one();
+    }
+
     /// Takes no more events, lets requests and calls in flight end within
     /// `server.shutdown_timeout_ms`, commits what they came to, and closes.
     pub async fn shutdown(self) {
+        self.readiness.set("stopping");
         self.stop_webhooks.send_replace(true);
         let deadline = tokio::time::Instant::now() + self.shutdown_timeout;
         if tokio::time::timeout_at(deadline, self.webhooks_task).await.is_err() {
@@ -212,6 +243,7 @@ impl Host {
         }
         self.config_task.abort();
         self.metrics_task.abort();
+        self.watch_task.abort();
         drop(self.keeping);
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
@@ -236,6 +268,7 @@ impl Host {
 /// What follows a changed configuration file.
 struct Follow {
     loaded: Loaded,
+    reload: Arc<Notify>,
     current: channel::Sender<Arc<Config>>,
     sources: Arc<ArcSwap<ingress::Sources>>,
     outbound: Outbound,
@@ -249,7 +282,10 @@ impl Follow {
         // As it was given: what it says of paths is read the same way as at the start.
         let Some(path) = self.loaded.path.clone() else {
             // Without a file there is nothing to follow; the channel must stay open all the same.
-            return std::future::pending().await;
+            loop {
+                self.reload.notified().await;
+                tracing::info!("there is no configuration file to read again");
+            }
         };
         let mut watch = Watch::new();
         // Unknown: a change while the host started is one too.
@@ -261,18 +297,27 @@ impl Follow {
                 before = now;
                 self.reload(&path).await;
             }
-            let plugins = &self.current.borrow().plugins.clone();
+            let plugins = self.current.borrow().plugins.clone();
             let (quiet, interval) = (plugins.debounce_ms, plugins.rescan_interval_ms);
-            watch.changed(Duration::from_millis(quiet), Duration::from_millis(interval)).await;
+            tokio::select! {
+                () = watch.changed(Duration::from_millis(quiet), Duration::from_millis(interval)) => {}
+                () = self.reload.notified() => {
+                    tracing::info!("asked to read the configuration again");
+                    before = None;
+                }
+            }
         }
     }
 
     async fn reload(&mut self, path: &Path) {
-        let loaded = match Config::load(Some(path)) {
-            Ok(loaded) => loaded,
-            Err(error) => {
+        // On a thread of its own: a named pipe is waited for.
+        let file = path.to_owned();
+        let loaded = match tokio::task::spawn_blocking(move || Config::load(Some(&file))).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(error)) => {
                 return tracing::error!("the changed configuration is refused, the old one holds: {error}");
             }
+            Err(error) => return tracing::error!("the changed configuration could not be read: {error}"),
         };
         let old = self.current.borrow().clone();
         let changes = config::changes(&old, &loaded.config);
@@ -350,11 +395,41 @@ fn announce(bounds: MemoryBounds) {
     }
 }
 
-async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen { key, address, error })
+/// How the database is judged while the host runs.
+fn judgement(database: &config::Database) -> db::Judgement {
+    db::Judgement {
+        log_warn_bytes: database.log_warn_bytes,
+        busy_timeout: Duration::from_millis(database.busy_timeout_ms),
+    }
+}
+
+/// Shows which plugin is loaded while the host starts.
+fn loads(readiness: Readiness) -> OnLoad {
+    Arc::new(move |plugin| {
+        if readiness.reason().is_some_and(|reason| reason.starts_with("starting")) {
+            readiness.set(format!("starting: plugin {plugin} is loaded"));
+        }
+    })
+}
+
+/// Takes an address. Nothing answers there before [`listen`], so that a load balancer or a sender goes elsewhere
+/// until the host takes events; but whether the address can be had is known.
+fn bind(key: &'static str, address: SocketAddr) -> Result<TcpSocket, StartError> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart finds connections of the host before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    bound().map_err(|error| StartError::Listen { key, address, error })
+}
+
+fn listen(key: &'static str, socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, StartError> {
+    socket.listen(CONNECTIONS_WAITING).map_err(|error| StartError::Listen { key, address, error })
 }
 
 /// The address that the kernel gave, where the configuration asked for port 0.
-fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(asked)
+fn address(socket: &TcpSocket, asked: SocketAddr) -> SocketAddr {
+    socket.local_addr().unwrap_or(asked)
 }

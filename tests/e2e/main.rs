@@ -33,6 +33,7 @@ mod isolation;
 mod keeping;
 mod lengths;
 mod log;
+mod machine;
 mod order;
 mod outbound;
 mod partners;

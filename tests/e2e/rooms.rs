@@ -26,12 +26,13 @@ const LIBRARIES: [(&[&str], &[&str]); 14] = [
             "runtime/engine.rs",
             "runtime/trap.rs",
             "config/private_dir.rs",
+            "db/copies.rs",
             "runtime/compile/",
         ],
     ),
     (&["env::var", "env::vars"], &["config/"]),
     (&["unsafe {", "unsafe fn", "unsafe impl"], &["runtime/precompiled.rs"]),
-    (&["println!", "eprintln!"], &["cli/failure.rs", "cli/replaying.rs"]),
+    (&["println!", "eprintln!"], &["cli/replaying.rs"]),
 ];
 
 /// What a room may use besides `event`, `delivery`, `effect`, `keyvalue`, `replay`, `secrets`, `config` and

@@ -1,7 +1,5 @@
 //! Whether the host is up, and whether it can do its work.
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -31,15 +29,17 @@ pub(super) async fn healthz() -> Json<Health> {
     Health::new("ok")
 }
 
-/// The database answers and the plugins directory was read once.
+/// The database can be relied on, the plugins were loaded once, and deliveries are looked at.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "Events are taken and run", body = Health),
     (status = 503, description = "Not yet, or no longer", body = Problem,
         content_type = "application/problem+json")))]
 pub(super) async fn readyz(State(side): State<Side>) -> Result<Json<Health>, Problem> {
-    if !side.parts.loaded.load(Ordering::Acquire) {
-        return Err(Problem::unavailable("the plugins directory is still being loaded"));
+    let parts = &side.parts;
+    let fault = || parts.db.fault().or_else(|| (parts.fault)());
+    if let Some(reason) = parts.readiness.reason().or_else(fault) {
+        return Err(Problem::unavailable(reason));
     }
-    side.pulse.get(side.parts.db.ping()).await?;
+    side.pulse.get(parts.db.ping()).await?;
     Ok(Health::new("ready"))
 }

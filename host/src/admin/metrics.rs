@@ -26,6 +26,9 @@ const SECONDS: [f64; 16] = [
     10.0,
 ];
 
+/// The format of the page.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Installs the recorder; every later call gives the same one.
 ///
 /// # Errors
@@ -73,6 +76,11 @@ fn describe() {
         "From the receipt of an event to its delivery being done, by plugin"
     );
     describe_gauge!("hookyard_backlog", "Deliveries that are neither done nor dead");
+    describe_counter!(
+        "hookyard_log_lines_dropped_total",
+        "Lines for standard error or standard output that were dropped because nobody read them"
+    );
+    metrics::counter!("hookyard_log_lines_dropped_total").increment(0);
     describe_counter!("hookyard_pruned_events_total", "Events that were pruned, by why: age or size");
     describe_counter!("hookyard_pruned_keys_total", "Idempotency keys that were pruned");
     describe_gauge!(
@@ -106,7 +114,7 @@ pub(super) async fn scrape(State(side): State<Side>) -> impl IntoResponse {
         Err(error) => tracing::debug!("what is stored could not be counted for /metrics: {error}"),
     }
     let page = side.parts.metrics.render();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], page)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]

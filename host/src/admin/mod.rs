@@ -8,7 +8,6 @@
 //! they say nothing of payloads and nothing secret.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::Request;
@@ -27,23 +26,32 @@ mod deliveries;
 mod effects;
 mod events;
 mod health;
+mod hosts;
 mod index;
 pub mod metrics;
 mod openapi;
 mod plugins;
 mod problem;
 mod read;
+mod readiness;
 mod replays;
+mod starting;
 pub mod view;
 
 pub use auth::Token;
+pub use hosts::Hosts;
 pub use problem::{PROBLEM_JSON, Problem};
+pub use readiness::Readiness;
+pub use starting::{Front, front};
 
 /// Tells which plugins there are, now.
 pub type ListPlugins = Arc<dyn Fn() -> Vec<PluginView> + Send + Sync>;
 
 /// Loads a plugin's file again, whatever is known of it.
 pub type RetryPlugin = Arc<dyn Fn(&PluginName) + Send + Sync>;
+
+/// Tells what is wrong with the work of the host, beside its database.
+pub type FindFault = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// What the operators' side reads.
 #[derive(Clone)]
@@ -54,8 +62,12 @@ pub struct Parts {
     pub plugins: ListPlugins,
     /// Loads one of them again.
     pub retry_plugin: RetryPlugin,
-    /// Whether the plugins directory was loaded once: before that the host is not ready.
-    pub loaded: Arc<AtomicBool>,
+    /// Whether the host is ready.
+    pub readiness: Readiness,
+    /// Whether it does its work.
+    pub fault: FindFault,
+    /// The names that it answers to.
+    pub hosts: Hosts,
     /// What opens `/api/v1`.
     pub token: Token,
     /// The process's numbers, from [`metrics::install`].
@@ -104,11 +116,14 @@ pub fn router(parts: Parts) -> Router {
         .layer(middleware::from_fn_with_state(parts.token, auth::require));
     Router::new()
         .route("/", get(index::index))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::scrape))
         .nest("/api/v1", api)
         .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(parts.hosts.clone(), hosts::require))
+        // Load balancers ask these under names of their own.
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(careful))
         .with_state(Side { parts, pulse: read::Fresh::default(), stock: read::Fresh::default() })

@@ -2,9 +2,8 @@
 
 use reqwest::{Method, Response, StatusCode, header};
 
-use std::sync::atomic::Ordering;
-
 use tokio::net::TcpListener;
+use tokio::sync::watch as channel;
 
 use super::*;
 use crate::delivery::Recipient;
@@ -16,27 +15,30 @@ const TOKEN: &str = "right-token";
 struct Started {
     base: String,
     db: Db,
-    loaded: Arc<AtomicBool>,
+    readiness: Readiness,
     _data: tempfile::TempDir,
 }
 
 impl Started {
     async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let loaded = Arc::new(AtomicBool::new(true));
+        let readiness = Readiness::starting();
+        readiness.ready();
         let db = db(&data).await;
         let parts = Parts {
             db: db.clone(),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
             retry_plugin: Arc::new(|_| {}),
-            loaded: Arc::clone(&loaded),
+            readiness: readiness.clone(),
+            fault: Arc::new(|| None),
+            hosts: Hosts::new([127, 0, 0, 1].into(), channel::Sender::new(Arc::default()).subscribe()),
             token: Token::new(TOKEN),
             metrics: metrics::install().unwrap(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router(parts)).await });
-        Self { base, db, loaded, _data: data }
+        Self { base, db, readiness, _data: data }
     }
 
     async fn ask(&self, method: Method, path: &str, token: Option<&str>) -> Response {
@@ -126,10 +128,10 @@ async fn plugins_are_listed_by_name() {
 #[tokio::test]
 async fn it_is_ready_once_the_plugins_were_loaded() {
     let side = Started::start().await;
-    side.loaded.store(false, Ordering::Release);
+    side.readiness.set("starting: plugin desk is loaded");
     assert_eq!(side.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(side.get("/healthz").await.status(), StatusCode::OK);
-    side.loaded.store(true, Ordering::Release);
+    side.readiness.ready();
     assert_eq!(side.get("/readyz").await.status(), StatusCode::OK);
 }
 

@@ -54,7 +54,7 @@ impl Dev {
                 built => built?,
             }
         }
-        let (host, mut stop, log) = serve::start(&settings).await?;
+        let Some((host, mut stop, log)) = serve::start(&settings).await? else { return Ok(()) };
         if !self.once {
             out::line(&format!("  rebuild    {}", told(&rebuilds)))?;
         }

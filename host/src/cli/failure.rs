@@ -1,8 +1,10 @@
 //! Why a verb did not do its work, and what the shell is told.
 
+use std::io;
 use std::process::ExitCode;
 
-use super::out;
+use super::background::BackgroundWriter;
+use super::{log, visible};
 
 /// Why a verb did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -30,17 +32,13 @@ impl Failure {
     /// Says it on stderr where nothing was said yet, and gives the exit code.
     #[must_use]
     pub(super) fn report(&self) -> ExitCode {
-        let say = |message: &str| {
-            let lines: Vec<_> = message.lines().map(out::plain).collect();
-            eprintln!("error: {}", lines.join("\n"));
-        };
         match self {
             Self::Failed(message) => {
-                say(message);
+                say("error", message);
                 ExitCode::from(1)
             }
             Self::Usage(message) => {
-                say(message);
+                say("error", message);
                 ExitCode::from(2)
             }
             Self::Shown => ExitCode::from(1),
@@ -51,7 +49,17 @@ impl Failure {
 
 /// Says on stderr what the verb does all the same.
 pub(super) fn warn(message: &str) {
-    eprintln!("warning: {}", out::plain(message));
+    say("warning", message);
+}
+
+/// Writes to standard error, for as long as somebody reads it.
+fn say(label: &str, message: &str) {
+    let text = format!("{label}: {}\n", visible::continued(message, "  | "));
+    let start = || BackgroundWriter::start(io::stderr(), "stderr", usize::MAX, |_| ()).ok();
+    if let Some(stderr) = log::started().cloned().or_else(start) {
+        stderr.push(text.as_bytes());
+        stderr.flush();
+    }
 }
 
 impl From<std::io::Error> for Failure {

@@ -2,14 +2,21 @@
 //!
 //! Plugins' own lines have the target `plugin`, and with it a level of their own.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::OnceLock;
 
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
+use super::background::BackgroundWriter;
 use super::failure::Failure;
+use super::visible;
 use crate::config;
+
+/// Standard error, once the log was started: from then on everything that this process says there goes through it.
+static STDERR: OnceLock<BackgroundWriter> = OnceLock::new();
 
 /// The log of this process, started.
 #[derive(Debug)]
@@ -36,15 +43,67 @@ pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<Log, Failu
         ))
     })?;
     let (filter, handle) = reload::Layer::new(filter);
-    let (registry, lines) =
-        (tracing_subscriber::registry().with(filter), fmt::layer().with_writer(std::io::stderr));
-    let started = if std::io::stderr().is_terminal() {
+    let is_terminal = io::stderr().is_terminal();
+    let writer = LogWriter { writer: stderr(log.buffer_max_bytes)?, is_terminal };
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = fmt::layer().log_internal_errors(false).with_writer(writer);
+    let started = if is_terminal {
         registry.with(lines.with_target(false).compact()).try_init()
     } else {
         registry.with(lines.json().flatten_event(true)).try_init()
     };
     started.map_err(Failure::failed)?;
+    // The usual hook writes to standard error itself, and waits for whoever reads it.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(Log { filter: handle, level: level.into(), plugin_level: log.plugin_level.clone() })
+}
+
+fn stderr(bytes_max: usize) -> Result<BackgroundWriter, Failure> {
+    let told = |dropped| {
+        tracing::warn!(dropped, "log lines were dropped: nobody read standard error (log.buffer_max_bytes)");
+    };
+    let writer = BackgroundWriter::start(io::stderr(), "log", bytes_max, told);
+    let writer = writer.map_err(|error| Failure::Failed(format!("standard error: {error}")))?;
+    Ok(STDERR.get_or_init(|| writer).clone())
+}
+
+/// Standard error of a process whose log was started.
+pub(super) fn started() -> Option<&'static BackgroundWriter> {
+    STDERR.get()
+}
+
+/// Takes formatted lines, and escapes what a plugin's or a sender's text could forge a line with.
+#[derive(Debug)]
+struct LogWriter {
+    writer: BackgroundWriter,
+    is_terminal: bool,
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &LogWriter {
+    /// Takes one whole line: the formatter writes each at once.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let shown = if self.is_terminal { visible::colored_line(line) } else { visible::json(line) };
+        if shown == line {
+            self.writer.push(bytes);
+        } else {
+            self.writer.push(format!("{shown}\n").as_bytes());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Log {

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod author;
+mod background;
 mod backup;
 mod banner;
 mod client;
@@ -44,8 +45,10 @@ mod show;
 mod sign;
 mod signals;
 mod tour;
+mod visible;
 mod which;
 
+use background::BackgroundWriter;
 use failure::Failure;
 use inspect::COMPILE_VERB;
 use settings::Settings;
@@ -144,10 +147,15 @@ pub fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime
-        .map_err(|error| Failure::Failed(format!("threads: {error}")))
-        .and_then(|runtime| runtime.block_on(run(arguments)));
-    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+    let done = runtime.map_err(|error| Failure::Failed(format!("threads: {error}"))).and_then(|runtime| {
+        let done = runtime.block_on(run(arguments));
+        // Work that cannot be interrupted, such as a compilation, ends with the process.
+        runtime.shutdown_background();
+        done
+    });
+    let code = done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
+    out::background().into_iter().chain(log::started()).for_each(BackgroundWriter::flush);
+    code
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {

@@ -1,27 +1,58 @@
 //! What verbs print: lines, JSON and tables, on stdout.
 
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use super::background::BackgroundWriter;
 use super::failure::Failure;
+use super::visible;
 
-/// Prints a text and ends its line.
+/// Standard output of a process that runs a host.
+static BACKGROUND: OnceLock<BackgroundWriter> = OnceLock::new();
+
+/// From here on printing never waits for whoever reads it: this process runs a host. At most `bytes_max`
+/// wait in memory.
+///
+/// # Errors
+/// When the system has no thread for it.
+pub(super) fn print_in_background(bytes_max: usize) -> Result<(), Failure> {
+    let told = |dropped| tracing::warn!(dropped, "lines were dropped: nobody read standard output");
+    let writer = BackgroundWriter::start(std::io::stdout(), "stdout", bytes_max, told);
+    let writer = writer.map_err(|error| Failure::Failed(format!("standard output: {error}")))?;
+    BACKGROUND.get_or_init(|| writer);
+    Ok(())
+}
+
+/// Standard output, where it is written in the background.
+pub(super) fn background() -> Option<&'static BackgroundWriter> {
+    BACKGROUND.get()
+}
+
+/// Prints a text and ends its line. Control characters but line feeds and tabs are escaped.
 ///
 /// # Errors
 /// [`Failure::ReaderGone`] when nobody reads any more.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
-    Ok(())
+    write(&visible::block(text))
 }
 
-/// Prints JSON for programs.
+/// Prints JSON for programs, with the control characters that JSON lets through escaped too.
 ///
 /// # Errors
 /// [`Failure::ReaderGone`] when nobody reads any more.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    line(&serde_json::to_string_pretty(value).map_err(Failure::failed)?)
+    write(&visible::json(&serde_json::to_string_pretty(value).map_err(Failure::failed)?))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    match background() {
+        Some(writer) => writer.push(format!("{text}\n").as_bytes()),
+        None => writeln!(std::io::stdout().lock(), "{text}")?,
+    }
+    Ok(())
 }
 
 /// A table without lines: a header, and columns two spaces apart.
@@ -39,11 +70,10 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
     table.trim_fmt()
 }
 
-/// The text without characters that a terminal would obey: senders and plugins choose it.
+/// A text that a sender, a plugin or a partner chose, as a part of one line.
 #[must_use]
 pub(super) fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
+    visible::line(text).into_owned()
 }
 
 /// ms since the Unix epoch as a time in UTC.
@@ -106,7 +136,7 @@ mod tests {
         let rows = [["a".into(), "1".into()], ["longer".into(), "\u{1b}[2J".into()]];
         let text = table(["NAME", "NUMBER"], &rows);
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        assert_eq!(lines, ["NAME    NUMBER", "a       1", "longer  \u{fffd}[2J"]);
+        assert_eq!(lines, ["NAME    NUMBER", "a       1", "longer  \\u{1b}[2J"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::author::asks::{Asks, Grant, asks, grants};
 use super::author::folder::wasm_file;
 use super::failure::Failure;
 use super::settings::Settings;
-use super::{inspect, out};
+use super::{inspect, out, visible};
 use crate::event::{Digest, PluginName};
 
 const EXAMPLE: &str = "\
@@ -144,8 +144,7 @@ fn told(checked: &Checked) -> String {
 /// What it handles and asks for, or why it is refused.
 pub(super) fn seen(checked: &Checked) -> String {
     if let Some(refusal) = &checked.refusal {
-        let refusal: Vec<_> = refusal.lines().map(out::plain).collect();
-        return format!("refused   {}", refusal.join("\n          "));
+        return format!("refused   {}", visible::continued(refusal, "        ! "));
     }
     let asks: Vec<_> = checked.asks.iter().map(|asks| asks.what.to_owned()).collect();
     let mut text = format!("handles   {}\nasks for  {}", column(&checked.handles), column(&asks));

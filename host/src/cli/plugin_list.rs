@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use super::out;
 use super::settings::{Connection, Settings};
+use super::{out, visible};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -64,7 +64,7 @@ impl List {
             if let Some(refusal) = &plugin.refusal {
                 let stays = plugin.revision.as_deref().map(out::short);
                 let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
-                out::line(&format!("\n{}{stays}", lines(refusal)))?;
+                out::line(&format!("\n{}{stays}", visible::continued(refusal, "  ! ")))?;
             }
             if let Some(until) = plugin.breaker_until {
                 out::line(&format!("\n{}", paused(&plugin.name, until)))?;
@@ -86,10 +86,6 @@ fn paused(plugin: &str, until: u64) -> String {
         they wait, and are then tried one at a time until one is done",
         out::time(until)
     )
-}
-
-fn lines(text: &str) -> String {
-    text.lines().map(out::plain).collect::<Vec<_>>().join("\n  ")
 }
 
 fn state(plugin: &Plugin) -> String {

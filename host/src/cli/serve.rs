@@ -5,8 +5,8 @@ use tracing::{info, warn};
 use super::failure::Failure;
 use super::log::Log;
 use super::settings::Settings;
-use super::signals::Stop;
-use super::{banner, log};
+use super::signals::{Asked, Stop};
+use super::{banner, log, out};
 use crate::Host;
 
 const EXAMPLE: &str = "\
@@ -21,25 +21,38 @@ Examples:
 pub(super) struct Serve {}
 
 impl Serve {
-    /// Runs until SIGTERM or SIGINT.
+    /// Runs until SIGTERM or SIGINT; SIGHUP has the config read again.
     ///
     /// # Errors
     /// When the host does not start.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let (host, mut stop, _) = start(&settings).await?;
-        let signal = stop.asked().await;
-        end(host, stop, signal).await
+        let Some((host, mut stop, _)) = start(&settings).await? else { return Ok(()) };
+        loop {
+            match stop.next().await {
+                Asked::Stop(signal) => return end(host, stop, signal).await,
+                Asked::Reload => host.reload(),
+            }
+        }
     }
 }
 
-/// Starts the host and says where it is.
-pub(super) async fn start(settings: &Settings) -> Result<(Host, Stop, Log), Failure> {
+/// Starts the host and says where it is. `None` when it was asked to stop before it had started.
+pub(super) async fn start(settings: &Settings) -> Result<Option<(Host, Stop, Log)>, Failure> {
     let log = log::start(&settings.config().log, settings.log_level())?;
-    let stop = Stop::listen()?;
+    out::print_in_background(settings.config().log.buffer_max_bytes)?;
+    let mut stop = Stop::listen()?;
     banner::print_made(settings.made())?;
-    let host = Host::start(settings.loaded().clone()).await.map_err(Failure::failed)?;
+    let started = tokio::select! {
+        started = Host::start(settings.loaded().clone()) => started,
+        // The file is read once more when the host has started.
+        signal = stop.terminated() => {
+            info!(why = signal, "stopped before the host had started");
+            return Ok(None);
+        }
+    };
+    let host = started.map_err(Failure::failed)?;
     banner::print(settings, &host)?;
-    Ok((host, stop, log))
+    Ok(Some((host, stop, log)))
 }
 
 /// Stops the host: no new events, calls in flight end. A second signal does not wait for them.
@@ -50,7 +63,7 @@ pub(super) async fn end(host: Host, mut stop: Stop, why: &str) -> Result<(), Fai
             info!("stopped");
             Ok(())
         }
-        signal = stop.asked() => {
+        signal = stop.terminated() => {
             warn!(signal, "stopping now; what was running runs again at the next start");
             Err(Failure::Shown)
         }

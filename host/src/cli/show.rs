@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::out;
+use super::{out, visible};
 use crate::db::{AttemptView, CauseView, DeliveryView, EffectView, EventView, ReplayedView, TryView};
 use crate::delivery::{HeldBecause, Outcome, Settled, State};
 
@@ -94,14 +94,10 @@ fn attempt(text: &mut String, attempt: &AttemptView) {
         out::time(attempt.started_at),
     );
     if let Some(reason) = &attempt.reason {
-        for line in reason.lines() {
-            let _ = writeln!(text, "    {}", out::plain(line));
-        }
+        let _ = writeln!(text, "    ! {}", visible::continued(reason, "    ! "));
     }
     for log in &attempt.logs {
-        for line in log.lines() {
-            let _ = writeln!(text, "    | {}", out::plain(line));
-        }
+        let _ = writeln!(text, "    | {}", visible::continued(log, "    |   "));
     }
 }
 
@@ -166,7 +162,7 @@ mod tests {
         });
         let text = event(&serde_json::from_value(json).unwrap());
         let expected = "\ndesk: dead\n  attempt 1: rejected in 1.23 ms, 1.0 MiB, revision \
-                        0123456789ab, 2026-01-21T14:30:00.001Z\n    no such\u{fffd}[31m office\n    \
+                        0123456789ab, 2026-01-21T14:30:00.001Z\n    ! no such\\u{1b}[31m office\n    \
                         | INFO Bonjour\n  effect: POST https://sms.example.gn/send, waiting, next try \
                         2026-01-21T14:30:00.000Z\n    try 1: 503 Service Unavailable in 1.23 ms, \
                         2026-01-21T14:30:00.001Z\n";

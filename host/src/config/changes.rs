@@ -69,7 +69,7 @@ macro_rules! keys {
 }
 
 keys! {
-    live: server.body_max_bytes, server.body_timeout_ms, server.bodies_max_bytes, dispatch.concurrency, dispatch.backlog_max,
+    live: server.body_max_bytes, server.body_timeout_ms, server.bodies_max_bytes, admin.hosts, dispatch.concurrency, dispatch.backlog_max,
         retention.events_days, retention.size_max_bytes, retention.keys_days,
         store.key_max_bytes, store.value_max_bytes, store.keys_max, store.call_max_bytes, store.reruns_max,
         effects.per_call_max, effects.size_max_bytes, effects.depth_max, effects.concurrency,
@@ -83,7 +83,7 @@ keys! {
         server.connections_max, server.connections_per_peer_max, server.requests_per_connection_max,
         server.shutdown_timeout_ms;
     "the host keeps its data there while it runs": server.data_dir, database.url;
-    "the writer began with it": database.batch_max, database.busy_timeout_ms, database.recent_ids_max,
+    "the writer began with it": database.batch_max, database.busy_timeout_ms, database.log_warn_bytes, database.recent_ids_max,
         database.open_orders_max, dispatch.queue_max;
     "the queues began with it": dispatch.window, effects.window;
     "it is made when the host starts": store.cache_max_bytes;
@@ -93,7 +93,7 @@ keys! {
         runtime.instances_max, runtime.memory_max_bytes, runtime.table_elements_max, runtime.stack_max_bytes,
         runtime.tick_ms, runtime.random_max_bytes, runtime.payload_types_max_bytes, runtime.compile_concurrency,
         runtime.compile_quick_ms, runtime.compile_timeout_ms, runtime.compile_memory_max_bytes, runtime.code_max_bytes, runtime.cache_max_bytes;
-    "the log is set up when the host starts": log.level, log.plugin_level;
+    "the log is set up when the host starts": log.level, log.plugin_level, log.buffer_max_bytes;
     "the build began with it": dev.watch, dev.build;
 }
 

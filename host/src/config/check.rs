@@ -117,6 +117,7 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         server.shutdown_timeout_ms: 0, HOUR_MS;
         database.batch_max: 1, 100_000;
         database.busy_timeout_ms: 0, HOUR_MS;
+        database.log_warn_bytes: KIB, i64::MAX.unsigned_abs();
         database.recent_ids_max: 1, 100_000_000;
         database.open_orders_max: 1, 100_000_000;
         retention.events_days: 1, 36_500;
@@ -163,6 +164,7 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         http.request_max_bytes: 1, 64 * MIB;
         http.redirects_max: 0, 20;
         email.timeout_ms: 1, HOUR_MS;
+        log.buffer_max_bytes: 64 * KIB, GIB;
     }
 }
 

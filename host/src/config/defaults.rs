@@ -38,7 +38,7 @@ impl Default for Server {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: local(8081) }
+        Self { listen: local(8081), hosts: Vec::new() }
     }
 }
 
@@ -48,6 +48,7 @@ impl Default for Database {
             url: "sqlite:hookyard-data/hookyard.db".into(),
             batch_max: 512,
             busy_timeout_ms: 5000,
+            log_warn_bytes: 256 * MIB,
             recent_ids_max: 131_072,
             open_orders_max: 1_000_000,
         }
@@ -147,7 +148,7 @@ impl Default for Email {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), plugin_level: "info".into() }
+        Self { level: "info".into(), plugin_level: "info".into(), buffer_max_bytes: 4 * 1024 * 1024 }
     }
 }
 

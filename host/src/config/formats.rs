@@ -104,6 +104,24 @@ pub(super) fn recipients<'de, D: Deserializer<'de>>(deserializer: D) -> Result<V
     written.iter().map(recipient).collect()
 }
 
+/// Names of hosts without ports: lower case, so that equal is equal.
+pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let written = Vec::<String>::deserialize(deserializer)?;
+    let checked = written.iter().map(|text| {
+        let name = text.to_ascii_lowercase();
+        let is_name = origin(&format!("http://{name}"))
+            .is_some_and(|origin| origin.len() == "http://".len() + name.len());
+        let has_port = name.strip_prefix('[').map_or(name.contains(':'), |rest| !rest.ends_with(']'));
+        if is_name && !has_port {
+            return Ok(name);
+        }
+        Err(D::Error::custom(format!(
+            "`{text}` is no name of a host: write `ops.example.gn`, without a scheme and a port"
+        )))
+    });
+    checked.collect()
+}
+
 /// A text for an error, without the user and the password of URLs in it.
 pub(super) fn without_passwords(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

@@ -117,7 +117,7 @@ fn token_from(
 }
 
 fn read(path: &Path) -> Result<Option<Secret>, ConfigError> {
-    Ok(secret(&std::fs::read_to_string(path).map_err(at(path))?))
+    Ok(secret(&super::files::read_text(path).map_err(at(path))?))
 }
 
 fn read_in(dir: &PrivateDir, name: &str) -> Result<Option<Secret>, ConfigError> {

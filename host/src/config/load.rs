@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::files::read_text;
 use super::locate::{Places, dotted, line_at};
 use super::values::References;
 use super::{Config, Plugin, check, formats};
@@ -97,7 +98,7 @@ impl Config {
     /// Names the file and, for each problem, key, value and line.
     pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
         let named = path.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = match std::fs::read_to_string(named) {
+        let text = match read_text(named) {
             Ok(text) => text,
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Loaded { config: Self::default(), path: None, dir: PathBuf::new() });

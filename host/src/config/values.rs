@@ -69,7 +69,7 @@ impl References<'_> {
         } else if let Some(path) = value.strip_prefix("file:") {
             let path = self.dir.join(path);
             let shown = path.display();
-            let read = std::fs::read_to_string(&path)
+            let read = super::files::read_text(&path)
                 .map_err(|error| format!("file `{shown}` cannot be read: {error}"))?;
             let text = without_line_end(&read);
             if text.is_empty() {

@@ -221,6 +221,9 @@ pub(super) trait Backend: Send + 'static {
     /// How many deliveries are open.
     fn count_open(&mut self) -> impl Future<Output = Result<Open, DbError>> + Send;
 
+    /// Copies what is in the log into the database, without waiting for readers.
+    fn save_log(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+
     /// Puts everything where it belongs and closes.
     fn close(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
 }

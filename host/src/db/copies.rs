@@ -4,8 +4,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::{DbError, sqlite};
 use crate::config;
@@ -76,10 +78,7 @@ pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Re
 /// [`CopyError`]; the database is as it was then.
 pub async fn restore(database: &config::Database, from: &Path, replace: bool) -> Result<Content, CopyError> {
     let to = database.path();
-    let mut source = File::open(from).map_err(at(from))?;
-    if !source.metadata().map_err(at(from))?.is_file() {
-        return Err(CopyError::Unfit(format!("{} is no file", from.display())));
-    }
+    let mut source = regular(from)?;
     let log = beside(from, "-wal");
     if log.metadata().is_ok_and(|log| log.len() > 0) {
         let (from, log) = (from.display(), log.display());
@@ -116,6 +115,32 @@ fn free(path: &Path, replace: bool, other: &Path) -> Result<(), CopyError> {
         return Err(CopyError::Unfit(format!("{} is no file, and is not replaced", path.display())));
     }
     Ok(())
+}
+
+/// Opens a regular file that begins like a database. What a path led to when it was looked at may be something
+/// else when it is opened, so a symbolic link is not followed, and a named pipe is not waited for.
+fn regular(path: &Path) -> Result<File, CopyError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let unfit = |what: &str| CopyError::Unfit(format!("{} is {what}", path.display()));
+    let kind = path.symlink_metadata().map_err(at(path))?.file_type();
+    if kind.is_symlink() {
+        return Err(unfit("a symbolic link: name the file that it leads to"));
+    }
+    if !kind.is_file() {
+        return Err(unfit("no regular file"));
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(at(path))?;
+    if !file.metadata().map_err(at(path))?.is_file() {
+        return Err(unfit("no regular file"));
+    }
+    let mut begin = [0; sqlite::MAGIC.len()];
+    let begins = file.read_exact_at(&mut begin, 0).is_ok() && begin == *sqlite::MAGIC;
+    if !begins {
+        return Err(CopyError::Unfit(format!("{}: file is not a database", path.display())));
+    }
+    Ok(file)
 }
 
 /// Makes a file for its owner's eyes only.

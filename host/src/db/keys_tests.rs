@@ -76,11 +76,16 @@ async fn an_id_that_could_not_be_stored_is_free() {
 /// As it was before migration 4.
 const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE idempotency_key;
     DROP TABLE order_index; DROP TABLE order_progress; ALTER TABLE effect DROP COLUMN progress;
-    CREATE INDEX delivery_order ON delivery (ordering, event_seq, number);
+    CREATE INDEX delivery_order ON delivery (ordering, event_seq, number)
+        WHERE due_at IS NOT NULL AND ordering IS NOT NULL;
     DELETE FROM _sqlx_migrations WHERE version >= 4;
     CREATE TABLE idempotency_key (
-        source TEXT NOT NULL, id TEXT NOT NULL, digest BLOB NOT NULL, event_seq INTEGER NOT NULL,
-        received_at INTEGER NOT NULL, PRIMARY KEY (source, id)
+        source TEXT NOT NULL,
+        id TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        event_seq INTEGER NOT NULL,
+        received_at INTEGER NOT NULL,
+        PRIMARY KEY (source, id)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO idempotency_key SELECT source, id, digest, seq, received_at FROM event";
 

@@ -6,6 +6,9 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwapOption;
+
+use super::health::Turns;
 use crate::delivery::DeliveryId;
 use crate::event::PluginName;
 
@@ -16,6 +19,9 @@ pub(super) struct Shared {
     pub(super) backlog: AtomicU64,
     running: Mutex<HashSet<DeliveryId>>,
     broken: Mutex<BTreeMap<PluginName, u64>>,
+    /// Why nothing is accepted, where the database cannot be relied on.
+    pub(super) fault: ArcSwapOption<String>,
+    pub(super) turns: Turns,
 }
 
 /// What is known of deliveries beside the database, at a moment.

@@ -5,6 +5,7 @@
 mod backend;
 mod batch;
 mod copies;
+mod health;
 mod keeping;
 mod lease;
 mod leases;
@@ -22,7 +23,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +35,7 @@ use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
 pub use copies::{Content, CopyError, backup, restore};
+pub use health::Judgement;
 pub use keeping::{Keeping, Size, Stock};
 pub use lease::{EffectLease, Lease};
 pub use operations::Discard;
@@ -46,7 +48,7 @@ pub use view::{
 
 use backend::Holding;
 use leases::{Leases, Shared};
-use sqlite::{Reader, Sqlite};
+use sqlite::{DatabaseFile, HostLock, Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
 use writer::{Accepting, Inbox, Reply, Request, Writer};
@@ -144,6 +146,9 @@ struct Inner {
     requests: mpsc::UnboundedSender<Request>,
     shared: Arc<Shared>,
     reader: Reader,
+    file: Arc<DatabaseFile>,
+    /// Of the writer, which ends it.
+    lock: Weak<HostLock>,
     stores: Arc<Stores>,
     /// See [`Limits::backlog_max`].
     backlog_max: AtomicU64,
@@ -167,6 +172,7 @@ impl Db {
         let shared = Arc::new(Shared::default());
         shared.backlog.store(opened.open.all, Ordering::Relaxed);
         let stores = Arc::new(Stores::new(limits.cache_max_bytes, opened.store_version));
+        let (reader, file, lock) = (opened.reader, opened.file, Arc::downgrade(&opened.lock));
         let writer = Writer {
             backend: opened.backend,
             inbox: Inbox { accepts: accepts_in, requests: requests_in },
@@ -183,7 +189,6 @@ impl Db {
             lock: opened.lock,
         };
         let idle = Mutex::new(Some(writer));
-        let reader = opened.reader;
         let made_at = reader.made_at().await?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -191,6 +196,8 @@ impl Db {
                 requests,
                 shared,
                 reader,
+                file,
+                lock,
                 stores,
                 backlog_max: AtomicU64::new(limits.backlog_max),
                 made_at,
@@ -215,6 +222,9 @@ impl Db {
     /// # Errors
     /// [`DbError::Full`] above a limit, [`DbError::Unavailable`] when it could not be committed.
     pub async fn accept(&self, event: Event, recipients: Vec<Recipient>) -> Result<Accept, DbError> {
+        if let Some(fault) = self.fault() {
+            return Err(DbError::Unavailable(fault));
+        }
         if self.backlog() >= self.inner.backlog_max.load(Ordering::Relaxed) {
             return Err(DbError::Full("open deliveries"));
         }

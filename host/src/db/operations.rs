@@ -12,12 +12,34 @@ use crate::replay;
 
 /// See the module.
 pub(super) enum Operation {
-    BeginReplay { request: replay::Request, found: u64, last_event: i64, reply: Reply<i64> },
-    Replay { step: replay::Step, reply: Reply<()> },
-    StopReplay { replay: i64, reply: Reply<bool> },
-    Discard { id: DeliveryId, reply: Reply<Discard> },
-    Remove { removal: Removal, reply: Reply<u64> },
-    Effects { dealing: Dealing, reply: Reply<Vec<EffectId>> },
+    BeginReplay {
+        request: replay::Request,
+        found: u64,
+        last_event: i64,
+        reply: Reply<i64>,
+    },
+    Replay {
+        step: replay::Step,
+        reply: Reply<()>,
+    },
+    StopReplay {
+        replay: i64,
+        reply: Reply<bool>,
+    },
+    Discard {
+        id: DeliveryId,
+        reply: Reply<Discard>,
+    },
+    Remove {
+        removal: Removal,
+        reply: Reply<u64>,
+    },
+    Effects {
+        dealing: Dealing,
+        reply: Reply<Vec<EffectId>>,
+    },
+    /// Copies what is in the log into the database.
+    SaveLog,
 }
 
 /// A page of dead effects, and what is to be done with them.
@@ -68,6 +90,11 @@ impl<B: Backend> Writer<B> {
                 let _ = reply.send(dealt);
                 if dealing.action == replay::Action::Replay {
                     handoff.effects();
+                }
+            }
+            Operation::SaveLog => {
+                if let Err(error) = self.backend.save_log().await {
+                    tracing::warn!("the database's log could not be saved: {error}");
                 }
             }
             Operation::Remove { removal, reply } => {

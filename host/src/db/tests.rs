@@ -63,7 +63,13 @@ const LIMITS: Limits = Limits { queue_max: 1000, backlog_max: 1_000_000, cache_m
 
 fn settings(dir: &tempfile::TempDir) -> config::Database {
     let url = format!("sqlite:{}/data/hookyard.db", dir.path().display());
-    config::Database { url, batch_max: 512, busy_timeout_ms: 100, recent_ids_max: 8, open_orders_max: 8 }
+    config::Database {
+        url,
+        busy_timeout_ms: 100,
+        recent_ids_max: 8,
+        open_orders_max: 8,
+        ..config::Database::default()
+    }
 }
 
 pub(super) async fn db(dir: &tempfile::TempDir, window: &Arc<Window>) -> Db {

@@ -104,7 +104,9 @@ impl<B: Backend> Writer<B> {
                 self.inbox.accepts.close();
                 self.inbox.requests.close();
             }
+            self.shared.turns.begin();
             self.turn(turn, &*handoff).await;
+            self.shared.turns.end();
             let done = self.unsaved.is_empty() || self.unsaved.failures >= CLOSE_TRIES;
             if !open && done {
                 break;

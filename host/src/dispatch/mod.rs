@@ -20,7 +20,7 @@ mod under_way;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -45,6 +45,9 @@ use workers::Workers;
 /// How often the database is looked at, whatever hints there were.
 const TICK: Duration = Duration::from_secs(1);
 
+/// A look that takes longer than this is stuck.
+const STALLED_AFTER: Duration = Duration::from_secs(15);
+
 /// Runs deliveries.
 #[derive(Clone)]
 pub struct Dispatch(Arc<Inner>);
@@ -57,6 +60,8 @@ struct Inner {
     effects: Effects,
     /// A replay was asked for.
     replay: Arc<Notify>,
+    /// When the database was last looked at for what is to run.
+    looked_at: Mutex<Instant>,
 }
 
 impl Dispatch {
@@ -77,7 +82,15 @@ impl Dispatch {
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
         let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
         let queue = Queue::new(Lanes::new(limits.concurrency, limits.window).with_places(places_max));
-        let inner = Inner { db, plugins, queue, workers: Workers::start(tick)?, effects, replay };
+        let inner = Inner {
+            db,
+            plugins,
+            queue,
+            workers: Workers::start(tick)?,
+            effects,
+            replay,
+            looked_at: Mutex::new(Instant::now()),
+        };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         dispatch.0.effects.start();
@@ -99,6 +112,15 @@ impl Dispatch {
     pub async fn stop(&self, timeout: Duration) -> usize {
         let (attempts, effects) = tokio::join!(self.0.queue.stop(timeout), self.0.effects.stop(timeout));
         attempts + effects
+    }
+
+    /// What is wrong, if deliveries are not looked at any more.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let looked_at = *self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let stalled = looked_at.elapsed();
+        (stalled > STALLED_AFTER)
+            .then(|| format!("deliveries have not been looked at for {} s", stalled.as_secs()))
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes<Delivery>> {
@@ -254,6 +276,7 @@ impl Dispatch {
     async fn lease_all(self) {
         let mut tick = Instant::now() + TICK;
         loop {
+            *self.0.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             match self.0.queue.next_lease(&mut tick).await {
                 Some((plugin, limit)) => self.lease(plugin, limit).await,
                 None => self.look_again().await,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Incoming};
@@ -76,17 +77,21 @@ impl From<&config::Server> for Limits {
     }
 }
 
-/// Serves an axum router until told to stop; see [`serve`]. A body that takes longer than `body_timeout` ends its
-/// connection.
+/// Serves with the axum router of the moment until told to stop; see [`serve`]. A body that takes longer than
+/// `body_timeout` ends its connection.
 pub async fn serve_router(
     listener: TcpListener,
-    router: axum::Router,
+    router: Arc<ArcSwap<axum::Router>>,
     limits: Limits,
     body_timeout: Duration,
     stop: watch::Receiver<bool>,
 ) {
     let body_timeout_ms = u64::try_from(body_timeout.as_millis()).ok();
-    serve(listener, TowerToHyperService::new(router), Limits { body_timeout_ms, ..limits }, stop).await;
+    let service = service_fn(move |request| {
+        let router = axum::Router::clone(&router.load());
+        TowerToHyperService::new(router).call(request)
+    });
+    serve(listener, service, Limits { body_timeout_ms, ..limits }, stop).await;
 }
 
 /// Serves until `stop` is true or its sender is gone, then takes no more connections and returns when

@@ -358,6 +358,7 @@ async fn a_router_is_served_too() {
     let address = listener.local_addr().unwrap();
     let (_stop, stopped) = watch::channel(false);
     let router = axum::Router::new().route("/healthz", axum::routing::get(async || "ok"));
+    let router = Arc::new(ArcSwap::from_pointee(router));
     let limits = Limits::from(&config("s").server);
     tokio::spawn(serve_router(listener, router, limits, Duration::from_secs(1), stopped));
     let answer = exchange(address, "GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;

@@ -62,6 +62,9 @@ pub enum PluginState {
     Loading,
 }
 
+/// Is told which plugin is loaded next.
+pub type OnLoad = Arc<dyn Fn(&PluginName) + Send + Sync>;
+
 /// The plugins of this host, now.
 #[derive(Clone)]
 pub struct Plugins(Arc<Inner>);
@@ -83,6 +86,7 @@ impl Plugins {
         runtime: Runtime,
         config: channel::Receiver<Arc<Config>>,
         fixed: Vec<Entry>,
+        on_load: OnLoad,
     ) -> Self {
         let (retries, asked) = mpsc::unbounded_channel();
         let plugins = Self(Arc::new(Inner {
@@ -91,7 +95,7 @@ impl Plugins {
             views: Mutex::default(),
             retries,
         }));
-        let mut task = swap::Swap::new(dir, runtime.clone(), config, fixed, plugins.clone(), asked);
+        let mut task = swap::Swap::new(dir, runtime.clone(), config, fixed, plugins.clone(), asked, on_load);
         task.first_look().await;
         runtime.start_compiler_ahead();
         tokio::spawn(task.run());

@@ -42,7 +42,7 @@ impl Stamp {
 pub(super) struct Scan {
     /// `NAME.wasm` files.
     pub(super) files: BTreeMap<PluginName, (PathBuf, Stamp)>,
-    /// `.wasm` files whose name cannot be a plugin's, with the reason.
+    /// `.wasm` files that cannot be plugins, with the reason.
     pub(super) misnamed: Vec<(PathBuf, String)>,
 }
 
@@ -57,7 +57,13 @@ pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
         if path.extension().is_none_or(|extension| extension != "wasm") {
             continue;
         }
-        let Some(stamp) = Stamp::of(&path) else { continue };
+        let Some(stamp) = Stamp::of(&path) else {
+            // What a link leads to may still come; a directory or a named pipe does not become a file.
+            if path.metadata().is_ok_and(|found| !found.is_file()) {
+                scan.misnamed.push((path, "it is not a regular file".into()));
+            }
+            continue;
+        };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         // A dot in front is how editors and copy tools name what they have not finished.
         if stem.starts_with('.') {

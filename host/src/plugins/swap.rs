@@ -16,7 +16,7 @@ use super::load::{File, FileRefusal, LoadResult, Loader};
 use super::scan::{Scan, Stamp, scan};
 use super::snapshot::{Entry, Snapshot};
 use super::watch::Watch;
-use super::{PluginState, PluginView, Plugins};
+use super::{OnLoad, PluginState, PluginView, Plugins};
 use crate::config::Config;
 use crate::event::{Digest, PluginName, now_ms};
 use crate::failpoint::{self, Point};
@@ -32,6 +32,7 @@ pub(super) struct Swap {
     config: channel::Receiver<Arc<Config>>,
     fixed: Vec<Entry>,
     plugins: Plugins,
+    on_load: OnLoad,
     watch: Watch,
     known: BTreeMap<PluginName, Known>,
     /// Complaints already made about files and the directory itself, so that each is made once.
@@ -77,11 +78,12 @@ impl Swap {
         fixed: Vec<Entry>,
         plugins: Plugins,
         retries: mpsc::UnboundedReceiver<PluginName>,
+        on_load: OnLoad,
     ) -> Self {
         let (known, complaints) = (BTreeMap::new(), BTreeSet::new());
         let loader = Loader::new(runtime, &config.borrow());
         let (loads, watch) = (JoinSet::new(), Watch::new());
-        Self { dir, loader, loads, retries, config, fixed, plugins, watch, known, complaints }
+        Self { dir, loader, loads, retries, config, fixed, plugins, on_load, watch, known, complaints }
     }
 
     /// Loads everything, and publishes once.
@@ -157,6 +159,7 @@ impl Swap {
 
     /// Begins to load a file; an earlier load of the same plugin is given up.
     fn begin(&mut self, file: File) {
+        (self.on_load)(&file.name);
         let (loader, config) = (self.loader.clone(), self.config.borrow().clone());
         let (name, stamp) = (file.name.clone(), file.stamp);
         let load = async move {

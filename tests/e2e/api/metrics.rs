@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Bed, Event, Host, guest, until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 18] = [
+const METRICS: [(&str, &str); 19] = [
     ("hookyard_build_info", "gauge"),
     ("hookyard_memory_bounds", "gauge"),
     ("hookyard_requests_total", "counter"),
@@ -16,6 +16,7 @@ const METRICS: [(&str, &str); 18] = [
     ("hookyard_commit_seconds", "histogram"),
     ("hookyard_accept_to_done_seconds", "histogram"),
     ("hookyard_backlog", "gauge"),
+    ("hookyard_log_lines_dropped_total", "counter"),
     ("hookyard_pruned_events_total", "counter"),
     ("hookyard_pruned_keys_total", "counter"),
     ("hookyard_database_bytes", "gauge"),

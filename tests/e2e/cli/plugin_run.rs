@@ -77,7 +77,7 @@ fn effects_are_shown_in_full_and_secrets_are_not() {
         "→ a host would refuse it: https://sms.example.gn is not granted: add it to `http` in [plugin.conformance]",
         "email to a@example.gn\n    Subject: key s3cret-key\n",
         "file attachment.txt (text/plain; charset=utf-8):",
-        "event conformance.emitted\n    {",
+        "event conformance.emitted\n    > {",
         "\"text\":\"key s3cret-key\"}",
     ] {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);

@@ -238,6 +238,38 @@ fn commands() -> Vec<File> {
             Fails(RESTORE, &["file"]),
         ),
         File::new(
+            "is-a-backup-with-a-trigger",
+            |path| {
+                database(
+                    path,
+                    "CREATE TABLE event (x);
+                     CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM event; END",
+                );
+            },
+            Fails(RESTORE, &["file", "the trigger \"evil\""]),
+        ),
+        File::new(
+            "is-a-backup-of-views",
+            |path| database(path, "CREATE VIEW event AS SELECT 1"),
+            Fails(RESTORE, &["file", "the view \"event\""]),
+        ),
+        File::new("is-a-pipe-of-backups", fifo, Fails(RESTORE, &["file is no regular file"])),
+        File::new(
+            "leads-to-a-backup",
+            |path| symlink("/etc/passwd", path).unwrap(),
+            Fails(RESTORE, &["file is a symbolic link"]),
+        ),
+        File::new(
+            "is-a-huge-backup",
+            |path| Handle::create(path).unwrap().set_len(1 << 40).unwrap(),
+            Fails(RESTORE, &["file is not a database"]),
+        ),
+        File::new(
+            "is-a-configuration-without-end",
+            |path| symlink("/dev/zero", path).unwrap(),
+            Fails(CHECK, &["file", "larger than"]),
+        ),
+        File::new(
             "is-a-configuration-of-garbage",
             |path| write(path, b"\0\xff\xfe"),
             Fails(CHECK, &["file"]),

@@ -111,10 +111,19 @@ impl Bed {
     }
 
     /// As [`Bed::start_with`], where the host may end before it takes events: how it ended.
-    pub(crate) async fn try_start_with(&self, mut command: Command) -> Result<Host<'_>, ExitStatus> {
-        let log = self.path("host.log");
+    pub(crate) async fn try_start_with(&self, command: Command) -> Result<Host<'_>, ExitStatus> {
         let out = File::options().create(true).append(true).open(self.path("host.out")).unwrap();
-        let err = File::options().create(true).append(true).open(&log).unwrap();
+        let err = File::options().create(true).append(true).open(self.path("host.log")).unwrap();
+        self.try_start_to(command, out.into(), err.into()).await
+    }
+
+    /// As [`Bed::try_start_with`], with other standard streams.
+    pub(crate) async fn try_start_to(
+        &self,
+        mut command: Command,
+        out: Stdio,
+        err: Stdio,
+    ) -> Result<Host<'_>, ExitStatus> {
         let child = command.stdout(out).stderr(err).spawn().unwrap();
         let mut host =
             Host { bed: self, child, webhooks: String::new(), admin: String::new(), http: client() };

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::cli::out;
+use crate::cli::{out, visible};
 use crate::delivery::{Cause, Outcome};
 use crate::effect::{Effect, Email, HttpRequest, KEY_HEADER, TryOutcome};
 
@@ -114,8 +114,7 @@ impl Report {
         let mut text =
             format!("{}  {}\n  {}", out::plain(&self.event_type), out::plain(&self.event), handler);
         for line in &self.logs {
-            let lines: Vec<_> = line.lines().map(out::plain).collect();
-            let _ = write!(text, "\n  | {}", lines.join("\n  |   "));
+            let _ = write!(text, "\n  | {}", visible::continued(line, "  |   "));
         }
         for write in &self.writes {
             let _ = write!(text, "\n  {}", write.told());
@@ -142,8 +141,7 @@ impl Report {
             let _ = write!(text, "; it asks for the next attempt after {after} ms");
         }
         if let Some(reason) = &self.reason {
-            let lines: Vec<_> = reason.lines().map(out::plain).collect();
-            let _ = write!(text, "\n  {}", lines.join("\n  "));
+            let _ = write!(text, "\n  ! {}", visible::continued(reason, "  ! "));
         }
         if self.outcome != Outcome::Done {
             text.push_str("\n  nothing is written and nothing is sent");
@@ -169,7 +167,7 @@ impl Shown {
             Effect::Http(request) => http(request, &self.key),
             Effect::Email(email) => mail(email),
             Effect::Event(event) => {
-                format!("event {}\n{}", out::plain(&event.event_type), out::plain(&event.data))
+                format!("event {}\n> {}", out::plain(&event.event_type), out::plain(&event.data))
             }
         };
         if let Some(refused) = self.refused.as_ref().filter(|_| self.performed.is_none()) {
@@ -234,7 +232,7 @@ fn content(bytes: &[u8]) -> String {
 }
 
 fn lines(text: &str) -> String {
-    text.lines().map(out::plain).collect::<Vec<_>>().join("\n")
+    format!("> {}", visible::continued(text, "> "))
 }
 
 #[cfg(test)]

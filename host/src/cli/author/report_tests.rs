@@ -66,9 +66,9 @@ fn all_that_a_handler_did_is_shown() {
     let expected = "appointment.created  evt_1\n  moncreneau:events/appointment-created@1.0.0\n  \
         | INFO one\n  |   two\n  store b/k = 1\n  store b/k = base64 /w==\n  store b/k is deleted\n  \
         http POST https://sms.example.gn/send\n    Authorization: Bearer {secret:key}\n    Idempotency-Key: k.1\n    \n    \
-        {\"to\":\"+224\"}\n  email to a@example.gn, b@example.gn\n    Bcc: c@example.gn\n    Subject: Bonjour\n    \n    \
-        un\n    deux\u{fffd}\n    \n    file x.pdf (application/pdf):\n    (3 B that are no text)\n  \
-        event invoice.created\n    {}\ndone in 1.50 ms, 2.0 KiB, 12 instructions";
+        > {\"to\":\"+224\"}\n  email to a@example.gn, b@example.gn\n    Bcc: c@example.gn\n    Subject: Bonjour\n    \n    \
+        > un\n    > deux\\u{1b}\n    \n    file x.pdf (application/pdf):\n    (3 B that are no text)\n  \
+        event invoice.created\n    > {}\ndone in 1.50 ms, 2.0 KiB, 12 instructions";
     assert_eq!(report.told(), expected);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["outcome"], "done");
@@ -90,7 +90,7 @@ fn a_failure_says_why_and_that_nothing_happened() {
     (report.reason, report.after_ms) = (Some("the desk\nis closed".into()), Some(5000));
     let text = report.told();
     assert!(text.ends_with(
-        "retry in 1.50 ms, 2.0 KiB; it asks for the next attempt after 5000 ms\n  the desk\n  is closed\n  \
+        "retry in 1.50 ms, 2.0 KiB; it asks for the next attempt after 5000 ms\n  ! the desk\n  ! is closed\n  \
          nothing is written and nothing is sent"
     ), "{text}");
     assert!(!report.is_well());

@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::schema::{self, Misfit};
 use super::{MIGRATOR, open, unsigned};
 use crate::config;
 use crate::db::DbError;
@@ -22,8 +23,9 @@ pub(in crate::db) async fn copy(from: &Path, settings: &config::Database, to: &P
 
 /// Looks whether a file that nobody has open is a database that this program can go on with.
 pub(in crate::db) async fn inspect(file: &Path) -> Result<Content, CopyError> {
-    // Without a lock, a log or anything else beside it.
+    // Without a lock, a log or anything else beside it. What it says of itself is not trusted.
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
+    let options = options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON");
     let unfit = |error: sqlx::Error| CopyError::Unfit(error.to_string());
     let mut conn = options.disable_statement_logging().connect().await.map_err(unfit)?;
     let content = read(&mut conn).await;
@@ -33,15 +35,12 @@ pub(in crate::db) async fn inspect(file: &Path) -> Result<Content, CopyError> {
 
 async fn read(conn: &mut SqliteConnection) -> Result<Content, CopyError> {
     let unfit = |error: sqlx::Error| CopyError::Unfit(error.to_string());
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'delivery', '_sqlx_migrations')";
-    let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(unfit)?;
-    if tables != 3 {
-        return Err(CopyError::Unfit("it has not the tables of a hookyard database".into()));
-    }
-    let sql = "SELECT max(version) FROM _sqlx_migrations";
-    let version: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(unfit)?;
-    if let Some(newer) = newer(version) {
-        return Err(CopyError::Unfit(newer));
+    let nothing = || CopyError::Unfit("it has not the tables of a hookyard database".into());
+    match schema::check(&mut *conn).await {
+        Ok(Some(version)) if version > 0 => {}
+        Ok(_) => return Err(nothing()),
+        Err(Misfit::Unreadable(error)) => return Err(unfit(error)),
+        Err(Misfit::Foreign(what)) => return Err(CopyError::Unfit(what)),
     }
     let found: Vec<String> =
         sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut *conn).await.map_err(unfit)?;

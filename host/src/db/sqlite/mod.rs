@@ -5,6 +5,7 @@ mod copy;
 mod dead_effects;
 mod deliveries;
 mod effects;
+mod file;
 mod keys;
 mod open;
 mod orders;
@@ -14,6 +15,7 @@ mod recent;
 mod refusal;
 mod replay;
 mod rows;
+mod schema;
 mod stores;
 mod write;
 
@@ -30,6 +32,7 @@ use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name, PluginName};
 
 pub(super) use copy::{copy, inspect};
+pub(super) use file::{DatabaseFile, MAGIC};
 pub(super) use open::HostLock;
 pub(super) use read::Reader;
 pub(super) use write::Sqlite;
@@ -53,6 +56,7 @@ pub(super) struct Opened {
     pub(super) backend: Sqlite,
     pub(super) reader: Reader,
     pub(super) lock: Arc<HostLock>,
+    pub(super) file: Arc<DatabaseFile>,
     pub(super) last_seq: i64,
     pub(super) open: Open,
     pub(super) held: Vec<(PluginName, Hold)>,
@@ -67,23 +71,32 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         std::fs::create_dir_all(parent).map_err(|error| refusal::of_system(parent, &error))?;
     }
     let lock = Arc::new(HostLock::take(&path)?);
-    open::make(&path)?;
+    let file = Arc::new(DatabaseFile::open(&path)?);
 
     let options = open::write_options(&path, settings);
     let refused = |error: sqlx::Error| refusal::of_file(&path, &error);
     let mut conn = SqliteConnection::connect_with(&options).await.map_err(refused)?;
+    schema::check(&mut conn).await.map_err(|misfit| refusal::of_schema(&path, &misfit))?;
     open::migrate(&mut conn).await.map_err(|error| refusal::of_tables(&path, &error))?;
     // Made here and kept, so that no guest's thread makes one later: it would have that thread's priority.
     let readers = SqlitePoolOptions::new().min_connections(READERS).max_connections(READERS);
     let readers = readers.idle_timeout(None).max_lifetime(None);
+    // One that has read holds the file, so that `SQLite` does not remove the log while the writer reconnects.
+    let readers = readers.after_connect(|conn, _| {
+        Box::pin(
+            async move { sqlx::query("SELECT count(*) FROM sqlite_schema").execute(conn).await.map(drop) },
+        )
+    });
     let readers = readers.connect_with(open::read_options(&path, settings)).await.map_err(refused)?;
+
+    file.note_log()?;
 
     // Should the file vanish, opening it again must not make an empty one in its place.
     let keys = Keys::open(&mut conn, settings.recent_ids_max).await?;
     let recent = keys.recent();
     let mut orders = Orders::new(settings.open_orders_max);
     orders.begin(&mut conn).await?;
-    let mut backend = Sqlite::new(conn, options.create_if_missing(false), keys, orders);
+    let mut backend = Sqlite::new(conn, options.create_if_missing(false), Arc::clone(&file), keys, orders);
     Ok(Opened {
         last_seq: backend.last_seq().await?,
         open: backend.count_open().await?,
@@ -92,6 +105,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         backend,
         reader: Reader::new(readers, recent, &path),
         lock,
+        file,
     })
 }
 
@@ -99,13 +113,17 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
 struct Conn {
     open: Option<SqliteConnection>,
     options: SqliteConnectOptions,
+    file: Arc<DatabaseFile>,
 }
 
 impl Conn {
-    async fn get(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
-        let conn = match self.open.take() {
-            Some(conn) => conn,
-            None => SqliteConnection::connect_with(&self.options).await?,
+    async fn get(&mut self) -> Result<&mut SqliteConnection, DbError> {
+        let conn = if let Some(conn) = self.open.take() {
+            conn
+        } else {
+            // Another file in its place is not to be written.
+            self.file.check()?;
+            SqliteConnection::connect_with(&self.options).await?
         };
         Ok(self.open.insert(conn))
     }

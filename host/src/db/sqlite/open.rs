@@ -1,7 +1,9 @@
 //! Where the `SQLite` file is, how it is opened, and that only one host has it.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
@@ -18,29 +20,48 @@ use crate::failpoint::{self, Point};
 /// deliveries. Readers do not ask for it.
 #[derive(Debug)]
 pub(in crate::db) struct HostLock {
-    _file: File,
+    database: PathBuf,
+    path: PathBuf,
+    held: Mutex<File>,
 }
 
 impl HostLock {
     /// Takes the lock of the database at `path`.
     pub(in crate::db) fn take(path: &Path) -> Result<Self, DbError> {
-        let beside = PathBuf::from(format!("{}.lock", path.display()));
-        let failed = |error: std::io::Error| refusal::of_system(&beside, &error);
-        let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(DbError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+        let (database, path) = (path.to_owned(), PathBuf::from(format!("{}.lock", path.display())));
+        let held = Mutex::new(lock(&path, &database)?);
+        Ok(Self { database, path, held })
+    }
+
+    /// Takes it again if its file was removed, before another host does.
+    pub(in crate::db) fn keep(&self) -> Result<(), DbError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = |found: Metadata| (found.dev(), found.ino());
+        let own = held.metadata().map(id).map_err(|error| refusal::of_system(&self.path, &error))?;
+        if self.path.metadata().is_ok_and(|found| id(found) == own) {
+            return Ok(());
         }
+        // Where the directory is gone too, that is what is told.
+        let taken = lock(&self.path, &self.database);
+        *held = taken?;
+        tracing::warn!("{} was removed while the host runs, and made again", self.path.display());
+        Ok(())
     }
 }
 
-/// Makes the file, if it is not there, for its owner's eyes only: the directory may be open to others,
-/// and `SQLite` gives its log the permissions of the file.
-pub(super) fn make(path: &Path) -> Result<(), DbError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let made = File::options().create(true).append(true).mode(0o600).open(path);
-    made.map(drop).map_err(|error| refusal::of_system(path, &error))
+fn lock(path: &Path, database: &Path) -> Result<File, DbError> {
+    let failed = |error: std::io::Error| refusal::of_system(path, &error);
+    // Opening a named pipe would wait for its reader.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(DbError::Open(format!("{} is not a regular file: move it away", path.display())));
+    }
+    let mut options = File::options();
+    let file = options.create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DbError::InUse(database.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 /// The path in `sqlite:PATH`.
@@ -78,6 +99,8 @@ pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteC
         // What a long reader, such as a backup, made the log grow beyond that is given back.
         .pragma("journal_size_limit", "67108864")
         .pragma("temp_store", "memory")
+        // What a file says of itself is not trusted.
+        .pragma("trusted_schema", "OFF")
         .thread_name(|_| "db-writer".into())
         .disable_statement_logging()
 }
@@ -100,6 +123,7 @@ pub(super) fn read_options(path: &Path, settings: &config::Database) -> SqliteCo
     SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
+        .pragma("trusted_schema", "OFF")
         .busy_timeout(Duration::from_millis(settings.busy_timeout_ms))
         .thread_name(|number| format!("db-reader-{number}"))
         .disable_statement_logging()

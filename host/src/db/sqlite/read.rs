@@ -43,7 +43,7 @@ impl Reader {
     }
 
     /// Where `SQLite` keeps the database's log.
-    pub(super) fn log_path(&self) -> &Path {
+    pub(in crate::db) fn log_path(&self) -> &Path {
         &self.log
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 
 use super::copy::newer;
+use super::schema::Misfit;
 use crate::db::DbError;
 
 const DAMAGED: &str = "restore a backup of it, or move it away to begin with an empty one";
@@ -40,6 +41,17 @@ pub(super) fn of_file(path: &Path, error: &sqlx::Error) -> DbError {
         }
         _ => format!("{path}: {error}"),
     })
+}
+
+/// It is not what this program makes.
+pub(super) fn of_schema(path: &Path, misfit: &Misfit) -> DbError {
+    match misfit {
+        Misfit::Unreadable(error) => of_file(path, error),
+        Misfit::Foreign(what) => DbError::Open(format!(
+            "{}: {what}; name another file in database.url, or {DAMAGED}",
+            path.display()
+        )),
+    }
 }
 
 /// Its tables cannot be brought up to date.

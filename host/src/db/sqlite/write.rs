@@ -1,6 +1,7 @@
 //! The writer's side of `SQLite`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
@@ -11,7 +12,7 @@ use super::keys::Keys;
 use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::stores::StoreStatements;
-use super::{Conn, integer, name_of, rows, unsigned};
+use super::{Conn, DatabaseFile, integer, name_of, rows, unsigned};
 use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::lease::Due;
 use crate::db::{DbError, Hold, order};
@@ -60,11 +61,12 @@ impl Sqlite {
     pub(super) fn new(
         conn: SqliteConnection,
         options: SqliteConnectOptions,
+        file: Arc<DatabaseFile>,
         keys: Keys,
         orders: Orders,
     ) -> Self {
         Self {
-            conn: Conn { open: Some(conn), options },
+            conn: Conn { open: Some(conn), options, file },
             keys,
             orders,
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
@@ -125,6 +127,8 @@ impl Backend for Sqlite {
     }
 
     async fn commit(&mut self) -> Result<(), DbError> {
+        // Nothing is acknowledged that would be in a file that nobody finds again.
+        self.conn.file.check()?;
         let committed = self.run("COMMIT").await;
         if committed.is_ok() {
             self.keys.committed();
@@ -139,6 +143,10 @@ impl Backend for Sqlite {
     async fn rollback(&mut self) {
         self.keys.undone();
         self.orders.undone();
+        if self.conn.file.check().is_err() && self.run("ROLLBACK").await.is_ok() {
+            // It is the only way to what was committed into a log that was removed since.
+            return;
+        }
         // After an error nobody knows what state the connection is in; a new one costs little.
         self.conn.discard().await;
     }
@@ -242,6 +250,7 @@ impl Backend for Sqlite {
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
         self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
         let removed = self.prune.remove(self.conn.get().await?, removal).await?;
+        self.conn.file.check()?;
         // The next commit syncs this one too.
         self.run("COMMIT; PRAGMA synchronous = FULL").await?;
         Ok(removed)
@@ -311,7 +320,19 @@ impl Backend for Sqlite {
         Ok(Open { all: unsigned(all), behind: unsigned(behind) })
     }
 
+    async fn save_log(&mut self) -> Result<(), DbError> {
+        if self.conn.file.is_damaged() {
+            return Ok(());
+        }
+        self.run("PRAGMA wal_checkpoint(PASSIVE)").await
+    }
+
     async fn close(&mut self) -> Result<(), DbError> {
+        if self.conn.file.is_damaged() {
+            // Closing would write pages of this database into what another program put in its place.
+            std::mem::forget(self.conn.open.take());
+            return self.conn.file.check();
+        }
         let checkpoint = self.run("PRAGMA wal_checkpoint(TRUNCATE)").await;
         if let Some(conn) = self.conn.open.take() {
             conn.close().await?;

@@ -1,0 +1,35 @@
+//! Whether the host takes events and runs them, and if not, why.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+/// Why the host is not ready. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Readiness(Arc<ArcSwapOption<String>>);
+
+impl Readiness {
+    /// Of a host that starts.
+    #[must_use]
+    pub fn starting() -> Self {
+        let readiness = Self(Arc::default());
+        readiness.set("starting");
+        readiness
+    }
+
+    /// It is not ready, for this reason.
+    pub fn set(&self, reason: impl Into<String>) {
+        self.0.store(Some(Arc::new(reason.into())));
+    }
+
+    /// It is ready.
+    pub fn ready(&self) {
+        self.0.store(None);
+    }
+
+    /// Why it is not ready.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.0.load().as_deref().cloned()
+    }
+}

@@ -1,0 +1,167 @@
+//! What a database of each version consists of. A file may come from anywhere, and its triggers, views and
+//! virtual tables would run with the host's statements: a database with anything else in it is not used.
+
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{MIGRATOR, copy};
+
+/// Names of the statistics of `ANALYZE`, which an operator may have asked for.
+const STATISTICS: [&str; 2] = ["sqlite_stat1", "sqlite_stat4"];
+
+/// Why a database is not used.
+#[derive(Debug)]
+pub(super) enum Misfit {
+    /// `SQLite` does not read it.
+    Unreadable(sqlx::Error),
+    /// It is not what this program makes.
+    Foreign(String),
+}
+
+impl From<sqlx::Error> for Misfit {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// The statement that makes each object, by kind and name.
+type Objects = BTreeMap<(String, String), String>;
+
+/// Compares all objects of a database with those of its version. Its version; `None` where it is empty.
+pub(super) async fn check(conn: &mut SqliteConnection) -> Result<Option<i64>, Misfit> {
+    let found = objects(conn).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    // Nothing of it is read before it is known to be a table.
+    for ((kind, name), sql) in &found {
+        let is_virtual = sql.to_ascii_uppercase().contains(" CREATE VIRTUAL TABLE ");
+        if is_virtual || !matches!(kind.as_str(), "table" | "index") {
+            let kind = if is_virtual { "virtual table" } else { kind };
+            return Err(Misfit::Foreign(format!(
+                "it has the {kind} {name:?}, which no hookyard database has"
+            )));
+        }
+    }
+    let has = |name: &str| found.contains_key(&("table".into(), name.into()));
+    if !has("_sqlx_migrations") {
+        return Err(Misfit::Foreign("it has not the tables of a hookyard database".into()));
+    }
+    let version = version(conn).await?;
+    let expected = expected(version).await?;
+    let of = format!("a hookyard database of version {version}");
+    for ((kind, name), sql) in &expected {
+        match found.get(&(kind.clone(), name.clone())) {
+            Some(other) if other == sql => {}
+            Some(_) => return Err(Misfit::Foreign(format!("its {kind} {name:?} is not as in {of}"))),
+            None => return Err(Misfit::Foreign(format!("it lacks the {kind} {name:?}, which {of} has"))),
+        }
+    }
+    let more = found.keys().find(|object| !expected.contains_key(*object));
+    match more {
+        Some((kind, name)) => Err(Misfit::Foreign(format!("it has the {kind} {name:?}, which {of} has not"))),
+        None => Ok(Some(version)),
+    }
+}
+
+/// The version of its tables: 0 where only their list is there. Versions without a gap, with their own checksums.
+async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
+    let sql = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
+    let applied: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(sql).fetch_all(conn).await?;
+    let version = applied.last().map_or(0, |(version, ..)| *version);
+    if let Some(newer) = copy::newer(version) {
+        return Err(Misfit::Foreign(newer));
+    }
+    let known = MIGRATOR.iter().take(applied.len());
+    let same = known.zip(&applied).all(|(known, (version, checksum, success))| {
+        *success && known.version == *version && *known.checksum == **checksum
+    });
+    if same {
+        return Ok(version);
+    }
+    Err(Misfit::Foreign("its tables were made by statements that no hookyard has".into()))
+}
+
+/// What a new database of a version has.
+async fn expected(version: i64) -> Result<Objects, Misfit> {
+    let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
+    let mut conn = options.connect().await?;
+    let migrated = MIGRATOR.run_to(version, &mut conn).await;
+    migrated.map_err(|error| Misfit::Foreign(error.to_string()))?;
+    let found = objects(&mut conn).await;
+    conn.close().await?;
+    Ok(found?)
+}
+
+async fn objects(conn: &mut SqliteConnection) -> Result<Objects, sqlx::Error> {
+    let sql = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema";
+    let rows: Vec<(String, String, String, String)> = sqlx::query_as(sql).fetch_all(conn).await?;
+    let objects = rows.into_iter().filter(|(_, name, ..)| !STATISTICS.contains(&name.as_str()));
+    // Spaces have no meaning, and the table's name comes with the statement but for indexes that a table implies.
+    let words = |table: &str, sql: &str| {
+        [table].into_iter().chain(sql.split_ascii_whitespace()).collect::<Vec<_>>().join(" ")
+    };
+    Ok(objects.map(|(kind, name, table, sql)| ((kind, name), words(&table, &sql))).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    async fn made(version: i64, sql: &str) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let mut conn = options.connect().await.unwrap();
+        MIGRATOR.run_to(version, &mut conn).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut conn).await.unwrap();
+        conn
+    }
+
+    #[tokio::test]
+    async fn a_database_of_each_version_fits() {
+        let versions: Vec<_> = MIGRATOR.iter().map(|migration| migration.version).collect();
+        for version in [&[0], versions.as_slice()].concat() {
+            let found = check(&mut made(version, "ANALYZE").await).await;
+            assert_eq!(found.unwrap(), Some(version));
+        }
+        let mut empty = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        assert_eq!(check(&mut empty).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn anything_else_in_it_is_named() {
+        let newest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap();
+        for (sql, why) in [
+            (
+                "CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM delivery; END",
+                "it has the trigger \"evil\", which no hookyard database has",
+            ),
+            ("CREATE VIEW evil AS SELECT 1", "it has the view \"evil\""),
+            ("CREATE TABLE evil (x)", "it has the table \"evil\", which a hookyard database of version"),
+            ("CREATE INDEX evil ON event (length(body))", "it has the index \"evil\""),
+            (
+                "ALTER TABLE event ADD COLUMN evil TEXT",
+                "its table \"event\" is not as in a hookyard database",
+            ),
+            ("DROP TABLE probe", "it lacks the table \"probe\""),
+            ("DROP INDEX delivery_open", "it lacks the index \"delivery_open\""),
+            ("DROP TABLE probe; CREATE VIEW probe AS SELECT 1", "it has the view \"probe\""),
+            (
+                "DROP TABLE probe; CREATE TABLE probe (id INTEGER PRIMARY KEY, written_at INTEGER)",
+                "its table \"probe\" is not as",
+            ),
+            ("DROP TABLE _sqlx_migrations", "it has not the tables of a hookyard database"),
+            ("DROP TABLE _sqlx_migrations; CREATE VIEW _sqlx_migrations AS SELECT 1", "it has the view"),
+            ("DELETE FROM _sqlx_migrations WHERE version = 1", "made by statements that no hookyard has"),
+            ("UPDATE _sqlx_migrations SET checksum = x'00'", "made by statements that no hookyard has"),
+            ("DELETE FROM _sqlx_migrations", "it has the "),
+        ] {
+            match check(&mut made(newest, sql).await).await {
+                Err(Misfit::Foreign(told)) => assert!(told.contains(why), "{sql}: {told}"),
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
+    }
+}
