@@ -423,6 +423,55 @@ fn bodies() -> Vec<Sender> {
     ]
 }
 
+/// A signed request with this first line, these headers and this body.
+fn signed_as(first: &str, head: &str, body: &str) -> Vec<u8> {
+    let signature = sign(SECRET, body);
+    let head = format!("X-Moncreneau-Signature: {signature}\r\nContent-Length: {}\r\n{head}", body.len());
+    request(first, &head, body.as_bytes())
+}
+
+fn forms() -> Vec<Sender> {
+    let close = "Connection: close\r\n";
+    let get = request("GET /webhooks/moncreneau HTTP/1.1", "", b"");
+    let half = r#"{"id":"evt_half_a_pair","type":"unhandled","\udfff":1,"data":{"object":{"a":"\ud83d"}}}"#;
+    let utf_16 = "{\0\"\0i\0d\0\"\0:\x001\0}\0";
+    let twice = format!("X-Moncreneau-Signature: {}\r\n{close}", sign(SECRET, "{}"));
+    vec![
+        Sender::new("reads-no-answers", vec![Flood(get.repeat(500), 500)], Answer::Nothing).connections(5),
+        Sender::new(
+            "compresses-its-body",
+            vec![Send(signed(&event("evt_gzip"), &format!("Content-Encoding: gzip\r\n{close}")))],
+            Answer::Status(415, &["unsupported", "gzip"]),
+        ),
+        Sender::new(
+            "begins-with-a-byte-order-mark",
+            vec![Send(signed(&format!("\u{feff}{}\0", event("evt_mark")), close))],
+            Answer::Status(202, &["evt_mark"]),
+        ),
+        Sender::new(
+            "sends-half-of-a-surrogate-pair",
+            vec![Send(signed(half, close))],
+            Answer::Status(202, &["evt_half_a_pair"]),
+        ),
+        Sender::new(
+            "sends-a-timestamp-of-its-own",
+            vec![Send(signed(r#"{"id":"evt_when","type":"unhandled","created":1e300}"#, close))],
+            Answer::Status(202, &["evt_when"]),
+        ),
+        Sender::new("sends-utf-16", vec![Send(signed(utf_16, close))], Answer::Status(400, &["UTF-16"])),
+        Sender::new(
+            "sends-its-signature-twice",
+            vec![Send(signed("{}", &twice))],
+            Answer::Status(401, &["more than once"]),
+        ),
+        Sender::new(
+            "ends-its-path-with-a-slash",
+            vec![Send(signed_as("POST /webhooks/moncreneau/ HTTP/1.1", close, &event("evt_slash")))],
+            Answer::Status(202, &["evt_slash"]),
+        ),
+    ]
+}
+
 async fn check(rows: Vec<Sender>) {
     let bed = innocent::bed("");
     let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
@@ -442,4 +491,9 @@ async fn a_hostile_head_is_answered_or_cut() {
 #[tokio::test]
 async fn a_hostile_body_is_answered_or_cut() {
     check(bodies()).await;
+}
+
+#[tokio::test]
+async fn an_odd_form_is_understood_or_refused_by_name() {
+    check(forms()).await;
 }

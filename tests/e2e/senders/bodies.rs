@@ -44,8 +44,9 @@ async fn unfinished_bodies_hold_no_more_than_their_budget() {
         slow.push(unfinished(&host, 900_000).await);
     }
     let grown = peak_bytes(&host).saturating_sub(before);
-    // Beside the budget, each connection has a buffer of up to 64 KiB, and the allocator keeps some of what was freed.
-    assert!(grown < budget + 100 * 64 * 1024 + 16 * MIB, "{grown} bytes for 90 MB of unfinished bodies");
+    // Beside the budget, each connection has a buffer of up to 64 KiB, and the allocator keeps what threads freed.
+    let allowed = budget + 100 * 64 * 1024 + 32 * MIB;
+    assert!(grown < allowed, "{grown} bytes for 90 MB of unfinished bodies");
     // Small events are taken at any moment, and large ones as soon as others have been on their way for long.
     assert_eq!(host.send(&Event::created("evt_small")).await.code, 202);
     until("a large event is taken", async || {
