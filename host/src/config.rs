@@ -178,6 +178,11 @@ pub struct Dispatch {
     pub backlog_max: u64,
     /// Writes waiting for their commit above which senders get 429.
     pub queue_max: usize,
+    /// Deaths of the host process during attempts at one delivery or effect after which it is dead.
+    pub crashes_max: u32,
+    /// Time that attempts may run alone because the next crash makes a dead letter, all of one process
+    /// together.
+    pub alone_max_ms: u64,
 }
 
 /// `[runtime]`

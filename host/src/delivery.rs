@@ -146,6 +146,8 @@ pub enum Cause {
     Payload,
     /// The host's own: never counted against the plugin.
     Host,
+    /// The host process died during the attempt.
+    Crash,
 }
 
 /// Why an attempt is not done.

@@ -283,6 +283,8 @@ pub enum TryOutcome {
     Retry,
     /// It would never succeed.
     Refused,
+    /// The host process died during it.
+    Crash,
 }
 
 /// One try at an effect, as it is recorded.

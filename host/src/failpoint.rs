@@ -10,10 +10,14 @@ pub enum Point {
     BeforeCommit,
     /// It is committed; nobody was answered, and nothing was handed on.
     AfterCommit,
+    /// An attempt at a delivery has begun.
+    InAttempt,
     /// A handler has ended, and what it came to was not handed in.
     AfterHandler,
     /// An effect's delivery is committed, and the effect was not tried.
     BeforeEffect,
+    /// An effect is being tried.
+    InEffect,
     /// An effect was tried, and the try is not recorded.
     AfterEffect,
     /// Another revision of a plugin that runs is loaded, and is not current yet.
@@ -28,11 +32,13 @@ pub enum Point {
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::BeforeCommit,
         Self::AfterCommit,
+        Self::InAttempt,
         Self::AfterHandler,
         Self::BeforeEffect,
+        Self::InEffect,
         Self::AfterEffect,
         Self::Swap,
         Self::ReplayStep,
@@ -40,14 +46,17 @@ impl Point {
         Self::Migration,
     ];
 
-    /// What it is called in `HOOKYARD_KILL_AT`: `NAME` for the first passing, `NAME:3` for the third.
+    /// What it is called in `HOOKYARD_KILL_AT`: `NAME` for the first passing, `NAME:3` for the third, and
+    /// `NAME=TEXT` for each passing with that text (of points that have one).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::BeforeCommit => "before-commit",
             Self::AfterCommit => "after-commit",
+            Self::InAttempt => "in-attempt",
             Self::AfterHandler => "after-handler",
             Self::BeforeEffect => "before-effect",
+            Self::InEffect => "in-effect",
             Self::AfterEffect => "after-effect",
             Self::Swap => "swap",
             Self::ReplayStep => "replay-step",
@@ -66,6 +75,15 @@ pub fn pass(point: Point) {
     let _ = point;
 }
 
+/// As [`pass`], of a point that many things pass: this one is named `text`.
+#[inline]
+pub fn pass_for(point: Point, text: &str) {
+    #[cfg(debug_assertions)]
+    armed::pass_for(point, text);
+    #[cfg(not(debug_assertions))]
+    let _ = (point, text);
+}
+
 #[cfg(debug_assertions)]
 mod armed {
     use std::sync::LazyLock;
@@ -80,6 +98,8 @@ mod armed {
     struct Armed {
         point: Point,
         left: AtomicU64,
+        /// What passes then, where that matters.
+        text: Option<String>,
     }
 
     static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
@@ -88,7 +108,7 @@ mod armed {
         if armed.is_none() {
             let names = Point::ALL.map(Point::name).join(", ");
             tracing::error!(
-                "HOOKYARD_KILL_AT is `{told}`: it takes NAME or NAME:NUMBER, with one of {names}"
+                "HOOKYARD_KILL_AT is `{told}`: it takes NAME, NAME:NUMBER or NAME=TEXT, with one of {names}"
             );
         }
         armed
@@ -102,11 +122,21 @@ mod armed {
         }
     }
 
+    pub(super) fn pass_for(point: Point, text: &str) {
+        let armed = ARMED.as_ref().filter(|armed| armed.point == point);
+        if armed.is_some_and(|armed| armed.text.as_deref() == Some(text)) {
+            let _never = kill_process(getpid(), Signal::KILL);
+        }
+    }
+
     fn parse(told: &str) -> Option<Armed> {
+        let of = |name: &str| Point::ALL.into_iter().find(|point| point.name() == name);
+        if let Some((name, text)) = told.split_once('=') {
+            return Some(Armed { point: of(name)?, left: AtomicU64::new(0), text: Some(text.into()) });
+        }
         let (name, number) = told.split_once(':').unwrap_or((told, "1"));
-        let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
         let left = number.parse().ok().filter(|number| *number > 0)?;
-        Some(Armed { point, left: AtomicU64::new(left) })
+        Some(Armed { point: of(name)?, left: AtomicU64::new(left), text: None })
     }
 
     #[cfg(test)]

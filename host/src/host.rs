@@ -117,6 +117,7 @@ impl Host {
             queue_max: config.dispatch.queue_max,
             backlog_max: config.dispatch.backlog_max,
             cache_max_bytes: config.store.cache_max_bytes,
+            crashes_max: config.dispatch.crashes_max,
         };
         let current = channel::Sender::new(Arc::clone(&config));
         let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));

@@ -1,6 +1,8 @@
 //! The host is killed, as a power cut would: what was answered 202 runs all the same, and what is done
 //! does not run again.
 
+mod counted;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -116,7 +118,8 @@ impl Ledger {
             let event = host.event(id).await.unwrap();
             let deliveries = event["deliveries"].as_array().unwrap();
             assert_eq!((deliveries.len(), &deliveries[0]["state"]), (1, &"done".into()), "{event}");
-            assert_eq!(outcomes(&event), ["done"], "{event}");
+            let (last, cut) = attempts(&event).split_last().unwrap();
+            assert!(last["outcome"] == "done" && cut.iter().all(|cut| cut["cause"] == "crash"), "{event}");
             assert!(runs[id] >= 1, "{event}");
         }
         // The kills came in the middle of something.
@@ -126,9 +129,8 @@ impl Ledger {
     }
 }
 
-fn outcomes(event: &Value) -> Vec<&str> {
-    let attempts = event["deliveries"][0]["attempts"].as_array().unwrap();
-    attempts.iter().map(|attempt| attempt["outcome"].as_str().unwrap()).collect()
+fn attempts(event: &Value) -> &[Value] {
+    event["deliveries"][0]["attempts"].as_array().unwrap()
 }
 
 #[tokio::test]
@@ -146,7 +148,7 @@ async fn what_waits_at_a_kill_runs_when_it_is_due_however_busy_the_next_host_is(
     let again = until("it ran again", async || {
         host.send(&told(&format!("evt_{sent}"), "well")).await;
         sent += 1;
-        host.event("evt_waits").await.filter(|event| outcomes(event).len() > 1)
+        host.event("evt_waits").await.filter(|event| attempts(event).len() > 1)
     })
     .await;
     let started_at = again["deliveries"][0]["attempts"][1]["started_at"].as_u64().unwrap();
@@ -154,7 +156,7 @@ async fn what_waits_at_a_kill_runs_when_it_is_due_however_busy_the_next_host_is(
 }
 
 #[tokio::test]
-async fn a_call_that_a_kill_cut_runs_again_as_the_same_attempt_with_the_same_key() {
+async fn a_call_that_a_kill_cut_counts_as_an_attempt_and_runs_again() {
     let settings =
         |act| format!("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = {{ act = \"{act}\" }}\n");
     let bed = Bed::new(&settings("loop"));
@@ -168,7 +170,11 @@ async fn a_call_that_a_kill_cut_runs_again_as_the_same_attempt_with_the_same_key
     bed.configure(&settings("well"));
     let host = bed.start().await;
     let event = host.settled("evt_cut").await;
-    assert_eq!((&event["state"], outcomes(&event)), (&"done".into(), vec!["done"]), "{event}");
+    let outcomes: Vec<_> = attempts(&event).iter().map(|attempt| attempt["outcome"].as_str()).collect();
+    assert_eq!((&event["state"], outcomes), (&"done".into(), vec![Some("retry"), Some("done")]), "{event}");
+    let cut = &attempts(&event)[0];
+    assert_eq!(cut["cause"], "crash", "{event}");
+    assert_eq!(cut["reason"], "the host process died while this ran, once so far", "{event}");
     let texts: Vec<_> = plugin_lines(&bed.log(), "actor").into_iter().map(|line| line.text).collect();
-    assert_eq!(texts, ["evt_cut attempt 1: loop", "evt_cut attempt 1: well"]);
+    assert_eq!(texts, ["evt_cut attempt 1: loop", "evt_cut attempt 2: well"]);
 }

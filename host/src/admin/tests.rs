@@ -148,7 +148,7 @@ async fn metrics_and_the_index_say_nothing_secret() {
 async fn db(data: &tempfile::TempDir) -> Db {
     let url = format!("sqlite:{}", data.path().join("test.db").display());
     let settings = crate::config::Database { url, ..crate::config::Database::default() };
-    let limits = crate::db::Limits { queue_max: 100, backlog_max: 100, cache_max_bytes: 0 };
+    let limits = crate::db::Limits { queue_max: 100, backlog_max: 100, cache_max_bytes: 0, crashes_max: 3 };
     let db = Db::open(&settings, limits).await.unwrap();
     db.start(Arc::new(Window));
     db

@@ -86,6 +86,7 @@ keys! {
     "the writer began with it": database.batch_max, database.busy_timeout_ms, database.log_warn_bytes, database.recent_ids_max,
         database.open_orders_max, dispatch.queue_max;
     "the queues began with it": dispatch.window, effects.window;
+    "crashes are counted when the host starts": dispatch.crashes_max, dispatch.alone_max_ms;
     "it is made when the host starts": store.cache_max_bytes;
     "the watch of the directory began with it":
         plugins.dir, plugins.debounce_ms, plugins.removal_grace_ms, plugins.rescan_interval_ms, plugins.file_max_bytes;

@@ -130,6 +130,8 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         dispatch.window: 1, 1_000_000;
         dispatch.backlog_max: 1, i64::MAX.unsigned_abs();
         dispatch.queue_max: 1, 1_000_000;
+        dispatch.crashes_max: 1, 1000;
+        dispatch.alone_max_ms: 0, HOUR_MS;
         runtime.instances_max: 1, 10_000;
         runtime.memory_max_bytes: 64 * KIB, 4 * GIB;
         runtime.table_elements_max: 1, 10_000_000;

@@ -75,7 +75,14 @@ impl Default for Plugins {
 
 impl Default for Dispatch {
     fn default() -> Self {
-        Self { concurrency: 64, window: 1024, backlog_max: 1_000_000, queue_max: 4096 }
+        Self {
+            concurrency: 64,
+            window: 1024,
+            backlog_max: 1_000_000,
+            queue_max: 4096,
+            crashes_max: 3,
+            alone_max_ms: 10_000,
+        }
     }
 }
 

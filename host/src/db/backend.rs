@@ -11,6 +11,7 @@ use crate::keyvalue::Changes;
 use crate::replay;
 
 use super::lease::Due;
+use super::running::{RunningAttempt, RunningId};
 use super::{DbError, Hold};
 
 /// An event to be stored under a sequence number that was never used before.
@@ -72,6 +73,14 @@ pub(super) enum Discarded {
     Closed,
     /// There is no such delivery.
     Unknown,
+}
+
+/// An attempt that ended with an earlier process.
+#[derive(Debug)]
+pub(super) struct Interrupted {
+    pub(super) attempt: RunningAttempt,
+    /// Attempts at the same delivery or effect that had ended so before.
+    pub(super) crashes: u32,
 }
 
 /// How many deliveries are open.
@@ -217,6 +226,18 @@ pub(super) trait Backend: Send + 'static {
         plugin: &PluginName,
         ids: &[EffectId],
     ) -> impl Future<Output = Result<Vec<Performing>, DbError>> + Send;
+
+    /// Which of these attempts were not recorded and are of something open.
+    fn interrupted(
+        &mut self,
+        left: &[RunningAttempt],
+    ) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
+
+    /// Open deliveries and effects of which at least so many attempts ended with the process.
+    fn suspects(
+        &mut self,
+        crashes: u32,
+    ) -> impl Future<Output = Result<HashSet<RunningId>, DbError>> + Send;
 
     /// How many deliveries are open.
     fn count_open(&mut self) -> impl Future<Output = Result<Open, DbError>> + Send;

@@ -8,16 +8,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
+use super::crashes::Suspects;
 use super::health::Turns;
+use super::running::Running;
 use crate::delivery::DeliveryId;
 use crate::event::PluginName;
 
 /// What the writer shares with everybody else.
-#[derive(Debug, Default)]
 pub(super) struct Shared {
     /// Open deliveries.
     pub(super) backlog: AtomicU64,
-    running: Mutex<HashSet<DeliveryId>>,
+    /// Attempts that began and are not recorded yet.
+    pub(super) running: Running,
+    /// What may have ended an earlier process.
+    pub(super) suspects: Suspects,
     broken: Mutex<BTreeMap<PluginName, u64>>,
     /// Why nothing is accepted, where the database cannot be relied on.
     pub(super) fault: ArcSwapOption<String>,
@@ -34,13 +38,19 @@ pub(super) struct Beside {
 }
 
 impl Shared {
-    pub(super) fn beside(&self) -> Beside {
-        Beside { running: self.running().clone(), broken: self.broken().keys().cloned().collect() }
+    pub(super) fn new(running: Running, backlog: u64) -> Self {
+        Self {
+            backlog: AtomicU64::new(backlog),
+            running,
+            suspects: Suspects::default(),
+            broken: Mutex::default(),
+            fault: ArcSwapOption::empty(),
+            turns: Turns::default(),
+        }
     }
 
-    /// Deliveries whose attempt began and is not recorded yet.
-    pub(super) fn running(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn beside(&self) -> Beside {
+        Beside { running: self.running.deliveries(), broken: self.broken().keys().cloned().collect() }
     }
 
     /// Plugins that their breakers pause, and until when.

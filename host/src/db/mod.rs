@@ -5,6 +5,7 @@
 mod backend;
 mod batch;
 mod copies;
+mod crashes;
 mod health;
 mod keeping;
 mod lease;
@@ -12,6 +13,7 @@ mod leases;
 mod operations;
 mod order;
 mod replays;
+mod running;
 mod sqlite;
 mod stores;
 #[cfg(test)]
@@ -34,6 +36,7 @@ use crate::effect::{Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
+pub use crashes::Company;
 pub use copies::{Content, CopyError, backup, restore};
 pub use health::Judgement;
 pub use keeping::{Keeping, Size, Stock};
@@ -133,6 +136,8 @@ pub struct Limits {
     pub backlog_max: u64,
     /// What is kept in memory of plugins' stores.
     pub cache_max_bytes: u64,
+    /// Deaths of the process during attempts at one delivery or effect after which it is dead.
+    pub crashes_max: u32,
 }
 
 /// The database. Clones are the same one.
@@ -169,8 +174,7 @@ impl Db {
         let opened = sqlite::open(settings).await?;
         let (accepts, accepts_in) = mpsc::channel(limits.queue_max.max(1));
         let (requests, requests_in) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::default());
-        shared.backlog.store(opened.open.all, Ordering::Relaxed);
+        let shared = Arc::new(Shared::new(opened.running, opened.open.all));
         let stores = Arc::new(Stores::new(limits.cache_max_bytes, opened.store_version));
         let (reader, file, lock) = (opened.reader, opened.file, Arc::downgrade(&opened.lock));
         let writer = Writer {
@@ -186,6 +190,8 @@ impl Db {
             effect_leases: Leases::default(),
             stores: Arc::clone(&stores),
             unsaved: Unsaved::default(),
+            left: opened.left,
+            crashes_max: limits.crashes_max,
             lock: opened.lock,
         };
         let idle = Mutex::new(Some(writer));
@@ -315,12 +321,6 @@ impl Db {
     #[must_use]
     pub fn key_count(&self, plugin: &PluginName) -> u64 {
         self.inner.stores.count(plugin)
-    }
-
-    /// A worker began an attempt at a leased delivery: it is shown as running until its attempt is
-    /// committed or it is given back.
-    pub fn started(&self, id: DeliveryId) {
-        self.inner.shared.running().insert(id);
     }
 
     /// A plugin's breaker pauses it until then (ms since the Unix epoch), or no longer. Like what runs, this

@@ -148,7 +148,7 @@ impl Model {
             1 => (Next::Dead, Is::Dead { settled: false }),
             _ => (Next::Done, Is::Done),
         };
-        self.db.started(id);
+        self.db.started(&delivery, Digest::of(b"plugin"));
         self.db.finished(attempt(&delivery, next)).await.unwrap();
         if is == Is::Done {
             *self.done.entry(id).or_default() += 1;

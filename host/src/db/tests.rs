@@ -59,7 +59,8 @@ impl Handoff for Window {
     fn paused(&self, _plugin: &PluginName) {}
 }
 
-const LIMITS: Limits = Limits { queue_max: 1000, backlog_max: 1_000_000, cache_max_bytes: 1 << 20 };
+const LIMITS: Limits =
+    Limits { queue_max: 1000, backlog_max: 1_000_000, cache_max_bytes: 1 << 20, crashes_max: 3 };
 
 fn settings(dir: &tempfile::TempDir) -> config::Database {
     let url = format!("sqlite:{}/data/hookyard.db", dir.path().display());
@@ -259,7 +260,7 @@ async fn attempts_are_recorded_and_due_in_time() {
     let db = db(&dir, &window).await;
     accept(&db, "e").await.unwrap();
     let mut delivery = window.first();
-    db.started(delivery.id);
+    db.started(&delivery, Digest::of(b"plugin"));
     assert_eq!(state(&db, "e").await, State::Running);
 
     let start = now_ms();
@@ -347,7 +348,7 @@ async fn lists_by_state_and_page() {
     for (delivery, next) in taken.iter().zip([Next::Done, Next::Dead, Next::Wait(u64::MAX)]) {
         db.finished(attempt(delivery, next)).await.unwrap();
     }
-    db.started(taken[3].id);
+    db.started(&taken[3], Digest::of(b"plugin"));
     for (state, id) in [
         (EventState::Done, "done"),
         (EventState::Dead, "dead"),

@@ -345,7 +345,7 @@ pub struct ListedEffect {
 pub struct TryView {
     /// From 1.
     pub number: u32,
-    /// `done`, `retry` or `refused`.
+    /// `done`, `retry`, `refused` or `crash`.
     #[schema(value_type = String)]
     pub outcome: TryOutcome,
     /// ms since the Unix epoch.

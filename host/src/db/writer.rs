@@ -15,6 +15,7 @@ use super::batch::{self, Batch, Written};
 use super::lease::{Due, Wanted};
 use super::leases::{Leases, Shared};
 use super::operations::Operation;
+use super::running::{RunningAttempt, RunningId};
 use super::sqlite::HostLock;
 use super::stores::Stores;
 use super::unsaved::{RETRY_MIN, Saving, Unsaved};
@@ -84,6 +85,10 @@ pub(super) struct Writer<B> {
     pub(super) effect_leases: Leases<EffectId>,
     pub(super) stores: Arc<Stores>,
     pub(super) unsaved: Unsaved,
+    /// What ran when the last process died.
+    pub(super) left: Vec<RunningAttempt>,
+    /// Crashes after which a delivery or an effect is dead.
+    pub(super) crashes_max: u32,
     /// Until the writer has ended, no other host may begin.
     pub(super) lock: Arc<HostLock>,
 }
@@ -94,6 +99,7 @@ impl<B: Backend> Writer<B> {
         let mut accepts = Vec::new();
         let mut requests = Vec::new();
         let mut closers = Vec::new();
+        self.count_crashes().await;
         loop {
             let open = self.wait(&mut accepts, &mut requests).await;
             let mut turn = Turn { accepts: std::mem::take(&mut accepts), ..Turn::default() };
@@ -113,6 +119,7 @@ impl<B: Backend> Writer<B> {
             }
         }
         let closed = self.backend.close().await;
+        self.shared.running.clear();
         let lost = self.unsaved.finished.len();
         if lost > 0 {
             tracing::error!(attempts = lost, "closed without recording attempts: they will run again");
@@ -183,10 +190,9 @@ impl<B: Backend> Writer<B> {
                 }
             }
             Request::GiveBack(ids) => {
-                let mut running = self.shared.running();
                 for id in ids {
                     if self.leases.give_back(id) {
-                        running.remove(&id);
+                        self.shared.running.end(RunningId::Delivery(id));
                     }
                 }
             }
@@ -323,9 +329,13 @@ impl<B: Backend> Writer<B> {
         let replies: Vec<_> = self.unsaved.replies.drain(..saving.finished).collect();
         for ((finished, reply), recorded) in finished.into_iter().zip(replies).zip(recorded) {
             self.leases.release(finished.id);
-            self.shared.running().remove(&finished.id);
+            let id = RunningId::Delivery(finished.id);
+            self.shared.running.end(id);
             let answer = if *recorded {
-                closed += u64::from(!matches!(finished.next, Next::Wait(_)));
+                if !matches!(finished.next, Next::Wait(_)) {
+                    closed += 1;
+                    self.shared.suspects.remove(id);
+                }
                 self.ended(finished, handoff);
                 Ok(())
             } else {
@@ -336,6 +346,11 @@ impl<B: Backend> Writer<B> {
         }
         for performed in self.unsaved.performed.drain(..saving.performed) {
             self.effect_leases.release(performed.id);
+            let id = RunningId::Effect(performed.id);
+            self.shared.running.end(id);
+            if performed.due.is_none() {
+                self.shared.suspects.remove(id);
+            }
         }
         self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
     }

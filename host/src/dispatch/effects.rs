@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::breaker::Says;
+use super::gate::Gate;
 use super::lanes::{End, Lanes, Leased};
 use super::queue::Queue;
 use super::{TICK, retry};
@@ -33,6 +34,7 @@ struct Inner {
     config: watch::Receiver<Arc<Config>>,
     queue: Queue<Performing>,
     masks: Mutex<Masks>,
+    gate: Arc<Gate>,
 }
 
 /// Masks that were made, and the configuration that they were made for.
@@ -48,10 +50,11 @@ impl Effects {
         plugins: Plugins,
         outbound: Outbound,
         config: watch::Receiver<Arc<Config>>,
+        gate: Arc<Gate>,
     ) -> Self {
         let limits = config.borrow().effects.clone();
         let queue = Queue::new(Lanes::new(limits.concurrency, limits.window));
-        Self(Arc::new(Inner { db, plugins, outbound, config, queue, masks: Mutex::default() }))
+        Self(Arc::new(Inner { db, plugins, outbound, config, queue, masks: Mutex::default(), gate }))
     }
 
     /// Takes over what an earlier process left, and then whatever comes due.
@@ -118,13 +121,15 @@ impl Effects {
         let mut next = Some(first);
         while let Some(effect) = next {
             let (plugin, id) = (effect.plugin.clone(), effect.id);
-            let due = self.perform(effect).await;
+            let company = self.0.db.effect_company(&effect);
+            let due = self.0.gate.run(company, Box::pin(self.perform(effect))).await;
             (next, _) = self.0.queue.next_after(&plugin, &End { id, due, says: Says::Nothing });
         }
     }
 
     /// One try, recorded. Returns when the effect is due again, if it is.
     async fn perform(&self, mut effect: Performing) -> Option<u64> {
+        self.0.db.effect_started(&effect);
         let config = self.0.config.borrow().clone();
         let (started_at, started) = (now_ms(), Instant::now());
         let mask = self.mask(&config, &effect.plugin);
@@ -133,6 +138,7 @@ impl Effects {
             effect.progress.refused.clear();
         }
         failpoint::pass(Point::BeforeEffect);
+        failpoint::pass_for(Point::InEffect, effect.plugin.as_str());
         let restored = if effect.asked.masked { mask.restore(&mut effect.asked.effect) } else { Ok(()) };
         let mut sent = match restored {
             Ok(()) => self.try_once(&config, &effect, &mask).await,

@@ -9,6 +9,7 @@
 
 mod breaker;
 mod effects;
+mod gate;
 mod lanes;
 mod pauses;
 mod queue;
@@ -37,6 +38,7 @@ use crate::runtime::{Call, Tried};
 
 use breaker::Says;
 use effects::Effects;
+use gate::Gate;
 use lanes::{End, Lanes, Leased};
 use queue::Queue;
 use replay::Replays;
@@ -58,6 +60,7 @@ struct Inner {
     queue: Queue<Delivery>,
     workers: Workers,
     effects: Effects,
+    gate: Arc<Gate>,
     /// A replay was asked for.
     replay: Arc<Notify>,
     /// When the database was last looked at for what is to run.
@@ -80,7 +83,8 @@ impl Dispatch {
         let tick = Duration::from_millis(config.borrow().runtime.tick_ms);
         let replay = Arc::new(Notify::new());
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
-        let effects = Effects::new(db.clone(), plugins.clone(), outbound, config);
+        let gate = Arc::new(Gate::new(Duration::from_millis(limits.alone_max_ms)));
+        let effects = Effects::new(db.clone(), plugins.clone(), outbound, config, Arc::clone(&gate));
         let queue = Queue::new(Lanes::new(limits.concurrency, limits.window).with_places(places_max));
         let inner = Inner {
             db,
@@ -88,6 +92,7 @@ impl Dispatch {
             queue,
             workers: Workers::start(tick)?,
             effects,
+            gate,
             replay,
             looked_at: Mutex::new(Instant::now()),
         };
@@ -155,7 +160,13 @@ impl Dispatch {
 
     /// One attempt, recorded.
     async fn run(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
-        self.0.db.started(delivery.id);
+        let (gate, company) = (Arc::clone(&self.0.gate), self.0.db.company(&delivery));
+        gate.run(company, self.attempt(delivery, snapshot, live)).await
+    }
+
+    async fn attempt(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
+        self.0.db.started(&delivery, live.revision);
+        failpoint::pass_for(Point::InAttempt, &delivery.event.id);
         let package = snapshot.package(&delivery.event.source);
         let call = Call { delivery: &delivery, package, settings: &live.settings };
         let mut reruns = 0;

@@ -253,6 +253,13 @@ impl Host<'_> {
         async move { Some(request.send().await.ok()?.status()) }
     }
 
+    /// As [`Host::api`], where the host may have gone meanwhile.
+    pub(crate) async fn try_api(&self, path: &str) -> Option<Value> {
+        let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).ok()?;
+        let request = self.http.get(format!("{}{path}", self.admin)).bearer_auth(token.trim());
+        request.send().await.ok()?.json().await.ok()
+    }
+
     /// An event of the source `moncreneau`, if it is stored.
     pub(crate) async fn event(&self, id: &str) -> Option<Value> {
         let (code, event) = self.api(&format!("/api/v1/events/moncreneau/{id}")).await;

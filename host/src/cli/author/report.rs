@@ -176,7 +176,7 @@ impl Shown {
         if let Some(Performed { outcome, detail }) = &self.performed {
             let outcome = match outcome {
                 TryOutcome::Done => "sent",
-                TryOutcome::Retry => "not sent, a host would try again",
+                TryOutcome::Retry | TryOutcome::Crash => "not sent, a host would try again",
                 TryOutcome::Refused => "not sent, a host would not try again",
             };
             let _ = write!(text, "\n→ {outcome}: {}", out::plain(detail));

@@ -153,6 +153,7 @@ fn bind_try(row: &mut SqliteArguments, performed: &Performed) -> Result<(), BoxD
         TryOutcome::Done => "done",
         TryOutcome::Retry => "retry",
         TryOutcome::Refused => "refused",
+        TryOutcome::Crash => "crash",
     }))?;
     row.add(integer(performed.made.started_at))?;
     row.add(integer(performed.made.duration_us))?;

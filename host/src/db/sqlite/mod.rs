@@ -2,6 +2,7 @@
 
 mod bulk;
 mod copy;
+mod crashes;
 mod dead_effects;
 mod deliveries;
 mod effects;
@@ -26,6 +27,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::backend::{Backend as _, Open};
+use super::running::{Running, RunningAttempt};
 use super::{DbError, Hold};
 use crate::config;
 use crate::effect::EMITTED_PREFIX;
@@ -61,6 +63,9 @@ pub(super) struct Opened {
     pub(super) open: Open,
     pub(super) held: Vec<(PluginName, Hold)>,
     pub(super) store_version: u64,
+    pub(super) running: Running,
+    /// What ran when an earlier process died.
+    pub(super) left: Vec<RunningAttempt>,
 }
 
 /// Opens the file of `settings.url`: makes it where there is none, and brings its tables up to date.
@@ -72,6 +77,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     }
     let lock = Arc::new(HostLock::take(&path)?);
     let file = Arc::new(DatabaseFile::open(&path)?);
+    let (running, left) = Running::open(&path).map_err(|error| refusal::of_system(&path, &error))?;
 
     let options = open::write_options(&path, settings);
     let refused = |error: sqlx::Error| refusal::of_file(&path, &error);
@@ -104,6 +110,8 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         store_version: backend.store_version().await?,
         backend,
         reader: Reader::new(readers, recent, &path),
+        running,
+        left,
         lock,
         file,
     })

@@ -166,5 +166,6 @@ const fn cause_name(cause: Cause) -> &'static str {
         Cause::Timeout => "timeout",
         Cause::Payload => "payload",
         Cause::Host => "host",
+        Cause::Crash => "crash",
     }
 }

@@ -13,8 +13,9 @@ use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, DatabaseFile, integer, name_of, rows, unsigned};
-use crate::db::backend::{Backend, Discarded, Holding, NewDelivery, NewEvent, Open, Removal, Replayed};
+use crate::db::backend::{Backend, Discarded, Holding, Interrupted, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::lease::Due;
+use crate::db::running::{RunningAttempt, RunningId};
 use crate::db::{DbError, Hold, order};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
@@ -311,6 +312,14 @@ impl Backend for Sqlite {
         let mut found: Vec<_> = found.iter().map(rows::delivery_of).collect::<Result<_, _>>()?;
         found.sort_unstable_by_key(|delivery| delivery.id);
         Ok(found)
+    }
+
+    async fn interrupted(&mut self, left: &[RunningAttempt]) -> Result<Vec<Interrupted>, DbError> {
+        super::crashes::interrupted(self.conn.get().await?, left).await
+    }
+
+    async fn suspects(&mut self, crashes: u32) -> Result<HashSet<RunningId>, DbError> {
+        super::crashes::suspects(self.conn.get().await?, crashes).await
     }
 
     async fn count_open(&mut self) -> Result<Open, DbError> {
