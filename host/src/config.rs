@@ -328,6 +328,9 @@ pub struct Plugin {
     /// Recipients it may send email to: `*`, `*@domain` or an address, lower case.
     #[serde(deserialize_with = "formats::recipients")]
     pub email: Vec<String>,
+    /// Types of the events it may emit: `invoice.created`, `invoice.*` or `*`.
+    #[serde(deserialize_with = "formats::event_types")]
+    pub emit: Vec<String>,
     /// What `wasi:config/store` gives it.
     #[serde(deserialize_with = "formats::scalars")]
     pub config: BTreeMap<String, String>,

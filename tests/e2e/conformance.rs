@@ -36,7 +36,10 @@ fn plugin(language: &str) -> String {
 /// All guests, each with these settings, and other sections.
 fn bed(settings: &str, more: &str) -> Bed {
     let section = |language: &str| {
-        format!("[plugin.{}]\nbackoff_base_ms = 1\nattempts_max = 2\n{settings}\n", plugin(language))
+        format!(
+            "[plugin.{}]\nbackoff_base_ms = 1\nattempts_max = 2\nemit = [\"conformance.*\"]\n{settings}\n",
+            plugin(language)
+        )
     };
     let bed = Bed::new(&(more.to_owned() + "\n" + &LANGUAGES.map(section).concat()));
     for language in LANGUAGES {

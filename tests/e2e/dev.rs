@@ -33,7 +33,7 @@ fn samples_that_all_plugins_handle_are_exit_code_0() {
 
 #[test]
 fn effects_are_waited_for_and_shown_and_the_events_among_them_are_followed() {
-    let bed = Bed::new("");
+    let bed = Bed::new("[plugin.invoice]\nemit = [\"invoice.created\"]\n");
     for plugin in ["event-log", "invoice"] {
         bed.install(plugin, &example(plugin));
     }

@@ -172,7 +172,7 @@ async fn a_redirect_leads_to_granted_origins_only() {
 
 #[tokio::test]
 async fn an_emitted_event_is_routed_like_any_other_with_its_cause_and_a_limit_on_depth() {
-    let bed = Bed::new("[effects]\ndepth_max = 3\n");
+    let bed = Bed::new("[effects]\ndepth_max = 3\n[plugin.asker]\nemit = [\"told\"]\n");
     bed.install("asker", &guest("asker"));
     let host = bed.start().await;
     host.send(&told("evt_1", &json!({ "do": "emit" }))).await;
@@ -242,6 +242,11 @@ async fn every_limit_of_effects_is_held() {
         ("evt_large", json!({ "do": "http", "url": url, "text": long }), "effects.size_max_bytes is 1000"),
         ("evt_type", json!({ "do": "emit-data", "type": "no type", "text": "{}" }), "no event type"),
         ("evt_json", json!({ "do": "emit-data", "type": "a.b", "text": "{" }), "not JSON"),
+        (
+            "evt_emit",
+            json!({ "do": "emit-data", "type": "a.b", "text": "{}" }),
+            "`a.b` is not granted: add it to `emit` in [plugin.asker]",
+        ),
         ("evt_email", json!({ "do": "email", "to": "a@example.gn", "text": "x" }), "email"),
     ] {
         host.send(&told(id, &payload)).await;
@@ -307,7 +312,7 @@ async fn a_thousand_appointments_lead_to_a_thousand_sms_though_the_gateway_fails
 
 #[tokio::test]
 async fn a_thousand_visitors_get_invoices_1_to_1000_without_gap_or_repeat_though_the_host_is_killed() {
-    let bed = Bed::new("");
+    let bed = Bed::new("[plugin.invoice]\nemit = [\"invoice.*\"]\n");
     bed.install("invoice", &example("invoice"));
     let events = (0..1000).map(|n| Event::sample("appointment.validated", &format!("evt_{n}"))).collect();
     survive(&bed, events, 12).await;

@@ -38,7 +38,7 @@ fn outbound(hosts: &[(&'static str, &[&str])], change: impl FnOnce(&mut Config))
 fn grants(http: &[&str], email: &[&str]) -> Grants {
     let all = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect();
     let plugin = PluginName::new("sms").unwrap();
-    Grants { plugin, http: all(http), credentials: Vec::new(), email: all(email) }
+    Grants { plugin, http: all(http), credentials: Vec::new(), email: all(email), emit: Vec::new() }
 }
 
 /// One try at a request, the first.

@@ -166,6 +166,7 @@ impl Default for Plugin {
             http: Vec::new(),
             http_credentials: Vec::new(),
             email: Vec::new(),
+            emit: Vec::new(),
             config: BTreeMap::new(),
             secrets: BTreeMap::new(),
             call_timeout_ms: 2000,

@@ -61,6 +61,10 @@ pub(super) fn package<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 pub(super) fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    event_types(deserializer).map(Some)
+}
+
+pub(super) fn event_types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let patterns = Vec::<String>::deserialize(deserializer)?;
     for pattern in &patterns {
         let fixed = if pattern == "*" { "x" } else { pattern.strip_suffix(".*").unwrap_or(pattern) };
@@ -72,7 +76,7 @@ pub(super) fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
             )));
         }
     }
-    Ok(Some(patterns))
+    Ok(patterns)
 }
 
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -61,6 +61,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         http: Vec::new(),
         http_credentials: Vec::new(),
         email: Vec::new(),
+        emit: Vec::new(),
         config: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::new(),
         ..plugin.clone().into_owned()

@@ -172,7 +172,10 @@ impl Effects {
         match &effect.asked.effect {
             Effect::Http(request) => self.0.outbound.send(&context, request).await,
             Effect::Email(email) => self.0.outbound.mail(&context, email).await,
-            Effect::Event(emitted) => self.emit(effect, emitted).await,
+            Effect::Event(emitted) => match self.0.outbound.check_event(&grants, emitted) {
+                Ok(()) => self.emit(effect, emitted).await,
+                Err(detail) => not_granted(detail),
+            },
         }
     }
 
@@ -234,6 +237,10 @@ impl Effects {
 }
 
 /// What an effect needs was taken out of the configuration. It may come back.
+fn not_granted(detail: String) -> Sent {
+    Sent { outcome: TryOutcome::Refused, detail, after: None, progress: None }
+}
+
 fn without_secret(name: &str) -> Sent {
     let detail = format!("the secret `{name}` is not configured any more: add it to the plugin's `secrets`");
     Sent { outcome: TryOutcome::Retry, detail, after: None, progress: None }

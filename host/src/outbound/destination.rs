@@ -46,7 +46,7 @@ mod tests {
     fn of(url: &str, granted: &[&str]) -> Result<Destination, String> {
         let http = granted.iter().map(|&origin| origin.into()).collect();
         let plugin = PluginName::new("sms").unwrap();
-        let grants = Grants { plugin, http, credentials: Vec::new(), email: Vec::new() };
+        let grants = Grants { plugin, http, credentials: Vec::new(), email: Vec::new(), emit: Vec::new() };
         Destination::of(&Url::parse(url).unwrap(), &grants).map_err(|failure| failure.detail)
     }
 

@@ -19,6 +19,8 @@ pub struct Grants {
     pub credentials: Vec<String>,
     /// `email`: recipients, `*`, `*@domain` or an address, lower case.
     pub email: Vec<String>,
+    /// `emit`: event types, `*`, `invoice.*` or `invoice.created`.
+    pub emit: Vec<String>,
 }
 
 impl Grants {
@@ -30,7 +32,21 @@ impl Grants {
             http: config.http.clone(),
             credentials: config.http_credentials.clone(),
             email: config.email.clone(),
+            emit: config.emit.clone(),
         }
+    }
+
+    /// Checks that this event type may be emitted.
+    pub(super) fn check_event_type(&self, event_type: &str) -> Result<(), Failure> {
+        let is_granted = self.emit.iter().any(|granted| match granted.strip_suffix('*') {
+            Some(prefix) => event_type.starts_with(prefix),
+            None => granted == event_type,
+        });
+        if is_granted {
+            return Ok(());
+        }
+        let what = format!("event type `{event_type}`");
+        Err(Failure::new(Kind::NotGranted, self.missing(&what, "emit")))
     }
 
     /// Whether this origin is granted.
@@ -136,5 +152,32 @@ impl std::fmt::Display for Origin {
             ("http", 80) | ("https", 443) => write!(f, "{scheme}://{host}"),
             _ => write!(f, "{scheme}://{host}:{port}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_types_are_granted_by_name_or_by_their_beginning() {
+        let granted = |emit: &[&str], event_type: &str| {
+            let emit = emit.iter().map(ToString::to_string).collect();
+            let config = config::Plugin { emit, ..config::Plugin::default() };
+            Grants::of(&PluginName::new("p").unwrap(), &config).check_event_type(event_type)
+        };
+        for (emit, event_type, expected) in [
+            (&["invoice.*"][..], "invoice.created", true),
+            (&["invoice.*"], "invoices.created", false),
+            (&["invoice.*"], "invoice", false),
+            (&["invoice.created"], "invoice.created", true),
+            (&["invoice.created"], "invoice.created.twice", false),
+            (&["a.b", "*"], "anything", true),
+            (&[], "invoice.created", false),
+        ] {
+            assert_eq!(granted(emit, event_type).is_ok(), expected, "{emit:?} {event_type}");
+        }
+        let missing = granted(&[], "invoice.created").unwrap_err().detail;
+        assert_eq!(missing, "event type `invoice.created` is not granted: add it to `emit` in [plugin.p]");
     }
 }

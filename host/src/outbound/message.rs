@@ -223,7 +223,7 @@ mod tests {
     fn grants(email: &[&str]) -> Grants {
         let email = email.iter().map(|&to| to.into()).collect();
         let plugin = PluginName::new("team.mail").unwrap();
-        Grants { plugin, http: Vec::new(), credentials: Vec::new(), email }
+        Grants { plugin, http: Vec::new(), credentials: Vec::new(), email, emit: Vec::new() }
     }
 
     #[test]

@@ -33,7 +33,7 @@ use mail::Mailer;
 use request::Outgoing;
 
 use crate::config;
-use crate::effect::{Email, HttpRequest, Progress, TryOutcome};
+use crate::effect::{Email, Emitted, HttpRequest, Progress, TryOutcome};
 use crate::secrets::Mask;
 
 pub use failure::{Failure, Kind};
@@ -153,6 +153,14 @@ impl Outbound {
     /// What is wrong with it, or the grant that is missing.
     pub fn check_email(&self, grants: &Grants, email: &Email) -> Result<(), String> {
         self.asked(self.0.mailer.load().check(grants, email))
+    }
+
+    /// Whether an event could be emitted.
+    ///
+    /// # Errors
+    /// The grant that is missing.
+    pub fn check_event(&self, grants: &Grants, event: &Emitted) -> Result<(), String> {
+        self.asked(grants.check_event_type(&event.event_type))
     }
 
     fn asked(&self, checked: Result<(), Failure>) -> Result<(), String> {

@@ -252,6 +252,7 @@ mod tests {
             http: Vec::new(),
             credentials: vec!["https://c.example".into()],
             email: Vec::new(),
+            emit: Vec::new(),
         };
         let kept = |to: &str| {
             let mut made = outgoing(&headers);

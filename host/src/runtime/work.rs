@@ -211,7 +211,9 @@ impl Working {
         let checked = match &effect {
             Effect::Http(request) => self.outbound.check_request(&self.grants, request),
             Effect::Email(email) => self.outbound.check_email(&self.grants, email),
-            Effect::Event(event) => check_event(event),
+            Effect::Event(event) => {
+                check_event(event).and_then(|()| self.outbound.check_event(&self.grants, event))
+            }
         };
         checked.map_err(|reason| text::cut_string(reason, text::REASON_MAX_BYTES))?;
         let over = |over: OverBudget| {

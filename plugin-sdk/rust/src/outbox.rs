@@ -51,7 +51,7 @@ pub fn email(to: impl Into<String>) -> Email {
 }
 
 /// Emits an event, which is stored and handled like one that was received. `data` is JSON, as text or as
-/// a `serde_json::Value`.
+/// a `serde_json::Value`. Its type has to be granted (`emit` in the plugin's section of the configuration).
 ///
 /// # Errors
 /// When the host refuses it.

@@ -82,7 +82,10 @@ export function sendEmail(message: EmailEffect): string {
   return ask(() => email(made));
 }
 
-/** Emits an event, which is stored and routed to plugins like one that was received. */
+/**
+ * Emits an event, which is stored and routed to plugins like one that was received. The operator has to grant its
+ * type.
+ */
 export function emitEvent(type: string, data: unknown): string {
   return ask(() => emit(text(type, "an event's type"), json(data, "an event's data")));
 }

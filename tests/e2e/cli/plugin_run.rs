@@ -85,7 +85,7 @@ fn effects_are_shown_in_full_and_secrets_are_not() {
     // A host's own configuration: what it grants, and its secrets, which nobody sees.
     let host = bed(
         "[email]\nsmtp = \"smtp://127.0.0.1:1\"\nfrom = \"desk@example.gn\"\n[plugin.conformance]\n\
-         http = [\"https://sms.example.gn\"]\nemail = [\"*\"]\nsecrets = { sms_key = \"s3cret-key\" }\n",
+         http = [\"https://sms.example.gn\"]\nemail = [\"*\"]\nemit = [\"*\"]\nsecrets = { sms_key = \"s3cret-key\" }\n",
         &asked,
     );
     for format in [&[][..], &["--json"]] {
@@ -111,7 +111,7 @@ async fn effects_go_out_only_when_that_is_wanted() {
     let origin = partner.origin();
     let url = format!("{origin}/send");
     let config = format!(
-        "[email]\nsmtp = \"smtp://127.0.0.1:1\"\nfrom = \"desk@example.gn\"\n[plugin.conformance]\nhttp = [\"{origin}\"]\nemail = [\"*\"]\n"
+        "[email]\nsmtp = \"smtp://127.0.0.1:1\"\nfrom = \"desk@example.gn\"\n[plugin.conformance]\nhttp = [\"{origin}\"]\nemail = [\"*\"]\nemit = [\"*\"]\n"
     );
     let bed = bed(&config, &json!({ "do": "outbox", "url": url, "to": "a@example.gn", "text": "hello" }));
     assert_eq!(run(&bed, &[]).code, 0);

@@ -147,7 +147,10 @@ config = {{ team = "desk@example.gn, head@example.gn" }}
 [plugin.satisfaction-email]
 email = ["*"]
 config = {{ survey_url = "https://survey.example.gn/visit" }}
+[plugin.refund-credits]
+emit = ["credits.refunded"]
 [plugin.invoice]
+emit = ["invoice.*"]
 email = ["*"]
 config = {{ price = "50 000 GNF" }}
 "#

@@ -23,7 +23,7 @@ const CAPABILITIES: [(&[&str], &str, &[&str]); 8] = [
     (
         &["hookyard:plugin/outbox"],
         "effects, sent once the delivery is done: HTTP requests, emails, events",
-        &["http", "email"],
+        &["http", "email", "emit"],
     ),
     (&["wasi:http/"], "HTTP requests at once, whatever becomes of the delivery", &["http"]),
     (&["wasi:clocks/"], "clocks", &[]),
@@ -57,7 +57,7 @@ pub(in crate::cli) struct Grant {
 /// The grants that these capabilities need.
 pub(in crate::cli) fn grants(asks: &[Asks], plugin: &config::Plugin) -> Vec<Grant> {
     let needed = |key: &&str| asks.iter().any(|asks| asks.grants.contains(key));
-    let all = [("http", &plugin.http), ("email", &plugin.email)];
+    let all = [("http", &plugin.http), ("email", &plugin.email), ("emit", &plugin.emit)];
     let all = all.into_iter().filter(|(key, _)| needed(key));
     all.map(|(key, granted)| Grant { key, granted: granted.clone() }).collect()
 }
@@ -71,6 +71,7 @@ impl Grant {
         }
         let (example, none) = match *key {
             "email" => ("*@example.gn", "nobody gets email"),
+            "emit" => ("invoice.*", "no event is emitted"),
             _ => ("https://api.example.gn", "no address is reached"),
         };
         format!("{key}: {none} without `[plugin.{plugin}] {key} = [\"{example}\"]` in the config")
@@ -93,7 +94,7 @@ mod tests {
         .map(str::to_owned);
         let asks = asks(&imports);
         let told: Vec<_> = asks.iter().map(|asks| (asks.imports.len(), asks.grants)).collect();
-        assert_eq!(told, [(2, &[][..]), (1, &["http", "email"][..])]);
+        assert_eq!(told, [(2, &[][..]), (1, &["http", "email", "emit"][..])]);
         let plugin = config::Plugin { email: vec!["*".into()], ..config::Plugin::default() };
         let grants = grants(&asks, &plugin);
         assert_eq!(grants[1].told("p"), r#"email = ["*"]"#);

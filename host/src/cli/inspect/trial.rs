@@ -156,7 +156,7 @@ impl Trial {
         let checked = match self.whole(asked) {
             Effect::Http(request) => outbound.check_request(grants, &request),
             Effect::Email(email) => outbound.check_email(grants, &email),
-            Effect::Event(_) => Ok(()),
+            Effect::Event(event) => outbound.check_event(grants, &event),
         };
         let mut effect = asked.effect.clone();
         self.settings.mask.hide_in(&mut effect);

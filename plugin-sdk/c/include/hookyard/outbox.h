@@ -41,4 +41,5 @@ typedef struct {
 bool hy_send_email(const hy_email *email, hy_string *key, hy_failure *failure);
 
 // An event of the plugin's own, routed to plugins like one that was received. `data` is JSON.
+// Its type has to be granted: emit = ["visit.*"].
 bool hy_emit_event(hy_string event_type, hy_string data, hy_string *key, hy_failure *failure);

@@ -106,7 +106,7 @@ def send_email(
 
 def emit_event(event_type: str, data: Any) -> str:
     """Emits an event, whose data becomes JSON: it is stored and routed to plugins like one that was
-    received, from the source `plugin.NAME`."""
+    received, from the source `plugin.NAME`. Its type has to be granted by the operator."""
     return seam.host().emit_event(Event(event_type=event_type, data=json.dumps(data, ensure_ascii=False)))
 
 

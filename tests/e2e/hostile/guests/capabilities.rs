@@ -142,6 +142,13 @@ fn outbox_rows() -> Vec<Guest> {
             one_too_many,
             "(data (i32.const 1024) \"tnull\")",
             rejected(&["effects.per_call_max"]),
+        )
+        .settings("emit = [\"t\"]\n"),
+        emits(
+            "emits-an-event-without-a-grant",
+            "some.type",
+            "null",
+            rejected(&["`some.type` is not granted"]),
         ),
         requests(
             "asks-for-a-request-without-a-grant",
