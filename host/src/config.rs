@@ -227,6 +227,8 @@ pub struct Store {
     pub value_max_bytes: usize,
     /// Keys of one plugin.
     pub keys_max: u64,
+    /// All that one plugin keeps: keys, values, and 64 bytes for each entry.
+    pub size_max_bytes: u64,
     /// All values that one call writes.
     pub call_max_bytes: usize,
     /// What is kept in memory of all stores, to be read without the database.
@@ -245,6 +247,12 @@ pub struct Effects {
     pub size_max_bytes: usize,
     /// How many events may cause each other.
     pub depth_max: u32,
+    /// Events that one received event may lead to, all together.
+    pub per_root_max: u64,
+    /// Effects of one plugin that may wait.
+    pub waiting_max: u64,
+    /// Bytes of one plugin's effects that may wait.
+    pub waiting_max_bytes: u64,
     /// Effects performed at once in this host.
     pub concurrency: usize,
     /// Effects of one plugin performed at once.

@@ -110,6 +110,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The received event that this one comes from in the end: its sequence number in the database.
+    #[must_use]
+    pub fn root(&self) -> i64 {
+        self.event.origin.map_or(self.id.event, |origin| origin.root)
+    }
+
     /// The same on every attempt of this delivery, and on no other delivery: 32 hexadecimal digits
     /// of SHA-256 over source, event id, plugin and delivery number, so it can stand in a header.
     #[must_use]
@@ -261,6 +267,8 @@ pub struct Finished {
     pub work: Work,
     /// How far the event is from one that was received.
     pub depth: u32,
+    /// The received event that it comes from in the end.
+    pub root: i64,
     /// What the delivery runs in turn with.
     pub order: Option<Order>,
 }

@@ -214,6 +214,7 @@ impl Work {
         if let Some(store) = &mut self.store {
             store.writes.clear();
             store.added_keys = 0;
+            store.added_bytes = 0;
         }
     }
 }
@@ -227,6 +228,8 @@ pub struct Asked {
     pub effect: Effect,
     /// Whether secrets stand in it as `{secret:NAME}`.
     pub masked: bool,
+    /// Its bytes, as they were counted when it was asked for.
+    pub size: u64,
 }
 
 /// What earlier attempts at an effect have settled. It is stored with the effect.
@@ -255,6 +258,8 @@ pub struct Performing {
     pub asked: Asked,
     /// How far the event that an emitted one comes from is from a received one.
     pub depth: u32,
+    /// The received event that it comes from in the end.
+    pub root: i64,
     /// Tries already made.
     pub tries: u32,
     /// Of these, those made before an operator last had it tried again: they do not count.
@@ -307,6 +312,10 @@ pub struct Try {
 pub struct Performed {
     /// Which effect.
     pub id: EffectId,
+    /// Whose it is.
+    pub plugin: PluginName,
+    /// See [`Asked::size`].
+    pub size: u64,
     /// The try made.
     pub made: Try,
     /// When it is due again (ms since the Unix epoch); `None` = it is done or dead.

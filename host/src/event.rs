@@ -157,6 +157,8 @@ pub struct Origin {
     pub delivery: i64,
     /// How many events it is away from one that was received: 1 for those of its own handlers.
     pub depth: u32,
+    /// That one: its sequence number in the database.
+    pub root: i64,
 }
 
 impl Event {

@@ -59,6 +59,8 @@ pub struct Transaction {
     listed: Option<u64>,
     bytes: usize,
     added_keys: i64,
+    /// How many more bytes the store will have.
+    added_bytes: i64,
 }
 
 /// A page of a bucket's keys as a call sees it.
@@ -68,6 +70,16 @@ pub struct KeyPage {
     pub keys: Vec<Arc<str>>,
     /// The next page begins after this key; `None` = this is the last page.
     pub cursor: Option<Arc<str>>,
+}
+
+/// What an entry takes of its plugin's store beside key, bucket and value: its row, and its part of the index.
+pub const ENTRY_OVERHEAD_BYTES: usize = 64;
+
+/// What an entry with a value of so many bytes takes of its plugin's store.
+#[must_use]
+pub fn entry_bytes(key: &EntryKey, value: usize) -> i64 {
+    let bytes = key.bucket.len() + key.key.len() + value + ENTRY_OVERHEAD_BYTES;
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl Transaction {
@@ -95,6 +107,7 @@ impl Transaction {
     /// written there before; `None` = it had not.
     pub fn set(&mut self, key: EntryKey, value: Option<Bytes>) -> Option<usize> {
         self.added_keys += i64::from(value.is_some()) - i64::from(self.get(&key).is_some());
+        self.added_bytes += self.growth(&key, value.as_ref().map(Bytes::len));
         self.bytes += value.as_ref().map_or(0, Bytes::len);
         let replaced = self.writes.insert(key, value)?.map_or(0, |value| value.len());
         self.bytes -= replaced;
@@ -111,6 +124,19 @@ impl Transaction {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many more bytes the store would have with a value of so many bytes there, or none.
+    #[must_use]
+    pub fn growth(&self, key: &EntryKey, value: Option<usize>) -> i64 {
+        let of = |value: Option<usize>| value.map_or(0, |value| entry_bytes(key, value));
+        of(value) - of(self.get(key).map(Bytes::len))
+    }
+
+    /// How many more bytes the store will have.
+    #[must_use]
+    pub fn added_bytes(&self) -> i64 {
+        self.added_bytes
     }
 
     /// How many more keys there will be.
@@ -149,10 +175,11 @@ impl Transaction {
         if self.seen.is_empty() && self.listed.is_none() {
             return None;
         }
-        let added_keys = self.added_keys();
+        let (added_keys, added_bytes) = (self.added_keys(), self.added_bytes);
         let seen = self.seen.into_iter().map(|(key, entry)| (key, entry.map(|entry| entry.version)));
         let writes = self.writes.into_iter().collect();
-        Some(Changes { seen: seen.collect(), listed: self.listed, writes, added_keys, version: 0 })
+        let (seen, listed) = (seen.collect(), self.listed);
+        Some(Changes { seen, listed, writes, added_keys, added_bytes, ..Changes::default() })
     }
 }
 
@@ -167,6 +194,10 @@ pub struct Changes {
     pub writes: Vec<(EntryKey, Option<Bytes>)>,
     /// How many more keys there will be.
     pub added_keys: i64,
+    /// How many more bytes there will be, as [`entry_bytes`] counts them.
+    pub added_bytes: i64,
+    /// The most that the store may have afterwards, if it grows.
+    pub bytes_max: Option<u64>,
     /// The version that the writes get; 0 until they are on their way to the database.
     pub version: u64,
 }

@@ -42,6 +42,9 @@ fn keys_and_bytes_are_counted_as_they_will_be() {
     call.set(key("b", "never"), Some(bytes("12")));
     call.set(key("b", "never"), None);
     assert_eq!((call.bytes(), call.added_keys()), (4, 0));
+    // `there` is 2 longer; `gone` had 1 + 4 + 1 + 64, and `new` has 1 + 3 + 1 + 64.
+    assert_eq!(call.added_bytes(), 2 - 70 + 69);
+    assert_eq!(call.growth(&key("b", "there"), None), -(1 + 5 + 3 + 64));
 }
 
 #[test]

@@ -9,6 +9,7 @@
 mod api;
 mod author;
 mod backup;
+mod bounds;
 mod breaker;
 mod cache;
 mod cli;

@@ -117,7 +117,7 @@ async fn another_plugins_store_is_out_of_reach_whatever_the_bucket_is_called() {
 
 #[tokio::test]
 async fn every_limit_of_the_store_is_held() {
-    let limits = "key_max_bytes = 20\nvalue_max_bytes = 1000\nkeys_max = 30\ncall_max_bytes = 5000";
+    let limits = "key_max_bytes = 20\nvalue_max_bytes = 1000\nkeys_max = 30\ncall_max_bytes = 5000\nsize_max_bytes = 5500";
     let bed = bed(limits, "call_timeout_ms = 10_000");
     let host = bed.start().await;
     for (id, payload, limit) in [
@@ -133,6 +133,7 @@ async fn every_limit_of_the_store_is_held() {
         ),
         ("evt_value", json!({ "do": "fill", "bytes": 1001 }), "store.value_max_bytes is 1000"),
         ("evt_call", json!({ "do": "fill", "bytes": 1000, "keys": 6 }), "store.call_max_bytes"),
+        ("evt_size", json!({ "do": "fill", "bytes": 120, "keys": 30 }), "store.size_max_bytes is 5500"),
         ("evt_keys", json!({ "do": "fill", "keys": 31 }), "store.keys_max is 30"),
     ] {
         let event = run(&host, id, &payload).await;

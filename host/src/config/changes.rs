@@ -71,8 +71,10 @@ macro_rules! keys {
 keys! {
     live: server.body_max_bytes, server.body_timeout_ms, server.bodies_max_bytes, admin.hosts, dispatch.concurrency, dispatch.backlog_max,
         retention.events_days, retention.size_max_bytes, retention.keys_days,
-        store.key_max_bytes, store.value_max_bytes, store.keys_max, store.call_max_bytes, store.reruns_max,
-        effects.per_call_max, effects.size_max_bytes, effects.depth_max, effects.concurrency,
+        store.key_max_bytes, store.value_max_bytes, store.keys_max, store.size_max_bytes,
+        store.call_max_bytes, store.reruns_max,
+        effects.per_call_max, effects.size_max_bytes, effects.depth_max, effects.per_root_max,
+        effects.waiting_max, effects.waiting_max_bytes, effects.concurrency,
         effects.plugin_concurrency, effects.tries_max, effects.backoff_base_ms, effects.backoff_max_ms,
         http.connect_timeout_ms, http.timeout_ms, http.answer_max_bytes, http.request_max_bytes,
         http.redirects_max, email.smtp, email.from, email.timeout_ms;

@@ -148,12 +148,16 @@ fn ranges(found: &mut Vec<Found>, config: &Config) {
         store.key_max_bytes: 1, 64 * KIB;
         store.value_max_bytes: 1, 64 * MIB;
         store.keys_max: 1, 1_000_000_000;
+        store.size_max_bytes: 1, 1024 * GIB;
         store.call_max_bytes: 1, 256 * MIB;
         store.cache_max_bytes: MIB, 64 * GIB;
         store.reruns_max: 1, 10_000;
         effects.per_call_max: 0, 10_000;
         effects.size_max_bytes: 1, 64 * MIB;
         effects.depth_max: 0, 1000;
+        effects.per_root_max: 0, 1_000_000_000;
+        effects.waiting_max: 1, 1_000_000_000;
+        effects.waiting_max_bytes: 1, 1024 * GIB;
         effects.concurrency: 1, 10_000;
         effects.plugin_concurrency: 1, 10_000;
         effects.window: 1, 1_000_000;

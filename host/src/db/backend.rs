@@ -1,6 +1,6 @@
 //! What the writer asks of a database. One implementation per kind of SQL; the writer knows none.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::keyvalue::Changes;
 use crate::replay;
 
 use super::lease::Due;
+use super::quota::Share;
 use super::running::{RunningAttempt, RunningId};
 use super::{DbError, Hold};
 
@@ -75,10 +76,19 @@ pub(super) enum Discarded {
     Unknown,
 }
 
+/// A dead effect that was dealt with.
+#[derive(Debug)]
+pub(super) struct Dealt {
+    pub(super) id: EffectId,
+    pub(super) plugin: PluginName,
+    pub(super) size: u64,
+}
+
 /// An attempt that ended with an earlier process.
 #[derive(Debug)]
 pub(super) struct Interrupted {
     pub(super) attempt: RunningAttempt,
+    pub(super) plugin: PluginName,
     /// Attempts at the same delivery or effect that had ended so before.
     pub(super) crashes: u32,
 }
@@ -189,7 +199,7 @@ pub(super) trait Backend: Send + 'static {
         selection: &effect::Selection,
         action: replay::Action,
         page: (EffectId, u32),
-    ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Dealt>, DbError>> + Send;
 
     /// Removes what is old, in a transaction of its own. How many events or keys went. It costs no `fsync`:
     /// a power cut may bring back what went, and all of it as it was.
@@ -238,6 +248,9 @@ pub(super) trait Backend: Send + 'static {
         &mut self,
         crashes: u32,
     ) -> impl Future<Output = Result<HashSet<RunningId>, DbError>> + Send;
+
+    /// Each plugin's effects that are neither done nor dead.
+    fn waiting(&mut self) -> impl Future<Output = Result<HashMap<PluginName, Share>, DbError>> + Send;
 
     /// How many deliveries are open.
     fn count_open(&mut self) -> impl Future<Output = Result<Open, DbError>> + Send;

@@ -101,6 +101,10 @@ impl<B: Backend> Writer<B> {
             tracing::error!("what ran when the last process died could not be counted: {error}");
         }
         self.shared.running.clear();
+        match self.backend.waiting().await {
+            Ok(waiting) => self.shared.quotas.load(waiting),
+            Err(error) => tracing::error!("waiting effects could not be counted: {error}"),
+        }
         match self.backend.suspects(self.crashes_max.saturating_sub(1).max(1)).await {
             Ok(suspects) => self.shared.suspects.set(suspects),
             Err(error) => tracing::error!("deliveries that are to run alone could not be read: {error}"),
@@ -113,7 +117,7 @@ impl<B: Backend> Writer<B> {
             return Ok(());
         }
         let (mut finished, mut performed) = (Vec::new(), Vec::new());
-        for Interrupted { attempt, crashes } in interrupted {
+        for Interrupted { attempt, plugin, crashes } in interrupted {
             let reason = reason(crashes + 1, self.crashes_max);
             let is_dead = crashes + 1 >= self.crashes_max;
             match attempt.id {
@@ -126,7 +130,8 @@ impl<B: Backend> Writer<B> {
                     let (number, started_at) = (attempt.number, attempt.started_at);
                     let (duration_us, outcome) = (0, TryOutcome::Crash);
                     let made = Try { number, started_at, duration_us, outcome, detail: reason };
-                    performed.push(Performed { id, made, due: (!is_dead).then_some(1), progress: None });
+                    let due = (!is_dead).then_some(1);
+                    performed.push(Performed { id, plugin, size: 0, made, due, progress: None });
                 }
             }
         }
@@ -178,6 +183,7 @@ fn finished_of(delivery: Delivery, attempt: &RunningAttempt, reason: String, is_
         next: if is_dead { Next::Dead } else { Next::Wait(1) },
         failures: delivery.failures,
         depth: delivery.event.depth(),
+        root: delivery.root(),
         plugin: delivery.plugin,
         work: Work::default(),
         order: delivery.order,

@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 
 use super::crashes::Suspects;
 use super::health::Turns;
+use super::quota::Quotas;
 use super::running::Running;
 use crate::delivery::DeliveryId;
 use crate::event::PluginName;
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     pub(super) running: Running,
     /// What may have ended an earlier process.
     pub(super) suspects: Suspects,
+    /// What effects wait.
+    pub(super) quotas: Quotas,
     broken: Mutex<BTreeMap<PluginName, u64>>,
     /// Why nothing is accepted, where the database cannot be relied on.
     pub(super) fault: ArcSwapOption<String>,
@@ -43,6 +46,7 @@ impl Shared {
             backlog: AtomicU64::new(backlog),
             running,
             suspects: Suspects::default(),
+            quotas: Quotas::default(),
             broken: Mutex::default(),
             fault: ArcSwapOption::empty(),
             turns: Turns::default(),

@@ -12,6 +12,7 @@ mod lease;
 mod leases;
 mod operations;
 mod order;
+mod quota;
 mod replays;
 mod running;
 mod sqlite;
@@ -42,6 +43,7 @@ pub use health::Judgement;
 pub use keeping::{Keeping, Size, Stock};
 pub use lease::{EffectLease, Lease};
 pub use operations::Discard;
+pub use quota::{Bounds, Crossed};
 pub use stores::Conflict;
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
@@ -51,6 +53,7 @@ pub use view::{
 
 use backend::Holding;
 use leases::{Leases, Shared};
+use quota::Share;
 use sqlite::{DatabaseFile, HostLock, Reader, Sqlite};
 use stores::Stores;
 use unsaved::Unsaved;
@@ -269,10 +272,16 @@ impl Db {
             self.request(Request::Finish { finished, reply });
             return Ok(());
         };
-        let plugin = finished.plugin.clone();
-        self.inner.stores.hand_in(&plugin, &mut changes, |changes| {
+        let (plugin, root) = (finished.plugin.clone(), finished.root);
+        let effects = &finished.work.effects;
+        let (share, events) = (Share::of(effects), quota::emitted(effects));
+        let handed_in = self.inner.stores.hand_in(&plugin, &mut changes, |changes| {
             finished.work.store = Some(std::mem::take(changes));
             self.request(Request::Finish { finished, reply });
+        });
+        handed_in.inspect_err(|Conflict| {
+            self.inner.shared.quotas.release(&plugin, share);
+            self.inner.shared.quotas.not_emitted(root, events);
         })
     }
 
@@ -321,6 +330,12 @@ impl Db {
     #[must_use]
     pub fn key_count(&self, plugin: &PluginName) -> u64 {
         self.inner.stores.count(plugin)
+    }
+
+    /// How many bytes a plugin's store has, once an entry of it was read.
+    #[must_use]
+    pub fn store_bytes(&self, plugin: &PluginName) -> u64 {
+        self.inner.stores.bytes(plugin)
     }
 
     /// A plugin's breaker pauses it until then (ms since the Unix epoch), or no longer. Like what runs, this

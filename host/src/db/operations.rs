@@ -3,7 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::backend::{Backend, Discarded, Removal};
+use super::backend::{Backend, Dealt, Discarded, Removal};
+use super::quota::Share;
 use super::writer::{Reply, Writer};
 use super::{DbError, Handoff};
 use crate::delivery::DeliveryId;
@@ -164,7 +165,13 @@ impl<B: Backend> Writer<B> {
         let Dealing { selection, action, after, limit } = dealing;
         self.backend.begin().await?;
         let dealt = self.backend.deal_with_effects(selection, *action, (*after, *limit)).await;
-        self.end(dealt).await
+        let dealt = self.end(dealt).await?;
+        if *action == replay::Action::Replay {
+            for Dealt { plugin, size, .. } in &dealt {
+                self.shared.quotas.add(plugin, Share { count: 1, bytes: *size });
+            }
+        }
+        Ok(dealt.into_iter().map(|dealt| dealt.id).collect())
     }
 
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {

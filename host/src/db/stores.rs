@@ -36,6 +36,8 @@ struct Known {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Summary {
     pub(super) keys: i64,
+    /// As [`crate::keyvalue::entry_bytes`] counts them.
+    pub(super) bytes: i64,
     /// The write that last added or removed a key.
     pub(super) keys_version: u64,
     /// All its entries are known: what is not is not there. So it is from an empty store on, until one
@@ -106,6 +108,12 @@ impl Stores {
     pub(super) fn count(&self, plugin: &PluginName) -> u64 {
         let keys = self.lock().summaries.get(plugin).map_or(0, |summary| summary.keys);
         u64::try_from(keys).unwrap_or(0)
+    }
+
+    /// How many bytes a plugin's store has.
+    pub(super) fn bytes(&self, plugin: &PluginName) -> u64 {
+        let bytes = self.lock().summaries.get(plugin).map_or(0, |summary| summary.bytes);
+        u64::try_from(bytes).unwrap_or(0)
     }
 
     /// An entry, from the database where it is not known.
@@ -205,7 +213,15 @@ impl Stores {
                 return Err(Conflict);
             }
         }
-        let keys_version = inner.summaries.get(plugin).map(|summary| summary.keys_version);
+        let summary = inner.summaries.get(plugin);
+        // Calls that ended meanwhile have used up the room: run again, it will be told so.
+        if changes.added_bytes > 0
+            && let (Some(summary), Some(most)) = (summary, changes.bytes_max)
+            && u64::try_from(summary.bytes + changes.added_bytes).is_ok_and(|after| after > most)
+        {
+            return Err(Conflict);
+        }
+        let keys_version = summary.map(|summary| summary.keys_version);
         if changes.listed.is_some() && changes.listed != keys_version {
             return Err(Conflict);
         }
@@ -276,6 +292,7 @@ impl Inner {
         changes.version = self.last_version;
         if let Some(summary) = self.summaries.get_mut(plugin) {
             summary.keys += changes.added_keys;
+            summary.bytes += changes.added_bytes;
             if changes.changes_keys() {
                 summary.keys_version = changes.version;
             }

@@ -131,7 +131,8 @@ pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
     let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
     let failures = delivery.failures + u32::from(next != Next::Done);
     let (work, order) = (Work::default(), delivery.order);
-    Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order }
+    let root = delivery.root();
+    Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, root, order }
 }
 
 async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {

@@ -31,6 +31,7 @@ fn emits(count: usize) -> Vec<Asked> {
         key: effect::idempotency_key("delivery", number),
         effect: Effect::Event(Emitted { event_type: "x".into(), data: number.to_string() }),
         masked: false,
+        size: 10,
     };
     (1..=count).map(asked).collect()
 }
@@ -187,8 +188,10 @@ async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart()
 
     let effects = window.effects.lock().unwrap().clone();
     let made = |outcome| Try { number: 1, started_at: 1, duration_us: 2, outcome, detail: "d".into() };
-    let tried =
-        |at: usize, outcome, due| Performed { id: effects[at].id, made: made(outcome), due, progress: None };
+    let tried = |at: usize, outcome, due| {
+        let (id, plugin, size) = (effects[at].id, name_p(), effects[at].asked.size);
+        Performed { id, plugin, size, made: made(outcome), due, progress: None }
+    };
     first.performed(tried(0, TryOutcome::Done, None));
     first.performed(tried(1, TryOutcome::Refused, None));
     first.performed(tried(2, TryOutcome::Retry, Some(1)));
@@ -199,7 +202,7 @@ async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart()
     let lease = again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap();
     let left: Vec<_> = lease.effects.iter().map(|effect| (effect.asked.key.as_str(), effect.tries)).collect();
     assert_eq!(left, [("delivery.3", 1)]);
-    assert_eq!(lease.effects[0].asked.effect, effects[2].asked.effect);
+    assert_eq!(lease.effects[0].asked, effects[2].asked);
     assert!(
         again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap().effects.is_empty(),
         "none is leased twice"

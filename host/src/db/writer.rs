@@ -15,6 +15,7 @@ use super::batch::{self, Batch, Written};
 use super::lease::{Due, Wanted};
 use super::leases::{Leases, Shared};
 use super::operations::Operation;
+use super::quota::{self, Share};
 use super::running::{RunningAttempt, RunningId};
 use super::sqlite::HostLock;
 use super::stores::Stores;
@@ -350,6 +351,8 @@ impl<B: Backend> Writer<B> {
             self.shared.running.end(id);
             if performed.due.is_none() {
                 self.shared.suspects.remove(id);
+                let share = Share { count: 1, bytes: performed.size };
+                self.shared.quotas.release(&performed.plugin, share);
             }
         }
         self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
@@ -377,7 +380,7 @@ impl<B: Backend> Writer<B> {
 
     /// A call's work is committed: its effects may go out.
     fn ended(&mut self, finished: Finished, handoff: &dyn Handoff) {
-        let Finished { id: delivery, plugin, work, depth, .. } = finished;
+        let Finished { id: delivery, plugin, work, depth, root, .. } = finished;
         if let Some(changes) = &work.store {
             self.stores.committed(&plugin, changes);
         }
@@ -389,6 +392,7 @@ impl<B: Backend> Writer<B> {
                 plugin: plugin.clone(),
                 asked,
                 depth,
+                root,
                 tries: 0,
                 tries_before: 0,
                 progress: Progress::default(),
@@ -400,6 +404,9 @@ impl<B: Backend> Writer<B> {
 
     /// A call's work rests on what is no longer so: its delivery runs again.
     fn lost(&mut self, finished: Finished, handoff: &dyn Handoff) {
+        let (plugin, effects) = (&finished.plugin, &finished.work.effects);
+        self.shared.quotas.release(plugin, Share::of(effects));
+        self.shared.quotas.not_emitted(finished.root, quota::emitted(effects));
         if let Some(changes) = &finished.work.store {
             self.stores.lost(&finished.plugin, changes);
         }

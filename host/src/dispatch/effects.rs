@@ -151,7 +151,8 @@ impl Effects {
         let due = due(&sent, number - effect.tries_before, &config.effects);
         report(&effect, &sent, due);
         let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
-        self.0.db.performed(Performed { id: effect.id, made, due, progress: sent.progress });
+        let Performing { id, plugin, asked, .. } = effect;
+        self.0.db.performed(Performed { id, plugin, size: asked.size, made, due, progress: sent.progress });
         due
     }
 
@@ -273,7 +274,12 @@ fn event_of(effect: &Performing, emitted: &Emitted) -> Event {
         ordering_key: None,
         digest: Digest::of(&body),
         body,
-        origin: Some(Origin { event: delivery.event, delivery: delivery.number, depth: effect.depth + 1 }),
+        origin: Some(Origin {
+            event: delivery.event,
+            delivery: delivery.number,
+            depth: effect.depth + 1,
+            root: effect.root,
+        }),
     }
 }
 

@@ -7,6 +7,7 @@
 //! The database is the truth: a hand-over, a tick and a restart end in the same lease. No wasm
 //! but through [`crate::runtime::Runner`].
 
+mod bounds;
 mod breaker;
 mod effects;
 mod gate;
@@ -174,7 +175,8 @@ impl Dispatch {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
             let Tried { attempt, work, .. } = live.runner.attempt(call).await;
             failpoint::pass(Point::AfterHandler);
-            let (mut attempt, work) = within(live.settings.store.reruns_max, reruns, attempt, work);
+            let ended = within(live.settings.store.reruns_max, reruns, attempt, work);
+            let (mut attempt, work) = self.reserve(&delivery, &live, ended).await;
             let retry::Decision { next, failures, given_up } =
                 retry::next(&delivery, &attempt, &live.retry, now_ms());
             if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
@@ -182,8 +184,9 @@ impl Dispatch {
             }
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let told = Told::of(&attempt);
-            let order = delivery.order;
-            let finished = Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, order };
+            let (root, order) = (delivery.root(), delivery.order);
+            let id = delivery.id;
+            let finished = Finished { id, attempt, next, failures, plugin, work, depth, root, order };
             if self.0.db.finish(finished).is_ok() {
                 report(&delivery, &told, next, &live);
                 let due = if let Next::Wait(due) = next { Some(due) } else { None };

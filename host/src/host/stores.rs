@@ -31,4 +31,8 @@ impl runtime::Stores for Stored {
     fn count(&self, plugin: &PluginName) -> u64 {
         self.0.key_count(plugin)
     }
+
+    fn bytes(&self, plugin: &PluginName) -> u64 {
+        self.0.store_bytes(plugin)
+    }
 }

@@ -28,6 +28,9 @@ pub trait Stores: Send + Sync + 'static {
 
     /// How many keys a plugin has, once any entry of it was read.
     fn count(&self, plugin: &PluginName) -> u64;
+
+    /// How many bytes a plugin's store has, likewise.
+    fn bytes(&self, plugin: &PluginName) -> u64;
 }
 
 /// Stores without anything in them, in which nothing can be kept: for looking at a plugin.
@@ -48,6 +51,10 @@ impl Stores for NoStores {
     }
 
     fn count(&self, _: &PluginName) -> u64 {
+        0
+    }
+
+    fn bytes(&self, _: &PluginName) -> u64 {
         0
     }
 }

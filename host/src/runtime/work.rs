@@ -111,7 +111,11 @@ impl Working {
     /// What the call did.
     pub(super) fn end(&mut self) -> Work {
         let transaction = std::mem::take(&mut self.transaction);
-        Work { store: transaction.end(), effects: std::mem::take(&mut self.effects) }
+        let mut store = transaction.end();
+        if let Some(store) = &mut store {
+            store.bytes_max = Some(self.store_limits.size_max_bytes);
+        }
+        Work { store, effects: std::mem::take(&mut self.effects) }
     }
 
     /// An entry's key, if it may be one.
@@ -149,6 +153,16 @@ impl Working {
             let most = self.store_limits.keys_max;
             if after >= most {
                 return Err(format!("the store has {after} keys, store.keys_max is {most}").into());
+            }
+        }
+        let growth = self.transaction.growth(&key, value.as_ref().map(Vec::len));
+        if growth > 0 {
+            let added = self.transaction.added_bytes() + growth;
+            let after = self.stores.bytes(&self.plugin).saturating_add_signed(added);
+            let most = self.store_limits.size_max_bytes;
+            if after > most {
+                let reason = format!("the store would have {after} bytes, store.size_max_bytes is {most}");
+                return Err(reason.into());
             }
         }
         let over = |over: OverBudget| over.asked_for(format_args!("wasi:keyvalue: writing {}", shown(&key)));
@@ -222,7 +236,7 @@ impl Working {
         self.held.grow(EFFECT_BYTES + size).map_err(over)?;
         let key = effect::idempotency_key(&delivery.idempotency_key(), self.effects.len() + 1);
         let masked = self.mask.redact(&mut effect);
-        self.effects.push(Asked { key: key.clone(), effect, masked });
+        self.effects.push(Asked { key: key.clone(), effect, masked, size: size as u64 });
         Ok(key)
     }
 }

@@ -86,7 +86,7 @@ impl Round {
                 // There is one swap in each round, and one replay of a page at most.
                 point @ (Point::Swap | Point::ReplayStep) => End::At(point, 1),
                 // From how many tables an event is removed.
-                Point::PruneStep => End::At(Point::PruneStep, random.random_range(1..=7)),
+                Point::PruneStep => End::At(Point::PruneStep, random.random_range(1..=8)),
                 point => End::At(point, random.random_range(1..60)),
             },
         };

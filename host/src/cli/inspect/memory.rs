@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::event::PluginName;
-use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked};
+use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked, entry_bytes};
 use crate::runtime::{Reading, Stores};
 
 /// The entries of the one plugin that is run.
@@ -137,6 +137,11 @@ impl Stores for Memory {
 
     fn count(&self, _: &PluginName) -> u64 {
         self.entries().len() as u64
+    }
+
+    fn bytes(&self, _: &PluginName) -> u64 {
+        let bytes = self.entries().iter().map(|(key, value)| entry_bytes(key, value.len())).sum::<i64>();
+        u64::try_from(bytes).unwrap_or(0)
     }
 }
 

@@ -37,7 +37,8 @@ async fn aged(dir: &tempfile::TempDir, ids: &[&str]) -> Db {
              INSERT INTO effect (event_seq, delivery_number, number, plugin, state, tries, due_at, depth, key, masked, request)
                 SELECT event_seq, number, 1, plugin, 'done', 1, NULL, 0, 'k', 0, '{{}}' FROM delivery;
              INSERT INTO effect_try SELECT event_seq, number, 1, 1, 'done', 1, 1, '' FROM delivery;
-             INSERT INTO cause SELECT seq, 1, 1, 1 FROM event;
+             INSERT INTO cause SELECT seq, 1, 1, 1, 1 FROM event;
+             INSERT INTO fanout SELECT seq, 1 FROM event;
              INSERT INTO replayed SELECT seq, 1, 1, NULL, 1 FROM event;"
         ),
     )

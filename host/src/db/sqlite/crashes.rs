@@ -4,17 +4,18 @@ use std::collections::HashSet;
 
 use sqlx::{Row as _, SqliteConnection};
 
+use super::name_of;
 use crate::db::DbError;
 use crate::db::backend::Interrupted;
 use crate::db::running::{RunningAttempt, RunningId};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
 
-const OF_DELIVERY: &str = "SELECT count(a.number) FROM delivery d
+const OF_DELIVERY: &str = "SELECT d.plugin, count(a.number) FROM delivery d
     LEFT JOIN attempt a ON a.event_seq = d.event_seq AND a.delivery_number = d.number AND a.cause = 'crash'
     WHERE d.event_seq = ? AND d.number = ? AND d.due_at IS NOT NULL AND d.attempts = ?
     GROUP BY d.event_seq";
-const OF_EFFECT: &str = "SELECT count(t.number) FROM effect e
+const OF_EFFECT: &str = "SELECT e.plugin, count(t.number) FROM effect e
     LEFT JOIN effect_try t ON t.event_seq = e.event_seq AND t.delivery_number = e.delivery_number
         AND t.effect_number = e.number AND t.outcome = 'crash' AND t.number > e.tries_before
     WHERE e.event_seq = ? AND e.delivery_number = ? AND e.number = ? AND e.due_at IS NOT NULL AND e.tries = ?
@@ -40,19 +41,16 @@ pub(super) async fn interrupted(
     for attempt in left {
         let made = i64::from(attempt.number) - 1;
         let query = match attempt.id {
-            RunningId::Delivery(id) => {
-                sqlx::query_scalar(OF_DELIVERY).bind(id.event).bind(id.number).bind(made)
+            RunningId::Delivery(id) => sqlx::query_as(OF_DELIVERY).bind(id.event).bind(id.number).bind(made),
+            RunningId::Effect(EffectId { delivery, number }) => {
+                sqlx::query_as(OF_EFFECT).bind(delivery.event).bind(delivery.number).bind(number).bind(made)
             }
-            RunningId::Effect(EffectId { delivery, number }) => sqlx::query_scalar(OF_EFFECT)
-                .bind(delivery.event)
-                .bind(delivery.number)
-                .bind(number)
-                .bind(made),
         };
-        if let Some(crashes) = query.fetch_optional(&mut *conn).await?
+        let row: Option<(String, u32)> = query.fetch_optional(&mut *conn).await?;
+        if let Some((plugin, crashes)) = row
             && seen.insert(attempt.id)
         {
-            found.push(Interrupted { attempt: *attempt, crashes });
+            found.push(Interrupted { attempt: *attempt, plugin: name_of(&plugin)?, crashes });
         }
     }
     Ok(found)

@@ -5,8 +5,9 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::effects::{effect_of, id_of};
 use super::read::parse;
-use super::{Reader, unsigned};
+use super::{Reader, name_of, unsigned};
 use crate::db::DbError;
+use crate::db::backend::Dealt;
 use crate::db::view::{EffectFilter, EffectPage, EffectView, ListedEffect};
 use crate::delivery::{DeliveryId, State};
 use crate::effect::{EffectId, Selection};
@@ -18,7 +19,7 @@ pub(super) async fn deal_with(
     selection: &Selection,
     action: Action,
     (after, limit): (EffectId, u32),
-) -> Result<Vec<EffectId>, DbError> {
+) -> Result<Vec<Dealt>, DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(match action {
         Action::Replay => "UPDATE effect SET state = 'pending', due_at = 0, tries_before = tries",
         Action::Discard => "UPDATE effect SET settled = 'discarded'",
@@ -29,11 +30,15 @@ pub(super) async fn deal_with(
     query.push(", ").push_bind(after.delivery.number).push(", ").push_bind(after.number).push(")");
     select(&mut query, selection);
     query.push(" ORDER BY event_seq, delivery_number, number LIMIT ").push_bind(limit);
-    query.push(") RETURNING event_seq, delivery_number, number");
+    query.push(") RETURNING event_seq, delivery_number, number, plugin, size");
     let rows = query.build().fetch_all(conn).await?;
-    let mut ids = rows.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
-    ids.sort_unstable();
-    Ok(ids)
+    let dealt = |row: &SqliteRow| {
+        let plugin = name_of(row.try_get(3)?)?;
+        Ok(Dealt { id: id_of(row)?, plugin, size: unsigned(row.try_get(4)?) })
+    };
+    let mut dealt = rows.iter().map(dealt).collect::<Result<Vec<_>, DbError>>()?;
+    dealt.sort_unstable_by_key(|dealt| dealt.id);
+    Ok(dealt)
 }
 
 fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {

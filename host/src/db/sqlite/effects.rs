@@ -12,14 +12,18 @@ use super::rows::text;
 use super::{Reader, integer, name_of, unsigned};
 use crate::db::DbError;
 use crate::db::lease::Due;
+use crate::db::quota::{self, Share};
 use crate::db::view::{EffectView, TryView};
 use crate::delivery::{DeliveryId, Finished};
 use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
 use crate::event::PluginName;
 
 const EFFECTS: &str = "INSERT OR IGNORE INTO effect
-        (event_seq, delivery_number, number, plugin, depth, key, masked, request, state, tries, due_at)
+        (event_seq, delivery_number, number, plugin, depth, key, masked, request, size, state, tries, due_at)
     SELECT *, 'pending', 0, 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+const EMITTED: &str = "INSERT INTO fanout (root, emitted)
+    SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
+    ON CONFLICT DO UPDATE SET emitted = emitted + excluded.emitted";
 const TRIES: &str = "INSERT OR IGNORE INTO effect_try
         (event_seq, delivery_number, effect_number, number, outcome, started_at, duration_us, detail)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
@@ -29,7 +33,8 @@ const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, du
     WHERE event_seq = v.column1 AND delivery_number = v.column2 AND number = v.column3";
 const LEASED: &str =
     "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries, e.tries_before,
-        e.progress
+        e.progress,
+        e.size, ifnull((SELECT root FROM cause WHERE event_seq = e.event_seq), e.event_seq)
     FROM (VALUES {rows}) v CROSS JOIN effect e
         ON e.event_seq = v.column1 AND e.delivery_number = v.column2 AND e.number = v.column3";
 // As for deliveries: pending ones in order, waiting ones by their time.
@@ -57,6 +62,7 @@ struct Row<'a> {
 /// The statements, prepared once.
 pub(super) struct EffectStatements {
     effects: Bulk,
+    emitted: Bulk,
     tries_and_states: BulkPair,
     leased: Bulk,
 }
@@ -64,7 +70,8 @@ pub(super) struct EffectStatements {
 impl EffectStatements {
     pub(super) fn new() -> Self {
         Self {
-            effects: Bulk::new(EFFECTS, 8),
+            effects: Bulk::new(EFFECTS, 9),
+            emitted: Bulk::new(EMITTED, 2),
             tries_and_states: BulkPair::new((TRIES, 8), (STATES, 7)),
             leased: Bulk::new(LEASED, 3),
         }
@@ -77,7 +84,12 @@ impl EffectStatements {
         finished: &[&Finished],
     ) -> Result<(), DbError> {
         let mut rows = Vec::new();
+        let mut emitted: HashMap<i64, u64> = HashMap::new();
         for finished in finished {
+            let events = quota::emitted(&finished.work.effects);
+            if events > 0 {
+                *emitted.entry(finished.root).or_default() += events;
+            }
             for (number, asked) in (1..).zip(&finished.work.effects) {
                 let request = serde_json::to_string(&asked.effect);
                 let request = request.map_err(|error| DbError::Unavailable(error.to_string()))?;
@@ -85,6 +97,8 @@ impl EffectStatements {
             }
         }
         self.effects.execute(conn, &rows, bind_effect).await?;
+        let emitted: Vec<_> = emitted.into_iter().collect();
+        self.emitted.execute(conn, &emitted, bind_emitted).await?;
         Ok(())
     }
 
@@ -137,7 +151,13 @@ fn bind_effect(row: &mut SqliteArguments, effect: &Row<'_>) -> Result<(), BoxDyn
     row.add(i64::from(effect.finished.depth))?;
     row.add(text(&effect.asked.key))?;
     row.add(effect.asked.masked)?;
-    row.add(text(&effect.request))
+    row.add(text(&effect.request))?;
+    row.add(integer(effect.asked.size))
+}
+
+fn bind_emitted(row: &mut SqliteArguments, (root, events): &(i64, u64)) -> Result<(), BoxDynError> {
+    row.add(*root)?;
+    row.add(integer(*events))
 }
 
 fn bind_id(row: &mut SqliteArguments, id: &EffectId) -> Result<(), BoxDynError> {
@@ -185,7 +205,13 @@ fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbE
         id: id_of(row)?,
         plugin: plugin.clone(),
         depth: row.try_get(3)?,
-        asked: Asked { key: row.try_get(4)?, masked: row.try_get(5)?, effect: effect_of(row.try_get(6)?)? },
+        asked: Asked {
+            key: row.try_get(4)?,
+            masked: row.try_get(5)?,
+            effect: effect_of(row.try_get(6)?)?,
+            size: unsigned(row.try_get(10)?),
+        },
+        root: row.try_get(11)?,
         tries: row.try_get(7)?,
         tries_before: row.try_get(8)?,
         progress: progress.map(read).transpose()?.unwrap_or_default(),
@@ -208,7 +234,30 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
         FROM plugins WHERE plugins.plugin IS NOT NULL)
     SELECT plugin FROM plugins WHERE plugin IS NOT NULL";
 
+/// Each plugin's effects that are neither done nor dead.
+pub(super) async fn waiting(conn: &mut SqliteConnection) -> Result<HashMap<PluginName, Share>, DbError> {
+    let sql = "SELECT plugin, count(*), sum(size) FROM effect WHERE due_at IS NOT NULL GROUP BY plugin";
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql).fetch_all(conn).await?;
+    let share = |(plugin, count, bytes): (String, i64, i64)| {
+        Ok((name_of(&plugin)?, Share { count: unsigned(count), bytes: unsigned(bytes) }))
+    };
+    rows.into_iter().map(share).collect()
+}
+
 impl Reader {
+    /// Events that handlers asked to emit because of this received event.
+    pub(in crate::db) async fn emitted(&self, root: i64) -> Result<u64, DbError> {
+        let sql = "SELECT emitted FROM fanout WHERE root = ?";
+        let emitted: Option<i64> = sqlx::query_scalar(sql).bind(root).fetch_optional(self.pool()).await?;
+        Ok(unsigned(emitted.unwrap_or(0)))
+    }
+
+    /// Source and id of an event, for messages.
+    pub(in crate::db) async fn name_of_event(&self, seq: i64) -> Result<Option<String>, DbError> {
+        let sql = "SELECT 'event ' || source || '/' || id FROM event WHERE seq = ?";
+        Ok(sqlx::query_scalar(sql).bind(seq).fetch_optional(self.pool()).await?)
+    }
+
     pub(in crate::db) async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         let names: Vec<String> = sqlx::query_scalar(OPEN_PLUGINS).fetch_all(self.pool()).await?;
         names.iter().map(|name| name_of(name)).collect()

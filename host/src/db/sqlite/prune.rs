@@ -54,13 +54,14 @@ const OLD_KEYS: &str = "SELECT event_seq, received_at < ?
 const STILL_OVER: &str =
     concat!("SELECT e.seq FROM (VALUES {rows}) v CROSS JOIN event e ON e.seq = v.column1 WHERE ", over!());
 /// Tables with what belongs to an event, and where its number stands in them.
-const OF_EVENTS: [(&str, &str); 7] = [
+const OF_EVENTS: [(&str, &str); 8] = [
     ("effect_try", "event_seq"),
     ("effect", "event_seq"),
     ("attempt", "event_seq"),
     ("replayed", "event_seq"),
     ("delivery", "event_seq"),
     ("cause", "event_seq"),
+    ("fanout", "root"),
     ("event", "seq"),
 ];
 const STILL_OLD: &str = "SELECT k.event_seq, k.source, k.id

@@ -35,13 +35,13 @@ pub(super) const STATES: &str =
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
 pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
-        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at
+        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at, c.root
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
     LEFT JOIN cause c ON c.event_seq = e.seq
     LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
-pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth)
+pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth, root)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 
 pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
@@ -67,7 +67,8 @@ pub(super) fn bind_cause(
     row.add(*seq)?;
     row.add(origin.event)?;
     row.add(origin.delivery)?;
-    row.add(i64::from(origin.depth))
+    row.add(i64::from(origin.depth))?;
+    row.add(origin.root)
 }
 
 pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) -> Result<(), BoxDynError> {
@@ -131,7 +132,12 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
         digest: digest_of(row, 11)?,
         body: Bytes::from(row.try_get::<Vec<u8>, _>(12)?),
         origin: match row.try_get(13)? {
-            Some(event) => Some(Origin { event, delivery: row.try_get(14)?, depth: row.try_get(15)? }),
+            Some(event) => Some(Origin {
+                event,
+                delivery: row.try_get(14)?,
+                depth: row.try_get(15)?,
+                root: row.try_get(20)?,
+            }),
             None => None,
         },
     };

@@ -21,13 +21,22 @@ const WRITES: &str = "INSERT INTO entry (plugin, bucket, key, version, value)
     ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value";
 const REMOVALS: &str = "DELETE FROM entry WHERE (plugin, bucket, key) IN
     (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
-const SUMMARIES: &str = "INSERT INTO store (plugin, keys, keys_version, version)
+const SUMMARIES: &str = "INSERT INTO store (plugin, keys, keys_version, version, bytes)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
-    ON CONFLICT DO UPDATE SET keys = keys + excluded.keys,
+    ON CONFLICT DO UPDATE SET keys = keys + excluded.keys, bytes = bytes + excluded.bytes,
         keys_version = max(keys_version, excluded.keys_version), version = excluded.version";
 
 /// An entry of a plugin.
 type Owned<'a> = (&'a PluginName, &'a EntryKey);
+
+/// What the calls of a batch changed of a plugin's store as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+struct Grown {
+    keys: i64,
+    bytes: i64,
+    keys_version: u64,
+    version: u64,
+}
 
 /// The statements, prepared once.
 pub(super) struct StoreStatements {
@@ -40,7 +49,7 @@ impl StoreStatements {
     pub(super) fn new() -> Self {
         Self {
             versions: Bulk::new(VERSIONS, 4),
-            writes_and_summaries: BulkPair::new((WRITES, 5), (SUMMARIES, 4)),
+            writes_and_summaries: BulkPair::new((WRITES, 5), (SUMMARIES, 5)),
             removals: Bulk::new(REMOVALS, 3),
         }
     }
@@ -54,7 +63,7 @@ impl StoreStatements {
     ) -> Result<Vec<bool>, DbError> {
         let mut now = self.versions(conn, calls).await?;
         let mut writes: HashMap<Owned<'_>, (u64, Option<&bytes::Bytes>)> = HashMap::new();
-        let mut summaries: HashMap<&PluginName, (i64, u64, u64)> = HashMap::new();
+        let mut summaries: HashMap<&PluginName, Grown> = HashMap::new();
         let mut fit = Vec::with_capacity(calls.len());
         for &(plugin, changes) in calls {
             let as_seen = |(key, version): &(EntryKey, Option<u64>)| {
@@ -69,12 +78,13 @@ impl StoreStatements {
                 now.insert((plugin, key), value.as_ref().map(|_| changes.version));
                 writes.insert((plugin, key), (changes.version, value.as_ref()));
             }
-            let (keys, keys_version, version) = summaries.entry(plugin).or_default();
-            *keys += changes.added_keys;
+            let grown = summaries.entry(plugin).or_default();
+            grown.keys += changes.added_keys;
+            grown.bytes += changes.added_bytes;
             if changes.changes_keys() {
-                *keys_version = changes.version;
+                grown.keys_version = changes.version;
             }
-            *version = changes.version;
+            grown.version = changes.version;
         }
         self.write(conn, writes, summaries).await?;
         Ok(fit)
@@ -103,7 +113,7 @@ impl StoreStatements {
         &self,
         conn: &mut SqliteConnection,
         writes: HashMap<Owned<'_>, (u64, Option<&bytes::Bytes>)>,
-        summaries: HashMap<&PluginName, (i64, u64, u64)>,
+        summaries: HashMap<&PluginName, Grown>,
     ) -> Result<(), DbError> {
         let (mut puts, mut removals) = (Vec::new(), Vec::new());
         for (owned, (version, value)) in writes {
@@ -142,12 +152,13 @@ fn bind_put(
 
 fn bind_summary(
     row: &mut SqliteArguments,
-    (plugin, (keys, keys_version, version)): &(&PluginName, (i64, u64, u64)),
+    (plugin, grown): &(&PluginName, Grown),
 ) -> Result<(), BoxDynError> {
     row.add(super::rows::text(plugin.as_str()))?;
-    row.add(*keys)?;
-    row.add(integer(*keys_version))?;
-    row.add(integer(*version))
+    row.add(grown.keys)?;
+    row.add(integer(grown.keys_version))?;
+    row.add(integer(grown.version))?;
+    row.add(grown.bytes)
 }
 
 impl Reader {
@@ -190,10 +201,10 @@ impl Reader {
     }
 
     pub(in crate::db) async fn store_summary(&self, plugin: &PluginName) -> Result<Summary, DbError> {
-        let sql = "SELECT keys, keys_version FROM store WHERE plugin = ?";
-        let row: Option<(i64, i64)> =
+        let sql = "SELECT keys, keys_version, bytes FROM store WHERE plugin = ?";
+        let row: Option<(i64, i64, i64)> =
             sqlx::query_as(sql).bind(plugin.as_str()).fetch_optional(self.pool()).await?;
-        let (keys, version) = row.unwrap_or_default();
-        Ok(Summary { keys, keys_version: unsigned(version), complete: keys == 0 })
+        let (keys, version, bytes) = row.unwrap_or_default();
+        Ok(Summary { keys, bytes, keys_version: unsigned(version), complete: keys == 0 })
     }
 }

@@ -1,6 +1,6 @@
 //! The writer's side of `SQLite`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -13,8 +13,9 @@ use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, DatabaseFile, integer, name_of, rows, unsigned};
-use crate::db::backend::{Backend, Discarded, Holding, Interrupted, NewDelivery, NewEvent, Open, Removal, Replayed};
+use crate::db::backend::{Backend, Dealt, Discarded, Holding, Interrupted, NewDelivery, NewEvent, Open, Removal, Replayed};
 use crate::db::lease::Due;
+use crate::db::quota::Share;
 use crate::db::running::{RunningAttempt, RunningId};
 use crate::db::{DbError, Hold, order};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
@@ -74,7 +75,7 @@ impl Sqlite {
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
             promote: Bulk::new(rows::PROMOTE, 2),
-            causes: Bulk::new(rows::CAUSES, 4),
+            causes: Bulk::new(rows::CAUSES, 5),
             stores: StoreStatements::new(),
             effects: EffectStatements::new(),
             prune: PruneStatements::new(),
@@ -283,7 +284,7 @@ impl Backend for Sqlite {
         selection: &effect::Selection,
         action: replay::Action,
         page: (EffectId, u32),
-    ) -> Result<Vec<EffectId>, DbError> {
+    ) -> Result<Vec<Dealt>, DbError> {
         super::dead_effects::deal_with(self.conn.get().await?, selection, action, page).await
     }
 
@@ -320,6 +321,10 @@ impl Backend for Sqlite {
 
     async fn suspects(&mut self, crashes: u32) -> Result<HashSet<RunningId>, DbError> {
         super::crashes::suspects(self.conn.get().await?, crashes).await
+    }
+
+    async fn waiting(&mut self) -> Result<HashMap<PluginName, Share>, DbError> {
+        super::effects::waiting(self.conn.get().await?).await
     }
 
     async fn count_open(&mut self) -> Result<Open, DbError> {

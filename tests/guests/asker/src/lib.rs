@@ -46,7 +46,11 @@ fn act(ctx: &Context, told: &Value, action: &str) -> Result {
             email.send()?;
         }
         // Each event emits another, until the host refuses.
-        "emit" => drop(outbox::emit(&ctx.event_type, r#"{"do":"emit"}"#)?),
+        "emit" => {
+            for _ in 0..number("times") {
+                outbox::emit(&ctx.event_type, r#"{"do":"emit"}"#)?;
+            }
+        }
         "emit-data" => drop(outbox::emit(text("type"), text("text"))?),
         // As basic authentication has it, in a header and in a link; and whatever else a visitor wrote.
         "encode-secret" => {
