@@ -103,7 +103,7 @@ pub struct Delivery {
     pub attempts: u32,
     /// Those of them that failed, and not by the host's fault.
     pub failures: u32,
-    /// When its time began, ms since the Unix epoch: it has as long as its plugin's `age_max_ms`.
+    /// When its time began, by the host's clock: it has as long as its plugin's `age_max_ms`.
     pub since: u64,
     /// What it runs in turn with.
     pub order: Option<Order>,
@@ -244,7 +244,7 @@ pub enum Settled {
 pub enum Next {
     /// Handled.
     Done,
-    /// Again, not before this time (ms since the Unix epoch).
+    /// Again, not before this time of the host's clock (ms).
     Wait(u64),
     /// Dead letter.
     Dead,

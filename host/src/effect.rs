@@ -318,7 +318,7 @@ pub struct Performed {
     pub size: u64,
     /// The try made.
     pub made: Try,
-    /// When it is due again (ms since the Unix epoch); `None` = it is done or dead.
+    /// When it is due again, by the host's clock (ms); `None` = it is done or dead.
     pub due: Option<u64>,
     /// What is settled now; `None` = nothing more than before.
     pub progress: Option<Progress>,

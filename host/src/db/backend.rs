@@ -205,6 +205,13 @@ pub(super) trait Backend: Send + 'static {
     /// a power cut may bring back what went, and all of it as it was.
     fn remove(&mut self, removal: &Removal) -> impl Future<Output = Result<u64, DbError>> + Send;
 
+    /// From this event on, the host's time differs from the system clock's by `offset_ms`.
+    fn record_offset(
+        &mut self,
+        from_seq: i64,
+        offset_ms: i64,
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
     /// Writes something that nobody reads.
     fn probe(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
 
@@ -244,10 +251,7 @@ pub(super) trait Backend: Send + 'static {
     ) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 
     /// Open deliveries and effects of which at least so many attempts ended with the process.
-    fn suspects(
-        &mut self,
-        crashes: u32,
-    ) -> impl Future<Output = Result<HashSet<RunningId>, DbError>> + Send;
+    fn suspects(&mut self, crashes: u32) -> impl Future<Output = Result<HashSet<RunningId>, DbError>> + Send;
 
     /// Each plugin's effects that are neither done nor dead.
     fn waiting(&mut self) -> impl Future<Output = Result<HashMap<PluginName, Share>, DbError>> + Send;

@@ -17,6 +17,8 @@ pub(super) struct Batch<'a> {
     pub(super) performed: &'a [Performed],
     pub(super) holds: &'a [Holding],
     pub(super) probe: bool,
+    /// From this event on, the host's time differs from the system clock's by this.
+    pub(super) clock: Option<(i64, i64)>,
     /// Whether any delivery may be open.
     pub(super) any_open: bool,
     /// Whether any delivery may be behind another.
@@ -58,6 +60,9 @@ async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Writ
     }
     if batch.probe {
         backend.probe().await?;
+    }
+    if let Some((from_seq, offset_ms)) = batch.clock {
+        backend.record_offset(from_seq, offset_ms).await?;
     }
     failpoint::pass(Point::BeforeCommit);
     backend.commit().await?;

@@ -78,6 +78,8 @@ const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE ide
     DROP TABLE order_index; DROP TABLE order_progress; ALTER TABLE effect DROP COLUMN progress;
     CREATE INDEX delivery_order ON delivery (ordering, event_seq, number)
         WHERE due_at IS NOT NULL AND ordering IS NOT NULL;
+    DROP INDEX attempt_crash; DROP INDEX effect_try_crash; DROP TABLE fanout; DROP TABLE clock;
+    ALTER TABLE cause DROP COLUMN root; ALTER TABLE effect DROP COLUMN size; ALTER TABLE store DROP COLUMN bytes;
     DELETE FROM _sqlx_migrations WHERE version >= 4;
     CREATE TABLE idempotency_key (
         source TEXT NOT NULL,

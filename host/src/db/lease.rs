@@ -34,7 +34,7 @@ pub(super) struct Wanted {
     pub(super) wait_max: Duration,
 }
 
-/// What is due at a moment, in ms since the Unix epoch.
+/// What is due at a moment of the host's clock, in ms.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Due {
     /// What is to run by then is due.

@@ -6,6 +6,7 @@ mod backend;
 mod batch;
 mod copies;
 mod crashes;
+mod handoff;
 mod health;
 mod keeping;
 mod lease;
@@ -27,18 +28,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock;
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId, Finished, Recipient};
 use crate::effect::{Performed, Performing};
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
-pub use crashes::Company;
 pub use copies::{Content, CopyError, backup, restore};
+pub use crashes::Company;
 pub use health::Judgement;
 pub use keeping::{Keeping, Size, Stock};
 pub use lease::{EffectLease, Lease};
@@ -222,6 +225,7 @@ impl Db {
         let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = idle {
             tokio::spawn(writer.run(handoff));
+            tokio::spawn(watch_clock(self.inner.requests.downgrade()));
         }
     }
 
@@ -338,7 +342,7 @@ impl Db {
         self.inner.stores.bytes(plugin)
     }
 
-    /// A plugin's breaker pauses it until then (ms since the Unix epoch), or no longer. Like what runs, this
+    /// A plugin's breaker pauses it until then (the host's time), or no longer. Like what runs, this
     /// is shown, and not kept: after a restart the plugin is tried at once.
     pub fn breaker(&self, plugin: &PluginName, until: Option<u64>) {
         let mut broken = self.inner.shared.broken();
@@ -351,7 +355,8 @@ impl Db {
     /// Plugins that their breakers pause: until when, or since when single deliveries are tried.
     #[must_use]
     pub fn broken(&self) -> BTreeMap<PluginName, u64> {
-        self.inner.shared.broken().clone()
+        let broken = self.inner.shared.broken();
+        broken.iter().map(|(plugin, until)| (plugin.clone(), clock::shown(*until))).collect()
     }
 
     /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
@@ -463,6 +468,20 @@ impl Db {
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Db").field("backlog", &self.backlog()).finish_non_exhaustive()
+    }
+}
+
+/// How often the system clock is compared to the host's.
+const CLOCK_TICK: Duration = Duration::from_secs(1);
+
+/// Has a jump of the system clock noticed even while nothing else is written.
+async fn watch_clock(requests: mpsc::WeakUnboundedSender<Request>) {
+    loop {
+        tokio::time::sleep(CLOCK_TICK).await;
+        let Some(requests) = requests.upgrade() else { return };
+        if clock::jumped().is_some() && requests.send(Request::Clock).is_err() {
+            return;
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 
 use super::backend::{Backend, Holding, NewEvent, To};
 use super::batch::{self, Batch, Written};
-use super::lease::{Due, Wanted};
+use super::lease::Wanted;
 use super::leases::{Leases, Shared};
 use super::operations::Operation;
 use super::quota::{self, Share};
@@ -21,7 +21,8 @@ use super::sqlite::HostLock;
 use super::stores::Stores;
 use super::unsaved::{RETRY_MIN, Saving, Unsaved};
 use super::{Accept, DbError, EffectLease, Handoff, Hold, Lease};
-use crate::delivery::{Delivery, DeliveryId, Finished, Next, Order, Recipient};
+use crate::clock;
+use crate::delivery::{DeliveryId, Finished, Next, Order, Recipient};
 use crate::effect::{EffectId, Performed, Performing, Progress};
 use crate::event::{Event, PluginName, now_ms};
 
@@ -40,15 +41,23 @@ pub(super) struct Accepting {
 
 /// Everything else that is asked of the writer.
 pub(super) enum Request {
-    Finish { finished: Finished, reply: Option<Reply<()>> },
+    Finish {
+        finished: Finished,
+        reply: Option<Reply<()>>,
+    },
     Lease(Wanted, Reply<Lease>),
     GiveBack(Vec<DeliveryId>),
     Performed(Performed),
     LeaseEffects(Wanted, Reply<EffectLease>),
     GiveBackEffects(Vec<EffectId>),
-    Hold { holding: Holding, reply: Reply<()> },
+    Hold {
+        holding: Holding,
+        reply: Reply<()>,
+    },
     Operate(Operation),
     Ping(Reply<()>),
+    /// The system clock may have jumped.
+    Clock,
     Close(Reply<()>),
 }
 
@@ -68,6 +77,7 @@ struct Turn {
     hold_replies: Vec<Reply<()>>,
     pings: Vec<Reply<()>>,
     operations: Vec<Operation>,
+    clock: bool,
 }
 
 /// The writer: see the module.
@@ -203,6 +213,7 @@ impl<B: Backend> Writer<B> {
             }
             Request::Operate(operation) => turn.operations.push(operation),
             Request::Ping(reply) => turn.pings.push(reply),
+            Request::Clock => turn.clock = true,
             Request::Close(reply) => closers.push(reply),
         }
     }
@@ -236,11 +247,13 @@ impl<B: Backend> Writer<B> {
     }
 
     async fn commit(&mut self, turn: Turn, saving: Saving, handoff: &dyn Handoff) {
-        let Turn { accepts, holds, hold_replies, pings, .. } = turn;
-        if accepts.is_empty() && holds.is_empty() && pings.is_empty() && saving == Saving::default() {
+        let Turn { accepts, holds, hold_replies, pings, clock, .. } = turn;
+        let is_empty = accepts.is_empty() && holds.is_empty() && pings.is_empty();
+        if is_empty && !clock && saving == Saving::default() {
             return;
         }
-        let (events, replies) = self.number(accepts);
+        let jump = clock::jumped().map(|offset| (self.last_seq + 1, offset));
+        let (events, replies) = self.number(accepts, jump.is_some());
         let finished = self.unsaved.finished.get(..saving.finished).unwrap_or_default();
         let performed = self.unsaved.performed.get(..saving.performed).unwrap_or_default();
         let batch = Batch {
@@ -249,6 +262,7 @@ impl<B: Backend> Writer<B> {
             performed,
             holds: &holds,
             probe: !pings.is_empty(),
+            clock: jump,
             any_open: self.shared.backlog() > 0 || self.behind != Some(0),
             any_behind: self.behind != Some(0),
         };
@@ -259,6 +273,7 @@ impl<B: Backend> Writer<B> {
         let outcome = written.as_ref().map(|_| ()).map_err(Clone::clone);
         match written {
             Ok(Written { accepts, recorded, behind, promoted }) => {
+                jump.inspect(|(_, offset)| notice_jump(*offset));
                 self.saved(saving, &recorded, handoff);
                 for holding in holds {
                     self.hold(holding, handoff);
@@ -298,7 +313,7 @@ impl<B: Backend> Writer<B> {
         };
     }
 
-    fn is_held(&self, plugin: &PluginName) -> bool {
+    pub(super) fn is_held(&self, plugin: &PluginName) -> bool {
         // Nothing is held nearly always.
         !self.held.is_empty()
             && [Hold::Absent, Hold::Paused].iter().any(|why| self.held.contains(&(plugin.clone(), *why)))
@@ -306,11 +321,15 @@ impl<B: Backend> Writer<B> {
 
     /// Gives events their numbers. A number is not used again even if its transaction fails: a
     /// failed commit may still turn out to be on disk.
-    fn number(&mut self, accepts: Vec<Accepting>) -> (Vec<NewEvent>, Vec<Reply<Accept>>) {
+    fn number(&mut self, accepts: Vec<Accepting>, jumped: bool) -> (Vec<NewEvent>, Vec<Reply<Accept>>) {
         let mut replies = Vec::with_capacity(accepts.len());
         let mut events = Vec::with_capacity(accepts.len());
-        for Accepting { event, recipients, reply } in accepts {
+        for Accepting { mut event, recipients, reply } in accepts {
             self.last_seq += 1;
+            if jumped {
+                // It may have been received before the jump.
+                event.received_at = now_ms();
+            }
             let key = event.ordering_key.as_deref();
             let to = recipients.into_iter().map(|Recipient { plugin, ordered }| To {
                 order: key.filter(|_| ordered).map(|key| Order::of(&event.source, key, &plugin)),
@@ -412,90 +431,10 @@ impl<B: Backend> Writer<B> {
         }
         handoff.look_again();
     }
+}
 
-    fn hand_off(
-        &mut self,
-        events: Vec<NewEvent>,
-        accepts: &[Accept],
-        behind: &HashSet<DeliveryId>,
-        handoff: &dyn Handoff,
-    ) {
-        for (new, accept) in events.into_iter().zip(accepts) {
-            let Accept::Accepted { deliveries } = *accept else { continue };
-            self.shared.backlog.fetch_add(deliveries as u64, Ordering::Relaxed);
-            for (number, To { plugin, order }) in (1..).zip(new.to) {
-                let id = DeliveryId { event: new.seq, number };
-                if !behind.contains(&id) {
-                    let (event, since) = (Arc::clone(&new.event), new.event.received_at);
-                    let delivery = Delivery { id, event, plugin, attempts: 0, failures: 0, since, order };
-                    self.offer(delivery, handoff);
-                }
-            }
-        }
-    }
-
-    /// Deliveries whose predecessor in their order has just closed. Should they not be read, they are
-    /// found like all that is due.
-    pub(super) async fn hand_off_promoted(&mut self, promoted: &[DeliveryId], handoff: &dyn Handoff) {
-        if promoted.is_empty() {
-            return;
-        }
-        match self.backend.deliveries(promoted).await {
-            Ok(deliveries) => deliveries.into_iter().for_each(|delivery| self.offer(delivery, handoff)),
-            Err(error) => {
-                tracing::warn!(%error, "deliveries that came first in their order");
-                handoff.look_again();
-            }
-        }
-    }
-
-    fn offer(&mut self, delivery: Delivery, handoff: &dyn Handoff) {
-        let id = delivery.id;
-        if self.is_held(&delivery.plugin) {
-            return;
-        }
-        // Leased before it is offered: a worker may end before `offer` returns.
-        self.leases.take(id, &delivery.plugin);
-        if !handoff.offer(delivery) {
-            self.leases.release(id);
-        }
-    }
-
-    async fn lease(&mut self, wanted: &Wanted) -> Result<Lease, DbError> {
-        let Wanted { plugin, limit, wait_max } = wanted;
-        let (limit, due) = (*limit, Due::at(now_ms(), *wait_max));
-        if self.is_held(plugin) || limit == 0 {
-            return Ok(Lease::default());
-        }
-        // Those in hand are still open in the database: look beyond them, and one further to know
-        // whether there is more.
-        let look = limit.saturating_add(self.leases.count(plugin)).saturating_add(1);
-        let due = self.backend.due(plugin, due, look).await;
-        let mut ids = due.inspect_err(|error| tracing::warn!(%error, "lease"))?;
-        ids.retain(|id| !self.leases.has(*id));
-        let more = ids.len() > limit;
-        ids.truncate(limit);
-        let deliveries = self.backend.deliveries(&ids).await?;
-        for delivery in &deliveries {
-            self.leases.take(delivery.id, plugin);
-        }
-        Ok(Lease { deliveries, more })
-    }
-
-    async fn lease_effects(&mut self, wanted: &Wanted) -> Result<EffectLease, DbError> {
-        let Wanted { plugin, limit, wait_max } = wanted;
-        let (limit, due) = (*limit, Due::at(now_ms(), *wait_max));
-        let look = limit.saturating_add(self.effect_leases.count(plugin)).saturating_add(1);
-        let mut ids = self.backend.due_effects(plugin, due, look).await?;
-        ids.retain(|id| !self.effect_leases.has(*id));
-        let more = ids.len() > limit;
-        ids.truncate(limit);
-        let mut effects = self.backend.performing(plugin, &ids).await?;
-        for effect in &mut effects {
-            self.effect_leases.take(effect.id, plugin);
-            // An earlier process may have been killed between a try and its record.
-            effect.progress.unanswered |= effect.id.delivery.event <= self.seq_at_start;
-        }
-        Ok(EffectLease { effects, more })
-    }
+fn notice_jump(offset_ms: i64) {
+    let by_ms = clock::offset_ms().saturating_sub(offset_ms);
+    tracing::warn!(by_ms, "the system clock jumped by {by_ms} ms; waits and ages go on as if it had not");
+    clock::notice(offset_ms);
 }

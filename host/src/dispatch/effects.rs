@@ -14,6 +14,7 @@ use super::gate::Gate;
 use super::lanes::{End, Lanes, Leased};
 use super::queue::Queue;
 use super::{TICK, retry};
+use crate::clock;
 use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
 use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
@@ -256,7 +257,7 @@ fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
         base: Duration::from_millis(limits.backoff_base_ms),
         max: Duration::from_millis(limits.backoff_max_ms),
     };
-    Some(retry::due(number, sent.after, backoff, now_ms()))
+    Some(retry::due(number, sent.after, backoff, clock::now_ms()))
 }
 
 /// The event that an effect emits: the same on every try.
@@ -298,7 +299,7 @@ fn report(effect: &Performing, sent: &Sent, due: Option<u64>) {
     match (outcome, due) {
         ("done", _) => tracing::debug!(plugin, kind, key, number, "effect done: {detail}"),
         (_, Some(due)) => {
-            let again_in_ms = due.saturating_sub(now_ms());
+            let again_in_ms = due.saturating_sub(clock::now_ms());
             tracing::warn!(plugin, kind, key, number, again_in_ms, "effect failed: {detail}");
         }
         _ => tracing::error!(plugin, kind, key, number, "effect is dead: {detail}"),

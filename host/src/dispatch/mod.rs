@@ -27,11 +27,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use crate::clock;
 use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff, Hold};
 use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
 use crate::effect::{Performing, Work};
-use crate::event::{PluginName, now_ms};
+use crate::event::PluginName;
 use crate::failpoint::{self, Point};
 use crate::outbound::Outbound;
 use crate::plugins::{Live, Plugins, Snapshot};
@@ -178,7 +179,7 @@ impl Dispatch {
             let ended = within(live.settings.store.reruns_max, reruns, attempt, work);
             let (mut attempt, work) = self.reserve(&delivery, &live, ended).await;
             let retry::Decision { next, failures, given_up } =
-                retry::next(&delivery, &attempt, &live.retry, now_ms());
+                retry::next(&delivery, &attempt, &live.retry, clock::now_ms());
             if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
                 failure.reason = format!("{}; {why}", failure.reason);
             }
@@ -304,7 +305,7 @@ impl Dispatch {
         let snapshot = self.0.plugins.snapshot();
         let wait_max: Vec<_> =
             snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff.max)).collect();
-        match self.0.db.anything_due(now_ms(), &wait_max).await {
+        match self.0.db.anything_due(clock::now_ms(), &wait_max).await {
             Ok(true) => self.lanes().look_again(),
             Ok(false) => {}
             Err(error) => tracing::error!("what is due could not be read, trying again: {error}"),
@@ -410,13 +411,13 @@ impl Told {
 /// Counts an attempt and tells operators of one that failed.
 fn report(delivery: &Delivery, told: &Told, next: Next, live: &Live) {
     let outcome = told.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome);
-    live.count(outcome, told.duration_us, delivery.event.received_at);
+    live.count(outcome, told.duration_us, delivery.since);
     let Some(failure) = &told.failure else { return };
     let (number, reason) = (told.number, &failure.reason);
     let (plugin, event) = (delivery.plugin.as_str(), delivery.event.id.as_str());
     match next {
         Next::Wait(due) => {
-            let again_in_ms = due.saturating_sub(now_ms());
+            let again_in_ms = due.saturating_sub(clock::now_ms());
             tracing::warn!(plugin, event, number, again_in_ms, "attempt failed: {reason}");
         }
         _ if failure.outcome == Outcome::Rejected => {

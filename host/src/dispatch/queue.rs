@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 
 use super::lanes::{After, End, Lanes, Waits};
 use super::{TICK, retry};
-use crate::event::{PluginName, now_ms};
+use crate::clock;
+use crate::event::PluginName;
 
 /// See the module.
 pub(super) struct Queue<T: Waits> {
@@ -35,7 +36,7 @@ impl<T: Waits> Queue<T> {
     /// One of this plugin ended: what runs next in its place, and what follows for the plugin.
     pub(super) fn next_after(&self, plugin: &PluginName, end: &End<T::Id>) -> (Option<T>, After<T>) {
         let mut lanes = self.lanes();
-        let after = lanes.ended(plugin, end, now_ms());
+        let after = lanes.ended(plugin, end, clock::now_ms());
         let next = lanes.start();
         drop(lanes);
         self.ended.notify_one();
@@ -47,7 +48,7 @@ impl<T: Waits> Queue<T> {
     /// at a tick. By the clock: on a busy host there is always another hint.
     pub(super) async fn next_lease(&self, tick: &mut Instant) -> Option<(PluginName, usize)> {
         loop {
-            if let Some(lease) = { self.lanes().next_lease(now_ms()) } {
+            if let Some(lease) = { self.lanes().next_lease(clock::now_ms()) } {
                 return Some(lease);
             }
             if *tick <= Instant::now() {

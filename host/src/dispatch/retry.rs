@@ -1,10 +1,11 @@
 //! What follows an attempt: pure.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy as _};
 
+use crate::clock;
 use crate::delivery::{Attempt, Cause, Delivery, Next, Outcome};
 use crate::plugins::{Backoff, Retry};
 
@@ -89,9 +90,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Time until a moment given in ms since the Unix epoch.
+/// Time until a moment of the host's time.
 pub(super) fn until(at_ms: u64) -> Duration {
-    (UNIX_EPOCH + Duration::from_millis(at_ms)).duration_since(SystemTime::now()).unwrap_or_default()
+    Duration::from_millis(at_ms.saturating_sub(clock::now_ms()))
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::pace::Pace;
 use super::subscriptions::{Pattern, Subscriptions, Wants};
+use crate::clock;
 use crate::config::{self, Config};
 use crate::delivery::{Outcome, Recipient};
-use crate::event::{Digest, PluginName, SourceName, now_ms};
+use crate::event::{Digest, PluginName, SourceName};
 use crate::outbound::Grants;
 use crate::runtime::{self, Revision, Runner};
 use crate::secrets::Mask;
@@ -220,15 +221,15 @@ impl Live {
         if alone { Turn::Alone(self.turns.write().await) } else { Turn::Among(self.turns.read().await) }
     }
 
-    /// Counts an attempt of an event that was received at `received_at` (ms since the Unix epoch).
-    pub fn count(&self, outcome: Outcome, duration_us: u64, received_at: u64) {
+    /// Counts an attempt of a delivery whose time began at `since`, by the host's clock.
+    pub fn count(&self, outcome: Outcome, duration_us: u64, since: u64) {
         self.attempts.seconds.record(Duration::from_micros(duration_us));
         match outcome {
             Outcome::Done => {
                 self.attempts.done.increment(1);
                 self.attempts
                     .since_accepted
-                    .record(Duration::from_millis(now_ms().saturating_sub(received_at)));
+                    .record(Duration::from_millis(clock::now_ms().saturating_sub(since)));
             }
             Outcome::Retry => self.attempts.retry.increment(1),
             Outcome::Rejected => self.attempts.rejected.increment(1),

@@ -1,10 +1,17 @@
-//! The machine's clock jumps while deliveries and effects wait for their time.
+//! The machine's clock jumps while deliveries and effects wait for their time: waits are as long as they were meant
+//! to be, and nothing gets older by a jump.
+
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::{Bed, Event, Host, Partner, Reply, fake_clock, guest, until};
 
 const HOUR_MS: u64 = 3_600_000;
+/// What deliveries and effects wait for here.
+const WAIT: Duration = Duration::from_secs(2);
+/// Five years.
+const YEARS_HOURS: i32 = 5 * 365 * 24;
 
 fn bed(partner: &Partner) -> Bed {
     let bed = Bed::new(&format!("[plugin.asker]\nhttp = [\"{}\"]\n", partner.origin()));
@@ -13,9 +20,9 @@ fn bed(partner: &Partner) -> Bed {
     bed
 }
 
-/// One delivery and one effect that wait for nearly an hour, by the host's clock. When they are due.
+/// A delivery and an effect that wait for [`WAIT`]. When they are due, by the system clock.
 async fn two_wait(host: &Host<'_>, partner: &Partner) -> [u64; 2] {
-    let retry = json!({ "act": "retry-after 3500000" });
+    let retry = json!({ "act": format!("retry-after {}", WAIT.as_millis()) });
     host.send(&Event::of("any.type", "evt_delivery", &retry)).await;
     let ask = json!({ "act": "well", "do": "http", "url": partner.origin(), "text": "x" });
     host.send(&Event::of("any.type", "evt_effect", &ask)).await;
@@ -48,34 +55,49 @@ async fn both_ran_again(host: &Host<'_>, partner: &Partner) {
 /// Asks for time at first, then all is well.
 async fn busy_at_first() -> Partner {
     Partner::start(|number, _| match number {
-        0 => Reply::of(503, "busy").with("retry-after", "3500"),
+        0 => Reply::of(503, "busy").with("retry-after", &WAIT.as_secs().to_string()),
         _ => Reply::of(200, ""),
     })
     .await
 }
 
+/// Waits until the host has noticed that the clock jumped so often.
+async fn noticed(bed: &Bed, jumps: usize) {
+    let count = || bed.log().matches("the system clock jumped by").count();
+    until("the jump is noticed", async || (count() >= jumps).then_some(())).await;
+}
+
 #[tokio::test]
-async fn what_waits_is_due_once_the_clock_is_set_forward() {
+async fn a_wait_is_as_long_as_meant_though_the_clock_is_set_forward() {
     let partner = busy_at_first().await;
     let bed = bed(&partner);
     let clock = fake_clock(&bed, 0);
     let host = bed.start_with(clock.command()).await;
-    two_wait(&host, &partner).await;
+    let began = Instant::now();
+    let due = two_wait(&host, &partner).await;
     clock.set(2);
+    noticed(&bed, 1).await;
+    // It is shown by the clock that people see.
+    let event = host.event("evt_delivery").await.unwrap();
+    let shown = of(&event, "actor")["due_at"].as_u64();
+    assert!(shown.is_none_or(|shown| shown.abs_diff(due[0] + 2 * HOUR_MS) < 10_000), "{event}, was {due:?}");
     both_ran_again(&host, &partner).await;
+    // The fake clock may be a little off from the one that the waits are measured by.
+    assert!(began.elapsed() + Duration::from_millis(50) >= WAIT, "{:?}", began.elapsed());
     assert_eq!(host.send(&Event::created("evt_after")).await.code, 202);
 }
 
 #[tokio::test]
-async fn what_waits_for_a_time_of_a_clock_that_was_set_back_is_due_now() {
+async fn a_wait_is_as_long_as_meant_though_the_clock_is_set_forward_and_back() {
     let partner = busy_at_first().await;
     let bed = bed(&partner);
-    let clock = fake_clock(&bed, 5);
+    let clock = fake_clock(&bed, 0);
     let host = bed.start_with(clock.command()).await;
+    clock.set(5);
     let due = two_wait(&host, &partner).await;
     clock.set(0);
     let now = hookyard::event::now_ms();
-    assert!(due.iter().all(|due| *due > now + 5 * HOUR_MS), "{due:?} at {now}");
+    assert!(due.iter().all(|due| *due < now + 6 * HOUR_MS), "{due:?} at {now}");
     both_ran_again(&host, &partner).await;
     // What came after the jump is handled as ever, and is said as ever.
     host.send(&Event::of("any.type", "evt_after", &json!({ "act": "well" }))).await;
@@ -87,7 +109,7 @@ async fn what_waits_for_a_time_of_a_clock_that_was_set_back_is_due_now() {
 }
 
 #[tokio::test]
-async fn a_host_that_starts_with_its_clock_set_back_runs_what_an_earlier_one_left_waiting() {
+async fn a_wait_goes_on_over_a_restart_with_the_clock_set_back() {
     let partner = busy_at_first().await;
     let bed = bed(&partner);
     let clock = fake_clock(&bed, 5);
@@ -97,4 +119,33 @@ async fn a_host_that_starts_with_its_clock_set_back_runs_what_an_earlier_one_lef
     clock.set(0);
     let host = bed.start_with(clock.command()).await;
     both_ran_again(&host, &partner).await;
+}
+
+#[tokio::test]
+async fn events_get_no_older_when_a_clock_that_was_years_behind_is_set_right() {
+    let bed = Bed::new("[plugin.actor]\nattempts_max = 5\nbackoff_base_ms = 1000\nbackoff_max_ms = 1000\n");
+    bed.install("actor", &guest("actor"));
+    let clock = fake_clock(&bed, -YEARS_HOURS);
+    let host = bed.start_with(clock.command()).await;
+    let retry = json!({ "act": "retry-after 700" });
+    host.send(&Event::of("any.type", "evt_1", &retry)).await;
+    host.event_when("evt_1", "it waits", |event| event["state"] == "waiting").await;
+    clock.set(0);
+    // It is received by the clock that is right, and noticed with that event.
+    host.send(&Event::of("any.type", "evt_2", &retry)).await;
+    noticed(&bed, 1).await;
+    let started = hookyard::event::now_ms();
+    host.kill();
+    // The next process knows both clocks.
+    let host = bed.start_with(clock.command()).await;
+    for id in ["evt_1", "evt_2"] {
+        let event = host.event_when(id, "it is dead", |event| event["state"] == "dead").await;
+        let attempts = event["deliveries"][0]["attempts"].as_array().unwrap();
+        let told = attempts.iter().filter(|attempt| attempt["cause"] == "handler").count();
+        assert_eq!(told, 5, "{event}");
+        let reason = attempts.last().unwrap()["reason"].as_str().unwrap();
+        assert!(reason.ends_with("out of attempts (5)"), "{reason}");
+    }
+    let event = host.event("evt_2").await.unwrap();
+    assert!(event["received_at"].as_u64().unwrap().abs_diff(started) < 60_000, "{event}");
 }

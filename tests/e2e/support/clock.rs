@@ -14,8 +14,8 @@ pub(crate) struct Clock<'bed> {
     library: PathBuf,
 }
 
-/// A clock that is so many hours fast.
-pub(crate) fn fake_clock(bed: &Bed, hours: u32) -> Clock<'_> {
+/// A clock that is so many hours fast, or slow if they are negative.
+pub(crate) fn fake_clock(bed: &Bed, hours: i32) -> Clock<'_> {
     let directories = ["/usr/lib", "/usr/lib64"].map(PathBuf::from).into_iter();
     // Debian has one for each architecture.
     let below = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
@@ -31,8 +31,8 @@ pub(crate) fn fake_clock(bed: &Bed, hours: u32) -> Clock<'_> {
 
 impl Clock<'_> {
     /// Sets it so many hours fast.
-    pub(crate) fn set(&self, hours: u32) {
-        self.bed.replace(FILE, format!("+{hours}h\n").as_bytes());
+    pub(crate) fn set(&self, hours: i32) {
+        self.bed.replace(FILE, format!("{hours:+}h\n").as_bytes());
     }
 
     /// A host that reads this clock.

@@ -102,7 +102,7 @@ impl Events {
         let used_bytes = reader.size().await?.used_bytes;
         let rows = self.pace.rows(reader.newest_seq().await?);
         let due = Due::of(keep, self.clock.now(), used_bytes);
-        let mut page = reader.aged(walk.at, due.before, rows).await?;
+        let mut page = reader.aged(walk.at, (due.before, self.clock.ahead()), rows).await?;
         let fit = due.fitting(&page);
         let more = fit < page.len() || page.len() >= rows;
         page.truncate(fit);

@@ -41,7 +41,7 @@ pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(),
     let (mut after, mut count) = (0, 0);
     loop {
         let before = keys_before(keep, clock.now());
-        let found = db.inner.reader.old_keys(after, before, PAGE).await?;
+        let found = db.inner.reader.old_keys(after, (before, clock.ahead()), PAGE).await?;
         let removed = db.remove(Removal::Keys(found.keys)).await?;
         if removed > 0 {
             db.inner.ids_pruned_before.fetch_max(before + DAY_MS, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Aged, DAY_MS};
+use crate::clock;
 use crate::config::Retention;
 use crate::event::now_ms;
 
@@ -69,6 +70,12 @@ impl Clock {
 
     pub(super) fn now(&self) -> u64 {
         self.at(now_ms(), self.started.elapsed())
+    }
+
+    /// By how much the host's own time is ahead of this one.
+    pub(super) fn ahead(&self) -> i64 {
+        let ahead = i128::from(clock::now_ms()) - i128::from(self.now());
+        i64::try_from(ahead).unwrap_or(0)
     }
 
     fn at(&self, clock: u64, passed: Duration) -> u64 {

@@ -161,7 +161,7 @@ async fn what_was_kept_for_a_replay_goes_when_it_has_ended() {
 async fn the_writer_checks_again() {
     let dir = tempfile::tempdir().unwrap();
     let db = aged(&dir, &["a", "b"]).await;
-    let found = db.inner.reader.aged(0, now_ms(), 9).await.unwrap();
+    let found = db.inner.reader.aged(0, (now_ms(), 0), 9).await.unwrap();
     assert!(found.iter().all(|event| event.over));
     shell(&dir, "UPDATE delivery SET state = 'pending', due_at = 0 WHERE event_seq = 1").await;
     let removed = db.remove(Removal::Events(found.iter().map(|event| event.seq).collect())).await.unwrap();

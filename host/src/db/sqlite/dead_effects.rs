@@ -3,6 +3,7 @@
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
+use super::clock::shown;
 use super::effects::{effect_of, id_of};
 use super::read::parse;
 use super::{Reader, name_of, unsigned};
@@ -95,7 +96,7 @@ impl Reader {
 
 fn listed_of(row: &SqliteRow) -> Result<ListedEffect, DbError> {
     let due_at: Option<i64> = row.try_get(5)?;
-    let due_at = due_at.filter(|due| *due > 0).map(unsigned);
+    let due_at = due_at.filter(|due| *due > 0).map(shown);
     let effect = effect_of(row.try_get(7)?)?;
     Ok(ListedEffect {
         delivery: id_of(row)?.delivery.to_string(),

@@ -3,6 +3,7 @@
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
+use super::clock::shown;
 use super::read::parse;
 use super::rows::{BEHIND, id_of};
 use super::{Reader, integer, unsigned};
@@ -118,7 +119,7 @@ fn stored_of(row: &SqliteRow, beside: &Beside) -> Result<Stored, DbError> {
         settled: settled.map(parse).transpose()?,
         held_because: because,
         attempts: row.try_get(4)?,
-        due_at: due_at.filter(|_| state == State::Waiting).map(unsigned),
+        due_at: due_at.filter(|_| state == State::Waiting).map(shown),
         cause: replay.map(|replay| ReplayedView { replay, of }),
     })
 }

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
 use super::bulk::{Bulk, BulkPair};
+use super::clock::shown;
 use super::read::parse;
 use super::rows::text;
 use super::{Reader, integer, name_of, unsigned};
@@ -290,7 +291,7 @@ pub(super) async fn effects_of(
         let view = EffectView::new(
             row.try_get(4)?,
             parse(row.try_get(2)?)?,
-            due_at.filter(|due| *due > 0).map(unsigned),
+            due_at.filter(|due| *due > 0).map(shown),
             &effect_of(row.try_get(5)?)?,
             tries.remove(&(delivery, number)).unwrap_or_default(),
         );

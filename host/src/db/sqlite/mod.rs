@@ -1,6 +1,7 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
 mod bulk;
+mod clock;
 mod copy;
 mod crashes;
 mod dead_effects;
@@ -96,7 +97,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let readers = readers.connect_with(open::read_options(&path, settings)).await.map_err(refused)?;
 
     file.note_log()?;
-
+    clock::resume(&mut conn).await?;
     // Should the file vanish, opening it again must not make an empty one in its place.
     let keys = Keys::open(&mut conn, settings.recent_ids_max).await?;
     let recent = keys.recent();

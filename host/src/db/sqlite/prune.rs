@@ -5,6 +5,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, QueryBuilder, Row as _};
 
 use super::bulk::Bulk;
+use super::clock::offset_of;
 use super::keys::bind_place;
 use super::recent::Place;
 use super::rows::text;
@@ -34,8 +35,10 @@ const AGED: &str = concat!(
     FROM (SELECT e.seq, e.old, e.old AND ",
     over!(),
     " AS over, e.body
-        FROM (SELECT seq, received_at < ? AS old, octet_length(body) AS body FROM event
-            WHERE seq > ? ORDER BY seq LIMIT ?) e)"
+        FROM (SELECT seq, received_at < ?1 AND received_at + ",
+    offset_of!("seq"),
+    " < ?4 AS old, octet_length(body) AS body FROM event
+            WHERE seq > ?2 ORDER BY seq LIMIT ?3) e)"
 );
 /// Looks at one event in each doubling of the distance.
 const AGED_BEYOND: &str = "WITH RECURSIVE ahead(seq) AS (
@@ -46,10 +49,14 @@ const AGED_BEYOND: &str = "WITH RECURSIVE ahead(seq) AS (
         ON e.seq = (SELECT min(seq) FROM event WHERE seq >= ahead.seq)
     WHERE e.received_at < ?2";
 /// Of the keys that are in the index: the newest ones stay, however old they are.
-const OLD_KEYS: &str = "SELECT event_seq, received_at < ?
+const OLD_KEYS: &str = concat!(
+    "SELECT event_seq, received_at < ?1 AND received_at + ",
+    offset_of!("event_seq"),
+    " < ?4
         AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)
-    FROM idempotency_key k WHERE event_seq > ? AND event_seq <= (SELECT done_seq FROM key_progress)
-    ORDER BY event_seq LIMIT ?";
+    FROM idempotency_key k WHERE event_seq > ?2 AND event_seq <= (SELECT done_seq FROM key_progress)
+    ORDER BY event_seq LIMIT ?3"
+);
 
 const STILL_OVER: &str =
     concat!("SELECT e.seq FROM (VALUES {rows}) v CROSS JOIN event e ON e.seq = v.column1 WHERE ", over!());
@@ -146,17 +153,19 @@ fn bind_key(row: &mut SqliteArguments, (source, id): &(String, String)) -> Resul
 }
 
 impl Reader {
-    /// Events after `after`, in order, each with whether it was received before `before`.
+    /// Events after `after`, in order, each with whether it was received before `before` by both clocks. That of
+    /// the host is `ahead` of the system's.
     pub(in crate::db) async fn aged(
         &self,
         after: i64,
-        before: u64,
+        (before, ahead): (u64, i64),
         limit: usize,
     ) -> Result<Vec<Aged>, DbError> {
         let rows: Vec<(i64, bool, bool, i64)> = sqlx::query_as(AGED)
             .bind(integer(before))
             .bind(after)
             .bind(integer(limit as u64))
+            .bind(integer(before.saturating_add_signed(ahead)))
             .fetch_all(self.pool())
             .await?;
         let aged = |(seq, old, over, bytes)| Aged { seq, old, over, bytes: unsigned(bytes) };
@@ -185,17 +194,18 @@ impl Reader {
     }
 
     /// Of the keys after that of `after`, in order, those that were taken before `before` and whose events are
-    /// gone.
+    /// gone. The clocks are as in [`Reader::aged`].
     pub(in crate::db) async fn old_keys(
         &self,
         after: i64,
-        before: u64,
+        (before, ahead): (u64, i64),
         limit: usize,
     ) -> Result<OldKeys, DbError> {
         let rows: Vec<(i64, bool)> = sqlx::query_as(OLD_KEYS)
             .bind(integer(before))
             .bind(after)
             .bind(integer(limit as u64))
+            .bind(integer(before.saturating_add_signed(ahead)))
             .fetch_all(self.pool())
             .await?;
         let last = rows.last().filter(|_| rows.len() >= limit).map(|(seq, _)| *seq);

@@ -10,6 +10,7 @@ use super::orders::Orders;
 use super::read::parse;
 use super::rows::BEHIND;
 use super::{Reader, integer, name_of, unsigned};
+use crate::clock;
 use crate::db::DbError;
 use crate::db::backend::{Discarded, Replayed};
 use crate::db::leases::Beside;
@@ -123,7 +124,7 @@ async fn insert(
     let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at)
         VALUES (?, ?, ?, ?, ?)";
     let query = sqlx::query(sql).bind(again.event).bind(number).bind(replay).bind(again.of);
-    query.bind(integer(now_ms())).execute(&mut *conn).await?;
+    query.bind(integer(clock::now_ms())).execute(&mut *conn).await?;
     let sql = "UPDATE event SET deliveries = deliveries + 1 WHERE seq = ?";
     sqlx::query(sql).bind(again.event).execute(conn).await?;
     Ok(DeliveryId { event: again.event, number })

@@ -7,7 +7,9 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
+use super::clock::offset_of;
 use super::{digest_of, integer, name_of, unsigned};
+use crate::clock;
 use crate::db::DbError;
 use crate::db::backend::{NewDelivery, NewEvent};
 use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Order, Outcome};
@@ -33,15 +35,20 @@ pub(super) const ATTEMPTS: &str =
 pub(super) const STATES: &str =
     "UPDATE delivery SET state = v.column3, attempts = v.column4, due_at = v.column5, failures = v.column6
     FROM (VALUES {rows}) v WHERE event_seq = v.column1 AND number = v.column2";
-pub(super) const LEASED: &str = "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
+pub(super) const LEASED: &str = concat!(
+    "SELECT d.event_seq, d.number, d.attempts, e.source, e.id, e.type, e.created,
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
-        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at, c.root
+        c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at, c.root, ",
+    offset_of!("e.seq"),
+    "
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
     LEFT JOIN cause c ON c.event_seq = e.seq
-    LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
-pub(super) const CAUSES: &str = "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth, root)
+    LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number"
+);
+pub(super) const CAUSES: &str =
+    "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth, root)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 
 pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
@@ -143,7 +150,11 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
     };
     Ok(Delivery {
         id: id_of(row)?,
-        since: row.try_get::<Option<i64>, _>(19)?.map_or(event.received_at, unsigned),
+        // Both are of the host's time.
+        since: match row.try_get::<Option<i64>, _>(19)? {
+            Some(replayed_at) => unsigned(replayed_at),
+            None => clock::measured(event.received_at, row.try_get(21)?),
+        },
         event: Arc::new(event),
         plugin: name_of(row.try_get(16)?)?,
         attempts: row.try_get(2)?,

@@ -13,7 +13,9 @@ use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::stores::StoreStatements;
 use super::{Conn, DatabaseFile, integer, name_of, rows, unsigned};
-use crate::db::backend::{Backend, Dealt, Discarded, Holding, Interrupted, NewDelivery, NewEvent, Open, Removal, Replayed};
+use crate::db::backend::{
+    Backend, Dealt, Discarded, Holding, Interrupted, NewDelivery, NewEvent, Open, Removal, Replayed,
+};
 use crate::db::lease::Due;
 use crate::db::quota::Share;
 use crate::db::running::{RunningAttempt, RunningId};
@@ -286,6 +288,10 @@ impl Backend for Sqlite {
         page: (EffectId, u32),
     ) -> Result<Vec<Dealt>, DbError> {
         super::dead_effects::deal_with(self.conn.get().await?, selection, action, page).await
+    }
+
+    async fn record_offset(&mut self, from_seq: i64, offset_ms: i64) -> Result<(), DbError> {
+        super::clock::record(self.conn.get().await?, from_seq, offset_ms).await
     }
 
     async fn probe(&mut self) -> Result<(), DbError> {
