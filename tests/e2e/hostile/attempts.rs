@@ -162,7 +162,7 @@ async fn handles_that_are_never_given_back_come_to_an_end() {
     let bed = beside_a_good_one(&guest("explorer"), "");
     let host = bed.start().await;
     host.send(&Event::of("do.hoard", "evt_bad", &json!({}))).await;
-    told(&host, "evt_bad", GENERIC, "trap", &["handles: more than 10000", "explorer/src/lib.rs:"]).await;
+    told(&host, "evt_bad", GENERIC, "trap", &["handles: more than", "explorer/src/lib.rs:"]).await;
     host.send(&Event::of("do.print", "evt_next", &json!({}))).await;
     assert_eq!(attempt(&host, "evt_next").await["outcome"], "done");
 }

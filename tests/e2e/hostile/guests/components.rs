@@ -89,7 +89,7 @@ fn rows() -> Vec<Guest> {
         ),
         takes(
             "takes-lists-of-lists",
-            &lists(50),
+            &lists(20),
             misfits(&["payload: expected list<list<", "found an object"]),
         ),
         takes(

@@ -117,7 +117,7 @@ fn subscription_rows() -> Vec<Guest> {
             r#"(data (i32.const 64) "\48\00\00\00\02\00\00\00\ff\fe")"#,
             refused(&["subscriptions", "utf-8"]),
         ),
-        subscribes("subscribes-to-1001-types", 512, 1001, "", refused(&["1001, at most 1000"])),
+        subscribes("subscribes-to-1001-types", 512, 1001, "", refused(&["1001", "at most 1000"])),
     ]
 }
 
