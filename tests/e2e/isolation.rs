@@ -42,8 +42,14 @@ async fn plugins_that_hang_take_neither_the_places_nor_the_threads_of_others() {
     let host = bed.start().await;
     let events = good_is_done(&host, 50).await;
     // None of the bad ones has come to an end meanwhile, and each runs its first.
+    // Which event that is, is open: these have no ordering key.
+    until("each bad one runs an attempt", async || {
+        let all = host.events("").await;
+        let runs = |n| all.iter().any(|event| state(event, &format!("bad-{n}")) == "running");
+        (0..6).all(runs).then_some(())
+    })
+    .await;
     for n in 0..6 {
-        assert_eq!(state(&events[0], &format!("bad-{n}")), "running", "{}", events[0]);
         assert_ne!(state(&events[49], &format!("bad-{n}")), "done", "{}", events[49]);
     }
 }

@@ -96,7 +96,18 @@ fn a_file_with_texts_without_end_is_refused_in_few_words() {
             Handwritten { returns: "(result (list string) (error $failure))", ..handwritten() }.component(),
             "its result has a list in it",
         ),
-        ("a long case", typed(&format!(r#"(list (enum "{long}"))"#)), "has 90000 bytes, at most 256"),
+        (
+            "a long case",
+            Handwritten {
+                imports: &format!(r#"(type $enum (enum "{long}")) (export $long "long" (type $enum))"#),
+                exports: &["a:b/c@1.0.0"],
+                data: "(list $long)",
+                functions: r#"(export "long" (type $long)) (export "handle" (func $handle))"#,
+                ..handwritten()
+            }
+            .component(),
+            "has 90000 bytes, at most 256",
+        ),
         (
             "a type of very many parts",
             typed(&format!("(list (tuple {}))", vec!["(tuple u8 u8 u8 u8 u8 u8)"; 8000].join(" "))),

@@ -135,7 +135,10 @@ async fn a_conflict_means_in_progress_after_a_try_without_an_answer_even_if_the_
         let made = tries(&effect(&host, path, "done").await);
         let outcomes: Vec<_> = made.iter().map(|made| made["outcome"].as_str().unwrap()).collect();
         let (end, before) = outcomes.split_last().unwrap();
-        assert!(*end == "done" && before.iter().all(|outcome| *outcome == "retry"), "{made:?}");
+        assert!(
+            *end == "done" && before.iter().all(|outcome| matches!(*outcome, "retry" | "crash")),
+            "{made:?}"
+        );
         assert!(!before.is_empty(), "{made:?}");
     }
 }

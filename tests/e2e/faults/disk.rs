@@ -59,7 +59,7 @@ async fn a_full_disk_is_503_loses_nothing_and_is_over_when_there_is_room() {
         return;
     }
     let bed = bed();
-    let host = bed.start_with(bed.command_in("mount -t tmpfs -o size=32m none disk")).await;
+    let host = bed.start_with(bed.command_in("mount -t tmpfs -o size=32m,mode=0700 none disk")).await;
     let mut accepted = vec!["evt_runs".to_owned()];
     assert_eq!(host.send(&told("evt_runs", "busy 1000")).await.code, 202);
     host.logged(&["evt_runs attempt 1"]).await;
@@ -93,7 +93,7 @@ async fn a_disk_without_room_for_a_database_is_named_at_the_start() {
         return;
     }
     let bed = bed();
-    let ran = Ran::of(&mut bed.command_in("mount -t tmpfs -o size=64k none disk"));
+    let ran = Ran::of(&mut bed.command_in("mount -t tmpfs -o size=64k,mode=0700 none disk"));
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.err.contains("disk/hookyard.db") && ran.err.contains("full"), "{}", ran.err);
 }

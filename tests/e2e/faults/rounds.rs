@@ -31,6 +31,7 @@ async fn bed(partner: &Partner) -> Bed {
     };
     let bed = Bed::new(&format!(
         "ordering_key = \"/data/object/id\"\n[plugins]\ndebounce_ms = 1\n\
+         [dispatch]\ncrashes_max = 1000\n\
          [effects]\nbackoff_base_ms = 1\nbackoff_max_ms = 50\ntries_max = 1000\n{}",
         PLUGINS.map(plugin).concat()
     ));

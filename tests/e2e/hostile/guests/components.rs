@@ -91,7 +91,8 @@ fn rows() -> Vec<Guest> {
             "takes-lists-of-lists",
             &lists(20),
             misfits(&["payload: expected list<list<", "found an object"]),
-        ),
+        )
+        .payload(json!({ "key": 1 })),
         takes(
             "takes-bytes-and-gets-words",
             "(list u8)",
