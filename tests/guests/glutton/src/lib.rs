@@ -53,7 +53,8 @@ impl Guest for Glutton {
         let data: Value = serde_json::from_str(&data).map_err(|error| Failure::Reject(error.to_string()))?;
         let number = |key: &str| usize::try_from(data[key].as_u64().unwrap_or(1)).unwrap_or(0);
         let from = usize::try_from(data["from"].as_u64().unwrap_or(0)).unwrap_or(0);
-        let (act, count, bytes) = (data["act"].as_str().unwrap_or_default(), number("count"), number("bytes"));
+        let (act, count, bytes) =
+            (data["act"].as_str().unwrap_or_default(), number("count"), number("bytes"));
         let done = store(act, from..from + count, bytes)
             .or_else(|| http(act, count, bytes))
             .or_else(|| other(act, count, bytes));
@@ -67,7 +68,8 @@ type Done = Option<Result<(), String>>;
 fn store(act: &str, mut numbers: Range<usize>, bytes: usize) -> Done {
     let count = numbers.len();
     let bucket = open("eaten").ok()?;
-    let set = |key: &str, size: usize| bucket.set(key, &vec![b'x'; size]).map_err(|error| format!("{error:?}"));
+    let set =
+        |key: &str, size: usize| bucket.set(key, &vec![b'x'; size]).map_err(|error| format!("{error:?}"));
     Some(match act {
         "set" => numbers.try_for_each(|number| set(&format!("set/{number}"), bytes)),
         "set-again" => (0..count).try_for_each(|_| set("set/0", bytes)),
