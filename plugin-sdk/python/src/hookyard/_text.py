@@ -1,7 +1,7 @@
 """Text on its way to the host, which takes Unicode only.
 
-A Python string may hold half of a surrogate pair: `json.loads` makes one of `"\\ud83d"`. It becomes U+FFFD, the
-replacement character, where it would end the handler otherwise.
+A Python string may hold half of a surrogate pair: `json.loads` makes one of `"\\ud83d"`. It becomes U+FFFD,
+the replacement character, where it would end the handler otherwise.
 """
 
 

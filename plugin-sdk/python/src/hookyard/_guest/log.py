@@ -7,8 +7,8 @@ from wit_world.imports.logging import Level
 from wit_world.imports.logging import log as host_log
 
 from hookyard import log
-from hookyard._text import unicode
 from hookyard._guest import traceback
+from hookyard._text import unicode
 
 _LEVELS = {level.name.lower(): level for level in Level}
 
