@@ -157,7 +157,7 @@ fn with_bodies(module: &[u8], imports: &[&CoreFunction]) -> Vec<u8> {
                 let name = exports.iter().find(|(_, at)| *at == index).map(|(name, _)| name.as_str());
                 match name.and_then(|name| known_body(name, imports, &imported)) {
                     Some(body) => code.function(&body),
-                    None => code.raw(slice(module, &body.range())),
+                    None => code.raw(&module[body.range()]),
                 };
                 left -= 1;
                 if left == 0 {
@@ -170,7 +170,7 @@ fn with_bodies(module: &[u8], imports: &[&CoreFunction]) -> Vec<u8> {
         if let Some((id, range)) = payload.as_section()
             && !matches!(payload, Payload::CodeSectionStart { .. })
         {
-            made.section(&RawSection { id, data: slice(module, &range) });
+            made.section(&RawSection { id, data: &module[range] });
         }
     }
     made.finish()
@@ -207,9 +207,4 @@ fn known_body(name: &str, imports: &[&CoreFunction], imported: &[(String, String
     }
     body.instructions().call(u32::try_from(index).unwrap()).end();
     Some(body)
-}
-
-fn slice<'a>(module: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
-    let at = |offset: u64| usize::try_from(offset).unwrap();
-    &module[at(range.start)..at(range.end)]
 }

@@ -128,7 +128,7 @@ impl World {
 
     /// Adds the world's types to a core module, so that a component can be made of it.
     pub(crate) fn embed(&self, module: &mut Vec<u8>) {
-        embed_component_metadata(module, &self.resolve, self.id, StringEncoding::UTF8, false).unwrap();
+        embed_component_metadata(module, &self.resolve, self.id, StringEncoding::UTF8).unwrap();
     }
 }
 

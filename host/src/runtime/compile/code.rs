@@ -54,10 +54,9 @@ fn component_of_module(bytes: &[u8]) -> Result<Vec<u8>, String> {
             "a core module without component types: build a component, or build with wit-bindgen".into()
         );
     }
-    let mut encoder = wit_component::ComponentEncoder::default();
-    encoder
+    wit_component::ComponentEncoder::default()
         .validate(true)
         .module(bytes)
-        .and_then(wit_component::ComponentEncoder::encode)
+        .and_then(|mut encoder| encoder.encode())
         .map_err(|error| format!("no component can be made of it: {error:#}"))
 }
