@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, example, guest};
+use crate::support::{Bed, Event, Handwritten, Host, example, guest};
 
 const MIB: u64 = 1024 * 1024;
 /// What a call of the glutton may take: its own memory, and the host's for it.
@@ -24,6 +24,13 @@ fn bed(settings: &str) -> Bed {
 async fn eat(host: &Host<'_>, id: &str, act: &Value) -> Value {
     let answer = host.send(&Event::of("glut.act", id, act)).await;
     assert_eq!(answer.status(), "accepted", "{answer:?}");
+    attempt(host, id).await
+}
+
+/// Has the typed handler get a list of so many empty records.
+async fn eat_typed(host: &Host<'_>, id: &str, records: usize) -> Value {
+    let payload = Value::from(vec![json!({}); records]);
+    host.send(&Event::of("typed.act", id, &payload)).await;
     attempt(host, id).await
 }
 
@@ -87,10 +94,11 @@ async fn what_the_host_holds_for_a_call_is_within_its_budget() {
         let fill = json!({ "act": "set", "count": 6, "from": from, "bytes": MIB });
         assert_eq!(told(&eat(&host, &format!("evt_fill_{from}"), &fill).await), "done");
     }
-    let before = host.memory_bytes();
     let allowed = (MEMORY_MAX_BYTES + HOST_MEMORY_MAX_BYTES) * 11 / 10;
     let mut wrong = Vec::new();
     for (number, (act, count, bytes, expected)) in ACTS.into_iter().enumerate() {
+        // What the allocator keeps of earlier calls is no memory of this one.
+        let before = host.memory_bytes();
         host.forget_peak_memory();
         let event = json!({ "act": act, "count": count, "bytes": bytes });
         let told = told(&eat(&host, &format!("evt_{number}"), &event).await);
@@ -106,7 +114,7 @@ async fn what_the_host_holds_for_a_call_is_within_its_budget() {
 #[tokio::test]
 async fn several_calls_at_once_are_each_within_their_budget() {
     let bed = bed(&format!(
-        "memory_max_bytes = {MEMORY_MAX_BYTES}\nhost_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}\nconcurrency = 4"
+        "memory_max_bytes = {MEMORY_MAX_BYTES}\nhost_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}\ncall_timeout_ms = 20000\nconcurrency = 4"
     ));
     let host = bed.start().await;
     let before = host.memory_bytes();
@@ -122,6 +130,35 @@ async fn several_calls_at_once_are_each_within_their_budget() {
     }
     let grown = host.peak_memory_bytes().saturating_sub(before);
     let allowed = 4 * (MEMORY_MAX_BYTES + HOST_MEMORY_MAX_BYTES) * 11 / 10;
+    assert!(grown <= allowed, "{grown} bytes, {allowed} are allowed");
+}
+
+#[tokio::test]
+async fn a_small_payload_of_many_long_named_fields_is_within_the_budget() {
+    let fields: String = (0..40)
+        .map(|n| format!(r#"(field "{}-{n}" (option u8))"#, "a".repeat(200)))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let typed = Handwritten {
+        imports: &format!(r#"(type $record (record {fields})) (export $long "long" (type $record))"#),
+        exports: &["moncreneau:events/typed-act@1.0.0"],
+        data: "(list $long)",
+        functions: r#"(export "long" (type $long)) (export "handle" (func $handle))"#,
+        ..Handwritten::default()
+    };
+    let bed = bed(&format!("host_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}"));
+    bed.install("glutton", &typed.component());
+    let host = bed.start().await;
+    // Whatever a first event costs is no memory of the call.
+    assert_eq!(told(&eat_typed(&host, "evt_first", 1).await), "done");
+    let before = host.memory_bytes();
+    host.forget_peak_memory();
+    // 60 KB, of which each record has a copy of all names.
+    let told = told(&eat_typed(&host, "evt_records", 20_000).await);
+    assert!(told.contains("at most 16777216 bytes in memory (host_memory_max_bytes), found more"), "{told}");
+    let grown = host.peak_memory_bytes().saturating_sub(before);
+    // Its neighbour handles the same event, with a memory of its own.
+    let allowed = (HOST_MEMORY_MAX_BYTES + 10 * MIB) * 11 / 10;
     assert!(grown <= allowed, "{grown} bytes, {allowed} are allowed");
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Error;
 use wasmtime::component::Val;
 
-use super::decode::{Decoded, decode};
+use super::decode::{Decoded, Limits, Misfit, decode};
 use super::handlers::{Data, Handler};
 use super::instances::Instance;
 use super::load::Revision;
@@ -102,18 +102,24 @@ impl Revision {
     async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> (Work, Option<u64>) {
         let event = &call.delivery.event;
         let text = event.payload_text();
-        let payload_bytes = text.len();
+        let limits = Limits {
+            memory_max_bytes: call.settings.host_memory_max_bytes,
+            deadline: Instant::now() + call.settings.call_timeout,
+        };
         let decoded = match &handler.data {
-            Data::Typed(plan) => decode(plan, &text),
-            Data::Json => Ok(Decoded { value: Val::String(text.into_owned()), notes: Vec::new() }),
+            Data::Typed(plan) => decode(plan, &text, limits),
+            Data::Json => {
+                let memory_bytes = text.len();
+                Ok(Decoded { value: Val::String(text.into_owned()), memory_bytes, notes: Vec::new() })
+            }
         };
         let at = |reason: String| format!("{}: {reason}", handler.export);
-        let (params, notes) = match decoded {
-            Ok(Decoded { value, notes }) => {
-                ([handler.context.fill(call.delivery, attempt.number), value], notes)
+        let (params, payload_bytes, notes) = match decoded {
+            Ok(Decoded { value, memory_bytes, notes }) => {
+                ([handler.context.fill(call.delivery, attempt.number), value], memory_bytes, notes)
             }
             Err(misfit) => {
-                attempt.failure = Some(rejected(at(misfit.to_string())));
+                attempt.failure = Some(unreadable(&misfit, at));
                 return (Work::default(), None);
             }
         };
@@ -179,6 +185,15 @@ impl Revision {
         };
         patterns.into_iter().enumerate().map(pattern).collect::<Result<_, _>>().map_err(at)
     }
+}
+
+/// Why the payload cannot be handed over: it never can be, or there was no time to read it.
+fn unreadable(misfit: &Misfit, at: impl Fn(String) -> String) -> Failure {
+    let reason = at(misfit.to_string());
+    if misfit.is_late {
+        return Failure { outcome: Outcome::Retry, cause: Cause::Timeout, reason, after_ms: None };
+    }
+    rejected(reason)
 }
 
 fn rejected(reason: String) -> Failure {

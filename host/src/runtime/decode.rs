@@ -14,14 +14,16 @@
 
 mod shape;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 use wasmtime::component::Val;
 
-use super::plan::{Field, Int, Plan, Variant, same_name};
+use super::plan::{Field, Fields, Int, Plan, Variant, heap_bytes, same_name};
 use shape::{as_sent_name, camel, entries, found, has_sent_name, items, scalar, string, text};
 
 /// A place where JSON and the handler's type differ.
@@ -33,6 +35,8 @@ pub(super) struct Misfit {
     found: String,
     /// Of the payload as a whole: an optional value around it changes nothing.
     is_final: bool,
+    /// There was no time to read all of it.
+    pub(super) is_late: bool,
 }
 
 impl fmt::Display for Misfit {
@@ -45,7 +49,13 @@ impl fmt::Display for Misfit {
 
 impl Misfit {
     fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { path: Vec::new(), expected: expected.into(), found: found.into(), is_final: false }
+        Self {
+            path: Vec::new(),
+            expected: expected.into(),
+            found: found.into(),
+            is_final: false,
+            is_late: false,
+        }
     }
 }
 
@@ -53,6 +63,8 @@ impl Misfit {
 #[derive(Debug, PartialEq)]
 pub(super) struct Decoded {
     pub(super) value: Val,
+    /// What it takes in memory.
+    pub(super) memory_bytes: usize,
     /// What did not fit and was not needed: one line each.
     pub(super) notes: Vec<String>,
 }
@@ -66,26 +78,67 @@ struct Note {
     consequence: &'static str,
 }
 
-/// Most values that one payload may become: some 100 MB in the host at the worst. A type with many optional
-/// fields makes hundreds of bytes of two in the body, so the body's size is no limit for it.
-const VALUES_MAX: usize = 1_000_000;
+/// How much memory a payload may become, and by when. A type with many optional fields makes hundreds of bytes of
+/// two in the body, so the body's size is no limit for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) memory_max_bytes: usize,
+    pub(super) deadline: Instant,
+}
+
+/// A value in its list, and one in its record.
+const VALUE_BYTES: usize = size_of::<Val>();
+const FIELD_BYTES: usize = size_of::<(String, Val)>();
+/// A value behind a pointer.
+const BOXED_BYTES: usize = VALUE_BYTES + 8;
+/// Values between two looks at the clock.
+const STEPS: usize = 1024;
 
 /// What reading one payload has room for, and what it notes.
 struct Room {
-    /// How many more values may be made.
-    values: Cell<usize>,
+    limits: Limits,
+    used_bytes: Cell<usize>,
+    steps: Cell<usize>,
     notes: RefCell<Vec<Note>>,
     more_notes: Cell<usize>,
 }
 
 impl Room {
-    fn take(&self, values: usize) -> Result<(), Misfit> {
-        let left = self.values.get().checked_sub(values).ok_or_else(|| Misfit {
-            is_final: true,
-            ..Misfit::new(format!("at most {VALUES_MAX} values in all"), "more")
-        })?;
-        self.values.set(left);
+    /// Makes room for so many bytes more.
+    fn take(&self, bytes: usize) -> Result<(), Misfit> {
+        let used = self.used_bytes.get().saturating_add(bytes);
+        if used > self.limits.memory_max_bytes {
+            let most = self.limits.memory_max_bytes;
+            let expected = format!("at most {most} bytes in memory (host_memory_max_bytes)");
+            return Err(Misfit { is_final: true, ..Misfit::new(expected, "more") });
+        }
+        self.used_bytes.set(used);
+        self.step()
+    }
+
+    /// Gives back what was needed for a while.
+    fn give_back(&self, bytes: usize) {
+        self.used_bytes.set(self.used_bytes.get().saturating_sub(bytes));
+    }
+
+    /// Counts one step towards the deadline.
+    fn step(&self) -> Result<(), Misfit> {
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get().is_multiple_of(STEPS) && Instant::now() >= self.limits.deadline {
+            let late = Misfit::new("to be read within call_timeout_ms", "more");
+            return Err(Misfit { is_final: true, is_late: true, ..late });
+        }
         Ok(())
+    }
+
+    /// A text as a value.
+    fn text(&self, text: Cow<'_, str>) -> Result<String, Misfit> {
+        self.take(heap_bytes(text.len()))?;
+        Ok(text.into_owned())
+    }
+
+    fn name(&self, name: &str) -> Result<String, Misfit> {
+        self.text(Cow::Borrowed(name))
     }
 
     fn note(&self, misfit: Misfit, consequence: &'static str) {
@@ -125,19 +178,25 @@ impl Room {
 }
 
 /// Reads a JSON text.
-pub(super) fn decode(plan: &Plan, json: &str) -> Result<Decoded, Misfit> {
+pub(super) fn decode(plan: &Plan, json: &str, limits: Limits) -> Result<Decoded, Misfit> {
     let raw: &RawValue =
         serde_json::from_str(json).map_err(|error| Misfit::new("JSON", error.to_string()))?;
-    let room = Room { values: Cell::new(VALUES_MAX), notes: RefCell::default(), more_notes: Cell::default() };
+    let room = Room {
+        limits,
+        used_bytes: Cell::default(),
+        steps: Cell::default(),
+        notes: RefCell::default(),
+        more_notes: Cell::default(),
+    };
     let value = value(plan, raw.get(), &room)?;
-    Ok(Decoded { value, notes: room.into_notes() })
+    Ok(Decoded { value, memory_bytes: room.used_bytes.get(), notes: room.into_notes() })
 }
 
 fn value(plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
     let misfit = || Misfit::new(plan.type_name(), found(json));
     Ok(match plan {
         Plan::Option(inner) => Val::Option(optional(inner, json, room)?.map(Box::new)),
-        Plan::String => Val::String(text(json).ok_or_else(misfit)?.into_owned()),
+        Plan::String => Val::String(room.text(text(json).ok_or_else(misfit)?)?),
         Plan::Bool => Val::Bool(boolean(json).ok_or_else(misfit)?),
         Plan::Int(int) => number(*int, scalar(json).ok_or_else(misfit)?.trim()).ok_or_else(misfit)?,
         Plan::Float32 => Val::Float32(
@@ -155,27 +214,28 @@ fn value(plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
         Plan::Char => Val::Char(string(json).and_then(|s| s.parse().ok()).ok_or_else(misfit)?),
         Plan::List(item) => Val::List(list(item, plan, json, room)?),
         Plan::Tuple(parts) => {
-            let raws = items(json, plan)?;
+            let raws = items(json, plan, room)?;
             if raws.len() != parts.len() {
                 return Err(misfit());
             }
-            room.take(raws.len())?;
-            let values =
-                raws.iter().zip(parts).enumerate().map(|(i, (raw, part))| {
-                    room.within(|| format!("[{i}]"), || value(part, raw.get(), room))
-                });
-            Val::Tuple(values.collect::<Result<_, _>>()?)
+            room.take(raws.len() * VALUE_BYTES)?;
+            let mut values = Vec::with_capacity(raws.len());
+            for (i, (raw, part)) in raws.iter().zip(parts).enumerate() {
+                values.push(room.within(|| format!("[{i}]"), || value(part, raw.get(), room))?);
+            }
+            Val::Tuple(values)
         }
         Plan::Map(inner) => map(inner, plan, json, room)?,
         Plan::Record(fields) => record(fields, plan, json, room)?,
         Plan::Variant(cases) => variant(cases, plan, json, room)?,
         Plan::Enum(names) => {
-            Val::Enum(named(names, &string(json).ok_or_else(misfit)?).ok_or_else(misfit)?.clone())
+            let name = names.find(&string(json).ok_or_else(misfit)?).ok_or_else(misfit)?;
+            Val::Enum(room.name(name)?)
         }
         Plan::Flags(names) => {
             let given = list(&Plan::String, plan, json, room)?;
             let names = given.iter().map(|flag| match flag {
-                Val::String(flag) => named(names, flag).cloned().ok_or_else(misfit),
+                Val::String(flag) => room.name(names.find(flag).ok_or_else(misfit)?),
                 _ => Err(misfit()),
             });
             Val::Flags(names.collect::<Result<_, _>>()?)
@@ -190,6 +250,7 @@ fn optional(inner: &Plan, json: &str, room: &Room) -> Result<Option<Val>, Misfit
         return Ok(None);
     }
     let before = room.notes.borrow().len();
+    room.take(BOXED_BYTES)?;
     match value(inner, json, room) {
         Ok(value) => Ok(Some(value)),
         Err(misfit) if misfit.is_final => Err(misfit),
@@ -222,10 +283,12 @@ fn list(item: &Plan, plan: &Plan, json: &str, room: &Room) -> Result<Vec<Val>, M
     if json == "null" {
         return Ok(Vec::new());
     }
-    let mut values = Vec::new();
+    let raws = if json.starts_with('{') { None } else { Some(items(json, plan, room)?) };
+    let mut values = Vec::with_capacity(raws.as_ref().map_or(0, Vec::len));
     let takes_null = matches!(item, Plan::Option(_) | Plan::List(_) | Plan::Map(_));
     let mut push = |at: &dyn fmt::Display, json: &str| {
-        room.take(1)?;
+        // A list doubles while it grows.
+        room.take(2 * VALUE_BYTES)?;
         let part = || format!("[{at}]");
         if json == "null" && !takes_null {
             let misfit = Misfit::new(item.type_name(), found(json));
@@ -237,15 +300,14 @@ fn list(item: &Plan, plan: &Plan, json: &str, room: &Room) -> Result<Vec<Val>, M
         values.push(room.within(part, || value(item, json, room))?);
         Ok(())
     };
-    if json.starts_with('{') {
+    if let Some(raws) = raws {
+        raws.iter().enumerate().try_for_each(|(at, raw)| push(&at, raw.get()))?;
+    } else {
         let misfit = || Misfit::new(plan.type_name(), found(json));
         entries(json, plan, |key, json| match key.parse::<usize>() {
             Ok(at) => push(&at, json),
             Err(_) => Err(misfit()),
         })?;
-    } else {
-        let raws = items(json, plan)?;
-        raws.iter().enumerate().try_for_each(|(at, raw)| push(&at, raw.get()))?;
     }
     Ok(values)
 }
@@ -257,8 +319,10 @@ struct Slot {
     has_sent_name: bool,
 }
 
-fn record(fields: &[Field], plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
-    room.take(fields.len())?;
+fn record(record: &Fields, plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
+    let fields = &record.all;
+    let slots_bytes = fields.len() * size_of::<Option<Slot>>();
+    room.take(fields.len() * FIELD_BYTES + record.names_bytes + slots_bytes)?;
     let mut slots: Vec<Option<Slot>> = fields.iter().map(|_| None).collect();
     let mut next = 0;
     let read = |key: &str, json: &str| {
@@ -266,7 +330,8 @@ fn record(fields: &[Field], plan: &Plan, json: &str, room: &Room) -> Result<Val,
         // the next key's.
         let is_keys = |field: &Field| same_name(key, &field.name);
         let guessed = fields.get(next).is_some_and(is_keys).then_some(next);
-        let Some(at) = guessed.or_else(|| fields.iter().position(is_keys)) else { return Ok(()) };
+        room.step()?;
+        let Some(at) = guessed.or_else(|| record.find(key)) else { return Ok(()) };
         next = at + 1;
         let field = &fields[at];
         let has_sent_name = has_sent_name(key, &field.name);
@@ -287,7 +352,8 @@ fn record(fields: &[Field], plan: &Plan, json: &str, room: &Room) -> Result<Val,
     if !is_empty_array(json) {
         entries(json, plan, read)?;
     }
-    let filled = fields.iter().zip(slots).map(|(field, slot)| {
+    let mut filled = Vec::with_capacity(fields.len());
+    for (field, slot) in fields.iter().zip(slots) {
         let value = match (slot, &field.plan) {
             (Some(slot), _) => slot.value?,
             (None, Plan::Option(_)) => Val::Option(None),
@@ -296,9 +362,10 @@ fn record(fields: &[Field], plan: &Plan, json: &str, room: &Room) -> Result<Val,
                 return room.within(|| format!(".{}", camel(&field.name)), || Err(missing));
             }
         };
-        Ok((field.name.clone(), value))
-    });
-    Ok(Val::Record(filled.collect::<Result<_, _>>()?))
+        filled.push((field.name.clone(), value));
+    }
+    room.give_back(slots_bytes);
+    Ok(Val::Record(filled))
 }
 
 fn is_empty_array(json: &str) -> bool {
@@ -310,15 +377,18 @@ fn is_empty_array(json: &str) -> bool {
 fn map(inner: &Plan, plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
     let mut pairs = Vec::new();
     let mut push = |key: &str, json: &str| {
-        // A tuple, its key and its value.
-        room.take(3)?;
+        // A pair in the list while it is read and a tuple afterwards, a key, and what tells keys apart.
+        room.take(3 * FIELD_BYTES + 3 * VALUE_BYTES + heap_bytes(key.len()) + 48)?;
         let item = room.within(|| as_sent_name(key), || value(inner, json, room))?;
         pairs.push((key.to_owned(), item));
         Ok(())
     };
     if json.starts_with('[') {
         // PHP writes an object whose keys are 0, 1, … as a list, and an empty one too.
-        items(json, plan)?.iter().enumerate().try_for_each(|(at, raw)| push(&at.to_string(), raw.get()))?;
+        items(json, plan, room)?
+            .iter()
+            .enumerate()
+            .try_for_each(|(at, raw)| push(&at.to_string(), raw.get()))?;
     } else if json != "null" {
         entries(json, plan, push)?;
     }
@@ -334,21 +404,24 @@ fn map(inner: &Plan, plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit
 fn variant(variant: &Variant, plan: &Plan, json: &str, room: &Room) -> Result<Val, Misfit> {
     let misfit = || Misfit::new(plan.type_name(), found(json));
     if let Some(name) = scalar(json) {
-        let case = variant.cases.iter().find(|(case, payload)| payload.is_none() && same_name(&name, case));
+        let case = variant.find(&name).find(|(_, payload)| payload.is_none());
         return match case {
-            Some((case, _)) => Ok(Val::Variant(case.clone(), None)),
+            Some((case, _)) => Ok(Val::Variant(room.name(case)?, None)),
             None if variant.has_other => {
-                Ok(Val::Variant("other".into(), Some(Box::new(Val::String(name.into_owned())))))
+                room.take(BOXED_BYTES)?;
+                Ok(Val::Variant("other".into(), Some(Box::new(Val::String(room.text(name)?)))))
             }
             None => Err(misfit()),
         };
     }
     let mut chosen = None;
     entries(json, plan, |key, json| {
-        let case = variant.cases.iter().find(|(case, payload)| payload.is_some() && same_name(key, case));
+        room.step()?;
+        let case = variant.find(key).find(|(_, payload)| payload.is_some());
         if let Some((case, Some(payload))) = case {
+            room.take(BOXED_BYTES)?;
             let payload = room.within(|| as_sent_name(key), || value(payload, json, room))?;
-            chosen = Some(Val::Variant(case.clone(), Some(Box::new(payload))));
+            chosen = Some(Val::Variant(room.name(case)?, Some(Box::new(payload))));
         }
         Ok(())
     })?;
@@ -373,10 +446,6 @@ fn number(int: Int, text: &str) -> Option<Val> {
         Int::S32 => Val::S32(whole.try_into().ok()?),
         Int::S64 => Val::S64(whole.try_into().ok()?),
     })
-}
-
-fn named<'a>(names: &'a [String], name: &str) -> Option<&'a String> {
-    names.iter().find(|wit| same_name(name, wit))
 }
 
 #[cfg(test)]

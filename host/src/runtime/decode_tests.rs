@@ -1,4 +1,21 @@
+use std::time::Duration;
+
+use super::super::plan::Names;
 use super::*;
+
+const LIMITS_BYTES: usize = 64 * 1024 * 1024;
+
+fn within(plan: &Plan, json: &str, memory_max_bytes: usize) -> Result<Decoded, Misfit> {
+    super::decode(plan, json, Limits { memory_max_bytes, deadline: Instant::now() + Duration::from_hours(1) })
+}
+
+fn decode(plan: &Plan, json: &str) -> Result<Decoded, Misfit> {
+    within(plan, json, LIMITS_BYTES)
+}
+
+fn record_of(fields: Vec<Field>) -> Plan {
+    Plan::Record(Fields::new(fields))
+}
 
 fn option(plan: Plan) -> Plan {
     Plan::Option(Box::new(plan))
@@ -11,12 +28,12 @@ fn field(name: &str, plan: Plan) -> Field {
 fn status() -> Plan {
     let cases =
         vec![("scheduled".into(), None), ("no-show".into(), None), ("other".into(), Some(Plan::String))];
-    Plan::Variant(Variant { cases, has_other: true })
+    Plan::Variant(Variant::new(cases))
 }
 
 /// Reads a JSON text in which all fits.
 fn decode_clean(plan: &Plan, json: &str) -> Result<Val, Misfit> {
-    let Decoded { value, notes } = decode(plan, json)?;
+    let Decoded { value, notes, .. } = decode(plan, json)?;
     assert_eq!(notes, [""; 0], "{json}");
     Ok(value)
 }
@@ -71,8 +88,8 @@ fn json_becomes_the_guests_value() {
         (status(), r#""NO_SHOW""#, Val::Variant("no-show".into(), None)),
         (status(), r#""RESCHEDULED""#, Val::Variant("other".into(), Some(Box::new(s("RESCHEDULED"))))),
         (status(), r#"{"other":"x"}"#, Val::Variant("other".into(), Some(Box::new(s("x"))))),
-        (Plan::Enum(vec!["in-person".into()]), r#""IN_PERSON""#, Val::Enum("in-person".into())),
-        (Plan::Flags(vec!["a".into(), "b".into()]), r#"["B"]"#, Val::Flags(vec!["b".into()])),
+        (Plan::Enum(Names::new(vec!["in-person".into()])), r#""IN_PERSON""#, Val::Enum("in-person".into())),
+        (Plan::Flags(Names::new(vec!["a".into(), "b".into()])), r#"["B"]"#, Val::Flags(vec!["b".into()])),
     ] {
         assert_eq!(decode_clean(&plan, json), Ok(expected), "{json}");
     }
@@ -80,7 +97,7 @@ fn json_becomes_the_guests_value() {
 
 #[test]
 fn a_record_takes_keys_by_name_in_any_order_and_ignores_the_rest() {
-    let plan = Plan::Record(vec![
+    let plan = record_of(vec![
         field("department-id", Plan::Int(Int::U64)),
         field("name", Plan::String),
         field("email", option(Plan::String)),
@@ -96,8 +113,8 @@ fn a_record_takes_keys_by_name_in_any_order_and_ignores_the_rest() {
 
 #[test]
 fn what_does_not_fit_names_the_path_and_both_types() {
-    let person = Plan::Record(vec![field("id", Plan::Int(Int::U8)), field("created-at", Plan::String)]);
-    let plan = Plan::Record(vec![field("people", Plan::List(Box::new(person)))]);
+    let person = record_of(vec![field("id", Plan::Int(Int::U8)), field("created-at", Plan::String)]);
+    let plan = record_of(vec![field("people", Plan::List(Box::new(person)))]);
     for (json, message) in [
         (
             r#"{"people":[{"id":"x","createdAt":""}]}"#,
@@ -120,18 +137,66 @@ fn what_does_not_fit_names_the_path_and_both_types() {
 }
 
 #[test]
-fn a_small_body_does_not_become_more_values_than_the_host_has_room_for() {
+fn a_small_body_does_not_become_more_memory_than_the_host_has_room_for() {
     let fields = (0..1000).map(|number| field(&format!("f{number}"), option(Plan::Bool)));
-    let plan = Plan::List(Box::new(Plan::Record(fields.collect())));
+    let plan = list(record_of(fields.collect()));
     let records = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
-    assert!(decode_clean(&plan, &records(999)).is_ok());
-    let misfit = decode_clean(&plan, &records(1001)).unwrap_err().to_string();
-    assert_eq!(misfit, "payload[999]: expected at most 1000000 values in all, found more");
+    let bytes = decode(&plan, &records(100)).unwrap().memory_bytes;
+    // 1000 names and values of each record at least.
+    assert!(bytes > 100 * 1000 * (FIELD_BYTES + 4), "{bytes}");
+    assert!(within(&plan, &records(100), bytes + FIELD_BYTES * 3000).is_ok());
+    let misfit = within(&plan, &records(100), bytes / 2).unwrap_err().to_string();
+    assert!(misfit.ends_with("bytes in memory (host_memory_max_bytes), found more"), "{misfit}");
+    assert!(misfit.starts_with("payload[4"), "{misfit}");
+}
+
+#[test]
+fn every_kind_of_value_is_counted() {
+    let text = |length: usize| format!("\"{}\"", "x".repeat(length));
+    let cases = |name: &str| Plan::Variant(Variant::new(vec![(name.to_owned(), None)]));
+    for (plan, json, at_least) in [
+        (Plan::String, text(10_000), 10_000),
+        (list(Plan::Bool), format!("[{}]", vec!["1"; 1000].join(",")), 1000 * VALUE_BYTES),
+        (list(option(Plan::Bool)), format!("[{}]", vec!["1"; 1000].join(",")), 2000 * VALUE_BYTES),
+        (map(Plan::Bool), format!("{{{}:1}}", text(10_000)), 10_000),
+        (status(), text(10_000), 10_000),
+        (
+            list(cases("scheduled")),
+            format!("[{}]", vec!["\"scheduled\""; 1000].join(",")),
+            1000 * (VALUE_BYTES + 9),
+        ),
+        (Plan::Enum(Names::new(vec!["x".repeat(200)])), text(200), 200),
+    ] {
+        let read = decode(&plan, &json).unwrap();
+        assert!(read.memory_bytes >= at_least, "{}: {} bytes", plan.type_name(), read.memory_bytes);
+        assert!(within(&plan, &json, at_least / 2).is_err(), "{}", plan.type_name());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_in_time_is_late() {
+    let plan = list(Plan::Bool);
+    let json = format!("[{}]", vec!["1"; 10 * STEPS].join(","));
+    let limits = Limits { memory_max_bytes: LIMITS_BYTES, deadline: Instant::now() };
+    assert!(super::decode(&plan, &json, limits).unwrap_err().is_late);
+}
+
+#[test]
+fn keys_are_found_among_very_many_fields_without_a_look_at_each() {
+    let fields = (0..10_000).map(|number| field(&format!("field-{number}"), option(Plan::Bool)));
+    let plan = record_of(fields.collect());
+    let members: Vec<String> = (0..100_000).map(|number| format!(r#""Field{}":1"#, number * 7)).collect();
+    let started = Instant::now();
+    let read = decode(&plan, &format!("{{{}}}", members.join(","))).unwrap();
+    // 0.2 s here, not optimised; a walk over all fields for each key takes many times as long.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let Val::Record(values) = read.value else { panic!("no record") };
+    assert_eq!(values[7].1, some(Val::Bool(true)));
 }
 
 #[test]
 fn what_other_encoders_write_is_read_as_what_it_means() {
-    let person = || Plan::Record(vec![field("id", option(Plan::Int(Int::U8)))]);
+    let person = || record_of(vec![field("id", option(Plan::Int(Int::U8)))]);
     let nobody = || Val::Record(vec![("id".into(), Val::Option(None))]);
     for (plan, json, expected) in [
         // Empty containers: PHP, Lua, Go.
@@ -169,7 +234,7 @@ fn what_other_encoders_write_is_read_as_what_it_means() {
         let read = decode(&plan, json).unwrap_or_else(|misfit| panic!("{json}: {misfit}"));
         assert_eq!(read.value, expected, "{json}");
     }
-    let plan = Plan::Record(vec![field("department-id", Plan::Int(Int::U8))]);
+    let plan = record_of(vec![field("department-id", Plan::Int(Int::U8))]);
     for json in [
         r#"{"departmentId":5,"department_id":6}"#,
         r#"{"department_id":"no number","departmentId":5}"#,
@@ -184,9 +249,8 @@ fn what_other_encoders_write_is_read_as_what_it_means() {
 
 #[test]
 fn what_does_not_fit_an_optional_value_is_none_and_noted() {
-    let office =
-        Plan::Record(vec![field("id", Plan::Int(Int::U8)), field("floor", option(Plan::Int(Int::U8)))]);
-    let plan = Plan::Record(vec![
+    let office = record_of(vec![field("id", Plan::Int(Int::U8)), field("floor", option(Plan::Int(Int::U8)))]);
+    let plan = record_of(vec![
         field("office", option(office)),
         field("tags", option(list(Plan::Int(Int::U8)))),
         field("names", option(list(Plan::String))),
@@ -246,7 +310,7 @@ fn notes_and_the_keys_in_them_are_bounded() {
 #[test]
 fn no_room_is_a_misfit_of_the_whole_payload() {
     let fields = (0..1000).map(|number| field(&format!("f{number}"), option(Plan::Bool)));
-    let plan = option(list(Plan::Record(fields.collect())));
+    let plan = option(list(record_of(fields.collect())));
     let json = format!("[{}]", vec!["{}"; 1001].join(","));
-    assert!(decode(&plan, &json).is_err());
+    assert!(within(&plan, &json, 1_000_000).is_err());
 }

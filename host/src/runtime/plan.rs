@@ -19,10 +19,10 @@ pub(super) enum Plan {
     /// `list<tuple<string, T>>`: a JSON object, in its order.
     Map(Box<Plan>),
     Tuple(Vec<Plan>),
-    Record(Vec<Field>),
+    Record(Fields),
     Variant(Variant),
-    Enum(Vec<String>),
-    Flags(Vec<String>),
+    Enum(Names),
+    Flags(Names),
 }
 
 /// The integer types.
@@ -45,11 +45,96 @@ pub(super) struct Field {
     pub(super) plan: Plan,
 }
 
+/// A record's fields, in its order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fields {
+    pub(super) all: Vec<Field>,
+    index: Index,
+    /// What the names take in each value that is made: a value has its own.
+    pub(super) names_bytes: usize,
+}
+
+impl Fields {
+    pub(super) fn new(all: Vec<Field>) -> Self {
+        let index = Index::new(all.iter().map(|field| field.name.as_str()));
+        let names_bytes = all.iter().map(|field| heap_bytes(field.name.len())).sum();
+        Self { all, index, names_bytes }
+    }
+
+    /// Which field a sender's key means.
+    pub(super) fn find(&self, key: &str) -> Option<usize> {
+        self.index.find(key).next()
+    }
+}
+
 /// A variant: cases by name, and `other(string)` for names it does not have.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variant {
     pub(super) cases: Vec<(String, Option<Plan>)>,
     pub(super) has_other: bool,
+    index: Index,
+}
+
+impl Variant {
+    pub(super) fn new(cases: Vec<(String, Option<Plan>)>) -> Self {
+        let has_other = cases.iter().any(|(name, plan)| name == "other" && *plan == Some(Plan::String));
+        let index = Index::new(cases.iter().map(|(name, _)| name.as_str()));
+        Self { cases, has_other, index }
+    }
+
+    /// The cases that a sender's name may mean.
+    pub(super) fn find(&self, name: &str) -> impl Iterator<Item = &(String, Option<Plan>)> {
+        self.index.find(name).filter_map(|at| self.cases.get(at))
+    }
+}
+
+/// The names of an enum or of flags.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Names {
+    pub(super) all: Vec<String>,
+    index: Index,
+}
+
+impl Names {
+    pub(super) fn new(all: Vec<String>) -> Self {
+        let index = Index::new(all.iter().map(String::as_str));
+        Self { all, index }
+    }
+
+    /// The name that a sender's spelling of it means.
+    pub(super) fn find(&self, name: &str) -> Option<&String> {
+        self.index.find(name).find_map(|at| self.all.get(at))
+    }
+}
+
+/// Finds names by [`same_name`] without a look at each of them.
+#[derive(Debug, Clone, PartialEq)]
+struct Index(Vec<(String, usize)>);
+
+impl Index {
+    fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut index: Vec<_> = names.enumerate().map(|(at, name)| (plain(name), at)).collect();
+        index.sort();
+        Self(index)
+    }
+
+    /// The places of names that are the same but for case and joints, in their order.
+    fn find(&self, name: &str) -> impl Iterator<Item = usize> {
+        let plain = plain(name);
+        let start = self.0.partition_point(|(known, _)| *known < plain);
+        self.0[start..].iter().take_while(move |(known, _)| *known == plain).map(|(_, at)| *at)
+    }
+}
+
+/// A name without what does not count in it.
+fn plain(name: &str) -> String {
+    let kept = name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' '));
+    kept.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// What a text of so many bytes takes on the heap.
+pub(super) fn heap_bytes(length: usize) -> usize {
+    if length == 0 { 0 } else { length + length / 8 + 16 }
 }
 
 /// Parts that a type may have: fields, cases and what they are made of. A type that names another one many
@@ -92,8 +177,8 @@ impl Plan {
                 let names = variant.cases.iter().map(|(name, _)| name.as_str());
                 format!("variant {{ {} }}", text::list(names, ", "))
             }
-            Self::Enum(names) => format!("enum {{ {} }}", listed(names)),
-            Self::Flags(names) => format!("flags {{ {} }}", listed(names)),
+            Self::Enum(names) => format!("enum {{ {} }}", listed(&names.all)),
+            Self::Flags(names) => format!("flags {{ {} }}", listed(&names.all)),
         }
     }
 }
@@ -131,7 +216,7 @@ impl Walk {
                     let plan = self.plan(&field.ty, &format!("{place}.{name}"))?;
                     Ok(Field { name, plan })
                 });
-                Plan::Record(fields.collect::<Result<_, String>>()?)
+                Plan::Record(Fields::new(fields.collect::<Result<_, String>>()?))
             }
             Type::Variant(variant) => Plan::Variant(self.variant(variant, place)?),
             Type::Enum(names) => Plan::Enum(self.names(names.names(), place)?),
@@ -161,17 +246,16 @@ impl Walk {
             let place = format!("{place}.{name}");
             cases.push((name, case.ty.map(|ty| self.plan(&ty, &place)).transpose()?));
         }
-        let has_other = cases.iter().any(|(name, plan)| name == "other" && *plan == Some(Plan::String));
-        Ok(Variant { cases, has_other })
+        Ok(Variant::new(cases))
     }
 
     fn names<'a>(
         &mut self,
         names: impl ExactSizeIterator<Item = &'a str>,
         place: &str,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Names, String> {
         self.take(names.len(), place)?;
-        names.map(|name| short_name(name, place)).collect()
+        Ok(Names::new(names.map(|name| short_name(name, place)).collect::<Result<_, _>>()?))
     }
 
     fn take(&mut self, parts: usize, place: &str) -> Result<(), String> {

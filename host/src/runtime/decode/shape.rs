@@ -8,7 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::plan::Plan;
-use super::Misfit;
+use super::{Misfit, Room};
 
 /// A JSON string's characters.
 pub(super) fn string(json: &str) -> Option<Cow<'_, str>> {
@@ -132,19 +132,26 @@ impl<'de, F: FnMut(&str, &str) -> Result<(), Misfit>> Visitor<'de> for Entries<F
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// What an item takes while its list is read, which doubles while it grows.
+const ITEM_BYTES: usize = 3 * size_of::<&RawValue>();
+
 /// The values of a JSON array.
-pub(super) fn items<'j>(json: &'j str, plan: &Plan) -> Result<Vec<&'j RawValue>, Misfit> {
+pub(super) fn items<'j>(json: &'j str, plan: &Plan, room: &Room) -> Result<Vec<&'j RawValue>, Misfit> {
     if !json.starts_with('[') {
         return Err(Misfit::new(plan.type_name(), found(json)));
     }
     let mut parser = serde_json::Deserializer::from_str(json);
-    parser.deserialize_seq(Items).map_err(|error| Misfit::new(plan.type_name(), error.to_string()))
+    let items = parser.deserialize_seq(Items(room));
+    let items = items.map_err(|error| Misfit::new(plan.type_name(), error.to_string()))??;
+    // They go as soon as they are read.
+    room.give_back(items.len() * ITEM_BYTES);
+    Ok(items)
 }
 
-struct Items;
+struct Items<'r>(&'r Room);
 
-impl<'de> Visitor<'de> for Items {
-    type Value = Vec<&'de RawValue>;
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = Result<Vec<&'de RawValue>, Misfit>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
@@ -152,9 +159,14 @@ impl<'de> Visitor<'de> for Items {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
+        let mut result = Ok(());
+        // Read to the end even where there is no room for more: serde wants the whole list.
         while let Some(item) = seq.next_element()? {
-            items.push(item);
+            if result.is_ok() {
+                items.push(item);
+                result = self.0.take(ITEM_BYTES);
+            }
         }
-        Ok(items)
+        Ok(result.map(|()| items))
     }
 }
