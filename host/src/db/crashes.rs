@@ -10,8 +10,8 @@ use super::batch::{self, Batch};
 use super::running::{RunningAttempt, RunningId};
 use super::writer::Writer;
 use super::{Db, DbError};
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
-use crate::effect::{Performed, Performing, Try, TryOutcome, Work};
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
+use crate::effect::{EffectId, Performed, Performing, Try, TryOutcome, Work};
 use crate::event::{Digest, now_ms};
 
 /// Deliveries and effects for which the next crash is the last.
@@ -89,6 +89,17 @@ impl Db {
     pub fn effect_started(&self, effect: &Performing) {
         let (id, number, revision) = (RunningId::Effect(effect.id), effect.tries + 1, Digest([0; 32]));
         self.inner.shared.running.begin(&RunningAttempt { id, number, started_at: now_ms(), revision });
+    }
+
+    /// An attempt at a delivery is over, though it may not be committed yet: it is not counted should the
+    /// process die because of another one.
+    pub fn is_over(&self, delivery: DeliveryId) {
+        self.inner.shared.running.over(RunningId::Delivery(delivery));
+    }
+
+    /// The same of an attempt at an effect.
+    pub fn effect_is_over(&self, effect: EffectId) {
+        self.inner.shared.running.over(RunningId::Effect(effect));
     }
 }
 

@@ -109,6 +109,17 @@ impl Running {
         }
     }
 
+    /// An attempt is over, and not recorded yet: should the process die now, it was not the reason.
+    pub(super) fn over(&self, id: RunningId) {
+        // Nothing else gets the slot while it is written.
+        let slots = self.slots();
+        if let Some(slot) = slots.by_id.get(&id)
+            && let Err(error) = self.file.write_all_at(&[0; USED_BYTES], offset_of(*slot))
+        {
+            tracing::debug!("{}: {error}", self.path.display());
+        }
+    }
+
     /// Deliveries whose attempt began and is not recorded yet.
     pub(super) fn deliveries(&self) -> HashSet<DeliveryId> {
         let slots = self.slots();
@@ -194,6 +205,12 @@ mod tests {
         drop(running);
         let (running, left) = Running::open(&database).unwrap();
         assert_eq!(left, [first, second]);
+        running.begin(&first);
+        running.begin(&second);
+        running.over(first.id);
+        running.over(third.id);
+        let (running, left) = Running::open(&database).unwrap();
+        assert_eq!(left, [second]);
         running.clear();
         // A slot is used again.
         running.begin(&first);

@@ -123,7 +123,8 @@ impl Effects {
         while let Some(effect) = next {
             let (plugin, id) = (effect.plugin.clone(), effect.id);
             let company = self.0.db.effect_company(&effect);
-            let due = self.0.gate.run(company, Box::pin(self.perform(effect))).await;
+            let is_over = || self.0.db.effect_is_over(id);
+            let due = self.0.gate.run(company, Box::pin(self.perform(effect)), is_over).await;
             (next, _) = self.0.queue.next_after(&plugin, &End { id, due, says: Says::Nothing });
         }
     }

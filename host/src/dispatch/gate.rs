@@ -23,8 +23,21 @@ impl Gate {
         Self { everyone: RwLock::new(()), left: Mutex::new(left) }
     }
 
-    /// Runs an attempt, in the company it may have.
-    pub(super) async fn run<T>(&self, company: Company, attempt: impl Future<Output = T>) -> T {
+    /// Runs an attempt, in the company it may have. `is_over` says that it has ended, before one that has to
+    /// run alone begins: its commit may be later than the crash that the other one causes.
+    pub(super) async fn run<T>(
+        &self,
+        company: Company,
+        attempt: impl Future<Output = T>,
+        is_over: impl FnOnce(),
+    ) -> T {
+        let attempt = async {
+            let done = attempt.await;
+            if company != Company::Any {
+                is_over();
+            }
+            done
+        };
         match company {
             Company::Any => attempt.await,
             Company::Careful => {
@@ -77,7 +90,7 @@ mod tests {
                     most_beside.fetch_max(beside, Ordering::Relaxed);
                     running.fetch_sub(1, Ordering::Relaxed);
                 };
-                gate.run(company, attempt).await;
+                gate.run(company, attempt, || {}).await;
             })
         });
         for attempt in attempts.collect::<Vec<_>>() {
@@ -90,10 +103,10 @@ mod tests {
     async fn others_wait_for_no_longer_than_the_time_that_is_left() {
         let gate = Gate::new(Duration::from_millis(50));
         let began = Instant::now();
-        let endless = gate.run(Company::Alone, std::future::pending::<()>());
+        let endless = gate.run(Company::Alone, std::future::pending::<()>(), || {});
         let other = async {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            gate.run(Company::Careful, async {}).await;
+            gate.run(Company::Careful, async {}, || {}).await;
         };
         tokio::select! { biased; () = endless => {}, () = other => {} }
         assert!(began.elapsed() >= Duration::from_millis(50));

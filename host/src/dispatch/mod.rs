@@ -162,8 +162,9 @@ impl Dispatch {
 
     /// One attempt, recorded.
     async fn run(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
-        let (gate, company) = (Arc::clone(&self.0.gate), self.0.db.company(&delivery));
-        gate.run(company, self.attempt(delivery, snapshot, live)).await
+        let inner = Arc::clone(&self.0);
+        let (id, company) = (delivery.id, inner.db.company(&delivery));
+        inner.gate.run(company, self.attempt(delivery, snapshot, live), || inner.db.is_over(id)).await
     }
 
     async fn attempt(self, delivery: Delivery, snapshot: Arc<Snapshot>, live: Arc<Live>) -> End<DeliveryId> {
