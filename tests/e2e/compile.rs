@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Bed, Event, Handwritten, Host, distinct, guest, until, until_within};
 
 /// A small file that compiles for a minute and takes gigabytes: so many locals live across so many loops.
-fn monster() -> Vec<u8> {
+pub(crate) fn monster() -> Vec<u8> {
     const LOCALS: usize = 5000;
     let mut body = String::from("(func $monster (export \"monster\") (param i32) (result i32)");
     for _ in 0..LOCALS {

@@ -180,7 +180,7 @@ impl Type {
 
     /// JSON that fits, but for what is put in its place now and then.
     pub(super) fn json(&self, run: &mut Run, to: &mut String) {
-        if run.once_in(60) {
+        if run.once_in(250) {
             return wild(run, to);
         }
         match self {
@@ -277,7 +277,7 @@ fn plain(name: &str, run: &mut Run, to: &mut String) {
         "char" => to.push_str(
             ["\"a\"", "\"\u{1f600}\"", "\"\\u0000\"", "\"\\ud83d\"", "\"ab\""].choose(&mut run.rng).unwrap(),
         ),
-        _ => match run.rng.random_range(0..8) {
+        _ => match run.rng.random_range(0..80) {
             0 => write!(to, "{}", run.rng.random::<i64>()).unwrap(),
             1 => write!(to, "{}", run.rng.random::<f64>() * 1e9).unwrap(),
             2 => write!(to, "\"{}\"", run.rng.random::<u16>()).unwrap(),

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::innocent::{self, Innocent};
+use crate::compile::monster;
 use crate::support::{Bed, CoreGuest, Host, Ran, distinct, example, until};
 
 /// Longest time of a command that gets a hostile file.
@@ -161,6 +162,11 @@ fn plugins() -> Vec<File> {
             |path| Handle::create(path).unwrap().set_len(60 << 20).unwrap(),
             Refused(&["not a WebAssembly file"]),
         ),
+        File::new(
+            "compiles-for-a-minute",
+            |path| write(path, &monster()),
+            Refused(&["takes longer than runtime.compile_timeout_ms"]),
+        ),
         File::new("is-a-directory", |path| fs::create_dir(path).unwrap(), Ignored(&[])),
         File::new("is-a-pipe", fifo, Ignored(&[])),
         File::new("leads-to-zeros-without-end", |path| symlink("/dev/zero", path).unwrap(), Ignored(&[])),
@@ -288,7 +294,9 @@ fn commands() -> Vec<File> {
 }
 
 async fn check(rows: Vec<File>) {
-    let bed = innocent::bed("[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n");
+    let bed = innocent::bed(
+        "[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n[runtime]\ncompile_quick_ms = 500\ncompile_timeout_ms = 5000\n",
+    );
     let undisturbed = innocent::bed("");
     let (host, undisturbed) = tokio::join!(bed.start(), undisturbed.start());
     let innocent = Innocent::measure(&host, &undisturbed).await;

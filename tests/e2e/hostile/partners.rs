@@ -222,6 +222,7 @@ fn http() -> Vec<Partner> {
     let effect = |name, answers, outcome| Partner::new(name, AskedBy::Effect, answers, outcome);
     let empty = "Content-Length: 0\r\nConnection: close\r\n";
     let to = |url: &str| answer("307 Temporary Redirect", &format!("Location: {url}\r\n{empty}"), b"");
+    let moved = |status: &str| answer(status, &format!("Location: /new\r\n{empty}"), b"");
     vec![
         effect("answers-well", vec![answer("200 OK", empty, b"")], done()),
         effect("closes-at-once", vec![], failed(&[])),
@@ -282,6 +283,16 @@ fn http() -> Vec<Partner> {
             vec![answer("200 OK", "Transfer-Encoding: chunked\r\n", b"fffffffffffffffff\r\n")],
             done(),
         ),
+        effect("moves-for-good", vec![moved("301 Moved Permanently")], refused(&["301", "POST", "/new"])),
+        effect("moves-for-now", vec![moved("302 Found")], refused(&["302", "POST", "/new"])),
+        effect("shows-another-place", vec![moved("303 See Other")], refused(&["303", "POST", "/new"])),
+        effect(
+            "redirects-to-100-kb",
+            vec![to(&format!("/{}", "x".repeat(100_000)))],
+            refused(&["no request can be made of it"]),
+        ),
+        effect("says-that-it-is-at-work", vec![answer("409 Conflict", empty, b"")], refused(&["409"])),
+        effect("says-that-it-is-too-early", vec![answer("425 Too Early", empty, b"")], failed(&["425"])),
         effect("redirects-to-itself-for-ever", vec![to("/")], refused(&["redirect"])),
         effect("redirects-to-a-file", vec![to("file:///etc/passwd")], refused(&["http"])),
         effect(
@@ -425,6 +436,11 @@ fn email() -> Vec<Partner> {
             "answers-with-controls",
             after_hello(vec![bytes("550 \u{1b}[31m\u{0}\r\n"), Line, bytes("221 bye\r\n")]),
             refused(&["550"]),
+        ),
+        email(
+            "offers-extensions-for-ever",
+            vec![bytes("220 test ESMTP\r\n"), Line, Flood(b"250-X-MORE\r\n".repeat(100))],
+            failed(&[]),
         ),
         email("vanishes-after-data", after_data(vec![]), failed(&[])),
         email("never-takes-the-text", after_data(vec![Hang]), failed(&[])),

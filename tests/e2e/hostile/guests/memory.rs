@@ -116,6 +116,13 @@ fn rows() -> Vec<Guest> {
             .module(),
             trapped(&["memory_max_bytes is 16777216"]),
         ),
+        with(
+            "makes-an-array-of-4-gib",
+            "2",
+            "(type $bytes (array (mut i8)))",
+            "(drop (array.new_default $bytes (i32.const -1))) (i32.const 0)",
+            trapped(&["allocation size too large"]),
+        ),
         Guest::core(
             "opens-buckets-for-ever",
             "(loop $again

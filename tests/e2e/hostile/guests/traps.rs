@@ -91,6 +91,18 @@ fn rows() -> Vec<Guest> {
             "(table.copy (i32.const 0) (i32.const 0) (i32.const -1)) (i32.const 0)",
             trapped(&["out of bounds table access"]),
         ),
+        with(
+            "uses-a-reference-to-nothing",
+            "(type $node (struct (field i64)))",
+            "(drop (struct.get $node 0 (ref.null $node))) (i32.const 0)",
+            trapped(&["null reference"]),
+        ),
+        with(
+            "reads-beyond-an-array",
+            "(type $bytes (array (mut i8)))",
+            "(array.get_u $bytes (array.new_default $bytes (i32.const 4)) (i32.const -1))",
+            trapped(&["out of bounds array access"]),
+        ),
         Guest::core("loops", "(loop $again (br $again)) unreachable", timed_out()),
         with(
             "calls-itself-at-its-end-for-ever",
