@@ -8,4 +8,5 @@ mod hosts;
 mod reload;
 mod start;
 mod stuck;
+mod stuck_disk;
 mod terminal;
