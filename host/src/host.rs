@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::Readiness;
 use crate::config::{self, Config, Loaded, PrivateDir};
-use crate::db::{self, Accept, Db, DbError, Keeping};
+use crate::db::{self, Accept, Db, DbError, Pruning};
 use crate::dispatch::Dispatch;
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
@@ -86,7 +86,7 @@ pub struct Host {
     config_task: JoinHandle<()>,
     metrics_task: JoinHandle<()>,
     watch_task: JoinHandle<()>,
-    keeping: Keeping,
+    pruning: Pruning,
     readiness: Readiness,
     /// Has the configuration read again.
     reload: Arc<Notify>,
@@ -153,7 +153,7 @@ impl Host {
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
 
-        let keeping = db.keep(current.subscribe());
+        let pruning = db.start_pruning(current.subscribe());
 
         let webhooks = address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
@@ -202,7 +202,7 @@ impl Host {
             config_task: tokio::spawn(follow.run()),
             metrics_task,
             watch_task,
-            keeping,
+            pruning,
             readiness,
             reload,
         };
@@ -245,7 +245,7 @@ impl Host {
         self.config_task.abort();
         self.metrics_task.abort();
         self.watch_task.abort();
-        drop(self.keeping);
+        drop(self.pruning);
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
         if let Err(error) = self.db.close().await {

@@ -27,7 +27,7 @@ const LIBRARIES: [(&[&str], &[&str]); 14] = [
             "runtime/engine.rs",
             "runtime/trap.rs",
             "config/private_dir.rs",
-            "db/copies.rs",
+            "db/sqlite/backup.rs",
             "runtime/compile/",
         ],
     ),

@@ -118,7 +118,7 @@ pub(super) async fn discard(
     let id = id(path)?;
     let done = match side.parts.db.discard(id).await? {
         Discard::Skipped => "skipped",
-        Discard::Settled => "settled",
+        Discard::Resolved => "settled",
         Discard::Closed => {
             return Err(Problem::conflict(format!("delivery {id} is done, or was dealt with before")));
         }

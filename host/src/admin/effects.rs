@@ -82,6 +82,6 @@ async fn deal_with(
     action: Action,
 ) -> Result<Json<Dealt>, Problem> {
     let Json(selection) = selection.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let effects = side.parts.db.deal_with_effects(&selection, action).await?;
+    let effects = side.parts.db.resolve_effects(&selection, action).await?;
     Ok(Json(Dealt { effects }))
 }

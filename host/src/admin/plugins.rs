@@ -91,7 +91,7 @@ pub(super) async fn resume(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Plugin>, Problem> {
     let (name, plugin) = named(&side, path)?;
-    side.parts.db.release(&name, Hold::Paused).await?;
+    side.parts.db.end_hold(&name, Hold::Paused).await?;
     shown(&side, &name, plugin).await
 }
 

@@ -162,17 +162,17 @@ impl crate::db::Handoff for Window {
         false
     }
 
-    fn perform(&self, _: crate::effect::Performing) -> bool {
+    fn offer_effect(&self, _: crate::effect::Performing) -> bool {
         false
     }
 
-    fn replay(&self) {}
+    fn replay_requested(&self) {}
 
-    fn effects(&self) {}
+    fn rescan_effects(&self) {}
 
-    fn paused(&self, _plugin: &PluginName) {}
+    fn plugin_paused(&self, _plugin: &PluginName) {}
 
-    fn look_again(&self) {}
+    fn rescan(&self) {}
 }
 
 fn event(source: &str, id: &str, event_type: &str) -> Event {

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::out;
 use super::settings::Settings;
 use super::signals::Stop;
-use crate::db::{self, CopyError};
+use crate::db::{self, BackupError};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -46,7 +46,7 @@ impl Backup {
 
 /// The work, unless it is interrupted: then what it has made so far is removed.
 pub(super) async fn unless_stopped<T>(
-    work: impl Future<Output = Result<T, CopyError>>,
+    work: impl Future<Output = Result<T, BackupError>>,
 ) -> Result<T, Failure> {
     let mut stop = Stop::listen()?;
     tokio::select! {
@@ -55,9 +55,9 @@ pub(super) async fn unless_stopped<T>(
     }
 }
 
-fn told(error: CopyError) -> Failure {
+fn told(error: BackupError) -> Failure {
     match error {
-        CopyError::Exists(_) => Failure::Failed(format!("{error}; --force replaces it")),
+        BackupError::Exists(_) => Failure::Failed(format!("{error}; --force replaces it")),
         _ => Failure::failed(error),
     }
 }

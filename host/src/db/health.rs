@@ -5,12 +5,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::operations::Operation;
-use super::writer::Request;
-use super::{Db, DbError};
+use super::handle::Db;
+use super::types::DbError;
+use super::writer::inbox::{Operation, Request};
 
 /// How often the database is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -26,42 +25,6 @@ pub struct Judgement {
     pub log_warn_bytes: u64,
     /// Longest wait for a lock that another process holds.
     pub busy_timeout: Duration,
-}
-
-/// Since when the writer works on what it took.
-#[derive(Debug)]
-pub(super) struct Turns {
-    began: Instant,
-    /// ms after that; 0 when the writer waits for work.
-    since_ms: AtomicU64,
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self { began: Instant::now(), since_ms: AtomicU64::new(0) }
-    }
-}
-
-impl Turns {
-    pub(super) fn begin(&self) {
-        self.since_ms.store(self.now_ms(), Ordering::Relaxed);
-    }
-
-    pub(super) fn end(&self) {
-        self.since_ms.store(0, Ordering::Relaxed);
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
-    }
-
-    /// For how long the writer has worked on what it took.
-    fn working_for(&self) -> Duration {
-        match self.since_ms.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            since => Duration::from_millis(self.now_ms().saturating_sub(since)),
-        }
-    }
 }
 
 impl Db {
@@ -113,7 +76,7 @@ impl Db {
             Err(DbError::Unavailable(what)) => return Some(what),
             Err(error) => return Some(error.to_string()),
         }
-        let working = self.inner.shared.turns.working_for();
+        let working = self.inner.shared.activity.working_for();
         (working > STUCK_AFTER.max(busy_timeout * 2)).then(|| {
             format!(
                 "a transaction has not ended for {} s: the disk does not answer, or very much is written",

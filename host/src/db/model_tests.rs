@@ -92,7 +92,7 @@ impl Model {
             Happens::GiveBack { which } => {
                 if let Some(id) = nth(&self.in_hand, which) {
                     self.in_hand.remove(&id);
-                    self.db.give_back(vec![id]);
+                    self.db.release_deliveries(vec![id]);
                 }
             }
             Happens::Replay { which } => self.replay(which).await,
@@ -188,11 +188,11 @@ impl Model {
         let expected = match is {
             Is::Open if self.in_hand.contains_key(&id) => Discard::Busy,
             Is::Open => Discard::Skipped,
-            Is::Dead { settled: false } => Discard::Settled,
+            Is::Dead { settled: false } => Discard::Resolved,
             Is::Done | Is::Dead { .. } => Discard::Closed,
         };
         assert_eq!(self.db.discard(id).await, Ok(expected), "{id} {is:?}");
-        if matches!(expected, Discard::Skipped | Discard::Settled) {
+        if matches!(expected, Discard::Skipped | Discard::Resolved) {
             *is = Is::Dead { settled: true };
         }
     }
@@ -203,7 +203,7 @@ impl Model {
             self.db.hold(&name(plugin), why).await.unwrap();
             self.held.insert((plugin, paused));
         } else {
-            self.db.release(&name(plugin), why).await.unwrap();
+            self.db.end_hold(&name(plugin), why).await.unwrap();
             self.held.remove(&(plugin, paused));
         }
     }

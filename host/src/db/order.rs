@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::DbError;
-use super::backend::{Backend, NewDelivery, NewEvent};
+use super::storage::{Backend, NewDelivery, NewEvent};
+use super::types::DbError;
 use crate::delivery::{DeliveryId, Finished, Next, Order};
 
 /// The deliveries of new events, lined up. Without `any_open`, no delivery was open before.

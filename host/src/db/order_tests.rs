@@ -155,9 +155,9 @@ async fn a_paused_plugin_waits_and_the_pause_outlives_a_restart() {
     assert_eq!(leased(&db, 9).await.0, [""; 0]);
     // Absent as well: both have to end.
     db.hold(&name("p"), Hold::Absent).await.unwrap();
-    db.release(&name("p"), Hold::Paused).await.unwrap();
+    db.end_hold(&name("p"), Hold::Paused).await.unwrap();
     assert_eq!(held(&db, "a1").await, (State::Held, Some(HeldBecause::Absent)));
     assert_eq!(leased(&db, 9).await.0, [""; 0]);
-    db.release(&name("p"), Hold::Absent).await.unwrap();
+    db.end_hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 9).await.0, ["a1"]);
 }

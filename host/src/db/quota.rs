@@ -5,44 +5,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Db, DbError};
-use crate::effect::{Asked, Effect};
+use super::types::EffectShare;
 use crate::event::PluginName;
 
 /// Received events whose totals are kept in memory. The oldest is forgotten beyond that, and read again.
 const ROOTS_MAX: usize = 10_000;
-
-/// Effects of a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Share {
-    /// How many.
-    pub(super) count: u64,
-    /// Their bytes.
-    pub(super) bytes: u64,
-}
-
-impl Share {
-    /// Of these effects.
-    pub(super) fn of(effects: &[Asked]) -> Self {
-        let bytes = effects.iter().map(|asked| asked.size).sum();
-        Self { count: effects.len() as u64, bytes }
-    }
-
-    fn plus(self, other: Self) -> Self {
-        let Self { count, bytes } = other;
-        Self { count: self.count.saturating_add(count), bytes: self.bytes.saturating_add(bytes) }
-    }
-
-    fn minus(self, other: Self) -> Self {
-        let Self { count, bytes } = other;
-        Self { count: self.count.saturating_sub(count), bytes: self.bytes.saturating_sub(bytes) }
-    }
-}
-
-/// How many of these effects are events.
-pub(super) fn emitted(effects: &[Asked]) -> u64 {
-    effects.iter().filter(|asked| matches!(asked.effect, Effect::Event(_))).count() as u64
-}
 
 /// What calls may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +31,20 @@ pub enum Crossed {
     Root(String),
 }
 
+fn plus(share: EffectShare, other: EffectShare) -> EffectShare {
+    let EffectShare { count, bytes } = other;
+    EffectShare { count: share.count.saturating_add(count), bytes: share.bytes.saturating_add(bytes) }
+}
+
+fn minus(share: EffectShare, other: EffectShare) -> EffectShare {
+    let EffectShare { count, bytes } = other;
+    EffectShare { count: share.count.saturating_sub(count), bytes: share.bytes.saturating_sub(bytes) }
+}
+
 /// What is reserved.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
-    waiting: Mutex<HashMap<PluginName, Share>>,
+    waiting: Mutex<HashMap<PluginName, EffectShare>>,
     roots: Mutex<Roots>,
 }
 
@@ -79,7 +56,7 @@ struct Roots {
 }
 
 impl Quotas {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<PluginName, Share>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<PluginName, EffectShare>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,21 +65,26 @@ impl Quotas {
     }
 
     /// Takes what the database has at the start.
-    pub(super) fn load(&self, waiting: HashMap<PluginName, Share>) {
+    pub(super) fn load(&self, waiting: HashMap<PluginName, EffectShare>) {
         *self.waiting() = waiting;
     }
 
     /// More wait again, by an operator's wish.
-    pub(super) fn add(&self, plugin: &PluginName, share: Share) {
+    pub(super) fn add(&self, plugin: &PluginName, share: EffectShare) {
         let mut waiting = self.waiting();
         let before = waiting.entry(plugin.clone()).or_default();
-        *before = before.plus(share);
+        *before = plus(*before, share);
     }
 
-    fn reserve(&self, plugin: &PluginName, share: Share, bounds: &Bounds) -> Result<(), Crossed> {
+    pub(super) fn reserve(
+        &self,
+        plugin: &PluginName,
+        share: EffectShare,
+        bounds: &Bounds,
+    ) -> Result<(), Crossed> {
         let mut waiting = self.waiting();
         let before = waiting.get(plugin).copied().unwrap_or_default();
-        let after = before.plus(share);
+        let after = plus(before, share);
         if after.count > bounds.waiting_max {
             let most = bounds.waiting_max;
             return Err(Crossed::Waiting(format!(
@@ -123,17 +105,23 @@ impl Quotas {
     }
 
     /// Effects are done or dead, or were not committed.
-    pub(super) fn release(&self, plugin: &PluginName, share: Share) {
+    pub(super) fn release(&self, plugin: &PluginName, share: EffectShare) {
         let mut waiting = self.waiting();
         if let Some(before) = waiting.get_mut(plugin) {
-            *before = before.minus(share);
-            if *before == Share::default() {
+            *before = minus(*before, share);
+            if *before == EffectShare::default() {
                 waiting.remove(plugin);
             }
         }
     }
 
-    fn emit(&self, root: i64, events: u64, stored: Option<u64>, most: u64) -> Option<Result<(), u64>> {
+    pub(super) fn emit(
+        &self,
+        root: i64,
+        events: u64,
+        stored: Option<u64>,
+        most: u64,
+    ) -> Option<Result<(), u64>> {
         let mut roots = self.roots();
         if let Entry::Vacant(unknown) = roots.emitted.entry(root) {
             unknown.insert(stored?);
@@ -159,53 +147,14 @@ impl Quotas {
     }
 }
 
-impl Db {
-    /// Reserves room for the effects of a call that ended well. What is reserved is given back when they are
-    /// done or dead, and when the call is not committed.
-    ///
-    /// # Errors
-    /// The bound that they would cross; nothing is reserved then. [`DbError::Unavailable`].
-    pub async fn reserve(
-        &self,
-        plugin: &PluginName,
-        root: i64,
-        effects: &[Asked],
-        bounds: &Bounds,
-    ) -> Result<Result<(), Crossed>, DbError> {
-        let quotas = &self.inner.shared.quotas;
-        let (share, events) = (Share::of(effects), emitted(effects));
-        if events > 0 {
-            let most = bounds.per_root_max;
-            let mut reserved = quotas.emit(root, events, None, most);
-            if reserved.is_none() {
-                let stored = self.inner.reader.emitted(root).await?;
-                reserved = quotas.emit(root, events, Some(stored), most);
-            }
-            if let Some(Err(emitted)) = reserved {
-                let name = self.inner.reader.name_of_event(root).await?;
-                let name = name.unwrap_or_else(|| "a received event that is no longer kept".into());
-                return Ok(Err(Crossed::Root(format!(
-                    "{name} led to {emitted} emitted events, and this call emits {events} more; \
-                     effects.per_root_max is {most}"
-                ))));
-            }
-        }
-        let reserved = quotas.reserve(plugin, share, bounds);
-        if reserved.is_err() {
-            quotas.not_emitted(root, events);
-        }
-        Ok(reserved)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const BOUNDS: Bounds = Bounds { waiting_max: 3, waiting_max_bytes: 100, per_root_max: 5 };
 
-    fn share(count: u64, bytes: u64) -> Share {
-        Share { count, bytes }
+    fn share(count: u64, bytes: u64) -> EffectShare {
+        EffectShare { count, bytes }
     }
 
     #[test]

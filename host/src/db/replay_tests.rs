@@ -128,7 +128,7 @@ async fn a_dead_letter_that_was_dealt_with_counts_no_more() {
     let dir = tempfile::tempdir().unwrap();
     let (db, window) = three(&dir).await;
     let id = window.first().id;
-    assert_eq!(db.discard(id).await, Ok(Discard::Settled));
+    assert_eq!(db.discard(id).await, Ok(Discard::Resolved));
     assert_eq!(db.discard(id).await, Ok(Discard::Closed));
     assert_eq!(listed(&db, EventState::Dead).await, [""; 0]);
     let dead = DeliveryFilter { state: Some(State::Dead), ..DeliveryFilter::default() };

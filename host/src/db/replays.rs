@@ -1,14 +1,14 @@
 //! Dead letters, dead effects and replays, as operators and [`crate::dispatch`] ask for them.
 
-use super::operations::{Dealing, Discard, Operation};
+use super::handle::Db;
+use super::types::{DbError, Discard};
 use super::view::{DeliveryFilter, DeliveryPage, EffectFilter, EffectPage};
-use super::writer::Request;
-use super::{Db, DbError};
+use super::writer::inbox::{EffectResolution, Operation, Reply, Request};
 use crate::delivery::DeliveryId;
 use crate::effect::{self, EffectId};
 use crate::replay::{self, Candidate, Progress, Running, Step};
 
-/// Effects dealt with in one transaction.
+/// Effects resolved in one transaction.
 const EFFECTS_PAGE: u32 = 500;
 
 impl Db {
@@ -26,7 +26,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn replay_step(&self, step: Step) -> Result<(), DbError> {
-        self.operate(|reply| Operation::Replay { step, reply }).await
+        self.operate(|reply| Operation::AdvanceReplay { step, reply }).await
     }
 
     /// Stops a replay; what it made stays. False when it does not run.
@@ -37,7 +37,7 @@ impl Db {
         self.operate(|reply| Operation::StopReplay { replay, reply }).await
     }
 
-    /// Sees to it that a delivery is not run any more: skips it, or deals with a dead letter.
+    /// Sees to it that a delivery is not run any more: skips it, or resolves a dead letter.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -87,8 +87,8 @@ impl Db {
         before: Option<DeliveryId>,
         limit: u32,
     ) -> Result<DeliveryPage, DbError> {
-        let beside = self.inner.shared.beside();
-        self.inner.reader.deliveries(filter, before, limit, &beside).await
+        let memory = self.inner.shared.snapshot();
+        self.inner.reader.deliveries(filter, before, limit, &memory).await
     }
 
     /// The source and id of a delivery's event.
@@ -112,30 +112,30 @@ impl Db {
         self.inner.reader.effects(filter, before, limit).await
     }
 
-    /// Has dead effects tried again, under the keys they had, or counts them as dealt with. How many.
+    /// Has dead effects tried again, under the keys they had, or resolves them. How many.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`]; some may have been dealt with then.
-    pub async fn deal_with_effects(
+    /// [`DbError::Unavailable`]; some may have been resolved then.
+    pub async fn resolve_effects(
         &self,
         selection: &effect::Selection,
         action: replay::Action,
     ) -> Result<u64, DbError> {
-        let (mut dealt, mut after) =
+        let (mut resolved, mut after) =
             (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
         loop {
             let selection = selection.clone();
-            let dealing = Dealing { selection, action, after, limit: EFFECTS_PAGE };
-            let page = self.operate(|reply| Operation::Effects { dealing, reply }).await?;
-            dealt += page.len() as u64;
+            let resolution = EffectResolution { selection, action, after, limit: EFFECTS_PAGE };
+            let page = self.operate(|reply| Operation::ResolveEffects { resolution, reply }).await?;
+            resolved += page.len() as u64;
             match page.last() {
                 Some(last) => after = *last,
-                None => return Ok(dealt),
+                None => return Ok(resolved),
             }
         }
     }
 
-    async fn operate<T>(&self, operation: impl FnOnce(super::Reply<T>) -> Operation) -> Result<T, DbError> {
+    async fn operate<T>(&self, operation: impl FnOnce(Reply<T>) -> Operation) -> Result<T, DbError> {
         self.ask(|reply| Request::Operate(operation(reply))).await
     }
 }

@@ -12,6 +12,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::types::{RunningAttempt, RunningId};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
 use crate::event::Digest;
@@ -24,25 +25,6 @@ const USED_BYTES: usize = 80;
 const SLOTS_MAX: u32 = 65_536;
 /// What each written slot begins with; another number for another layout.
 const MAGIC: u32 = 0x6879_0001;
-
-/// What runs: an attempt at a delivery or at an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum RunningId {
-    Delivery(DeliveryId),
-    Effect(EffectId),
-}
-
-/// An attempt as its slot describes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RunningAttempt {
-    pub(super) id: RunningId,
-    /// From 1.
-    pub(super) number: u32,
-    /// ms since the Unix epoch.
-    pub(super) started_at: u64,
-    /// The revision of a delivery's plugin; zeros for an effect.
-    pub(super) revision: Digest,
-}
 
 /// See the module.
 pub(super) struct Running {

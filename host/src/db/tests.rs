@@ -1,14 +1,18 @@
 //! The database as its callers see it, on real files.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::{Attempt, Cause, Failure, HeldBecause, Next, Outcome, Recipient, Settled, State};
-use crate::effect::Work;
-use crate::event::{Digest, Name, now_ms};
+use crate::config;
+use crate::delivery::{
+    Attempt, Cause, Delivery, DeliveryId, Failure, Finished, HeldBecause, Next, Outcome, Recipient, Settled,
+    State,
+};
+use crate::effect::{Performing, Work};
+use crate::event::{Digest, Event, Name, PluginName, now_ms};
 
 /// Takes so many deliveries and keeps them.
 pub(super) struct Window {
@@ -41,7 +45,7 @@ impl Handoff for Window {
         room
     }
 
-    fn perform(&self, effect: Performing) -> bool {
+    fn offer_effect(&self, effect: Performing) -> bool {
         let mut effects = self.effects.lock().unwrap();
         let room = effects.len() < self.room;
         if room {
@@ -50,13 +54,13 @@ impl Handoff for Window {
         room
     }
 
-    fn look_again(&self) {}
+    fn rescan(&self) {}
 
-    fn replay(&self) {}
+    fn replay_requested(&self) {}
 
-    fn effects(&self) {}
+    fn rescan_effects(&self) {}
 
-    fn paused(&self, _plugin: &PluginName) {}
+    fn plugin_paused(&self, _plugin: &PluginName) {}
 }
 
 const LIMITS: Limits =
@@ -273,7 +277,7 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(db.anything_due(due, &[]).await, Ok(true));
     db.hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(db.anything_due(due, &[]).await, Ok(false));
-    db.release(&name("p"), Hold::Absent).await.unwrap();
+    db.end_hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(1010)).await;
     delivery = db.lease(name("p"), 1, Duration::MAX).await.unwrap().deliveries.remove(0);
@@ -311,7 +315,7 @@ async fn beyond_the_window_in_order() {
     }
     assert_eq!(window.ids(), ["a", "b"]);
     assert_eq!(leased(&db, 2).await, (vec!["c".into(), "d".into()], true));
-    db.give_back(vec![window.first().id]);
+    db.release_deliveries(vec![window.first().id]);
     assert_eq!(leased(&db, 2).await, (vec!["a".into(), "e".into()], false));
 }
 
@@ -323,12 +327,12 @@ async fn holds_and_releases() {
     accept(&db, "b").await.unwrap();
     db.hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(state(&db, "b").await, State::Held);
-    db.give_back(vec![window.first().id]);
+    db.release_deliveries(vec![window.first().id]);
     accept(&db, "c").await.unwrap();
     assert_eq!(leased(&db, 9).await, (vec![], false));
     assert_eq!(db.open_plugins().await.unwrap(), [name("p")]);
     assert_eq!(listed(&db, EventState::Held).await, ["c", "b", "a"]);
-    db.release(&name("p"), Hold::Absent).await.unwrap();
+    db.end_hold(&name("p"), Hold::Absent).await.unwrap();
     assert_eq!(leased(&db, 9).await.0, ["a", "b", "c"]);
 }
 

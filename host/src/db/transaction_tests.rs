@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::effect::{self, Asked, Effect, Emitted, Performed, Try, TryOutcome};
-use crate::keyvalue::{EntryKey, Transaction};
+use crate::keyvalue::{EntryKey, Peeked, Transaction};
 
 fn key(name: &str) -> EntryKey {
     EntryKey { bucket: "b".into(), key: name.into() }

@@ -233,7 +233,7 @@ impl Effects {
         };
         let unwanted = { self.lanes().leased(&plugin, leased) };
         if !unwanted.is_empty() {
-            self.0.db.give_back_effects(unwanted.iter().map(|effect| effect.id).collect());
+            self.0.db.release_effects(unwanted.iter().map(|effect| effect.id).collect());
         }
         self.run_ready();
     }

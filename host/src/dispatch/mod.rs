@@ -150,7 +150,7 @@ impl Dispatch {
                 let pace = Arc::clone(&live.pace);
                 self.0.workers.run(&pace, self.clone().run(delivery, snapshot, live)).await
             } else {
-                self.0.db.give_back(vec![delivery.id]);
+                self.0.db.release_deliveries(vec![delivery.id]);
                 // Due now, should the plugin be back meanwhile.
                 End { id: delivery.id, due: Some(0), says: Says::Nothing }
             };
@@ -254,7 +254,7 @@ impl Dispatch {
             let queued = lanes.close(&plugin);
             known.remove(&plugin);
             self.show_pause(&plugin, None);
-            self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
+            self.0.db.release_deliveries(queued.iter().map(|delivery| delivery.id).collect());
             changed.insert(plugin);
         }
         for (plugin, live) in snapshot.plugins() {
@@ -276,7 +276,7 @@ impl Dispatch {
         let snapshot = self.0.plugins.snapshot();
         for plugin in std::mem::take(changed) {
             let written = match snapshot.get(&plugin) {
-                Some(_) => self.0.db.release(&plugin, Hold::Absent).await,
+                Some(_) => self.0.db.end_hold(&plugin, Hold::Absent).await,
                 None => self.0.db.hold(&plugin, Hold::Absent).await,
             };
             if let Err(error) = written {
@@ -326,7 +326,7 @@ impl Dispatch {
         };
         let unwanted = { self.lanes().leased(&plugin, leased) };
         if !unwanted.is_empty() {
-            self.0.db.give_back(unwanted.iter().map(|delivery| delivery.id).collect());
+            self.0.db.release_deliveries(unwanted.iter().map(|delivery| delivery.id).collect());
         }
         self.run_ready();
     }
@@ -347,26 +347,26 @@ impl Handoff for Dispatch {
         taken
     }
 
-    fn perform(&self, effect: Performing) -> bool {
+    fn offer_effect(&self, effect: Performing) -> bool {
         self.0.effects.offer(effect)
     }
 
-    fn look_again(&self) {
+    fn rescan(&self) {
         self.lanes().look_again();
         self.0.queue.look();
     }
 
-    fn replay(&self) {
+    fn replay_requested(&self) {
         self.0.replay.notify_one();
     }
 
-    fn effects(&self) {
+    fn rescan_effects(&self) {
         self.0.effects.look_again();
     }
 
-    fn paused(&self, plugin: &PluginName) {
+    fn plugin_paused(&self, plugin: &PluginName) {
         let queued = self.lanes().empty(plugin);
-        self.0.db.give_back(queued.iter().map(|delivery| delivery.id).collect());
+        self.0.db.release_deliveries(queued.iter().map(|delivery| delivery.id).collect());
     }
 }
 

@@ -11,7 +11,7 @@ impl Dispatch {
     pub(super) fn follow(&self, plugin: &PluginName, after: After<Delivery>) {
         let After { turned, unwanted } = after;
         if !unwanted.is_empty() {
-            self.0.db.give_back(unwanted.iter().map(|delivery| delivery.id).collect());
+            self.0.db.release_deliveries(unwanted.iter().map(|delivery| delivery.id).collect());
         }
         match turned {
             None => {}

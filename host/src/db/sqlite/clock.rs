@@ -2,9 +2,9 @@
 
 use sqlx::SqliteConnection;
 
-use super::unsigned;
+use super::values::unsigned;
 use crate::clock;
-use crate::db::DbError;
+use crate::db::types::DbError;
 
 /// The offset that held when the event with the number `$seq` was received.
 macro_rules! offset_of {

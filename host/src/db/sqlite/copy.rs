@@ -5,15 +5,15 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::open;
 use super::schema::{self, Misfit};
-use super::{MIGRATOR, open, unsigned};
+use super::values::unsigned;
 use crate::config;
-use crate::db::DbError;
-use crate::db::copies::{Content, CopyError};
+use crate::db::types::{BackupContent, BackupError, DbError};
 
 /// Copies what is committed now into the file `to`, which is empty. Others go on reading and writing; what
 /// they write meanwhile stays in the log beside the database until this is done.
-pub(in crate::db) async fn copy(from: &Path, settings: &config::Database, to: &Path) -> Result<(), DbError> {
+pub(super) async fn copy(from: &Path, settings: &config::Database, to: &Path) -> Result<(), DbError> {
     let mut conn = open::read_options(from, settings).connect().await?;
     let copied = sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy()).execute(&mut conn).await;
     let closed = conn.close().await;
@@ -22,42 +22,34 @@ pub(in crate::db) async fn copy(from: &Path, settings: &config::Database, to: &P
 }
 
 /// Looks whether a file that nobody has open is a database that this program can go on with.
-pub(in crate::db) async fn inspect(file: &Path) -> Result<Content, CopyError> {
+pub(super) async fn inspect(file: &Path) -> Result<BackupContent, BackupError> {
     // Without a lock, a log or anything else beside it. What it says of itself is not trusted.
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
     let options = options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON");
-    let unfit = |error: sqlx::Error| CopyError::Unfit(error.to_string());
+    let unfit = |error: sqlx::Error| BackupError::Unfit(error.to_string());
     let mut conn = options.disable_statement_logging().connect().await.map_err(unfit)?;
     let content = read(&mut conn).await;
     conn.close().await.map_err(unfit)?;
     content
 }
 
-async fn read(conn: &mut SqliteConnection) -> Result<Content, CopyError> {
-    let unfit = |error: sqlx::Error| CopyError::Unfit(error.to_string());
-    let nothing = || CopyError::Unfit("it has not the tables of a hookyard database".into());
+async fn read(conn: &mut SqliteConnection) -> Result<BackupContent, BackupError> {
+    let unfit = |error: sqlx::Error| BackupError::Unfit(error.to_string());
+    let nothing = || BackupError::Unfit("it has not the tables of a hookyard database".into());
     match schema::check(&mut *conn).await {
         Ok(Some(version)) if version > 0 => {}
         Ok(_) => return Err(nothing()),
         Err(Misfit::Unreadable(error)) => return Err(unfit(error)),
-        Err(Misfit::Foreign(what)) => return Err(CopyError::Unfit(what)),
+        Err(Misfit::Foreign(what)) => return Err(BackupError::Unfit(what)),
     }
     let found: Vec<String> =
         sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut *conn).await.map_err(unfit)?;
     if found != ["ok"] {
         let first = found.first().map_or("", String::as_str);
-        return Err(CopyError::Unfit(format!("it is damaged: {first}")));
+        return Err(BackupError::Unfit(format!("it is damaged: {first}")));
     }
     let sql = "SELECT (SELECT count(*) FROM delivery WHERE due_at IS NOT NULL),
         (SELECT received_at FROM event ORDER BY seq DESC LIMIT 1)";
     let (open, newest): (i64, Option<i64>) = sqlx::query_as(sql).fetch_one(conn).await.map_err(unfit)?;
-    Ok(Content { open_deliveries: unsigned(open), newest_at: newest.map(unsigned) })
-}
-
-/// What is wrong with tables of this version, if this program does not know it.
-pub(super) fn newer(version: i64) -> Option<String> {
-    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-    (version > known).then(|| {
-        format!("its tables are of version {version}, and this hookyard knows up to {known}: use a newer one")
-    })
+    Ok(BackupContent { open_deliveries: unsigned(open), newest_at: newest.map(unsigned) })
 }

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::name_of;
-use crate::db::DbError;
-use crate::db::backend::Interrupted;
-use crate::db::running::{RunningAttempt, RunningId};
+use super::values::name_of;
+use crate::db::storage::Interrupted;
+use crate::db::types::{DbError, RunningAttempt, RunningId};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
 

@@ -1,26 +1,26 @@
-//! Effects over all events: listed, and dead ones tried again or dealt with.
+//! Effects over all events: listed, and dead ones tried again or resolved.
 
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::clock::shown;
 use super::effects::{effect_of, id_of};
-use super::read::parse;
-use super::{Reader, name_of, unsigned};
-use crate::db::DbError;
-use crate::db::backend::Dealt;
+use super::reader::Reader;
+use super::values::{name_of, parse, unsigned};
+use crate::db::storage::ResolvedEffect;
+use crate::db::types::DbError;
 use crate::db::view::{EffectFilter, EffectPage, EffectView, ListedEffect};
 use crate::delivery::{DeliveryId, State};
 use crate::effect::{EffectId, Selection};
 use crate::replay::Action;
 
-/// Has up to `limit` dead effects after `after` tried again, or counts them as dealt with. Which these are.
-pub(super) async fn deal_with(
+/// Has up to `limit` dead effects after `after` tried again, or resolves them. Which these are.
+pub(super) async fn resolve(
     conn: &mut SqliteConnection,
     selection: &Selection,
     action: Action,
     (after, limit): (EffectId, u32),
-) -> Result<Vec<Dealt>, DbError> {
+) -> Result<Vec<ResolvedEffect>, DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(match action {
         Action::Replay => "UPDATE effect SET state = 'pending', due_at = 0, tries_before = tries",
         Action::Discard => "UPDATE effect SET settled = 'discarded'",
@@ -33,13 +33,13 @@ pub(super) async fn deal_with(
     query.push(" ORDER BY event_seq, delivery_number, number LIMIT ").push_bind(limit);
     query.push(") RETURNING event_seq, delivery_number, number, plugin, size");
     let rows = query.build().fetch_all(conn).await?;
-    let dealt = |row: &SqliteRow| {
+    let resolved = |row: &SqliteRow| {
         let plugin = name_of(row.try_get(3)?)?;
-        Ok(Dealt { id: id_of(row)?, plugin, size: unsigned(row.try_get(4)?) })
+        Ok(ResolvedEffect { id: id_of(row)?, plugin, size: unsigned(row.try_get(4)?) })
     };
-    let mut dealt = rows.iter().map(dealt).collect::<Result<Vec<_>, DbError>>()?;
-    dealt.sort_unstable_by_key(|dealt| dealt.id);
-    Ok(dealt)
+    let mut resolved = rows.iter().map(resolved).collect::<Result<Vec<_>, DbError>>()?;
+    resolved.sort_unstable_by_key(|resolved| resolved.id);
+    Ok(resolved)
 }
 
 fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {

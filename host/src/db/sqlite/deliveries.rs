@@ -4,11 +4,10 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::clock::shown;
-use super::read::parse;
+use super::reader::Reader;
 use super::rows::{BEHIND, id_of};
-use super::{Reader, integer, unsigned};
-use crate::db::DbError;
-use crate::db::leases::Beside;
+use super::values::{integer, parse, unsigned};
+use crate::db::types::{DbError, InMemoryState};
 use crate::db::view::{
     AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
     ReplayedView,
@@ -75,7 +74,7 @@ impl Stored {
 pub(super) async fn deliveries_of(
     moment: &mut SqliteConnection,
     whose: Whose<'_>,
-    beside: &Beside,
+    memory: &InMemoryState,
 ) -> Result<Vec<Stored>, DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
     query.push(" FROM delivery d").push(HOLDS).push(" WHERE ");
@@ -85,26 +84,26 @@ pub(super) async fn deliveries_of(
     }
     query.push(" ORDER BY d.event_seq, d.number");
     let rows = query.build().fetch_all(moment).await?;
-    rows.iter().map(|row| stored_of(row, beside)).collect()
+    rows.iter().map(|row| stored_of(row, memory)).collect()
 }
 
-fn stored_of(row: &SqliteRow, beside: &Beside) -> Result<Stored, DbError> {
+fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError> {
     let id = id_of(row)?;
     let due_at: Option<i64> = row.try_get(5)?;
     let plugin: String = row.try_get(2)?;
     let (absent, paused): (bool, bool) = (row.try_get(6)?, row.try_get(7)?);
     let because = match due_at {
         None => None,
-        _ if beside.running.contains(&id) => None,
+        _ if memory.running.contains(&id) => None,
         _ if absent => Some(HeldBecause::Absent),
         _ if paused => Some(HeldBecause::Paused),
         Some(BEHIND) => Some(HeldBecause::Order),
-        _ if beside.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HeldBecause::Breaker),
+        _ if memory.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HeldBecause::Breaker),
         Some(_) => None,
     };
     let state = match parse::<State>(row.try_get(3)?)? {
         closed @ (State::Done | State::Dead) => closed,
-        _ if beside.running.contains(&id) => State::Running,
+        _ if memory.running.contains(&id) => State::Running,
         _ if because.is_some() => State::Held,
         open => open,
     };
@@ -184,12 +183,12 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
 }
 
 /// Whether something holds an open delivery `d`, to which [`HOLDS`] are joined.
-pub(super) fn held(query: &mut QueryBuilder<Sqlite>, beside: &Beside) {
+pub(super) fn held(query: &mut QueryBuilder<Sqlite>, memory: &InMemoryState) {
     query.push("(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1");
-    if !beside.broken.is_empty() {
+    if !memory.broken.is_empty() {
         query.push(" OR d.plugin IN (");
         let mut list = query.separated(", ");
-        for plugin in &beside.broken {
+        for plugin in &memory.broken {
             list.push_bind(plugin.to_string());
         }
         query.push(")");
@@ -198,15 +197,15 @@ pub(super) fn held(query: &mut QueryBuilder<Sqlite>, beside: &Beside) {
 }
 
 /// ` AND …` for a state; what runs is not stored, so that it may still be another.
-fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, beside: &Beside) {
+fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, memory: &InMemoryState) {
     match state {
-        State::Pending => held(query.push(" AND d.due_at = 0 AND NOT "), beside),
-        State::Waiting => held(query.push(" AND d.due_at > 0 AND NOT "), beside),
-        State::Held => held(query.push(" AND d.due_at IS NOT NULL AND "), beside),
+        State::Pending => held(query.push(" AND d.due_at = 0 AND NOT "), memory),
+        State::Waiting => held(query.push(" AND d.due_at > 0 AND NOT "), memory),
+        State::Held => held(query.push(" AND d.due_at IS NOT NULL AND "), memory),
         State::Done => _ = query.push(" AND d.state = 'done'"),
         State::Dead => _ = query.push(" AND d.state = 'dead' AND d.settled IS NULL"),
         State::Running => {
-            let running: Vec<_> = beside.running.iter().copied().collect();
+            let running: Vec<_> = memory.running.iter().copied().collect();
             among_ids(query.push(" AND "), &running);
         }
     }
@@ -218,7 +217,7 @@ impl Reader {
         filter: &DeliveryFilter,
         before: Option<DeliveryId>,
         limit: u32,
-        beside: &Beside,
+        memory: &InMemoryState,
     ) -> Result<DeliveryPage, DbError> {
         let limit = limit.max(1);
         let before = before.unwrap_or(DeliveryId { event: i64::MAX, number: 0 });
@@ -228,12 +227,12 @@ impl Reader {
         query.push(", ").push_bind(before.number).push(")");
         select_deliveries(&mut query, &filter.selection);
         if let Some(state) = filter.state {
-            in_state(&mut query, state, beside);
+            in_state(&mut query, state, memory);
         }
         query.push(" ORDER BY d.event_seq DESC, d.number DESC LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(self.pool()).await?;
         let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;
-        let listed = rows.iter().map(|row| listed_of(row, beside)).collect::<Result<Vec<_>, _>>()?;
+        let listed = rows.iter().map(|row| listed_of(row, memory)).collect::<Result<Vec<_>, _>>()?;
         let wanted =
             |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
         Ok(DeliveryPage { deliveries: listed.into_iter().filter(wanted).collect(), next })
@@ -247,8 +246,8 @@ impl Reader {
     }
 }
 
-fn listed_of(row: &SqliteRow, beside: &Beside) -> Result<ListedDelivery, DbError> {
-    let delivery = stored_of(row, beside)?.summary();
+fn listed_of(row: &SqliteRow, memory: &InMemoryState) -> Result<ListedDelivery, DbError> {
+    let delivery = stored_of(row, memory)?.summary();
     let open = !matches!(delivery.state, State::Done | State::Dead);
     Ok(ListedDelivery {
         source: row.try_get(11)?,

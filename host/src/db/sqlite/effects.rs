@@ -8,12 +8,10 @@ use sqlx::{Arguments as _, Row as _};
 
 use super::bulk::{Bulk, BulkPair};
 use super::clock::shown;
-use super::read::parse;
+use super::reader::Reader;
 use super::rows::text;
-use super::{Reader, integer, name_of, unsigned};
-use crate::db::DbError;
-use crate::db::lease::Due;
-use crate::db::quota::{self, Share};
+use super::values::{integer, name_of, parse, unsigned};
+use crate::db::types::{DbError, DueTimes, EffectShare, emitted_events};
 use crate::db::view::{EffectView, TryView};
 use crate::delivery::{DeliveryId, Finished};
 use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
@@ -87,7 +85,7 @@ impl EffectStatements {
         let mut rows = Vec::new();
         let mut emitted: HashMap<i64, u64> = HashMap::new();
         for finished in finished {
-            let events = quota::emitted(&finished.work.effects);
+            let events = emitted_events(&finished.work.effects);
             if events > 0 {
                 *emitted.entry(finished.root).or_default() += events;
             }
@@ -116,7 +114,7 @@ impl EffectStatements {
         &self,
         conn: &mut SqliteConnection,
         plugin: &PluginName,
-        due: Due,
+        due: DueTimes,
         limit: usize,
     ) -> Result<Vec<EffectId>, DbError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -236,11 +234,13 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
     SELECT plugin FROM plugins WHERE plugin IS NOT NULL";
 
 /// Each plugin's effects that are neither done nor dead.
-pub(super) async fn waiting(conn: &mut SqliteConnection) -> Result<HashMap<PluginName, Share>, DbError> {
+pub(super) async fn waiting(
+    conn: &mut SqliteConnection,
+) -> Result<HashMap<PluginName, EffectShare>, DbError> {
     let sql = "SELECT plugin, count(*), sum(size) FROM effect WHERE due_at IS NOT NULL GROUP BY plugin";
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql).fetch_all(conn).await?;
     let share = |(plugin, count, bytes): (String, i64, i64)| {
-        Ok((name_of(&plugin)?, Share { count: unsigned(count), bytes: unsigned(bytes) }))
+        Ok((name_of(&plugin)?, EffectShare { count: unsigned(count), bytes: unsigned(bytes) }))
     };
     rows.into_iter().map(share).collect()
 }

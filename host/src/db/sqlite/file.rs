@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::refusal;
-use crate::db::DbError;
+use crate::db::types::DbError;
 
 /// <https://www.sqlite.org/fileformat2.html#the_database_header>
 const HEADER_BYTES: usize = 100;

@@ -14,9 +14,9 @@ use sqlx::{Arguments as _, Connection as _, QueryBuilder, Row as _, Sqlite, Sqli
 use super::bulk::{Bulk, BulkPair};
 use super::recent::{Place, Progress, Recent, Step, hash, hashes};
 use super::rows::text;
-use super::{digest_of, integer};
-use crate::db::DbError;
-use crate::db::backend::NewEvent;
+use super::values::{digest_of, integer};
+use crate::db::storage::NewEvent;
+use crate::db::types::DbError;
 use crate::event::Digest;
 
 /// The parts of the index, without a look at all that is in them.
@@ -113,7 +113,7 @@ impl Keys {
         Arc::clone(&self.recent)
     }
 
-    /// Takes the keys of events, as [`Backend::take_keys`](crate::db::backend::Backend::take_keys) says, and
+    /// Takes the keys of events, as [`Backend::take_keys`](crate::db::storage::Backend::take_keys) says, and
     /// moves as many into the index.
     pub(super) async fn take(
         &mut self,

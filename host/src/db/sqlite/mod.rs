@@ -1,43 +1,46 @@
 //! The `SQLite` dialect: one file, one connection that writes, a few that read.
 
+mod backup;
 mod bulk;
 mod clock;
+mod conn;
 mod copy;
 mod crashes;
 mod dead_effects;
 mod deliveries;
 mod effects;
+mod entries;
+mod events;
 mod file;
 mod keys;
+mod lock;
 mod open;
 mod orders;
 mod prune;
-mod read;
+mod reader;
 mod recent;
 mod refusal;
 mod replay;
 mod rows;
 mod schema;
-mod stores;
+mod values;
 mod write;
 
 use std::sync::Arc;
 
-use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{Connection as _, SqliteConnection};
 
-use super::backend::{Backend as _, Open};
-use super::running::{Running, RunningAttempt};
-use super::{DbError, Hold};
+use super::running::Running;
+use super::storage::{Backend as _, Open};
+use super::types::{DbError, Hold, RunningAttempt};
 use crate::config;
-use crate::effect::EMITTED_PREFIX;
-use crate::event::{Digest, Name, PluginName};
+use crate::event::PluginName;
 
-pub(super) use copy::{copy, inspect};
-pub(super) use file::{DatabaseFile, MAGIC};
-pub(super) use open::HostLock;
-pub(super) use read::Reader;
+pub use backup::{backup, restore};
+pub(super) use file::DatabaseFile;
+pub(super) use lock::HostLock;
+pub(super) use reader::Reader;
 pub(super) use write::Sqlite;
 
 use keys::Keys;
@@ -45,14 +48,6 @@ use orders::Orders;
 
 /// Connections that read.
 const READERS: u32 = 2;
-/// How the tables came to be what they are.
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
-
-impl From<sqlx::Error> for DbError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
 
 /// A database that was opened, and what the writer must know of what it has.
 pub(super) struct Opened {
@@ -103,7 +98,14 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     let recent = keys.recent();
     let mut orders = Orders::new(settings.open_orders_max);
     orders.begin(&mut conn).await?;
-    let mut backend = Sqlite::new(conn, options.create_if_missing(false), Arc::clone(&file), keys, orders);
+    let mut backend = Sqlite::new(
+        conn,
+        options.create_if_missing(false),
+        Arc::clone(&file),
+        Arc::clone(&lock),
+        keys,
+        orders,
+    );
     Ok(Opened {
         last_seq: backend.last_seq().await?,
         open: backend.count_open().await?,
@@ -116,56 +118,4 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
         lock,
         file,
     })
-}
-
-/// A connection that is opened again after it failed.
-struct Conn {
-    open: Option<SqliteConnection>,
-    options: SqliteConnectOptions,
-    file: Arc<DatabaseFile>,
-}
-
-impl Conn {
-    async fn get(&mut self) -> Result<&mut SqliteConnection, DbError> {
-        let conn = if let Some(conn) = self.open.take() {
-            conn
-        } else {
-            // Another file in its place is not to be written.
-            self.file.check()?;
-            SqliteConnection::connect_with(&self.options).await?
-        };
-        Ok(self.open.insert(conn))
-    }
-
-    async fn discard(&mut self) {
-        if let Some(conn) = self.open.take() {
-            // Closing also undoes a transaction that is open.
-            let _ = conn.close().await;
-        }
-    }
-}
-
-fn digest_of(row: &SqliteRow, column: usize) -> Result<Digest, DbError> {
-    let bytes: &[u8] = row.try_get(column)?;
-    let bytes = bytes.try_into().map_err(|_| DbError::Unavailable("a digest is damaged".into()))?;
-    Ok(Digest(bytes))
-}
-
-fn hex_of(row: &SqliteRow, column: usize) -> Result<String, DbError> {
-    Ok(digest_of(row, column)?.to_string())
-}
-
-fn name_of(name: &str) -> Result<Name, DbError> {
-    let own = name.strip_prefix(EMITTED_PREFIX).unwrap_or(name);
-    Name::new(own).map_err(|error| DbError::Unavailable(error.to_string()))?;
-    Ok(Name::stored(name))
-}
-
-/// `SQLite` has no unsigned integers.
-fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

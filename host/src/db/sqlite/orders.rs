@@ -14,7 +14,7 @@ use sqlx::{Arguments as _, Row as _, SqliteConnection};
 
 use super::bulk::Bulk;
 use super::recent::{Entry, Progress, Recent};
-use crate::db::DbError;
+use crate::db::types::DbError;
 use crate::delivery::{DeliveryId, Order};
 
 const INDEX: &str = "INSERT INTO order_index (ordering, event_seq, number)

@@ -7,12 +7,11 @@ use sqlx::{Arguments as _, QueryBuilder, Row as _};
 use super::bulk::Bulk;
 use super::clock::offset_of;
 use super::keys::bind_place;
+use super::reader::Reader;
 use super::recent::Place;
 use super::rows::text;
-use super::{Reader, integer, unsigned};
-use crate::db::DbError;
-use crate::db::backend::Removal;
-use crate::db::keeping::{Aged, OldKeys, Size, Stock};
+use super::values::{integer, unsigned};
+use crate::db::types::{DbError, EventAge, OldKeys, Removal, Size, Stock};
 use crate::failpoint::{self, Point};
 
 /// Of an event `e`: nothing is left to do, nobody has to look at it, and no replay will come to it.
@@ -160,7 +159,7 @@ impl Reader {
         after: i64,
         (before, ahead): (u64, i64),
         limit: usize,
-    ) -> Result<Vec<Aged>, DbError> {
+    ) -> Result<Vec<EventAge>, DbError> {
         let rows: Vec<(i64, bool, bool, i64)> = sqlx::query_as(AGED)
             .bind(integer(before))
             .bind(after)
@@ -168,7 +167,7 @@ impl Reader {
             .bind(integer(before.saturating_add_signed(ahead)))
             .fetch_all(self.pool())
             .await?;
-        let aged = |(seq, old, over, bytes)| Aged { seq, old, over, bytes: unsigned(bytes) };
+        let aged = |(seq, old, over, bytes)| EventAge { seq, old, over, bytes: unsigned(bytes) };
         Ok(rows.into_iter().map(aged).collect())
     }
 

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use sqlx::migrate::MigrateError;
 
-use super::copy::newer;
-use super::schema::Misfit;
-use crate::db::DbError;
+use super::schema::{Misfit, newer};
+use crate::db::types::DbError;
 
 const DAMAGED: &str = "restore a backup of it, or move it away to begin with an empty one";
 

@@ -7,13 +7,12 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::deliveries::{WITH_EVENT, Whose, deliveries_of, select_deliveries, select_events};
 use super::orders::Orders;
-use super::read::parse;
+use super::reader::Reader;
 use super::rows::BEHIND;
-use super::{Reader, integer, name_of, unsigned};
+use super::values::{integer, name_of, parse, unsigned};
 use crate::clock;
-use crate::db::DbError;
-use crate::db::backend::{Discarded, Replayed};
-use crate::db::leases::Beside;
+use crate::db::storage::{Discarded, Replayed};
+use crate::db::types::{DbError, InMemoryState};
 use crate::delivery::{DeliveryId, Order};
 use crate::event::now_ms;
 use crate::replay::{Again, Candidate, EXAMPLES, Made, Of, Progress, Request, Running, Step};
@@ -170,7 +169,7 @@ pub(super) async fn discard(
     let (due_at, order): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     if due_at.is_none() {
         let settled = settle(conn, id, "discarded").await?;
-        return Ok(if settled { Discarded::Settled } else { Discarded::Closed });
+        return Ok(if settled { Discarded::Resolved } else { Discarded::Closed });
     }
     let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
         WHERE event_seq = ? AND number = ?";
@@ -332,7 +331,7 @@ async fn found_deliveries(
 
 async fn made(moment: &mut SqliteConnection, whose: Whose<'_>) -> Result<HashMap<i64, Vec<Made>>, DbError> {
     let mut made: HashMap<i64, Vec<Made>> = HashMap::new();
-    for stored in deliveries_of(moment, whose, &Beside::default()).await? {
+    for stored in deliveries_of(moment, whose, &InMemoryState::default()).await? {
         made.entry(stored.id.event).or_default().push(Made {
             number: stored.id.number,
             plugin: name_of(&stored.plugin)?,

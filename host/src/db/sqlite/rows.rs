@@ -8,10 +8,10 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
 use super::clock::offset_of;
-use super::{digest_of, integer, name_of, unsigned};
+use super::values::{digest_of, integer, name_of, unsigned};
 use crate::clock;
-use crate::db::DbError;
-use crate::db::backend::{NewDelivery, NewEvent};
+use crate::db::storage::{NewDelivery, NewEvent};
+use crate::db::types::DbError;
 use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Order, Outcome};
 use crate::event::{Event, Origin};
 

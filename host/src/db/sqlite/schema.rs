@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{MIGRATOR, copy};
+/// How the tables came to be what they are.
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// Names of the statistics of `ANALYZE`, which an operator may have asked for.
 const STATISTICS: [&str; 2] = ["sqlite_stat1", "sqlite_stat4"];
@@ -71,7 +73,7 @@ async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
     let sql = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
     let applied: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(sql).fetch_all(conn).await?;
     let version = applied.last().map_or(0, |(version, ..)| *version);
-    if let Some(newer) = copy::newer(version) {
+    if let Some(newer) = newer(version) {
         return Err(Misfit::Foreign(newer));
     }
     let known = MIGRATOR.iter().take(applied.len());
@@ -82,6 +84,14 @@ async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
         return Ok(version);
     }
     Err(Misfit::Foreign("its tables were made by statements that no hookyard has".into()))
+}
+
+/// What is wrong with tables of this version, if this program does not know it.
+pub(super) fn newer(version: i64) -> Option<String> {
+    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    (version > known).then(|| {
+        format!("its tables are of version {version}, and this hookyard knows up to {known}: use a newer one")
+    })
 }
 
 /// What a new database of a version has.

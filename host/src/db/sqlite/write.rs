@@ -7,19 +7,23 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
+use super::conn::Conn;
 use super::effects::EffectStatements;
+use super::entries::EntryStatements;
+use super::file::DatabaseFile;
 use super::keys::Keys;
+use super::lock::HostLock;
 use super::orders::Orders;
 use super::prune::PruneStatements;
-use super::stores::StoreStatements;
-use super::{Conn, DatabaseFile, integer, name_of, rows, unsigned};
-use crate::db::backend::{
-    Backend, Dealt, Discarded, Holding, Interrupted, NewDelivery, NewEvent, Open, Removal, Replayed,
+use super::rows;
+use super::values::{integer, name_of, unsigned};
+use crate::db::order;
+use crate::db::storage::{
+    Backend, Discarded, Interrupted, NewDelivery, NewEvent, Open, Replayed, ResolvedEffect,
 };
-use crate::db::lease::Due;
-use crate::db::quota::Share;
-use crate::db::running::{RunningAttempt, RunningId};
-use crate::db::{DbError, Hold, order};
+use crate::db::types::{
+    DbError, DueTimes, EffectShare, Hold, HoldChange, Removal, RunningAttempt, RunningId,
+};
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
@@ -39,9 +43,11 @@ pub(in crate::db) struct Sqlite {
     leased: Bulk,
     promote: Bulk,
     causes: Bulk,
-    stores: StoreStatements,
+    entries: EntryStatements,
     effects: EffectStatements,
     prune: PruneStatements,
+    /// Held as long as this may write.
+    _lock: Arc<HostLock>,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -66,6 +72,7 @@ impl Sqlite {
         conn: SqliteConnection,
         options: SqliteConnectOptions,
         file: Arc<DatabaseFile>,
+        lock: Arc<HostLock>,
         keys: Keys,
         orders: Orders,
     ) -> Self {
@@ -78,9 +85,10 @@ impl Sqlite {
             leased: Bulk::new(rows::LEASED, 2),
             promote: Bulk::new(rows::PROMOTE, 2),
             causes: Bulk::new(rows::CAUSES, 5),
-            stores: StoreStatements::new(),
+            entries: EntryStatements::new(),
             effects: EffectStatements::new(),
             prune: PruneStatements::new(),
+            _lock: lock,
         }
     }
 
@@ -204,7 +212,7 @@ impl Backend for Sqlite {
     }
 
     async fn change(&mut self, calls: &[(&PluginName, &Changes)]) -> Result<Vec<bool>, DbError> {
-        self.stores.change(self.conn.get().await?, calls).await
+        self.entries.change(self.conn.get().await?, calls).await
     }
 
     async fn record(&mut self, finished: &[&Finished]) -> Result<(), DbError> {
@@ -222,7 +230,7 @@ impl Backend for Sqlite {
     async fn due_effects(
         &mut self,
         plugin: &PluginName,
-        due: Due,
+        due: DueTimes,
         limit: usize,
     ) -> Result<Vec<EffectId>, DbError> {
         self.effects.due(self.conn.get().await?, plugin, due, limit).await
@@ -236,15 +244,15 @@ impl Backend for Sqlite {
         self.effects.performing(self.conn.get().await?, plugin, ids).await
     }
 
-    async fn hold(&mut self, holding: &Holding) -> Result<(), DbError> {
-        let sql = match (holding.why, holding.held) {
+    async fn hold(&mut self, change: &HoldChange) -> Result<(), DbError> {
+        let sql = match (change.why, change.held) {
             (Hold::Absent, true) => "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)",
             (Hold::Absent, false) => "DELETE FROM held_plugin WHERE plugin = ?",
             (Hold::Paused, true) => "INSERT OR IGNORE INTO paused_plugin (plugin, paused_at) VALUES (?, ?)",
             (Hold::Paused, false) => "DELETE FROM paused_plugin WHERE plugin = ?",
         };
-        let mut query = sqlx::query(sql).bind(holding.plugin.as_str());
-        if (holding.why, holding.held) == (Hold::Paused, true) {
+        let mut query = sqlx::query(sql).bind(change.plugin.as_str());
+        if (change.why, change.held) == (Hold::Paused, true) {
             query = query.bind(integer(now_ms()));
         }
         query.execute(self.conn.get().await?).await?;
@@ -269,7 +277,7 @@ impl Backend for Sqlite {
         super::replay::begin(self.conn.get().await?, request, found, last_event).await
     }
 
-    async fn replay(&mut self, step: &replay::Step) -> Result<Replayed, DbError> {
+    async fn advance_replay(&mut self, step: &replay::Step) -> Result<Replayed, DbError> {
         super::replay::step(self.conn.get().await?, &mut self.orders, step).await
     }
 
@@ -281,13 +289,13 @@ impl Backend for Sqlite {
         super::replay::discard(self.conn.get().await?, &mut self.orders, id).await
     }
 
-    async fn deal_with_effects(
+    async fn resolve_effects(
         &mut self,
         selection: &effect::Selection,
         action: replay::Action,
         page: (EffectId, u32),
-    ) -> Result<Vec<Dealt>, DbError> {
-        super::dead_effects::deal_with(self.conn.get().await?, selection, action, page).await
+    ) -> Result<Vec<ResolvedEffect>, DbError> {
+        super::dead_effects::resolve(self.conn.get().await?, selection, action, page).await
     }
 
     async fn record_offset(&mut self, from_seq: i64, offset_ms: i64) -> Result<(), DbError> {
@@ -302,7 +310,12 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn due(&mut self, plugin: &PluginName, due: Due, limit: usize) -> Result<Vec<DeliveryId>, DbError> {
+    async fn due(
+        &mut self,
+        plugin: &PluginName,
+        due: DueTimes,
+        limit: usize,
+    ) -> Result<Vec<DeliveryId>, DbError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<(i64, i64)> = sqlx::query_as(DUE)
             .bind(plugin.as_str())
@@ -329,7 +342,7 @@ impl Backend for Sqlite {
         super::crashes::suspects(self.conn.get().await?, crashes).await
     }
 
-    async fn waiting(&mut self) -> Result<HashMap<PluginName, Share>, DbError> {
+    async fn waiting(&mut self) -> Result<HashMap<PluginName, EffectShare>, DbError> {
         super::effects::waiting(self.conn.get().await?).await
     }
 

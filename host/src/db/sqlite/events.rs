@@ -1,21 +1,15 @@
-//! What operators and the dispatcher ask, on connections of their own: they never wait for the
-//! writer, and it never waits for them.
+//! Events as they are shown, and which plugins have something to do.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
+use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::deliveries::{Stored, Whose, deliveries_of, held};
 use super::effects::effects_of;
-use super::keys::SharedRecent;
-use super::{hex_of, integer, unsigned};
-use crate::db::DbError;
-use crate::db::lease::Due;
-use crate::db::leases::Beside;
+use super::reader::Reader;
+use super::values::{hex_of, integer, name_of, parse, unsigned};
+use crate::db::types::{DbError, DueTimes, InMemoryState};
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
     EventView,
@@ -30,53 +24,24 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
         UNION ALL
         SELECT (SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
         FROM plugins WHERE plugins.plugin IS NOT NULL)";
-/// The read connections.
-pub(in crate::db) struct Reader {
-    pool: SqlitePool,
-    recent: Arc<SharedRecent>,
-    log: PathBuf,
-}
-
 impl Reader {
-    pub(super) fn new(pool: SqlitePool, recent: Arc<SharedRecent>, path: &Path) -> Self {
-        Self { pool, recent, log: format!("{}-wal", path.display()).into() }
-    }
-
-    /// Where `SQLite` keeps the database's log.
-    pub(in crate::db) fn log_path(&self) -> &Path {
-        &self.log
-    }
-
-    /// Ids that are not in the index yet.
-    pub(super) fn recent(&self) -> &SharedRecent {
-        &self.recent
-    }
-
-    pub(super) fn pool(&self) -> &SqlitePool {
-        &self.pool
-    }
-
-    pub(in crate::db) async fn close(&self) {
-        self.pool.close().await;
-    }
-
     pub(in crate::db) async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT plugin FROM plugins WHERE plugin IS NOT NULL");
-        let names: Vec<String> = query.build_query_scalar().fetch_all(&self.pool).await?;
-        names.iter().map(|name| super::name_of(name)).collect()
+        let names: Vec<String> = query.build_query_scalar().fetch_all(self.pool()).await?;
+        names.iter().map(|name| name_of(name)).collect()
     }
 
     pub(in crate::db) async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
         let sql = "SELECT plugin, paused_at FROM paused_plugin ORDER BY plugin";
-        let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        rows.iter().map(|(name, at)| Ok((super::name_of(name)?, unsigned(*at)))).collect()
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(self.pool()).await?;
+        rows.iter().map(|(name, at)| Ok((name_of(name)?, unsigned(*at)))).collect()
     }
 
     pub(in crate::db) async fn anything_due(
         &self,
         now: u64,
-        due: HashMap<&str, Due>,
+        due: HashMap<&str, DueTimes>,
     ) -> Result<bool, DbError> {
         let beyond: HashMap<_, _> = due.into_iter().map(|(name, due)| (name, integer(due.beyond))).collect();
         let beyond = serde_json::json!(beyond).to_string();
@@ -88,7 +53,7 @@ impl Reader {
         query.push("(SELECT value FROM json_each(").push_bind(beyond).push(") WHERE key = p.plugin)");
         query.push(")) AND NOT EXISTS (SELECT 1 FROM held_plugin h WHERE h.plugin = p.plugin)");
         query.push(" AND NOT EXISTS (SELECT 1 FROM paused_plugin h WHERE h.plugin = p.plugin))");
-        Ok(query.build_query_scalar().fetch_one(&self.pool).await?)
+        Ok(query.build_query_scalar().fetch_one(self.pool()).await?)
     }
 
     pub(in crate::db) async fn events(
@@ -96,18 +61,18 @@ impl Reader {
         filter: &EventFilter,
         cursor: Option<i64>,
         limit: u32,
-        beside: &Beside,
+        memory: &InMemoryState,
     ) -> Result<EventPage, DbError> {
         let limit = limit.max(1);
-        let mut query = page_query(filter, cursor, limit, beside);
+        let mut query = page_query(filter, cursor, limit, memory);
         // All of a page is of one moment.
-        let mut moment = self.pool.begin().await?;
+        let mut moment = self.pool().begin().await?;
         let rows = query.build().fetch_all(&mut *moment).await?;
         let seqs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
         let next = (rows.len() >= limit as usize).then(|| seqs.last().copied()).flatten();
 
         let mut deliveries: HashMap<i64, Vec<DeliverySummary>> = HashMap::new();
-        for stored in deliveries_of(&mut moment, Whose::Events(&seqs), beside).await? {
+        for stored in deliveries_of(&mut moment, Whose::Events(&seqs), memory).await? {
             deliveries.entry(stored.id.event).or_default().push(stored.summary());
         }
         let mut events = Vec::with_capacity(rows.len());
@@ -123,20 +88,20 @@ impl Reader {
         &self,
         source: Option<&str>,
         id: &str,
-        beside: &Beside,
+        memory: &InMemoryState,
     ) -> Result<Vec<EventView>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
                 e.ordering_key
             FROM event e WHERE ",
         );
-        self.recent.push_key(&mut query, ("e", "seq"), source, id);
+        self.recent().push_key(&mut query, ("e", "seq"), source, id);
         // All that is shown of an event is of one moment.
-        let mut moment = self.pool.begin().await?;
+        let mut moment = self.pool().begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
-            views.push(view_of(&mut moment, row, beside).await?);
+            views.push(view_of(&mut moment, row, memory).await?);
         }
         Ok(views)
     }
@@ -145,13 +110,13 @@ impl Reader {
 async fn view_of(
     moment: &mut SqliteConnection,
     row: &SqliteRow,
-    beside: &Beside,
+    memory: &InMemoryState,
 ) -> Result<EventView, DbError> {
     let seq: i64 = row.try_get(0)?;
     let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
     let mut attempts = attempts_of(moment, seq).await?;
     let mut effects = effects_of(moment, seq).await?;
-    let deliveries = deliveries_of(moment, Whose::Events(&[seq]), beside).await?;
+    let deliveries = deliveries_of(moment, Whose::Events(&[seq]), memory).await?;
     let view = |stored: Stored| {
         let number = stored.id.number;
         let attempts = attempts.remove(&number).unwrap_or_default();
@@ -222,7 +187,7 @@ fn page_query(
     filter: &EventFilter,
     cursor: Option<i64>,
     limit: u32,
-    beside: &Beside,
+    memory: &InMemoryState,
 ) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at FROM event e WHERE e.seq < ",
@@ -243,28 +208,28 @@ fn page_query(
         Some(EventState::Running) => {
             query.push(" AND e.seq IN (");
             let mut list = query.separated(", ");
-            for id in &beside.running {
+            for id in &memory.running {
                 list.push(id.event);
             }
             query.push(")");
         }
-        Some(EventState::Pending) => ranked(query.push(open), 'b', beside),
-        Some(EventState::Waiting) => ranked(query.push(open), 'c', beside),
-        Some(EventState::Held) => ranked(query.push(open), 'd', beside),
-        Some(EventState::Dead) => ranked(query.push(dead), 'e', beside),
-        Some(EventState::Done) => ranked(query.push(" AND e.deliveries > 0 AND "), 'f', beside),
+        Some(EventState::Pending) => ranked(query.push(open), 'b', memory),
+        Some(EventState::Waiting) => ranked(query.push(open), 'c', memory),
+        Some(EventState::Held) => ranked(query.push(open), 'd', memory),
+        Some(EventState::Dead) => ranked(query.push(dead), 'e', memory),
+        Some(EventState::Done) => ranked(query.push(" AND e.deliveries > 0 AND "), 'f', memory),
     }
     query.push(" ORDER BY e.seq DESC LIMIT ").push_bind(limit);
     query
 }
 
 /// As [`EventState`]'s order, without what runs, which is not stored.
-fn ranked(query: &mut QueryBuilder<Sqlite>, rank: char, beside: &Beside) {
+fn ranked(query: &mut QueryBuilder<Sqlite>, rank: char, memory: &InMemoryState) {
     query.push(
         "(SELECT min(CASE
             WHEN d.state = 'done' OR d.settled IS NOT NULL THEN 'f' WHEN d.state = 'dead' THEN 'e' WHEN ",
     );
-    held(query, beside);
+    held(query, memory);
     query.push(
         " THEN 'd' WHEN d.state = 'waiting' THEN 'c' ELSE 'b' END)
         FROM delivery d LEFT JOIN held_plugin h ON h.plugin = d.plugin
@@ -300,11 +265,4 @@ fn attempt_of(row: &SqliteRow) -> Result<AttemptView, DbError> {
         peak_memory_bytes: unsigned(row.try_get(8)?),
         logs: logs.map(serde_json::from_str).transpose().map_err(damaged)?.unwrap_or_default(),
     })
-}
-
-/// A stored word is the one that the type has in JSON.
-pub(super) fn parse<T: DeserializeOwned>(word: &str) -> Result<T, DbError> {
-    use serde::de::IntoDeserializer as _;
-    let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
-    T::deserialize(word).map_err(|error| DbError::Unavailable(error.to_string()))
 }

@@ -4,11 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::backend::{Backend, NewEvent, To};
-use super::lease::{Due, Wanted};
-use super::writer::Writer;
-use super::{Accept, DbError, EffectLease, Handoff, Lease};
+use super::Writer;
 use crate::clock;
+use crate::db::storage::{Backend, NewDeliveryTo, NewEvent};
+use crate::db::types::{Accept, DbError, DueTimes, EffectLease, Handoff, Lease, LeaseRequest};
 use crate::delivery::{Delivery, DeliveryId};
 
 impl<B: Backend> Writer<B> {
@@ -22,7 +21,7 @@ impl<B: Backend> Writer<B> {
         for (new, accept) in events.into_iter().zip(accepts) {
             let Accept::Accepted { deliveries } = *accept else { continue };
             self.shared.backlog.fetch_add(deliveries as u64, Ordering::Relaxed);
-            for (number, To { plugin, order }) in (1..).zip(new.to) {
+            for (number, NewDeliveryTo { plugin, order }) in (1..).zip(new.to) {
                 let id = DeliveryId { event: new.seq, number };
                 if !behind.contains(&id) {
                     let event = Arc::clone(&new.event);
@@ -44,7 +43,7 @@ impl<B: Backend> Writer<B> {
             Ok(deliveries) => deliveries.into_iter().for_each(|delivery| self.offer(delivery, handoff)),
             Err(error) => {
                 tracing::warn!(%error, "deliveries that came first in their order");
-                handoff.look_again();
+                handoff.rescan();
             }
         }
     }
@@ -61,9 +60,9 @@ impl<B: Backend> Writer<B> {
         }
     }
 
-    pub(super) async fn lease(&mut self, wanted: &Wanted) -> Result<Lease, DbError> {
-        let Wanted { plugin, limit, wait_max } = wanted;
-        let (limit, due) = (*limit, Due::at(clock::now_ms(), *wait_max));
+    pub(super) async fn lease(&mut self, wanted: &LeaseRequest) -> Result<Lease, DbError> {
+        let LeaseRequest { plugin, limit, wait_max } = wanted;
+        let (limit, due) = (*limit, DueTimes::at(clock::now_ms(), *wait_max));
         if self.is_held(plugin) || limit == 0 {
             return Ok(Lease::default());
         }
@@ -82,9 +81,9 @@ impl<B: Backend> Writer<B> {
         Ok(Lease { deliveries, more })
     }
 
-    pub(super) async fn lease_effects(&mut self, wanted: &Wanted) -> Result<EffectLease, DbError> {
-        let Wanted { plugin, limit, wait_max } = wanted;
-        let (limit, due) = (*limit, Due::at(clock::now_ms(), *wait_max));
+    pub(super) async fn lease_effects(&mut self, wanted: &LeaseRequest) -> Result<EffectLease, DbError> {
+        let LeaseRequest { plugin, limit, wait_max } = wanted;
+        let (limit, due) = (*limit, DueTimes::at(clock::now_ms(), *wait_max));
         let look = limit.saturating_add(self.effect_leases.count(plugin)).saturating_add(1);
         let mut ids = self.backend.due_effects(plugin, due, look).await?;
         ids.retain(|id| !self.effect_leases.has(*id));

@@ -3,43 +3,44 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::backend::{Backend, Holding, NewEvent};
-use super::{Accept, DbError, order};
+use crate::db::order;
+use crate::db::storage::{Backend, NewEvent};
+use crate::db::types::{Accept, DbError, HoldChange};
 use crate::delivery::{DeliveryId, Finished};
 use crate::effect::Performed;
 use crate::failpoint::{self, Point};
 
 /// What is committed together.
 #[derive(Default)]
-pub(super) struct Batch<'a> {
-    pub(super) events: &'a [NewEvent],
-    pub(super) finished: &'a [Finished],
-    pub(super) performed: &'a [Performed],
-    pub(super) holds: &'a [Holding],
-    pub(super) probe: bool,
+pub(in crate::db) struct Batch<'a> {
+    pub(in crate::db) events: &'a [NewEvent],
+    pub(in crate::db) finished: &'a [Finished],
+    pub(in crate::db) performed: &'a [Performed],
+    pub(in crate::db) holds: &'a [HoldChange],
+    pub(in crate::db) probe: bool,
     /// From this event on, the host's time differs from the system clock's by this.
-    pub(super) clock: Option<(i64, i64)>,
+    pub(in crate::db) clock: Option<(i64, i64)>,
     /// Whether any delivery may be open.
-    pub(super) any_open: bool,
+    pub(in crate::db) any_open: bool,
     /// Whether any delivery may be behind another.
-    pub(super) any_behind: bool,
+    pub(in crate::db) any_behind: bool,
 }
 
 /// What became of a batch.
-pub(super) struct Written {
+pub(in crate::db) struct Written {
     /// Of each event, in their order.
-    pub(super) accepts: Vec<Accept>,
+    pub(in crate::db) accepts: Vec<Accept>,
     /// Of each attempt, in their order: whether it was recorded. One is not where its call read what another
     /// has changed since.
-    pub(super) recorded: Vec<bool>,
+    pub(in crate::db) recorded: Vec<bool>,
     /// New deliveries that wait for an earlier one of their order.
-    pub(super) behind: HashSet<DeliveryId>,
+    pub(in crate::db) behind: HashSet<DeliveryId>,
     /// Deliveries that do so no longer.
-    pub(super) promoted: Vec<DeliveryId>,
+    pub(in crate::db) promoted: Vec<DeliveryId>,
 }
 
 /// Writes a batch: all of it or, on an error, nothing.
-pub(super) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Written, DbError> {
+pub(in crate::db) async fn write(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Written, DbError> {
     let written = write_all(backend, batch).await;
     if written.is_err() {
         backend.rollback().await;
@@ -55,8 +56,8 @@ async fn write_all(backend: &mut impl Backend, batch: &Batch<'_>) -> Result<Writ
     if !batch.performed.is_empty() {
         backend.record_tries(batch.performed).await?;
     }
-    for holding in batch.holds {
-        backend.hold(holding).await?;
+    for change in batch.holds {
+        backend.hold(change).await?;
     }
     if batch.probe {
         backend.probe().await?;

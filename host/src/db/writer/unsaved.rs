@@ -4,50 +4,50 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::DbError;
-use super::writer::Reply;
+use super::inbox::Reply;
+use crate::db::types::DbError;
 use crate::delivery::Finished;
 use crate::effect::Performed;
 
 /// First and longest pause before attempts that could not be recorded are tried again.
-pub(super) const RETRY_MIN: Duration = Duration::from_millis(50);
+pub(in crate::db) const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// What is not committed yet. It stays here until it is, whatever the database does.
 #[derive(Default)]
-pub(super) struct Unsaved {
-    pub(super) finished: Vec<Finished>,
-    pub(super) replies: Vec<Option<Reply<()>>>,
-    pub(super) performed: Vec<Performed>,
-    pub(super) failures: u32,
-    pub(super) retry_at: Option<Instant>,
+pub(in crate::db) struct Unsaved {
+    pub(in crate::db) finished: Vec<Finished>,
+    pub(in crate::db) replies: Vec<Option<Reply<()>>>,
+    pub(in crate::db) performed: Vec<Performed>,
+    pub(in crate::db) failures: u32,
+    pub(in crate::db) retry_at: Option<Instant>,
 }
 
 /// How much of it goes into a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Saving {
-    pub(super) finished: usize,
-    pub(super) performed: usize,
+pub(in crate::db) struct Saving {
+    pub(in crate::db) finished: usize,
+    pub(in crate::db) performed: usize,
 }
 
 impl Unsaved {
     /// How many attempts, and how many tries at effects, go into the next batch.
-    pub(super) fn saving(&self, max: usize) -> Saving {
+    pub(in crate::db) fn saving(&self, max: usize) -> Saving {
         if !self.are_due() {
             return Saving::default();
         }
         Saving { finished: self.finished.len().min(max), performed: self.performed.len().min(max) }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::db) fn is_empty(&self) -> bool {
         self.finished.is_empty() && self.performed.is_empty()
     }
 
-    pub(super) fn are_due(&self) -> bool {
+    pub(in crate::db) fn are_due(&self) -> bool {
         !self.is_empty() && self.retry_at.is_none_or(|time| time <= Instant::now())
     }
 
-    pub(super) fn failed(&mut self, error: &DbError) {
+    pub(in crate::db) fn failed(&mut self, error: &DbError) {
         if self.failures == 0 {
             tracing::error!(%error, attempts = self.finished.len(), "cannot write");
         }

@@ -8,9 +8,11 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, Row as _};
 
 use super::bulk::{Bulk, BulkPair};
-use super::{Reader, integer, unsigned};
-use crate::db::DbError;
-use crate::db::stores::Summary;
+use super::reader::Reader;
+use super::rows::text;
+use super::values::{integer, unsigned};
+use crate::db::storage::EntryReads;
+use crate::db::types::{DbError, StoreSummary};
 use crate::event::PluginName;
 use crate::keyvalue::{Changes, Entry, EntryKey};
 
@@ -39,13 +41,13 @@ struct Grown {
 }
 
 /// The statements, prepared once.
-pub(super) struct StoreStatements {
+pub(super) struct EntryStatements {
     versions: Bulk,
     writes_and_summaries: BulkPair,
     removals: Bulk,
 }
 
-impl StoreStatements {
+impl EntryStatements {
     pub(super) fn new() -> Self {
         Self {
             versions: Bulk::new(VERSIONS, 4),
@@ -131,7 +133,7 @@ impl StoreStatements {
 }
 
 fn bind_owned(row: &mut SqliteArguments, (plugin, key): &Owned<'_>) -> Result<(), BoxDynError> {
-    row.add(super::rows::text(plugin.as_str()))?;
+    row.add(text(plugin.as_str()))?;
     row.add(Arc::clone(&key.bucket))?;
     row.add(Arc::clone(&key.key))
 }
@@ -154,19 +156,15 @@ fn bind_summary(
     row: &mut SqliteArguments,
     (plugin, grown): &(&PluginName, Grown),
 ) -> Result<(), BoxDynError> {
-    row.add(super::rows::text(plugin.as_str()))?;
+    row.add(text(plugin.as_str()))?;
     row.add(grown.keys)?;
     row.add(integer(grown.keys_version))?;
     row.add(integer(grown.version))?;
     row.add(grown.bytes)
 }
 
-impl Reader {
-    pub(in crate::db) async fn entry(
-        &self,
-        plugin: &PluginName,
-        key: &EntryKey,
-    ) -> Result<Option<Entry>, DbError> {
+impl EntryReads for Reader {
+    async fn entry(&self, plugin: &PluginName, key: &EntryKey) -> Result<Option<Entry>, DbError> {
         let sql = "SELECT version, value FROM entry WHERE plugin = ? AND bucket = ? AND key = ?";
         let row = sqlx::query(sql)
             .bind(plugin.as_str())
@@ -179,7 +177,7 @@ impl Reader {
         Ok(Some(Entry { version: unsigned(row.try_get(0)?), value: value.into() }))
     }
 
-    pub(in crate::db) async fn keys(
+    async fn keys(
         &self,
         plugin: &PluginName,
         bucket: &str,
@@ -200,11 +198,11 @@ impl Reader {
         Ok(keys.into_iter().map(Arc::from).collect())
     }
 
-    pub(in crate::db) async fn store_summary(&self, plugin: &PluginName) -> Result<Summary, DbError> {
+    async fn store_summary(&self, plugin: &PluginName) -> Result<StoreSummary, DbError> {
         let sql = "SELECT keys, keys_version, bytes FROM store WHERE plugin = ?";
         let row: Option<(i64, i64, i64)> =
             sqlx::query_as(sql).bind(plugin.as_str()).fetch_optional(self.pool()).await?;
         let (keys, version, bytes) = row.unwrap_or_default();
-        Ok(Summary { keys, bytes, keys_version: unsigned(version), complete: keys == 0 })
+        Ok(StoreSummary { keys, bytes, keys_version: unsigned(version), complete: keys == 0 })
     }
 }

@@ -1,4 +1,4 @@
-//! Copies of the database: a backup, while a host runs or not, and putting one in the database's place.
+//! Backups: made while a host runs or not, and put in the database's place.
 //!
 //! A file has its name only when it is whole, checked and on disk.
 
@@ -9,54 +9,20 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::{DbError, sqlite};
+use super::copy::{copy, inspect};
+use super::file::MAGIC;
+use super::lock::HostLock;
 use crate::config;
-
-/// Why there is no copy.
-#[derive(Debug, thiserror::Error)]
-pub enum CopyError {
-    /// There is nothing to copy.
-    #[error("there is no database at {} (`database.url`)", .0.display())]
-    Missing(PathBuf),
-    /// Something is in its place.
-    #[error("{} exists already", .0.display())]
-    Exists(PathBuf),
-    /// One cannot be made of itself.
-    #[error("{} is the database itself", .0.display())]
-    Same(PathBuf),
-    /// It is no database that this program can go on with.
-    #[error("{0}")]
-    Unfit(String),
-    /// A file or directory does not do what is needed.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The database does not.
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-/// What a copy has in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Content {
-    /// Deliveries that run once a host starts with it.
-    pub open_deliveries: u64,
-    /// When its newest event was received, ms since the Unix epoch.
-    pub newest_at: Option<u64>,
-}
+use crate::db::types::{BackupContent, BackupError};
 
 /// Copies what is committed now into a file, and returns its size. A host may run meanwhile.
 ///
 /// # Errors
-/// [`CopyError`]; there is no file of that name then, or the one that was there before.
-pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Result<u64, CopyError> {
+/// [`BackupError`]; there is no file of that name then, or the one that was there before.
+pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Result<u64, BackupError> {
     let from = database.path();
     if !from.exists() {
-        return Err(CopyError::Missing(from.to_owned()));
+        return Err(BackupError::Missing(from.to_owned()));
     }
     free(to, replace, from)?;
     let dir = parent(to);
@@ -64,7 +30,7 @@ pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Re
     let beside = tempfile::Builder::new().prefix(".hookyard-backup-").tempdir_in(dir).map_err(at(dir))?;
     let part = beside.path().join("part");
     let file = private(&part)?;
-    sqlite::copy(from, database, &part).await.map_err(|error| about(to)(error.into()))?;
+    copy(from, database, &part).await.map_err(|error| about(to)(error.into()))?;
     file.sync_all().map_err(at(to))?;
     // It took a while.
     free(to, replace, from)?;
@@ -75,25 +41,29 @@ pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Re
 /// Puts a copy in the database's place once it proves to be whole. No host may run meanwhile.
 ///
 /// # Errors
-/// [`CopyError`]; the database is as it was then.
-pub async fn restore(database: &config::Database, from: &Path, replace: bool) -> Result<Content, CopyError> {
+/// [`BackupError`]; the database is as it was then.
+pub async fn restore(
+    database: &config::Database,
+    from: &Path,
+    replace: bool,
+) -> Result<BackupContent, BackupError> {
     let to = database.path();
     let mut source = regular(from)?;
     let log = beside(from, "-wal");
     if log.metadata().is_ok_and(|log| log.len() > 0) {
         let (from, log) = (from.display(), log.display());
-        return Err(CopyError::Unfit(format!(
+        return Err(BackupError::Unfit(format!(
             "{from} is a database in use, with {log} beside it, and no backup: make one with `hookyard backup`"
         )));
     }
     let dir = parent(to);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))?;
-    let _lock = sqlite::HostLock::take(to)?;
+    let _lock = HostLock::take(to)?;
     free(to, replace, from)?;
     let mut part = tempfile::Builder::new().prefix(".hookyard-restore-").tempfile_in(dir).map_err(at(dir))?;
     io::copy(&mut source, part.as_file_mut()).map_err(at(to))?;
     part.as_file().sync_all().map_err(at(to))?;
-    let content = sqlite::inspect(part.path()).await.map_err(about(from))?;
+    let content = inspect(part.path()).await.map_err(about(from))?;
     // Of the database that was here: another one's log must not be taken for this one's.
     for end in ["-wal", "-shm"] {
         removed(&beside(to, end))?;
@@ -103,25 +73,25 @@ pub async fn restore(database: &config::Database, from: &Path, replace: bool) ->
 }
 
 /// Whether a file of this name may be made.
-fn free(path: &Path, replace: bool, other: &Path) -> Result<(), CopyError> {
+fn free(path: &Path, replace: bool, other: &Path) -> Result<(), BackupError> {
     let Ok(found) = path.metadata() else { return Ok(()) };
     if other.metadata().is_ok_and(|other| (other.dev(), other.ino()) == (found.dev(), found.ino())) {
-        return Err(CopyError::Same(path.to_owned()));
+        return Err(BackupError::Same(path.to_owned()));
     }
     if !replace {
-        return Err(CopyError::Exists(path.to_owned()));
+        return Err(BackupError::Exists(path.to_owned()));
     }
     if !found.is_file() {
-        return Err(CopyError::Unfit(format!("{} is no file, and is not replaced", path.display())));
+        return Err(BackupError::Unfit(format!("{} is no file, and is not replaced", path.display())));
     }
     Ok(())
 }
 
 /// Opens a regular file that begins like a database. What a path led to when it was looked at may be something
 /// else when it is opened, so a symbolic link is not followed, and a named pipe is not waited for.
-fn regular(path: &Path) -> Result<File, CopyError> {
+fn regular(path: &Path) -> Result<File, BackupError> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let unfit = |what: &str| CopyError::Unfit(format!("{} is {what}", path.display()));
+    let unfit = |what: &str| BackupError::Unfit(format!("{} is {what}", path.display()));
     let kind = path.symlink_metadata().map_err(at(path))?.file_type();
     if kind.is_symlink() {
         return Err(unfit("a symbolic link: name the file that it leads to"));
@@ -135,28 +105,28 @@ fn regular(path: &Path) -> Result<File, CopyError> {
     if !file.metadata().map_err(at(path))?.is_file() {
         return Err(unfit("no regular file"));
     }
-    let mut begin = [0; sqlite::MAGIC.len()];
-    let begins = file.read_exact_at(&mut begin, 0).is_ok() && begin == *sqlite::MAGIC;
+    let mut begin = [0; MAGIC.len()];
+    let begins = file.read_exact_at(&mut begin, 0).is_ok() && begin == *MAGIC;
     if !begins {
-        return Err(CopyError::Unfit(format!("{}: file is not a database", path.display())));
+        return Err(BackupError::Unfit(format!("{}: file is not a database", path.display())));
     }
     Ok(file)
 }
 
 /// Makes a file for its owner's eyes only.
-fn private(path: &Path) -> Result<File, CopyError> {
+fn private(path: &Path) -> Result<File, BackupError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     File::options().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))
 }
 
 /// Gives a whole file its name, for good.
-fn put(part: &Path, to: &Path) -> Result<(), CopyError> {
+fn put(part: &Path, to: &Path) -> Result<(), BackupError> {
     fs::rename(part, to).map_err(at(to))?;
     let dir = parent(to);
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))
 }
 
-fn removed(path: &Path) -> Result<(), CopyError> {
+fn removed(path: &Path) -> Result<(), BackupError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(at(path)(error)),
         _ => Ok(()),
@@ -171,12 +141,12 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(format!("{}{end}", path.display()))
 }
 
-fn at(path: &Path) -> impl Fn(io::Error) -> CopyError {
+fn at(path: &Path) -> impl Fn(io::Error) -> BackupError {
     let path = path.to_owned();
-    move |error| CopyError::File { path: path.clone(), error }
+    move |error| BackupError::File { path: path.clone(), error }
 }
 
 /// An error that does not say which file it is about.
-fn about(path: &Path) -> impl Fn(CopyError) -> CopyError {
-    move |error| CopyError::Unfit(format!("{}: {error}", path.display()))
+fn about(path: &Path) -> impl Fn(BackupError) -> BackupError {
+    move |error| BackupError::Unfit(format!("{}: {error}", path.display()))
 }

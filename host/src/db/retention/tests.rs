@@ -278,10 +278,10 @@ async fn it_follows_the_configuration_and_ends_when_it_is_dropped() {
     let keep =
         |events_days| Arc::new(Config { retention: Retention { events_days, ..KEEP }, ..Config::default() });
     let config = watch::Sender::new(keep(41));
-    let keeping = db.keep(config.subscribe());
+    let pruning = db.start_pruning(config.subscribe());
     config.send_replace(keep(39));
     until(async || ids(&db).await.is_empty()).await;
-    drop(keeping);
+    drop(pruning);
     until(async || config.receiver_count() == 0).await;
     db.close().await.unwrap();
 }

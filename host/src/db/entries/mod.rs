@@ -1,4 +1,4 @@
-//! What is in plugins' stores: committed, or handed in and on its way to the commit.
+//! What is in plugins' stores: committed, or submitted and on its way to the commit.
 //!
 //! A call that ends is checked against this, and its writes are put here in the same moment in which it
 //! goes to the writer: the next call finds them without waiting for the disk. Should they not be
@@ -12,14 +12,10 @@ use bytes::Bytes;
 use quick_cache::unsync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 
-use super::DbError;
-use super::sqlite::Reader;
+use super::storage::EntryReads;
+use super::types::{Conflict, DbError, StoreSummary};
 use crate::event::PluginName;
 use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked};
-
-/// Another call changed what this one had read: it has to run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conflict;
 
 type Key = (PluginName, EntryKey);
 
@@ -32,27 +28,14 @@ struct Known {
     pending: u32,
 }
 
-/// What is known of a plugin's store as a whole.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Summary {
-    pub(super) keys: i64,
-    /// As [`crate::keyvalue::entry_bytes`] counts them.
-    pub(super) bytes: i64,
-    /// The write that last added or removed a key.
-    pub(super) keys_version: u64,
-    /// All its entries are known: what is not is not there. So it is from an empty store on, until one
-    /// makes way for another.
-    pub(super) complete: bool,
-}
-
 /// See the module.
-pub(super) struct Stores(Mutex<Inner>);
+pub(in crate::db) struct Entries(Mutex<Inner>);
 
 struct Inner {
     entries: Cache<Key, Known, Weight, DefaultHashBuilder, KeepPending>,
     /// The keys of entries whose writes are on their way, for those who list keys.
     pending: HashMap<PluginName, BTreeSet<EntryKey>>,
-    summaries: HashMap<PluginName, Summary>,
+    summaries: HashMap<PluginName, StoreSummary>,
     last_version: u64,
 }
 
@@ -86,9 +69,9 @@ impl Lifecycle<Key, Known> for KeepPending {
     }
 }
 
-impl Stores {
+impl Entries {
     /// `last_version` is the highest that the database has.
-    pub(super) fn new(cache_max_bytes: u64, last_version: u64) -> Self {
+    pub(in crate::db) fn new(cache_max_bytes: u64, last_version: u64) -> Self {
         let typical = usize::try_from(cache_max_bytes / 512).unwrap_or(usize::MAX);
         let entries =
             Cache::with(typical, cache_max_bytes, Weight, DefaultHashBuilder::default(), KeepPending);
@@ -100,26 +83,26 @@ impl Stores {
     }
 
     /// An entry, if that is known.
-    pub(super) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
+    pub(in crate::db) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
         self.lock().peek(plugin, key)
     }
 
     /// How many keys a plugin has.
-    pub(super) fn count(&self, plugin: &PluginName) -> u64 {
+    pub(in crate::db) fn count(&self, plugin: &PluginName) -> u64 {
         let keys = self.lock().summaries.get(plugin).map_or(0, |summary| summary.keys);
         u64::try_from(keys).unwrap_or(0)
     }
 
     /// How many bytes a plugin's store has.
-    pub(super) fn bytes(&self, plugin: &PluginName) -> u64 {
+    pub(in crate::db) fn bytes(&self, plugin: &PluginName) -> u64 {
         let bytes = self.lock().summaries.get(plugin).map_or(0, |summary| summary.bytes);
         u64::try_from(bytes).unwrap_or(0)
     }
 
     /// An entry, from the database where it is not known.
-    pub(super) async fn get(
+    pub(in crate::db) async fn get(
         &self,
-        reader: &Reader,
+        reader: &impl EntryReads,
         plugin: &PluginName,
         key: &EntryKey,
     ) -> Result<Option<Entry>, DbError> {
@@ -142,14 +125,14 @@ impl Stores {
     }
 
     /// A page of keys: those of the database, and those on their way there.
-    pub(super) async fn keys(
+    pub(in crate::db) async fn keys(
         &self,
-        reader: &Reader,
+        reader: &impl EntryReads,
         plugin: &PluginName,
         (bucket, after): (&str, Option<&str>),
         limit: usize,
     ) -> Result<Keys, DbError> {
-        // In this order: what is committed between the two looks is then in both, and what is handed in
+        // In this order: what is committed between the two looks is then in both, and what is submitted
         // after the first changes the version.
         let version = self.summary(reader, plugin).await?.keys_version;
         let pending = self.pending(plugin, bucket, after);
@@ -189,7 +172,7 @@ impl Stores {
         of_bucket.map(|key| (key.key.clone(), is_there(key))).collect()
     }
 
-    async fn summary(&self, reader: &Reader, plugin: &PluginName) -> Result<Summary, DbError> {
+    async fn summary(&self, reader: &impl EntryReads, plugin: &PluginName) -> Result<StoreSummary, DbError> {
         if let Some(summary) = self.lock().summaries.get(plugin) {
             return Ok(*summary);
         }
@@ -199,7 +182,7 @@ impl Stores {
 
     /// Takes the changes of a call that ended, if what it read is still so, and sends them on their way
     /// in the same moment: what is sent later has seen them.
-    pub(super) fn hand_in(
+    pub(in crate::db) fn submit(
         &self,
         plugin: &PluginName,
         changes: &mut Changes,
@@ -233,16 +216,16 @@ impl Stores {
     }
 
     /// The database has them.
-    pub(super) fn committed(&self, plugin: &PluginName, changes: &Changes) {
-        self.settle(plugin, changes, false);
+    pub(in crate::db) fn committed(&self, plugin: &PluginName, changes: &Changes) {
+        self.end_writes(plugin, changes, false);
     }
 
     /// The database will not have them: what was known is not so.
-    pub(super) fn lost(&self, plugin: &PluginName, changes: &Changes) {
-        self.settle(plugin, changes, true);
+    pub(in crate::db) fn lost(&self, plugin: &PluginName, changes: &Changes) {
+        self.end_writes(plugin, changes, true);
     }
 
-    fn settle(&self, plugin: &PluginName, changes: &Changes, lost: bool) {
+    fn end_writes(&self, plugin: &PluginName, changes: &Changes, lost: bool) {
         let mut inner = self.lock();
         for (key, _) in &changes.writes {
             let key = (plugin.clone(), key.clone());
@@ -313,5 +296,4 @@ impl Inner {
 }
 
 #[cfg(test)]
-#[path = "stores_tests.rs"]
 mod tests;

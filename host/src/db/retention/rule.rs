@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aged, DAY_MS};
+use super::{DAY_MS, EventAge};
 use crate::clock;
 use crate::config::Retention;
 use crate::event::now_ms;
@@ -39,7 +39,7 @@ impl Due {
     }
 
     /// How many of the first of these events go in one step.
-    pub(super) fn fitting(&self, events: &[Aged]) -> usize {
+    pub(super) fn fitting(&self, events: &[EventAge]) -> usize {
         let mut bytes = 0_u64;
         let fits = events.iter().take_while(|event| {
             bytes = bytes.saturating_add(event.bytes);
@@ -148,7 +148,7 @@ mod tests {
     fn large_events_go_few_at_a_time() {
         let due = Due { before: 0, bytes_max: BYTES_MAX, why: Why::Age };
         let fit = |sizes: &[u64]| {
-            let of_size = |bytes: &u64| Aged { seq: 1, old: true, over: true, bytes: *bytes };
+            let of_size = |bytes: &u64| EventAge { seq: 1, old: true, over: true, bytes: *bytes };
             due.fitting(&sizes.iter().map(of_size).collect::<Vec<_>>())
         };
         assert_eq!(fit(&[1000; 500]), 500);

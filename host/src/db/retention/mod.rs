@@ -16,71 +16,27 @@ use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::backend::Removal;
-use super::operations::Operation;
-use super::writer::Request;
-use super::{Db, DbError};
+use super::handle::Db;
+use super::types::{DbError, EventAge, Removal, Stock};
+use super::writer::inbox::{Operation, Request};
 use crate::config::Config;
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// How much there is of what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stock {
-    /// Deliveries that are dead letters and not dealt with.
-    pub dead_deliveries: u64,
-    /// Effects likewise.
-    pub dead_effects: u64,
-    /// When the oldest event with one of these was received, ms since the Unix epoch.
-    pub oldest_dead_at: Option<u64>,
-    /// What the database has on disk.
-    pub size: Size,
-}
-
-/// What the database has on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// In use.
-    pub used_bytes: u64,
-    /// Free within the file: used again before it grows.
-    pub free_bytes: u64,
-    /// The log beside it, which is copied into the file from time to time.
-    pub log_bytes: u64,
-}
-
-/// An event, to be judged by its age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Aged {
-    pub(super) seq: i64,
-    /// Received before the moment asked for.
-    pub(super) old: bool,
-    /// That, and nothing is left to do with it.
-    pub(super) over: bool,
-    /// About what it takes, where it is over.
-    pub(super) bytes: u64,
-}
-
-/// Idempotency keys of a page that may go, and where the next page begins.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct OldKeys {
-    pub(super) keys: Vec<i64>,
-    pub(super) last: Option<i64>,
-}
-
 /// The tasks that prune. Dropped, they end; a step under way is still done whole.
 #[derive(Debug)]
-pub struct Keeping {
+pub struct Pruning {
     _tasks: JoinSet<()>,
 }
 
 impl Db {
     /// Begins to prune what `[retention]` says, and follows its changes.
-    pub fn keep(&self, config: watch::Receiver<Arc<Config>>) -> Keeping {
+    pub fn start_pruning(&self, config: watch::Receiver<Arc<Config>>) -> Pruning {
         let clock = rule::Clock::start();
         let mut tasks = JoinSet::new();
         tasks.spawn(events::Events::new(self.clone(), clock).run(config.clone()));
         tasks.spawn(keys::run(self.clone(), clock, config));
-        Keeping { _tasks: tasks }
+        Pruning { _tasks: tasks }
     }
 
     /// What is stored, counted.

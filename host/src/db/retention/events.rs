@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::rule::{Clock, Due, Pace, REST, Why};
-use super::{Aged, Db, DbError, Removal, Trouble};
+use super::{Db, DbError, EventAge, Removal, Trouble};
 use crate::config::{Config, Retention};
 
 /// How often the oldest events are looked at: so often that no look finds much to do.
@@ -146,7 +146,7 @@ struct Walk {
 
 impl Walk {
     /// Passes the events of a page up to the last one that is old. Whether those are all.
-    fn pass(&mut self, page: &[Aged]) -> bool {
+    fn pass(&mut self, page: &[EventAge]) -> bool {
         let Some(last) = page.last() else { return false };
         let within_reach = self.reach.is_some_and(|reach| last.seq <= reach);
         let passed = page.iter().rfind(|event| event.old || within_reach);
@@ -180,8 +180,8 @@ impl Pruned {
 mod tests {
     use super::*;
 
-    fn page(seqs: &[(i64, bool)]) -> Vec<Aged> {
-        seqs.iter().map(|&(seq, old)| Aged { seq, old, over: old, bytes: 0 }).collect()
+    fn page(seqs: &[(i64, bool)]) -> Vec<EventAge> {
+        seqs.iter().map(|&(seq, old)| EventAge { seq, old, over: old, bytes: 0 }).collect()
     }
 
     #[test]

@@ -1,70 +1,14 @@
-//! What is asked of the writer now and then, each a transaction of its own between two batches: by operators,
-//! and by what prunes.
+//! Carries out operations: each a transaction of its own between two batches.
 
 use std::sync::atomic::Ordering;
 
-use super::backend::{Backend, Dealt, Discarded, Removal};
-use super::quota::Share;
-use super::writer::{Reply, Writer};
-use super::{DbError, Handoff};
+use super::Writer;
+use super::inbox::{EffectResolution, Operation};
+use crate::db::storage::{Backend, Discarded, ResolvedEffect};
+use crate::db::types::{DbError, Discard, EffectShare, Handoff, Removal};
 use crate::delivery::DeliveryId;
-use crate::effect::{self, EffectId};
+use crate::effect::EffectId;
 use crate::replay;
-
-/// See the module.
-pub(super) enum Operation {
-    BeginReplay {
-        request: replay::Request,
-        found: u64,
-        last_event: i64,
-        reply: Reply<i64>,
-    },
-    Replay {
-        step: replay::Step,
-        reply: Reply<()>,
-    },
-    StopReplay {
-        replay: i64,
-        reply: Reply<bool>,
-    },
-    Discard {
-        id: DeliveryId,
-        reply: Reply<Discard>,
-    },
-    Remove {
-        removal: Removal,
-        reply: Reply<u64>,
-    },
-    Effects {
-        dealing: Dealing,
-        reply: Reply<Vec<EffectId>>,
-    },
-    /// Copies what is in the log into the database.
-    SaveLog,
-}
-
-/// A page of dead effects, and what is to be done with them.
-pub(super) struct Dealing {
-    pub(super) selection: effect::Selection,
-    pub(super) action: replay::Action,
-    pub(super) after: EffectId,
-    pub(super) limit: u32,
-}
-
-/// What became of a delivery that is to be run no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discard {
-    /// It was open, and is a dead letter that was dealt with.
-    Skipped,
-    /// It was a dead letter, and is dealt with.
-    Settled,
-    /// It is done, or was dealt with before.
-    Closed,
-    /// An attempt at it is under way, or about to begin.
-    Busy,
-    /// There is no such delivery.
-    Unknown,
-}
 
 impl<B: Backend> Writer<B> {
     pub(super) async fn operate(&mut self, operation: Operation, handoff: &dyn Handoff) {
@@ -72,10 +16,10 @@ impl<B: Backend> Writer<B> {
             Operation::BeginReplay { request, found, last_event, reply } => {
                 let begun = self.begin_replay(&request, found, last_event).await;
                 let _ = reply.send(begun);
-                handoff.replay();
+                handoff.replay_requested();
             }
-            Operation::Replay { step, reply } => {
-                let done = self.replay(&step, handoff).await;
+            Operation::AdvanceReplay { step, reply } => {
+                let done = self.advance_replay(&step, handoff).await;
                 let _ = reply.send(done);
             }
             Operation::StopReplay { replay, reply } => {
@@ -86,11 +30,11 @@ impl<B: Backend> Writer<B> {
                 let discarded = self.discard(id, handoff).await;
                 let _ = reply.send(discarded);
             }
-            Operation::Effects { dealing, reply } => {
-                let dealt = self.deal_with_effects(&dealing).await;
-                let _ = reply.send(dealt);
-                if dealing.action == replay::Action::Replay {
-                    handoff.effects();
+            Operation::ResolveEffects { resolution, reply } => {
+                let resolved = self.resolve_effects(&resolution).await;
+                let _ = reply.send(resolved);
+                if resolution.action == replay::Action::Replay {
+                    handoff.rescan_effects();
                 }
             }
             Operation::SaveLog => {
@@ -122,13 +66,13 @@ impl<B: Backend> Writer<B> {
         self.end(stopped).await
     }
 
-    async fn replay(&mut self, step: &replay::Step, handoff: &dyn Handoff) -> Result<(), DbError> {
+    async fn advance_replay(&mut self, step: &replay::Step, handoff: &dyn Handoff) -> Result<(), DbError> {
         self.backend.begin().await?;
-        let replayed = self.backend.replay(step).await;
+        let replayed = self.backend.advance_replay(step).await;
         let replayed = self.end(replayed).await?;
         self.shared.backlog.fetch_add(replayed.opened, Ordering::Relaxed);
         self.behind = self.behind.map(|behind| behind + replayed.behind);
-        handoff.look_again();
+        handoff.rescan();
         Ok(())
     }
 
@@ -155,23 +99,23 @@ impl<B: Backend> Writer<B> {
                 self.hand_off_promoted(&promoted, handoff).await;
                 Discard::Skipped
             }
-            Discarded::Settled => Discard::Settled,
+            Discarded::Resolved => Discard::Resolved,
             Discarded::Closed => Discard::Closed,
             Discarded::Unknown => Discard::Unknown,
         })
     }
 
-    async fn deal_with_effects(&mut self, dealing: &Dealing) -> Result<Vec<EffectId>, DbError> {
-        let Dealing { selection, action, after, limit } = dealing;
+    async fn resolve_effects(&mut self, resolution: &EffectResolution) -> Result<Vec<EffectId>, DbError> {
+        let EffectResolution { selection, action, after, limit } = resolution;
         self.backend.begin().await?;
-        let dealt = self.backend.deal_with_effects(selection, *action, (*after, *limit)).await;
-        let dealt = self.end(dealt).await?;
+        let resolved = self.backend.resolve_effects(selection, *action, (*after, *limit)).await;
+        let resolved = self.end(resolved).await?;
         if *action == replay::Action::Replay {
-            for Dealt { plugin, size, .. } in &dealt {
-                self.shared.quotas.add(plugin, Share { count: 1, bytes: *size });
+            for ResolvedEffect { plugin, size, .. } in &resolved {
+                self.shared.quotas.add(plugin, EffectShare { count: 1, bytes: *size });
             }
         }
-        Ok(dealt.into_iter().map(|dealt| dealt.id).collect())
+        Ok(resolved.into_iter().map(|resolved| resolved.id).collect())
     }
 
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {

@@ -3,77 +3,47 @@
 //! A batch is whatever came in while the one before it was committed: an idle host commits at once,
 //! a busy one shares each `fsync` among many. Knows no SQL.
 
+pub(super) mod batch;
+mod crashes;
+mod handoff;
+pub(super) mod inbox;
+mod operations;
+pub(super) mod unsaved;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::backend::{Backend, Holding, NewEvent, To};
-use super::batch::{self, Batch, Written};
-use super::lease::Wanted;
-use super::leases::{Leases, Shared};
-use super::operations::Operation;
-use super::quota::{self, Share};
-use super::running::{RunningAttempt, RunningId};
-use super::sqlite::HostLock;
-use super::stores::Stores;
-use super::unsaved::{RETRY_MIN, Saving, Unsaved};
-use super::{Accept, DbError, EffectLease, Handoff, Hold, Lease};
+use super::entries::Entries;
+use super::leases::Leases;
+use super::shared::Shared;
+use super::storage::{Backend, NewDeliveryTo, NewEvent};
+use super::types::{
+    Accept, DbError, EffectLease, EffectShare, Handoff, Hold, HoldChange, Lease, LeaseRequest,
+    RunningAttempt, RunningId, emitted_events,
+};
 use crate::clock;
 use crate::delivery::{DeliveryId, Finished, Next, Order, Recipient};
-use crate::effect::{EffectId, Performed, Performing, Progress};
-use crate::event::{Event, PluginName, now_ms};
+use crate::effect::{EffectId, Performing, Progress};
+use crate::event::{PluginName, now_ms};
+
+use batch::{Batch, Written};
+use inbox::{Accepting, Inbox, Operation, Reply, Request};
+use unsaved::{RETRY_MIN, Saving, Unsaved};
 
 /// On closing, how often attempts that could not be recorded are tried again. Without their record
 /// they run again after the next start.
 const CLOSE_TRIES: u32 = 5;
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
-
-/// An event that waits for its commit.
-pub(super) struct Accepting {
-    pub(super) event: Event,
-    pub(super) recipients: Vec<Recipient>,
-    pub(super) reply: Reply<Accept>,
-}
-
-/// Everything else that is asked of the writer.
-pub(super) enum Request {
-    Finish {
-        finished: Finished,
-        reply: Option<Reply<()>>,
-    },
-    Lease(Wanted, Reply<Lease>),
-    GiveBack(Vec<DeliveryId>),
-    Performed(Performed),
-    LeaseEffects(Wanted, Reply<EffectLease>),
-    GiveBackEffects(Vec<EffectId>),
-    Hold {
-        holding: Holding,
-        reply: Reply<()>,
-    },
-    Operate(Operation),
-    Ping(Reply<()>),
-    /// The system clock may have jumped.
-    Clock,
-    Close(Reply<()>),
-}
-
-/// Where the writer's work comes from.
-pub(super) struct Inbox {
-    pub(super) accepts: mpsc::Receiver<Accepting>,
-    pub(super) requests: mpsc::UnboundedReceiver<Request>,
-}
-
 /// What was taken from the inbox for one turn.
 #[derive(Default)]
 struct Turn {
     accepts: Vec<Accepting>,
-    leases: Vec<(Wanted, Reply<Lease>)>,
-    effect_leases: Vec<(Wanted, Reply<EffectLease>)>,
-    holds: Vec<Holding>,
+    leases: Vec<(LeaseRequest, Reply<Lease>)>,
+    effect_leases: Vec<(LeaseRequest, Reply<EffectLease>)>,
+    holds: Vec<HoldChange>,
     hold_replies: Vec<Reply<()>>,
     pings: Vec<Reply<()>>,
     operations: Vec<Operation>,
@@ -94,18 +64,16 @@ pub(super) struct Writer<B> {
     pub(super) behind: Option<u64>,
     pub(super) leases: Leases<DeliveryId>,
     pub(super) effect_leases: Leases<EffectId>,
-    pub(super) stores: Arc<Stores>,
+    pub(super) entries: Arc<Entries>,
     pub(super) unsaved: Unsaved,
     /// What ran when the last process died.
     pub(super) left: Vec<RunningAttempt>,
     /// Crashes after which a delivery or an effect is dead.
     pub(super) crashes_max: u32,
-    /// Until the writer has ended, no other host may begin.
-    pub(super) lock: Arc<HostLock>,
 }
 
 impl<B: Backend> Writer<B> {
-    /// Writes until every [`super::Db`] is gone or one of them was closed.
+    /// Writes until every [`Db`](super::Db) is gone or one of them was closed.
     pub(super) async fn run(mut self, handoff: Arc<dyn Handoff>) {
         let mut accepts = Vec::new();
         let mut requests = Vec::new();
@@ -121,9 +89,9 @@ impl<B: Backend> Writer<B> {
                 self.inbox.accepts.close();
                 self.inbox.requests.close();
             }
-            self.shared.turns.begin();
+            self.shared.activity.begin();
             self.turn(turn, &*handoff).await;
-            self.shared.turns.end();
+            self.shared.activity.end();
             let done = self.unsaved.is_empty() || self.unsaved.failures >= CLOSE_TRIES;
             if !open && done {
                 break;
@@ -135,7 +103,8 @@ impl<B: Backend> Writer<B> {
         if lost > 0 {
             tracing::error!(attempts = lost, "closed without recording attempts: they will run again");
         }
-        drop(self.lock);
+        // Until then, no other host may begin.
+        drop(self.backend);
         for closer in closers {
             let _ = closer.send(closed.clone());
         }
@@ -195,20 +164,20 @@ impl<B: Backend> Writer<B> {
                 tracing::error!(effect = %performed.id, "a try without a lease is not recorded");
             }
             Request::LeaseEffects(wanted, reply) => turn.effect_leases.push((wanted, reply)),
-            Request::GiveBackEffects(ids) => {
+            Request::ReleaseEffects(ids) => {
                 for id in ids {
-                    self.effect_leases.give_back(id);
+                    self.effect_leases.release_idle(id);
                 }
             }
-            Request::GiveBack(ids) => {
+            Request::Release(ids) => {
                 for id in ids {
-                    if self.leases.give_back(id) {
+                    if self.leases.release_idle(id) {
                         self.shared.running.end(RunningId::Delivery(id));
                     }
                 }
             }
-            Request::Hold { holding, reply } => {
-                turn.holds.push(holding);
+            Request::Hold(change, reply) => {
+                turn.holds.push(change);
                 turn.hold_replies.push(reply);
             }
             Request::Operate(operation) => turn.operations.push(operation),
@@ -275,8 +244,8 @@ impl<B: Backend> Writer<B> {
             Ok(Written { accepts, recorded, behind, promoted }) => {
                 jump.inspect(|(_, offset)| notice_jump(*offset));
                 self.saved(saving, &recorded, handoff);
-                for holding in holds {
-                    self.hold(holding, handoff);
+                for change in holds {
+                    self.hold(change, handoff);
                 }
                 for (reply, accept) in replies.into_iter().zip(&accepts) {
                     let _ = reply.send(Ok(*accept));
@@ -299,10 +268,10 @@ impl<B: Backend> Writer<B> {
         }
     }
 
-    fn hold(&mut self, Holding { plugin, why, held }: Holding, handoff: &dyn Handoff) {
+    fn hold(&mut self, HoldChange { plugin, why, held }: HoldChange, handoff: &dyn Handoff) {
         match (why, held) {
-            (Hold::Paused, true) => handoff.paused(&plugin),
-            (Hold::Paused, false) => handoff.look_again(),
+            (Hold::Paused, true) => handoff.plugin_paused(&plugin),
+            (Hold::Paused, false) => handoff.rescan(),
             // Whoever sees plugins come and go acts on it too.
             (Hold::Absent, _) => {}
         }
@@ -331,7 +300,7 @@ impl<B: Backend> Writer<B> {
                 event.received_at = now_ms();
             }
             let key = event.ordering_key.as_deref();
-            let to = recipients.into_iter().map(|Recipient { plugin, ordered }| To {
+            let to = recipients.into_iter().map(|Recipient { plugin, ordered }| NewDeliveryTo {
                 order: key.filter(|_| ordered).map(|key| Order::of(&event.source, key, &plugin)),
                 plugin,
             });
@@ -370,7 +339,7 @@ impl<B: Backend> Writer<B> {
             self.shared.running.end(id);
             if performed.due.is_none() {
                 self.shared.suspects.remove(id);
-                let share = Share { count: 1, bytes: performed.size };
+                let share = EffectShare { count: 1, bytes: performed.size };
                 self.shared.quotas.release(&performed.plugin, share);
             }
         }
@@ -401,12 +370,12 @@ impl<B: Backend> Writer<B> {
     fn ended(&mut self, finished: Finished, handoff: &dyn Handoff) {
         let Finished { id: delivery, plugin, work, depth, root, .. } = finished;
         if let Some(changes) = &work.store {
-            self.stores.committed(&plugin, changes);
+            self.entries.committed(&plugin, changes);
         }
         for (number, asked) in (1..).zip(work.effects) {
             let id = EffectId { delivery, number };
             self.effect_leases.take(id, &plugin);
-            if !handoff.perform(Performing {
+            if !handoff.offer_effect(Performing {
                 id,
                 plugin: plugin.clone(),
                 asked,
@@ -424,12 +393,12 @@ impl<B: Backend> Writer<B> {
     /// A call's work rests on what is no longer so: its delivery runs again.
     fn lost(&mut self, finished: Finished, handoff: &dyn Handoff) {
         let (plugin, effects) = (&finished.plugin, &finished.work.effects);
-        self.shared.quotas.release(plugin, Share::of(effects));
-        self.shared.quotas.not_emitted(finished.root, quota::emitted(effects));
+        self.shared.quotas.release(plugin, EffectShare::of(effects));
+        self.shared.quotas.not_emitted(finished.root, emitted_events(effects));
         if let Some(changes) = &finished.work.store {
-            self.stores.lost(&finished.plugin, changes);
+            self.entries.lost(&finished.plugin, changes);
         }
-        handoff.look_again();
+        handoff.rescan();
     }
 }
 

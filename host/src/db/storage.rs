@@ -7,25 +7,24 @@ use std::sync::Arc;
 use crate::delivery::{Delivery, DeliveryId, Finished, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName};
-use crate::keyvalue::Changes;
+use crate::keyvalue::{Changes, Entry, EntryKey};
 use crate::replay;
 
-use super::lease::Due;
-use super::quota::Share;
-use super::running::{RunningAttempt, RunningId};
-use super::{DbError, Hold};
+use super::types::{
+    DbError, DueTimes, EffectShare, HoldChange, Removal, RunningAttempt, RunningId, StoreSummary,
+};
 
 /// An event to be stored under a sequence number that was never used before.
 #[derive(Debug)]
 pub(super) struct NewEvent {
     pub(super) seq: i64,
     pub(super) event: Arc<Event>,
-    pub(super) to: Vec<To>,
+    pub(super) to: Vec<NewDeliveryTo>,
 }
 
 /// Who gets a new event.
 #[derive(Debug)]
-pub(super) struct To {
+pub(super) struct NewDeliveryTo {
     pub(super) plugin: PluginName,
     pub(super) order: Option<Order>,
 }
@@ -40,18 +39,10 @@ pub(super) struct NewDelivery<'a> {
     pub(super) behind: bool,
 }
 
-/// Whether a plugin's deliveries are held for a reason.
-#[derive(Debug, Clone)]
-pub(super) struct Holding {
-    pub(super) plugin: PluginName,
-    pub(super) why: Hold,
-    pub(super) held: bool,
-}
-
 /// What a step of a replay did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Replayed {
-    /// Deliveries made or dealt with, or in a dry run those that would be.
+    /// Deliveries made or resolved, or in a dry run those that would be.
     pub(super) made: u64,
     /// Deliveries made.
     pub(super) opened: u64,
@@ -69,16 +60,16 @@ pub(super) enum Discarded {
         order: Option<Order>,
     },
     /// It was a dead letter.
-    Settled,
-    /// It is done, or was dealt with.
+    Resolved,
+    /// It is done, or was resolved.
     Closed,
     /// There is no such delivery.
     Unknown,
 }
 
-/// A dead effect that was dealt with.
+/// A dead effect that was resolved.
 #[derive(Debug)]
-pub(super) struct Dealt {
+pub(super) struct ResolvedEffect {
     pub(super) id: EffectId,
     pub(super) plugin: PluginName,
     pub(super) size: u64,
@@ -100,25 +91,6 @@ pub(super) struct Open {
     pub(super) all: u64,
     /// Of these, those that wait for an earlier one of their order.
     pub(super) behind: u64,
-}
-
-/// What is old, and is removed if that is still so and nothing else is against it.
-#[derive(Debug)]
-pub(super) enum Removal {
-    /// Events, with all that belongs to them but their idempotency keys.
-    Events(Vec<i64>),
-    /// Idempotency keys of these events, which are gone.
-    Keys(Vec<i64>),
-}
-
-impl Removal {
-    /// Whether nothing is to be removed.
-    pub(super) fn is_empty(&self) -> bool {
-        match self {
-            Self::Events(events) => events.is_empty(),
-            Self::Keys(keys) => keys.is_empty(),
-        }
-    }
 }
 
 /// The write side of a database. Calls between `begin` and `commit` are one transaction.
@@ -174,7 +146,7 @@ pub(super) trait Backend: Send + 'static {
     fn record_tries(&mut self, performed: &[Performed]) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Holds a plugin's open deliveries, or lets go of them.
-    fn hold(&mut self, holding: &Holding) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn hold(&mut self, change: &HoldChange) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Stores a replay that was asked for. Its number.
     fn begin_replay(
@@ -185,7 +157,10 @@ pub(super) trait Backend: Send + 'static {
     ) -> impl Future<Output = Result<i64, DbError>> + Send;
 
     /// A part of a replay, unless it was stopped.
-    fn replay(&mut self, step: &replay::Step) -> impl Future<Output = Result<Replayed, DbError>> + Send;
+    fn advance_replay(
+        &mut self,
+        step: &replay::Step,
+    ) -> impl Future<Output = Result<Replayed, DbError>> + Send;
 
     /// Stops a replay. False when it does not run.
     fn stop_replay(&mut self, replay: i64) -> impl Future<Output = Result<bool, DbError>> + Send;
@@ -193,13 +168,13 @@ pub(super) trait Backend: Send + 'static {
     /// Sees to it that a delivery is not run any more.
     fn discard(&mut self, id: DeliveryId) -> impl Future<Output = Result<Discarded, DbError>> + Send;
 
-    /// Has up to so many dead effects after this one tried again, or counts them as dealt with. Which.
-    fn deal_with_effects(
+    /// Has up to so many dead effects after this one tried again, or resolves them. Which.
+    fn resolve_effects(
         &mut self,
         selection: &effect::Selection,
         action: replay::Action,
         page: (EffectId, u32),
-    ) -> impl Future<Output = Result<Vec<Dealt>, DbError>> + Send;
+    ) -> impl Future<Output = Result<Vec<ResolvedEffect>, DbError>> + Send;
 
     /// Removes what is old, in a transaction of its own. How many events or keys went. It costs no `fsync`:
     /// a power cut may bring back what went, and all of it as it was.
@@ -219,7 +194,7 @@ pub(super) trait Backend: Send + 'static {
     fn due(
         &mut self,
         plugin: &PluginName,
-        due: Due,
+        due: DueTimes,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
@@ -233,7 +208,7 @@ pub(super) trait Backend: Send + 'static {
     fn due_effects(
         &mut self,
         plugin: &PluginName,
-        due: Due,
+        due: DueTimes,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<EffectId>, DbError>> + Send;
 
@@ -254,7 +229,7 @@ pub(super) trait Backend: Send + 'static {
     fn suspects(&mut self, crashes: u32) -> impl Future<Output = Result<HashSet<RunningId>, DbError>> + Send;
 
     /// Each plugin's effects that are neither done nor dead.
-    fn waiting(&mut self) -> impl Future<Output = Result<HashMap<PluginName, Share>, DbError>> + Send;
+    fn waiting(&mut self) -> impl Future<Output = Result<HashMap<PluginName, EffectShare>, DbError>> + Send;
 
     /// How many deliveries are open.
     fn count_open(&mut self) -> impl Future<Output = Result<Open, DbError>> + Send;
@@ -264,4 +239,29 @@ pub(super) trait Backend: Send + 'static {
 
     /// Puts everything where it belongs and closes.
     fn close(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+}
+
+/// Reads entries of plugins' stores: what is committed.
+pub(super) trait EntryReads: Sync {
+    /// An entry.
+    fn entry(
+        &self,
+        plugin: &PluginName,
+        key: &EntryKey,
+    ) -> impl Future<Output = Result<Option<Entry>, DbError>> + Send;
+
+    /// Up to `limit` keys of a bucket after `after`, in order.
+    fn keys(
+        &self,
+        plugin: &PluginName,
+        bucket: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Arc<str>>, DbError>> + Send;
+
+    /// What a store has.
+    fn store_summary(
+        &self,
+        plugin: &PluginName,
+    ) -> impl Future<Output = Result<StoreSummary, DbError>> + Send;
 }

@@ -1,0 +1,365 @@
+//! What other rooms call: the database behind a handle.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::entries::Entries;
+use super::leases::Leases;
+use super::shared::Shared;
+use super::sqlite::{self, DatabaseFile, HostLock, Reader, Sqlite};
+use super::types::{
+    Accept, Conflict, DbError, EffectShare, Handoff, Hold, HoldChange, Limits, emitted_events,
+};
+use super::view::{EventFilter, EventPage, EventView};
+use super::writer::Writer;
+use super::writer::inbox::{Accepting, Inbox, Reply, Request};
+use super::writer::unsaved::Unsaved;
+use crate::clock;
+use crate::config;
+use crate::delivery::{Finished, Recipient};
+use crate::effect::Performed;
+use crate::event::{Event, PluginName};
+use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
+
+/// The database. Clones are the same one.
+#[derive(Clone)]
+pub struct Db {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) accepts: mpsc::Sender<Accepting>,
+    pub(super) requests: mpsc::UnboundedSender<Request>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) reader: Reader,
+    pub(super) file: Arc<DatabaseFile>,
+    /// Of the writer, which ends it.
+    pub(super) lock: Weak<HostLock>,
+    pub(super) entries: Arc<Entries>,
+    /// See [`Limits::backlog_max`].
+    pub(super) backlog_max: AtomicU64,
+    /// When the database was made, ms since the Unix epoch.
+    pub(super) made_at: u64,
+    /// Ids of events that were received before may have been pruned by this process.
+    pub(super) ids_pruned_before: AtomicU64,
+    pub(super) idle: Mutex<Option<Writer<Sqlite>>>,
+}
+
+impl Db {
+    /// Opens the database, makes it where there is none, and brings its tables up to date. Nothing
+    /// is written before [`Db::start`].
+    ///
+    /// # Errors
+    /// [`DbError::Url`], [`DbError::InUse`] when another host has it, [`DbError::Open`].
+    pub async fn open(settings: &config::Database, limits: Limits) -> Result<Self, DbError> {
+        let opened = sqlite::open(settings).await?;
+        let (accepts, accepts_in) = mpsc::channel(limits.queue_max.max(1));
+        let (requests, requests_in) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(opened.running, opened.open.all));
+        let entries = Arc::new(Entries::new(limits.cache_max_bytes, opened.store_version));
+        let (reader, file, lock) = (opened.reader, opened.file, Arc::downgrade(&opened.lock));
+        let writer = Writer {
+            backend: opened.backend,
+            inbox: Inbox { accepts: accepts_in, requests: requests_in },
+            shared: Arc::clone(&shared),
+            batch_max: settings.batch_max.max(1),
+            last_seq: opened.last_seq,
+            seq_at_start: opened.last_seq,
+            held: opened.held.into_iter().collect(),
+            behind: Some(opened.open.behind),
+            leases: Leases::default(),
+            effect_leases: Leases::default(),
+            entries: Arc::clone(&entries),
+            unsaved: Unsaved::default(),
+            left: opened.left,
+            crashes_max: limits.crashes_max,
+        };
+        let idle = Mutex::new(Some(writer));
+        let made_at = reader.made_at().await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                accepts,
+                requests,
+                shared,
+                reader,
+                file,
+                lock,
+                entries,
+                backlog_max: AtomicU64::new(limits.backlog_max),
+                made_at,
+                ids_pruned_before: AtomicU64::new(0),
+                idle,
+            }),
+        })
+    }
+
+    /// Begins to write. Deliveries are offered to `handoff` as soon as they are committed. What was
+    /// asked before waits until here; a second start does nothing.
+    pub fn start(&self, handoff: Arc<dyn Handoff>) {
+        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = idle {
+            tokio::spawn(writer.run(handoff));
+            tokio::spawn(watch_clock(self.inner.requests.downgrade()));
+        }
+    }
+
+    /// Stores an event, its idempotency key and a delivery for each of `recipients` in one transaction;
+    /// answers after its commit.
+    ///
+    /// # Errors
+    /// [`DbError::Full`] above a limit, [`DbError::Unavailable`] when it could not be committed.
+    pub async fn accept(&self, event: Event, recipients: Vec<Recipient>) -> Result<Accept, DbError> {
+        if let Some(fault) = self.fault() {
+            return Err(DbError::Unavailable(fault));
+        }
+        if self.backlog() >= self.inner.backlog_max.load(Ordering::Relaxed) {
+            return Err(DbError::Full("open deliveries"));
+        }
+        let (reply, answer) = oneshot::channel();
+        let sent = self.inner.accepts.try_send(Accepting { event, recipients, reply });
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => DbError::Full("events waiting for their commit"),
+            TrySendError::Closed(_) => DbError::closed(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+    }
+
+    /// Submits an attempt. It is committed with what follows from it, and kept until it is,
+    /// whatever the database does; the lease ends with the commit.
+    ///
+    /// # Errors
+    /// [`Conflict`] when another call changed what this one had read: it is not recorded, still leased, and
+    /// has to run again.
+    pub fn finish(&self, finished: Finished) -> Result<(), Conflict> {
+        self.submit(finished, None)
+    }
+
+    /// As [`Db::finish`], and waits for the commit.
+    ///
+    /// # Errors
+    /// [`DbError::Conflict`], [`DbError::NotLeased`], or [`DbError::Unavailable`] when the database was
+    /// closed before.
+    pub async fn finished(&self, finished: Finished) -> Result<(), DbError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(finished, Some(reply)).map_err(|Conflict| DbError::Conflict)?;
+        answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+    }
+
+    fn submit(&self, mut finished: Finished, reply: Option<Reply<()>>) -> Result<(), Conflict> {
+        let Some(mut changes) = finished.work.store.take() else {
+            self.request(Request::Finish { finished, reply });
+            return Ok(());
+        };
+        let (plugin, root) = (finished.plugin.clone(), finished.root);
+        let effects = &finished.work.effects;
+        let (share, events) = (EffectShare::of(effects), emitted_events(effects));
+        let submitted = self.inner.entries.submit(&plugin, &mut changes, |changes| {
+            finished.work.store = Some(std::mem::take(changes));
+            self.request(Request::Finish { finished, reply });
+        });
+        submitted.inspect_err(|Conflict| {
+            self.inner.shared.quotas.release(&plugin, share);
+            self.inner.shared.quotas.not_emitted(root, events);
+        })
+    }
+
+    /// Submits an attempt at a leased effect, as [`Db::finish`] does an attempt.
+    pub fn performed(&self, performed: Performed) {
+        self.request(Request::Performed(performed));
+    }
+
+    /// Plugins with effects that are neither done nor dead.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+        self.inner.reader.effect_plugins().await
+    }
+
+    /// An entry of a plugin's store, if it is known without asking the database.
+    #[must_use]
+    pub fn peek_entry(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
+        self.inner.entries.peek(plugin, key)
+    }
+
+    /// An entry of a plugin's store: what is committed, or submitted.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn entry(&self, plugin: &PluginName, key: &EntryKey) -> Result<Option<Entry>, DbError> {
+        self.inner.entries.get(&self.inner.reader, plugin, key).await
+    }
+
+    /// Up to `limit` keys of a bucket after `after`, in order.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn keys(
+        &self,
+        plugin: &PluginName,
+        bucket: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Keys, DbError> {
+        self.inner.entries.keys(&self.inner.reader, plugin, (bucket, after), limit).await
+    }
+
+    /// How many keys a plugin's store has, once an entry of it was read.
+    #[must_use]
+    pub fn key_count(&self, plugin: &PluginName) -> u64 {
+        self.inner.entries.count(plugin)
+    }
+
+    /// How many bytes a plugin's store has, once an entry of it was read.
+    #[must_use]
+    pub fn store_bytes(&self, plugin: &PluginName) -> u64 {
+        self.inner.entries.bytes(plugin)
+    }
+
+    /// A plugin's breaker pauses it until then (the host's time), or no longer. Like what runs, this
+    /// is shown, and not kept: after a restart the plugin is tried at once.
+    pub fn breaker(&self, plugin: &PluginName, until: Option<u64>) {
+        let mut broken = self.inner.shared.broken();
+        match until {
+            Some(until) => broken.insert(plugin.clone(), until),
+            None => broken.remove(plugin),
+        };
+    }
+
+    /// Plugins that their breakers pause: until when, or since when single deliveries are tried.
+    #[must_use]
+    pub fn broken(&self) -> BTreeMap<PluginName, u64> {
+        let broken = self.inner.shared.broken();
+        broken.iter().map(|(plugin, until)| (plugin.clone(), clock::shown(*until))).collect()
+    }
+
+    /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
+    /// once they are released.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn hold(&self, plugin: &PluginName, why: Hold) -> Result<(), DbError> {
+        self.change_hold(HoldChange { plugin: plugin.clone(), why, held: true }).await
+    }
+
+    /// That holds no longer: what was held can be leased, unless it is held for the other reason too.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn end_hold(&self, plugin: &PluginName, why: Hold) -> Result<(), DbError> {
+        self.change_hold(HoldChange { plugin: plugin.clone(), why, held: false }).await
+    }
+
+    async fn change_hold(&self, change: HoldChange) -> Result<(), DbError> {
+        self.ask(|reply| Request::Hold(change, reply)).await
+    }
+
+    /// Plugins that an operator paused, and since when (ms since the Unix epoch).
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
+        self.inner.reader.paused().await
+    }
+
+    /// Plugins with open deliveries, held ones included.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+        self.inner.reader.open_plugins().await
+    }
+
+    /// Open deliveries: neither done nor dead.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.inner.shared.backlog()
+    }
+
+    /// Takes another [`Limits::backlog_max`].
+    pub fn limit_backlog(&self, backlog_max: u64) {
+        self.inner.backlog_max.store(backlog_max, Ordering::Relaxed);
+    }
+
+    /// Whether writing works, found out by writing.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.ask(Request::Ping).await
+    }
+
+    /// Commits what waits, takes nothing more, and closes. The file is then complete without its
+    /// log, and another host may open it.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn close(&self) -> Result<(), DbError> {
+        self.inner.reader.close().await;
+        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if idle.is_some() {
+            return Ok(());
+        }
+        self.ask(Request::Close).await
+    }
+
+    /// A page of events, the newest first. `cursor` is the last page's `next`.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        cursor: Option<i64>,
+        limit: u32,
+    ) -> Result<EventPage, DbError> {
+        let memory = self.inner.shared.snapshot();
+        self.inner.reader.events(filter, cursor, limit, &memory).await
+    }
+
+    /// Everything about the events with this id: one per source that has it.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn event(&self, source: Option<&str>, id: &str) -> Result<Vec<EventView>, DbError> {
+        let memory = self.inner.shared.snapshot();
+        self.inner.reader.event(source, id, &memory).await
+    }
+
+    pub(super) fn request(&self, request: Request) {
+        if self.inner.requests.send(request).is_err() {
+            tracing::debug!("the database is closed");
+        }
+    }
+
+    pub(super) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, DbError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(request(reply));
+        answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+    }
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("backlog", &self.backlog()).finish_non_exhaustive()
+    }
+}
+
+/// How often the system clock is compared to the host's.
+const CLOCK_TICK: Duration = Duration::from_secs(1);
+
+/// Has a jump of the system clock noticed even while nothing else is written.
+async fn watch_clock(requests: mpsc::WeakUnboundedSender<Request>) {
+    loop {
+        tokio::time::sleep(CLOCK_TICK).await;
+        let Some(requests) = requests.upgrade() else { return };
+        if clock::jumped().is_some() && requests.send(Request::Clock).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the writer and the callers of the database share in memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use super::quota::Quotas;
+use super::running::Running;
+use super::types::{InMemoryState, RunningId};
+use crate::event::PluginName;
+
+/// What the writer shares with everybody else.
+pub(super) struct Shared {
+    /// Open deliveries.
+    pub(super) backlog: AtomicU64,
+    /// Attempts that began and are not recorded yet.
+    pub(super) running: Running,
+    /// What may have ended an earlier process.
+    pub(super) suspects: Suspects,
+    /// What effects wait.
+    pub(super) quotas: Quotas,
+    broken: Mutex<BTreeMap<PluginName, u64>>,
+    /// Why nothing is accepted, where the database cannot be relied on.
+    pub(super) fault: ArcSwapOption<String>,
+    pub(super) activity: WriterActivity,
+}
+
+impl Shared {
+    pub(super) fn new(running: Running, backlog: u64) -> Self {
+        Self {
+            backlog: AtomicU64::new(backlog),
+            running,
+            suspects: Suspects::default(),
+            quotas: Quotas::default(),
+            broken: Mutex::default(),
+            fault: ArcSwapOption::empty(),
+            activity: WriterActivity::default(),
+        }
+    }
+
+    /// What is known in memory only, now.
+    pub(super) fn snapshot(&self) -> InMemoryState {
+        InMemoryState { running: self.running.deliveries(), broken: self.broken().keys().cloned().collect() }
+    }
+
+    /// Plugins that their breakers pause, and until when.
+    pub(super) fn broken(&self) -> MutexGuard<'_, BTreeMap<PluginName, u64>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn backlog(&self) -> u64 {
+        self.backlog.load(Ordering::Relaxed)
+    }
+}
+
+/// Deliveries and effects for which the next crash is the last.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    ids: Mutex<HashSet<RunningId>>,
+    /// How many `ids` has: zero nearly always, and then no attempt takes the lock.
+    count: AtomicUsize,
+}
+
+impl Suspects {
+    pub(super) fn set(&self, ids: HashSet<RunningId>) {
+        self.count.store(ids.len(), Ordering::Relaxed);
+        *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn has(&self, id: RunningId) -> bool {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    pub(super) fn remove(&self, id: RunningId) {
+        if !self.are_none() {
+            let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.remove(&id);
+            self.count.store(ids.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Since when the writer works on its current turn.
+#[derive(Debug)]
+pub(super) struct WriterActivity {
+    began: Instant,
+    /// ms after that; 0 when the writer waits for work.
+    since_ms: AtomicU64,
+}
+
+impl Default for WriterActivity {
+    fn default() -> Self {
+        Self { began: Instant::now(), since_ms: AtomicU64::new(0) }
+    }
+}
+
+impl WriterActivity {
+    pub(super) fn begin(&self) {
+        self.since_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.since_ms.store(0, Ordering::Relaxed);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// For how long the writer has worked on its current turn.
+    pub(super) fn working_for(&self) -> Duration {
+        match self.since_ms.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => Duration::from_millis(self.now_ms().saturating_sub(since)),
+        }
+    }
+}
