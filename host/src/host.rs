@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::admin::Readiness;
 use crate::config::{self, Config, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Pruning};
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Acceptance, Dispatch};
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
 use crate::plugins::{Entry, OnLoad, Plugins, Stamp, Watch};
@@ -158,7 +158,7 @@ impl Host {
         let webhooks = address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
         let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::of(&config)));
-        let accepts = Arc::new(Accepting { db: db.clone(), plugins: plugins.clone() });
+        let accepts = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
         let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
         let webhooks_task =
             tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
@@ -341,20 +341,13 @@ impl Follow {
     }
 }
 
-/// Routes an event by the snapshot of now, and commits it.
-struct Accepting {
-    db: Db,
-    plugins: Plugins,
-}
-
-impl ingress::Accepts for Accepting {
+impl ingress::Accepts for Acceptance {
     async fn accept(&self, event: Event) -> Result<Accept, DbError> {
-        let plugins = self.plugins.snapshot().route(&event.source, &event.event_type);
-        self.db.accept(event, plugins).await
+        Self::accept(self, event).await
     }
 
     fn ids_known_since(&self, now: u64, keys_days: u64) -> u64 {
-        self.db.ids_known_since(now, keys_days)
+        Self::ids_known_since(self, now, keys_days)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Room for the effects of a call that ended well, before they are committed.
 
-use super::Dispatch;
+use super::deliveries::Deliveries;
 use crate::db::{Bounds, Crossed};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
 use crate::effect::Work;
 use crate::plugins::Live;
 
-impl Dispatch {
+impl Deliveries {
     /// Reserves room for what the call asked for. Without room it waits as after a failure of the host, and
     /// nothing of it is committed. A call that would emit more than its root event may lead to is rejected.
     pub(super) async fn reserve(
@@ -24,7 +24,7 @@ impl Dispatch {
             waiting_max_bytes: limits.waiting_max_bytes,
             per_root_max: limits.per_root_max,
         };
-        let reserved = self.0.db.reserve(&delivery.plugin, delivery.root(), &work.effects, &bounds).await;
+        let reserved = self.db.reserve(&delivery.plugin, delivery.root(), &work.effects, &bounds).await;
         let (outcome, cause, reason) = match reserved {
             Ok(Ok(())) => return (attempt, work),
             Ok(Err(Crossed::Root(reason))) => (Outcome::Rejected, Cause::Trap, reason),

@@ -1,8 +1,7 @@
 //! Pauses a plugin that fails nearly all deliveries, tries single ones, and resumes. Pure.
 //!
-//! It counts deliveries and not attempts, so that one that always fails weighs no more than another, and
-//! only attempts that began under it: what ends after a pause began, or after the plugin was swapped,
-//! says nothing of what runs now.
+//! It counts deliveries and not attempts, so a delivery that always fails weighs no more than another. An
+//! attempt that began before a pause or a swap does not count: it says nothing about what runs now.
 
 use std::collections::VecDeque;
 
@@ -14,8 +13,8 @@ pub(super) struct Breaker<I> {
     state: State,
     /// The latest deliveries that ended an attempt, each once, the newest last: whether it failed.
     latest: VecDeque<(I, bool)>,
-    /// Attempts under way.
-    begun: Vec<I>,
+    /// Running attempts.
+    in_flight: Vec<I>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,46 +24,48 @@ enum State {
     /// None begins before `until`, ms since the Unix epoch.
     Open { until: u64, pause_ms: u64 },
     /// One at a time, until one tells whether the plugin works.
-    Trying { pause_ms: u64 },
+    HalfOpen { pause_ms: u64 },
 }
 
-/// What an attempt says of its plugin.
+/// What an attempt's outcome indicates about its plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
-    Works,
-    Fails,
-    /// It was about one event, or the host failed.
-    Nothing,
+pub(super) enum AttemptSignal {
+    /// The plugin works.
+    Success,
+    /// The plugin fails.
+    Failure,
+    /// Neither: the outcome was about one event, or the host failed.
+    Neutral,
 }
 
-/// What an attempt's end changed.
+/// A change of a plugin's breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turned {
-    /// So many of so many deliveries failed: it is paused.
+pub(super) enum Transition {
+    /// `failed` of the latest `of` deliveries failed: the plugin is paused.
     Paused { failed: usize, of: usize, pause_ms: u64, until: u64 },
-    /// The single one that was tried failed too: it is paused for longer.
+    /// The single delivery that was tried failed too: the pause is extended.
     PausedAgain { pause_ms: u64, until: u64 },
-    /// The single one went well.
+    /// The single delivery that was tried is done: the plugin resumes.
     Resumed,
 }
 
 impl<I: Copy + Eq> Breaker<I> {
     pub(super) fn new(rules: Breaking) -> Self {
-        Self { rules, state: State::Closed, latest: VecDeque::new(), begun: Vec::new() }
+        Self { rules, state: State::Closed, latest: VecDeque::new(), in_flight: Vec::new() }
     }
 
-    /// How many of its deliveries may wait and run at once.
-    pub(super) fn most(&self) -> usize {
+    /// How many of its deliveries may be queued or run at once.
+    pub(super) fn max_in_flight(&self) -> usize {
         match self.state {
             State::Closed => usize::MAX,
             State::Open { .. } => 0,
-            State::Trying { .. } => 1,
+            State::HalfOpen { .. } => 1,
         }
     }
 
-    /// Attempts under way that count.
-    pub(super) fn begun(&self) -> usize {
-        self.begun.len()
+    /// Running attempts that count.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// When its pause ends, ms since the Unix epoch.
@@ -72,44 +73,44 @@ impl<I: Copy + Eq> Breaker<I> {
         if let State::Open { until, .. } = self.state { Some(until) } else { None }
     }
 
-    /// Ends a pause that is over. True if it was.
-    pub(super) fn look(&mut self, now_ms: u64) -> bool {
+    /// Ends a pause that is over: the next attempt is a trial. Returns whether it did.
+    pub(super) fn try_half_open(&mut self, now_ms: u64) -> bool {
         let State::Open { until, pause_ms } = self.state else { return false };
         // What is left is never longer than the pause, unless the clock was set back.
-        let over = now_ms >= until || until - now_ms > pause_ms;
-        if over {
-            self.state = State::Trying { pause_ms };
+        let is_over = now_ms >= until || until - now_ms > pause_ms;
+        if is_over {
+            self.state = State::HalfOpen { pause_ms };
         }
-        over
+        is_over
     }
 
     /// An attempt begins.
     pub(super) fn begin(&mut self, id: I) {
         if self.rules.failures_percent > 0 {
-            self.begun.push(id);
+            self.in_flight.push(id);
         }
     }
 
     /// An attempt ended.
-    pub(super) fn end(&mut self, id: I, says: Says, now_ms: u64) -> Option<Turned> {
-        let at = self.begun.iter().position(|begun| *begun == id)?;
-        self.begun.swap_remove(at);
-        match (self.state, says) {
-            (_, Says::Nothing) | (State::Open { .. }, _) => None,
-            (State::Closed, _) => self.count(id, says == Says::Fails, now_ms),
-            (State::Trying { .. }, Says::Works) => {
+    pub(super) fn end(&mut self, id: I, signal: AttemptSignal, now_ms: u64) -> Option<Transition> {
+        let at = self.in_flight.iter().position(|running| *running == id)?;
+        self.in_flight.swap_remove(at);
+        match (self.state, signal) {
+            (_, AttemptSignal::Neutral) | (State::Open { .. }, _) => None,
+            (State::Closed, _) => self.count(id, signal == AttemptSignal::Failure, now_ms),
+            (State::HalfOpen { .. }, AttemptSignal::Success) => {
                 self.state = State::Closed;
-                Some(Turned::Resumed)
+                Some(Transition::Resumed)
             }
-            (State::Trying { pause_ms }, Says::Fails) => {
+            (State::HalfOpen { pause_ms }, AttemptSignal::Failure) => {
                 let pause_ms = pause_ms.saturating_mul(2).min(self.rules.pause_max_ms);
                 let until = self.pause(pause_ms, now_ms);
-                Some(Turned::PausedAgain { pause_ms, until })
+                Some(Transition::PausedAgain { pause_ms, until })
             }
         }
     }
 
-    fn count(&mut self, id: I, failed: bool, now_ms: u64) -> Option<Turned> {
+    fn count(&mut self, id: I, failed: bool, now_ms: u64) -> Option<Transition> {
         self.latest.retain(|(latest, _)| *latest != id);
         self.latest.push_back((id, failed));
         let of = self.rules.deliveries;
@@ -125,14 +126,14 @@ impl<I: Copy + Eq> Breaker<I> {
         }
         let pause_ms = self.rules.pause_ms.min(self.rules.pause_max_ms);
         let until = self.pause(pause_ms, now_ms);
-        Some(Turned::Paused { failed: failures, of, pause_ms, until })
+        Some(Transition::Paused { failed: failures, of, pause_ms, until })
     }
 
     fn pause(&mut self, pause_ms: u64, now_ms: u64) -> u64 {
         let until = now_ms.saturating_add(pause_ms);
         self.state = State::Open { until, pause_ms };
         self.latest.clear();
-        self.begun.clear();
+        self.in_flight.clear();
         until
     }
 }

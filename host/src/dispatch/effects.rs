@@ -1,39 +1,36 @@
-//! After the commit: does what handlers asked for, until it succeeds or never will.
+//! Effects as work: after the commit, does what handlers asked for, until it succeeds or never will.
 //!
 //! An effect runs at least once: a crash between the deed and the commit of its try makes it run again,
 //! with the same idempotency key. Its plugin need not be there any more; its grants are those of now.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::breaker::Says;
+use super::acceptance::Acceptance;
+use super::breaker::AttemptSignal;
 use super::gate::Gate;
-use super::lanes::{End, Lanes, Leased};
-use super::queue::Queue;
-use super::{TICK, retry};
+use super::lanes::{Completion, LeasedItems};
+use super::{dispatcher, retry};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
-use crate::effect::{self, Effect, Emitted, Performed, Performing, Try, TryOutcome};
+use crate::effect::{self, Effect, EffectId, Emitted, Performed, Performing, Try, TryOutcome};
 use crate::event::{Digest, Event, Origin, PluginName, now_ms};
 use crate::failpoint::{self, Point};
 use crate::outbound::{EffectContext, Grants, Outbound, Sent};
-use crate::plugins::{self, Backoff, Plugins};
+use crate::plugins::{self, Backoff};
 use crate::secrets::Mask;
 
-/// Performs effects.
-#[derive(Clone)]
-pub(super) struct Effects(Arc<Inner>);
-
-struct Inner {
+/// See the module.
+pub(super) struct Effects {
     db: Db,
-    plugins: Plugins,
+    acceptance: Acceptance,
     outbound: Outbound,
     config: watch::Receiver<Arc<Config>>,
-    queue: Queue<Performing>,
     masks: Mutex<Masks>,
     gate: Arc<Gate>,
 }
@@ -45,94 +42,56 @@ struct Masks {
     made: HashMap<PluginName, Arc<Mask>>,
 }
 
+impl dispatcher::Work for Effects {
+    type Item = Performing;
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    async fn run(self: &Arc<Self>, effect: Performing) -> Completion<EffectId> {
+        let (id, company) = (effect.id, self.db.effect_company(&effect));
+        let is_over = || self.db.effect_is_over(id);
+        let due = self.gate.run(company, Box::pin(self.perform(effect)), is_over).await;
+        Completion { id, due, signal: AttemptSignal::Neutral }
+    }
+
+    async fn lease(&self, plugin: PluginName, limit: usize) -> Result<LeasedItems<Performing>, DbError> {
+        let wait_max = Duration::from_millis(self.config.borrow().effects.backoff_max_ms);
+        let lease = self.db.lease_effects(plugin, limit, wait_max).await?;
+        Ok(LeasedItems { items: lease.effects, more: lease.more })
+    }
+
+    fn release(&self, effects: Vec<Performing>) {
+        self.db.release_effects(effects.iter().map(|effect| effect.id).collect());
+    }
+
+    /// The lease itself is the cheapest question.
+    async fn has_due(&self) -> Result<bool, DbError> {
+        Ok(true)
+    }
+}
+
 impl Effects {
     pub(super) fn new(
         db: Db,
-        plugins: Plugins,
+        acceptance: Acceptance,
         outbound: Outbound,
         config: watch::Receiver<Arc<Config>>,
         gate: Arc<Gate>,
     ) -> Self {
-        let limits = config.borrow().effects.clone();
-        let queue = Queue::new(Lanes::new(limits.concurrency, limits.window));
-        Self(Arc::new(Inner { db, plugins, outbound, config, queue, masks: Mutex::default(), gate }))
+        Self { db, acceptance, outbound, config, masks: Mutex::default(), gate }
     }
 
-    /// Takes over what an earlier process left, and then whatever comes due.
-    pub(super) fn start(&self) {
-        tokio::spawn(self.clone().lease_all());
-    }
-
-    /// Takes the limits of a new configuration.
-    pub(super) fn limit(&self, limits: &config::Effects) {
-        let mut lanes = self.lanes();
-        lanes.limit(limits.concurrency, limits.window);
-        for plugin in lanes.names() {
-            lanes.open(&plugin, limits.plugin_concurrency);
-        }
-        drop(lanes);
-        self.run_ready();
-    }
-
-    /// Takes a committed effect, if there is room for it in memory.
-    pub(super) fn offer(&self, effect: Performing) -> bool {
-        let mut lanes = self.lanes();
-        lanes.open(&effect.plugin, self.0.config.borrow().effects.plugin_concurrency);
-        let taken = lanes.offer(effect);
-        let next = lanes.start();
-        drop(lanes);
-        if let Some(effect) = next {
-            tokio::spawn(self.clone().work(effect));
-        }
-        if !taken {
-            self.0.queue.look();
-        }
-        taken
-    }
-
-    /// Some that were dead are to be tried again, perhaps of a plugin that had none.
-    pub(super) fn look_again(&self) {
-        let effects = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = effects.open_all().await {
-                tracing::error!("effects to be tried again could not be read: {error}");
-            }
-            effects.lanes().look_again();
-            effects.0.queue.look();
-        });
-    }
-
-    /// Starts nothing more, and waits for tries under way up to `timeout`. Returns how many had not ended.
-    pub(super) async fn stop(&self, timeout: Duration) -> usize {
-        self.0.queue.stop(timeout).await
-    }
-
-    fn lanes(&self) -> MutexGuard<'_, Lanes<Performing>> {
-        self.0.queue.lanes()
-    }
-
-    fn run_ready(&self) {
-        while let Some(effect) = { self.lanes().start() } {
-            tokio::spawn(self.clone().work(effect));
-        }
-    }
-
-    /// Performs an effect, then whatever is next in turn, until nothing is.
-    async fn work(self, first: Performing) {
-        let mut next = Some(first);
-        while let Some(effect) = next {
-            let (plugin, id) = (effect.plugin.clone(), effect.id);
-            let company = self.0.db.effect_company(&effect);
-            let is_over = || self.0.db.effect_is_over(id);
-            let due = self.0.gate.run(company, Box::pin(self.perform(effect)), is_over).await;
-            (next, _) = self.0.queue.next_after(&plugin, &End { id, due, says: Says::Nothing });
-        }
+    /// How many effects of a plugin may be performed at once.
+    pub(super) fn plugin_concurrency(&self) -> usize {
+        self.config.borrow().effects.plugin_concurrency
     }
 
     /// One try, recorded. Returns when the effect is due again, if it is.
     async fn perform(&self, mut effect: Performing) -> Option<u64> {
-        self.0.db.effect_started(&effect);
-        let config = self.0.config.borrow().clone();
+        self.db.effect_started(&effect);
+        let config = self.config.borrow().clone();
         let (started_at, started) = (now_ms(), Instant::now());
         let mask = self.mask(&config, &effect.plugin);
         if effect.tries == effect.tries_before {
@@ -154,13 +113,13 @@ impl Effects {
         report(&effect, &sent, due);
         let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
         let Performing { id, plugin, asked, .. } = effect;
-        self.0.db.performed(Performed { id, plugin, size: asked.size, made, due, progress: sent.progress });
+        self.db.performed(Performed { id, plugin, size: asked.size, made, due, progress: sent.progress });
         due
     }
 
     /// The mask of a plugin, which need not be here any more.
     fn mask(&self, config: &Arc<Config>, plugin: &PluginName) -> Arc<Mask> {
-        let mut masks = self.0.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
         if !masks.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, config)) {
             *masks = Masks { config: Some(Arc::clone(config)), made: HashMap::new() };
         }
@@ -173,9 +132,9 @@ impl Effects {
         let (key, progress) = (&effect.asked.key, &effect.progress);
         let context = EffectContext { grants: &grants, mask, key, progress };
         match &effect.asked.effect {
-            Effect::Http(request) => self.0.outbound.send(&context, request).await,
-            Effect::Email(email) => self.0.outbound.mail(&context, email).await,
-            Effect::Event(emitted) => match self.0.outbound.check_event(&grants, emitted) {
+            Effect::Http(request) => self.outbound.send(&context, request).await,
+            Effect::Email(email) => self.outbound.mail(&context, email).await,
+            Effect::Event(emitted) => match self.outbound.check_event(&grants, emitted) {
                 Ok(()) => self.emit(effect, emitted).await,
                 Err(detail) => not_granted(detail),
             },
@@ -185,9 +144,8 @@ impl Effects {
     /// Stores an event like one that was received.
     async fn emit(&self, effect: &Performing, emitted: &Emitted) -> Sent {
         let event = event_of(effect, emitted);
-        let plugins = self.0.plugins.snapshot().route(&event.source, &event.event_type);
         let sent = |outcome, detail: String| Sent { outcome, detail, after: None, progress: None };
-        match self.0.db.accept(event, plugins).await {
+        match self.acceptance.accept(event).await {
             Ok(Accept::Accepted { deliveries }) => {
                 sent(TryOutcome::Done, format!("accepted, deliveries: {deliveries}"))
             }
@@ -195,47 +153,6 @@ impl Effects {
             Ok(Accept::Duplicate | Accept::Conflict) => sent(TryOutcome::Done, "accepted before".into()),
             Err(error) => sent(TryOutcome::Retry, error.to_string()),
         }
-    }
-
-    /// Leases for windows that have room, when hinted, due, or at the tick.
-    async fn lease_all(self) {
-        while let Err(error) = self.open_all().await {
-            tracing::error!("effects of earlier could not be read, trying again: {error}");
-            tokio::time::sleep(TICK).await;
-        }
-        let mut tick = Instant::now() + TICK;
-        loop {
-            match self.0.queue.next_lease(&mut tick).await {
-                Some((plugin, limit)) => self.lease(plugin, limit).await,
-                // Whatever became of the hint that told of it.
-                None => self.lanes().look_again(),
-            }
-        }
-    }
-
-    async fn open_all(&self) -> Result<(), DbError> {
-        for plugin in self.0.db.effect_plugins().await? {
-            let concurrency = self.0.config.borrow().effects.plugin_concurrency;
-            self.lanes().open(&plugin, concurrency);
-        }
-        Ok(())
-    }
-
-    async fn lease(&self, plugin: PluginName, limit: usize) {
-        let wait_max = Duration::from_millis(self.0.config.borrow().effects.backoff_max_ms);
-        let leased = match self.0.db.lease_effects(plugin.clone(), limit, wait_max).await {
-            Ok(lease) => Leased { waiting: lease.effects, more: lease.more },
-            Err(error) => {
-                tracing::error!(%plugin, "effects could not be leased, trying again: {error}");
-                tokio::time::sleep(TICK).await;
-                Leased { waiting: Vec::new(), more: true }
-            }
-        };
-        let unwanted = { self.lanes().leased(&plugin, leased) };
-        if !unwanted.is_empty() {
-            self.0.db.release_effects(unwanted.iter().map(|effect| effect.id).collect());
-        }
-        self.run_ready();
     }
 }
 

@@ -1,29 +1,29 @@
-//! What runs next: a bounded window of deliveries, or of effects, for each plugin, and turns between
+//! Chooses what runs next: a bounded window of deliveries, or of effects, for each plugin, and a line of
 //! plugins. Pure bookkeeping, no IO.
 //!
-//! What is shared out are places: an attempt takes as many as an instance of its plugin does. The plugin that
-//! has the fewest goes first. It may take as many as it leaves free for the others, and must leave free what
-//! the first attempts of the others take; its own first attempt always starts. So no plugin waits for another
-//! to begin its first attempt, whatever the others do with their places.
+//! An attempt takes as many places as an instance of its plugin does. The plugin with the fewest places in use
+//! goes first. It may use at most half of the free places, and leaves the places free that other plugins' first
+//! attempts need. Its own first attempt always starts. So no plugin waits for another one to begin its first
+//! attempt.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::breaker::{Breaker, Says, Turned};
+use super::breaker::{AttemptSignal, Breaker, Transition};
 use super::under_way::UnderWay;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{EffectId, Performing};
 use crate::event::PluginName;
 use crate::plugins::Breaking;
 
-/// Something that waits for its turn in its plugin's window.
-pub(super) trait Waits {
-    /// In whose order they run.
-    type Id: Copy + Ord;
+/// A delivery or an effect in its plugin's window.
+pub(super) trait QueueItem {
+    /// Items of a plugin run in the order of their ids.
+    type Id: Copy + Ord + Send + Sync;
     fn id(&self) -> Self::Id;
     fn plugin(&self) -> &PluginName;
 }
 
-impl Waits for Delivery {
+impl QueueItem for Delivery {
     type Id = DeliveryId;
 
     fn id(&self) -> DeliveryId {
@@ -35,7 +35,7 @@ impl Waits for Delivery {
     }
 }
 
-impl Waits for Performing {
+impl QueueItem for Performing {
     type Id = EffectId;
 
     fn id(&self) -> EffectId {
@@ -47,16 +47,16 @@ impl Waits for Performing {
     }
 }
 
-/// How many places a plugin's attempts take, whose turn it is among equals, and which plugin.
-type Turn = (usize, u64, PluginName);
+/// A plugin's position in the line: its places in use, its ticket among equals, its name.
+type LinePosition = (usize, u64, PluginName);
 
 /// All plugins' windows.
-pub(super) struct Lanes<T: Waits> {
+pub(super) struct Lanes<T: QueueItem> {
     lanes: HashMap<PluginName, Lane<T>>,
     /// Attempts under way of plugins that are gone: they count when the plugin is back.
     leaving: HashMap<PluginName, UnderWay<T::Id>>,
     /// Plugins that could start an attempt, in turn.
-    waiting: BTreeSet<Turn>,
+    waiting: BTreeSet<LinePosition>,
     turns: u64,
     running: usize,
     /// Places that attempts under way take.
@@ -73,7 +73,7 @@ pub(super) struct Lanes<T: Waits> {
 }
 
 /// One plugin's window.
-struct Lane<T: Waits> {
+struct Lane<T: QueueItem> {
     queue: VecDeque<T>,
     under_way: UnderWay<T::Id>,
     concurrency: usize,
@@ -90,7 +90,7 @@ struct Lane<T: Waits> {
     due: Option<u64>,
 }
 
-impl<T: Waits> Lane<T> {
+impl<T: QueueItem> Lane<T> {
     /// The database may have something for it.
     fn new(under_way: UnderWay<T::Id>) -> Self {
         Self {
@@ -112,38 +112,39 @@ impl<T: Waits> Lane<T> {
     }
 
     /// How many its breaker lets wait.
-    fn most(&self) -> usize {
-        self.breaker.most().saturating_sub(self.breaker.begun())
+    fn max_in_flight(&self) -> usize {
+        self.breaker.max_in_flight().saturating_sub(self.breaker.in_flight())
     }
 
     /// How many more may wait.
     fn room(&self, window: usize) -> usize {
-        self.most().min(window).saturating_sub(self.queue.len())
+        self.max_in_flight().min(window).saturating_sub(self.queue.len())
     }
 }
 
-/// What a lease brought.
-pub(super) struct Leased<T> {
-    pub(super) waiting: Vec<T>,
+/// The result of a lease.
+pub(super) struct LeasedItems<T> {
+    pub(super) items: Vec<T>,
+    /// Whether the database has more for the plugin.
     pub(super) more: bool,
 }
 
-/// What ended, and how.
-pub(super) struct End<I> {
+/// The end of an attempt.
+pub(super) struct Completion<I> {
     pub(super) id: I,
     /// When it is due again, if it waits.
     pub(super) due: Option<u64>,
-    pub(super) says: Says,
+    pub(super) signal: AttemptSignal,
 }
 
-/// What follows for the plugin whose attempt ended.
-pub(super) struct After<T> {
-    pub(super) turned: Option<Turned>,
-    /// What its window no longer takes, to be given back.
-    pub(super) unwanted: Vec<T>,
+/// What the end of an attempt changed for its plugin.
+pub(super) struct LaneChange<T> {
+    pub(super) transition: Option<Transition>,
+    /// Items that the window no longer takes; their leases are to be released.
+    pub(super) surplus: Vec<T>,
 }
 
-impl<T: Waits> Lanes<T> {
+impl<T: QueueItem> Lanes<T> {
     pub(super) fn new(concurrency: usize, window: usize) -> Self {
         Self {
             lanes: HashMap::new(),
@@ -160,7 +161,7 @@ impl<T: Waits> Lanes<T> {
         }
     }
 
-    /// Says how many places there are; without, there is no end of them.
+    /// AttemptSignal how many places there are; without, there is no end of them.
     pub(super) fn with_places(mut self, places_max: usize) -> Self {
         self.places_max = places_max;
         self
@@ -279,17 +280,22 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// An attempt ended.
-    pub(super) fn ended(&mut self, plugin: &PluginName, end: &End<T::Id>, now_ms: u64) -> After<T> {
-        let mut after = After { turned: None, unwanted: Vec::new() };
+    pub(super) fn complete(
+        &mut self,
+        plugin: &PluginName,
+        end: &Completion<T::Id>,
+        now_ms: u64,
+    ) -> LaneChange<T> {
+        let mut after = LaneChange { transition: None, surplus: Vec::new() };
         self.running -= 1;
         if let Some(lane) = self.lanes.get_mut(plugin) {
             self.taken -= lane.under_way.end(&end.id);
             self.first += lane.first();
             lane.due = lane.due.into_iter().chain(end.due).min();
-            after.turned = lane.breaker.end(end.id, end.says, now_ms);
-            if after.turned.is_some() {
+            after.transition = lane.breaker.end(end.id, end.signal, now_ms);
+            if after.transition.is_some() {
                 lane.more = true;
-                after.unwanted = lane.queue.split_off(lane.queue.len().min(lane.most())).into();
+                after.surplus = lane.queue.split_off(lane.queue.len().min(lane.max_in_flight())).into();
             }
         } else if let Some(under_way) = self.leaving.get_mut(plugin) {
             self.taken -= under_way.end(&end.id);
@@ -302,7 +308,7 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// A plugin whose window has run half empty and that may have more in the database, and how many
-    /// to lease. Counts as under way until [`Lanes::leased`].
+    /// to lease. Counts as under way until [`Lanes::add_leased`].
     pub(super) fn next_lease(&mut self, now_ms: u64) -> Option<(PluginName, usize)> {
         if self.stopped {
             return None;
@@ -312,7 +318,7 @@ impl<T: Waits> Lanes<T> {
             if lane.due.is_some_and(|due| due <= now_ms) {
                 (lane.more, lane.due) = (true, None);
             }
-            lane.more |= lane.breaker.look(now_ms);
+            lane.more |= lane.breaker.try_half_open(now_ms);
             let room = lane.room(window);
             let wants = lane.more && !lane.leasing && room > 0 && lane.queue.len() <= window / 2;
             wants.then(|| {
@@ -324,24 +330,24 @@ impl<T: Waits> Lanes<T> {
     }
 
     /// A lease came back. Gives back what its plugin no longer takes.
-    pub(super) fn leased(&mut self, plugin: &PluginName, leased: Leased<T>) -> Vec<T> {
+    pub(super) fn add_leased(&mut self, plugin: &PluginName, leased: LeasedItems<T>) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin).filter(|_| !self.stopped) else {
-            return leased.waiting;
+            return leased.items;
         };
         lane.leasing = false;
         lane.more |= leased.more;
         // What was accepted while the lease was under way may have come in first.
-        lane.queue.extend(leased.waiting);
-        lane.queue.make_contiguous().sort_by_key(Waits::id);
+        lane.queue.extend(leased.items);
+        lane.queue.make_contiguous().sort_by_key(QueueItem::id);
         // Its breaker may have opened meanwhile.
-        let unwanted: Vec<T> = lane.queue.split_off(lane.queue.len().min(lane.most())).into();
-        lane.more |= !unwanted.is_empty();
+        let surplus: Vec<T> = lane.queue.split_off(lane.queue.len().min(lane.max_in_flight())).into();
+        lane.more |= !surplus.is_empty();
         self.turn(plugin);
-        unwanted
+        surplus
     }
 
     /// Something came due in the database: every plugin may have more.
-    pub(super) fn look_again(&mut self) {
+    pub(super) fn rescan(&mut self) {
         self.lanes.values_mut().for_each(|lane| lane.more = true);
     }
 
@@ -378,7 +384,11 @@ impl<T: Waits> Lanes<T> {
 }
 
 /// Takes a plugin out of the line; which turn it had.
-fn leave<T: Waits>(waiting: &mut BTreeSet<Turn>, plugin: &PluginName, lane: &mut Lane<T>) -> Option<u64> {
+fn leave<T: QueueItem>(
+    waiting: &mut BTreeSet<LinePosition>,
+    plugin: &PluginName,
+    lane: &mut Lane<T>,
+) -> Option<u64> {
     let (running, turn) = lane.place.take()?;
     waiting.remove(&(running, turn, plugin.clone()));
     Some(turn)

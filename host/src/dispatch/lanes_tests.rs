@@ -8,7 +8,7 @@ fn lanes(concurrency: usize, window: usize, plugins: &[(&str, usize)]) -> Lanes<
         assert!(lanes.open(&name(plugin), *concurrency));
     }
     while let Some((plugin, _)) = lanes.next_lease(0) {
-        lanes.leased(&plugin, Leased { waiting: Vec::new(), more: false });
+        lanes.add_leased(&plugin, LeasedItems { items: Vec::new(), more: false });
     }
     lanes
 }
@@ -17,9 +17,9 @@ fn starts(lanes: &mut Lanes<Delivery>) -> Vec<String> {
     std::iter::from_fn(|| lanes.start()).map(|d| format!("{}{}", d.plugin, d.id.event)).collect()
 }
 
-/// An attempt ends that says nothing of its plugin.
+/// Ends an attempt that indicates nothing about its plugin.
 fn end(lanes: &mut Lanes<Delivery>, plugin: &str, due: Option<u64>) {
-    lanes.ended(&name(plugin), &End { id: id(0), due, says: Says::Nothing }, 0);
+    lanes.complete(&name(plugin), &Completion { id: id(0), due, signal: AttemptSignal::Neutral }, 0);
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn an_attempt_gives_back_the_places_that_it_took_whatever_a_swap_changed() {
     assert_eq!(starts(&mut lanes), ["a1"]);
     lanes.cost(&name("a"), 1);
     assert_eq!(starts(&mut lanes), [""; 0], "the one that runs takes eight");
-    let says = End { id: id(1), due: None, says: Says::Nothing };
-    lanes.ended(&name("a"), &says, 0);
+    let completion = Completion { id: id(1), due: None, signal: AttemptSignal::Neutral };
+    lanes.complete(&name("a"), &completion, 0);
     assert_eq!(starts(&mut lanes).len(), 8);
     lanes.close(&name("a"));
     for seq in 2..=9 {
-        lanes.ended(&name("a"), &End { id: id(seq), due: None, says: Says::Nothing }, 0);
+        lanes.complete(&name("a"), &Completion { id: id(seq), due: None, signal: AttemptSignal::Neutral }, 0);
     }
     for seq in 1..=50 {
         assert!(lanes.offer(delivery("good", seq)));
@@ -164,7 +164,7 @@ fn a_full_window_leaves_the_rest_in_the_database_and_leases_it_in_order() {
     assert!(!lanes.offer(delivery("a", 4)), "there is room, but 3 is before it");
     assert_eq!(lanes.next_lease(0), Some((name("a"), 1)));
     assert_eq!(lanes.next_lease(0), None, "one lease at a time");
-    lanes.leased(&name("a"), Leased { waiting: vec![delivery("a", 3)], more: true });
+    lanes.add_leased(&name("a"), LeasedItems { items: vec![delivery("a", 3)], more: true });
     for expected in ["a2", "a3"] {
         end(&mut lanes, "a", None);
         assert_eq!(starts(&mut lanes), [expected]);
@@ -192,8 +192,8 @@ fn a_plugin_that_is_gone_gives_back_what_had_not_started() {
     assert!(!lanes.offer(delivery("a", 3)));
     end(&mut lanes, "a", None);
     assert_eq!(lanes.running(), 0);
-    let late = Leased { waiting: vec![delivery("a", 4)], more: false };
-    assert_eq!(lanes.leased(&name("a"), late).len(), 1);
+    let late = LeasedItems { items: vec![delivery("a", 4)], more: false };
+    assert_eq!(lanes.add_leased(&name("a"), late).len(), 1);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn what_still_runs_of_a_plugin_counts_when_it_is_back() {
     assert!(lanes.open(&name("a"), 2));
     assert_eq!(lanes.next_lease(0), Some((name("a"), 9)));
     let deliveries = (3..=5).map(|seq| delivery("a", seq)).collect();
-    lanes.leased(&name("a"), Leased { waiting: deliveries, more: false });
+    lanes.add_leased(&name("a"), LeasedItems { items: deliveries, more: false });
     assert_eq!(starts(&mut lanes), ["a3"], "one of before still runs");
     for expected in ["a4", "a5"] {
         end(&mut lanes, "a", None);
@@ -235,52 +235,58 @@ fn failing() -> Lanes<Delivery> {
     let rules = Breaking { failures_percent: 100, deliveries: 2, pause_ms: 100, pause_max_ms: 1000 };
     lanes.renew(&name("a"), rules);
     assert_eq!(lanes.next_lease(0), Some((name("a"), 10)));
-    let waiting = (1..=4).map(|seq| delivery("a", seq)).collect();
-    assert!(lanes.leased(&name("a"), Leased { waiting, more: true }).is_empty());
+    let items = (1..=4).map(|seq| delivery("a", seq)).collect();
+    assert!(lanes.add_leased(&name("a"), LeasedItems { items, more: true }).is_empty());
     assert_eq!(starts(&mut lanes), ["a1", "a2", "a3"]);
     lanes
 }
 
-/// An attempt ends at this time and says this; what was given back, and whether the breaker turned.
-fn says(lanes: &mut Lanes<Delivery>, seq: i64, says: Says, now_ms: u64) -> (Vec<i64>, bool) {
-    let after = lanes.ended(&name("a"), &End { id: id(seq), due: None, says }, now_ms);
-    (after.unwanted.iter().map(|delivery| delivery.id.event).collect(), after.turned.is_some())
+/// Ends an attempt with this signal. Returns what the window no longer takes, and whether the breaker changed.
+fn complete(lanes: &mut Lanes<Delivery>, seq: i64, signal: AttemptSignal, now_ms: u64) -> (Vec<i64>, bool) {
+    let after = lanes.complete(&name("a"), &Completion { id: id(seq), due: None, signal }, now_ms);
+    (after.surplus.iter().map(|delivery| delivery.id.event).collect(), after.transition.is_some())
 }
 
 #[test]
 fn a_paused_plugin_keeps_nothing_and_takes_nothing_until_its_pause_ends() {
     let mut lanes = failing();
-    assert_eq!(says(&mut lanes, 1, Says::Fails, 5), (vec![], false));
+    assert_eq!(complete(&mut lanes, 1, AttemptSignal::Failure, 5), (vec![], false));
     assert_eq!(starts(&mut lanes), ["a4"]);
     assert_eq!(lanes.next_lease(5), Some((name("a"), 10)));
-    assert_eq!(says(&mut lanes, 2, Says::Fails, 10), (vec![], true));
+    assert_eq!(complete(&mut lanes, 2, AttemptSignal::Failure, 10), (vec![], true));
     // What a lease brings that was under way goes back, and so does what is offered.
-    let late = Leased { waiting: vec![delivery("a", 5), delivery("a", 6)], more: false };
-    assert_eq!(lanes.leased(&name("a"), late).len(), 2);
+    let late = LeasedItems { items: vec![delivery("a", 5), delivery("a", 6)], more: false };
+    assert_eq!(lanes.add_leased(&name("a"), late).len(), 2);
     assert!(!lanes.offer(delivery("a", 7)));
     assert_eq!(starts(&mut lanes), [""; 0]);
-    lanes.look_again();
+    lanes.rescan();
     assert_eq!((lanes.next_lease(109), lanes.next_due()), (None, Some(110)));
     // What still runs ends, and changes nothing.
-    assert_eq!(says(&mut lanes, 3, Says::Works, 50), (vec![], false));
+    assert_eq!(complete(&mut lanes, 3, AttemptSignal::Success, 50), (vec![], false));
     assert_eq!((lanes.next_lease(110), lanes.next_due()), (Some((name("a"), 1)), None));
 }
 
 #[test]
 fn a_plugin_that_was_paused_is_tried_with_one_at_a_time() {
-    for (word, turned, leases) in
-        [(Says::Works, true, Some(10)), (Says::Fails, true, None), (Says::Nothing, false, Some(1))]
-    {
+    for (word, transition, leases) in [
+        (AttemptSignal::Success, true, Some(10)),
+        (AttemptSignal::Failure, true, None),
+        (AttemptSignal::Neutral, false, Some(1)),
+    ] {
         let mut lanes = failing();
-        says(&mut lanes, 1, Says::Fails, 0);
+        complete(&mut lanes, 1, AttemptSignal::Failure, 0);
         assert_eq!(starts(&mut lanes), ["a4"]);
-        says(&mut lanes, 2, Says::Fails, 0);
+        complete(&mut lanes, 2, AttemptSignal::Failure, 0);
         assert_eq!(lanes.next_lease(100), Some((name("a"), 1)));
-        assert!(lanes.leased(&name("a"), Leased { waiting: vec![delivery("a", 5)], more: true }).is_empty());
+        assert!(
+            lanes
+                .add_leased(&name("a"), LeasedItems { items: vec![delivery("a", 5)], more: true })
+                .is_empty()
+        );
         assert!(!lanes.offer(delivery("a", 6)), "one waits");
         assert_eq!(starts(&mut lanes), ["a5"]);
         assert_eq!(lanes.next_lease(100), None, "one runs");
-        assert_eq!(says(&mut lanes, 5, word, 100), (vec![], turned));
+        assert_eq!(complete(&mut lanes, 5, word, 100), (vec![], transition));
         assert_eq!(lanes.next_lease(100), leases.map(|limit| (name("a"), limit)), "{word:?}");
     }
 }
@@ -288,10 +294,10 @@ fn a_plugin_that_was_paused_is_tried_with_one_at_a_time() {
 #[test]
 fn a_plugin_with_nothing_to_try_it_with_is_tried_with_what_comes() {
     let mut lanes = failing();
-    says(&mut lanes, 1, Says::Fails, 0);
-    says(&mut lanes, 2, Says::Fails, 0);
+    complete(&mut lanes, 1, AttemptSignal::Failure, 0);
+    complete(&mut lanes, 2, AttemptSignal::Failure, 0);
     assert_eq!(lanes.next_lease(100), Some((name("a"), 1)));
-    assert!(lanes.leased(&name("a"), Leased { waiting: Vec::new(), more: false }).is_empty());
+    assert!(lanes.add_leased(&name("a"), LeasedItems { items: Vec::new(), more: false }).is_empty());
     assert!(lanes.offer(delivery("a", 9)) && !lanes.offer(delivery("a", 10)));
     assert_eq!(starts(&mut lanes), ["a9"]);
 }
@@ -299,11 +305,11 @@ fn a_plugin_with_nothing_to_try_it_with_is_tried_with_what_comes() {
 #[test]
 fn another_revision_is_tried_at_once() {
     let mut lanes = failing();
-    says(&mut lanes, 1, Says::Fails, 0);
-    says(&mut lanes, 2, Says::Fails, 0);
+    complete(&mut lanes, 1, AttemptSignal::Failure, 0);
+    complete(&mut lanes, 2, AttemptSignal::Failure, 0);
     assert_eq!(lanes.next_lease(1), None);
     lanes.renew(&name("a"), Breaking::NEVER);
     assert_eq!(lanes.next_lease(1), Some((name("a"), 10)));
     // What the one before still ran says nothing of this one.
-    assert_eq!(says(&mut lanes, 3, Says::Fails, 1), (vec![], false));
+    assert_eq!(complete(&mut lanes, 3, AttemptSignal::Failure, 1), (vec![], false));
 }

@@ -1,0 +1,37 @@
+//! The one place where an event is accepted: routed by the snapshot of now, and committed with its deliveries.
+//!
+//! The webhook endpoint accepts received events here, and an effect that emits accepts its event here.
+
+use crate::db::{Accept, Db, DbError};
+use crate::event::Event;
+use crate::plugins::Plugins;
+
+/// Accepts events. Cheap to clone.
+#[derive(Clone)]
+pub struct Acceptance {
+    db: Db,
+    plugins: Plugins,
+}
+
+impl Acceptance {
+    /// Accepts into this database, for the plugins that run.
+    #[must_use]
+    pub fn new(db: Db, plugins: Plugins) -> Self {
+        Self { db, plugins }
+    }
+
+    /// Stores an event with one delivery for each plugin that handles its type. Returns after the commit.
+    ///
+    /// # Errors
+    /// [`DbError`]: nothing was stored, or that is not known. The sender tries again.
+    pub async fn accept(&self, event: Event) -> Result<Accept, DbError> {
+        let recipients = self.plugins.snapshot().route(&event.source, &event.event_type);
+        self.db.accept(event, recipients).await
+    }
+
+    /// Since when ids of received events are known, in ms since the Unix epoch; 0: all ids are known.
+    #[must_use]
+    pub fn ids_known_since(&self, now_ms: u64, keys_days: u64) -> u64 {
+        self.db.ids_known_since(now_ms, keys_days)
+    }
+}

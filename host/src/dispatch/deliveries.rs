@@ -1,0 +1,177 @@
+//! Deliveries as work: each runs on the revision that is current when it starts, and its attempt is committed.
+//!
+//! No wasm but through [`crate::runtime::Runner`].
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::db::{Db, DbError};
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
+use crate::effect::Work;
+use crate::event::PluginName;
+use crate::failpoint::{self, Point};
+use crate::plugins::{Live, Plugins, Snapshot};
+use crate::runtime::{Call, Tried};
+
+use super::breaker::{AttemptSignal, Transition};
+use super::gate::Gate;
+use super::lanes::{Completion, LeasedItems};
+use super::workers::Workers;
+use super::{dispatcher, pauses, retry};
+
+/// See the module.
+pub(super) struct Deliveries {
+    pub(super) db: Db,
+    pub(super) plugins: Plugins,
+    pub(super) workers: Workers,
+    pub(super) gate: Arc<Gate>,
+}
+
+impl dispatcher::Work for Deliveries {
+    type Item = Delivery;
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.workers.spawn(task);
+    }
+
+    async fn run(self: &Arc<Self>, delivery: Delivery) -> Completion<DeliveryId> {
+        let snapshot = self.plugins.snapshot();
+        let Some(live) = snapshot.get(&delivery.plugin).cloned() else {
+            self.db.release_deliveries(vec![delivery.id]);
+            // Due now, in case the plugin is back meanwhile.
+            return Completion { id: delivery.id, due: Some(0), signal: AttemptSignal::Neutral };
+        };
+        let pace = Arc::clone(&live.pace);
+        self.workers.run(&pace, Arc::clone(self).run_in_company(delivery, snapshot, live)).await
+    }
+
+    async fn lease(&self, plugin: PluginName, limit: usize) -> Result<LeasedItems<Delivery>, DbError> {
+        let snapshot = self.plugins.snapshot();
+        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff.max);
+        let lease = self.db.lease(plugin, limit, wait_max).await?;
+        Ok(LeasedItems { items: lease.deliveries, more: lease.more })
+    }
+
+    fn release(&self, deliveries: Vec<Delivery>) {
+        self.db.release_deliveries(deliveries.iter().map(|delivery| delivery.id).collect());
+    }
+
+    async fn has_due(&self) -> Result<bool, DbError> {
+        let snapshot = self.plugins.snapshot();
+        let wait_max: Vec<_> =
+            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff.max)).collect();
+        self.db.anything_due(clock::now_ms(), &wait_max).await
+    }
+
+    fn follow(&self, plugin: &PluginName, transition: Transition) {
+        pauses::announce(&self.db, plugin, transition);
+    }
+}
+
+impl Deliveries {
+    /// One attempt, beside others or alone.
+    async fn run_in_company(
+        self: Arc<Self>,
+        delivery: Delivery,
+        snapshot: Arc<Snapshot>,
+        live: Arc<Live>,
+    ) -> Completion<DeliveryId> {
+        let (id, company) = (delivery.id, self.db.company(&delivery));
+        let attempt = self.attempt(delivery, &snapshot, &live);
+        self.gate.run(company, attempt, || self.db.is_over(id)).await
+    }
+
+    /// One attempt, recorded. A call whose reads another call changed runs again at once: that is no attempt
+    /// of its own.
+    async fn attempt(&self, delivery: Delivery, snapshot: &Snapshot, live: &Live) -> Completion<DeliveryId> {
+        self.db.started(&delivery, live.revision);
+        failpoint::pass_for(Point::InAttempt, &delivery.event.id);
+        let package = snapshot.package(&delivery.event.source);
+        let call = Call { delivery: &delivery, package, settings: &live.settings };
+        let mut reruns = 0;
+        loop {
+            let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
+            let Tried { attempt, work, .. } = live.runner.attempt(call).await;
+            failpoint::pass(Point::AfterHandler);
+            let ended = limit_reruns(live.settings.store.reruns_max, reruns, attempt, work);
+            let (mut attempt, work) = self.reserve(&delivery, live, ended).await;
+            let retry::Decision { next, failures, given_up } =
+                retry::next(&delivery, &attempt, &live.retry, clock::now_ms());
+            if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
+                failure.reason = format!("{}; {why}", failure.reason);
+            }
+            let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
+            let summary = AttemptSummary::of(&attempt);
+            let (id, root, order) = (delivery.id, delivery.root(), delivery.order);
+            let finished = Finished { id, attempt, next, failures, plugin, work, depth, root, order };
+            if self.db.finish(finished).is_ok() {
+                report(&delivery, &summary, next, live);
+                let due = if let Next::Wait(due) = next { Some(due) } else { None };
+                return Completion { id, due, signal: summary.signal() };
+            }
+            metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
+            reruns += 1;
+        }
+    }
+}
+
+/// After so many reruns a call runs alone: then no other call of its plugin in this host changes what it reads.
+const RERUNS_AMONG_OTHERS: u32 = 3;
+
+/// Fails a call that was rerun too often: the delivery waits, as after a failure of the host.
+fn limit_reruns(reruns_max: u32, reruns: u32, mut attempt: Attempt, mut work: Work) -> (Attempt, Work) {
+    if reruns < reruns_max {
+        return (attempt, work);
+    }
+    work = Work::default();
+    let reason = format!("what it read was changed by other calls each of {reruns} times (store.reruns_max)");
+    let (outcome, cause) = (Outcome::Retry, Cause::Host);
+    attempt.failure = Some(Failure { outcome, cause, reason, after_ms: None });
+    (attempt, work)
+}
+
+/// The part of an attempt that is reported after the attempt itself was handed to the database.
+struct AttemptSummary {
+    number: u32,
+    duration_us: u64,
+    failure: Option<Failure>,
+}
+
+impl AttemptSummary {
+    fn of(attempt: &Attempt) -> Self {
+        let Attempt { number, duration_us, failure, .. } = attempt;
+        Self { number: *number, duration_us: *duration_us, failure: failure.clone() }
+    }
+
+    /// A rejection is about one event, and a failure of the host about none.
+    fn signal(&self) -> AttemptSignal {
+        match &self.failure {
+            None => AttemptSignal::Success,
+            Some(failure) if failure.outcome == Outcome::Retry && failure.cause != Cause::Host => {
+                AttemptSignal::Failure
+            }
+            Some(_) => AttemptSignal::Neutral,
+        }
+    }
+}
+
+/// Counts an attempt, and logs one that failed.
+fn report(delivery: &Delivery, summary: &AttemptSummary, next: Next, live: &Live) {
+    let outcome = summary.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome);
+    live.count(outcome, summary.duration_us, delivery.since);
+    let Some(failure) = &summary.failure else { return };
+    let (number, reason) = (summary.number, &failure.reason);
+    let (plugin, event) = (delivery.plugin.as_str(), delivery.event.id.as_str());
+    match next {
+        Next::Wait(due) => {
+            let again_in_ms = due.saturating_sub(clock::now_ms());
+            tracing::warn!(plugin, event, number, again_in_ms, "attempt failed: {reason}");
+        }
+        _ if failure.outcome == Outcome::Rejected => {
+            tracing::warn!(plugin, event, number, "rejected, now a dead letter: {reason}");
+        }
+        _ => tracing::error!(plugin, event, number, "now a dead letter: {reason}"),
+    }
+}

@@ -1,0 +1,228 @@
+//! Leases work, runs it, and starts what is next: one loop for deliveries and for effects.
+//!
+//! The database is the truth. An offer after a commit, a hint, a due time, the tick and a restart all end in
+//! the same lease.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::breaker::Transition;
+use super::lanes::{Completion, Lanes, LeasedItems, QueueItem};
+use super::{TICK, retry};
+use crate::clock;
+use crate::db::DbError;
+use crate::event::PluginName;
+
+/// A kind of work: what is specific to deliveries, or to effects.
+pub(super) trait Work: Send + Sync + 'static {
+    /// What is queued, run and recorded.
+    type Item: QueueItem + Send + 'static;
+
+    /// Starts a task that runs items.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+
+    /// Runs one item and hands its result to the database.
+    fn run(
+        self: &Arc<Self>,
+        item: Self::Item,
+    ) -> impl Future<Output = Completion<<Self::Item as QueueItem>::Id>> + Send;
+
+    /// Leases up to `limit` items of a plugin.
+    ///
+    /// # Errors
+    /// When the database cannot be read; the lease is tried again.
+    fn lease(
+        &self,
+        plugin: PluginName,
+        limit: usize,
+    ) -> impl Future<Output = Result<LeasedItems<Self::Item>, DbError>> + Send;
+
+    /// Gives leases back, unused.
+    fn release(&self, items: Vec<Self::Item>);
+
+    /// Whether the database may have something that is due and not leased.
+    ///
+    /// # Errors
+    /// When the database cannot be read; it is asked again at the next tick.
+    fn has_due(&self) -> impl Future<Output = Result<bool, DbError>> + Send;
+
+    /// The plugin's breaker opened or closed.
+    fn follow(&self, _plugin: &PluginName, _transition: Transition) {}
+}
+
+/// See the module. Cheap to clone.
+pub(super) struct Dispatcher<W: Work>(Arc<Inner<W>>);
+
+struct Inner<W: Work> {
+    work: Arc<W>,
+    lanes: Mutex<Lanes<W::Item>>,
+    /// Something may have to be leased.
+    lease: Notify,
+    /// An item ended.
+    ended: Notify,
+    /// When the loop last looked for something to lease.
+    scanned_at: Mutex<Instant>,
+}
+
+impl<W: Work> Clone for Dispatcher<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Work> Dispatcher<W> {
+    pub(super) fn new(work: W, lanes: Lanes<W::Item>) -> Self {
+        Self(Arc::new(Inner {
+            work: Arc::new(work),
+            lanes: Mutex::new(lanes),
+            lease: Notify::new(),
+            ended: Notify::new(),
+            scanned_at: Mutex::new(Instant::now()),
+        }))
+    }
+
+    pub(super) fn work(&self) -> &W {
+        &self.0.work
+    }
+
+    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes<W::Item>> {
+        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a committed item if its plugin's window has room; else it stays in the database.
+    pub(super) fn offer(&self, item: W::Item) -> bool {
+        let mut lanes = self.lanes();
+        let accepted = lanes.offer(item);
+        let next = lanes.start();
+        drop(lanes);
+        if let Some(item) = next {
+            self.0.work.spawn(self.clone().run_from(item));
+        }
+        if !accepted {
+            self.hint();
+        }
+        accepted
+    }
+
+    /// Hints that something may have to be leased.
+    pub(super) fn hint(&self) {
+        self.0.lease.notify_one();
+    }
+
+    /// Every plugin may have more in the database.
+    pub(super) fn rescan(&self) {
+        self.lanes().rescan();
+        self.hint();
+    }
+
+    /// Starts as many items as may run at once.
+    pub(super) fn run_ready(&self) {
+        while let Some(item) = { self.lanes().start() } {
+            self.0.work.spawn(self.clone().run_from(item));
+        }
+    }
+
+    /// Runs an item, then whatever is next in turn, until nothing is.
+    async fn run_from(self, first: W::Item) {
+        let mut next = Some(first);
+        while let Some(item) = next {
+            let plugin = item.plugin().clone();
+            let completion = self.0.work.run(item).await;
+            next = self.complete(&plugin, &completion);
+        }
+    }
+
+    /// Takes note of an item's end. Returns what runs next in its place.
+    fn complete(
+        &self,
+        plugin: &PluginName,
+        completion: &Completion<<W::Item as QueueItem>::Id>,
+    ) -> Option<W::Item> {
+        let mut lanes = self.lanes();
+        let change = lanes.complete(plugin, completion, clock::now_ms());
+        let next = lanes.start();
+        drop(lanes);
+        self.0.ended.notify_one();
+        self.hint();
+        if !change.surplus.is_empty() {
+            self.0.work.release(change.surplus);
+        }
+        if let Some(transition) = change.transition {
+            self.0.work.follow(plugin, transition);
+        }
+        next
+    }
+
+    /// Leases for windows that have room, when hinted, due, or at the tick. Runs for ever.
+    pub(super) async fn lease_loop(self) {
+        let mut tick = Instant::now() + TICK;
+        loop {
+            *self.0.scanned_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            match self.next_lease(&mut tick).await {
+                Some((plugin, limit)) => self.lease(plugin, limit).await,
+                None => self.rescan_if_due().await,
+            }
+        }
+    }
+
+    /// How long ago the loop last looked for something to lease.
+    pub(super) fn idle_time(&self) -> Duration {
+        self.0.scanned_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// The next lease to make. Waits for a hint, for a due time, or for the tick; `None` at a tick. The tick
+    /// goes by the clock: on a busy host there is always another hint.
+    async fn next_lease(&self, tick: &mut Instant) -> Option<(PluginName, usize)> {
+        loop {
+            if let Some(lease) = { self.lanes().next_lease(clock::now_ms()) } {
+                return Some(lease);
+            }
+            if *tick <= Instant::now() {
+                *tick = Instant::now() + TICK;
+                return None;
+            }
+            let left = tick.saturating_duration_since(Instant::now());
+            let due = self.lanes().next_due().map_or(left, retry::until);
+            let _ = tokio::time::timeout(due.min(left), self.0.lease.notified()).await;
+        }
+    }
+
+    /// Whatever the database has to run is leased, whoever tried it before and whatever became of the hint.
+    async fn rescan_if_due(&self) {
+        match self.0.work.has_due().await {
+            Ok(true) => self.lanes().rescan(),
+            Ok(false) => {}
+            Err(error) => tracing::error!("due work could not be read, trying again: {error}"),
+        }
+    }
+
+    async fn lease(&self, plugin: PluginName, limit: usize) {
+        let leased = match self.0.work.lease(plugin.clone(), limit).await {
+            Ok(leased) => leased,
+            Err(error) => {
+                tracing::error!(%plugin, "work could not be leased, trying again: {error}");
+                tokio::time::sleep(TICK).await;
+                LeasedItems { items: Vec::new(), more: true }
+            }
+        };
+        let surplus = { self.lanes().add_leased(&plugin, leased) };
+        if !surplus.is_empty() {
+            self.0.work.release(surplus);
+        }
+        self.run_ready();
+    }
+
+    /// Starts nothing more, and waits up to `timeout` for what runs. Returns how many items had not ended.
+    pub(super) async fn stop(&self, timeout: Duration) -> usize {
+        self.lanes().stop();
+        let all_ended = async {
+            while self.lanes().running() > 0 {
+                self.0.ended.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, all_ended).await;
+        self.lanes().running()
+    }
+}
