@@ -44,7 +44,8 @@ pub struct Live {
     /// How long its calls compute.
     pub pace: Arc<Pace>,
     attempts: Attempts,
-    turns: RwLock<()>,
+    /// Shared by all revisions of the plugin: they share its store.
+    turns: Arc<RwLock<()>>,
 }
 
 /// This plugin's metrics, looked up once.
@@ -138,6 +139,13 @@ impl Snapshot {
     /// Puts plugins and configuration together.
     #[must_use]
     pub fn new(entries: &[Entry], config: &Config) -> Self {
+        Self::default().next(entries, config)
+    }
+
+    /// The snapshot after this one. A plugin whose revision and settings are the same keeps all that was learned
+    /// of it; one with other settings keeps its pace, and one with another revision its turns.
+    #[must_use]
+    pub fn next(&self, entries: &[Entry], config: &Config) -> Self {
         let patterns = |all: &[String]| all.iter().map(|p| Pattern::new(p)).collect::<Vec<_>>();
         let wants = entries.iter().map(|entry| Wants {
             plugin: entry.plugin.clone(),
@@ -146,7 +154,7 @@ impl Snapshot {
             allowed: config.plugin(entry.plugin.as_str()).events.as_deref().map(patterns),
         });
         let subscriptions = Subscriptions::new(wants);
-        let live = |entry: &Entry| (entry.plugin.clone(), Arc::new(Live::new(entry, config)));
+        let live = |entry: &Entry| (entry.plugin.clone(), Live::next(self.get(&entry.plugin), entry, config));
         let packages =
             config.sources.iter().filter_map(|(name, source)| Some((name.clone(), source.package.clone()?)));
         Self { plugins: entries.iter().map(live).collect(), packages: packages.collect(), subscriptions }
@@ -180,6 +188,21 @@ impl Snapshot {
 }
 
 impl Live {
+    /// A plugin in the next snapshot. `before`: the same plugin in this one.
+    fn next(before: Option<&Arc<Self>>, entry: &Entry, config: &Config) -> Arc<Self> {
+        let mut live = Self::new(entry, config);
+        if let Some(before) = before {
+            if live.is_as(before) && live.ordered == before.ordered {
+                return Arc::clone(before);
+            }
+            live.turns = Arc::clone(&before.turns);
+            if live.revision == before.revision {
+                live.pace = Arc::clone(&before.pace);
+            }
+        }
+        Arc::new(live)
+    }
+
     fn new(entry: &Entry, config: &Config) -> Self {
         let plugin = config.plugin(entry.plugin.as_str());
         Self {
@@ -204,7 +227,7 @@ impl Live {
             },
             pace: Arc::default(),
             attempts: Attempts::new(&entry.plugin),
-            turns: RwLock::new(()),
+            turns: Arc::default(),
         }
     }
 
@@ -277,5 +300,57 @@ pub fn settings(config: &Config, name: &PluginName) -> runtime::Settings {
             config::Instances::Fresh => None,
             config::Instances::Reused => Some(plugin.reuse_max),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use super::*;
+    use crate::runtime::{Call, Tried};
+
+    struct Idle;
+
+    impl Runner for Idle {
+        fn attempt<'a>(&'a self, _call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn entry(plugin: &str, revision: u8) -> Entry {
+        Entry {
+            plugin: PluginName::new(plugin).unwrap(),
+            runner: Arc::new(Idle),
+            revision: Digest([revision; 32]),
+            typed: Vec::new(),
+            patterns: vec!["*".into()],
+        }
+    }
+
+    /// What stays of the plugin `a`: all of it, its pace, its turns.
+    fn kept(before: &Snapshot, after: &Snapshot) -> (bool, bool, bool) {
+        let of = |snapshot: &Snapshot| Arc::clone(snapshot.get(&PluginName::new("a").unwrap()).unwrap());
+        let (before, after) = (of(before), of(after));
+        (
+            Arc::ptr_eq(&before, &after),
+            Arc::ptr_eq(&before.pace, &after.pace),
+            Arc::ptr_eq(&before.turns, &after.turns),
+        )
+    }
+
+    #[test]
+    fn a_plugin_that_did_not_change_keeps_what_was_learned_of_it() {
+        let config = Config::default();
+        let before = Snapshot::new(&[entry("a", 1), entry("b", 1)], &config);
+        let after = before.next(&[entry("a", 1), entry("b", 2), entry("c", 1)], &config);
+        assert_eq!(kept(&before, &after), (true, true, true), "another plugin changed");
+        let after = before.next(&[entry("a", 2), entry("b", 1)], &config);
+        assert_eq!(kept(&before, &after), (false, false, true), "its revision changed");
+        let mut other = Config::default();
+        let limited = config::Plugin { concurrency: 1, ..config::Plugin::default() };
+        other.plugin.insert(PluginName::new("a").unwrap(), limited);
+        let after = before.next(&[entry("a", 1)], &other);
+        assert_eq!(kept(&before, &after), (false, true, true), "its settings changed");
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::load::{File, FileRefusal, LoadResult, Loader};
 use super::scan::{Scan, Stamp, scan};
-use super::snapshot::{Entry, Snapshot};
+use super::snapshot::Entry;
 use super::watch::Watch;
 use super::{OnLoad, PluginState, PluginView, Plugins};
 use crate::config::Config;
@@ -262,7 +262,7 @@ impl Swap {
         let running = self.known.values().filter_map(|known| known.running.as_ref());
         let mut entries: Vec<Entry> = running.map(|running| Entry::from(&running.revision)).collect();
         entries.extend(self.fixed.iter().cloned());
-        self.plugins.publish(Snapshot::new(&entries, &self.config.borrow()));
+        self.plugins.publish(self.plugins.snapshot().next(&entries, &self.config.borrow()));
         self.show();
     }
 
