@@ -1,0 +1,92 @@
+//! Configurations in documents pass the check, and each key that a document names exists.
+
+use std::collections::HashSet;
+use std::fs;
+
+use super::{blocks, code_spans, document, documented_plugins, documents};
+use crate::support::{Bed, Ran};
+
+#[test]
+fn the_configuration_of_make_run_passes_the_check() {
+    let bed = Bed::new("");
+    bed.replace("hookyard.toml", document("hookyard.toml").as_bytes());
+    let ran = bed.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn every_configuration_in_a_document_passes_the_check() {
+    let mut checked = 0;
+    let of_plugins = documented_plugins().into_iter().map(|plugin| format!("plugins/{plugin}/README.md"));
+    for name in documents().into_iter().chain(of_plugins) {
+        for block in blocks(&document(&name), "toml").iter().filter(|block| !block.contains("[dependencies]"))
+        {
+            let bed = Bed::new("");
+            bed.replace("hookyard.toml", block.as_bytes());
+            let mut command = bed.command(&["config", "check"]);
+            let references = block.match_indices("env:").map(|(at, _)| &block[at + 4..]);
+            command.envs(references.map(|name| (name.split('"').next().unwrap(), "set")));
+            let ran = Ran::of(&mut command);
+            assert_eq!(ran.code, 0, "{name}:\n{block}\n{ran:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15);
+}
+
+#[test]
+fn the_default_configuration_is_what_holds_without_one() {
+    let bed = Bed::new("");
+    bed.replace("hookyard.toml", document("host/config.default.toml").as_bytes());
+    let mut written = bed.run(&["config", "check", "--json"]).json();
+    fs::remove_file(bed.path("hookyard.toml")).unwrap();
+    let none = bed.run(&["config", "check", "--json"]).json();
+    written["config"] = serde_json::Value::Null;
+    assert_eq!(written, none);
+}
+
+/// Every section of the default configuration, and every key as `section.key` and alone.
+fn known_keys() -> (HashSet<String>, HashSet<String>) {
+    let (mut sections, mut keys) = (HashSet::new(), HashSet::new());
+    let mut section = String::new();
+    for line in document("host/config.default.toml").lines().map(|line| line.trim_start_matches('#')) {
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            header.split('.').next().unwrap().clone_into(&mut section);
+            sections.insert(section.clone());
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| is_key(key)) {
+            keys.extend([format!("{section}.{key}"), key.to_owned()]);
+        }
+    }
+    (sections, keys)
+}
+
+fn is_key(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+/// Whether a document means a key by this: `section.key`, or a word that ends as keys do.
+fn names_a_key(word: &str, sections: &HashSet<String>) -> bool {
+    match word.split_once('.') {
+        Some((section, rest)) => sections.contains(section) && is_key(rest) && rest != "rs",
+        None => {
+            let ends_as_keys = ["_max", "_bytes", "_ms", "_days"].iter().any(|end| word.ends_with(end));
+            is_key(word) && ends_as_keys && !word.starts_with("hookyard_")
+        }
+    }
+}
+
+#[test]
+fn every_key_in_a_document_is_in_the_default_configuration() {
+    let (sections, keys) = known_keys();
+    let mut seen = 0;
+    for name in documents() {
+        for span in code_spans(&document(&name)) {
+            let key = span.split(" = ").next().unwrap();
+            if names_a_key(key, &sections) {
+                assert!(keys.contains(key), "{name}: {key}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 50, "{seen} keys were found");
+}
