@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use super::load::path;
-use super::locate::dotted;
+use super::locate::{dotted, path};
 use super::{Config, Plugin};
 use crate::event::Name;
 

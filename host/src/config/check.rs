@@ -1,6 +1,6 @@
 //! What types cannot say: ranges, and values that contradict each other. Pure.
 
-use super::load::path;
+use super::locate::path;
 use super::{Config, Plugin, Retention};
 use crate::effect::EMITTED_PREFIX;
 

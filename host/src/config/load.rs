@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::read_text;
-use super::locate::{Places, dotted, line_at};
+use super::locate::{Places, dotted, line_at, path};
 use super::values::References;
 use super::{Config, Plugin, check, formats};
 
@@ -139,11 +139,6 @@ impl Config {
         };
         Err(found.into_iter().map(problem).collect())
     }
-}
-
-/// A key's path.
-pub(super) fn path(parts: &[&str]) -> Vec<String> {
-    parts.iter().map(|&part| part.to_owned()).collect()
 }
 
 /// Reads references and makes relative paths start at the configuration's directory.

@@ -103,6 +103,11 @@ pub(super) fn line_at(text: &str, offset: usize) -> usize {
     1 + before.split(|&byte| byte == b'\n').count().saturating_sub(1)
 }
 
+/// A key's path.
+pub(super) fn path(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|&part| part.to_owned()).collect()
+}
+
 /// A path as it is written in TOML.
 pub(super) fn dotted(path: &[String]) -> String {
     let bare = |part: &str| {
