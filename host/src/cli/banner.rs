@@ -5,14 +5,9 @@ use std::net::SocketAddr;
 
 use super::failure::Failure;
 use super::out;
-use super::send::reachable;
+use super::send::base_url;
 use super::settings::{Made, Settings};
 use crate::Host;
-
-/// An address as something to open.
-pub(super) fn http(listen: SocketAddr) -> String {
-    format!("http://{}", reachable(listen))
-}
 
 /// Prints what was made just now, on stdout, and never again: before the host starts, since it may not.
 pub(super) fn print_made(made: &[Made]) -> Result<(), Failure> {
@@ -36,7 +31,7 @@ fn told(settings: &Settings, webhooks: SocketAddr, admin: SocketAddr) -> String 
     let names: Vec<_> = config.sources.keys().map(ToString::to_string).collect();
     let sources = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let secret = settings.secret_place().map(|place| format!("   secret: {place}")).unwrap_or_default();
-    let (webhooks, admin) = (http(webhooks), http(admin));
+    let (webhooks, admin) = (base_url(webhooks), base_url(admin));
     let lines = [
         format!("hookyard {}", env!("CARGO_PKG_VERSION")),
         format!("  config     {}", settings.file_or_default()),

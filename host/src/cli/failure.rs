@@ -1,10 +1,8 @@
 //! Why a verb did not do its work, and what the shell is told.
 
-use std::io;
 use std::process::ExitCode;
 
-use super::background::BackgroundWriter;
-use super::{log, visible};
+use super::stderr;
 
 /// Why a verb did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -29,16 +27,16 @@ impl Failure {
         Self::Failed(error.to_string())
     }
 
-    /// Says it on stderr where nothing was said yet, and gives the exit code.
+    /// Prints it on stderr, unless the verb has printed what is wrong, and returns the exit code.
     #[must_use]
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Self::Failed(message) => {
-                say("error", message);
+                stderr::print("error", message);
                 ExitCode::from(1)
             }
             Self::Usage(message) => {
-                say("error", message);
+                stderr::print("error", message);
                 ExitCode::from(2)
             }
             Self::Shown => ExitCode::from(1),
@@ -47,19 +45,9 @@ impl Failure {
     }
 }
 
-/// Says on stderr what the verb does all the same.
+/// Prints a warning on stderr; the verb goes on.
 pub(super) fn warn(message: &str) {
-    say("warning", message);
-}
-
-/// Writes to standard error, for as long as somebody reads it.
-fn say(label: &str, message: &str) {
-    let text = format!("{label}: {}\n", visible::continued(message, "  | "));
-    let start = || BackgroundWriter::start(io::stderr(), "stderr", usize::MAX, |_| ()).ok();
-    if let Some(stderr) = log::started().cloned().or_else(start) {
-        stderr.push(text.as_bytes());
-        stderr.flush();
-    }
+    stderr::print("warning", message);
 }
 
 impl From<std::io::Error> for Failure {

@@ -3,7 +3,6 @@
 //! Plugins' own lines have the target `plugin`, and with it a level of their own.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::OnceLock;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -12,11 +11,8 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use super::background::BackgroundWriter;
 use super::failure::Failure;
-use super::visible;
+use super::{stderr, visible};
 use crate::config;
-
-/// Standard error, once the log was started: from then on everything that this process says there goes through it.
-static STDERR: OnceLock<BackgroundWriter> = OnceLock::new();
 
 /// The log of this process, started.
 #[derive(Debug)]
@@ -44,7 +40,9 @@ pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<Log, Failu
     })?;
     let (filter, handle) = reload::Layer::new(filter);
     let is_terminal = io::stderr().is_terminal();
-    let writer = LogWriter { writer: stderr(log.buffer_max_bytes)?, is_terminal };
+    let writer = stderr::start(log.buffer_max_bytes)
+        .map_err(|error| Failure::Failed(format!("standard error: {error}")))?;
+    let writer = LogWriter { writer, is_terminal };
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().log_internal_errors(false).with_writer(writer);
     let started = if is_terminal {
@@ -56,20 +54,6 @@ pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<Log, Failu
     // The usual hook writes to standard error itself, and waits for whoever reads it.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(Log { filter: handle, level: level.into(), plugin_level: log.plugin_level.clone() })
-}
-
-fn stderr(bytes_max: usize) -> Result<BackgroundWriter, Failure> {
-    let told = |dropped| {
-        tracing::warn!(dropped, "log lines were dropped: nobody read standard error (log.buffer_max_bytes)");
-    };
-    let writer = BackgroundWriter::start(io::stderr(), "log", bytes_max, told);
-    let writer = writer.map_err(|error| Failure::Failed(format!("standard error: {error}")))?;
-    Ok(STDERR.get_or_init(|| writer).clone())
-}
-
-/// Standard error of a process whose log was started.
-pub(super) fn started() -> Option<&'static BackgroundWriter> {
-    STDERR.get()
 }
 
 /// Takes formatted lines, and escapes what a plugin's or a sender's text could forge a line with.

@@ -44,6 +44,7 @@ mod settings;
 mod show;
 mod sign;
 mod signals;
+mod stderr;
 mod tour;
 mod visible;
 mod which;
@@ -154,7 +155,7 @@ pub fn main() -> ExitCode {
         done
     });
     let code = done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
-    out::background().into_iter().chain(log::started()).for_each(BackgroundWriter::flush);
+    out::background().into_iter().chain(stderr::writer()).for_each(BackgroundWriter::flush);
     code
 }
 

@@ -125,7 +125,7 @@ impl Sender {
 /// Where the webhooks of `source` are. `to` is a whole URL, or a host's address to complete.
 #[must_use]
 pub(super) fn webhook_url(to: Option<&str>, listen: SocketAddr, source: &str) -> String {
-    let base = to.map_or_else(|| format!("http://{}", reachable(listen)), str::to_owned);
+    let base = to.map_or_else(|| base_url(listen), str::to_owned);
     match reqwest::Url::parse(&base) {
         Ok(url) if url.path() == "/" => {
             format!("{}/webhooks/{source}", base.trim_end_matches('/'))
@@ -134,9 +134,14 @@ pub(super) fn webhook_url(to: Option<&str>, listen: SocketAddr, source: &str) ->
     }
 }
 
-/// An address that listens on every interface, as something to connect to.
+/// The URL of a host that listens on this address.
 #[must_use]
-pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(super) fn base_url(listen: SocketAddr) -> String {
+    format!("http://{}", reachable(listen))
+}
+
+/// An address to connect to: the loopback one where the host listens on all interfaces.
+fn reachable(listen: SocketAddr) -> SocketAddr {
     let local = match listen.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),

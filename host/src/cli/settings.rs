@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::banner;
 use super::client::{Bearer, Client};
 use super::failure::Failure;
+use super::send::base_url;
 use super::sign::Signer;
 use crate::Host;
 use crate::config::{self, Config, Loaded, Scheme, Secret, Source};
@@ -152,7 +152,7 @@ impl Settings {
 
     fn client_at(&self, admin: SocketAddr, token_file: Option<&Path>) -> Result<Client, Failure> {
         let (token, origin) = config::admin_token(token_file, self.config()).map_err(Failure::failed)?;
-        Client::new(&banner::http(admin), Bearer { token: token.expose().into(), origin })
+        Client::new(&base_url(admin), Bearer { token: token.expose().into(), origin })
     }
 
     /// Where the host receives webhooks and answers operators: as it says itself where the config

@@ -9,7 +9,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::rebuild::is_source;
 use super::samples::{SAMPLES, Sample, fresh_id};
-use super::send::{Answer, Sender, webhook_url};
+use super::send::{Answer, Sender, base_url, webhook_url};
 use super::settings::Settings;
 use super::{event_send, out, plugin_list, show};
 use crate::Host;
@@ -123,7 +123,7 @@ pub(super) fn invite(settings: &Settings, host: &Host, watched: &[PathBuf]) -> R
     let sample = SAMPLES[0];
     let curl = sender.curl(sample.event_type, &sample.body_of_today(&fresh_id(), now_ms())?);
     let url = webhook_url(None, host.webhook_addr(), &source);
-    let pages = super::banner::http(host.admin_addr());
+    let pages = base_url(host.admin_addr());
     let swap = match first_source(watched) {
         Some(file) => format!("edit {}, save, and send another", file.display()),
         None => format!(
