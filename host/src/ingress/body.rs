@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::connection::Connection;
+use super::connections::Connections;
 
 /// Memory made for a body when its first byte is there; more is made as it comes.
 const FIRST_BYTES: usize = 16 * 1024;
@@ -20,6 +21,7 @@ const FIRST_BYTES: usize = 16 * 1024;
 pub struct RequestBody {
     incoming: Incoming,
     connection: Arc<Connection>,
+    connections: Arc<Connections>,
 }
 
 /// Why a body does not arrive.
@@ -59,18 +61,25 @@ pub(super) enum Unread {
 
 /// What a body holds of the budget; given back when this is dropped.
 #[derive(Debug)]
-struct Reserved(Arc<Connection>);
+struct Reserved {
+    connection: Arc<Connection>,
+    connections: Arc<Connections>,
+}
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.0.end_body();
-        self.0.all.release(&self.0);
+        self.connection.end_body();
+        self.connections.release(&self.connection);
     }
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
-        Self { incoming, connection }
+    pub(super) fn new(
+        incoming: Incoming,
+        connection: Arc<Connection>,
+        connections: Arc<Connections>,
+    ) -> Self {
+        Self { incoming, connection, connections }
     }
 
     /// All of it, of at most `most` bytes, in memory of its own: hyper's buffer is larger, and an event may stay
@@ -81,8 +90,9 @@ impl RequestBody {
             return Err(Unread::TooLarge);
         }
         self.connection.begin_body();
-        let reserved = Reserved(Arc::clone(&self.connection));
-        let reserve = |bytes| self.connection.all.reserve(&self.connection, bytes, bodies_max);
+        let reserved =
+            Reserved { connection: Arc::clone(&self.connection), connections: Arc::clone(&self.connections) };
+        let reserve = |bytes| self.connections.reserve(&self.connection, bytes, bodies_max);
         let whole = if announced == 0 { most } else { announced };
         let mut bytes: Vec<u8> = Vec::new();
         while let Some(part) = next(&mut self.incoming, &self.connection).await? {

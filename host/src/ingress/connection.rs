@@ -2,13 +2,13 @@
 //!
 //! The connection's own task writes all of it; the accept loop reads it to choose which connection gives way.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::connections::Connections;
+use super::limits::Limits;
 use super::peer::Peer;
 
 /// No deadline.
@@ -27,7 +27,7 @@ pub(super) fn now() -> u64 {
 pub(super) struct Connection {
     pub(super) id: u64,
     pub(super) peer: Peer,
-    pub(super) all: Arc<Connections>,
+    limits: Limits,
     /// Wakes the connection's task: it was evicted, or its body was.
     pub(super) wake: Notify,
     is_evicted: AtomicBool,
@@ -54,12 +54,12 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A new one: its first head is due.
-    pub(super) fn new(id: u64, peer: Peer, all: Arc<Connections>) -> Self {
-        let deadline = now().saturating_add(all.limits.header_timeout_ms);
+    pub(super) fn new(id: u64, peer: Peer, limits: Limits) -> Self {
+        let deadline = now().saturating_add(limits.header_timeout_ms);
         Self {
             id,
             peer,
-            all,
+            limits,
             wake: Notify::new(),
             is_evicted: AtomicBool::new(false),
             requests: AtomicU32::new(0),
@@ -92,28 +92,28 @@ impl Connection {
         self.is_busy.store(true, Relaxed);
         self.is_idle.store(false, Relaxed);
         self.work();
-        self.requests.fetch_add(1, Relaxed) + 1 >= self.all.limits.requests_per_connection_max
+        self.requests.fetch_add(1, Relaxed) + 1 >= self.limits.requests_per_connection_max
     }
 
     /// The answer was handed over for writing.
     pub(super) fn end_request(&self) {
         self.is_busy.store(false, Relaxed);
         self.is_idle.store(true, Relaxed);
-        self.wait(self.all.limits.idle_timeout_ms);
+        self.wait(self.limits.idle_timeout_ms);
     }
 
     /// Some bytes came.
     pub(super) fn received(&self) {
         if self.is_idle.load(Relaxed) {
             self.is_idle.store(false, Relaxed);
-            self.wait(self.all.limits.header_timeout_ms);
+            self.wait(self.limits.header_timeout_ms);
         }
     }
 
     /// The next part of the body is not there yet.
     pub(super) fn wait_for_body(&self) {
         if self.is_busy.load(Relaxed) && self.waiting_since.load(Relaxed) == 0 {
-            self.wait(self.all.limits.body_timeout_ms.unwrap_or(NEVER));
+            self.wait(self.limits.body_timeout_ms.unwrap_or(NEVER));
         }
     }
 
@@ -151,7 +151,7 @@ impl Connection {
         let write = if stalled_since == 0 {
             NEVER
         } else {
-            stalled_since.saturating_add(self.all.limits.write_timeout_ms)
+            stalled_since.saturating_add(self.limits.write_timeout_ms)
         };
         Some(self.deadline.load(Relaxed).min(write)).filter(|&due| due != NEVER)
     }
@@ -159,7 +159,7 @@ impl Connection {
     /// Whether the peer let a deadline pass.
     pub(super) fn is_overdue(&self, now: u64) -> bool {
         let stalled_since = self.stalled_since.load(Relaxed);
-        if stalled_since != 0 && now >= stalled_since.saturating_add(self.all.limits.write_timeout_ms) {
+        if stalled_since != 0 && now >= stalled_since.saturating_add(self.limits.write_timeout_ms) {
             if self.is_write_pending.load(Relaxed) {
                 return true;
             }

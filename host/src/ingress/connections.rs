@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::connection::{Connection, now};
+use super::limits::Limits;
 use super::peer::Peer;
-use super::serve::Limits;
 
 /// A peer that has just connected, or was just answered, keeps its place for so long, in milliseconds.
 const PLACE_GRACE_MS: u64 = 100;
@@ -24,7 +24,7 @@ const SMALL_BODY_BYTES: usize = 16 * 1024;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Connections {
-    pub(super) limits: Limits,
+    limits: Limits,
     open: Mutex<Open>,
     next_id: AtomicU64,
     /// One has ended.
@@ -81,11 +81,11 @@ impl Connections {
             open.evict(largest).or_else(|| open.evict(None)).ok_or(Full::All)?;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(Connection::new(id, peer, Arc::clone(self)));
+        let connection = Arc::new(Connection::new(id, peer, self.limits));
         open.by_id.insert(id, Arc::clone(&connection));
         *open.per_peer.entry(peer).or_default() += 1;
         open.tasks += 1;
-        Ok(Place(connection))
+        Ok(Place { connection, connections: Arc::clone(self) })
     }
 
     /// Waits until one has ended, if none has since the last time.
@@ -174,17 +174,19 @@ impl Open {
 
 /// A connection's place, free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place(pub(super) Arc<Connection>);
+pub(super) struct Place {
+    pub(super) connection: Arc<Connection>,
+    pub(super) connections: Arc<Connections>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let all = &self.0.all;
-        all.release(&self.0);
+        self.connections.release(&self.connection);
         {
-            let mut open = all.lock();
-            open.remove(&self.0);
+            let mut open = self.connections.lock();
+            open.remove(&self.connection);
             open.tasks -= 1;
         }
-        all.ended.notify_one();
+        self.connections.ended.notify_one();
     }
 }

@@ -10,6 +10,7 @@ mod connections;
 mod created;
 mod endpoint;
 mod envelope;
+mod limits;
 mod peer;
 mod pick;
 mod serve;
@@ -23,7 +24,8 @@ mod verify;
 
 pub use body::{BodyError, RequestBody};
 pub use endpoint::{Accepts, Webhooks};
-pub use serve::{Limits, serve, serve_router};
+pub use limits::Limits;
+pub use serve::{serve, serve_router};
 pub use sources::Sources;
 pub use trial::as_sent;
 pub use verify::sign;

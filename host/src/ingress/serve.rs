@@ -22,12 +22,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 
-use crate::config;
 use crate::event::now_ms;
 
 use super::body::{AnswerBody, OpenRequest, RequestBody};
 use super::connection::{Connection, now};
 use super::connections::{Connections, Full, Place};
+use super::limits::Limits;
 use super::stream::WatchedStream;
 use super::throttle::Throttle;
 
@@ -37,45 +37,6 @@ const BUFFER_MAX_BYTES: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often a full listener looks whether a connection may give way by now.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
-
-/// What a listener allows its peers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest request head taken; 431 above.
-    pub header_max_bytes: usize,
-    /// Time for a request head, from its first byte; for the first one from the connection's begin.
-    pub header_timeout_ms: u64,
-    /// Time between two requests.
-    pub idle_timeout_ms: u64,
-    /// Time for a request's body; `None` = the service has its own.
-    pub body_timeout_ms: Option<u64>,
-    /// Time in which a peer takes its answer.
-    pub write_timeout_ms: u64,
-    /// Connections open at once.
-    pub connections_max: usize,
-    /// Connections of one peer; 0 = no limit of their own.
-    pub connections_per_peer_max: usize,
-    /// Requests of one connection.
-    pub requests_per_connection_max: u32,
-    /// Time that requests in flight have when the host stops.
-    pub shutdown_timeout: Duration,
-}
-
-impl From<&config::Server> for Limits {
-    fn from(server: &config::Server) -> Self {
-        Self {
-            header_max_bytes: server.header_max_bytes,
-            header_timeout_ms: server.header_timeout_ms,
-            idle_timeout_ms: server.idle_timeout_ms,
-            body_timeout_ms: None,
-            write_timeout_ms: server.write_timeout_ms,
-            connections_max: server.connections_max,
-            connections_per_peer_max: server.connections_per_peer_max,
-            requests_per_connection_max: server.requests_per_connection_max,
-            shutdown_timeout: Duration::from_millis(server.shutdown_timeout_ms),
-        }
-    }
-}
 
 /// Serves with the axum router of the moment until told to stop; see [`serve`]. A body that takes longer than
 /// `body_timeout` ends its connection.
@@ -198,16 +159,17 @@ async fn connection<S, B>(
     B: Body + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let connection = &place.0;
+    let Place { connection, connections } = &place;
     let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(connection)));
     let watched = {
-        let connection = Arc::clone(connection);
+        let (connection, connections) = (Arc::clone(connection), Arc::clone(connections));
         service_fn(move |request: Request<Incoming>| {
             // With a length beside its chunks a request may end elsewhere for a proxy in front (request smuggling).
             // hyper drops that length, so no request that has chunks is followed by another.
             let is_last = connection.begin_request() || request.headers().contains_key(TRANSFER_ENCODING);
             let open = OpenRequest(Arc::clone(&connection));
-            let answer = service.call(request.map(|body| RequestBody::new(body, Arc::clone(&connection))));
+            let (connection, connections) = (Arc::clone(&connection), Arc::clone(&connections));
+            let answer = service.call(request.map(|body| RequestBody::new(body, connection, connections)));
             async move {
                 let mut response = answer.await?;
                 if is_last {
