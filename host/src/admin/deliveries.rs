@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::view::{DeliveryDetail, DeliveryList, Discarded};
-use super::{Side, events, read};
-use crate::db::Discard;
+use super::{Side, events, query};
+use crate::db::{DeliveryFilter, Discard};
 use crate::delivery::DeliveryId;
 use crate::replay::Selection;
 
@@ -41,18 +41,14 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn limit(&self) -> Result<u32, Problem> {
-        events::Filter { limit: self.limit, ..events::Filter::default() }.limit()
-    }
-
-    pub(super) fn selection(&self) -> Selection {
+    fn into_selection(self) -> Selection {
         Selection {
-            event_type: self.event_type.clone(),
-            source: self.source.clone(),
-            plugin: self.plugin.clone(),
+            event_type: self.event_type,
+            source: self.source,
+            plugin: self.plugin,
             since: self.since,
             until: self.until,
-            reason: self.reason.clone(),
+            reason: self.reason,
             ..Selection::default()
         }
     }
@@ -72,7 +68,13 @@ pub(super) async fn list(
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, Problem> {
     let Query(filter) = filter.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    read::deliveries(&side.parts.db, &filter).await.map(Json)
+    let limit = query::limit(filter.limit)?;
+    let before = query::cursor(filter.cursor.as_deref(), |cursor| cursor.parse().ok())?;
+    let state = query::state(filter.state.as_deref())?;
+    let filter = DeliveryFilter { state, selection: filter.into_selection() };
+    let page = side.parts.db.deliveries(&filter, before, limit).await?;
+    let next_cursor = page.next.map(|next| next.to_string());
+    Ok(Json(DeliveryList { items: page.deliveries, next_cursor }))
 }
 
 /// One delivery: its attempts, what its plugin logged, and what it asked for.
@@ -92,8 +94,13 @@ pub(super) async fn show(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let id = id(path)?;
-    let found = read::delivery(&side.parts.db, id).await?;
-    found.map(Json).ok_or_else(|| unknown(id))
+    let db = &side.parts.db;
+    let (source, event) = db.event_of(id).await?.ok_or_else(|| unknown(id))?;
+    let found = events::find(db, &source, &event).await?;
+    let of_id = id.to_string();
+    let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == of_id);
+    let delivery = delivery.ok_or_else(|| unknown(id))?;
+    Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
 }
 
 /// Sees to it that a delivery is not run any more: an open one is skipped, so that what waits behind it

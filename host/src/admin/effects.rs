@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::view::{Dealt, EffectList};
-use super::{Side, read};
-use crate::effect::Selection;
+use super::{Side, query};
+use crate::db::EffectFilter;
+use crate::effect::{EffectId, Selection};
 use crate::replay::Action;
 
 /// Which effects to list.
@@ -41,7 +42,12 @@ pub(super) async fn list(
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<EffectList>, Problem> {
     let Query(filter) = filter.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    read::effects(&side.parts.db, &filter).await.map(Json)
+    let limit = query::limit(filter.limit)?;
+    let before = query::cursor(filter.cursor.as_deref(), parse_cursor)?;
+    let state = query::state(filter.state.as_deref())?;
+    let page = side.parts.db.effects(&EffectFilter { state, plugin: filter.plugin }, before, limit).await?;
+    let next_cursor = page.next.map(|next| next.to_string());
+    Ok(Json(EffectList { items: page.effects, next_cursor }))
 }
 
 /// Has dead effects tried again, under the idempotency keys that they had.
@@ -84,4 +90,9 @@ async fn deal_with(
     let Json(selection) = selection.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let effects = side.parts.db.resolve_effects(&selection, action).await?;
     Ok(Json(Dealt { effects }))
+}
+
+fn parse_cursor(text: &str) -> Option<EffectId> {
+    let (delivery, number) = text.rsplit_once('-')?;
+    Some(EffectId { delivery: delivery.parse().ok()?, number: number.parse().ok()? })
 }

@@ -7,13 +7,9 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::view::EventList;
-use super::{Side, read};
-use crate::db::EventView;
-
-/// Events on a page when `limit` does not say.
-const LIMIT_DEFAULT: u32 = 50;
-/// Most events on a page.
-const LIMIT_MAX: u32 = 500;
+use super::{Side, query};
+use crate::db::{Db, DbError, DeliverySummary, EventFilter, EventState, EventSummary, EventView};
+use crate::event::rfc3339;
 
 /// Which events to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
@@ -37,16 +33,6 @@ pub(super) struct Filter {
     pub id: Option<String>,
 }
 
-impl Filter {
-    /// How many events to read; a limit out of range is a problem.
-    pub(super) fn limit(&self) -> Result<u32, Problem> {
-        let limit = self.limit.unwrap_or(LIMIT_DEFAULT);
-        let ok = (1..=LIMIT_MAX).contains(&limit);
-        ok.then_some(limit)
-            .ok_or_else(|| Problem::bad_request(format!("`limit` is {limit}; give 1 to {LIMIT_MAX}")))
-    }
-}
-
 /// Events, newest first.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(Filter), responses(
     (status = 200, description = "One page", body = EventList),
@@ -63,7 +49,17 @@ pub(super) async fn list(
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<EventList>, Problem> {
     let Query(filter) = filter.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    read::events(&side.parts.db, &filter).await.map(Json)
+    let db = &side.parts.db;
+    let limit = query::limit(filter.limit)?;
+    let cursor = query::cursor(filter.cursor.as_deref(), parse_cursor)?;
+    let state = query::state(filter.state.as_deref())?;
+    if let Some(id) = &filter.id {
+        return with_id(db, &filter, state, id).await.map(Json);
+    }
+    let Filter { event_type, source, .. } = filter;
+    let page = db.events(&EventFilter { event_type, source, state }, cursor, limit).await?;
+    let next_cursor = page.next.map(|next| next.to_string());
+    Ok(Json(EventList { items: page.events, next_cursor }))
 }
 
 /// One event: its deliveries, their attempts, and what the plugins logged.
@@ -87,5 +83,85 @@ pub(super) async fn show(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<EventView>, Problem> {
     let Path((source, id)) = path.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    read::event(&side.parts.db, &source, &id).await.map(Json)
+    find(&side.parts.db, &source, &id).await.map(Json)
+}
+
+/// The event, or the problem that there is none.
+pub(super) async fn find(db: &Db, source: &str, id: &str) -> Result<EventView, Problem> {
+    if let Some(event) = db.event(Some(source), id).await?.pop() {
+        return Ok(event);
+    }
+    let pruned = pruned(db, Some(source), id).await?;
+    Err(pruned.unwrap_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`"))))
+}
+
+/// The problem of an event that was pruned, if it was.
+async fn pruned(db: &Db, source: Option<&str>, id: &str) -> Result<Option<Problem>, DbError> {
+    let received_at = db.pruned(source, id).await?;
+    Ok(received_at.map(|at| {
+        let at = rfc3339(at);
+        Problem::gone(format!(
+            "event `{id}`, received {at}, was pruned (`[retention]` in the config); its id is still known, so \
+             that a copy of it runs nothing"
+        ))
+    }))
+}
+
+/// The events with an id: one per source at most, so there is one page.
+async fn with_id(
+    db: &Db,
+    filter: &Filter,
+    state: Option<EventState>,
+    id: &str,
+) -> Result<EventList, Problem> {
+    let source = filter.source.as_deref();
+    let found = db.event(source, id).await?;
+    if found.is_empty()
+        && let Some(pruned) = pruned(db, source, id).await?
+    {
+        return Err(pruned);
+    }
+    let wanted = |event: &EventView| {
+        let typed = filter.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type);
+        typed && state.is_none_or(|state| state == event.state)
+    };
+    let items = found.into_iter().filter(wanted).map(summary).collect();
+    Ok(EventList { items, next_cursor: None })
+}
+
+fn summary(event: EventView) -> EventSummary {
+    let deliveries = event.deliveries.into_iter().map(|delivery| DeliverySummary {
+        id: delivery.id,
+        plugin: delivery.plugin,
+        state: delivery.state,
+        held_because: delivery.held_because,
+        settled: delivery.settled,
+        attempts: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX),
+    });
+    EventSummary {
+        source: event.source,
+        id: event.id,
+        event_type: event.event_type,
+        state: event.state,
+        created: event.created,
+        received_at: event.received_at,
+        deliveries: deliveries.collect(),
+    }
+}
+
+fn parse_cursor(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number| *number > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_a_positive_number() {
+        assert_eq!(parse_cursor("12"), Some(12));
+        for wrong in ["", "-1", "0", "next", "1 "] {
+            assert_eq!(parse_cursor(wrong), None, "{wrong}");
+        }
+    }
 }

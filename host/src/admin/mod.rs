@@ -22,6 +22,7 @@ use crate::event::PluginName;
 use crate::plugins::PluginView;
 
 mod auth;
+mod cached;
 mod deliveries;
 mod effects;
 mod events;
@@ -32,7 +33,7 @@ pub mod metrics;
 mod openapi;
 mod plugins;
 mod problem;
-mod read;
+mod query;
 mod readiness;
 mod replays;
 mod starting;
@@ -78,8 +79,8 @@ pub struct Parts {
 #[derive(Clone)]
 struct Side {
     parts: Parts,
-    pulse: read::Fresh<()>,
-    stock: read::Fresh<Stock>,
+    pulse: cached::Cached<()>,
+    stock: cached::Cached<Stock>,
 }
 
 impl Side {
@@ -126,7 +127,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/readyz", get(health::readyz))
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(careful))
-        .with_state(Side { parts, pulse: read::Fresh::default(), stock: read::Fresh::default() })
+        .with_state(Side { parts, pulse: cached::Cached::default(), stock: cached::Cached::default() })
 }
 
 async fn not_found(uri: Uri) -> Problem {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::view::ReplayList;
-use super::{Side, events};
+use super::{Side, query};
 use crate::replay::{Progress, Request};
 
 /// A page of replays.
@@ -108,7 +108,7 @@ pub(super) async fn list(
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<ReplayList>, Problem> {
     let Query(paging) = paging.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let limit = events::Filter { limit: paging.limit, ..events::Filter::default() }.limit()?;
+    let limit = query::limit(paging.limit)?;
     let items = side.parts.db.replays(paging.cursor, limit).await?;
     let last = items.last().filter(|_| items.len() >= limit as usize);
     let next_cursor = last.map(|replay| replay.id.to_string());
