@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::effect::Work;
 use crate::event::{Digest, Event, PluginName, SourceName};
 
 /// A delivery's own id: the event's place in the order of acceptance, and a number from 1 that
@@ -248,27 +247,4 @@ pub enum Next {
     Wait(u64),
     /// Dead letter.
     Dead,
-}
-
-/// An attempt and what follows from it: they commit together.
-#[derive(Debug, Clone)]
-pub struct Finished {
-    /// Which delivery.
-    pub id: DeliveryId,
-    /// The attempt made.
-    pub attempt: Attempt,
-    /// What becomes of the delivery.
-    pub next: Next,
-    /// Its attempts that failed, and not by the host's fault, this one included.
-    pub failures: u32,
-    /// The plugin it went to.
-    pub plugin: PluginName,
-    /// What the call did: its effects and writes are committed if `next` is done.
-    pub work: Work,
-    /// How far the event is from one that was received.
-    pub depth: u32,
-    /// The received event that it comes from in the end.
-    pub root: i64,
-    /// What the delivery runs in turn with.
-    pub order: Option<Order>,
 }

@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, SourceName};
-use crate::keyvalue::Changes;
 
 /// The header by which whoever gets a request twice can tell.
 pub const KEY_HEADER: &str = "idempotency-key";
@@ -195,28 +194,6 @@ pub const EMITTED_PREFIX: &str = "plugin.";
 #[must_use]
 pub fn source_of(plugin: &PluginName) -> SourceName {
     SourceName::prefixed(EMITTED_PREFIX, plugin)
-}
-
-/// What a call did within its transaction: it commits with the done mark or not at all.
-#[derive(Debug, Clone, Default)]
-pub struct Work {
-    /// What it read and wrote in its store; `None` = it touched nothing there.
-    pub store: Option<Changes>,
-    /// What it asked for, in order.
-    pub effects: Vec<Asked>,
-}
-
-impl Work {
-    /// After a failure: nothing is written and nothing goes out. What was read still has to be as it was, or
-    /// the failure itself rests on what is no longer so.
-    pub fn undo(&mut self) {
-        self.effects.clear();
-        if let Some(store) = &mut self.store {
-            store.writes.clear();
-            store.added_keys = 0;
-            store.added_bytes = 0;
-        }
-    }
 }
 
 /// An effect as it is stored.

@@ -20,6 +20,7 @@
 pub mod admin;
 pub mod cli;
 pub mod clock;
+pub mod completion;
 pub mod config;
 pub mod db;
 pub mod delivery;

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use hookyard::completion::Work;
 use hookyard::delivery::Attempt;
-use hookyard::effect::Work;
 use hookyard::event::{Digest, PluginName, now_ms};
 use hookyard::plugins::Entry;
 use hookyard::runtime::{Call, Runner, Tried};

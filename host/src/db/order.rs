@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use super::storage::{Backend, NewDelivery, NewEvent};
 use super::types::DbError;
-use crate::delivery::{DeliveryId, Finished, Next, Order};
+use crate::completion::Finished;
+use crate::delivery::{DeliveryId, Next, Order};
 
 /// The deliveries of new events, lined up. Without `any_open`, no delivery was open before.
 pub(super) async fn deliveries<'a>(

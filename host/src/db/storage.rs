@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::delivery::{Delivery, DeliveryId, Finished, Order};
+use crate::completion::Finished;
+use crate::delivery::{Delivery, DeliveryId, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Changes, Entry, EntryKey};

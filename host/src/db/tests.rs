@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::completion::{Finished, Work};
 use crate::config;
 use crate::delivery::{
-    Attempt, Cause, Delivery, DeliveryId, Failure, Finished, HeldBecause, Next, Outcome, Recipient, Settled,
-    State,
+    Attempt, Cause, Delivery, DeliveryId, Failure, HeldBecause, Next, Outcome, Recipient, Settled, State,
 };
-use crate::effect::{Performing, Work};
+use crate::effect::Performing;
 use crate::event::{Digest, Event, Name, PluginName, now_ms};
 
 /// Takes so many deliveries and keeps them.

@@ -1,9 +1,9 @@
 //! Room for the effects of a call that ended well, before they are committed.
 
 use super::deliveries::Deliveries;
+use crate::completion::Work;
 use crate::db::{Bounds, Crossed};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
-use crate::effect::Work;
 use crate::plugins::Live;
 
 impl Deliveries {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
+use crate::completion::{Finished, Work};
 use crate::db::{Db, DbError};
-use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Finished, Next, Outcome};
-use crate::effect::Work;
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Next, Outcome};
 use crate::event::PluginName;
 use crate::failpoint::{self, Point};
 use crate::plugins::{Live, Plugins, Snapshot};

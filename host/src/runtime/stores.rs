@@ -9,7 +9,7 @@ use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 /// An answer that may take a look at the database.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
-/// Plugins' stores, to be read. What a call writes is in its [`crate::effect::Work`].
+/// Plugins' stores, to be read. What a call writes is in its [`crate::completion::Work`].
 pub trait Stores: Send + Sync + 'static {
     /// An entry, if that is known without waiting.
     fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked;

@@ -11,9 +11,10 @@ use super::clock::shown;
 use super::reader::Reader;
 use super::rows::text;
 use super::values::{integer, name_of, parse, unsigned};
+use crate::completion::Finished;
 use crate::db::types::{DbError, DueTimes, EffectShare, emitted_events};
 use crate::db::view::{EffectView, TryView};
-use crate::delivery::{DeliveryId, Finished};
+use crate::delivery::DeliveryId;
 use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
 use crate::event::PluginName;
 

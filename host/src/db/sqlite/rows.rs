@@ -10,9 +10,10 @@ use sqlx::{Arguments as _, Row as _};
 use super::clock::offset_of;
 use super::values::{digest_of, integer, name_of, unsigned};
 use crate::clock;
+use crate::completion::Finished;
 use crate::db::storage::{NewDelivery, NewEvent};
 use crate::db::types::DbError;
-use crate::delivery::{Cause, Delivery, DeliveryId, Finished, Next, Order, Outcome};
+use crate::delivery::{Cause, Delivery, DeliveryId, Next, Order, Outcome};
 use crate::event::{Event, Origin};
 
 /// The `due_at` of deliveries that wait for an earlier one of their order.

@@ -17,6 +17,7 @@ use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::rows;
 use super::values::{integer, name_of, unsigned};
+use crate::completion::Finished;
 use crate::db::order;
 use crate::db::storage::{
     Backend, Discarded, Interrupted, NewDelivery, NewEvent, Open, Replayed, ResolvedEffect,
@@ -24,7 +25,7 @@ use crate::db::storage::{
 use crate::db::types::{
     DbError, DueTimes, EffectShare, Hold, HoldChange, Removal, RunningAttempt, RunningId,
 };
-use crate::delivery::{Delivery, DeliveryId, Finished, Order};
+use crate::delivery::{Delivery, DeliveryId, Order};
 use crate::effect::{self, EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;

@@ -3,10 +3,11 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use crate::completion::Finished;
 use crate::db::order;
 use crate::db::storage::{Backend, NewEvent};
 use crate::db::types::{Accept, DbError, HoldChange};
-use crate::delivery::{DeliveryId, Finished};
+use crate::delivery::DeliveryId;
 use crate::effect::Performed;
 use crate::failpoint::{self, Point};
 

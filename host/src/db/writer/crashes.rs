@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 
 use super::Writer;
 use super::batch::{self, Batch};
+use crate::completion::{Finished, Work};
 use crate::db::storage::{Backend, Interrupted};
 use crate::db::types::{DbError, RunningAttempt, RunningId};
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Finished, Next, Outcome};
-use crate::effect::{Performed, Try, TryOutcome, Work};
+use crate::delivery::{Attempt, Cause, Delivery, Failure, Next, Outcome};
+use crate::effect::{Performed, Try, TryOutcome};
 
 impl<B: Backend> Writer<B> {
     /// Records the attempts during which an earlier process died. What has too many of them is dead; what

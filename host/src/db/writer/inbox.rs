@@ -2,8 +2,9 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::completion::Finished;
 use crate::db::types::{Accept, DbError, Discard, EffectLease, HoldChange, Lease, LeaseRequest, Removal};
-use crate::delivery::{DeliveryId, Finished, Recipient};
+use crate::delivery::{DeliveryId, Recipient};
 use crate::effect::{self, EffectId, Performed};
 use crate::event::Event;
 use crate::replay;

@@ -25,7 +25,8 @@ use super::types::{
     RunningAttempt, RunningId, emitted_events,
 };
 use crate::clock;
-use crate::delivery::{DeliveryId, Finished, Next, Order, Recipient};
+use crate::completion::Finished;
+use crate::delivery::{DeliveryId, Next, Order, Recipient};
 use crate::effect::{EffectId, Performing, Progress};
 use crate::event::{PluginName, now_ms};
 

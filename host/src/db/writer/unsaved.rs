@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::inbox::Reply;
+use crate::completion::Finished;
 use crate::db::types::DbError;
-use crate::delivery::Finished;
 use crate::effect::Performed;
 
 /// First and longest pause before attempts that could not be recorded are tried again.
