@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, SourceName};
@@ -246,8 +245,7 @@ pub struct Performing {
 }
 
 /// Which dead effects an operator means: those that all of this fits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// With one of these keys.
     pub keys: Option<Vec<String>>,

@@ -127,11 +127,11 @@ impl Host {
         let readiness = Readiness::starting();
         let admin = address(&on_admin, config.admin.listen);
         let hosts = admin::Hosts::new(admin.ip(), current.subscribe());
-        let front = admin::front(readiness.clone(), metrics.clone(), hosts.clone());
+        let admin_router = admin::starting_router(readiness.clone(), metrics.clone(), hosts.clone());
         let on_admin = listen("admin.listen", on_admin, admin)?;
         let admin_task = tokio::spawn(ingress::serve_router(
             on_admin,
-            Arc::clone(&front),
+            Arc::clone(&admin_router),
             serving,
             Duration::from_millis(config.server.body_timeout_ms),
             stop_admin.subscribe(),
@@ -166,16 +166,17 @@ impl Host {
         let (listing, retrying) = (plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let working = dispatch.clone();
-        front.store(Arc::new(admin::router(admin::Parts {
+        let admin_state = admin::AdminState {
             db: db.clone(),
             plugins: Arc::new(move || listing.list()),
             retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
             readiness: readiness.clone(),
             fault: Arc::new(move || working.fault()),
-            hosts,
-            token: admin::Token::new(token.expose()),
             metrics,
-        })));
+            cache: admin::AnswerCache::default(),
+        };
+        let token = admin::Token::new(token.expose());
+        admin_router.store(Arc::new(admin::router(admin_state, hosts, token)));
         readiness.ready();
         let reload = Arc::new(Notify::new());
         let follow = Follow {

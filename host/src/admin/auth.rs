@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::problem::Problem;
+use super::Problem;
 
 /// The admin token, kept as a digest: what is compared has one length, and a dump of it is useless.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ impl Token {
 
     /// Whether `offered` is this token.
     #[must_use]
-    pub fn is(&self, offered: &str) -> bool {
+    pub fn matches(&self, offered: &str) -> bool {
         let offered: [u8; 32] = Sha256::digest(offered.as_bytes()).into();
         self.0.ct_eq(&offered).into()
     }
@@ -50,7 +50,7 @@ fn check(token: Token, headers: &HeaderMap) -> Result<(), Problem> {
         return refuse("no `Authorization: Bearer TOKEN` header; the token is in the data directory");
     };
     match header.to_str().ok().and_then(bearer) {
-        Some(offered) if token.is(offered) => Ok(()),
+        Some(offered) if token.matches(offered) => Ok(()),
         Some(_) => refuse("this is not the admin token; the right one is in the data directory"),
         None => refuse("the `Authorization` header is not `Bearer TOKEN`"),
     }

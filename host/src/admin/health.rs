@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use super::Side;
-use super::problem::Problem;
+use super::{AdminState, Problem};
 
 /// A short answer for load balancers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -32,14 +31,12 @@ pub(super) async fn healthz() -> Json<Health> {
 /// The database can be relied on, the plugins were loaded once, and deliveries are looked at.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "Events are taken and run", body = Health),
-    (status = 503, description = "Not yet, or no longer", body = Problem,
-        content_type = "application/problem+json")))]
-pub(super) async fn readyz(State(side): State<Side>) -> Result<Json<Health>, Problem> {
-    let parts = &side.parts;
-    let fault = || parts.db.fault().or_else(|| (parts.fault)());
-    if let Some(reason) = parts.readiness.reason().or_else(fault) {
+    (status = 503, description = "Not yet, or no longer")))]
+pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Health>, Problem> {
+    let fault = || admin.db.fault().or_else(|| (admin.fault)());
+    if let Some(reason) = admin.readiness.reason().or_else(fault) {
         return Err(Problem::unavailable(reason));
     }
-    side.pulse.get(parts.db.ping()).await?;
+    admin.cache.ping.get(admin.db.ping()).await?;
     Ok(Health::new("ready"))
 }

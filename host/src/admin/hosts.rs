@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::watch as channel;
 
-use super::problem::Problem;
+use super::Problem;
 use crate::config::Config;
 
 /// The names of this host's operators' side.
@@ -31,8 +31,8 @@ impl Hosts {
     }
 
     /// Whether an authority, with or without a port, is one of this host's.
-    fn know(&self, authority: &str) -> bool {
-        let Some(name) = name_of(authority) else { return false };
+    fn is_known(&self, authority: &str) -> bool {
+        let Some(name) = host_name(authority) else { return false };
         if self.config.borrow().admin.hosts.contains(&name) {
             return true;
         }
@@ -53,7 +53,7 @@ impl Hosts {
         // HTTP/1.0 has none, and no browser sends it.
         let named = [host, uri.authority().map(|authority| Some(authority.as_str()))];
         for name in named.into_iter().flatten() {
-            if !name.is_some_and(|name| self.know(name)) {
+            if !name.is_some_and(|name| self.is_known(name)) {
                 return Err(Problem::new(
                     StatusCode::MISDIRECTED_REQUEST,
                     "the `Host` of this request is not a name of this host: use `localhost` or its address, or add \
@@ -64,7 +64,7 @@ impl Hosts {
         if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
-        let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, host)| !self.know(host));
+        let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, host)| !self.is_known(host));
         let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
         let site = headers.get("sec-fetch-site").map(axum::http::HeaderValue::as_bytes);
         if origin.is_some_and(is_foreign) || site == Some(b"cross-site") {
@@ -79,7 +79,7 @@ impl Hosts {
 }
 
 /// The name in an authority, in lower case, without port and without the root's dot.
-fn name_of(authority: &str) -> Option<String> {
+fn host_name(authority: &str) -> Option<String> {
     let (name, port) = match authority.rsplit_once(':') {
         // Of an IPv6 address that is no port, unless it stands after the bracket.
         Some((name, port)) if !port.ends_with(']') => (name, port),

@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::Side;
+use super::AdminState;
 use crate::db::{Size, Stock};
 use crate::event::now_ms;
 use crate::plugins::{PluginState, PluginView};
@@ -106,35 +106,35 @@ fn describe() {
 }
 
 /// `GET /metrics`
-pub(super) async fn scrape(State(side): State<Side>) -> impl IntoResponse {
-    count(&(side.parts.plugins)());
-    metrics::gauge!("hookyard_backlog").set(number(side.parts.db.backlog()));
-    match side.stock.get(side.parts.db.stock()).await {
-        Ok(stock) => measure(&stock),
+pub(super) async fn scrape(State(admin): State<AdminState>) -> impl IntoResponse {
+    set_plugin_gauges(&(admin.plugins)());
+    metrics::gauge!("hookyard_backlog").set(as_f64(admin.db.backlog()));
+    match admin.cache.stock.get(admin.db.stock()).await {
+        Ok(stock) => set_stock_gauges(&stock),
         Err(error) => tracing::debug!("what is stored could not be counted for /metrics: {error}"),
     }
-    let page = side.parts.metrics.render();
+    let page = admin.metrics.render();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-fn number(value: u64) -> f64 {
+fn as_f64(value: u64) -> f64 {
     value as f64
 }
 
-fn measure(stock: &Stock) {
+fn set_stock_gauges(stock: &Stock) {
     let Size { used_bytes, free_bytes, log_bytes } = stock.size;
     for (part, bytes) in [("used", used_bytes), ("free", free_bytes), ("log", log_bytes)] {
-        metrics::gauge!("hookyard_database_bytes", "part" => part).set(number(bytes));
+        metrics::gauge!("hookyard_database_bytes", "part" => part).set(as_f64(bytes));
     }
     for (what, dead) in [("delivery", stock.dead_deliveries), ("effect", stock.dead_effects)] {
-        metrics::gauge!("hookyard_dead_letters", "what" => what).set(number(dead));
+        metrics::gauge!("hookyard_dead_letters", "what" => what).set(as_f64(dead));
     }
     let age_ms = stock.oldest_dead_at.map_or(0, |at| now_ms().saturating_sub(at));
-    metrics::gauge!("hookyard_oldest_dead_letter_seconds").set(number(age_ms) / 1000.0);
+    metrics::gauge!("hookyard_oldest_dead_letter_seconds").set(as_f64(age_ms) / 1000.0);
 }
 
-fn count(plugins: &[PluginView]) {
+fn set_plugin_gauges(plugins: &[PluginView]) {
     for (state, label) in [(PluginState::Running, "running"), (PluginState::Refused, "refused")] {
         let number = plugins.iter().filter(|plugin| plugin.state == state).count();
         let number = u32::try_from(number).unwrap_or(u32::MAX);

@@ -1,8 +1,12 @@
 //! Errors at the HTTP edge: RFC 9457 problem details.
 
+use std::collections::BTreeMap;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{Content, Ref, RefOr, Response as Description};
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::db::DbError;
 
@@ -10,7 +14,7 @@ use crate::db::DbError;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What went wrong, for programs and for people (RFC 9457).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Always `about:blank`: the status says what kind of problem it is.
     #[serde(rename = "type")]
@@ -63,6 +67,21 @@ impl Problem {
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl Problem {
+    /// The content of every answer that is an error, as the API's description has it.
+    pub(super) fn content() -> (String, Content) {
+        (PROBLEM_JSON.into(), Content::new(Some(Ref::from_schema_name(Self::name()))))
+    }
+}
+
+/// What every endpoint of the API may answer beside its own.
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<Description>> {
+        let usual = [("401", "No token, or a wrong one"), ("503", "The database does not answer")];
+        usual.map(|(status, why)| (status.into(), RefOr::T(Description::new(why)))).into()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is answered while the host starts: that it is alive, that it is not ready and why, and its numbers.
+//! The endpoints of a host that starts: it is alive, why it is not ready, and its metrics.
 
 use std::sync::Arc;
 
@@ -12,12 +12,10 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::hosts::{self, Hosts};
-use super::problem::Problem;
-use super::readiness::Readiness;
-use super::{careful, health, index};
+use super::{Problem, Readiness, add_security_headers, health, index};
 
-/// The endpoints of the moment: those of a host that starts, then [`super::router`].
-pub type Front = Arc<ArcSwap<Router>>;
+/// A router that is replaced while it serves: first [`starting_router`], then [`super::router`].
+pub type SwappableRouter = Arc<ArcSwap<Router>>;
 
 #[derive(Clone)]
 struct Starting {
@@ -27,20 +25,20 @@ struct Starting {
 
 /// The endpoints of a host that starts.
 #[must_use]
-pub fn front(readiness: Readiness, metrics: PrometheusHandle, hosts: Hosts) -> Front {
+pub fn starting_router(readiness: Readiness, metrics: PrometheusHandle, hosts: Hosts) -> SwappableRouter {
     let router = Router::new()
         .route("/", get(index::index))
         .route("/metrics", get(scrape))
-        .fallback(not_yet)
+        .fallback(not_ready)
         .layer(middleware::from_fn_with_state(hosts, hosts::require))
         .route("/healthz", get(health::healthz))
-        .route("/readyz", get(not_yet))
-        .layer(middleware::from_fn(careful))
+        .route("/readyz", get(not_ready))
+        .layer(middleware::from_fn(add_security_headers))
         .with_state(Starting { readiness, metrics });
     Arc::new(ArcSwap::from_pointee(router))
 }
 
-async fn not_yet(State(starting): State<Starting>) -> Problem {
+async fn not_ready(State(starting): State<Starting>) -> Problem {
     Problem::unavailable(starting.readiness.reason().unwrap_or_else(|| "starting".into()))
 }
 

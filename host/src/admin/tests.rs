@@ -25,19 +25,20 @@ impl Started {
         let readiness = Readiness::starting();
         readiness.ready();
         let db = db(&data).await;
-        let parts = Parts {
+        let state = AdminState {
             db: db.clone(),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
             retry_plugin: Arc::new(|_| {}),
             readiness: readiness.clone(),
             fault: Arc::new(|| None),
-            hosts: Hosts::new([127, 0, 0, 1].into(), channel::Sender::new(Arc::default()).subscribe()),
-            token: Token::new(TOKEN),
             metrics: metrics::install().unwrap(),
+            cache: AnswerCache::default(),
         };
+        let hosts = Hosts::new([127, 0, 0, 1].into(), channel::Sender::new(Arc::default()).subscribe());
+        let router = router(state, hosts, Token::new(TOKEN));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async { axum::serve(listener, router(parts)).await });
+        tokio::spawn(async { axum::serve(listener, router).await });
         Self { base, db, readiness, _data: data }
     }
 

@@ -4,8 +4,7 @@ use super::failure::Failure;
 use super::out;
 use super::settings::{Connection, Settings};
 use super::which::WhichDeliveries;
-use crate::admin::view::DeliveryList;
-use crate::db::ListedDelivery;
+use crate::admin::api::{DeliveryList, ListedDelivery};
 
 const EXAMPLE: &str = "\
 Examples:

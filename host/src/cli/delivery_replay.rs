@@ -4,9 +4,10 @@ use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::which::{WhichDeliveries, checked};
 use super::{out, replaying};
-use crate::admin::view::Discarded;
+use crate::admin::api::{
+    DiscardResult, ReplayAction, ReplayProgress, ReplayRequest, ReplaySelection, ReplayTarget,
+};
 use crate::delivery::DeliveryId;
-use crate::replay::{Action, Of, Progress, Request, Selection};
 
 const REPLAY_EXAMPLE: &str = "\
 Examples:
@@ -65,7 +66,7 @@ impl Replay {
     /// When nothing was named, a named delivery cannot run again, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let chosen = self.chosen;
-        let progress = chosen.follow(Action::Replay, &settings).await?;
+        let progress = chosen.follow(ReplayAction::Replay, &settings).await?;
         replaying::print(&progress, chosen.json)?;
         let missing = (chosen.ids.len() as u64).saturating_sub(progress.made);
         if missing > 0 {
@@ -85,14 +86,15 @@ impl Discard {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let chosen = self.chosen;
         if chosen.ids.is_empty() || chosen.dry_run {
-            let progress = chosen.follow(Action::Discard, &settings).await?;
+            let progress = chosen.follow(ReplayAction::Discard, &settings).await?;
             return replaying::print(&progress, chosen.json);
         }
         chosen.selection()?;
         let client = settings.client(&chosen.connection)?;
         let mut done = Vec::new();
         for id in &chosen.ids {
-            let discarded: Discarded = client.post(&["deliveries", &id.to_string(), "discard"], &()).await?;
+            let discarded: DiscardResult =
+                client.post(&["deliveries", &id.to_string(), "discard"], &()).await?;
             if !chosen.json {
                 out::line(&format!("delivery {id}: {}", discarded.done))?;
             }
@@ -103,15 +105,22 @@ impl Discard {
 }
 
 impl Chosen {
-    fn selection(&self) -> Result<Selection, Failure> {
+    fn selection(&self) -> Result<ReplaySelection, Failure> {
         let deliveries = (!self.ids.is_empty()).then(|| self.ids.clone());
-        let selection = Selection { deliveries, ..self.which.selection() };
+        let selection = ReplaySelection { deliveries, ..self.which.selection() };
         checked(selection, self.all, "dead letters")
     }
 
-    async fn follow(&self, action: Action, settings: &Settings) -> Result<Progress, Failure> {
+    async fn follow(&self, action: ReplayAction, settings: &Settings) -> Result<ReplayProgress, Failure> {
         let (selection, dry_run) = (self.selection()?, self.dry_run);
-        let request = Request { of: Of::Deliveries, action, selection, to: None, again: false, dry_run };
+        let request = ReplayRequest {
+            of: ReplayTarget::Deliveries,
+            action,
+            selection,
+            to: None,
+            again: false,
+            dry_run,
+        };
         replaying::follow(&settings.client(&self.connection)?, &request).await
     }
 }

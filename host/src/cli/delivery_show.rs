@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::{out, show};
-use crate::admin::view::DeliveryDetail;
+use crate::admin::api::DeliveryDetail;
 use crate::delivery::DeliveryId;
 
 const EXAMPLE: &str = "\

@@ -3,9 +3,7 @@
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::{out, show};
-use crate::admin::view::{Dealt, EffectList};
-use crate::db::ListedEffect;
-use crate::effect::Selection;
+use crate::admin::api::{EffectCount, EffectList, EffectSelection, ListedEffect};
 
 const LIST_EXAMPLE: &str = "\
 Examples:
@@ -126,8 +124,8 @@ impl Discard {
 impl Dead {
     async fn deal_with(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
         let keys = (!self.keys.is_empty()).then(|| self.keys.clone());
-        let selection = Selection { keys, plugin: self.plugin.clone() };
-        match (selection == Selection::default(), self.all) {
+        let selection = EffectSelection { keys, plugin: self.plugin.clone() };
+        match (selection == EffectSelection::default(), self.all) {
             (true, false) => {
                 let which = "which dead effects? Name their keys, or --plugin, or say --all";
                 return Err(Failure::Usage(which.into()));
@@ -136,18 +134,18 @@ impl Dead {
             _ => {}
         }
         let client = settings.client(&self.connection)?;
-        let dealt: Dealt = client.post(&["effects", verb], &selection).await?;
-        if dealt.effects < self.keys.len() as u64 {
-            let missing = self.keys.len() as u64 - dealt.effects;
+        let resolved: EffectCount = client.post(&["effects", verb], &selection).await?;
+        if resolved.effects < self.keys.len() as u64 {
+            let missing = self.keys.len() as u64 - resolved.effects;
             return Err(Failure::Failed(format!(
                 "{missing} of those named are not dead; {}: {said}",
-                out::count(dealt.effects, "effect", "effects")
+                out::count(resolved.effects, "effect", "effects")
             )));
         }
         if self.json {
-            return out::json(&dealt);
+            return out::json(&resolved);
         }
-        out::line(&format!("{}: {said}", out::count(dealt.effects, "effect", "effects")))
+        out::line(&format!("{}: {said}", out::count(resolved.effects, "effect", "effects")))
     }
 }
 

@@ -3,8 +3,7 @@
 use super::failure::Failure;
 use super::out;
 use super::settings::{Connection, Settings};
-use crate::admin::view::EventList;
-use crate::db::EventSummary;
+use crate::admin::api::{EventList, EventSummary};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -96,7 +95,7 @@ fn table(events: &[EventSummary]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::EventState;
+    use crate::admin::api::EventState;
 
     #[test]
     fn an_event_is_a_row() {

@@ -6,9 +6,8 @@ use super::failure::Failure;
 use super::replaying;
 use super::settings::{Connection, Settings};
 use super::which::{Which, checked};
-use crate::db::EventView;
+use crate::admin::api::{EventView, ReplayAction, ReplayRequest, ReplaySelection, ReplayTarget};
 use crate::event::PluginName;
-use crate::replay::{Action, Of, Request, Selection};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -61,9 +60,9 @@ impl Replay {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let client = settings.client(&self.connection)?;
         let selection = self.selection(&client).await?;
-        let request = Request {
-            of: Of::Events,
-            action: Action::Replay,
+        let request = ReplayRequest {
+            of: ReplayTarget::Events,
+            action: ReplayAction::Replay,
             selection,
             to: self.to.clone(),
             again: self.again || self.id.is_some(),
@@ -79,9 +78,9 @@ impl Replay {
         }
     }
 
-    async fn selection(&self, client: &Client) -> Result<Selection, Failure> {
+    async fn selection(&self, client: &Client) -> Result<ReplaySelection, Failure> {
         let Some(id) = &self.id else {
-            let selection = Selection { unhandled: self.unhandled, ..self.which.selection() };
+            let selection = ReplaySelection { unhandled: self.unhandled, ..self.which.selection() };
             return checked(selection, self.all, "events");
         };
         let source = match &self.which.source {
@@ -90,11 +89,11 @@ impl Replay {
         };
         let event: EventView = client.get(&["events", &source, id], &()).await?;
         let which = Which { source: None, ..self.which.clone() };
-        let narrowed = self.unhandled || self.all || which.selection() != Selection::default();
+        let narrowed = self.unhandled || self.all || which.selection() != ReplaySelection::default();
         if narrowed {
             return Err(Failure::Usage("an event that is named needs no more to be found by".into()));
         }
-        Ok(Selection { events: Some(vec![event.number]), ..Selection::default() })
+        Ok(ReplaySelection { events: Some(vec![event.number]), ..ReplaySelection::default() })
     }
 }
 

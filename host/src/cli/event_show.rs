@@ -4,8 +4,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::{out, show};
-use crate::admin::view::EventList;
-use crate::db::EventView;
+use crate::admin::api::{EventList, EventView};
 
 const EXAMPLE: &str = "\
 Examples:

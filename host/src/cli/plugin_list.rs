@@ -1,10 +1,9 @@
 //! `hookyard plugin list`: what each plugin handles and which revision runs.
 
-use serde::{Deserialize, Serialize};
-
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::{out, visible};
+use crate::admin::api::{Plugin, PluginList};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -22,28 +21,6 @@ pub(super) struct List {
     connection: Connection,
 }
 
-/// A page of plugins, as the admin API gives it; what is not shown is kept for `--json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Page {
-    pub(super) items: Vec<Plugin>,
-    pub(super) next_cursor: Option<String>,
-}
-
-/// A plugin on that page.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Plugin {
-    pub(super) name: String,
-    pub(super) state: String,
-    pub(super) revision: Option<String>,
-    pub(super) size_bytes: u64,
-    pub(super) since: u64,
-    pub(super) handles: Vec<String>,
-    pub(super) imports: Vec<String>,
-    pub(super) refusal: Option<String>,
-    pub(super) paused_at: Option<u64>,
-    pub(super) breaker_until: Option<u64>,
-}
-
 impl List {
     /// Prints the list.
     ///
@@ -51,7 +28,7 @@ impl List {
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let client = settings.client(&self.connection)?;
-        let page: Page = client.get(&["plugins"], &()).await?;
+        let page: PluginList = client.get(&["plugins"], &()).await?;
         if self.json {
             return out::json(&page);
         }
@@ -92,7 +69,7 @@ fn state(plugin: &Plugin) -> String {
     match plugin {
         Plugin { paused_at: Some(_), state, .. } => format!("{state}, paused"),
         Plugin { breaker_until: Some(_), state, .. } => format!("{state}, paused by its breaker"),
-        _ => plugin.state.clone(),
+        _ => plugin.state.to_string(),
     }
 }
 
@@ -118,11 +95,11 @@ fn table(plugins: &[Plugin]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugins::{PluginState, PluginView};
+    use crate::admin::api::PluginState;
 
     #[test]
-    fn what_the_admin_room_says_is_what_is_read() {
-        let view = PluginView {
+    fn a_plugin_is_a_row_with_its_state_and_pause() {
+        let plugin = Plugin {
             name: "desk".into(),
             state: PluginState::Refused,
             revision: None,
@@ -131,20 +108,25 @@ mod tests {
             handles: vec!["moncreneau:events/appointment-created@1.0.0".into(), "appointment.*".into()],
             imports: Vec::new(),
             refusal: Some("not WebAssembly".into()),
+            paused_at: Some(7),
+            breaker_until: Some(8),
         };
-        let mut view = serde_json::to_value(view).unwrap();
-        view["paused_at"] = 7.into();
-        view["breaker_until"] = 8.into();
-        let json = serde_json::json!({ "items": [view], "next_cursor": null });
-        let page: Page = serde_json::from_value(json.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&page).unwrap(), json);
-        let text = table(&page.items);
+        let text = table(std::slice::from_ref(&plugin));
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(
             row,
             ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]
         );
-        let broken = Plugin { paused_at: None, ..page.items[0].clone() };
-        assert_eq!(state(&broken), "refused, paused by its breaker");
+        assert_eq!(state(&Plugin { paused_at: None, ..plugin }), "refused, paused by its breaker");
+    }
+
+    #[test]
+    fn a_printed_list_has_every_key_of_the_api() {
+        let json = serde_json::json!({ "items": [{
+            "name": "desk", "state": "refused", "revision": null, "size_bytes": 1536, "since": 0, "handles": [],
+            "imports": [], "refusal": "not WebAssembly", "paused_at": 7, "breaker_until": 8,
+        }], "next_cursor": null });
+        let page: PluginList = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&page).unwrap(), json);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::out;
-use super::plugin_list::Plugin;
 use super::settings::{Connection, Settings};
+use crate::admin::api::Plugin;
 
 /// Pause a plugin: what comes for it waits in the database, and nothing is lost
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::client::Client;
 use super::failure::Failure;
 use super::out;
+use crate::admin::api::{
+    ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState, ReplayTarget,
+};
 use crate::delivery::DeliveryId;
-use crate::replay::{Action, Example, Of, Progress, ReplayState, Request};
 
 /// How often the host is asked how far it is.
 const POLL: Duration = Duration::from_millis(50);
@@ -17,8 +19,8 @@ const SAY_EVERY: u32 = 40;
 ///
 /// # Errors
 /// When the host refuses or does not answer any more; then it goes on by itself.
-pub(super) async fn follow(client: &Client, request: &Request) -> Result<Progress, Failure> {
-    let mut progress: Progress = client.post(&["replays"], request).await?;
+pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<ReplayProgress, Failure> {
+    let mut progress: ReplayProgress = client.post(&["replays"], request).await?;
     let id = progress.id.to_string();
     let mut polls = 0_u32;
     while progress.state == ReplayState::Running {
@@ -37,7 +39,7 @@ pub(super) async fn follow(client: &Client, request: &Request) -> Result<Progres
 ///
 /// # Errors
 /// [`Failure::ReaderGone`] when nobody reads any more; [`Failure::Failed`] when it was stopped.
-pub(super) fn print(progress: &Progress, json: bool) -> Result<(), Failure> {
+pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure> {
     if json {
         out::json(progress)?;
     } else {
@@ -49,22 +51,22 @@ pub(super) fn print(progress: &Progress, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn told(progress: &Progress) -> String {
-    let Progress { request, made, skipped, .. } = progress;
+fn told(progress: &ReplayProgress) -> String {
+    let ReplayProgress { request, made, skipped, .. } = progress;
     let deliveries = out::count(*made, "delivery", "deliveries");
     let did = match (request.action, request.dry_run) {
-        (Action::Replay, false) => format!("made {deliveries} (replay {})", progress.id),
-        (Action::Replay, true) => format!("would make {deliveries}"),
-        (Action::Discard, false) => format!("dealt with {deliveries}"),
-        (Action::Discard, true) => format!("would deal with {deliveries}"),
+        (ReplayAction::Replay, false) => format!("made {deliveries} (replay {})", progress.id),
+        (ReplayAction::Replay, true) => format!("would make {deliveries}"),
+        (ReplayAction::Discard, false) => format!("dealt with {deliveries}"),
+        (ReplayAction::Discard, true) => format!("would deal with {deliveries}"),
     };
     let left = match (skipped, request.of) {
         (0, _) => String::new(),
-        (skipped, Of::Events) => format!(
+        (skipped, ReplayTarget::Events) => format!(
             "; left out {}: open, done already (--again), or wanted by no such plugin",
             out::count(*skipped, "event", "events")
         ),
-        (skipped, Of::Deliveries) => format!("; left out {skipped}: open, or dealt with meanwhile"),
+        (skipped, ReplayTarget::Deliveries) => format!("; left out {skipped}: open, or dealt with meanwhile"),
     };
     let mut text = format!("{did}{left}");
     if !progress.first.is_empty() && (request.dry_run || *made > 0) {
@@ -97,13 +99,20 @@ fn table(examples: &[Example]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::api::ReplaySelection;
     use crate::event::Name;
-    use crate::replay::Selection;
 
-    fn progress(action: Action, dry_run: bool, skipped: u64) -> Progress {
-        let selection = Selection::default();
-        let request = Request { of: Of::Deliveries, action, selection, to: None, again: false, dry_run };
-        let example = Example {
+    fn progress(action: ReplayAction, dry_run: bool, skipped: u64) -> ReplayProgress {
+        let selection = ReplaySelection::default();
+        let request = ReplayRequest {
+            of: ReplayTarget::Deliveries,
+            action,
+            selection,
+            to: None,
+            again: false,
+            dry_run,
+        };
+        let example = ReplayExample {
             source: "moncreneau".into(),
             event: "evt_1".into(),
             event_type: "appointment.created".into(),
@@ -113,15 +122,15 @@ mod tests {
             reason: Some("no office\nat all".into()),
         };
         let (state, first) = (ReplayState::Done, vec![example]);
-        Progress { id: 3, asked_at: 0, request, state, found: 9, made: 2, skipped, first }
+        ReplayProgress { id: 3, asked_at: 0, request, state, found: 9, made: 2, skipped, first }
     }
 
     #[test]
     fn what_was_done_is_said() {
-        let text = told(&progress(Action::Replay, false, 1));
+        let text = told(&progress(ReplayAction::Replay, false, 1));
         assert!(text.starts_with("made 2 deliveries (replay 3); left out 1: open"), "{text}");
         assert!(text.contains(", the first:\n") && text.contains("no office …"), "{text}");
-        let text = told(&progress(Action::Discard, true, 0));
+        let text = told(&progress(ReplayAction::Discard, true, 0));
         assert!(text.starts_with("would deal with 2 deliveries, the first:\n"), "{text}");
         assert!(text.ends_with("\nnothing was done: that was a dry run"), "{text}");
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{out, visible};
-use crate::db::{AttemptView, CauseView, DeliveryView, EffectView, EventView, ReplayedView, TryView};
+use crate::admin::api::{AttemptView, CauseView, DeliveryView, EffectView, EventView, ReplayedView, TryView};
 use crate::delivery::{HeldBecause, Outcome, Settled, State};
 
 /// The whole event.

@@ -11,9 +11,9 @@ use super::rebuild::is_source;
 use super::samples::{SAMPLES, Sample, fresh_id};
 use super::send::{Answer, Sender, base_url, webhook_url};
 use super::settings::Settings;
-use super::{event_send, out, plugin_list, show};
+use super::{event_send, out, show};
 use crate::Host;
-use crate::db::{DeliveryView, EffectView, EventView};
+use crate::admin::api::{DeliveryView, EffectView, EventView, Plugin, PluginList};
 use crate::delivery::State;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::now_ms;
@@ -51,7 +51,7 @@ pub(super) async fn play(settings: &Settings, host: &Host) -> Result<(), Failure
             seen.add(&event);
         }
     }
-    let page: plugin_list::Page = client.get(&["plugins"], &()).await?;
+    let page: PluginList = client.get(&["plugins"], &()).await?;
     seen.wrong.extend(idle(&page.items, &seen.did));
     out::line(&format!("\n{}", seen.verdict()))?;
     if seen.wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
@@ -196,7 +196,7 @@ fn emitted(event: &EventView) -> Vec<(String, String)> {
     event.deliveries.iter().flat_map(of).collect()
 }
 
-fn idle(plugins: &[plugin_list::Plugin], did: &BTreeSet<String>) -> Vec<String> {
+fn idle(plugins: &[Plugin], did: &BTreeSet<String>) -> Vec<String> {
     if plugins.is_empty() {
         return vec!["no plugin is there".into()];
     }
@@ -238,6 +238,7 @@ fn collect(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::api::PluginState;
 
     fn event(state: &str, effect: &str) -> EventView {
         serde_json::from_value(serde_json::json!({
@@ -285,9 +286,9 @@ mod tests {
 
     #[test]
     fn a_plugin_that_did_nothing_is_named() {
-        let plugin = plugin_list::Plugin {
+        let plugin = Plugin {
             name: "stats".into(),
-            state: "running".into(),
+            state: PluginState::Running,
             revision: None,
             size_bytes: 0,
             since: 0,

@@ -3,8 +3,8 @@
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
 use super::failure::Failure;
+use crate::admin::api::ReplaySelection;
 use crate::event::now_ms;
-use crate::replay::Selection;
 
 /// What events and deliveries are told apart by.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -37,27 +37,27 @@ pub(super) struct WhichDeliveries {
 }
 
 impl Which {
-    pub(super) fn selection(&self) -> Selection {
-        Selection {
+    pub(super) fn selection(&self) -> ReplaySelection {
+        ReplaySelection {
             event_type: self.event_type.clone(),
             source: self.source.clone(),
             since: self.since,
             until: self.until,
-            ..Selection::default()
+            ..ReplaySelection::default()
         }
     }
 }
 
 impl WhichDeliveries {
-    pub(super) fn selection(&self) -> Selection {
+    pub(super) fn selection(&self) -> ReplaySelection {
         let (plugin, reason) = (self.plugin.clone(), self.reason.clone());
-        Selection { plugin, reason, ..self.events.selection() }
+        ReplaySelection { plugin, reason, ..self.events.selection() }
     }
 }
 
 /// Whoever means everything says so.
-pub(super) fn checked(selection: Selection, all: bool, what: &str) -> Result<Selection, Failure> {
-    match (selection == Selection::default(), all) {
+pub(super) fn checked(selection: ReplaySelection, all: bool, what: &str) -> Result<ReplaySelection, Failure> {
+    match (selection == ReplaySelection::default(), all) {
         (true, false) => Err(Failure::Usage(format!(
             "which {what}? Name them, narrow them down (--help says by what), or say --all"
         ))),
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn everything_has_to_be_said() {
-        let some = Selection { source: Some("s".into()), ..Selection::default() };
+        let some = ReplaySelection { source: Some("s".into()), ..ReplaySelection::default() };
         assert!(checked(some.clone(), false, "events").is_ok());
-        assert!(checked(Selection::default(), true, "events").is_ok());
-        assert!(checked(Selection::default(), false, "events").is_err());
+        assert!(checked(ReplaySelection::default(), true, "events").is_ok());
+        assert!(checked(ReplaySelection::default(), false, "events").is_err());
         assert!(checked(some, true, "events").is_err());
     }
 }

@@ -291,15 +291,13 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(db.finished(finished).await, Err(DbError::NotLeased(delivery.id)));
     assert_eq!((db.backlog(), leased(&db, 1).await.0.len()), (0, 0));
 
-    let shown = serde_json::to_value(&db.event(None, "e").await.unwrap()[0]).unwrap();
-    assert_eq!((&shown["type"], &shown["state"]), (&"appointment.created".into(), &"done".into()));
-    let attempts = &shown["deliveries"][0]["attempts"];
-    assert_eq!(attempts[0]["outcome"], "retry");
-    assert_eq!(attempts[0]["cause"], "trap");
-    assert_eq!(attempts[1]["number"], 2);
-    assert_eq!(attempts[1]["outcome"], "done");
-    assert_eq!(attempts[1]["logs"][0], "INFO hello \"world\"");
-    assert_eq!(attempts[1]["revision"], Digest::of(b"plugin").to_string());
+    let shown = db.event(None, "e").await.unwrap().remove(0);
+    assert_eq!((shown.event_type.as_str(), shown.state), ("appointment.created", EventState::Done));
+    let attempts = &shown.deliveries[0].attempts;
+    assert_eq!((attempts[0].outcome, attempts[0].cause), (Outcome::Retry, Some(Cause::Trap)));
+    assert_eq!((attempts[1].number, attempts[1].outcome), (2, Outcome::Done));
+    assert_eq!(attempts[1].logs[0], "INFO hello \"world\"");
+    assert_eq!(attempts[1].revision, Digest::of(b"plugin").to_string());
 }
 
 fn event_as_stored(read: &Event) -> Event {

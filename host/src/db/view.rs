@@ -1,15 +1,11 @@
 //! What is shown of events to operators and commands.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use crate::delivery::{Cause, DeliveryId, HeldBecause, Outcome, Settled, State};
 use crate::effect::{Effect, EffectId, TryOutcome};
 use crate::replay::Selection;
 
 /// Where an event stands: the first of these that any of its deliveries is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventState {
     /// A delivery is being run.
     Running,
@@ -76,7 +72,7 @@ pub struct EventFilter {
 }
 
 /// A page of a list, the newest first.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct EventPage {
     /// The events. May be fewer than asked for even when there are more.
     pub events: Vec<EventSummary>,
@@ -85,14 +81,13 @@ pub struct EventPage {
 }
 
 /// An event in a list.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct EventSummary {
     /// Who sent it.
     pub source: String,
     /// Its id.
     pub id: String,
     /// Its type.
-    #[serde(rename = "type")]
     pub event_type: String,
     /// Where it stands.
     pub state: EventState,
@@ -105,51 +100,43 @@ pub struct EventSummary {
 }
 
 /// A delivery in a list.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct DeliverySummary {
     /// Its id.
     pub id: String,
     /// The plugin it goes to.
     pub plugin: String,
     /// Where it stands.
-    #[schema(value_type = String)]
     pub state: State,
     /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
-    #[schema(value_type = Option<String>)]
-    #[serde(default)]
     pub held_because: Option<HeldBecause>,
     /// How a dead letter was dealt with: `replayed` or `discarded`.
-    #[schema(value_type = Option<String>)]
-    #[serde(default)]
     pub settled: Option<Settled>,
     /// Attempts made.
     pub attempts: u32,
 }
 
 /// A page of deliveries, the newest event's first.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct DeliveryPage {
     /// The deliveries. May be fewer than asked for even when there are more.
     pub deliveries: Vec<ListedDelivery>,
     /// Where the next page begins; absent on the last.
-    #[schema(value_type = Option<String>)]
     pub next: Option<DeliveryId>,
 }
 
 /// A delivery in a list of deliveries.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct ListedDelivery {
     /// The event's source.
     pub source: String,
     /// The event's id.
     pub event: String,
     /// The event's type.
-    #[serde(rename = "type")]
     pub event_type: String,
     /// When the event was received, ms since the Unix epoch.
     pub received_at: u64,
     /// The delivery.
-    #[serde(flatten)]
     pub delivery: DeliverySummary,
     /// Why its last attempt is not done.
     pub reason: Option<String>,
@@ -165,7 +152,7 @@ pub struct DeliveryFilter {
 }
 
 /// Where a delivery comes from that an operator asked for.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct ReplayedView {
     /// The replay.
     pub replay: i64,
@@ -174,14 +161,13 @@ pub struct ReplayedView {
 }
 
 /// Everything about an event but its body.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct EventView {
     /// Who sent it.
     pub source: String,
     /// Its id.
     pub id: String,
     /// Its type.
-    #[serde(rename = "type")]
     pub event_type: String,
     /// Where it stands.
     pub state: EventState,
@@ -190,7 +176,6 @@ pub struct EventView {
     /// ms since the Unix epoch.
     pub received_at: u64,
     /// Its place in the order of acceptance.
-    #[serde(default)]
     pub number: i64,
     /// Size of its body.
     pub body_bytes: u64,
@@ -205,45 +190,36 @@ pub struct EventView {
 }
 
 /// One event for one plugin.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct DeliveryView {
     /// Its id.
     pub id: String,
     /// The plugin it goes to.
     pub plugin: String,
     /// Where it stands.
-    #[schema(value_type = String)]
     pub state: State,
     /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
-    #[schema(value_type = Option<String>)]
-    #[serde(default)]
     pub held_because: Option<HeldBecause>,
     /// How a dead letter was dealt with: `replayed` or `discarded`.
-    #[schema(value_type = Option<String>)]
-    #[serde(default)]
     pub settled: Option<Settled>,
     /// Who asked for it; absent when it came with the event.
-    #[serde(default)]
     pub cause: Option<ReplayedView>,
     /// When it is to be run again, ms since the Unix epoch.
     pub due_at: Option<u64>,
     /// The tries, in order.
     pub attempts: Vec<AttemptView>,
     /// What its handler asked for, in order.
-    #[serde(default)]
     pub effects: Vec<EffectView>,
 }
 
 /// One try at a delivery.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct AttemptView {
     /// From 1.
     pub number: u32,
     /// How it ended.
-    #[schema(value_type = String)]
     pub outcome: Outcome,
     /// Whose failure it was; absent when done.
-    #[schema(value_type = Option<String>)]
     pub cause: Option<Cause>,
     /// Why it is not done.
     pub reason: Option<String>,
@@ -260,7 +236,7 @@ pub struct AttemptView {
 }
 
 /// Where an event comes from that a plugin emitted.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct CauseView {
     /// The source of the event that was handled.
     pub source: String,
@@ -274,22 +250,16 @@ pub struct CauseView {
 
 /// Something that a handler asked for, and what became of it. Without secrets, and without the values of
 /// headers that may hold some.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct EffectView {
     /// The same on every try: its `Idempotency-Key`.
     pub key: String,
-    /// `http`, `email` or `event`.
-    pub kind: String,
     /// `pending`, `waiting`, `done` or `dead`.
-    #[schema(value_type = String)]
     pub state: State,
     /// When it is to be tried again, ms since the Unix epoch.
     pub due_at: Option<u64>,
-    /// What it does, in a line: `POST https://sms.example.gn/send`.
-    pub summary: String,
-    /// What it does, in full.
-    #[schema(value_type = Object)]
-    pub request: serde_json::Value,
+    /// What it does.
+    pub effect: Effect,
     /// The tries, in order.
     pub tries: Vec<TryView>,
 }
@@ -298,9 +268,7 @@ impl EffectView {
     /// Shows an effect.
     #[must_use]
     pub fn new(key: String, state: State, due_at: Option<u64>, effect: &Effect, tries: Vec<TryView>) -> Self {
-        let shown = effect.shown();
-        let request = serde_json::to_value(&shown).unwrap_or_default();
-        Self { key, kind: effect.kind().into(), state, due_at, summary: shown.summary(), request, tries }
+        Self { key, state, due_at, effect: effect.shown(), tries }
     }
 }
 
@@ -323,7 +291,7 @@ pub struct EffectPage {
 }
 
 /// An effect in a list: without its tries.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct ListedEffect {
     /// The event's source.
     pub source: String,
@@ -336,17 +304,15 @@ pub struct ListedEffect {
     /// What was answered at the last try, or what is wrong.
     pub last: Option<String>,
     /// The effect.
-    #[serde(flatten)]
     pub effect: EffectView,
 }
 
 /// One try at an effect.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct TryView {
     /// From 1.
     pub number: u32,
     /// `done`, `retry`, `refused` or `crash`.
-    #[schema(value_type = String)]
     pub outcome: TryOutcome,
     /// ms since the Unix epoch.
     pub started_at: u64,
@@ -357,7 +323,7 @@ pub struct TryView {
 }
 
 /// A payload whose id another one has.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct ConflictView {
     /// SHA-256 of the body, hexadecimal.
     pub digest: String,

@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use serde::Serialize;
 use tokio::sync::{mpsc, watch as channel};
 
 use crate::config::Config;
@@ -30,7 +29,7 @@ pub use subscriptions::{Pattern, Subscriptions, Wants};
 pub use watch::Watch;
 
 /// A plugin as operators see it.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone)]
 pub struct PluginView {
     /// Its name.
     pub name: String,
@@ -51,8 +50,7 @@ pub struct PluginView {
 }
 
 /// See [`PluginView::state`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PluginState {
     /// Its revision takes events.
     Running,

@@ -1,11 +1,12 @@
 //! The API's own description. `host/openapi.json` is the golden copy; a test holds them together.
 
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, effects, events, health, plugins, problem, replays, view};
-use crate::{db, effect, replay};
+use super::{deliveries, effects, events, plugins, replays};
+use crate::admin::{Problem, health};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,16 +22,13 @@ use crate::{db, effect, replay};
         replays::list, replays::show, replays::stop, plugins::list, plugins::pause, plugins::resume, plugins::retry,
         health::healthz, health::readyz
     ),
-    components(schemas(
-        view::EventList, db::EventSummary, db::EventView, db::DeliveryView, db::DeliverySummary,
-        db::AttemptView, db::ConflictView, db::EventState, plugins::PluginList, plugins::Plugin, view::DeliveryList, view::DeliveryDetail, view::Discarded,
-        view::ReplayList, view::EffectList, view::Dealt, effect::Selection, replay::Request, replay::Progress, health::Health, problem::Problem
-    )),
-    modifiers(&Bearer),
+    components(schemas(Problem)),
+    modifiers(&Bearer, &ProblemContent),
     security(("token" = []))
 )]
 struct Api;
 
+/// Names the token that the API wants.
 struct Bearer;
 
 impl Modify for Bearer {
@@ -41,6 +39,27 @@ impl Modify for Bearer {
             .build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Gives every answer that is an error the content of one: endpoints only say which there are, and why.
+struct ProblemContent;
+
+impl Modify for ProblemContent {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for item in openapi.paths.paths.values_mut() {
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                for (status, response) in &mut operation.responses.responses {
+                    if let RefOr::T(response) = response
+                        && status.starts_with(['4', '5'])
+                    {
+                        response.content = [Problem::content()].into();
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::de::IntoDeserializer as _;
 
-use super::problem::Problem;
+use crate::admin::Problem;
 
 /// Items on a page when `limit` does not say.
 const LIMIT_DEFAULT: u32 = 50;
@@ -43,7 +43,7 @@ fn parse_state<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Proble
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::EventState;
+    use crate::admin::api::EventState;
 
     #[test]
     fn a_limit_out_of_range_is_a_problem() {

@@ -1,0 +1,131 @@
+//! Deliveries: the list, one with its attempts, and discarding one.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::extract::{Path, Query};
+use super::{DeliveryDetail, DeliveryList, DiscardResult, events, query};
+use crate::admin::{AdminState, Problem};
+use crate::db::{DeliveryFilter, Discard};
+use crate::delivery::{BadDeliveryId, DeliveryId};
+use crate::replay::Selection;
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeliveryQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Deliveries on the page: 1 to 500, default 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only in this state; of dead ones those that nobody has dealt with.
+    state: Option<String>,
+    /// Only to this plugin.
+    plugin: Option<String>,
+    /// Only of events of this type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    event_type: Option<String>,
+    /// Only of events of this source.
+    source: Option<String>,
+    /// Only of events received at this time or after, ms since the Unix epoch.
+    since: Option<u64>,
+    /// Only of events received before this time, ms since the Unix epoch.
+    until: Option<u64>,
+    /// Only those whose last attempt's reason has this text in it.
+    reason: Option<String>,
+}
+
+impl DeliveryQuery {
+    fn into_selection(self) -> Selection {
+        Selection {
+            event_type: self.event_type,
+            source: self.source,
+            plugin: self.plugin,
+            since: self.since,
+            until: self.until,
+            reason: self.reason,
+            ..Selection::default()
+        }
+    }
+}
+
+/// Deliveries, the newest event's first.
+#[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery), responses(
+    (status = 200, description = "One page", body = DeliveryList),
+    (status = 400, description = "A wrong parameter"),
+    Problem))]
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+    Query(query): Query<DeliveryQuery>,
+) -> Result<Json<DeliveryList>, Problem> {
+    let limit = query::limit(query.limit)?;
+    let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse().ok())?;
+    let state = query::state(query.state.as_deref())?;
+    let filter = DeliveryFilter { state, selection: query.into_selection() };
+    let page = admin.db.deliveries(&filter, before, limit).await?;
+    Ok(Json(page.into()))
+}
+
+/// One delivery: its attempts, what its plugin logged, and what it asked for.
+#[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries",
+    params(("id" = String, Path, description = "Its id, such as 12-1")),
+    responses(
+        (status = 200, description = "The delivery", body = DeliveryDetail),
+        (status = 400, description = "Not an id"),
+        (status = 404, description = "No such delivery"),
+        Problem))]
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Path(id): Path<String>,
+) -> Result<Json<DeliveryDetail>, Problem> {
+    let id = parse(&id)?;
+    let (source, event) = admin.db.event_of(id).await?.ok_or_else(|| unknown(id))?;
+    let found = events::find(&admin.db, &source, &event).await?;
+    let text = id.to_string();
+    let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == text);
+    let delivery = delivery.ok_or_else(|| unknown(id))?;
+    Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
+}
+
+/// Sees to it that a delivery is not run any more: an open one is skipped, so that what waits behind it
+/// goes on, and a dead letter counts as dealt with.
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/discard", tag = "deliveries",
+    params(("id" = String, Path, description = "Its id, such as 12-1")),
+    responses(
+        (status = 200, description = "It is done", body = DiscardResult),
+        (status = 400, description = "Not an id"),
+        (status = 404, description = "No such delivery"),
+        (status = 409, description = "It is running, is done, or was dealt with"),
+        Problem))]
+pub(super) async fn discard(
+    State(admin): State<AdminState>,
+    Path(id): Path<String>,
+) -> Result<Json<DiscardResult>, Problem> {
+    let id = parse(&id)?;
+    let done = match admin.db.discard(id).await? {
+        Discard::Skipped => "skipped",
+        Discard::Resolved => "settled",
+        Discard::Closed => {
+            return Err(Problem::conflict(format!("delivery {id} is done, or was dealt with before")));
+        }
+        Discard::Busy => {
+            return Err(Problem::conflict(format!(
+                "an attempt at delivery {id} is under way or about to begin: try again when it has ended"
+            )));
+        }
+        Discard::Unknown => return Err(unknown(id)),
+    };
+    Ok(Json(DiscardResult { done: done.into() }))
+}
+
+fn parse(id: &str) -> Result<DeliveryId, Problem> {
+    id.parse().map_err(|error: BadDeliveryId| Problem::bad_request(error.to_string()))
+}
+
+fn unknown(id: DeliveryId) -> Problem {
+    Problem::not_found(format!("no delivery {id}"))
+}

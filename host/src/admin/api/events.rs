@@ -1,0 +1,135 @@
+//! Events: the list, and one with its deliveries.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::extract::{Path, Query};
+use super::{EventList, EventState, EventView, query};
+use crate::admin::{AdminState, Problem};
+use crate::db::{Db, DbError, EventFilter};
+use crate::event::rfc3339;
+
+/// Which events to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Events on the page: 1 to 500, default 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only this type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    event_type: Option<String>,
+    /// Only of this source.
+    source: Option<String>,
+    /// Only in this state.
+    state: Option<String>,
+    /// Only with this id (ids are unique within a source only).
+    id: Option<String>,
+}
+
+/// Events, newest first.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery), responses(
+    (status = 200, description = "One page", body = EventList),
+    (status = 400, description = "A wrong parameter"),
+    (status = 410, description = "The event with the `id` asked for was pruned"),
+    Problem))]
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+    Query(query): Query<EventQuery>,
+) -> Result<Json<EventList>, Problem> {
+    let limit = query::limit(query.limit)?;
+    let cursor = query::cursor(query.cursor.as_deref(), parse_cursor)?;
+    let state: Option<EventState> = query::state(query.state.as_deref())?;
+    if let Some(id) = &query.id {
+        return list_by_id(&admin.db, &query, state, id).await.map(Json);
+    }
+    let EventQuery { event_type, source, .. } = query;
+    let filter = EventFilter { event_type, source, state: state.map(Into::into) };
+    let page = admin.db.events(&filter, cursor, limit).await?;
+    Ok(Json(page.into()))
+}
+
+/// One event: its deliveries, their attempts, and what the plugins logged.
+#[utoipa::path(get, path = "/api/v1/events/{source}/{id}", tag = "events",
+    params(("source" = String, Path, description = "Who sent it"),
+        ("id" = String, Path, description = "The sender's id")),
+    responses(
+        (status = 200, description = "The event", body = EventView),
+        (status = 400, description = "A path that is not text"),
+        (status = 404, description = "No such event"),
+        (status = 410, description = "It was pruned, and its id is still known"),
+        Problem))]
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Path((source, id)): Path<(String, String)>,
+) -> Result<Json<EventView>, Problem> {
+    find(&admin.db, &source, &id).await.map(Json)
+}
+
+/// Reads an event.
+///
+/// # Errors
+/// A problem where there is none, or where it was pruned.
+pub(super) async fn find(db: &Db, source: &str, id: &str) -> Result<EventView, Problem> {
+    if let Some(event) = db.event(Some(source), id).await?.pop() {
+        return Ok(event.into());
+    }
+    let pruned = find_pruned(db, Some(source), id).await?;
+    Err(pruned.unwrap_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`"))))
+}
+
+/// The problem that an event was pruned, if it was.
+async fn find_pruned(db: &Db, source: Option<&str>, id: &str) -> Result<Option<Problem>, DbError> {
+    let received_at = db.pruned(source, id).await?;
+    Ok(received_at.map(|at| {
+        let at = rfc3339(at);
+        Problem::gone(format!(
+            "event `{id}`, received {at}, was pruned (`[retention]` in the config); its id is still known, so \
+             that a copy of it runs nothing"
+        ))
+    }))
+}
+
+/// The events with an id: one per source at most, so there is one page.
+async fn list_by_id(
+    db: &Db,
+    query: &EventQuery,
+    state: Option<EventState>,
+    id: &str,
+) -> Result<EventList, Problem> {
+    let source = query.source.as_deref();
+    let found = db.event(source, id).await?;
+    if found.is_empty()
+        && let Some(pruned) = find_pruned(db, source, id).await?
+    {
+        return Err(pruned);
+    }
+    let is_wanted = |event: &EventView| {
+        query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+            && state.is_none_or(|wanted| wanted == event.state)
+    };
+    let events = found.into_iter().map(EventView::from).filter(is_wanted);
+    Ok(EventList { items: events.map(Into::into).collect(), next_cursor: None })
+}
+
+fn parse_cursor(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number| *number > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_a_positive_number() {
+        assert_eq!(parse_cursor("12"), Some(12));
+        for wrong in ["", "-1", "0", "next", "1 "] {
+            assert_eq!(parse_cursor(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Plugins: the list, pausing and resuming one, and loading a refused one again.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::extract::Path;
+use super::{Plugin, PluginList};
+use crate::admin::{AdminState, Problem};
+use crate::db::Hold;
+use crate::event::PluginName;
+use crate::plugins::PluginView;
+
+/// Plugins: what they handle, which revision runs, and why a file was refused.
+#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses(
+    (status = 200, description = "All plugins, by name", body = PluginList),
+    Problem))]
+pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<PluginList>, Problem> {
+    let mut plugins = (admin.plugins)();
+    plugins.sort_by(|a, b| a.name.cmp(&b.name));
+    let paused = admin.db.paused().await?;
+    let paused_at = |name: &str| paused.iter().find(|(paused, _)| paused.as_str() == name).map(|(_, at)| *at);
+    let broken = admin.db.broken();
+    let show = |plugin: PluginView| {
+        let paused_at = paused_at(&plugin.name);
+        let breaker_until = broken.get(plugin.name.as_str()).copied();
+        Plugin::new(plugin, paused_at, breaker_until)
+    };
+    Ok(Json(PluginList { items: plugins.into_iter().map(show).collect(), next_cursor: None }))
+}
+
+/// Pauses a plugin: attempts under way end, everything else of it waits in the database, and events are
+/// accepted for it as before. Holds until it is resumed, after a restart too.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/pause", tag = "plugins",
+    params(("name" = String, Path, description = "The plugin")),
+    responses(
+        (status = 200, description = "It is paused", body = Plugin),
+        (status = 404, description = "No such plugin"),
+        Problem))]
+pub(super) async fn pause(
+    State(admin): State<AdminState>,
+    Path(name): Path<String>,
+) -> Result<Json<Plugin>, Problem> {
+    let (name, plugin) = find(&admin, &name)?;
+    admin.db.hold(&name, Hold::Paused).await?;
+    show(&admin, &name, plugin).await
+}
+
+/// Lets a paused plugin go on.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/resume", tag = "plugins",
+    params(("name" = String, Path, description = "The plugin")),
+    responses(
+        (status = 200, description = "It is not paused", body = Plugin),
+        (status = 404, description = "No such plugin"),
+        Problem))]
+pub(super) async fn resume(
+    State(admin): State<AdminState>,
+    Path(name): Path<String>,
+) -> Result<Json<Plugin>, Problem> {
+    let (name, plugin) = find(&admin, &name)?;
+    admin.db.end_hold(&name, Hold::Paused).await?;
+    show(&admin, &name, plugin).await
+}
+
+/// Loads a plugin's file again that was refused, even if the compiler died of it. The answer does not wait for
+/// the result, which the list of plugins shows.
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/retry", tag = "plugins",
+    params(("name" = String, Path, description = "The plugin")),
+    responses(
+        (status = 200, description = "It is being loaded", body = Plugin),
+        (status = 404, description = "No such plugin"),
+        Problem))]
+pub(super) async fn retry(
+    State(admin): State<AdminState>,
+    Path(name): Path<String>,
+) -> Result<Json<Plugin>, Problem> {
+    let (name, plugin) = find(&admin, &name)?;
+    (admin.retry_plugin)(&name);
+    show(&admin, &name, plugin).await
+}
+
+fn find(admin: &AdminState, name: &str) -> Result<(PluginName, PluginView), Problem> {
+    let plugin = admin.find_plugin(name)?;
+    let name = PluginName::new(name).map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok((name, plugin))
+}
+
+async fn show(admin: &AdminState, name: &PluginName, plugin: PluginView) -> Result<Json<Plugin>, Problem> {
+    let paused = admin.db.paused().await?;
+    let paused_at = paused.into_iter().find(|(paused, _)| paused == name).map(|(_, since)| since);
+    let breaker_until = admin.db.broken().get(name).copied();
+    Ok(Json(Plugin::new(plugin, paused_at, breaker_until)))
+}

@@ -1,0 +1,214 @@
+//! Deliveries and their attempts.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::EffectView;
+use crate::db;
+use crate::delivery::{Cause, HeldBecause, Outcome, Settled, State};
+
+/// One page of deliveries, the newest event's first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryList {
+    /// The deliveries. May be fewer than asked for even when there are more.
+    pub items: Vec<ListedDelivery>,
+    /// Give it as `cursor` for the page after this one; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A delivery in a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliverySummary {
+    /// Its id.
+    pub id: String,
+    /// The plugin it goes to.
+    pub plugin: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub held_because: Option<HeldBecause>,
+    /// How a dead letter was dealt with: `replayed` or `discarded`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub settled: Option<Settled>,
+    /// Attempts made.
+    pub attempts: u32,
+}
+
+/// A delivery in a list of deliveries.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListedDelivery {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// When the event was received, ms since the Unix epoch.
+    pub received_at: u64,
+    /// The delivery.
+    #[serde(flatten)]
+    pub delivery: DeliverySummary,
+    /// Why its last attempt is not done.
+    pub reason: Option<String>,
+}
+
+/// One delivery, with all that was done with it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryDetail {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The delivery.
+    #[serde(flatten)]
+    pub delivery: DeliveryView,
+}
+
+/// One event for one plugin.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryView {
+    /// Its id.
+    pub id: String,
+    /// The plugin it goes to.
+    pub plugin: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub held_because: Option<HeldBecause>,
+    /// How a dead letter was dealt with: `replayed` or `discarded`.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub settled: Option<Settled>,
+    /// Who asked for it; absent when it came with the event.
+    #[serde(default)]
+    pub cause: Option<ReplayedView>,
+    /// When it is to be run again, ms since the Unix epoch.
+    pub due_at: Option<u64>,
+    /// The tries, in order.
+    pub attempts: Vec<AttemptView>,
+    /// What its handler asked for, in order.
+    #[serde(default)]
+    pub effects: Vec<EffectView>,
+}
+
+/// Where a delivery comes from that an operator asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReplayedView {
+    /// The replay.
+    pub replay: i64,
+    /// The delivery that it runs again; absent when the event had not gone to this plugin.
+    pub of: Option<String>,
+}
+
+/// One try at a delivery.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// From 1.
+    pub number: u32,
+    /// How it ended.
+    #[schema(value_type = String)]
+    pub outcome: Outcome,
+    /// Whose failure it was; absent when done.
+    #[schema(value_type = Option<String>)]
+    pub cause: Option<Cause>,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// SHA-256 of the plugin file that ran, hexadecimal.
+    pub revision: String,
+    /// ms since the Unix epoch.
+    pub started_at: u64,
+    /// How long it took.
+    pub duration_us: u64,
+    /// The most memory it had.
+    pub peak_memory_bytes: u64,
+    /// What the plugin logged, `LEVEL text`.
+    pub logs: Vec<String>,
+}
+
+/// What became of a delivery that is to be run no more.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DiscardResult {
+    /// `skipped`: it was open; `settled`: it was a dead letter.
+    pub done: String,
+}
+
+impl From<db::DeliveryPage> for DeliveryList {
+    fn from(page: db::DeliveryPage) -> Self {
+        Self {
+            items: page.deliveries.into_iter().map(Into::into).collect(),
+            next_cursor: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+impl From<db::DeliverySummary> for DeliverySummary {
+    fn from(delivery: db::DeliverySummary) -> Self {
+        let db::DeliverySummary { id, plugin, state, held_because, settled, attempts } = delivery;
+        Self { id, plugin, state, held_because, settled, attempts }
+    }
+}
+
+impl From<DeliveryView> for DeliverySummary {
+    fn from(delivery: DeliveryView) -> Self {
+        let DeliveryView { id, plugin, state, held_because, settled, attempts, .. } = delivery;
+        let attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        Self { id, plugin, state, held_because, settled, attempts }
+    }
+}
+
+impl From<db::ListedDelivery> for ListedDelivery {
+    fn from(listed: db::ListedDelivery) -> Self {
+        let db::ListedDelivery { source, event, event_type, received_at, delivery, reason } = listed;
+        Self { source, event, event_type, received_at, delivery: delivery.into(), reason }
+    }
+}
+
+impl From<db::DeliveryView> for DeliveryView {
+    fn from(delivery: db::DeliveryView) -> Self {
+        Self {
+            id: delivery.id,
+            plugin: delivery.plugin,
+            state: delivery.state,
+            held_because: delivery.held_because,
+            settled: delivery.settled,
+            cause: delivery.cause.map(Into::into),
+            due_at: delivery.due_at,
+            attempts: delivery.attempts.into_iter().map(Into::into).collect(),
+            effects: delivery.effects.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<db::ReplayedView> for ReplayedView {
+    fn from(cause: db::ReplayedView) -> Self {
+        let db::ReplayedView { replay, of } = cause;
+        Self { replay, of }
+    }
+}
+
+impl From<db::AttemptView> for AttemptView {
+    fn from(attempt: db::AttemptView) -> Self {
+        Self {
+            number: attempt.number,
+            outcome: attempt.outcome,
+            cause: attempt.cause,
+            reason: attempt.reason,
+            revision: attempt.revision,
+            started_at: attempt.started_at,
+            duration_us: attempt.duration_us,
+            peak_memory_bytes: attempt.peak_memory_bytes,
+            logs: attempt.logs,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Effects and the tries at them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::db;
+use crate::delivery::State;
+use crate::effect::{Selection, TryOutcome};
+
+/// One page of effects, the newest event's first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EffectList {
+    /// The effects.
+    pub items: Vec<ListedEffect>,
+    /// Give it as `cursor` for the page after this one; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// An effect in a list: without its tries.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListedEffect {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The delivery whose handler asked for it.
+    pub delivery: String,
+    /// The plugin.
+    pub plugin: String,
+    /// What was answered at the last try, or what is wrong.
+    pub last: Option<String>,
+    /// The effect.
+    #[serde(flatten)]
+    pub effect: EffectView,
+}
+
+/// Something that a handler asked for, and what became of it. Without secrets, and without the values of
+/// headers that may hold some.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EffectView {
+    /// The same on every try: its `Idempotency-Key`.
+    pub key: String,
+    /// `http`, `email` or `event`.
+    pub kind: String,
+    /// `pending`, `waiting`, `done` or `dead`.
+    #[schema(value_type = String)]
+    pub state: State,
+    /// When it is to be tried again, ms since the Unix epoch.
+    pub due_at: Option<u64>,
+    /// What it does, in a line: `POST https://sms.example.gn/send`.
+    pub summary: String,
+    /// What it does, in full.
+    #[schema(value_type = Object)]
+    pub request: serde_json::Value,
+    /// The tries, in order.
+    pub tries: Vec<TryView>,
+}
+
+/// One try at an effect.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TryView {
+    /// From 1.
+    pub number: u32,
+    /// `done`, `retry`, `refused` or `crash`.
+    #[schema(value_type = String)]
+    pub outcome: TryOutcome,
+    /// ms since the Unix epoch.
+    pub started_at: u64,
+    /// How long it took.
+    pub duration_us: u64,
+    /// What was answered, or what is wrong.
+    pub detail: String,
+}
+
+/// Which dead effects an operator means: those that all of this fits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EffectSelection {
+    /// With one of these keys.
+    pub keys: Option<Vec<String>>,
+    /// Asked for by this plugin.
+    pub plugin: Option<String>,
+}
+
+/// How many dead effects were dealt with.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EffectCount {
+    /// How many.
+    pub effects: u64,
+}
+
+impl From<db::EffectPage> for EffectList {
+    fn from(page: db::EffectPage) -> Self {
+        Self {
+            items: page.effects.into_iter().map(Into::into).collect(),
+            next_cursor: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+impl From<db::ListedEffect> for ListedEffect {
+    fn from(listed: db::ListedEffect) -> Self {
+        let db::ListedEffect { source, event, delivery, plugin, last, effect } = listed;
+        Self { source, event, delivery, plugin, last, effect: effect.into() }
+    }
+}
+
+impl From<db::EffectView> for EffectView {
+    fn from(view: db::EffectView) -> Self {
+        let db::EffectView { key, state, due_at, effect, tries } = view;
+        Self {
+            key,
+            kind: effect.kind().into(),
+            state,
+            due_at,
+            summary: effect.summary(),
+            // Text, numbers and lists only: this cannot fail.
+            request: serde_json::to_value(&effect).unwrap_or_default(),
+            tries: tries.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<db::TryView> for TryView {
+    fn from(made: db::TryView) -> Self {
+        let db::TryView { number, outcome, started_at, duration_us, detail } = made;
+        Self { number, outcome, started_at, duration_us, detail }
+    }
+}
+
+impl From<EffectSelection> for Selection {
+    fn from(selection: EffectSelection) -> Self {
+        let EffectSelection { keys, plugin } = selection;
+        Self { keys, plugin }
+    }
+}

@@ -1,0 +1,205 @@
+//! Events.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{DeliverySummary, DeliveryView};
+use crate::db;
+
+/// One page of events, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventList {
+    /// The events. May be fewer than asked for even when there are more.
+    pub items: Vec<EventSummary>,
+    /// Give it as `cursor` for the page after this one; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Where an event stands: the first of these that any of its deliveries is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventState {
+    /// A delivery is being run.
+    Running,
+    /// A delivery is to be run now.
+    Pending,
+    /// A delivery is to be run again later.
+    Waiting,
+    /// All that is open is held.
+    Held,
+    /// Nothing is open, and a delivery is a dead letter that nobody has dealt with.
+    Dead,
+    /// All deliveries are done, or were dealt with.
+    Done,
+    /// No plugin wanted it.
+    Unhandled,
+}
+
+/// An event in a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventSummary {
+    /// Who sent it.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Where it stands.
+    pub state: EventState,
+    /// The sender's timestamp.
+    pub created: String,
+    /// ms since the Unix epoch.
+    pub received_at: u64,
+    /// One per plugin.
+    pub deliveries: Vec<DeliverySummary>,
+}
+
+/// Everything about an event but its body.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// Who sent it.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Where it stands.
+    pub state: EventState,
+    /// The sender's timestamp.
+    pub created: String,
+    /// ms since the Unix epoch.
+    pub received_at: u64,
+    /// Its place in the order of acceptance.
+    #[serde(default)]
+    pub number: i64,
+    /// Size of its body.
+    pub body_bytes: u64,
+    /// What the source's `ordering_key` points to.
+    pub ordering_key: Option<String>,
+    /// The handler that emitted it; absent when it was received.
+    pub cause: Option<CauseView>,
+    /// One per plugin.
+    pub deliveries: Vec<DeliveryView>,
+    /// Other payloads that came with its id.
+    pub conflicts: Vec<ConflictView>,
+}
+
+/// Where an event comes from that a plugin emitted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CauseView {
+    /// The source of the event that was handled.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// The plugin that handled it.
+    pub plugin: String,
+    /// How many events this one is away from one that was received.
+    pub depth: u32,
+}
+
+/// A payload whose id another one has.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConflictView {
+    /// SHA-256 of the body, hexadecimal.
+    pub digest: String,
+    /// ms since the Unix epoch.
+    pub received_at: u64,
+    /// The body.
+    pub body: String,
+}
+
+impl fmt::Display for EventState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        db::EventState::from(*self).fmt(f)
+    }
+}
+
+impl From<db::EventState> for EventState {
+    fn from(state: db::EventState) -> Self {
+        match state {
+            db::EventState::Running => Self::Running,
+            db::EventState::Pending => Self::Pending,
+            db::EventState::Waiting => Self::Waiting,
+            db::EventState::Held => Self::Held,
+            db::EventState::Dead => Self::Dead,
+            db::EventState::Done => Self::Done,
+            db::EventState::Unhandled => Self::Unhandled,
+        }
+    }
+}
+
+impl From<EventState> for db::EventState {
+    fn from(state: EventState) -> Self {
+        match state {
+            EventState::Running => Self::Running,
+            EventState::Pending => Self::Pending,
+            EventState::Waiting => Self::Waiting,
+            EventState::Held => Self::Held,
+            EventState::Dead => Self::Dead,
+            EventState::Done => Self::Done,
+            EventState::Unhandled => Self::Unhandled,
+        }
+    }
+}
+
+impl From<db::EventPage> for EventList {
+    fn from(page: db::EventPage) -> Self {
+        Self {
+            items: page.events.into_iter().map(Into::into).collect(),
+            next_cursor: page.next.map(|next| next.to_string()),
+        }
+    }
+}
+
+impl From<db::EventSummary> for EventSummary {
+    fn from(event: db::EventSummary) -> Self {
+        let db::EventSummary { source, id, event_type, state, created, received_at, deliveries } = event;
+        let deliveries = deliveries.into_iter().map(Into::into).collect();
+        Self { source, id, event_type, state: state.into(), created, received_at, deliveries }
+    }
+}
+
+impl From<EventView> for EventSummary {
+    fn from(event: EventView) -> Self {
+        let EventView { source, id, event_type, state, created, received_at, deliveries, .. } = event;
+        let deliveries = deliveries.into_iter().map(Into::into).collect();
+        Self { source, id, event_type, state, created, received_at, deliveries }
+    }
+}
+
+impl From<db::EventView> for EventView {
+    fn from(event: db::EventView) -> Self {
+        Self {
+            source: event.source,
+            id: event.id,
+            event_type: event.event_type,
+            state: event.state.into(),
+            created: event.created,
+            received_at: event.received_at,
+            number: event.number,
+            body_bytes: event.body_bytes,
+            ordering_key: event.ordering_key,
+            cause: event.cause.map(Into::into),
+            deliveries: event.deliveries.into_iter().map(Into::into).collect(),
+            conflicts: event.conflicts.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<db::CauseView> for CauseView {
+    fn from(cause: db::CauseView) -> Self {
+        let db::CauseView { source, id, plugin, depth } = cause;
+        Self { source, id, plugin, depth }
+    }
+}
+
+impl From<db::ConflictView> for ConflictView {
+    fn from(conflict: db::ConflictView) -> Self {
+        let db::ConflictView { digest, received_at, body } = conflict;
+        Self { digest, received_at, body }
+    }
+}

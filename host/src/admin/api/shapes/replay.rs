@@ -1,0 +1,268 @@
+//! Replays: requests and their progress.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::delivery::DeliveryId;
+use crate::event::PluginName;
+use crate::replay;
+
+/// One page of replays, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReplayList {
+    /// The replays.
+    pub items: Vec<ReplayProgress>,
+    /// Give it as `cursor` for the page after this one; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// What is to be done with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// Dead letters, or events.
+    pub of: ReplayTarget,
+    /// Run them again, or count them as dealt with.
+    #[serde(default)]
+    pub action: ReplayAction,
+    /// Which of them; all, where it says nothing.
+    #[serde(default, rename = "where")]
+    pub selection: ReplaySelection,
+    /// Of events: to this plugin. Without it, to all that want them now.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub to: Option<PluginName>,
+    /// Of events: also to plugins that have done them already.
+    #[serde(default)]
+    pub again: bool,
+    /// Only find out what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What is replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayTarget {
+    /// Dead letters that nobody has dealt with; or, where they are named, any closed deliveries.
+    Deliveries,
+    /// Events, whatever became of them.
+    Events,
+}
+
+/// What is done with what was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayAction {
+    /// A new delivery of the same event, with its own idempotency key.
+    #[default]
+    Replay,
+    /// Dead letters count as dealt with, and are pruned in time.
+    Discard,
+}
+
+/// Which events, or deliveries: those that all of this fits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplaySelection {
+    /// Events with one of these places in the order of acceptance (`number` of an event).
+    pub events: Option<Vec<i64>>,
+    /// Deliveries with one of these ids.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub deliveries: Option<Vec<DeliveryId>>,
+    /// Of this type.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    /// Of this source.
+    pub source: Option<String>,
+    /// Deliveries to this plugin.
+    pub plugin: Option<String>,
+    /// Received at this time or after, ms since the Unix epoch.
+    pub since: Option<u64>,
+    /// Received before this time, ms since the Unix epoch.
+    pub until: Option<u64>,
+    /// Deliveries whose last attempt's reason has this text in it.
+    pub reason: Option<String>,
+    /// Only events that no plugin wanted.
+    pub unhandled: bool,
+}
+
+/// How far a replay is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReplayProgress {
+    /// Its number.
+    pub id: i64,
+    /// When it was asked for, ms since the Unix epoch.
+    pub asked_at: u64,
+    /// What was asked for.
+    pub request: ReplayRequest,
+    /// Where it stands.
+    pub state: ReplayState,
+    /// How many the selection found when it was asked for.
+    pub found: u64,
+    /// How many deliveries it made, or dealt with; in a dry run, how many it would.
+    pub made: u64,
+    /// How many it found that there is nothing to do for.
+    pub skipped: u64,
+    /// The first of them.
+    pub first: Vec<ReplayExample>,
+}
+
+/// Where a replay stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayState {
+    /// It goes on, after a restart too.
+    Running,
+    /// It has looked at all.
+    Done,
+    /// An operator stopped it.
+    Stopped,
+}
+
+/// One of the first that a replay found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReplayExample {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// When it was received, ms since the Unix epoch.
+    pub received_at: u64,
+    /// The plugin that gets it.
+    #[schema(value_type = String)]
+    pub plugin: PluginName,
+    /// The delivery that is run again, or dealt with.
+    #[schema(value_type = Option<String>)]
+    pub of: Option<DeliveryId>,
+    /// Why that one's last attempt is not done.
+    pub reason: Option<String>,
+}
+
+impl From<ReplayRequest> for replay::Request {
+    fn from(request: ReplayRequest) -> Self {
+        let ReplayRequest { of, action, selection, to, again, dry_run } = request;
+        Self { of: of.into(), action: action.into(), selection: selection.into(), to, again, dry_run }
+    }
+}
+
+impl From<replay::Request> for ReplayRequest {
+    fn from(request: replay::Request) -> Self {
+        let replay::Request { of, action, selection, to, again, dry_run } = request;
+        Self { of: of.into(), action: action.into(), selection: selection.into(), to, again, dry_run }
+    }
+}
+
+impl From<ReplayTarget> for replay::Of {
+    fn from(target: ReplayTarget) -> Self {
+        match target {
+            ReplayTarget::Deliveries => Self::Deliveries,
+            ReplayTarget::Events => Self::Events,
+        }
+    }
+}
+
+impl From<replay::Of> for ReplayTarget {
+    fn from(target: replay::Of) -> Self {
+        match target {
+            replay::Of::Deliveries => Self::Deliveries,
+            replay::Of::Events => Self::Events,
+        }
+    }
+}
+
+impl From<ReplayAction> for replay::Action {
+    fn from(action: ReplayAction) -> Self {
+        match action {
+            ReplayAction::Replay => Self::Replay,
+            ReplayAction::Discard => Self::Discard,
+        }
+    }
+}
+
+impl From<replay::Action> for ReplayAction {
+    fn from(action: replay::Action) -> Self {
+        match action {
+            replay::Action::Replay => Self::Replay,
+            replay::Action::Discard => Self::Discard,
+        }
+    }
+}
+
+/// The same fields on both sides.
+macro_rules! selections {
+    ($($from:ty => $into:ty),*) => {
+        $(
+            impl From<$from> for $into {
+                fn from(selection: $from) -> Self {
+                    Self {
+                        events: selection.events,
+                        deliveries: selection.deliveries,
+                        event_type: selection.event_type,
+                        source: selection.source,
+                        plugin: selection.plugin,
+                        since: selection.since,
+                        until: selection.until,
+                        reason: selection.reason,
+                        unhandled: selection.unhandled,
+                    }
+                }
+            }
+        )*
+    };
+}
+
+selections!(ReplaySelection => replay::Selection, replay::Selection => ReplaySelection);
+
+impl From<replay::Progress> for ReplayProgress {
+    fn from(progress: replay::Progress) -> Self {
+        Self {
+            id: progress.id,
+            asked_at: progress.asked_at,
+            request: progress.request.into(),
+            state: progress.state.into(),
+            found: progress.found,
+            made: progress.made,
+            skipped: progress.skipped,
+            first: progress.first.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<replay::ReplayState> for ReplayState {
+    fn from(state: replay::ReplayState) -> Self {
+        match state {
+            replay::ReplayState::Running => Self::Running,
+            replay::ReplayState::Done => Self::Done,
+            replay::ReplayState::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<replay::Example> for ReplayExample {
+    fn from(example: replay::Example) -> Self {
+        let replay::Example { source, event, event_type, received_at, plugin, of, reason } = example;
+        Self { source, event, event_type, received_at, plugin, of, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_word_key_or_name_in_a_request_is_named() {
+        for (json, named) in [
+            (r#"{"of":"event"}"#, "`event`"),
+            (r#"{"of":"events","where":{"sinse":1}}"#, "`sinse`"),
+            (r#"{"of":"deliveries","where":{"deliveries":["12"]}}"#, "`12`"),
+            (r#"{"of":"events","to":"../p"}"#, "`../p`"),
+        ] {
+            let error = serde_json::from_str::<ReplayRequest>(json).unwrap_err().to_string();
+            assert!(error.contains(named), "{json}: {error}");
+        }
+    }
+}
