@@ -1,13 +1,9 @@
 //! What a sender is told: one row per case, JSON, always with a `status`.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use serde::Serialize;
 
 /// Every status that requests to a known source are answered with.
@@ -123,41 +119,17 @@ impl<'a> Answer<'a> {
         Self { event: Some(event), ..refused.with(RETRY_AFTER, "5") }
     }
 
-    pub(super) fn into_response(self) -> Response<Json> {
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut text = Vec::with_capacity(160);
         // Text and numbers only: this cannot fail, and an empty body would still carry the code.
         if serde_json::to_writer(&mut text, &self).is_err() {
             text.clear();
         }
-        let mut response = Response::new(Json(Some(text.into())));
+        let mut response = Response::new(Full::from(text));
         *response.status_mut() = self.code;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(self.header);
         response
-    }
-}
-
-/// A body that is there at once.
-#[derive(Debug)]
-pub struct Json(Option<Bytes>);
-
-impl Body for Json {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::connection::Connection;
@@ -166,11 +167,16 @@ impl Body for RequestBody {
     }
 }
 
-/// An answer's body. The request is answered when this is dropped.
-#[derive(Debug)]
-pub(super) struct AnswerBody<B> {
-    pub(super) body: B,
-    pub(super) _request: OpenRequest,
+/// An answer's body that holds its request open until it is dropped.
+pub(super) fn hold_open<B: Body>(
+    body: B,
+    request: OpenRequest,
+) -> impl Body<Data = B::Data, Error = B::Error> {
+    // The body owns the closure, and the closure the request; errors stay what they are.
+    body.map_err(move |error| {
+        let _open = &request;
+        error
+    })
 }
 
 /// Ends the connection's request when it is dropped.
@@ -180,25 +186,5 @@ pub(super) struct OpenRequest(pub(super) Arc<Connection>);
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.0.end_request();
-    }
-}
-
-impl<B: Body + Unpin> Body for AnswerBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

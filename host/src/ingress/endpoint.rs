@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, EXPECT};
 use http::{HeaderMap, Method, Request, Response, request};
+use http_body_util::Full;
 use hyper::body::Body as _;
 use hyper::service::{Service, service_fn};
 
 use crate::db::{Accept, DbError};
 use crate::event::{Event, now_ms};
 
-use super::answer::{Answer, Json};
+use super::answer::Answer;
 use super::body::{RequestBody, Unread};
 use super::envelope::ReadEvent;
 use super::sources::{AgeLimit, BodyLimits, Ready, Sources};
@@ -68,9 +70,9 @@ impl<A: Accepts> Webhooks<A> {
         self,
     ) -> impl Service<
         Request<RequestBody>,
-        Response = Response<Json>,
+        Response = Response<Full<Bytes>>,
         Error = Infallible,
-        Future = impl Future<Output = Result<Response<Json>, Infallible>> + Send + use<A>,
+        Future = impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + use<A>,
     > + Clone
     + Send
     + use<A> {
@@ -80,7 +82,7 @@ impl<A: Accepts> Webhooks<A> {
         })
     }
 
-    async fn answer(&self, request: Request<RequestBody>) -> Response<Json> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let found = {
             let sources = self.sources.load();
@@ -115,7 +117,7 @@ impl<A: Accepts> Webhooks<A> {
         head: &request::Parts,
         mut body: RequestBody,
         limits: BodyLimits,
-    ) -> Response<Json> {
+    ) -> Response<Full<Bytes>> {
         if let Some(coding) = unsupported_coding(&head.headers) {
             linger(head, body);
             let reason = format!("Content-Encoding `{coding}` is not supported: send the body as it is");
@@ -189,7 +191,7 @@ impl<A: Accepts> Webhooks<A> {
             .then(|| format!("created at {}, which is too old: see {limit}", read.event.created))
     }
 
-    async fn store(&self, source: &Ready, event: Event) -> Response<Json> {
+    async fn store(&self, source: &Ready, event: Event) -> Response<Full<Bytes>> {
         let (id, event_type, received_at) = (event.id.clone(), event.event_type.clone(), event.received_at);
         let answer = match self.accepts.accept(event).await {
             Ok(Accept::Accepted { deliveries }) => {
@@ -226,7 +228,7 @@ fn elapsed_ms(since: Instant) -> u64 {
 }
 
 /// The answer, counted.
-fn counted(source: &Ready, answer: Answer<'_>) -> Response<Json> {
+fn counted(source: &Ready, answer: Answer<'_>) -> Response<Full<Bytes>> {
     source.counters.count(answer.status);
     answer.into_response()
 }

@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::event::now_ms;
 
-use super::body::{AnswerBody, OpenRequest, RequestBody};
+use super::body::{OpenRequest, RequestBody, hold_open};
 use super::connection::{Connection, now};
 use super::connections::{Connections, Full, Place};
 use super::limits::Limits;
@@ -175,7 +175,7 @@ async fn connection<S, B>(
                 if is_last {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| AnswerBody { body, _request: open }))
+                Ok::<_, Infallible>(response.map(|body| hold_open(body, open)))
             }
         })
     };
