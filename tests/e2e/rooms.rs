@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Names, and the only places in `host/src` where code may use them.
-const LIBRARIES: [(&[&str], &[&str]); 14] = [
+const LIBRARIES: [(&[&str], &[&str]); 15] = [
     (&["wasmtime::", "wasmtime_wasi::", "wasmtime_wasi_http::", "wit_component::"], &["runtime/"]),
     (&["sqlx::"], &["db/"]),
     (&["axum::"], &["admin/", "ingress/"]),
+    (&["utoipa::", "utoipa_axum::"], &["admin/"]),
     (&["hyper::", "hyper_util::"], &["ingress/"]),
     (&["notify::"], &["plugins/"]),
     (&["clap::"], &["cli/"]),

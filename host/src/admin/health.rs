@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{AdminState, Problem};
 
@@ -19,6 +21,11 @@ impl Health {
     fn new(status: &'static str) -> Json<Self> {
         Json(Self { status, version: env!("CARGO_PKG_VERSION") })
     }
+}
+
+/// The endpoints and their descriptions.
+pub(super) fn endpoints() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::default().routes(routes!(healthz)).routes(routes!(readyz))
 }
 
 /// The process is up.

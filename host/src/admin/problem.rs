@@ -72,8 +72,9 @@ impl Problem {
 
 impl Problem {
     /// The content of every answer that is an error, as the API's description has it.
-    pub(super) fn content() -> (String, Content) {
-        (PROBLEM_JSON.into(), Content::new(Some(Ref::from_schema_name(Self::name()))))
+    pub(super) fn content() -> (String, RefOr<Content>) {
+        let schema = Ref::from_schema_name(Self::name());
+        (PROBLEM_JSON.into(), RefOr::T(Content::new(Some(schema))))
     }
 }
 

@@ -54,7 +54,7 @@ impl DeliveryQuery {
 }
 
 /// Deliveries, the newest event's first.
-#[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery), responses(
+#[utoipa::path(get, path = "/deliveries", tag = "deliveries", params(DeliveryQuery), responses(
     (status = 200, description = "One page", body = DeliveryList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
@@ -71,7 +71,7 @@ pub(super) async fn list(
 }
 
 /// One delivery: its attempts, what its plugin logged, and what it asked for.
-#[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries",
+#[utoipa::path(get, path = "/deliveries/{id}", tag = "deliveries",
     params(("id" = String, Path, description = "Its id, such as 12-1")),
     responses(
         (status = 200, description = "The delivery", body = DeliveryDetail),
@@ -93,7 +93,7 @@ pub(super) async fn show(
 
 /// Sees to it that a delivery is not run any more: an open one is skipped, so that what waits behind it
 /// goes on, and a dead letter counts as dealt with.
-#[utoipa::path(post, path = "/api/v1/deliveries/{id}/discard", tag = "deliveries",
+#[utoipa::path(post, path = "/deliveries/{id}/discard", tag = "deliveries",
     params(("id" = String, Path, description = "Its id, such as 12-1")),
     responses(
         (status = 200, description = "It is done", body = DiscardResult),

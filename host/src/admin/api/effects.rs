@@ -28,7 +28,7 @@ pub(super) struct EffectQuery {
 }
 
 /// Effects, the newest event's first.
-#[utoipa::path(get, path = "/api/v1/effects", tag = "effects", params(EffectQuery), responses(
+#[utoipa::path(get, path = "/effects", tag = "effects", params(EffectQuery), responses(
     (status = 200, description = "One page", body = EffectList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
@@ -45,7 +45,7 @@ pub(super) async fn list(
 }
 
 /// Has dead effects tried again, under the idempotency keys that they had.
-#[utoipa::path(post, path = "/api/v1/effects/replay", tag = "effects", request_body = EffectSelection,
+#[utoipa::path(post, path = "/effects/replay", tag = "effects", request_body = EffectSelection,
     responses(
         (status = 200, description = "How many", body = EffectCount),
         (status = 400, description = "Not a selection"),
@@ -58,7 +58,7 @@ pub(super) async fn replay(
 }
 
 /// Counts dead effects as dealt with.
-#[utoipa::path(post, path = "/api/v1/effects/discard", tag = "effects", request_body = EffectSelection,
+#[utoipa::path(post, path = "/effects/discard", tag = "effects", request_body = EffectSelection,
     responses(
         (status = 200, description = "How many", body = EffectCount),
         (status = 400, description = "Not a selection"),

@@ -33,7 +33,7 @@ pub(super) struct EventQuery {
 }
 
 /// Events, newest first.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery), responses(
+#[utoipa::path(get, path = "/events", tag = "events", params(EventQuery), responses(
     (status = 200, description = "One page", body = EventList),
     (status = 400, description = "A wrong parameter"),
     (status = 410, description = "The event with the `id` asked for was pruned"),
@@ -55,7 +55,7 @@ pub(super) async fn list(
 }
 
 /// One event: its deliveries, their attempts, and what the plugins logged.
-#[utoipa::path(get, path = "/api/v1/events/{source}/{id}", tag = "events",
+#[utoipa::path(get, path = "/events/{source}/{id}", tag = "events",
     params(("source" = String, Path, description = "Who sent it"),
         ("id" = String, Path, description = "The sender's id")),
     responses(

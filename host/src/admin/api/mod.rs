@@ -1,11 +1,14 @@
 //! The API under `/api/v1`: its endpoints, the JSON that they speak, and its own description.
 //!
-//! Everything here wants the bearer token.
+//! Everything here wants the bearer token. An endpoint names its path and method itself, for the router and for the
+//! description.
 
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, middleware};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{AdminState, auth};
+use super::{AdminState, Token, auth};
 
 mod deliveries;
 mod effects;
@@ -19,24 +22,32 @@ mod shapes;
 
 pub use shapes::*;
 
-/// The endpoints, without their prefix.
-pub(super) fn router(token: auth::Token) -> Router<AdminState> {
-    Router::new()
-        .route("/events", get(events::list))
-        .route("/events/{source}/{id}", get(events::show))
-        .route("/deliveries", get(deliveries::list))
-        .route("/deliveries/{id}", get(deliveries::show))
-        .route("/deliveries/{id}/discard", post(deliveries::discard))
-        .route("/effects", get(effects::list))
-        .route("/effects/replay", post(effects::replay))
-        .route("/effects/discard", post(effects::discard))
-        .route("/replays", get(replays::list).post(replays::begin))
-        .route("/replays/{id}", get(replays::show))
-        .route("/replays/{id}/stop", post(replays::stop))
-        .route("/plugins", get(plugins::list))
-        .route("/plugins/{name}/pause", post(plugins::pause))
-        .route("/plugins/{name}/resume", post(plugins::resume))
-        .route("/plugins/{name}/retry", post(plugins::retry))
+/// What the paths of all endpoints here begin with.
+pub(super) const PREFIX: &str = "/api/v1";
+
+/// The endpoints and their descriptions, without their prefix.
+fn endpoints() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::default()
+        .routes(routes!(events::list))
+        .routes(routes!(events::show))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::discard))
+        .routes(routes!(effects::list))
+        .routes(routes!(effects::replay))
+        .routes(routes!(effects::discard))
+        .routes(routes!(replays::list, replays::begin))
+        .routes(routes!(replays::show))
+        .routes(routes!(replays::stop))
+        .routes(routes!(plugins::list))
+        .routes(routes!(plugins::pause))
+        .routes(routes!(plugins::resume))
+        .routes(routes!(plugins::retry))
+}
+
+/// The endpoints, for those who have the token.
+pub(super) fn router(token: Token) -> Router<AdminState> {
+    Router::from(endpoints())
         .route("/openapi.json", get(openapi::openapi))
         .fallback(super::not_found)
         .method_not_allowed_fallback(super::method_not_allowed)

@@ -11,7 +11,7 @@ use crate::event::PluginName;
 use crate::plugins::PluginView;
 
 /// Plugins: what they handle, which revision runs, and why a file was refused.
-#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", responses(
+#[utoipa::path(get, path = "/plugins", tag = "plugins", responses(
     (status = 200, description = "All plugins, by name", body = PluginList),
     Problem))]
 pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<PluginList>, Problem> {
@@ -30,7 +30,7 @@ pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<PluginL
 
 /// Pauses a plugin: attempts under way end, everything else of it waits in the database, and events are
 /// accepted for it as before. Holds until it is resumed, after a restart too.
-#[utoipa::path(post, path = "/api/v1/plugins/{name}/pause", tag = "plugins",
+#[utoipa::path(post, path = "/plugins/{name}/pause", tag = "plugins",
     params(("name" = String, Path, description = "The plugin")),
     responses(
         (status = 200, description = "It is paused", body = Plugin),
@@ -46,7 +46,7 @@ pub(super) async fn pause(
 }
 
 /// Lets a paused plugin go on.
-#[utoipa::path(post, path = "/api/v1/plugins/{name}/resume", tag = "plugins",
+#[utoipa::path(post, path = "/plugins/{name}/resume", tag = "plugins",
     params(("name" = String, Path, description = "The plugin")),
     responses(
         (status = 200, description = "It is not paused", body = Plugin),
@@ -63,7 +63,7 @@ pub(super) async fn resume(
 
 /// Loads a plugin's file again that was refused, even if the compiler died of it. The answer does not wait for
 /// the result, which the list of plugins shows.
-#[utoipa::path(post, path = "/api/v1/plugins/{name}/retry", tag = "plugins",
+#[utoipa::path(post, path = "/plugins/{name}/retry", tag = "plugins",
     params(("name" = String, Path, description = "The plugin")),
     responses(
         (status = 200, description = "It is being loaded", body = Plugin),

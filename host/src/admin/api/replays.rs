@@ -24,7 +24,7 @@ pub(super) struct ReplayQuery {
 
 /// Asks for dead letters or events to be run again, or for dead letters to be dealt with. It goes on by
 /// itself, after a restart too: `GET` says how far it is.
-#[utoipa::path(post, path = "/api/v1/replays", tag = "replays", request_body = ReplayRequest, responses(
+#[utoipa::path(post, path = "/replays", tag = "replays", request_body = ReplayRequest, responses(
     (status = 202, description = "It is under way", body = ReplayProgress),
     (status = 400, description = "Something that cannot be asked for"),
     (status = 404, description = "No such plugin"),
@@ -43,7 +43,7 @@ pub(super) async fn begin(
 }
 
 /// How far a replay is.
-#[utoipa::path(get, path = "/api/v1/replays/{id}", tag = "replays",
+#[utoipa::path(get, path = "/replays/{id}", tag = "replays",
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 200, description = "The replay", body = ReplayProgress),
@@ -58,7 +58,7 @@ pub(super) async fn show(
 }
 
 /// Stops a replay. What it made stays.
-#[utoipa::path(post, path = "/api/v1/replays/{id}/stop", tag = "replays",
+#[utoipa::path(post, path = "/replays/{id}/stop", tag = "replays",
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 200, description = "It is stopped", body = ReplayProgress),
@@ -76,7 +76,7 @@ pub(super) async fn stop(
 }
 
 /// Replays, newest first.
-#[utoipa::path(get, path = "/api/v1/replays", tag = "replays", params(ReplayQuery), responses(
+#[utoipa::path(get, path = "/replays", tag = "replays", params(ReplayQuery), responses(
     (status = 200, description = "One page", body = ReplayList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
