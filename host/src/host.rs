@@ -157,7 +157,7 @@ impl Host {
 
         let webhooks = address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
-        let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::of(&config)));
+        let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::from_config(&config)));
         let accepts = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
         let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
         let webhooks_task =
@@ -330,7 +330,7 @@ impl Follow {
             return;
         }
         let config = config::apply_live(&old, &loaded.config);
-        self.sources.store(Arc::new(ingress::Sources::of(&config)));
+        self.sources.store(Arc::new(ingress::Sources::from_config(&config)));
         self.outbound.configure(&config.http, &config.email);
         self.dispatch.limit(&config.dispatch, &config.effects);
         self.db.limit_backlog(config.dispatch.backlog_max);
@@ -342,7 +342,7 @@ impl Follow {
     }
 }
 
-impl ingress::Accepts for Acceptance {
+impl ingress::EventAcceptor for Acceptance {
     async fn accept(&self, event: Event) -> Result<Accept, DbError> {
         Self::accept(self, event).await
     }

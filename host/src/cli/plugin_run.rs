@@ -80,7 +80,7 @@ impl Run {
 
         let mut reports: Vec<Report> = Vec::new();
         for number in 0..self.repeat {
-            let event = ingress::as_sent(&source, &preset, body.next(number)?, now_ms())
+            let event = ingress::read_as_sent(&source, &preset, body.next(number)?, now_ms())
                 .map_err(|reason| Failure::Failed(format!("{}: {reason}", self.event)))?;
             let ran = trial.run(event, preset.package.as_deref(), self.attempt).await;
             let mut ran = ran.map_err(Failure::Failed)?;

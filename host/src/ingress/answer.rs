@@ -1,4 +1,4 @@
-//! What a sender is told: one row per case, JSON, always with a `status`.
+//! The answers to senders: one function per case. Each is JSON with a `status`.
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
-/// Every status that requests to a known source are answered with.
+/// Every status of an answer to a request for a known source.
 pub(super) const STATUSES: [&str; 12] = [
     "accepted",
     "duplicate",
@@ -22,7 +22,7 @@ pub(super) const STATUSES: [&str; 12] = [
     "unavailable",
 ];
 
-/// An answer, as its JSON.
+/// An answer; its fields are those of its JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer<'a> {
     #[serde(skip)]
@@ -121,7 +121,7 @@ impl<'a> Answer<'a> {
 
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut text = Vec::with_capacity(160);
-        // Text and numbers only: this cannot fail, and an empty body would still carry the code.
+        // Serialising texts and numbers cannot fail; the code would be sent with an empty body.
         if serde_json::to_writer(&mut text, &self).is_err() {
             text.clear();
         }

@@ -1,5 +1,8 @@
-//! The bodies of requests and answers, watched: a connection's deadlines depend on them, and what a request's
-//! body holds in memory counts to a budget for all.
+//! The bodies of requests and answers. They record their progress, on which a connection's deadlines depend, and
+//! the memory of all request bodies is limited by one budget.
+//!
+//! [`RequestBody`] implements `Body` itself: no combinator of `http_body_util` sees that a frame is pending, which
+//! starts the body's deadline, or can end a body from outside, which is what an eviction does.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +17,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use super::connection::Connection;
 use super::connections::Connections;
 
-/// Memory made for a body when its first byte is there; more is made as it comes.
+/// Memory allocated for the first bytes of a body; more is allocated as they arrive.
 const FIRST_BYTES: usize = 16 * 1024;
 
 /// A request's body.
@@ -25,12 +28,12 @@ pub struct RequestBody {
     connections: Arc<Connections>,
 }
 
-/// Why a body does not arrive.
+/// Why a body failed.
 #[derive(Debug)]
 pub enum BodyError {
-    /// The connection ended, or what came is no body.
+    /// The connection ended, or the bytes are no body.
     Broken(hyper::Error),
-    /// It gave way to others: there is no memory for all.
+    /// It was evicted: there is no memory for all bodies.
     Evicted,
 }
 
@@ -45,29 +48,32 @@ impl fmt::Display for BodyError {
 
 impl Error for BodyError {}
 
-/// A body that has arrived. Its memory counts to the budget until this is dropped.
+/// A complete body. Its memory counts in the budget until this is dropped.
 #[derive(Debug)]
 pub(super) struct ReceivedBody {
     pub(super) bytes: Bytes,
-    _reserved: Reserved,
+    _reservation: Reservation,
 }
 
 /// Why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(super) enum ReadBodyError {
+    /// It has more bytes than allowed.
     TooLarge,
-    NoRoom,
+    /// The budget of all bodies has no room for it.
+    BudgetFull,
+    /// The connection ended, or the bytes are no body.
     Broken,
 }
 
-/// What a body holds of the budget; given back when this is dropped.
+/// A body's part of the budget, released when this is dropped.
 #[derive(Debug)]
-struct Reserved {
+struct Reservation {
     connection: Arc<Connection>,
     connections: Arc<Connections>,
 }
 
-impl Drop for Reserved {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.connection.end_body();
         self.connections.release(&self.connection);
@@ -83,49 +89,55 @@ impl RequestBody {
         Self { incoming, connection, connections }
     }
 
-    /// All of it, of at most `most` bytes, in memory of its own: hyper's buffer is larger, and an event may stay
-    /// for long. All bodies together hold at most `bodies_max` bytes.
-    pub(super) async fn receive(&mut self, most: usize, bodies_max: usize) -> Result<ReceivedBody, Unread> {
+    /// Reads all of it, at most `most` bytes, into memory of its own: hyper's buffers are larger, and an event may be
+    /// kept for long. All bodies together hold at most `bodies_max` bytes.
+    pub(super) async fn receive(
+        &mut self,
+        most: usize,
+        bodies_max: usize,
+    ) -> Result<ReceivedBody, ReadBodyError> {
         let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > most {
-            return Err(Unread::TooLarge);
+            return Err(ReadBodyError::TooLarge);
         }
         self.connection.begin_body();
-        let reserved =
-            Reserved { connection: Arc::clone(&self.connection), connections: Arc::clone(&self.connections) };
+        let reservation = Reservation {
+            connection: Arc::clone(&self.connection),
+            connections: Arc::clone(&self.connections),
+        };
         let reserve = |bytes| self.connections.reserve(&self.connection, bytes, bodies_max);
         let whole = if announced == 0 { most } else { announced };
         let mut bytes: Vec<u8> = Vec::new();
         while let Some(part) = next(&mut self.incoming, &self.connection).await? {
             let needed = bytes.len() + part.len();
             if needed > most {
-                return Err(Unread::TooLarge);
+                return Err(ReadBodyError::TooLarge);
             }
             if needed > bytes.capacity() {
                 let wanted = (bytes.capacity() * 2).max(FIRST_BYTES).min(whole).max(needed);
-                reserve(wanted - bytes.capacity()).map_err(|_| Unread::NoRoom)?;
+                reserve(wanted - bytes.capacity()).map_err(|_| ReadBodyError::BudgetFull)?;
                 bytes.reserve_exact(wanted - bytes.len());
             }
             bytes.extend_from_slice(&part);
         }
-        // From here on it is the host that it waits for.
+        // From here on the peer waits for the host.
         self.connection.end_body();
-        Ok(ReceivedBody { bytes: bytes.into(), _reserved: reserved })
+        Ok(ReceivedBody { bytes: bytes.into(), _reservation: reservation })
     }
 
-    /// The next bytes; none at the end. Trailers are no part of what was signed.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Unread> {
+    /// Reads the next bytes; `None` at the end. Trailers are not part of the signed body, so they are empty here.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ReadBodyError> {
         next(&mut self.incoming, &self.connection).await
     }
 }
 
-async fn next(incoming: &mut Incoming, connection: &Connection) -> Result<Option<Bytes>, Unread> {
+async fn next(incoming: &mut Incoming, connection: &Connection) -> Result<Option<Bytes>, ReadBodyError> {
     let frame = std::future::poll_fn(|context| poll_frame(incoming, connection, context)).await;
     match frame {
         None => Ok(None),
         Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Some(Err(BodyError::Broken(_))) => Err(Unread::Broken),
-        Some(Err(BodyError::Evicted)) => Err(Unread::NoRoom),
+        Some(Err(BodyError::Broken(_))) => Err(ReadBodyError::Broken),
+        Some(Err(BodyError::Evicted)) => Err(ReadBodyError::BudgetFull),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What the host knows of one connection: what it waits for, until when, and what its request holds.
+//! The state of one connection: what it waits for, until when, and the memory that its request holds.
 //!
-//! The connection's own task writes all of it; the accept loop reads it to choose which connection gives way.
+//! The connection's own task writes it; the accept loop reads it to choose which connection to evict.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -13,22 +13,22 @@ use super::peer::Peer;
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
-/// A peer that takes so much of its answers within one write timeout is slow, not stuck.
+/// A peer that takes this much of its answers within one write timeout is slow, not stuck.
 const PROGRESS_BYTES: usize = 64 * 1024;
 
-/// Milliseconds since the process first asked, from 1: 0 stands for no time.
+/// Milliseconds since the first call, from 1: 0 stands for no time.
 pub(super) fn now() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_millis()).unwrap_or(NEVER).saturating_add(1)
 }
 
-/// See the module. Times are those of [`now`].
+/// The state of one connection. Times are those of [`now`].
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: u64,
     pub(super) peer: Peer,
     limits: Limits,
-    /// Wakes the connection's task: it was evicted, or its body was.
+    /// Wakes the connection's task when it or its body was evicted.
     pub(super) wake: Notify,
     is_evicted: AtomicBool,
     requests: AtomicU32,
@@ -38,22 +38,22 @@ pub(super) struct Connection {
     is_idle: AtomicBool,
     /// Since when the host waits for the peer to send; 0 = it does not.
     waiting_since: AtomicU64,
-    /// When what the host waits for must be there.
+    /// When the peer must have sent what the host waits for.
     deadline: AtomicU64,
     /// Since when the peer takes too little of its answers; 0 = it takes them.
     stalled_since: AtomicU64,
-    /// What it took since then, in bytes.
+    /// Bytes that it has taken since then.
     taken_bytes: AtomicUsize,
     is_write_pending: AtomicBool,
-    /// Since when its body is on its way; 0 = there is none, or all of it is there.
+    /// When its body began to arrive; 0 = there is none, or it is complete.
     body_since: AtomicU64,
-    /// What its body holds of the budget for all bodies.
+    /// Its body's part of the budget for all bodies.
     body_bytes: AtomicUsize,
     is_body_evicted: AtomicBool,
 }
 
 impl Connection {
-    /// A new one: its first head is due.
+    /// A new connection, waiting for its first request head.
     pub(super) fn new(id: u64, peer: Peer, limits: Limits) -> Self {
         let deadline = now().saturating_add(limits.header_timeout_ms);
         Self {
@@ -76,57 +76,57 @@ impl Connection {
         }
     }
 
-    fn wait(&self, timeout_ms: u64) {
+    fn begin_wait(&self, timeout_ms: u64) {
         let now = now();
         self.waiting_since.store(now, Relaxed);
         self.deadline.store(now.saturating_add(timeout_ms), Relaxed);
     }
 
-    fn work(&self) {
+    fn end_wait(&self) {
         self.waiting_since.store(0, Relaxed);
         self.deadline.store(NEVER, Relaxed);
     }
 
-    /// A head is there. Returns whether it is the last request that this connection may make.
+    /// A request head has arrived. Returns whether it is the last request that this connection may make.
     pub(super) fn begin_request(&self) -> bool {
         self.is_busy.store(true, Relaxed);
         self.is_idle.store(false, Relaxed);
-        self.work();
+        self.end_wait();
         self.requests.fetch_add(1, Relaxed) + 1 >= self.limits.requests_per_connection_max
     }
 
-    /// The answer was handed over for writing.
+    /// The answer was handed to hyper for writing.
     pub(super) fn end_request(&self) {
         self.is_busy.store(false, Relaxed);
         self.is_idle.store(true, Relaxed);
-        self.wait(self.limits.idle_timeout_ms);
+        self.begin_wait(self.limits.idle_timeout_ms);
     }
 
-    /// Some bytes came.
-    pub(super) fn received(&self) {
+    /// Bytes have arrived.
+    pub(super) fn record_received(&self) {
         if self.is_idle.load(Relaxed) {
             self.is_idle.store(false, Relaxed);
-            self.wait(self.limits.header_timeout_ms);
+            self.begin_wait(self.limits.header_timeout_ms);
         }
     }
 
-    /// The next part of the body is not there yet.
+    /// The next part of the body has not arrived yet.
     pub(super) fn wait_for_body(&self) {
         if self.is_busy.load(Relaxed) && self.waiting_since.load(Relaxed) == 0 {
-            self.wait(self.limits.body_timeout_ms.unwrap_or(NEVER));
+            self.begin_wait(self.limits.body_timeout_ms.unwrap_or(NEVER));
         }
     }
 
-    /// The body ended, one way or the other.
+    /// The body is complete, or it failed.
     pub(super) fn end_body(&self) {
         self.body_since.store(0, Relaxed);
         if self.is_busy.load(Relaxed) {
-            self.work();
+            self.end_wait();
         }
     }
 
-    /// The peer took so many bytes.
-    pub(super) fn sent(&self, bytes: usize) {
+    /// The peer has taken bytes.
+    pub(super) fn record_sent(&self, bytes: usize) {
         if self.stalled_since.load(Relaxed) == 0 {
             return;
         }
@@ -136,7 +136,7 @@ impl Connection {
         }
     }
 
-    /// The peer takes no more now.
+    /// The peer takes no bytes now.
     pub(super) fn wait_for_write(&self) {
         self.is_write_pending.store(true, Relaxed);
         if self.stalled_since.load(Relaxed) == 0 {
@@ -145,7 +145,7 @@ impl Connection {
         }
     }
 
-    /// When [`Connection::is_overdue`] may be true next.
+    /// The earliest time at which [`Connection::is_overdue`] may be true.
     pub(super) fn due(&self) -> Option<u64> {
         let stalled_since = self.stalled_since.load(Relaxed);
         let write = if stalled_since == 0 {
@@ -156,20 +156,20 @@ impl Connection {
         Some(self.deadline.load(Relaxed).min(write)).filter(|&due| due != NEVER)
     }
 
-    /// Whether the peer let a deadline pass.
+    /// Whether the peer has missed a deadline.
     pub(super) fn is_overdue(&self, now: u64) -> bool {
         let stalled_since = self.stalled_since.load(Relaxed);
         if stalled_since != 0 && now >= stalled_since.saturating_add(self.limits.write_timeout_ms) {
             if self.is_write_pending.load(Relaxed) {
                 return true;
             }
-            // It has caught up meanwhile.
+            // The peer has caught up.
             self.stalled_since.store(0, Relaxed);
         }
         now >= self.deadline.load(Relaxed)
     }
 
-    /// Since when the host waits for this peer, to send or to take; `None` while it works for it.
+    /// Since when the host waits for the peer to send or to take; `None` while the host works on a request.
     pub(super) fn waiting_since(&self) -> Option<u64> {
         let stalled = Some(self.stalled_since.load(Relaxed)).filter(|_| self.is_write_pending.load(Relaxed));
         let waiting = Some(self.waiting_since.load(Relaxed));
@@ -182,7 +182,7 @@ impl Connection {
         self.wake.notify_one();
     }
 
-    /// Whether it gives way to another.
+    /// Whether it is evicted.
     pub(super) fn is_evicted(&self) -> bool {
         self.is_evicted.load(Relaxed)
     }
@@ -193,23 +193,23 @@ impl Connection {
         self.body_since.store(now(), Relaxed);
     }
 
-    /// Since when its body is on its way, and what it holds, if it may give way to others.
+    /// When its body began to arrive and the memory that it holds, while it may be evicted.
     pub(super) fn unfinished_body(&self) -> Option<(u64, usize)> {
         let (since, bytes) = (self.body_since.load(Relaxed), self.body_bytes.load(Relaxed));
         (since != 0 && bytes != 0).then_some((since, bytes))
     }
 
-    /// What its body holds.
+    /// Memory of its body.
     pub(super) fn body_bytes(&self) -> usize {
         self.body_bytes.load(Relaxed)
     }
 
-    /// Its body holds so much more.
+    /// Adds memory to its body.
     pub(super) fn add_body_bytes(&self, bytes: usize) {
         self.body_bytes.fetch_add(bytes, Relaxed);
     }
 
-    /// Takes from its body what it holds. Returns how much that was.
+    /// Takes all memory from its body. Returns how much that was.
     pub(super) fn take_body_bytes(&self) -> usize {
         self.body_bytes.swap(0, Relaxed)
     }
@@ -220,7 +220,7 @@ impl Connection {
         self.wake.notify_one();
     }
 
-    /// Whether its body gives way to others; true once.
+    /// Whether its body was evicted; true once.
     pub(super) fn take_body_eviction(&self) -> bool {
         self.is_body_evicted.load(Relaxed) && self.is_body_evicted.swap(false, Relaxed)
     }

@@ -1,7 +1,7 @@
-//! All connections of one listener: how many there may be, and which one gives way to a new one.
+//! All connections of one listener: how many there may be, and which one is evicted for a new one.
 //!
-//! Nobody is kept out by a peer that holds many connections or large bodies: at a limit, what has waited longest for
-//! the peer with the most makes room. What the host works on itself never does.
+//! A peer with many connections or large bodies keeps no other peer out. At a limit, the peer with the most
+//! connections loses the one that has waited for it longest. A connection that the host works on is never evicted.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,45 +14,45 @@ use super::connection::{Connection, now};
 use super::limits::Limits;
 use super::peer::Peer;
 
-/// A peer that has just connected, or was just answered, keeps its place for so long, in milliseconds.
-const PLACE_GRACE_MS: u64 = 100;
-/// A body that has just begun keeps its memory for so long, in milliseconds.
+/// A connection that was just accepted or answered is not evicted for this long, in milliseconds.
+const SLOT_GRACE_MS: u64 = 100;
+/// A body that has just begun is not evicted for this long, in milliseconds.
 const BODY_GRACE_MS: u64 = 1000;
-/// Up to this size a body may use what is left of the budget for small ones.
+/// A body up to this size may use the quarter of the budget that is reserved for small ones.
 const SMALL_BODY_BYTES: usize = 16 * 1024;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Connections {
     limits: Limits,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     next_id: AtomicU64,
-    /// One has ended.
+    /// Notified when one has ended.
     ended: Notify,
-    /// What all bodies hold.
+    /// Memory of all bodies.
     body_bytes: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     by_id: HashMap<u64, Arc<Connection>>,
     per_peer: HashMap<Peer, usize>,
-    /// With those that were evicted and have not ended yet.
+    /// Running tasks: also of connections that were evicted and have not ended yet.
     tasks: usize,
 }
 
-/// Why a connection is not taken.
+/// Why a connection is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Full {
-    /// Its peer has all that it may have, and the host works for each of them.
-    Peer,
-    /// There are as many as there may be, and the host works for each of them.
-    All,
+pub(super) enum AdmitError {
+    /// The peer has as many as it may have, and the host works on each of them.
+    PeerFull,
+    /// The listener has as many as it may have, and the host works on each of them.
+    Full,
 }
 
-/// There is no memory for a body.
+/// The budget of all bodies has no room for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoRoom;
+pub(super) struct BodyBudgetFull;
 
 impl Connections {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
@@ -65,31 +65,31 @@ impl Connections {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection from this address. At a limit another one gives way.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
+    /// Admits a connection from this address. At a limit, another one is evicted for it.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<ConnectionSlot, AdmitError> {
         let peer = Peer::from(address);
         let mut open = self.lock();
         let per_peer_max = self.limits.connections_per_peer_max;
         if per_peer_max > 0 && open.per_peer.get(&peer).is_some_and(|&count| count >= per_peer_max) {
-            open.evict(Some(peer)).ok_or(Full::Peer)?;
+            open.evict(Some(peer)).ok_or(AdmitError::PeerFull)?;
         } else if open.by_id.len() >= self.limits.connections_max {
             let largest = open.per_peer.iter().max_by_key(|(_, count)| **count).map(|(peer, _)| *peer);
-            open.evict(largest).or_else(|| open.evict(None)).ok_or(Full::All)?;
+            open.evict(largest).or_else(|| open.evict(None)).ok_or(AdmitError::Full)?;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection::new(id, peer, self.limits));
         open.by_id.insert(id, Arc::clone(&connection));
         *open.per_peer.entry(peer).or_default() += 1;
         open.tasks += 1;
-        Ok(Place { connection, connections: Arc::clone(self) })
+        Ok(ConnectionSlot { connection, connections: Arc::clone(self) })
     }
 
-    /// Waits until one has ended, if none has since the last time.
-    pub(super) async fn one_ended(&self) {
+    /// Waits until one ends, unless one has since the last call.
+    pub(super) async fn wait_for_one_end(&self) {
         self.ended.notified().await;
     }
 
@@ -99,21 +99,21 @@ impl Connections {
     }
 
     /// Waits until all have ended.
-    pub(super) async fn all_ended(&self) {
+    pub(super) async fn wait_for_all_ends(&self) {
         while self.count() > 0 {
-            self.one_ended().await;
+            self.wait_for_one_end().await;
         }
     }
 
-    /// Reserves memory for a part of a body. Bodies that are on their way for long give way.
+    /// Reserves memory for a part of a body. Where it lacks, bodies are evicted that have been arriving for long.
     pub(super) fn reserve(
         &self,
         connection: &Connection,
         bytes: usize,
         bodies_max: usize,
-    ) -> Result<(), NoRoom> {
+    ) -> Result<(), BodyBudgetFull> {
         let is_small = connection.body_bytes() + bytes <= SMALL_BODY_BYTES;
-        // Large ones leave a quarter to small ones, which most events are.
+        // A quarter is reserved for small bodies: most events are small.
         let most = if is_small { bodies_max } else { bodies_max - bodies_max / 4 };
         while self.body_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > most {
             self.body_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -123,13 +123,13 @@ impl Connections {
         Ok(())
     }
 
-    /// Gives back what a body holds.
+    /// Releases the memory of a body.
     pub(super) fn release(&self, connection: &Connection) {
         self.body_bytes.fetch_sub(connection.take_body_bytes(), Ordering::Relaxed);
     }
 
-    /// Takes its memory from the unfinished body that is on its way longest, of the peer with the most in such bodies.
-    fn evict_body(&self, asking: &Connection) -> Result<(), NoRoom> {
+    /// Evicts the unfinished body that has been arriving longest, of the peer with the most memory in such bodies.
+    fn evict_body(&self, asking: &Connection) -> Result<(), BodyBudgetFull> {
         let open = self.lock();
         let before = now().saturating_sub(BODY_GRACE_MS);
         let mut held: HashMap<Peer, usize> = HashMap::new();
@@ -139,17 +139,17 @@ impl Connections {
         }
         let may_go = unfinished().filter(|(one, (since, _))| one.id != asking.id && *since < before);
         let chosen = may_go.max_by_key(|(one, (since, _))| (held.get(&one.peer).copied(), u64::MAX - since));
-        let (chosen, _) = chosen.ok_or(NoRoom)?;
+        let (chosen, _) = chosen.ok_or(BodyBudgetFull)?;
         chosen.evict_body();
         self.release(chosen);
         Ok(())
     }
 }
 
-impl Open {
-    /// Evicts the connection, of this peer or of all, whose peer the host has waited for longest.
+impl OpenConnections {
+    /// Evicts the connection that has waited longest for its peer, among those of one peer or of all.
     fn evict(&mut self, of: Option<Peer>) -> Option<()> {
-        let before = now().saturating_sub(PLACE_GRACE_MS);
+        let before = now().saturating_sub(SLOT_GRACE_MS);
         let waiting = self.by_id.values().filter(|one| of.is_none_or(|peer| one.peer == peer));
         let waiting = waiting.filter_map(|one| Some((one.waiting_since()?, one)));
         let (_, chosen) = waiting.filter(|(since, _)| *since < before).min_by_key(|(since, _)| *since)?;
@@ -172,14 +172,14 @@ impl Open {
     }
 }
 
-/// A connection's place, free again when this is dropped.
+/// A connection's slot, free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     pub(super) connection: Arc<Connection>,
     pub(super) connections: Arc<Connections>,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.connections.release(&self.connection);
         {

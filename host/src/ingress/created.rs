@@ -1,4 +1,4 @@
-//! A sender's timestamp, in any usual notation, as RFC 3339. Pure.
+//! Converts a sender's timestamp from any usual notation to RFC 3339. Pure.
 
 use std::borrow::Cow;
 
@@ -11,14 +11,14 @@ use crate::event::rfc3339;
 
 /// Longest text that is read as a time, in bytes.
 const TEXT_MAX_BYTES: usize = 64;
-/// A number below is no time: 0, 1 and `20260125` do not mean 1970. Seconds since the Unix epoch, in 1973.
+/// A smaller number is no time: 0, 1 and `20260125` do not mean 1970. Seconds since the Unix epoch, in 1973.
 const SECONDS_MIN: f64 = 1e8;
-/// A number from here on counts milliseconds, a thousand times as much microseconds, and so on.
+/// A number from here on is in milliseconds; from a thousand times as much on in microseconds, and so on.
 const MILLISECONDS_MIN: f64 = 1e11;
-/// A number that means a time later than this after its receipt is no time. A year.
+/// A number that would be further in the future than this is no time. A year.
 const AHEAD_MAX_MS: f64 = 366.0 * 24.0 * 3_600_000.0;
 
-/// When an event happened, as its sender says.
+/// When an event happened, according to its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Created {
     /// RFC 3339.
@@ -28,7 +28,7 @@ pub(super) struct Created {
 }
 
 impl Created {
-    /// Reads the JSON value at the source's `created`. A value that is no time is `None`.
+    /// Reads the JSON value at the source's `created`; `None` if it is no time.
     pub(super) fn read(json: &str, received_at: u64) -> Option<Self> {
         let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
             return Self::from_number(json, received_at);
@@ -74,25 +74,25 @@ impl Created {
 
     /// Other notations of a date and a time. Without an offset they are in UTC.
     fn from_text(text: &str) -> Option<Self> {
-        // What .NET's older serialisers write: `/Date(1769005800000)/`, with or without an offset.
+        // Older serialisers of .NET write `/Date(1769005800000)/`, with or without an offset.
         if let Some(inner) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
             let digits = inner.split(['+', '-']).next()?;
-            return Self::at(Timestamp::from_millisecond(digits.parse().ok()?).ok()?);
+            return Self::from_timestamp(Timestamp::from_millisecond(digits.parse().ok()?).ok()?);
         }
         let local = ["UTC", "GMT"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text).trim_end();
         let at = text.parse::<Timestamp>().ok();
         let at = at
             .or_else(|| local.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp()));
-        Self::at(at.or_else(|| rfc2822::DateTimeParser::new().parse_timestamp(text).ok())?)
+        Self::from_timestamp(at.or_else(|| rfc2822::DateTimeParser::new().parse_timestamp(text).ok())?)
     }
 
-    fn at(at: Timestamp) -> Option<Self> {
+    fn from_timestamp(at: Timestamp) -> Option<Self> {
         let at_ms = at.as_millisecond();
         Some(Self { text: rfc3339(u64::try_from(at_ms).ok()?), at_ms })
     }
 }
 
-/// Whether a text is written as RFC 3339 says, with the separators in upper case: then it is passed on as it is.
+/// Whether a text is RFC 3339 with its separators in upper case: then it is passed on unchanged.
 fn is_rfc3339(text: &str) -> bool {
     const TO_SECONDS: &str = "0000-00-00T00:00:00";
     let fits = |text: &str, pattern: &str| {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_3339_is_passed_on_as_it_is() {
+    fn passes_rfc_3339_on_unchanged() {
         for written in [
             "2026-01-25T14:30:00Z",
             "2026-01-25T14:30:00.123456789Z",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_not_passed_on() {
+    fn rejects_what_is_no_time() {
         let long = format!("\"2026-01-25T14:30:00.{}Z\"", "0".repeat(100));
         for json in [
             "null",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_moment_is_that_of_the_text() {
+    fn at_ms_is_the_time_of_the_text() {
         for (json, at_ms) in
             [(r#""2026-01-25T15:30:00+01:00""#, 1_769_351_400_000), ("1769351400.5", 1_769_351_400_500)]
         {

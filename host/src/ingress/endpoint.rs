@@ -1,7 +1,6 @@
 //! `POST /webhooks/{source}`: body, signature, envelope, acceptance, answer, in this order.
 //!
-//! One path and one method, so there is no router in between: what a request costs here is paid
-//! twenty thousand times a second.
+//! There is one path and one method, and no router: the endpoint takes up to twenty thousand requests a second.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,25 +18,25 @@ use crate::db::{Accept, DbError};
 use crate::event::{Event, now_ms};
 
 use super::answer::Answer;
-use super::body::{RequestBody, Unread};
+use super::body::{ReadBodyError, RequestBody};
 use super::envelope::ReadEvent;
-use super::sources::{AgeLimit, BodyLimits, Ready, Sources};
+use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
 use super::verify::UnverifiedRequest;
 
-/// How much of an unwanted body is read, and how long, so that the sender reads its answer: closing
-/// a connection with unread bytes in it makes the sender's system throw the answer away.
+/// How much of a rejected body is read, and for how long. If a connection is closed with unread bytes, the sender's
+/// system discards the answer.
 const LINGER_MAX_BYTES: u64 = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const DAY_MS: u64 = 24 * 3_600_000;
-/// Ids are known for 30 days at least (`retention.keys_days`).
-const AGE_ALWAYS_TAKEN_MS: u64 = 29 * DAY_MS;
+/// Idempotency keys are kept for 30 days at least (`retention.keys_days`).
+const AGE_ALWAYS_ACCEPTED_MS: u64 = 29 * DAY_MS;
 
-/// Where verified events go; the answer waits for it.
-pub trait Accepts: Send + Sync + 'static {
+/// EventAcceptor verified events; the sender's answer waits for it.
+pub trait EventAcceptor: Send + Sync + 'static {
     /// Stores an event with its deliveries. Returns after the commit.
     fn accept(&self, event: Event) -> impl Future<Output = Result<Accept, DbError>> + Send;
 
-    /// Since when ids of received events are known, ms since the Unix epoch; 0 = all are.
+    /// Since when the ids of received events are known, ms since the Unix epoch; 0 = since ever.
     fn ids_known_since(&self, now: u64, keys_days: u64) -> u64;
 }
 
@@ -45,23 +44,27 @@ pub trait Accepts: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Webhooks<A> {
     sources: Arc<ArcSwap<Sources>>,
-    accepts: Arc<A>,
-    /// What both clocks said when the endpoint was made.
+    acceptor: Arc<A>,
+    /// Both clocks at the time when the endpoint was made.
     started: (u64, Instant),
 }
 
 impl<A> Clone for Webhooks<A> {
     fn clone(&self) -> Self {
-        Self { sources: Arc::clone(&self.sources), accepts: Arc::clone(&self.accepts), started: self.started }
+        Self {
+            sources: Arc::clone(&self.sources),
+            acceptor: Arc::clone(&self.acceptor),
+            started: self.started,
+        }
     }
 }
 
-impl<A: Accepts> Webhooks<A> {
-    /// An endpoint for these sources. Whoever holds `sources` may replace them at any time: requests
-    /// that have begun finish with those they began with.
+impl<A: EventAcceptor> Webhooks<A> {
+    /// An endpoint for these sources. They may be replaced at any time; a request in flight finishes with the sources
+    /// that it began with.
     #[must_use]
-    pub fn new(sources: Arc<ArcSwap<Sources>>, accepts: Arc<A>) -> Self {
-        Self { sources, accepts, started: (now_ms(), Instant::now()) }
+    pub fn new(sources: Arc<ArcSwap<Sources>>, acceptor: Arc<A>) -> Self {
+        Self { sources, acceptor, started: (now_ms(), Instant::now()) }
     }
 
     /// As a service for [`super::serve`].
@@ -91,9 +94,9 @@ impl<A: Accepts> Webhooks<A> {
             let name = name.map(|name| name.strip_suffix('/').unwrap_or(name));
             name.map(|name| (sources.get(name).map(Arc::clone), sources.bodies))
         };
-        let refused = match found {
+        let answer = match found {
             Some((Some(source), limits)) if head.method == Method::POST => {
-                return self.take(&source, &head, body, limits).await;
+                return self.receive(&source, &head, body, limits).await;
             }
             Some((Some(source), _)) => {
                 let answer = Answer::method_not_allowed();
@@ -107,37 +110,37 @@ impl<A: Accepts> Webhooks<A> {
             None => Answer::not_found("nothing is here: webhooks go to /webhooks/SOURCE"),
         };
         linger(&head, body);
-        refused.into_response()
+        answer.into_response()
     }
 
-    /// A request for a source that is there.
-    async fn take(
+    /// Answers a request for a known source.
+    async fn receive(
         &self,
-        source: &Ready,
+        source: &ReadySource,
         head: &request::Parts,
         mut body: RequestBody,
         limits: BodyLimits,
     ) -> Response<Full<Bytes>> {
-        if let Some(coding) = unsupported_coding(&head.headers) {
+        if let Some(coding) = find_coding(&head.headers) {
             linger(head, body);
             let reason = format!("Content-Encoding `{coding}` is not supported: send the body as it is");
-            return counted(source, Answer::unsupported(&reason));
+            return count(source, Answer::unsupported(&reason));
         }
         let BodyLimits { max_bytes, timeout, all_max_bytes } = limits;
-        // What it holds counts to the budget for all bodies until the event is stored.
+        // Its memory counts in the budget for all bodies until the event is stored.
         let received = match tokio::time::timeout(timeout, body.receive(max_bytes, all_max_bytes)).await {
             Ok(Ok(received)) => received,
-            Ok(Err(Unread::TooLarge)) => {
+            Ok(Err(ReadBodyError::TooLarge)) => {
                 linger(head, body);
                 let reason = format!("the body is larger than {max_bytes} bytes");
-                return counted(source, Answer::too_large(&reason));
+                return count(source, Answer::too_large(&reason));
             }
-            Ok(Err(Unread::NoRoom)) => {
+            Ok(Err(ReadBodyError::BudgetFull)) => {
                 linger(head, body);
-                return counted(source, Answer::too_many_bodies());
+                return count(source, Answer::too_many_bodies());
             }
-            Ok(Err(Unread::Broken)) => return counted(source, Answer::incomplete()),
-            Err(_) => return counted(source, Answer::timeout()),
+            Ok(Err(ReadBodyError::Broken)) => return count(source, Answer::incomplete()),
+            Err(_) => return count(source, Answer::timeout()),
         };
         let received_at = now_ms();
         let request = UnverifiedRequest { headers: &head.headers, body: received.bytes.clone() };
@@ -148,17 +151,17 @@ impl<A: Accepts> Webhooks<A> {
                 if let Some(skipped) = source.rejected.admit(received_at) {
                     tracing::warn!(source = %source.name, reason, skipped, "signature rejected");
                 }
-                return counted(source, Answer::unauthorized(&reason));
+                return count(source, Answer::unauthorized(&reason));
             }
         };
         match source.envelope.read(&source.name, verified, received_at) {
-            Ok(read) => match self.stale(source, &read, received_at) {
+            Ok(read) => match self.find_staleness(source, &read, received_at) {
                 None => self.store(source, read.event).await,
                 Some(reason) => {
                     if let Some(skipped) = source.rejected.admit(received_at) {
                         tracing::warn!(source = %source.name, reason, skipped, "verified, but too old");
                     }
-                    counted(source, Answer::unauthorized(&reason))
+                    count(source, Answer::unauthorized(&reason))
                 }
             },
             Err(why) => {
@@ -166,34 +169,34 @@ impl<A: Accepts> Webhooks<A> {
                 if let Some(skipped) = source.invalid.admit(received_at) {
                     tracing::warn!(source = %source.name, reason, skipped, "verified, but no event");
                 }
-                counted(source, Answer::invalid(&reason))
+                count(source, Answer::invalid(&reason))
             }
         }
     }
 
-    /// Why an event is too old to be taken, if it is: its id may have been forgotten, and it may be a copy.
-    fn stale(&self, source: &Ready, read: &ReadEvent, now: u64) -> Option<String> {
+    /// Why an event is too old to be accepted, if it is: its id may have been pruned, so it may be a duplicate.
+    fn find_staleness(&self, source: &ReadySource, read: &ReadEvent, now: u64) -> Option<String> {
         let created_at = read.created_at?;
-        // Ids are known for longer in any case.
-        let is_young = created_at.saturating_add(AGE_ALWAYS_TAKEN_MS) > now;
+        // Its id is known in any case.
+        let is_young = created_at.saturating_add(AGE_ALWAYS_ACCEPTED_MS) > now;
         let AgeLimit { max_days, keys_days } = source.age;
         if is_young && max_days.is_none() {
             return None;
         }
-        // A clock that jumps ahead while the host runs makes no event older.
+        // A forward jump of the system clock while the host runs must not age events.
         let now = now.min(self.started.0.saturating_add(elapsed_ms(self.started.1)));
         let (since, limit) = match max_days {
             Some(0) => return None,
             Some(days) => (now.saturating_sub(days * DAY_MS), "sources.*.created_age_max_days"),
-            None => (self.accepts.ids_known_since(now, keys_days), "retention.keys_days"),
+            None => (self.acceptor.ids_known_since(now, keys_days), "retention.keys_days"),
         };
         (created_at < since)
             .then(|| format!("created at {}, which is too old: see {limit}", read.event.created))
     }
 
-    async fn store(&self, source: &Ready, event: Event) -> Response<Full<Bytes>> {
+    async fn store(&self, source: &ReadySource, event: Event) -> Response<Full<Bytes>> {
         let (id, event_type, received_at) = (event.id.clone(), event.event_type.clone(), event.received_at);
-        let answer = match self.accepts.accept(event).await {
+        let answer = match self.acceptor.accept(event).await {
             Ok(Accept::Accepted { deliveries }) => {
                 if deliveries == 0
                     && let Some(skipped) = source.unhandled.admit(received_at)
@@ -219,7 +222,7 @@ impl<A: Accepts> Webhooks<A> {
                 }
             }
         };
-        counted(source, answer)
+        count(source, answer)
     }
 }
 
@@ -227,15 +230,15 @@ fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The answer, counted.
-fn counted(source: &Ready, answer: Answer<'_>) -> Response<Full<Bytes>> {
+/// Counts an answer, and makes it a response.
+fn count(source: &ReadySource, answer: Answer<'_>) -> Response<Full<Bytes>> {
     source.counters.count(answer.status);
     answer.into_response()
 }
 
-/// The first content coding that is none: signatures are over the bytes as they are sent, and these are to be JSON.
-fn unsupported_coding(headers: &HeaderMap) -> Option<String> {
-    /// Longest part of it that is shown.
+/// The first content coding other than `identity`. None is supported: signatures cover the bytes as they are sent.
+fn find_coding(headers: &HeaderMap) -> Option<String> {
+    /// Longest part of its name that is shown.
     const SHOWN_MAX_CHARS: usize = 32;
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let codings = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
@@ -251,9 +254,9 @@ fn unsupported_coding(headers: &HeaderMap) -> Option<String> {
     )
 }
 
-/// Reads what is left of a body that nobody wants, within limits, while the answer is on its way.
+/// Reads the rest of a rejected body, within limits, while the answer is written.
 fn linger(head: &request::Parts, mut body: RequestBody) {
-    // Who waits for a `100 Continue` has sent nothing yet, and reading would ask for it.
+    // A sender that waits for `100 Continue` has sent nothing yet, and reading would ask it to.
     if body.is_end_stream() || head.headers.contains_key(EXPECT) {
         return;
     }
@@ -267,7 +270,7 @@ fn linger(head: &request::Parts, mut body: RequestBody) {
                 }
             }
         };
-        // Ends by itself at the latest then; nothing depends on it.
+        // Nothing depends on whether it ends in time.
         let _ended = tokio::time::timeout(LINGER_TIME, drained).await;
     });
 }

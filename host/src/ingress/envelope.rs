@@ -1,4 +1,4 @@
-//! From a verified body to an [`Event`]. Pure: the time of receipt is given.
+//! Reads an [`Event`] from a verified body. Pure: the time of receipt is a parameter.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use super::verify::VerifiedRequest;
 
 /// Longest event id, in bytes.
 const ID_MAX_BYTES: usize = 256;
-/// Longest ordering key kept as it is; of a longer one its SHA-256 is kept.
+/// Longest ordering key that is stored as it is; a longer one is stored as its SHA-256.
 const ORDERING_KEY_MAX_BYTES: usize = 256;
 
-/// Where a source's bodies keep what the host reads.
+/// Where the fields of an event are in the bodies of a source.
 #[derive(Debug)]
 pub(super) struct Envelope {
     picker: Picker<5>,
@@ -23,7 +23,7 @@ pub(super) struct Envelope {
     event_type: Pointer,
 }
 
-/// A verified event.
+/// An event that was read from a verified body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReadEvent {
     pub(super) event: Event,
@@ -31,14 +31,14 @@ pub(super) struct ReadEvent {
     pub(super) created_at: Option<u64>,
 }
 
-/// A verified body that is no event; says where.
+/// Why a verified body is no event, with the place in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct BadRequest(String);
+pub(super) struct InvalidBody(String);
 
 impl Envelope {
-    pub(super) fn of(source: &Source) -> Self {
-        // Without segments the payload is the whole body: nothing to look for.
+    pub(super) fn from_source(source: &Source) -> Self {
+        // A pointer without segments is the whole body: there is nothing to find.
         let payload = Some(&source.payload).filter(|pointer| !pointer.segments().is_empty());
         let pointers = [
             Some(&source.id),
@@ -50,19 +50,19 @@ impl Envelope {
         Self { picker: Picker::new(pointers), id: source.id.clone(), event_type: source.event_type.clone() }
     }
 
-    /// Reads a body, once.
+    /// Reads a body in one pass.
     pub(super) fn read(
         &self,
         source: &SourceName,
         request: VerifiedRequest,
         received_at: u64,
-    ) -> Result<ReadEvent, BadRequest> {
+    ) -> Result<ReadEvent, InvalidBody> {
         let body = request.into_body();
-        let json = Json::of(&body)?;
+        let json = JsonBody::parse(&body)?;
         let found = self
             .picker
             .pick(&json.text)
-            .map_err(|error| BadRequest(format!("the body is not JSON: {error}")))?;
+            .map_err(|error| InvalidBody(format!("the body is not JSON: {error}")))?;
         let [id, event_type, created, payload, ordering_key] = found;
         let digest = Digest::of(&body);
         let created = created.and_then(|raw| Created::read(raw, received_at));
@@ -74,7 +74,7 @@ impl Envelope {
             created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
             payload: json.range(payload.unwrap_or(&json.text)),
-            ordering_key: ordering_key.map(|key| json.as_sent(key)).and_then(key_text),
+            ordering_key: ordering_key.map(|key| json.as_sent(key)).and_then(ordering_key_text),
             digest,
             origin: None,
             body: body.clone(),
@@ -82,32 +82,32 @@ impl Envelope {
         Ok(ReadEvent { event, created_at })
     }
 
-    fn event_type(&self, found: Option<&str>) -> Result<String, BadRequest> {
+    fn event_type(&self, found: Option<&str>) -> Result<String, InvalidBody> {
         let at = &self.event_type;
-        let raw = present(found).ok_or_else(|| BadRequest(format!("no event type at {at}")))?;
-        let text =
-            string(raw).ok_or_else(|| BadRequest(format!("the event type at {at} is not a string")))?;
-        bounded(&text, "event type", at, EVENT_TYPE_MAX_BYTES)?;
+        let raw = non_null(found).ok_or_else(|| InvalidBody(format!("no event type at {at}")))?;
+        let text = parse_string(raw)
+            .ok_or_else(|| InvalidBody(format!("the event type at {at} is not a string")))?;
+        check_name(&text, "event type", at, EVENT_TYPE_MAX_BYTES)?;
         Ok(text.into_owned())
     }
 
-    /// An empty text is no id. A text that is no Unicode stays as it is escaped: two of them never become one id.
-    fn id(&self, found: Option<&str>) -> Result<Option<String>, BadRequest> {
-        let Some(raw) = present(found).filter(|raw| *raw != r#""""#) else {
+    /// An empty text is no id. A text that is not Unicode stays escaped, so that two of them never become one id.
+    fn id(&self, found: Option<&str>) -> Result<Option<String>, InvalidBody> {
+        let Some(raw) = non_null(found).filter(|raw| *raw != r#""""#) else {
             return Ok(None);
         };
         let escaped = || raw.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed);
         let number =
             || raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then_some(Cow::Borrowed(raw));
-        let wrong = || BadRequest(format!("the id at {} is neither a string nor a number", self.id));
-        let text = string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?;
-        bounded(&text, "id", &self.id, ID_MAX_BYTES)?;
+        let wrong = || InvalidBody(format!("the id at {} is neither a string nor a number", self.id));
+        let text = parse_string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?;
+        check_name(&text, "id", &self.id, ID_MAX_BYTES)?;
         Ok(Some(text.into_owned()))
     }
 }
 
-/// A body's JSON, without what some senders put around it.
-struct Json<'a> {
+/// The JSON of a body, without a byte order mark or trailing zeros.
+struct JsonBody<'a> {
     /// As it was sent.
     sent: &'a str,
     /// The same with lone surrogates replaced, which changes no position.
@@ -116,20 +116,20 @@ struct Json<'a> {
     start: usize,
 }
 
-impl<'a> Json<'a> {
-    fn of(body: &'a [u8]) -> Result<Self, BadRequest> {
+impl<'a> JsonBody<'a> {
+    fn parse(body: &'a [u8]) -> Result<Self, InvalidBody> {
         if matches!(body, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'{', ..] | [b'{', 0, ..]) {
-            return Err(BadRequest("the body is UTF-16: send UTF-8".into()));
+            return Err(InvalidBody("the body is UTF-16: send UTF-8".into()));
         }
         let whole = std::str::from_utf8(body)
-            .map_err(|error| BadRequest(format!("the body is not UTF-8 at byte {}", error.valid_up_to())))?;
+            .map_err(|error| InvalidBody(format!("the body is not UTF-8 at byte {}", error.valid_up_to())))?;
         let unmarked = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-        // C programs send the byte that ends their string.
+        // Programs in C may send the zero byte that ends a string.
         let sent = unmarked.trim_end_matches('\0');
         Ok(Self { sent, text: replace_lone_surrogates(sent), start: whole.len() - unmarked.len() })
     }
 
-    /// Where a part of `text` is in `text`.
+    /// The position of a part of `text` in it.
     fn position(&self, part: &str) -> usize {
         part.as_ptr().addr() - self.text.as_ptr().addr()
     }
@@ -140,20 +140,20 @@ impl<'a> Json<'a> {
         self.sent.get(at..at + part.len()).unwrap_or_default()
     }
 
-    /// Where a part of `text` is in the body.
+    /// The place of a part of `text` in the body.
     fn range(&self, part: &str) -> Range<usize> {
         let at = self.start + self.position(part);
         at..at + part.len()
     }
 }
 
-/// `null` says no more than nothing.
-fn present(found: Option<&str>) -> Option<&str> {
+/// A value that is there: `null` counts as absent.
+fn non_null(found: Option<&str>) -> Option<&str> {
     found.filter(|raw| *raw != "null")
 }
 
-/// The content of a JSON string; `None` for anything else, and for what is no Unicode.
-fn string(raw: &str) -> Option<Cow<'_, str>> {
+/// The content of a JSON string; `None` for anything else, and for a text that is not Unicode.
+fn parse_string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         serde_json::from_str(raw).ok().map(Cow::Owned)
@@ -162,9 +162,10 @@ fn string(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Names end up in logs, pages and commands: not empty, not endless, no control characters.
-fn bounded(text: &str, what: &str, at: &Pointer, most: usize) -> Result<(), BadRequest> {
-    let wrong = |why: &str| Err(BadRequest(format!("the {what} at {at} {why}")));
+/// Checks a name. Names appear in logs, pages and commands: they are not empty, have a limit, and no control
+/// characters.
+fn check_name(text: &str, what: &str, at: &Pointer, most: usize) -> Result<(), InvalidBody> {
+    let wrong = |why: &str| Err(InvalidBody(format!("the {what} at {at} {why}")));
     if text.is_empty() {
         return wrong("is empty");
     }
@@ -174,10 +175,10 @@ fn bounded(text: &str, what: &str, at: &Pointer, most: usize) -> Result<(), BadR
     if text.chars().any(char::is_control) { wrong("has control characters") } else { Ok(()) }
 }
 
-/// An ordering key is text whatever it was, and never a reason to refuse an event.
-fn key_text(raw: &str) -> Option<String> {
-    let raw = present(Some(raw))?;
-    let text = string(raw).unwrap_or(Cow::Borrowed(raw));
+/// An ordering key as text. Any JSON value will do: none is a reason to reject an event.
+fn ordering_key_text(raw: &str) -> Option<String> {
+    let raw = non_null(Some(raw))?;
+    let text = parse_string(raw).unwrap_or(Cow::Borrowed(raw));
     let short = text.len() <= ORDERING_KEY_MAX_BYTES;
     Some(if short { text.into_owned() } else { Digest::of(text.as_bytes()).to_string() })
 }

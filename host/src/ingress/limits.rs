@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use crate::config;
 
-/// What a listener allows its peers.
+/// The limits of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest request head taken; 431 above.
+    /// Largest request head accepted; 431 above.
     pub header_max_bytes: usize,
-    /// Time for a request head, from its first byte; for the first one from the connection's begin.
+    /// Time for a request head, from its first byte; for the first head from the start of the connection.
     pub header_timeout_ms: u64,
     /// Time between two requests.
     pub idle_timeout_ms: u64,
-    /// Time for a request's body; `None` = the service has its own.
+    /// Time for a request's body; `None` = the service has a limit of its own.
     pub body_timeout_ms: Option<u64>,
-    /// Time in which a peer takes its answer.
+    /// Time in which a peer must take its answer.
     pub write_timeout_ms: u64,
     /// Connections open at once.
     pub connections_max: usize,
-    /// Connections of one peer; 0 = no limit of their own.
+    /// Connections of one peer; 0 = no limit per peer.
     pub connections_per_peer_max: usize,
     /// Requests of one connection.
     pub requests_per_connection_max: u32,
-    /// Time that requests in flight have when the host stops.
+    /// Time for requests in flight when the host stops.
     pub shutdown_timeout: Duration,
 }
 

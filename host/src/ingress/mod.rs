@@ -1,7 +1,7 @@
-//! The webhook endpoint: raw bytes, proof of who sent them, an event, an answer after the commit.
+//! The webhook endpoint: verifies the signature over the raw bytes, reads the event, and answers after the commit.
 //!
-//! Owns HTTP on the public side and the accept loop that the admin side shares. `verify`, `envelope`
-//! and `pick` are pure. No wasmtime and no SQL here: acceptance is behind [`Accepts`].
+//! Owns HTTP on the public side and the accept loop, which the admin side uses too. `verify`, `envelope`, `created` and
+//! `pick` are pure. It knows no wasm and no SQL: events are accepted through [`EventAcceptor`].
 
 mod answer;
 mod body;
@@ -23,9 +23,9 @@ mod trial;
 mod verify;
 
 pub use body::{BodyError, RequestBody};
-pub use endpoint::{Accepts, Webhooks};
+pub use endpoint::{EventAcceptor, Webhooks};
 pub use limits::Limits;
 pub use serve::{serve, serve_router};
 pub use sources::Sources;
-pub use trial::as_sent;
+pub use trial::read_as_sent;
 pub use verify::sign;

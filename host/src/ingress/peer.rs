@@ -1,8 +1,8 @@
-//! Who is at the other end, as far as limits are concerned.
+//! The peer of a connection, as limits count it.
 
 use std::net::IpAddr;
 
-/// An IPv4 address, or the 64 bits of an IPv6 address that name a network: one machine has all addresses in it.
+/// An IPv4 address, or the first 64 bits of an IPv6 address: one machine may have every address of such a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Peer {
     V4(u32),

@@ -1,7 +1,7 @@
-//! Finds places in a JSON text by pointer, without building a tree. Pure.
+//! Finds values in a JSON text by pointer, without building a tree. Pure.
 //!
-//! One pass reads the whole text and so proves that it is JSON; what is picked are slices of it. Of a
-//! key given twice the last one counts, as for every parser that builds maps.
+//! One pass reads the whole text, which also checks that it is JSON. The results are slices of it. If a key is given
+//! twice, the last one counts, as in every parser that builds maps.
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 
 use crate::config::Pointer;
 
-/// Pointers made into a tree of steps, so that one pass serves them all.
+/// A tree of the steps of all pointers, so that one pass finds them all.
 #[derive(Debug)]
 pub(super) struct Picker<const N: usize> {
     /// The first one is the root.
     nodes: Vec<Node>,
 }
 
-/// A place that some pointer leads to or through.
+/// A value that some pointer leads to or through.
 #[derive(Debug, Default)]
 struct Node {
     /// Which pointers end here.
@@ -32,69 +32,69 @@ struct Child {
     node: usize,
 }
 
-/// What was found: for each pointer, in its order, the text of the value.
-pub(super) type Found<'de, const N: usize> = [Option<&'de str>; N];
+/// For each pointer, in its order, the text of the value that was found.
+pub(super) type PickedValues<'de, const N: usize> = [Option<&'de str>; N];
 
 impl<const N: usize> Picker<N> {
-    /// Prepares to pick what these point to; nothing is picked for `None`.
+    /// Prepares to pick the values of these pointers; nothing is picked for `None`.
     pub(super) fn new(pointers: [Option<&Pointer>; N]) -> Self {
         let mut nodes = vec![Node::default()];
         for (slot, pointer) in pointers.iter().enumerate() {
             let Some(pointer) = pointer else { continue };
-            let end = pointer.segments().iter().fold(0, |node, key| child(&mut nodes, node, key));
+            let end = pointer.segments().iter().fold(0, |node, key| child_of(&mut nodes, node, key));
             nodes[end].slots.push(slot);
         }
         Self { nodes }
     }
 
     /// Reads all of the text.
-    pub(super) fn pick<'de>(&self, text: &'de str) -> Result<Found<'de, N>, serde_json::Error> {
+    pub(super) fn pick<'de>(&self, text: &'de str) -> Result<PickedValues<'de, N>, serde_json::Error> {
         let mut found = [None; N];
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        At { picker: self, node: 0, found: &mut found }.deserialize(&mut deserializer)?;
+        NodeSeed { picker: self, node: 0, found: &mut found }.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(found)
     }
 
-    /// Forgets what was found at a place and below.
-    fn forget(&self, node: usize, found: &mut Found<'_, N>) {
+    /// Clears what was found at a node and below it.
+    fn clear(&self, node: usize, found: &mut PickedValues<'_, N>) {
         for &slot in &self.nodes[node].slots {
             found[slot] = None;
         }
         for child in &self.nodes[node].children {
-            self.forget(child.node, found);
+            self.clear(child.node, found);
         }
     }
 }
 
-/// The node one step below, made where it is not there.
-fn child(nodes: &mut Vec<Node>, above: usize, key: &str) -> usize {
+/// The node one step below; creates it if necessary.
+fn child_of(nodes: &mut Vec<Node>, above: usize, key: &str) -> usize {
     if let Some(child) = nodes[above].children.iter().find(|child| child.key == key) {
         return child.node;
     }
     let node = nodes.len();
     nodes.push(Node::default());
-    // RFC 6901: digits, and no zero in front of others.
+    // RFC 6901: digits, without leading zeros.
     let digits = key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
     let index = key.parse().ok().filter(|_| digits);
     nodes[above].children.push(Child { key: key.to_owned(), index, node });
     node
 }
 
-/// Reading a value that some pointer leads to or through.
-struct At<'p, 'f, 'de, const N: usize> {
+/// Reads a value that some pointer leads to or through.
+struct NodeSeed<'p, 'f, 'de, const N: usize> {
     picker: &'p Picker<N>,
     node: usize,
-    found: &'f mut Found<'de, N>,
+    found: &'f mut PickedValues<'de, N>,
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for At<'_, '_, 'de, N> {
+impl<'de, const N: usize> DeserializeSeed<'de> for NodeSeed<'_, '_, 'de, N> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let node = &self.picker.nodes[self.node];
         if node.slots.is_empty() {
-            return deserializer.deserialize_any(Below(self));
+            return deserializer.deserialize_any(ContentVisitor(self));
         }
         let text = <&'de RawValue>::deserialize(deserializer)?.get();
         for &slot in &node.slots {
@@ -103,16 +103,16 @@ impl<'de, const N: usize> DeserializeSeed<'de> for At<'_, '_, 'de, N> {
         if node.children.is_empty() || !text.starts_with(['{', '[']) {
             return Ok(());
         }
-        // Another pointer leads further: only this part of the text is read again.
+        // Another pointer leads further: this part of the text is read again.
         let mut again = serde_json::Deserializer::from_str(text);
-        again.deserialize_any(Below(self)).map_err(D::Error::custom)
+        again.deserialize_any(ContentVisitor(self)).map_err(D::Error::custom)
     }
 }
 
-/// Reading what is inside of such a value.
-struct Below<'p, 'f, 'de, const N: usize>(At<'p, 'f, 'de, N>);
+/// Reads the content of such a value.
+struct ContentVisitor<'p, 'f, 'de, const N: usize>(NodeSeed<'p, 'f, 'de, N>);
 
-impl<'de, const N: usize> Visitor<'de> for Below<'_, '_, 'de, N> {
+impl<'de, const N: usize> Visitor<'de> for ContentVisitor<'_, '_, 'de, N> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -120,13 +120,13 @@ impl<'de, const N: usize> Visitor<'de> for Below<'_, '_, 'de, N> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let At { picker, node, found } = self.0;
+        let NodeSeed { picker, node, found } = self.0;
         let children = &picker.nodes[node].children;
-        while let Some(child) = map.next_key_seed(Key(children))? {
+        while let Some(child) = map.next_key_seed(KeySeed(children))? {
             match child {
                 Some(node) => {
-                    picker.forget(node, found);
-                    map.next_value_seed(At { picker, node, found: &mut *found })?;
+                    picker.clear(node, found);
+                    map.next_value_seed(NodeSeed { picker, node, found: &mut *found })?;
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -137,12 +137,12 @@ impl<'de, const N: usize> Visitor<'de> for Below<'_, '_, 'de, N> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let At { picker, node, found } = self.0;
+        let NodeSeed { picker, node, found } = self.0;
         let children = &picker.nodes[node].children;
         for index in 0.. {
             let more = match children.iter().find(|child| child.index == Some(index)) {
                 Some(&Child { node, .. }) => {
-                    seq.next_element_seed(At { picker, node, found: &mut *found })?.is_some()
+                    seq.next_element_seed(NodeSeed { picker, node, found: &mut *found })?.is_some()
                 }
                 None => seq.next_element::<IgnoredAny>()?.is_some(),
             };
@@ -178,10 +178,10 @@ impl<'de, const N: usize> Visitor<'de> for Below<'_, '_, 'de, N> {
     }
 }
 
-/// Reading a key: which child it leads to. The key is compared unescaped and never kept.
-struct Key<'p>(&'p [Child]);
+/// Reads a key, and finds the child that it leads to. The key is compared unescaped and not stored.
+struct KeySeed<'p>(&'p [Child]);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -189,7 +189,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for KeySeed<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,5 +1,5 @@
-//! The accept loop: connections, their limits, and a stop that lets requests in flight finish. Shared
-//! by the webhook endpoint and the admin side; knows neither.
+//! The accept loop: connections, their limits, and a stop that lets requests in flight finish. The webhook
+//! endpoint and the admin side both use it.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -26,19 +26,19 @@ use crate::event::now_ms;
 
 use super::body::{OpenRequest, RequestBody, hold_open};
 use super::connection::{Connection, now};
-use super::connections::{Connections, Full, Place};
+use super::connections::{AdmitError, ConnectionSlot, Connections};
 use super::limits::Limits;
 use super::stream::WatchedStream;
 use super::throttle::Throttle;
 
 /// hyper's read buffer, at most, where the head's limit does not ask for more.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
-/// Pause after a failed accept: out of file descriptors, most likely.
+/// Pause after a failed accept: usually the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often a full listener looks whether a connection may give way by now.
+/// How often a full listener looks again for a connection to evict.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
 
-/// Serves with the axum router of the moment until told to stop; see [`serve`]. A body that takes longer than
+/// Serves with the current axum router until `stop` is true; see [`serve`]. A body that takes longer than
 /// `body_timeout` ends its connection.
 pub async fn serve_router(
     listener: TcpListener,
@@ -55,8 +55,8 @@ pub async fn serve_router(
     serve(listener, service, Limits { body_timeout_ms, ..limits }, stop).await;
 }
 
-/// Serves until `stop` is true or its sender is gone, then takes no more connections and returns when
-/// all requests in flight are answered, or when their time is over: what is open then is cut.
+/// Serves until `stop` is true or its sender is dropped, then accepts no more connections. Returns when all requests
+/// in flight are answered, or when their time is over: connections that are open then are cut.
 pub async fn serve<S, B>(listener: TcpListener, service: S, limits: Limits, mut stop: watch::Receiver<bool>)
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -66,17 +66,17 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = Connections::new(limits);
-    let http = protocol(limits);
-    // Whatever ends this function drops `cut`, and connections end with it.
+    let http = http1_builder(limits);
+    // However this function ends, it drops `cut`, and connections end with it.
     let (cut, _) = watch::channel(());
     let stopped = stop.clone();
     let refused = Throttle::default();
-    let accept = async {
+    let accept_all = async {
         loop {
-            let Some((stream, address)) = accepted(&listener).await else {
+            let Some((stream, address)) = accept(&listener).await else {
                 continue;
             };
-            let Some(place) = placed(&connections, address).await else {
+            let Some(slot) = wait_for_slot(&connections, address).await else {
                 refuse(&stream);
                 if let Some(skipped) = refused.admit(now_ms()) {
                     let peer = address.ip();
@@ -84,23 +84,29 @@ where
                 }
                 continue;
             };
-            let one =
-                connection(http.clone(), stream, place, service.clone(), stopped.clone(), cut.subscribe());
+            let one = serve_connection(
+                http.clone(),
+                stream,
+                slot,
+                service.clone(),
+                stopped.clone(),
+                cut.subscribe(),
+            );
             tokio::spawn(one);
         }
     };
     tokio::select! {
-        () = accept => {}
-        () = told(&mut stop) => {}
+        () = accept_all => {}
+        () = stopped_by(&mut stop) => {}
     }
     drop(listener);
-    if tokio::time::timeout(limits.shutdown_timeout, connections.all_ended()).await.is_err() {
+    if tokio::time::timeout(limits.shutdown_timeout, connections.wait_for_all_ends()).await.is_err() {
         let open = connections.count();
         tracing::warn!(open, "connections cut: their requests did not end in time");
     }
 }
 
-fn protocol(limits: Limits) -> http1::Builder {
+fn http1_builder(limits: Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     // Deadlines are the connection's own: hyper's would end idle connections, too.
     http.header_read_timeout(None)
@@ -110,7 +116,7 @@ fn protocol(limits: Limits) -> http1::Builder {
     http
 }
 
-async fn accepted(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
         Ok((stream, address)) => {
             // Answers are small: waiting for more to send would only delay them.
@@ -125,21 +131,21 @@ async fn accepted(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     }
 }
 
-/// A place for a connection. While the host works for all that are open, it waits, and others in the kernel's queue;
-/// it is refused where all of its own peer's are at work.
-async fn placed(connections: &Arc<Connections>, address: SocketAddr) -> Option<Place> {
+/// Waits for a slot, while later connections wait in the kernel's queue. `None` where the peer has all connections
+/// that it may have, and the host works on each of them.
+async fn wait_for_slot(connections: &Arc<Connections>, address: SocketAddr) -> Option<ConnectionSlot> {
     loop {
         match connections.admit(address.ip()) {
-            Ok(place) => return Some(place),
-            Err(Full::Peer) => return None,
-            Err(Full::All) => {
-                let _looked_again = tokio::time::timeout(FULL_PAUSE, connections.one_ended()).await;
+            Ok(slot) => return Some(slot),
+            Err(AdmitError::PeerFull) => return None,
+            Err(AdmitError::Full) => {
+                let _looked_again = tokio::time::timeout(FULL_PAUSE, connections.wait_for_one_end()).await;
             }
         }
     }
 }
 
-/// Says why, as far as the peer's system takes it at once.
+/// Answers 429, without waiting for the peer to take it.
 fn refuse(stream: &TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\n\
         content-type: application/json\r\ncontent-length: 94\r\n\r\n\
@@ -147,10 +153,10 @@ fn refuse(stream: &TcpStream) {
     let _not_taken = stream.try_write(ANSWER);
 }
 
-async fn connection<S, B>(
+async fn serve_connection<S, B>(
     http: http1::Builder,
     stream: TcpStream,
-    place: Place,
+    slot: ConnectionSlot,
     service: S,
     mut stop: watch::Receiver<bool>,
     mut cut: watch::Receiver<()>,
@@ -159,13 +165,13 @@ async fn connection<S, B>(
     B: Body + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Place { connection, connections } = &place;
+    let ConnectionSlot { connection, connections } = &slot;
     let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(connection)));
     let watched = {
         let (connection, connections) = (Arc::clone(connection), Arc::clone(connections));
         service_fn(move |request: Request<Incoming>| {
-            // With a length beside its chunks a request may end elsewhere for a proxy in front (request smuggling).
-            // hyper drops that length, so no request that has chunks is followed by another.
+            // A request with both a length and chunks may end at another byte for a proxy in front (request
+            // smuggling). hyper drops the length, so a chunked request is the last one of its connection.
             let is_last = connection.begin_request() || request.headers().contains_key(TRANSFER_ENCODING);
             let open = OpenRequest(Arc::clone(&connection));
             let (connection, connections) = (Arc::clone(&connection), Arc::clone(&connections));
@@ -180,28 +186,28 @@ async fn connection<S, B>(
         })
     };
     let mut open = pin!(http.serve_connection(io, watched));
-    let mut overdue = pin!(Overdue::of(connection));
-    let (mut is_stopping, mut gives_way) = (false, false);
+    let mut overdue = pin!(OverdueTimer::new(connection));
+    let (mut is_stopping, mut is_evicted) = (false, false);
     let ended = loop {
         tokio::select! {
             biased;
             ended = open.as_mut() => break ended,
             () = connection.wake.notified() => {
-                // A body that gives way is answered: polling the connection again does that.
-                if connection.is_evicted() && !gives_way {
+                // An evicted body is answered with 429 when the connection is polled again.
+                if connection.is_evicted() && !is_evicted {
                     if connection.waiting_since().is_some() {
-                        tracing::debug!("connection closed: it gives way to another");
+                        tracing::debug!("connection closed: evicted for another");
                         break Ok(());
                     }
-                    gives_way = true;
+                    is_evicted = true;
                     open.as_mut().graceful_shutdown();
                 }
             }
             () = overdue.as_mut() => {
-                tracing::debug!("connection closed: its peer let a deadline pass");
+                tracing::debug!("connection closed: its peer missed a deadline");
                 break Ok(());
             }
-            () = told(&mut stop), if !is_stopping => {
+            () = stopped_by(&mut stop), if !is_stopping => {
                 is_stopping = true;
                 open.as_mut().graceful_shutdown();
             }
@@ -213,37 +219,37 @@ async fn connection<S, B>(
     }
 }
 
-/// Ends when the connection's peer let a deadline pass. Polled after everything that may move the deadline.
-struct Overdue<'a> {
+/// Completes when the connection's peer has missed a deadline. Polled after everything that may move the deadline.
+struct OverdueTimer<'a> {
     connection: &'a Connection,
     sleep: Pin<Box<Sleep>>,
-    /// When the sleep ends, as [`now`] has it.
+    /// When the sleep ends, by [`now`].
     ends: u64,
 }
 
-impl<'a> Overdue<'a> {
-    fn of(connection: &'a Connection) -> Self {
+impl<'a> OverdueTimer<'a> {
+    fn new(connection: &'a Connection) -> Self {
         let due = connection.due().unwrap_or(u64::MAX);
-        Self { connection, sleep: Box::pin(tokio::time::sleep_until(at(due))), ends: due }
+        Self { connection, sleep: Box::pin(tokio::time::sleep_until(to_instant(due))), ends: due }
     }
 }
 
-/// The instant of a time of [`now`].
-fn at(due: u64) -> Instant {
-    // Further ahead it is none: the runtime's timers end there.
+/// A time of [`now`] as an instant.
+fn to_instant(due: u64) -> Instant {
+    // The runtime's timers have a latest time.
     const FAR: u64 = 365 * 24 * 3_600_000;
     Instant::now() + Duration::from_millis(due.saturating_sub(now()).min(FAR))
 }
 
-impl Future for Overdue<'_> {
+impl Future for OverdueTimer<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let Some(due) = self.connection.due() else { return Poll::Pending };
-            // A deadline that moves away is looked at when the sleep ends, so most requests move no timer.
+            // A later deadline is read when the sleep ends, so most requests reset no timer.
             if due < self.ends {
-                self.sleep.as_mut().reset(at(due));
+                self.sleep.as_mut().reset(to_instant(due));
                 self.ends = due;
             }
             if self.sleep.as_mut().poll(context).is_pending() {
@@ -257,8 +263,8 @@ impl Future for Overdue<'_> {
     }
 }
 
-/// Waits for the word to stop.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    // An error says that nobody is left to give the word.
+/// Waits until `stop` is true.
+async fn stopped_by(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender was dropped.
     let _gone = stop.wait_for(|stop| *stop).await.is_err();
 }

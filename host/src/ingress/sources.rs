@@ -1,5 +1,5 @@
-//! The configured sources, made ready for requests: keys mixed in, pointers taken apart, counters
-//! registered. Replaced as a whole when the configuration changes.
+//! The configured sources, prepared for requests: HMAC keys initialised, pointers parsed, counters registered.
+//! Replaced as a whole when the configuration changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,45 +17,45 @@ use super::verify::Signing;
 /// All sources, and the limits of the endpoint that may change while it runs.
 #[derive(Debug)]
 pub struct Sources {
-    by_name: HashMap<SourceName, Arc<Ready>>,
+    by_name: HashMap<SourceName, Arc<ReadySource>>,
     pub(super) bodies: BodyLimits,
 }
 
 /// How old an event may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AgeLimit {
-    /// As configured: 0 = as old as it likes, `None` = as long as ids are known.
+    /// As configured: 0 = no limit, `None` = as long as ids are known.
     pub(super) max_days: Option<u64>,
     /// How long ids are known.
     pub(super) keys_days: u64,
 }
 
-/// Limits of requests' bodies.
+/// Limits of request bodies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
-    /// Largest body taken.
+    /// Largest body accepted.
     pub(super) max_bytes: usize,
-    /// Time a sender has for its body.
+    /// Time in which a body must arrive.
     pub(super) timeout: Duration,
-    /// What all bodies together may hold in memory.
+    /// Memory of all bodies together.
     pub(super) all_max_bytes: usize,
 }
 
-/// A source, ready.
+/// A source, prepared for requests.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(super) struct ReadySource {
     pub(super) name: SourceName,
     pub(super) signing: Signing,
     pub(super) envelope: Envelope,
     pub(super) age: AgeLimit,
     pub(super) counters: Counters,
-    /// For log lines about rejected signatures: strangers write these, and may not hide the others.
+    /// For log lines about rejected signatures: anybody can cause them, so they must not hide the others.
     pub(super) rejected: Throttle,
     /// For log lines about verified requests that are no new event.
     pub(super) invalid: Throttle,
     /// For log lines about events that could not be stored.
     pub(super) failed: Throttle,
-    /// For log lines about events that no plugin wants.
+    /// For log lines about events that no plugin handles.
     pub(super) unhandled: Throttle,
 }
 
@@ -64,12 +64,12 @@ pub(super) struct Ready {
 pub(super) struct Counters(Vec<(&'static str, Counter)>);
 
 impl Counters {
-    fn of(source: &SourceName) -> Self {
+    fn register(source: &SourceName) -> Self {
         let counter = |status: &'static str| metrics::counter!("hookyard_requests_total", "source" => source.to_string(), "status" => status);
         Self(super::answer::STATUSES.iter().map(|&status| (status, counter(status))).collect())
     }
 
-    /// One more answered with this status.
+    /// Counts an answer with this status.
     pub(super) fn count(&self, status: &'static str) {
         if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == status) {
             counter.increment(1);
@@ -78,19 +78,19 @@ impl Counters {
 }
 
 impl Sources {
-    /// Prepares the sources of a configuration. Counters go to the recorder installed at this time.
+    /// Prepares the sources of a configuration. Counters are registered with the recorder that is installed now.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn from_config(config: &Config) -> Self {
         let ready = config.sources.iter().map(|(name, source)| {
-            let ready = Ready {
+            let ready = ReadySource {
                 name: name.clone(),
-                signing: Signing::of(source),
-                envelope: Envelope::of(source),
+                signing: Signing::from_source(source),
+                envelope: Envelope::from_source(source),
                 age: AgeLimit {
                     max_days: source.created_age_max_days,
                     keys_days: config.retention.keys_days,
                 },
-                counters: Counters::of(name),
+                counters: Counters::register(name),
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),
                 failed: Throttle::default(),
@@ -108,7 +108,7 @@ impl Sources {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Arc<Ready>> {
+    pub(super) fn get(&self, name: &str) -> Option<&Arc<ReadySource>> {
         self.by_name.get(name)
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes on their way in and out, watched: the connection's deadlines depend on them.
+//! A connection's stream, which records bytes read and written: the connection's deadlines depend on them.
 
 use std::io;
 use std::io::IoSlice;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::connection::Connection;
 
-/// See the module.
+/// A stream that records its progress in its [`Connection`].
 #[derive(Debug)]
 pub(super) struct WatchedStream {
     stream: TcpStream,
@@ -23,9 +23,9 @@ impl WatchedStream {
         Self { stream, connection }
     }
 
-    fn watch(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn record(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(bytes)) => self.connection.sent(*bytes),
+            Poll::Ready(Ok(bytes)) => self.connection.record_sent(*bytes),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.connection.wait_for_write(),
         }
@@ -42,7 +42,7 @@ impl AsyncRead for WatchedStream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.connection.received();
+            self.connection.record_received();
         }
         read
     }
@@ -55,7 +55,7 @@ impl AsyncWrite for WatchedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(written)
+        self.record(written)
     }
 
     fn poll_write_vectored(
@@ -64,7 +64,7 @@ impl AsyncWrite for WatchedStream {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.watch(written)
+        self.record(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-use super::{Accepts, Limits, Sources, Webhooks, serve, serve_router, sign};
+use super::{EventAcceptor, Limits, Sources, Webhooks, serve, serve_router, sign};
 use crate::config::{Config, Scheme, Secret, Source};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, SourceName};
@@ -27,7 +27,7 @@ struct Fake {
     ids_known_since: AtomicU64,
 }
 
-impl Accepts for Fake {
+impl EventAcceptor for Fake {
     async fn accept(&self, event: Event) -> Result<Accept, DbError> {
         if let Some(gate) = &self.gate {
             gate.notified().await;
@@ -67,7 +67,7 @@ async fn start_with(config: Config, gate: Option<Notify>) -> Host {
     let answer = Mutex::new(Ok(Accept::Accepted { deliveries: 2 }));
     let ids_known_since = AtomicU64::new(0);
     let fake = Arc::new(Fake { answer, taken: Mutex::default(), gate, ids_known_since });
-    let sources = Arc::new(ArcSwap::from_pointee(Sources::of(&config)));
+    let sources = Arc::new(ArcSwap::from_pointee(Sources::from_config(&config)));
     let (stop, stopped) = watch::channel(false);
     let service = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake)).service();
     let ended = tokio::spawn(serve(listener, service, Limits::from(&config.server), stopped));
@@ -125,7 +125,7 @@ fn expect(answer: &str, code: u16, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn what_becomes_of_a_verified_event() {
+async fn the_answer_to_a_verified_event_follows_from_its_acceptance() {
     let table: [(Result<Accept, DbError>, u16, &[&str]); 6] = [
         (
             Ok(Accept::Accepted { deliveries: 2 }),
@@ -162,7 +162,7 @@ async fn what_becomes_of_a_verified_event() {
 }
 
 #[tokio::test]
-async fn what_is_refused_before_anything_is_stored() {
+async fn rejects_requests_before_anything_is_stored() {
     let host = start().await;
     let mine = &signed("s", BODY);
     let array = "[\n1,]";
@@ -201,7 +201,7 @@ async fn what_is_refused_before_anything_is_stored() {
 }
 
 #[tokio::test]
-async fn bodies_up_to_the_limit_and_above() {
+async fn accepts_bodies_up_to_the_limit_and_rejects_larger_ones() {
     let host = start().await;
     let fits = format!(r#"{{"type":"t","fill":"{}"}}"#, "x".repeat(1000 - 22));
     assert_eq!(fits.len(), 1000);
@@ -231,13 +231,13 @@ async fn bodies_up_to_the_limit_and_above() {
 }
 
 #[tokio::test]
-async fn an_event_older_than_the_known_ids_is_stale() {
+async fn rejects_an_event_older_than_the_known_ids() {
     const NOW: u64 = 1_769_005_800_000;
     let host = start().await;
     let age_max = |days: Option<u64>| {
         let mut config = config("s");
         config.sources.values_mut().for_each(|source| source.created_age_max_days = days);
-        host.sources.store(Arc::new(Sources::of(&config)));
+        host.sources.store(Arc::new(Sources::from_config(&config)));
     };
     for (max_days, known_since, created, code) in [
         (None, 0, r#""2020-01-01T00:00:00Z""#, 202),
@@ -271,7 +271,7 @@ async fn slow_peers_are_cut_off() {
 }
 
 #[tokio::test]
-async fn large_heads_are_refused() {
+async fn rejects_large_heads() {
     let host = start().await;
     let answer =
         exchange(host.address, &post("/webhooks/desk", &format!("x: {}\r\n", "y".repeat(5000)), BODY)).await;
@@ -294,7 +294,7 @@ async fn one_connection_serves_many_requests_and_changed_sources() {
         stream.write_all(keep(&signed(secret, BODY)).as_bytes()).await.unwrap();
         assert!(until(&mut stream, "}").await.starts_with(&format!("HTTP/1.1 {code} ")));
     }
-    host.sources.store(Arc::new(Sources::of(&config("new"))));
+    host.sources.store(Arc::new(Sources::from_config(&config("new"))));
     for (secret, code) in [("s", "401"), ("new", "202")] {
         stream.write_all(keep(&signed(secret, BODY)).as_bytes()).await.unwrap();
         assert!(until(&mut stream, "}").await.starts_with(&format!("HTTP/1.1 {code} ")));
@@ -339,7 +339,7 @@ async fn a_stop_lets_requests_in_flight_finish() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_ever() {
+async fn a_stop_cuts_requests_after_its_timeout() {
     let mut config = config("s");
     config.server.shutdown_timeout_ms = 200;
     let host = start_with(config, Some(Notify::new())).await;
@@ -353,7 +353,7 @@ async fn a_stop_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn a_router_is_served_too() {
+async fn serves_an_axum_router() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (_stop, stopped) = watch::channel(false);

@@ -1,4 +1,4 @@
-//! Log lines that a stranger can cause are written at most once a second, with the number left out.
+//! Limits log lines that anybody can cause to one a second, each with the number of lines skipped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,10 +12,10 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Whether to write the line now, and how many were left out since the last one.
+    /// How many lines were skipped since the last one, if the line is to be written now; else `None`.
     pub(super) fn admit(&self, now_ms: u64) -> Option<u64> {
         let next = self.next_ms.load(Ordering::Relaxed);
-        // A time that lies further ahead is of a clock that was set back since.
+        // A time further ahead is from before the clock was set back.
         let due = now_ms >= next || next - now_ms > INTERVAL_MS;
         let won = due
             && self
@@ -35,14 +35,14 @@ mod tests {
     use super::Throttle;
 
     #[test]
-    fn one_line_a_second() {
+    fn writes_one_line_a_second() {
         let throttle = Throttle::default();
         let admitted = [5, 6, 1004, 1005, 1006].map(|now| throttle.admit(now));
         assert_eq!(admitted, [Some(0), None, None, Some(2), None]);
     }
 
     #[test]
-    fn a_clock_that_is_set_back_silences_nothing() {
+    fn writes_lines_after_the_clock_is_set_back() {
         let throttle = Throttle::default();
         let admitted = [1_000_000, 5, 6, 1005].map(|now| throttle.admit(now));
         assert_eq!(admitted, [Some(0), Some(0), None, Some(1)]);

@@ -1,5 +1,5 @@
-//! Who sent these bytes. Pure: a [`VerifiedRequest`] comes from [`UnverifiedRequest::verify`] and from
-//! nowhere else, and nothing of a body is parsed before.
+//! Verifies who sent a request. Pure. A [`VerifiedRequest`] comes from [`UnverifiedRequest::verify`] and from
+//! nowhere else, and no body is parsed before.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,11 +13,11 @@ use crate::config::{Encoding, Secret, SignatureHeader, Source};
 
 const DIGEST_BYTES: usize = 32;
 
-/// How a source signs, ready for use.
+/// How a source signs, prepared for requests.
 #[derive(Debug)]
 pub(super) struct Signing {
     headers: Vec<SignatureHeader>,
-    /// One per secret, with the key already mixed in.
+    /// One per secret, with the key initialised.
     keys: Vec<Hmac<Sha256>>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct UnverifiedRequest<'a> {
     pub(super) body: Bytes,
 }
 
-/// A body that a source vouched for.
+/// A body whose signature is that of its source.
 #[derive(Debug)]
 pub(super) struct VerifiedRequest {
     body: Bytes,
@@ -41,8 +41,8 @@ impl VerifiedRequest {
     }
 }
 
-/// Why a request is not taken for the source's. Says what is wrong with the form; of the digest only
-/// that it does not match.
+/// Why a request is not the source's. It names what is wrong with the header's form; of the digest it says only that
+/// it does not match.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unauthorized {
     #[error("signature header {0} is missing")]
@@ -58,14 +58,14 @@ pub(super) enum Unauthorized {
 }
 
 impl Signing {
-    pub(super) fn of(source: &Source) -> Self {
-        // A key of any length is one for HMAC: none is dropped here.
-        let keys = source.secrets.iter().filter_map(|secret| keyed(secret).ok()).collect();
+    pub(super) fn from_source(source: &Source) -> Self {
+        // HMAC takes keys of any length: none is dropped here.
+        let keys = source.secrets.iter().filter_map(|secret| init_hmac(secret).ok()).collect();
         Self { headers: source.signatures.clone(), keys }
     }
 
     /// The digest claimed in the first of the source's headers that is present.
-    fn claimed(&self, headers: &HeaderMap) -> Result<[u8; DIGEST_BYTES], Unauthorized> {
+    fn find_claimed_digest(&self, headers: &HeaderMap) -> Result<[u8; DIGEST_BYTES], Unauthorized> {
         let present = self.headers.iter().find(|signature| headers.contains_key(&signature.header));
         let Some(signature) = present.or(self.headers.first()) else {
             return Err(Unauthorized::Mismatch);
@@ -80,7 +80,7 @@ impl Signing {
             .as_bytes()
             .strip_prefix(signature.prefix.as_bytes())
             .ok_or_else(|| Unauthorized::Prefix(name(), signature.prefix.clone()))?;
-        decode(signature.encoding, digest).ok_or_else(|| {
+        decode_digest(signature.encoding, digest).ok_or_else(|| {
             let encoding = match signature.encoding {
                 Encoding::Hex => "hex",
                 Encoding::Base64 => "base64",
@@ -93,11 +93,11 @@ impl Signing {
 impl UnverifiedRequest<'_> {
     /// Checks the signature over the raw bytes, in constant time, against every secret.
     pub(super) fn verify(self, signing: &Signing) -> Result<VerifiedRequest, Unauthorized> {
-        let claimed = signing.claimed(self.headers)?;
-        // No early exit: how long it takes does not tell which secret was right.
+        let claimed = signing.find_claimed_digest(self.headers)?;
+        // No early exit: the time must not reveal which secret matched.
         let mut matches = Choice::from(0);
         for key in &signing.keys {
-            matches |= digest(key.clone(), &self.body).ct_eq(&claimed);
+            matches |= compute_digest(key.clone(), &self.body).ct_eq(&claimed);
         }
         if bool::from(matches) {
             Ok(VerifiedRequest { body: self.body })
@@ -110,7 +110,7 @@ impl UnverifiedRequest<'_> {
 /// Signs a body as the source's sender would: the header and its value.
 #[must_use]
 pub fn sign(signature: &SignatureHeader, secret: &Secret, body: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let digest = digest(keyed(secret).ok()?, body);
+    let digest = compute_digest(init_hmac(secret).ok()?, body);
     let encoded = match signature.encoding {
         Encoding::Hex => hex::encode(digest),
         Encoding::Base64 => STANDARD.encode(digest),
@@ -119,21 +119,21 @@ pub fn sign(signature: &SignatureHeader, secret: &Secret, body: &[u8]) -> Option
     Some((signature.header.clone(), value))
 }
 
-fn keyed(secret: &Secret) -> Result<Hmac<Sha256>, hmac::digest::InvalidLength> {
+fn init_hmac(secret: &Secret) -> Result<Hmac<Sha256>, hmac::digest::InvalidLength> {
     Hmac::new_from_slice(secret.expose().as_bytes())
 }
 
-fn digest(mut key: Hmac<Sha256>, body: &[u8]) -> [u8; DIGEST_BYTES] {
+fn compute_digest(mut key: Hmac<Sha256>, body: &[u8]) -> [u8; DIGEST_BYTES] {
     key.update(body);
     key.finalize().into_bytes().into()
 }
 
-fn decode(encoding: Encoding, text: &[u8]) -> Option<[u8; DIGEST_BYTES]> {
+fn decode_digest(encoding: Encoding, text: &[u8]) -> Option<[u8; DIGEST_BYTES]> {
     let mut digest = [0; DIGEST_BYTES];
     match encoding {
         Encoding::Hex => hex::decode_to_slice(text, &mut digest).ok()?,
         Encoding::Base64 => {
-            // The decoder wants room for what 44 characters could hold at most.
+            // The decoder needs room for the most that 44 characters can hold.
             let mut room = [0; DIGEST_BYTES + 1];
             let length = STANDARD.decode_slice(text, &mut room).ok()?;
             digest.copy_from_slice(room.get(..length)?.get(..DIGEST_BYTES)?);

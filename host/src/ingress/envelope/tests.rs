@@ -1,4 +1,4 @@
-//! Bodies and the events they are, or why they are none.
+//! Which events are read from bodies, and why others are rejected.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use bytes::Bytes;
@@ -14,9 +14,9 @@ fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
     let (name, value) = sign(&source.signatures[0], &source.secrets[0], body).unwrap();
     let headers = HeaderMap::from_iter([(name, value)]);
     let request = UnverifiedRequest { headers: &headers, body: Bytes::copy_from_slice(body) };
-    let verified = request.verify(&Signing::of(source)).unwrap();
+    let verified = request.verify(&Signing::from_source(source)).unwrap();
     let name = SourceName::new("desk").unwrap();
-    Envelope::of(source)
+    Envelope::from_source(source)
         .read(&name, verified, RECEIVED_AT)
         .map(|read| read.event)
         .map_err(|error| error.to_string())
@@ -29,7 +29,7 @@ fn read(body: impl AsRef<[u8]>) -> Result<Event, String> {
 }
 
 #[test]
-fn an_appointment() {
+fn reads_an_appointment() {
     let body = r#"{ "id": "evt_abc123", "type": "appointment.created", "created": "2026-01-21T14:30:00Z",
         "data": { "object": { "id": 12345, "name": "Zoé" } } }"#;
     let event = read(body).unwrap();
@@ -43,7 +43,7 @@ fn an_appointment() {
 }
 
 #[test]
-fn ids() {
+fn reads_ids_of_every_form() {
     let long = "x".repeat(256);
     let table = [
         (r#""evt_1""#, "evt_1"),
@@ -67,7 +67,7 @@ fn ids() {
 }
 
 #[test]
-fn what_is_refused_and_where() {
+fn rejects_what_is_no_event_and_names_the_place() {
     let long_id = format!(r#"{{"type":"t","id":"{}"}}"#, "x".repeat(257));
     let long_type = format!(r#"{{"type":"{}"}}"#, "x".repeat(129));
     let table: &[(&[u8], &str)] = &[
@@ -99,7 +99,7 @@ fn what_is_refused_and_where() {
 }
 
 #[test]
-fn what_may_be_absent() {
+fn absent_fields_have_defaults() {
     let event = read(r#" {"type":"t","created":"soon","data":5} "#).unwrap();
     assert_eq!(event.created, "2026-01-21T14:30:00.25Z", "the time of receipt");
     let event = read(r#" {"type":"t","created":1769005800,"data":5} "#).unwrap();
@@ -111,7 +111,7 @@ fn what_may_be_absent() {
 }
 
 #[test]
-fn ordering_keys() {
+fn reads_any_json_value_as_an_ordering_key() {
     let long = "x".repeat(257);
     let table = [
         (r#""a\u0062""#, Some("ab".to_owned())),
@@ -128,7 +128,7 @@ fn ordering_keys() {
 }
 
 #[test]
-fn a_sender_without_preset() {
+fn reads_the_bodies_of_a_sender_without_preset() {
     let mut source = Source::preset(Scheme::Hmac, vec![Secret::new("s".into())]);
     source.event_type = Pointer::parse("/meta/0/kind").unwrap();
     let event = read_as(&source, br#"{"meta":[{"kind":"a.b"}],"id":1}"#).unwrap();
@@ -146,7 +146,7 @@ fn a_byte_order_mark_and_trailing_zeros_are_not_part_of_the_payload() {
 }
 
 #[test]
-fn lone_surrogates_anywhere_are_no_reason_to_refuse_an_event() {
+fn accepts_lone_surrogates_anywhere() {
     let body = r#"{"type":"t\ud83d","id":"1","\ud83d":1,"data":{"\udfff":{},"object":{"id":"\ud800","name":"Jean \ud83d"}}}"#;
     let event = read(body).unwrap();
     assert_eq!(event.event_type, "t\u{fffd}");

@@ -12,7 +12,7 @@ fn one(pointer: &str, text: &str) -> Option<String> {
 }
 
 #[test]
-fn what_is_picked() {
+fn picks_values_by_pointer() {
     let table = [
         ("/a", r#"{"a":1}"#, Some("1")),
         ("/a", r#" { "b" : [ ] , "a" : { "x" : 1 } } "#, Some(r#"{ "x" : 1 }"#)),
@@ -41,7 +41,7 @@ fn what_is_picked() {
 }
 
 #[test]
-fn what_is_not_json_is_refused_wherever_it_is() {
+fn rejects_what_is_not_json_anywhere_in_the_text() {
     let pointer = Pointer::parse("/a/b").unwrap();
     let picker = Picker::new([Some(&pointer)]);
     let table = [
@@ -106,7 +106,7 @@ fn generate(rng: &mut SmallRng, depth: u32, out: &mut String) {
 }
 
 #[test]
-fn picks_what_a_tree_would_have_there() {
+fn picks_the_same_values_as_a_parsed_tree() {
     let mut rng = SmallRng::seed_from_u64(7);
     let mut hits = 0;
     for _ in 0..20_000 {

@@ -15,7 +15,7 @@ fn source(scheme: Scheme, secrets: &[&str]) -> Source {
 }
 
 fn moncreneau() -> Signing {
-    Signing::of(&source(Scheme::Moncreneau, &[SECRET]))
+    Signing::from_source(&source(Scheme::Moncreneau, &[SECRET]))
 }
 
 fn verify(signing: &Signing, headers: &[(&'static str, &str)], body: &[u8]) -> Result<Bytes, String> {
@@ -28,7 +28,7 @@ fn verify(signing: &Signing, headers: &[(&'static str, &str)], body: &[u8]) -> R
 }
 
 #[test]
-fn forms_of_the_header() {
+fn accepts_and_rejects_forms_of_the_header() {
     let prefixed = &format!("sha256={DIGEST}");
     let upper = &format!("sha256={}", DIGEST.to_uppercase());
     let short = &prefixed[..prefixed.len() - 2];
@@ -64,7 +64,7 @@ fn forms_of_the_header() {
 }
 
 #[test]
-fn every_flipped_bit_of_body_and_signature_is_refused() {
+fn rejects_every_flipped_bit_of_body_and_signature() {
     let digest = hex::decode(DIGEST).unwrap();
     let mut body = BODY.as_bytes().to_vec();
     for bit in 0..body.len() * 8 {
@@ -86,7 +86,7 @@ fn every_flipped_bit_of_body_and_signature_is_refused() {
 }
 
 #[test]
-fn any_of_the_secrets_may_have_signed() {
+fn accepts_a_signature_by_any_of_the_secrets() {
     let table: &[(&[&str], bool)] = &[
         (&[SECRET], true),
         (&["old", SECRET], true),
@@ -97,16 +97,16 @@ fn any_of_the_secrets_may_have_signed() {
         (&[], false),
     ];
     for (secrets, expected) in table {
-        let signing = Signing::of(&source(Scheme::Moncreneau, secrets));
+        let signing = Signing::from_source(&source(Scheme::Moncreneau, secrets));
         assert_eq!(verify(&signing, &[(BARE, DIGEST)], BODY.as_bytes()).is_ok(), *expected, "{secrets:?}");
     }
 }
 
 #[test]
-fn base64_and_published_vectors() {
+fn verifies_base64_and_published_vectors() {
     let mut shop = source(Scheme::Hmac, &["secret"]);
     shop.signatures[0].encoding = Encoding::Base64;
-    let signing = Signing::of(&shop);
+    let signing = Signing::from_source(&shop);
     let signature = "dzJZAsrKgS3CWXM6rNBGtzgXNyx3e42VtAJkdHRRbhM=";
     assert!(verify(&signing, &[(BARE, signature)], b"{}").is_ok());
     for wrong in [&signature[..43], "", "AAAA", &format!("{signature}A"), &"A".repeat(44), DIGEST] {
@@ -115,17 +115,17 @@ fn base64_and_published_vectors() {
     }
     let github = source(Scheme::Hmac, &["It's a Secret to Everybody"]);
     let digest = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-    assert!(verify(&Signing::of(&github), &[(BARE, digest)], b"Hello, World!").is_ok());
+    assert!(verify(&Signing::from_source(&github), &[(BARE, digest)], b"Hello, World!").is_ok());
 }
 
 #[test]
-fn what_is_signed_here_verifies_here() {
+fn a_signature_made_by_sign_verifies() {
     let source = source(Scheme::Moncreneau, &[SECRET]);
     for signature in &source.signatures {
         let (name, value) = sign(signature, &source.secrets[0], BODY.as_bytes()).unwrap();
         assert_eq!(value.to_str().unwrap(), format!("{}{DIGEST}", signature.prefix));
         let headers = HeaderMap::from_iter([(name, value)]);
         let request = UnverifiedRequest { headers: &headers, body: Bytes::from_static(BODY.as_bytes()) };
-        assert!(request.verify(&Signing::of(&source)).is_ok());
+        assert!(request.verify(&Signing::from_source(&source)).is_ok());
     }
 }
