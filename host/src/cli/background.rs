@@ -1,4 +1,4 @@
-//! Writes to standard output or standard error without ever waiting for whoever reads it.
+//! Writes to standard output or standard error without ever waiting for a reader.
 //!
 //! Lines go into a queue of bounded size, and a thread of its own writes them. Lines that find the queue full
 //! are dropped and counted, and when there is room again one line tells how many.
@@ -38,14 +38,14 @@ struct Queue {
     lines: VecDeque<Box<[u8]>>,
     /// Size of `lines`, and of the line that is being written.
     bytes: usize,
-    /// Lines that were dropped and not told of.
+    /// Lines that were dropped and not yet reported.
     dropped: u64,
     /// Lines that were written.
     written: u64,
 }
 
 impl BackgroundWriter {
-    /// Begins to write to a stream. At most `bytes_max` wait in memory. `tell_dropped` is called by the thread
+    /// Begins to write to a stream. At most `bytes_max` wait in memory. `report_dropped` is called by the thread
     /// that writes, when there is room again, with the number of lines that were dropped.
     ///
     /// # Errors
@@ -54,12 +54,12 @@ impl BackgroundWriter {
         stream: impl AsFd,
         name: &str,
         bytes_max: usize,
-        tell_dropped: impl Fn(u64) + Send + 'static,
+        report_dropped: impl Fn(u64) + Send + 'static,
     ) -> io::Result<Self> {
         let stream = File::from(stream.as_fd().try_clone_to_owned()?);
         let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new(), bytes_max });
         let writer = Self { shared: Arc::clone(&shared) };
-        thread::Builder::new().name(name.into()).spawn(move || shared.write(&stream, &tell_dropped))?;
+        thread::Builder::new().name(name.into()).spawn(move || shared.write(&stream, &report_dropped))?;
         Ok(writer)
     }
 
@@ -99,7 +99,7 @@ impl Shared {
     }
 
     /// The thread's work; it ends with the process.
-    fn write(&self, mut stream: &File, tell_dropped: &dyn Fn(u64)) {
+    fn write(&self, mut stream: &File, report_dropped: &dyn Fn(u64)) {
         loop {
             let line = self.next();
             let written = write_all(&mut stream, &line);
@@ -116,7 +116,7 @@ impl Shared {
             drop(queue);
             self.changed.notify_all();
             if dropped > 0 {
-                tell_dropped(dropped);
+                report_dropped(dropped);
             }
         }
     }
@@ -159,12 +159,12 @@ mod tests {
     use super::*;
 
     /// Much longer than anything here takes, also on a busy machine.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
     /// More than a pipe of 64 KiB takes.
     const LINE: [u8; 1000] = [b'x'; 1000];
 
     #[test]
-    fn lines_beyond_the_bound_are_dropped_counted_and_told_of_once_there_is_room() {
+    fn drops_and_counts_lines_beyond_the_limit_and_reports_them_once_there_is_room() {
         let (reader, stream) = io::pipe().unwrap();
         let (told, tells) = mpsc::channel();
         let tell = move |dropped| told.send(dropped).unwrap();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn all_lines_are_written_when_somebody_reads() {
+    fn writes_all_lines_to_a_reader() {
         let (reader, stream) = io::pipe().unwrap();
         let writer = BackgroundWriter::start(stream, "test", 1 << 20, |_| ()).unwrap();
         let lines = thread::spawn(move || BufReader::new(reader).lines().take(500).count());
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_whose_reader_went_away_holds_nobody() {
+    fn does_not_wait_for_a_stream_whose_reader_has_gone() {
         let (reader, stream) = io::pipe().unwrap();
         drop(reader);
         let writer = BackgroundWriter::start(stream, "test", 1 << 20, |_| ()).unwrap();

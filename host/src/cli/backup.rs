@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::failure::Failure;
 use super::out;
 use super::settings::Settings;
-use super::signals::Stop;
+use super::signals::Signals;
 use crate::db::{self, BackupError};
 
 const EXAMPLE: &str = "\
@@ -39,8 +39,8 @@ impl Backup {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let began = Instant::now();
         let made = unless_stopped(db::backup(&settings.config().database, &self.file, self.force)).await?;
-        let (size, took) = (out::size(made), out::duration(micros(began)));
-        out::line(&format!("{}: {size}, in {took}", self.file.display()))
+        let (size, took) = (out::format_size(made), out::format_duration(micros(began)));
+        out::print(&format!("{}: {size}, in {took}", self.file.display()))
     }
 }
 
@@ -48,14 +48,14 @@ impl Backup {
 pub(super) async fn unless_stopped<T>(
     work: impl Future<Output = Result<T, BackupError>>,
 ) -> Result<T, Failure> {
-    let mut stop = Stop::listen()?;
+    let mut signals = Signals::listen()?;
     tokio::select! {
-        done = work => done.map_err(told),
-        signal = stop.asked() => Err(Failure::Failed(format!("stopped by {signal}: nothing was changed"))),
+        done = work => done.map_err(explain),
+        signal = signals.wait_for_stop() => Err(Failure::Failed(format!("stopped by {signal}: nothing was changed"))),
     }
 }
 
-fn told(error: BackupError) -> Failure {
+fn explain(error: BackupError) -> Failure {
     match error {
         BackupError::Exists(_) => Failure::Failed(format!("{error}; --force replaces it")),
         _ => Failure::failed(error),

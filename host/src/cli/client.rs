@@ -60,7 +60,7 @@ impl Client {
         segments: &[&str],
         query: &(impl Serialize + ?Sized),
     ) -> Result<T, Failure> {
-        self.ask(self.http.get(url(&self.base, segments)?).query(query)).await
+        self.send(self.http.get(url(&self.base, segments)?).query(query)).await
     }
 
     /// Asks for something to be done at `segments`.
@@ -72,21 +72,21 @@ impl Client {
         segments: &[&str],
         body: &(impl Serialize + ?Sized),
     ) -> Result<T, Failure> {
-        self.ask(self.http.post(url(&self.base, segments)?).json(body)).await
+        self.send(self.http.post(url(&self.base, segments)?).json(body)).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
         let response = request.bearer_auth(&self.token.token).send().await;
-        let response = response.map_err(|error| self.unreachable(&error))?;
+        let response = response.map_err(|error| self.explain_unreachable(&error))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| {
                 let base = &self.base;
                 Failure::Failed(format!("{base} does not answer like a hookyard host: {error}"))
             });
         }
-        Err(self.refused(status, &body))
+        Err(self.explain_refusal(status, &body))
     }
 
     /// Whether the host is ready.
@@ -95,7 +95,7 @@ impl Client {
         request.is_ok_and(|response| response.status().is_success())
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+    fn explain_unreachable(&self, error: &reqwest::Error) -> Failure {
         let base = &self.base;
         if error.is_connect() {
             return Failure::Failed(format!(
@@ -106,7 +106,7 @@ impl Client {
         Failure::Failed(format!("the admin API at {base}: {}", innermost(error)))
     }
 
-    fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
+    fn explain_refusal(&self, status: StatusCode, body: &[u8]) -> Failure {
         let base = &self.base;
         if status == StatusCode::UNAUTHORIZED {
             let origin = &self.token.origin;
@@ -163,22 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn ids_cannot_leave_their_place_in_the_address() {
+    fn an_id_stays_one_segment_of_the_path() {
         let url = url("http://127.0.0.1:1", &["events", "moncreneau", "../x?y"]).unwrap();
         assert_eq!(url.as_str(), "http://127.0.0.1:1/api/v1/events/moncreneau/..%2Fx%3Fy");
     }
 
     #[test]
-    fn a_wrong_token_names_where_it_came_from_and_never_itself() {
-        let failure = client().refused(StatusCode::UNAUTHORIZED, b"").to_string();
+    fn a_wrong_token_is_named_by_its_origin_and_never_shown() {
+        let failure = client().explain_refusal(StatusCode::UNAUTHORIZED, b"").to_string();
         assert!(failure.contains("data/admin-token") && !failure.contains("t0p"), "{failure}");
         assert!(!format!("{:?}", client()).contains("t0p"));
     }
 
     #[test]
-    fn a_problem_is_told_in_its_own_words() {
+    fn a_problem_is_shown_by_its_detail() {
         let body = serde_json::to_vec(&Problem::not_found("no event `x`")).unwrap();
-        let failure = client().refused(StatusCode::NOT_FOUND, &body).to_string();
+        let failure = client().explain_refusal(StatusCode::NOT_FOUND, &body).to_string();
         assert_eq!(failure, "no event `x`");
     }
 

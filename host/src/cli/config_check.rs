@@ -47,13 +47,13 @@ impl Check {
             sources: config.sources.keys().map(ToString::to_string).collect(),
         };
         if self.json {
-            return out::json(&summary);
+            return out::print_json(&summary);
         }
-        out::line(&told(&summary))
+        out::print(&describe(&summary))
     }
 }
 
-fn told(summary: &Summary) -> String {
+fn describe(summary: &Summary) -> String {
     let config = summary.config.as_deref().unwrap_or("no file: every key has its default");
     let Summary { webhooks, admin, database, plugins, sources, .. } = summary;
     let sources = match (&summary.config, sources.as_slice()) {

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::out;
+use super::selectors::DeliverySelector;
 use super::settings::{Connection, Settings};
-use super::which::WhichDeliveries;
 use crate::admin::api::{DeliveryList, ListedDelivery};
 
 const EXAMPLE: &str = "\
@@ -22,7 +22,7 @@ pub(super) struct List {
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     #[command(flatten)]
-    which: WhichDeliveries,
+    which: DeliverySelector,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
@@ -46,14 +46,14 @@ impl List {
         let client = settings.client(&self.connection)?;
         let page: DeliveryList = client.get(&["deliveries"], &query).await?;
         if self.json {
-            return out::json(&page);
+            return out::print_json(&page);
         }
         if page.items.is_empty() {
-            return out::line("no such deliveries");
+            return out::print("no such deliveries");
         }
-        out::line(&table(&page.items))?;
+        out::print(&table(&page.items))?;
         if let Some(cursor) = &page.next_cursor {
-            out::line(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
+            out::print(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
         }
         Ok(())
     }
@@ -80,16 +80,19 @@ fn table(deliveries: &[ListedDelivery]) -> String {
         .iter()
         .map(|listed| {
             [
-                out::time(listed.received_at),
+                out::format_time(listed.received_at),
                 listed.delivery.id.clone(),
                 listed.event.clone(),
                 listed.event_type.clone(),
                 listed.delivery.plugin.clone(),
-                super::show::state(listed.delivery.state, listed.delivery.held_because),
+                super::show::format_state(listed.delivery.state, listed.delivery.held_because),
                 listed.delivery.attempts.to_string(),
                 listed.reason.as_deref().map_or_else(|| "-".into(), out::first_line),
             ]
         })
         .collect();
-    out::table(["RECEIVED", "DELIVERY", "EVENT", "TYPE", "PLUGIN", "STATE", "ATTEMPTS", "REASON"], &rows)
+    out::format_table(
+        ["RECEIVED", "DELIVERY", "EVENT", "TYPE", "PLUGIN", "STATE", "ATTEMPTS", "REASON"],
+        &rows,
+    )
 }

@@ -1,8 +1,8 @@
 //! `hookyard delivery replay` and `discard`: dead letters, run again or dealt with.
 
 use super::failure::Failure;
+use super::selectors::{DeliverySelector, require_selection};
 use super::settings::{Connection, Settings};
-use super::which::{WhichDeliveries, checked};
 use super::{out, replaying};
 use crate::admin::api::{
     DiscardResult, ReplayAction, ReplayProgress, ReplayRequest, ReplaySelection, ReplayTarget,
@@ -27,7 +27,7 @@ Examples:
 #[command(after_help = REPLAY_EXAMPLE)]
 pub(super) struct Replay {
     #[command(flatten)]
-    chosen: Chosen,
+    deliveries: DeliveryArguments,
 }
 
 /// See that deliveries are not run any more: skip open ones, count dead letters as dealt with
@@ -35,17 +35,17 @@ pub(super) struct Replay {
 #[command(after_help = DISCARD_EXAMPLE)]
 pub(super) struct Discard {
     #[command(flatten)]
-    chosen: Chosen,
+    deliveries: DeliveryArguments,
 }
 
-/// Which, and how to say it.
+/// Which deliveries, and how to print the result.
 #[derive(Debug, clap::Args)]
-struct Chosen {
+struct DeliveryArguments {
     /// These deliveries, done or dead; without ids, dead letters that nobody has dealt with
     #[arg(value_name = "ID")]
     ids: Vec<DeliveryId>,
     #[command(flatten)]
-    which: WhichDeliveries,
+    which: DeliverySelector,
     /// All dead letters that nobody has dealt with
     #[arg(long)]
     all: bool,
@@ -65,10 +65,10 @@ impl Replay {
     /// # Errors
     /// When nothing was named, a named delivery cannot run again, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let chosen = self.chosen;
-        let progress = chosen.follow(ReplayAction::Replay, &settings).await?;
-        replaying::print(&progress, chosen.json)?;
-        let missing = (chosen.ids.len() as u64).saturating_sub(progress.made);
+        let deliveries = self.deliveries;
+        let progress = deliveries.follow(ReplayAction::Replay, &settings).await?;
+        replaying::print(&progress, deliveries.json)?;
+        let missing = (deliveries.ids.len() as u64).saturating_sub(progress.made);
         if missing > 0 {
             return Err(Failure::Failed(format!(
                 "{missing} of those named cannot run again: they are open (`hookyard delivery show ID`), or unknown"
@@ -84,31 +84,31 @@ impl Discard {
     /// # Errors
     /// When nothing was named, a named delivery is done or running, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let chosen = self.chosen;
-        if chosen.ids.is_empty() || chosen.dry_run {
-            let progress = chosen.follow(ReplayAction::Discard, &settings).await?;
-            return replaying::print(&progress, chosen.json);
+        let deliveries = self.deliveries;
+        if deliveries.ids.is_empty() || deliveries.dry_run {
+            let progress = deliveries.follow(ReplayAction::Discard, &settings).await?;
+            return replaying::print(&progress, deliveries.json);
         }
-        chosen.selection()?;
-        let client = settings.client(&chosen.connection)?;
+        deliveries.selection()?;
+        let client = settings.client(&deliveries.connection)?;
         let mut done = Vec::new();
-        for id in &chosen.ids {
+        for id in &deliveries.ids {
             let discarded: DiscardResult =
                 client.post(&["deliveries", &id.to_string(), "discard"], &()).await?;
-            if !chosen.json {
-                out::line(&format!("delivery {id}: {}", discarded.done))?;
+            if !deliveries.json {
+                out::print(&format!("delivery {id}: {}", discarded.done))?;
             }
             done.push(discarded);
         }
-        if chosen.json { out::json(&done) } else { Ok(()) }
+        if deliveries.json { out::print_json(&done) } else { Ok(()) }
     }
 }
 
-impl Chosen {
+impl DeliveryArguments {
     fn selection(&self) -> Result<ReplaySelection, Failure> {
-        let deliveries = (!self.ids.is_empty()).then(|| self.ids.clone());
-        let selection = ReplaySelection { deliveries, ..self.which.selection() };
-        checked(selection, self.all, "dead letters")
+        let ids = (!self.ids.is_empty()).then(|| self.ids.clone());
+        let selection = ReplaySelection { deliveries: ids, ..self.which.selection() };
+        require_selection(selection, self.all, "dead letters")
     }
 
     async fn follow(&self, action: ReplayAction, settings: &Settings) -> Result<ReplayProgress, Failure> {

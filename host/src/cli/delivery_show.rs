@@ -33,11 +33,11 @@ impl Show {
         let client = settings.client(&self.connection)?;
         let detail: DeliveryDetail = client.get(&["deliveries", &self.id.to_string()], &()).await?;
         if self.json {
-            return out::json(&detail);
+            return out::print_json(&detail);
         }
-        let (event, source) = (out::plain(&detail.event), out::plain(&detail.source));
-        let event_type = out::plain(&detail.event_type);
+        let (event, source) = (out::escape(&detail.event), out::escape(&detail.source));
+        let event_type = out::escape(&detail.event_type);
         let head = format!("delivery  {}\nevent     {event} ({event_type}) of {source}\n", self.id);
-        out::line(format!("{head}\n{}", show::delivery(&detail.delivery)).trim_end())
+        out::print(format!("{head}\n{}", show::format_delivery(&detail.delivery)).trim_end())
     }
 }

@@ -46,25 +46,25 @@ impl Dev {
     /// # Errors
     /// When the host does not start, or with `--once` when a sample was not handled.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let rebuilds = self.rebuilds(&settings)?;
+        let rebuilds = self.list_rebuilds(&settings)?;
         for rebuild in &rebuilds {
-            match rebuild.first().await {
-                // What is wrong in it is mended while it is watched.
+            match rebuild.build_first().await {
+                // It is watched, and built again once it is mended.
                 Err(failure) if !self.once => drop(failure.report()),
                 built => built?,
             }
         }
-        let Some((host, mut stop, log)) = serve::start(&settings).await? else { return Ok(()) };
+        let Some((host, mut signals, log)) = serve::start(&settings).await? else { return Ok(()) };
         if !self.once {
-            out::line(&format!("  rebuild    {}", told(&rebuilds)))?;
+            out::print(&format!("  rebuild    {}", describe(&rebuilds)))?;
         }
         let played = async { if self.play_samples { play(&settings, &host, &log).await } else { Ok(()) } };
         let played = tokio::select! {
             played = played => played,
-            signal = stop.asked() => return serve::end(host, stop, signal).await,
+            signal = signals.wait_for_stop() => return serve::end(host, signals, signal).await,
         };
         if self.once {
-            let ended = serve::end(host, stop, "--once").await;
+            let ended = serve::end(host, signals, "--once").await;
             return played.and(ended);
         }
         if let Err(failure) = played {
@@ -72,18 +72,18 @@ impl Dev {
         }
         if self.play_samples {
             let watched: Vec<_> = rebuilds.iter().flat_map(|rebuild| rebuild.watch.clone()).collect();
-            tour::invite(&settings, &host, &watched)?;
+            tour::print_next_steps(&settings, &host, &watched)?;
         }
         // Dropped at the end, they end.
         let _rebuilding: JoinSet<()> = rebuilds.into_iter().map(Rebuild::run).collect();
-        let signal = stop.asked().await;
-        serve::end(host, stop, signal).await
+        let signal = signals.wait_for_stop().await;
+        serve::end(host, signals, signal).await
     }
 
-    fn rebuilds(&self, settings: &Settings) -> Result<Vec<Rebuild>, Failure> {
+    fn list_rebuilds(&self, settings: &Settings) -> Result<Vec<Rebuild>, Failure> {
         if !self.plugins.is_empty() {
             let plugins = &settings.config().plugins.dir;
-            let of = |dir: &PathBuf| Ok(Rebuild::of_plugin(Folder::at(dir)?, plugins.clone()));
+            let of = |dir: &PathBuf| Ok(Rebuild::for_plugin(Folder::at(dir)?, plugins.clone()));
             return self.plugins.iter().map(of).collect();
         }
         let dev = &settings.config().dev;
@@ -92,7 +92,7 @@ impl Dev {
         match (watch.is_empty(), build) {
             (true, None) => Ok(Vec::new()),
             (false, Some(build)) => {
-                Ok(vec![Rebuild::by_command(watch.clone(), build.clone(), settings.dir())])
+                Ok(vec![Rebuild::with_command(watch.clone(), build.clone(), settings.dir())])
             }
             (false, None) => Err(Failure::Usage(
                 "there is something to watch but nothing to build: \
@@ -106,7 +106,7 @@ impl Dev {
     }
 }
 
-fn told(rebuilds: &[Rebuild]) -> String {
+fn describe(rebuilds: &[Rebuild]) -> String {
     if rebuilds.is_empty() {
         return "nothing: name the folder of a plugin, or give --watch DIR and --build CMD, \
                 or `[dev]` in the config"

@@ -42,7 +42,7 @@ pub(super) struct List {
 )]
 pub(super) struct Replay {
     #[command(flatten)]
-    dead: Dead,
+    dead: DeadEffects,
 }
 
 /// Count dead effects as dealt with
@@ -50,11 +50,11 @@ pub(super) struct Replay {
 #[command(after_help = "Examples:\n  hookyard effect discard 9f2c….1\n  hookyard effect discard --all")]
 pub(super) struct Discard {
     #[command(flatten)]
-    dead: Dead,
+    dead: DeadEffects,
 }
 
 #[derive(Debug, clap::Args)]
-struct Dead {
+struct DeadEffects {
     /// Dead effects with these keys
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
@@ -88,14 +88,14 @@ impl List {
         let client = settings.client(&self.connection)?;
         let page: EffectList = client.get(&["effects"], &query).await?;
         if self.json {
-            return out::json(&page);
+            return out::print_json(&page);
         }
         if page.items.is_empty() {
-            return out::line("no such effects");
+            return out::print("no such effects");
         }
-        out::line(&table(&page.items))?;
+        out::print(&table(&page.items))?;
         if let Some(cursor) = &page.next_cursor {
-            out::line(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
+            out::print(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Replay {
     /// # Errors
     /// When none was named or found, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        self.dead.deal_with("replay", "to be tried again", &settings).await
+        self.dead.resolve("replay", "to be tried again", &settings).await
     }
 }
 
@@ -117,12 +117,12 @@ impl Discard {
     /// # Errors
     /// When none was named or found, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        self.dead.deal_with("discard", "dealt with", &settings).await
+        self.dead.resolve("discard", "dealt with", &settings).await
     }
 }
 
-impl Dead {
-    async fn deal_with(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
+impl DeadEffects {
+    async fn resolve(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
         let keys = (!self.keys.is_empty()).then(|| self.keys.clone());
         let selection = EffectSelection { keys, plugin: self.plugin.clone() };
         match (selection == EffectSelection::default(), self.all) {
@@ -139,13 +139,13 @@ impl Dead {
             let missing = self.keys.len() as u64 - resolved.effects;
             return Err(Failure::Failed(format!(
                 "{missing} of those named are not dead; {}: {said}",
-                out::count(resolved.effects, "effect", "effects")
+                out::format_count(resolved.effects, "effect", "effects")
             )));
         }
         if self.json {
-            return out::json(&resolved);
+            return out::print_json(&resolved);
         }
-        out::line(&format!("{}: {said}", out::count(resolved.effects, "effect", "effects")))
+        out::print(&format!("{}: {said}", out::format_count(resolved.effects, "effect", "effects")))
     }
 }
 
@@ -158,10 +158,10 @@ fn table(effects: &[ListedEffect]) -> String {
                 listed.plugin.clone(),
                 listed.effect.key.clone(),
                 out::first_line(&listed.effect.summary),
-                show::state(listed.effect.state, None),
+                show::format_state(listed.effect.state, None),
                 listed.last.as_deref().map_or_else(|| "-".into(), out::first_line),
             ]
         })
         .collect();
-    out::table(["EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
+    out::format_table(["EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
 }

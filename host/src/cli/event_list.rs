@@ -60,16 +60,16 @@ impl List {
         let client = settings.client(&self.connection)?;
         let page: EventList = client.get(&["events"], &query).await?;
         if self.json {
-            return out::json(&page);
+            return out::print_json(&page);
         }
         if page.items.is_empty() {
             let all = self.event_type.is_none() && self.source.is_none() && self.state.is_none();
             let none = "no events yet; `hookyard event send appointment.created` sends one";
-            return out::line(if all && self.cursor.is_none() { none } else { "no such events" });
+            return out::print(if all && self.cursor.is_none() { none } else { "no such events" });
         }
-        out::line(&table(&page.items))?;
+        out::print(&table(&page.items))?;
         if let Some(cursor) = &page.next_cursor {
-            out::line(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
+            out::print(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
         }
         Ok(())
     }
@@ -80,7 +80,7 @@ fn table(events: &[EventSummary]) -> String {
         .iter()
         .map(|event| {
             [
-                out::time(event.received_at),
+                out::format_time(event.received_at),
                 event.source.clone(),
                 event.id.clone(),
                 event.event_type.clone(),
@@ -89,7 +89,7 @@ fn table(events: &[EventSummary]) -> String {
             ]
         })
         .collect();
-    out::table(["RECEIVED", "SOURCE", "ID", "TYPE", "STATE", "DELIVERIES"], &rows)
+    out::format_table(["RECEIVED", "SOURCE", "ID", "TYPE", "STATE", "DELIVERIES"], &rows)
 }
 
 #[cfg(test)]

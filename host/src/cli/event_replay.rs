@@ -4,8 +4,8 @@ use super::client::Client;
 use super::event_show::source_of;
 use super::failure::Failure;
 use super::replaying;
+use super::selectors::{EventSelector, require_selection};
 use super::settings::{Connection, Settings};
-use super::which::{Which, checked};
 use crate::admin::api::{EventView, ReplayAction, ReplayRequest, ReplaySelection, ReplayTarget};
 use crate::event::PluginName;
 
@@ -31,7 +31,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "PLUGIN", value_parser = plugin)]
     to: Option<PluginName>,
     #[command(flatten)]
-    which: Which,
+    which: EventSelector,
     /// Only events that no plugin wanted
     #[arg(long)]
     unhandled: bool,
@@ -81,14 +81,14 @@ impl Replay {
     async fn selection(&self, client: &Client) -> Result<ReplaySelection, Failure> {
         let Some(id) = &self.id else {
             let selection = ReplaySelection { unhandled: self.unhandled, ..self.which.selection() };
-            return checked(selection, self.all, "events");
+            return require_selection(selection, self.all, "events");
         };
         let source = match &self.which.source {
             Some(source) => source.clone(),
             None => source_of(client, id).await?,
         };
         let event: EventView = client.get(&["events", &source, id], &()).await?;
-        let which = Which { source: None, ..self.which.clone() };
+        let which = EventSelector { source: None, ..self.which.clone() };
         let narrowed = self.unhandled || self.all || which.selection() != ReplaySelection::default();
         if narrowed {
             return Err(Failure::Usage("an event that is named needs no more to be found by".into()));

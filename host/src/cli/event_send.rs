@@ -72,24 +72,24 @@ impl Send {
     /// # Errors
     /// When nobody answers, or an answer is not 2xx.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let secret = self.secret()?;
-        let bodies = self.bodies()?;
-        let source = settings.sending_source(self.source.as_deref())?;
-        let signer = settings.signer(&source, secret)?;
+        let secret = self.read_secret()?;
+        let bodies = self.find_bodies()?;
+        let source = settings.find_source(self.source.as_deref())?;
+        let signer = settings.make_signer(&source, secret)?;
         let (webhooks, _) = settings.addresses();
         let url = webhook_url(self.to.as_deref(), webhooks, &source);
         let sender = Sender::new(url, signer)?;
         let answers = self.send(Arc::new(sender), bodies).await?;
         if self.json {
-            out::json(&answers)?;
+            out::print_json(&answers)?;
         } else {
-            out::line(&told(&answers))?;
+            out::print(&describe(&answers))?;
         }
-        if answers.iter().all(Answer::is_taken) { Ok(()) } else { Err(Failure::Shown) }
+        if answers.iter().all(Answer::is_accepted) { Ok(()) } else { Err(Failure::Shown) }
     }
 
     /// The secret that is given, which must not be seen by whoever lists processes.
-    fn secret(&self) -> Result<Option<Secret>, Failure> {
+    fn read_secret(&self) -> Result<Option<Secret>, Failure> {
         if let Some(secret) = &self.secret {
             let seen = "other users can see --secret in the list of processes: use --secret-file FILE, `-` for \
                         standard input, or the variable";
@@ -109,48 +109,48 @@ impl Send {
         read.map(Some).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
     }
 
-    fn bodies(&self) -> Result<Bodies, Failure> {
+    fn find_bodies(&self) -> Result<EventBodies, Failure> {
         if let Some(path) = &self.file {
-            return read(path).map(Bodies::File);
+            return read_file(path).map(EventBodies::File);
         }
         let event_type = self.event_type.as_deref().unwrap_or_default();
-        samples::find(event_type).map(Bodies::Sample)
+        samples::find(event_type).map(EventBodies::Sample)
     }
 
     /// Sends all, some at a time, and gives the answers in the order in which they were asked for.
-    async fn send(&self, sender: Arc<Sender>, bodies: Bodies) -> Result<Vec<Answer>, Failure> {
+    async fn send(&self, sender: Arc<Sender>, bodies: EventBodies) -> Result<Vec<Answer>, Failure> {
         let mut open = JoinSet::new();
         let mut answers = BTreeMap::new();
         for number in 0..self.count {
             if open.len() >= CONCURRENCY {
-                take(&mut answers, open.join_next().await)?;
+                record(&mut answers, open.join_next().await)?;
             }
             let (id, body) = bodies.next(self.id.as_deref())?;
             let (sender, event_type) = (Arc::clone(&sender), self.event_type.clone());
             open.spawn(async move { (number, sender.send(id, event_type.as_deref(), body).await) });
         }
         while let Some(ended) = open.join_next().await {
-            take(&mut answers, Some(ended))?;
+            record(&mut answers, Some(ended))?;
         }
         Ok(answers.into_values().collect())
     }
 }
 
-type Ended = Result<(u32, Result<Answer, Failure>), tokio::task::JoinError>;
+type SendResult = Result<(u32, Result<Answer, Failure>), tokio::task::JoinError>;
 
-fn take(answers: &mut BTreeMap<u32, Answer>, ended: Option<Ended>) -> Result<(), Failure> {
+fn record(answers: &mut BTreeMap<u32, Answer>, ended: Option<SendResult>) -> Result<(), Failure> {
     let Some(ended) = ended else { return Ok(()) };
     let (number, answer) = ended.map_err(Failure::failed)?;
     answers.insert(number, answer?);
     Ok(())
 }
 
-enum Bodies {
+enum EventBodies {
     File(Bytes),
     Sample(samples::Sample),
 }
 
-impl Bodies {
+impl EventBodies {
     fn next(&self, id: Option<&str>) -> Result<(Option<String>, Bytes), Failure> {
         match self {
             Self::File(bytes) => Ok((None, bytes.clone())),
@@ -163,7 +163,7 @@ impl Bodies {
     }
 }
 
-fn read(path: &Path) -> Result<Bytes, Failure> {
+fn read_file(path: &Path) -> Result<Bytes, Failure> {
     let read = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -175,9 +175,9 @@ fn read(path: &Path) -> Result<Bytes, Failure> {
 }
 
 /// One line for each of a few; for many, how often each answer came, and one example of each.
-fn told(answers: &[Answer]) -> String {
+fn describe(answers: &[Answer]) -> String {
     if answers.len() <= LINES_MAX {
-        return answers.iter().map(one).collect::<Vec<_>>().join("\n");
+        return answers.iter().map(describe_answer).collect::<Vec<_>>().join("\n");
     }
     let mut kinds: BTreeMap<(u16, &str), (u64, &Answer)> = BTreeMap::new();
     for answer in answers {
@@ -186,9 +186,9 @@ fn told(answers: &[Answer]) -> String {
     }
     let mut lines = vec![format!("{} sent", answers.len())];
     for ((http_status, status), (number, example)) in kinds {
-        let mut line = format!("{number:>8} × {http_status} {}", out::plain(status));
+        let mut line = format!("{number:>8} × {http_status} {}", out::escape(status));
         if let Some(reason) = &example.reason {
-            let _ = write!(line, ": {}", out::plain(reason));
+            let _ = write!(line, ": {}", out::escape(reason));
         }
         lines.push(line);
     }
@@ -196,14 +196,14 @@ fn told(answers: &[Answer]) -> String {
 }
 
 /// An answer on one line.
-pub(super) fn one(answer: &Answer) -> String {
+pub(super) fn describe_answer(answer: &Answer) -> String {
     let id = answer.event.as_deref().unwrap_or("-");
-    let mut line = format!("{}  {} {}", out::plain(id), answer.http_status, out::plain(&answer.status));
+    let mut line = format!("{}  {} {}", out::escape(id), answer.http_status, out::escape(&answer.status));
     if let Some(deliveries) = answer.deliveries {
-        let _ = write!(line, ", {}", out::count(deliveries, "delivery", "deliveries"));
+        let _ = write!(line, ", {}", out::format_count(deliveries, "delivery", "deliveries"));
     }
     if let Some(reason) = &answer.reason {
-        let _ = write!(line, ": {}", out::plain(reason));
+        let _ = write!(line, ": {}", out::escape(reason));
     }
     line
 }
@@ -223,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn few_answers_are_lines() {
+    fn a_few_answers_are_lines() {
         let answers = [answer(202, "accepted", None), answer(401, "unauthorized", Some("no match"))];
         let expected = "evt_1  202 accepted, 1 delivery\nevt_1  401 unauthorized: no match";
-        assert_eq!(told(&answers), expected);
+        assert_eq!(describe(&answers), expected);
     }
 
     #[test]
@@ -234,6 +234,6 @@ mod tests {
         let mut answers = vec![answer(202, "accepted", None); 30];
         answers.push(answer(429, "busy", Some("the queue is full")));
         let expected = "31 sent\n      30 × 202 accepted\n       1 × 429 busy: the queue is full";
-        assert_eq!(told(&answers), expected);
+        assert_eq!(describe(&answers), expected);
     }
 }

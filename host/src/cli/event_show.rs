@@ -40,9 +40,9 @@ impl Show {
         };
         let event: EventView = client.get(&["events", &source, &self.id], &()).await?;
         if self.json {
-            return out::json(&event);
+            return out::print_json(&event);
         }
-        out::line(show::event(&event).trim_end())
+        out::print(show::format_event(&event).trim_end())
     }
 }
 

@@ -76,7 +76,8 @@ impl Write for &LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        let shown = if self.is_terminal { visible::colored_line(line) } else { visible::json(line) };
+        let shown =
+            if self.is_terminal { visible::escape_colored_line(line) } else { visible::escape_json(line) };
         if shown == line {
             self.writer.push(bytes);
         } else {

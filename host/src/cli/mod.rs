@@ -38,6 +38,7 @@ mod rebuild;
 mod replaying;
 mod restore;
 mod samples;
+mod selectors;
 mod send;
 mod serve;
 mod settings;
@@ -47,7 +48,6 @@ mod signals;
 mod stderr;
 mod tour;
 mod visible;
-mod which;
 
 use background::BackgroundWriter;
 use failure::Failure;
@@ -155,7 +155,7 @@ pub fn main() -> ExitCode {
         done
     });
     let code = done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
-    out::background().into_iter().chain(stderr::writer()).for_each(BackgroundWriter::flush);
+    out::background_writer().into_iter().chain(stderr::writer()).for_each(BackgroundWriter::flush);
     code
 }
 

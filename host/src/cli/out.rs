@@ -1,4 +1,4 @@
-//! What verbs print: lines, JSON and tables, on stdout.
+//! Prints lines, JSON and tables on stdout.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -13,42 +13,42 @@ use super::visible;
 /// Standard output of a process that runs a host.
 static BACKGROUND: OnceLock<BackgroundWriter> = OnceLock::new();
 
-/// From here on printing never waits for whoever reads it: this process runs a host. At most `bytes_max`
+/// Makes printing never wait for a reader, since this process runs a host. At most `bytes_max`
 /// wait in memory.
 ///
 /// # Errors
 /// When the system has no thread for it.
 pub(super) fn print_in_background(bytes_max: usize) -> Result<(), Failure> {
-    let told = |dropped| tracing::warn!(dropped, "lines were dropped: nobody read standard output");
-    let writer = BackgroundWriter::start(std::io::stdout(), "stdout", bytes_max, told);
+    let report_dropped = |dropped| tracing::warn!(dropped, "lines were dropped: nobody read standard output");
+    let writer = BackgroundWriter::start(std::io::stdout(), "stdout", bytes_max, report_dropped);
     let writer = writer.map_err(|error| Failure::Failed(format!("standard output: {error}")))?;
     BACKGROUND.get_or_init(|| writer);
     Ok(())
 }
 
-/// Standard output, where it is written in the background.
-pub(super) fn background() -> Option<&'static BackgroundWriter> {
+/// The writer of standard output, if it is written in the background.
+pub(super) fn background_writer() -> Option<&'static BackgroundWriter> {
     BACKGROUND.get()
 }
 
 /// Prints a text and ends its line. Control characters but line feeds and tabs are escaped.
 ///
 /// # Errors
-/// [`Failure::ReaderGone`] when nobody reads any more.
-pub(super) fn line(text: &str) -> Result<(), Failure> {
-    write(&visible::block(text))
+/// [`Failure::ReaderGone`] when the reader has gone.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    write(&visible::escape_block(text))
 }
 
 /// Prints JSON for programs, with the control characters that JSON lets through escaped too.
 ///
 /// # Errors
-/// [`Failure::ReaderGone`] when nobody reads any more.
-pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    write(&visible::json(&serde_json::to_string_pretty(value).map_err(Failure::failed)?))
+/// [`Failure::ReaderGone`] when the reader has gone.
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    write(&visible::escape_json(&serde_json::to_string_pretty(value).map_err(Failure::failed)?))
 }
 
 fn write(text: &str) -> Result<(), Failure> {
-    match background() {
+    match background_writer() {
         Some(writer) => writer.push(format!("{text}\n").as_bytes()),
         None => writeln!(std::io::stdout().lock(), "{text}")?,
     }
@@ -57,12 +57,12 @@ fn write(text: &str) -> Result<(), Failure> {
 
 /// A table without lines: a header, and columns two spaces apart.
 #[must_use]
-pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+pub(super) fn format_table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header);
     for row in rows {
-        table.add_row(row.iter().map(|cell| plain(cell)));
+        table.add_row(row.iter().map(|cell| escape(cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -70,22 +70,22 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
     table.trim_fmt()
 }
 
-/// A text that a sender, a plugin or a partner chose, as a part of one line.
+/// Escapes a text of a sender, a plugin or a partner, as a part of one line.
 #[must_use]
-pub(super) fn plain(text: &str) -> String {
-    visible::line(text).into_owned()
+pub(super) fn escape(text: &str) -> String {
+    visible::escape_line(text).into_owned()
 }
 
-/// ms since the Unix epoch as a time in UTC.
+/// Formats ms since the Unix epoch as a time in UTC.
 #[must_use]
-pub(super) fn time(ms: u64) -> String {
+pub(super) fn format_time(ms: u64) -> String {
     let time = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(|| "-".into(), |time| format!("{time:.3}"))
 }
 
-/// µs as people read them.
+/// Formats µs.
 #[must_use]
-pub(super) fn duration(us: u64) -> String {
+pub(super) fn format_duration(us: u64) -> String {
     let hundredths = |unit: u64| format!("{}.{:02}", us / unit, us % unit * 100 / unit);
     match us {
         0..1000 => format!("{us} µs"),
@@ -94,9 +94,9 @@ pub(super) fn duration(us: u64) -> String {
     }
 }
 
-/// Bytes as people read them.
+/// Formats a size in bytes.
 #[must_use]
-pub(super) fn size(bytes: u64) -> String {
+pub(super) fn format_size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = KIB * KIB;
     let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
@@ -107,13 +107,13 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// The first digits of a revision: enough to tell them apart.
+/// The first digits of a digest: enough to tell revisions apart.
 #[must_use]
-pub(super) fn short(digest: &str) -> &str {
+pub(super) fn shorten_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// As much of a text as a table has room for.
+/// The first line of a text, cut to the width of a table.
 #[must_use]
 pub(super) fn first_line(text: &str) -> String {
     const MAX: usize = 80;
@@ -121,9 +121,9 @@ pub(super) fn first_line(text: &str) -> String {
     if line.len() == text.len() { line } else { format!("{line} …") }
 }
 
-/// `1 delivery`, `2 deliveries`.
+/// Formats a count: `1 delivery`, `2 deliveries`.
 #[must_use]
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub(super) fn format_count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
@@ -134,20 +134,20 @@ mod tests {
     #[test]
     fn a_table_has_a_header_and_aligned_columns() {
         let rows = [["a".into(), "1".into()], ["longer".into(), "\u{1b}[2J".into()]];
-        let text = table(["NAME", "NUMBER"], &rows);
+        let text = format_table(["NAME", "NUMBER"], &rows);
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
         assert_eq!(lines, ["NAME    NUMBER", "a       1", "longer  \\u{1b}[2J"]);
     }
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(duration(999), "999 µs");
-        assert_eq!(duration(1500), "1.50 ms");
-        assert_eq!(duration(2_340_000), "2.34 s");
-        assert_eq!(size(1023), "1023 B");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(3 << 20), "3.0 MiB");
-        assert_eq!(time(1_769_005_800_123), "2026-01-21T14:30:00.123Z");
-        assert_eq!(count(1, "delivery", "deliveries"), "1 delivery");
+        assert_eq!(format_duration(999), "999 µs");
+        assert_eq!(format_duration(1500), "1.50 ms");
+        assert_eq!(format_duration(2_340_000), "2.34 s");
+        assert_eq!(format_size(1023), "1023 B");
+        assert_eq!(format_size(1536), "1.5 KiB");
+        assert_eq!(format_size(3 << 20), "3.0 MiB");
+        assert_eq!(format_time(1_769_005_800_123), "2026-01-21T14:30:00.123Z");
+        assert_eq!(format_count(1, "delivery", "deliveries"), "1 delivery");
     }
 }

@@ -1,4 +1,4 @@
-//! `hookyard plugin build`: one plugin's folder into a `.wasm` file, whatever it is written in.
+//! `hookyard plugin build`: builds a plugin's folder, in any language, into a `.wasm` file.
 
 use std::path::{Path, PathBuf};
 
@@ -36,25 +36,25 @@ impl Build {
         let folder = Folder::at(&self.dir)?;
         let Built { file, took } = build(&folder).await?;
         let checked = plugin_check::check(&file, &settings, true).await?;
-        let (shown, size) = (file.display(), out::size(checked.size_bytes));
+        let (shown, size) = (file.display(), out::format_size(checked.size_bytes));
         let seconds = took.as_secs_f32();
-        out::line(&format!(
+        out::print(&format!(
             "built     {shown} ({size}) in {seconds:.1} s\n{}",
-            plugin_check::seen(&checked)
+            plugin_check::describe_content(&checked)
         ))?;
         if !checked.ok {
             return Err(Failure::Failed(format!("{shown} was built, but the host would refuse it")));
         }
         if let Some(to) = self.out {
-            let to = target(&to, &folder.name);
+            let to = copy_path(&to, &folder.name);
             install(&file, &to)?;
-            out::line(&format!("copied to {}", to.display()))?;
+            out::print(&format!("copied to {}", to.display()))?;
         }
         Ok(())
     }
 }
 
-fn target(out: &Path, plugin: &PluginName) -> PathBuf {
+fn copy_path(out: &Path, plugin: &PluginName) -> PathBuf {
     let is_file = out.extension().is_some_and(|end| end == "wasm") && !out.is_dir();
     if is_file { out.to_owned() } else { out.join(format!("{plugin}.wasm")) }
 }
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_copy_goes_to_a_file_or_into_a_directory() {
         let plugin = PluginName::new("desk").unwrap();
-        assert_eq!(target(Path::new("plugins"), &plugin), Path::new("plugins/desk.wasm"));
-        assert_eq!(target(Path::new("a/b.wasm"), &plugin), Path::new("a/b.wasm"));
+        assert_eq!(copy_path(Path::new("plugins"), &plugin), Path::new("plugins/desk.wasm"));
+        assert_eq!(copy_path(Path::new("a/b.wasm"), &plugin), Path::new("a/b.wasm"));
     }
 }

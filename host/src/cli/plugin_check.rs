@@ -1,11 +1,11 @@
-//! `hookyard plugin check`: would the host take this file, and what would it see in it?
+//! `hookyard plugin check`: whether a host would load this file, and what is in it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::author::asks::{Asks, Grant, asks, grants};
+use super::author::asks::{Capability, Grant, list_capabilities, list_grants};
 use super::author::folder::wasm_file;
 use super::failure::Failure;
 use super::settings::Settings;
@@ -29,9 +29,9 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// What the host sees in a file.
+/// The result of a check.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct Checked {
+pub(super) struct CheckReport {
     /// The plugin's name: the file's, without `.wasm`.
     pub(super) name: String,
     /// Whether the host would take it.
@@ -45,7 +45,7 @@ pub(super) struct Checked {
     /// Handlers: interfaces of typed ones, event type patterns of the generic one.
     pub(super) handles: Vec<String>,
     /// What it asks for by its imports.
-    pub(super) asks: Vec<Asks>,
+    pub(super) asks: Vec<Capability>,
     /// The operator's grants that this needs, and what the config says of them.
     pub(super) grants: Vec<Grant>,
     /// What it imports.
@@ -62,16 +62,16 @@ impl Check {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let checked = check(&wasm_file(&self.file)?, &settings, false).await?;
         if self.json {
-            out::json(&checked)?;
+            out::print_json(&checked)?;
         } else {
-            out::line(&told(&checked))?;
+            out::print(&describe(&checked))?;
         }
         if checked.ok { Ok(()) } else { Err(Failure::Shown) }
     }
 }
 
 /// A plugin's name and bytes, or why the host would not even read it.
-pub(super) struct Read {
+pub(super) struct PluginFile {
     pub(super) name: PluginName,
     pub(super) size_bytes: u64,
     pub(super) bytes: Result<Vec<u8>, String>,
@@ -81,7 +81,7 @@ pub(super) struct Read {
 ///
 /// # Errors
 /// When its name is no plugin's, or it cannot be read.
-pub(super) fn read(file: &Path, settings: &Settings) -> Result<Read, Failure> {
+pub(super) fn read(file: &Path, settings: &Settings) -> Result<PluginFile, Failure> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let name = PluginName::new(&stem).map_err(|error| {
         Failure::Failed(format!("{}: the file's name names the plugin: {error}", file.display()))
@@ -91,19 +91,19 @@ pub(super) fn read(file: &Path, settings: &Settings) -> Result<Read, Failure> {
     let most = settings.config().plugins.file_max_bytes;
     if size_bytes > most {
         let refusal = format!("it has {size_bytes} bytes, `plugins.file_max_bytes` is {most}");
-        return Ok(Read { name, size_bytes, bytes: Err(refusal) });
+        return Ok(PluginFile { name, size_bytes, bytes: Err(refusal) });
     }
     let bytes = std::fs::read(file).map_err(unreadable)?;
-    Ok(Read { name, size_bytes: bytes.len() as u64, bytes: Ok(bytes) })
+    Ok(PluginFile { name, size_bytes: bytes.len() as u64, bytes: Ok(bytes) })
 }
 
-/// Looks at a file as the host would; `cached` as in [`inspect::inspect`].
+/// Checks a file as the host would; `cached` as in [`inspect::inspect`].
 ///
 /// # Errors
 /// When it cannot be read; a refusal is no error.
-pub(super) async fn check(file: &Path, settings: &Settings, cached: bool) -> Result<Checked, Failure> {
-    let Read { name, size_bytes, bytes } = read(file, settings)?;
-    let mut checked = Checked { name: name.to_string(), size_bytes, ..Checked::default() };
+pub(super) async fn check(file: &Path, settings: &Settings, cached: bool) -> Result<CheckReport, Failure> {
+    let PluginFile { name, size_bytes, bytes } = read(file, settings)?;
+    let mut checked = CheckReport { name: name.to_string(), size_bytes, ..CheckReport::default() };
     let found = match bytes {
         Ok(bytes) => {
             checked.revision = Digest::of(&bytes).to_string();
@@ -116,8 +116,8 @@ pub(super) async fn check(file: &Path, settings: &Settings, cached: bool) -> Res
             checked.ok = true;
             checked.compile_ms = u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX);
             checked.handles = found.handles;
-            checked.asks = asks(&found.imports);
-            checked.grants = grants(&checked.asks, &settings.config().plugin(name.as_str()));
+            checked.asks = list_capabilities(&found.imports);
+            checked.grants = list_grants(&checked.asks, &settings.config().plugin(name.as_str()));
             checked.imports = found.imports;
         }
         Err(refusal) => checked.refusal = Some(refusal),
@@ -125,16 +125,16 @@ pub(super) async fn check(file: &Path, settings: &Settings, cached: bool) -> Res
     Ok(checked)
 }
 
-fn told(checked: &Checked) -> String {
-    let Checked { name, revision, size_bytes, compile_ms, .. } = checked;
-    let size = out::size(*size_bytes);
-    let revision = out::short(revision);
+fn describe(checked: &CheckReport) -> String {
+    let CheckReport { name, revision, size_bytes, compile_ms, .. } = checked;
+    let size = out::format_size(*size_bytes);
+    let revision = out::shorten_digest(revision);
     let mut text = format!("plugin    {name}\nrevision  {revision}\nsize      {size}");
     if checked.ok {
-        let took = out::duration(compile_ms.saturating_mul(1000));
+        let took = out::format_duration(compile_ms.saturating_mul(1000));
         let _ = write!(text, ", compiled in {took}");
     }
-    let _ = write!(text, "\n{}", seen(checked));
+    let _ = write!(text, "\n{}", describe_content(checked));
     if checked.ok {
         text.push_str("\nok: the host takes it");
     }
@@ -142,24 +142,25 @@ fn told(checked: &Checked) -> String {
 }
 
 /// What it handles and asks for, or why it is refused.
-pub(super) fn seen(checked: &Checked) -> String {
+pub(super) fn describe_content(checked: &CheckReport) -> String {
     if let Some(refusal) = &checked.refusal {
-        return format!("refused   {}", visible::continued(refusal, "        ! "));
+        return format!("refused   {}", visible::escape_continued(refusal, "        ! "));
     }
     let asks: Vec<_> = checked.asks.iter().map(|asks| asks.what.to_owned()).collect();
-    let mut text = format!("handles   {}\nasks for  {}", column(&checked.handles), column(&asks));
+    let mut text =
+        format!("handles   {}\nasks for  {}", format_column(&checked.handles), format_column(&asks));
     if !checked.grants.is_empty() {
-        let grants: Vec<_> = checked.grants.iter().map(|grant| grant.told(&checked.name)).collect();
-        let _ = write!(text, "\ngrants    {}", column(&grants));
+        let grants: Vec<_> = checked.grants.iter().map(|grant| grant.describe(&checked.name)).collect();
+        let _ = write!(text, "\ngrants    {}", format_column(&grants));
     }
     text
 }
 
-fn column(items: &[String]) -> String {
+fn format_column(items: &[String]) -> String {
     if items.is_empty() {
         return "nothing".into();
     }
-    items.iter().map(|item| out::plain(item)).collect::<Vec<_>>().join("\n          ")
+    items.iter().map(|item| out::escape(item)).collect::<Vec<_>>().join("\n          ")
 }
 
 #[cfg(test)]
@@ -167,19 +168,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_seen_and_what_is_refused_are_told() {
-        let mut checked = Checked {
+    fn describes_handlers_grants_and_refusals() {
+        let mut checked = CheckReport {
             name: "desk".into(),
             ok: true,
             revision: "0123456789abcdef".into(),
             size_bytes: 2048,
             compile_ms: 31,
             handles: vec!["a".into(), "b".into()],
-            asks: asks(&["wasi:http/outgoing-handler@0.2.12".into()]),
-            ..Checked::default()
+            asks: list_capabilities(&["wasi:http/outgoing-handler@0.2.12".into()]),
+            ..CheckReport::default()
         };
-        checked.grants = grants(&checked.asks, &crate::config::Plugin::default());
-        let text = told(&checked);
+        checked.grants = list_grants(&checked.asks, &crate::config::Plugin::default());
+        let text = describe(&checked);
         assert!(
             text.contains("size      2.0 KiB, compiled in 31.00 ms\nhandles   a\n          b\n"),
             "{text}"
@@ -191,6 +192,6 @@ mod tests {
         );
         assert!(text.ends_with("\nok: the host takes it"), "{text}");
         (checked.ok, checked.refusal) = (false, Some("it imports `x`".into()));
-        assert!(told(&checked).ends_with("refused   it imports `x`"));
+        assert!(describe(&checked).ends_with("refused   it imports `x`"));
     }
 }

@@ -30,21 +30,21 @@ impl List {
         let client = settings.client(&self.connection)?;
         let page: PluginList = client.get(&["plugins"], &()).await?;
         if self.json {
-            return out::json(&page);
+            return out::print_json(&page);
         }
         if page.items.is_empty() {
             let dir = settings.config().plugins.dir.display().to_string();
-            return out::line(&format!("no plugins; a NAME.wasm in {dir} is taken at once"));
+            return out::print(&format!("no plugins; a NAME.wasm in {dir} is taken at once"));
         }
-        out::line(&table(&page.items))?;
+        out::print(&table(&page.items))?;
         for plugin in &page.items {
             if let Some(refusal) = &plugin.refusal {
-                let stays = plugin.revision.as_deref().map(out::short);
+                let stays = plugin.revision.as_deref().map(out::shorten_digest);
                 let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
-                out::line(&format!("\n{}{stays}", visible::continued(refusal, "  ! ")))?;
+                out::print(&format!("\n{}{stays}", visible::escape_continued(refusal, "  ! ")))?;
             }
             if let Some(until) = plugin.breaker_until {
-                out::line(&format!("\n{}", paused(&plugin.name, until)))?;
+                out::print(&format!("\n{}", describe_pause(&plugin.name, until)))?;
             }
         }
         Ok(())
@@ -52,20 +52,20 @@ impl List {
 }
 
 /// A handler without its package: `appointment-created` of `moncreneau:events/appointment-created@1.0.0`.
-fn short(handler: &str) -> &str {
+fn handler_name(handler: &str) -> &str {
     let Some((_, interface)) = handler.split_once('/') else { return handler };
     interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
-fn paused(plugin: &str, until: u64) -> String {
+fn describe_pause(plugin: &str, until: u64) -> String {
     format!(
         "plugin {plugin} is paused until {}: nearly all of its latest deliveries failed (breaker_failures_percent); \
         they wait, and are then tried one at a time until one is done",
-        out::time(until)
+        out::format_time(until)
     )
 }
 
-fn state(plugin: &Plugin) -> String {
+fn format_state(plugin: &Plugin) -> String {
     match plugin {
         Plugin { paused_at: Some(_), state, .. } => format!("{state}, paused"),
         Plugin { breaker_until: Some(_), state, .. } => format!("{state}, paused by its breaker"),
@@ -77,19 +77,19 @@ fn table(plugins: &[Plugin]) -> String {
     let rows: Vec<_> = plugins
         .iter()
         .map(|plugin| {
-            let revision = plugin.revision.as_deref().map_or("-", out::short);
-            let since = if plugin.since == 0 { "-".into() } else { out::time(plugin.since) };
+            let revision = plugin.revision.as_deref().map_or("-", out::shorten_digest);
+            let since = if plugin.since == 0 { "-".into() } else { out::format_time(plugin.since) };
             [
                 plugin.name.clone(),
-                state(plugin),
+                format_state(plugin),
                 revision.to_owned(),
-                out::size(plugin.size_bytes),
+                out::format_size(plugin.size_bytes),
                 since,
-                plugin.handles.iter().map(|handler| short(handler)).collect::<Vec<_>>().join(", "),
+                plugin.handles.iter().map(|handler| handler_name(handler)).collect::<Vec<_>>().join(", "),
             ]
         })
         .collect();
-    out::table(["PLUGIN", "STATE", "REVISION", "SIZE", "SINCE", "HANDLES"], &rows)
+    out::format_table(["PLUGIN", "STATE", "REVISION", "SIZE", "SINCE", "HANDLES"], &rows)
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
             row,
             ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]
         );
-        assert_eq!(state(&Plugin { paused_at: None, ..plugin }), "refused, paused by its breaker");
+        assert_eq!(format_state(&Plugin { paused_at: None, ..plugin }), "refused, paused by its breaker");
     }
 
     #[test]

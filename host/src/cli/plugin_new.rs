@@ -46,11 +46,11 @@ impl New {
         let dir = self.dir.unwrap_or_else(|| PathBuf::from(&self.name));
         let new = new::New { name: self.name, language: self.lang, events: self.on, dir };
         let files = new.make(&typed)?;
-        out::line(&told(&new, &files))
+        out::print(&describe(&new, &files))
     }
 }
 
-fn told(new: &new::New, files: &[String]) -> String {
+fn describe(new: &new::New, files: &[String]) -> String {
     let (dir, language) = (new.dir.display(), new.language);
     let mut text =
         format!("{dir}: a plugin in {} that handles {}\n", language.title(), new.events.join(", "));
@@ -81,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_to_do_next_is_told() {
+    fn describes_the_next_steps() {
         let new = |events: &[&str]| new::New {
             name: "desk".into(),
             language: Language::C,
             events: events.iter().map(|&event| event.to_owned()).collect(),
             dir: "plugins/desk".into(),
         };
-        let text = told(&new(&["appointment.updated"]), &["plugin.c".into()]);
+        let text = describe(&new(&["appointment.updated"]), &["plugin.c".into()]);
         for part in [
             "plugins/desk: a plugin in C that handles appointment.updated",
             "  plugins/desk/plugin.c\n",
@@ -100,6 +100,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(told(&new(&["order.*"]), &[]).ends_with(" event send --file FILE"));
+        assert!(describe(&new(&["order.*"]), &[]).ends_with(" event send --file FILE"));
     }
 }

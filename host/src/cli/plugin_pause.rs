@@ -10,7 +10,7 @@ use crate::admin::api::Plugin;
 #[command(after_help = "Examples:\n  hookyard plugin pause confirmation-sms")]
 pub(super) struct Pause {
     #[command(flatten)]
-    which: Which,
+    plugin: PluginArgument,
 }
 
 /// Let a paused plugin go on
@@ -18,7 +18,7 @@ pub(super) struct Pause {
 #[command(after_help = "Examples:\n  hookyard plugin resume confirmation-sms")]
 pub(super) struct Resume {
     #[command(flatten)]
-    which: Which,
+    plugin: PluginArgument,
 }
 
 /// Load a plugin's file again that was refused, even if the compiler died of it
@@ -26,11 +26,11 @@ pub(super) struct Resume {
 #[command(after_help = "Examples:\n  hookyard plugin retry confirmation-sms")]
 pub(super) struct Retry {
     #[command(flatten)]
-    which: Which,
+    plugin: PluginArgument,
 }
 
 #[derive(Debug, clap::Args)]
-struct Which {
+struct PluginArgument {
     /// The plugin
     #[arg(value_name = "PLUGIN")]
     name: String,
@@ -47,8 +47,8 @@ impl Pause {
     /// # Errors
     /// When there is no such plugin, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let said = format!("{} is paused; `hookyard plugin resume {0}` lets it go on", self.which.name);
-        self.which.ask("pause", &said, &settings).await
+        let said = format!("{} is paused; `hookyard plugin resume {0}` lets it go on", self.plugin.name);
+        self.plugin.post("pause", &said, &settings).await
     }
 }
 
@@ -58,8 +58,8 @@ impl Resume {
     /// # Errors
     /// When there is no such plugin, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let said = format!("{} goes on", self.which.name);
-        self.which.ask("resume", &said, &settings).await
+        let said = format!("{} goes on", self.plugin.name);
+        self.plugin.post("resume", &said, &settings).await
     }
 }
 
@@ -69,15 +69,15 @@ impl Retry {
     /// # Errors
     /// When there is no such plugin, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let said = format!("{} is loaded again; `hookyard plugin list` shows the result", self.which.name);
-        self.which.ask("retry", &said, &settings).await
+        let said = format!("{} is loaded again; `hookyard plugin list` shows the result", self.plugin.name);
+        self.plugin.post("retry", &said, &settings).await
     }
 }
 
-impl Which {
-    async fn ask(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
+impl PluginArgument {
+    async fn post(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
         let client = settings.client(&self.connection)?;
-        let plugin: Plugin = client.post(&["plugins", &self.name, verb], &()).await?;
-        if self.json { out::json(&plugin) } else { out::line(said) }
+        let answer: Plugin = client.post(&["plugins", &self.name, verb], &()).await?;
+        if self.json { out::print_json(&answer) } else { out::print(said) }
     }
 }

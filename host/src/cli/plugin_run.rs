@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::author::folder::wasm_file;
 use super::author::report::Report;
 use super::failure::Failure;
-use super::inspect::trial::{Given, Trial};
+use super::inspect::trial::{Trial, TrialOptions};
 use super::samples::{self, Sample};
 use super::settings::Settings;
 use super::{out, plugin_check};
@@ -44,7 +44,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Set a key of the plugin's config; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     set: Vec<(String, String)>,
     /// Say that it is this attempt at the delivery
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -69,14 +69,14 @@ impl Run {
     /// # Errors
     /// When the plugin is refused, the event cannot be read, or the delivery would not be done.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let body = Body::find(&self.event)?;
+        let body = EventBody::find(&self.event)?;
         let file = wasm_file(&self.plugin)?;
-        let plugin_check::Read { name, bytes, .. } = plugin_check::read(&file, &settings)?;
+        let plugin_check::PluginFile { name, bytes, .. } = plugin_check::read(&file, &settings)?;
         let refused = |reason: String| Failure::Failed(format!("{} is refused: {reason}", file.display()));
         let bytes = bytes.map_err(refused)?;
         let (source, preset) = settings.trial_source(self.source.as_deref())?;
-        let given = Given { set: &self.set, state: self.state.as_deref(), count_fuel: self.fuel };
-        let trial = Trial::new(&settings, &name, bytes, given).await.map_err(refused)?;
+        let options = TrialOptions { set: &self.set, state: self.state.as_deref(), count_fuel: self.fuel };
+        let trial = Trial::new(&settings, &name, bytes, options).await.map_err(refused)?;
 
         let mut reports: Vec<Report> = Vec::new();
         for number in 0..self.repeat {
@@ -89,47 +89,47 @@ impl Run {
             }
             let report = ran.report;
             if !self.json {
-                out::line(&report.told())?;
+                out::print(&report.describe())?;
             }
             reports.push(report);
         }
         if let Some(state) = &self.state {
-            trial.keep(state).map_err(Failure::Failed)?;
+            trial.save(state).map_err(Failure::Failed)?;
         }
         match (self.json, reports.as_slice()) {
-            (true, [report]) => out::json(report)?,
-            (true, reports) => out::json(&reports)?,
+            (true, [report]) => out::print_json(report)?,
+            (true, reports) => out::print_json(&reports)?,
             (false, _) => {}
         }
-        if reports.iter().all(Report::is_well) { Ok(()) } else { Err(Failure::Shown) }
+        if reports.iter().all(Report::is_success) { Ok(()) } else { Err(Failure::Shown) }
     }
 }
 
 /// `KEY=VALUE`.
-fn pair(text: &str) -> Result<(String, String), String> {
+fn parse_pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     if key.is_empty() { Err("the key is empty".into()) } else { Ok((key.into(), value.into())) }
 }
 
 /// The body of the event.
-enum Body {
+enum EventBody {
     Sample(Sample),
-    Given(Bytes),
+    File(Bytes),
 }
 
-impl Body {
+impl EventBody {
     fn find(event: &str) -> Result<Self, Failure> {
         if event == "-" {
             let mut body = Vec::new();
             std::io::stdin().lock().read_to_end(&mut body)?;
-            return Ok(Self::Given(body.into()));
+            return Ok(Self::File(body.into()));
         }
         let path = Path::new(event);
         match samples::find(event) {
             Ok(sample) => Ok(Self::Sample(sample)),
             Err(_) if path.exists() => {
                 let body = std::fs::read(path);
-                body.map(|body| Self::Given(body.into()))
+                body.map(|body| Self::File(body.into()))
                     .map_err(|error| Failure::Failed(format!("{event}: {error}")))
             }
             Err(_) => {
@@ -145,7 +145,7 @@ impl Body {
     /// A sample keeps its id the first time, so that a run is like the one before.
     fn next(&self, number: u32) -> Result<Bytes, Failure> {
         match self {
-            Self::Given(body) => Ok(body.clone()),
+            Self::File(body) => Ok(body.clone()),
             Self::Sample(sample) if number == 0 => Ok(Bytes::from_static(sample.text.as_bytes())),
             Self::Sample(sample) => sample.body(&samples::fresh_id()).map(Bytes::from),
         }
@@ -157,22 +157,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn config_is_set_by_pairs() {
-        assert_eq!(pair("url=http://x/?a=b"), Ok(("url".into(), "http://x/?a=b".into())));
-        assert_eq!(pair("empty="), Ok(("empty".into(), String::new())));
-        assert!(pair("url").is_err() && pair("=x").is_err());
+    fn parses_keys_and_values() {
+        assert_eq!(parse_pair("url=http://x/?a=b"), Ok(("url".into(), "http://x/?a=b".into())));
+        assert_eq!(parse_pair("empty="), Ok(("empty".into(), String::new())));
+        assert!(parse_pair("url").is_err() && parse_pair("=x").is_err());
     }
 
     #[test]
     fn an_event_is_a_sample_or_a_file() {
-        let sample = Body::find("appointment.created").unwrap();
+        let sample = EventBody::find("appointment.created").unwrap();
         assert_eq!(sample.next(0).unwrap(), sample.next(0).unwrap());
         assert_ne!(sample.next(1).unwrap(), sample.next(2).unwrap());
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("event.json");
         std::fs::write(&file, "{}").unwrap();
-        assert_eq!(Body::find(file.to_str().unwrap()).unwrap().next(1).unwrap(), "{}");
-        let missing = Body::find("appointment.moved").map(drop).unwrap_err();
+        assert_eq!(EventBody::find(file.to_str().unwrap()).unwrap().next(1).unwrap(), "{}");
+        let missing = EventBody::find("appointment.moved").map(drop).unwrap_err();
         assert!(matches!(missing, Failure::Usage(_)), "{missing}");
         assert!(missing.to_string().contains("appointment.validated"), "{missing}");
     }

@@ -15,9 +15,9 @@ use super::author::build::{build, install};
 use super::author::folder::Folder;
 use super::failure::Failure;
 
-/// How often the sources are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// Most files looked at: more is surely not a directory of sources.
+/// How often the sources are scanned.
+const SCAN_INTERVAL: Duration = Duration::from_millis(200);
+/// Most files scanned: no directory of sources has more.
 const FILES_MAX: usize = 20_000;
 
 /// What to watch and what to do then.
@@ -26,8 +26,8 @@ pub(super) struct Rebuild {
     /// Directories of sources.
     pub(super) watch: Vec<PathBuf>,
     build: Build,
-    /// The sources as they were last looked at.
-    seen: Print,
+    /// The sources at the last scan.
+    fingerprint: SourceFingerprint,
 }
 
 /// What is done after a change.
@@ -56,15 +56,15 @@ impl std::fmt::Display for Build {
 }
 
 impl Rebuild {
-    /// Looks at the sources: what changes from here on is built, also while the host still starts.
-    pub(super) fn by_command(watch: Vec<PathBuf>, command: String, dir: PathBuf) -> Self {
-        Self { seen: look(&watch), watch, build: Build::Command { command, dir } }
+    /// Scans the sources: changes from here on are built, also while the host starts.
+    pub(super) fn with_command(watch: Vec<PathBuf>, command: String, dir: PathBuf) -> Self {
+        Self { fingerprint: scan(&watch), watch, build: Build::Command { command, dir } }
     }
 
-    /// Likewise, for the plugin in a folder, which goes to the directory of plugins.
-    pub(super) fn of_plugin(folder: Folder, plugins: PathBuf) -> Self {
+    /// The same for the plugin in a folder, which is installed into the plugins directory.
+    pub(super) fn for_plugin(folder: Folder, plugins: PathBuf) -> Self {
         let watch = vec![folder.dir.clone()];
-        Self { seen: look(&watch), watch, build: Build::Plugin { folder, plugins } }
+        Self { fingerprint: scan(&watch), watch, build: Build::Plugin { folder, plugins } }
     }
 
     /// Builds the plugin in a folder before the host starts, so that it is there from the first event
@@ -72,10 +72,10 @@ impl Rebuild {
     ///
     /// # Errors
     /// When it was not built.
-    pub(super) async fn first(&self) -> Result<(), Failure> {
+    pub(super) async fn build_first(&self) -> Result<(), Failure> {
         match &self.build {
             Build::Command { .. } => Ok(()),
-            Build::Plugin { folder, plugins } => make(folder, plugins).await.map(drop),
+            Build::Plugin { folder, plugins } => build_and_install(folder, plugins).await.map(drop),
         }
     }
 
@@ -85,25 +85,25 @@ impl Rebuild {
             warn!(dir = %missing.display(), "dev: nothing to watch here yet");
         }
         loop {
-            let now = self.look().await;
-            if now != self.seen {
+            let now = self.scan().await;
+            if now != self.fingerprint {
                 // An editor or a checkout writes several files: wait until it is quiet.
-                self.seen = self.quiet(now).await;
+                self.fingerprint = self.wait_until_quiet(now).await;
                 self.build().await;
             }
-            tokio::time::sleep(LOOK_INTERVAL).await;
+            tokio::time::sleep(SCAN_INTERVAL).await;
         }
     }
 
-    async fn look(&self) -> Print {
+    async fn scan(&self) -> SourceFingerprint {
         let watch = self.watch.clone();
-        tokio::task::spawn_blocking(move || look(&watch)).await.unwrap_or_default()
+        tokio::task::spawn_blocking(move || scan(&watch)).await.unwrap_or_default()
     }
 
-    async fn quiet(&self, mut seen: Print) -> Print {
+    async fn wait_until_quiet(&self, mut seen: SourceFingerprint) -> SourceFingerprint {
         loop {
-            tokio::time::sleep(LOOK_INTERVAL / 2).await;
-            let now = self.look().await;
+            tokio::time::sleep(SCAN_INTERVAL / 2).await;
+            let now = self.scan().await;
             if now == seen {
                 return now;
             }
@@ -113,13 +113,13 @@ impl Rebuild {
 
     async fn build(&self) {
         match &self.build {
-            Build::Command { command, dir } => run(command, dir).await,
-            Build::Plugin { folder, plugins } => remake(folder, plugins).await,
+            Build::Command { command, dir } => run_command(command, dir).await,
+            Build::Plugin { folder, plugins } => rebuild_plugin(folder, plugins).await,
         }
     }
 }
 
-async fn run(command: &str, dir: &Path) {
+async fn run_command(command: &str, dir: &Path) {
     info!(%command, "dev: sources changed, building");
     let started = Instant::now();
     let status = tokio::process::Command::new("sh")
@@ -129,7 +129,7 @@ async fn run(command: &str, dir: &Path) {
         .kill_on_drop(true)
         .status()
         .await;
-    let took = took(started.elapsed());
+    let took = format_seconds(started.elapsed());
     match status {
         Ok(status) if status.success() => info!(took, "dev: built"),
         Ok(status) => error!(took, %status, "dev: the build failed; plugins stay as they are"),
@@ -137,36 +137,36 @@ async fn run(command: &str, dir: &Path) {
     }
 }
 
-async fn remake(folder: &Folder, plugins: &Path) {
+async fn rebuild_plugin(folder: &Folder, plugins: &Path) {
     let plugin = &folder.name;
     info!(%plugin, "dev: sources changed, building");
-    match make(folder, plugins).await {
-        Ok(time) => info!(%plugin, took = took(time), "dev: built"),
+    match build_and_install(folder, plugins).await {
+        Ok(time) => info!(%plugin, took = format_seconds(time), "dev: built"),
         Err(failure) => error!("dev: {failure}; what runs stays as it is"),
     }
 }
 
-async fn make(folder: &Folder, plugins: &Path) -> Result<Duration, Failure> {
+async fn build_and_install(folder: &Folder, plugins: &Path) -> Result<Duration, Failure> {
     let built = build(folder).await?;
     install(&built.file, &plugins.join(format!("{}.wasm", folder.name)))?;
     Ok(built.took)
 }
 
-fn took(time: Duration) -> String {
+fn format_seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f32())
 }
 
-/// What a look at the sources saw: changes whenever a file comes, goes or is written.
+/// Differs after a file was added, removed or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Print {
+struct SourceFingerprint {
     files: usize,
     bytes: u64,
     newest: Option<SystemTime>,
     names: u64,
 }
 
-fn look(dirs: &[PathBuf]) -> Print {
-    let mut print = Print::default();
+fn scan(dirs: &[PathBuf]) -> SourceFingerprint {
+    let mut fingerprint = SourceFingerprint::default();
     let mut open: Vec<PathBuf> = dirs.to_vec();
     while let Some(dir) = open.pop() {
         let Ok(entries) = std::fs::read_dir(&dir) else { continue };
@@ -174,15 +174,15 @@ fn look(dirs: &[PathBuf]) -> Print {
             let Ok(found) = entry.metadata() else { continue };
             if found.is_dir() {
                 open.push(entry.path());
-            } else if print.files < FILES_MAX {
-                print.add(&entry.path(), found.len(), found.modified().ok());
+            } else if fingerprint.files < FILES_MAX {
+                fingerprint.add(&entry.path(), found.len(), found.modified().ok());
             }
         }
     }
-    print
+    fingerprint
 }
 
-impl Print {
+impl SourceFingerprint {
     fn add(&mut self, path: &Path, bytes: u64, modified: Option<SystemTime>) {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let mut hash = DefaultHasher::new();
@@ -194,7 +194,7 @@ impl Print {
     }
 }
 
-/// What builds write and what tools hide would make every build start the next one.
+/// Whether a file or folder is a source. Outputs of builds are none: they would start the next build.
 pub(super) fn is_source(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let built = matches!(&*name, "target" | "node_modules" | "__pycache__" | "dist" | "build");
@@ -210,21 +210,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_of_a_source_is_seen_and_a_build_is_not() {
+    fn a_changed_source_changes_the_fingerprint_and_a_build_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let dirs = [dir.path().to_owned()];
         std::fs::create_dir_all(dir.path().join("a/src")).unwrap();
         std::fs::create_dir_all(dir.path().join("a/target")).unwrap();
-        let empty = look(&dirs);
+        let empty = scan(&dirs);
         std::fs::write(dir.path().join("a/src/lib.rs"), "1").unwrap();
-        let one = look(&dirs);
+        let one = scan(&dirs);
         assert_ne!(empty, one);
         std::fs::write(dir.path().join("a/target/out"), "1").unwrap();
         for built in ["plugin.wasm", "package-lock.json", "Cargo.lock", ".venv", "lib.rs~"] {
             std::fs::write(dir.path().join("a").join(built), "1").unwrap();
         }
-        assert_eq!(one, look(&dirs));
+        assert_eq!(one, scan(&dirs));
         std::fs::rename(dir.path().join("a/src/lib.rs"), dir.path().join("a/src/b.rs")).unwrap();
-        assert_ne!(one, look(&dirs));
+        assert_ne!(one, scan(&dirs));
     }
 }

@@ -41,9 +41,9 @@ pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<R
 /// [`Failure::ReaderGone`] when nobody reads any more; [`Failure::Failed`] when it was stopped.
 pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure> {
     if json {
-        out::json(progress)?;
+        out::print_json(progress)?;
     } else {
-        out::line(&told(progress))?;
+        out::print(&describe(progress))?;
     }
     match progress.state {
         ReplayState::Stopped => Err(Failure::Failed(format!("replay {} was stopped", progress.id))),
@@ -51,9 +51,9 @@ pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure
     }
 }
 
-fn told(progress: &ReplayProgress) -> String {
+fn describe(progress: &ReplayProgress) -> String {
     let ReplayProgress { request, made, skipped, .. } = progress;
-    let deliveries = out::count(*made, "delivery", "deliveries");
+    let deliveries = out::format_count(*made, "delivery", "deliveries");
     let did = match (request.action, request.dry_run) {
         (ReplayAction::Replay, false) => format!("made {deliveries} (replay {})", progress.id),
         (ReplayAction::Replay, true) => format!("would make {deliveries}"),
@@ -64,7 +64,7 @@ fn told(progress: &ReplayProgress) -> String {
         (0, _) => String::new(),
         (skipped, ReplayTarget::Events) => format!(
             "; left out {}: open, done already (--again), or wanted by no such plugin",
-            out::count(*skipped, "event", "events")
+            out::format_count(*skipped, "event", "events")
         ),
         (skipped, ReplayTarget::Deliveries) => format!("; left out {skipped}: open, or dealt with meanwhile"),
     };
@@ -79,12 +79,12 @@ fn told(progress: &ReplayProgress) -> String {
     text
 }
 
-fn table(examples: &[Example]) -> String {
+fn table(examples: &[ReplayExample]) -> String {
     let rows: Vec<_> = examples
         .iter()
         .map(|example| {
             [
-                out::time(example.received_at),
+                out::format_time(example.received_at),
                 example.event.clone(),
                 example.event_type.clone(),
                 example.plugin.to_string(),
@@ -93,7 +93,7 @@ fn table(examples: &[Example]) -> String {
             ]
         })
         .collect();
-    out::table(["RECEIVED", "EVENT", "TYPE", "PLUGIN", "DELIVERY", "REASON"], &rows)
+    out::format_table(["RECEIVED", "EVENT", "TYPE", "PLUGIN", "DELIVERY", "REASON"], &rows)
 }
 
 #[cfg(test)]
@@ -127,10 +127,10 @@ mod tests {
 
     #[test]
     fn what_was_done_is_said() {
-        let text = told(&progress(ReplayAction::Replay, false, 1));
+        let text = describe(&progress(ReplayAction::Replay, false, 1));
         assert!(text.starts_with("made 2 deliveries (replay 3); left out 1: open"), "{text}");
         assert!(text.contains(", the first:\n") && text.contains("no office …"), "{text}");
-        let text = told(&progress(ReplayAction::Discard, true, 0));
+        let text = describe(&progress(ReplayAction::Discard, true, 0));
         assert!(text.starts_with("would deal with 2 deliveries, the first:\n"), "{text}");
         assert!(text.ends_with("\nnothing was done: that was a dry run"), "{text}");
     }

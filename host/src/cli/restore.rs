@@ -37,8 +37,8 @@ impl Restore {
         let content = unless_stopped(db::restore(database, &self.file, self.force)).await?;
         let newest = content
             .newest_at
-            .map_or_else(|| "no events".into(), |at| format!("events up to {}", out::time(at)));
-        let open = out::count(content.open_deliveries, "delivery", "deliveries");
-        out::line(&format!("{}: {newest}, {open} to be run", database.path().display()))
+            .map_or_else(|| "no events".into(), |at| format!("events up to {}", out::format_time(at)));
+        let open = out::format_count(content.open_deliveries, "delivery", "deliveries");
+        out::print(&format!("{}: {newest}, {open} to be run", database.path().display()))
     }
 }

@@ -44,7 +44,7 @@ struct Body {
 impl Answer {
     /// Whether it was 2xx.
     #[must_use]
-    pub(super) fn is_taken(&self) -> bool {
+    pub(super) fn is_accepted(&self) -> bool {
         (200..300).contains(&self.http_status)
     }
 
@@ -84,9 +84,9 @@ impl Sender {
         for (name, value) in self.signer.headers(event_type, &body) {
             request = request.header(name, value);
         }
-        let response = request.body(body).send().await.map_err(|error| self.unreachable(&error))?;
+        let response = request.body(body).send().await.map_err(|error| self.explain_unreachable(&error))?;
         let status = response.status().as_u16();
-        let answer = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let answer = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
         Ok(Answer::new(id, status, &answer))
     }
 
@@ -97,13 +97,13 @@ impl Sender {
         headers.extend(self.signer.headers(Some(event_type), body.as_bytes()));
         let headers: Vec<_> = headers
             .iter()
-            .map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}"))))
+            .map(|(name, value)| format!("-H {}", quote(&format!("{name}: {value}"))))
             .collect();
-        let (url, headers) = (quoted(&self.url), headers.join(" \\\n    "));
-        format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {}", quoted(body))
+        let (url, headers) = (quote(&self.url), headers.join(" \\\n    "));
+        format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {}", quote(body))
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+    fn explain_unreachable(&self, error: &reqwest::Error) -> Failure {
         let url = &self.url;
         if error.is_builder() {
             return Failure::Usage(format!(
@@ -151,7 +151,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Quoted for a POSIX shell.
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -160,18 +160,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_says_what_the_host_said() {
+    fn reads_the_answer_of_a_host() {
         let body = br#"{"status":"accepted","event":"evt_1","deliveries":2}"#;
         let answer = Answer::new(Some("evt_1".into()), 202, body);
-        assert!(answer.is_taken());
+        assert!(answer.is_accepted());
         assert_eq!((answer.status.as_str(), answer.deliveries), ("accepted", Some(2)));
         let answer = Answer::new(Some("evt_1".into()), 502, b"<html>");
-        assert!(!answer.is_taken());
+        assert!(!answer.is_accepted());
         assert_eq!(answer.event.as_deref(), Some("evt_1"));
     }
 
     #[test]
-    fn an_address_is_completed_and_a_url_is_kept() {
+    fn completes_an_address_and_keeps_a_url() {
         let listen = "0.0.0.0:8080".parse().unwrap();
         let cases = [
             (None, "http://127.0.0.1:8080/webhooks/m"),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_it_as_one_word() {
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+    fn quotes_a_word_for_a_shell() {
+        assert_eq!(quote("it's"), r"'it'\''s'");
     }
 }

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 use super::failure::Failure;
 use super::log::Log;
 use super::settings::Settings;
-use super::signals::{Asked, Stop};
+use super::signals::{SignalRequest, Signals};
 use super::{banner, log, out};
 use crate::Host;
 
@@ -26,44 +26,44 @@ impl Serve {
     /// # Errors
     /// When the host does not start.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let Some((host, mut stop, _)) = start(&settings).await? else { return Ok(()) };
+        let Some((host, mut signals, _)) = start(&settings).await? else { return Ok(()) };
         loop {
-            match stop.next().await {
-                Asked::Stop(signal) => return end(host, stop, signal).await,
-                Asked::Reload => host.reload(),
+            match signals.next().await {
+                SignalRequest::Stop(signal) => return end(host, signals, signal).await,
+                SignalRequest::Reload => host.reload(),
             }
         }
     }
 }
 
-/// Starts the host and says where it is. `None` when it was asked to stop before it had started.
-pub(super) async fn start(settings: &Settings) -> Result<Option<(Host, Stop, Log)>, Failure> {
+/// Starts the host and prints its addresses. `None` when it was asked to stop before it had started.
+pub(super) async fn start(settings: &Settings) -> Result<Option<(Host, Signals, Log)>, Failure> {
     let log = log::start(&settings.config().log, settings.log_level())?;
     out::print_in_background(settings.config().log.buffer_max_bytes)?;
-    let mut stop = Stop::listen()?;
-    banner::print_made(settings.made())?;
+    let mut signals = Signals::listen()?;
+    banner::print_new_secrets(settings.new_secrets())?;
     let started = tokio::select! {
         started = Host::start(settings.loaded().clone()) => started,
         // The file is read once more when the host has started.
-        signal = stop.terminated() => {
+        signal = signals.wait_for_termination() => {
             info!(why = signal, "stopped before the host had started");
             return Ok(None);
         }
     };
     let host = started.map_err(Failure::failed)?;
     banner::print(settings, &host)?;
-    Ok(Some((host, stop, log)))
+    Ok(Some((host, signals, log)))
 }
 
 /// Stops the host: no new events, calls in flight end. A second signal does not wait for them.
-pub(super) async fn end(host: Host, mut stop: Stop, why: &str) -> Result<(), Failure> {
+pub(super) async fn end(host: Host, mut signals: Signals, why: &str) -> Result<(), Failure> {
     info!(why, "stopping: no new events, calls in flight end");
     tokio::select! {
         () = host.shutdown() => {
             info!("stopped");
             Ok(())
         }
-        signal = stop.terminated() => {
+        signal = signals.wait_for_termination() => {
             warn!(signal, "stopping now; what was running runs again at the next start");
             Err(Failure::Shown)
         }

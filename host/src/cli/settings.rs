@@ -1,4 +1,4 @@
-//! The config as verbs need it: which source to send as, how to sign, where the running host is.
+//! The config for commands: the source to send as, its signature, and the address of the running host.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::event::{Name, SourceName};
 pub(super) struct Settings {
     loaded: Loaded,
     log_level: Option<String>,
-    made: Vec<Made>,
+    new_secrets: Vec<NewSecret>,
 }
 
 /// How to reach a running host.
@@ -29,10 +29,10 @@ pub(super) struct Connection {
 
 /// A secret made at the first start: for the terminal of whoever started the host.
 #[derive(Debug, Clone)]
-pub(super) struct Made {
+pub(super) struct NewSecret {
     pub(super) what: &'static str,
     pub(super) value: Secret,
-    pub(super) place: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Settings {
@@ -41,7 +41,7 @@ impl Settings {
         let mut loaded = Config::load(file.as_deref()).map_err(Failure::failed)?;
         let log_level = config::log_level();
         let data_dir = loaded.config.data_dir();
-        let mut made = Vec::new();
+        let mut new_secrets = Vec::new();
         let place = |name: &str| data_dir.join(name);
         let (secret_at, token_at) = (place(config::WEBHOOK_SECRET), place(config::ADMIN_TOKEN));
         let (had_secret, had_token) = (secret_at.exists(), token_at.exists());
@@ -49,16 +49,16 @@ impl Settings {
         if may_make || had_secret {
             let default = loaded.default_source(may_make).map_err(Failure::failed)?;
             if let Some((_, value)) = default.filter(|_| !had_secret) {
-                made.push(Made { what: "webhook secret", value, place: secret_at });
+                new_secrets.push(NewSecret { what: "webhook secret", value, path: secret_at });
             }
         }
         if may_make {
             let value = config::kept_admin_token(&loaded.config).map_err(Failure::failed)?;
             if !had_token {
-                made.push(Made { what: "admin token", value, place: token_at });
+                new_secrets.push(NewSecret { what: "admin token", value, path: token_at });
             }
         }
-        Ok(Self { loaded, log_level, made })
+        Ok(Self { loaded, log_level, new_secrets })
     }
 
     /// Loads the config for a verb that only looks at files. Where the file was not named and is not what a
@@ -66,12 +66,12 @@ impl Settings {
     pub(super) fn for_authors(file: Option<PathBuf>) -> Result<Self, Failure> {
         let named = file.is_some();
         match Config::load(file.as_deref()) {
-            Ok(loaded) => Ok(Self { loaded, log_level: None, made: Vec::new() }),
+            Ok(loaded) => Ok(Self { loaded, log_level: None, new_secrets: Vec::new() }),
             Err(error) if named => Err(Failure::failed(error)),
             Err(error) => {
                 let _ = Failure::Failed(format!("{error}\nthe defaults are used instead")).report();
                 let loaded = Loaded { config: Config::default(), path: None, dir: PathBuf::new() };
-                Ok(Self { loaded, log_level: None, made: Vec::new() })
+                Ok(Self { loaded, log_level: None, new_secrets: Vec::new() })
             }
         }
     }
@@ -83,7 +83,7 @@ impl Settings {
             let name = SourceName::new("moncreneau").map_err(Failure::failed)?;
             return Ok((name, Source::preset(Scheme::Moncreneau, Vec::new())));
         }
-        let name = self.sending_source(name)?;
+        let name = self.find_source(name)?;
         let found = sources.get_key_value(name.as_str());
         let (name, source) = found.ok_or_else(|| Failure::Failed(format!("no source `{name}`")))?;
         Ok((name.clone(), source.clone()))
@@ -115,22 +115,22 @@ impl Settings {
         if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.clone() }
     }
 
-    pub(super) fn token_place(&self) -> String {
+    pub(super) fn token_path(&self) -> String {
         self.config().data_dir().join(config::ADMIN_TOKEN).display().to_string()
     }
 
     /// Where the webhook secret is of a host that runs without a file.
-    pub(super) fn secret_place(&self) -> Option<String> {
+    pub(super) fn secret_path(&self) -> Option<String> {
         let place = || self.config().data_dir().join(config::WEBHOOK_SECRET).display().to_string();
         self.file().is_none().then(place)
     }
 
-    /// What was made just now.
-    pub(super) fn made(&self) -> &[Made] {
-        &self.made
+    /// The secrets that were made at this start.
+    pub(super) fn new_secrets(&self) -> &[NewSecret] {
+        &self.new_secrets
     }
 
-    /// A verb as it has to be typed for this config.
+    /// A command as it has to be typed for this config.
     pub(super) fn command(&self, verb: &str) -> String {
         let program = std::env::args().next().unwrap_or_else(|| "hookyard".into());
         match self.file().filter(|file| *file != Path::new(config::DEFAULT_FILE)) {
@@ -155,20 +155,20 @@ impl Settings {
         Client::new(&base_url(admin), Bearer { token: token.expose().into(), origin })
     }
 
-    /// Where the host receives webhooks and answers operators: as it says itself where the config
-    /// leaves the port to the kernel.
+    /// The addresses for webhooks and for the admin API. Where the config leaves a port to the kernel, it is the one
+    /// that the running host has written down.
     pub(super) fn addresses(&self) -> (SocketAddr, SocketAddr) {
         let config = self.config();
-        let told = config::listening(config);
-        let real = |asked: SocketAddr, told: Option<SocketAddr>| {
-            if asked.port() == 0 { told.unwrap_or(asked) } else { asked }
+        let listening = config::listening(config);
+        let real = |asked: SocketAddr, actual: Option<SocketAddr>| {
+            if asked.port() == 0 { actual.unwrap_or(asked) } else { asked }
         };
-        let (webhooks, admin) = told.unzip();
+        let (webhooks, admin) = listening.unzip();
         (real(config.server.listen, webhooks), real(config.admin.listen, admin))
     }
 
     /// The source to send as: the one that is named, or the only one, or `moncreneau`.
-    pub(super) fn sending_source(&self, name: Option<&str>) -> Result<String, Failure> {
+    pub(super) fn find_source(&self, name: Option<&str>) -> Result<String, Failure> {
         let sources = &self.config().sources;
         let names = || sources.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
         match (name, sources.len()) {
@@ -186,7 +186,7 @@ impl Settings {
     }
 
     /// Signs as that source's senders do, with its first secret or the one given.
-    pub(super) fn signer(&self, source: &str, given: Option<Secret>) -> Result<Signer, Failure> {
+    pub(super) fn make_signer(&self, source: &str, given: Option<Secret>) -> Result<Signer, Failure> {
         let missing = || {
             Failure::Failed(format!(
                 "the source `{source}` has no secret to sign with: use --secret-file FILE"

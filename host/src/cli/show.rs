@@ -1,4 +1,4 @@
-//! One event, readable: what came, which plugin did what with it, and what it logged.
+//! Formats an event for people: its deliveries, their attempts and effects, and what plugins logged.
 
 use std::fmt::Write as _;
 
@@ -6,31 +6,34 @@ use super::{out, visible};
 use crate::admin::api::{AttemptView, CauseView, DeliveryView, EffectView, EventView, ReplayedView, TryView};
 use crate::delivery::{HeldBecause, Outcome, Settled, State};
 
-/// The whole event.
+/// Formats an event with all its deliveries.
 #[must_use]
-pub(super) fn event(event: &EventView) -> String {
+pub(super) fn format_event(event: &EventView) -> String {
     let EventView { source, id, event_type, state, created, .. } = event;
-    let (source, id) = (out::plain(source), out::plain(id));
-    let (event_type, created) = (out::plain(event_type), out::plain(created));
-    let received = out::time(event.received_at);
+    let (source, id) = (out::escape(source), out::escape(id));
+    let (event_type, created) = (out::escape(event_type), out::escape(created));
+    let received = out::format_time(event.received_at);
     let mut text = format!(
         "event     {id}\nsource    {source}\ntype      {event_type}\nstate     {state}\n\
          created   {created}\nreceived  {received}\n"
     );
     if let Some(CauseView { source, id, plugin, .. }) = &event.cause {
-        let _ = writeln!(text, "cause     {plugin} on {} of {}", out::plain(id), out::plain(source));
+        let _ = writeln!(text, "cause     {plugin} on {} of {}", out::escape(id), out::escape(source));
     }
     if event.deliveries.is_empty() {
         text.push_str("\nNo plugin wanted it.\n");
     }
     for delivery in &event.deliveries {
         text.push('\n');
-        text.push_str(&self::delivery(delivery));
+        text.push_str(&format_delivery(delivery));
     }
     for conflict in &event.conflicts {
-        let (received, bytes) = (out::time(conflict.received_at), conflict.body.len() as u64);
-        let _ =
-            writeln!(text, "\nconflict: another payload came with this id, {}, {received}", out::size(bytes));
+        let (received, bytes) = (out::format_time(conflict.received_at), conflict.body.len() as u64);
+        let _ = writeln!(
+            text,
+            "\nconflict: another payload came with this id, {}, {received}",
+            out::format_size(bytes)
+        );
     }
     if !event.conflicts.is_empty() {
         text.push_str("  it is kept apart and nothing runs; --json shows it\n");
@@ -38,10 +41,10 @@ pub(super) fn event(event: &EventView) -> String {
     text
 }
 
-/// A delivery and its attempts.
+/// Formats a delivery with its attempts and effects.
 #[must_use]
-pub(super) fn delivery(delivery: &DeliveryView) -> String {
-    let mut text = format!("{}: {}", delivery.plugin, state(delivery.state, delivery.held_because));
+pub(super) fn format_delivery(delivery: &DeliveryView) -> String {
+    let mut text = format!("{}: {}", delivery.plugin, format_state(delivery.state, delivery.held_because));
     match delivery.settled {
         Some(Settled::Replayed) => text.push_str(", replayed"),
         Some(Settled::Discarded) => text.push_str(", discarded"),
@@ -57,53 +60,53 @@ pub(super) fn delivery(delivery: &DeliveryView) -> String {
         None => {}
     }
     if let Some(next) = delivery.due_at {
-        let _ = write!(text, ", next attempt {}", out::time(next));
+        let _ = write!(text, ", next attempt {}", out::format_time(next));
     }
     text.push('\n');
     for attempt in &delivery.attempts {
-        self::attempt(&mut text, attempt);
+        write_attempt(&mut text, attempt);
     }
     for effect in &delivery.effects {
-        self::effect(&mut text, effect);
+        write_effect(&mut text, effect);
     }
     text
 }
 
-fn effect(text: &mut String, effect: &EffectView) {
-    let _ = write!(text, "  effect: {}, {}", out::plain(&effect.summary), state(effect.state, None));
+fn write_effect(text: &mut String, effect: &EffectView) {
+    let _ = write!(text, "  effect: {}, {}", out::escape(&effect.summary), format_state(effect.state, None));
     if let Some(next) = effect.due_at {
-        let _ = write!(text, ", next try {}", out::time(next));
+        let _ = write!(text, ", next try {}", out::format_time(next));
     }
     text.push('\n');
-    for made in &effect.tries {
-        let TryView { number, duration_us, detail, started_at, .. } = made;
-        let (took, at) = (out::duration(*duration_us), out::time(*started_at));
-        let _ = writeln!(text, "    try {number}: {} in {took}, {at}", out::plain(detail));
+    for attempt in &effect.tries {
+        let TryView { number, duration_us, detail, started_at, .. } = attempt;
+        let (took, at) = (out::format_duration(*duration_us), out::format_time(*started_at));
+        let _ = writeln!(text, "    try {number}: {} in {took}, {at}", out::escape(detail));
     }
 }
 
-fn attempt(text: &mut String, attempt: &AttemptView) {
+fn write_attempt(text: &mut String, attempt: &AttemptView) {
     let AttemptView { number, duration_us, peak_memory_bytes, revision, .. } = attempt;
     let _ = writeln!(
         text,
         "  attempt {number}: {} in {}, {}, revision {}, {}",
-        outcome(attempt.outcome),
-        out::duration(*duration_us),
-        out::size(*peak_memory_bytes),
-        out::short(revision),
-        out::time(attempt.started_at),
+        outcome_word(attempt.outcome),
+        out::format_duration(*duration_us),
+        out::format_size(*peak_memory_bytes),
+        out::shorten_digest(revision),
+        out::format_time(attempt.started_at),
     );
     if let Some(reason) = &attempt.reason {
-        let _ = writeln!(text, "    ! {}", visible::continued(reason, "    ! "));
+        let _ = writeln!(text, "    ! {}", visible::escape_continued(reason, "    ! "));
     }
     for log in &attempt.logs {
-        let _ = writeln!(text, "    | {}", visible::continued(log, "    |   "));
+        let _ = writeln!(text, "    | {}", visible::escape_continued(log, "    |   "));
     }
 }
 
-/// Where a delivery stands, in a word.
+/// The state of a delivery, with the reason why it is held.
 #[must_use]
-pub(super) fn state(state: State, because: Option<HeldBecause>) -> String {
+pub(super) fn format_state(state: State, because: Option<HeldBecause>) -> String {
     let word = match state {
         State::Pending => "pending",
         State::Running => "running",
@@ -114,11 +117,11 @@ pub(super) fn state(state: State, because: Option<HeldBecause>) -> String {
     };
     match because {
         None => word.into(),
-        Some(because) => format!("{word} ({})", self::because(because)),
+        Some(because) => format!("{word} ({})", describe_hold(because)),
     }
 }
 
-fn because(because: HeldBecause) -> &'static str {
+fn describe_hold(because: HeldBecause) -> &'static str {
     match because {
         HeldBecause::Absent => "its plugin is not there",
         HeldBecause::Paused => "its plugin is paused",
@@ -127,7 +130,7 @@ fn because(because: HeldBecause) -> &'static str {
     }
 }
 
-fn outcome(outcome: Outcome) -> &'static str {
+fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Retry => "retry",
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_reads_like_its_story() {
+    fn formats_an_event_with_attempts_effects_and_conflicts() {
         let json = serde_json::json!({
             "source": "moncreneau", "id": "evt_1", "type": "appointment.created",
             "state": "dead", "created": "2026-01-21T14:30:00Z", "received_at": 1_769_005_800_000_u64,
@@ -160,7 +163,7 @@ mod tests {
                 }],
             }] }],
         });
-        let text = event(&serde_json::from_value(json).unwrap());
+        let text = format_event(&serde_json::from_value(json).unwrap());
         let expected = "\ndesk: dead\n  attempt 1: rejected in 1.23 ms, 1.0 MiB, revision \
                         0123456789ab, 2026-01-21T14:30:00.001Z\n    ! no such\\u{1b}[31m office\n    \
                         | INFO Bonjour\n  effect: POST https://sms.example.gn/send, waiting, next try \

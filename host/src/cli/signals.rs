@@ -4,24 +4,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
 
-/// Asked to stop: by `kill`, a supervisor, Ctrl-C, or a terminal that was closed.
-pub(super) struct Stop {
+/// SignalRequest to stop: by `kill`, a supervisor, Ctrl-C, or a terminal that was closed.
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
-/// What a host that runs is asked for.
+/// What a signal asks of a running host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum SignalRequest {
     /// To stop, by the signal of this name.
     Stop(&'static str),
     /// To read its configuration again.
     Reload,
 }
 
-impl Stop {
-    /// Begins to listen, so that no signal from here on just kills the process.
+impl Signals {
+    /// Begins to listen: from here on no signal kills the process.
     ///
     /// # Errors
     /// When the system does not let it.
@@ -35,28 +35,28 @@ impl Stop {
     }
 
     /// Waits for a signal that ends a command, and gives its name.
-    pub(super) async fn asked(&mut self) -> &'static str {
+    pub(super) async fn wait_for_stop(&mut self) -> &'static str {
         match self.next().await {
-            Asked::Stop(name) => name,
-            Asked::Reload => "SIGHUP",
+            SignalRequest::Stop(name) => name,
+            SignalRequest::Reload => "SIGHUP",
         }
     }
 
     /// Waits for a signal that ends a host, and gives its name.
-    pub(super) async fn terminated(&mut self) -> &'static str {
+    pub(super) async fn wait_for_termination(&mut self) -> &'static str {
         loop {
-            if let Asked::Stop(name) = self.next().await {
+            if let SignalRequest::Stop(name) = self.next().await {
                 return name;
             }
         }
     }
 
     /// Waits for the next signal, to a host that reads its configuration again on SIGHUP.
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(super) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.terminate.recv() => SignalRequest::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => SignalRequest::Stop("SIGINT"),
+            _ = self.hangup.recv() => SignalRequest::Reload,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn writer() -> Option<&'static BackgroundWriter> {
 
 /// Prints a message with its label, and waits for it while somebody reads.
 pub(super) fn print(label: &str, message: &str) {
-    let text = format!("{label}: {}\n", visible::continued(message, "  | "));
+    let text = format!("{label}: {}\n", visible::escape_continued(message, "  | "));
     let start = || BackgroundWriter::start(io::stderr(), "stderr", usize::MAX, |_| ()).ok();
     if let Some(stderr) = writer().cloned().or_else(start) {
         stderr.push(text.as_bytes());

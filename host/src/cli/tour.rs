@@ -31,35 +31,35 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// When a sample was not taken, a delivery of it or an effect is not done, or a running plugin did nothing.
 pub(super) async fn play(settings: &Settings, host: &Host) -> Result<(), Failure> {
     let client = settings.client_of(host)?;
-    ready(&client).await?;
-    let (source, sender) = sender(settings, host)?;
-    out::line(&format!("\nPlaying {} sample events, signed as `{source}`:", SAMPLES.len()))?;
-    let mut seen = Seen::default();
+    wait_until_ready(&client).await?;
+    let (source, sender) = make_sender(settings, host)?;
+    out::print(&format!("\nPlaying {} sample events, signed as `{source}`:", SAMPLES.len()))?;
+    let mut result = TourResult::default();
     for sample in SAMPLES {
-        let answer = send(&sender, sample).await?;
-        out::line(&format!("\n{}  {}", sample.event_type, event_send::one(&answer)))?;
-        let Some(id) = answer.event.as_deref().filter(|_| answer.is_taken()) else {
-            seen.wrong.push(format!("{} was not taken", sample.event_type));
+        let answer = send_sample(&sender, sample).await?;
+        out::print(&format!("\n{}  {}", sample.event_type, event_send::describe_answer(&answer)))?;
+        let Some(id) = answer.event.as_deref().filter(|_| answer.is_accepted()) else {
+            result.wrong.push(format!("{} was not taken", sample.event_type));
             continue;
         };
-        let mut events = vec![finished(&client, &source, id).await?];
+        let mut events = vec![wait_until_finished(&client, &source, id).await?];
         while let Some(event) = events.pop() {
-            tell(&event)?;
-            for (source, id) in emitted(&event) {
-                events.push(finished(&client, &source, &id).await?);
+            print_event(&event)?;
+            for (source, id) in list_emitted(&event) {
+                events.push(wait_until_finished(&client, &source, &id).await?);
             }
-            seen.add(&event);
+            result.add(&event);
         }
     }
     let page: PluginList = client.get(&["plugins"], &()).await?;
-    seen.wrong.extend(idle(&page.items, &seen.did));
-    out::line(&format!("\n{}", seen.verdict()))?;
-    if seen.wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
+    result.wrong.extend(describe_idle_plugins(&page.items, &result.did));
+    out::print(&format!("\n{}", result.verdict()))?;
+    if result.wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
 }
 
 /// What was seen of all events.
 #[derive(Debug, Default)]
-struct Seen {
+struct TourResult {
     /// The plugins that have done something.
     did: BTreeSet<String>,
     /// How many effects are done.
@@ -68,19 +68,21 @@ struct Seen {
     wrong: Vec<String>,
 }
 
-impl Seen {
+impl TourResult {
     fn add(&mut self, event: &EventView) {
         for delivery in &event.deliveries {
             let what = format!("{}: plugin {}", event.event_type, delivery.plugin);
             match delivery.state {
                 State::Done => drop(self.did.insert(delivery.plugin.clone())),
-                state => self.wrong.push(format!("{what} is {}", show::state(state, delivery.held_because))),
+                state => {
+                    self.wrong.push(format!("{what} is {}", show::format_state(state, delivery.held_because)))
+                }
             }
             for EffectView { state, summary, .. } in &delivery.effects {
                 match state {
                     State::Done => self.effects += 1,
                     state => {
-                        let (summary, state) = (out::plain(summary), show::state(*state, None));
+                        let (summary, state) = (out::escape(summary), show::format_state(*state, None));
                         self.wrong.push(format!("{what}: effect {summary} is {state}"));
                     }
                 }
@@ -92,34 +94,34 @@ impl Seen {
         if !self.wrong.is_empty() {
             return format!("Not all went well:\n  {}", self.wrong.join("\n  "));
         }
-        let plugins = out::count(self.did.len() as u64, "plugin", "plugins");
+        let plugins = out::format_count(self.did.len() as u64, "plugin", "plugins");
         let effects = match self.effects {
             0 => String::new(),
-            effects => format!(", and {} went out", out::count(effects, "effect", "effects")),
+            effects => format!(", and {} went out", out::format_count(effects, "effect", "effects")),
         };
         format!("All {} events were taken; {plugins} did all their parts{effects}.", SAMPLES.len())
     }
 }
 
 /// Shows what plugins did with an event, and whose it is if one of them emitted it.
-fn tell(event: &EventView) -> Result<(), Failure> {
+fn print_event(event: &EventView) -> Result<(), Failure> {
     if let Some(cause) = &event.cause {
-        let (event_type, id) = (out::plain(&event.event_type), out::plain(&event.id));
-        out::line(&format!("\n{event_type}  {id}, emitted by {}", cause.plugin))?;
+        let (event_type, id) = (out::escape(&event.event_type), out::escape(&event.id));
+        out::print(&format!("\n{event_type}  {id}, emitted by {}", cause.plugin))?;
         if event.deliveries.is_empty() {
-            out::line("  no plugin wants it")?;
+            out::print("  no plugin wants it")?;
         }
     }
     for delivery in &event.deliveries {
-        let text = show::delivery(delivery);
-        out::line(&format!("  {}", text.trim_end().replace('\n', "\n  ")))?;
+        let text = show::format_delivery(delivery);
+        out::print(&format!("  {}", text.trim_end().replace('\n', "\n  ")))?;
     }
     Ok(())
 }
 
-/// Says how to go on: send an event by hand, and change a plugin.
-pub(super) fn invite(settings: &Settings, host: &Host, watched: &[PathBuf]) -> Result<(), Failure> {
-    let (source, sender) = sender(settings, host)?;
+/// Prints the next steps: send an event by hand, and change a plugin.
+pub(super) fn print_next_steps(settings: &Settings, host: &Host, watched: &[PathBuf]) -> Result<(), Failure> {
+    let (source, sender) = make_sender(settings, host)?;
     let sample = SAMPLES[0];
     let curl = sender.curl(sample.event_type, &sample.body_of_today(&fresh_id(), now_ms())?);
     let url = webhook_url(None, host.webhook_addr(), &source);
@@ -132,27 +134,27 @@ pub(super) fn invite(settings: &Settings, host: &Host, watched: &[PathBuf]) -> R
         ),
     };
     let again = settings.command(&format!("event send {}", sample.event_type));
-    out::line(&format!(
+    out::print(&format!(
         "\nhookyard goes on serving. Ctrl-C stops it.\n\n  webhooks   {url}\n  pages      {pages}/\n  \
          admin API  {pages}/api/v1\n\nSend a fresh event, already signed:\n\n{curl}\n\n\
          See a hot swap: {swap}:\n\n  {again}\n"
     ))
 }
 
-fn sender(settings: &Settings, host: &Host) -> Result<(String, Sender), Failure> {
-    let source = settings.sending_source(None)?;
-    let signer = settings.signer(&source, None)?;
+fn make_sender(settings: &Settings, host: &Host) -> Result<(String, Sender), Failure> {
+    let source = settings.find_source(None)?;
+    let signer = settings.make_signer(&source, None)?;
     let url = webhook_url(None, host.webhook_addr(), &source);
     Ok((source, Sender::new(url, signer)?))
 }
 
-async fn send(sender: &Sender, sample: Sample) -> Result<Answer, Failure> {
+async fn send_sample(sender: &Sender, sample: Sample) -> Result<Answer, Failure> {
     let id = fresh_id();
     let body = sample.body_of_today(&id, now_ms())?;
     sender.send(Some(id), Some(sample.event_type), body).await
 }
 
-async fn ready(client: &Client) -> Result<(), Failure> {
+async fn wait_until_ready(client: &Client) -> Result<(), Failure> {
     let started = Instant::now();
     while !client.is_ready().await {
         if started.elapsed() > READY_TIMEOUT {
@@ -169,7 +171,7 @@ async fn ready(client: &Client) -> Result<(), Failure> {
 
 /// Waits until nothing more is to be done for the event and what its handlers asked for, or for its
 /// deadline.
-async fn finished(client: &Client, source: &str, id: &str) -> Result<EventView, Failure> {
+async fn wait_until_finished(client: &Client, source: &str, id: &str) -> Result<EventView, Failure> {
     let started = Instant::now();
     loop {
         let event: EventView = client.get(&["events", source, id], &()).await?;
@@ -186,7 +188,7 @@ fn is_open(delivery: &DeliveryView) -> bool {
 }
 
 /// Source and id of the events that its handlers have emitted: an effect's key is its event's id.
-fn emitted(event: &EventView) -> Vec<(String, String)> {
+fn list_emitted(event: &EventView) -> Vec<(String, String)> {
     let of = |delivery: &DeliveryView| {
         let source = format!("{EMITTED_PREFIX}{}", delivery.plugin);
         let done =
@@ -196,13 +198,13 @@ fn emitted(event: &EventView) -> Vec<(String, String)> {
     event.deliveries.iter().flat_map(of).collect()
 }
 
-fn idle(plugins: &[Plugin], did: &BTreeSet<String>) -> Vec<String> {
+fn describe_idle_plugins(plugins: &[Plugin], did: &BTreeSet<String>) -> Vec<String> {
     if plugins.is_empty() {
         return vec!["no plugin is there".into()];
     }
     let idle = plugins.iter().filter(|plugin| !did.contains(&plugin.name));
     idle.map(|plugin| match &plugin.refusal {
-        Some(refusal) => out::plain(refusal),
+        Some(refusal) => out::escape(refusal),
         None => format!("plugin {} handled none of the samples", plugin.name),
     })
     .collect()
@@ -251,26 +253,26 @@ mod tests {
         .unwrap()
     }
 
-    fn seen(state: &str, effect: &str) -> Seen {
-        let mut seen = Seen::default();
-        seen.add(&event(state, effect));
-        seen
+    fn result_of(state: &str, effect: &str) -> TourResult {
+        let mut result = TourResult::default();
+        result.add(&event(state, effect));
+        result
     }
 
     #[test]
-    fn a_delivery_or_an_effect_that_is_not_done_is_named() {
-        let well = seen("done", "done");
+    fn names_deliveries_and_effects_that_are_not_done() {
+        let well = result_of("done", "done");
         assert_eq!((well.did, well.effects), (BTreeSet::from(["desk".into()]), 1));
         assert_eq!(well.wrong, [""; 0]);
-        let wrong = seen("dead", "done");
+        let wrong = result_of("dead", "done");
         assert_eq!(wrong.wrong, ["appointment.created: plugin desk is dead"]);
         assert!(wrong.did.is_empty() && wrong.verdict().contains("plugin desk is dead"));
-        let wrong = seen("done", "dead").wrong;
+        let wrong = result_of("done", "dead").wrong;
         assert_eq!(wrong, ["appointment.created: plugin desk: effect event desk.told is dead"]);
     }
 
     #[test]
-    fn an_event_is_followed_until_its_effects_are_over_and_to_what_they_emitted() {
+    fn an_event_is_open_until_its_effects_are_over_and_lists_what_they_emitted() {
         for (state, effect, open) in [
             ("running", "pending", true),
             ("done", "pending", true),
@@ -280,12 +282,12 @@ mod tests {
         ] {
             assert_eq!(is_open(&event(state, effect).deliveries[0]), open, "{state} {effect}");
         }
-        assert_eq!(emitted(&event("done", "done")), [("plugin.desk".into(), "k.1".into())]);
-        assert_eq!(emitted(&event("done", "dead")), []);
+        assert_eq!(list_emitted(&event("done", "done")), [("plugin.desk".into(), "k.1".into())]);
+        assert_eq!(list_emitted(&event("done", "dead")), []);
     }
 
     #[test]
-    fn a_plugin_that_did_nothing_is_named() {
+    fn names_a_plugin_that_did_nothing() {
         let plugin = Plugin {
             name: "stats".into(),
             state: PluginState::Running,
@@ -299,13 +301,13 @@ mod tests {
             paused_at: None,
         };
         let plugins = [plugin];
-        assert_eq!(idle(&plugins, &BTreeSet::new()).len(), 1);
-        assert!(idle(&plugins, &BTreeSet::from(["stats".into()])).is_empty());
-        assert_eq!(idle(&[], &BTreeSet::new()), ["no plugin is there"]);
+        assert_eq!(describe_idle_plugins(&plugins, &BTreeSet::new()).len(), 1);
+        assert!(describe_idle_plugins(&plugins, &BTreeSet::from(["stats".into()])).is_empty());
+        assert_eq!(describe_idle_plugins(&[], &BTreeSet::new()), ["no plugin is there"]);
     }
 
     #[test]
-    fn a_lib_is_the_first_to_edit() {
+    fn the_first_source_to_edit_is_a_lib() {
         let dir = tempfile::tempdir().unwrap();
         for file in ["b/build.rs", "b/src/lib.rs", "a/dist/src/lib.rs", "other/a/src/lib.rs"] {
             let file = dir.path().join(file);

@@ -26,44 +26,43 @@ fn is_unsafe(c: char) -> bool {
         )
 }
 
-/// A text within one line.
+/// Escapes a text for one line.
 #[must_use]
-pub(super) fn line(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_line(text: &str) -> Cow<'_, str> {
     escape(text, |_| false, |c, out| out.extend(c.escape_default()))
 }
 
-/// A text of several lines, which the program composed: lines and tabs stay.
+/// Escapes a text of several lines that the program composed: line feeds and tabs stay.
 #[must_use]
-pub(super) fn block(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_block(text: &str) -> Cow<'_, str> {
     escape(text, |c| matches!(c, '\n' | '\t'), |c, out| out.extend(c.escape_default()))
 }
 
-/// A text of several lines that somebody else composed, to be written after a label: each further line begins
-/// with `prefix`, so that none can pass for a line of the program.
+/// Escapes a text of several lines from elsewhere, to be written after a label. Each further line begins with
+/// `prefix`, so that none looks like a line of the program.
 #[must_use]
-pub(super) fn continued(text: &str, prefix: &str) -> String {
-    let lines: Vec<_> = text.lines().map(line).collect();
+pub(super) fn escape_continued(text: &str, prefix: &str) -> String {
+    let lines: Vec<_> = text.lines().map(escape_line).collect();
     lines.join(&format!("\n{prefix}"))
 }
 
-/// JSON as a serializer wrote it: control characters within texts are escaped already, and line feeds between
-/// them are its own.
+/// Escapes JSON of a serializer, which has escaped control characters within texts; its own line feeds stay.
 #[must_use]
-pub(super) fn json(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
     escape(text, |c| c == '\n', utf16_escape)
 }
 
-/// A line of the log for a terminal, without its end. Colours of the log itself stay.
+/// Escapes a line of the log for a terminal, without its end. The log's own colours stay.
 #[must_use]
-pub(super) fn colored_line(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_colored_line(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
-        return line(text);
+        return escape_line(text);
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
         let (before, from) = rest.split_at(at);
-        shown.push_str(&line(before));
+        shown.push_str(&escape_line(before));
         let length = color_length(from);
         match length {
             0 => shown.push_str(r"\u{1b}"),
@@ -71,7 +70,7 @@ pub(super) fn colored_line(text: &str) -> Cow<'_, str> {
         }
         rest = from.get(length.max(1)..).unwrap_or_default();
     }
-    shown.push_str(&line(rest));
+    shown.push_str(&escape_line(rest));
     Cow::Owned(shown)
 }
 
@@ -110,10 +109,10 @@ mod tests {
 
     #[test]
     fn letters_of_all_scripts_stay() {
-        assert_eq!(line(LETTERS), LETTERS);
-        assert_eq!(block(LETTERS), LETTERS);
-        assert_eq!(json(LETTERS), LETTERS);
-        assert_eq!(colored_line(LETTERS), LETTERS);
+        assert_eq!(escape_line(LETTERS), LETTERS);
+        assert_eq!(escape_block(LETTERS), LETTERS);
+        assert_eq!(escape_json(LETTERS), LETTERS);
+        assert_eq!(escape_colored_line(LETTERS), LETTERS);
     }
 
     #[test]
@@ -138,27 +137,27 @@ mod tests {
             ("\u{e0041}", r"\u{e0041}", r"\udb40\udc41"),
         ];
         for (text, shown, as_json) in table {
-            assert_eq!(line(text), shown);
-            assert_eq!(json(text), as_json);
-            assert_eq!(json(text).chars().filter(|c| is_unsafe(*c)).count(), 0);
+            assert_eq!(escape_line(text), shown);
+            assert_eq!(escape_json(text), as_json);
+            assert_eq!(escape_json(text).chars().filter(|c| is_unsafe(*c)).count(), 0);
         }
     }
 
     #[test]
     fn lines_stay_where_the_program_made_them() {
-        assert_eq!(line("a\nb"), r"a\nb");
-        assert_eq!(block("a\n\tb\r"), "a\n\tb\\r");
-        assert_eq!(continued("a\r\nb\rc\n\nd", "  ! "), "a\n  ! b\\rc\n  ! \n  ! d");
-        assert_eq!(json("{\n  \"a\": \"\\n\u{9b}\"\n}"), "{\n  \"a\": \"\\n\\u009b\"\n}");
+        assert_eq!(escape_line("a\nb"), r"a\nb");
+        assert_eq!(escape_block("a\n\tb\r"), "a\n\tb\\r");
+        assert_eq!(escape_continued("a\r\nb\rc\n\nd", "  ! "), "a\n  ! b\\rc\n  ! \n  ! d");
+        assert_eq!(escape_json("{\n  \"a\": \"\\n\u{9b}\"\n}"), "{\n  \"a\": \"\\n\\u009b\"\n}");
     }
 
     #[test]
     fn colours_stay_and_no_other_sequence() {
         let colors = "\u{1b}[2m\u{1b}[1;31m\u{1b}[m";
-        assert_eq!(colored_line(colors), colors);
-        assert_eq!(colored_line("a\u{1b}[0mb\nc"), "a\u{1b}[0mb\\nc");
+        assert_eq!(escape_colored_line(colors), colors);
+        assert_eq!(escape_colored_line("a\u{1b}[0mb\nc"), "a\u{1b}[0mb\\nc");
         for sequence in ["[2J", "]0;title", "[31", "c", ""] {
-            assert_eq!(colored_line(&format!("\u{1b}{sequence}")), format!("\\u{{1b}}{sequence}"));
+            assert_eq!(escape_colored_line(&format!("\u{1b}{sequence}")), format!("\\u{{1b}}{sequence}"));
         }
     }
 }

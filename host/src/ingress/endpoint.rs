@@ -31,7 +31,7 @@ const DAY_MS: u64 = 24 * 3_600_000;
 /// Idempotency keys are kept for 30 days at least (`retention.keys_days`).
 const AGE_ALWAYS_ACCEPTED_MS: u64 = 29 * DAY_MS;
 
-/// EventAcceptor verified events; the sender's answer waits for it.
+/// Accepts verified events; the sender's answer waits for it.
 pub trait EventAcceptor: Send + Sync + 'static {
     /// Stores an event with its deliveries. Returns after the commit.
     fn accept(&self, event: Event) -> impl Future<Output = Result<Accept, DbError>> + Send;

@@ -6,7 +6,7 @@ use crate::config;
 
 /// A capability that a plugin asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(in crate::cli) struct Asks {
+pub(in crate::cli) struct Capability {
     /// In words.
     pub(in crate::cli) what: &'static str,
     /// Keys of `[plugin.NAME]` that have to name what it may reach.
@@ -36,11 +36,11 @@ const CAPABILITIES: [(&[&str], &str, &[&str]); 8] = [
 ];
 
 /// Groups imports by capability. Interfaces of types alone ask for nothing.
-pub(in crate::cli) fn asks(imports: &[String]) -> Vec<Asks> {
+pub(in crate::cli) fn list_capabilities(imports: &[String]) -> Vec<Capability> {
     let of = |(prefixes, what, grants): (&[&str], _, _)| {
         let own = |import: &&String| prefixes.iter().any(|prefix| import.starts_with(prefix));
         let imports: Vec<String> = imports.iter().filter(own).cloned().collect();
-        (!imports.is_empty()).then_some(Asks { what, grants, imports })
+        (!imports.is_empty()).then_some(Capability { what, grants, imports })
     };
     CAPABILITIES.into_iter().filter_map(of).collect()
 }
@@ -55,7 +55,7 @@ pub(in crate::cli) struct Grant {
 }
 
 /// The grants that these capabilities need.
-pub(in crate::cli) fn grants(asks: &[Asks], plugin: &config::Plugin) -> Vec<Grant> {
+pub(in crate::cli) fn list_grants(asks: &[Capability], plugin: &config::Plugin) -> Vec<Grant> {
     let needed = |key: &&str| asks.iter().any(|asks| asks.grants.contains(key));
     let all = [("http", &plugin.http), ("email", &plugin.email), ("emit", &plugin.emit)];
     let all = all.into_iter().filter(|(key, _)| needed(key));
@@ -64,7 +64,7 @@ pub(in crate::cli) fn grants(asks: &[Asks], plugin: &config::Plugin) -> Vec<Gran
 
 impl Grant {
     /// What is granted, or how it would be.
-    pub(in crate::cli) fn told(&self, plugin: &str) -> String {
+    pub(in crate::cli) fn describe(&self, plugin: &str) -> String {
         let Self { key, granted } = self;
         if !granted.is_empty() {
             return format!("{key} = {granted:?}");
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn imports_are_told_as_capabilities_with_their_grants() {
+    fn imports_are_grouped_into_capabilities_with_their_grants() {
         let imports = [
             "hookyard:plugin/types@0.1.0",
             "moncreneau:events/appointments@1.0.0",
@@ -92,12 +92,12 @@ mod tests {
             "hookyard:plugin/outbox@0.1.0",
         ]
         .map(str::to_owned);
-        let asks = asks(&imports);
-        let told: Vec<_> = asks.iter().map(|asks| (asks.imports.len(), asks.grants)).collect();
-        assert_eq!(told, [(2, &[][..]), (1, &["http", "email", "emit"][..])]);
+        let asks = list_capabilities(&imports);
+        let found: Vec<_> = asks.iter().map(|asks| (asks.imports.len(), asks.grants)).collect();
+        assert_eq!(found, [(2, &[][..]), (1, &["http", "email", "emit"][..])]);
         let plugin = config::Plugin { email: vec!["*".into()], ..config::Plugin::default() };
-        let grants = grants(&asks, &plugin);
-        assert_eq!(grants[1].told("p"), r#"email = ["*"]"#);
-        assert!(grants[0].told("p").contains("[plugin.p] http = ["), "{grants:?}");
+        let grants = list_grants(&asks, &plugin);
+        assert_eq!(grants[1].describe("p"), r#"email = ["*"]"#);
+        assert!(grants[0].describe("p").contains("[plugin.p] http = ["), "{grants:?}");
     }
 }

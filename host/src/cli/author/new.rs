@@ -106,7 +106,7 @@ impl New {
         }
         let failed = |error: io::Error| Failure::Failed(format!("{shown}: {error}"));
         std::fs::create_dir_all(&self.dir).map_err(failed)?;
-        let files = self.own(&handles);
+        let files = self.render(&handles);
         self.write(&files).map_err(|error| {
             let _ = std::fs::remove_dir_all(&self.dir);
             failed(error)
@@ -114,18 +114,18 @@ impl New {
         Ok(files.into_iter().map(|file| file.path).collect())
     }
 
-    fn own(&self, handles: &Handles) -> Vec<Made> {
+    fn render(&self, handles: &Handles) -> Vec<TemplateFile> {
         let dir = format!("plugin-sdk/{}/template", self.language.folder());
         let template = Template::new(embedded::below(&dir).map(|(path, file)| (path, file.bytes)));
         let programs: Vec<_> =
             embedded::below(&dir).filter(|(_, file)| file.executable).map(|(path, _)| path).collect();
         let files = template.render(&self.name, handles).into_iter();
         files
-            .map(|(path, bytes)| Made { executable: programs.contains(&path.as_str()), path, bytes })
+            .map(|(path, bytes)| TemplateFile { executable: programs.contains(&path.as_str()), path, bytes })
             .collect()
     }
 
-    fn write(&self, own: &[Made]) -> io::Result<()> {
+    fn write(&self, own: &[TemplateFile]) -> io::Result<()> {
         for file in own {
             write(&self.dir.join(&file.path), &file.bytes, file.executable)?;
         }
@@ -145,7 +145,7 @@ impl New {
 }
 
 /// A file of the template, as it is to be.
-struct Made {
+struct TemplateFile {
     path: String,
     bytes: Vec<u8>,
     executable: bool,

@@ -1,4 +1,4 @@
-//! What came of running a plugin without a host: for people and as JSON.
+//! The report of a run without a host, for people and as JSON.
 
 use std::fmt::Write as _;
 
@@ -36,23 +36,23 @@ pub(in crate::cli) struct Report {
     pub(in crate::cli) fuel: Option<u64>,
     /// `LEVEL text`.
     pub(in crate::cli) logs: Vec<String>,
-    pub(in crate::cli) writes: Vec<Write>,
-    pub(in crate::cli) effects: Vec<Shown>,
+    pub(in crate::cli) writes: Vec<StoreWrite>,
+    pub(in crate::cli) effects: Vec<EffectReport>,
 }
 
 /// An entry of the store that was written.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Write {
+pub(in crate::cli) struct StoreWrite {
     pub(in crate::cli) bucket: String,
     pub(in crate::cli) key: String,
     #[serde(flatten)]
-    pub(in crate::cli) value: Value,
+    pub(in crate::cli) value: WrittenValue,
 }
 
 /// What was written.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::cli) enum Value {
+pub(in crate::cli) enum WrittenValue {
     /// Text.
     #[serde(rename = "value")]
     Text(String),
@@ -62,9 +62,9 @@ pub(in crate::cli) enum Value {
     Deleted(bool),
 }
 
-impl Value {
+impl WrittenValue {
     /// What a write leaves there.
-    pub(in crate::cli) fn of(written: Option<&[u8]>) -> Self {
+    pub(in crate::cli) fn from_write(written: Option<&[u8]>) -> Self {
         match written.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
             None => Self::Deleted(true),
             Some((_, Ok(text))) => Self::Text(text.to_owned()),
@@ -80,7 +80,7 @@ impl Value {
 
 /// An effect, without secrets.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Shown {
+pub(in crate::cli) struct EffectReport {
     pub(in crate::cli) key: String,
     #[serde(flatten)]
     pub(in crate::cli) effect: Effect,
@@ -89,45 +89,46 @@ pub(in crate::cli) struct Shown {
     pub(in crate::cli) refused: Option<String>,
     /// What came of it, if it was performed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::cli) performed: Option<Performed>,
+    pub(in crate::cli) performed: Option<EffectResult>,
 }
 
 /// What came of an effect.
 #[derive(Debug, Serialize)]
-pub(in crate::cli) struct Performed {
+pub(in crate::cli) struct EffectResult {
     pub(in crate::cli) outcome: TryOutcome,
     pub(in crate::cli) detail: String,
 }
 
 impl Report {
     /// Whether the delivery would be done, and whatever was performed succeeded.
-    pub(in crate::cli) fn is_well(&self) -> bool {
-        let failed = |effect: &Shown| {
+    pub(in crate::cli) fn is_success(&self) -> bool {
+        let failed = |effect: &EffectReport| {
             effect.performed.as_ref().is_some_and(|performed| performed.outcome != TryOutcome::Done)
         };
         self.outcome == Outcome::Done && !self.effects.iter().any(failed)
     }
 
     /// All of it, for people.
-    pub(in crate::cli) fn told(&self) -> String {
+    pub(in crate::cli) fn describe(&self) -> String {
         let handler = self.handler.as_deref().unwrap_or("no handler");
         let mut text =
-            format!("{}  {}\n  {}", out::plain(&self.event_type), out::plain(&self.event), handler);
+            format!("{}  {}\n  {}", out::escape(&self.event_type), out::escape(&self.event), handler);
         for line in &self.logs {
-            let _ = write!(text, "\n  | {}", visible::continued(line, "  |   "));
+            let _ = write!(text, "\n  | {}", visible::escape_continued(line, "  |   "));
         }
         for write in &self.writes {
-            let _ = write!(text, "\n  {}", write.told());
+            let _ = write!(text, "\n  {}", write.describe());
         }
         for effect in &self.effects {
-            let _ = write!(text, "\n  {}", effect.told().replace('\n', "\n    "));
+            let _ = write!(text, "\n  {}", effect.describe().replace('\n', "\n    "));
         }
-        let _ = write!(text, "\n{}", self.ending());
+        let _ = write!(text, "\n{}", self.describe_outcome());
         text
     }
 
-    fn ending(&self) -> String {
-        let (took, memory) = (out::duration(self.duration_us), out::size(self.peak_memory_bytes));
+    fn describe_outcome(&self) -> String {
+        let (took, memory) =
+            (out::format_duration(self.duration_us), out::format_size(self.peak_memory_bytes));
         let mut text = match self.outcome {
             Outcome::Done => "done".to_owned(),
             Outcome::Retry => "retry".to_owned(),
@@ -141,7 +142,7 @@ impl Report {
             let _ = write!(text, "; it asks for the next attempt after {after} ms");
         }
         if let Some(reason) = &self.reason {
-            let _ = write!(text, "\n  ! {}", visible::continued(reason, "  ! "));
+            let _ = write!(text, "\n  ! {}", visible::escape_continued(reason, "  ! "));
         }
         if self.outcome != Outcome::Done {
             text.push_str("\n  nothing is written and nothing is sent");
@@ -150,59 +151,59 @@ impl Report {
     }
 }
 
-impl Write {
-    fn told(&self) -> String {
-        let place = format!("{}/{}", out::plain(&self.bucket), out::plain(&self.key));
+impl StoreWrite {
+    fn describe(&self) -> String {
+        let place = format!("{}/{}", out::escape(&self.bucket), out::escape(&self.key));
         match &self.value {
-            Value::Text(text) => format!("store {place} = {}", out::plain(text)),
-            Value::Base64(text) => format!("store {place} = base64 {text}"),
-            Value::Deleted(_) => format!("store {place} is deleted"),
+            WrittenValue::Text(text) => format!("store {place} = {}", out::escape(text)),
+            WrittenValue::Base64(text) => format!("store {place} = base64 {text}"),
+            WrittenValue::Deleted(_) => format!("store {place} is deleted"),
         }
     }
 }
 
-impl Shown {
-    fn told(&self) -> String {
+impl EffectReport {
+    fn describe(&self) -> String {
         let mut text = match &self.effect {
-            Effect::Http(request) => http(request, &self.key),
-            Effect::Email(email) => mail(email),
+            Effect::Http(request) => format_http(request, &self.key),
+            Effect::Email(email) => format_email(email),
             Effect::Event(event) => {
-                format!("event {}\n> {}", out::plain(&event.event_type), out::plain(&event.data))
+                format!("event {}\n> {}", out::escape(&event.event_type), out::escape(&event.data))
             }
         };
         if let Some(refused) = self.refused.as_ref().filter(|_| self.performed.is_none()) {
-            let _ = write!(text, "\n→ a host would refuse it: {}", out::plain(refused));
+            let _ = write!(text, "\n→ a host would refuse it: {}", out::escape(refused));
         }
-        if let Some(Performed { outcome, detail }) = &self.performed {
+        if let Some(EffectResult { outcome, detail }) = &self.performed {
             let outcome = match outcome {
                 TryOutcome::Done => "sent",
                 TryOutcome::Retry | TryOutcome::Crash => "not sent, a host would try again",
                 TryOutcome::Refused => "not sent, a host would not try again",
             };
-            let _ = write!(text, "\n→ {outcome}: {}", out::plain(detail));
+            let _ = write!(text, "\n→ {outcome}: {}", out::escape(detail));
         }
         text
     }
 }
 
-fn http(request: &HttpRequest, key: &str) -> String {
+fn format_http(request: &HttpRequest, key: &str) -> String {
     let HttpRequest { method, url, headers, body } = request;
-    let mut text = format!("http {} {}", out::plain(method), out::plain(url));
+    let mut text = format!("http {} {}", out::escape(method), out::escape(url));
     for (name, value) in headers {
-        let _ = write!(text, "\n{}: {}", out::plain(name), out::plain(value));
+        let _ = write!(text, "\n{}: {}", out::escape(name), out::escape(value));
     }
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(KEY_HEADER)) {
         let _ = write!(text, "\nIdempotency-Key: {key}");
     }
     if !body.is_empty() {
-        let _ = write!(text, "\n\n{}", content(body));
+        let _ = write!(text, "\n\n{}", format_content(body));
     }
     text
 }
 
-fn mail(email: &Email) -> String {
+fn format_email(email: &Email) -> String {
     let Email { to, cc, bcc, reply_to, subject, text: plain, html, attachments } = email;
-    let mut text = format!("email to {}", out::plain(&to.join(", ")));
+    let mut text = format!("email to {}", out::escape(&to.join(", ")));
     let some = |all: &[String]| Some(all.join(", ")).filter(|all| !all.is_empty());
     let headers = [
         ("Cc", some(cc)),
@@ -211,28 +212,28 @@ fn mail(email: &Email) -> String {
         ("Subject", Some(subject.clone())),
     ];
     for (name, value) in headers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
-        let _ = write!(text, "\n{name}: {}", out::plain(value));
+        let _ = write!(text, "\n{name}: {}", out::escape(value));
     }
-    let _ = write!(text, "\n\n{}", lines(plain));
+    let _ = write!(text, "\n\n{}", format_lines(plain));
     if let Some(html) = html {
-        let _ = write!(text, "\n\nas HTML:\n{}", lines(html));
+        let _ = write!(text, "\n\nas HTML:\n{}", format_lines(html));
     }
     for file in attachments {
-        let (name, kind) = (out::plain(&file.filename), out::plain(&file.content_type));
-        let _ = write!(text, "\n\nfile {name} ({kind}):\n{}", content(&file.content));
+        let (name, kind) = (out::escape(&file.filename), out::escape(&file.content_type));
+        let _ = write!(text, "\n\nfile {name} ({kind}):\n{}", format_content(&file.content));
     }
     text
 }
 
-fn content(bytes: &[u8]) -> String {
+fn format_content(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
-        Ok(text) => lines(text),
-        Err(_) => format!("({} that are no text)", out::size(bytes.len() as u64)),
+        Ok(text) => format_lines(text),
+        Err(_) => format!("({} that are no text)", out::format_size(bytes.len() as u64)),
     }
 }
 
-fn lines(text: &str) -> String {
-    format!("> {}", visible::continued(text, "> "))
+fn format_lines(text: &str) -> String {
+    format!("> {}", visible::escape_continued(text, "> "))
 }
 
 #[cfg(test)]

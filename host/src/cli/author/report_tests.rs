@@ -28,12 +28,12 @@ fn report() -> Report {
     }
 }
 
-fn shown(effect: Effect) -> Shown {
-    Shown { key: "k.1".into(), effect, refused: None, performed: None }
+fn shown(effect: Effect) -> EffectReport {
+    EffectReport { key: "k.1".into(), effect, refused: None, performed: None }
 }
 
 #[test]
-fn all_that_a_handler_did_is_shown() {
+fn describes_logs_writes_and_effects() {
     let request = HttpRequest {
         method: "POST".into(),
         url: "https://sms.example.gn/send".into(),
@@ -57,9 +57,12 @@ fn all_that_a_handler_did_is_shown() {
     let event = Emitted { event_type: "invoice.created".into(), data: "{}".into() };
     let mut report = report();
     report.logs = vec!["INFO one\ntwo".into()];
-    let write = |value| Write { bucket: "b".into(), key: "k".into(), value };
-    report.writes =
-        vec![write(Value::of(Some(b"1"))), write(Value::of(Some(b"\xff"))), write(Value::of(None))];
+    let write = |value| StoreWrite { bucket: "b".into(), key: "k".into(), value };
+    report.writes = vec![
+        write(WrittenValue::from_write(Some(b"1"))),
+        write(WrittenValue::from_write(Some(b"\xff"))),
+        write(WrittenValue::from_write(None)),
+    ];
     report.effects =
         vec![shown(Effect::Http(request)), shown(Effect::Email(email)), shown(Effect::Event(event))];
     report.fuel = Some(12);
@@ -69,7 +72,7 @@ fn all_that_a_handler_did_is_shown() {
         > {\"to\":\"+224\"}\n  email to a@example.gn, b@example.gn\n    Bcc: c@example.gn\n    Subject: Bonjour\n    \n    \
         > un\n    > deux\\u{1b}\n    \n    file x.pdf (application/pdf):\n    (3 B that are no text)\n  \
         event invoice.created\n    > {}\ndone in 1.50 ms, 2.0 KiB, 12 instructions";
-    assert_eq!(report.told(), expected);
+    assert_eq!(report.describe(), expected);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["outcome"], "done");
     assert_eq!(json["writes"][0], json!({ "bucket": "b", "key": "k", "value": "1" }));
@@ -84,28 +87,28 @@ fn all_that_a_handler_did_is_shown() {
 }
 
 #[test]
-fn a_failure_says_why_and_that_nothing_happened() {
+fn describes_a_failure_and_that_nothing_happened() {
     let mut report = report();
     (report.outcome, report.cause) = (Outcome::Retry, Some(Cause::Handler));
     (report.reason, report.after_ms) = (Some("the desk\nis closed".into()), Some(5000));
-    let text = report.told();
+    let text = report.describe();
     assert!(text.ends_with(
         "retry in 1.50 ms, 2.0 KiB; it asks for the next attempt after 5000 ms\n  ! the desk\n  ! is closed\n  \
          nothing is written and nothing is sent"
     ), "{text}");
-    assert!(!report.is_well());
+    assert!(!report.is_success());
 }
 
 #[test]
-fn what_was_performed_is_told() {
+fn describes_the_results_of_effects() {
     let mut report = report();
     let mut effect = shown(Effect::Event(Emitted { event_type: "x".into(), data: "{}".into() }));
-    assert!(report.is_well());
-    effect.performed = Some(Performed { outcome: TryOutcome::Refused, detail: "404 Not Found".into() });
+    assert!(report.is_success());
+    effect.performed = Some(EffectResult { outcome: TryOutcome::Refused, detail: "404 Not Found".into() });
     effect.refused = Some("not told once it was tried".into());
     report.effects.push(effect);
-    assert!(!report.is_well());
-    assert!(report.told().contains("{}\n    → not sent, a host would not try again: 404 Not Found\n"));
+    assert!(!report.is_success());
+    assert!(report.describe().contains("{}\n    → not sent, a host would not try again: 404 Not Found\n"));
     report.effects[0].performed = None;
-    assert!(report.told().contains("\n    → a host would refuse it: not told"), "{}", report.told());
+    assert!(report.describe().contains("\n    → a host would refuse it: not told"), "{}", report.describe());
 }

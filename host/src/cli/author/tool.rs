@@ -60,7 +60,7 @@ impl Tool {
     /// When it is not there, or did not end well.
     pub(super) async fn run(&self) -> Result<Vec<u8>, Failure> {
         let started = self.command().stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
-        let child = started.map_err(|error| self.not_started(&error))?;
+        let child = started.map_err(|error| self.explain_start(&error))?;
         let output = child.wait_with_output().await?;
         if output.status.success() {
             return Ok(output.stdout);
@@ -72,7 +72,7 @@ impl Tool {
     }
 
     /// What it prints, if it is there and ends well; nothing is shown.
-    pub(super) async fn asked(&self) -> Option<String> {
+    pub(super) async fn read_output(&self) -> Option<String> {
         // What it says on standard error is kept from the terminal.
         let output = self.command().output().await.ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
@@ -86,7 +86,7 @@ impl Tool {
         command
     }
 
-    fn not_started(&self, error: &io::Error) -> Failure {
+    fn explain_start(&self, error: &io::Error) -> Failure {
         let (program, get) = (self.program.display(), self.get);
         match error.kind() {
             io::ErrorKind::NotFound => Failure::Failed(format!("there is no `{program}` here: {get}")),
@@ -111,16 +111,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tools_end_is_told() {
+    async fn reports_how_a_tool_ended() {
         let output = sh("echo $GREETING").variable("GREETING", "hello").run().await.unwrap();
         assert_eq!(output, b"hello\n");
         let failed = sh("exit 3").run().await.unwrap_err().to_string();
         assert!(failed.contains("`sh -c exit 3`") && failed.contains("exit status: 3"), "{failed}");
-        assert_eq!(sh("echo no; exit 1").asked().await, None);
+        assert_eq!(sh("echo no; exit 1").read_output().await, None);
     }
 
     #[tokio::test]
-    async fn a_missing_tool_is_named_with_the_way_to_it() {
+    async fn names_a_missing_tool_and_how_to_get_it() {
         let missing = Tool::new("no-such-tool", Path::new("."), "install it").run().await.unwrap_err();
         assert_eq!(missing.to_string(), "there is no `no-such-tool` here: install it");
     }

@@ -17,7 +17,7 @@ pub(super) use crate::runtime::{COMPILE_VERB, compile_from_stdin as compile};
 
 /// What a file that the host takes has in it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Found {
+pub(super) struct Inspection {
     /// Handlers: interfaces of typed ones, event type patterns of the generic one.
     pub(super) handles: Vec<String>,
     /// What it imports.
@@ -36,7 +36,7 @@ pub(super) async fn inspect(
     plugin: &PluginName,
     bytes: Vec<u8>,
     cached: bool,
-) -> Result<Found, String> {
+) -> Result<Inspection, String> {
     let config = settings.config();
     let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
     let cache_home = cached.then(config::user_cache_dir).flatten().map(|dir| dir.join("plugins"));
@@ -46,5 +46,5 @@ pub(super) async fn inspect(
     let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin)).await;
     let loaded = loaded.map_err(|refusal| refusal.reason)?;
     let revision = loaded.revision;
-    Ok(Found { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })
+    Ok(Inspection { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })
 }

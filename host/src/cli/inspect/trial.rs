@@ -1,10 +1,10 @@
-//! A plugin run on events without a host: its store is in memory, and its effects stay here.
+//! Runs a plugin on events without a host: its store is in memory, and its effects are only shown.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::memory::Memory;
-use crate::cli::author::report::{Performed, Report, Shown, Value, Write};
+use crate::cli::author::report::{EffectReport, EffectResult, Report, StoreWrite, WrittenValue};
 use crate::cli::settings::Settings;
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId};
@@ -14,9 +14,9 @@ use crate::outbound::{EffectContext, Outbound, Unusable};
 use crate::plugins::{self, Pattern};
 use crate::runtime::{self, Call, Compilation, Compiler, Revision, Runtime, Tried};
 
-/// What the command line adds to the config.
+/// Options of the command line beside the config.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) struct Given<'a> {
+pub(in crate::cli) struct TrialOptions<'a> {
     /// Keys of the plugin's config.
     pub(in crate::cli) set: &'a [(String, String)],
     /// The file of its store.
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Given<'a> {
     pub(in crate::cli) count_fuel: bool,
 }
 
-/// A plugin, ready to be run.
+/// A plugin that was loaded to be run.
 pub(in crate::cli) struct Trial {
     settings: runtime::Settings,
     revision: Arc<Revision>,
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Trial {
 }
 
 /// A run, and its effects with what is needed to perform them.
-pub(in crate::cli) struct Ran {
+pub(in crate::cli) struct TrialRun {
     /// For people.
     pub(in crate::cli) report: Report,
     effects: Vec<Asked>,
@@ -49,29 +49,32 @@ impl Trial {
         settings: &Settings,
         plugin: &PluginName,
         bytes: Vec<u8>,
-        given: Given<'_>,
+        options: TrialOptions<'_>,
     ) -> Result<Self, String> {
         let mut config = settings.config().clone();
         // Where an operator says something about the plugin, it may ask for what that grants and no more.
-        let is_told = config.plugin.contains_key(plugin);
+        let is_configured = config.plugin.contains_key(plugin);
         let own = config.plugin(plugin.as_str()).into_owned();
         let own = config.plugin.entry(plugin.clone()).or_insert(own);
-        for (key, value) in given.set {
+        for (key, value) in options.set {
             own.secrets.remove(key);
             own.config.insert(key.clone(), value.clone());
         }
         let (http, email) = (&config.http, &config.email);
         let unusable = |error: Unusable| error.to_string();
         let outbound = Outbound::new(http, email).map_err(unusable)?;
-        let gate =
-            if is_told { outbound.clone() } else { Outbound::on_trial(http, email).map_err(unusable)? };
-        let store = Arc::new(given.state.map_or_else(|| Ok(Memory::default()), Memory::read)?);
+        let gate = if is_configured {
+            outbound.clone()
+        } else {
+            Outbound::on_trial(http, email).map_err(unusable)?
+        };
+        let store = Arc::new(options.state.map_or_else(|| Ok(Memory::default()), Memory::read)?);
         let stores = Arc::clone(&store);
         // Compiled once for all runs of the same file, where there is a place to keep that.
         // Code that counts is other code, and a cache keeps that of one engine.
-        let kind = if given.count_fuel { "counting" } else { "plugins" };
+        let kind = if options.count_fuel { "counting" } else { "plugins" };
         let cache_home = config::user_cache_dir().map(|dir| dir.join(kind));
-        let count_fuel = given.count_fuel;
+        let count_fuel = options.count_fuel;
         let compilation = Compilation { compiler: Compiler::Child, cache_home, count_fuel };
         let runtime = Runtime::new(&config.runtime, compilation, stores, gate);
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -89,8 +92,8 @@ impl Trial {
         event: Event,
         package: Option<&str>,
         attempt: u32,
-    ) -> Result<Ran, String> {
-        if !self.wants(&event.event_type, package) {
+    ) -> Result<TrialRun, String> {
+        if !self.handles(&event.event_type, package) {
             let handles = self.revision.handles().join(", ");
             return Err(format!("{} would not come to it; it handles {handles}", event.event_type));
         }
@@ -109,10 +112,10 @@ impl Trial {
             self.store.commit(changes);
         }
         let report = self.report(&delivery.event, package, &tried);
-        Ok(Ran { report, effects: tried.work.effects })
+        Ok(TrialRun { report, effects: tried.work.effects })
     }
 
-    fn wants(&self, event_type: &str, package: Option<&str>) -> bool {
+    fn handles(&self, event_type: &str, package: Option<&str>) -> bool {
         let interface = package.map(|package| runtime::interface_name(package, event_type));
         let typed = self.revision.typed_interfaces().any(|typed| Some(typed) == interface.as_deref());
         typed || self.revision.subscriptions.iter().any(|pattern| Pattern::new(pattern).matches(event_type))
@@ -140,31 +143,31 @@ impl Trial {
             fuel: tried.fuel,
             logs: attempt.logs.clone(),
             writes: writes
-                .map(|(entry, value)| Write {
+                .map(|(entry, value)| StoreWrite {
                     bucket: hidden(&entry.bucket),
                     key: hidden(&entry.key),
-                    value: Value::of(value.as_deref()).map_text(hidden),
+                    value: WrittenValue::from_write(value.as_deref()).map_text(hidden),
                 })
                 .collect(),
-            effects: work.effects.iter().map(|asked| self.shown(asked)).collect(),
+            effects: work.effects.iter().map(|asked| self.report_effect(asked)).collect(),
         }
     }
 
     /// An effect without secrets, also where they were left in it because they could not be put back.
-    fn shown(&self, asked: &Asked) -> Shown {
+    fn report_effect(&self, asked: &Asked) -> EffectReport {
         let (outbound, grants) = (&self.outbound, &self.settings.grants);
-        let checked = match self.whole(asked) {
+        let checked = match self.restore_secrets(asked) {
             Effect::Http(request) => outbound.check_request(grants, &request),
             Effect::Email(email) => outbound.check_email(grants, &email),
             Effect::Event(event) => outbound.check_event(grants, &event),
         };
         let mut effect = asked.effect.clone();
         self.settings.mask.hide_in(&mut effect);
-        Shown { key: asked.key.clone(), effect, refused: checked.err(), performed: None }
+        EffectReport { key: asked.key.clone(), effect, refused: checked.err(), performed: None }
     }
 
     /// An effect with its secrets.
-    fn whole(&self, asked: &Asked) -> Effect {
+    fn restore_secrets(&self, asked: &Asked) -> Effect {
         let mut effect = asked.effect.clone();
         if asked.masked {
             // None is missing: this is the mask that took them out.
@@ -174,17 +177,17 @@ impl Trial {
     }
 
     /// Performs a run's effects, once each. Events are not routed anywhere.
-    pub(in crate::cli) async fn perform(&self, ran: &mut Ran) {
+    pub(in crate::cli) async fn perform(&self, run: &mut TrialRun) {
         let (grants, mask, progress) = (&*self.settings.grants, &*self.settings.mask, Progress::default());
-        for (asked, shown) in ran.effects.iter().zip(&mut ran.report.effects) {
+        for (asked, shown) in run.effects.iter().zip(&mut run.report.effects) {
             let context = EffectContext { grants, mask, key: &asked.key, progress: &progress };
-            let sent = match self.whole(asked) {
+            let sent = match self.restore_secrets(asked) {
                 Effect::Http(request) => self.outbound.send(&context, &request).await,
                 Effect::Email(email) => self.outbound.mail(&context, &email).await,
                 Effect::Event(_) => continue,
             };
             let detail = self.settings.mask.hide(&sent.detail).into_owned();
-            shown.performed = Some(Performed { outcome: sent.outcome, detail });
+            shown.performed = Some(EffectResult { outcome: sent.outcome, detail });
         }
     }
 
@@ -192,7 +195,7 @@ impl Trial {
     ///
     /// # Errors
     /// Names the file that cannot be written.
-    pub(in crate::cli) fn keep(&self, file: &Path) -> Result<(), String> {
+    pub(in crate::cli) fn save(&self, file: &Path) -> Result<(), String> {
         self.store.write(file)
     }
 }

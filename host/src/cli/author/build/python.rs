@@ -30,7 +30,7 @@ async fn python(folder: &Folder) -> Result<PathBuf, Failure> {
         Tool::new(dir.join(MAKE), &dir, GET).arguments([OWN]).run().await?;
         return Ok(dir.join(OWN).join("bin/python"));
     }
-    let active = Tool::new("python3", &dir, GET).arguments(["-c", ACTIVE]).asked().await;
+    let active = Tool::new("python3", &dir, GET).arguments(["-c", ACTIVE]).read_output().await;
     active.map(PathBuf::from).ok_or_else(|| {
         Failure::Failed(format!(
             "there is no {MAKE} here, and no environment with the SDK is active: activate one, \

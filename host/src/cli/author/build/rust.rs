@@ -57,7 +57,7 @@ impl Compiler {
         for rustc in ["rustc", SYSTEM_COMPILER] {
             let ask = |what: &[&str]| {
                 let tool = Tool::new(rustc, dir, GET).arguments(["--print"]).arguments(what);
-                async move { tool.asked().await.map(PathBuf::from) }
+                async move { tool.read_output().await.map(PathBuf::from) }
             };
             let Some(root) = ask(&["sysroot"]).await else { continue };
             there = true;
@@ -87,8 +87,8 @@ fn has_core(library: &Path) -> bool {
 /// has both. Without them the compiler's own linker leaves a module, of which the host makes a component.
 async fn linker(dir: &Path) -> Option<(PathBuf, OsString)> {
     let rustc = |what: &[&str]| Tool::new("rustc", dir, GET).arguments(what);
-    let root = rustc(&["--print", "sysroot"]).asked().await?;
-    let version = rustc(&["-vV"]).asked().await?;
+    let root = rustc(&["--print", "sysroot"]).read_output().await?;
+    let version = rustc(&["-vV"]).read_output().await?;
     let machine = version.lines().find_map(|line| line.strip_prefix("host: "))?;
     let tools = Path::new(&root).join("lib/rustlib").join(machine).join("bin");
     let linker = tools.join("wasm-component-ld");

@@ -1,4 +1,4 @@
-//! Which events or deliveries a verb is about, as it is typed.
+//! The arguments that select events or deliveries.
 
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
@@ -6,9 +6,9 @@ use super::failure::Failure;
 use crate::admin::api::ReplaySelection;
 use crate::event::now_ms;
 
-/// What events and deliveries are told apart by.
+/// Selects events.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Which {
+pub(super) struct EventSelector {
     /// Only events of this type
     #[arg(long = "type", value_name = "TYPE")]
     pub(super) event_type: Option<String>,
@@ -16,16 +16,16 @@ pub(super) struct Which {
     #[arg(long, value_name = "NAME")]
     pub(super) source: Option<String>,
     /// Only events received since then: `2026-11-25T08:00:00Z`, or `2h`, `7d` ago
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(super) since: Option<u64>,
     /// Only events received before then
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(super) until: Option<u64>,
 }
 
-/// What deliveries are told apart by beside that.
+/// Selects deliveries.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct WhichDeliveries {
+pub(super) struct DeliverySelector {
     /// Only deliveries to this plugin
     #[arg(long, value_name = "PLUGIN")]
     pub(super) plugin: Option<String>,
@@ -33,10 +33,10 @@ pub(super) struct WhichDeliveries {
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
     #[command(flatten)]
-    pub(super) events: Which,
+    pub(super) events: EventSelector,
 }
 
-impl Which {
+impl EventSelector {
     pub(super) fn selection(&self) -> ReplaySelection {
         ReplaySelection {
             event_type: self.event_type.clone(),
@@ -48,15 +48,19 @@ impl Which {
     }
 }
 
-impl WhichDeliveries {
+impl DeliverySelector {
     pub(super) fn selection(&self) -> ReplaySelection {
         let (plugin, reason) = (self.plugin.clone(), self.reason.clone());
         ReplaySelection { plugin, reason, ..self.events.selection() }
     }
 }
 
-/// Whoever means everything says so.
-pub(super) fn checked(selection: ReplaySelection, all: bool, what: &str) -> Result<ReplaySelection, Failure> {
+/// Requires `--all` for a selection of everything.
+pub(super) fn require_selection(
+    selection: ReplaySelection,
+    all: bool,
+    what: &str,
+) -> Result<ReplaySelection, Failure> {
     match (selection == ReplaySelection::default(), all) {
         (true, false) => Err(Failure::Usage(format!(
             "which {what}? Name them, narrow them down (--help says by what), or say --all"
@@ -69,7 +73,7 @@ pub(super) fn checked(selection: ReplaySelection, all: bool, what: &str) -> Resu
 }
 
 /// A time, or how long ago it was, as ms since the Unix epoch.
-fn time(text: &str) -> Result<u64, String> {
+fn parse_time(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no time: write 2026-11-25T08:00:00Z, or 2h or 7d for so long ago");
     if let Ok(time) = text.parse::<Timestamp>() {
         return u64::try_from(time.as_millisecond()).map_err(|_| wrong());
@@ -85,24 +89,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_a_moment_or_so_long_ago() {
-        assert_eq!(time("1970-01-01T00:00:01Z"), Ok(1000));
+    fn parses_a_time_and_a_span_before_now() {
+        assert_eq!(parse_time("1970-01-01T00:00:01Z"), Ok(1000));
         let now = now_ms();
         for (text, ago) in [("2h", 7_200_000), ("7d", 604_800_000), ("90 minutes", 5_400_000)] {
-            let found = now - time(text).unwrap();
+            let found = now - parse_time(text).unwrap();
             assert!(found <= ago && found > ago - 60_000, "{text}: {found}");
         }
         for wrong in ["", "yesterday", "2026-11-25", "-2h", "1 month"] {
-            assert!(time(wrong).is_err(), "{wrong}");
+            assert!(parse_time(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn everything_has_to_be_said() {
+    fn everything_is_selected_only_with_all() {
         let some = ReplaySelection { source: Some("s".into()), ..ReplaySelection::default() };
-        assert!(checked(some.clone(), false, "events").is_ok());
-        assert!(checked(ReplaySelection::default(), true, "events").is_ok());
-        assert!(checked(ReplaySelection::default(), false, "events").is_err());
-        assert!(checked(some, true, "events").is_err());
+        assert!(require_selection(some.clone(), false, "events").is_ok());
+        assert!(require_selection(ReplaySelection::default(), true, "events").is_ok());
+        assert!(require_selection(ReplaySelection::default(), false, "events").is_err());
+        assert!(require_selection(some, true, "events").is_err());
     }
 }
