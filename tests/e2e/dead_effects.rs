@@ -1,4 +1,4 @@
-//! Effects that were given up: listed, tried again under their keys, or dealt with.
+//! Effects that were given up: listed, replayed with their keys, or discarded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,7 +65,7 @@ async fn dead_effects_are_tried_again_under_their_keys_or_dealt_with() {
         .await;
     key_when(&host, "evt_0", "dead").await;
     well.store(true, Ordering::Relaxed);
-    assert_eq!(bed.run(&["effect", "discard", &keys[2]]).out, "1 effect: dealt with\n");
+    assert_eq!(bed.run(&["effect", "discard", &keys[2]]).out, "1 effect: resolved\n");
     assert_eq!(bed.run(&["effect", "replay", "--plugin", "asker"]).out, "2 effects: to be tried again\n");
     for (id, key) in [("evt_0", &keys[0]), ("evt_1", &keys[1])] {
         assert_eq!(&key_when(&host, id, "done").await, key);

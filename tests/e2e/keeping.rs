@@ -1,4 +1,4 @@
-//! What is old goes, without holding up or losing anything; what is not dealt with stays.
+//! What is old goes, without holding up or losing anything; unresolved dead letters stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;

@@ -61,7 +61,7 @@ async fn many_are_found_by_what_they_have_in_common_and_a_dry_run_changes_nothin
     assert_eq!(dry.code, 0, "{dry:?}");
     assert!(dry.out.starts_with("would make 25 deliveries, the first:\n"), "{dry:?}");
     assert_eq!(dry.out.lines().filter(|line| line.contains(" actor ")).count(), 20, "{dry:?}");
-    assert!(dry.out.ends_with("nothing was done: that was a dry run\n"), "{dry:?}");
+    assert!(dry.out.ends_with("nothing was changed: this was a dry run\n"), "{dry:?}");
     for (filter, made) in [
         (&["--reason", "something else"][..], 0),
         (&["--type", "appointment.updated"], 0),
@@ -80,7 +80,7 @@ async fn many_are_found_by_what_they_have_in_common_and_a_dry_run_changes_nothin
         done(&host, &format!("evt_{number}")).await;
     }
     let again = bed.run(&["delivery", "replay", "--all", "--json"]).json();
-    assert_eq!((&again["found"], &again["made"]), (&0.into(), &0.into()), "dealt with once");
+    assert_eq!((&again["found"], &again["made"]), (&0.into(), &0.into()), "resolved once");
 }
 
 #[tokio::test]
@@ -184,11 +184,11 @@ async fn dead_letters_are_dealt_with_one_by_one_or_all() {
     assert_eq!(bed.run(&["delivery", "discard", &id]).out, format!("delivery {id}: settled\n"));
     let again = bed.run(&["delivery", "discard", &id]);
     assert_eq!(again.code, 1, "{again:?}");
-    assert!(again.err.contains("is done, or was dealt with"), "{again:?}");
+    assert!(again.err.contains("is done, or was resolved"), "{again:?}");
     let dry = bed.run(&["delivery", "discard", "--all", "--dry-run"]);
-    assert!(dry.out.starts_with("would deal with 2 deliveries"), "{dry:?}");
+    assert!(dry.out.starts_with("would resolve 2 deliveries"), "{dry:?}");
     let all = bed.run(&["delivery", "discard", "--all"]);
-    assert!(all.out.starts_with("dealt with 2 deliveries"), "{all:?}");
+    assert!(all.out.starts_with("resolved 2 deliveries"), "{all:?}");
     assert_eq!(host.events("&state=dead").await.len(), 0);
     assert!(bed.run(&["event", "show", "evt_1"]).out.contains("dead, discarded"));
 }

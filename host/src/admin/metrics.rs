@@ -1,7 +1,7 @@
-//! `/metrics`: the process-wide recorder, and what each number means.
+//! `/metrics`: the process-wide recorder, and the meaning of each metric.
 //!
-//! Rooms record with the `metrics` macros under the names below. The page is open to whoever
-//! reaches the admin address, as scrapers expect; it holds numbers and names, never payloads.
+//! Rooms record with the `metrics` macros under the names below. Everybody who reaches the admin address may read the
+//! page, as scrapers expect; it has numbers and names, never payloads.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::db::{Size, Stock};
 use crate::event::now_ms;
 use crate::plugins::{PluginState, PluginView};
 
-/// How often samples of histograms are folded into their buckets when nobody scrapes.
+/// How often samples of histograms are added to their buckets when nobody scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// From 50 µs to 10 s: a wasm call takes some 50 µs, a commit some ms.
@@ -39,14 +39,14 @@ pub fn install() -> Result<PrometheusHandle, String> {
 }
 
 fn build() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
-    // Nobody folds samples for a recorder that is installed so; see `upkeep`.
+    // A recorder installed this way has no upkeep of its own; see `upkeep`.
     let handle = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
     describe();
     metrics::gauge!("hookyard_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
-/// Folds samples into their buckets, for ever: without it a host that nobody scrapes keeps every one.
+/// Adds samples to their buckets, and never returns. Without it, a host that nobody scrapes keeps every sample.
 pub async fn upkeep(handle: PrometheusHandle) {
     let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
@@ -88,11 +88,11 @@ fn describe() {
         Unit::Bytes,
         "What the database has on disk: used, free within the file, and its log"
     );
-    describe_gauge!("hookyard_dead_letters", "Dead letters not dealt with: deliveries and effects");
+    describe_gauge!("hookyard_dead_letters", "Unresolved dead letters: deliveries and effects");
     describe_gauge!(
         "hookyard_oldest_dead_letter_seconds",
         Unit::Seconds,
-        "Age of the oldest event with a dead letter not dealt with; 0 when there is none"
+        "Age of the oldest event with an unresolved dead letter; 0 when there is none"
     );
     describe_counter!("hookyard_swaps_total", "Revisions that went live, by plugin");
     describe_counter!("hookyard_refusals_total", "Plugin files that were refused, by plugin");
@@ -111,7 +111,7 @@ pub(super) async fn scrape(State(admin): State<AdminState>) -> impl IntoResponse
     metrics::gauge!("hookyard_backlog").set(as_f64(admin.db.backlog()));
     match admin.cache.stock.get(admin.db.stock()).await {
         Ok(stock) => set_stock_gauges(&stock),
-        Err(error) => tracing::debug!("what is stored could not be counted for /metrics: {error}"),
+        Err(error) => tracing::debug!("the database could not be counted for /metrics: {error}"),
     }
     let page = admin.metrics.render();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page)

@@ -12,7 +12,7 @@ Examples:
   hookyard delivery list --plugin confirmation-sms --since 2h --reason 'timed out'
   hookyard delivery list --limit 500 --json
 
-States: pending, running, waiting, held, done, dead (those that nobody has dealt with)";
+States: pending, running, waiting, held, done, dead (unresolved)";
 
 /// List deliveries, the newest event's first
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `hookyard delivery replay` and `discard`: dead letters, run again or dealt with.
+//! `hookyard delivery replay` and `discard`: dead letters, replayed or resolved.
 
 use super::failure::Failure;
 use super::selectors::{DeliverySelector, require_selection};
@@ -22,7 +22,7 @@ Examples:
   hookyard delivery discard --plugin old-plugin --dry-run
   hookyard delivery discard --all";
 
-/// Run dead letters again: each as a new delivery, with an idempotency key of its own
+/// Replay dead letters: each as a new delivery, with an idempotency key of its own
 #[derive(Debug, clap::Args)]
 #[command(after_help = REPLAY_EXAMPLE)]
 pub(super) struct Replay {
@@ -30,7 +30,7 @@ pub(super) struct Replay {
     deliveries: DeliveryArguments,
 }
 
-/// See that deliveries are not run any more: skip open ones, count dead letters as dealt with
+/// Discard deliveries: skip open ones, resolve dead letters
 #[derive(Debug, clap::Args)]
 #[command(after_help = DISCARD_EXAMPLE)]
 pub(super) struct Discard {
@@ -41,15 +41,15 @@ pub(super) struct Discard {
 /// Which deliveries, and how to print the result.
 #[derive(Debug, clap::Args)]
 struct DeliveryArguments {
-    /// These deliveries, done or dead; without ids, dead letters that nobody has dealt with
+    /// These deliveries, done or dead; without ids, unresolved dead letters
     #[arg(value_name = "ID")]
     ids: Vec<DeliveryId>,
     #[command(flatten)]
     which: DeliverySelector,
-    /// All dead letters that nobody has dealt with
+    /// All unresolved dead letters
     #[arg(long)]
     all: bool,
-    /// Only say how many there are, and show the first
+    /// Only count them, and show the first
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
@@ -79,7 +79,7 @@ impl Replay {
 }
 
 impl Discard {
-    /// Discards, and prints what was dealt with.
+    /// Discards, and prints the result.
     ///
     /// # Errors
     /// When nothing was named, a named delivery is done or running, or the host does not answer.

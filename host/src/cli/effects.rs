@@ -1,4 +1,4 @@
-//! `hookyard effect list`, `replay` and `discard`: what plugins asked for, over all events.
+//! `hookyard effect list`, `replay` and `discard`: the effects of all events.
 
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
@@ -10,7 +10,7 @@ Examples:
   hookyard effect list --state dead
   hookyard effect list --plugin confirmation-sms --json
 
-States: pending, waiting, done, dead (those that nobody has dealt with)";
+States: pending, waiting, done, dead (unresolved)";
 
 /// List effects, the newest event's first
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct List {
     /// Only in this state
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
-    /// Only those that this plugin asked for
+    /// Only those that this plugin requested
     #[arg(long, value_name = "PLUGIN")]
     plugin: Option<String>,
     /// At most so many
@@ -35,7 +35,7 @@ pub(super) struct List {
     connection: Connection,
 }
 
-/// Have dead effects tried again, under the idempotency keys that they had
+/// Try dead effects again, with their idempotency keys
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hookyard effect replay 9f2c….1\n  hookyard effect replay --plugin confirmation-sms"
@@ -45,7 +45,7 @@ pub(super) struct Replay {
     dead: DeadEffects,
 }
 
-/// Count dead effects as dealt with
+/// Resolve dead effects without another try
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  hookyard effect discard 9f2c….1\n  hookyard effect discard --all")]
 pub(super) struct Discard {
@@ -58,7 +58,7 @@ struct DeadEffects {
     /// Dead effects with these keys
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
-    /// Those that this plugin asked for
+    /// Those that this plugin requested
     #[arg(long, value_name = "PLUGIN")]
     plugin: Option<String>,
     /// All dead effects
@@ -102,7 +102,7 @@ impl List {
 }
 
 impl Replay {
-    /// Has them tried again.
+    /// Tries them again.
     ///
     /// # Errors
     /// When none was named or found, or the host does not answer.
@@ -112,12 +112,12 @@ impl Replay {
 }
 
 impl Discard {
-    /// Counts them as dealt with.
+    /// Resolves them.
     ///
     /// # Errors
     /// When none was named or found, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        self.dead.resolve("discard", "dealt with", &settings).await
+        self.dead.resolve("discard", "resolved", &settings).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! `hookyard event replay`: events of the past, for plugins of now.
+//! `hookyard event replay`: past events, for current plugins.
 
 use super::client::Client;
 use super::event_show::source_of;
@@ -16,32 +16,32 @@ Examples:
   hookyard event replay --unhandled --dry-run
   hookyard event replay --since 2026-11-01T00:00:00Z --to statistics
 
-An event that was open or done for a plugin is left out for it, unless the event is named or --again says
-so; one that is open is never run beside itself.";
+Plugins whose delivery of an event is done are skipped, unless the event is named or --again is given. Plugins
+whose delivery is open are always skipped.";
 
-/// Run events again, or for plugins that did not get them
+/// Replay events, also for plugins that did not get them
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub(super) struct Replay {
-    /// This event, also for plugins that have done it
+    /// This event, also for plugins whose delivery of it is done
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// To this plugin [default: all that want it now]
+    /// To this plugin [default: all that handle it now]
     #[arg(long, value_name = "PLUGIN", value_parser = plugin)]
     to: Option<PluginName>,
     #[command(flatten)]
     which: EventSelector,
-    /// Only events that no plugin wanted
+    /// Only events that no plugin handles
     #[arg(long)]
     unhandled: bool,
     /// All events
     #[arg(long)]
     all: bool,
-    /// Also for plugins that have done them
+    /// Also for plugins whose deliveries are done
     #[arg(long)]
     again: bool,
-    /// Only say how many there are, and show the first
+    /// Only count them, and show the first
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
@@ -52,7 +52,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Replays, and prints what was made.
+    /// Replays, and prints the result.
     ///
     /// # Errors
     /// When nothing was named, the event that was is unknown, open or wanted by no plugin, or the host does
@@ -71,7 +71,7 @@ impl Replay {
         let progress = replaying::follow(&client, &request).await?;
         match &self.id {
             Some(id) if progress.made == 0 => Err(Failure::Failed(format!(
-                "nothing to run: {id} is open for those that want it (`hookyard event show {id}`), or no {} does",
+                "nothing to replay: {id} is open for all that handle it (`hookyard event show {id}`), or no {} does",
                 self.to.as_ref().map_or_else(|| "plugin".into(), |to| format!("handler of {to}"))
             ))),
             _ => replaying::print(&progress, self.json),
@@ -91,7 +91,7 @@ impl Replay {
         let which = EventSelector { source: None, ..self.which.clone() };
         let narrowed = self.unhandled || self.all || which.selection() != ReplaySelection::default();
         if narrowed {
-            return Err(Failure::Usage("an event that is named needs no more to be found by".into()));
+            return Err(Failure::Usage("an event that is named needs no other filter".into()));
         }
         Ok(ReplaySelection { events: Some(vec![event.number]), ..ReplaySelection::default() })
     }

@@ -1,8 +1,8 @@
 //! The command line: one file per verb.
 //!
-//! Verbs print on stdout, the host's log goes to stderr. Exit code 0, 1 (it failed) or 2 (wrong
-//! usage). Verbs about a running host ask its admin API; they never open its database; `backup` and
-//! `restore` do, which need none that runs.
+//! Commands print on stdout; the host's log goes to stderr. Exit code 0, 1 (it failed) or 2 (wrong arguments).
+//! Commands about a running host use its admin API and never open its database. `backup` and `restore` do, and need
+//! no running host.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +61,7 @@ Examples:
   hookyard event list
   hookyard plugin list
 
-Exit code: 0, 1 when it failed, 2 when it was asked for wrongly.";
+Exit code: 0, 1 when it failed, 2 when the arguments are wrong.";
 
 /// Receives webhook events, proves who sent them, stores each once, and runs sandboxed WebAssembly
 /// plugins on it
@@ -79,16 +79,16 @@ struct Arguments {
 enum Verb {
     Serve(serve::Serve),
     Dev(dev::Dev),
-    /// Send events, and see what became of them
+    /// Send, list, show and replay events
     #[command(subcommand, arg_required_else_help = true)]
     Event(Event),
-    /// See deliveries, run dead letters again, or deal with them
+    /// List and show deliveries, replay or discard dead letters
     #[command(subcommand, arg_required_else_help = true)]
     Delivery(Delivery),
-    /// See what plugins asked for, and have dead effects tried again
+    /// List effects, replay or discard dead ones
     #[command(subcommand, arg_required_else_help = true)]
     Effect(Effect),
-    /// Write plugins: make, build, check and run them; see and pause those of a running host
+    /// Make, build, check and run plugins; list, pause and resume those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     Backup(backup::Backup),
@@ -141,7 +141,7 @@ enum Config {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    // No verb for people: it reads no config and has no threads but the compiler's.
+    // Not for people: it reads no config and has no threads but the compiler's.
     let mut words = std::env::args().skip(1);
     if let (Some(COMPILE_VERB), Some(setup), None) = (words.next().as_deref(), words.next(), words.next()) {
         return inspect::compile(&setup);
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_make_sense() {
+    fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 

@@ -1,4 +1,4 @@
-//! Follows a replay to its end, and says what it did.
+//! Follows a replay to its end, and describes its result.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::admin::api::{
 };
 use crate::delivery::DeliveryId;
 
-/// How often the host is asked how far it is.
+/// How often the host is asked for the progress.
 const POLL: Duration = Duration::from_millis(50);
-/// How often it is said.
-const SAY_EVERY: u32 = 40;
+/// Polls between two lines about the progress.
+const POLLS_PER_LINE: u32 = 40;
 
-/// Asks for a replay and waits until it has ended, saying on stderr how far it is if that takes long.
+/// Begins a replay and waits until it has ended; prints its progress on stderr if that takes long.
 ///
 /// # Errors
-/// When the host refuses or does not answer any more; then it goes on by itself.
+/// When the host refuses, or stops answering; then the replay continues by itself.
 pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<ReplayProgress, Failure> {
     let mut progress: ReplayProgress = client.post(&["replays"], request).await?;
     let id = progress.id.to_string();
@@ -27,18 +27,18 @@ pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<R
         tokio::time::sleep(POLL).await;
         progress = client.get(&["replays", &id], &()).await?;
         polls += 1;
-        if polls.is_multiple_of(SAY_EVERY) {
+        if polls.is_multiple_of(POLLS_PER_LINE) {
             let looked_at = progress.made + progress.skipped;
-            eprintln!("replay {id}: {looked_at} of {} (it goes on if this is interrupted)", progress.found);
+            eprintln!("replay {id}: {looked_at} of {} (it continues if this is interrupted)", progress.found);
         }
     }
     Ok(progress)
 }
 
-/// Prints what a replay did, or would do.
+/// Prints the result of a replay.
 ///
 /// # Errors
-/// [`Failure::ReaderGone`] when nobody reads any more; [`Failure::Failed`] when it was stopped.
+/// [`Failure::ReaderGone`] when the reader has gone; [`Failure::Failed`] when the replay was stopped.
 pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure> {
     if json {
         out::print_json(progress)?;
@@ -57,16 +57,16 @@ fn describe(progress: &ReplayProgress) -> String {
     let did = match (request.action, request.dry_run) {
         (ReplayAction::Replay, false) => format!("made {deliveries} (replay {})", progress.id),
         (ReplayAction::Replay, true) => format!("would make {deliveries}"),
-        (ReplayAction::Discard, false) => format!("dealt with {deliveries}"),
-        (ReplayAction::Discard, true) => format!("would deal with {deliveries}"),
+        (ReplayAction::Discard, false) => format!("resolved {deliveries}"),
+        (ReplayAction::Discard, true) => format!("would resolve {deliveries}"),
     };
     let left = match (skipped, request.of) {
         (0, _) => String::new(),
         (skipped, ReplayTarget::Events) => format!(
-            "; left out {}: open, done already (--again), or wanted by no such plugin",
+            "; skipped {}: open, done already (--again), or handled by no such plugin",
             out::format_count(*skipped, "event", "events")
         ),
-        (skipped, ReplayTarget::Deliveries) => format!("; left out {skipped}: open, or dealt with meanwhile"),
+        (skipped, ReplayTarget::Deliveries) => format!("; skipped {skipped}: open, or resolved meanwhile"),
     };
     let mut text = format!("{did}{left}");
     if !progress.first.is_empty() && (request.dry_run || *made > 0) {
@@ -74,7 +74,7 @@ fn describe(progress: &ReplayProgress) -> String {
         text = format!("{text}{some}:\n{}", table(&progress.first));
     }
     if request.dry_run {
-        text.push_str("\nnothing was done: that was a dry run");
+        text.push_str("\nnothing was changed: this was a dry run");
     }
     text
 }
@@ -126,12 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_is_said() {
+    fn describes_the_result_of_a_replay() {
         let text = describe(&progress(ReplayAction::Replay, false, 1));
-        assert!(text.starts_with("made 2 deliveries (replay 3); left out 1: open"), "{text}");
+        assert!(text.starts_with("made 2 deliveries (replay 3); skipped 1: open"), "{text}");
         assert!(text.contains(", the first:\n") && text.contains("no office …"), "{text}");
         let text = describe(&progress(ReplayAction::Discard, true, 0));
-        assert!(text.starts_with("would deal with 2 deliveries, the first:\n"), "{text}");
-        assert!(text.ends_with("\nnothing was done: that was a dry run"), "{text}");
+        assert!(text.starts_with("would resolve 2 deliveries, the first:\n"), "{text}");
+        assert!(text.ends_with("\nnothing was changed: this was a dry run"), "{text}");
     }
 }

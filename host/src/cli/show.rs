@@ -21,7 +21,7 @@ pub(super) fn format_event(event: &EventView) -> String {
         let _ = writeln!(text, "cause     {plugin} on {} of {}", out::escape(id), out::escape(source));
     }
     if event.deliveries.is_empty() {
-        text.push_str("\nNo plugin wanted it.\n");
+        text.push_str("\nNo plugin handles it.\n");
     }
     for delivery in &event.deliveries {
         text.push('\n');

@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
 
-/// SignalRequest to stop: by `kill`, a supervisor, Ctrl-C, or a terminal that was closed.
+/// The signals of `kill`, a supervisor, Ctrl-C, and a terminal that was closed.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,

@@ -57,7 +57,7 @@ pub(super) async fn play(settings: &Settings, host: &Host) -> Result<(), Failure
     if result.wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
 }
 
-/// What was seen of all events.
+/// What became of all events.
 #[derive(Debug, Default)]
 struct TourResult {
     /// The plugins that have done something.
@@ -75,7 +75,7 @@ impl TourResult {
             match delivery.state {
                 State::Done => drop(self.did.insert(delivery.plugin.clone())),
                 state => {
-                    self.wrong.push(format!("{what} is {}", show::format_state(state, delivery.held_because)))
+                    self.wrong.push(format!("{what} is {}", show::format_state(state, delivery.held_because)));
                 }
             }
             for EffectView { state, summary, .. } in &delivery.effects {
@@ -103,13 +103,13 @@ impl TourResult {
     }
 }
 
-/// Shows what plugins did with an event, and whose it is if one of them emitted it.
+/// Prints what plugins did with an event, and which plugin emitted it, if one did.
 fn print_event(event: &EventView) -> Result<(), Failure> {
     if let Some(cause) = &event.cause {
         let (event_type, id) = (out::escape(&event.event_type), out::escape(&event.id));
         out::print(&format!("\n{event_type}  {id}, emitted by {}", cause.plugin))?;
         if event.deliveries.is_empty() {
-            out::print("  no plugin wants it")?;
+            out::print("  no plugin handles it")?;
         }
     }
     for delivery in &event.deliveries {

@@ -21,7 +21,7 @@ pub(super) struct DeliveryQuery {
     /// Deliveries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// Only in this state; of dead ones those that nobody has dealt with.
+    /// Only in this state; `dead` means unresolved dead letters.
     state: Option<String>,
     /// Only to this plugin.
     plugin: Option<String>,
@@ -91,15 +91,15 @@ pub(super) async fn show(
     Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
 }
 
-/// Sees to it that a delivery is not run any more: an open one is skipped, so that what waits behind it
-/// goes on, and a dead letter counts as dealt with.
+/// Discards a delivery: an open one is skipped, which unblocks the next one of its ordering key, and a dead letter is
+/// resolved.
 #[utoipa::path(post, path = "/deliveries/{id}/discard", tag = "deliveries",
     params(("id" = String, Path, description = "Its id, such as 12-1")),
     responses(
-        (status = 200, description = "It is done", body = DiscardResult),
+        (status = 200, description = "It is discarded", body = DiscardResult),
         (status = 400, description = "Not an id"),
         (status = 404, description = "No such delivery"),
-        (status = 409, description = "It is running, is done, or was dealt with"),
+        (status = 409, description = "It is running, is done, or was resolved before"),
         Problem))]
 pub(super) async fn discard(
     State(admin): State<AdminState>,
@@ -110,7 +110,7 @@ pub(super) async fn discard(
         Discard::Skipped => "skipped",
         Discard::Resolved => "settled",
         Discard::Closed => {
-            return Err(Problem::conflict(format!("delivery {id} is done, or was dealt with before")));
+            return Err(Problem::conflict(format!("delivery {id} is done, or was resolved before")));
         }
         Discard::Busy => {
             return Err(Problem::conflict(format!(

@@ -21,9 +21,9 @@ pub(super) struct EffectQuery {
     /// Effects on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// Only `pending`, `waiting`, `done` or `dead` (those that nobody has dealt with).
+    /// Only `pending`, `waiting`, `done` or `dead` (unresolved).
     state: Option<String>,
-    /// Only those that this plugin asked for.
+    /// Only those that this plugin requested.
     plugin: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn list(
     Ok(Json(page.into()))
 }
 
-/// Has dead effects tried again, under the idempotency keys that they had.
+/// Tries dead effects again, with their idempotency keys.
 #[utoipa::path(post, path = "/effects/replay", tag = "effects", request_body = EffectSelection,
     responses(
         (status = 200, description = "How many", body = EffectCount),
@@ -57,7 +57,7 @@ pub(super) async fn replay(
     resolve(&admin, selection, Action::Replay).await
 }
 
-/// Counts dead effects as dealt with.
+/// Resolves dead effects without another try.
 #[utoipa::path(post, path = "/effects/discard", tag = "effects", request_body = EffectSelection,
     responses(
         (status = 200, description = "How many", body = EffectCount),

@@ -28,8 +28,8 @@ pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<PluginL
     Ok(Json(PluginList { items: plugins.into_iter().map(show).collect(), next_cursor: None }))
 }
 
-/// Pauses a plugin: attempts under way end, everything else of it waits in the database, and events are
-/// accepted for it as before. Holds until it is resumed, after a restart too.
+/// Pauses a plugin until it is resumed, also after a restart: attempts in flight end, its other deliveries wait, and
+/// events for it are accepted as before.
 #[utoipa::path(post, path = "/plugins/{name}/pause", tag = "plugins",
     params(("name" = String, Path, description = "The plugin")),
     responses(
@@ -45,7 +45,7 @@ pub(super) async fn pause(
     show(&admin, &name, plugin).await
 }
 
-/// Lets a paused plugin go on.
+/// Resumes a paused plugin.
 #[utoipa::path(post, path = "/plugins/{name}/resume", tag = "plugins",
     params(("name" = String, Path, description = "The plugin")),
     responses(
@@ -61,8 +61,8 @@ pub(super) async fn resume(
     show(&admin, &name, plugin).await
 }
 
-/// Loads a plugin's file again that was refused, even if the compiler died of it. The answer does not wait for
-/// the result, which the list of plugins shows.
+/// Loads a refused plugin file again, even if it crashed the compiler. The answer does not wait for the result, which
+/// the list of plugins shows.
 #[utoipa::path(post, path = "/plugins/{name}/retry", tag = "plugins",
     params(("name" = String, Path, description = "The plugin")),
     responses(

@@ -22,11 +22,11 @@ pub(super) struct ReplayQuery {
     limit: Option<u32>,
 }
 
-/// Asks for dead letters or events to be run again, or for dead letters to be dealt with. It goes on by
-/// itself, after a restart too: `GET` says how far it is.
+/// Begins to replay dead letters or events, or to discard dead letters. The replay continues by itself, also after a
+/// restart; `GET` returns its progress.
 #[utoipa::path(post, path = "/replays", tag = "replays", request_body = ReplayRequest, responses(
-    (status = 202, description = "It is under way", body = ReplayProgress),
-    (status = 400, description = "Something that cannot be asked for"),
+    (status = 202, description = "It has begun", body = ReplayProgress),
+    (status = 400, description = "Not a request, or one that contradicts itself"),
     (status = 404, description = "No such plugin"),
     Problem))]
 pub(super) async fn begin(
@@ -42,7 +42,7 @@ pub(super) async fn begin(
     Ok((StatusCode::ACCEPTED, Json(find(&admin, id).await?)))
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[utoipa::path(get, path = "/replays/{id}", tag = "replays",
     params(("id" = i64, Path, description = "Its number")),
     responses(
@@ -57,14 +57,14 @@ pub(super) async fn show(
     find(&admin, id).await.map(Json)
 }
 
-/// Stops a replay. What it made stays.
+/// Stops a replay. Deliveries that it made remain.
 #[utoipa::path(post, path = "/replays/{id}/stop", tag = "replays",
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 200, description = "It is stopped", body = ReplayProgress),
         (status = 400, description = "Not a number"),
         (status = 404, description = "No such replay"),
-        (status = 409, description = "It does not run"),
+        (status = 409, description = "It has ended"),
         Problem))]
 pub(super) async fn stop(
     State(admin): State<AdminState>,

@@ -10,7 +10,7 @@ use crate::delivery::{Cause, HeldBecause, Outcome, Settled, State};
 /// One page of deliveries, the newest event's first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryList {
-    /// The deliveries. May be fewer than asked for even when there are more.
+    /// The deliveries. May be fewer than `limit` even when there are more.
     pub items: Vec<ListedDelivery>,
     /// Give it as `cursor` for the page after this one; null on the last.
     pub next_cursor: Option<String>,
@@ -23,14 +23,14 @@ pub struct DeliverySummary {
     pub id: String,
     /// The plugin it goes to.
     pub plugin: String,
-    /// Where it stands.
+    /// Its state.
     #[schema(value_type = String)]
     pub state: State,
-    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
+    /// Why it is held, if it is: `absent`, `paused`, `breaker` or `order`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub held_because: Option<HeldBecause>,
-    /// How a dead letter was dealt with: `replayed` or `discarded`.
+    /// How a dead letter was resolved: `replayed` or `discarded`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub settled: Option<Settled>,
@@ -57,7 +57,7 @@ pub struct ListedDelivery {
     pub reason: Option<String>,
 }
 
-/// One delivery, with all that was done with it.
+/// One delivery, with its attempts and effects.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryDetail {
     /// The event's source.
@@ -79,39 +79,39 @@ pub struct DeliveryView {
     pub id: String,
     /// The plugin it goes to.
     pub plugin: String,
-    /// Where it stands.
+    /// Its state.
     #[schema(value_type = String)]
     pub state: State,
-    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
+    /// Why it is held, if it is: `absent`, `paused`, `breaker` or `order`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub held_because: Option<HeldBecause>,
-    /// How a dead letter was dealt with: `replayed` or `discarded`.
+    /// How a dead letter was resolved: `replayed` or `discarded`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub settled: Option<Settled>,
-    /// Who asked for it; absent when it came with the event.
+    /// The replay that made it; absent when it was made with the event.
     #[serde(default)]
     pub cause: Option<ReplayedView>,
-    /// When it is to be run again, ms since the Unix epoch.
+    /// When its next attempt is due, ms since the Unix epoch.
     pub due_at: Option<u64>,
-    /// The tries, in order.
+    /// The attempts, in order.
     pub attempts: Vec<AttemptView>,
-    /// What its handler asked for, in order.
+    /// The effects of its handler, in order.
     #[serde(default)]
     pub effects: Vec<EffectView>,
 }
 
-/// Where a delivery comes from that an operator asked for.
+/// The replay that made a delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReplayedView {
     /// The replay.
     pub replay: i64,
-    /// The delivery that it runs again; absent when the event had not gone to this plugin.
+    /// The delivery that is replayed; absent when the plugin had none of this event.
     pub of: Option<String>,
 }
 
-/// One try at a delivery.
+/// One attempt at a delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
     /// From 1.
@@ -130,16 +130,16 @@ pub struct AttemptView {
     pub started_at: u64,
     /// How long it took.
     pub duration_us: u64,
-    /// The most memory it had.
+    /// Its peak memory.
     pub peak_memory_bytes: u64,
     /// What the plugin logged, `LEVEL text`.
     pub logs: Vec<String>,
 }
 
-/// What became of a delivery that is to be run no more.
+/// The result of discarding a delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DiscardResult {
-    /// `skipped`: it was open; `settled`: it was a dead letter.
+    /// `skipped`: it was open; `settled`: it was a dead letter, which is resolved now.
     pub done: String,
 }
 

@@ -16,26 +16,26 @@ pub struct EffectList {
     pub next_cursor: Option<String>,
 }
 
-/// An effect in a list: without its tries.
+/// An effect in a list, without its tries.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ListedEffect {
     /// The event's source.
     pub source: String,
     /// The event's id.
     pub event: String,
-    /// The delivery whose handler asked for it.
+    /// The delivery whose handler requested it.
     pub delivery: String,
     /// The plugin.
     pub plugin: String,
-    /// What was answered at the last try, or what is wrong.
+    /// The answer to the last try, or what went wrong.
     pub last: Option<String>,
     /// The effect.
     #[serde(flatten)]
     pub effect: EffectView,
 }
 
-/// Something that a handler asked for, and what became of it. Without secrets, and without the values of
-/// headers that may hold some.
+/// An effect that a handler requested, and its tries. Without secrets, and without the values of headers that may
+/// hold some.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EffectView {
     /// The same on every try: its `Idempotency-Key`.
@@ -45,11 +45,11 @@ pub struct EffectView {
     /// `pending`, `waiting`, `done` or `dead`.
     #[schema(value_type = String)]
     pub state: State,
-    /// When it is to be tried again, ms since the Unix epoch.
+    /// When its next try is due, ms since the Unix epoch.
     pub due_at: Option<u64>,
-    /// What it does, in a line: `POST https://sms.example.gn/send`.
+    /// The request in a line: `POST https://sms.example.gn/send`.
     pub summary: String,
-    /// What it does, in full.
+    /// The request in full.
     #[schema(value_type = Object)]
     pub request: serde_json::Value,
     /// The tries, in order.
@@ -68,24 +68,24 @@ pub struct TryView {
     pub started_at: u64,
     /// How long it took.
     pub duration_us: u64,
-    /// What was answered, or what is wrong.
+    /// The answer, or what went wrong.
     pub detail: String,
 }
 
-/// Which dead effects an operator means: those that all of this fits.
+/// Selects dead effects: those that match all of this.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EffectSelection {
     /// With one of these keys.
     pub keys: Option<Vec<String>>,
-    /// Asked for by this plugin.
+    /// Requested by this plugin.
     pub plugin: Option<String>,
 }
 
-/// How many dead effects were dealt with.
+/// The number of dead effects that were resolved.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EffectCount {
-    /// How many.
+    /// The number.
     pub effects: u64,
 }
 

@@ -11,29 +11,29 @@ use crate::db;
 /// One page of events, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EventList {
-    /// The events. May be fewer than asked for even when there are more.
+    /// The events. May be fewer than `limit` even when there are more.
     pub items: Vec<EventSummary>,
     /// Give it as `cursor` for the page after this one; null on the last.
     pub next_cursor: Option<String>,
 }
 
-/// Where an event stands: the first of these that any of its deliveries is in.
+/// The state of an event: the first of these that any of its deliveries is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventState {
     /// A delivery is being run.
     Running,
-    /// A delivery is to be run now.
+    /// A delivery is due.
     Pending,
-    /// A delivery is to be run again later.
+    /// A delivery waits for its next attempt.
     Waiting,
-    /// All that is open is held.
+    /// All open deliveries are held.
     Held,
-    /// Nothing is open, and a delivery is a dead letter that nobody has dealt with.
+    /// Nothing is open, and a delivery is an unresolved dead letter.
     Dead,
-    /// All deliveries are done, or were dealt with.
+    /// All deliveries are done or resolved.
     Done,
-    /// No plugin wanted it.
+    /// No plugin handles it.
     Unhandled,
 }
 
@@ -47,7 +47,7 @@ pub struct EventSummary {
     /// Its type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Where it stands.
+    /// Its state.
     pub state: EventState,
     /// The sender's timestamp.
     pub created: String,
@@ -67,7 +67,7 @@ pub struct EventView {
     /// Its type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Where it stands.
+    /// Its state.
     pub state: EventState,
     /// The sender's timestamp.
     pub created: String,
@@ -78,17 +78,17 @@ pub struct EventView {
     pub number: i64,
     /// Size of its body.
     pub body_bytes: u64,
-    /// What the source's `ordering_key` points to.
+    /// The value at the source's `ordering_key`.
     pub ordering_key: Option<String>,
     /// The handler that emitted it; absent when it was received.
     pub cause: Option<CauseView>,
     /// One per plugin.
     pub deliveries: Vec<DeliveryView>,
-    /// Other payloads that came with its id.
+    /// Other payloads received with its id.
     pub conflicts: Vec<ConflictView>,
 }
 
-/// Where an event comes from that a plugin emitted.
+/// The origin of an event that a plugin emitted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CauseView {
     /// The source of the event that was handled.
@@ -97,11 +97,11 @@ pub struct CauseView {
     pub id: String,
     /// The plugin that handled it.
     pub plugin: String,
-    /// How many events this one is away from one that was received.
+    /// Number of emitted events from the received one to this one.
     pub depth: u32,
 }
 
-/// A payload whose id another one has.
+/// Another payload with the id of an event.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ConflictView {
     /// SHA-256 of the body, hexadecimal.

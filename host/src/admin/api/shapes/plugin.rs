@@ -35,10 +35,10 @@ pub struct Plugin {
     pub imports: Vec<String>,
     /// Why the file that is on disk now is not what runs.
     pub refusal: Option<String>,
-    /// Since when an operator has it paused, ms since the Unix epoch; null when it is not.
+    /// Since when an operator has paused it, ms since the Unix epoch; null when it is not paused.
     pub paused_at: Option<u64>,
-    /// Until when its breaker pauses it, ms since the Unix epoch: from then on its deliveries are tried one at
-    /// a time until one is done. Null where all run.
+    /// Until when its breaker pauses it, ms since the Unix epoch; after that, one delivery at a time is tried until
+    /// one is done. Null when its breaker does not pause it.
     pub breaker_until: Option<u64>,
 }
 

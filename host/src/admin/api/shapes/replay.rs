@@ -16,26 +16,26 @@ pub struct ReplayList {
     pub next_cursor: Option<String>,
 }
 
-/// What is to be done with what.
+/// A request to replay deliveries or events, or to discard deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
     /// Dead letters, or events.
     pub of: ReplayTarget,
-    /// Run them again, or count them as dealt with.
+    /// Replay them, or resolve them without a replay.
     #[serde(default)]
     pub action: ReplayAction,
-    /// Which of them; all, where it says nothing.
+    /// Which of them; all by default.
     #[serde(default, rename = "where")]
     pub selection: ReplaySelection,
-    /// Of events: to this plugin. Without it, to all that want them now.
+    /// For events: to this plugin. By default to all that handle them now.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub to: Option<PluginName>,
-    /// Of events: also to plugins that have done them already.
+    /// For events: also to plugins whose deliveries are done.
     #[serde(default)]
     pub again: bool,
-    /// Only find out what would be done.
+    /// Only count, and change nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -44,24 +44,24 @@ pub struct ReplayRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayTarget {
-    /// Dead letters that nobody has dealt with; or, where they are named, any closed deliveries.
+    /// Unresolved dead letters; or, where `deliveries` names them, any closed deliveries.
     Deliveries,
-    /// Events, whatever became of them.
+    /// Events in any state.
     Events,
 }
 
-/// What is done with what was found.
+/// What is done with the deliveries or events that were found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayAction {
     /// A new delivery of the same event, with its own idempotency key.
     #[default]
     Replay,
-    /// Dead letters count as dealt with, and are pruned in time.
+    /// Dead letters are resolved, so that they are pruned in time.
     Discard,
 }
 
-/// Which events, or deliveries: those that all of this fits.
+/// Selects events or deliveries: those that match all of this.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplaySelection {
@@ -81,46 +81,46 @@ pub struct ReplaySelection {
     pub since: Option<u64>,
     /// Received before this time, ms since the Unix epoch.
     pub until: Option<u64>,
-    /// Deliveries whose last attempt's reason has this text in it.
+    /// Deliveries whose last attempt's reason contains this text.
     pub reason: Option<String>,
-    /// Only events that no plugin wanted.
+    /// Only events that no plugin handles.
     pub unhandled: bool,
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReplayProgress {
     /// Its number.
     pub id: i64,
-    /// When it was asked for, ms since the Unix epoch.
+    /// When it was requested, ms since the Unix epoch.
     pub asked_at: u64,
-    /// What was asked for.
+    /// The request.
     pub request: ReplayRequest,
-    /// Where it stands.
+    /// Its state.
     pub state: ReplayState,
-    /// How many the selection found when it was asked for.
+    /// Number that the selection matched when it was requested.
     pub found: u64,
-    /// How many deliveries it made, or dealt with; in a dry run, how many it would.
+    /// Number of deliveries that it made or resolved, or would in a dry run.
     pub made: u64,
-    /// How many it found that there is nothing to do for.
+    /// Number for which there was nothing to do.
     pub skipped: u64,
-    /// The first of them.
+    /// The first deliveries.
     pub first: Vec<ReplayExample>,
 }
 
-/// Where a replay stands.
+/// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayState {
-    /// It goes on, after a restart too.
+    /// It is in progress, also after a restart.
     Running,
-    /// It has looked at all.
+    /// It has finished.
     Done,
     /// An operator stopped it.
     Stopped,
 }
 
-/// One of the first that a replay found.
+/// One of the first deliveries of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReplayExample {
     /// The event's source.
@@ -135,10 +135,10 @@ pub struct ReplayExample {
     /// The plugin that gets it.
     #[schema(value_type = String)]
     pub plugin: PluginName,
-    /// The delivery that is run again, or dealt with.
+    /// The delivery that is replayed or resolved.
     #[schema(value_type = Option<String>)]
     pub of: Option<DeliveryId>,
-    /// Why that one's last attempt is not done.
+    /// Why its last attempt is not done.
     pub reason: Option<String>,
 }
 
