@@ -177,7 +177,7 @@ impl Host {
         };
         let token = admin::Token::new(token.expose());
         admin_router.store(Arc::new(admin::router(admin_state, hosts, token)));
-        readiness.ready();
+        readiness.set_ready();
         let reload = Arc::new(Notify::new());
         let follow = Follow {
             loaded,

@@ -170,7 +170,7 @@ async fn the_description_names_the_paths_that_are_there_and_the_fields_that_answ
         ("EventList", &host.api("/api/v1/events").await.1),
         ("ListedDelivery", &host.api("/api/v1/deliveries").await.1["items"][0]),
         ("DeliveryDetail", &host.api("/api/v1/deliveries/1-1").await.1),
-        ("Progress", &host.api("/api/v1/replays/1").await.1),
+        ("ReplayProgress", &host.api("/api/v1/replays/1").await.1),
         ("Plugin", &host.api("/api/v1/plugins").await.1["items"][0]),
     ] {
         let mut given: Vec<String> = answer.as_object().unwrap().keys().cloned().collect();

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Problem;
 
-/// The admin token, kept as a digest: what is compared has one length, and a dump of it is useless.
+/// The admin token as a digest: comparisons are of one length, and a memory dump does not reveal it.
 #[derive(Clone, Copy)]
 pub struct Token([u8; 32]);
 
@@ -36,7 +36,7 @@ impl Token {
     }
 }
 
-/// Lets a request through when it carries the token.
+/// Passes requests with the token on.
 pub(super) async fn require(State(token): State<Token>, request: Request, next: Next) -> Response {
     match check(token, request.headers()) {
         Ok(()) => next.run(request).await,
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_token_passes() {
+    fn accepts_only_the_token() {
         let token = Token::new("right");
         let cases = [
             (None, false),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_never_printed() {
+    fn debug_output_hides_the_token() {
         assert_eq!(format!("{:?}", Token::new("right")), "(token)");
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the host is up, and whether it can do its work.
+//! `/healthz` and `/readyz`: whether the process is up, and whether it can accept and run events.
 
 use axum::Json;
 use axum::extract::State;
@@ -35,9 +35,9 @@ pub(super) async fn healthz() -> Json<Health> {
     Health::new("ok")
 }
 
-/// The database can be relied on, the plugins were loaded once, and deliveries are looked at.
+/// The database works, the plugins were loaded once, and deliveries are dispatched.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
-    (status = 200, description = "Events are taken and run", body = Health),
+    (status = 200, description = "Events are accepted and run", body = Health),
     (status = 503, description = "Not yet, or no longer")))]
 pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Health>, Problem> {
     let fault = || admin.db.fault().or_else(|| (admin.fault)());

@@ -1,8 +1,8 @@
-//! Which names the operators' side answers to.
+//! The host names that the admin address answers to.
 //!
-//! A page in an operator's browser may have its own name lead to this machine (DNS rebinding), and then read what
-//! this side says as its own. The browser still sends the page's name, so only expected names are answered. Nor
-//! may a page of another origin ask for a change.
+//! A web page can resolve its own name to this machine (DNS rebinding), and then read the answers of the admin address
+//! as its own. The browser still sends the page's name as `Host`, so only expected names are answered. Requests for a
+//! change are also rejected if they come from a page of another origin.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::watch as channel;
 use super::Problem;
 use crate::config::Config;
 
-/// The names of this host's operators' side.
+/// The host names of the admin address.
 #[derive(Debug, Clone)]
 pub struct Hosts {
     listen: IpAddr,
@@ -24,13 +24,13 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The loopback names, the address that is listened on, and `admin.hosts` as it is at the time of asking.
+    /// The loopback names, the address that is listened on, and the current `admin.hosts`.
     #[must_use]
     pub fn new(listen: IpAddr, config: channel::Receiver<Arc<Config>>) -> Self {
         Self { listen, config }
     }
 
-    /// Whether an authority, with or without a port, is one of this host's.
+    /// Whether the name in an authority, with or without a port, is one of these.
     fn is_known(&self, authority: &str) -> bool {
         let Some(name) = host_name(authority) else { return false };
         if self.config.borrow().admin.hosts.contains(&name) {
@@ -38,7 +38,7 @@ impl Hosts {
         }
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         match address {
-            // A page whose name is an address is of that address: rebinding needs a name.
+            // A page from an address has that address as its name: rebinding needs a DNS name.
             Ok(address) => address.is_loopback() || address == self.listen || self.listen.is_unspecified(),
             Err(_) => name == "localhost",
         }
@@ -50,7 +50,7 @@ impl Hosts {
         if more.is_some() {
             return Err(Problem::bad_request("the request has more than one `Host` header"));
         }
-        // HTTP/1.0 has none, and no browser sends it.
+        // HTTP/1.0 requests may have none; no browser sends them.
         let named = [host, uri.authority().map(|authority| Some(authority.as_str()))];
         for name in named.into_iter().flatten() {
             if !name.is_some_and(|name| self.is_known(name)) {
@@ -78,10 +78,10 @@ impl Hosts {
     }
 }
 
-/// The name in an authority, in lower case, without port and without the root's dot.
+/// The name in an authority, in lower case, without port and trailing dot.
 fn host_name(authority: &str) -> Option<String> {
     let (name, port) = match authority.rsplit_once(':') {
-        // Of an IPv6 address that is no port, unless it stands after the bracket.
+        // In an IPv6 address a colon precedes a port only after the bracket.
         Some((name, port)) if !port.ends_with(']') => (name, port),
         _ => (authority, ""),
     };
@@ -90,7 +90,7 @@ fn host_name(authority: &str) -> Option<String> {
     (is_port && !name.is_empty()).then(|| name.to_ascii_lowercase())
 }
 
-/// Lets a request through that is meant for this host.
+/// Passes requests on that are meant for this host.
 pub(super) async fn require(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     match hosts.check(request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_expected_hosts_are_answered() {
+    fn accepts_only_expected_host_names() {
         let (local, wide) = (hosts("127.0.0.1", &["ops.example.gn"]), hosts("0.0.0.0", &[]));
         let inner = hosts("10.0.0.5", &[]);
         for (hosts, host, expected) in [
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_origin_cannot_change_anything() {
+    fn rejects_changes_by_a_page_of_another_origin() {
         let hosts = hosts("127.0.0.1", &["ops.example.gn"]);
         for (header, value, post) in [
             ("origin", "http://localhost:8081", 200),

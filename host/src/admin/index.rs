@@ -1,4 +1,4 @@
-//! The page at `/`: what is here. Nothing secret on it.
+//! The page at `/`: what is here. It has no secrets.
 
 use axum::http::header;
 use axum::response::{Html, IntoResponse};

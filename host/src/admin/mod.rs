@@ -1,11 +1,11 @@
-//! The operators' side: an API under `/api/v1`, health, metrics and a page that says what is here.
+//! The admin address: an API under `/api/v1`, health, metrics and an index page.
 //!
-//! Owns the admin address. Reads `db` and a listing of plugins that it is given, and asks `db` for what
-//! operators decide: pauses, replays, dealing with dead letters. Never touches `runtime`.
+//! Reads `db` and the list of plugins, and has `db` carry out the decisions of operators: pauses, replays, discarded
+//! dead letters. Never touches `runtime`. All JSON shapes of the API are here (`api/shapes/`), and no other room knows
+//! them.
 //!
-//! Everything under `/api/v1` wants the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are
-//! open to whoever reaches the address, which is this machine unless the operator says otherwise;
-//! they say nothing of payloads and nothing secret.
+//! Everything under `/api/v1` requires the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are open to everybody
+//! who reaches the address, by default this machine only; they contain no payloads and no secrets.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened here and what to do about it.
+    /// What is wrong, and what to do.
     pub detail: String,
 }
 
@@ -130,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_token_is_answered_with_a_challenge() {
+    fn a_401_has_a_challenge() {
         let response = Problem::new(StatusCode::UNAUTHORIZED, "no token").into_response();
         assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
     }
 
     #[test]
-    fn a_database_that_is_down_says_when_to_come_back() {
+    fn a_503_of_the_database_has_a_retry_after() {
         let problem = Problem::from(DbError::Unavailable("disk full".into()));
         let response = problem.into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

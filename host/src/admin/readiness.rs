@@ -1,15 +1,15 @@
-//! Whether the host takes events and runs them, and if not, why.
+//! Whether the host accepts and runs events, and if not, why.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// Why the host is not ready. Clones are the same one.
+/// Why the host is not ready, if it is not. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Readiness(Arc<ArcSwapOption<String>>);
 
 impl Readiness {
-    /// Of a host that starts.
+    /// The readiness of a host that starts.
     #[must_use]
     pub fn starting() -> Self {
         let readiness = Self(Arc::default());
@@ -17,13 +17,13 @@ impl Readiness {
         readiness
     }
 
-    /// It is not ready, for this reason.
+    /// Makes it not ready, for this reason.
     pub fn set(&self, reason: impl Into<String>) {
         self.0.store(Some(Arc::new(reason.into())));
     }
 
-    /// It is ready.
-    pub fn ready(&self) {
+    /// Makes it ready.
+    pub fn set_ready(&self) {
         self.0.store(None);
     }
 

@@ -1,4 +1,4 @@
-//! The operators' side over real HTTP.
+//! The admin API over real HTTP.
 
 use reqwest::{Method, Response, StatusCode, header};
 
@@ -12,18 +12,18 @@ use crate::plugins::PluginState;
 
 const TOKEN: &str = "right-token";
 
-struct Started {
+struct TestServer {
     base: String,
     db: Db,
     readiness: Readiness,
     _data: tempfile::TempDir,
 }
 
-impl Started {
+impl TestServer {
     async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let readiness = Readiness::starting();
-        readiness.ready();
+        readiness.set_ready();
         let db = db(&data).await;
         let state = AdminState {
             db: db.clone(),
@@ -74,28 +74,28 @@ async fn json(response: Response) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn everything_under_the_api_wants_the_token() {
-    let side = Started::start().await;
+async fn every_api_path_requires_the_token() {
+    let server = TestServer::start().await;
     let paths =
         ["/api/v1/events", "/api/v1/plugins", "/api/v1/openapi.json", "/api/v1/x", "/api/v1/events/a/b"];
     for path in paths {
         for token in [None, Some("wrong")] {
-            let response = side.ask(Method::GET, path, token).await;
+            let response = server.ask(Method::GET, path, token).await;
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
             assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
             assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
         }
     }
     for path in ["/", "/healthz", "/readyz", "/metrics"] {
-        let response = side.ask(Method::GET, path, None).await;
+        let response = server.ask(Method::GET, path, None).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     }
 }
 
 #[tokio::test]
-async fn errors_are_problems() {
-    let side = Started::start().await;
+async fn every_error_is_a_problem() {
+    let server = TestServer::start().await;
     let cases = [
         (Method::GET, "/nothing", 404),
         (Method::GET, "/api/v1/nothing", 404),
@@ -110,7 +110,7 @@ async fn errors_are_problems() {
         (Method::GET, "/api/v1/events/%ff/x", 400),
     ];
     for (method, path, status) in cases {
-        let response = side.ask(method.clone(), path, Some(TOKEN)).await;
+        let response = server.ask(method.clone(), path, Some(TOKEN)).await;
         assert_eq!(response.status(), status, "{method} {path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON, "{method} {path}");
         assert_eq!(json(response).await["status"], status, "{method} {path}");
@@ -119,29 +119,29 @@ async fn errors_are_problems() {
 
 #[tokio::test]
 async fn plugins_are_listed_by_name() {
-    let side = Started::start().await;
-    let page = json(side.get("/api/v1/plugins").await).await;
+    let server = TestServer::start().await;
+    let page = json(server.get("/api/v1/plugins").await).await;
     assert_eq!(page["items"][0]["name"], "desk");
     assert_eq!(page["items"][1]["state"], "running");
     assert_eq!(page["next_cursor"], serde_json::Value::Null);
 }
 
 #[tokio::test]
-async fn it_is_ready_once_the_plugins_were_loaded() {
-    let side = Started::start().await;
-    side.readiness.set("starting: plugin desk is loaded");
-    assert_eq!(side.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(side.get("/healthz").await.status(), StatusCode::OK);
-    side.readiness.ready();
-    assert_eq!(side.get("/readyz").await.status(), StatusCode::OK);
+async fn readyz_follows_the_readiness() {
+    let server = TestServer::start().await;
+    server.readiness.set("starting: plugin desk is loaded");
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
+    server.readiness.set_ready();
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn metrics_and_the_index_say_nothing_secret() {
-    let side = Started::start().await;
-    let metrics = side.get("/metrics").await.text().await.unwrap();
+async fn metrics_and_the_index_contain_no_secret() {
+    let server = TestServer::start().await;
+    let metrics = server.get("/metrics").await.text().await.unwrap();
     assert!(metrics.contains("hookyard_plugins{state=\"running\"} 2"), "{metrics}");
-    let page = side.get("/").await.text().await.unwrap();
+    let page = server.get("/").await.text().await.unwrap();
     assert!(page.contains(env!("CARGO_PKG_VERSION")));
     assert!(!page.contains(TOKEN) && !metrics.contains(TOKEN));
 }
@@ -193,20 +193,20 @@ fn event(source: &str, id: &str, event_type: &str) -> Event {
 }
 
 #[tokio::test]
-async fn events_are_listed_paged_filtered_and_shown() {
-    let side = Started::start().await;
+async fn events_are_listed_in_pages_filtered_and_shown() {
+    let server = TestServer::start().await;
     let desk = PluginName::new("desk").unwrap();
     for number in 1..=5 {
         let event = event("moncreneau", &format!("evt_{number}"), "appointment.created");
-        side.db.accept(event, vec![Recipient { plugin: desk.clone(), ordered: true }]).await.unwrap();
+        server.db.accept(event, vec![Recipient { plugin: desk.clone(), ordered: true }]).await.unwrap();
     }
-    side.db.accept(event("other", "evt_1", "x"), Vec::new()).await.unwrap();
+    server.db.accept(event("other", "evt_1", "x"), Vec::new()).await.unwrap();
 
-    let first = json(side.get("/api/v1/events?limit=4").await).await;
+    let first = json(server.get("/api/v1/events?limit=4").await).await;
     assert_eq!(first["items"][0]["source"], "other");
     assert_eq!(first["items"].as_array().unwrap().len(), 4);
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = json(side.get(&format!("/api/v1/events?limit=4&cursor={cursor}")).await).await;
+    let second = json(server.get(&format!("/api/v1/events?limit=4&cursor={cursor}")).await).await;
     assert_eq!(second["items"][1]["id"], "evt_1");
 
     let counts = [
@@ -221,11 +221,11 @@ async fn events_are_listed_paged_filtered_and_shown() {
         ("id=none", 0),
     ];
     for (query, count) in counts {
-        let page = json(side.get(&format!("/api/v1/events?{query}")).await).await;
+        let page = json(server.get(&format!("/api/v1/events?{query}")).await).await;
         assert_eq!(page["items"].as_array().unwrap().len(), count, "{query}: {page}");
     }
 
-    let shown = json(side.get("/api/v1/events/moncreneau/evt_1").await).await;
+    let shown = json(server.get("/api/v1/events/moncreneau/evt_1").await).await;
     assert_eq!(shown["type"], "appointment.created");
     assert_eq!(shown["deliveries"][0]["plugin"], "desk");
     assert_eq!(shown["deliveries"][0]["state"], "pending");

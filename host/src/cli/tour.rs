@@ -75,7 +75,8 @@ impl TourResult {
             match delivery.state {
                 State::Done => drop(self.did.insert(delivery.plugin.clone())),
                 state => {
-                    self.wrong.push(format!("{what} is {}", show::format_state(state, delivery.held_because)));
+                    self.wrong
+                        .push(format!("{what} is {}", show::format_state(state, delivery.held_because)));
                 }
             }
             for EffectView { state, summary, .. } in &delivery.effects {
