@@ -66,13 +66,11 @@ fn is_key(word: &str) -> bool {
 
 /// Whether a document means a key by this: `section.key`, or a word that ends as keys do.
 fn names_a_key(word: &str, sections: &HashSet<String>) -> bool {
-    match word.split_once('.') {
-        Some((section, rest)) => sections.contains(section) && is_key(rest) && rest != "rs",
-        None => {
-            let ends_as_keys = ["_max", "_bytes", "_ms", "_days"].iter().any(|end| word.ends_with(end));
-            is_key(word) && ends_as_keys && !word.starts_with("hookyard_")
-        }
+    if let Some((section, rest)) = word.split_once('.') {
+        return sections.contains(section) && is_key(rest) && rest != "rs";
     }
+    let ends_as_keys = ["_max", "_bytes", "_ms", "_days"].iter().any(|end| word.ends_with(end));
+    is_key(word) && ends_as_keys && !word.starts_with("hookyard_")
 }
 
 #[test]
