@@ -1,5 +1,6 @@
 //! What an event is: ids, names, digests and the idempotency key. No IO.
 
+mod pattern;
 mod text;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+pub use pattern::EventPattern;
 pub use text::replace_lone_surrogates;
 
 /// Longest name of a source or a plugin, in bytes.

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::failure::{Failure, Kind};
 use crate::config;
-use crate::event::PluginName;
+use crate::event::{EventPattern, PluginName};
 
 /// The grants of one plugin, as its section of the configuration has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +38,7 @@ impl Grants {
 
     /// Checks that this event type may be emitted.
     pub(super) fn check_event_type(&self, event_type: &str) -> Result<(), Failure> {
-        let is_granted = self.emit.iter().any(|granted| match granted.strip_suffix('*') {
-            Some(prefix) => event_type.starts_with(prefix),
-            None => granted == event_type,
-        });
+        let is_granted = self.emit.iter().any(|granted| EventPattern::new(granted).matches(event_type));
         if is_granted {
             return Ok(());
         }

@@ -25,7 +25,7 @@ use crate::runtime::Runtime;
 pub use pace::Pace;
 pub use scan::Stamp;
 pub use snapshot::{Backoff, Breaking, Entry, Live, Retry, Snapshot, mask, settings};
-pub use subscriptions::{Pattern, Subscriptions, Wants};
+pub use subscriptions::{Subscriptions, Wants};
 pub use watch::Watch;
 
 /// A plugin as operators see it.

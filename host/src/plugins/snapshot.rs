@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::pace::Pace;
-use super::subscriptions::{Pattern, Subscriptions, Wants};
+use super::subscriptions::{Subscriptions, Wants};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::delivery::{Outcome, Recipient};
-use crate::event::{Digest, PluginName, SourceName};
+use crate::event::{Digest, EventPattern, PluginName, SourceName};
 use crate::outbound::Grants;
 use crate::runtime::{self, Revision, Runner};
 use crate::secrets::Mask;
@@ -146,7 +146,7 @@ impl Snapshot {
     /// of it; one with other settings keeps its pace, and one with another revision its turns.
     #[must_use]
     pub fn next(&self, entries: &[Entry], config: &Config) -> Self {
-        let patterns = |all: &[String]| all.iter().map(|p| Pattern::new(p)).collect::<Vec<_>>();
+        let patterns = |all: &[String]| all.iter().map(|p| EventPattern::new(p)).collect::<Vec<_>>();
         let wants = entries.iter().map(|entry| Wants {
             plugin: entry.plugin.clone(),
             typed: entry.typed.clone(),

@@ -9,9 +9,9 @@ use crate::cli::settings::Settings;
 use crate::config;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{Asked, Effect, Progress};
-use crate::event::{Event, PluginName};
+use crate::event::{Event, EventPattern, PluginName};
 use crate::outbound::{EffectContext, Outbound, Unusable};
-use crate::plugins::{self, Pattern};
+use crate::plugins;
 use crate::runtime::{self, Call, Compilation, Compiler, Revision, Runtime, Tried};
 
 /// Options of the command line beside the config.
@@ -118,7 +118,12 @@ impl Trial {
     fn handles(&self, event_type: &str, package: Option<&str>) -> bool {
         let interface = package.map(|package| runtime::interface_name(package, event_type));
         let typed = self.revision.typed_interfaces().any(|typed| Some(typed) == interface.as_deref());
-        typed || self.revision.subscriptions.iter().any(|pattern| Pattern::new(pattern).matches(event_type))
+        typed
+            || self
+                .revision
+                .subscriptions
+                .iter()
+                .any(|pattern| EventPattern::new(pattern).matches(event_type))
     }
 
     fn report(&self, event: &Event, package: Option<&str>, tried: &Tried) -> Report {
