@@ -57,7 +57,7 @@ pub fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
 /// Reads a page of the operators' side.
 pub fn get(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
     ask(&mut stream, request.as_bytes())
 }
 
@@ -65,7 +65,7 @@ pub fn get(address: &str, path: &str, token: &str) -> String {
 pub fn post(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\ncontent-length: 0\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-length: 0\r\n\r\n"
     );
     ask(&mut stream, request.as_bytes())
 }
