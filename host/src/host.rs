@@ -19,7 +19,7 @@ use crate::dispatch::{Acceptance, Dispatch};
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
 use crate::plugins::{Entry, OnLoad, Plugins, Stamp, Watch};
-use crate::runtime::{Compilation, Compiler, MemoryBounds, Runtime};
+use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
 use crate::{admin, ingress};
 
 use stores::Stored;
@@ -144,7 +144,8 @@ impl Host {
         let stores = Arc::new(Stored(db.clone()));
         readiness.set("starting: the WebAssembly engine is made");
         let cache_home = Some(data_dir.path().to_owned());
-        let compilation = Compilation { compiler: Compiler::ChildAhead, cache_home, count_fuel: false };
+        let compilation =
+            CompileOptions { compiler: CompilerMode::ChildAhead, cache_home, count_fuel: false };
         let runtime = Runtime::new(&config.runtime, compilation, stores, outbound.clone())?;
         announce(runtime.memory_bounds());
         let on_load = loads(readiness.clone());

@@ -10,7 +10,9 @@ use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Call, Compilation, MemoryBounds, NoStores, Revision, Runtime, Tried, engine_config};
+use hookyard::runtime::{
+    AttemptReport, Call, CompileOptions, EmptyStores, MemoryBounds, Revision, Runtime, engine_config,
+};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -94,7 +96,7 @@ async fn measure() -> Figures {
 struct Ours {
     revision: Arc<Revision>,
     delivery: Delivery,
-    settings: hookyard::runtime::Settings,
+    settings: hookyard::runtime::PluginSettings,
 }
 
 impl Ours {
@@ -103,7 +105,8 @@ impl Ours {
         let settings = settings(config, &name);
         let outbound = Outbound::new(&config.http, &config.email).unwrap();
         let runtime =
-            Runtime::new(&config.runtime, Compilation::default(), Arc::new(NoStores), outbound).unwrap();
+            Runtime::new(&config.runtime, CompileOptions::default(), Arc::new(EmptyStores), outbound)
+                .unwrap();
         let loaded = runtime.load(&name, guest("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {
@@ -132,7 +135,7 @@ impl Ours {
                 package: Some("moncreneau:events"),
                 settings: &self.settings,
             };
-            let Tried { attempt, .. } = self.revision.attempt(call).await;
+            let AttemptReport { attempt, .. } = self.revision.attempt(call).await;
             assert!(attempt.failure.is_none() && attempt.logs.len() == 1);
             black_box(attempt);
         }

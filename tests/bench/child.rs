@@ -12,7 +12,7 @@ use hookyard::config::Config;
 use hookyard::event::PluginName;
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Compilation, NoStores, Runner, Runtime};
+use hookyard::runtime::{CompileOptions, EmptyStores, Runner, Runtime};
 
 use crate::http;
 use crate::native::{Native, Stamped, entry};
@@ -194,7 +194,7 @@ async fn stats(config: &Config) -> Arc<dyn Runner> {
     let name = PluginName::new("stats").unwrap();
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
     let runtime =
-        Runtime::new(&config.runtime, Compilation::default(), Arc::new(NoStores), outbound).unwrap();
+        Runtime::new(&config.runtime, CompileOptions::default(), Arc::new(EmptyStores), outbound).unwrap();
     let loaded = runtime.load(&name, guest("stats"), &settings(config, &name)).await;
     loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision
 }

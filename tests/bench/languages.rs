@@ -9,7 +9,9 @@ use hookyard::delivery::{Delivery, DeliveryId};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Call, Compilation, NoStores, Revision, Runtime, Settings, Tried};
+use hookyard::runtime::{
+    AttemptReport, Call, CompileOptions, EmptyStores, PluginSettings, Revision, Runtime,
+};
 
 use crate::child::{distinct, guest};
 use crate::figures::{Spread, print};
@@ -58,15 +60,16 @@ pub fn run() {
 async fn measure() -> Vec<Figures> {
     let config = Config::default();
     let dir = tempfile::tempdir().unwrap();
-    let compilation = Compilation { cache_home: Some(dir.path().join("home")), ..Compilation::default() };
+    let compilation =
+        CompileOptions { cache_home: Some(dir.path().join("home")), ..CompileOptions::default() };
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
-    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(NoStores), outbound).unwrap();
+    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(EmptyStores), outbound).unwrap();
     let mut all = Vec::new();
     for language in LANGUAGES {
         let name = PluginName::new(&format!("conformance-{language}")).unwrap();
         let component = guest(name.as_str());
         let fresh = settings(&config, &name);
-        let reused = Settings { reuse_max: Some(1_000_000), ..fresh.clone() };
+        let reused = PluginSettings { reuse_max: Some(1_000_000), ..fresh.clone() };
         let (mut compile, mut cached) = (Vec::new(), Vec::new());
         let mut revision = None;
         for mark in 0..ROUNDS.min(3) {
@@ -97,10 +100,10 @@ async fn measure() -> Vec<Figures> {
 }
 
 /// µs an attempt.
-async fn round(revision: &Revision, delivery: &Delivery, settings: &Settings) -> f64 {
+async fn round(revision: &Revision, delivery: &Delivery, settings: &PluginSettings) -> f64 {
     let once = async || {
         let call = Call { delivery, package: Some("moncreneau:events"), settings };
-        let Tried { attempt, work, .. } = revision.attempt(call).await;
+        let AttemptReport { attempt, work, .. } = revision.attempt(call).await;
         assert!(attempt.failure.is_none(), "{attempt:?}");
         black_box(work);
     };

@@ -43,7 +43,7 @@ fn main() {
     }
     // What a host starts in its turn for each plugin file.
     if let [verb, setup] = arguments.as_slice()
-        && verb == hookyard::runtime::COMPILE_VERB
+        && verb == hookyard::runtime::COMPILE_COMMAND
     {
         // Whoever started it looks at its output.
         let _ = hookyard::runtime::compile_from_stdin(setup);

@@ -9,7 +9,7 @@ use hookyard::completion::Work;
 use hookyard::delivery::Attempt;
 use hookyard::event::{Digest, PluginName, now_ms};
 use hookyard::plugins::Entry;
-use hookyard::runtime::{Call, Runner, Tried};
+use hookyard::runtime::{AttemptReport, Call, Runner};
 use serde::{Deserialize, Serialize};
 
 /// Does what the plugin does for `appointment.created`.
@@ -25,7 +25,7 @@ struct Created<'a> {
 }
 
 impl Runner for Native {
-    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = AttemptReport> + Send + 'a>> {
         Box::pin(async move {
             let (started_at, started) = (now_ms(), Instant::now());
             let created: Created<'_> = serde_json::from_slice(call.delivery.event.payload()).unwrap();
@@ -43,7 +43,7 @@ impl Runner for Native {
                 peak_memory_bytes: 0,
                 failure: None,
             };
-            Tried { attempt, work: Work::default(), fuel: None }
+            AttemptReport { attempt, work: Work::default(), fuel: None }
         })
     }
 }
@@ -73,7 +73,7 @@ pub struct End {
 }
 
 impl Runner for Stamped {
-    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
+    fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = AttemptReport> + Send + 'a>> {
         Box::pin(async move {
             let attempt = self.inner.attempt(call).await;
             let event = &call.delivery.event;

@@ -9,7 +9,7 @@ use hookyard::config::Config;
 use hookyard::event::{Digest, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
-use hookyard::runtime::{Compilation, Compiler, NoStores, Runtime};
+use hookyard::runtime::{CompileOptions, CompilerMode, EmptyStores, Runtime};
 
 use crate::child::{Hosted, distinct, plugin};
 use crate::figures::{Spread, print};
@@ -86,8 +86,9 @@ fn loads(component: &[u8]) -> (Vec<f64>, Vec<f64>) {
     async_runtime.block_on(async {
         let outbound = Outbound::new(&config.http, &config.email).unwrap();
         let cache_home = Some(cache.path().join("home"));
-        let compilation = Compilation { compiler: Compiler::ChildAhead, cache_home, count_fuel: false };
-        let runtime = Runtime::new(&config.runtime, compilation, Arc::new(NoStores), outbound).unwrap();
+        let compilation =
+            CompileOptions { compiler: CompilerMode::ChildAhead, cache_home, count_fuel: false };
+        let runtime = Runtime::new(&config.runtime, compilation, Arc::new(EmptyStores), outbound).unwrap();
         let (mut cached, mut compiled) = (Vec::new(), Vec::new());
         let settings = settings(&config, &PluginName::new("desk").unwrap());
         for swap in 0..2 * SWAPS {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use hookyard::config::Config;
 use hookyard::event::PluginName;
 use hookyard::outbound::Outbound;
-use hookyard::runtime::{Compilation, NoStores, Runtime};
+use hookyard::runtime::{CompileOptions, EmptyStores, Runtime};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -82,8 +82,8 @@ async fn compiled() -> PathBuf {
     lock.lock().unwrap();
     let (home, config) = (dir.join("home"), Config::default());
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
-    let compilation = Compilation { cache_home: Some(home.clone()), ..Compilation::default() };
-    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(NoStores), outbound).unwrap();
+    let compilation = CompileOptions { cache_home: Some(home.clone()), ..CompileOptions::default() };
+    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(EmptyStores), outbound).unwrap();
     for language in LANGUAGES {
         let name = PluginName::new(&plugin(language)).unwrap();
         let settings = hookyard::plugins::settings(&config, &name);

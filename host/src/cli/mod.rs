@@ -51,7 +51,7 @@ mod visible;
 
 use background::BackgroundWriter;
 use failure::Failure;
-use inspect::COMPILE_VERB;
+use inspect::COMPILE_COMMAND;
 use settings::Settings;
 
 const EXAMPLE: &str = "\
@@ -143,7 +143,8 @@ enum Config {
 pub fn main() -> ExitCode {
     // Not for people: it reads no config and has no threads but the compiler's.
     let mut words = std::env::args().skip(1);
-    if let (Some(COMPILE_VERB), Some(setup), None) = (words.next().as_deref(), words.next(), words.next()) {
+    if let (Some(COMPILE_COMMAND), Some(setup), None) = (words.next().as_deref(), words.next(), words.next())
+    {
         return inspect::compile(&setup);
     }
     let arguments = Arguments::parse();

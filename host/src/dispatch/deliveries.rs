@@ -13,7 +13,7 @@ use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Next, Outco
 use crate::event::PluginName;
 use crate::failpoint::{self, Point};
 use crate::plugins::{Live, Plugins, Snapshot};
-use crate::runtime::{Call, Tried};
+use crate::runtime::{AttemptReport, Call};
 
 use super::breaker::{AttemptSignal, Transition};
 use super::gate::Gate;
@@ -93,7 +93,7 @@ impl Deliveries {
         let mut reruns = 0;
         loop {
             let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
-            let Tried { attempt, work, .. } = live.runner.attempt(call).await;
+            let AttemptReport { attempt, work, .. } = live.runner.attempt(call).await;
             failpoint::pass(Point::AfterHandler);
             let ended = limit_reruns(live.settings.store.reruns_max, reruns, attempt, work);
             let (mut attempt, work) = self.reserve(&delivery, live, ended).await;

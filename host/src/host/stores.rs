@@ -3,17 +3,17 @@
 use crate::db::Db;
 use crate::event::PluginName;
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
-use crate::runtime::{self, Reading};
+use crate::runtime::{self, StoreFuture};
 
 /// What is in the database of plugins' stores, for their calls.
 pub(super) struct Stored(pub(super) Db);
 
-impl runtime::Stores for Stored {
+impl runtime::PluginStores for Stored {
     fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
         self.0.peek_entry(plugin, key)
     }
 
-    fn get<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Reading<'a, Option<Entry>> {
+    fn get<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> StoreFuture<'a, Option<Entry>> {
         Box::pin(async move { self.0.entry(plugin, key).await.map_err(|error| error.to_string()) })
     }
 
@@ -23,7 +23,7 @@ impl runtime::Stores for Stored {
         bucket: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> Reading<'a, Keys> {
+    ) -> StoreFuture<'a, Keys> {
         let keys = self.0.keys(plugin, bucket, after, limit);
         Box::pin(async move { keys.await.map_err(|error| error.to_string()) })
     }

@@ -12,7 +12,7 @@ use super::scan::Stamp;
 use crate::config::Config;
 use crate::event::{Digest, PluginName};
 use crate::plugins::snapshot::settings;
-use crate::runtime::{Loaded, Runtime};
+use crate::runtime::{LoadedRevision, Runtime};
 
 /// Loads files; cheap to clone.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub(super) struct File {
 
 /// The result of loading a file.
 pub(super) enum LoadResult {
-    Loaded(Loaded),
+    Loaded(LoadedRevision),
     /// It is what runs already.
     Same,
     /// It changed while it was read: to be read again.
@@ -64,7 +64,7 @@ impl Loader {
 
     /// Lets the compiler try a file again that it died of.
     pub(super) fn try_again(&self, revision: &Digest) {
-        self.runtime.try_again(revision);
+        self.runtime.forget_compiler_failure(revision);
     }
 
     /// Loads a file. Dropping the future ends what it began.

@@ -32,7 +32,7 @@ pub struct Live {
     /// Which revision that is.
     pub revision: Digest,
     /// What an attempt gets and may take.
-    pub settings: runtime::Settings,
+    pub settings: runtime::PluginSettings,
     /// Attempts at once.
     pub concurrency: usize,
     /// Whether events with the same ordering key are handled one at a time.
@@ -280,13 +280,13 @@ fn exposed(plugin: &config::Plugin) -> BTreeMap<String, String> {
 
 /// An operator's words about a plugin, as the runtime takes them.
 #[must_use]
-pub fn settings(config: &Config, name: &PluginName) -> runtime::Settings {
+pub fn settings(config: &Config, name: &PluginName) -> runtime::PluginSettings {
     let plugin = config.plugin(name.as_str());
     let (store, effects) = (config.store.clone(), config.effects.clone());
     let secrets = exposed(&plugin);
     let mask = Arc::new(Mask::new(&secrets));
     let config = plugin.config.iter().map(|(key, value)| (key.clone(), value.clone()));
-    runtime::Settings {
+    runtime::PluginSettings {
         config: Arc::new(config.chain(secrets).collect()),
         mask,
         grants: Arc::new(Grants::of(name, &plugin)),
@@ -308,12 +308,15 @@ mod tests {
     use std::pin::Pin;
 
     use super::*;
-    use crate::runtime::{Call, Tried};
+    use crate::runtime::{AttemptReport, Call};
 
     struct Idle;
 
     impl Runner for Idle {
-        fn attempt<'a>(&'a self, _call: Call<'a>) -> Pin<Box<dyn Future<Output = Tried> + Send + 'a>> {
+        fn attempt<'a>(
+            &'a self,
+            _call: Call<'a>,
+        ) -> Pin<Box<dyn Future<Output = AttemptReport> + Send + 'a>> {
             Box::pin(std::future::pending())
         }
     }

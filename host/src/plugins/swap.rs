@@ -20,7 +20,7 @@ use super::{OnLoad, PluginState, PluginView, Plugins};
 use crate::config::Config;
 use crate::event::{Digest, PluginName, now_ms};
 use crate::failpoint::{self, Point};
-use crate::runtime::{Loaded, Revision, Runtime};
+use crate::runtime::{LoadedRevision, Revision, Runtime};
 
 /// See the module.
 pub(super) struct Swap {
@@ -190,7 +190,7 @@ impl Swap {
         false
     }
 
-    fn replace(&mut self, name: &PluginName, stamp: Stamp, loaded: Loaded) {
+    fn replace(&mut self, name: &PluginName, stamp: Stamp, loaded: LoadedRevision) {
         let from = if loaded.from_cache { "cache" } else { "compile" };
         metrics::histogram!("hookyard_plugin_load_seconds", "from" => from).record(loaded.took);
         metrics::counter!("hookyard_swaps_total", "plugin" => name.to_string()).increment(1);

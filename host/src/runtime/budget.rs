@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts what the host holds for one instance.
+/// The bytes that the host holds for one instance, and their limit.
 #[derive(Debug)]
 pub(super) struct MemoryBudget {
     max_bytes: usize,
@@ -21,7 +21,7 @@ impl MemoryBudget {
         Arc::new(Self { max_bytes, held_bytes: AtomicUsize::new(0) })
     }
 
-    /// Whether so many more bytes fit for the time of one host function.
+    /// Checks that this many more bytes fit for the time of one host function.
     ///
     /// # Errors
     /// [`OverBudget`]
@@ -43,10 +43,10 @@ impl MemoryBudget {
         Ok(reservation)
     }
 
-    /// Bytes that the guest may hand to one host function, or return, as wasmtime counts them. Allocations take up
-    /// to 1.5 times as much again beside their content (a list of texts of one byte), so this is two fifths of what
-    /// is left. A small part of the budget may be handed over in any case, so that the host function itself says
-    /// what there is no room for.
+    /// Bytes that the guest may hand to one host function, or return, as wasmtime counts them. Allocations can take
+    /// 1.5 times as much again beside their content (a list of texts of one byte), so this is two fifths of what
+    /// is left. A small part of the budget is always allowed, so that the host function itself can say what does not
+    /// fit.
     pub(super) fn lift_max_bytes(&self) -> usize {
         let left = self.max_bytes.saturating_sub(self.held_bytes());
         (left / 5 * 2).max(self.max_bytes / 32)
@@ -84,14 +84,14 @@ impl Reservation {
         Ok(())
     }
 
-    /// Gives a part back.
+    /// Releases a part of it.
     pub(super) fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
         self.budget.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.bytes -= bytes;
     }
 
-    /// Gives all of it back.
+    /// Releases all of it.
     pub(super) fn clear(&mut self) {
         self.shrink(self.bytes);
     }
@@ -103,17 +103,17 @@ impl Drop for Reservation {
     }
 }
 
-/// More than the budget has.
+/// A reservation would cross the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OverBudget {
-    /// What the host would hold for the instance.
+    /// Bytes that the host would hold for the instance.
     pub(super) total_bytes: usize,
     pub(super) max_bytes: usize,
 }
 
 impl OverBudget {
     /// The error that ends the call: it names what the guest asked for.
-    pub(super) fn asked_for(self, request: impl fmt::Display) -> wasmtime::Error {
+    pub(super) fn into_error(self, request: impl fmt::Display) -> wasmtime::Error {
         let Self { total_bytes, max_bytes } = self;
         wasmtime::Error::msg(format!(
             "{request}: the host would hold {total_bytes} bytes for this call, host_memory_max_bytes is {max_bytes}"

@@ -1,12 +1,12 @@
-//! Compiled plugins, kept by the digest of their file in a directory for one engine version and
-//! configuration. An entry is machine code: it is taken only with the right message authentication code,
-//! and compiled again otherwise.
+//! The cache of compiled plugins, by the digest of their file, in a directory for one engine version and
+//! configuration. An entry is machine code: it is loaded only with the right message authentication code. Otherwise
+//! the file is compiled again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -20,32 +20,32 @@ use crate::event::Digest;
 
 /// The directory in the cache's home.
 const ROOT: &str = "cache";
-/// How files with machine code end.
+/// The extension of files with machine code.
 const CODE: &str = "cwasm";
 /// Most files kept of each kind.
 const ENTRIES_MAX: usize = 2048;
 pub(super) const MAC_BYTES: usize = 32;
-/// What a process writes for longer than this was left by one that is gone, in nanoseconds. An hour.
+/// A temporary file that is older was left by a process that is gone. One hour, in nanoseconds.
 const TEMPORARY_MAX_NS: i128 = 3600 * 1_000_000_000;
 
 /// See the module.
-pub(super) struct Cache {
+pub(super) struct CodeCache {
     engine: Engine,
     pub(super) dir: PrivateDir,
-    /// With the key already mixed in.
+    /// Initialised with the key.
     hmac: Hmac<Sha256>,
     pub(super) limits: config::Runtime,
-    /// Files whose code must stay, and how often that was asked for.
-    held: Mutex<BTreeMap<Digest, usize>>,
-    /// One makes room and writes at a time.
+    /// Files whose code must stay, and how many [`CacheHold`]s there are of each.
+    holds: Mutex<BTreeMap<Digest, usize>>,
+    /// Held while room is made and an entry is written.
     writing: Mutex<()>,
 }
 
-impl Cache {
-    /// Opens or makes the cache below `home`, and drops entries of other engine versions.
+impl CodeCache {
+    /// Opens or creates the cache below `home`, and removes entries of other engine versions.
     ///
     /// # Errors
-    /// When the directory cannot be made, or others may write there.
+    /// When the directory cannot be created, or others may write there.
     pub(super) fn open(home: &Path, engine: &Engine, limits: &config::Runtime) -> Result<Self, String> {
         let place = |path: &Path| format!("the cache of compiled plugins at {}", path.display());
         let fail = |error: io::Error| format!("{} cannot be used: {error}", place(&home.join(ROOT)));
@@ -61,22 +61,22 @@ impl Cache {
             let _ = if entry.is_dir { root.remove_subdir(&entry.name) } else { root.remove(&entry.name) };
         }
         let (engine, limits) = (engine.clone(), limits.clone());
-        let cache = Self { engine, dir, hmac, limits, held: Mutex::default(), writing: Mutex::default() };
-        cache.clean().map_err(fail)?;
+        let cache = Self { engine, dir, hmac, limits, holds: Mutex::default(), writing: Mutex::default() };
+        cache.clean_up().map_err(fail)?;
         Ok(cache)
     }
 
     /// The compiled component of the file with this digest.
-    pub(super) fn get(&self, digest: &Digest) -> Option<Component> {
+    pub(super) fn load(&self, digest: &Digest) -> Option<Component> {
         let name = file_name(digest, CODE);
         let entry = self.dir.read(&name, self.limits.code_max_bytes + MAC_BYTES as u64).transpose()?;
-        let code = entry.map_err(|error| error.to_string()).and_then(|entry| self.checked(&name, entry));
+        let code = entry.map_err(|error| error.to_string()).and_then(|entry| self.verify(&name, entry));
         let loaded = code.and_then(|entry| {
             precompiled::component(&self.engine, &entry[MAC_BYTES..]).map_err(|error| format!("{error:#}"))
         });
         match loaded {
             Ok(component) => {
-                self.touch(&name);
+                self.mark_used(&name);
                 Some(component)
             }
             Err(error) => {
@@ -88,9 +88,9 @@ impl Cache {
         }
     }
 
-    /// Keeps machine code that was compiled just now. Makes room first, so that `runtime.cache_max_bytes` always
-    /// holds; what there is no room for beside what runs is not kept.
-    pub(super) fn put(&self, digest: &Digest, code: &[u8]) {
+    /// Stores machine code that was compiled just now. Old entries are removed first, so that
+    /// `runtime.cache_max_bytes` always holds. Code that does not fit beside the code in use is not stored.
+    pub(super) fn store(&self, digest: &Digest, code: &[u8]) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let name = file_name(digest, CODE);
         let bytes = (code.len() + MAC_BYTES) as u64;
@@ -101,7 +101,7 @@ impl Cache {
                     format!("{bytes} bytes find no place beside what runs; runtime.cache_max_bytes is {max}");
                 return Err(io::Error::other(text));
             }
-            self.dir.write(&name, &[&self.mac(&name, code), code])
+            self.dir.write(&name, &[&self.authentication_code(&name, code), code])
         });
         if let Err(error) = kept {
             let dir = self.dir.path().display();
@@ -109,14 +109,14 @@ impl Cache {
         }
     }
 
-    /// Keeps a file's code in the cache until as many calls of [`Cache::release`].
-    pub(super) fn hold(&self, digest: Digest) {
-        *self.held().entry(digest).or_default() += 1;
+    /// Keeps a file's code in the cache until the hold is dropped.
+    pub(super) fn hold(self: &Arc<Self>, digest: Digest) -> CacheHold {
+        *self.holds().entry(digest).or_default() += 1;
+        CacheHold { cache: Arc::clone(self), digest }
     }
 
-    /// See [`Cache::hold`].
-    pub(super) fn release(&self, digest: &Digest) {
-        let mut held = self.held();
+    fn release(&self, digest: &Digest) {
+        let mut held = self.holds();
         if let Some(count) = held.get_mut(digest) {
             *count -= 1;
             if *count == 0 {
@@ -125,8 +125,8 @@ impl Cache {
         }
     }
 
-    /// Drops what was not used for longest and is not held, until so many more bytes fit under this name. False
-    /// where they do not.
+    /// Removes the entries that were not used for longest and are not held, until an entry of this name and size fits.
+    /// Returns false where it does not fit.
     fn make_room(&self, name: &str, bytes: u64) -> io::Result<bool> {
         let mut entries = self.dir.entries()?;
         entries.retain(|entry| entry.name != name && !entry.is_dir);
@@ -136,7 +136,7 @@ impl Cache {
         let has_room = |in_use: u64, codes: usize| {
             in_use.saturating_add(bytes) <= self.limits.cache_max_bytes && codes < ENTRIES_MAX
         };
-        let held: BTreeSet<String> = self.held().keys().map(|digest| file_name(digest, CODE)).collect();
+        let held: BTreeSet<String> = self.holds().keys().map(|digest| file_name(digest, CODE)).collect();
         let old = entries.iter().filter(|entry| entry.name.ends_with(CODE) && !held.contains(&entry.name));
         for entry in old {
             if has_room(in_use, codes) {
@@ -149,8 +149,8 @@ impl Cache {
         Ok(has_room(in_use, codes))
     }
 
-    /// At the start: what others left half written goes, and the limits hold.
-    fn clean(&self) -> io::Result<()> {
+    /// At the start, removes unfinished files of earlier processes and entries beyond the limits.
+    fn clean_up(&self) -> io::Result<()> {
         let mut entries = self.dir.entries()?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
@@ -167,20 +167,20 @@ impl Cache {
         self.make_room("", 0).map(drop)
     }
 
-    /// An entry whose message authentication code is right.
-    pub(super) fn checked(&self, name: &str, entry: Vec<u8>) -> Result<Vec<u8>, String> {
+    /// Checks the message authentication code of an entry.
+    pub(super) fn verify(&self, name: &str, entry: Vec<u8>) -> Result<Vec<u8>, String> {
         let right = entry
             .split_at_checked(MAC_BYTES)
-            .is_some_and(|(mac, content)| self.authenticate(name, content).verify_slice(mac).is_ok());
+            .is_some_and(|(mac, content)| self.keyed_hash(name, content).verify_slice(mac).is_ok());
         if right { Ok(entry) } else { Err("it is not whole, or not this host's".into()) }
     }
 
-    pub(super) fn mac(&self, name: &str, content: &[u8]) -> [u8; MAC_BYTES] {
-        self.authenticate(name, content).finalize().into_bytes().into()
+    pub(super) fn authentication_code(&self, name: &str, content: &[u8]) -> [u8; MAC_BYTES] {
+        self.keyed_hash(name, content).finalize().into_bytes().into()
     }
 
-    /// Over the name too, so that no entry can stand for another.
-    fn authenticate(&self, name: &str, content: &[u8]) -> Hmac<Sha256> {
+    /// Includes the name, so that no entry can stand for another.
+    fn keyed_hash(&self, name: &str, content: &[u8]) -> Hmac<Sha256> {
         let mut hmac = self.hmac.clone();
         hmac.update(name.as_bytes());
         hmac.update(&[0]);
@@ -188,7 +188,7 @@ impl Cache {
         hmac
     }
 
-    fn touch(&self, name: &str) {
+    fn mark_used(&self, name: &str) {
         if let Ok(Some(file)) = self.dir.open(name) {
             let _ = file.set_modified(SystemTime::now());
         }
@@ -198,8 +198,20 @@ impl Cache {
         self.dir.path().join(name)
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Digest, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holds(&self) -> MutexGuard<'_, BTreeMap<Digest, usize>> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While it lives, the cache keeps the code of a file.
+pub(super) struct CacheHold {
+    cache: Arc<CodeCache>,
+    digest: Digest,
+}
+
+impl Drop for CacheHold {
+    fn drop(&mut self) {
+        self.cache.release(&self.digest);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The `context` record: filled by field name, for as many of its fields as this component has.
+//! The `context` record of a call. A component may have some of its fields only; they are filled by name.
 
 use wasmtime::component::{Type, Val};
 
@@ -11,11 +11,11 @@ const FIELDS_MAX: usize = 64;
 
 /// The fields of a component's own `context`, in its order.
 #[derive(Debug, Clone)]
-pub(super) struct ContextPlan(Vec<(String, Part)>);
+pub(super) struct ContextPlan(Vec<(String, ContextField)>);
 
-/// What the host knows of a call.
+/// A field of the context.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Part {
+enum ContextField {
     EventId,
     EventType,
     Source,
@@ -28,11 +28,11 @@ enum Part {
 }
 
 impl ContextPlan {
-    /// Walks a component's `context` type.
+    /// Finds the fields of a component's `context` type.
     ///
     /// # Errors
     /// Names a field that this host cannot fill, with what it expected.
-    pub(super) fn of(ty: &Type) -> Result<Self, String> {
+    pub(super) fn from_type(ty: &Type) -> Result<Self, String> {
         let Type::Record(record) = ty else {
             return Err(format!(
                 "its first parameter is {}, expected the record context",
@@ -45,30 +45,30 @@ impl ContextPlan {
         }
         record
             .fields()
-            .map(|field| Ok((field.name.to_owned(), Part::of(field.name, &field.ty)?)))
+            .map(|field| Ok((field.name.to_owned(), ContextField::from_type(field.name, &field.ty)?)))
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// The record for one attempt.
-    pub(super) fn fill(&self, delivery: &Delivery, attempt: u32) -> Val {
+    /// The record for one attempt at a delivery.
+    pub(super) fn to_value(&self, delivery: &Delivery, attempt: u32) -> Val {
         let event = &delivery.event;
-        let value = |part: &Part| match part {
-            Part::EventId => Val::String(event.id.clone()),
-            Part::EventType => Val::String(event.event_type.clone()),
-            Part::Source => Val::String(event.source.to_string()),
-            Part::Created => Val::String(event.created.clone()),
-            Part::ReceivedAt => Val::U64(event.received_at),
-            Part::IdempotencyKey => Val::String(delivery.idempotency_key()),
-            Part::Attempt => Val::U32(attempt),
-            Part::Unknown => Val::Option(None),
+        let value = |field: &ContextField| match field {
+            ContextField::EventId => Val::String(event.id.clone()),
+            ContextField::EventType => Val::String(event.event_type.clone()),
+            ContextField::Source => Val::String(event.source.to_string()),
+            ContextField::Created => Val::String(event.created.clone()),
+            ContextField::ReceivedAt => Val::U64(event.received_at),
+            ContextField::IdempotencyKey => Val::String(delivery.idempotency_key()),
+            ContextField::Attempt => Val::U32(attempt),
+            ContextField::Unknown => Val::Option(None),
         };
-        Val::Record(self.0.iter().map(|(name, part)| (name.clone(), value(part))).collect())
+        Val::Record(self.0.iter().map(|(name, field)| (name.clone(), value(field))).collect())
     }
 }
 
-impl Part {
-    fn of(name: &str, ty: &Type) -> Result<Self, String> {
+impl ContextField {
+    fn from_type(name: &str, ty: &Type) -> Result<Self, String> {
         let known = match (name, ty) {
             ("event-id", Type::String) => Self::EventId,
             ("event-type", Type::String) => Self::EventType,
@@ -81,7 +81,7 @@ impl Part {
             _ => {
                 return Err(format!(
                     "this host has no context.{} of type {}",
-                    text::name(name),
+                    text::truncate_name(name),
                     super::plan::type_name(ty)
                 ));
             }

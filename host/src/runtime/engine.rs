@@ -1,88 +1,86 @@
-//! One engine for the life of the process: pooled instances, epoch deadlines, bounded everything.
+//! The wasmtime engine, of which a host has one, and all that its revisions share: linker, cache, compiler, pool.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
-use super::cache::Cache;
+use super::cache::CodeCache;
 use super::capabilities;
-use super::compile::{Compile, Compiler};
-use super::engine_config::{MemoryBounds, TABLES_PER_PLACE, engine_config};
-use super::guest::Guest;
-use super::instances::Pool;
-use super::stores::Stores;
+use super::compile::{Compiler, CompilerMode};
+use super::engine_config::{MemoryBounds, engine_config};
+use super::pool::InstancePool;
+use super::state::InstanceState;
+use super::stores::PluginStores;
 use crate::config;
 use crate::outbound::Outbound;
 
-/// The engine could not be made.
+/// The engine could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("the WebAssembly engine cannot start: {0}")]
 pub struct RuntimeError(String);
 
-/// The engine, what it links, and the pool that makes attempts wait instead of fail when it is full.
+/// Loads plugins and runs their calls. See the module.
 #[derive(Clone)]
 pub struct Runtime(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) bounds: MemoryBounds,
-    pub(super) linker: Linker<Guest>,
-    pub(super) cache: Option<Cache>,
-    pub(super) compile: Compile,
-    pub(super) remembers_deaths: bool,
-    pub(super) pool: Pool,
+    pub(super) linker: Linker<InstanceState>,
+    pub(super) cache: Option<Arc<CodeCache>>,
+    pub(super) compile: Compiler,
+    pub(super) records_compiler_failures: bool,
+    pub(super) pool: InstancePool,
     pub(super) limits: config::Runtime,
-    pub(super) stores: Arc<dyn Stores>,
+    pub(super) stores: Arc<dyn PluginStores>,
     pub(super) outbound: Outbound,
 }
 
-/// How a runtime compiles and what it keeps of that.
+/// How a runtime compiles, and where it keeps machine code.
 #[derive(Debug, Clone, Default)]
-pub struct Compilation {
-    /// Where it compiles.
-    pub compiler: Compiler,
-    /// The directory below which machine code is kept between runs, in `cache`. Without it each file is
-    /// compiled again.
+pub struct CompileOptions {
+    /// Where the compiler runs.
+    pub compiler: CompilerMode,
+    /// The directory below which machine code is kept, in `cache`. `None` = each start compiles each file again.
     pub cache_home: Option<PathBuf>,
-    /// Counts the instructions of every call, which costs a little of each.
+    /// Whether the instructions of each call are counted, which makes calls a little slower.
     pub count_fuel: bool,
 }
 
 impl Runtime {
-    /// Makes the engine and starts its clock. `stores` is what plugins' stores have in them; what guests
-    /// send leaves through `outbound`.
+    /// Creates the engine and starts its epoch clock. Calls read plugins' stores from `stores`, and send requests
+    /// through `outbound`.
     ///
     /// # Errors
-    /// [`RuntimeError`] when the pool does not fit this machine or the cache directory is not the
-    /// host's alone.
+    /// [`RuntimeError`] when the pool does not fit this machine, or others may write to the cache directory.
     pub fn new(
         limits: &config::Runtime,
-        compilation: Compilation,
-        stores: Arc<dyn Stores>,
+        compilation: CompileOptions,
+        stores: Arc<dyn PluginStores>,
         outbound: Outbound,
     ) -> Result<Self, RuntimeError> {
-        let Compilation { compiler, cache_home, count_fuel } = compilation;
+        let CompileOptions { compiler, cache_home, count_fuel } = compilation;
         let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
         let (engine, bounds) = engine(limits, count_fuel).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         capabilities::add_to_linker(&mut linker).map_err(fail)?;
-        let open = |home: PathBuf| Cache::open(&home, &engine, limits);
+        let open = |home: PathBuf| CodeCache::open(&home, &engine, limits).map(Arc::new);
         let cache = cache_home.map(open).transpose().map_err(RuntimeError)?;
-        let compile = Compile::new(compiler, &engine, limits, bounds, count_fuel).map_err(RuntimeError)?;
-        start_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
-        let pool = Pool::new(limits.instances_max);
+        let compile = Compiler::new(compiler, &engine, limits, bounds, count_fuel).map_err(RuntimeError)?;
+        start_epoch_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
+        let pool = InstancePool::new(limits.instances_max);
         let limits = limits.clone();
-        let remembers_deaths = compiler == Compiler::ChildAhead;
+        let records_compiler_failures = compiler == CompilerMode::ChildAhead;
         let inner = Inner {
             engine,
             bounds,
             linker,
             cache,
             compile,
-            remembers_deaths,
+            records_compiler_failures,
             pool,
             limits,
             stores,
@@ -91,43 +89,34 @@ impl Runtime {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// How guests are kept inside their memories: by what this process has address space for.
+    /// How guests are kept inside their memories. The address space of this process decides it.
     #[must_use]
     pub fn memory_bounds(&self) -> MemoryBounds {
         self.0.bounds
     }
 
-    /// Starts a compiler ahead of the next changed file, where [`Compiler::ChildAhead`] says so.
+    /// Starts a compiler ahead of the next changed file, where [`CompilerMode::ChildAhead`] says so.
     pub fn start_compiler_ahead(&self) {
         self.0.compile.start_ahead();
     }
 }
 
-/// Places that one instance of a component takes, so that the memories and tables it needs are
-/// there once it has them.
-pub(super) fn places(component: &Component) -> u32 {
-    let needs = component.resources_required();
-    let memories = needs.as_ref().map_or(1, |needs| needs.num_memories);
-    let tables = needs.as_ref().map_or(1, |needs| needs.num_tables);
-    memories.max(tables.div_ceil(TABLES_PER_PLACE)).max(1)
-}
-
-/// An engine with guard pages, or with checks where this process has no address space for those.
+/// Creates an engine with guard pages, or with checks where the address space is too small for them.
 fn engine(limits: &config::Runtime, counts_fuel: bool) -> wasmtime::Result<(Engine, MemoryBounds)> {
     let make = |bounds| {
         let mut config = engine_config(limits, bounds);
         Ok((Engine::new(config.consume_fuel(counts_fuel))?, bounds))
     };
     let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
-    match MemoryBounds::fitting(limit, limits) {
-        // Not every limit can be asked for: what a container, the kernel or the processor allows.
+    match MemoryBounds::for_address_space(limit, limits) {
+        // Containers, the kernel and the processor have limits that cannot be queried.
         MemoryBounds::GuardPages => make(MemoryBounds::GuardPages).or_else(|_| make(MemoryBounds::Checks)),
         MemoryBounds::Checks => make(MemoryBounds::Checks),
     }
 }
 
-/// One thread moves the epoch of the engine; it ends with the engine.
-fn start_clock(engine: &Engine, tick: Duration) -> Result<(), String> {
+/// Starts the thread that increments the engine's epoch at each tick. It ends with the engine.
+fn start_epoch_clock(engine: &Engine, tick: Duration) -> Result<(), String> {
     let engine = engine.weak();
     let run = move || {
         while let Some(engine) = engine.upgrade() {

@@ -1,12 +1,11 @@
-//! The engine's configuration: what decides compiled code, and where instances get their memory.
+//! The engine's configuration: settings that change compiled code, and the pool for instances.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::config;
 
-/// Most core instances of one component: what the largest language runtimes need (JavaScript's has 38),
-/// with room.
+/// Most core instances of one component. JavaScript's language runtime, the largest, has 38.
 pub(super) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 /// Most linear memories of one component.
 pub(super) const MEMORIES_PER_COMPONENT: u32 = 8;
@@ -15,7 +14,7 @@ pub(super) const TABLES_PER_COMPONENT: u32 = 64;
 /// Tables in the pool for each place.
 pub(super) const TABLES_PER_PLACE: u32 = 8;
 /// Memories in the pool for each place: a linear memory, and the heap of an instance that uses garbage
-/// collection or exceptions. wasmtime does not tell which components do.
+/// collection or exceptions. wasmtime has no way to ask which components do.
 const MEMORIES_PER_PLACE: u32 = 2;
 
 /// Bytes of address space of one memory with guard pages: all that a 32-bit index reaches.
@@ -36,27 +35,27 @@ const MEMORY_RESIDENT_BYTES: usize = 256 * 1024;
 /// The same for tables and for the stacks of calls.
 const TABLE_RESIDENT_BYTES: usize = 64 * 1024;
 const STACK_RESIDENT_BYTES: usize = 64 * 1024;
-/// Pages are returned to the kernel for so many instances at once: each call to the kernel stops the other
+/// Pages are returned to the kernel for this many instances at once: each call to the kernel stops the other
 /// cores for a moment.
 const DECOMMIT_BATCH: usize = 32;
 /// What the host's own frames need on a guest's stack, beyond `stack_max_bytes`.
 const HOST_STACK_BYTES: usize = 512 * 1024;
 
-/// How compiled code keeps a guest's accesses inside its linear memory. Code for one does not run with the
-/// other. Both have wasmtime's mitigations of Spectre: an access that a mispredicted branch makes stays in
-/// the guest's own address space, or is masked.
+/// How compiled code keeps a guest's accesses inside its linear memory. Code for one way does not run with the
+/// other. Both have wasmtime's Spectre mitigations: an access after a mispredicted branch stays in the guest's own
+/// address space, or is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemoryBounds {
-    /// Each memory has address space for all that an index can reach, and what the guest may not touch is
-    /// inaccessible. Memories come from a pool that is mapped once.
+    /// Each memory has address space for every index, and what the guest may not access is protected. Memories come
+    /// from a pool that is mapped once.
     GuardPages,
-    /// Compiled code compares each index to the size of its memory. For a process whose address space is
-    /// limited: a memory takes what it needs, and is mapped for each instance.
+    /// Compiled code compares each index to the size of its memory. A memory takes only the address space that it
+    /// needs, and is mapped for each instance. For a process whose address space is limited.
     Checks,
 }
 
 impl MemoryBounds {
-    /// As it is told to operators.
+    /// The name that operators see.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -65,9 +64,9 @@ impl MemoryBounds {
         }
     }
 
-    /// What a process with so much address space has room for; `None` = no limit. Half of a limit is left to
-    /// all else: threads, the database, compiled code.
-    pub(super) fn fitting(address_space_bytes: Option<u64>, limits: &config::Runtime) -> Self {
+    /// The way that fits an address space; `None` = no limit. Half of a limit is left to everything else: threads,
+    /// the database, compiled code.
+    pub(super) fn for_address_space(address_space_bytes: Option<u64>, limits: &config::Runtime) -> Self {
         let memories = u64::from(limits.instances_max) * u64::from(MEMORIES_PER_PLACE);
         let pool_bytes = memories * (GUARDED_RESERVATION_BYTES + GUARDED_REGION_BYTES);
         match address_space_bytes {
@@ -77,7 +76,7 @@ impl MemoryBounds {
     }
 }
 
-/// What decides compiled code: code that an engine with this configuration made runs in an engine with
+/// The settings that change compiled code. Code of an engine with this configuration runs in an engine with
 /// [`engine_config`] of the same arguments.
 #[must_use]
 pub fn compiler_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config {
@@ -93,7 +92,7 @@ pub fn compiler_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config
             .memory_guard_size(CHECKED_REGION_BYTES),
     };
     config
-        // Without them wasmtime switches its mitigations of Spectre off.
+        // Without them wasmtime switches its Spectre mitigations off.
         .signals_based_traps(true)
         .epoch_interruption(true)
         .max_wasm_stack(limits.stack_max_bytes)
@@ -104,18 +103,18 @@ pub fn compiler_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config
     config
 }
 
-/// The engine's configuration: what a benchmark has to give bare wasmtime to compare like with like.
+/// The engine's configuration. Public, so that a benchmark can give bare wasmtime the same.
 #[must_use]
 pub fn engine_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config {
     let mut config = compiler_config(limits, bounds);
     config.allocation_strategy(match bounds {
-        MemoryBounds::GuardPages => InstanceAllocationStrategy::Pooling(pool(limits)),
+        MemoryBounds::GuardPages => InstanceAllocationStrategy::Pooling(pooling_config(limits)),
         MemoryBounds::Checks => InstanceAllocationStrategy::OnDemand,
     });
     config
 }
 
-fn pool(limits: &config::Runtime) -> PoolingAllocationConfig {
+fn pooling_config(limits: &config::Runtime) -> PoolingAllocationConfig {
     let places = limits.instances_max;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
@@ -148,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guard_pages_need_address_space_that_is_not_limited_to_less_than_twice_the_pool() {
+    fn guard_pages_need_twice_the_address_space_of_the_pool() {
         let limits = |instances_max| config::Runtime { instances_max, ..config::Config::default().runtime };
         for (instances_max, address_space_bytes, expected) in [
             (256, None, MemoryBounds::GuardPages),
@@ -159,12 +158,12 @@ mod tests {
             (1, Some(16 << 30), MemoryBounds::Checks),
             (1, Some(17 << 30), MemoryBounds::GuardPages),
         ] {
-            let bounds = MemoryBounds::fitting(address_space_bytes, &limits(instances_max));
+            let bounds = MemoryBounds::for_address_space(address_space_bytes, &limits(instances_max));
             assert_eq!(bounds, expected, "{instances_max} {address_space_bytes:?}");
         }
     }
 
-    /// wasmtime switches its mitigations of Spectre off, and only then, where traps do not use signals.
+    /// wasmtime switches its Spectre mitigations off only where traps do not use signals.
     #[test]
     fn traps_use_signals_with_guard_pages_and_with_checks() {
         let limits = config::Runtime { instances_max: 1, ..config::Config::default().runtime };

@@ -1,7 +1,7 @@
-//! What a component handles, read off its exports.
+//! The handlers of a plugin, found in its component's exports.
 //!
-//! Exports that are no handlers are left alone: language runtimes add their own. An export that
-//! looks like a handler and does not fit is refused with its name.
+//! Other exports are ignored, because language runtimes add some. An export that looks like a handler and does not
+//! fit is refused by name.
 
 use std::collections::BTreeMap;
 
@@ -10,40 +10,40 @@ use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem
 use wasmtime::component::{Component, ComponentExportIndex, Type};
 
 use super::context::ContextPlan;
-use super::imports;
 use super::outcome;
 use super::plan::{Plan, type_name};
 use super::text::{self, NAME_MAX_BYTES};
 use super::type_budget::TypeBudget;
+use super::versions::{check_own_version, split_version};
 
 /// The generic handler's interface, without its version.
-pub(super) const EVENT_HANDLER: &str = "hookyard:plugin/event-handler";
+const EVENT_HANDLER: &str = "hookyard:plugin/event-handler";
 
 /// A plugin's handlers.
 #[derive(Default)]
 pub(super) struct Handlers {
     /// By interface without version, `moncreneau:events/appointment-created`.
     pub(super) typed: BTreeMap<String, Handler>,
-    pub(super) generic: Option<Generic>,
+    pub(super) generic: Option<GenericHandler>,
 }
 
-/// The generic handler and the function that says what it wants.
-pub(super) struct Generic {
+/// The generic handler, and the function that returns its subscriptions.
+pub(super) struct GenericHandler {
     pub(super) handler: Handler,
     pub(super) subscriptions: ComponentExportIndex,
 }
 
-/// One exported function that takes events.
+/// An exported function that handles events.
 pub(super) struct Handler {
     /// The interface as exported, with its version.
     pub(super) export: String,
     pub(super) func: ComponentExportIndex,
     pub(super) context: ContextPlan,
-    pub(super) data: Data,
+    pub(super) input: HandlerInput,
 }
 
-/// What a handler takes beside its context.
-pub(super) enum Data {
+/// The parameter of a handler beside its context.
+pub(super) enum HandlerInput {
     /// The payload, decoded along this plan.
     Typed(Plan),
     /// The payload as JSON text.
@@ -51,22 +51,26 @@ pub(super) enum Data {
 }
 
 impl Handlers {
-    /// Reads a component's exports, whose payload types are to keep within a budget.
+    /// Finds the handlers among a component's exports. Their payload types are charged to the budget.
     ///
     /// # Errors
     /// Names the export that does not fit, or says that there is no handler.
-    pub(super) fn of(component: &Component, engine: &Engine, budget: TypeBudget) -> Result<Self, String> {
+    pub(super) fn from_component(
+        component: &Component,
+        engine: &Engine,
+        budget: TypeBudget,
+    ) -> Result<Self, String> {
         let (mut handlers, mut budget) = (Self::default(), budget);
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (export, item) in component.component_type().exports(engine) {
             let ComponentItem::ComponentInstance(instance) = item.ty else { continue };
-            let exported = Exported { component, engine, export, instance: &instance };
-            let Some((interface, version)) = imports::split_version(export) else { continue };
+            let exported = ExportedInterface { component, engine, export, instance: &instance };
+            let Some((interface, version)) = split_version(export) else { continue };
             if interface.starts_with("wasi:") || !exported.is_handler() {
                 continue;
             }
             if export.len() > NAME_MAX_BYTES {
-                let (shown, size) = (text::cut(export, NAME_MAX_BYTES), export.len());
+                let (shown, size) = (text::truncate(export, NAME_MAX_BYTES), export.len());
                 return Err(format!(
                     "the name of its export {shown} has {size} bytes, at most {NAME_MAX_BYTES}"
                 ));
@@ -75,7 +79,7 @@ impl Handlers {
                 return Err(format!("exports two handlers for the same events: {first} and {export}"));
             }
             if interface == EVENT_HANDLER {
-                imports::check_own_version(export, version)?;
+                check_own_version(export, version)?;
                 handlers.generic = Some(exported.generic()?);
             } else if interface.starts_with("hookyard:") {
                 return Err(format!(
@@ -93,15 +97,16 @@ impl Handlers {
         Ok(handlers)
     }
 
-    /// What handles an event of this type from a source with this package of typed handlers: the
-    /// typed handler where there is one, else the generic one.
+    /// The handler for an event of this type from a source with this package of typed handlers: the typed one, or else
+    /// the generic one.
     pub(super) fn find(&self, package: Option<&str>, event_type: &str) -> Option<&Handler> {
         let typed = package.and_then(|package| self.typed.get(&interface_name(package, event_type)));
         typed.or(self.generic.as_ref().map(|generic| &generic.handler))
     }
 }
 
-/// `appointment.created` in `moncreneau:events` is `moncreneau:events/appointment-created`.
+/// The interface of an event type's typed handler: `moncreneau:events/appointment-created` for `appointment.created` in
+/// the package `moncreneau:events`.
 #[must_use]
 pub fn interface_name(package: &str, event_type: &str) -> String {
     let kebab = event_type.chars().map(|c| if matches!(c, '.' | '_') { '-' } else { c.to_ascii_lowercase() });
@@ -109,14 +114,14 @@ pub fn interface_name(package: &str, event_type: &str) -> String {
 }
 
 /// An exported interface under examination.
-struct Exported<'a> {
+struct ExportedInterface<'a> {
     component: &'a Component,
     engine: &'a Engine,
     export: &'a str,
     instance: &'a ComponentInstance,
 }
 
-impl Exported<'_> {
+impl ExportedInterface<'_> {
     fn is_handler(&self) -> bool {
         self.export.starts_with("hookyard:") || self.instance.get_export(self.engine, "handle").is_some()
     }
@@ -124,60 +129,65 @@ impl Exported<'_> {
     fn typed(&self, budget: &mut TypeBudget) -> Result<Handler, String> {
         let handle = self.func_type("handle")?;
         let (context, payload) = self.params(&handle)?;
-        budget.take(&payload).map_err(|error| self.wrong("handle", &error))?;
-        let plan = Plan::of(&payload, "payload").map_err(|error| self.wrong("handle", &error))?;
-        self.handler(&handle, &context, Data::Typed(plan))
+        budget.charge(&payload).map_err(|error| self.mismatch("handle", &error))?;
+        let plan = Plan::from_type(&payload, "payload").map_err(|error| self.mismatch("handle", &error))?;
+        self.handler(&handle, &context, HandlerInput::Typed(plan))
     }
 
-    fn generic(&self) -> Result<Generic, String> {
+    fn generic(&self) -> Result<GenericHandler, String> {
         let handle = self.func_type("handle")?;
         let (context, data) = self.params(&handle)?;
         if data != Type::String {
             let found = format!("its second parameter is {}, expected string", type_name(&data));
-            return Err(self.wrong("handle", &found));
+            return Err(self.mismatch("handle", &found));
         }
         let subscriptions = self.func_type("subscriptions")?;
         let returned: Vec<Type> = subscriptions.results().collect();
         let fits = matches!(returned.as_slice(), [Type::List(list)] if list.ty() == Type::String);
         if !fits || subscriptions.params().len() != 0 {
-            return Err(self.wrong("subscriptions", "expected func() -> list<string>"));
+            return Err(self.mismatch("subscriptions", "expected func() -> list<string>"));
         }
-        Ok(Generic {
-            handler: self.handler(&handle, &context, Data::Json)?,
+        Ok(GenericHandler {
+            handler: self.handler(&handle, &context, HandlerInput::Json)?,
             subscriptions: self.func("subscriptions")?,
         })
     }
 
-    fn handler(&self, handle: &ComponentFunc, context: &Type, data: Data) -> Result<Handler, String> {
+    fn handler(
+        &self,
+        handle: &ComponentFunc,
+        context: &Type,
+        input: HandlerInput,
+    ) -> Result<Handler, String> {
         let returned = handle.results().next();
-        outcome::check(returned.as_ref()).map_err(|error| self.wrong("handle", &error))?;
-        let context = ContextPlan::of(context).map_err(|error| self.wrong("handle", &error))?;
-        Ok(Handler { export: self.export.to_owned(), func: self.func("handle")?, context, data })
+        outcome::check_type(returned.as_ref()).map_err(|error| self.mismatch("handle", &error))?;
+        let context = ContextPlan::from_type(context).map_err(|error| self.mismatch("handle", &error))?;
+        Ok(Handler { export: self.export.to_owned(), func: self.func("handle")?, context, input })
     }
 
     fn params(&self, handle: &ComponentFunc) -> Result<(Type, Type), String> {
         let mut types = handle.params().map(|(_, ty)| ty);
         match (types.next(), types.next(), types.next()) {
             (Some(context), Some(payload), None) if !handle.async_() => Ok((context, payload)),
-            _ => Err(self.wrong("handle", "expected func(ctx: context, payload) -> result<_, failure>")),
+            _ => Err(self.mismatch("handle", "expected func(ctx: context, payload) -> result<_, failure>")),
         }
     }
 
     fn func_type(&self, name: &str) -> Result<ComponentFunc, String> {
         match self.instance.get_export(self.engine, name).map(|export| export.ty) {
             Some(ComponentItem::ComponentFunc(func)) => Ok(func),
-            Some(_) => Err(self.wrong(name, "it is no function")),
-            None => Err(self.wrong(name, "it is missing")),
+            Some(_) => Err(self.mismatch(name, "it is not a function")),
+            None => Err(self.mismatch(name, "it is missing")),
         }
     }
 
     fn func(&self, name: &str) -> Result<ComponentExportIndex, String> {
         let instance = self.component.get_export_index(None, self.export);
         let func = instance.and_then(|instance| self.component.get_export_index(Some(&instance), name));
-        func.ok_or_else(|| self.wrong(name, "it is missing"))
+        func.ok_or_else(|| self.mismatch(name, "it is missing"))
     }
 
-    fn wrong(&self, func: &str, problem: &str) -> String {
+    fn mismatch(&self, func: &str, problem: &str) -> String {
         format!("its export {} does not fit: {func}: {problem}", self.export)
     }
 }
@@ -187,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn event_types_name_interfaces() {
+    fn interface_names_are_event_types_in_kebab_case() {
         for (package, event_type, interface) in [
             ("moncreneau:events", "appointment.created", "moncreneau:events/appointment-created"),
             ("a:b", "Order.line_item.added", "a:b/order-line-item-added"),

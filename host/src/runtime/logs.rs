@@ -1,4 +1,4 @@
-//! The lines a guest logs in one attempt: kept with the attempt, repeated in the host's own log.
+//! The log of one attempt: the guest's lines, which are recorded with the attempt and also go to the host's log.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use tracing::Level;
 use super::budget::{MemoryBudget, Reservation};
 use crate::secrets::Mask;
 
-/// A line's severity: `wasi:logging/logging`'s levels.
+/// A line's severity: the levels of `wasi:logging/logging`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
     Trace,
@@ -31,33 +31,33 @@ impl Severity {
     }
 }
 
-/// Where a guest prints: standard output or error.
+/// Standard output or standard error.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stream {
+pub(super) enum StdStream {
     Out,
     Err,
 }
 
-/// Longest line kept of what a guest prints without a line break.
+/// A printed line that is longer is broken.
 const PRINTED_LINE_MAX_BYTES: usize = 8 * 1024;
 
-/// What a line takes beside its text.
+/// What a line takes in memory beside its text.
 const LINE_BYTES: usize = 64;
 
-/// Longest part of a line that stands for why a guest ended itself.
-const WORDS_MAX_BYTES: usize = 500;
+/// Longest error line that an attempt's reason quotes.
+const ERROR_LINE_MAX_BYTES: usize = 500;
 
-/// Collects lines up to a number of bytes, then counts what it drops.
+/// Collects lines up to a number of bytes, then counts the lines that it drops.
 #[derive(Clone)]
-pub(super) struct Logs(Arc<Mutex<Buffer>>);
+pub(super) struct AttemptLog(Arc<Mutex<LogBuffer>>);
 
-struct Buffer {
+struct LogBuffer {
     lines: Vec<String>,
-    /// Lines that were begun on standard output and error. Guests may open those anew for each write.
-    begun: [Vec<u8>; 2],
-    /// What was said last on standard error, or as critical.
-    words: Option<String>,
-    room_bytes: usize,
+    /// Unfinished lines of standard output and standard error. A guest may open those again for each write.
+    partial_lines: [Vec<u8>; 2],
+    /// The last line on standard error, or with the severity critical.
+    last_error: Option<String>,
+    left_bytes: usize,
     max_bytes: usize,
     /// The lines' part of the instance's budget.
     held: Reservation,
@@ -67,62 +67,57 @@ struct Buffer {
     mask: Arc<Mask>,
 }
 
-impl Logs {
-    /// `plugin` and `event` name the attempt in the host's log.
-    pub(super) fn new(
-        max_bytes: usize,
-        budget: &Arc<MemoryBudget>,
-        (plugin, event): (&str, &str),
-        mask: &Arc<Mask>,
-    ) -> Self {
-        Self(Arc::new(Mutex::new(Buffer {
+impl AttemptLog {
+    /// The log of an instance of this plugin.
+    pub(super) fn new(max_bytes: usize, budget: &Arc<MemoryBudget>, plugin: &str, mask: &Arc<Mask>) -> Self {
+        Self(Arc::new(Mutex::new(LogBuffer {
             lines: Vec::new(),
-            begun: Default::default(),
-            words: None,
-            room_bytes: max_bytes,
+            partial_lines: Default::default(),
+            last_error: None,
+            left_bytes: max_bytes,
             max_bytes,
             held: Reservation::empty(budget),
             dropped: 0,
             plugin: plugin.into(),
-            event: event.into(),
+            event: String::new(),
             mask: Arc::clone(mask),
         })))
     }
 
-    /// Forgets what it has, for an attempt at another event.
+    /// Begins the log of an attempt, which it names by its event in the host's log. What it had is gone.
     pub(super) fn begin(&self, event: &str) {
         let mut buffer = self.lock();
         buffer.lines = Vec::new();
         buffer.held.clear();
-        buffer.begun.iter_mut().for_each(Vec::clear);
-        buffer.words = None;
-        (buffer.room_bytes, buffer.dropped) = (buffer.max_bytes, 0);
+        buffer.partial_lines.iter_mut().for_each(Vec::clear);
+        buffer.last_error = None;
+        (buffer.left_bytes, buffer.dropped) = (buffer.max_bytes, 0);
         event.clone_into(&mut buffer.event);
     }
 
-    /// What keeps secrets out of it.
+    /// The mask that keeps secrets out of it.
     pub(super) fn mask(&self) -> Arc<Mask> {
         Arc::clone(&self.lock().mask)
     }
 
-    /// Takes a line; what has no room is cut off or dropped.
+    /// Adds a line. A line without room is truncated or dropped.
     pub(super) fn push(&self, severity: Severity, context: &str, message: &str) {
         self.lock().push(severity, context, message);
     }
 
-    /// Takes what was printed. A line ends with a line break, where it is too long, or in [`Logs::take`].
-    pub(super) fn print(&self, stream: Stream, bytes: &[u8]) {
+    /// Adds printed bytes. A line ends at a line break, where it is too long, or in [`AttemptLog::take`].
+    pub(super) fn print(&self, stream: StdStream, bytes: &[u8]) {
         self.lock().print(stream, bytes);
     }
 
-    /// What a guest said last before it ended itself: languages print there which exception it was.
-    pub(super) fn last_words(&self) -> Option<String> {
+    /// The last error that the guest printed or logged. Languages print an exception there before they end.
+    pub(super) fn last_error(&self) -> Option<String> {
         let mut buffer = self.lock();
         buffer.end_lines();
-        buffer.words.clone()
+        buffer.last_error.clone()
     }
 
-    /// All lines, and one that says how many were dropped if any were.
+    /// Takes all lines. A last one says how many were truncated or dropped, if any were.
     pub(super) fn take(&self) -> Vec<String> {
         let mut buffer = self.lock();
         buffer.end_lines();
@@ -134,41 +129,41 @@ impl Logs {
         lines
     }
 
-    fn lock(&self) -> MutexGuard<'_, Buffer> {
+    fn lock(&self) -> MutexGuard<'_, LogBuffer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Buffer {
-    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+impl LogBuffer {
+    fn print(&mut self, stream: StdStream, bytes: &[u8]) {
         for &byte in bytes {
-            let begun = &mut self.begun[stream as usize];
+            let partial = &mut self.partial_lines[stream as usize];
             if byte != b'\n' {
-                begun.push(byte);
+                partial.push(byte);
             }
-            if byte == b'\n' || begun.len() >= PRINTED_LINE_MAX_BYTES {
+            if byte == b'\n' || partial.len() >= PRINTED_LINE_MAX_BYTES {
                 self.end_line(stream);
             }
         }
     }
 
     fn end_lines(&mut self) {
-        for stream in [Stream::Out, Stream::Err] {
-            if !self.begun[stream as usize].is_empty() {
+        for stream in [StdStream::Out, StdStream::Err] {
+            if !self.partial_lines[stream as usize].is_empty() {
                 self.end_line(stream);
             }
         }
     }
 
-    fn end_line(&mut self, stream: Stream) {
-        let line = std::mem::take(&mut self.begun[stream as usize]);
+    fn end_line(&mut self, stream: StdStream) {
+        let line = std::mem::take(&mut self.partial_lines[stream as usize]);
         let line = String::from_utf8_lossy(&line);
         let severity = match stream {
-            Stream::Out => Severity::Info,
-            Stream::Err => Severity::Warn,
+            StdStream::Out => Severity::Info,
+            StdStream::Err => Severity::Warn,
         };
-        if matches!(stream, Stream::Err) && !line.trim().is_empty() {
-            self.words = Some(words(&self.mask.hide(&line)));
+        if matches!(stream, StdStream::Err) && !line.trim().is_empty() {
+            self.last_error = Some(error_line(&self.mask.hide(&line)));
         }
         self.push(severity, "", &line);
     }
@@ -177,21 +172,22 @@ impl Buffer {
         let space = if context.is_empty() { "" } else { ": " };
         let (label, message) = (severity.label(), message.trim_end_matches('\n'));
         let mask = Arc::clone(&self.mask);
-        // However long they are, no more of them is looked at than there is room for.
-        let (context, context_is_whole) = mask.hide_within(context, self.room_bytes);
-        let (message, message_is_whole) = mask.hide_within(message, self.room_bytes.max(WORDS_MAX_BYTES));
+        // Only the part that has room is masked, however long they are.
+        let (context, context_is_whole) = mask.hide_within(context, self.left_bytes);
+        let (message, message_is_whole) =
+            mask.hide_within(message, self.left_bytes.max(ERROR_LINE_MAX_BYTES));
         if severity == Severity::Critical {
-            self.words = Some(words(&message));
+            self.last_error = Some(error_line(&message));
         }
-        let size = (label.len() + context.len() + message.len() + 3).min(self.room_bytes);
-        if self.room_bytes == 0 || self.held.grow(size + LINE_BYTES).is_err() {
+        let size = (label.len() + context.len() + message.len() + 3).min(self.left_bytes);
+        if self.left_bytes == 0 || self.held.grow(size + LINE_BYTES).is_err() {
             self.dropped += 1;
             return;
         }
         let mut line = String::with_capacity(size);
         let mut is_whole = context_is_whole && message_is_whole;
         for part in [label, " ", &context, space, &message] {
-            let end = part.floor_char_boundary(self.room_bytes.saturating_sub(line.len()));
+            let end = part.floor_char_boundary(self.left_bytes.saturating_sub(line.len()));
             line.push_str(&part[..end]);
             if end < part.len() {
                 is_whole = false;
@@ -200,16 +196,16 @@ impl Buffer {
         }
         if !is_whole {
             self.dropped += 1;
-            self.room_bytes = line.len();
+            self.left_bytes = line.len();
         }
-        self.room_bytes -= line.len();
-        self.repeat(severity, &line[line.len().min(label.len() + 1)..]);
+        self.left_bytes -= line.len();
+        self.forward(severity, &line[line.len().min(label.len() + 1)..]);
         self.lines.push(line);
     }
 
-    fn repeat(&self, severity: Severity, text: &str) {
+    fn forward(&self, severity: Severity, text: &str) {
         let (plugin, event) = (self.plugin.as_str(), self.event.as_str());
-        // tracing's levels are part of the call site, so each needs its own.
+        // The level is part of a call site in tracing, so each level needs a call site of its own.
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(target: "plugin", $level, plugin, event, "{text}")
@@ -225,28 +221,28 @@ impl Buffer {
     }
 }
 
-/// The first line, and the next one where the first only announces it, as Rust's panics do.
-fn words(message: &str) -> String {
+/// The first line, and the second where the first ends with a colon, as in a Rust panic.
+fn error_line(message: &str) -> String {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default().trim();
     let next = lines.next().filter(|_| first.ends_with(':'));
-    let mut words = next.map_or_else(|| first.to_owned(), |next| format!("{first} {}", next.trim()));
-    words.truncate(words.floor_char_boundary(WORDS_MAX_BYTES));
-    words
+    let mut line = next.map_or_else(|| first.to_owned(), |next| format!("{first} {}", next.trim()));
+    line.truncate(line.floor_char_boundary(ERROR_LINE_MAX_BYTES));
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn logs(max_bytes: usize) -> Logs {
-        Logs::new(max_bytes, &MemoryBudget::new(1 << 20), ("p", "e"), &Arc::default())
+    fn logs(max_bytes: usize) -> AttemptLog {
+        AttemptLog::new(max_bytes, &MemoryBudget::new(1 << 20), "p", &Arc::default())
     }
 
     #[test]
-    fn lines_count_as_memory_of_the_host() {
+    fn lines_are_reserved_in_the_budget() {
         let budget = MemoryBudget::new(1000);
-        let logs = Logs::new(100_000, &budget, ("p", "e"), &Arc::default());
+        let logs = AttemptLog::new(100_000, &budget, "p", &Arc::default());
         for _ in 0..1000 {
             logs.push(Severity::Info, "", "x");
         }
@@ -261,15 +257,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_before_a_secret_that_no_longer_fits() {
+    fn truncates_a_line_before_a_secret_that_does_not_fit() {
         let mask = Arc::new(Mask::new(&[("key".to_owned(), "0123456789".to_owned())].into()));
-        let logs = Logs::new(60, &MemoryBudget::new(1 << 20), ("p", "e"), &mask);
+        let logs = AttemptLog::new(60, &MemoryBudget::new(1 << 20), "p", &mask);
         logs.push(Severity::Info, "", &format!("{}0123456789", "a".repeat(52)));
         assert!(!logs.take().concat().contains("01"));
     }
 
     #[test]
-    fn keeps_lines_with_their_level_and_context() {
+    fn keeps_level_and_context_of_lines() {
         let logs = logs(100);
         logs.push(Severity::Info, "", "one");
         logs.push(Severity::Warn, "desk", "two\n");
@@ -277,41 +273,44 @@ mod tests {
     }
 
     #[test]
-    fn joins_what_is_printed_to_lines_and_ends_the_last_ones_with_the_attempt() {
+    fn joins_printed_bytes_to_lines_and_ends_the_last_line_with_the_attempt() {
         let logs = logs(100_000);
-        for (stream, text) in
-            [(Stream::Out, "a\nb"), (Stream::Err, "x"), (Stream::Out, "c\n\nd"), (Stream::Err, "y")]
-        {
+        for (stream, text) in [
+            (StdStream::Out, "a\nb"),
+            (StdStream::Err, "x"),
+            (StdStream::Out, "c\n\nd"),
+            (StdStream::Err, "y"),
+        ] {
             logs.print(stream, text.as_bytes());
         }
         assert_eq!(logs.take(), ["INFO a", "INFO bc", "INFO ", "INFO d", "WARN xy"]);
-        logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
+        logs.print(StdStream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
         logs.begin("another");
         assert_eq!(logs.take(), [""; 0]);
-        logs.print(Stream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
+        logs.print(StdStream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
         let lengths: Vec<usize> = logs.take().iter().map(|line| line.len() - "INFO ".len()).collect();
         assert_eq!(lengths, [PRINTED_LINE_MAX_BYTES, 1]);
     }
 
     #[test]
-    fn remembers_what_was_said_last_before_the_end() {
+    fn remembers_the_last_error_line() {
         let logs = logs(100_000);
         logs.push(Severity::Error, "", "not that");
-        logs.print(Stream::Out, b"nor that\n");
-        assert_eq!(logs.last_words(), None);
-        logs.print(Stream::Err, b"Traceback\n  File\nKeyError: 'x'\n\n");
-        assert_eq!(logs.last_words().unwrap(), "KeyError: 'x'");
+        logs.print(StdStream::Out, b"nor that\n");
+        assert_eq!(logs.last_error(), None);
+        logs.print(StdStream::Err, b"Traceback\n  File\nKeyError: 'x'\n\n");
+        assert_eq!(logs.last_error().unwrap(), "KeyError: 'x'");
         logs.push(Severity::Critical, "", "TypeError: x\n    at f");
-        assert_eq!(logs.last_words().unwrap(), "TypeError: x");
+        assert_eq!(logs.last_error().unwrap(), "TypeError: x");
         logs.push(Severity::Critical, "", "panicked at src/lib.rs:1:2:\nno such office");
-        assert_eq!(logs.last_words().unwrap(), "panicked at src/lib.rs:1:2: no such office");
+        assert_eq!(logs.last_error().unwrap(), "panicked at src/lib.rs:1:2: no such office");
         logs.begin("another");
-        logs.print(Stream::Err, b"without an end");
-        assert_eq!(logs.last_words().unwrap(), "without an end");
+        logs.print(StdStream::Err, b"without an end");
+        assert_eq!(logs.last_error().unwrap(), "without an end");
     }
 
     #[test]
-    fn cuts_at_the_limit_between_characters_and_counts_what_it_drops() {
+    fn truncates_at_the_limit_between_characters_and_counts_dropped_lines() {
         let logs = logs(10);
         logs.push(Severity::Info, "", "aaaéé");
         logs.push(Severity::Info, "", "gone");

@@ -1,41 +1,56 @@
-//! The only room that knows wasmtime: the engine and its limits, compiled revisions and their
-//! cache, the walk from JSON to a guest's own types, the capabilities guests may import, and one
-//! attempt at a call. It reads no database, no directory of plugins and no configuration file.
+//! The only room that knows wasmtime. It loads a plugin's file as a [`Revision`] and makes attempts at deliveries with
+//! it. It reads no database, no directory of plugins and no configuration file.
+//!
+//! | For | Files |
+//! |---|---|
+//! | calls from other rooms | `calls`, `stores`, `engine`, `engine_config` |
+//! | a file to a revision | `load`, `compile`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
+//! | a component's exports and imports | `handlers`, `context`, `outcome`, `imports`, `versions`, `type_budget` |
+//! | JSON to a guest's own types | `plan`, `decode` |
+//! | an attempt in an instance | `attempt`, `pool`, `instance`, `trap` |
+//! | the host's side of an instance | `state`, `transaction`, `requests`, `wasi_context`, `logs`, `limits`, `budget`, `deadline` |
+//! | functions that guests import | `capabilities` |
+//! | the length of texts of guests and files | `text` |
 
 mod attempt;
 mod budget;
 mod cache;
+mod calls;
 mod capabilities;
-mod checkpoint;
 mod compile;
+mod compiler_failures;
 mod context;
-mod deaths;
+mod deadline;
 mod decode;
 mod engine;
 mod engine_config;
-mod guest;
 mod handlers;
 mod imports;
-mod instances;
+mod instance;
 mod limits;
 mod load;
 mod logs;
 mod outcome;
 mod plan;
+mod pool;
 mod precompiled;
-mod runner;
+mod requests;
+mod revision;
+mod state;
 mod stores;
 mod text;
+mod transaction;
 mod trap;
+mod trial;
 mod type_budget;
-mod work;
+mod versions;
+mod wasi_context;
 
-pub use attempt::{Call, Settings, Tried};
-pub use compile::{Compiler, VERB as COMPILE_VERB, compile_from_stdin};
-pub use engine::{Compilation, Runtime, RuntimeError};
+pub use calls::{AttemptReport, Call, PluginSettings, Runner};
+pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, compile_from_stdin};
+pub use engine::{CompileOptions, Runtime, RuntimeError};
 pub use engine_config::{MemoryBounds, compiler_config, engine_config};
-
 pub use handlers::interface_name;
-pub use load::{Loaded, Refusal, Revision};
-pub use runner::Runner;
-pub use stores::{NoStores, Reading, Stores};
+pub use load::{LoadedRevision, Refusal};
+pub use revision::Revision;
+pub use stores::{EmptyStores, PluginStores, StoreFuture};

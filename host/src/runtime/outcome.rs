@@ -1,17 +1,17 @@
-//! What a handler returned, read by case and field name.
+//! Reads the result of a handler, by case and field names.
 
 use wasmtime::component::{Type, Val};
 
 use super::plan::type_name;
-use super::text::{REASON_MAX_BYTES, cut, name};
+use super::text::{REASON_MAX_BYTES, truncate, truncate_name};
 use crate::delivery::{Cause, Failure, Outcome};
 
 /// Checks that the host can read a handler's result: `result<_, failure>`, where `failure` has no
 /// cases but `retry` and `reject`, and nothing in it is a list.
 ///
 /// # Errors
-/// Names what is there and what was expected.
-pub(super) fn check(ty: Option<&Type>) -> Result<(), String> {
+/// Names the actual and the expected type.
+pub(super) fn check_type(ty: Option<&Type>) -> Result<(), String> {
     const EXPECTED: &str = "expected result<_, failure>";
     let Some(Type::Result(result)) = ty else {
         return Err(format!("it returns {}, {EXPECTED}", ty.map_or("nothing", type_name)));
@@ -24,29 +24,29 @@ pub(super) fn check(ty: Option<&Type>) -> Result<(), String> {
         if !matches!(case.name, "retry" | "reject") {
             return Err(format!(
                 "its failure has the case `{}`; this host knows `retry` and `reject`",
-                name(case.name)
+                truncate_name(case.name)
             ));
         }
     }
     let mut parts = 0;
-    match result.ok().iter().chain(&result.err()).find_map(|ty| unreadable(ty, &mut parts)) {
+    match result.ok().iter().chain(&result.err()).find_map(|ty| find_unreadable(ty, &mut parts)) {
         Some(found) => Err(format!("its result has {found} in it, {EXPECTED}")),
         None => Ok(()),
     }
 }
 
-/// Most types that a result may be made of.
-const PARTS_MAX: usize = 200;
+/// Most types in a result, nested ones included.
+const TYPES_MAX: usize = 200;
 
-/// What of a result the host does not read: of a list, or of very many parts, it would hold many times what
-/// the guest does.
-fn unreadable(ty: &Type, parts: &mut usize) -> Option<&'static str> {
+/// Finds a part of a result that the host does not read: a list, or very many types. The host would hold many times
+/// the memory that the guest does.
+fn find_unreadable(ty: &Type, parts: &mut usize) -> Option<&'static str> {
     *parts += 1;
-    if *parts > PARTS_MAX {
+    if *parts > TYPES_MAX {
         return Some("too many parts");
     }
     let mut any =
-        |mut types: Box<dyn Iterator<Item = Type> + '_>| types.find_map(|ty| unreadable(&ty, parts));
+        |mut types: Box<dyn Iterator<Item = Type> + '_>| types.find_map(|ty| find_unreadable(&ty, parts));
     match ty {
         Type::Record(record) => any(Box::new(record.fields().map(|field| field.ty))),
         Type::Tuple(tuple) => any(Box::new(tuple.types())),
@@ -58,8 +58,8 @@ fn unreadable(ty: &Type, parts: &mut usize) -> Option<&'static str> {
     }
 }
 
-/// Reads a result that passed [`check`]; `None` is done.
-pub(super) fn read(result: &Val) -> Option<Failure> {
+/// Reads the failure in a result whose type passed [`check_type`]. `None` = the delivery is done.
+pub(super) fn read_failure(result: &Val) -> Option<Failure> {
     let Val::Result(Err(failure)) = result else { return None };
     let failed =
         |outcome, reason, after_ms| Some(Failure { outcome, cause: Cause::Handler, reason, after_ms });
@@ -79,10 +79,10 @@ pub(super) fn read(result: &Val) -> Option<Failure> {
     }
 }
 
-/// A reason is stored and logged for each attempt, so a guest does not say how long it is.
+/// Each attempt stores and logs the reason, so its length is limited.
 fn text(value: &Val) -> String {
     let Val::String(text) = value else { return String::new() };
-    cut(text, REASON_MAX_BYTES).into_owned()
+    truncate(text, REASON_MAX_BYTES).into_owned()
 }
 
 fn millis(value: &Val) -> Option<u64> {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_read_by_case_and_field_name() {
+    fn reads_failures_by_case_and_field_name() {
         let err = |case: &str, payload| Val::Result(Err(Some(Box::new(Val::Variant(case.into(), payload)))));
         let s = |text: &str| Val::String(text.into());
         let retry = |fields| err("retry", Some(Box::new(Val::Record(fields))));
@@ -118,7 +118,7 @@ mod tests {
                 some(Outcome::Rejected, &format!("{}… (cut at 4096 of 10000 bytes)", "é".repeat(2048)), None),
             ),
         ] {
-            assert_eq!(read(&value), expected, "{value:?}");
+            assert_eq!(read_failure(&value), expected, "{value:?}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! How to read JSON into a guest's type: a component's own WIT type, walked once when the plugin is
-//! loaded, so that a call only follows it.
+//! Plans for decoding JSON into a guest's types. A plan is made of a component's own WIT type once, when the plugin is
+//! loaded, and followed for each call.
 
 use wasmtime::component::Type;
 
 use super::text::{self, NAME_MAX_BYTES};
 
-/// What to build from a JSON value.
+/// How to decode a JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     Bool,
@@ -49,37 +49,41 @@ pub(super) struct Field {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fields {
     pub(super) all: Vec<Field>,
-    index: Index,
-    /// What the names take in each value that is made: a value has its own.
+    index: NameIndex,
+    /// Memory of the names in each value: a value has its own copies.
     pub(super) names_bytes: usize,
 }
 
 impl Fields {
     pub(super) fn new(all: Vec<Field>) -> Self {
-        let index = Index::new(all.iter().map(|field| field.name.as_str()));
+        let index = NameIndex::new(all.iter().map(|field| field.name.as_str()));
         let names_bytes = all.iter().map(|field| heap_bytes(field.name.len())).sum();
         Self { all, index, names_bytes }
     }
 
-    /// Which field a sender's key means.
+    /// The field that a sender's key means.
     pub(super) fn find(&self, key: &str) -> Option<usize> {
         self.index.find(key).next()
     }
 }
 
-/// A variant: cases by name, and `other(string)` for names it does not have.
+/// The cases of a variant. `other(string)` stands for names that it does not have.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variant {
     pub(super) cases: Vec<(String, Option<Plan>)>,
     pub(super) has_other: bool,
-    index: Index,
+    /// Whether each payload is one of the scalar types, other variants excluded.
+    has_simple_payloads: bool,
+    index: NameIndex,
 }
 
 impl Variant {
     pub(super) fn new(cases: Vec<(String, Option<Plan>)>) -> Self {
         let has_other = cases.iter().any(|(name, plan)| name == "other" && *plan == Some(Plan::String));
-        let index = Index::new(cases.iter().map(|(name, _)| name.as_str()));
-        Self { cases, has_other, index }
+        let is_simple = |plan: &Plan| plan.is_scalar() && !matches!(plan, Plan::Variant(_));
+        let has_simple_payloads = cases.iter().all(|(_, plan)| plan.as_ref().is_none_or(is_simple));
+        let index = NameIndex::new(cases.iter().map(|(name, _)| name.as_str()));
+        Self { cases, has_other, has_simple_payloads, index }
     }
 
     /// The cases that a sender's name may mean.
@@ -92,72 +96,91 @@ impl Variant {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Names {
     pub(super) all: Vec<String>,
-    index: Index,
+    index: NameIndex,
 }
 
 impl Names {
     pub(super) fn new(all: Vec<String>) -> Self {
-        let index = Index::new(all.iter().map(String::as_str));
+        let index = NameIndex::new(all.iter().map(String::as_str));
         Self { all, index }
     }
 
-    /// The name that a sender's spelling of it means.
+    /// The name that a sender's spelling means.
     pub(super) fn find(&self, name: &str) -> Option<&String> {
         self.index.find(name).find_map(|at| self.all.get(at))
     }
 }
 
-/// Finds names by [`same_name`] without a look at each of them.
+/// Finds names by [`same_name`] without comparing each of them.
 #[derive(Debug, Clone, PartialEq)]
-struct Index(Vec<(String, usize)>);
+struct NameIndex(Vec<(String, usize)>);
 
-impl Index {
+impl NameIndex {
     fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut index: Vec<_> = names.enumerate().map(|(at, name)| (plain(name), at)).collect();
+        let mut index: Vec<_> = names.enumerate().map(|(at, name)| (normalize(name), at)).collect();
         index.sort();
         Self(index)
     }
 
-    /// The places of names that are the same but for case and joints, in their order.
+    /// The positions of the names that are the same by [`same_name`], in their order.
     fn find(&self, name: &str) -> impl Iterator<Item = usize> {
-        let plain = plain(name);
-        let start = self.0.partition_point(|(known, _)| *known < plain);
-        self.0[start..].iter().take_while(move |(known, _)| *known == plain).map(|(_, at)| *at)
+        let normalized = normalize(name);
+        let start = self.0.partition_point(|(known, _)| *known < normalized);
+        self.0[start..].iter().take_while(move |(known, _)| *known == normalized).map(|(_, at)| *at)
     }
 }
 
-/// A name without what does not count in it.
-fn plain(name: &str) -> String {
+/// A name without case and separators, which do not count.
+fn normalize(name: &str) -> String {
     let kept = name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' '));
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// What a text of so many bytes takes on the heap.
+/// Memory of a text of this length on the heap, about.
 pub(super) fn heap_bytes(length: usize) -> usize {
     if length == 0 { 0 } else { length + length / 8 + 16 }
 }
 
-/// Parts that a type may have: fields, cases and what they are made of. A type that names another one many
-/// times has its parts as often.
+/// Parts that a type may have: fields, cases and their types. A type that another names many times counts as often.
 const PARTS_MAX: usize = 50_000;
 
-/// Walks a type, within limits.
-struct Walk {
+/// Makes a plan of a type with a limited number of parts.
+struct PlanBuilder {
     parts_left: usize,
 }
 
 impl Plan {
-    /// Walks a type.
+    /// Makes the plan of a type. `place` names it in errors.
     ///
     /// # Errors
-    /// Names the place and the type that JSON cannot be read into, or says that there is too much of it.
-    pub(super) fn of(ty: &Type, place: &str) -> Result<Self, String> {
-        Walk { parts_left: PARTS_MAX }.plan(ty, place)
+    /// Names the place and the type that JSON cannot be decoded into, or says that the type is too large.
+    pub(super) fn from_type(ty: &Type, place: &str) -> Result<Self, String> {
+        PlanBuilder { parts_left: PARTS_MAX }.plan(ty, place)
+    }
+
+    /// Whether a value is decoded from the text of one JSON value, and not part by part from an array or object.
+    pub(super) fn is_scalar(&self) -> bool {
+        match self {
+            Self::Bool
+            | Self::Int(_)
+            | Self::Float32
+            | Self::Float64
+            | Self::Char
+            | Self::String
+            | Self::Enum(_) => true,
+            Self::Variant(variant) => variant.has_simple_payloads,
+            Self::Option(_)
+            | Self::List(_)
+            | Self::Map(_)
+            | Self::Tuple(_)
+            | Self::Record(_)
+            | Self::Flags(_) => false,
+        }
     }
 
     /// The type's name, for people.
     pub(super) fn type_name(&self) -> String {
-        let listed = |names: &[String]| text::list(names.iter().map(String::as_str), ", ");
+        let listed = |names: &[String]| text::join_names(names.iter().map(String::as_str), ", ");
         match self {
             Self::Bool => "bool".into(),
             Self::Int(int) => int.type_name().into(),
@@ -175,7 +198,7 @@ impl Plan {
             Self::Record(_) => "record".into(),
             Self::Variant(variant) => {
                 let names = variant.cases.iter().map(|(name, _)| name.as_str());
-                format!("variant {{ {} }}", text::list(names, ", "))
+                format!("variant {{ {} }}", text::join_names(names, ", "))
             }
             Self::Enum(names) => format!("enum {{ {} }}", listed(&names.all)),
             Self::Flags(names) => format!("flags {{ {} }}", listed(&names.all)),
@@ -183,12 +206,12 @@ impl Plan {
     }
 }
 
-/// Longest tuple whose parts are named.
+/// Longest tuple whose parts are listed in a message.
 const TUPLE_SHOWN_MAX: usize = 16;
 
-impl Walk {
+impl PlanBuilder {
     fn plan(&mut self, ty: &Type, place: &str) -> Result<Plan, String> {
-        self.take(1, place)?;
+        self.charge(1, place)?;
         Ok(match ty {
             Type::Bool => Plan::Bool,
             Type::U8 => Plan::Int(Int::U8),
@@ -212,7 +235,7 @@ impl Walk {
             }
             Type::Record(record) => {
                 let fields = record.fields().map(|field| {
-                    let name = short_name(field.name, place)?;
+                    let name = checked_name(field.name, place)?;
                     let plan = self.plan(&field.ty, &format!("{place}.{name}"))?;
                     Ok(Field { name, plan })
                 });
@@ -242,7 +265,7 @@ impl Walk {
     ) -> Result<Variant, String> {
         let mut cases = Vec::new();
         for case in variant.cases() {
-            let name = short_name(case.name, place)?;
+            let name = checked_name(case.name, place)?;
             let place = format!("{place}.{name}");
             cases.push((name, case.ty.map(|ty| self.plan(&ty, &place)).transpose()?));
         }
@@ -254,21 +277,21 @@ impl Walk {
         names: impl ExactSizeIterator<Item = &'a str>,
         place: &str,
     ) -> Result<Names, String> {
-        self.take(names.len(), place)?;
-        Ok(Names::new(names.map(|name| short_name(name, place)).collect::<Result<_, _>>()?))
+        self.charge(names.len(), place)?;
+        Ok(Names::new(names.map(|name| checked_name(name, place)).collect::<Result<_, _>>()?))
     }
 
-    fn take(&mut self, parts: usize, place: &str) -> Result<(), String> {
+    fn charge(&mut self, parts: usize, place: &str) -> Result<(), String> {
         let left = self.parts_left.checked_sub(parts);
         self.parts_left = left.ok_or_else(|| format!("{place}: the type has more than {PARTS_MAX} parts"))?;
         Ok(())
     }
 }
 
-/// A name that is not much longer than any that a sender writes.
-fn short_name(name: &str, place: &str) -> Result<String, String> {
+/// Copies a name, unless it is much longer than any that a sender writes.
+fn checked_name(name: &str, place: &str) -> Result<String, String> {
     if name.len() > NAME_MAX_BYTES {
-        let (size, shown) = (name.len(), text::name(name));
+        let (size, shown) = (name.len(), text::truncate_name(name));
         return Err(format!("{place}: the name {shown} has {size} bytes, at most {NAME_MAX_BYTES}"));
     }
     Ok(name.to_owned())
@@ -322,8 +345,8 @@ pub(super) fn type_name(ty: &Type) -> &'static str {
     }
 }
 
-/// Is this JSON name (`departmentId`, `department_id`, `DEPARTMENT_ID`) that WIT name
-/// (`department-id`)? Case and the joints between words do not count.
+/// Whether a JSON name (`departmentId`, `department_id`, `DEPARTMENT_ID`) means a WIT name (`department-id`). Case and the
+/// separators between words do not count.
 pub(super) fn same_name(json: &str, wit: &str) -> bool {
     let mut wit = wit.bytes().filter(|byte| *byte != b'-');
     let mut json = json.bytes().filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' '));
@@ -341,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_match_whatever_joins_their_words() {
+    fn names_match_whatever_separates_their_words() {
         for (json, wit, same) in [
             ("departmentId", "department-id", true),
             ("qrCode", "qr-code", true),

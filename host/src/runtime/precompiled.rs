@@ -4,7 +4,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled, Result, bail};
 
 /// Loads what [`Engine::precompile_component`] gave: to the compiler's child process, whose pipe the
-/// bytes were just read from, or to an earlier run, which kept them in [`super::cache::Cache`].
+/// bytes were just read from, or to an earlier run, which kept them in [`super::cache::CodeCache`].
 ///
 /// # Errors
 /// When the bytes are no component's machine code, or were made by an engine of another version or

@@ -1,4 +1,4 @@
-//! What calls read of plugins' stores: what is committed, or on its way there.
+//! Reads plugins' stores for calls: entries that are committed, or on their way to the commit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,47 +6,53 @@ use std::pin::Pin;
 use crate::event::PluginName;
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
-/// An answer that may take a look at the database.
-pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+/// The result of a read that may need the database.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
-/// Plugins' stores, to be read. What a call writes is in its [`crate::completion::Work`].
-pub trait Stores: Send + Sync + 'static {
-    /// An entry, if that is known without waiting.
+/// Plugins' stores, read-only. A call's writes are in its [`crate::completion::Work`].
+pub trait PluginStores: Send + Sync + 'static {
+    /// Looks an entry up without waiting.
     fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked;
 
-    /// An entry.
-    fn get<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Reading<'a, Option<Entry>>;
+    /// Reads an entry.
+    fn get<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> StoreFuture<'a, Option<Entry>>;
 
-    /// Up to `limit` keys of a bucket, in order, after `after`.
+    /// Lists up to `limit` keys of a bucket, in order, after `after`.
     fn keys<'a>(
         &'a self,
         plugin: &'a PluginName,
         bucket: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> Reading<'a, Keys>;
+    ) -> StoreFuture<'a, Keys>;
 
-    /// How many keys a plugin has, once any entry of it was read.
+    /// Counts the keys of a plugin's store, of which an entry was read before.
     fn count(&self, plugin: &PluginName) -> u64;
 
-    /// How many bytes a plugin's store has, likewise.
+    /// Counts the bytes of a plugin's store, of which an entry was read before.
     fn bytes(&self, plugin: &PluginName) -> u64;
 }
 
-/// Stores without anything in them, in which nothing can be kept: for looking at a plugin.
+/// Stores without entries, for running a plugin outside of a host.
 #[derive(Debug, Clone, Copy)]
-pub struct NoStores;
+pub struct EmptyStores;
 
-impl Stores for NoStores {
+impl PluginStores for EmptyStores {
     fn peek(&self, _: &PluginName, _: &EntryKey) -> Peeked {
         Peeked::Known(None)
     }
 
-    fn get<'a>(&'a self, _: &'a PluginName, _: &'a EntryKey) -> Reading<'a, Option<Entry>> {
+    fn get<'a>(&'a self, _: &'a PluginName, _: &'a EntryKey) -> StoreFuture<'a, Option<Entry>> {
         Box::pin(async { Ok(None) })
     }
 
-    fn keys<'a>(&'a self, _: &'a PluginName, _: &'a str, _: Option<&'a str>, _: usize) -> Reading<'a, Keys> {
+    fn keys<'a>(
+        &'a self,
+        _: &'a PluginName,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: usize,
+    ) -> StoreFuture<'a, Keys> {
         Box::pin(async { Ok(Keys::default()) })
     }
 

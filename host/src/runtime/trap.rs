@@ -1,74 +1,80 @@
-//! Why a call ended without a result, in words: the trap, the guest's own function and line.
-
-use std::time::Duration;
+//! Explains why a call ended without a result: the trap, and the guest's own function and line.
 
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::guest::Guest;
-use super::logs::Logs;
+use super::budget::MemoryBudget;
+use super::deadline::DeadlineExceeded;
+use super::limits::ResourceLimits;
+use super::logs::AttemptLog;
 use super::text;
 use crate::delivery::Cause;
 
-/// The guest was still running at its deadline, after so long.
-#[derive(Debug, thiserror::Error)]
-#[error("still running after call_timeout_ms ({} ms)", .0.as_millis())]
-pub(super) struct Deadline(pub(super) Duration);
+/// Functions that a language's panic handling adds above the one at fault.
+const PANIC_FUNCTIONS: [&str; 8] =
+    ["core::", "std::", "alloc::", "rust_", "__rust", "<core::", "<std::", "abort"];
 
-/// Functions that a language's own panic machinery adds above the one at fault.
-const MACHINERY: [&str; 8] = ["core::", "std::", "alloc::", "rust_", "__rust", "<core::", "<std::", "abort"];
-
-/// Where the sources of such functions, and of other people's crates, are when a plugin is built.
-const ELSEWHERE: [&str; 5] =
+/// Parts of the source paths of such functions, and of dependencies, when a plugin is built.
+const FOREIGN_SOURCES: [&str; 5] =
     ["/library/core/", "/library/alloc/", "/library/std/", "/library/panic_abort/", "/registry/src/"];
 
+/// What the host knows of the instance whose call failed.
+pub(super) struct FailureContext<'a> {
+    pub(super) limits: &'a ResourceLimits,
+    pub(super) log: &'a AttemptLog,
+    pub(super) budget: &'a MemoryBudget,
+    /// Handles that the instance may hold at once.
+    pub(super) handles_max: usize,
+}
+
 /// Tells whose failure an error is, and describes it.
-pub(super) fn explain(error: &Error, guest: &Guest) -> (Cause, String) {
-    let (limits, logs) = (&guest.limits, &guest.logs);
+pub(super) fn explain(error: &Error, context: &FailureContext<'_>) -> (Cause, String) {
+    let FailureContext { limits, log, budget, handles_max } = context;
     if error.is::<PoolConcurrencyLimitError>() {
         return (Cause::Host, format!("the host had no room for an instance: {error}"));
     }
     if error.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::NOMEM)) {
         return (Cause::Host, format!("the host had no memory for an instance: {error:#}"));
     }
-    if let Some(deadline) = error.downcast_ref::<Deadline>() {
-        return (Cause::Timeout, format!("{deadline}{}", place(error)));
+    if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
+        return (Cause::Timeout, format!("{exceeded}{}", location(error)));
     }
-    // A limit that was met is mostly why, but a guest may have lived with it and trapped for another reason.
-    let crossed = limits.crossed.as_ref().map(|crossed| format!("{crossed}; then ")).unwrap_or_default();
+    // An exceeded limit is mostly the cause, but a guest can handle it and trap for another reason.
+    let exceeded = limits.exceeded.as_ref().map(|exceeded| format!("{exceeded}; then ")).unwrap_or_default();
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        // Where in its language's runtime it did so tells nothing.
-        let said = said(logs);
-        return (Cause::Trap, format!("trap: {crossed}{said}the guest ended itself, with exit code {code}"));
+        // The location is in the language's runtime, so it explains nothing.
+        let error = announced(log);
+        return (
+            Cause::Trap,
+            format!("trap: {exceeded}{error}the guest ended itself, with exit code {code}"),
+        );
     }
     let what = match error.downcast_ref::<Trap>() {
-        // What languages end a program with, once they have said why.
+        // Languages end a program so after they have printed why.
         Some(trap @ Trap::UnreachableCodeReached) => {
-            format!("{}{}", said(logs), without_prefix(&trap.to_string()))
+            format!("{}{}", announced(log), without_prefix(&trap.to_string()))
         }
         Some(Trap::StackOverflow) => {
             format!("stack: the call went too deep, stack_max_bytes is {}", limits.stack_max_bytes)
         }
         Some(trap) => without_prefix(&trap.to_string()).to_owned(),
         None if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => {
-            let most = guest.table.max_capacity();
-            format!("handles: more than {most} buckets, streams, timers and the like at once")
+            format!("handles: more than {handles_max} buckets, streams, timers and the like at once")
         }
         None => {
-            let cause = text::display_within(error.root_cause(), text::REASON_MAX_BYTES);
-            if cause.contains(LIFTED_TOO_MUCH) { lifted_too_much(guest) } else { cause }
+            let cause = text::format_within(error.root_cause(), text::REASON_MAX_BYTES);
+            if cause.contains(LIFTED_TOO_MUCH) { lifted_too_much(budget) } else { cause }
         }
     };
-    (Cause::Trap, format!("trap: {crossed}{what}{}", place(error)))
+    (Cause::Trap, format!("trap: {exceeded}{what}{}", location(error)))
 }
 
-/// What wasmtime says when a guest hands over more than [`super::budget::MemoryBudget::lift_max_bytes`]; it has
+/// What wasmtime reports when a guest hands over more than [`super::budget::MemoryBudget::lift_max_bytes`]; it has
 /// no type for this.
 const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
-fn lifted_too_much(guest: &Guest) -> String {
-    let budget = &guest.budget;
+fn lifted_too_much(budget: &MemoryBudget) -> String {
     format!(
         "what it handed to the host in one call, or returned, is more than the {} bytes that one call may hand over: \
          the host holds {} bytes for this instance, host_memory_max_bytes is {}",
@@ -79,8 +85,8 @@ fn lifted_too_much(guest: &Guest) -> String {
 }
 
 /// What the guest said before it ended itself.
-fn said(logs: &Logs) -> String {
-    logs.last_words().map(|words| format!("{words}; then ")).unwrap_or_default()
+fn announced(log: &AttemptLog) -> String {
+    log.last_error().map(|error| format!("{error}; then ")).unwrap_or_default()
 }
 
 fn without_prefix(trap: &str) -> &str {
@@ -88,29 +94,29 @@ fn without_prefix(trap: &str) -> &str {
 }
 
 /// ` in FUNCTION at FILE:LINE`, as far as the component carries names.
-fn place(error: &Error) -> String {
+fn location(error: &Error) -> String {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let all: Vec<Place> = trace.frames().iter().flat_map(Place::of).collect();
+    let all: Vec<CodeLocation> = trace.frames().iter().flat_map(CodeLocation::of).collect();
     let Some(own) = all.iter().find(|place| place.is_own()).or(all.first()) else { return String::new() };
-    // A function's first instructions may have no line; one that called itself has one further up.
+    // A function's first instructions may have no line. A recursive function has one in another frame.
     let told = all.iter().find(|place| place.function == own.function && place.line.is_some());
     format!(" in {}{}", own.function, told.unwrap_or(own).at())
 }
 
-/// A mangled name that is longer is not taken apart.
+/// A longer mangled name is not demangled.
 const MANGLED_MAX_BYTES: usize = 4 * 1024;
-/// Longest path of a source file that is shown.
+/// Longest path of a source file in a message.
 const FILE_MAX_BYTES: usize = 1024;
 
-/// A function, where it was when the call ended.
-struct Place {
+/// A function in a backtrace, and the place in its source.
+struct CodeLocation {
     function: String,
     file: Option<String>,
     line: Option<u32>,
 }
 
-impl Place {
-    /// The function of a frame and, before it, those that were inlined into it, innermost first.
+impl CodeLocation {
+    /// The functions of a frame: those that were inlined into it, innermost first, and then itself.
     fn of(frame: &FrameInfo) -> Vec<Self> {
         let whole = frame.func_name().map(demangled);
         let symbols = frame.symbols();
@@ -118,7 +124,7 @@ impl Place {
             return whole.map(|function| Self { function, file: None, line: None }).into_iter().collect();
         }
         let places = symbols.iter().enumerate().filter_map(|(at, symbol)| {
-            // The name of the whole function has its module, which line tables alone leave out.
+            // Line tables leave out the module, which the name of the whole function has.
             let outermost = whole.clone().filter(|_| at + 1 == symbols.len());
             let function = outermost.or_else(|| symbol.name().map(demangled))?;
             Some(Self { function, file: symbol.file().map(file), line: symbol.line() })
@@ -128,8 +134,8 @@ impl Place {
 
     fn is_own(&self) -> bool {
         let elsewhere =
-            self.file.as_ref().is_some_and(|file| ELSEWHERE.iter().any(|part| file.contains(part)));
-        !elsewhere && !MACHINERY.iter().any(|prefix| self.function.starts_with(prefix))
+            self.file.as_ref().is_some_and(|file| FOREIGN_SOURCES.iter().any(|part| file.contains(part)));
+        !elsewhere && !PANIC_FUNCTIONS.iter().any(|prefix| self.function.starts_with(prefix))
     }
 
     fn at(&self) -> String {
@@ -142,14 +148,14 @@ impl Place {
 }
 
 fn file(path: &str) -> String {
-    text::cut(path, FILE_MAX_BYTES).into_owned()
+    text::truncate(path, FILE_MAX_BYTES).into_owned()
 }
 
-/// Rust's names as they are written, without the hash at their end; others as they are.
+/// A Rust name as in its source, without the hash at its end. Other names stay as they are.
 fn demangled(name: &str) -> String {
     if name.len() > MANGLED_MAX_BYTES {
-        return text::name(name).into_owned();
+        return text::truncate_name(name).into_owned();
     }
-    // A short name may stand for a very long one.
-    text::display_within(format_args!("{:#}", rustc_demangle::demangle(name)), text::NAME_MAX_BYTES)
+    // A short mangled name can stand for a very long one.
+    text::format_within(format_args!("{:#}", rustc_demangle::demangle(name)), text::NAME_MAX_BYTES)
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::PluginName;
 use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked, entry_bytes};
-use crate::runtime::{Reading, Stores};
+use crate::runtime::{PluginStores, StoreFuture};
 
 /// The entries of the one plugin that is run.
 #[derive(Debug, Default)]
@@ -106,12 +106,12 @@ impl Memory {
 /// One call runs at a time, so no version is ever compared with another.
 const VERSION: u64 = 1;
 
-impl Stores for Memory {
+impl PluginStores for Memory {
     fn peek(&self, _: &PluginName, key: &EntryKey) -> Peeked {
         Peeked::Known(self.find(key))
     }
 
-    fn get<'a>(&'a self, _: &'a PluginName, key: &'a EntryKey) -> Reading<'a, Option<Entry>> {
+    fn get<'a>(&'a self, _: &'a PluginName, key: &'a EntryKey) -> StoreFuture<'a, Option<Entry>> {
         let found = self.find(key);
         Box::pin(async { Ok(found) })
     }
@@ -122,7 +122,7 @@ impl Stores for Memory {
         bucket: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> Reading<'a, Keys> {
+    ) -> StoreFuture<'a, Keys> {
         let entries = self.entries();
         let mut keys: Vec<Arc<str>> = entries
             .keys()

@@ -11,9 +11,9 @@ use crate::config;
 use crate::event::PluginName;
 use crate::outbound::Outbound;
 use crate::plugins;
-use crate::runtime::{Compilation, Compiler, NoStores, Runtime};
+use crate::runtime::{CompileOptions, CompilerMode, EmptyStores, Runtime};
 
-pub(super) use crate::runtime::{COMPILE_VERB, compile_from_stdin as compile};
+pub(super) use crate::runtime::{COMPILE_COMMAND, compile_from_stdin as compile};
 
 /// What a file that the host takes has in it.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +40,8 @@ pub(super) async fn inspect(
     let config = settings.config();
     let outbound = Outbound::new(&config.http, &config.email).map_err(|error| error.to_string())?;
     let cache_home = cached.then(config::user_cache_dir).flatten().map(|dir| dir.join("plugins"));
-    let compilation = Compilation { compiler: Compiler::Child, cache_home, count_fuel: false };
-    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(NoStores), outbound)
+    let compilation = CompileOptions { compiler: CompilerMode::Child, cache_home, count_fuel: false };
+    let runtime = Runtime::new(&config.runtime, compilation, Arc::new(EmptyStores), outbound)
         .map_err(|error| error.to_string())?;
     let loaded = runtime.load(plugin, bytes, &plugins::settings(config, plugin)).await;
     let loaded = loaded.map_err(|refusal| refusal.reason)?;

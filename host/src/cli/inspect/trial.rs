@@ -12,7 +12,7 @@ use crate::effect::{Asked, Effect, Progress};
 use crate::event::{Event, EventPattern, PluginName};
 use crate::outbound::{EffectContext, Outbound, Unusable};
 use crate::plugins;
-use crate::runtime::{self, Call, Compilation, Compiler, Revision, Runtime, Tried};
+use crate::runtime::{self, AttemptReport, Call, CompileOptions, CompilerMode, Revision, Runtime};
 
 /// Options of the command line beside the config.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub(in crate::cli) struct TrialOptions<'a> {
 
 /// A plugin that was loaded to be run.
 pub(in crate::cli) struct Trial {
-    settings: runtime::Settings,
+    settings: runtime::PluginSettings,
     revision: Arc<Revision>,
     store: Arc<Memory>,
     outbound: Outbound,
@@ -75,7 +75,7 @@ impl Trial {
         let kind = if options.count_fuel { "counting" } else { "plugins" };
         let cache_home = config::user_cache_dir().map(|dir| dir.join(kind));
         let count_fuel = options.count_fuel;
-        let compilation = Compilation { compiler: Compiler::Child, cache_home, count_fuel };
+        let compilation = CompileOptions { compiler: CompilerMode::Child, cache_home, count_fuel };
         let runtime = Runtime::new(&config.runtime, compilation, stores, gate);
         let runtime = runtime.map_err(|error| error.to_string())?;
         let settings = plugins::settings(&config, plugin);
@@ -126,8 +126,8 @@ impl Trial {
                 .any(|pattern| EventPattern::new(pattern).matches(event_type))
     }
 
-    fn report(&self, event: &Event, package: Option<&str>, tried: &Tried) -> Report {
-        let Tried { attempt, work, .. } = tried;
+    fn report(&self, event: &Event, package: Option<&str>, tried: &AttemptReport) -> Report {
+        let AttemptReport { attempt, work, .. } = tried;
         let failure = attempt.failure.as_ref();
         let writes = work.store.iter().flat_map(|changes| &changes.writes);
         let hidden = |text: &str| self.settings.mask.hide(text).into_owned();

@@ -1,9 +1,9 @@
-//! `wasi:config/store`: what the operator's `config` and `secrets` give the plugin.
+//! `wasi:config/store`: the plugin's `config` and `secrets` from the host's configuration.
 
 use wasmtime::component::{ComponentType, Linker, Lower};
 use wasmtime::{Result, StoreContextMut};
 
-use crate::runtime::guest::Guest;
+use crate::runtime::state::InstanceState;
 
 /// The interface's `error`; reading a map in memory never fails.
 #[derive(ComponentType, Lower)]
@@ -19,16 +19,19 @@ enum Error {
 
 type Answer<T> = Result<(std::result::Result<T, Error>,)>;
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     let mut store = linker.instance("wasi:config/store@0.2.0-rc.1")?;
     store.func_wrap(
         "get",
-        |store: StoreContextMut<'_, Guest>, (key,): (String,)| -> Answer<Option<String>> {
+        |store: StoreContextMut<'_, InstanceState>, (key,): (String,)| -> Answer<Option<String>> {
             Ok((Ok(store.data().config.get(&key).cloned()),))
         },
     )?;
-    store.func_wrap("get-all", |store: StoreContextMut<'_, Guest>, (): ()| -> Answer<Vec<(String, String)>> {
-        let all = store.data().config.iter().map(|(key, value)| (key.clone(), value.clone()));
-        Ok((Ok(all.collect()),))
-    })
+    store.func_wrap(
+        "get-all",
+        |store: StoreContextMut<'_, InstanceState>, (): ()| -> Answer<Vec<(String, String)>> {
+            let all = store.data().config.iter().map(|(key, value)| (key.clone(), value.clone()));
+            Ok((Ok(all.collect()),))
+        },
+    )
 }

@@ -1,10 +1,10 @@
-//! `wasi:logging/logging`: lines go to the attempt's record.
+//! `wasi:logging/logging`: lines go to the attempt's log.
 
 use wasmtime::component::{ComponentType, Lift, Linker, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-use crate::runtime::guest::{Guest, limit_lifting};
 use crate::runtime::logs::Severity;
+use crate::runtime::state::{InstanceState, update_lift_limit};
 
 /// The interface's `level`.
 #[derive(Clone, Copy, ComponentType, Lift)]
@@ -39,23 +39,23 @@ impl From<Level> for Severity {
     }
 }
 
-/// The package was used without a version before it had one.
+/// Toolchains used the package without a version before it had one.
 const NAMES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     for name in NAMES {
         linker.instance(name)?.func_wrap("log", log)?;
     }
     Ok(())
 }
 
-/// Reads the strings where they lie in the guest's memory: a flood is not copied to be dropped.
+/// Reads the strings in the guest's memory, so that text beyond the log's limit is not copied.
 fn log(
-    mut store: StoreContextMut<'_, Guest>,
+    mut store: StoreContextMut<'_, InstanceState>,
     (level, context, message): (Level, WasmStr, WasmStr),
 ) -> Result<()> {
     let (context, message) = (context.to_str(&store)?, message.to_str(&store)?);
-    store.data().logs.push(level.into(), &context, &message);
-    limit_lifting(&mut store);
+    store.data().log.push(level.into(), &context, &message);
+    update_lift_limit(&mut store);
     Ok(())
 }

@@ -1,21 +1,20 @@
-//! What the host offers to guests, one file each. A plugin that imports anything else is refused
-//! by name when it is loaded.
+//! The capabilities that the host offers to guests, one file each. A plugin with any other import is refused when it
+//! is loaded, and the reason names the import.
 
 mod config;
-pub(super) mod http;
+mod http;
 mod keyvalue;
 mod logging;
 mod outbox;
-pub(super) mod wasi;
 
 use wasmtime::Result;
 use wasmtime::component::Linker;
 
-use super::guest::Guest;
+use super::state::InstanceState;
 
-/// Links every capability; instances without an import of one pay nothing for it.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    wasi::add_to_linker(linker)?;
+/// Links every capability. An instance pays only for those that it imports.
+pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
     logging::add_to_linker(linker)?;
     config::add_to_linker(linker)?;
     keyvalue::add_to_linker(linker)?;

@@ -1,11 +1,11 @@
-//! `hookyard:plugin/outbox`: effects, kept until the call has ended well.
+//! `hookyard:plugin/outbox`: effects, which are queued until the call has ended well.
 
 use wasmtime::component::{ComponentType, Lift, Linker};
 use wasmtime::{Result, StoreContextMut};
 
 use crate::effect::{self, Effect, Emitted};
-use crate::runtime::guest::{Guest, limit_lifting};
-use crate::runtime::work::Denial;
+use crate::runtime::state::{InstanceState, update_lift_limit};
+use crate::runtime::transaction::HostCallError;
 
 /// The interface's `http-request`.
 #[derive(ComponentType, Lift)]
@@ -42,11 +42,11 @@ struct Email {
     attachments: Vec<Attachment>,
 }
 
-type Context<'a> = StoreContextMut<'a, Guest>;
+type Context<'a> = StoreContextMut<'a, InstanceState>;
 /// The effect's idempotency key, or why it is refused.
 type Answer = (std::result::Result<String, String>,);
 
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     let mut outbox = linker.instance("hookyard:plugin/outbox@0.1.0")?;
     outbox.func_wrap("send-http", |context: Context<'_>, (request,): (HttpRequest,)| {
         let HttpRequest { method, url, headers, body } = request;
@@ -59,12 +59,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
 }
 
 fn ask(mut context: Context<'_>, effect: Effect) -> Result<Answer> {
-    let answer = match context.data_mut().work.ask(effect) {
+    let answer = match context.data_mut().transaction.queue_effect(effect) {
         Ok(key) => Ok(key),
-        Err(Denial::Refused(reason)) => Err(reason),
-        Err(Denial::Ended(error)) => return Err(error),
+        Err(HostCallError::Refused(reason)) => Err(reason),
+        Err(HostCallError::Trap(error)) => return Err(error),
     };
-    limit_lifting(&mut context);
+    update_lift_limit(&mut context);
     Ok((answer,))
 }
 

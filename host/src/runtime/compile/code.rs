@@ -1,16 +1,16 @@
-//! From a file's bytes to machine code: a component, or a core module that carries its types.
+//! Compiles a file's bytes to machine code: a component, or a core module with embedded component types.
 
 use wasmtime::Engine;
 
-enum Kind {
+enum FileKind {
     Component,
     Module,
 }
 
-impl Kind {
-    /// By the first eight bytes: magic number, version and layer
+impl FileKind {
+    /// The kind by the first eight bytes: magic number, version and layer
     /// (component-model/design/mvp/Binary.md, "preamble").
-    fn of(bytes: &[u8]) -> Result<Self, String> {
+    fn from_preamble(bytes: &[u8]) -> Result<Self, String> {
         match bytes.get(..8) {
             Some(b"\0asm\x0d\0\x01\0") => Ok(Self::Component),
             Some(b"\0asm\x01\0\0\0") => Ok(Self::Module),
@@ -23,31 +23,31 @@ impl Kind {
     }
 }
 
-/// Whether the bytes begin as a component or a core module does.
+/// Checks that the bytes begin as a component or a core module does.
 ///
 /// # Errors
-/// Says what they are instead.
+/// Names what they are instead.
 pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), String> {
-    Kind::of(bytes).map(drop)
+    FileKind::from_preamble(bytes).map(drop)
 }
 
-/// Compiles.
+/// Compiles a file to machine code.
 ///
 /// # Errors
-/// What is wrong with the bytes.
+/// The compiler's error.
 pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let encoded;
-    let bytes = match Kind::of(bytes)? {
-        Kind::Component => bytes,
-        Kind::Module => {
-            encoded = component_of_module(bytes)?;
+    let bytes = match FileKind::from_preamble(bytes)? {
+        FileKind::Component => bytes,
+        FileKind::Module => {
+            encoded = componentize(bytes)?;
             &encoded
         }
     };
     engine.precompile_component(bytes).map_err(|error| format!("{error:#}"))
 }
 
-fn component_of_module(bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn componentize(bytes: &[u8]) -> Result<Vec<u8>, String> {
     const TYPES: &[u8] = b"component-type";
     if !bytes.windows(TYPES.len()).any(|window| window == TYPES) {
         return Err(

@@ -1,26 +1,25 @@
-//! What parent and child say to each other over pipes: a tag, a length in eight bytes (little-endian),
-//! and as many bytes.
+//! Frames on the pipes between parent and child: a tag, a length in eight bytes (little-endian), and the content.
 
-/// Parent to child: a file. The only one.
+/// Parent to child: the file.
 pub(super) const FILE: u8 = b'f';
 /// Child to parent: machine code.
 pub(super) const CODE: u8 = b'c';
-/// Child to parent: what is wrong with the file.
+/// Child to parent: an error in the file.
 pub(super) const ERROR: u8 = b'e';
 
 /// Bytes of a tag and a length.
-pub(super) const HEAD_BYTES: usize = 9;
+pub(super) const HEADER_BYTES: usize = 9;
 
-/// The head of a frame with so many bytes.
-pub(super) fn head(tag: u8, length: usize) -> [u8; HEAD_BYTES] {
-    let mut head = [tag; HEAD_BYTES];
-    head[1..].copy_from_slice(&(length as u64).to_le_bytes());
-    head
+/// Encodes the header of a frame with this length.
+pub(super) fn encode_header(tag: u8, length: usize) -> [u8; HEADER_BYTES] {
+    let mut header = [tag; HEADER_BYTES];
+    header[1..].copy_from_slice(&(length as u64).to_le_bytes());
+    header
 }
 
-/// Tag and length of a head.
-pub(super) fn read_head(head: [u8; HEAD_BYTES]) -> (u8, u64) {
-    let [tag, length @ ..] = head;
+/// Decodes a header into tag and length.
+pub(super) fn decode_header(header: [u8; HEADER_BYTES]) -> (u8, u64) {
+    let [tag, length @ ..] = header;
     (tag, u64::from_le_bytes(length))
 }
 
@@ -29,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_survives_the_pipe() {
-        assert_eq!(read_head(head(CODE, 0x0102_0304_0506)), (CODE, 0x0102_0304_0506));
+    fn decodes_an_encoded_header() {
+        assert_eq!(decode_header(encode_header(CODE, 0x0102_0304_0506)), (CODE, 0x0102_0304_0506));
     }
 }

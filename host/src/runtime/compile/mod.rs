@@ -1,9 +1,8 @@
-//! Compiles plugin files, which may be made to take all time and memory there is: in a child process
-//! with limits, so that only that process dies of them.
+//! Compiles plugin files in a child process with limits, because a file can be made to take all time and memory that
+//! there is.
 //!
-//! The child is this very program with the argument [`VERB`]. It gets a file over its standard input
-//! and gives machine code back over its standard output. It has no environment, no file and no socket
-//! of the host's.
+//! The child is this program with the argument [`COMMAND`]. It reads a file from its standard input and writes machine
+//! code to its standard output. It has nothing of the host's environment, files and sockets.
 
 mod child;
 mod code;
@@ -14,63 +13,63 @@ use wasmtime::Engine;
 
 use super::engine_config::MemoryBounds;
 use crate::config;
-use parent::Children;
+use parent::ChildCompiler;
 
 pub use child::compile_from_stdin;
 
-/// The argument that makes a process of this program a compiler.
-pub const VERB: &str = "compile";
+/// The argument with which this program runs as a compiler.
+pub const COMMAND: &str = "compile";
 
-/// Where a runtime compiles.
+/// Where the compiler runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compiler {
-    /// In this process, without limits: for tests, whose program does not know [`VERB`].
+pub enum CompilerMode {
+    /// In this process, without limits. For tests, whose program does not have [`COMMAND`].
     #[default]
     InProcess,
     /// In a child process for each file.
     Child,
-    /// As [`Compiler::Child`], for a host: the next child is started ahead, so that a swap does not wait for
-    /// it, and files that a child died of are remembered in the cache.
+    /// Like [`CompilerMode::Child`], for a host: the next child is started ahead, so that a swap does not wait for it,
+    /// and files on which a child crashed are recorded in the cache.
     ChildAhead,
 }
 
-/// Why there is no machine code.
+/// Why a file was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CompileError {
-    /// The file is not what can be compiled.
+    /// The file cannot be compiled.
     Invalid(String),
-    /// The compiler crossed a limit or crashed. The same bytes would do that again.
-    Died(String),
-    /// No compiler could be run, which is not the file's fault.
+    /// The compiler exceeded a limit or crashed, and would do so again with the same bytes.
+    Crashed(String),
+    /// The compiler could not run, which is not the file's fault.
     Unavailable(String),
 }
 
 /// The compiler of one runtime.
-pub(super) enum Compile {
+pub(super) enum Compiler {
     InProcess(Engine),
-    Children(Box<Children>),
+    Child(Box<ChildCompiler>),
 }
 
-impl Compile {
+impl Compiler {
     pub(super) fn new(
-        compiler: Compiler,
+        mode: CompilerMode,
         engine: &Engine,
         limits: &config::Runtime,
         bounds: MemoryBounds,
         count_fuel: bool,
     ) -> Result<Self, String> {
-        Ok(match compiler {
-            Compiler::InProcess => Self::InProcess(engine.clone()),
-            Compiler::Child | Compiler::ChildAhead => {
-                let ahead = compiler == Compiler::ChildAhead;
-                Self::Children(Box::new(Children::new(limits, bounds, count_fuel, ahead)?))
+        Ok(match mode {
+            CompilerMode::InProcess => Self::InProcess(engine.clone()),
+            CompilerMode::Child | CompilerMode::ChildAhead => {
+                let starts_ahead = mode == CompilerMode::ChildAhead;
+                Self::Child(Box::new(ChildCompiler::new(limits, bounds, count_fuel, starts_ahead)?))
             }
         })
     }
 
-    /// Machine code of a file. Dropping the future ends the child.
+    /// Compiles a file to machine code. Dropping the future ends the child.
     pub(super) async fn compile(&self, bytes: Vec<u8>) -> Result<Vec<u8>, CompileError> {
-        // What is no WebAssembly at all needs no process.
+        // A file that is no WebAssembly needs no process.
         code::check_preamble(&bytes).map_err(CompileError::Invalid)?;
         match self {
             Self::InProcess(engine) => {
@@ -79,14 +78,14 @@ impl Compile {
                 let compiled = compiled.unwrap_or_else(|error| Err(format!("the compiler stopped: {error}")));
                 compiled.map_err(CompileError::Invalid)
             }
-            Self::Children(children) => children.compile(&bytes).await,
+            Self::Child(compiler) => compiler.compile(&bytes).await,
         }
     }
 
     /// Starts a child for the next file, where children are started ahead.
     pub(super) fn start_ahead(&self) {
-        if let Self::Children(children) = self {
-            children.start_ahead();
+        if let Self::Child(compiler) = self {
+            compiler.start_ahead();
         }
     }
 }

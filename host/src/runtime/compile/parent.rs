@@ -1,4 +1,4 @@
-//! The parent's side: starts children, gives each one file, and says what became of it.
+//! The parent's side: starts children, sends each one file, and explains how one ended.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
@@ -11,113 +11,113 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::child::{ERROR_MAX_BYTES, Setup};
-use super::frame::{CODE, FILE, HEAD_BYTES, head, read_head};
-use super::{CompileError, VERB};
+use super::frame::{CODE, FILE, HEADER_BYTES, decode_header, encode_header};
+use super::{COMMAND, CompileError};
 use crate::config;
 use crate::runtime::engine_config::MemoryBounds;
 
-/// The program that this process runs, even if its file was replaced meanwhile.
+/// The program of this process, even if its file was replaced.
 const PROGRAM: &str = "/proc/self/exe";
-/// How much lower the priority is after `compile_quick_ms`: half of what the host's threads get where both want
-/// the processor. Much lower, a busy host would let good files run into `compile_timeout_ms`.
+/// How much lower the priority is after `compile_quick_ms`. The child then gets half of the processor time that the
+/// host's threads get. With much less, good files would exceed `compile_timeout_ms` on a busy host.
 const NICER: i32 = 3;
-/// Threads that compile one file, and so functions in memory at once. A Python plugin takes 590 MB with two
-/// threads, 750 MB with four and 950 MB with eight.
+/// Threads that compile one file. Each holds a function in memory: a Python plugin takes 590 MB with two threads,
+/// 750 MB with four and 950 MB with eight.
 const THREADS_MAX: usize = 4;
 /// Time for a child to end once its output has ended.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
-/// What is read of a child's standard error.
+/// Bytes that are read of a child's standard error.
 const STDERR_MAX_BYTES: u64 = 4096;
-/// What the standard library and the allocator write where memory ends.
+/// What the standard library and the allocator print when memory runs out.
 const OUT_OF_MEMORY: [&str; 3] = ["memory allocation of", "unable to allocate memory", "out of memory"];
 
-/// Starts children, and keeps one that waits for the next file.
-pub(in crate::runtime) struct Children {
+/// Compiles each file in a child of its own. One child may wait for the next file.
+pub(in crate::runtime) struct ChildCompiler {
     limits: config::Runtime,
     /// [`Setup`] as JSON.
     setup: String,
     threads: usize,
-    ahead: bool,
-    waiting: Mutex<Option<Running>>,
+    starts_ahead: bool,
+    started: Mutex<Option<ChildProcess>>,
 }
 
-/// A child and its pipes. Dropped, it is killed.
-struct Running {
+/// A child and its pipes. It is killed when this is dropped.
+struct ChildProcess {
     process: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
     stderr: ChildStderr,
 }
 
-/// How an exchange with a child failed.
-enum Failed {
-    /// It closed a pipe too early.
+/// Why an exchange with a child failed.
+enum ExchangeError {
+    /// The child closed a pipe too early.
     Pipe(std::io::Error),
-    /// It would give more code than is taken.
+    /// The child has more code than the host takes.
     TooLarge(u64),
 }
 
-impl Children {
+impl ChildCompiler {
     pub(super) fn new(
         limits: &config::Runtime,
         bounds: MemoryBounds,
         count_fuel: bool,
-        ahead: bool,
+        starts_ahead: bool,
     ) -> Result<Self, String> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = cores.min(THREADS_MAX);
-        // The parent's clock ends it earlier, unless the parent itself stands still.
+        // The parent ends it earlier, by its own clock, unless the parent is stopped.
         let cpu_max_seconds = limits.compile_timeout_ms.div_ceil(1000).saturating_mul(threads as u64 + 1);
         let setup = Setup { limits: limits.clone(), bounds, count_fuel, cpu_max_seconds };
         let setup = serde_json::to_string(&setup).map_err(|error| error.to_string())?;
-        Ok(Self { limits: limits.clone(), setup, threads, ahead, waiting: Mutex::default() })
+        Ok(Self { limits: limits.clone(), setup, threads, starts_ahead, started: Mutex::default() })
     }
 
-    /// Machine code of a file.
+    /// Compiles a file to machine code.
     pub(super) async fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
-        let mut child = match self.take_waiting() {
+        let mut child = match self.take_started() {
             Some(child) => child,
             None => self.start().map_err(unavailable)?,
         };
-        let compiled = self.compile_in(&mut child, bytes).await;
+        let compiled = self.compile_with(&mut child, bytes).await;
         drop(child);
         self.start_ahead();
         compiled
     }
 
-    /// The child that waits. It may be gone: the system kills such a child first where memory ends.
-    fn take_waiting(&self) -> Option<Running> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// Takes the child that waits, if it still runs: the system kills it first when memory runs out.
+    fn take_started(&self) -> Option<ChildProcess> {
+        let waiting = self.started.lock().unwrap_or_else(PoisonError::into_inner).take();
         waiting.and_then(|mut child| matches!(child.process.try_wait(), Ok(None)).then_some(child))
     }
 
     /// Starts a child for the next file, unless one waits.
     pub(super) fn start_ahead(&self) {
-        if !self.ahead {
+        if !self.starts_ahead {
             return;
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.is_none() {
-            // Whoever needs one then says why there is none.
+            // If this fails, the next compilation starts one and reports the error.
             *waiting = self.start().ok();
         }
     }
 
-    fn start(&self) -> std::io::Result<Running> {
+    fn start(&self) -> std::io::Result<ChildProcess> {
         let mut command = Command::new(PROGRAM);
         command
             .arg0("hookyard")
-            .args([VERB, &self.setup])
-            // Nothing of the host's environment, which may hold secrets.
+            .args([COMMAND, &self.setup])
+            // The host's environment can hold secrets.
             .env_clear()
             .env("RAYON_NUM_THREADS", self.threads.to_string())
-            // Memory is counted when it is used, and not when the allocator reserves it.
+            // The limit on memory is to count memory in use, and not what the allocator reserves.
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C in a terminal is for the host; and a group's priority is that of all its threads.
+            // Ctrl-C in a terminal is for the host only. And a group's priority applies to all its threads.
             .process_group(0)
             .kill_on_drop(true);
         let mut process = command.spawn()?;
@@ -126,10 +126,10 @@ impl Children {
         else {
             return Err(std::io::Error::other("a child without pipes"));
         };
-        Ok(Running { process, stdin, stdout, stderr })
+        Ok(ChildProcess { process, stdin, stdout, stderr })
     }
 
-    async fn compile_in(&self, child: &mut Running, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    async fn compile_with(&self, child: &mut ChildProcess, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
         let limit = Duration::from_millis(self.limits.compile_timeout_ms);
         let quick = Duration::from_millis(self.limits.compile_quick_ms).min(limit);
         let group = child.process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -138,28 +138,28 @@ impl Children {
             if let Ok(exchanged) = timeout(quick, &mut exchange).await {
                 Ok(exchanged)
             } else {
-                // It may have ended just now; then there is nothing to slow down.
+                // This fails if the child has just ended.
                 let _ = getpriority_pgrp(group).and_then(|nice| setpriority_pgrp(group, nice + NICER));
                 timeout(limit.saturating_sub(quick), exchange).await
             }
         };
         match exchanged {
-            Err(_) => Err(CompileError::Died(format!(
+            Err(_) => Err(CompileError::Crashed(format!(
                 "compiling it takes longer than runtime.compile_timeout_ms, which is {}",
                 self.limits.compile_timeout_ms
             ))),
             Ok(Ok((CODE, code))) => Ok(code),
             Ok(Ok((_, error))) => Err(CompileError::Invalid(String::from_utf8_lossy(&error).into_owned())),
-            Ok(Err(Failed::TooLarge(bytes))) => Err(CompileError::Died(format!(
+            Ok(Err(ExchangeError::TooLarge(bytes))) => Err(CompileError::Crashed(format!(
                 "its machine code has {bytes} bytes, runtime.code_max_bytes is {}",
                 self.limits.code_max_bytes
             ))),
-            Ok(Err(Failed::Pipe(error))) => Err(self.explain(child, &error).await),
+            Ok(Err(ExchangeError::Pipe(error))) => Err(self.explain(child, &error).await),
         }
     }
 
-    /// Why a child closed its pipes.
-    async fn explain(&self, child: &mut Running, error: &std::io::Error) -> CompileError {
+    /// Explains why a child closed its pipes.
+    async fn explain(&self, child: &mut ChildProcess, error: &std::io::Error) -> CompileError {
         let mut said = Vec::new();
         let ended = async {
             let _ = (&mut child.stderr).take(STDERR_MAX_BYTES).read_to_end(&mut said).await;
@@ -172,28 +172,29 @@ impl Children {
         };
         let said = String::from_utf8_lossy(&said);
         tracing::debug!(%status, "a compiler ended early: {said}");
-        why(status, &said, self.limits.compile_memory_max_bytes)
+        classify_exit(status, &said, self.limits.compile_memory_max_bytes)
     }
 }
 
-impl Running {
-    /// Gives it a file, and takes the tag and the bytes of its answer.
-    async fn exchange(&mut self, bytes: &[u8], code_max_bytes: u64) -> Result<(u8, Vec<u8>), Failed> {
-        self.stdin.write_all(&head(FILE, bytes.len())).await.map_err(Failed::Pipe)?;
-        self.stdin.write_all(bytes).await.map_err(Failed::Pipe)?;
-        let mut start = [0; HEAD_BYTES];
-        self.stdout.read_exact(&mut start).await.map_err(Failed::Pipe)?;
-        let (tag, length) = read_head(start);
+impl ChildProcess {
+    /// Sends a file, and reads the tag and the bytes of the answer.
+    async fn exchange(&mut self, bytes: &[u8], code_max_bytes: u64) -> Result<(u8, Vec<u8>), ExchangeError> {
+        self.stdin.write_all(&encode_header(FILE, bytes.len())).await.map_err(ExchangeError::Pipe)?;
+        self.stdin.write_all(bytes).await.map_err(ExchangeError::Pipe)?;
+        let mut header = [0; HEADER_BYTES];
+        self.stdout.read_exact(&mut header).await.map_err(ExchangeError::Pipe)?;
+        let (tag, length) = decode_header(header);
         let max = if tag == CODE { code_max_bytes } else { ERROR_MAX_BYTES as u64 };
         if length > max {
-            return Err(Failed::TooLarge(length));
+            return Err(ExchangeError::TooLarge(length));
         }
         let mut answer = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        let read = (&mut self.stdout).take(length).read_to_end(&mut answer).await.map_err(Failed::Pipe)?;
+        let read =
+            (&mut self.stdout).take(length).read_to_end(&mut answer).await.map_err(ExchangeError::Pipe)?;
         if read as u64 == length {
             Ok((tag, answer))
         } else {
-            Err(Failed::Pipe(std::io::ErrorKind::UnexpectedEof.into()))
+            Err(ExchangeError::Pipe(std::io::ErrorKind::UnexpectedEof.into()))
         }
     }
 }
@@ -202,39 +203,39 @@ fn unavailable(error: impl std::fmt::Display) -> CompileError {
     CompileError::Unavailable(format!("the host could not run its compiler: {error}"))
 }
 
-/// What the end of a child says about the file.
-fn why(status: ExitStatus, said: &str, memory_max_bytes: u64) -> CompileError {
-    /// SIGKILL and SIGXCPU, the same on all Linux systems but MIPS's SIGXCPU.
+/// Tells from the end of a child whether the file is at fault.
+fn classify_exit(status: ExitStatus, said: &str, memory_max_bytes: u64) -> CompileError {
+    /// SIGKILL and SIGXCPU. Only MIPS has another number for SIGXCPU.
     const KILLED: i32 = 9;
     const OUT_OF_CPU_TIME: i32 = 24;
     let memory = format!(
         "compiling it takes more memory than runtime.compile_memory_max_bytes, which is {memory_max_bytes}"
     );
     if OUT_OF_MEMORY.iter().any(|text| said.contains(text)) {
-        return CompileError::Died(memory);
+        return CompileError::Crashed(memory);
     }
-    let text = shown(said);
+    let text = first_lines(said);
     match (status.signal(), status.code()) {
-        (Some(KILLED), _) => CompileError::Died(
+        (Some(KILLED), _) => CompileError::Crashed(
             "the compiler was killed while it compiled it, as the system does where memory ends".into(),
         ),
-        (Some(OUT_OF_CPU_TIME), _) => CompileError::Died(
+        (Some(OUT_OF_CPU_TIME), _) => CompileError::Crashed(
             "compiling it takes more processor time than runtime.compile_timeout_ms allows".into(),
         ),
         (Some(signal), _) => {
-            CompileError::Died(format!("the compiler crashed on it (signal {signal}): {text}"))
+            CompileError::Crashed(format!("the compiler crashed on it (signal {signal}): {text}"))
         }
-        // What a panic ends with.
-        (None, Some(101)) => CompileError::Died(format!("the compiler crashed on it: {text}")),
+        // The exit code of a panic.
+        (None, Some(101)) => CompileError::Crashed(format!("the compiler crashed on it: {text}")),
         _ => unavailable(format!("{status}: {text}")),
     }
 }
 
-/// The first two lines that a child wrote, on one: of a panic, its place and its message.
-fn shown(said: &str) -> String {
-    const SHOWN_MAX: usize = 300;
+/// Joins the first two lines that a child printed. Of a panic, these are its location and its message.
+fn first_lines(said: &str) -> String {
+    const CHARS_MAX: usize = 300;
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).take(2).collect();
-    lines.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN_MAX).collect()
+    lines.join(" ").chars().filter(|c| !c.is_control()).take(CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -242,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_child_says_whose_fault_it_was() {
+    fn tells_from_the_end_of_a_child_whether_the_file_is_at_fault() {
         let exit = |code: i32| ExitStatus::from_raw(code << 8);
         let signal = ExitStatus::from_raw;
         for (status, said, died, part) in [
@@ -260,8 +261,8 @@ mod tests {
             (exit(1), "limits: no", false, "limits: no"),
             (exit(0), "", false, "could not run"),
         ] {
-            match why(status, said, 7) {
-                CompileError::Died(text) => assert!(died && text.contains(part), "{text}"),
+            match classify_exit(status, said, 7) {
+                CompileError::Crashed(text) => assert!(died && text.contains(part), "{text}"),
                 CompileError::Unavailable(text) => assert!(!died && text.contains(part), "{text}"),
                 CompileError::Invalid(text) => panic!("{text}"),
             }

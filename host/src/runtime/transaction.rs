@@ -1,17 +1,15 @@
-//! What one call does within its transaction: reads and writes of its plugin's store, and the effects
-//! that it asks for. Kept in memory until the call has ended.
+//! The transaction of one call: what it reads and writes in its plugin's store, and the effects that it queues. All
+//! of it stays in memory until the call has ended.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::attempt::Settings;
 use super::budget::{MemoryBudget, OverBudget, Reservation};
-use super::checkpoint::Checkpoint;
-use super::stores::Stores;
+use super::calls::PluginSettings;
+use super::deadline::{Checkpoint, Deadline, DeadlineExceeded};
+use super::stores::PluginStores;
 use super::text;
-use super::trap::Deadline;
 use crate::completion::Work;
 use crate::config::EVENT_TYPE_MAX_BYTES;
 use crate::delivery::Delivery;
@@ -23,45 +21,45 @@ use crate::secrets::Mask;
 
 /// Keys of one page of `list-keys`.
 const KEYS_PER_PAGE: usize = 1000;
-/// Entries that one call may touch.
-const TOUCHED_MAX: usize = 10_000;
-/// What an entry that was read takes beside its key and value, what one that is written takes beside its
-/// value, and an effect beside its content.
-const SEEN_BYTES: usize = 192;
+/// Entries that one call may read or write.
+const ENTRIES_MAX: usize = 10_000;
+/// What these take in memory: an entry that was read beside its key and value, a written one beside its value, and an
+/// effect beside its content.
+const LOADED_BYTES: usize = 192;
 const WRITTEN_BYTES: usize = 128;
 const EFFECT_BYTES: usize = 256;
 
-/// Why a host function does not do what it was called for.
+/// Why a host function failed.
 #[derive(Debug)]
-pub(super) enum Denial {
-    /// The guest is told so and decides what to do.
+pub(super) enum HostCallError {
+    /// The guest gets the reason, and decides what to do.
     Refused(String),
-    /// The call ends.
-    Ended(wasmtime::Error),
+    /// The call ends with this error.
+    Trap(wasmtime::Error),
 }
 
-impl From<String> for Denial {
+impl From<String> for HostCallError {
     fn from(reason: String) -> Self {
         Self::Refused(reason)
     }
 }
 
-impl From<wasmtime::Error> for Denial {
+impl From<wasmtime::Error> for HostCallError {
     fn from(error: wasmtime::Error) -> Self {
-        Self::Ended(error)
+        Self::Trap(error)
     }
 }
 
-impl From<Deadline> for Denial {
-    fn from(deadline: Deadline) -> Self {
-        Self::Ended(wasmtime::Error::new(deadline))
+impl From<DeadlineExceeded> for HostCallError {
+    fn from(exceeded: DeadlineExceeded) -> Self {
+        Self::Trap(wasmtime::Error::new(exceeded))
     }
 }
 
 /// See the module.
-pub(super) struct Working {
+pub(super) struct CallTransaction {
     plugin: PluginName,
-    stores: Arc<dyn Stores>,
+    stores: Arc<dyn PluginStores>,
     outbound: Outbound,
     grants: Arc<Grants>,
     store_limits: crate::config::Store,
@@ -69,21 +67,22 @@ pub(super) struct Working {
     mask: Arc<Mask>,
     transaction: Transaction,
     effects: Vec<Asked>,
-    /// The memory that transaction and effects take.
+    /// The memory of the entries and effects.
     held: Reservation,
-    pub(super) checkpoint: Checkpoint,
-    /// What the call is about. Its idempotency key is worked out once an effect needs it.
+    checkpoint: Checkpoint,
+    /// What the call is about. `None` is a call outside of a delivery, which cannot queue effects.
     delivery: Option<Delivery>,
 }
 
-impl Working {
-    /// Outside of a delivery: nothing can be asked for.
+impl CallTransaction {
+    /// The transaction of a call outside of a delivery. [`CallTransaction::begin`] makes it one of a delivery.
     pub(super) fn new(
         plugin: PluginName,
-        stores: Arc<dyn Stores>,
+        stores: Arc<dyn PluginStores>,
         outbound: Outbound,
-        settings: &Settings,
+        settings: &PluginSettings,
         budget: &Arc<MemoryBudget>,
+        deadline: Deadline,
     ) -> Self {
         Self {
             plugin,
@@ -96,21 +95,22 @@ impl Working {
             transaction: Transaction::default(),
             effects: Vec::new(),
             held: Reservation::empty(budget),
-            checkpoint: Checkpoint::new(Instant::now() + settings.call_timeout, settings.call_timeout),
+            checkpoint: Checkpoint::new(deadline),
             delivery: None,
         }
     }
 
-    /// Begins the work on a delivery, with nothing of what was before.
-    pub(super) fn begin(&mut self, delivery: Option<&Delivery>) {
+    /// Begins the transaction of another call, with nothing of what was before.
+    pub(super) fn begin(&mut self, delivery: Option<&Delivery>, deadline: Deadline) {
         self.transaction = Transaction::default();
         self.effects = Vec::new();
         self.held.clear();
+        self.checkpoint = Checkpoint::new(deadline);
         self.delivery = delivery.cloned();
     }
 
-    /// What the call did.
-    pub(super) fn end(&mut self) -> Work {
+    /// Ends the transaction, and returns what the call did.
+    pub(super) fn finish(&mut self) -> Work {
         let transaction = std::mem::take(&mut self.transaction);
         let mut store = transaction.end();
         if let Some(store) = &mut store {
@@ -119,26 +119,32 @@ impl Working {
         Work { store, effects: std::mem::take(&mut self.effects) }
     }
 
-    /// An entry's key, if it may be one.
-    pub(super) fn key(&self, bucket: &Arc<str>, key: &str) -> Result<EntryKey, String> {
+    /// An entry's key.
+    ///
+    /// # Errors
+    /// When the key is too long.
+    pub(super) fn entry_key(&self, bucket: &Arc<str>, key: &str) -> Result<EntryKey, String> {
         check_name("key", key, self.store_limits.key_max_bytes)?;
         Ok(EntryKey { bucket: Arc::clone(bucket), key: key.into() })
     }
 
-    /// A bucket's name, if it may be one.
-    pub(super) fn bucket(&self, name: &str) -> Result<Arc<str>, String> {
+    /// A bucket's name.
+    ///
+    /// # Errors
+    /// When the name is too long.
+    pub(super) fn bucket_name(&self, name: &str) -> Result<Arc<str>, String> {
         check_name("bucket's name", name, self.store_limits.key_max_bytes)?;
         Ok(name.into())
     }
 
-    /// What is there.
-    pub(super) async fn get(&mut self, key: &EntryKey) -> Result<Option<Bytes>, Denial> {
-        self.see(key).await?;
+    /// Reads an entry.
+    pub(super) async fn get(&mut self, key: &EntryKey) -> Result<Option<Bytes>, HostCallError> {
+        self.load(key).await?;
         Ok(self.transaction.get(key).cloned())
     }
 
-    /// Writes, or removes, by the end of the call.
-    pub(super) async fn set(&mut self, key: EntryKey, value: Option<Vec<u8>>) -> Result<(), Denial> {
+    /// Writes an entry, or removes it (`None`), when the call ends well.
+    pub(super) async fn set(&mut self, key: EntryKey, value: Option<Vec<u8>>) -> Result<(), HostCallError> {
         let limits = &self.store_limits;
         let (size, most) = (value.as_ref().map_or(0, Vec::len), limits.value_max_bytes);
         if size > most {
@@ -148,7 +154,7 @@ impl Working {
             let most = limits.call_max_bytes;
             return Err(format!("this call writes more than store.call_max_bytes, which is {most}").into());
         }
-        self.see(&key).await?;
+        self.load(&key).await?;
         if value.is_some() && self.transaction.get(&key).is_none() {
             let after = self.stores.count(&self.plugin).saturating_add_signed(self.transaction.added_keys());
             let most = self.store_limits.keys_max;
@@ -166,7 +172,8 @@ impl Working {
                 return Err(reason.into());
             }
         }
-        let over = |over: OverBudget| over.asked_for(format_args!("wasi:keyvalue: writing {}", shown(&key)));
+        let over =
+            |over: OverBudget| over.into_error(format_args!("wasi:keyvalue: writing {}", describe_key(&key)));
         self.held.grow(WRITTEN_BYTES + size).map_err(over)?;
         if let Some(replaced) = self.transaction.set(key, value.map(Bytes::from)) {
             self.held.shrink(WRITTEN_BYTES + replaced);
@@ -174,33 +181,38 @@ impl Working {
         Ok(())
     }
 
-    /// A page of keys.
-    pub(super) async fn list(&mut self, bucket: &Arc<str>, after: Option<&str>) -> Result<KeyPage, Denial> {
+    /// Lists a page of keys.
+    pub(super) async fn list(
+        &mut self,
+        bucket: &Arc<str>,
+        after: Option<&str>,
+    ) -> Result<KeyPage, HostCallError> {
         let found = self.stores.keys(&self.plugin, bucket, after, KEYS_PER_PAGE).await?;
         Ok(self.transaction.list(bucket, after, found, KEYS_PER_PAGE))
     }
 
-    async fn see(&mut self, key: &EntryKey) -> Result<(), Denial> {
+    async fn load(&mut self, key: &EntryKey) -> Result<(), HostCallError> {
         self.checkpoint.step().await?;
         if self.transaction.has_seen(key) {
             return Ok(());
         }
-        if self.transaction.touched() >= TOUCHED_MAX {
-            return Err(format!("one call may touch {TOUCHED_MAX} entries").into());
+        if self.transaction.touched() >= ENTRIES_MAX {
+            return Err(format!("one call may touch {ENTRIES_MAX} entries").into());
         }
         let found = match self.stores.peek(&self.plugin, key) {
             Peeked::Known(found) => found,
             Peeked::Unknown => self.stores.get(&self.plugin, key).await?,
         };
-        let size = SEEN_BYTES + key.key.len() + found.as_ref().map_or(0, |entry| entry.value.len());
-        let over = |over: OverBudget| over.asked_for(format_args!("wasi:keyvalue: reading {}", shown(key)));
+        let size = LOADED_BYTES + key.key.len() + found.as_ref().map_or(0, |entry| entry.value.len());
+        let over =
+            |over: OverBudget| over.into_error(format_args!("wasi:keyvalue: reading {}", describe_key(key)));
         self.held.grow(size).map_err(over)?;
         self.transaction.see(key.clone(), found);
         Ok(())
     }
 
-    /// Asks for an effect. Returns its idempotency key.
-    pub(super) fn ask(&mut self, mut effect: Effect) -> Result<String, Denial> {
+    /// Queues an effect for when the call has ended well. Returns its idempotency key.
+    pub(super) fn queue_effect(&mut self, mut effect: Effect) -> Result<String, HostCallError> {
         let Some(delivery) = &self.delivery else {
             return Err("effects can be asked for while an event is handled only".to_owned().into());
         };
@@ -209,7 +221,7 @@ impl Working {
             let most = limits.per_call_max;
             return Err(format!("one call may ask for {most} effects (effects.per_call_max)").into());
         }
-        // Before anything else looks at it: what follows takes as long as the effect is large.
+        // First, because the other checks take longer for a larger effect.
         let (size, most) = (effect.size_bytes(), limits.size_max_bytes);
         if size > most {
             let kind = effect.kind();
@@ -227,12 +239,12 @@ impl Working {
             Effect::Http(request) => self.outbound.check_request(&self.grants, request),
             Effect::Email(email) => self.outbound.check_email(&self.grants, email),
             Effect::Event(event) => {
-                check_event(event).and_then(|()| self.outbound.check_event(&self.grants, event))
+                check_emitted_event(event).and_then(|()| self.outbound.check_event(&self.grants, event))
             }
         };
-        checked.map_err(|reason| text::cut_string(reason, text::REASON_MAX_BYTES))?;
+        checked.map_err(|reason| text::truncate_string(reason, text::REASON_MAX_BYTES))?;
         let over = |over: OverBudget| {
-            over.asked_for(format_args!("hookyard:plugin/outbox: the {} of {size} bytes", effect.kind()))
+            over.into_error(format_args!("hookyard:plugin/outbox: the {} of {size} bytes", effect.kind()))
         };
         self.held.grow(EFFECT_BYTES + size).map_err(over)?;
         let key = effect::idempotency_key(&delivery.idempotency_key(), self.effects.len() + 1);
@@ -242,10 +254,10 @@ impl Working {
     }
 }
 
-fn check_event(Emitted { event_type, data }: &Emitted) -> Result<(), String> {
+fn check_emitted_event(Emitted { event_type, data }: &Emitted) -> Result<(), String> {
     let fit = |c: char| !c.is_whitespace() && !c.is_control() && c != '*';
     if event_type.is_empty() || event_type.len() > EVENT_TYPE_MAX_BYTES || !event_type.chars().all(fit) {
-        let shown = text::name(event_type);
+        let shown = text::truncate_name(event_type);
         return Err(format!("`{shown}` is no event type: write one such as `invoice.created`"));
     }
     serde_json::from_str::<serde::de::IgnoredAny>(data)
@@ -253,9 +265,9 @@ fn check_event(Emitted { event_type, data }: &Emitted) -> Result<(), String> {
         .map_err(|error| format!("the event's data is not JSON: {error}"))
 }
 
-/// A key for a message.
-fn shown(key: &EntryKey) -> String {
-    format!("`{}` of bucket `{}`", text::name(&key.key), text::name(&key.bucket))
+/// Names a key in a message.
+fn describe_key(key: &EntryKey) -> String {
+    format!("`{}` of bucket `{}`", text::truncate_name(&key.key), text::truncate_name(&key.bucket))
 }
 
 fn check_name(what: &str, name: &str, most: usize) -> Result<(), String> {

@@ -1,0 +1,189 @@
+//! The HTTP requests that one instance makes itself: they leave through the same gate as effects, and what the
+//! host holds for them is counted.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use http_body_util::BodyExt as _;
+use tokio::sync::Semaphore;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi_http::{
+    Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+};
+
+use super::budget::{MemoryBudget, OverBudget, Reservation};
+use super::logs::{AttemptLog, Severity};
+use crate::outbound::{self, Failure, Grants, Kind, Outbound};
+use crate::secrets::Mask;
+
+/// Requests of one instance at once, from the call to the end of the answer.
+const CONCURRENT_MAX: usize = 32;
+/// Bytes that a guest may write into a request's body in one call to the host.
+pub(super) const CHUNK_MAX_BYTES: usize = 64 * 1024;
+/// The context of its lines in the log.
+const LOG_CONTEXT: &str = "http";
+
+/// The requests of one instance.
+pub(super) struct Requests {
+    context: WasiHttpCtx,
+    sender: RequestSender,
+    pub(super) memory: HandleMemory,
+}
+
+impl Requests {
+    pub(super) fn new(
+        outbound: Outbound,
+        grants: Arc<Grants>,
+        mask: Arc<Mask>,
+        log: AttemptLog,
+        budget: &Arc<MemoryBudget>,
+    ) -> Self {
+        let slots = Arc::new(Semaphore::new(CONCURRENT_MAX));
+        let sender = RequestSender { outbound, grants, mask, log, slots, next_held: None };
+        Self { context: WasiHttpCtx::new(), sender, memory: HandleMemory::new(budget) }
+    }
+
+    pub(super) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
+        WasiHttpCtxView { hooks: &mut self.sender, table, ctx: &mut self.context }
+    }
+
+    /// Whether one more request may be sent now.
+    pub(super) fn has_slot(&self) -> bool {
+        self.sender.slots.available_permits() > 0
+    }
+
+    /// Hands memory to the next request that is sent: it is free when that request's answer is gone.
+    pub(super) fn hold_for_next(&mut self, held: Reservation) {
+        self.sender.next_held = Some(held);
+    }
+
+    /// Whether requests or answers are still under way.
+    pub(super) fn are_under_way(&self) -> bool {
+        self.sender.slots.available_permits() < CONCURRENT_MAX
+    }
+}
+
+/// What the host holds behind handles of `wasi:http`.
+pub(super) struct HandleMemory {
+    budget: Arc<MemoryBudget>,
+    by_handle: HashMap<u32, Reservation>,
+    /// Of handles that were handed on: it counts until the instance ends, because nothing tells when it is free.
+    handed_on: Vec<Reservation>,
+}
+
+impl HandleMemory {
+    fn new(budget: &Arc<MemoryBudget>) -> Self {
+        Self { budget: Arc::clone(budget), by_handle: HashMap::new(), handed_on: Vec::new() }
+    }
+
+    /// Counts more for a handle.
+    ///
+    /// # Errors
+    /// [`OverBudget`]
+    pub(super) fn grow(&mut self, handle: u32, bytes: usize) -> Result<(), OverBudget> {
+        let Self { budget, by_handle, .. } = self;
+        by_handle.entry(handle).or_insert_with(|| Reservation::empty(budget)).grow(bytes)
+    }
+
+    /// Takes the memory that is counted for a handle.
+    pub(super) fn take(&mut self, handle: u32) -> Reservation {
+        self.by_handle.remove(&handle).unwrap_or_else(|| Reservation::empty(&self.budget))
+    }
+
+    /// Counts for a handle what was taken from another.
+    pub(super) fn put(&mut self, handle: u32, held: Reservation) {
+        self.by_handle.insert(handle, held);
+    }
+
+    /// Keeps counting the memory of a handle after the handle is gone.
+    pub(super) fn hand_on(&mut self, handle: u32) {
+        self.handed_on.extend(self.by_handle.remove(&handle));
+    }
+}
+
+/// Sends requests for wasmtime-wasi-http.
+struct RequestSender {
+    outbound: Outbound,
+    grants: Arc<Grants>,
+    mask: Arc<Mask>,
+    log: AttemptLog,
+    slots: Arc<Semaphore>,
+    /// Memory of the request that is about to be sent.
+    next_held: Option<Reservation>,
+}
+
+type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Response = Result<(http::Response<WasiBody>, Processing), Error>;
+
+impl WasiHttpHooks for RequestSender {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        // A guest may say how long its body is; wasmtime-wasi-http checks that.
+        Arc::new(|name| *name != http::header::CONTENT_LENGTH && outbound::is_of_the_connection(name))
+    }
+
+    /// The client sets it.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_MAX_BYTES
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Processing,
+    ) -> Box<dyn Future<Output = Response> + Send> {
+        let (outbound, grants) = (self.outbound.clone(), Arc::clone(&self.grants));
+        let mask = Arc::clone(&self.mask);
+        let (log, slot) = (self.log.clone(), Arc::clone(&self.slots).try_acquire_owned());
+        let held = self.next_held.take();
+        Box::new(async move {
+            let Ok(slot) = slot else {
+                let reason = format!("a handler may have {CONCURRENT_MAX} requests under way");
+                log.push(Severity::Warn, LOG_CONTEXT, &reason);
+                return Err(Error::ConnectionLimitReached);
+            };
+            let log_failure = move |failure: Failure| {
+                // The error's code alone would not say which grant is missing.
+                log.push(Severity::Warn, LOG_CONTEXT, &failure.detail);
+                error_code(&failure)
+            };
+            let options = options.unwrap_or_default();
+            let connect = options.connect_timeout.unwrap_or_default();
+            let first_byte = options.first_byte_timeout.map(|time| time.saturating_add(connect));
+            let response = outbound.fetch(&grants, &mask, request, first_byte).await.map_err(&log_failure)?;
+            let body = move |body: outbound::Body| {
+                let map_error = move |failure| {
+                    // The closure owns both, so they are free when the answer's body is dropped.
+                    let _held = (&slot, &held);
+                    log_failure(failure)
+                };
+                body.map_err(map_error).boxed_unsync()
+            };
+            Ok((response.map(body), Box::new(std::future::ready(Ok(()))) as Processing))
+        })
+    }
+}
+
+/// The error that the guest sees.
+fn error_code(failure: &Failure) -> Error {
+    match failure.kind {
+        Kind::Malformed => Error::HttpRequestUriInvalid,
+        Kind::NotGranted | Kind::Refused => Error::HttpRequestDenied,
+        Kind::Inside => Error::DestinationIpProhibited,
+        Kind::Unresolved => Error::DnsError { rcode: None, info_code: None },
+        Kind::Unreachable => Error::DestinationUnavailable,
+        Kind::ConnectTimeout => Error::ConnectionTimeout,
+        Kind::Certificate => Error::TlsCertificateError,
+        Kind::Timeout => Error::HttpResponseTimeout,
+        Kind::Broken => Error::ConnectionTerminated,
+        Kind::Redirects => Error::LoopDetected,
+        Kind::RequestTooLarge => Error::HttpRequestBodySize(None),
+        Kind::AnswerTooLarge => Error::HttpResponseBodySize(None),
+        Kind::Host => Error::ConfigurationError,
+    }
+}

@@ -1,0 +1,92 @@
+//! A plugin's file as it can be called: compiled, linked and checked.
+
+use std::sync::Arc;
+
+use wasmtime::component::InstancePre;
+
+use super::cache::CacheHold;
+use super::calls::PluginSettings;
+use super::engine::Runtime;
+use super::handlers::Handlers;
+use super::instance::Instance;
+use super::pool::RevisionId;
+use super::state::InstanceState;
+use crate::delivery::Delivery;
+use crate::event::{Digest, PluginName};
+
+/// What a swap puts in place. See the module.
+pub struct Revision {
+    /// The plugin's name.
+    pub plugin: PluginName,
+    /// SHA-256 of its file.
+    pub digest: Digest,
+    /// Size of its file.
+    pub size_bytes: u64,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// Event type patterns its generic handler asked for.
+    pub subscriptions: Vec<String>,
+    pub(super) id: RevisionId,
+    pub(super) runtime: Runtime,
+    pub(super) handlers: Handlers,
+    pub(super) pre: InstancePre<InstanceState>,
+    /// Places that an instance takes.
+    pub(super) places: u32,
+    #[expect(dead_code, reason = "it keeps the code in the cache until it is dropped")]
+    pub(super) cache_hold: Option<CacheHold>,
+}
+
+impl Drop for Revision {
+    fn drop(&mut self) {
+        self.runtime.0.pool.forget(self.id);
+    }
+}
+
+impl Revision {
+    /// What it handles, for people: typed handlers by interface, the generic one by its patterns.
+    #[must_use]
+    pub fn handles(&self) -> Vec<String> {
+        let typed = self.handlers.typed.values().map(|handler| handler.export.clone());
+        typed.chain(self.subscriptions.iter().cloned()).collect()
+    }
+
+    /// The export that an event goes to; `None` = there is none for it.
+    #[must_use]
+    pub fn handler(&self, package: Option<&str>, event_type: &str) -> Option<&str> {
+        self.handlers.find(package, event_type).map(|handler| handler.export.as_str())
+    }
+
+    /// The interfaces of its typed handlers, without versions.
+    pub fn typed_interfaces(&self) -> impl Iterator<Item = &str> {
+        self.handlers.typed.keys().map(String::as_str)
+    }
+
+    /// An instance for a call: an idle one where the settings allow it, or a new one. `None` is a call outside of
+    /// a delivery, when the plugin is loaded.
+    pub(super) async fn take_instance(
+        &self,
+        settings: &PluginSettings,
+        delivery: Option<&Delivery>,
+    ) -> Instance {
+        let runtime = &self.runtime.0;
+        let idle = settings.reuse_max.and_then(|_| runtime.pool.take(self.id, settings));
+        let mut instance = if let Some(idle) = idle {
+            idle
+        } else {
+            let places = runtime.pool.acquire(self.places).await;
+            let (stores, outbound) = (Arc::clone(&runtime.stores), runtime.outbound.clone());
+            let state = InstanceState::new(&self.plugin, settings, &runtime.limits, stores, outbound);
+            Instance::new(&runtime.engine, state, places)
+        };
+        instance.begin(delivery);
+        instance
+    }
+
+    /// Keeps an instance for later calls if the settings allow it. Only for one whose last call went well: after a
+    /// failure its memory is in an unknown state. Requests that it did not wait for end with it.
+    pub(super) fn keep_instance(&self, settings: &PluginSettings, instance: Instance) {
+        if instance.is_reusable(settings.reuse_max) {
+            self.runtime.0.pool.keep(self.id, settings, instance);
+        }
+    }
+}
