@@ -158,6 +158,16 @@ async fn db(data: &tempfile::TempDir) -> Db {
 /// Takes nothing: deliveries stay pending.
 struct Window;
 
+impl crate::db::Notices for Window {
+    fn replay_requested(&self) {}
+
+    fn rescan_effects(&self) {}
+
+    fn plugin_paused(&self, _plugin: &PluginName) {}
+
+    fn rescan(&self) {}
+}
+
 impl crate::db::Handoff for Window {
     fn offer(&self, _delivery: crate::delivery::Delivery) -> bool {
         false
@@ -166,14 +176,6 @@ impl crate::db::Handoff for Window {
     fn offer_effect(&self, _: crate::effect::Performing) -> bool {
         false
     }
-
-    fn replay_requested(&self) {}
-
-    fn rescan_effects(&self) {}
-
-    fn plugin_paused(&self, _plugin: &PluginName) {}
-
-    fn rescan(&self) {}
 }
 
 fn event(source: &str, id: &str, event_type: &str) -> Event {

@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::entries::Entries;
-use super::leases::Leases;
 use super::shared::Shared;
-use super::sqlite::{self, DatabaseFile, HostLock, Reader, Sqlite};
+use super::sqlite;
+use super::storage::{NewEvent, Opened, Reads, Storage};
 use super::types::{
     Accept, Conflict, DbError, EffectShare, Handoff, Hold, HoldChange, Limits, emitted_events,
 };
 use super::view::{EventFilter, EventPage, EventView};
-use super::writer::Writer;
 use super::writer::inbox::{Accepting, Inbox, Reply, Request};
-use super::writer::unsaved::Unsaved;
+use super::writer::{Writer, WriterLimits};
 use crate::clock;
 use crate::completion::Finished;
 use crate::config;
@@ -37,10 +36,7 @@ pub(super) struct Inner {
     pub(super) accepts: mpsc::Sender<Accepting>,
     pub(super) requests: mpsc::UnboundedSender<Request>,
     pub(super) shared: Arc<Shared>,
-    pub(super) reader: Reader,
-    pub(super) file: Arc<DatabaseFile>,
-    /// Of the writer, which ends it.
-    pub(super) lock: Weak<HostLock>,
+    pub(super) reads: Box<dyn Reads>,
     pub(super) entries: Arc<Entries>,
     /// See [`Limits::backlog_max`].
     pub(super) backlog_max: AtomicU64,
@@ -48,8 +44,11 @@ pub(super) struct Inner {
     pub(super) made_at: u64,
     /// Ids of events that were received before may have been pruned by this process.
     pub(super) ids_pruned_before: AtomicU64,
-    pub(super) idle: Mutex<Option<Writer<Sqlite>>>,
+    /// Starts the writer; `None` once it has been.
+    idle: Mutex<Option<StartWriter>>,
 }
+
+type StartWriter = Box<dyn FnOnce(Arc<dyn Handoff>) + Send>;
 
 impl Db {
     /// Opens the database, makes it where there is none, and brings its tables up to date. Nothing
@@ -59,42 +58,37 @@ impl Db {
     /// [`DbError::Url`], [`DbError::InUse`] when another host has it, [`DbError::Open`].
     pub async fn open(settings: &config::Database, limits: Limits) -> Result<Self, DbError> {
         let opened = sqlite::open(settings).await?;
+        let writer_limits =
+            WriterLimits { batch_max: settings.batch_max.max(1), crashes_max: limits.crashes_max };
+        Self::over(opened, writer_limits, limits).await
+    }
+
+    /// A database over any storage.
+    pub(super) async fn over<S: Storage>(
+        opened: Opened<S>,
+        writer_limits: WriterLimits,
+        limits: Limits,
+    ) -> Result<Self, DbError> {
+        let Opened { storage, reads, store_version, running } = opened;
+        let shared = Arc::new(Shared::new(running));
+        let entries = Arc::new(Entries::new(limits.cache_max_bytes, store_version));
         let (accepts, accepts_in) = mpsc::channel(limits.queue_max.max(1));
         let (requests, requests_in) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(opened.running, opened.open.all));
-        let entries = Arc::new(Entries::new(limits.cache_max_bytes, opened.store_version));
-        let (reader, file, lock) = (opened.reader, opened.file, Arc::downgrade(&opened.lock));
-        let writer = Writer {
-            backend: opened.backend,
-            inbox: Inbox { accepts: accepts_in, requests: requests_in },
-            shared: Arc::clone(&shared),
-            batch_max: settings.batch_max.max(1),
-            last_seq: opened.last_seq,
-            seq_at_start: opened.last_seq,
-            held: opened.held.into_iter().collect(),
-            behind: Some(opened.open.behind),
-            leases: Leases::default(),
-            effect_leases: Leases::default(),
-            entries: Arc::clone(&entries),
-            unsaved: Unsaved::default(),
-            left: opened.left,
-            crashes_max: limits.crashes_max,
-        };
-        let idle = Mutex::new(Some(writer));
-        let made_at = reader.made_at().await?;
+        let inbox = Inbox { accepts: accepts_in, requests: requests_in };
+        let writer = Writer::new(storage, inbox, Arc::clone(&shared), Arc::clone(&entries), writer_limits);
+        let start: StartWriter = Box::new(|handoff| drop(tokio::spawn(writer.run(handoff))));
+        let made_at = reads.made_at().await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 accepts,
                 requests,
                 shared,
-                reader,
-                file,
-                lock,
+                reads,
                 entries,
                 backlog_max: AtomicU64::new(limits.backlog_max),
                 made_at,
                 ids_pruned_before: AtomicU64::new(0),
-                idle,
+                idle: Mutex::new(Some(start)),
             }),
         })
     }
@@ -103,8 +97,8 @@ impl Db {
     /// asked before waits until here; a second start does nothing.
     pub fn start(&self, handoff: Arc<dyn Handoff>) {
         let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = idle {
-            tokio::spawn(writer.run(handoff));
+        if let Some(start) = idle {
+            start(handoff);
             tokio::spawn(watch_clock(self.inner.requests.downgrade()));
         }
     }
@@ -122,7 +116,7 @@ impl Db {
             return Err(DbError::Full("open deliveries"));
         }
         let (reply, answer) = oneshot::channel();
-        let sent = self.inner.accepts.try_send(Accepting { event, recipients, reply });
+        let sent = self.inner.accepts.try_send(Accepting { new: NewEvent { event, recipients }, reply });
         sent.map_err(|error| match error {
             TrySendError::Full(_) => DbError::Full("events waiting for their commit"),
             TrySendError::Closed(_) => DbError::closed(),
@@ -179,7 +173,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
-        self.inner.reader.effect_plugins().await
+        self.inner.reads.effect_plugins().await
     }
 
     /// An entry of a plugin's store, if it is known without asking the database.
@@ -193,7 +187,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn entry(&self, plugin: &PluginName, key: &EntryKey) -> Result<Option<Entry>, DbError> {
-        self.inner.entries.get(&self.inner.reader, plugin, key).await
+        self.inner.entries.get(&*self.inner.reads, plugin, key).await
     }
 
     /// Up to `limit` keys of a bucket after `after`, in order.
@@ -207,7 +201,7 @@ impl Db {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Keys, DbError> {
-        self.inner.entries.keys(&self.inner.reader, plugin, (bucket, after), limit).await
+        self.inner.entries.keys(&*self.inner.reads, plugin, (bucket, after), limit).await
     }
 
     /// How many keys a plugin's store has, once an entry of it was read.
@@ -265,7 +259,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
-        self.inner.reader.paused().await
+        self.inner.reads.paused().await
     }
 
     /// Plugins with open deliveries, held ones included.
@@ -273,13 +267,13 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
-        self.inner.reader.open_plugins().await
+        self.inner.reads.open_plugins().await
     }
 
     /// Open deliveries: neither done nor dead.
     #[must_use]
     pub fn backlog(&self) -> u64 {
-        self.inner.shared.backlog()
+        self.inner.reads.backlog()
     }
 
     /// Takes another [`Limits::backlog_max`].
@@ -301,7 +295,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn close(&self) -> Result<(), DbError> {
-        self.inner.reader.close().await;
+        self.inner.reads.close().await;
         let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         if idle.is_some() {
             return Ok(());
@@ -320,7 +314,7 @@ impl Db {
         limit: u32,
     ) -> Result<EventPage, DbError> {
         let memory = self.inner.shared.snapshot();
-        self.inner.reader.events(filter, cursor, limit, &memory).await
+        self.inner.reads.events(filter, cursor, limit, &memory).await
     }
 
     /// Everything about the events with this id: one per source that has it.
@@ -329,7 +323,7 @@ impl Db {
     /// [`DbError::Unavailable`].
     pub async fn event(&self, source: Option<&str>, id: &str) -> Result<Vec<EventView>, DbError> {
         let memory = self.inner.shared.snapshot();
-        self.inner.reader.event(source, id, &memory).await
+        self.inner.reads.event(source, id, &memory).await
     }
 
     pub(super) fn request(&self, request: Request) {

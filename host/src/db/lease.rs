@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::handle::Db;
-use super::types::{DbError, DueTimes, EffectLease, Lease, LeaseRequest};
+use super::types::{DbError, DueTimes, EffectLease, Lease, LeaseRequest, RunningId};
 use super::writer::inbox::Request;
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
@@ -28,7 +28,7 @@ impl Db {
 
     /// Ends leases without an attempt: the deliveries stay as they were.
     pub fn release_deliveries(&self, ids: Vec<DeliveryId>) {
-        self.request(Request::Release(ids));
+        self.request(Request::Release(ids.into_iter().map(RunningId::Delivery).collect()));
     }
 
     /// Leases up to `limit` effects of `plugin` that are due, in order. `wait_max` is as in [`Db::lease`].
@@ -46,7 +46,7 @@ impl Db {
 
     /// Ends leases of effects without a try.
     pub fn release_effects(&self, ids: Vec<EffectId>) {
-        self.request(Request::ReleaseEffects(ids));
+        self.request(Request::Release(ids.into_iter().map(RunningId::Effect).collect()));
     }
 
     /// Whether any delivery is due at `now`, in hand or not, of a plugin that is not held. `wait_max` is of
@@ -60,6 +60,6 @@ impl Db {
         wait_max: &[(&PluginName, Duration)],
     ) -> Result<bool, DbError> {
         let due = wait_max.iter().map(|(plugin, wait_max)| (plugin.as_str(), DueTimes::at(now, *wait_max)));
-        self.inner.reader.anything_due(now, due.collect()).await
+        self.inner.reads.anything_due(now, due.collect()).await
     }
 }

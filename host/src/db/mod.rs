@@ -2,13 +2,15 @@
 //!
 //! Every write goes through one group-commit writer: many operations, one `fsync`.
 
+#[cfg(test)]
+mod contract;
 mod crashes;
 mod entries;
 mod handle;
 mod health;
 mod lease;
-mod leases;
-mod order;
+#[cfg(test)]
+mod memory;
 mod quota;
 mod replays;
 mod reserve;
@@ -31,7 +33,7 @@ pub use retention::Pruning;
 pub use sqlite::{backup, restore};
 pub use types::{
     Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Hold, Lease,
-    Limits, Size, Stock,
+    Limits, Notices, Size, Stock,
 };
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,

@@ -1,9 +1,9 @@
 //! Dead letters, dead effects and replays, as operators and [`crate::dispatch`] ask for them.
 
 use super::handle::Db;
-use super::types::{DbError, Discard};
+use super::types::{DbError, Discard, EffectResolution};
 use super::view::{DeliveryFilter, DeliveryPage, EffectFilter, EffectPage};
-use super::writer::inbox::{EffectResolution, Operation, Reply, Request};
+use super::writer::inbox::{Operation, Reply, Request};
 use crate::delivery::DeliveryId;
 use crate::effect::{self, EffectId};
 use crate::replay::{self, Candidate, Progress, Running, Step};
@@ -17,7 +17,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn begin_replay(&self, request: replay::Request) -> Result<i64, DbError> {
-        let (found, last_event) = self.inner.reader.count(&request).await?;
+        let (found, last_event) = self.inner.reads.count(&request).await?;
         self.operate(|reply| Operation::BeginReplay { request, found, last_event, reply }).await
     }
 
@@ -50,7 +50,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
-        self.inner.reader.running_replays().await
+        self.inner.reads.running_replays().await
     }
 
     /// The next up to `limit` that a replay finds, in order.
@@ -58,7 +58,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn replay_candidates(&self, running: &Running, limit: u32) -> Result<Vec<Candidate>, DbError> {
-        self.inner.reader.candidates(running, limit).await
+        self.inner.reads.candidates(running, limit).await
     }
 
     /// How far a replay is.
@@ -66,7 +66,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn replay(&self, id: i64) -> Result<Option<Progress>, DbError> {
-        self.inner.reader.replay(id).await
+        self.inner.reads.replay(id).await
     }
 
     /// Up to `limit` replays older than `before`, the newest first.
@@ -74,7 +74,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn replays(&self, before: Option<i64>, limit: u32) -> Result<Vec<Progress>, DbError> {
-        self.inner.reader.replays(before.unwrap_or(i64::MAX), limit).await
+        self.inner.reads.replays(before.unwrap_or(i64::MAX), limit).await
     }
 
     /// A page of deliveries, the newest event's first. `before` is the last page's `next`.
@@ -88,7 +88,7 @@ impl Db {
         limit: u32,
     ) -> Result<DeliveryPage, DbError> {
         let memory = self.inner.shared.snapshot();
-        self.inner.reader.deliveries(filter, before, limit, &memory).await
+        self.inner.reads.deliveries(filter, before, limit, &memory).await
     }
 
     /// The source and id of a delivery's event.
@@ -96,7 +96,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn event_of(&self, delivery: DeliveryId) -> Result<Option<(String, String)>, DbError> {
-        self.inner.reader.event_of(delivery).await
+        self.inner.reads.event_of(delivery).await
     }
 
     /// A page of effects, the newest event's first. `before` is the last page's `next`.
@@ -109,7 +109,7 @@ impl Db {
         before: Option<EffectId>,
         limit: u32,
     ) -> Result<EffectPage, DbError> {
-        self.inner.reader.effects(filter, before, limit).await
+        self.inner.reads.effects(filter, before, limit).await
     }
 
     /// Has dead effects tried again, under the keys they had, or resolves them. How many.

@@ -25,11 +25,11 @@ impl Db {
             let most = bounds.per_root_max;
             let mut reserved = quotas.emit(root, events, None, most);
             if reserved.is_none() {
-                let stored = self.inner.reader.emitted(root).await?;
+                let stored = self.inner.reads.emitted(root).await?;
                 reserved = quotas.emit(root, events, Some(stored), most);
             }
             if let Some(Err(emitted)) = reserved {
-                let name = self.inner.reader.name_of_event(root).await?;
+                let name = self.inner.reads.name_of_event(root).await?;
                 let name = name.unwrap_or_else(|| "a received event that is no longer kept".into());
                 return Ok(Err(Crossed::Root(format!(
                     "{name} led to {emitted} emitted events, and this call emits {events} more; \

@@ -29,8 +29,21 @@ const MAGIC: u32 = 0x6879_0001;
 /// See the module.
 pub(super) struct Running {
     slots: Mutex<Slots>,
+    /// `None` where nothing outlives the process.
+    file: Option<SlotFile>,
+}
+
+struct SlotFile {
     file: File,
     path: PathBuf,
+}
+
+impl SlotFile {
+    fn write(&self, bytes: &[u8], slot: u32) {
+        if let Err(error) = self.file.write_all_at(bytes, offset_of(slot)) {
+            tracing::debug!("{}: {error}", self.path.display());
+        }
+    }
 }
 
 /// Which attempt has which slot.
@@ -57,7 +70,13 @@ impl Running {
                 Err(error) => return Err(error),
             }
         }
-        Ok((Self { slots: Mutex::default(), file, path }, left))
+        Ok((Self { slots: Mutex::default(), file: Some(SlotFile { file, path }) }, left))
+    }
+
+    /// One that nothing outlives.
+    #[cfg(test)]
+    pub(super) fn in_memory() -> Self {
+        Self { slots: Mutex::default(), file: None }
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
@@ -78,8 +97,8 @@ impl Running {
             }
             slot
         };
-        if let Err(error) = self.file.write_all_at(&encode(attempt), offset_of(slot)) {
-            tracing::debug!("{}: {error}", self.path.display());
+        if let Some(file) = &self.file {
+            file.write(&encode(attempt), slot);
         }
     }
 
@@ -96,9 +115,9 @@ impl Running {
         // Nothing else gets the slot while it is written.
         let slots = self.slots();
         if let Some(slot) = slots.by_id.get(&id)
-            && let Err(error) = self.file.write_all_at(&[0; USED_BYTES], offset_of(*slot))
+            && let Some(file) = &self.file
         {
-            tracing::debug!("{}: {error}", self.path.display());
+            file.write(&[0; USED_BYTES], *slot);
         }
     }
 
@@ -114,8 +133,10 @@ impl Running {
 
     /// Nothing runs that a crash could have ended: the next process has nothing to count.
     pub(super) fn clear(&self) {
-        if let Err(error) = self.file.set_len(0) {
-            tracing::warn!("{}: {error}", self.path.display());
+        if let Some(SlotFile { file, path }) = &self.file
+            && let Err(error) = file.set_len(0)
+        {
+            tracing::warn!("{}: {error}", path.display());
         }
     }
 }

@@ -14,8 +14,6 @@ use crate::event::PluginName;
 
 /// What the writer shares with everybody else.
 pub(super) struct Shared {
-    /// Open deliveries.
-    pub(super) backlog: AtomicU64,
     /// Attempts that began and are not recorded yet.
     pub(super) running: Running,
     /// What may have ended an earlier process.
@@ -29,9 +27,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(running: Running, backlog: u64) -> Self {
+    pub(super) fn new(running: Running) -> Self {
         Self {
-            backlog: AtomicU64::new(backlog),
             running,
             suspects: Suspects::default(),
             quotas: Quotas::default(),
@@ -49,10 +46,6 @@ impl Shared {
     /// Plugins that their breakers pause, and until when.
     pub(super) fn broken(&self) -> MutexGuard<'_, BTreeMap<PluginName, u64>> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn backlog(&self) -> u64 {
-        self.backlog.load(Ordering::Relaxed)
     }
 }
 

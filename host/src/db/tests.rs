@@ -8,17 +8,15 @@ use bytes::Bytes;
 use super::*;
 use crate::completion::{Finished, Work};
 use crate::config;
-use crate::delivery::{
-    Attempt, Cause, Delivery, DeliveryId, Failure, HeldBecause, Next, Outcome, Recipient, Settled, State,
-};
+use crate::delivery::{Attempt, Cause, Delivery, Failure, Next, Outcome, Recipient, State};
 use crate::effect::Performing;
 use crate::event::{Digest, Event, Name, PluginName, now_ms};
 
 /// Takes so many deliveries and keeps them.
 pub(super) struct Window {
     room: usize,
-    taken: Mutex<Vec<Delivery>>,
-    effects: Mutex<Vec<Performing>>,
+    pub(super) taken: Mutex<Vec<Delivery>>,
+    pub(super) effects: Mutex<Vec<Performing>>,
 }
 
 impl Window {
@@ -26,13 +24,23 @@ impl Window {
         Arc::new(Self { room, taken: Mutex::default(), effects: Mutex::default() })
     }
 
-    fn ids(&self) -> Vec<String> {
+    pub(super) fn ids(&self) -> Vec<String> {
         self.taken.lock().unwrap().iter().map(|d| d.event.id.clone()).collect()
     }
 
-    fn first(&self) -> Delivery {
+    pub(super) fn first(&self) -> Delivery {
         self.taken.lock().unwrap()[0].clone()
     }
+}
+
+impl Notices for Window {
+    fn rescan(&self) {}
+
+    fn replay_requested(&self) {}
+
+    fn rescan_effects(&self) {}
+
+    fn plugin_paused(&self, _plugin: &PluginName) {}
 }
 
 impl Handoff for Window {
@@ -53,20 +61,12 @@ impl Handoff for Window {
         }
         room
     }
-
-    fn rescan(&self) {}
-
-    fn replay_requested(&self) {}
-
-    fn rescan_effects(&self) {}
-
-    fn plugin_paused(&self, _plugin: &PluginName) {}
 }
 
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { queue_max: 1000, backlog_max: 1_000_000, cache_max_bytes: 1 << 20, crashes_max: 3 };
 
-fn settings(dir: &tempfile::TempDir) -> config::Database {
+pub(super) fn settings(dir: &tempfile::TempDir) -> config::Database {
     let url = format!("sqlite:{}/data/hookyard.db", dir.path().display());
     config::Database {
         url,
@@ -139,7 +139,7 @@ pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
     Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, root, order }
 }
 
-async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
+pub(super) async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
     let lease = db.lease(name("p"), limit, Duration::MAX).await.unwrap();
     (lease.deliveries.iter().map(|d| d.event.id.clone()).collect(), lease.more)
 }
@@ -168,7 +168,7 @@ async fn count(dir: &tempfile::TempDir, sql: &'static str) -> i64 {
 }
 
 /// What a process that was killed leaves is what is on disk: a copy of it, taken while it runs.
-fn as_killed(dir: &tempfile::TempDir) -> tempfile::TempDir {
+pub(super) fn as_killed(dir: &tempfile::TempDir) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     std::fs::create_dir(copy.path().join("data")).unwrap();
     for file in ["data/hookyard.db", "data/hookyard.db-wal"] {
@@ -334,7 +334,7 @@ async fn holds_and_releases() {
     assert_eq!(leased(&db, 9).await.0, ["a", "b", "c"]);
 }
 
-async fn listed(db: &Db, state: EventState) -> Vec<String> {
+pub(super) async fn listed(db: &Db, state: EventState) -> Vec<String> {
     let filter = EventFilter { state: Some(state), ..EventFilter::default() };
     let page = db.events(&filter, None, 10).await.unwrap();
     page.events.into_iter().map(|event| event.id).collect()
@@ -469,17 +469,5 @@ async fn refuses_what_it_does_not_know() {
     assert_eq!(error, DbError::Url("postgres://…".into()));
 }
 
-#[path = "transaction_tests.rs"]
-mod transaction;
-
 #[path = "keys_tests.rs"]
 mod keys;
-
-#[path = "order_tests.rs"]
-mod order;
-
-#[path = "replay_tests.rs"]
-mod replay;
-
-#[path = "model_tests.rs"]
-mod model;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::delivery::{Delivery, DeliveryId};
-use crate::effect::{Asked, Effect, EffectId, Performing};
+use crate::effect::{self, Asked, Effect, EffectId, Performing};
 use crate::event::{Digest, PluginName};
+use crate::replay;
 
 /// What became of an event offered for acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,15 +77,8 @@ pub(super) struct HoldChange {
     pub(super) held: bool,
 }
 
-/// Takes deliveries straight from the commit. Returns false when its window is full: the delivery
-/// then stays in the database, to be leased later.
-pub trait Handoff: Send + Sync + 'static {
-    /// Offers a committed delivery. Called by the writer: it must not wait.
-    fn offer(&self, delivery: Delivery) -> bool;
-
-    /// Offers a committed effect, likewise.
-    fn offer_effect(&self, effect: Performing) -> bool;
-
+/// Hints that there may be something to do. The tick finds it too, should one be lost.
+pub trait Notices: Send + Sync + 'static {
     /// There may be deliveries to lease that were not offered.
     fn rescan(&self);
 
@@ -96,6 +90,16 @@ pub trait Handoff: Send + Sync + 'static {
 
     /// A plugin was paused: what waits for it in memory is to be released.
     fn plugin_paused(&self, plugin: &PluginName);
+}
+
+/// Takes deliveries and effects straight from the commit, leased. The writer calls it: it must not wait. Where it
+/// returns false, its window is full: what it was offered stays in the database, to be leased later.
+pub trait Handoff: Notices {
+    /// Offers a committed delivery.
+    fn offer(&self, delivery: Delivery) -> bool;
+
+    /// Offers a committed effect.
+    fn offer_effect(&self, effect: Performing) -> bool;
 }
 
 /// How much may wait, and be kept in memory.
@@ -188,6 +192,22 @@ pub(super) struct RunningAttempt {
     pub(super) started_at: u64,
     /// The revision of a delivery's plugin; zeros for an effect.
     pub(super) revision: Digest,
+}
+
+/// An attempt that ended with an earlier process.
+#[derive(Debug)]
+pub(super) struct Interrupted {
+    pub(super) attempt: RunningAttempt,
+    pub(super) work: InterruptedWork,
+    /// Attempts at the same delivery or effect that had ended so before.
+    pub(super) crashes: u32,
+}
+
+/// What an attempt was at that ended with an earlier process.
+#[derive(Debug)]
+pub(super) enum InterruptedWork {
+    Delivery(Delivery),
+    Effect(EffectId, PluginName),
 }
 
 /// What is known of deliveries in memory only, at one moment.
@@ -331,4 +351,13 @@ pub struct BackupContent {
     pub open_deliveries: u64,
     /// When its newest event was received, ms since the Unix epoch.
     pub newest_at: Option<u64>,
+}
+
+/// A page of dead effects, and what is to be done with them.
+#[derive(Debug)]
+pub(super) struct EffectResolution {
+    pub(super) selection: effect::Selection,
+    pub(super) action: replay::Action,
+    pub(super) after: EffectId,
+    pub(super) limit: u32,
 }

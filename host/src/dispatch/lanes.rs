@@ -161,7 +161,7 @@ impl<T: QueueItem> Lanes<T> {
         }
     }
 
-    /// AttemptSignal how many places there are; without, there is no end of them.
+    /// Limits the places; without this there is no limit.
     pub(super) fn with_places(mut self, places_max: usize) -> Self {
         self.places_max = places_max;
         self

@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
-use crate::db::{Db, DbError, Handoff, Hold};
+use crate::db::{Db, DbError, Handoff, Hold, Notices};
 use crate::delivery::Delivery;
 use crate::effect::Performing;
 use crate::event::PluginName;
@@ -239,17 +239,7 @@ impl Dispatch {
     }
 }
 
-impl Handoff for Dispatch {
-    fn offer(&self, delivery: Delivery) -> bool {
-        self.0.deliveries.offer(delivery)
-    }
-
-    fn offer_effect(&self, effect: Performing) -> bool {
-        let concurrency = self.0.effects.work().plugin_concurrency();
-        self.0.effects.lanes().open(&effect.plugin, concurrency);
-        self.0.effects.offer(effect)
-    }
-
+impl Notices for Dispatch {
     fn rescan(&self) {
         self.0.deliveries.rescan();
     }
@@ -272,5 +262,17 @@ impl Handoff for Dispatch {
     fn plugin_paused(&self, plugin: &PluginName) {
         let queued = self.lanes().empty(plugin);
         self.0.deliveries.work().release(queued);
+    }
+}
+
+impl Handoff for Dispatch {
+    fn offer(&self, delivery: Delivery) -> bool {
+        self.0.deliveries.offer(delivery)
+    }
+
+    fn offer_effect(&self, effect: Performing) -> bool {
+        let concurrency = self.0.effects.work().plugin_concurrency();
+        self.0.effects.lanes().open(&effect.plugin, concurrency);
+        self.0.effects.offer(effect)
     }
 }

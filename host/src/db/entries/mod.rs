@@ -102,19 +102,19 @@ impl Entries {
     /// An entry, from the database where it is not known.
     pub(in crate::db) async fn get(
         &self,
-        reader: &impl EntryReads,
+        reads: &(impl EntryReads + ?Sized),
         plugin: &PluginName,
         key: &EntryKey,
     ) -> Result<Option<Entry>, DbError> {
         if let Peeked::Known(found) = self.peek(plugin, key) {
             return Ok(found);
         }
-        if self.summary(reader, plugin).await?.complete
+        if self.summary(reads, plugin).await?.complete
             && let Peeked::Known(found) = self.peek(plugin, key)
         {
             return Ok(found);
         }
-        let found = reader.entry(plugin, key).await?;
+        let found = reads.entry(plugin, key).await?;
         let mut inner = self.lock();
         // A call that ended meanwhile knows better.
         if let Peeked::Known(newer) = inner.peek(plugin, key) {
@@ -127,16 +127,16 @@ impl Entries {
     /// A page of keys: those of the database, and those on their way there.
     pub(in crate::db) async fn keys(
         &self,
-        reader: &impl EntryReads,
+        reads: &(impl EntryReads + ?Sized),
         plugin: &PluginName,
         (bucket, after): (&str, Option<&str>),
         limit: usize,
     ) -> Result<Keys, DbError> {
         // In this order: what is committed between the two looks is then in both, and what is submitted
         // after the first changes the version.
-        let version = self.summary(reader, plugin).await?.keys_version;
+        let version = self.summary(reads, plugin).await?.keys_version;
         let pending = self.pending(plugin, bucket, after);
-        let mut keys = reader.keys(plugin, bucket, after, limit).await?;
+        let mut keys = reads.keys(plugin, bucket, after, limit).await?;
         let more = keys.len() >= limit;
         let end = keys.last().filter(|_| more).cloned();
         if !pending.is_empty() {
@@ -172,11 +172,15 @@ impl Entries {
         of_bucket.map(|key| (key.key.clone(), is_there(key))).collect()
     }
 
-    async fn summary(&self, reader: &impl EntryReads, plugin: &PluginName) -> Result<StoreSummary, DbError> {
+    async fn summary(
+        &self,
+        reads: &(impl EntryReads + ?Sized),
+        plugin: &PluginName,
+    ) -> Result<StoreSummary, DbError> {
         if let Some(summary) = self.lock().summaries.get(plugin) {
             return Ok(*summary);
         }
-        let summary = reader.store_summary(plugin).await?;
+        let summary = reads.store_summary(plugin).await?;
         Ok(*self.lock().summaries.entry(plugin.clone()).or_insert(summary))
     }
 

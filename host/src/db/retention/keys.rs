@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::rule::{Clock, REST, keys_before};
-use super::{DAY_MS, Db, DbError, Removal, Trouble};
+use super::rule::{REST, RetentionClock, keys_before};
+use super::{DAY_MS, Db, DbError, FailureLog, Removal};
 use crate::config::{Config, Retention};
 
 const EVERY: Duration = Duration::from_hours(24);
@@ -21,13 +21,13 @@ const PAGE: usize = 256;
 const RETRY: Duration = Duration::from_mins(1);
 
 /// Prunes for ever.
-pub(super) async fn run(db: Db, clock: Clock, mut config: watch::Receiver<Arc<Config>>) {
+pub(super) async fn run(db: Db, clock: RetentionClock, mut config: watch::Receiver<Arc<Config>>) {
     metrics::counter!("hookyard_pruned_keys_total").increment(0);
-    let mut trouble = Trouble::default();
+    let mut failures = FailureLog::default();
     loop {
         let keep = config.borrow_and_update().retention.clone();
         let passed = pass(&db, &clock, &keep).await;
-        trouble.saw(&passed, "old idempotency keys");
+        failures.note(&passed, "old idempotency keys");
         let pause = if passed.is_ok() { EVERY } else { RETRY };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -37,11 +37,11 @@ pub(super) async fn run(db: Db, clock: Clock, mut config: watch::Receiver<Arc<Co
 }
 
 /// Looks at all keys.
-pub(super) async fn pass(db: &Db, clock: &Clock, keep: &Retention) -> Result<(), DbError> {
+pub(super) async fn pass(db: &Db, clock: &RetentionClock, keep: &Retention) -> Result<(), DbError> {
     let (mut after, mut count) = (0, 0);
     loop {
         let before = keys_before(keep, clock.now());
-        let found = db.inner.reader.old_keys(after, (before, clock.ahead()), PAGE).await?;
+        let found = db.inner.reads.old_keys(after, before, clock.ahead(), PAGE).await?;
         let removed = db.remove(Removal::Keys(found.keys)).await?;
         if removed > 0 {
             db.inner.ids_pruned_before.fetch_max(before + DAY_MS, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! How long what is stored is kept: pruning, by age and by size, in steps that hold nobody up.
+//! How long events and keys are kept: pruning, by age and by size, in steps that delay nothing else.
 //!
-//! Two tasks, one for events and one for idempotency keys, look for what may go on read connections and
-//! hand it to the writer, which checks again and removes it in a small transaction of its own between two
-//! batches. Nothing is kept about where they were: a restart begins again, and finds what is still there.
+//! Two tasks, one for events and one for idempotency keys, look for what is old on the read side and
+//! pass it to the writer, which checks again and removes it in a small transaction of its own between two
+//! batches. Their position is not stored: a restart begins again.
 
 mod events;
 mod keys;
@@ -32,9 +32,9 @@ pub struct Pruning {
 impl Db {
     /// Begins to prune what `[retention]` says, and follows its changes.
     pub fn start_pruning(&self, config: watch::Receiver<Arc<Config>>) -> Pruning {
-        let clock = rule::Clock::start();
+        let clock = rule::RetentionClock::start();
         let mut tasks = JoinSet::new();
-        tasks.spawn(events::Events::new(self.clone(), clock).run(config.clone()));
+        tasks.spawn(events::EventPruner::new(self.clone(), clock).run(config.clone()));
         tasks.spawn(keys::run(self.clone(), clock, config));
         Pruning { _tasks: tasks }
     }
@@ -44,7 +44,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn stock(&self) -> Result<Stock, DbError> {
-        self.inner.reader.stock().await
+        self.inner.reads.stock().await
     }
 
     /// When the event with this id was received, ms since the Unix epoch, if it was pruned since and its id is
@@ -53,7 +53,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
-        self.inner.reader.pruned(source, id).await
+        self.inner.reads.pruned(source, id).await
     }
 
     /// Since when ids of received events are known, ms since the Unix epoch: an event received earlier may have been
@@ -66,7 +66,7 @@ impl Db {
         inner.ids_pruned_before.load(Ordering::Relaxed).max(if is_older { due } else { 0 })
     }
 
-    /// Removes what is named, of that what may still go. How many events or keys went.
+    /// Removes what is named and can still be removed. How many events or keys that were.
     async fn remove(&self, removal: Removal) -> Result<u64, DbError> {
         if removal.is_empty() {
             return Ok(0);
@@ -75,22 +75,22 @@ impl Db {
     }
 }
 
-/// Says once that a task cannot do its work, and once that it can again.
+/// Logs once that a task cannot do its work, and once that it can again.
 #[derive(Debug, Default)]
-struct Trouble {
-    told: bool,
+struct FailureLog {
+    reported: bool,
 }
 
-impl Trouble {
-    fn saw<T>(&mut self, result: &Result<T, DbError>, what: &str) {
+impl FailureLog {
+    fn note<T>(&mut self, result: &Result<T, DbError>, what: &str) {
         match result {
-            Err(error) if !self.told => {
+            Err(error) if !self.reported => {
                 tracing::warn!("{what} cannot be pruned, trying again: {error}");
-                self.told = true;
+                self.reported = true;
             }
-            Ok(_) if self.told => {
+            Ok(_) if self.reported => {
                 tracing::info!("{what} are pruned again");
-                self.told = false;
+                self.reported = false;
             }
             _ => {}
         }

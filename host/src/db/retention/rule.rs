@@ -1,4 +1,4 @@
-//! What goes, and how fast. Pure but for the clock.
+//! What is removed, and how fast. Pure but for the clock.
 
 use std::time::{Duration, Instant};
 
@@ -7,38 +7,38 @@ use crate::clock;
 use crate::config::Retention;
 use crate::event::now_ms;
 
-/// What goes in one step, in bytes: bodies, log lines and effects may be large.
+/// Most bytes that are removed in one step: bodies, log lines and effects may be large.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// Why an event goes.
+/// Why an event is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum PruneReason {
     Age,
     Size,
 }
 
-/// Which events go in one step, if nothing is left to do with them.
+/// Which events are removed in one step, if nothing is left to do with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct PruneStep {
     /// Received before this moment.
     pub(super) before: u64,
     /// The first ones that together have so many bytes, and at least one.
     pub(super) bytes_max: u64,
-    pub(super) why: Why,
+    pub(super) reason: PruneReason,
 }
 
-impl Due {
+impl PruneStep {
     pub(super) fn of(keep: &Retention, now: u64, used_bytes: u64) -> Self {
         let most = keep.size_max_bytes.unwrap_or(u64::MAX);
         if used_bytes > most {
             let too_many = used_bytes - most;
-            return Self { before: u64::MAX, bytes_max: too_many.min(BYTES_MAX), why: Why::Size };
+            return Self { before: u64::MAX, bytes_max: too_many.min(BYTES_MAX), reason: PruneReason::Size };
         }
         let before = now.saturating_sub(keep.events_days * DAY_MS);
-        Self { before, bytes_max: BYTES_MAX, why: Why::Age }
+        Self { before, bytes_max: BYTES_MAX, reason: PruneReason::Age }
     }
 
-    /// How many of the first of these events go in one step.
+    /// How many of the first of these events are removed in one step.
     pub(super) fn fitting(&self, events: &[EventAge]) -> usize {
         let mut bytes = 0_u64;
         let fits = events.iter().take_while(|event| {
@@ -49,21 +49,20 @@ impl Due {
     }
 }
 
-/// Idempotency keys taken before this moment go if their event is gone.
+/// Idempotency keys taken before this moment are removed if their event is gone.
 pub(super) fn keys_before(keep: &Retention, now: u64) -> u64 {
     now.saturating_sub(keep.keys_days * DAY_MS)
 }
 
-/// The time at the start of the process and what has passed since then, or what the clock says if that is
-/// earlier: one that jumps ahead while the host runs makes nothing older. One that is ahead at the start is
-/// believed until it is set right.
+/// The system clock at the start of the process, plus what has passed since then; or the system clock now, if that
+/// is earlier. So the host trusts the system clock at the start, and a later jump forward does not age events.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct RetentionClock {
     started_at: u64,
     started: Instant,
 }
 
-impl Clock {
+impl RetentionClock {
     pub(super) fn start() -> Self {
         Self { started_at: now_ms(), started: Instant::now() }
     }
@@ -89,15 +88,15 @@ pub(super) const REST: Duration = Duration::from_millis(5);
 const ROWS_MIN: u64 = 64;
 const ROWS_MAX: u64 = 1024;
 
-/// How many go in one step: two for each event that came in since the last one, so that it keeps up with any
-/// load and costs a part of what that costs, and some in any case.
+/// How many events a step looks at: two for each that came in since the last step, so that pruning keeps up with any
+/// load and costs a part of what that costs; and some in any case.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct StepSize {
     newest_seq: Option<i64>,
 }
 
-impl Pace {
-    /// How many go now that this is the newest event.
+impl StepSize {
+    /// How many the next step looks at, when this is the newest event.
     pub(super) fn rows(&mut self, newest_seq: i64) -> usize {
         let before = self.newest_seq.replace(newest_seq).unwrap_or(newest_seq);
         let came_in = newest_seq.saturating_sub(before).unsigned_abs();
@@ -114,8 +113,8 @@ mod tests {
         let keep = Retention { events_days: 30, size_max_bytes: Some(1000), keys_days: 45 };
         let unlimited = Retention { size_max_bytes: None, ..keep.clone() };
         let now = 100 * DAY_MS;
-        let by_age = Due { before: 70 * DAY_MS, bytes_max: BYTES_MAX, why: Why::Age };
-        let by_size = |bytes_max| Due { before: u64::MAX, bytes_max, why: Why::Size };
+        let by_age = PruneStep { before: 70 * DAY_MS, bytes_max: BYTES_MAX, reason: PruneReason::Age };
+        let by_size = |bytes_max| PruneStep { before: u64::MAX, bytes_max, reason: PruneReason::Size };
         for (keep, used, expected) in [
             (&keep, 0, by_age),
             (&keep, 1000, by_age),
@@ -123,15 +122,15 @@ mod tests {
             (&keep, u64::MAX, by_size(BYTES_MAX)),
             (&unlimited, u64::MAX, by_age),
         ] {
-            assert_eq!(Due::of(keep, now, used), expected, "{used}");
+            assert_eq!(PruneStep::of(keep, now, used), expected, "{used}");
         }
-        assert_eq!(Due::of(&unlimited, DAY_MS, 0).before, 0, "a clock that stands at 1970");
+        assert_eq!(PruneStep::of(&unlimited, DAY_MS, 0).before, 0, "a clock that stands at 1970");
         assert_eq!(keys_before(&keep, now), 55 * DAY_MS);
     }
 
     #[test]
     fn more_go_than_come_in() {
-        let mut pace = Pace::default();
+        let mut pace = StepSize::default();
         for (newest, rows) in [
             (5_000_000, 64),
             (5_000_000, 64),
@@ -146,10 +145,10 @@ mod tests {
 
     #[test]
     fn large_events_go_few_at_a_time() {
-        let due = Due { before: 0, bytes_max: BYTES_MAX, why: Why::Age };
+        let step = PruneStep { before: 0, bytes_max: BYTES_MAX, reason: PruneReason::Age };
         let fit = |sizes: &[u64]| {
             let of_size = |bytes: &u64| EventAge { seq: 1, old: true, over: true, bytes: *bytes };
-            due.fitting(&sizes.iter().map(of_size).collect::<Vec<_>>())
+            step.fitting(&sizes.iter().map(of_size).collect::<Vec<_>>())
         };
         assert_eq!(fit(&[1000; 500]), 500);
         assert_eq!(fit(&[BYTES_MAX / 2, BYTES_MAX / 2, 1]), 2);
@@ -158,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_makes_nothing_older() {
-        let clock = Clock { started_at: 1000, started: Instant::now() };
+        let clock = RetentionClock { started_at: 1000, started: Instant::now() };
         let passed = Duration::from_millis(10);
         for (wall, expected) in [(1010, 1010), (1011, 1010), (u64::MAX, 1010), (1005, 1005), (0, 0)] {
             assert_eq!(clock.at(wall, passed), expected, "{wall}");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::tests::{Window, accept, attempt, db, event, name, shell, to};
 use super::super::*;
-use super::events::Events;
-use super::rule::Clock;
+use super::events::EventPruner;
+use super::rule::RetentionClock;
 use super::*;
 use crate::config::Retention;
 use crate::delivery::Next;
@@ -17,8 +17,8 @@ const TABLES: [&str; 7] = ["event", "delivery", "attempt", "effect", "effect_try
 
 const KEEP: Retention = Retention { events_days: 30, size_max_bytes: None, keys_days: 45 };
 
-fn events(db: &Db) -> Events {
-    Events::new(db.clone(), Clock::start())
+fn events(db: &Db) -> EventPruner {
+    EventPruner::new(db.clone(), RetentionClock::start())
 }
 
 /// A database with these events, each with a delivery of which nothing is left to do, 40 days old.
@@ -161,7 +161,7 @@ async fn what_was_kept_for_a_replay_goes_when_it_has_ended() {
 async fn the_writer_checks_again() {
     let dir = tempfile::tempdir().unwrap();
     let db = aged(&dir, &["a", "b"]).await;
-    let found = db.inner.reader.aged(0, (now_ms(), 0), 9).await.unwrap();
+    let found = db.inner.reads.ages(0, now_ms(), 0, 9).await.unwrap();
     assert!(found.iter().all(|event| event.over));
     shell(&dir, "UPDATE delivery SET state = 'pending', due_at = 0 WHERE event_seq = 1").await;
     let removed = db.remove(Removal::Events(found.iter().map(|event| event.seq).collect())).await.unwrap();
@@ -195,12 +195,12 @@ async fn a_copy_of_an_event_that_is_gone_is_known_until_its_key_goes() {
     assert_eq!(db.pruned(Some("moncreneau"), "never").await, Ok(None));
 
     // The newest ids are not in the index, and stay until others come.
-    keys::pass(&db, &Clock::start(), &KEEP).await.unwrap();
+    keys::pass(&db, &RetentionClock::start(), &KEEP).await.unwrap();
     assert_eq!(number(&dir, "SELECT count(*) FROM idempotency_key").await, 3);
     for newer in 0..30 {
         accept(&db, &format!("newer_{newer}")).await.unwrap();
     }
-    keys::pass(&db, &Clock::start(), &KEEP).await.unwrap();
+    keys::pass(&db, &RetentionClock::start(), &KEEP).await.unwrap();
     assert_eq!(number(&dir, "SELECT count(*) FROM idempotency_key WHERE id IN ('kept', 'young')").await, 2);
     assert_eq!(number(&dir, "SELECT count(*) FROM idempotency_key").await, 32);
     assert_eq!(number(&dir, "SELECT count(*) FROM key_index WHERE event_seq = 1").await, 0);
@@ -221,7 +221,7 @@ async fn keys_are_looked_at_page_by_page() {
         &format!("UPDATE idempotency_key SET received_at = {old} WHERE event_seq % 3 = 0; DELETE FROM event"),
     )
     .await;
-    keys::pass(&db, &Clock::start(), &KEEP).await.unwrap();
+    keys::pass(&db, &RetentionClock::start(), &KEEP).await.unwrap();
     let (old, indexed) = ("event_seq % 3 = 0", "event_seq <= (SELECT done_seq FROM key_progress)");
     let keys = "SELECT count(*) FROM idempotency_key";
     assert_eq!(number(&dir, &format!("{keys} WHERE {old} AND {indexed}")).await, 0);
@@ -238,11 +238,11 @@ async fn above_the_size_the_oldest_go_first_and_no_more_than_needed() {
     for n in 0..200 {
         db.accept(event(&format!("evt_{n:03}"), &body), Vec::new()).await.unwrap();
     }
-    let used = db.inner.reader.size().await.unwrap().used_bytes;
+    let used = db.inner.reads.size().await.unwrap().used_bytes;
     let most = used - 1_000_000;
     let keep = Retention { size_max_bytes: Some(most), ..KEEP };
     events(&db).pass(&keep).await.unwrap();
-    let size = db.inner.reader.size().await.unwrap();
+    let size = db.inner.reads.size().await.unwrap();
     assert!(size.used_bytes <= most && size.free_bytes >= 1_000_000, "{size:?}");
     let left = ids(&db).await;
     // In steps: some more than needed went, and not many.

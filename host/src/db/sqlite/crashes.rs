@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::values::name_of;
-use crate::db::storage::Interrupted;
 use crate::db::types::{DbError, RunningAttempt, RunningId};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
+use crate::event::PluginName;
 
 const OF_DELIVERY: &str = "SELECT d.plugin, count(a.number) FROM delivery d
     LEFT JOIN attempt a ON a.event_seq = d.event_seq AND a.delivery_number = d.number AND a.cause = 'crash'
@@ -30,11 +30,20 @@ const EFFECTS: &str = "SELECT t.event_seq, t.delivery_number, t.effect_number FR
     WHERE t.outcome = 'crash' AND t.number > e.tries_before AND e.due_at IS NOT NULL
     GROUP BY 1, 2, 3 HAVING count(*) >= ?";
 
+/// An attempt that ended with an earlier process.
+#[derive(Debug)]
+pub(super) struct CrashedAttempt {
+    pub(super) attempt: RunningAttempt,
+    pub(super) plugin: PluginName,
+    /// Attempts at the same delivery or effect that had ended so before.
+    pub(super) crashes: u32,
+}
+
 /// Which of these attempts were not recorded and are of something open, each with the crashes before it.
-pub(super) async fn interrupted(
+pub(super) async fn crashed(
     conn: &mut SqliteConnection,
     left: &[RunningAttempt],
-) -> Result<Vec<Interrupted>, DbError> {
+) -> Result<Vec<CrashedAttempt>, DbError> {
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for attempt in left {
@@ -49,7 +58,7 @@ pub(super) async fn interrupted(
         if let Some((plugin, crashes)) = row
             && seen.insert(attempt.id)
         {
-            found.push(Interrupted { attempt: *attempt, plugin: name_of(&plugin)?, crashes });
+            found.push(CrashedAttempt { attempt: *attempt, plugin: name_of(&plugin)?, crashes });
         }
     }
     Ok(found)

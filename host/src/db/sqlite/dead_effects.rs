@@ -8,7 +8,7 @@ use super::effects::{effect_of, id_of};
 use super::reader::Reader;
 use super::values::{name_of, parse, unsigned};
 use crate::db::storage::ResolvedEffect;
-use crate::db::types::DbError;
+use crate::db::types::{DbError, EffectResolution};
 use crate::db::view::{EffectFilter, EffectPage, EffectView, ListedEffect};
 use crate::delivery::{DeliveryId, State};
 use crate::effect::{EffectId, Selection};
@@ -17,10 +17,9 @@ use crate::replay::Action;
 /// Has up to `limit` dead effects after `after` tried again, or resolves them. Which these are.
 pub(super) async fn resolve(
     conn: &mut SqliteConnection,
-    selection: &Selection,
-    action: Action,
-    (after, limit): (EffectId, u32),
+    resolution: &EffectResolution,
 ) -> Result<Vec<ResolvedEffect>, DbError> {
+    let EffectResolution { selection, action, after, limit } = resolution;
     let mut query = QueryBuilder::<Sqlite>::new(match action {
         Action::Replay => "UPDATE effect SET state = 'pending', due_at = 0, tries_before = tries",
         Action::Discard => "UPDATE effect SET settled = 'discarded'",
@@ -30,7 +29,7 @@ pub(super) async fn resolve(
     query.push(" AND (event_seq, delivery_number, number) > (").push_bind(after.delivery.event);
     query.push(", ").push_bind(after.delivery.number).push(", ").push_bind(after.number).push(")");
     select(&mut query, selection);
-    query.push(" ORDER BY event_seq, delivery_number, number LIMIT ").push_bind(limit);
+    query.push(" ORDER BY event_seq, delivery_number, number LIMIT ").push_bind(*limit);
     query.push(") RETURNING event_seq, delivery_number, number, plugin, size");
     let rows = query.build().fetch_all(conn).await?;
     let resolved = |row: &SqliteRow| {
@@ -57,7 +56,7 @@ fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
 }
 
 impl Reader {
-    pub(in crate::db) async fn effects(
+    pub(super) async fn effects(
         &self,
         filter: &EffectFilter,
         before: Option<EffectId>,

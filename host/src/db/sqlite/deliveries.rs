@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::clock::shown;
 use super::reader::Reader;
-use super::rows::{BEHIND, id_of};
+use super::rows::{BLOCKED, id_of};
 use super::values::{integer, parse, unsigned};
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::view::{
@@ -97,7 +97,7 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
         _ if memory.running.contains(&id) => None,
         _ if absent => Some(HeldBecause::Absent),
         _ if paused => Some(HeldBecause::Paused),
-        Some(BEHIND) => Some(HeldBecause::Order),
+        Some(BLOCKED) => Some(HeldBecause::Order),
         _ if memory.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HeldBecause::Breaker),
         Some(_) => None,
     };
@@ -212,7 +212,7 @@ fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, memory: &InMemorySta
 }
 
 impl Reader {
-    pub(in crate::db) async fn deliveries(
+    pub(super) async fn deliveries(
         &self,
         filter: &DeliveryFilter,
         before: Option<DeliveryId>,
@@ -239,7 +239,7 @@ impl Reader {
     }
 
     /// The event of a delivery: its source and id.
-    pub(in crate::db) async fn event_of(&self, id: DeliveryId) -> Result<Option<(String, String)>, DbError> {
+    pub(super) async fn event_of(&self, id: DeliveryId) -> Result<Option<(String, String)>, DbError> {
         let sql = "SELECT e.source, e.id FROM delivery d JOIN event e ON e.seq = d.event_seq
             WHERE d.event_seq = ? AND d.number = ?";
         Ok(sqlx::query_as(sql).bind(id.event).bind(id.number).fetch_optional(self.pool()).await?)

@@ -105,7 +105,7 @@ impl EffectStatements {
     pub(super) async fn record(
         &self,
         conn: &mut SqliteConnection,
-        performed: &[Performed],
+        performed: &[&Performed],
     ) -> Result<(), DbError> {
         let (tries, states) = ((performed, bind_try as _), (performed, bind_state as _));
         Ok(self.tries_and_states.execute(conn, tries, states).await?)
@@ -248,19 +248,19 @@ pub(super) async fn waiting(
 
 impl Reader {
     /// Events that handlers asked to emit because of this received event.
-    pub(in crate::db) async fn emitted(&self, root: i64) -> Result<u64, DbError> {
+    pub(super) async fn emitted(&self, root: i64) -> Result<u64, DbError> {
         let sql = "SELECT emitted FROM fanout WHERE root = ?";
         let emitted: Option<i64> = sqlx::query_scalar(sql).bind(root).fetch_optional(self.pool()).await?;
         Ok(unsigned(emitted.unwrap_or(0)))
     }
 
     /// Source and id of an event, for messages.
-    pub(in crate::db) async fn name_of_event(&self, seq: i64) -> Result<Option<String>, DbError> {
+    pub(super) async fn name_of_event(&self, seq: i64) -> Result<Option<String>, DbError> {
         let sql = "SELECT 'event ' || source || '/' || id FROM event WHERE seq = ?";
         Ok(sqlx::query_scalar(sql).bind(seq).fetch_optional(self.pool()).await?)
     }
 
-    pub(in crate::db) async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+    pub(super) async fn effect_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         let names: Vec<String> = sqlx::query_scalar(OPEN_PLUGINS).fetch_all(self.pool()).await?;
         names.iter().map(|name| name_of(name)).collect()
     }

@@ -1,6 +1,6 @@
 //! Plugins' stores in `SQLite`: entries to read, and the changes of many calls in one go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::error::BoxDynError;
@@ -11,13 +11,17 @@ use super::bulk::{Bulk, BulkPair};
 use super::reader::Reader;
 use super::rows::text;
 use super::values::{integer, unsigned};
-use crate::db::storage::EntryReads;
 use crate::db::types::{DbError, StoreSummary};
 use crate::event::PluginName;
 use crate::keyvalue::{Changes, Entry, EntryKey};
 
-const VERSIONS: &str = "SELECT v.column1, e.version FROM (VALUES {rows}) v
-    CROSS JOIN entry e ON e.plugin = v.column2 AND e.bucket = v.column3 AND e.key = v.column4";
+// Rows without a bucket ask for the store itself.
+const CURRENT: &str = "WITH v AS (VALUES {rows})
+    SELECT v.column1, e.version, NULL FROM v
+    CROSS JOIN entry e ON e.plugin = v.column2 AND e.bucket = v.column3 AND e.key = v.column4
+    UNION ALL
+    SELECT v.column1, s.keys_version, s.bytes FROM v
+    CROSS JOIN store s ON s.plugin = v.column2 AND v.column3 IS NULL";
 const WRITES: &str = "INSERT INTO entry (plugin, bucket, key, version, value)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
     ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value";
@@ -31,6 +35,57 @@ const SUMMARIES: &str = "INSERT INTO store (plugin, keys, keys_version, version,
 /// An entry of a plugin.
 type Owned<'a> = (&'a PluginName, &'a EntryKey);
 
+/// What a transaction asks for before it writes: an entry, or without a key the store itself.
+type Asked<'a> = (&'a PluginName, Option<&'a EntryKey>);
+
+/// A store as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+struct StoreState {
+    /// The write that last added or removed a key.
+    keys_version: u64,
+    bytes: i64,
+}
+
+/// What calls compare their reads with: as it is stored, and then as each call of the batch leaves it.
+#[derive(Default)]
+struct Current<'a> {
+    versions: HashMap<Owned<'a>, u64>,
+    stores: HashMap<&'a PluginName, StoreState>,
+}
+
+impl<'a> Current<'a> {
+    /// Whether all that a call read is as it was, and there is room for what it adds.
+    fn fits(&self, plugin: &'a PluginName, changes: &'a Changes) -> bool {
+        let is_current =
+            |(key, version): &(EntryKey, Option<u64>)| self.versions.get(&(plugin, key)).copied() == *version;
+        let store = self.stores.get(plugin).copied().unwrap_or_default();
+        let has_room = changes.added_bytes <= 0
+            || changes.bytes_max.is_none_or(|most| unsigned(store.bytes + changes.added_bytes) <= most);
+        changes.seen.iter().all(is_current)
+            && changes.listed.is_none_or(|version| version == store.keys_version)
+            && has_room
+    }
+
+    fn apply(&mut self, plugin: &'a PluginName, changes: &'a Changes) {
+        for (key, value) in &changes.writes {
+            match value {
+                Some(_) => self.versions.insert((plugin, key), changes.version),
+                None => self.versions.remove(&(plugin, key)),
+            };
+        }
+        let store = self.stores.entry(plugin).or_default();
+        store.bytes += changes.added_bytes;
+        if changes.changes_keys() {
+            store.keys_version = changes.version;
+        }
+    }
+}
+
+/// Whether a call has to be compared with its store as a whole.
+fn concerns_store(changes: &Changes) -> bool {
+    changes.listed.is_some() || (changes.added_bytes > 0 && changes.bytes_max.is_some())
+}
+
 /// What the calls of a batch changed of a plugin's store as a whole.
 #[derive(Debug, Clone, Copy, Default)]
 struct Grown {
@@ -42,7 +97,7 @@ struct Grown {
 
 /// The statements, prepared once.
 pub(super) struct EntryStatements {
-    versions: Bulk,
+    current: Bulk,
     writes_and_summaries: BulkPair,
     removals: Bulk,
 }
@@ -50,34 +105,30 @@ pub(super) struct EntryStatements {
 impl EntryStatements {
     pub(super) fn new() -> Self {
         Self {
-            versions: Bulk::new(VERSIONS, 4),
+            current: Bulk::new(CURRENT, 4),
             writes_and_summaries: BulkPair::new((WRITES, 5), (SUMMARIES, 5)),
             removals: Bulk::new(REMOVALS, 3),
         }
     }
 
-    /// Writes the changes of calls, in their order, of those whose entries are as they saw them. Which
-    /// those are.
+    /// Writes the changes of calls, in their order, of those that read what is current. Which those are.
     pub(super) async fn change(
         &self,
         conn: &mut SqliteConnection,
         calls: &[(&PluginName, &Changes)],
     ) -> Result<Vec<bool>, DbError> {
-        let mut now = self.versions(conn, calls).await?;
+        let mut current = self.current(conn, calls).await?;
         let mut writes: HashMap<Owned<'_>, (u64, Option<&bytes::Bytes>)> = HashMap::new();
         let mut summaries: HashMap<&PluginName, Grown> = HashMap::new();
         let mut fit = Vec::with_capacity(calls.len());
         for &(plugin, changes) in calls {
-            let as_seen = |(key, version): &(EntryKey, Option<u64>)| {
-                now.get(&(plugin, key)).copied().flatten() == *version
-            };
-            let fits = changes.seen.iter().all(as_seen);
+            let fits = current.fits(plugin, changes);
             fit.push(fits);
             if !fits || changes.writes.is_empty() {
                 continue;
             }
+            current.apply(plugin, changes);
             for (key, value) in &changes.writes {
-                now.insert((plugin, key), value.as_ref().map(|_| changes.version));
                 writes.insert((plugin, key), (changes.version, value.as_ref()));
             }
             let grown = summaries.entry(plugin).or_default();
@@ -92,23 +143,33 @@ impl EntryStatements {
         Ok(fit)
     }
 
-    async fn versions<'a>(
+    async fn current<'a>(
         &self,
         conn: &mut SqliteConnection,
         calls: &[(&'a PluginName, &'a Changes)],
-    ) -> Result<HashMap<Owned<'a>, Option<u64>>, DbError> {
-        let mut asked: HashMap<Owned<'_>, Option<u64>> = HashMap::new();
+    ) -> Result<Current<'a>, DbError> {
+        let mut asked: HashSet<Asked<'a>> = HashSet::new();
         for (plugin, changes) in calls {
-            asked.extend(changes.seen.iter().map(|(key, _)| ((*plugin, key), None)));
-        }
-        let rows: Vec<(i64, Owned<'_>)> = (0..).zip(asked.keys().copied()).collect();
-        for row in self.versions.fetch(conn, &rows, bind_asked).await? {
-            let at = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX);
-            if let Some((_, owned)) = rows.get(at) {
-                asked.insert(*owned, Some(unsigned(row.try_get(1)?)));
+            asked.extend(changes.seen.iter().map(|(key, _)| (*plugin, Some(key))));
+            if concerns_store(changes) {
+                asked.insert((*plugin, None));
             }
         }
-        Ok(asked)
+        let rows: Vec<(i64, Asked<'_>)> = (0..).zip(asked).collect();
+        let mut current = Current::default();
+        for row in self.current.fetch(conn, &rows, bind_asked).await? {
+            let at = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX);
+            let version = unsigned(row.try_get(1)?);
+            match rows.get(at) {
+                Some((_, (plugin, Some(key)))) => _ = current.versions.insert((*plugin, *key), version),
+                Some((_, (plugin, None))) => {
+                    let store = StoreState { keys_version: version, bytes: row.try_get(2)? };
+                    current.stores.insert(*plugin, store);
+                }
+                None => {}
+            }
+        }
+        Ok(current)
     }
 
     async fn write(
@@ -138,9 +199,14 @@ fn bind_owned(row: &mut SqliteArguments, (plugin, key): &Owned<'_>) -> Result<()
     row.add(Arc::clone(&key.key))
 }
 
-fn bind_asked(row: &mut SqliteArguments, (number, owned): &(i64, Owned<'_>)) -> Result<(), BoxDynError> {
+fn bind_asked(
+    row: &mut SqliteArguments,
+    (number, (plugin, key)): &(i64, Asked<'_>),
+) -> Result<(), BoxDynError> {
     row.add(*number)?;
-    bind_owned(row, owned)
+    row.add(text(plugin.as_str()))?;
+    row.add(key.map(|key| Arc::clone(&key.bucket)))?;
+    row.add(key.map(|key| Arc::clone(&key.key)))
 }
 
 fn bind_put(
@@ -163,8 +229,8 @@ fn bind_summary(
     row.add(grown.bytes)
 }
 
-impl EntryReads for Reader {
-    async fn entry(&self, plugin: &PluginName, key: &EntryKey) -> Result<Option<Entry>, DbError> {
+impl Reader {
+    pub(super) async fn entry(&self, plugin: &PluginName, key: &EntryKey) -> Result<Option<Entry>, DbError> {
         let sql = "SELECT version, value FROM entry WHERE plugin = ? AND bucket = ? AND key = ?";
         let row = sqlx::query(sql)
             .bind(plugin.as_str())
@@ -177,7 +243,7 @@ impl EntryReads for Reader {
         Ok(Some(Entry { version: unsigned(row.try_get(0)?), value: value.into() }))
     }
 
-    async fn keys(
+    pub(super) async fn keys(
         &self,
         plugin: &PluginName,
         bucket: &str,
@@ -198,11 +264,70 @@ impl EntryReads for Reader {
         Ok(keys.into_iter().map(Arc::from).collect())
     }
 
-    async fn store_summary(&self, plugin: &PluginName) -> Result<StoreSummary, DbError> {
+    pub(super) async fn store_summary(&self, plugin: &PluginName) -> Result<StoreSummary, DbError> {
         let sql = "SELECT keys, keys_version, bytes FROM store WHERE plugin = ?";
         let row: Option<(i64, i64, i64)> =
             sqlx::query_as(sql).bind(plugin.as_str()).fetch_optional(self.pool()).await?;
         let (keys, version, bytes) = row.unwrap_or_default();
         Ok(StoreSummary { keys, bytes, keys_version: unsigned(version), complete: keys == 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sqlx::Connection as _;
+
+    use super::*;
+    use crate::db::sqlite::schema::MIGRATOR;
+
+    fn key(name: &str) -> EntryKey {
+        EntryKey { bucket: "b".into(), key: name.into() }
+    }
+
+    /// Writes a new entry of 10 bytes, as its cache counts them.
+    fn adds(name: &str, version: u64) -> Changes {
+        Changes {
+            seen: vec![(key(name), None)],
+            writes: vec![(key(name), Some(Bytes::from_static(b"x")))],
+            added_keys: 1,
+            added_bytes: 10,
+            version,
+            ..Changes::default()
+        }
+    }
+
+    /// Whether each of these calls, one after the other, read what is current.
+    async fn fit(conn: &mut SqliteConnection, calls: &[Changes]) -> Vec<bool> {
+        let plugin = PluginName::new("p").unwrap();
+        let calls: Vec<_> = calls.iter().map(|changes| (&plugin, changes)).collect();
+        EntryStatements::new().change(conn, &calls).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_transaction_compares_what_calls_read_with_what_is_stored() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        MIGRATOR.run(&mut conn).await.unwrap();
+        let conn = &mut conn;
+        let listed = |version| Changes { listed: Some(version), ..Changes::default() };
+        let within = |bytes_max, changes| Changes { bytes_max: Some(bytes_max), ..changes };
+
+        assert_eq!(
+            fit(conn, &[listed(0), adds("a", 1), listed(0), listed(1)]).await,
+            [true, true, false, true]
+        );
+        assert_eq!(fit(conn, &[listed(0), listed(1)]).await, [false, true]);
+        assert_eq!(fit(conn, &[adds("a", 2)]).await, [false], "it is there now");
+        let calls = [within(30, adds("b", 3)), within(30, adds("c", 4)), within(30, adds("d", 5))];
+        assert_eq!(fit(conn, &calls).await, [true, true, false], "the room is used up");
+        let removes = Changes {
+            seen: vec![(key("a"), Some(1))],
+            writes: vec![(key("a"), None)],
+            added_keys: -1,
+            added_bytes: -10,
+            version: 6,
+            ..Changes::default()
+        };
+        assert_eq!(fit(conn, &[removes, within(30, adds("d", 7)), listed(7)]).await, [true, true, true]);
     }
 }

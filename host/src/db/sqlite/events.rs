@@ -25,24 +25,20 @@ const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
         SELECT (SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
         FROM plugins WHERE plugins.plugin IS NOT NULL)";
 impl Reader {
-    pub(in crate::db) async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
+    pub(super) async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT plugin FROM plugins WHERE plugin IS NOT NULL");
         let names: Vec<String> = query.build_query_scalar().fetch_all(self.pool()).await?;
         names.iter().map(|name| name_of(name)).collect()
     }
 
-    pub(in crate::db) async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
+    pub(super) async fn paused(&self) -> Result<Vec<(PluginName, u64)>, DbError> {
         let sql = "SELECT plugin, paused_at FROM paused_plugin ORDER BY plugin";
         let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(self.pool()).await?;
         rows.iter().map(|(name, at)| Ok((name_of(name)?, unsigned(*at)))).collect()
     }
 
-    pub(in crate::db) async fn anything_due(
-        &self,
-        now: u64,
-        due: HashMap<&str, DueTimes>,
-    ) -> Result<bool, DbError> {
+    pub(super) async fn anything_due(&self, now: u64, due: HashMap<&str, DueTimes>) -> Result<bool, DbError> {
         let beyond: HashMap<_, _> = due.into_iter().map(|(name, due)| (name, integer(due.beyond))).collect();
         let beyond = serde_json::json!(beyond).to_string();
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
@@ -56,7 +52,7 @@ impl Reader {
         Ok(query.build_query_scalar().fetch_one(self.pool()).await?)
     }
 
-    pub(in crate::db) async fn events(
+    pub(super) async fn events(
         &self,
         filter: &EventFilter,
         cursor: Option<i64>,
@@ -84,7 +80,7 @@ impl Reader {
         Ok(EventPage { events, next })
     }
 
-    pub(in crate::db) async fn event(
+    pub(super) async fn event(
         &self,
         source: Option<&str>,
         id: &str,
@@ -95,7 +91,7 @@ impl Reader {
                 e.ordering_key
             FROM event e WHERE ",
         );
-        self.recent().push_key(&mut query, ("e", "seq"), source, id);
+        self.key_index().push_key(&mut query, ("e", "seq"), source, id);
         // All that is shown of an event is of one moment.
         let mut moment = self.pool().begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;

@@ -1,8 +1,9 @@
-//! The `SQLite` dialect: one file, one connection that writes, a few that read.
+//! The `SQLite` storage of one host: one file, one connection that writes, a few that read.
 
 mod backup;
 mod bulk;
 mod clock;
+mod commit;
 mod conn;
 mod copy;
 mod crashes;
@@ -12,17 +13,22 @@ mod effects;
 mod entries;
 mod events;
 mod file;
+mod key_place;
 mod keys;
+mod late_index;
+mod leases;
 mod lock;
+mod log_watch;
 mod open;
 mod orders;
 mod prune;
 mod reader;
-mod recent;
+mod reads;
 mod refusal;
 mod replay;
 mod rows;
 mod schema;
+mod storage;
 mod values;
 mod write;
 
@@ -32,40 +38,25 @@ use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::running::Running;
-use super::storage::{Backend as _, Open};
-use super::types::{DbError, Hold, RunningAttempt};
+use super::storage::Opened;
+use super::types::DbError;
 use crate::config;
-use crate::event::PluginName;
 
 pub use backup::{backup, restore};
-pub(super) use file::DatabaseFile;
-pub(super) use lock::HostLock;
-pub(super) use reader::Reader;
-pub(super) use write::Sqlite;
 
+use file::DatabaseFile;
 use keys::Keys;
+use lock::HostLock;
 use orders::Orders;
+use reader::Reader;
+use storage::SqliteStorage;
+use write::Statements;
 
 /// Connections that read.
 const READERS: u32 = 2;
 
-/// A database that was opened, and what the writer must know of what it has.
-pub(super) struct Opened {
-    pub(super) backend: Sqlite,
-    pub(super) reader: Reader,
-    pub(super) lock: Arc<HostLock>,
-    pub(super) file: Arc<DatabaseFile>,
-    pub(super) last_seq: i64,
-    pub(super) open: Open,
-    pub(super) held: Vec<(PluginName, Hold)>,
-    pub(super) store_version: u64,
-    pub(super) running: Running,
-    /// What ran when an earlier process died.
-    pub(super) left: Vec<RunningAttempt>,
-}
-
 /// Opens the file of `settings.url`: makes it where there is none, and brings its tables up to date.
-pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError> {
+pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteStorage>, DbError> {
     let path = open::path_of(&settings.url)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
@@ -95,27 +86,13 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened, DbError>
     clock::resume(&mut conn).await?;
     // Should the file vanish, opening it again must not make an empty one in its place.
     let keys = Keys::open(&mut conn, settings.recent_ids_max).await?;
-    let recent = keys.recent();
+    let key_index = Arc::clone(keys.index());
     let mut orders = Orders::new(settings.open_orders_max);
     orders.begin(&mut conn).await?;
-    let mut backend = Sqlite::new(
-        conn,
-        options.create_if_missing(false),
-        Arc::clone(&file),
-        Arc::clone(&lock),
-        keys,
-        orders,
-    );
-    Ok(Opened {
-        last_seq: backend.last_seq().await?,
-        open: backend.count_open().await?,
-        held: backend.held().await?,
-        store_version: backend.store_version().await?,
-        backend,
-        reader: Reader::new(readers, recent, &path),
-        running,
-        left,
-        lock,
-        file,
-    })
+    let mut statements =
+        Statements::new(conn, options.create_if_missing(false), Arc::clone(&file), keys, orders);
+    let store_version = statements.store_version().await?;
+    let storage = SqliteStorage::new(statements, left, Arc::clone(&lock)).await?;
+    let reader = Reader::new(readers, key_index, &path, file, &lock, storage.backlog());
+    Ok(Opened { storage, reads: Box::new(reader), store_version, running })
 }

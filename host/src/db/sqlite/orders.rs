@@ -1,19 +1,18 @@
 //! The open deliveries of each order in `SQLite`, found by the order's hash.
 //!
-//! Memory has them, up to a limit; in an index each would have a page to itself, written once when it opens and
-//! once when it is closed. What is beyond the limit comes into an index late and many at a time (`recent.rs`). Each
-//! is in memory or in the index and never in both, so that closing it takes it out. Memory is as the open
-//! transaction is: after one that changed it and was not committed it is read again.
+//! Memory has them, up to a limit. What is beyond the limit comes into an index late (`late_index/`). Each is in
+//! memory or in the index and never in both, so that closing it takes it out.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _, SqliteConnection};
 
 use super::bulk::Bulk;
-use super::recent::{Entry, Progress, Recent};
+use super::late_index::{Entry, Indexed, LateIndex};
 use crate::db::types::DbError;
 use crate::delivery::{DeliveryId, Order};
 
@@ -36,7 +35,7 @@ const PAGE: i64 = 4096;
 
 /// An open delivery that has an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Open {
+pub(super) struct Open {
     order: i64,
     event: i64,
     number: i64,
@@ -45,6 +44,26 @@ struct Open {
 impl Entry for Open {
     fn seq(&self) -> i64 {
         self.event
+    }
+}
+
+impl Indexed for Open {
+    const SELECT_PROGRESS: &'static str =
+        "SELECT done_seq, moving_seq, next_ordering, next_seq, next_number FROM order_progress";
+    const UPDATE_PROGRESS: &'static str = "UPDATE order_progress
+        SET done_seq = ?, moving_seq = ?, next_ordering = ?, next_seq = ?, next_number = ?";
+
+    fn from_row(row: &SqliteRow, column: usize) -> Result<Self, sqlx::Error> {
+        let (order, event) = (row.try_get(column)?, row.try_get(column + 1)?);
+        Ok(Self { order, event, number: row.try_get(column + 2)? })
+    }
+
+    fn bind(self, query: Query<'_, Sqlite, SqliteArguments>) -> Query<'_, Sqlite, SqliteArguments> {
+        query.bind(self.order).bind(self.event).bind(self.number)
+    }
+
+    async fn stored_after(conn: &mut SqliteConnection, seq: i64) -> Result<Vec<Self>, DbError> {
+        open_after(conn, seq).await
     }
 }
 
@@ -65,14 +84,10 @@ impl Open {
 
 /// See the module.
 pub(super) struct Orders {
-    recent: Recent<Open>,
-    /// What is stored of how far the index is; `None` when nothing is known of what is stored.
-    stored: Option<Progress<Open>>,
+    index: LateIndex<Open>,
     /// Whether the index may have any.
     indexed: bool,
-    /// Whether the open transaction changed anything.
-    changed: bool,
-    index: Bulk,
+    insert: Bulk,
     close: Bulk,
     first: Bulk,
 }
@@ -81,11 +96,9 @@ impl Orders {
     /// Up to `max`, and a batch, are kept out of the index.
     pub(super) fn new(max: usize) -> Self {
         Self {
-            recent: Recent::new(max),
-            stored: None,
+            index: LateIndex::new(max),
             indexed: false,
-            changed: false,
-            index: Bulk::new(INDEX, 3),
+            insert: Bulk::new(INDEX, 3),
             close: Bulk::new(CLOSE, 3),
             first: Bulk::new(FIRST, 1),
         }
@@ -93,30 +106,17 @@ impl Orders {
 
     /// Before anything else in a transaction: learns what is stored, unless it is known.
     pub(super) async fn begin(&mut self, conn: &mut SqliteConnection) -> Result<(), DbError> {
-        if self.stored.is_some() {
-            return Ok(());
+        if self.index.begin(conn).await? {
+            let sql = "SELECT EXISTS (SELECT 1 FROM order_index)";
+            self.indexed = true;
+            self.indexed = sqlx::query_scalar(sql).fetch_one(conn).await?;
         }
-        let sql = "SELECT done_seq, moving_seq, next_ordering, next_seq, next_number FROM order_progress";
-        let (done_seq, moving_seq, order, event, number) = sqlx::query_as(sql).fetch_one(&mut *conn).await?;
-        let progress = Progress { done_seq, moving_seq, next: Open { order, event, number } };
-        self.recent.load(progress, open_after(conn, done_seq).await?);
-        let sql = "SELECT EXISTS (SELECT 1 FROM order_index)";
-        self.indexed = sqlx::query_scalar(sql).fetch_one(conn).await?;
-        self.stored = Some(progress);
-        self.changed = false;
         Ok(())
     }
 
-    /// The transaction is committed.
-    pub(super) fn committed(&mut self) {
-        self.changed = false;
-    }
-
-    /// It is not committed, or may not be.
-    pub(super) fn undone(&mut self) {
-        if self.changed {
-            self.stored = None;
-        }
+    /// How the index is written.
+    pub(super) fn index(&self) -> &LateIndex<Open> {
+        &self.index
     }
 
     /// Which of these have an open delivery.
@@ -125,7 +125,7 @@ impl Orders {
         conn: &mut SqliteConnection,
         orders: &[Order],
     ) -> Result<HashSet<Order>, DbError> {
-        let recent = |order: &&Order| self.recent.first(&Open::all(**order)).is_some();
+        let recent = |order: &&Order| self.index.first(&Open::all(**order)).is_some();
         let (open, others): (Vec<Order>, Vec<Order>) = orders.iter().partition(recent);
         let mut open: HashSet<_> = open.into_iter().collect();
         open.extend(self.firsts(conn, &others).await?.into_keys());
@@ -140,7 +140,7 @@ impl Orders {
     ) -> Result<Vec<DeliveryId>, DbError> {
         let indexed = self.firsts(conn, orders).await?;
         let first = |order: &Order| {
-            let recent = self.recent.first(&Open::all(*order)).map(Open::id);
+            let recent = self.index.first(&Open::all(*order)).map(Open::id);
             recent.into_iter().chain(indexed.get(order).copied()).min()
         };
         Ok(orders.iter().filter_map(first).collect())
@@ -169,20 +169,14 @@ impl Orders {
         opened: impl Iterator<Item = (Order, DeliveryId)>,
     ) -> Result<(), DbError> {
         // One of an event of long ago, which a replay made, goes where its like are.
-        let (mut to_index, new) = self.divide(opened);
+        let (mut to_index, new) = self.index.divide(opened.map(Open::of));
         if to_index.is_empty() && new.is_empty() {
             return Ok(());
         }
-        self.changed = true;
-        for open in &new {
-            self.recent.add(*open);
-        }
-        let step = self.recent.step(new.len());
-        to_index.extend(&step.entries);
+        to_index.extend(self.index.exchange(&new));
         self.indexed |= !to_index.is_empty();
-        self.index.execute(conn, &to_index, bind_open).await?;
-        self.recent.moved(step);
-        self.store(conn).await
+        self.insert.execute(conn, &to_index, bind_open).await?;
+        self.index.store_progress(conn).await
     }
 
     /// These are closed.
@@ -191,33 +185,9 @@ impl Orders {
         conn: &mut SqliteConnection,
         closed: impl Iterator<Item = (Order, DeliveryId)>,
     ) -> Result<(), DbError> {
-        let (indexed, recent) = self.divide(closed);
-        self.changed |= !(indexed.is_empty() && recent.is_empty());
-        for open in &recent {
-            self.recent.remove(open);
-        }
+        let (indexed, recent) = self.index.divide(closed.map(Open::of));
+        self.index.remove(&recent);
         self.close.execute(conn, &indexed, bind_open).await?;
-        Ok(())
-    }
-
-    /// Those that belong into the index, and those that belong into memory.
-    fn divide(&self, some: impl Iterator<Item = (Order, DeliveryId)>) -> (Vec<Open>, Vec<Open>) {
-        let progress = self.recent.progress();
-        some.map(Open::of).partition(|open| progress.covers(open))
-    }
-
-    /// How far the index is, where that is not what is stored.
-    async fn store(&mut self, conn: &mut SqliteConnection) -> Result<(), DbError> {
-        let progress = self.recent.progress();
-        if self.stored == Some(progress) {
-            return Ok(());
-        }
-        let Progress { done_seq, moving_seq, next } = progress;
-        let sql = "UPDATE order_progress
-            SET done_seq = ?, moving_seq = ?, next_ordering = ?, next_seq = ?, next_number = ?";
-        let query = sqlx::query(sql).bind(done_seq).bind(moving_seq);
-        query.bind(next.order).bind(next.event).bind(next.number).execute(conn).await?;
-        self.stored = Some(progress);
         Ok(())
     }
 }

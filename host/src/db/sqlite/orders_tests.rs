@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use sqlx::Connection as _;
 
 use super::*;
+use crate::db::sqlite::late_index::Progress;
 
 /// What a transaction does.
 #[derive(Debug, Clone, Copy)]
@@ -80,16 +81,17 @@ impl Bed {
         match ends {
             Ends::Committed => {
                 self.run("COMMIT").await;
-                self.orders.committed();
+                self.orders.index.committed();
             }
             Ends::RolledBack => {
                 self.run("ROLLBACK").await;
-                self.orders.undone();
+                self.orders.index.undone();
                 self.open = before;
             }
             Ends::Unknown => {
                 self.run("COMMIT").await;
-                self.orders.undone();
+                self.orders.index.in_doubt();
+                self.orders.index.undone();
             }
         }
     }
@@ -119,7 +121,7 @@ impl Bed {
         let indexed = rows.into_iter().map(|(order, event, number)| Open { order, event, number });
         let everything =
             Open { order: i64::MIN, ..Open::default() }..=Open { order: i64::MAX, ..Open::default() };
-        let mut found: Vec<_> = indexed.chain(self.orders.recent.find(everything)).collect();
+        let mut found: Vec<_> = indexed.chain(self.orders.index.find(&everything)).collect();
         found.sort_unstable();
         assert_eq!(found, self.open.iter().copied().collect::<Vec<_>>());
 
@@ -152,7 +154,7 @@ async fn what_is_closed_soon_never_comes_into_the_index() {
     let mut bed = Bed::new(4).await;
     for _ in 0..40 {
         bed.transaction(&[Does::Opens { order: 1 }, Does::Closes { open: 0 }], Ends::Committed).await;
-        assert_eq!(bed.orders.stored, Some(Progress::default()));
+        assert_eq!(bed.orders.index.stored(), Some(Progress::default()));
     }
     for _ in 0..40 {
         bed.transaction(&[Does::Opens { order: 1 }], Ends::Committed).await;
@@ -167,7 +169,7 @@ async fn what_is_closed_soon_never_comes_into_the_index() {
 #[tokio::test]
 async fn nothing_is_found_by_looking_at_everything() {
     let mut bed = Bed::new(4).await;
-    for (sql, columns) in [(CLOSE, 3), (FIRST, 1), (crate::db::sqlite::rows::PROMOTE, 2)] {
+    for (sql, columns) in [(CLOSE, 3), (FIRST, 1), (crate::db::sqlite::rows::UNBLOCK, 2)] {
         let row = format!("({})", vec!["?"; columns].join(","));
         let sql = format!("EXPLAIN QUERY PLAN {}", sql.replace("{rows}", &[row.as_str(); 8].join(",")));
         let plan: Vec<(i64, i64, i64, String)> =

@@ -6,9 +6,9 @@ use sqlx::{Arguments as _, QueryBuilder, Row as _};
 
 use super::bulk::Bulk;
 use super::clock::offset_of;
+use super::key_place::KeyPlace;
 use super::keys::bind_place;
 use super::reader::Reader;
-use super::recent::Place;
 use super::rows::text;
 use super::values::{integer, unsigned};
 use crate::db::types::{DbError, EventAge, OldKeys, Removal, Size, Stock};
@@ -130,7 +130,7 @@ impl PruneStatements {
                 let (mut places, mut keys) = (Vec::new(), Vec::new());
                 for row in &rows {
                     let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-                    places.push(Place::of(&source, &id, row.try_get(0)?));
+                    places.push(KeyPlace::of(&source, &id, row.try_get(0)?));
                     keys.push((source, id));
                 }
                 self.places.execute(conn, &places, bind_place).await?;
@@ -154,7 +154,7 @@ fn bind_key(row: &mut SqliteArguments, (source, id): &(String, String)) -> Resul
 impl Reader {
     /// Events after `after`, in order, each with whether it was received before `before` by both clocks. That of
     /// the host is `ahead` of the system's.
-    pub(in crate::db) async fn aged(
+    pub(super) async fn ages(
         &self,
         after: i64,
         (before, ahead): (u64, i64),
@@ -172,29 +172,29 @@ impl Reader {
     }
 
     /// An event far after `after` that was received before `before`, or 0.
-    pub(in crate::db) async fn aged_beyond(&self, after: i64, before: u64) -> Result<i64, DbError> {
+    pub(super) async fn old_beyond(&self, after: i64, before: u64) -> Result<i64, DbError> {
         let query = sqlx::query_scalar(AGED_BEYOND).bind(after).bind(integer(before));
         let beyond: Option<i64> = query.fetch_one(self.pool()).await?;
         Ok(beyond.unwrap_or(0))
     }
 
     /// How many replays have ended so far.
-    pub(in crate::db) async fn replays_ended(&self) -> Result<i64, DbError> {
+    pub(super) async fn replays_ended(&self) -> Result<i64, DbError> {
         let sql = "SELECT (SELECT ifnull(max(id), 0) FROM replay)
             - (SELECT count(*) FROM replay WHERE state = 'running')";
         Ok(sqlx::query_scalar(sql).fetch_one(self.pool()).await?)
     }
 
     /// The number of the newest event.
-    pub(in crate::db) async fn newest_seq(&self) -> Result<i64, DbError> {
+    pub(super) async fn newest_seq(&self) -> Result<i64, DbError> {
         let newest: Option<i64> =
             sqlx::query_scalar("SELECT max(seq) FROM event").fetch_one(self.pool()).await?;
         Ok(newest.unwrap_or(0))
     }
 
     /// Of the keys after that of `after`, in order, those that were taken before `before` and whose events are
-    /// gone. The clocks are as in [`Reader::aged`].
-    pub(in crate::db) async fn old_keys(
+    /// gone. The clocks are as in [`Reader::ages`].
+    pub(super) async fn old_keys(
         &self,
         after: i64,
         (before, ahead): (u64, i64),
@@ -213,7 +213,7 @@ impl Reader {
     }
 
     /// What the database has on disk.
-    pub(in crate::db) async fn size(&self) -> Result<Size, DbError> {
+    pub(super) async fn size(&self) -> Result<Size, DbError> {
         let sql = "SELECT page_count, freelist_count, page_size
             FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let (pages, free, bytes): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(self.pool()).await?;
@@ -225,7 +225,7 @@ impl Reader {
         })
     }
 
-    pub(in crate::db) async fn stock(&self) -> Result<Stock, DbError> {
+    pub(super) async fn stock(&self) -> Result<Stock, DbError> {
         let sql = "SELECT
             (SELECT count(*) FROM delivery WHERE state = 'dead' AND settled IS NULL),
             (SELECT count(*) FROM effect WHERE state = 'dead' AND settled IS NULL),
@@ -244,17 +244,17 @@ impl Reader {
     }
 
     /// When this database was made, ms since the Unix epoch.
-    pub(in crate::db) async fn made_at(&self) -> Result<u64, DbError> {
+    pub(super) async fn made_at(&self) -> Result<u64, DbError> {
         let sql = "SELECT min(CAST(strftime('%s', installed_on) AS INTEGER)) FROM _sqlx_migrations";
         let seconds: Option<i64> = sqlx::query_scalar(sql).fetch_one(self.pool()).await?;
         Ok(seconds.map_or(0, unsigned) * 1000)
     }
 
     /// When an event was received that is gone, and whose key is not; the last one, if there are several.
-    pub(in crate::db) async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
+    pub(super) async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
         let mut query =
             QueryBuilder::<Sqlite>::new("SELECT max(k.received_at) FROM idempotency_key k WHERE ");
-        self.recent().push_key(&mut query, ("k", "event_seq"), source, id);
+        self.key_index().push_key(&mut query, ("k", "event_seq"), source, id);
         query.push(" AND NOT EXISTS (SELECT 1 FROM event e WHERE e.seq = k.event_seq)");
         let at: Option<i64> = query.build_query_scalar().fetch_one(self.pool()).await?;
         Ok(at.map(unsigned))

@@ -8,10 +8,9 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 use super::deliveries::{WITH_EVENT, Whose, deliveries_of, select_deliveries, select_events};
 use super::orders::Orders;
 use super::reader::Reader;
-use super::rows::BEHIND;
+use super::rows::BLOCKED;
 use super::values::{integer, name_of, parse, unsigned};
 use crate::clock;
-use crate::db::storage::{Discarded, Replayed};
 use crate::db::types::{DbError, InMemoryState};
 use crate::delivery::{DeliveryId, Order};
 use crate::event::now_ms;
@@ -19,6 +18,34 @@ use crate::replay::{Again, Candidate, EXAMPLES, Made, Of, Progress, Request, Run
 
 const PROGRESS: &str = "SELECT id, asked_at, request, state, found, made, skipped, first FROM replay ";
 const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key";
+
+/// What a part of a replay did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Advanced {
+    /// Deliveries made or resolved, or in a dry run those that would be.
+    pub(super) made: u64,
+    /// Deliveries made.
+    pub(super) opened: u64,
+    /// Of these, those that wait for an earlier one of their ordering key.
+    pub(super) blocked: u64,
+}
+
+/// What became of a delivery that is to be run no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Discarded {
+    /// It was open.
+    Skipped {
+        /// It waited for an earlier one of its ordering key.
+        blocked: bool,
+        order: Option<Order>,
+    },
+    /// It was a dead letter.
+    Resolved,
+    /// It is done, or was resolved.
+    Closed,
+    /// There is no such delivery.
+    Unknown,
+}
 
 /// Stores what was asked for. Its number.
 pub(super) async fn begin(
@@ -36,12 +63,12 @@ pub(super) async fn begin(
 }
 
 /// Makes what a step says, and notes how far it is. Nothing is done where the replay was stopped.
-pub(super) async fn step(
+pub(super) async fn advance(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
     step: &Step,
-) -> Result<Replayed, DbError> {
-    let mut done = Replayed::default();
+) -> Result<Advanced, DbError> {
+    let mut done = Advanced::default();
     let mut skipped = step.skipped;
     if !is_running(conn, step.replay).await? {
         return Ok(done);
@@ -51,21 +78,21 @@ pub(super) async fn step(
     } else {
         for again in &step.again {
             match make(conn, orders, step.replay, again).await? {
-                Some(behind) => {
+                Some(blocked) => {
                     done.made += 1;
                     done.opened += 1;
-                    done.behind += u64::from(behind);
+                    done.blocked += u64::from(blocked);
                 }
                 None => skipped += 1,
             }
         }
         for id in &step.discard {
-            let settled = settle(conn, *id, "discarded").await?;
-            done.made += u64::from(settled);
-            skipped += u64::from(!settled);
+            let resolved = resolve(conn, *id, "discarded").await?;
+            done.made += u64::from(resolved);
+            skipped += u64::from(!resolved);
         }
     }
-    advance(conn, step, done.made, skipped).await?;
+    note_progress(conn, step, done.made, skipped).await?;
     Ok(done)
 }
 
@@ -74,8 +101,8 @@ async fn is_running(conn: &mut SqliteConnection, replay: i64) -> Result<bool, Db
     Ok(sqlx::query_scalar(sql).bind(replay).fetch_one(conn).await?)
 }
 
-/// One delivery, unless one to this plugin is open or the dead letter was dealt with meanwhile. Whether it
-/// is behind another of its order.
+/// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Whether it
+/// is blocked by another of its ordering key.
 async fn make(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
@@ -91,24 +118,24 @@ async fn make(
     }
     if let Some(number) = again.of {
         let id = DeliveryId { event: again.event, number };
-        if !settle(conn, id, "replayed").await? && again.dead {
+        if !resolve(conn, id, "replayed").await? && again.dead {
             return Ok(None);
         }
     }
-    let behind = match again.order {
+    let blocked = match again.order {
         Some(order) => !orders.open(conn, &[order]).await?.is_empty(),
         None => false,
     };
-    let id = insert(conn, replay, again, behind).await?;
+    let id = insert(conn, replay, again, blocked).await?;
     orders.opened(conn, again.order.map(|order| (order, id)).into_iter()).await?;
-    Ok(Some(behind))
+    Ok(Some(blocked))
 }
 
 async fn insert(
     conn: &mut SqliteConnection,
     replay: i64,
     again: &Again,
-    behind: bool,
+    blocked: bool,
 ) -> Result<DeliveryId, DbError> {
     let sql = "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
         SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4, 'pending', 0 FROM delivery WHERE event_seq = ?1
@@ -117,7 +144,7 @@ async fn insert(
         .bind(again.event)
         .bind(again.plugin.as_str())
         .bind(again.order.map(|Order(order)| order))
-        .bind(if behind { BEHIND } else { 0 })
+        .bind(if blocked { BLOCKED } else { 0 })
         .fetch_one(&mut *conn)
         .await?;
     let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at)
@@ -129,15 +156,20 @@ async fn insert(
     Ok(DeliveryId { event: again.event, number })
 }
 
-/// Deals with a dead letter. False when it is none, or was dealt with.
-pub(super) async fn settle(conn: &mut SqliteConnection, id: DeliveryId, how: &str) -> Result<bool, DbError> {
+/// Resolves a dead letter. False when it is none, or was resolved.
+pub(super) async fn resolve(conn: &mut SqliteConnection, id: DeliveryId, how: &str) -> Result<bool, DbError> {
     let sql = "UPDATE delivery SET settled = ?
         WHERE event_seq = ? AND number = ? AND state = 'dead' AND settled IS NULL";
-    let settled = sqlx::query(sql).bind(how).bind(id.event).bind(id.number).execute(conn).await?;
-    Ok(settled.rows_affected() > 0)
+    let resolved = sqlx::query(sql).bind(how).bind(id.event).bind(id.number).execute(conn).await?;
+    Ok(resolved.rows_affected() > 0)
 }
 
-async fn advance(conn: &mut SqliteConnection, step: &Step, made: u64, skipped: u64) -> Result<(), DbError> {
+async fn note_progress(
+    conn: &mut SqliteConnection,
+    step: &Step,
+    made: u64,
+    skipped: u64,
+) -> Result<(), DbError> {
     let sql = "UPDATE replay SET made = made + ?2, skipped = skipped + ?3, state = ?4,
             after_seq = ifnull(?5, after_seq), after_number = ifnull(?6, after_number),
             first = (SELECT json_group_array(json(value)) FROM (
@@ -157,7 +189,7 @@ async fn advance(conn: &mut SqliteConnection, step: &Step, made: u64, skipped: u
     Ok(())
 }
 
-/// Closes an open delivery as a dead letter that was dealt with, or deals with one that is dead.
+/// Closes an open delivery as a resolved dead letter, or resolves one that is dead.
 pub(super) async fn discard(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
@@ -168,15 +200,15 @@ pub(super) async fn discard(
     let Some(row) = row else { return Ok(Discarded::Unknown) };
     let (due_at, order): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     if due_at.is_none() {
-        let settled = settle(conn, id, "discarded").await?;
-        return Ok(if settled { Discarded::Resolved } else { Discarded::Closed });
+        let resolved = resolve(conn, id, "discarded").await?;
+        return Ok(if resolved { Discarded::Resolved } else { Discarded::Closed });
     }
     let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
         WHERE event_seq = ? AND number = ?";
     sqlx::query(sql).bind(id.event).bind(id.number).execute(&mut *conn).await?;
     let order = order.map(Order);
     orders.closed(conn, order.map(|order| (order, id)).into_iter()).await?;
-    Ok(Discarded::Skipped { behind: due_at == Some(BEHIND), order })
+    Ok(Discarded::Skipped { blocked: due_at == Some(BLOCKED), order })
 }
 
 /// Stops a replay. False when it does not run.
@@ -191,7 +223,7 @@ fn damaged(error: serde_json::Error) -> DbError {
 
 impl Reader {
     /// How many a request finds, and the newest event now.
-    pub(in crate::db) async fn count(&self, request: &Request) -> Result<(u64, i64), DbError> {
+    pub(super) async fn count(&self, request: &Request) -> Result<(u64, i64), DbError> {
         let mut moment = self.pool().begin().await?;
         let mut query = QueryBuilder::new("SELECT count(*)");
         push_from(&mut query, request);
@@ -202,11 +234,7 @@ impl Reader {
     }
 
     /// The next up to `limit` that a replay finds.
-    pub(in crate::db) async fn candidates(
-        &self,
-        running: &Running,
-        limit: u32,
-    ) -> Result<Vec<Candidate>, DbError> {
+    pub(super) async fn candidates(&self, running: &Running, limit: u32) -> Result<Vec<Candidate>, DbError> {
         let (after, last) = (running.after, running.last_event);
         let mut query = QueryBuilder::new(CANDIDATE);
         if running.request.of == Of::Deliveries {
@@ -235,7 +263,7 @@ impl Reader {
     }
 
     /// Replays that are to go on, the oldest first.
-    pub(in crate::db) async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
+    pub(super) async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
         let sql = "SELECT id, request, after_seq, after_number, last_seq, json_array_length(first)
             FROM replay WHERE state = 'running' ORDER BY id";
         let rows = sqlx::query(sql).fetch_all(self.pool()).await?;
@@ -253,7 +281,7 @@ impl Reader {
     }
 
     /// A replay.
-    pub(in crate::db) async fn replay(&self, id: i64) -> Result<Option<Progress>, DbError> {
+    pub(super) async fn replay(&self, id: i64) -> Result<Option<Progress>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(PROGRESS);
         query.push("WHERE id = ").push_bind(id);
         let row = query.build().fetch_optional(self.pool()).await?;
@@ -261,7 +289,7 @@ impl Reader {
     }
 
     /// Replays, the newest first, before the one with this number.
-    pub(in crate::db) async fn replays(&self, before: i64, limit: u32) -> Result<Vec<Progress>, DbError> {
+    pub(super) async fn replays(&self, before: i64, limit: u32) -> Result<Vec<Progress>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(PROGRESS);
         query.push("WHERE id < ").push_bind(before).push(" ORDER BY id DESC LIMIT ").push_bind(limit);
         query.build().fetch_all(self.pool()).await?.iter().map(progress_of).collect()

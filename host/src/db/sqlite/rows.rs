@@ -11,13 +11,13 @@ use super::clock::offset_of;
 use super::values::{digest_of, integer, name_of, unsigned};
 use crate::clock;
 use crate::completion::Finished;
-use crate::db::storage::{NewDelivery, NewEvent};
 use crate::db::types::DbError;
+use crate::db::writer::batch::{NewDelivery, NumberedEvent};
 use crate::delivery::{Cause, Delivery, DeliveryId, Next, Order, Outcome};
 use crate::event::{Event, Origin};
 
-/// The `due_at` of deliveries that wait for an earlier one of their order.
-pub(super) const BEHIND: i64 = -1;
+/// The `due_at` of deliveries that wait for an earlier one of their ordering key.
+pub(super) const BLOCKED: i64 = -1;
 
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
@@ -26,7 +26,7 @@ pub(super) const EVENTS: &str =
 pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
     SELECT *, 'pending', 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-pub(super) const PROMOTE: &str = "UPDATE delivery SET due_at = 0 WHERE due_at = -1
+pub(super) const UNBLOCK: &str = "UPDATE delivery SET due_at = 0 WHERE due_at = -1
     AND (event_seq, number) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
     RETURNING event_seq, number";
 pub(super) const ATTEMPTS: &str =
@@ -52,7 +52,7 @@ pub(super) const CAUSES: &str =
     "INSERT INTO cause (event_seq, caused_by_event, caused_by_number, depth, root)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 
-pub(super) fn bind_event(row: &mut SqliteArguments, new: &NewEvent) -> Result<(), BoxDynError> {
+pub(super) fn bind_event(row: &mut SqliteArguments, new: &NumberedEvent) -> Result<(), BoxDynError> {
     let event = &*new.event;
     row.add(new.seq)?;
     row.add(text(event.source.as_str()))?;
@@ -83,7 +83,7 @@ pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) ->
     bind_id(row, &new.id)?;
     row.add(text(new.plugin.as_str()))?;
     row.add(new.order.map(|Order(order)| order))?;
-    row.add(if new.behind { BEHIND } else { 0 })
+    row.add(if new.blocked { BLOCKED } else { 0 })
 }
 
 pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {

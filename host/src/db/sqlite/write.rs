@@ -1,4 +1,4 @@
-//! The writer's side of `SQLite`.
+//! The statements of the connection that writes. Those between `begin` and `commit` are one transaction.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,25 +8,24 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::conn::Conn;
+use super::crashes::CrashedAttempt;
 use super::effects::EffectStatements;
 use super::entries::EntryStatements;
 use super::file::DatabaseFile;
 use super::keys::Keys;
-use super::lock::HostLock;
 use super::orders::Orders;
 use super::prune::PruneStatements;
+use super::replay::{Advanced, Discarded};
 use super::rows;
 use super::values::{integer, name_of, unsigned};
 use crate::completion::Finished;
-use crate::db::order;
-use crate::db::storage::{
-    Backend, Discarded, Interrupted, NewDelivery, NewEvent, Open, Replayed, ResolvedEffect,
-};
+use crate::db::storage::ResolvedEffect;
 use crate::db::types::{
-    DbError, DueTimes, EffectShare, Hold, HoldChange, Removal, RunningAttempt, RunningId,
+    DbError, DueTimes, EffectResolution, EffectShare, Hold, HoldChange, Removal, RunningAttempt, RunningId,
 };
+use crate::db::writer::batch::{self, NewDelivery, NumberedEvent};
 use crate::delivery::{Delivery, DeliveryId, Order};
-use crate::effect::{self, EffectId, Performed, Performing};
+use crate::effect::{EffectId, Performed, Performing};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;
 use crate::replay;
@@ -34,21 +33,28 @@ use crate::replay;
 /// Payloads kept of one id beside the one that has it.
 const CONFLICTS_MAX: i64 = 10;
 
-/// The write connection and its prepared bulk statements.
-pub(in crate::db) struct Sqlite {
+/// How many deliveries are open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct OpenCount {
+    /// Neither done nor dead.
+    pub(super) all: u64,
+    /// Of these, those that wait for an earlier one of their ordering key.
+    pub(super) blocked: u64,
+}
+
+/// The connection that writes and its prepared bulk statements.
+pub(super) struct Statements {
     conn: Conn,
     keys: Keys,
     orders: Orders,
     events_and_deliveries: BulkPair,
     attempts_and_states: BulkPair,
     leased: Bulk,
-    promote: Bulk,
+    unblock: Bulk,
     causes: Bulk,
     entries: EntryStatements,
     effects: EffectStatements,
     prune: PruneStatements,
-    /// Held as long as this may write.
-    _lock: Arc<HostLock>,
 }
 
 // Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
@@ -68,12 +74,11 @@ const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, rece
     SELECT ?, ?, ?, ?, ?
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
 
-impl Sqlite {
+impl Statements {
     pub(super) fn new(
         conn: SqliteConnection,
         options: SqliteConnectOptions,
         file: Arc<DatabaseFile>,
-        lock: Arc<HostLock>,
         keys: Keys,
         orders: Orders,
     ) -> Self {
@@ -84,12 +89,11 @@ impl Sqlite {
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
-            promote: Bulk::new(rows::PROMOTE, 2),
+            unblock: Bulk::new(rows::UNBLOCK, 2),
             causes: Bulk::new(rows::CAUSES, 5),
             entries: EntryStatements::new(),
             effects: EffectStatements::new(),
             prune: PruneStatements::new(),
-            _lock: lock,
         }
     }
 
@@ -127,35 +131,43 @@ impl Sqlite {
         sqlx::query(sql).execute(self.conn.get().await?).await?;
         Ok(())
     }
-}
 
-impl Backend for Sqlite {
-    async fn begin(&mut self) -> Result<(), DbError> {
+    /// Begins a transaction that can write.
+    pub(super) async fn begin(&mut self) -> Result<(), DbError> {
         self.run("BEGIN IMMEDIATE").await?;
-        let begun = self.orders.begin(self.conn.get().await?).await;
+        let begun = self.learn().await;
         if begun.is_err() {
             self.conn.discard().await;
         }
         begun
     }
 
-    async fn commit(&mut self) -> Result<(), DbError> {
+    /// Reads what has to be known in memory, where it is not.
+    async fn learn(&mut self) -> Result<(), DbError> {
+        let conn = self.conn.get().await?;
+        self.keys.index().begin(conn).await?;
+        self.orders.begin(conn).await
+    }
+
+    /// Makes the transaction durable.
+    pub(super) async fn commit(&mut self) -> Result<(), DbError> {
         // Nothing is acknowledged that would be in a file that nobody finds again.
         self.conn.file.check()?;
         let committed = self.run("COMMIT").await;
         if committed.is_ok() {
-            self.keys.committed();
-            self.orders.committed();
+            self.keys.index().committed();
+            self.orders.index().committed();
         } else {
-            self.keys.in_doubt();
-            self.orders.undone();
+            self.keys.index().in_doubt();
+            self.orders.index().in_doubt();
         }
         committed
     }
 
-    async fn rollback(&mut self) {
-        self.keys.undone();
-        self.orders.undone();
+    /// Undoes the transaction, such that `begin` may work again.
+    pub(super) async fn rollback(&mut self) {
+        self.keys.index().undone();
+        self.orders.index().undone();
         if self.conn.file.check().is_err() && self.run("ROLLBACK").await.is_ok() {
             // It is the only way to what was committed into a log that was removed since.
             return;
@@ -164,17 +176,24 @@ impl Backend for Sqlite {
         self.conn.discard().await;
     }
 
-    async fn take_keys(&mut self, events: &[&NewEvent]) -> Result<Vec<Option<Digest>>, DbError> {
+    /// Takes the idempotency key of each event. In the events' order: `None` where it was free, the
+    /// digest that has it where not. No two of `events` have the same key.
+    pub(super) async fn take_keys(
+        &mut self,
+        events: &[&NumberedEvent],
+    ) -> Result<Vec<Option<Digest>>, DbError> {
         self.keys.take(self.conn.get().await?, events).await
     }
 
-    async fn open_orders(&mut self, orders: &[Order]) -> Result<HashSet<Order>, DbError> {
+    /// Which of these orders have an open delivery.
+    pub(super) async fn open_orders(&mut self, orders: &[Order]) -> Result<HashSet<Order>, DbError> {
         self.orders.open(self.conn.get().await?, orders).await
     }
 
-    async fn insert_events(
+    /// Stores events and their deliveries, which are pending or blocked.
+    pub(super) async fn insert_events(
         &mut self,
-        events: &[&NewEvent],
+        events: &[&NumberedEvent],
         deliveries: &[NewDelivery<'_>],
     ) -> Result<(), DbError> {
         let causes: Vec<_> = events.iter().filter_map(|new| Some((new.seq, new.event.origin?))).collect();
@@ -187,14 +206,17 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn promote(&mut self, orders: &[Order]) -> Result<Vec<DeliveryId>, DbError> {
+    /// In each of these orders, of which nothing can be leased, makes the first open delivery one that can.
+    /// Which those are.
+    pub(super) async fn unblock(&mut self, orders: &[Order]) -> Result<Vec<DeliveryId>, DbError> {
         let conn = self.conn.get().await?;
         let firsts = self.orders.first(conn, orders).await?;
-        let promoted = self.promote.fetch(conn, &firsts, rows::bind_id).await?;
-        promoted.iter().map(rows::id_of).collect()
+        let unblocked = self.unblock.fetch(conn, &firsts, rows::bind_id).await?;
+        unblocked.iter().map(rows::id_of).collect()
     }
 
-    async fn keep_conflicts(&mut self, events: &[&Event]) -> Result<(), DbError> {
+    /// Keeps payloads whose id another one has: each once, and not more than a few per id.
+    pub(super) async fn keep_conflicts(&mut self, events: &[&Event]) -> Result<(), DbError> {
         let conn = self.conn.get().await?;
         for event in events {
             sqlx::query(CONFLICT)
@@ -212,23 +234,29 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn change(&mut self, calls: &[(&PluginName, &Changes)]) -> Result<Vec<bool>, DbError> {
+    /// Writes what calls changed in their plugins' stores, in their order: of each call all of it or, if
+    /// an entry is not as the call saw it, nothing. Which calls' entries were.
+    pub(super) async fn change(&mut self, calls: &[(&PluginName, &Changes)]) -> Result<Vec<bool>, DbError> {
         self.entries.change(self.conn.get().await?, calls).await
     }
 
-    async fn record(&mut self, finished: &[&Finished]) -> Result<(), DbError> {
+    /// Records attempts, what becomes of their deliveries, and the effects they asked for. Doing it twice
+    /// changes nothing.
+    pub(super) async fn record(&mut self, finished: &[&Finished]) -> Result<(), DbError> {
         let conn = self.conn.get().await?;
         let (attempts, states) = ((finished, rows::bind_attempt as _), (finished, rows::bind_state as _));
         self.attempts_and_states.execute(conn, attempts, states).await?;
-        self.orders.closed(conn, order::closed(finished)).await?;
+        self.orders.closed(conn, batch::closed(finished)).await?;
         self.effects.insert(conn, finished).await
     }
 
-    async fn record_tries(&mut self, performed: &[Performed]) -> Result<(), DbError> {
+    /// Records attempts at effects and what becomes of these.
+    pub(super) async fn record_effect_attempts(&mut self, performed: &[&Performed]) -> Result<(), DbError> {
         self.effects.record(self.conn.get().await?, performed).await
     }
 
-    async fn due_effects(
+    /// Open effects of `plugin` that are due, in order.
+    pub(super) async fn due_effects(
         &mut self,
         plugin: &PluginName,
         due: DueTimes,
@@ -237,7 +265,8 @@ impl Backend for Sqlite {
         self.effects.due(self.conn.get().await?, plugin, due, limit).await
     }
 
-    async fn performing(
+    /// The effects with these ids, in order.
+    pub(super) async fn performing(
         &mut self,
         plugin: &PluginName,
         ids: &[EffectId],
@@ -245,7 +274,8 @@ impl Backend for Sqlite {
         self.effects.performing(self.conn.get().await?, plugin, ids).await
     }
 
-    async fn hold(&mut self, change: &HoldChange) -> Result<(), DbError> {
+    /// Holds a plugin's open deliveries, or lets go of them.
+    pub(super) async fn hold(&mut self, change: &HoldChange) -> Result<(), DbError> {
         let sql = match (change.why, change.held) {
             (Hold::Absent, true) => "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)",
             (Hold::Absent, false) => "DELETE FROM held_plugin WHERE plugin = ?",
@@ -260,7 +290,8 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+    /// Removes what is old, in a transaction of its own.
+    pub(super) async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
         self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
         let removed = self.prune.remove(self.conn.get().await?, removal).await?;
         self.conn.file.check()?;
@@ -269,7 +300,8 @@ impl Backend for Sqlite {
         Ok(removed)
     }
 
-    async fn begin_replay(
+    /// Stores a replay that was asked for. Its number.
+    pub(super) async fn begin_replay(
         &mut self,
         request: &replay::Request,
         found: u64,
@@ -278,32 +310,36 @@ impl Backend for Sqlite {
         super::replay::begin(self.conn.get().await?, request, found, last_event).await
     }
 
-    async fn advance_replay(&mut self, step: &replay::Step) -> Result<Replayed, DbError> {
-        super::replay::step(self.conn.get().await?, &mut self.orders, step).await
+    /// A part of a replay, unless it was stopped.
+    pub(super) async fn advance_replay(&mut self, step: &replay::Step) -> Result<Advanced, DbError> {
+        super::replay::advance(self.conn.get().await?, &mut self.orders, step).await
     }
 
-    async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
+    /// Stops a replay. False when it does not run.
+    pub(super) async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
         super::replay::stop(self.conn.get().await?, replay).await
     }
 
-    async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
+    /// Closes an open delivery, or resolves a dead letter.
+    pub(super) async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
         super::replay::discard(self.conn.get().await?, &mut self.orders, id).await
     }
 
-    async fn resolve_effects(
+    /// Has a page of dead effects tried again, or resolves them. Which.
+    pub(super) async fn resolve_effects(
         &mut self,
-        selection: &effect::Selection,
-        action: replay::Action,
-        page: (EffectId, u32),
+        resolution: &EffectResolution,
     ) -> Result<Vec<ResolvedEffect>, DbError> {
-        super::dead_effects::resolve(self.conn.get().await?, selection, action, page).await
+        super::dead_effects::resolve(self.conn.get().await?, resolution).await
     }
 
-    async fn record_offset(&mut self, from_seq: i64, offset_ms: i64) -> Result<(), DbError> {
+    /// From this event on, the host's time differs from the system clock's by `offset_ms`.
+    pub(super) async fn record_offset(&mut self, from_seq: i64, offset_ms: i64) -> Result<(), DbError> {
         super::clock::record(self.conn.get().await?, from_seq, offset_ms).await
     }
 
-    async fn probe(&mut self) -> Result<(), DbError> {
+    /// Writes something that nobody reads.
+    pub(super) async fn probe(&mut self) -> Result<(), DbError> {
         sqlx::query("INSERT OR REPLACE INTO probe (id, written_at) VALUES (1, ?)")
             .bind(integer(now_ms()))
             .execute(self.conn.get().await?)
@@ -311,7 +347,8 @@ impl Backend for Sqlite {
         Ok(())
     }
 
-    async fn due(
+    /// Open deliveries of `plugin` that are due, in order of acceptance.
+    pub(super) async fn due(
         &mut self,
         plugin: &PluginName,
         due: DueTimes,
@@ -328,40 +365,47 @@ impl Backend for Sqlite {
         Ok(rows.into_iter().map(|(event, number)| DeliveryId { event, number }).collect())
     }
 
-    async fn deliveries(&mut self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, DbError> {
+    /// The deliveries with these ids, in order of acceptance.
+    pub(super) async fn deliveries(&mut self, ids: &[DeliveryId]) -> Result<Vec<Delivery>, DbError> {
         let found = self.leased.fetch(self.conn.get().await?, ids, rows::bind_id).await?;
         let mut found: Vec<_> = found.iter().map(rows::delivery_of).collect::<Result<_, _>>()?;
         found.sort_unstable_by_key(|delivery| delivery.id);
         Ok(found)
     }
 
-    async fn interrupted(&mut self, left: &[RunningAttempt]) -> Result<Vec<Interrupted>, DbError> {
-        super::crashes::interrupted(self.conn.get().await?, left).await
+    /// Which of these attempts were not recorded and are of something open.
+    pub(super) async fn crashed(&mut self, left: &[RunningAttempt]) -> Result<Vec<CrashedAttempt>, DbError> {
+        super::crashes::crashed(self.conn.get().await?, left).await
     }
 
-    async fn suspects(&mut self, crashes: u32) -> Result<HashSet<RunningId>, DbError> {
+    /// Open deliveries and effects of which at least so many attempts ended with the process.
+    pub(super) async fn suspects(&mut self, crashes: u32) -> Result<HashSet<RunningId>, DbError> {
         super::crashes::suspects(self.conn.get().await?, crashes).await
     }
 
-    async fn waiting(&mut self) -> Result<HashMap<PluginName, EffectShare>, DbError> {
+    /// Each plugin's effects that are neither done nor dead.
+    pub(super) async fn waiting_effects(&mut self) -> Result<HashMap<PluginName, EffectShare>, DbError> {
         super::effects::waiting(self.conn.get().await?).await
     }
 
-    async fn count_open(&mut self) -> Result<Open, DbError> {
+    /// How many deliveries are open.
+    pub(super) async fn count_open(&mut self) -> Result<OpenCount, DbError> {
         let sql =
             "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
-        let (all, behind) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
-        Ok(Open { all: unsigned(all), behind: unsigned(behind) })
+        let (all, blocked) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
+        Ok(OpenCount { all: unsigned(all), blocked: unsigned(blocked) })
     }
 
-    async fn save_log(&mut self) -> Result<(), DbError> {
+    /// Copies what is in the log into the database, without waiting for readers.
+    pub(super) async fn save_log(&mut self) -> Result<(), DbError> {
         if self.conn.file.is_damaged() {
             return Ok(());
         }
         self.run("PRAGMA wal_checkpoint(PASSIVE)").await
     }
 
-    async fn close(&mut self) -> Result<(), DbError> {
+    /// Puts everything where it belongs and closes.
+    pub(super) async fn close(&mut self) -> Result<(), DbError> {
         if self.conn.file.is_damaged() {
             // Closing would write pages of this database into what another program put in its place.
             std::mem::forget(self.conn.open.take());

@@ -3,10 +3,13 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::completion::Finished;
-use crate::db::types::{Accept, DbError, Discard, EffectLease, HoldChange, Lease, LeaseRequest, Removal};
-use crate::delivery::{DeliveryId, Recipient};
-use crate::effect::{self, EffectId, Performed};
-use crate::event::Event;
+use crate::db::storage::NewEvent;
+use crate::db::types::{
+    Accept, DbError, Discard, EffectLease, EffectResolution, HoldChange, Lease, LeaseRequest, Removal,
+    RunningId,
+};
+use crate::delivery::DeliveryId;
+use crate::effect::{EffectId, Performed};
 use crate::replay;
 
 pub(in crate::db) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
@@ -19,8 +22,7 @@ pub(in crate::db) struct Inbox {
 
 /// An event that waits for its commit.
 pub(in crate::db) struct Accepting {
-    pub(in crate::db) event: Event,
-    pub(in crate::db) recipients: Vec<Recipient>,
+    pub(in crate::db) new: NewEvent,
     pub(in crate::db) reply: Reply<Accept>,
 }
 
@@ -31,10 +33,9 @@ pub(in crate::db) enum Request {
         reply: Option<Reply<()>>,
     },
     Lease(LeaseRequest, Reply<Lease>),
-    Release(Vec<DeliveryId>),
+    Release(Vec<RunningId>),
     Performed(Performed),
     LeaseEffects(LeaseRequest, Reply<EffectLease>),
-    ReleaseEffects(Vec<EffectId>),
     Hold(HoldChange, Reply<()>),
     Operate(Operation),
     Ping(Reply<()>),
@@ -72,14 +73,6 @@ pub(in crate::db) enum Operation {
         resolution: EffectResolution,
         reply: Reply<Vec<EffectId>>,
     },
-    /// Copies what is in the log into the database.
-    SaveLog,
-}
-
-/// A page of dead effects, and what is to be done with them.
-pub(in crate::db) struct EffectResolution {
-    pub(in crate::db) selection: effect::Selection,
-    pub(in crate::db) action: replay::Action,
-    pub(in crate::db) after: EffectId,
-    pub(in crate::db) limit: u32,
+    /// Brings what is committed into its final place.
+    Save,
 }

@@ -4,33 +4,25 @@
 //! a busy one shares each `fsync` among many. Knows no SQL.
 
 pub(super) mod batch;
-mod crashes;
-mod handoff;
+mod commit;
 pub(super) mod inbox;
 mod operations;
-pub(super) mod unsaved;
+mod recovery;
+mod unsaved;
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::time::sleep_until;
 
 use super::entries::Entries;
-use super::leases::Leases;
 use super::shared::Shared;
-use super::storage::{Backend, NewDeliveryTo, NewEvent};
+use super::storage::{Ready, Storage};
 use super::types::{
-    Accept, DbError, EffectLease, EffectShare, Handoff, Hold, HoldChange, Lease, LeaseRequest,
-    RunningAttempt, RunningId, emitted_events,
+    DbError, EffectLease, EffectShare, Handoff, HoldChange, Lease, LeaseRequest, RunningId, emitted_events,
 };
 use crate::clock;
 use crate::completion::Finished;
-use crate::delivery::{DeliveryId, Next, Order, Recipient};
-use crate::effect::{EffectId, Performing, Progress};
-use crate::event::{PluginName, now_ms};
 
-use batch::{Batch, Written};
 use inbox::{Accepting, Inbox, Operation, Reply, Request};
 use unsaved::{RETRY_MIN, Saving, Unsaved};
 
@@ -51,40 +43,50 @@ struct Turn {
     clock: bool,
 }
 
-/// The writer: see the module.
-pub(super) struct Writer<B> {
-    pub(super) backend: B,
-    pub(super) inbox: Inbox,
-    pub(super) shared: Arc<Shared>,
+/// See the module.
+pub(super) struct Writer<S> {
+    storage: S,
+    inbox: Inbox,
+    shared: Arc<Shared>,
+    entries: Arc<Entries>,
+    unsaved: Unsaved,
+    batch_max: usize,
+    /// Crashes after which a delivery or an effect is dead.
+    crashes_max: u32,
+}
+
+/// What a writer may do at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WriterLimits {
+    /// Of each kind in a batch.
     pub(super) batch_max: usize,
-    pub(super) last_seq: i64,
-    /// What it was when this process began.
-    pub(super) seq_at_start: i64,
-    pub(super) held: HashSet<(PluginName, Hold)>,
-    /// Deliveries behind others of their order; `None` when it is not known.
-    pub(super) behind: Option<u64>,
-    pub(super) leases: Leases<DeliveryId>,
-    pub(super) effect_leases: Leases<EffectId>,
-    pub(super) entries: Arc<Entries>,
-    pub(super) unsaved: Unsaved,
-    /// What ran when the last process died.
-    pub(super) left: Vec<RunningAttempt>,
     /// Crashes after which a delivery or an effect is dead.
     pub(super) crashes_max: u32,
 }
 
-impl<B: Backend> Writer<B> {
+impl<S: Storage> Writer<S> {
+    pub(super) fn new(
+        storage: S,
+        inbox: Inbox,
+        shared: Arc<Shared>,
+        entries: Arc<Entries>,
+        limits: WriterLimits,
+    ) -> Self {
+        let WriterLimits { batch_max, crashes_max } = limits;
+        Self { storage, inbox, shared, entries, unsaved: Unsaved::default(), batch_max, crashes_max }
+    }
+
     /// Writes until every [`Db`](super::Db) is gone or one of them was closed.
     pub(super) async fn run(mut self, handoff: Arc<dyn Handoff>) {
         let mut accepts = Vec::new();
         let mut requests = Vec::new();
         let mut closers = Vec::new();
-        self.count_crashes().await;
+        self.recover().await;
         loop {
             let open = self.wait(&mut accepts, &mut requests).await;
             let mut turn = Turn { accepts: std::mem::take(&mut accepts), ..Turn::default() };
             for request in requests.drain(..) {
-                self.sort(request, &mut turn, &mut closers);
+                self.sort(request, &mut turn, &mut closers).await;
             }
             if !closers.is_empty() {
                 self.inbox.accepts.close();
@@ -98,14 +100,14 @@ impl<B: Backend> Writer<B> {
                 break;
             }
         }
-        let closed = self.backend.close().await;
+        let closed = self.storage.close().await;
         self.shared.running.clear();
-        let lost = self.unsaved.finished.len();
+        let lost = self.unsaved.count_finished();
         if lost > 0 {
             tracing::error!(attempts = lost, "closed without recording attempts: they will run again");
         }
-        // Until then, no other host may begin.
-        drop(self.backend);
+        // Another host may begin now, and whoever waits for the end may start one.
+        drop(self.storage);
         for closer in closers {
             let _ = closer.send(closed.clone());
         }
@@ -146,35 +148,27 @@ impl<B: Backend> Writer<B> {
         open || !accepts.is_empty() || !requests.is_empty()
     }
 
-    fn sort(&mut self, request: Request, turn: &mut Turn, closers: &mut Vec<Reply<()>>) {
+    async fn sort(&mut self, request: Request, turn: &mut Turn, closers: &mut Vec<Reply<()>>) {
         match request {
-            Request::Finish { finished, reply } if self.leases.finish(finished.id) => {
-                self.unsaved.finished.push(finished);
-                self.unsaved.replies.push(reply);
-            }
             Request::Finish { finished, reply } => {
-                tracing::error!(delivery = %finished.id, "an attempt without a lease is not recorded");
-                let error = DbError::NotLeased(finished.id);
-                let _ = reply.map(|reply| reply.send(Err(error)));
-            }
-            Request::Lease(wanted, reply) => turn.leases.push((wanted, reply)),
-            Request::Performed(performed) if self.effect_leases.finish(performed.id) => {
-                self.unsaved.performed.push(performed);
-            }
-            Request::Performed(performed) => {
-                tracing::error!(effect = %performed.id, "a try without a lease is not recorded");
-            }
-            Request::LeaseEffects(wanted, reply) => turn.effect_leases.push((wanted, reply)),
-            Request::ReleaseEffects(ids) => {
-                for id in ids {
-                    self.effect_leases.release_idle(id);
+                if let Some((finished, reply)) = self.unsaved.add_finished(finished, reply) {
+                    self.not_leased(&finished, reply);
                 }
             }
-            Request::Release(ids) => {
+            Request::Performed(performed) => {
+                let id = performed.id;
+                if !self.unsaved.add_performed(performed) {
+                    tracing::error!(effect = %id, "a second attempt under one lease is not recorded");
+                }
+            }
+            Request::Lease(wanted, reply) => turn.leases.push((wanted, reply)),
+            Request::LeaseEffects(wanted, reply) => turn.effect_leases.push((wanted, reply)),
+            Request::Release(mut ids) => {
+                // One with an attempt ends with the commit of that.
+                ids.retain(|id| !self.unsaved.has(*id));
+                self.storage.release(&ids).await;
                 for id in ids {
-                    if self.leases.release_idle(id) {
-                        self.shared.running.end(RunningId::Delivery(id));
-                    }
+                    self.shared.running.end(id);
                 }
             }
             Request::Hold(change, reply) => {
@@ -202,204 +196,55 @@ impl<B: Backend> Writer<B> {
         for operation in operations {
             self.operate(operation, handoff).await;
         }
-        for (wanted, reply) in leases {
-            let lease = self.lease(&wanted).await;
+        for (request, reply) in leases {
+            let lease = self.storage.lease(&request).await;
             if let Err(Ok(unwanted)) = reply.send(lease) {
-                unwanted.deliveries.iter().for_each(|delivery| self.leases.release(delivery.id));
+                let ids = unwanted.deliveries.iter().map(|delivery| RunningId::Delivery(delivery.id));
+                self.storage.release(&ids.collect::<Vec<_>>()).await;
             }
         }
-        for (wanted, reply) in effect_leases {
-            let lease = self.lease_effects(&wanted).await;
+        for (request, reply) in effect_leases {
+            let lease = self.storage.lease_effects(&request).await;
             if let Err(Ok(unwanted)) = reply.send(lease) {
-                unwanted.effects.iter().for_each(|effect| self.effect_leases.release(effect.id));
+                let ids = unwanted.effects.iter().map(|effect| RunningId::Effect(effect.id));
+                self.storage.release(&ids.collect::<Vec<_>>()).await;
             }
         }
     }
 
-    async fn commit(&mut self, turn: Turn, saving: Saving, handoff: &dyn Handoff) {
-        let Turn { accepts, holds, hold_replies, pings, clock, .. } = turn;
-        let is_empty = accepts.is_empty() && holds.is_empty() && pings.is_empty();
-        if is_empty && !clock && saving == Saving::default() {
-            return;
-        }
-        let jump = clock::jumped().map(|offset| (self.last_seq + 1, offset));
-        let (events, replies) = self.number(accepts, jump.is_some());
-        let finished = self.unsaved.finished.get(..saving.finished).unwrap_or_default();
-        let performed = self.unsaved.performed.get(..saving.performed).unwrap_or_default();
-        let batch = Batch {
-            events: &events,
-            finished,
-            performed,
-            holds: &holds,
-            probe: !pings.is_empty(),
-            clock: jump,
-            any_open: self.shared.backlog() > 0 || self.behind != Some(0),
-            any_behind: self.behind != Some(0),
-        };
-        let began = std::time::Instant::now();
-        let written = batch::write(&mut self.backend, &batch).await;
-        metrics::histogram!("hookyard_commit_seconds").record(began.elapsed());
-
-        let outcome = written.as_ref().map(|_| ()).map_err(Clone::clone);
-        match written {
-            Ok(Written { accepts, recorded, behind, promoted }) => {
-                jump.inspect(|(_, offset)| notice_jump(*offset));
-                self.saved(saving, &recorded, handoff);
-                for change in holds {
-                    self.hold(change, handoff);
-                }
-                for (reply, accept) in replies.into_iter().zip(&accepts) {
-                    let _ = reply.send(Ok(*accept));
-                }
-                self.hand_off(events, &accepts, &behind, handoff);
-                self.behind = self.behind.map(|before| before + behind.len() as u64 - promoted.len() as u64);
-                self.hand_off_promoted(&promoted, handoff).await;
-                self.recovered(saving).await;
-            }
-            Err(error) => {
-                self.unsaved.failed(&error);
-                self.behind = None;
-                for reply in replies {
-                    let _ = reply.send(Err(error.clone()));
-                }
+    /// Hands over deliveries that are leased, and releases those for which there is no room.
+    async fn offer(&mut self, ready: Ready, handoff: &dyn Handoff) {
+        let Ready { deliveries, rescan } = ready;
+        let mut refused = Vec::new();
+        for delivery in deliveries {
+            let id = RunningId::Delivery(delivery.id);
+            if !handoff.offer(delivery) {
+                refused.push(id);
             }
         }
-        for reply in hold_replies.into_iter().chain(pings) {
-            let _ = reply.send(outcome.clone());
+        if !refused.is_empty() {
+            self.storage.release(&refused).await;
+        }
+        if rescan {
+            handoff.rescan();
         }
     }
 
-    fn hold(&mut self, HoldChange { plugin, why, held }: HoldChange, handoff: &dyn Handoff) {
-        match (why, held) {
-            (Hold::Paused, true) => handoff.plugin_paused(&plugin),
-            (Hold::Paused, false) => handoff.rescan(),
-            // Whoever sees plugins come and go acts on it too.
-            (Hold::Absent, _) => {}
-        }
-        if held {
-            self.held.insert((plugin, why))
-        } else {
-            self.held.remove(&(plugin, why))
-        };
+    /// An attempt that this host has no lease for is not recorded, and nothing of its call is committed.
+    fn not_leased(&self, finished: &Finished, reply: Option<Reply<()>>) {
+        tracing::error!(delivery = %finished.id, "an attempt without a lease is not recorded");
+        self.undo(finished);
+        let _ = reply.map(|reply| reply.send(Err(DbError::NotLeased(finished.id))));
     }
 
-    pub(super) fn is_held(&self, plugin: &PluginName) -> bool {
-        // Nothing is held nearly always.
-        !self.held.is_empty()
-            && [Hold::Absent, Hold::Paused].iter().any(|why| self.held.contains(&(plugin.clone(), *why)))
-    }
-
-    /// Gives events their numbers. A number is not used again even if its transaction fails: a
-    /// failed commit may still turn out to be on disk.
-    fn number(&mut self, accepts: Vec<Accepting>, jumped: bool) -> (Vec<NewEvent>, Vec<Reply<Accept>>) {
-        let mut replies = Vec::with_capacity(accepts.len());
-        let mut events = Vec::with_capacity(accepts.len());
-        for Accepting { mut event, recipients, reply } in accepts {
-            self.last_seq += 1;
-            if jumped {
-                // It may have been received before the jump.
-                event.received_at = now_ms();
-            }
-            let key = event.ordering_key.as_deref();
-            let to = recipients.into_iter().map(|Recipient { plugin, ordered }| NewDeliveryTo {
-                order: key.filter(|_| ordered).map(|key| Order::of(&event.source, key, &plugin)),
-                plugin,
-            });
-            let to = to.collect();
-            events.push(NewEvent { seq: self.last_seq, event: Arc::new(event), to });
-            replies.push(reply);
-        }
-        (events, replies)
-    }
-
-    /// After a commit: so many of the unsaved are recorded, but for attempts that lost against others.
-    fn saved(&mut self, saving: Saving, recorded: &[bool], handoff: &dyn Handoff) {
-        let mut closed = 0;
-        let finished: Vec<_> = self.unsaved.finished.drain(..saving.finished).collect();
-        let replies: Vec<_> = self.unsaved.replies.drain(..saving.finished).collect();
-        for ((finished, reply), recorded) in finished.into_iter().zip(replies).zip(recorded) {
-            self.leases.release(finished.id);
-            let id = RunningId::Delivery(finished.id);
-            self.shared.running.end(id);
-            let answer = if *recorded {
-                if !matches!(finished.next, Next::Wait(_)) {
-                    closed += 1;
-                    self.shared.suspects.remove(id);
-                }
-                self.ended(finished, handoff);
-                Ok(())
-            } else {
-                self.lost(finished, handoff);
-                Err(DbError::Conflict)
-            };
-            let _ = reply.map(|reply| reply.send(answer));
-        }
-        for performed in self.unsaved.performed.drain(..saving.performed) {
-            self.effect_leases.release(performed.id);
-            let id = RunningId::Effect(performed.id);
-            self.shared.running.end(id);
-            if performed.due.is_none() {
-                self.shared.suspects.remove(id);
-                let share = EffectShare { count: 1, bytes: performed.size };
-                self.shared.quotas.release(&performed.plugin, share);
-            }
-        }
-        self.shared.backlog.fetch_sub(closed, Ordering::Relaxed);
-    }
-
-    /// After a commit: if one failed before, all is well again once there is nothing unsaved of then.
-    async fn recovered(&mut self, saving: Saving) {
-        if self.behind.is_none() {
-            // A commit that failed may have been on disk all the same: count again.
-            match self.backend.count_open().await {
-                Ok(open) => {
-                    self.shared.backlog.store(open.all, Ordering::Relaxed);
-                    self.behind = Some(open.behind);
-                }
-                Err(error) => tracing::warn!(%error, "what is open could not be counted, trying again"),
-            }
-        }
-        if self.unsaved.failures == 0 || (saving == Saving::default() && !self.unsaved.is_empty()) {
-            return;
-        }
-        tracing::info!(failures = self.unsaved.failures, "the database works again");
-        self.unsaved.failures = 0;
-        self.unsaved.retry_at = None;
-    }
-
-    /// A call's work is committed: its effects may go out.
-    fn ended(&mut self, finished: Finished, handoff: &dyn Handoff) {
-        let Finished { id: delivery, plugin, work, depth, root, .. } = finished;
-        if let Some(changes) = &work.store {
-            self.entries.committed(&plugin, changes);
-        }
-        for (number, asked) in (1..).zip(work.effects) {
-            let id = EffectId { delivery, number };
-            self.effect_leases.take(id, &plugin);
-            if !handoff.offer_effect(Performing {
-                id,
-                plugin: plugin.clone(),
-                asked,
-                depth,
-                root,
-                tries: 0,
-                tries_before: 0,
-                progress: Progress::default(),
-            }) {
-                self.effect_leases.release(id);
-            }
-        }
-    }
-
-    /// A call's work rests on what is no longer so: its delivery runs again.
-    fn lost(&mut self, finished: Finished, handoff: &dyn Handoff) {
+    /// Takes back what a call reserved, and what it wrote into the cache.
+    fn undo(&self, finished: &Finished) {
         let (plugin, effects) = (&finished.plugin, &finished.work.effects);
         self.shared.quotas.release(plugin, EffectShare::of(effects));
         self.shared.quotas.not_emitted(finished.root, emitted_events(effects));
         if let Some(changes) = &finished.work.store {
-            self.entries.lost(&finished.plugin, changes);
+            self.entries.lost(plugin, changes);
         }
-        handoff.rescan();
     }
 }
 

@@ -1,29 +1,36 @@
-//! Attempts, and tries at effects, that are not committed yet, and when to try again.
+//! Attempts that are not committed yet, and when to try again. They stay here until they are, whatever the
+//! database does.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::inbox::Reply;
 use crate::completion::Finished;
-use crate::db::types::DbError;
+use crate::db::types::{DbError, RunningId};
 use crate::effect::Performed;
 
 /// First and longest pause before attempts that could not be recorded are tried again.
 pub(in crate::db) const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// What is not committed yet. It stays here until it is, whatever the database does.
+/// An attempt, and whoever waits for its commit.
+type FinishedWithReply = (Finished, Option<Reply<()>>);
+
+/// See the module.
 #[derive(Default)]
 pub(in crate::db) struct Unsaved {
-    pub(in crate::db) finished: Vec<Finished>,
-    pub(in crate::db) replies: Vec<Option<Reply<()>>>,
-    pub(in crate::db) performed: Vec<Performed>,
+    finished: Vec<Finished>,
+    replies: Vec<Option<Reply<()>>>,
+    performed: Vec<Performed>,
+    /// Of all of them: a second attempt at the same delivery or effect is not taken.
+    ids: HashSet<RunningId>,
     pub(in crate::db) failures: u32,
     pub(in crate::db) retry_at: Option<Instant>,
 }
 
-/// How much of it goes into a batch.
+/// How many attempts, at deliveries and at effects, go into a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::db) struct Saving {
     pub(in crate::db) finished: usize,
@@ -31,7 +38,35 @@ pub(in crate::db) struct Saving {
 }
 
 impl Unsaved {
-    /// How many attempts, and how many tries at effects, go into the next batch.
+    /// Takes an attempt at a delivery, or returns it if there is one already.
+    pub(in crate::db) fn add_finished(
+        &mut self,
+        finished: Finished,
+        reply: Option<Reply<()>>,
+    ) -> Option<FinishedWithReply> {
+        if !self.ids.insert(RunningId::Delivery(finished.id)) {
+            return Some((finished, reply));
+        }
+        self.finished.push(finished);
+        self.replies.push(reply);
+        None
+    }
+
+    /// Takes an attempt at an effect, unless there is one. Whether it did.
+    pub(in crate::db) fn add_performed(&mut self, performed: Performed) -> bool {
+        let is_new = self.ids.insert(RunningId::Effect(performed.id));
+        if is_new {
+            self.performed.push(performed);
+        }
+        is_new
+    }
+
+    /// Whether an attempt at this delivery or effect waits for its commit.
+    pub(in crate::db) fn has(&self, id: RunningId) -> bool {
+        self.ids.contains(&id)
+    }
+
+    /// How many attempts go into the next batch.
     pub(in crate::db) fn saving(&self, max: usize) -> Saving {
         if !self.are_due() {
             return Saving::default();
@@ -39,8 +74,35 @@ impl Unsaved {
         Saving { finished: self.finished.len().min(max), performed: self.performed.len().min(max) }
     }
 
+    /// The attempts that go into it.
+    pub(in crate::db) fn batch(&self, saving: Saving) -> (&[Finished], &[Performed]) {
+        let finished = self.finished.get(..saving.finished).unwrap_or_default();
+        let performed = self.performed.get(..saving.performed).unwrap_or_default();
+        (finished, performed)
+    }
+
+    /// Takes them out: they are committed, or are not to be.
+    pub(in crate::db) fn take(&mut self, saving: Saving) -> (Vec<FinishedWithReply>, Vec<Performed>) {
+        let finished: Vec<_> = self.finished.drain(..saving.finished).collect();
+        let replies = self.replies.drain(..saving.finished);
+        let finished: Vec<_> = finished.into_iter().zip(replies).collect();
+        let performed: Vec<_> = self.performed.drain(..saving.performed).collect();
+        for (finished, _) in &finished {
+            self.ids.remove(&RunningId::Delivery(finished.id));
+        }
+        for performed in &performed {
+            self.ids.remove(&RunningId::Effect(performed.id));
+        }
+        (finished, performed)
+    }
+
     pub(in crate::db) fn is_empty(&self) -> bool {
-        self.finished.is_empty() && self.performed.is_empty()
+        self.ids.is_empty()
+    }
+
+    /// How many attempts at deliveries there are.
+    pub(in crate::db) fn count_finished(&self) -> usize {
+        self.finished.len()
     }
 
     pub(in crate::db) fn are_due(&self) -> bool {

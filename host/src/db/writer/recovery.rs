@@ -1,50 +1,46 @@
 //! What ran when an earlier process died: recorded as attempts before anything else is written.
 
-use std::sync::atomic::Ordering;
-
 use super::Writer;
-use super::batch::{self, Batch};
 use crate::completion::{Finished, Work};
-use crate::db::storage::{Backend, Interrupted};
-use crate::db::types::{DbError, RunningAttempt, RunningId};
+use crate::db::storage::{Batch, Storage};
+use crate::db::types::{DbError, Interrupted, InterruptedWork, RunningAttempt};
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Next, Outcome};
 use crate::effect::{Performed, Try, TryOutcome};
 
-impl<B: Backend> Writer<B> {
+impl<S: Storage> Writer<S> {
     /// Records the attempts during which an earlier process died. What has too many of them is dead; what
     /// would be so after the next one is a suspect.
-    pub(super) async fn count_crashes(&mut self) {
-        let left = std::mem::take(&mut self.left);
-        if let Err(error) = self.record_crashes(&left).await {
+    pub(super) async fn recover(&mut self) {
+        if let Err(error) = self.record_crashes().await {
             tracing::error!("what ran when the last process died could not be counted: {error}");
         }
         self.shared.running.clear();
-        match self.backend.waiting().await {
+        match self.storage.waiting_effects().await {
             Ok(waiting) => self.shared.quotas.load(waiting),
             Err(error) => tracing::error!("waiting effects could not be counted: {error}"),
         }
-        match self.backend.suspects(self.crashes_max.saturating_sub(1).max(1)).await {
+        match self.storage.suspects(self.crashes_max.saturating_sub(1).max(1)).await {
             Ok(suspects) => self.shared.suspects.set(suspects),
             Err(error) => tracing::error!("deliveries that are to run alone could not be read: {error}"),
         }
     }
 
-    async fn record_crashes(&mut self, left: &[RunningAttempt]) -> Result<(), DbError> {
-        let interrupted = self.backend.interrupted(left).await?;
+    async fn record_crashes(&mut self) -> Result<(), DbError> {
+        let interrupted = self.storage.interrupted().await?;
         if interrupted.is_empty() {
             return Ok(());
         }
+        let leased: Vec<_> = interrupted.iter().map(|interrupted| interrupted.attempt.id).collect();
         let (mut finished, mut performed) = (Vec::new(), Vec::new());
-        for Interrupted { attempt, plugin, crashes } in interrupted {
+        for Interrupted { attempt, work, crashes } in interrupted {
             let reason = reason(crashes + 1, self.crashes_max);
             let is_dead = crashes + 1 >= self.crashes_max;
-            match attempt.id {
-                RunningId::Delivery(id) => {
-                    let Some(delivery) = self.backend.deliveries(&[id]).await?.pop() else { continue };
+            match work {
+                InterruptedWork::Delivery(delivery) => {
                     report(&delivery, &reason, is_dead);
                     finished.push(finished_of(delivery, &attempt, reason, is_dead));
                 }
-                RunningId::Effect(id) => {
+                InterruptedWork::Effect(id, plugin) => {
                     let (number, started_at) = (attempt.number, attempt.started_at);
                     let (duration_us, outcome) = (0, TryOutcome::Crash);
                     let made = Try { number, started_at, duration_us, outcome, detail: reason };
@@ -58,13 +54,12 @@ impl<B: Backend> Writer<B> {
             effects = performed.len(),
             "the last process died while these ran; the attempts count (dispatch.crashes_max)"
         );
-        let batch =
-            Batch { finished: &finished, performed: &performed, any_behind: true, ..Batch::default() };
-        batch::write(&mut self.backend, &batch).await?;
-        let open = self.backend.count_open().await?;
-        self.shared.backlog.store(open.all, Ordering::Relaxed);
-        self.behind = Some(open.behind);
-        Ok(())
+        let batch = Batch { finished: &finished, performed: &performed, ..Batch::default() };
+        let committed = self.storage.commit(batch).await;
+        if committed.is_err() {
+            self.storage.release(&leased).await;
+        }
+        committed.map(drop)
     }
 }
 

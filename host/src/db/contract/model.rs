@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::Fixture;
+use crate::db::tests::{Window, attempt, event, name};
+use crate::db::{Db, Discard, Hold};
 use crate::delivery::Order;
+use crate::delivery::{Delivery, DeliveryId, Next, Recipient, State};
+use crate::event::{Digest, Event};
 use crate::replay::{Action, Again, Of, Request, Selection, Step};
+use std::sync::Arc;
 
 const PLUGINS: [&str; 2] = ["p", "q"];
 
@@ -58,7 +63,7 @@ enum Is {
 }
 
 struct Model {
-    dir: tempfile::TempDir,
+    fixture: Fixture,
     db: Db,
     window: Arc<Window>,
     deliveries: BTreeMap<DeliveryId, (Is, Option<Order>, &'static str)>,
@@ -69,11 +74,11 @@ struct Model {
 }
 
 impl Model {
-    async fn new() -> Self {
-        let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(3));
-        let db = db(&dir, &window).await;
+    async fn new(fixture: Fixture) -> Self {
+        let window = Window::new(3);
+        let db = fixture.open(&window).await;
         Self {
-            dir,
+            fixture,
             db,
             window,
             deliveries: BTreeMap::new(),
@@ -209,10 +214,10 @@ impl Model {
     }
 
     async fn crash(&mut self) {
-        let copy = as_killed(&self.dir);
+        let left = self.fixture.as_killed();
         self.window = Window::new(3);
-        self.db = db(&copy, &self.window).await;
-        self.dir = copy;
+        self.db = left.open(&self.window).await;
+        self.fixture = left;
         self.in_hand.clear();
     }
 
@@ -266,10 +271,18 @@ fn nth<V>(of: &BTreeMap<DeliveryId, V>, which: usize) -> Option<DeliveryId> {
     if of.is_empty() { None } else { of.keys().nth(which % of.len()).copied() }
 }
 
+/// As many as `PROPTEST_CASES` says, and otherwise fewer than by default: each opens databases.
+fn cases() -> u32 {
+    const DEFAULT: u32 = 256;
+    match ProptestConfig::default().cases {
+        DEFAULT => 48,
+        asked => asked,
+    }
+}
+
 proptest! {
-    // More with PROPTEST_CASES.
     #![proptest_config(ProptestConfig {
-        cases: if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 48 },
+        cases: cases(),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -280,11 +293,13 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let mut model = Model::new().await;
-            for happens in &story {
-                model.happen(happens).await;
+            for fixture in Fixture::each() {
+                let mut model = Model::new(fixture).await;
+                for happens in &story {
+                    model.happen(happens).await;
+                }
+                model.drain().await;
             }
-            model.drain().await;
         });
     }
 }

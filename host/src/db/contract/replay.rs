@@ -1,0 +1,175 @@
+//! Replays: what is found, made and noted.
+
+use std::time::Duration;
+
+use super::Fixture;
+use crate::db::tests::{Window, accept, attempt, event, listed, name, to};
+use crate::db::{Db, DeliveryFilter, DeliveryPage, Discard, EventState};
+use crate::delivery::{DeliveryId, Next, Settled, State};
+use crate::event::now_ms;
+use crate::replay::{Action, Again, Of, ReplayState, Request, Selection, Step};
+use std::sync::Arc;
+
+fn request(of: Of) -> Request {
+    let (action, selection) = (Action::Replay, Selection::default());
+    Request { of, action, selection, to: None, again: false, dry_run: false }
+}
+
+fn again(delivery: DeliveryId, dead: bool) -> Again {
+    Again { event: delivery.event, plugin: name("p"), order: None, of: Some(delivery.number), dead }
+}
+
+/// Three events: the first dead, the second done, the third wanted by nobody.
+async fn three(fixture: &Fixture) -> (Db, Arc<Window>) {
+    let window = Window::new(9);
+    let db = fixture.open(&window).await;
+    accept(&db, "dead").await.unwrap();
+    accept(&db, "done").await.unwrap();
+    db.accept(event("unhandled", "{}"), to([])).await.unwrap();
+    let taken = window.taken.lock().unwrap().clone();
+    db.finished(attempt(&taken[0], Next::Dead)).await.unwrap();
+    db.finished(attempt(&taken[1], Next::Done)).await.unwrap();
+    (db, window)
+}
+
+async fn found(db: &Db, request: Request) -> Vec<String> {
+    let id = db.begin_replay(request).await.unwrap();
+    let running = db.running_replays().await.unwrap().pop().unwrap();
+    assert_eq!(running.id, id);
+    let found = db.replay_candidates(&running, 100).await.unwrap();
+    assert!(db.stop_replay(id).await.unwrap());
+    let progress = db.replay(id).await.unwrap().unwrap();
+    assert_eq!((progress.found, progress.state), (found.len() as u64, ReplayState::Stopped));
+    found.into_iter().map(|candidate| candidate.id).collect()
+}
+
+#[tokio::test]
+async fn a_selection_finds_what_fits_all_of_it() {
+    for fixture in Fixture::each() {
+        let (db, window) = three(&fixture).await;
+        let all = Selection::default;
+        let (now, id) = (now_ms(), window.taken.lock().unwrap()[1].id);
+        let text = |text: &str| Some(text.to_owned());
+        for (of, selection, expected) in [
+            (Of::Deliveries, all(), &["dead"][..]),
+            (Of::Deliveries, Selection { plugin: text("p"), reason: text("it f"), ..all() }, &["dead"]),
+            (Of::Deliveries, Selection { plugin: text("q"), ..all() }, &[]),
+            (Of::Deliveries, Selection { reason: text("It f"), ..all() }, &[]),
+            (Of::Deliveries, Selection { source: text("moncreneau"), ..all() }, &["dead"]),
+            (Of::Deliveries, Selection { source: text("other"), ..all() }, &[]),
+            (Of::Deliveries, Selection { event_type: text("other"), ..all() }, &[]),
+            (Of::Deliveries, Selection { deliveries: Some(vec![id]), ..all() }, &["done"]),
+            (Of::Deliveries, Selection { deliveries: Some(vec![]), ..all() }, &[]),
+            (Of::Deliveries, Selection { since: Some(now + 9999), ..all() }, &[]),
+            (Of::Deliveries, Selection { until: Some(now - 9999), ..all() }, &[]),
+            (Of::Events, all(), &["dead", "done", "unhandled"]),
+            (Of::Events, Selection { unhandled: true, ..all() }, &["unhandled"]),
+            (
+                Of::Events,
+                Selection { since: Some(now - 9999), until: Some(now + 9999), ..all() },
+                &["dead", "done", "unhandled"],
+            ),
+            (Of::Events, Selection { events: Some(vec![2, 3]), ..all() }, &["done", "unhandled"]),
+        ] {
+            let case = format!("{of:?} {selection:?}");
+            assert_eq!(found(&db, Request { selection, ..request(of) }).await, expected, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
+    for fixture in Fixture::each() {
+        let (db, window) = three(&fixture).await;
+        let dead = window.first();
+        let replay = db.begin_replay(request(Of::Deliveries)).await.unwrap();
+        let step =
+            Step { replay, again: vec![again(dead.id, true), again(dead.id, true)], ..Step::default() };
+        db.replay_step(Step { after: Some(dead.id), ..step.clone() }).await.unwrap();
+        let progress = db.replay(replay).await.unwrap().unwrap();
+        assert_eq!((progress.made, progress.skipped, progress.state), (1, 1, ReplayState::Running));
+        db.replay_step(Step { replay, ..Step::default() }).await.unwrap();
+        assert_eq!(db.replay(replay).await.unwrap().unwrap().state, ReplayState::Done);
+        // What has ended makes nothing more.
+        db.replay_step(step).await.unwrap();
+        assert_eq!(db.backlog(), 1);
+
+        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        let anew = &lease.deliveries[0];
+        assert_eq!((lease.deliveries.len(), anew.id), (1, DeliveryId { number: 2, ..dead.id }));
+        assert_ne!(anew.idempotency_key(), dead.idempotency_key());
+        // One is of the host's clock, the other of the system's, which may be a little ahead.
+        assert!(anew.since + 1000 >= progress.asked_at, "its age begins anew");
+        let view = db.event(None, "dead").await.unwrap().remove(0);
+        assert_eq!(view.state, EventState::Pending);
+        assert_eq!(view.deliveries[0].settled, Some(Settled::Replayed));
+        let cause = view.deliveries[1].cause.as_ref().unwrap();
+        assert_eq!((cause.replay, cause.of.as_deref()), (replay, Some("1-1")));
+        db.finished(attempt(anew, Next::Done)).await.unwrap();
+        assert_eq!(db.event(None, "dead").await.unwrap()[0].state, EventState::Done);
+        assert_eq!(listed(&db, EventState::Dead).await, [""; 0]);
+        assert_eq!(listed(&db, EventState::Done).await, ["done", "dead"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_open_is_not_made_twice_and_a_dry_run_makes_nothing() {
+    for fixture in Fixture::each() {
+        let (db, _) = three(&fixture).await;
+        let again = Again { event: 3, plugin: name("p"), order: None, of: None, dead: false };
+        let dry = Request { dry_run: true, ..request(Of::Events) };
+        let replay = db.begin_replay(dry).await.unwrap();
+        let step = Step { replay, again: vec![again.clone()], dry_run: true, ..Step::default() };
+        db.replay_step(step).await.unwrap();
+        assert_eq!((db.replay(replay).await.unwrap().unwrap().made, db.backlog()), (1, 0));
+
+        let replay = db.begin_replay(request(Of::Events)).await.unwrap();
+        let step = Step { replay, again: vec![again.clone(), again], ..Step::default() };
+        db.replay_step(step).await.unwrap();
+        let progress = db.replay(replay).await.unwrap().unwrap();
+        assert_eq!((progress.made, progress.skipped, db.backlog()), (1, 1, 1));
+        assert_eq!(listed(&db, EventState::Unhandled).await, [""; 0]);
+        assert_eq!(db.event(None, "unhandled").await.unwrap()[0].deliveries[0].id, "3-1");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_was_dealt_with_counts_no_more() {
+    for fixture in Fixture::each() {
+        let (db, window) = three(&fixture).await;
+        let id = window.first().id;
+        assert_eq!(db.discard(id).await, Ok(Discard::Resolved));
+        assert_eq!(db.discard(id).await, Ok(Discard::Closed));
+        assert_eq!(listed(&db, EventState::Dead).await, [""; 0]);
+        let dead = DeliveryFilter { state: Some(State::Dead), ..DeliveryFilter::default() };
+        assert_eq!(db.deliveries(&dead, None, 9).await.unwrap().deliveries.len(), 0);
+        assert_eq!(found(&db, request(Of::Deliveries)).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_by_state_and_page() {
+    for fixture in Fixture::each() {
+        let (db, _) = three(&fixture).await;
+        db.accept(event("more", "{}"), to(["p", "q"])).await.unwrap();
+        let all = DeliveryFilter::default();
+        let first = db.deliveries(&all, None, 3).await.unwrap();
+        let ids =
+            |page: &DeliveryPage| page.deliveries.iter().map(|d| d.delivery.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&first), ["4-2", "4-1", "2-1"]);
+        let second = db.deliveries(&all, first.next, 3).await.unwrap();
+        assert_eq!((ids(&second), second.next), (vec!["1-1".into()], None));
+        assert_eq!(second.deliveries[0].reason.as_deref(), Some("it fell"));
+        for (state, expected) in [
+            (State::Dead, &["1-1"][..]),
+            (State::Done, &["2-1"]),
+            (State::Pending, &["4-2", "4-1"]),
+            (State::Running, &[]),
+            (State::Waiting, &[]),
+            (State::Held, &[]),
+        ] {
+            let filter = DeliveryFilter { state: Some(state), ..DeliveryFilter::default() };
+            assert_eq!(ids(&db.deliveries(&filter, None, 9).await.unwrap()), expected, "{state:?}");
+        }
+    }
+}

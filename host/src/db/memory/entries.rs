@@ -1,0 +1,42 @@
+//! Plugins' stores in memory.
+
+use super::tables::Tables;
+use crate::event::PluginName;
+use crate::keyvalue::{Changes, Entry};
+
+impl Tables {
+    /// Writes what a call changed, if what it read is current. Whether it was.
+    pub(super) fn change(&mut self, plugin: &PluginName, changes: &Changes) -> bool {
+        let store = self.stores.get(plugin).copied().unwrap_or_default();
+        let version_of = |key| self.entries.get(&(plugin.clone(), key)).map(|entry: &Entry| entry.version);
+        let is_current = changes.seen.iter().all(|(key, version)| version_of(key.clone()) == *version);
+        let has_room = changes.added_bytes <= 0
+            || changes.bytes_max.is_none_or(|most| {
+                u64::try_from(store.bytes + changes.added_bytes).is_ok_and(|after| after <= most)
+            });
+        if !is_current || !has_room || changes.listed.is_some_and(|version| version != store.keys_version) {
+            return false;
+        }
+        if changes.writes.is_empty() {
+            return true;
+        }
+        for (key, value) in &changes.writes {
+            let key = (plugin.clone(), key.clone());
+            match value {
+                Some(value) => {
+                    let entry = Entry { version: changes.version, value: value.clone() };
+                    self.entries.insert(key, entry);
+                }
+                None => _ = self.entries.remove(&key),
+            }
+        }
+        let store = self.stores.entry(plugin.clone()).or_default();
+        store.keys += changes.added_keys;
+        store.bytes += changes.added_bytes;
+        if changes.changes_keys() {
+            store.keys_version = changes.version;
+        }
+        self.store_version = self.store_version.max(changes.version);
+        true
+    }
+}

@@ -1,0 +1,308 @@
+//! The read side in memory.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::MemoryDatabase;
+use super::tables::{Key, Paused, StoredReplay};
+use crate::db::storage::{Answer, EntryReads, Reads};
+use crate::db::types::{DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary};
+use crate::db::view::{
+    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventState, EventView,
+};
+use crate::delivery::{DeliveryId, State};
+use crate::effect::EffectId;
+use crate::event::PluginName;
+use crate::keyvalue::{Entry, EntryKey};
+use crate::replay::{Candidate, Of, Progress, ReplayState, Request, Running};
+
+/// See the module.
+pub(in crate::db) struct MemoryReads(MemoryDatabase);
+
+impl MemoryReads {
+    pub(super) fn new(database: MemoryDatabase) -> Self {
+        Self(database)
+    }
+}
+
+fn answer<'a, T: Send + 'a>(found: T) -> Answer<'a, T> {
+    Box::pin(std::future::ready(Ok(found)))
+}
+
+const SIZE: Size = Size { used_bytes: 0, free_bytes: 0, log_bytes: 0 };
+
+impl EntryReads for MemoryReads {
+    fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        answer(self.0.tables().entries.get(&(plugin.clone(), key.clone())).cloned())
+    }
+
+    fn keys<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        bucket: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Arc<str>>> {
+        let tables = self.0.tables();
+        let of_bucket =
+            tables.entries.keys().filter(|(owner, key)| owner == plugin && &*key.bucket == bucket);
+        let keys = of_bucket.map(|(_, key)| Arc::clone(&key.key));
+        let keys = keys.filter(|key| after.is_none_or(|after| &**key > after));
+        answer(keys.take(limit).collect())
+    }
+
+    fn store_summary<'a>(&'a self, plugin: &'a PluginName) -> Answer<'a, StoreSummary> {
+        let summary = self.0.tables().stores.get(plugin).copied().unwrap_or_default();
+        answer(StoreSummary { complete: summary.keys == 0, ..summary })
+    }
+}
+
+impl Reads for MemoryReads {
+    fn backlog(&self) -> u64 {
+        let tables = self.0.tables();
+        tables.deliveries.values().filter(|stored| stored.standing.is_open()).count() as u64
+    }
+
+    fn check(&self) -> Result<(), DbError> {
+        Ok(())
+    }
+
+    fn check_log(&self, _warn_bytes: u64) {}
+
+    fn made_at(&self) -> Answer<'_, u64> {
+        answer(0)
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn events<'a>(
+        &'a self,
+        filter: &'a EventFilter,
+        cursor: Option<i64>,
+        limit: u32,
+        memory: &'a InMemoryState,
+    ) -> Answer<'a, EventPage> {
+        let tables = self.0.tables();
+        let EventFilter { event_type, source, state } = filter;
+        let before = tables.events.range(..cursor.unwrap_or(i64::MAX)).rev();
+        let summaries = before.map(|(seq, event)| (*seq, tables.event_summary(*seq, event, memory)));
+        let wanted = summaries.filter(|(_, shown)| {
+            event_type.as_ref().is_none_or(|wanted| *wanted == shown.event_type)
+                && source.as_ref().is_none_or(|wanted| *wanted == shown.source)
+                && state.is_none_or(|wanted: EventState| wanted == shown.state)
+        });
+        let page: Vec<_> = wanted.take(limit.max(1) as usize).collect();
+        let next = page.last().filter(|_| page.len() >= limit as usize).map(|(seq, _)| *seq);
+        answer(EventPage { events: page.into_iter().map(|(_, shown)| shown).collect(), next })
+    }
+
+    fn event<'a>(
+        &'a self,
+        source: Option<&'a str>,
+        id: &'a str,
+        memory: &'a InMemoryState,
+    ) -> Answer<'a, Vec<EventView>> {
+        let tables = self.0.tables();
+        let with_id = tables.events.iter().filter(|(_, event)| {
+            event.id == id && source.is_none_or(|source| source == event.source.as_str())
+        });
+        answer(with_id.map(|(seq, event)| tables.event_view(*seq, event, memory)).collect())
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        filter: &'a DeliveryFilter,
+        before: Option<DeliveryId>,
+        limit: u32,
+        memory: &'a InMemoryState,
+    ) -> Answer<'a, DeliveryPage> {
+        let tables = self.0.tables();
+        let before = before.unwrap_or(DeliveryId { event: i64::MAX, number: 0 });
+        let listed =
+            tables.deliveries.range(..before).rev().filter_map(|(id, stored)| {
+                Some((*id, tables.listed_delivery((*id, stored), filter, memory)?))
+            });
+        let page: Vec<_> = listed.take(limit.max(1) as usize).collect();
+        let next = page.last().filter(|_| page.len() >= limit as usize).map(|(id, _)| *id);
+        answer(DeliveryPage { deliveries: page.into_iter().map(|(_, shown)| shown).collect(), next })
+    }
+
+    fn event_of(&self, id: DeliveryId) -> Answer<'_, Option<(String, String)>> {
+        let tables = self.0.tables();
+        let event = tables.deliveries.get(&id).and_then(|_| tables.events.get(&id.event));
+        answer(event.map(|event| (event.source.to_string(), event.id.clone())))
+    }
+
+    fn effects<'a>(
+        &'a self,
+        filter: &'a EffectFilter,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Answer<'a, EffectPage> {
+        let tables = self.0.tables();
+        let first = DeliveryId { event: i64::MAX, number: 0 };
+        let before = before.unwrap_or(EffectId { delivery: first, number: 0 });
+        let listed = tables.effects.range(..before).rev().filter(|(_, stored)| {
+            let in_state = match filter.state {
+                Some(State::Dead) => stored.standing.is_unresolved(),
+                Some(state) => stored.standing.state() == state,
+                None => true,
+            };
+            in_state && filter.plugin.as_deref().is_none_or(|plugin| plugin == stored.plugin.as_str())
+        });
+        let page: Vec<_> = listed.take(limit.max(1) as usize).collect();
+        let next = page.last().filter(|_| page.len() >= limit as usize).map(|(id, _)| **id);
+        let effects = page.into_iter().filter_map(|(id, stored)| tables.listed_effect(*id, stored));
+        answer(EffectPage { effects: effects.collect(), next })
+    }
+
+    fn open_plugins(&self) -> Answer<'_, Vec<PluginName>> {
+        let tables = self.0.tables();
+        let open = tables.deliveries.values().filter(|stored| stored.standing.is_open());
+        answer(names(open.map(|stored| &stored.plugin)))
+    }
+
+    fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>> {
+        let tables = self.0.tables();
+        let open = tables.effects.values().filter(|stored| stored.standing.is_open());
+        answer(names(open.map(|stored| &stored.plugin)))
+    }
+
+    fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {
+        const PAUSED: Paused = true;
+        let tables = self.0.tables();
+        let paused = tables.held.iter().filter(|((_, paused), _)| *paused == PAUSED);
+        answer(paused.map(|((plugin, _), since)| (plugin.clone(), *since)).collect())
+    }
+
+    fn anything_due<'a>(&'a self, now: u64, due: HashMap<&'a str, DueTimes>) -> Answer<'a, bool> {
+        let tables = self.0.tables();
+        let beyond = |plugin: &PluginName| due.get(plugin.as_str()).map_or(u64::MAX, |due| due.beyond);
+        answer(tables.deliveries.values().any(|stored| {
+            stored.standing.is_due(now, beyond(&stored.plugin)) && !tables.is_held(&stored.plugin)
+        }))
+    }
+
+    fn emitted(&self, root: i64) -> Answer<'_, u64> {
+        answer(self.0.tables().emitted.get(&root).copied().unwrap_or(0))
+    }
+
+    fn name_of_event(&self, seq: i64) -> Answer<'_, Option<String>> {
+        let tables = self.0.tables();
+        answer(tables.events.get(&seq).map(|event| format!("event {}/{}", event.source, event.id)))
+    }
+
+    fn count<'a>(&'a self, request: &'a Request) -> Answer<'a, (u64, i64)> {
+        let tables = self.0.tables();
+        let newest = tables.events.keys().next_back().copied().unwrap_or(0);
+        answer((tables.candidates(request).len() as u64, newest))
+    }
+
+    fn candidates<'a>(&'a self, running: &'a Running, limit: u32) -> Answer<'a, Vec<Candidate>> {
+        let (after, last) = (running.after, running.last_event);
+        let is_next = |at: DeliveryId| {
+            let is_after = match running.request.of {
+                Of::Events => at.event > after.event,
+                Of::Deliveries => at > after,
+            };
+            is_after && at.event <= last
+        };
+        let found = self.0.tables().candidates(&running.request);
+        let next = found.into_iter().filter(|(at, _)| is_next(*at)).take(limit as usize);
+        answer(next.map(|(_, candidate)| candidate).collect())
+    }
+
+    fn running_replays(&self) -> Answer<'_, Vec<Running>> {
+        answer(self.0.tables().running_replays().map(StoredReplay::running).collect())
+    }
+
+    fn replay(&self, id: i64) -> Answer<'_, Option<Progress>> {
+        answer(self.0.tables().replays.get(&id).map(|stored| stored.progress.clone()))
+    }
+
+    fn replays(&self, before: i64, limit: u32) -> Answer<'_, Vec<Progress>> {
+        let tables = self.0.tables();
+        let older = tables.replays.range(..before).rev().take(limit as usize);
+        answer(older.map(|(_, stored)| stored.progress.clone()).collect())
+    }
+
+    fn replays_ended(&self) -> Answer<'_, i64> {
+        let tables = self.0.tables();
+        let ended = tables.replays.values().filter(|stored| stored.progress.state != ReplayState::Running);
+        answer(i64::try_from(ended.count()).unwrap_or(i64::MAX))
+    }
+
+    fn ages(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, Vec<EventAge>> {
+        let tables = self.0.tables();
+        let next = tables.events.range(after.saturating_add(1)..).take(limit);
+        let age = next.map(|(seq, event)| {
+            let old = is_old(event.received_at, before, ahead);
+            let over = old && tables.is_over(*seq);
+            EventAge { seq: *seq, old, over, bytes: if over { event.body.len() as u64 } else { 0 } }
+        });
+        answer(age.collect())
+    }
+
+    fn old_beyond(&self, after: i64, before: u64) -> Answer<'_, i64> {
+        let tables = self.0.tables();
+        let old =
+            tables.events.range(after.saturating_add(1)..).rfind(|(_, event)| event.received_at < before);
+        answer(old.map_or(0, |(seq, _)| *seq))
+    }
+
+    fn old_keys(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, OldKeys> {
+        let tables = self.0.tables();
+        let page: Vec<(&i64, &Key)> = tables.keys.range(after.saturating_add(1)..).take(limit).collect();
+        let last = page.last().filter(|_| page.len() >= limit).map(|(seq, _)| **seq);
+        let old = page
+            .iter()
+            .filter(|(seq, key)| is_old(key.received_at, before, ahead) && !tables.events.contains_key(*seq));
+        answer(OldKeys { keys: old.map(|(seq, _)| **seq).collect(), last })
+    }
+
+    fn newest_seq(&self) -> Answer<'_, i64> {
+        answer(self.0.tables().events.keys().next_back().copied().unwrap_or(0))
+    }
+
+    fn size(&self) -> Answer<'_, Size> {
+        answer(SIZE)
+    }
+
+    fn stock(&self) -> Answer<'_, Stock> {
+        let tables = self.0.tables();
+        let deliveries = tables.deliveries.iter().filter(|(_, stored)| stored.standing.is_unresolved());
+        let effects = tables.effects.iter().filter(|(_, stored)| stored.standing.is_unresolved());
+        let deliveries: Vec<_> = deliveries.map(|(id, _)| id.event).collect();
+        let effects: Vec<_> = effects.map(|(id, _)| id.delivery.event).collect();
+        let oldest = deliveries.iter().chain(&effects).min().and_then(|seq| tables.events.get(seq));
+        answer(Stock {
+            dead_deliveries: deliveries.len() as u64,
+            dead_effects: effects.len() as u64,
+            oldest_dead_at: oldest.map(|event| event.received_at),
+            size: SIZE,
+        })
+    }
+
+    fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>> {
+        let tables = self.0.tables();
+        let gone = tables.keys.iter().filter(|(seq, key)| {
+            key.id == id
+                && source.is_none_or(|source| source == key.source.as_str())
+                && !tables.events.contains_key(*seq)
+        });
+        answer(gone.map(|(_, key)| key.received_at).max())
+    }
+}
+
+fn is_old(received_at: u64, before: u64, ahead: i64) -> bool {
+    received_at < before && received_at < before.saturating_add_signed(ahead)
+}
+
+/// Each once, in order.
+fn names<'a>(names: impl Iterator<Item = &'a PluginName>) -> Vec<PluginName> {
+    let names: std::collections::BTreeSet<_> = names.cloned().collect();
+    names.into_iter().collect()
+}

@@ -1,0 +1,206 @@
+//! Replays in memory.
+
+use super::tables::{Standing, StoredDelivery, StoredReplay, Tables};
+use crate::clock;
+use crate::db::types::Discard;
+use crate::delivery::{DeliveryId, Settled};
+use crate::event::{Event, now_ms};
+use crate::replay::{
+    Again, Candidate, EXAMPLES, Made, Of, Progress, ReplayState, Request, Running, Selection, Step,
+};
+
+impl Tables {
+    pub(super) fn begin_replay(&mut self, request: &Request, found: u64, last_event: i64) -> i64 {
+        let id = self.replays.keys().next_back().map_or(1, |newest| newest + 1);
+        let (state, request) = (ReplayState::Running, request.clone());
+        let (made, skipped, first) = (0, 0, Vec::new());
+        let progress = Progress { id, asked_at: now_ms(), request, state, found, made, skipped, first };
+        let after = DeliveryId { event: 0, number: 0 };
+        self.replays.insert(id, StoredReplay { progress, after, last_event });
+        id
+    }
+
+    pub(super) fn advance_replay(&mut self, step: &Step) {
+        let is_running = |stored: &StoredReplay| stored.progress.state == ReplayState::Running;
+        if !self.replays.get(&step.replay).is_some_and(is_running) {
+            return;
+        }
+        let (mut made, mut skipped) = (0, step.skipped);
+        if step.dry_run {
+            made = (step.again.len() + step.discard.len()) as u64;
+        } else {
+            for again in &step.again {
+                let is_made = self.make(step.replay, again);
+                made += u64::from(is_made);
+                skipped += u64::from(!is_made);
+            }
+            for id in &step.discard {
+                let resolved = self.resolve(*id, Settled::Discarded);
+                made += u64::from(resolved);
+                skipped += u64::from(!resolved);
+            }
+        }
+        let Some(stored) = self.replays.get_mut(&step.replay) else { return };
+        stored.progress.made += made;
+        stored.progress.skipped += skipped;
+        stored.progress.first.extend(step.first.iter().cloned());
+        match step.after {
+            Some(after) => stored.after = after,
+            None => stored.progress.state = ReplayState::Done,
+        }
+    }
+
+    /// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Whether it is
+    /// made.
+    fn make(&mut self, replay: i64, again: &Again) -> bool {
+        let is_open =
+            self.of_event(again.event).any(|(_, of)| of.plugin == again.plugin && of.standing.is_open());
+        if is_open {
+            return false;
+        }
+        if let Some(number) = again.of {
+            let id = DeliveryId { event: again.event, number };
+            if !self.resolve(id, Settled::Replayed) && again.dead {
+                return false;
+            }
+        }
+        let is_blocked = again.order.is_some_and(|order| self.first_open(order).is_some());
+        let number = self.of_event(again.event).map(|(id, _)| id.number).max().unwrap_or(0) + 1;
+        let stored = StoredDelivery {
+            plugin: again.plugin.clone(),
+            order: again.order,
+            standing: if is_blocked { Standing::Blocked } else { Standing::Pending },
+            since: clock::now_ms(),
+            failures: 0,
+            attempts: Vec::new(),
+            replayed: Some((replay, again.of)),
+        };
+        self.deliveries.insert(DeliveryId { event: again.event, number }, stored);
+        true
+    }
+
+    /// Resolves a dead letter. False when it is none, or was resolved.
+    fn resolve(&mut self, id: DeliveryId, how: Settled) -> bool {
+        match self.deliveries.get_mut(&id) {
+            Some(stored) if stored.standing.is_unresolved() => {
+                stored.standing = Standing::Dead(Some(how));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What became of a delivery that is to be run no more, and which one it unblocks.
+    pub(super) fn discard(&mut self, id: DeliveryId) -> (Discard, Option<DeliveryId>) {
+        let Some(stored) = self.deliveries.get_mut(&id) else { return (Discard::Unknown, None) };
+        if !stored.standing.is_open() {
+            let resolved = self.resolve(id, Settled::Discarded);
+            return (if resolved { Discard::Resolved } else { Discard::Closed }, None);
+        }
+        let was_blocked = stored.standing == Standing::Blocked;
+        let order = stored.order.filter(|_| !was_blocked);
+        stored.standing = Standing::Dead(Some(Settled::Discarded));
+        (Discard::Skipped, order.and_then(|order| self.unblock(order)))
+    }
+
+    pub(super) fn stop_replay(&mut self, replay: i64) -> bool {
+        match self.replays.get_mut(&replay) {
+            Some(stored) if stored.progress.state == ReplayState::Running => {
+                stored.progress.state = ReplayState::Stopped;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn running_replays(&self) -> impl Iterator<Item = &StoredReplay> {
+        self.replays.values().filter(|stored| stored.progress.state == ReplayState::Running)
+    }
+
+    /// Everything that a request finds, in order.
+    pub(super) fn candidates(&self, request: &Request) -> Vec<(DeliveryId, Candidate)> {
+        let selection = &request.selection;
+        let events = self.events.iter().filter(|(seq, event)| self.fits_event(selection, **seq, event));
+        let mut found = Vec::new();
+        for (seq, event) in events {
+            if request.of == Of::Events {
+                let deliveries = self.of_event(*seq).map(|(id, stored)| made_of(id, stored)).collect();
+                let at = DeliveryId { event: *seq, number: 0 };
+                found.push((at, candidate_of(*seq, event, deliveries, None)));
+                continue;
+            }
+            for (id, stored) in
+                self.of_event(*seq).filter(|(id, stored)| fits_delivery(selection, *id, stored))
+            {
+                let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
+                let reason = failure.map(|failure| failure.reason.clone());
+                found.push((id, candidate_of(*seq, event, vec![made_of(id, stored)], reason)));
+            }
+        }
+        found
+    }
+
+    pub(super) fn fits_event(&self, selection: &Selection, seq: i64, event: &Event) -> bool {
+        let Selection { events, event_type, source, since, until, unhandled, .. } = selection;
+        events.as_ref().is_none_or(|events| events.contains(&seq))
+            && event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+            && source.as_deref().is_none_or(|wanted| wanted == event.source.as_str())
+            && since.is_none_or(|since| event.received_at >= since)
+            && until.is_none_or(|until| event.received_at < until)
+            && !(*unhandled && self.of_event(seq).next().is_some())
+    }
+}
+
+/// Whether a selection, which may name a closed delivery, means this one.
+fn fits_delivery(selection: &Selection, id: DeliveryId, stored: &StoredDelivery) -> bool {
+    let is_wanted = match &selection.deliveries {
+        Some(ids) => ids.contains(&id) && !stored.standing.is_open(),
+        None => stored.standing.is_unresolved(),
+    };
+    is_wanted && fits(selection, stored)
+}
+
+/// Whether a delivery is of the plugin and has failed for the reason that a selection names.
+pub(super) fn fits(selection: &Selection, stored: &StoredDelivery) -> bool {
+    let Selection { plugin, reason, .. } = selection;
+    let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
+    plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
+        && reason
+            .as_ref()
+            .is_none_or(|wanted| failure.is_some_and(|failure| failure.reason.contains(wanted.as_str())))
+}
+
+fn made_of(id: DeliveryId, stored: &StoredDelivery) -> Made {
+    Made {
+        number: id.number,
+        plugin: stored.plugin.clone(),
+        state: stored.standing.state(),
+        settled: stored.standing.settled().is_some(),
+    }
+}
+
+fn candidate_of(seq: i64, event: &Event, deliveries: Vec<Made>, reason: Option<String>) -> Candidate {
+    Candidate {
+        event: seq,
+        source: event.source.clone(),
+        id: event.id.clone(),
+        event_type: event.event_type.clone(),
+        received_at: event.received_at,
+        ordering_key: event.ordering_key.clone(),
+        deliveries,
+        reason,
+    }
+}
+
+impl StoredReplay {
+    pub(super) fn running(&self) -> Running {
+        let Progress { id, request, first, .. } = &self.progress;
+        Running {
+            id: *id,
+            request: request.clone(),
+            after: self.after,
+            last_event: self.last_event,
+            examples: EXAMPLES.saturating_sub(first.len()),
+        }
+    }
+}

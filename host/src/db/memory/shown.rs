@@ -1,0 +1,207 @@
+//! What is in memory as it is shown.
+
+use super::replay::fits;
+use super::tables::{Paused, Standing, StoredDelivery, StoredEffect, Tables};
+use crate::clock;
+use crate::db::types::InMemoryState;
+use crate::db::view::{
+    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliverySummary, DeliveryView, EffectView,
+    EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView, TryView,
+};
+use crate::delivery::{Attempt, DeliveryId, HeldBecause, State};
+use crate::effect::{EffectId, Try};
+use crate::event::Event;
+
+const PAUSED: Paused = true;
+const ABSENT: Paused = false;
+
+impl Tables {
+    /// What a delivery waits for that is held.
+    fn held_because(
+        &self,
+        id: DeliveryId,
+        stored: &StoredDelivery,
+        memory: &InMemoryState,
+    ) -> Option<HeldBecause> {
+        let is_held = |paused| self.held.contains_key(&(stored.plugin.clone(), paused));
+        match stored.standing {
+            standing if !standing.is_open() || memory.running.contains(&id) => None,
+            _ if is_held(ABSENT) => Some(HeldBecause::Absent),
+            _ if is_held(PAUSED) => Some(HeldBecause::Paused),
+            Standing::Blocked => Some(HeldBecause::Order),
+            _ if memory.broken.contains(&stored.plugin) => Some(HeldBecause::Breaker),
+            _ => None,
+        }
+    }
+
+    fn state(&self, id: DeliveryId, stored: &StoredDelivery, memory: &InMemoryState) -> State {
+        if !stored.standing.is_open() {
+            stored.standing.state()
+        } else if memory.running.contains(&id) {
+            State::Running
+        } else if self.held_because(id, stored, memory).is_some() {
+            State::Held
+        } else {
+            stored.standing.state()
+        }
+    }
+
+    fn delivery_summary(
+        &self,
+        id: DeliveryId,
+        stored: &StoredDelivery,
+        memory: &InMemoryState,
+    ) -> DeliverySummary {
+        DeliverySummary {
+            id: id.to_string(),
+            plugin: stored.plugin.to_string(),
+            state: self.state(id, stored, memory),
+            held_because: self.held_because(id, stored, memory),
+            settled: stored.standing.settled(),
+            attempts: u32::try_from(stored.attempts.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn event_summary(&self, seq: i64, event: &Event, memory: &InMemoryState) -> EventSummary {
+        let deliveries = self.of_event(seq).map(|(id, stored)| self.delivery_summary(id, stored, memory));
+        let deliveries: Vec<_> = deliveries.collect();
+        EventSummary {
+            source: event.source.to_string(),
+            id: event.id.clone(),
+            event_type: event.event_type.clone(),
+            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
+            created: event.created.clone(),
+            received_at: event.received_at,
+            deliveries,
+        }
+    }
+
+    pub(super) fn event_view(&self, seq: i64, event: &Event, memory: &InMemoryState) -> EventView {
+        let deliveries = self.of_event(seq).map(|(id, stored)| self.delivery_view(id, stored, memory));
+        let deliveries: Vec<_> = deliveries.collect();
+        let conflicts =
+            self.conflicts.iter().filter(|kept| kept.source == event.source && kept.id == event.id);
+        EventView {
+            source: event.source.to_string(),
+            id: event.id.clone(),
+            event_type: event.event_type.clone(),
+            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
+            created: event.created.clone(),
+            received_at: event.received_at,
+            number: seq,
+            body_bytes: event.body.len() as u64,
+            ordering_key: event.ordering_key.clone(),
+            cause: self.cause(event),
+            deliveries,
+            conflicts: conflicts.map(|kept| conflict_view(kept)).collect(),
+        }
+    }
+
+    fn cause(&self, event: &Event) -> Option<CauseView> {
+        let origin = event.origin?;
+        let by = self.events.get(&origin.event)?;
+        let of = self.deliveries.get(&DeliveryId { event: origin.event, number: origin.delivery })?;
+        let (source, plugin) = (by.source.to_string(), of.plugin.to_string());
+        Some(CauseView { source, id: by.id.clone(), plugin, depth: origin.depth })
+    }
+
+    fn delivery_view(&self, id: DeliveryId, stored: &StoredDelivery, memory: &InMemoryState) -> DeliveryView {
+        let DeliverySummary { id: name, plugin, state, held_because, settled, .. } =
+            self.delivery_summary(id, stored, memory);
+        let effects = self.effects.iter().filter(|(effect, _)| effect.delivery == id);
+        DeliveryView {
+            id: name,
+            plugin,
+            state,
+            held_because,
+            settled,
+            cause: stored.replayed.map(|(replay, of)| ReplayedView {
+                replay,
+                of: of.map(|number| DeliveryId { number, ..id }.to_string()),
+            }),
+            due_at: waits_until(stored.standing).filter(|_| state == State::Waiting),
+            attempts: stored.attempts.iter().map(attempt_view).collect(),
+            effects: effects.map(|(_, stored)| effect_view(stored, &stored.tries)).collect(),
+        }
+    }
+
+    /// A delivery in a list, if the filter wants it.
+    pub(super) fn listed_delivery(
+        &self,
+        (id, stored): (DeliveryId, &StoredDelivery),
+        filter: &DeliveryFilter,
+        memory: &InMemoryState,
+    ) -> Option<ListedDelivery> {
+        let event = self.events.get(&id.event)?;
+        let selection = &filter.selection;
+        let delivery = self.delivery_summary(id, stored, memory);
+        let is_wanted = fits(selection, stored)
+            && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(&id))
+            && filter.state.is_none_or(|state| state == delivery.state)
+            && !(filter.state == Some(State::Dead) && delivery.settled.is_some())
+            && self.fits_event(selection, id.event, event);
+        let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
+        is_wanted.then(|| ListedDelivery {
+            source: event.source.to_string(),
+            event: event.id.clone(),
+            event_type: event.event_type.clone(),
+            received_at: event.received_at,
+            reason: failure.map(|failure| failure.reason.clone()),
+            delivery,
+        })
+    }
+
+    pub(super) fn listed_effect(&self, id: EffectId, stored: &StoredEffect) -> Option<ListedEffect> {
+        let event = self.events.get(&id.delivery.event)?;
+        Some(ListedEffect {
+            source: event.source.to_string(),
+            event: event.id.clone(),
+            delivery: id.delivery.to_string(),
+            plugin: stored.plugin.to_string(),
+            last: stored.tries.last().map(|made| made.detail.clone()),
+            effect: effect_view(stored, &[]),
+        })
+    }
+}
+
+fn waits_until(standing: Standing) -> Option<u64> {
+    match standing {
+        Standing::Waiting(until) => Some(clock::shown(until)),
+        _ => None,
+    }
+}
+
+fn attempt_view(attempt: &Attempt) -> AttemptView {
+    let failure = attempt.failure.as_ref();
+    AttemptView {
+        number: attempt.number,
+        outcome: attempt.outcome(),
+        cause: failure.map(|failure| failure.cause),
+        reason: failure.map(|failure| failure.reason.clone()),
+        revision: attempt.revision.to_string(),
+        started_at: attempt.started_at,
+        duration_us: attempt.duration_us,
+        peak_memory_bytes: attempt.peak_memory_bytes,
+        logs: attempt.logs.clone(),
+    }
+}
+
+fn effect_view(stored: &StoredEffect, tries: &[Try]) -> EffectView {
+    let tries = tries.iter().map(|made| TryView {
+        number: made.number,
+        outcome: made.outcome,
+        started_at: made.started_at,
+        duration_us: made.duration_us,
+        detail: made.detail.clone(),
+    });
+    let (state, due_at) = (stored.standing.state(), waits_until(stored.standing));
+    EffectView::new(stored.asked.key.clone(), state, due_at, &stored.asked.effect, tries.collect())
+}
+
+fn conflict_view(kept: &Event) -> ConflictView {
+    ConflictView {
+        digest: kept.digest.to_string(),
+        received_at: kept.received_at,
+        body: String::from_utf8_lossy(&kept.body).into_owned(),
+    }
+}

@@ -1,0 +1,282 @@
+//! A batch as one transaction, and what it changes in memory once it is committed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::replay::Discarded;
+use super::storage::SqliteStorage;
+use super::write::Statements;
+use crate::clock;
+use crate::completion::Finished;
+use crate::db::storage::{Batch, Committed, NewEvent, Ready, Storage as _, Verdict};
+use crate::db::types::{Accept, DbError, Discard, HoldChange};
+use crate::db::writer::batch::{self, Keyed, NewDelivery, NumberedEvent, NumberedRecipient};
+use crate::delivery::{Delivery, DeliveryId, Next};
+use crate::effect::{EffectId, Performed};
+use crate::failpoint::{self, Point};
+
+/// A batch as it is written: numbered, and only what this host has leased.
+struct Writing<'a> {
+    events: &'a [NumberedEvent],
+    finished: &'a [&'a Finished],
+    performed: &'a [&'a Performed],
+    holds: &'a [HoldChange],
+    probe: bool,
+    /// From this event on, the host's time differs from the system clock's by this.
+    clock: Option<(i64, i64)>,
+    /// Whether any delivery may be open.
+    any_open: bool,
+    /// Whether any delivery may be blocked.
+    any_blocked: bool,
+}
+
+/// What became of it.
+struct Written {
+    /// Of each event, in their order.
+    accepts: Vec<Accept>,
+    /// Of each attempt at a delivery: whether it is recorded. One is not whose call read what another has changed
+    /// since.
+    recorded: Vec<bool>,
+    /// New deliveries that wait for an earlier one of their ordering key.
+    blocked: HashSet<DeliveryId>,
+    /// Deliveries that do so no longer.
+    unblocked: Vec<DeliveryId>,
+}
+
+impl SqliteStorage {
+    pub(super) async fn commit_batch(&mut self, batch: Batch<'_>) -> Result<Committed, DbError> {
+        let Batch { events, finished, performed, holds, probe, offset_ms } = batch;
+        let clock = offset_ms.map(|offset_ms| (self.last_seq + 1, offset_ms));
+        let events = self.number(events);
+        let leased: Vec<_> = finished.iter().filter(|finished| self.leases.has(finished.id)).collect();
+        let performing: Vec<_> =
+            performed.iter().filter(|performed| self.effect_leases.has(performed.id)).collect();
+        let writing = Writing {
+            events: &events,
+            finished: &leased,
+            performed: &performing,
+            holds,
+            probe,
+            clock,
+            any_open: self.backlog.load(Ordering::Relaxed) > 0 || self.blocked != Some(0),
+            any_blocked: self.blocked != Some(0),
+        };
+        let written = write(&mut self.statements, &writing).await;
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                self.statements.rollback().await;
+                self.blocked = None;
+                return Err(error);
+            }
+        };
+        let Written { accepts, recorded, blocked, unblocked } = written;
+        let finished = self.finish(finished, &recorded);
+        let performed = self.perform(performed);
+        for change in holds {
+            self.note_hold(change);
+        }
+        let mut ready = Ready::default();
+        for (new, accept) in events.into_iter().zip(&accepts) {
+            if let Accept::Accepted { deliveries } = *accept {
+                self.backlog.fetch_add(deliveries as u64, Ordering::Relaxed);
+                self.make_new_ready(new, &blocked, &mut ready);
+            }
+        }
+        self.blocked = self.blocked.map(|before| before + blocked.len() as u64 - unblocked.len() as u64);
+        self.recount().await;
+        Ok(Committed { accepts, finished, performed, ready, unblocked })
+    }
+
+    /// Gives events their numbers.
+    fn number(&mut self, events: Vec<NewEvent>) -> Vec<NumberedEvent> {
+        let numbered = events.into_iter().map(|NewEvent { event, recipients }| {
+            self.last_seq += 1;
+            NumberedEvent::new(self.last_seq, event, recipients)
+        });
+        numbered.collect()
+    }
+
+    /// Attempts at deliveries are committed: their leases end, and their effects are leased.
+    fn finish(&mut self, finished: &[Finished], recorded: &[bool]) -> Vec<Verdict> {
+        let (mut verdicts, mut recorded) = (Vec::with_capacity(finished.len()), recorded.iter());
+        let mut closed = 0;
+        for finished in finished {
+            if !self.leases.has(finished.id) {
+                verdicts.push(Verdict::NotLeased);
+                continue;
+            }
+            self.leases.release(finished.id);
+            if recorded.next() == Some(&false) {
+                verdicts.push(Verdict::Stale);
+                continue;
+            }
+            closed += u64::from(!matches!(finished.next, Next::Wait(_)));
+            for (number, _) in (1..).zip(&finished.work.effects) {
+                self.effect_leases.take(EffectId { delivery: finished.id, number }, &finished.plugin);
+            }
+            verdicts.push(Verdict::Recorded);
+        }
+        self.backlog.fetch_sub(closed, Ordering::Relaxed);
+        verdicts
+    }
+
+    /// Attempts at effects are committed: their leases end.
+    fn perform(&mut self, performed: &[Performed]) -> Vec<Verdict> {
+        let verdict = |performed: &Performed| {
+            if !self.effect_leases.has(performed.id) {
+                return Verdict::NotLeased;
+            }
+            self.effect_leases.release(performed.id);
+            Verdict::Recorded
+        };
+        performed.iter().map(verdict).collect()
+    }
+
+    fn make_new_ready(&mut self, new: NumberedEvent, blocked: &HashSet<DeliveryId>, ready: &mut Ready) {
+        for (number, NumberedRecipient { plugin, order }) in (1..).zip(new.to) {
+            let id = DeliveryId { event: new.seq, number };
+            if !blocked.contains(&id) {
+                let event = Arc::clone(&new.event);
+                let since = clock::measured(event.received_at, clock::offset_ms());
+                self.make_ready(
+                    Delivery { id, event, plugin, attempts: 0, failures: 0, since, order },
+                    ready,
+                );
+            }
+        }
+    }
+
+    pub(super) async fn discard_delivery(&mut self, id: DeliveryId) -> Result<(Discard, Ready), DbError> {
+        if self.leases.has(id) {
+            return Ok((Discard::Busy, Ready::default()));
+        }
+        self.statements.begin().await?;
+        let discarded = self.statements.discard(id).await;
+        let unblocked = match &discarded {
+            // One that was blocked held nobody back: another is the first of its key.
+            Ok(Discarded::Skipped { blocked: false, order: Some(order) }) => {
+                self.statements.unblock(&[*order]).await
+            }
+            _ => Ok(Vec::new()),
+        };
+        let done = discarded.and_then(|discarded| Ok((discarded, unblocked?)));
+        let (discarded, unblocked) = self.end(done).await?;
+        let discard = match discarded {
+            Discarded::Skipped { blocked, .. } => {
+                self.backlog.fetch_sub(1, Ordering::Relaxed);
+                let fewer = u64::from(blocked) + unblocked.len() as u64;
+                self.blocked = self.blocked.map(|before| before.saturating_sub(fewer));
+                Discard::Skipped
+            }
+            Discarded::Resolved => Discard::Resolved,
+            Discarded::Closed => Discard::Closed,
+            Discarded::Unknown => Discard::Unknown,
+        };
+        Ok((discard, self.lease_unblocked(&unblocked).await))
+    }
+}
+
+/// Writes a batch and commits it. On an error the transaction is open.
+async fn write(statements: &mut Statements, writing: &Writing<'_>) -> Result<Written, DbError> {
+    statements.begin().await?;
+    // What ends comes first: what it unblocks, and what comes in now, need not wait for it.
+    let (recorded, unblocked) = finish(statements, writing).await?;
+    let (accepts, blocked) = accept(statements, writing).await?;
+    if !writing.performed.is_empty() {
+        statements.record_effect_attempts(writing.performed).await?;
+    }
+    for change in writing.holds {
+        statements.hold(change).await?;
+    }
+    if writing.probe {
+        statements.probe().await?;
+    }
+    if let Some((from_seq, offset_ms)) = writing.clock {
+        statements.record_offset(from_seq, offset_ms).await?;
+    }
+    failpoint::pass(Point::BeforeCommit);
+    statements.commit().await?;
+    failpoint::pass(Point::AfterCommit);
+    Ok(Written { accepts, recorded, blocked, unblocked })
+}
+
+/// Writes the store writes, effects and outcomes of calls whose reads are still current. Which these are, and which
+/// deliveries they unblock.
+async fn finish(
+    statements: &mut Statements,
+    writing: &Writing<'_>,
+) -> Result<(Vec<bool>, Vec<DeliveryId>), DbError> {
+    let finished = writing.finished;
+    let calls: Vec<_> = finished
+        .iter()
+        .filter_map(|finished| Some((&finished.plugin, finished.work.store.as_ref()?)))
+        .collect();
+    let mut recorded = vec![true; finished.len()];
+    if !calls.is_empty() {
+        let mut current = statements.change(&calls).await?.into_iter();
+        for (recorded, finished) in recorded.iter_mut().zip(finished) {
+            if finished.work.store.is_some() {
+                *recorded = current.next().unwrap_or(true);
+            }
+        }
+    }
+    let ended = finished.iter().zip(&recorded).filter(|(_, recorded)| **recorded);
+    let ended: Vec<_> = ended.map(|(ended, _)| *ended).collect();
+    if !ended.is_empty() {
+        statements.record(&ended).await?;
+    }
+    let mut unblocked = Vec::new();
+    if writing.any_blocked {
+        let closed: Vec<_> = batch::closed(&ended).map(|(order, _)| order).collect();
+        unblocked = statements.unblock(&closed).await?;
+    }
+    Ok((recorded, unblocked))
+}
+
+/// Stores new events. What became of each, and which deliveries are blocked.
+async fn accept(
+    statements: &mut Statements,
+    writing: &Writing<'_>,
+) -> Result<(Vec<Accept>, HashSet<DeliveryId>), DbError> {
+    let events = writing.events;
+    if events.is_empty() {
+        return Ok(Default::default());
+    }
+    let keyed = Keyed::of(events);
+    let owners = statements.take_keys(&keyed.firsts).await?;
+    let accepts = keyed.judge(events, &owners);
+    let judged = |wanted: fn(&Accept) -> bool| {
+        events.iter().zip(&accepts).filter(move |(_, accept)| wanted(accept)).map(|(new, _)| new)
+    };
+    let accepted: Vec<_> = judged(|accept| matches!(accept, Accept::Accepted { .. })).collect();
+    let mut blocked = HashSet::new();
+    if !accepted.is_empty() {
+        let deliveries = deliveries(statements, &accepted, writing.any_open).await?;
+        statements.insert_events(&accepted, &deliveries).await?;
+        blocked.extend(deliveries.iter().filter(|new| new.blocked).map(|new| new.id));
+    }
+    let conflicts: Vec<_> = judged(|accept| *accept == Accept::Conflict).map(|new| &*new.event).collect();
+    if !conflicts.is_empty() {
+        statements.keep_conflicts(&conflicts).await?;
+    }
+    Ok((accepts, blocked))
+}
+
+/// The deliveries of new events. Without `any_open`, no delivery was open before.
+async fn deliveries<'a>(
+    statements: &mut Statements,
+    events: &[&'a NumberedEvent],
+    any_open: bool,
+) -> Result<Vec<NewDelivery<'a>>, DbError> {
+    let mut new: Vec<_> = events.iter().flat_map(|new| new.deliveries()).collect();
+    let orders: Vec<_> = new.iter().filter_map(|delivery| delivery.order).collect();
+    let open = match orders[..] {
+        [] => return Ok(new),
+        _ if any_open => statements.open_orders(&orders).await?,
+        _ => HashSet::new(),
+    };
+    batch::mark_blocked(&mut new, open);
+    Ok(new)
+}

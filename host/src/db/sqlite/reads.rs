@@ -1,0 +1,182 @@
+//! What is read, gathered from the files of each subject.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::reader::Reader;
+use crate::db::storage::{Answer, EntryReads, Reads};
+use crate::db::types::{DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary};
+use crate::db::view::{
+    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView,
+};
+use crate::delivery::DeliveryId;
+use crate::effect::EffectId;
+use crate::event::PluginName;
+use crate::keyvalue::{Entry, EntryKey};
+use crate::replay::{Candidate, Progress, Request, Running};
+
+impl EntryReads for Reader {
+    fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        Box::pin(self.entry(plugin, key))
+    }
+
+    fn keys<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        bucket: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Arc<str>>> {
+        Box::pin(self.keys(plugin, bucket, after, limit))
+    }
+
+    fn store_summary<'a>(&'a self, plugin: &'a PluginName) -> Answer<'a, StoreSummary> {
+        Box::pin(self.store_summary(plugin))
+    }
+}
+
+impl Reads for Reader {
+    fn backlog(&self) -> u64 {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
+    fn check(&self) -> Result<(), DbError> {
+        self.file.check()?;
+        // Without a writer there is none to keep.
+        self.lock.upgrade().map_or(Ok(()), |lock| lock.keep())
+    }
+
+    fn check_log(&self, warn_bytes: u64) {
+        let mut watch = self.log_watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.check(self.log_path(), warn_bytes);
+    }
+
+    fn made_at(&self) -> Answer<'_, u64> {
+        Box::pin(self.made_at())
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.pool().close())
+    }
+
+    fn events<'a>(
+        &'a self,
+        filter: &'a EventFilter,
+        cursor: Option<i64>,
+        limit: u32,
+        memory: &'a InMemoryState,
+    ) -> Answer<'a, EventPage> {
+        Box::pin(self.events(filter, cursor, limit, memory))
+    }
+
+    fn event<'a>(
+        &'a self,
+        source: Option<&'a str>,
+        id: &'a str,
+        memory: &'a InMemoryState,
+    ) -> Answer<'a, Vec<EventView>> {
+        Box::pin(self.event(source, id, memory))
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        filter: &'a DeliveryFilter,
+        before: Option<DeliveryId>,
+        limit: u32,
+        memory: &'a InMemoryState,
+    ) -> Answer<'a, DeliveryPage> {
+        Box::pin(self.deliveries(filter, before, limit, memory))
+    }
+
+    fn event_of(&self, id: DeliveryId) -> Answer<'_, Option<(String, String)>> {
+        Box::pin(self.event_of(id))
+    }
+
+    fn effects<'a>(
+        &'a self,
+        filter: &'a EffectFilter,
+        before: Option<EffectId>,
+        limit: u32,
+    ) -> Answer<'a, EffectPage> {
+        Box::pin(self.effects(filter, before, limit))
+    }
+
+    fn open_plugins(&self) -> Answer<'_, Vec<PluginName>> {
+        Box::pin(self.open_plugins())
+    }
+
+    fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>> {
+        Box::pin(self.effect_plugins())
+    }
+
+    fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {
+        Box::pin(self.paused())
+    }
+
+    fn anything_due<'a>(&'a self, now: u64, due: HashMap<&'a str, DueTimes>) -> Answer<'a, bool> {
+        Box::pin(self.anything_due(now, due))
+    }
+
+    fn emitted(&self, root: i64) -> Answer<'_, u64> {
+        Box::pin(self.emitted(root))
+    }
+
+    fn name_of_event(&self, seq: i64) -> Answer<'_, Option<String>> {
+        Box::pin(self.name_of_event(seq))
+    }
+
+    fn count<'a>(&'a self, request: &'a Request) -> Answer<'a, (u64, i64)> {
+        Box::pin(self.count(request))
+    }
+
+    fn candidates<'a>(&'a self, running: &'a Running, limit: u32) -> Answer<'a, Vec<Candidate>> {
+        Box::pin(self.candidates(running, limit))
+    }
+
+    fn running_replays(&self) -> Answer<'_, Vec<Running>> {
+        Box::pin(self.running_replays())
+    }
+
+    fn replay(&self, id: i64) -> Answer<'_, Option<Progress>> {
+        Box::pin(self.replay(id))
+    }
+
+    fn replays(&self, before: i64, limit: u32) -> Answer<'_, Vec<Progress>> {
+        Box::pin(self.replays(before, limit))
+    }
+
+    fn replays_ended(&self) -> Answer<'_, i64> {
+        Box::pin(self.replays_ended())
+    }
+
+    fn ages(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, Vec<EventAge>> {
+        Box::pin(self.ages(after, (before, ahead), limit))
+    }
+
+    fn old_beyond(&self, after: i64, before: u64) -> Answer<'_, i64> {
+        Box::pin(self.old_beyond(after, before))
+    }
+
+    fn old_keys(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, OldKeys> {
+        Box::pin(self.old_keys(after, (before, ahead), limit))
+    }
+
+    fn newest_seq(&self) -> Answer<'_, i64> {
+        Box::pin(self.newest_seq())
+    }
+
+    fn size(&self) -> Answer<'_, Size> {
+        Box::pin(self.size())
+    }
+
+    fn stock(&self) -> Answer<'_, Stock> {
+        Box::pin(self.stock())
+    }
+
+    fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>> {
+        Box::pin(self.pruned(source, id))
+    }
+}

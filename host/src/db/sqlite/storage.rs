@@ -1,0 +1,277 @@
+//! The storage of one host: numbers, leases, holds and counters are in memory, and true because nobody else
+//! writes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::crashes::CrashedAttempt;
+use super::leases::Leases;
+use super::lock::HostLock;
+use super::write::Statements;
+use crate::clock;
+use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
+use crate::db::types::{
+    DbError, Discard, DueTimes, EffectLease, EffectResolution, EffectShare, Hold, HoldChange, Interrupted,
+    InterruptedWork, Lease, LeaseRequest, Removal, RunningAttempt, RunningId,
+};
+use crate::delivery::{Delivery, DeliveryId};
+use crate::effect::EffectId;
+use crate::event::PluginName;
+use crate::replay::{self, Step};
+
+/// See the module.
+pub(in crate::db) struct SqliteStorage {
+    pub(super) statements: Statements,
+    /// The number of the newest event. None is used again, even if its transaction fails: a failed commit may
+    /// still turn out to be on disk.
+    pub(super) last_seq: i64,
+    /// What it was when this process began.
+    seq_at_start: i64,
+    pub(super) held: HashSet<(PluginName, Hold)>,
+    /// Deliveries that wait for others of their ordering key; `None` when it is not known.
+    pub(super) blocked: Option<u64>,
+    /// Open deliveries.
+    pub(super) backlog: Arc<AtomicU64>,
+    pub(super) leases: Leases<DeliveryId>,
+    pub(super) effect_leases: Leases<EffectId>,
+    /// What ran when an earlier process died.
+    left: Vec<RunningAttempt>,
+    /// Until this is dropped, no other host may begin.
+    _lock: Arc<HostLock>,
+}
+
+impl SqliteStorage {
+    /// Reads what has to be known in memory.
+    pub(super) async fn new(
+        mut statements: Statements,
+        left: Vec<RunningAttempt>,
+        lock: Arc<HostLock>,
+    ) -> Result<Self, DbError> {
+        let last_seq = statements.last_seq().await?;
+        let open = statements.count_open().await?;
+        Ok(Self {
+            last_seq,
+            seq_at_start: last_seq,
+            held: statements.held().await?.into_iter().collect(),
+            blocked: Some(open.blocked),
+            backlog: Arc::new(AtomicU64::new(open.all)),
+            leases: Leases::default(),
+            effect_leases: Leases::default(),
+            statements,
+            left,
+            _lock: lock,
+        })
+    }
+
+    /// Open deliveries, kept up to date.
+    pub(super) fn backlog(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.backlog)
+    }
+
+    pub(super) fn is_held(&self, plugin: &PluginName) -> bool {
+        // Nothing is held nearly always.
+        !self.held.is_empty()
+            && [Hold::Absent, Hold::Paused].iter().any(|why| self.held.contains(&(plugin.clone(), *why)))
+    }
+
+    pub(super) fn note_hold(&mut self, HoldChange { plugin, why, held }: &HoldChange) {
+        if *held {
+            self.held.insert((plugin.clone(), *why));
+        } else {
+            self.held.remove(&(plugin.clone(), *why));
+        }
+    }
+
+    /// Leases a delivery that has just become due, unless its plugin is held.
+    pub(super) fn make_ready(&mut self, delivery: Delivery, ready: &mut Ready) {
+        if !self.is_held(&delivery.plugin) {
+            self.leases.take(delivery.id, &delivery.plugin);
+            ready.deliveries.push(delivery);
+        }
+    }
+
+    /// After a commit that failed: it may have been on disk all the same, so what is open is counted again.
+    pub(super) async fn recount(&mut self) {
+        if self.blocked.is_some() {
+            return;
+        }
+        match self.statements.count_open().await {
+            Ok(open) => {
+                self.backlog.store(open.all, Ordering::Relaxed);
+                self.blocked = Some(open.blocked);
+            }
+            Err(error) => tracing::warn!(%error, "what is open could not be counted, trying again"),
+        }
+    }
+
+    /// Commits, or undoes what failed.
+    pub(super) async fn end<T>(&mut self, done: Result<T, DbError>) -> Result<T, DbError> {
+        let ended = match done {
+            Ok(done) => self.statements.commit().await.map(|()| done),
+            Err(error) => Err(error),
+        };
+        if ended.is_err() {
+            self.statements.rollback().await;
+            self.blocked = None;
+        }
+        ended
+    }
+}
+
+impl Storage for SqliteStorage {
+    async fn interrupted(&mut self) -> Result<Vec<Interrupted>, DbError> {
+        let left = std::mem::take(&mut self.left);
+        let found = self.statements.crashed(&left).await?;
+        let mut interrupted = Vec::with_capacity(found.len());
+        for CrashedAttempt { attempt, plugin, crashes } in found {
+            let work = match attempt.id {
+                RunningId::Delivery(id) => {
+                    let Some(delivery) = self.statements.deliveries(&[id]).await?.pop() else { continue };
+                    InterruptedWork::Delivery(delivery)
+                }
+                RunningId::Effect(id) => InterruptedWork::Effect(id, plugin.clone()),
+            };
+            match attempt.id {
+                RunningId::Delivery(id) => self.leases.take(id, &plugin),
+                RunningId::Effect(id) => self.effect_leases.take(id, &plugin),
+            }
+            interrupted.push(Interrupted { attempt, work, crashes });
+        }
+        Ok(interrupted)
+    }
+
+    async fn suspects(&mut self, crashes: u32) -> Result<HashSet<RunningId>, DbError> {
+        self.statements.suspects(crashes).await
+    }
+
+    async fn waiting_effects(&mut self) -> Result<HashMap<PluginName, EffectShare>, DbError> {
+        self.statements.waiting_effects().await
+    }
+
+    async fn commit(&mut self, batch: Batch<'_>) -> Result<Committed, DbError> {
+        self.commit_batch(batch).await
+    }
+
+    async fn lease_unblocked(&mut self, unblocked: &[DeliveryId]) -> Ready {
+        let mut ready = Ready::default();
+        if unblocked.is_empty() {
+            return ready;
+        }
+        match self.statements.deliveries(unblocked).await {
+            Ok(deliveries) => {
+                for delivery in deliveries {
+                    self.make_ready(delivery, &mut ready);
+                }
+            }
+            Err(error) => {
+                // They are found like all that is due.
+                tracing::warn!(%error, "deliveries that came first in their order");
+                ready.rescan = true;
+            }
+        }
+        ready
+    }
+
+    async fn lease(&mut self, request: &LeaseRequest) -> Result<Lease, DbError> {
+        let LeaseRequest { plugin, limit, wait_max } = request;
+        let (limit, due) = (*limit, DueTimes::at(clock::now_ms(), *wait_max));
+        if self.is_held(plugin) || limit == 0 {
+            return Ok(Lease::default());
+        }
+        // Those that are leased are still open in the database: look beyond them, and one further to know
+        // whether there is more.
+        let look = limit.saturating_add(self.leases.count(plugin)).saturating_add(1);
+        let due = self.statements.due(plugin, due, look).await;
+        let mut ids = due.inspect_err(|error| tracing::warn!(%error, "lease"))?;
+        ids.retain(|id| !self.leases.has(*id));
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let deliveries = self.statements.deliveries(&ids).await?;
+        for delivery in &deliveries {
+            self.leases.take(delivery.id, plugin);
+        }
+        Ok(Lease { deliveries, more })
+    }
+
+    async fn lease_effects(&mut self, request: &LeaseRequest) -> Result<EffectLease, DbError> {
+        let LeaseRequest { plugin, limit, wait_max } = request;
+        let (limit, due) = (*limit, DueTimes::at(clock::now_ms(), *wait_max));
+        let look = limit.saturating_add(self.effect_leases.count(plugin)).saturating_add(1);
+        let mut ids = self.statements.due_effects(plugin, due, look).await?;
+        ids.retain(|id| !self.effect_leases.has(*id));
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let mut effects = self.statements.performing(plugin, &ids).await?;
+        for effect in &mut effects {
+            self.effect_leases.take(effect.id, plugin);
+            // An earlier process may have been killed between an attempt and its record.
+            effect.progress.unanswered |= effect.id.delivery.event <= self.seq_at_start;
+        }
+        Ok(EffectLease { effects, more })
+    }
+
+    async fn release(&mut self, leased: &[RunningId]) {
+        for id in leased {
+            match *id {
+                RunningId::Delivery(id) => self.leases.release(id),
+                RunningId::Effect(id) => self.effect_leases.release(id),
+            }
+        }
+    }
+
+    async fn begin_replay(
+        &mut self,
+        request: &replay::Request,
+        found: u64,
+        last_event: i64,
+    ) -> Result<i64, DbError> {
+        self.statements.begin().await?;
+        let begun = self.statements.begin_replay(request, found, last_event).await;
+        self.end(begun).await
+    }
+
+    async fn advance_replay(&mut self, step: &Step) -> Result<(), DbError> {
+        self.statements.begin().await?;
+        let replayed = self.statements.advance_replay(step).await;
+        let replayed = self.end(replayed).await?;
+        self.backlog.fetch_add(replayed.opened, Ordering::Relaxed);
+        self.blocked = self.blocked.map(|before| before + replayed.blocked);
+        Ok(())
+    }
+
+    async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
+        self.statements.begin().await?;
+        let stopped = self.statements.stop_replay(replay).await;
+        self.end(stopped).await
+    }
+
+    async fn discard(&mut self, id: DeliveryId) -> Result<(Discard, Ready), DbError> {
+        self.discard_delivery(id).await
+    }
+
+    async fn resolve_effects(
+        &mut self,
+        resolution: &EffectResolution,
+    ) -> Result<Vec<ResolvedEffect>, DbError> {
+        self.statements.begin().await?;
+        let resolved = self.statements.resolve_effects(resolution).await;
+        self.end(resolved).await
+    }
+
+    async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
+        let removed = self.statements.remove(removal).await;
+        if removed.is_err() {
+            self.statements.rollback().await;
+        }
+        removed
+    }
+
+    async fn save(&mut self) -> Result<(), DbError> {
+        self.statements.save_log().await
+    }
+
+    async fn close(&mut self) -> Result<(), DbError> {
+        self.statements.close().await
+    }
+}

@@ -1,0 +1,158 @@
+//! Commits a batch, and does what follows from it: answers, offers, what is kept in memory.
+
+use super::inbox::Accepting;
+use super::unsaved::Saving;
+use super::{Turn, Writer, notice_jump};
+use crate::clock;
+use crate::completion::Finished;
+use crate::db::storage::{Batch, Committed, Storage, Verdict};
+use crate::db::types::{DbError, EffectShare, Handoff, Hold, HoldChange, RunningId};
+use crate::delivery::Next;
+use crate::effect::{EffectId, Performed, Performing, Progress};
+use crate::event::now_ms;
+
+impl<S: Storage> Writer<S> {
+    pub(super) async fn commit(&mut self, turn: Turn, saving: Saving, handoff: &dyn Handoff) {
+        let Turn { accepts, holds, hold_replies, pings, clock, .. } = turn;
+        let is_empty = accepts.is_empty() && holds.is_empty() && pings.is_empty();
+        if is_empty && !clock && saving == Saving::default() {
+            return;
+        }
+        let jump = clock::jumped();
+        let (mut events, mut replies) =
+            (Vec::with_capacity(accepts.len()), Vec::with_capacity(accepts.len()));
+        for Accepting { mut new, reply } in accepts {
+            if jump.is_some() {
+                // It may have been received before the jump.
+                new.event.received_at = now_ms();
+            }
+            events.push(new);
+            replies.push(reply);
+        }
+        let (finished, performed) = self.unsaved.batch(saving);
+        let batch =
+            Batch { events, finished, performed, holds: &holds, probe: !pings.is_empty(), offset_ms: jump };
+        let began = std::time::Instant::now();
+        let committed = self.storage.commit(batch).await;
+        metrics::histogram!("hookyard_commit_seconds").record(began.elapsed());
+
+        let outcome = committed.as_ref().map(|_| ()).map_err(Clone::clone);
+        match committed {
+            Ok(Committed { accepts, finished, performed, ready, unblocked }) => {
+                jump.inspect(|offset| notice_jump(*offset));
+                self.saved(saving, &finished, &performed, handoff).await;
+                for change in holds {
+                    notice_hold(&change, handoff);
+                }
+                for (reply, accept) in replies.into_iter().zip(accepts) {
+                    let _ = reply.send(Ok(accept));
+                }
+                self.offer(ready, handoff).await;
+                // They are read when the senders have their answers.
+                if !unblocked.is_empty() {
+                    let ready = self.storage.lease_unblocked(&unblocked).await;
+                    self.offer(ready, handoff).await;
+                }
+                self.recovered(saving);
+            }
+            Err(error) => {
+                self.unsaved.failed(&error);
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+            }
+        }
+        for reply in hold_replies.into_iter().chain(pings) {
+            let _ = reply.send(outcome.clone());
+        }
+    }
+
+    /// After a commit: so many of the unsaved are recorded, but for those that the storage refused.
+    async fn saved(
+        &mut self,
+        saving: Saving,
+        finished_verdicts: &[Verdict],
+        performed_verdicts: &[Verdict],
+        handoff: &dyn Handoff,
+    ) {
+        let (finished, performed) = self.unsaved.take(saving);
+        let mut refused = Vec::new();
+        for ((finished, reply), verdict) in finished.into_iter().zip(finished_verdicts) {
+            if *verdict == Verdict::NotLeased {
+                self.not_leased(&finished, reply);
+                continue;
+            }
+            let id = RunningId::Delivery(finished.id);
+            self.shared.running.end(id);
+            let answer = if *verdict == Verdict::Recorded {
+                if !matches!(finished.next, Next::Wait(_)) {
+                    self.shared.suspects.remove(id);
+                }
+                self.recorded(finished, &mut refused, handoff);
+                Ok(())
+            } else {
+                // Its delivery runs again.
+                self.undo(&finished);
+                handoff.rescan();
+                Err(DbError::Conflict)
+            };
+            let _ = reply.map(|reply| reply.send(answer));
+        }
+        if !refused.is_empty() {
+            self.storage.release(&refused).await;
+        }
+        for (performed, verdict) in performed.iter().zip(performed_verdicts) {
+            self.effect_saved(performed, *verdict);
+        }
+    }
+
+    fn effect_saved(&self, performed: &Performed, verdict: Verdict) {
+        if verdict == Verdict::NotLeased {
+            tracing::error!(effect = %performed.id, "an attempt without a lease is not recorded");
+            return;
+        }
+        let id = RunningId::Effect(performed.id);
+        self.shared.running.end(id);
+        if performed.due.is_none() {
+            self.shared.suspects.remove(id);
+            let share = EffectShare { count: 1, bytes: performed.size };
+            self.shared.quotas.release(&performed.plugin, share);
+        }
+    }
+
+    /// A call's work is committed: its effects, which are leased, may go out.
+    fn recorded(&self, finished: Finished, refused: &mut Vec<RunningId>, handoff: &dyn Handoff) {
+        let Finished { id: delivery, plugin, work, depth, root, .. } = finished;
+        if let Some(changes) = &work.store {
+            self.entries.committed(&plugin, changes);
+        }
+        for (number, asked) in (1..).zip(work.effects) {
+            let id = EffectId { delivery, number };
+            let (tries, tries_before, progress) = (0, 0, Progress::default());
+            let plugin = plugin.clone();
+            let effect = Performing { id, plugin, asked, depth, root, tries, tries_before, progress };
+            if !handoff.offer_effect(effect) {
+                refused.push(RunningId::Effect(id));
+            }
+        }
+    }
+
+    /// After a commit: if one failed before, all is well again once there is nothing unsaved of then.
+    fn recovered(&mut self, saving: Saving) {
+        if self.unsaved.failures == 0 || (saving == Saving::default() && !self.unsaved.is_empty()) {
+            return;
+        }
+        tracing::info!(failures = self.unsaved.failures, "the database works again");
+        self.unsaved.failures = 0;
+        self.unsaved.retry_at = None;
+    }
+}
+
+/// Whoever sees plugins come and go acts on an absence by itself.
+fn notice_hold(change: &HoldChange, handoff: &dyn Handoff) {
+    match (change.why, change.held) {
+        (Hold::Paused, true) => handoff.plugin_paused(&change.plugin),
+        (Hold::Paused, false) => handoff.rescan(),
+        (Hold::Absent, _) => {}
+    }
+}
