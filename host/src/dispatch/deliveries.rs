@@ -29,7 +29,7 @@ pub(super) struct Deliveries {
     pub(super) gate: Arc<Gate>,
 }
 
-impl dispatcher::Work for Deliveries {
+impl dispatcher::WorkKind for Deliveries {
     type Item = Delivery;
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -16,7 +16,7 @@ use crate::db::DbError;
 use crate::event::PluginName;
 
 /// A kind of work: what is specific to deliveries, or to effects.
-pub(super) trait Work: Send + Sync + 'static {
+pub(super) trait WorkKind: Send + Sync + 'static {
     /// What is queued, run and recorded.
     type Item: QueueItem + Send + 'static;
 
@@ -53,10 +53,10 @@ pub(super) trait Work: Send + Sync + 'static {
 }
 
 /// See the module. Cheap to clone.
-pub(super) struct Dispatcher<W: Work>(Arc<Inner<W>>);
+pub(super) struct Dispatcher<W: WorkKind>(Arc<Inner<W>>);
 
-struct Inner<W: Work> {
-    work: Arc<W>,
+struct Inner<W: WorkKind> {
+    kind: Arc<W>,
     lanes: Mutex<Lanes<W::Item>>,
     /// Something may have to be leased.
     lease: Notify,
@@ -66,16 +66,16 @@ struct Inner<W: Work> {
     scanned_at: Mutex<Instant>,
 }
 
-impl<W: Work> Clone for Dispatcher<W> {
+impl<W: WorkKind> Clone for Dispatcher<W> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<W: Work> Dispatcher<W> {
-    pub(super) fn new(work: W, lanes: Lanes<W::Item>) -> Self {
+impl<W: WorkKind> Dispatcher<W> {
+    pub(super) fn new(kind: W, lanes: Lanes<W::Item>) -> Self {
         Self(Arc::new(Inner {
-            work: Arc::new(work),
+            kind: Arc::new(kind),
             lanes: Mutex::new(lanes),
             lease: Notify::new(),
             ended: Notify::new(),
@@ -83,8 +83,8 @@ impl<W: Work> Dispatcher<W> {
         }))
     }
 
-    pub(super) fn work(&self) -> &W {
-        &self.0.work
+    pub(super) fn kind(&self) -> &W {
+        &self.0.kind
     }
 
     pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes<W::Item>> {
@@ -98,7 +98,7 @@ impl<W: Work> Dispatcher<W> {
         let next = lanes.start();
         drop(lanes);
         if let Some(item) = next {
-            self.0.work.spawn(self.clone().run_from(item));
+            self.0.kind.spawn(self.clone().run_from(item));
         }
         if !accepted {
             self.hint();
@@ -120,7 +120,7 @@ impl<W: Work> Dispatcher<W> {
     /// Starts as many items as may run at once.
     pub(super) fn run_ready(&self) {
         while let Some(item) = { self.lanes().start() } {
-            self.0.work.spawn(self.clone().run_from(item));
+            self.0.kind.spawn(self.clone().run_from(item));
         }
     }
 
@@ -129,7 +129,7 @@ impl<W: Work> Dispatcher<W> {
         let mut next = Some(first);
         while let Some(item) = next {
             let plugin = item.plugin().clone();
-            let completion = self.0.work.run(item).await;
+            let completion = self.0.kind.run(item).await;
             next = self.complete(&plugin, &completion);
         }
     }
@@ -147,10 +147,10 @@ impl<W: Work> Dispatcher<W> {
         self.0.ended.notify_one();
         self.hint();
         if !change.surplus.is_empty() {
-            self.0.work.release(change.surplus);
+            self.0.kind.release(change.surplus);
         }
         if let Some(transition) = change.transition {
-            self.0.work.follow(plugin, transition);
+            self.0.kind.follow(plugin, transition);
         }
         next
     }
@@ -191,7 +191,7 @@ impl<W: Work> Dispatcher<W> {
 
     /// Whatever the database has to run is leased, whoever tried it before and whatever became of the hint.
     async fn rescan_if_due(&self) {
-        match self.0.work.has_due().await {
+        match self.0.kind.has_due().await {
             Ok(true) => self.lanes().rescan(),
             Ok(false) => {}
             Err(error) => tracing::error!("due work could not be read, trying again: {error}"),
@@ -199,7 +199,7 @@ impl<W: Work> Dispatcher<W> {
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.work.lease(plugin.clone(), limit).await {
+        let leased = match self.0.kind.lease(plugin.clone(), limit).await {
             Ok(leased) => leased,
             Err(error) => {
                 tracing::error!(%plugin, "work could not be leased, trying again: {error}");
@@ -209,7 +209,7 @@ impl<W: Work> Dispatcher<W> {
         };
         let surplus = { self.lanes().add_leased(&plugin, leased) };
         if !surplus.is_empty() {
-            self.0.work.release(surplus);
+            self.0.kind.release(surplus);
         }
         self.run_ready();
     }

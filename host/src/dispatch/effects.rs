@@ -42,7 +42,7 @@ struct Masks {
     made: HashMap<PluginName, Arc<Mask>>,
 }
 
-impl dispatcher::Work for Effects {
+impl dispatcher::WorkKind for Effects {
     type Item = Performing;
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

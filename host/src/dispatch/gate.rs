@@ -75,12 +75,19 @@ mod tests {
     async fn an_attempt_that_has_to_run_alone_has_no_company() {
         let gate = Arc::new(Gate::new(Duration::from_mins(1)));
         let (running, most_beside) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let attempts = (0..40).map(|number| {
             let (gate, running, most_beside) =
                 (Arc::clone(&gate), Arc::clone(&running), Arc::clone(&most_beside));
+            let (begun, ended) = (Arc::clone(&begun), Arc::clone(&ended));
             tokio::spawn(async move {
                 let company = if number % 4 == 0 { Company::Alone } else { Company::Careful };
                 let attempt = async {
+                    // Each one before it is known to be over, or still runs beside it.
+                    let begun = begun.fetch_add(1, Ordering::Relaxed);
+                    if company == Company::Alone {
+                        assert_eq!(ended.load(Ordering::Relaxed), begun);
+                    }
                     running.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     let beside = running.load(Ordering::Relaxed) - 1;
@@ -90,7 +97,10 @@ mod tests {
                     most_beside.fetch_max(beside, Ordering::Relaxed);
                     running.fetch_sub(1, Ordering::Relaxed);
                 };
-                gate.run(company, attempt, || {}).await;
+                let is_over = || {
+                    ended.fetch_add(1, Ordering::Relaxed);
+                };
+                gate.run(company, attempt, is_over).await;
             })
         });
         for attempt in attempts.collect::<Vec<_>>() {

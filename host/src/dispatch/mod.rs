@@ -36,7 +36,7 @@ use crate::plugins::{Live, Plugins};
 
 pub use acceptance::Acceptance;
 use deliveries::Deliveries;
-use dispatcher::{Dispatcher, Work as _};
+use dispatcher::{Dispatcher, WorkKind as _};
 use effects::Effects;
 use gate::Gate;
 use lanes::Lanes;
@@ -143,7 +143,7 @@ impl Dispatch {
 
     async fn open_effects(&self) -> Result<(), DbError> {
         for plugin in self.0.db.effect_plugins().await? {
-            let concurrency = self.0.effects.work().plugin_concurrency();
+            let concurrency = self.0.effects.kind().plugin_concurrency();
             self.0.effects.lanes().open(&plugin, concurrency);
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Dispatch {
             let queued = lanes.close(&plugin);
             known.remove(&plugin);
             pauses::show_pause(&self.0.db, &plugin, None);
-            self.0.deliveries.work().release(queued);
+            self.0.deliveries.kind().release(queued);
             changed.insert(plugin);
         }
         for (plugin, live) in snapshot.plugins() {
@@ -261,7 +261,7 @@ impl Notices for Dispatch {
 
     fn plugin_paused(&self, plugin: &PluginName) {
         let queued = self.lanes().empty(plugin);
-        self.0.deliveries.work().release(queued);
+        self.0.deliveries.kind().release(queued);
     }
 }
 
@@ -271,7 +271,7 @@ impl Handoff for Dispatch {
     }
 
     fn offer_effect(&self, effect: Performing) -> bool {
-        let concurrency = self.0.effects.work().plugin_concurrency();
+        let concurrency = self.0.effects.kind().plugin_concurrency();
         self.0.effects.lanes().open(&effect.plugin, concurrency);
         self.0.effects.offer(effect)
     }

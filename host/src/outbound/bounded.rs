@@ -17,6 +17,8 @@ const ANSWER_MAX_BYTES: usize = 4096;
 const HANDSHAKE_MAX_BYTES: usize = 256 * 1024;
 /// The first byte of a TLS record that belongs to a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
+/// A record without a meaning that may stand before others in a handshake (RFC 8446, appendix D.4).
+const TLS_CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 /// See the module.
 #[derive(Debug)]
@@ -33,6 +35,13 @@ impl BoundedStream {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, read_bytes: 0, max_bytes: ANSWER_MAX_BYTES, is_upgrading: false }
     }
+}
+
+/// How much may be read after this was written. The server's part of a handshake can also follow the second
+/// part of the client's, where the server wants other keys than the first one offered.
+fn limit_after(written: &[u8]) -> usize {
+    let record = written.strip_prefix(&TLS_CHANGE_CIPHER_SPEC).unwrap_or(written);
+    if record.first() == Some(&TLS_HANDSHAKE) { HANDSHAKE_MAX_BYTES } else { ANSWER_MAX_BYTES }
 }
 
 impl AsyncRead for BoundedStream {
@@ -68,8 +77,7 @@ impl AsyncWrite for BoundedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.read_bytes = 0;
-        let is_handshake = bytes.first() == Some(&TLS_HANDSHAKE);
-        self.max_bytes = if is_handshake { HANDSHAKE_MAX_BYTES } else { ANSWER_MAX_BYTES };
+        self.max_bytes = limit_after(bytes);
         self.is_upgrading = bytes.starts_with(b"STARTTLS");
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -95,6 +103,21 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn only_a_handshake_may_be_answered_at_length() {
+        let with = |record: &[u8]| [&TLS_CHANGE_CIPHER_SPEC, record].concat();
+        for (written, expected) in [
+            (vec![TLS_HANDSHAKE, 3, 1], HANDSHAKE_MAX_BYTES),
+            (with(&[TLS_HANDSHAKE, 3, 3]), HANDSHAKE_MAX_BYTES),
+            (with(&[23, 3, 3]), ANSWER_MAX_BYTES),
+            (with(&[]), ANSWER_MAX_BYTES),
+            (vec![23, 3, 3], ANSWER_MAX_BYTES),
+            (b"EHLO host\r\n".to_vec(), ANSWER_MAX_BYTES),
+        ] {
+            assert_eq!(limit_after(&written), expected, "{written:?}");
+        }
+    }
 
     async fn assert_limit(bounded: &mut BoundedStream, buffer: &mut [u8], max_bytes: usize) {
         let mut all = 0;

@@ -15,6 +15,7 @@
 
 mod budget;
 mod compound;
+mod huge;
 mod mismatch;
 mod names;
 mod scalar;
@@ -29,6 +30,7 @@ use super::plan::Plan;
 pub(super) use budget::DecodeLimits;
 use budget::{BOXED_BYTES, DecodeBudget};
 use compound::CompoundVisitor;
+use huge::quote_huge_numbers;
 pub(super) use mismatch::Mismatch;
 use mismatch::{Notes, describe};
 
@@ -47,13 +49,27 @@ pub(super) struct DecodedPayload {
 /// # Errors
 /// The first [`Mismatch`] outside of an optional value.
 pub(super) fn decode(plan: &Plan, json: &str, limits: DecodeLimits) -> Result<DecodedPayload, Mismatch> {
+    let decoded = try_decode(plan, json, limits).or_else(|error| match quote_huge_numbers(json) {
+        Some(quoted) => try_decode(plan, &quoted, limits),
+        None => Err(error),
+    });
+    decoded.map_err(|error| Mismatch::new("JSON", error.to_string()))?
+}
+
+/// Like [`decode`], where serde can fail.
+fn try_decode(
+    plan: &Plan,
+    json: &str,
+    limits: DecodeLimits,
+) -> serde_json::Result<Result<DecodedPayload, Mismatch>> {
     let decoding = Decoding { budget: DecodeBudget::new(limits), notes: Notes::default() };
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let seed = ValueSeed { plan, decoding: &decoding, is_item: false };
-    let decoded = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    let value = decoded.map_err(|error| Mismatch::new("JSON", error.to_string()))??;
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end()?;
     let Decoding { budget, notes } = decoding;
-    Ok(DecodedPayload { value, memory_bytes: budget.used_bytes(), notes: notes.into_lines() })
+    let memory_bytes = budget.used_bytes();
+    Ok(value.map(|value| DecodedPayload { value, memory_bytes, notes: notes.into_lines() }))
 }
 
 /// The state of decoding one payload.
