@@ -1,9 +1,9 @@
-# Thin calls; what they do is in scripts/ and in Cargo.toml. None names a package: features are united
-# over the packages that are built, and another set of packages would build wasmtime a second time.
-.PHONY: run test bench lint plugins clean
+# The targets call scripts/ and cargo. None names a package: cargo unites features over the built packages, and another
+# set of packages would build wasmtime a second time.
+.PHONY: run test bench lint plugins generate config-reference clean
 export CARGO_TERM_COLOR ?= auto
 
-# Builds everything, starts the host on an embedded database and stand-ins for the plugins' partners, plays
+# Builds everything, starts the host with an embedded database and stand-ins for the plugins' partners, plays
 # the five sample events, and keeps serving and rebuilding plugins. `make run ONCE=1` stops after the samples.
 run:
 	@scripts/run $(if $(ONCE),--once)
@@ -24,6 +24,14 @@ lint:
 # Every example plugin to target/plugins/NAME.wasm.
 plugins:
 	@scripts/build-plugins
+
+# Writes the typed handlers that are generated from WIT packages, in the SDKs and the example plugins.
+generate:
+	@scripts/generate
+
+# Writes host/config.default.toml from the keys in host/src/config/sections/ and source.rs.
+config-reference:
+	HOOKYARD_WRITE_REFERENCE=1 cargo test --workspace --lib -- config::tests::reference
 
 clean:
 	rm -rf target plugins/target hookyard-data

@@ -1,8 +1,8 @@
-//! The host's own time, in ms. It goes on at one pace whatever becomes of the system clock: a wait is as long as it
-//! was meant to be, and an age is what has passed. The two clocks differ by an offset, which is 0 until the system
-//! clock jumps. What people see is the system clock's time, what is measured is this one's.
+//! The host's own clock, in ms. Jumps of the system clock do not change it, so waits and ages stay correct. The two
+//! clocks differ by an offset, which is 0 until the system clock jumps. People see times of the system clock; the host
+//! measures with this one.
 //!
-//! The database keeps the offset (`db/clock.rs`), so that the host's time goes on over restarts.
+//! The database keeps the offset (`db/clock.rs`), so that the host's clock continues after a restart.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -12,17 +12,17 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::event;
 
-/// A jump of the system clock that is noticed. Less is what clocks are corrected by, and what rounding makes.
+/// The smallest difference that counts as a jump. Smaller ones come from clock corrections and rounding.
 const JUMP_MIN_MS: u64 = 1000;
 
 struct HostClock {
-    /// What the clock that never jumps showed at the start of the process.
+    /// The monotonic clock at the start of the process.
     start: Duration,
-    /// The host's time then.
+    /// The host's clock at the start of the process.
     base: AtomicI64,
-    /// The host's time less the system clock's, as it was last noticed.
+    /// The offset: the host's clock minus the system clock, at the last check.
     offset: AtomicI64,
-    /// Whether it goes on from an earlier process.
+    /// Whether it continues the clock of an earlier process.
     resumed: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl HostClock {
         let base = system().saturating_add(offset).max(newest).saturating_sub(self.passed());
         let before = self.base.load(Ordering::Relaxed);
         let is_first = !self.resumed.swap(true, Ordering::Relaxed);
-        // Another database of this process may have been ahead: it never goes back.
+        // Another database in this process may be ahead. The clock never goes back.
         let is_later = base > before || is_first;
         if is_later && base.abs_diff(before) >= JUMP_MIN_MS {
             self.base.store(base, Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl HostClock {
     }
 }
 
-/// A clock that nobody sets. On Linux it goes on while the machine sleeps.
+/// The monotonic clock. On Linux it continues while the machine sleeps.
 fn steady() -> Duration {
     #[cfg(target_os = "linux")]
     let id = ClockId::Boottime;
@@ -77,42 +77,42 @@ fn system() -> i64 {
     i64::try_from(event::now_ms()).unwrap_or(i64::MAX)
 }
 
-/// The host's time, ms.
+/// The host's clock, in ms.
 #[must_use]
 pub fn now_ms() -> u64 {
     u64::try_from(CLOCK.now()).unwrap_or(0)
 }
 
-/// The host's time less the system clock's, as it was last noticed: ms.
+/// The host's clock minus the system clock at the last check, in ms.
 #[must_use]
 pub fn offset_ms() -> i64 {
     CLOCK.offset()
 }
 
-/// A moment of the host's time as the system clock shows it, for people.
+/// Converts a time of the host's clock to the system clock, for people.
 #[must_use]
 pub fn shown(host_ms: u64) -> u64 {
     host_ms.saturating_add_signed(offset_ms().saturating_neg())
 }
 
-/// A moment that the system clock showed, under the offset that held then.
+/// Converts a time of the system clock to the host's clock, with the offset of that time.
 #[must_use]
 pub fn measured(system_ms: u64, offset_ms: i64) -> u64 {
     system_ms.saturating_add_signed(offset_ms)
 }
 
-/// Goes on from an earlier process: with its offset, and not before `newest`, which it has seen.
+/// Continues the clock of an earlier process, with its offset, and not before `newest`, its newest recorded time.
 pub fn resume(offset_ms: i64, newest: u64) {
     CLOCK.resume(offset_ms, i64::try_from(newest).unwrap_or(i64::MAX));
 }
 
-/// The offset of now, if the system clock has jumped since that was last noticed.
+/// The new offset, if the system clock has jumped since the last check.
 #[must_use]
 pub fn jumped() -> Option<i64> {
     CLOCK.jumped()
 }
 
-/// A jump is noticed: this is the offset from now on.
+/// Sets the offset after a jump.
 pub fn notice(offset_ms: i64) {
     CLOCK.offset.store(offset_ms, Ordering::Relaxed);
 }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_goes_on_with_a_system_clock_that_nobody_sets() {
+    fn the_clock_runs_with_an_unchanged_system_clock() {
         let clock = HostClock::start();
         let start = clock.now();
         assert!(start.abs_diff(system()) < 1000, "{start} {}", system());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_on_from_an_earlier_process_and_never_goes_back() {
+    fn the_clock_continues_from_an_earlier_process_and_never_goes_back() {
         const HOUR_MS: i64 = 3_600_000;
         for (offset, newest_in, expected_in) in [
             (0, -HOUR_MS, 0),

@@ -1,22 +1,22 @@
-//! A finished attempt and what its call did within its transaction: they commit together. No IO.
+//! A finished attempt and the work of its call, which commit together. No IO.
 
-use crate::delivery::{Attempt, DeliveryId, Next, Order};
-use crate::effect::Asked;
+use crate::delivery::{Attempt, DeliveryId, NextStep, OrderingHash};
+use crate::effect::QueuedEffect;
 use crate::event::PluginName;
 use crate::keyvalue::Changes;
 
-/// What a call did within its transaction: it commits with the done mark or not at all.
+/// The store accesses and effects of a call. They commit with the done mark or not at all.
 #[derive(Debug, Clone, Default)]
-pub struct Work {
-    /// What it read and wrote in its store; `None` = it touched nothing there.
+pub struct CallWork {
+    /// Its reads and writes in its store; `None` if there are none.
     pub store: Option<Changes>,
-    /// What it asked for, in order.
-    pub effects: Vec<Asked>,
+    /// Its effects, in order.
+    pub effects: Vec<QueuedEffect>,
 }
 
-impl Work {
-    /// After a failure: nothing is written and nothing goes out. What was read still has to be as it was, or
-    /// the failure itself rests on what is no longer so.
+impl CallWork {
+    /// Discards writes and effects after a failure. The reads stay, because the failure counts only if they are still
+    /// current.
     pub fn undo(&mut self) {
         self.effects.clear();
         if let Some(store) = &mut self.store {
@@ -27,25 +27,25 @@ impl Work {
     }
 }
 
-/// An attempt and what follows from it: they commit together.
+/// A finished attempt with its consequences, which commit together.
 #[derive(Debug, Clone)]
-pub struct Finished {
-    /// Which delivery.
+pub struct FinishedAttempt {
+    /// The delivery's id.
     pub id: DeliveryId,
-    /// The attempt made.
+    /// The attempt.
     pub attempt: Attempt,
-    /// What becomes of the delivery.
-    pub next: Next,
-    /// Its attempts that failed, and not by the host's fault, this one included.
+    /// The next step of the delivery.
+    pub next: NextStep,
+    /// The number of failed attempts that count for the limit, including this one.
     pub failures: u32,
-    /// The plugin it went to.
+    /// The delivery's plugin.
     pub plugin: PluginName,
-    /// What the call did: its effects and writes are committed if `next` is done.
-    pub work: Work,
-    /// How far the event is from one that was received.
+    /// The work of the call. It is committed if `next` is done.
+    pub work: CallWork,
+    /// The number of emitted events between the event and the received one.
     pub depth: u32,
-    /// The received event that it comes from in the end.
+    /// The received event at the beginning of the chain.
     pub root: i64,
-    /// What the delivery runs in turn with.
-    pub order: Option<Order>,
+    /// The hash of the delivery's ordering key.
+    pub order: Option<OrderingHash>,
 }

@@ -1,4 +1,4 @@
-//! One event for one plugin, and the tries at it. No IO.
+//! A delivery: one event for one plugin, and its attempts. No IO.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::event::{Digest, Event, PluginName, SourceName};
 
-/// A delivery's own id: the event's place in the order of acceptance, and a number from 1 that
-/// tells that event's deliveries apart.
+/// A delivery's own id: the event's place in the order of acceptance, and the delivery's number
+/// among that event's deliveries, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId {
     /// The event's sequence number in the database.
@@ -21,7 +21,7 @@ pub struct DeliveryId {
 
 /// A text that is no delivery's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no delivery's id: it looks like 12-1, and `hookyard delivery list` shows them")]
+#[error("`{0}` is not a delivery id: ids look like 12-1, and `hookyard delivery list` shows them")]
 pub struct BadDeliveryId(String);
 
 impl FromStr for DeliveryId {
@@ -55,14 +55,13 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-/// What runs one after the other: the deliveries of one plugin whose events have the same source and
-/// ordering key. 8 bytes of SHA-256 over the three; that two share one by chance only makes them wait for
-/// each other.
+/// A hash of plugin, source and ordering key. Deliveries with the same hash run one after the other. It is 8 bytes of
+/// SHA-256; a collision only makes two keys wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Order(pub(crate) i64);
+pub struct OrderingHash(pub(crate) i64);
 
-impl Order {
-    /// The order of a plugin's deliveries of events with this source and ordering key.
+impl OrderingHash {
+    /// The hash for a plugin's deliveries of events with this source and ordering key.
     #[must_use]
     pub fn of(source: &SourceName, key: &str, plugin: &PluginName) -> Self {
         let digest = <[u8; 32]>::from(hash_of(&[source.as_str(), plugin.as_str(), key]).finalize());
@@ -70,7 +69,7 @@ impl Order {
     }
 }
 
-/// SHA-256 over texts, such that no two lists of them look the same.
+/// SHA-256 over texts and their lengths, so that different lists have different hashes.
 fn hash_of(parts: &[&str]) -> Sha256 {
     let mut hash = Sha256::new();
     for part in parts {
@@ -83,13 +82,16 @@ fn hash_of(parts: &[&str]) -> Sha256 {
 /// A plugin that gets a delivery of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
-    /// Which.
+    /// The plugin.
     pub plugin: PluginName,
-    /// Whether it takes events with the same ordering key one at a time.
+    /// Whether the plugin takes events with the same ordering key one at a time.
     pub ordered: bool,
+    /// Whether it is known to handle the event. Otherwise the delivery is unmatched: it keeps its place in
+    /// its ordering key and is not leased before it is matched.
+    pub matched: bool,
 }
 
-/// A delivery that this host has leased and is to try.
+/// A delivery that this host has leased for an attempt.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// Its id.
@@ -100,12 +102,12 @@ pub struct Delivery {
     pub plugin: PluginName,
     /// Attempts already made.
     pub attempts: u32,
-    /// Those of them that failed, and not by the host's fault.
+    /// The attempts that failed, except by the host's fault.
     pub failures: u32,
-    /// When its time began, by the host's clock: it has as long as its plugin's `age_max_ms`.
+    /// The time when its age began, by the host's clock: the plugin's `age_max_ms` limits it.
     pub since: u64,
-    /// What it runs in turn with.
-    pub order: Option<Order>,
+    /// The hash of its ordering key for the plugin; `None` without one.
+    pub order: Option<OrderingHash>,
 }
 
 impl Delivery {
@@ -115,33 +117,40 @@ impl Delivery {
         self.event.origin.map_or(self.id.event, |origin| origin.root)
     }
 
-    /// The same on every attempt of this delivery, and on no other delivery: 32 hexadecimal digits
-    /// of SHA-256 over source, event id, plugin and delivery number, so it can stand in a header.
+    /// The idempotency key, the same on every attempt of this delivery, and on no other one: 32
+    /// hexadecimal digits of SHA-256 over source, event id, plugin and delivery number, so it fits
+    /// into a header.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        let mut hash = hash_of(&[self.event.source.as_str(), &self.event.id, self.plugin.as_str()]);
-        hash.update(self.id.number.to_be_bytes());
-        hex::encode(&hash.finalize()[..16])
+        idempotency_key(self.event.source.as_str(), &self.event.id, self.plugin.as_str(), self.id.number)
     }
 }
 
-/// How an attempt ended.
+/// The idempotency key of the delivery with this number; see [`Delivery::idempotency_key`].
+#[must_use]
+pub fn idempotency_key(source: &str, event: &str, plugin: &str, number: i64) -> String {
+    let mut hash = hash_of(&[source, event, plugin]);
+    hash.update(number.to_be_bytes());
+    hex::encode(&hash.finalize()[..16])
+}
+
+/// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The handler returned ok.
     Done,
-    /// It is to be tried again.
+    /// It failed, and may be retried.
     Retry,
-    /// It is not to be tried again: a dead letter.
+    /// It failed permanently: a dead letter.
     Rejected,
 }
 
-/// Whose failure an attempt that is not done was.
+/// The cause of a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// The handler said so.
+    /// The handler returned the failure.
     Handler,
     /// The guest trapped, or ran into a limit.
     Trap,
@@ -149,39 +158,57 @@ pub enum Cause {
     Timeout,
     /// The payload does not fit the handler's type.
     Payload,
-    /// The host's own: never counted against the plugin.
+    /// The host failed. It never counts against the plugin.
     Host,
     /// The host process died during the attempt.
     Crash,
 }
 
-/// Why an attempt is not done.
+/// The failure of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// [`Outcome::Retry`] or [`Outcome::Rejected`].
     pub outcome: Outcome,
-    /// Whose failure it was.
+    /// The cause.
     pub cause: Cause,
-    /// For people: names what, where and, for a trap, the guest's function and line.
+    /// The error for people and, for a trap, the guest's function and line.
     pub reason: String,
-    /// The handler's wish: not before so many ms.
+    /// The handler's own delay before the next attempt, in ms.
     pub after_ms: Option<u64>,
 }
 
-/// One try at a delivery, as it is recorded.
+/// Returns the part of a reason that says what happened. In front of it stand plugin, revision, event and interface,
+/// which a list shows in other columns.
+#[must_use]
+pub fn reason_without_names<'a>(reason: &'a str, plugin: &str, event: &str) -> &'a str {
+    let named = || {
+        let rest = reason.strip_prefix(plugin)?.strip_prefix(' ')?;
+        let (revision, rest) = rest.split_once(" on ")?;
+        let rest = rest.strip_prefix(event)?.strip_prefix(": ")?;
+        revision.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(rest)
+    };
+    let Some(rest) = named() else { return reason };
+    match rest.split_once(": ") {
+        // `moncreneau:events/appointment-created@1.0.0`
+        Some((name, cause)) if name.contains(':') && name.contains('/') && !name.contains(' ') => cause,
+        _ => rest,
+    }
+}
+
+/// The record of an attempt at a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// From 1.
+    /// The attempt's number, from 1.
     pub number: u32,
     /// ms since the Unix epoch.
     pub started_at: u64,
-    /// From taking an instance to dropping it.
+    /// The time from taking an instance to dropping it.
     pub duration_us: u64,
     /// The revision that ran.
     pub revision: Digest,
-    /// The most linear memory the instance had, all memories added up.
+    /// The peak size of the instance's linear memories together.
     pub peak_memory_bytes: u64,
-    /// What the guest logged, `LEVEL text`.
+    /// The guest's log lines, `LEVEL text`.
     pub logs: Vec<String>,
     /// `None` when done.
     pub failure: Option<Failure>,
@@ -195,18 +222,18 @@ impl Attempt {
     }
 }
 
-/// Where a delivery stands in the database. `Running` is never stored: it is a lease held by a
-/// live process, so a crash leaves nothing to mend.
+/// The state of a delivery. `Running` is never stored: it is a lease in the memory of a process, so a crash leaves
+/// nothing to repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// To be run now.
+    /// It is due.
     Pending,
-    /// Being run.
+    /// An attempt is running.
     Running,
-    /// To be run again later.
+    /// It waits for its next attempt.
     Waiting,
-    /// It would be run, but for what [`HeldBecause`] says.
+    /// It waits for the reason in [`HoldReason`].
     Held,
     /// Handled.
     Done,
@@ -214,37 +241,65 @@ pub enum State {
     Dead,
 }
 
-/// What a delivery waits for that is held.
+/// The reason why a delivery is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HeldBecause {
-    /// Its plugin is not there.
+pub enum HoldReason {
+    /// Its plugin is absent.
     Absent,
     /// An operator paused its plugin.
     Paused,
-    /// Its plugin failed too often of late.
+    /// The breaker paused its plugin.
     Breaker,
-    /// An earlier one with the same ordering key is open.
+    /// Its plugin's handlers are not known yet.
+    Unmatched,
+    /// An earlier delivery with the same ordering key is open.
     Order,
 }
 
-/// How an operator dealt with a dead letter.
+/// The resolution of a dead letter by an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Settled {
+pub enum Resolution {
     /// Another delivery runs it again.
     Replayed,
-    /// It is not to be run again.
+    /// It was discarded.
     Discarded,
 }
 
-/// What an attempt makes of its delivery.
+/// The next step of a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// Handled.
     Done,
-    /// Again, not before this time of the host's clock (ms).
+    /// Another attempt, not before this time of the host's clock (ms).
     Wait(u64),
     /// Dead letter.
     Dead,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_shows_the_cause_of_a_reason() {
+        for (reason, expected) in [
+            (
+                "desk 0123456789ab on evt: moncreneau:events/appointment-created@1.0.0: trap: x: y",
+                "trap: x: y",
+            ),
+            (
+                "desk 0123456789ab on evt: this revision has no handler for a: b",
+                "this revision has no handler for a: b",
+            ),
+            ("desk 0123456789ab on evt: p:q/r@1.0.0: http://x/y: refused", "http://x/y: refused"),
+            ("the host process died while this ran", "the host process died while this ran"),
+            ("other 0123456789ab on evt: p:q/r: x", "other 0123456789ab on evt: p:q/r: x"),
+            ("desk is not on evt: p:q/r: x", "desk is not on evt: p:q/r: x"),
+            ("", ""),
+        ] {
+            assert_eq!(reason_without_names(reason, "desk", "evt"), expected);
+        }
+    }
 }

@@ -1,23 +1,38 @@
-//! What handlers ask to happen outside once their delivery is done, and the tries at it. No IO.
+//! Effects that handlers queue, which the host carries out after their delivery is done, and attempts at them. No IO.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, SourceName};
 
-/// The header by which whoever gets a request twice can tell.
+/// The header by which a receiver recognises a repeated request.
 pub const KEY_HEADER: &str = "idempotency-key";
 
-/// An effect's own id: its delivery and a number from 1 within the call that asked for it.
+/// The id of an effect: its delivery and its number within the call, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EffectId {
-    /// The delivery whose handler asked.
+    /// The delivery whose handler queued it.
     pub delivery: DeliveryId,
-    /// Which of its effects, from 1.
+    /// The number within the call, from 1.
     pub number: i64,
+}
+
+/// A text that is no effect's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadEffectId;
+
+impl FromStr for EffectId {
+    type Err = BadEffectId;
+
+    fn from_str(text: &str) -> Result<Self, BadEffectId> {
+        let (delivery, number) = text.rsplit_once('-').ok_or(BadEffectId)?;
+        let delivery = delivery.parse().map_err(|_| BadEffectId)?;
+        Ok(Self { delivery, number: number.parse().map_err(|_| BadEffectId)? })
+    }
 }
 
 impl fmt::Display for EffectId {
@@ -26,13 +41,13 @@ impl fmt::Display for EffectId {
     }
 }
 
-/// The same on every try at an effect, and on no other effect: the delivery's key and the number.
+/// The idempotency key of an effect, the same on each attempt: the delivery's key and the number.
 #[must_use]
 pub fn idempotency_key(delivery_key: &str, number: usize) -> String {
     format!("{delivery_key}.{number}")
 }
 
-/// What is asked for.
+/// A request, an email or an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Effect {
@@ -56,10 +71,10 @@ impl Effect {
     }
 }
 
-/// What each header, recipient and attachment counts beside its texts.
+/// The bytes that each header, recipient and attachment counts in addition to its texts.
 const PART_BYTES: usize = 64;
 
-/// Headers whose values are shown to operators: no other can be known to hold no secret.
+/// Headers whose values operators may see. Any other header may hold a secret.
 const SHOWN_HEADERS: [&str; 9] = [
     "accept",
     "accept-language",
@@ -73,7 +88,7 @@ const SHOWN_HEADERS: [&str; 9] = [
 ];
 
 impl Effect {
-    /// As operators may see it: no header's value but those that hold no secret.
+    /// A copy for operators, in which the values of headers that may hold a secret are replaced.
     #[must_use]
     pub fn shown(&self) -> Self {
         let mut shown = self.clone();
@@ -87,8 +102,8 @@ impl Effect {
         shown
     }
 
-    /// Bytes of all its texts and contents, and 64 for each header, recipient and attachment, which is about what
-    /// they take in memory.
+    /// Bytes of all its texts and contents, and 64 for each header, recipient and attachment: about its size
+    /// in memory.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         // Every field is named, so that a new one cannot be forgotten.
@@ -111,7 +126,7 @@ impl Effect {
         }
     }
 
-    /// What it does, in a line.
+    /// A summary in one line.
     #[must_use]
     pub fn summary(&self) -> String {
         match self {
@@ -144,13 +159,13 @@ pub struct HttpRequest {
 pub struct Email {
     /// Addresses, with or without a name.
     pub to: Vec<String>,
-    /// More recipients, whom everybody sees.
+    /// More recipients, visible to all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cc: Vec<String>,
-    /// More recipients, whom nobody sees.
+    /// More recipients, invisible to others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bcc: Vec<String>,
-    /// Where answers go, if not to the sender.
+    /// The address for replies, if it is not the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// Its subject.
@@ -168,7 +183,7 @@ pub struct Email {
 /// `hookyard:plugin/outbox.attachment`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// As the recipient sees it.
+    /// The name that the recipient sees.
     pub filename: String,
     /// Its media type.
     pub content_type: String,
@@ -186,7 +201,7 @@ pub struct Emitted {
     pub data: String,
 }
 
-/// What the sources of emitted events begin with; no configured source may.
+/// The prefix of the sources of emitted events. No configured source may have it.
 pub const EMITTED_PREFIX: &str = "plugin.";
 
 /// The source of the events that a plugin emits: `plugin.NAME`.
@@ -197,109 +212,114 @@ pub fn source_of(plugin: &PluginName) -> SourceName {
 
 /// An effect as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct QueuedEffect {
     /// See [`idempotency_key`].
     pub key: String,
-    /// What is asked for.
+    /// A request, an email or an event.
     pub effect: Effect,
-    /// Whether secrets stand in it as `{secret:NAME}`.
+    /// Whether it contains secrets as placeholders `{secret:NAME}`.
     pub masked: bool,
-    /// Its bytes, as they were counted when it was asked for.
+    /// Its size in bytes, counted when it was queued.
     pub size: u64,
 }
 
-/// What earlier attempts at an effect have settled. It is stored with the effect.
+/// The lasting results of earlier attempts at an effect. They are stored with the effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
-    /// Whether a request was sent whose answer did not come: the other side may still be working on it.
+    /// Whether a request was sent without a response: the other side may still process it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unanswered: bool,
-    /// Recipients for whom the server has taken an email: none of them may get it again.
+    /// Recipients for whom the server has accepted the email. None of them may get it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub delivered: Vec<String>,
-    /// Recipients that the server has refused for good, and why.
+    /// Recipients that the server has refused permanently, and its replies.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, String>,
 }
 
-/// An effect that is to be performed.
+/// An effect that is leased for an attempt.
 #[derive(Debug, Clone)]
-pub struct Performing {
+pub struct LeasedEffect {
     /// Its id.
     pub id: EffectId,
-    /// Whose grants and settings hold.
+    /// The plugin, whose grants and settings apply.
     pub plugin: PluginName,
-    /// What to do.
-    pub asked: Asked,
-    /// How far the event that an emitted one comes from is from a received one.
+    /// The effect as it is stored.
+    pub queued: QueuedEffect,
+    /// The number of emitted events between this effect's event and the received one.
     pub depth: u32,
-    /// The received event that it comes from in the end.
+    /// The received event at the beginning of the chain.
     pub root: i64,
-    /// Tries already made.
-    pub tries: u32,
-    /// Of these, those made before an operator last had it tried again: they do not count.
-    pub tries_before: u32,
-    /// What the earlier ones have settled.
+    /// The number of earlier attempts.
+    pub attempts: u32,
+    /// The number of attempts before an operator's last replay. They do not count for the limit.
+    pub attempts_before: u32,
+    /// The results of earlier attempts.
     pub progress: Progress,
 }
 
-/// Which dead effects an operator means: those that all of this fits.
+/// A selection of dead effects, which match all of its conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// With one of these keys.
     pub keys: Option<Vec<String>>,
-    /// Asked for by this plugin.
+    /// Queued by this plugin.
     pub plugin: Option<String>,
 }
 
-/// How a try at an effect ended.
+/// The outcome of an attempt at an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TryOutcome {
-    /// It happened.
+pub enum EffectOutcome {
+    /// It succeeded.
     Done,
     /// It may succeed later.
     Retry,
-    /// It would never succeed.
+    /// It can never succeed.
     Refused,
     /// The host process died during it.
     Crash,
 }
 
-/// One try at an effect, as it is recorded.
+/// The record of an attempt at an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Try {
-    /// From 1.
+pub struct EffectAttempt {
+    /// The attempt's number, from 1.
     pub number: u32,
     /// ms since the Unix epoch.
     pub started_at: u64,
-    /// Until the answer was read.
+    /// The duration until the response was read.
     pub duration_us: u64,
-    /// How it ended.
-    pub outcome: TryOutcome,
-    /// For people: what was answered, or what is wrong.
+    /// The outcome.
+    pub outcome: EffectOutcome,
+    /// The response or the error, for people.
     pub detail: String,
 }
 
-/// A try and what follows from it: they commit together.
+/// An attempt at an effect and its consequences, which commit together.
 #[derive(Debug, Clone)]
-pub struct Performed {
-    /// Which effect.
+pub struct CompletedEffect {
+    /// The effect's id.
     pub id: EffectId,
-    /// Whose it is.
+    /// The plugin that queued it.
     pub plugin: PluginName,
-    /// See [`Asked::size`].
+    /// See [`QueuedEffect::size`].
     pub size: u64,
-    /// The try made.
-    pub made: Try,
-    /// When it is due again, by the host's clock (ms); `None` = it is done or dead.
+    /// The attempt.
+    pub attempt: EffectAttempt,
+    /// The time of the next attempt by the host's clock, in ms; `None` if the effect is done or dead.
     pub due: Option<u64>,
-    /// What is settled now; `None` = nothing more than before.
+    /// The new progress; `None` if it is unchanged.
     pub progress: Option<Progress>,
 }
 
-/// Bytes in JSON: as text where they are text, so that people can read it.
+/// Bytes that are readable text in JSON, `{"text": "…"}`, if they are UTF-8, and `{"base64": "…"}` otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Content(#[serde(with = "content")] pub Vec<u8>);
+
+/// The form of [`Content`].
 mod content {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;

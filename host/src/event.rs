@@ -1,4 +1,4 @@
-//! What an event is: ids, names, digests and the idempotency key. No IO.
+//! Events: ids, names, digests and the idempotency key. No IO.
 
 mod pattern;
 mod text;
@@ -14,26 +14,28 @@ use sha2::{Digest as _, Sha256};
 pub use pattern::EventPattern;
 pub use text::replace_lone_surrogates;
 
-/// Longest name of a source or a plugin, in bytes.
+/// The longest name of a source or a plugin, in bytes.
 pub const NAME_MAX_BYTES: usize = 64;
 
 /// The name of a source or of a plugin: 1 to 64 of `a-z A-Z 0-9 - _ .`, beginning with a letter or
-/// a digit. It is part of URLs, file names and database keys, so nothing in it needs quoting.
+/// a digit. It is part of URLs, file names and database keys, where none of these characters needs quoting.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Arc<str>);
 
-/// Name of a configured sender.
+/// The name of a configured sender.
 pub type SourceName = Name;
-/// Name of a plugin: its file's name without `.wasm`.
+/// The name of a plugin: its file's name without `.wasm`.
 pub type PluginName = Name;
 
-/// A name that cannot be one.
+/// The error of a text that is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no name: use 1 to {NAME_MAX_BYTES} of a-z A-Z 0-9 - _ . and begin with a letter or digit")]
+#[error(
+    "`{0}` is not a name: use 1 to {NAME_MAX_BYTES} of a-z A-Z 0-9 - _ . and begin with a letter or digit"
+)]
 pub struct BadName(String);
 
 impl Name {
-    /// Checks and takes a name.
+    /// Checks a name.
     ///
     /// # Errors
     /// [`BadName`] when a character or the length is not allowed.
@@ -45,13 +47,13 @@ impl Name {
         ok.then(|| Self(name.into())).ok_or_else(|| BadName(name.into()))
     }
 
-    /// A name with something in front, which may be longer than [`NAME_MAX_BYTES`] by that.
+    /// A name with a prefix, which may make it longer than [`NAME_MAX_BYTES`].
     #[must_use]
     pub(crate) fn prefixed(prefix: &str, name: &Self) -> Self {
         Self(format!("{prefix}{name}").into())
     }
 
-    /// As [`Name::new`] and [`Name::prefixed`] made it.
+    /// A stored name, which [`Name::new`] or [`Name::prefixed`] has checked.
     #[must_use]
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.into())
@@ -95,7 +97,7 @@ impl<'de> serde::Deserialize<'de> for Name {
     }
 }
 
-/// A SHA-256 digest: of a payload, or of a plugin's file (then it names a revision).
+/// A SHA-256 digest of a payload or of a plugin's file. The latter identifies a revision.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
@@ -106,7 +108,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The first 12 hexadecimal digits: enough to tell revisions apart in a message.
+    /// The first 12 hexadecimal digits, for messages.
     #[must_use]
     pub fn short(&self) -> String {
         hex::encode(&self.0[..6])
@@ -119,58 +121,73 @@ impl fmt::Display for Digest {
     }
 }
 
+impl serde::Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(&*text, &mut bytes).map_err(serde::de::Error::custom)?;
+        Ok(Self(bytes))
+    }
+}
+
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.short())
     }
 }
 
-/// A verified event, as it is stored: a fact that a source vouched for.
+/// A verified event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Who sent it.
+    /// Its source.
     pub source: SourceName,
-    /// The sender's id, or the SHA-256 of the body where it has none.
+    /// The sender's id, or the SHA-256 of a body without one.
     pub id: String,
     /// `appointment.created` and the like.
     pub event_type: String,
-    /// The sender's timestamp, RFC 3339; the time of receipt where it gave none.
+    /// The sender's timestamp, RFC 3339, or the time of receipt without one.
     pub created: String,
-    /// When it was received, ms since the Unix epoch.
+    /// The time when it was received, ms since the Unix epoch.
     pub received_at: u64,
-    /// The raw body, as it was signed.
+    /// The raw body, as signed.
     pub body: Bytes,
-    /// Where in `body` the payload for handlers is.
+    /// The range of the payload for handlers in `body`.
     pub payload: Range<usize>,
-    /// What the source's `ordering_key` points to, as text.
+    /// The value at the source's `ordering_key`, as text.
     pub ordering_key: Option<String>,
-    /// SHA-256 of `body`: tells a duplicate from a conflict.
+    /// SHA-256 of `body`, which distinguishes a duplicate from a conflict.
     pub digest: Digest,
-    /// Which handler emitted it; `None` = it was received.
+    /// The handler that emitted it; `None` if it was received.
     pub origin: Option<Origin>,
 }
 
-/// Where an event comes from that a plugin emitted.
+/// The origin of an emitted event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// The event whose handler emitted it: its sequence number in the database.
     pub event: i64,
-    /// Which of that event's deliveries.
+    /// The number of that event's delivery.
     pub delivery: i64,
-    /// How many events it is away from one that was received: 1 for those of its own handlers.
+    /// The number of emitted events from the received one to this one: 1 for events of its own handlers.
     pub depth: u32,
-    /// That one: its sequence number in the database.
+    /// The received event: its sequence number in the database.
     pub root: i64,
 }
 
 impl Event {
-    /// How many events it is away from one that was received.
+    /// The number of emitted events from the received one to this one.
     #[must_use]
     pub fn depth(&self) -> u32 {
         self.origin.map_or(0, |origin| origin.depth)
     }
 
-    /// The payload as JSON text, as it was sent.
+    /// The payload as JSON text, as sent.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         self.body.get(self.payload.clone()).unwrap_or_default()
@@ -198,4 +215,27 @@ pub fn now_ms() -> u64 {
 pub fn rfc3339(at_ms: u64) -> String {
     let at = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     at.unwrap_or_default().to_string()
+}
+
+/// The interface of an event type's typed handler: `moncreneau:events/appointment-created` for `appointment.created` in
+/// the package `moncreneau:events`.
+#[must_use]
+pub fn interface_name(package: &str, event_type: &str) -> String {
+    let kebab = event_type.chars().map(|c| if matches!(c, '.' | '_') { '-' } else { c.to_ascii_lowercase() });
+    package.chars().chain(['/']).chain(kebab).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interface_names_are_event_types_in_kebab_case() {
+        for (package, event_type, interface) in [
+            ("moncreneau:events", "appointment.created", "moncreneau:events/appointment-created"),
+            ("a:b", "Order.line_item.added", "a:b/order-line-item-added"),
+        ] {
+            assert_eq!(interface_name(package, event_type), interface);
+        }
+    }
 }

@@ -1,38 +1,43 @@
-//! Named points at which the process can be killed, for tests of crashes: exactly there, as by a power cut.
+//! Named points at which tests kill the process, as a power cut would.
 //!
-//! Builds with debug assertions have them, which is the profile that tests use. In a release build [`pass`]
-//! does nothing and the variable is not read.
+//! Only builds with debug assertions have them, such as the profile of the tests. In a release build [`pass`] does
+//! nothing, and the variable is not read.
 
-/// A moment at which a crash is to be told from one just before or after it.
+/// A point at which a crash has other consequences than just before or after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// A transaction of the writer is written, and not committed.
+    /// The writer has written a transaction, and has not committed it.
     BeforeCommit,
-    /// It is committed; nobody was answered, and nothing was handed on.
+    /// The writer has committed a transaction, and has neither replied nor offered deliveries.
     AfterCommit,
     /// An attempt at a delivery has begun.
     InAttempt,
-    /// A handler has ended, and what it came to was not handed in.
+    /// A handler has ended, and its result is not submitted.
     AfterHandler,
-    /// An effect's delivery is committed, and the effect was not tried.
+    /// An effect is committed, and not attempted yet.
     BeforeEffect,
-    /// An effect is being tried.
+    /// An attempt at an effect is running.
     InEffect,
-    /// An effect was tried, and the try is not recorded.
+    /// An attempt at an effect has ended, and is not recorded.
     AfterEffect,
-    /// Another revision of a plugin that runs is loaded, and is not current yet.
+    /// Another revision of a running plugin is loaded, and is not current yet.
     Swap,
-    /// A page of a replay is worked out, and not committed.
+    /// A page of a replay is computed, and not committed.
     ReplayStep,
-    /// Some of what belongs to old events is removed, and some is not.
+    /// The matches of a page of events that were accepted before their plugin was loaded are decided, and not
+    /// committed.
+    MatchStep,
+    /// A page of waiting deliveries that become due is chosen, and not committed.
+    DueStep,
+    /// A part of the rows of old events is removed.
     PruneStep,
-    /// A step of bringing the tables up to date is done, and not committed.
+    /// A step of a migration is done, and not committed.
     Migration,
 }
 
 impl Point {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
+    /// All points.
+    pub const ALL: [Self; 13] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InAttempt,
@@ -42,11 +47,13 @@ impl Point {
         Self::AfterEffect,
         Self::Swap,
         Self::ReplayStep,
+        Self::MatchStep,
+        Self::DueStep,
         Self::PruneStep,
         Self::Migration,
     ];
 
-    /// What it is called in `HOOKYARD_KILL_AT`: `NAME` for the first passing, `NAME:3` for the third, and
+    /// The name in `HOOKYARD_KILL_AT`: `NAME` for the first passing, `NAME:3` for the third, and
     /// `NAME=TEXT` for each passing with that text (of points that have one).
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -60,13 +67,15 @@ impl Point {
             Self::AfterEffect => "after-effect",
             Self::Swap => "swap",
             Self::ReplayStep => "replay-step",
+            Self::MatchStep => "match-step",
+            Self::DueStep => "due-step",
             Self::PruneStep => "prune-step",
             Self::Migration => "migration",
         }
     }
 }
 
-/// The process is at `point`. It ends here if it was told to.
+/// Passes a point. The process ends here if `HOOKYARD_KILL_AT` says so.
 #[inline]
 pub fn pass(point: Point) {
     #[cfg(debug_assertions)]
@@ -75,7 +84,7 @@ pub fn pass(point: Point) {
     let _ = point;
 }
 
-/// As [`pass`], of a point that many things pass: this one is named `text`.
+/// Like [`pass`], for a point with a name of the passing item.
 #[inline]
 pub fn pass_for(point: Point, text: &str) {
     #[cfg(debug_assertions)]
@@ -94,11 +103,11 @@ mod armed {
     use super::Point;
     use crate::config;
 
-    /// Where this process ends, and how many passings are left until then.
+    /// The point at which this process ends, and the number of passings until then.
     struct Armed {
         point: Point,
         left: AtomicU64,
-        /// What passes then, where that matters.
+        /// The name of the passing item, if it matters.
         text: Option<String>,
     }
 
@@ -144,7 +153,7 @@ mod armed {
         use super::*;
 
         #[test]
-        fn a_point_and_a_passing_are_read_and_nothing_else_is() {
+        fn only_valid_points_and_passings_are_parsed() {
             for (told, expected) in [
                 ("swap", Some((Point::Swap, 1))),
                 ("after-effect:12", Some((Point::AfterEffect, 12))),

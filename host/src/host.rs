@@ -1,5 +1,7 @@
 //! The parts, wired.
 
+mod records;
+mod sockets;
 mod stores;
 
 use std::net::SocketAddr;
@@ -8,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 
@@ -18,18 +19,18 @@ use crate::db::{self, Accept, Db, DbError, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
 use crate::event::Event;
 use crate::outbound::{self, Outbound};
-use crate::plugins::{Entry, OnLoad, Plugins, Stamp, Watch};
+use crate::plugins::{PluginSetup, Plugins, RunningEntry, Stamp, Watch};
 use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
 use crate::{admin, ingress};
 
+use records::StoredRevisions;
+use sockets::{AdminSide, bind, listen, local_address};
 use stores::Stored;
 
-/// How long the operators' side may take to answer what it has begun, at the end.
+/// Time for the admin side to finish open answers at the end.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
-/// Connections that wait in the kernel's queue to be accepted.
-const CONNECTIONS_WAITING: u32 = 1024;
 
-/// Why the host did not start.
+/// The reason why the host did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address is taken or not this machine's.
@@ -56,13 +57,13 @@ pub enum StartError {
     /// The WebAssembly engine does not start.
     #[error(transparent)]
     Runtime(#[from] crate::runtime::RuntimeError),
-    /// Nothing could leave the host.
+    /// The outbound clients could not be set up.
     #[error(transparent)]
-    Outbound(#[from] outbound::Unusable),
+    Outbound(#[from] outbound::InvalidEmailConfig),
     /// The system has no threads for the guests.
     #[error("threads for guests: {0}")]
     Threads(std::io::Error),
-    /// Nothing can be counted.
+    /// The metrics recorder could not be set up.
     #[error("metrics: {0}")]
     Metrics(String),
     /// A secret or the token cannot be had.
@@ -88,14 +89,14 @@ pub struct Host {
     watch_task: JoinHandle<()>,
     pruning: Pruning,
     readiness: Readiness,
-    /// Has the configuration read again.
+    /// Requests a new read of the configuration.
     reload: Arc<Notify>,
 }
 
 impl Host {
-    /// Starts everything: the operators' side, which says from then on how far it is; database, engine, plugins,
-    /// dispatch; and when all plugins were looked at once, the webhook endpoint. Dropped before it is done, it
-    /// leaves nothing behind but what is committed.
+    /// Starts everything: the operators' side, which reports the progress; database, engine, plugins,
+    /// dispatch; and the webhook endpoint, once the plugins' handlers are known. Plugins may still be loading
+    /// then. If it is dropped before it returns, only committed data remains.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
@@ -103,81 +104,61 @@ impl Host {
         Self::start_with(loaded, Vec::new()).await
     }
 
-    /// As [`Host::start`], with plugins that no file stands for: native code, for benchmarks.
+    /// As [`Host::start`], with plugins without files: native code, for benchmarks.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start_with(mut loaded: Loaded, fixed: Vec<Entry>) -> Result<Self, StartError> {
-        loaded.default_source(true)?;
+    pub async fn start_with(mut loaded: Loaded, fixed: Vec<RunningEntry>) -> Result<Self, StartError> {
+        loaded.default_source(&loaded.config.data_dir(), true)?;
         let metrics = admin::metrics::install().map_err(StartError::Metrics)?;
         let config = Arc::new(loaded.config.clone());
         let data_dir = data_dir(&config)?;
         let token = config::kept_admin_token(&config)?;
-        let limits = db::Limits {
-            queue_max: config.dispatch.queue_max,
-            backlog_max: config.dispatch.backlog_max,
-            cache_max_bytes: config.store.cache_max_bytes,
-            crashes_max: config.dispatch.crashes_max,
-        };
         let current = channel::Sender::new(Arc::clone(&config));
-        let (stop_webhooks, stop_admin) = (channel::Sender::new(false), channel::Sender::new(false));
-        let serving = ingress::Limits::from(&config.server);
-        let on_admin = bind("admin.listen", config.admin.listen)?;
         let on_webhooks = bind("server.listen", config.server.listen)?;
-        let readiness = Readiness::starting();
-        let admin = address(&on_admin, config.admin.listen);
-        let hosts = admin::Hosts::new(admin.ip(), current.subscribe());
-        let admin_router = admin::starting_router(readiness.clone(), metrics.clone(), hosts.clone());
-        let on_admin = listen("admin.listen", on_admin, admin)?;
-        let admin_task = tokio::spawn(ingress::serve_router(
-            on_admin,
-            Arc::clone(&admin_router),
-            serving,
-            Duration::from_millis(config.server.body_timeout_ms),
-            stop_admin.subscribe(),
-        ));
+        let admin_side = AdminSide::serve(&current, &metrics)?;
+        let readiness = admin_side.readiness.clone();
 
         readiness.set("starting: the database is opened, and its tables are brought up to date");
-        let db = Db::open(&config.database, limits).await?;
-        let watch_task = tokio::spawn(db.clone().watch(judgement(&config.database)));
+        let db = Db::open(&config.database, db_limits(&config)).await?;
+        let watch_task = tokio::spawn(db.clone().watch(watch_limits(&config.database)));
         let outbound = Outbound::new(&config.http, &config.email)?;
-        let stores = Arc::new(Stored(db.clone()));
         readiness.set("starting: the WebAssembly engine is made");
-        let cache_home = Some(data_dir.path().to_owned());
-        let compilation =
-            CompileOptions { compiler: CompilerMode::ChildAhead, cache_home, count_fuel: false };
-        let runtime = Runtime::new(&config.runtime, compilation, stores, outbound.clone())?;
-        announce(runtime.memory_bounds());
-        let on_load = loads(readiness.clone());
-        let dir = config.plugins.dir.clone();
-        let plugins = Plugins::start(dir, runtime, current.subscribe(), fixed, on_load).await;
+        let runtime = start_runtime(&config, &data_dir, &db, &outbound)?;
+        readiness.set("starting: the host finds out which events the plugins handle");
+        let records = Arc::new(StoredRevisions::new(db.clone()));
+        let plugins =
+            Plugins::start(PluginSetup { runtime, config: current.subscribe(), fixed, records }).await;
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
-
         let pruning = db.start_pruning(current.subscribe());
 
-        let webhooks = address(&on_webhooks, config.server.listen);
+        let webhooks = local_address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
         let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::from_config(&config)));
         let accepts = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
-        let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).service();
+        let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).router();
+        let stop_webhooks = channel::Sender::new(false);
+        let serving = ingress::Limits::from(&config.server);
         let webhooks_task =
             tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
 
-        let (listing, retrying) = (plugins.clone(), plugins.clone());
+        let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let working = dispatch.clone();
         let admin_state = admin::AdminState {
             db: db.clone(),
             plugins: Arc::new(move || listing.list()),
+            loading_plugins: Arc::new(move || loading.snapshot().expected().cloned().collect()),
             retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
             readiness: readiness.clone(),
             fault: Arc::new(move || working.fault()),
+            personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
             cache: admin::AnswerCache::default(),
         };
         let token = admin::Token::new(token.expose());
-        admin_router.store(Arc::new(admin::router(admin_state, hosts, token)));
+        admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts, token)));
         readiness.set_ready();
         let reload = Arc::new(Notify::new());
         let follow = Follow {
@@ -192,15 +173,15 @@ impl Host {
         };
         let host = Self {
             webhooks,
-            admin,
+            admin: admin_side.address,
             shutdown_timeout: Duration::from_millis(config.server.shutdown_timeout_ms),
             data_dir,
             db,
             dispatch,
             stop_webhooks,
-            stop_admin,
+            stop_admin: admin_side.stop,
             webhooks_task,
-            admin_task,
+            admin_task: admin_side.task,
             config_task: tokio::spawn(follow.run()),
             metrics_task,
             watch_task,
@@ -208,29 +189,29 @@ impl Host {
             readiness,
             reload,
         };
-        host.tell_addresses()?;
+        host.publish_addresses()?;
         Ok(host)
     }
 
-    /// Where webhooks are received.
+    /// The address of the webhook endpoint.
     #[must_use]
     pub fn webhook_addr(&self) -> SocketAddr {
         self.webhooks
     }
 
-    /// Where operators are answered.
+    /// The address of the admin side.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin
     }
 
-    /// Has the configuration file read again, as after a change of it.
+    /// Requests a new read of the configuration file, as after a change of it.
     pub fn reload(&self) {
         self.reload.notify_one();
     }
 
     /// Takes no more events, lets requests and calls in flight end within
-    /// `server.shutdown_timeout_ms`, commits what they came to, and closes.
+    /// `server.shutdown_timeout_ms`, commits their results, and closes.
     pub async fn shutdown(self) {
         self.readiness.set("stopping");
         self.stop_webhooks.send_replace(true);
@@ -256,8 +237,8 @@ impl Host {
         let _ = self.data_dir.remove(config::LISTENING);
     }
 
-    /// Tells tools on this machine the addresses, which the configuration may leave to the kernel.
-    fn tell_addresses(&self) -> Result<(), StartError> {
+    /// Writes the addresses, which the configuration may leave to the kernel, for tools on this machine.
+    fn publish_addresses(&self) -> Result<(), StartError> {
         let text = serde_json::json!({
             "webhooks": self.webhooks.to_string(),
             "admin": self.admin.to_string(),
@@ -268,7 +249,7 @@ impl Host {
     }
 }
 
-/// What follows a changed configuration file.
+/// Applies changes of the configuration file.
 struct Follow {
     loaded: Loaded,
     reload: Arc<Notify>,
@@ -282,13 +263,10 @@ struct Follow {
 
 impl Follow {
     async fn run(mut self) {
-        // As it was given: what it says of paths is read the same way as at the start.
-        let Some(path) = self.loaded.path.clone() else {
+        // The path as given, so that paths in the file resolve as at the start.
+        let Some(path) = self.loaded.followed.clone() else {
             // Without a file there is nothing to follow; the channel must stay open all the same.
-            loop {
-                self.reload.notified().await;
-                tracing::info!("there is no configuration file to read again");
-            }
+            return std::future::pending().await;
         };
         let mut watch = Watch::new();
         // Unknown: a change while the host started is one too.
@@ -305,7 +283,11 @@ impl Follow {
             tokio::select! {
                 () = watch.changed(Duration::from_millis(quiet), Duration::from_millis(interval)) => {}
                 () = self.reload.notified() => {
-                    tracing::info!("asked to read the configuration again");
+                    if Stamp::of(&path).is_some() {
+                        tracing::info!("SIGHUP received: the configuration is read again");
+                    } else {
+                        tracing::info!("SIGHUP received: there is no {} to read", path.display());
+                    }
                     before = None;
                 }
             }
@@ -313,16 +295,32 @@ impl Follow {
     }
 
     async fn reload(&mut self, path: &Path) {
-        // On a thread of its own: a named pipe is waited for.
+        // Reads on a thread of its own, because opening a named pipe may wait.
         let file = path.to_owned();
-        let loaded = match tokio::task::spawn_blocking(move || Config::load(Some(&file))).await {
-            Ok(Ok(loaded)) => loaded,
+        let old = self.current.borrow().clone();
+        let data_dir = old.data_dir();
+        let secret = data_dir.join(config::WEBHOOK_SECRET);
+        let load = move || {
+            let mut loaded = Config::load(Some(&file))?;
+            let own_source = loaded.default_source(&data_dir, true)?;
+            Ok::<_, config::ConfigError>((loaded, own_source))
+        };
+        let (loaded, own_source) = match tokio::task::spawn_blocking(load).await {
+            Ok(Ok(read)) => read,
             Ok(Err(error)) => {
-                return tracing::error!("the changed configuration is refused, the old one holds: {error}");
+                return tracing::error!(
+                    "the changed configuration is rejected and the previous one stays: {error}"
+                );
             }
             Err(error) => return tracing::error!("the changed configuration could not be read: {error}"),
         };
-        let old = self.current.borrow().clone();
+        if let Some((source, _)) = own_source {
+            tracing::info!(
+                "{} names no source: the host takes events of its own source `{source}`, whose secret is in {}",
+                path.display(),
+                secret.display()
+            );
+        }
         let changes = config::changes(&old, &loaded.config);
         for refusal in &changes.refused {
             tracing::error!("{refusal}");
@@ -337,7 +335,8 @@ impl Follow {
         self.db.limit_backlog(config.dispatch.backlog_max);
         let mut swaps = self.plugins.swaps();
         self.current.send_replace(Arc::new(config));
-        // It is said when it holds: plugins have their new settings with the next snapshot.
+        // The log reports it once it applies: plugins have their new settings with the next
+        // snapshot.
         let _published = swaps.changed().await;
         tracing::info!("configuration changed: {}", changes.live.join(", "));
     }
@@ -353,7 +352,7 @@ impl ingress::EventAcceptor for Acceptance {
     }
 }
 
-/// Makes the data directory, and refuses one that others may write, or where they may write the database.
+/// Makes the data directory. Refuses one that others may write, or in which they may write the database.
 fn data_dir(config: &Config) -> Result<PrivateDir, StartError> {
     let open = |dir: &Path| {
         PrivateDir::make(dir).map_err(|error| StartError::DataDir { dir: dir.to_owned(), error })
@@ -372,7 +371,7 @@ fn data_dir(config: &Config) -> Result<PrivateDir, StartError> {
     Ok(dir)
 }
 
-/// Says how guests are kept inside their memories.
+/// Logs how guests are kept inside their memories.
 fn announce(bounds: MemoryBounds) {
     let kind = bounds.as_str();
     metrics::gauge!("hookyard_memory_bounds", "kind" => kind).set(1.0);
@@ -391,41 +390,35 @@ fn announce(bounds: MemoryBounds) {
     }
 }
 
-/// How the database is judged while the host runs.
-fn judgement(database: &config::Database) -> db::Judgement {
-    db::Judgement {
-        log_warn_bytes: database.log_warn_bytes,
-        busy_timeout: Duration::from_millis(database.busy_timeout_ms),
+/// The limits on the database's memory and waiting work.
+fn db_limits(config: &Config) -> db::Limits {
+    db::Limits {
+        queue_max: config.dispatch.queue_max,
+        backlog_max: config.dispatch.backlog_max,
+        cache_max_bytes: config.store.cache_max_bytes,
+        crashes_max: config.dispatch.crashes_max,
     }
 }
 
-/// Shows which plugin is loaded while the host starts.
-fn loads(readiness: Readiness) -> OnLoad {
-    Arc::new(move |plugin| {
-        if readiness.reason().is_some_and(|reason| reason.starts_with("starting")) {
-            readiness.set(format!("starting: plugin {plugin} is loaded"));
-        }
-    })
+/// Starts the WebAssembly engine.
+fn start_runtime(
+    config: &Config,
+    data_dir: &PrivateDir,
+    db: &Db,
+    outbound: &Outbound,
+) -> Result<Runtime, StartError> {
+    let cache_home = Some(data_dir.path().to_owned());
+    let compilation = CompileOptions { compiler: CompilerMode::ChildAhead, cache_home, count_fuel: false };
+    let stores = Arc::new(Stored(db.clone()));
+    let runtime = Runtime::new(&config.runtime, compilation, stores, outbound.clone())?;
+    announce(runtime.memory_bounds());
+    Ok(runtime)
 }
 
-/// Takes an address. Nothing answers there before [`listen`], so that a load balancer or a sender goes elsewhere
-/// until the host takes events; but whether the address can be had is known.
-fn bind(key: &'static str, address: SocketAddr) -> Result<TcpSocket, StartError> {
-    let bound = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A restart finds connections of the host before.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Ok(socket)
-    };
-    bound().map_err(|error| StartError::Listen { key, address, error })
-}
-
-fn listen(key: &'static str, socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, StartError> {
-    socket.listen(CONNECTIONS_WAITING).map_err(|error| StartError::Listen { key, address, error })
-}
-
-/// The address that the kernel gave, where the configuration asked for port 0.
-fn address(socket: &TcpSocket, asked: SocketAddr) -> SocketAddr {
-    socket.local_addr().unwrap_or(asked)
+/// The limits for the database's health while the host runs.
+fn watch_limits(database: &config::Database) -> db::WatchLimits {
+    db::WatchLimits {
+        log_warn_bytes: database.log_warn_bytes,
+        busy_timeout: Duration::from_millis(database.busy_timeout_ms),
+    }
 }

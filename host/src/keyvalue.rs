@@ -1,8 +1,7 @@
-//! A plugin's store as one call sees it: what is committed, with the call's own writes on top. No IO.
+//! A plugin's store as one call sees it: committed entries, overlaid with the call's own writes. No IO.
 //!
-//! Nothing is written before the delivery is done. Each entry that a call touched is remembered with
-//! the version it had; where another call has changed one of them by the time this call ends, what it
-//! decided rests on what is no longer so, and it runs again.
+//! Writes are committed with the done mark of the delivery. The transaction keeps the version of each entry that the
+//! call touched. If another call has changed one of them by the end of this call, this call runs again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -10,56 +9,56 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// Where an entry is in a plugin's store. Another plugin's cannot be named.
+/// The key of an entry in a plugin's store. It cannot name an entry of another plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryKey {
-    /// The bucket's name, which is only a part of the key.
+    /// The bucket's name, which is a part of the key.
     pub bucket: Arc<str>,
     /// The key in the bucket.
     pub key: Arc<str>,
 }
 
-/// An entry as it was found. Each write gives an entry a version that none had before.
+/// An entry as read. Each write gives an entry a new version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Which write made it.
+    /// The version of its last write.
     pub version: u64,
-    /// What is there.
+    /// The value.
     pub value: Bytes,
 }
 
-/// What is known of an entry without asking the database.
+/// The result of a lookup in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peeked {
-    /// What is there; `None` = nothing.
+    /// The entry is known; `None` if it does not exist.
     Known(Option<Entry>),
-    /// The database has to be asked.
+    /// The entry is not in the cache.
     Unknown,
 }
 
-/// A page of keys, as it was found.
+/// A page of keys as read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keys {
     /// In order.
     pub keys: Vec<Arc<str>>,
     /// Whether there may be more after the last one.
     pub more: bool,
-    /// The state of the whole store's set of keys.
+    /// The version of the whole store's set of keys.
     pub version: u64,
 }
 
-/// What a call read and wrote.
+/// The reads and writes of a call.
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
-    /// What was there, of all entries that were touched; `None` = nothing.
+    /// The entries that the call touched, as they were read; `None` if they did not exist.
     seen: BTreeMap<EntryKey, Option<Entry>>,
-    /// What is to be there; `None` = nothing.
+    /// The written values; `None` removes an entry.
     writes: BTreeMap<EntryKey, Option<Bytes>>,
-    /// The set of keys that was listed, if it was.
+    /// The version of the set of keys, if the call listed it.
     listed: Option<u64>,
     bytes: usize,
     added_keys: i64,
-    /// How many more bytes the store will have.
+    /// The number of bytes by which the store grows.
     added_bytes: i64,
 }
 
@@ -68,14 +67,14 @@ pub struct Transaction {
 pub struct KeyPage {
     /// In order.
     pub keys: Vec<Arc<str>>,
-    /// The next page begins after this key; `None` = this is the last page.
+    /// The next page begins after this key; `None` for the last page.
     pub cursor: Option<Arc<str>>,
 }
 
-/// What an entry takes of its plugin's store beside key, bucket and value: its row, and its part of the index.
+/// The bytes that an entry counts in addition to key, bucket and value: its row, and its part of the index.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 
-/// What an entry with a value of so many bytes takes of its plugin's store.
+/// The bytes that an entry with a value of this size counts in its plugin's store.
 #[must_use]
 pub fn entry_bytes(key: &EntryKey, value: usize) -> i64 {
     let bytes = key.bucket.len() + key.key.len() + value + ENTRY_OVERHEAD_BYTES;
@@ -83,18 +82,18 @@ pub fn entry_bytes(key: &EntryKey, value: usize) -> i64 {
 }
 
 impl Transaction {
-    /// Whether an entry was touched before: it is not read again.
+    /// Whether the call has touched an entry before.
     #[must_use]
     pub fn has_seen(&self, key: &EntryKey) -> bool {
         self.seen.contains_key(key)
     }
 
-    /// Remembers what was found; the first time counts.
+    /// Records an entry that was read. The first read counts.
     pub fn see(&mut self, key: EntryKey, found: Option<Entry>) {
         self.seen.entry(key).or_insert(found);
     }
 
-    /// What the call finds: its own writes first.
+    /// The value that the call sees: its own write, or else the entry as it was read.
     #[must_use]
     pub fn get(&self, key: &EntryKey) -> Option<&Bytes> {
         match self.writes.get(key) {
@@ -103,8 +102,8 @@ impl Transaction {
         }
     }
 
-    /// Writes an entry that was seen; `None` removes it. Returns how many bytes this call had
-    /// written there before; `None` = it had not.
+    /// Writes an entry that was read; `None` removes it. Returns the size of this call's earlier write to the entry, if
+    /// there is one.
     pub fn set(&mut self, key: EntryKey, value: Option<Bytes>) -> Option<usize> {
         self.added_keys += i64::from(value.is_some()) - i64::from(self.get(&key).is_some());
         self.added_bytes += self.growth(&key, value.as_ref().map(Bytes::len));
@@ -114,38 +113,38 @@ impl Transaction {
         Some(replaced)
     }
 
-    /// How many entries were touched.
+    /// The number of touched entries.
     #[must_use]
     pub fn touched(&self) -> usize {
         self.seen.len()
     }
 
-    /// Bytes of all values that are to be written.
+    /// The bytes of all written values.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many more bytes the store would have with a value of so many bytes there, or none.
+    /// The number of bytes by which the store would grow with a value of this size in the entry, or without a value.
     #[must_use]
     pub fn growth(&self, key: &EntryKey, value: Option<usize>) -> i64 {
         let of = |value: Option<usize>| value.map_or(0, |value| entry_bytes(key, value));
         of(value) - of(self.get(key).map(Bytes::len))
     }
 
-    /// How many more bytes the store will have.
+    /// The number of bytes by which the store grows.
     #[must_use]
     pub fn added_bytes(&self) -> i64 {
         self.added_bytes
     }
 
-    /// How many more keys there will be.
+    /// The number of added keys.
     #[must_use]
     pub fn added_keys(&self) -> i64 {
         self.added_keys
     }
 
-    /// Merges the call's own writes into a page of `bucket`'s keys after `after`, as it was found: at most
+    /// Merges the call's own writes into a page, as read, of `bucket`'s keys after `after`: at most
     /// `limit` keys.
     pub fn list(&mut self, bucket: &Arc<str>, after: Option<&str>, found: Keys, limit: usize) -> KeyPage {
         self.listed.get_or_insert(found.version);
@@ -161,7 +160,7 @@ impl Transaction {
         let own = self.writes.range((start, Bound::Unbounded)).take_while(|(key, _)| on_page(key));
         let own = own.filter(|(_, value)| value.is_some()).map(|(key, _)| Arc::clone(&key.key));
         let kept = found.keys.into_iter().filter(|key| !removed(key));
-        // One more than fits tells whether there is another page.
+        // One more than the limit shows whether there is another page.
         let merged: BTreeSet<Arc<str>> = kept.chain(own.take(limit + 1)).collect();
         let is_cut = merged.len() > limit;
         let keys: Vec<Arc<str>> = merged.into_iter().take(limit).collect();
@@ -169,7 +168,7 @@ impl Transaction {
         KeyPage { keys, cursor }
     }
 
-    /// What has to be as it was, and what is to be written: `None` for a call that touched nothing.
+    /// The versions to check and the writes to commit; `None` for a call that touched no entry.
     #[must_use]
     pub fn end(self) -> Option<Changes> {
         if self.seen.is_empty() && self.listed.is_none() {
@@ -186,24 +185,24 @@ impl Transaction {
 /// A call's part of the commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
-    /// The versions of the entries that were touched; `None` = there was none.
+    /// The versions of the touched entries; `None` if an entry did not exist.
     pub seen: Vec<(EntryKey, Option<u64>)>,
-    /// The set of keys that was listed, if it was.
+    /// The version of the set of keys, if the call listed it.
     pub listed: Option<u64>,
-    /// What is to be written; `None` removes.
+    /// The writes; `None` removes an entry.
     pub writes: Vec<(EntryKey, Option<Bytes>)>,
-    /// How many more keys there will be.
+    /// The number of added keys.
     pub added_keys: i64,
-    /// How many more bytes there will be, as [`entry_bytes`] counts them.
+    /// The number of bytes by which the store grows, as [`entry_bytes`] counts them.
     pub added_bytes: i64,
-    /// The most that the store may have afterwards, if it grows.
+    /// The largest size of the store afterwards, if it grows.
     pub bytes_max: Option<u64>,
-    /// The version that the writes get; 0 until they are on their way to the database.
+    /// The version of the writes; 0 until they are submitted.
     pub version: u64,
 }
 
 impl Changes {
-    /// Whether the set of keys is another afterwards.
+    /// Whether the writes change the set of keys.
     #[must_use]
     pub fn changes_keys(&self) -> bool {
         let was = |key| {

@@ -1,7 +1,7 @@
 //! The program: parse arguments, call.
 
-/// Events live and die by the thousand between a few threads, which the system's allocator pays for
-/// with locks.
+/// A few threads allocate and free events by the thousand, for which the system's allocator takes
+/// locks.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,89 +1,93 @@
-//! What an operator asks to be run again, and how far that is. No IO.
+//! Replays that operators request, and their progress. No IO.
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{DeliveryId, Order, State};
+use crate::delivery::{DeliveryId, OrderingHash, State};
 use crate::event::{PluginName, SourceName};
 
-/// What is to be done with what.
+/// The request for a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// Dead letters, or events.
-    pub of: Of,
-    /// Run them again, or count them as dealt with.
+    pub of: ReplayTarget,
+    /// Replay or discard.
     #[serde(default)]
     pub action: Action,
-    /// Which of them; all, where it says nothing.
+    /// The selection; empty for all.
     #[serde(default, rename = "where")]
     pub selection: Selection,
-    /// Of events: to this plugin. Without it, to all that want them now.
+    /// For events: the plugin that gets them. Without it, all plugins that subscribe now.
     #[serde(default)]
     pub to: Option<PluginName>,
-    /// Of events: also to plugins that have done them already.
+    /// For events: include plugins that have done them already.
     #[serde(default)]
     pub again: bool,
-    /// Only find out what would be done.
+    /// Only report the result, and change nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
 
 impl Request {
-    /// Whether this can be asked for.
+    /// Checks the combination of its members.
     ///
     /// # Errors
-    /// What does not go together, and what to do instead.
+    /// The contradiction, and a remedy.
     pub fn check(&self) -> Result<(), String> {
         let Selection { plugin, deliveries, reason, unhandled, .. } = &self.selection;
         let wrong = match self.of {
-            Of::Events if self.action == Action::Discard => "only deliveries can be discarded",
-            Of::Events if deliveries.is_some() => "`where.deliveries` is for deliveries, not for events",
-            Of::Events if plugin.is_some() => {
+            ReplayTarget::Events if self.action == Action::Discard => "only deliveries can be discarded",
+            ReplayTarget::Events if deliveries.is_some() => {
+                "`where.deliveries` is for deliveries, not for events"
+            }
+            ReplayTarget::Events if plugin.is_some() => {
                 "`where.plugin` is for deliveries; `to` names a plugin for events"
             }
-            Of::Events if reason.is_some() => "`where.reason` is for deliveries, not for events",
-            Of::Deliveries if self.to.is_some() => "`to` is for events: a delivery goes to its own plugin",
-            Of::Deliveries if self.again => "`again` is for events: name deliveries that are done",
-            Of::Deliveries if *unhandled => "`where.unhandled` is for events: nobody wanted them",
+            ReplayTarget::Events if reason.is_some() => "`where.reason` is for deliveries, not for events",
+            ReplayTarget::Deliveries if self.to.is_some() => {
+                "`to` is for events: a delivery goes to its own plugin"
+            }
+            ReplayTarget::Deliveries if self.again => "`again` is for events: name deliveries that are done",
+            ReplayTarget::Deliveries if *unhandled => "`where.unhandled` is for events: nobody wanted them",
             _ => return Ok(()),
         };
         Err(wrong.into())
     }
 }
 
-/// What is replayed.
+/// The target of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Of {
-    /// Dead letters that nobody has dealt with; or, where they are named, any closed deliveries.
+pub enum ReplayTarget {
+    /// Unresolved dead letters; or any closed deliveries that are named by id.
     Deliveries,
-    /// Events, whatever became of them.
+    /// Events, whatever the state of their deliveries.
     Events,
 }
 
-/// What is done with what was found.
+/// The action on the selected deliveries or events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// A new delivery of the same event, with its own idempotency key.
     #[default]
     Replay,
-    /// Dead letters count as dealt with, and are pruned in time.
+    /// Dead letters are resolved, and pruned later.
     Discard,
 }
 
-/// Which events, or deliveries: those that all of this fits.
+/// A selection of events or deliveries, which match all of its conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
-    /// Events with one of these places in the order of acceptance (`number` of an event).
+    /// Events with one of these numbers in the order of acceptance.
     pub events: Option<Vec<i64>>,
     /// Deliveries with one of these ids.
     pub deliveries: Option<Vec<DeliveryId>>,
-    /// Of this type.
+    /// Only events of this type.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// Of this source.
+    /// Only events of this source.
     pub source: Option<String>,
     /// Deliveries to this plugin.
     pub plugin: Option<String>,
@@ -91,13 +95,13 @@ pub struct Selection {
     pub since: Option<u64>,
     /// Received before this time, ms since the Unix epoch.
     pub until: Option<u64>,
-    /// Deliveries whose last attempt's reason has this text in it.
+    /// Deliveries whose last attempt's reason contains this text.
     pub reason: Option<String>,
-    /// Only events that no plugin wanted.
+    /// Only events without a subscriber.
     pub unhandled: bool,
 }
 
-/// Something that a selection found.
+/// A candidate of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The event's sequence number.
@@ -108,64 +112,66 @@ pub struct Candidate {
     pub id: String,
     /// Its type.
     pub event_type: String,
-    /// When it was received, ms since the Unix epoch.
+    /// The time when it was received, ms since the Unix epoch.
     pub received_at: u64,
-    /// What its deliveries are ordered by.
+    /// Its ordering key.
     pub ordering_key: Option<String>,
-    /// The delivery found, where deliveries are looked for; all of the event's, where events are.
-    pub deliveries: Vec<Made>,
-    /// Why the last attempt at the delivery that was found is not done.
+    /// The selected delivery, or all deliveries of a selected event.
+    pub deliveries: Vec<EventDelivery>,
+    /// The reason of the selected delivery's last failure.
     pub reason: Option<String>,
 }
 
-/// A delivery that an event has.
+/// An existing delivery of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct EventDelivery {
     /// Its number.
     pub number: i64,
     /// Its plugin.
     pub plugin: PluginName,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Whether an operator has dealt with it.
-    pub settled: bool,
+    /// Whether an operator has resolved it.
+    pub is_resolved: bool,
 }
 
-/// A delivery to be made.
+/// A delivery to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Again {
-    /// Of which event.
+pub struct ReplayedDelivery {
+    /// The event's sequence number.
     pub event: i64,
-    /// To which plugin.
+    /// The plugin.
     pub plugin: PluginName,
-    /// What it runs in turn with.
-    pub order: Option<Order>,
-    /// The delivery that it runs again.
+    /// The hash of its ordering key.
+    pub order: Option<OrderingHash>,
+    /// Whether the plugin is known to handle the event, as in [`Recipient`](crate::delivery::Recipient).
+    pub matched: bool,
+    /// The number of the delivery that it replays.
     pub of: Option<i64>,
-    /// That one was a dead letter that nobody had dealt with: it has to be one still.
+    /// Whether that delivery must still be an unresolved dead letter.
     pub dead: bool,
 }
 
-/// A part of a replay, which commits as a whole.
+/// One page of a replay, which commits as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Step {
-    /// Which replay.
+pub struct ReplayPage {
+    /// The replay's number.
     pub replay: i64,
-    /// Deliveries to make.
-    pub again: Vec<Again>,
-    /// Dead letters to count as dealt with.
+    /// Deliveries to create.
+    pub again: Vec<ReplayedDelivery>,
+    /// Dead letters to resolve.
     pub discard: Vec<DeliveryId>,
-    /// How many candidates of this step nothing is to be done for.
+    /// The number of skipped candidates.
     pub skipped: u64,
-    /// The last candidate looked at; `None`: there are no more.
+    /// The last candidate; `None` after the last page.
     pub after: Option<DeliveryId>,
-    /// What is done to the first candidates, to be shown.
+    /// The first candidates, as examples.
     pub first: Vec<Example>,
     /// Only count.
     pub dry_run: bool,
 }
 
-/// One of the first that a replay found.
+/// An example of a replay's candidates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// The event's source.
@@ -175,64 +181,64 @@ pub struct Example {
     /// Its type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// When it was received, ms since the Unix epoch.
+    /// The time when it was received, ms since the Unix epoch.
     pub received_at: u64,
     /// The plugin that gets it.
     pub plugin: PluginName,
-    /// The delivery that is run again, or dealt with.
+    /// The delivery that is replayed or resolved.
     pub of: Option<DeliveryId>,
-    /// Why that one's last attempt is not done.
+    /// The reason of its last failure.
     pub reason: Option<String>,
 }
 
-/// How many of what a replay found are shown.
+/// The number of examples.
 pub const EXAMPLES: usize = 20;
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Its number.
     pub id: i64,
-    /// When it was asked for, ms since the Unix epoch.
+    /// The time of the request, ms since the Unix epoch.
     pub asked_at: u64,
-    /// What was asked for.
+    /// The request.
     pub request: Request,
-    /// Where it stands.
+    /// Its state.
     pub state: ReplayState,
-    /// How many the selection found when it was asked for.
+    /// The number of candidates at the time of the request.
     pub found: u64,
-    /// How many deliveries it made, or dealt with; in a dry run, how many it would.
+    /// The number of created or resolved deliveries; in a dry run, their expected number.
     pub made: u64,
-    /// How many it found that there is nothing to do for.
+    /// The number of skipped candidates.
     pub skipped: u64,
-    /// The first of them.
+    /// The first candidates, as examples.
     pub first: Vec<Example>,
 }
 
-/// Where a replay stands.
+/// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayState {
-    /// It goes on, after a restart too.
+    /// It is in progress, also after a restart.
     Running,
-    /// It has looked at all.
+    /// It has processed all candidates.
     Done,
     /// An operator stopped it.
     Stopped,
 }
 
-/// A replay that is to go on.
+/// A replay in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
+pub struct ReplayInProgress {
     /// Its number.
     pub id: i64,
-    /// What was asked for.
+    /// The request.
     pub request: Request,
-    /// The last candidate looked at.
+    /// The last processed candidate.
     pub after: DeliveryId,
-    /// The newest event when it was asked for: later ones are not its concern.
+    /// The newest event at the time of the request. Later ones are not included.
     pub last_event: i64,
-    /// How many examples it still wants.
+    /// The number of examples that are still missing.
     pub examples: usize,
 }
 
@@ -241,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn a_contradictory_request_is_rejected() {
         for (json, wrong) in [
             (r#"{"of":"events"}"#, None),
             (r#"{"of":"events","to":"p","where":{"since":1},"again":true}"#, None),

@@ -1,4 +1,4 @@
-//! Keeps secrets out of what is written down. No IO.
+//! Redacts secrets in stored and logged text. No IO.
 
 mod forms;
 
@@ -10,38 +10,38 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use crate::effect::{Attachment, Effect, Email, Emitted, HttpRequest};
 use forms::Form;
 
-/// Shorter ones would be found in the midst of words: they are not masked.
+/// Shorter secrets are not redacted, because they would be found inside of words.
 const SECRET_MIN_BYTES: usize = 4;
 /// A placeholder is `{secret:NAME}`, or `{secret:NAME:FORM}` for a secret that is written in another form.
 const OPEN: &str = "{secret:";
-/// Where an effect has [`OPEN`] itself, in one that placeholders were put into.
+/// Replaces [`OPEN`] in the text of an effect that has placeholders.
 const ESCAPED: &str = "{secret:}";
-/// Above, a finder that takes a hundred times as much memory as its patterns is not made for its speed.
+/// Above this size of all patterns, a slower finder is used. The fast one takes a hundred times the patterns' memory.
 const FAST_FINDER_MAX_BYTES: usize = 1024;
-/// Longest placeholder, but for its ends.
+/// The longest placeholder, without its ends.
 const PLACEHOLDER_MAX_BYTES: usize = 1024;
 
-/// Finds a plugin's secrets in text, and puts `{secret:NAME}` in their place.
+/// Replaces a plugin's secrets in text by `{secret:NAME}`.
 #[derive(Clone, Default)]
 pub struct Mask {
     secrets: Vec<Secret>,
-    /// What each pattern of the finder is, but for the first one, which is [`OPEN`].
+    /// The meaning of each pattern of the finder, except for the first one, which is [`OPEN`].
     patterns: Vec<Pattern>,
     longest_pattern_bytes: usize,
-    /// `None` = there is nothing to look for.
+    /// `None` without secrets.
     finder: Option<AhoCorasick>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 struct Secret {
-    /// Its name, without the characters that mean something in a placeholder.
+    /// Its name, without the characters that have a meaning in placeholders.
     label: String,
     value: String,
 }
 
 #[derive(Clone)]
 struct Pattern {
-    /// Which secret.
+    /// The index of the secret.
     secret: usize,
     form: Form,
     text: String,
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Mask {
 }
 
 impl Mask {
-    /// For these secrets, by name.
+    /// A mask for these secrets, by name.
     #[must_use]
     pub fn new(secrets: &BTreeMap<String, String>) -> Self {
         let labelled =
@@ -78,7 +78,7 @@ impl Mask {
                 }
             }
         }
-        // One secret may be part of another: the longest is meant.
+        // If a secret contains another one, the longest match wins.
         let lengths = patterns.iter().map(|pattern| pattern.text.len());
         let (total, longest_pattern_bytes) = (lengths.clone().sum::<usize>(), lengths.max().unwrap_or(0));
         let fast = total <= FAST_FINDER_MAX_BYTES;
@@ -87,11 +87,11 @@ impl Mask {
             let texts = std::iter::once(OPEN).chain(patterns.iter().map(|pattern| pattern.text.as_str()));
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).kind(Some(kind)).build(texts)
         });
-        // It fails only where patterns are larger than a configuration can be.
+        // It fails only for patterns larger than a configuration can be.
         Self { secrets, patterns, longest_pattern_bytes, finder: finder.and_then(Result::ok) }
     }
 
-    /// The text without secrets, for people: nothing can be put back into it.
+    /// Redacts a text for people. The secrets cannot be restored in it.
     #[must_use]
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let hidden = self.rewrite(text.as_bytes(), |hidden, pattern, rest| {
@@ -99,7 +99,7 @@ impl Mask {
                 hidden.extend(format!("{OPEN}{}}}", self.secrets[pattern.secret].label).as_bytes());
                 return pattern.text.len();
             }
-            // What was hidden before is not looked into.
+            // An existing placeholder stays as it is.
             let known = placeholder(rest).filter(|found| self.find(found.label).is_some());
             let length = known.map_or(OPEN.len(), |found| found.length);
             hidden.extend(&rest[..length]);
@@ -108,7 +108,7 @@ impl Mask {
         hidden.map_or(Cow::Borrowed(text), |hidden| Cow::Owned(lossy(hidden)))
     }
 
-    /// As [`Mask::hide`], of a text whose end is cut off: what may be the beginning of a secret goes too.
+    /// Like [`Mask::hide`], for a truncated text. It also removes a possible beginning of a secret at the end.
     #[must_use]
     pub fn hide_cut(&self, text: &str) -> String {
         let mut hidden = self.hide(text).into_owned();
@@ -121,14 +121,14 @@ impl Mask {
         hidden
     }
 
-    /// The beginning of the text without secrets, at most so many bytes, and whether that is all of it. Only as
-    /// much of a long text is looked at as that needs, and no part of a secret stands at the end.
+    /// Redacts the beginning of a text, and returns at most `max_bytes` and whether that is the whole text. It scans only
+    /// the part of a long text that it needs, and leaves no part of a secret at the end.
     #[must_use]
     pub fn hide_within<'a>(&self, text: &'a str, max_bytes: usize) -> (Cow<'a, str>, bool) {
         let longest = self.longest_pattern_bytes;
         let end = text.floor_char_boundary(max_bytes.saturating_add(longest));
         let hidden = self.hide(&text[..end]);
-        // A secret may have begun before the end of what was looked at.
+        // A secret may begin before the end of the scanned part.
         let unknown = if end < text.len() { longest } else { 0 };
         let shown = hidden.floor_char_boundary(hidden.len().saturating_sub(unknown).min(max_bytes));
         let is_whole = end == text.len() && shown == hidden.len();
@@ -142,15 +142,15 @@ impl Mask {
         (shown, is_whole)
     }
 
-    /// Whether a secret stands in this text.
+    /// Whether a text contains a secret.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
         let secret = |found: aho_corasick::Match| found.pattern().as_usize() > 0;
         self.finder.as_ref().is_some_and(|finder| finder.find_iter(text).any(secret))
     }
 
-    /// Takes the secrets out of an effect. Returns whether there were any: then [`Mask::restore`] puts them back,
-    /// and only them, whatever else looks like a placeholder.
+    /// Replaces the secrets in an effect by placeholders, and returns whether there were any. If so, [`Mask::restore`]
+    /// restores exactly these, even if other text looks like a placeholder.
     pub fn redact(&self, effect: &mut Effect) -> bool {
         let mut found = false;
         each_text(effect, &mut |text| found |= self.is_in(text));
@@ -174,7 +174,7 @@ impl Mask {
         found
     }
 
-    /// Puts `{secret:NAME}` in place of every secret, for good: what is then shown is not performed.
+    /// Redacts an effect for people. It cannot be carried out afterwards.
     pub fn hide_in(&self, effect: &mut Effect) {
         each_text(effect, &mut |text| {
             if let Ok(Cow::Owned(hidden)) = std::str::from_utf8(text).map(|text| self.hide(text)) {
@@ -183,10 +183,10 @@ impl Mask {
         });
     }
 
-    /// Puts back what [`Mask::redact`] took out, with the values of now.
+    /// Restores the secrets that [`Mask::redact`] replaced, with their current values.
     ///
     /// # Errors
-    /// The name of a secret that there is no more.
+    /// The name of a secret that is no longer configured.
     pub fn restore(&self, effect: &mut Effect) -> Result<(), String> {
         let mut missing = None;
         each_text(effect, &mut |text| match self.restored(text) {
@@ -223,9 +223,9 @@ impl Mask {
         self.secrets.iter().find(|secret| secret.label == label)
     }
 
-    /// Goes through all that the finder finds. `write` is told what stands at the beginning of a rest of the
-    /// text (`None` = [`OPEN`]), writes what comes in its place, and returns its length. `None` = nothing was
-    /// found.
+    /// Replaces all matches of the finder. `write` gets the match at the beginning of the rest of the text
+    /// (`None` for [`OPEN`]). It writes the replacement, and returns the length of the match. Returns `None`
+    /// without a match.
     fn rewrite(
         &self,
         text: &[u8],
@@ -239,7 +239,7 @@ impl Mask {
             new.extend(&text[at..found.start()]);
             at = found.start() + write(&mut new, pattern, &text[found.start()..]);
         }
-        // No pattern is empty.
+        // Patterns are never empty.
         (at > 0).then(|| {
             new.extend(&text[at..]);
             new
@@ -247,9 +247,9 @@ impl Mask {
     }
 }
 
-/// A placeholder, as it stands at the beginning of a text.
+/// A placeholder at the beginning of a text.
 struct Placeholder<'a> {
-    /// Empty = none: it is [`ESCAPED`].
+    /// Empty for [`ESCAPED`].
     label: &'a str,
     form: Option<String>,
     length: usize,
@@ -266,17 +266,17 @@ fn placeholder(text: &[u8]) -> Option<Placeholder<'_>> {
     Some(Placeholder { label, form, length: OPEN.len() + end + 1 })
 }
 
-/// A secret's name as it stands in placeholders: without what has a meaning there.
+/// A secret's name in placeholders, without the characters that have a meaning there.
 fn label(name: &str) -> String {
     percent_encoding::utf8_percent_encode(name, forms::UNRESERVED).to_string()
 }
 
-/// Patterns are whole characters, so what was UTF-8 is still.
+/// Patterns consist of whole characters, so the text stays UTF-8.
 fn lossy(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// Everything in an effect that its plugin wrote. Texts stay texts under a change that keeps UTF-8.
+/// Applies a change to all texts of an effect that its plugin wrote. The change must keep UTF-8.
 fn each_text(effect: &mut Effect, change: &mut impl FnMut(&mut Vec<u8>)) {
     match effect {
         Effect::Http(HttpRequest { method, url, headers, body }) => {
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_hidden_wherever_they_stand() {
+    fn secrets_are_redacted_at_any_position() {
         let mask =
             mask(&[("key", "s3cret"), ("longer", "s3cret-and-more"), ("tiny", "ab"), ("odd", "a\"b\nc")]);
         for (text, hidden) in [
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_not_looked_into() {
+    fn secrets_are_not_redacted_inside_of_placeholders() {
         let mask = mask(&[("a secret: {x}", "secret"), ("s", "{secret:")]);
         let hidden = "{secret:a%20secret%3A%20%7Bx%7D}";
         assert_eq!(mask.hide("secret"), hidden);
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_gets_its_secrets_back_with_the_values_of_then() {
+    fn an_effect_gets_its_secrets_restored_with_current_values() {
         let mut effect = request("https://x/?k=s3cret", "Bearer s3cret", b"{\"k\":\"s3cret\"}");
         assert!(mask(&[("key", "s3cret")]).redact(&mut effect));
         assert!(!format!("{effect:?}").contains("s3cret"));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_gets_back_every_form_in_which_a_secret_stood() {
+    fn an_effect_gets_every_form_of_a_secret_restored() {
         let secret = "pa/ss \"wörd\"\nwith a second line";
         let mask = mask(&[("key", secret)]);
         for form in Form::all(secret) {
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_visitor_writes_is_no_placeholder_and_does_not_stop_masking() {
+    fn a_visitors_text_is_no_placeholder_and_does_not_stop_redaction() {
         let mask = mask(&[("key", "s3cret")]);
         for visitor in
             ["{secret:key}", "{secret:", "{secret:}", "{secret:}key}", "{secret:{secret:key}}", "{"]
@@ -405,14 +405,14 @@ mod tests {
             mask.restore(&mut effect).unwrap();
             assert_eq!(effect, asked, "{visitor}");
         }
-        // Without a secret in it, nothing is changed and nothing is put back.
+        // A text without a secret is neither redacted nor restored.
         let mut effect = request("https://x/", "", b"{secret:key}");
         assert!(!mask.redact(&mut effect));
         assert_eq!(effect, request("https://x/", "", b"{secret:key}"));
     }
 
     #[test]
-    fn of_a_long_text_the_beginning_is_shown_without_any_part_of_a_secret() {
+    fn the_beginning_of_a_long_text_is_shown_without_any_part_of_a_secret() {
         let mask = mask(&[("key", "0123456789")]);
         for max in 0..60 {
             let text = "ab 0123456789 ".repeat(100);
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_text_that_was_cut_the_beginning_of_a_secret_goes_too() {
+    fn a_truncated_text_also_loses_the_beginning_of_a_secret() {
         let mask = mask(&[("key", "s3cret-ö")]);
         for (text, hidden) in [
             ("is s3cret-ö", "is {secret:key}"),

@@ -1,41 +1,54 @@
-# Builds a plugin. Its Makefile has one line, `include sdk/hookyard.mk`, and its folder:
-#   src/*.c    the plugin           make         → dist/NAME.wasm, NAME is the folder's
-#   test/*.c   its tests            make test    runs them natively, with the machine's own compiler
-# Settings, before the include: NAME, SOURCES, TESTS, CFLAGS (for both).
+# Builds a plugin. Its Makefile has one line, `include sdk/hookyard.mk`. Its folder has:
+#   src/*.c    the plugin           make         → dist/NAME.wasm, NAME is the folder's name
+#   test/*.c   its tests            make test    runs them natively, with the system's compiler
+#   generated  the typed handlers of the packages in wit, which `hookyard plugin build` generates
+# Settings before the include: NAME, SOURCES, TESTS, CFLAGS (for plugin and tests). The environment does not set them:
+# there, the same names have other meanings.
 SDK := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-NAME ?= $(notdir $(CURDIR))
-SOURCES ?= $(wildcard src/*.c)
-TESTS ?= $(wildcard test/*.c)
-CFLAGS ?=
+HY_IS_UNSET = $(filter undefined default environment,$(origin $(1)))
+ifneq ($(call HY_IS_UNSET,NAME),)
+# Not `notdir`, which takes the words of a path with spaces for several paths.
+NAME := $(lastword $(subst /, ,$(CURDIR)))
+endif
+ifneq ($(call HY_IS_UNSET,SOURCES),)
+SOURCES := $(wildcard src/*.c)
+endif
+ifneq ($(call HY_IS_UNSET,TESTS),)
+TESTS := $(wildcard test/*.c)
+endif
+ifneq ($(call HY_IS_UNSET,CFLAGS),)
+CFLAGS :=
+endif
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(findstring jobserver,$(MAKEFLAGS)),)
 MAKEFLAGS += --jobs=$(shell getconf _NPROCESSORS_ONLN)
 endif
 
 HY_HEADERS := $(wildcard $(SDK)/include/*.h $(SDK)/include/hookyard/*.h $(SDK)/libc/*.h $(SDK)/bindings/*.h \
-  $(SDK)/src/*.h $(SDK)/src/*/*.h)
-HY_COMMON := $(wildcard $(SDK)/src/*.c)
+  $(SDK)/src/*.h $(SDK)/src/*/*.h $(SDK)/generated/*.h $(SDK)/generated/*/*.h)
+HY_GENERATED := $(wildcard generated/*.c generated/*/*.c)
+HY_COMMON := $(wildcard $(SDK)/src/*.c $(SDK)/generated/*.c $(SDK)/generated/*/*.c)
 HY_WASM := $(HY_COMMON) $(wildcard $(SDK)/src/wasm/*.c $(SDK)/bindings/*.c $(SDK)/bindings/*.s)
 HY_NATIVE := $(HY_COMMON) $(wildcard $(SDK)/src/native/*.c)
-# Bindings convert pointers to types of one layout, which they check.
-HY_FLAGS := -std=c11 -Wall -Wextra -I$(SDK)/include -fno-strict-aliasing
+# The bindings convert pointers between types of the same layout, and check the layout.
+HY_FLAGS := -std=c11 -Wall -Wextra -I$(SDK)/include -iquote generated -iquote $(SDK)/generated -fno-strict-aliasing
 
 .PHONY: all test clean
 all: dist/$(NAME).wasm
 
 # ---- The plugin
 
-# An object for each file of the SDK; the linker takes those that the plugin needs.
-HY_LIBRARY := $(patsubst $(SDK)/%,build/wasm/sdk/%.o,$(HY_WASM))
+# One object per file of the SDK, and per generated handler. The linker takes only the objects that the plugin needs.
+HY_LIBRARY := $(patsubst %,build/wasm/%.o,$(HY_GENERATED)) $(patsubst $(SDK)/%,build/wasm/sdk/%.o,$(HY_WASM))
 HY_OBJECTS := $(patsubst %,build/wasm/%.o,$(SOURCES))
-# A function, and a variable, in a section of its own: what is not used is left out. -mbulk-memory:
-# copying is an instruction.
+# Each function and variable has its own section, so the linker can omit unused ones. With -mbulk-memory,
+# copying is one instruction.
 HY_WASM_FLAGS := $(HY_FLAGS) -Os -mbulk-memory -nostdlibinc -isystem $(SDK)/libc -ffunction-sections -fdata-sections
-# A small stack keeps the memory that is reset after every call small; it grows down to address 0, so
-# running out of it is a trap and not a silent write into data.
+# The host resets memory after every call, so the stack is small. It grows down to address 0, so a stack
+# overflow is a trap and does not overwrite data.
 HY_LINK_FLAGS := --no-entry --gc-sections --stack-first -z stack-size=65536
 
-# The compiler, found once; `make clean` forgets it.
+# Caches the found compiler. `make clean` deletes the cache.
 ifneq ($(filter-out test clean check%,$(or $(MAKECMDGOALS),all)),)
 include build/toolchain.mk
 endif
@@ -49,13 +62,13 @@ dist/$(NAME).wasm: $(HY_OBJECTS) $(HY_LIBRARY)
 	@mv build/$(@F) $@
 	@echo "built $@ ($$(wc -c <$@) bytes)"
 
-# Lines are for the author's own code: a trap is reported with the function and the line.
+# The author's code has line numbers: a trap is reported with its function and line.
 build/wasm/%.c.o: %.c $(HY_HEADERS) build/toolchain.mk
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(HY_WASM_FLAGS) -gline-tables-only -fdebug-compilation-dir=. $(CFLAGS) -MMD -MP -c $< -o $@
 
-# The bindings leave the value of an option that is none as it was on the stack: here it is zero, so that
-# an absent string is empty, and an absent list too.
+# The bindings do not initialize the value of an option that is none. This flag zeroes it, so an absent
+# string or list is empty.
 build/wasm/sdk/%.c.o: $(SDK)/%.c $(HY_HEADERS) build/toolchain.mk
 	@mkdir -p $(@D)
 	@$(WASM_CC) $(HY_WASM_FLAGS) -fno-builtin -ftrivial-auto-var-init=zero -c $< -o $@
@@ -67,16 +80,21 @@ build/wasm/sdk/%.s.o: $(SDK)/%.s build/toolchain.mk
 # ---- Its tests
 
 HY_TEST_OBJECTS := $(patsubst %,build/native/%.o,$(SOURCES) $(TESTS))
-HY_TEST_LIBRARY := $(patsubst $(SDK)/%,build/native/sdk/%.o,$(HY_NATIVE))
-# Errors with memory fail the test that makes them, where the compiler can find them.
+HY_TEST_LIBRARY := $(patsubst %,build/native/%.o,$(HY_GENERATED)) $(patsubst $(SDK)/%,build/native/sdk/%.o,$(HY_NATIVE))
+# Memory errors fail the test, if the compiler has sanitizers.
 HY_SANITIZE = $(eval HY_SANITIZE := $$(shell echo 'int main(void){return 0;}' | $(CC) -x c - -fsanitize=address,undefined \
   -o /dev/null 2>/dev/null && echo -fsanitize=address,undefined -fno-sanitize-recover))$(HY_SANITIZE)
 
 test: build/native/tests
 	@$<
 
-build/native/tests: $(HY_TEST_OBJECTS) $(HY_TEST_LIBRARY)
+build/native/tests: $(HY_TEST_OBJECTS) build/native/library.a
 	@$(CC) $(HY_SANITIZE) $^ -o $@
+
+# An archive, so that handlers that the plugin does not define are left out. Some of its files have the same name.
+build/native/library.a: $(HY_TEST_LIBRARY)
+	@rm -f $@
+	@$(AR) qcs $@ $^
 
 build/native/%.c.o: %.c $(HY_HEADERS)
 	@mkdir -p $(@D)
@@ -89,4 +107,4 @@ build/native/sdk/%.c.o: $(SDK)/%.c $(HY_HEADERS)
 clean:
 	rm -rf build dist
 
--include $(HY_OBJECTS:.o=.d) $(HY_TEST_OBJECTS:.o=.d)
+-include $(HY_OBJECTS:.o=.d) $(HY_TEST_OBJECTS:.o=.d) $(HY_GENERATED:%=build/wasm/%.d) $(HY_GENERATED:%=build/native/%.d)

@@ -1,5 +1,5 @@
-"""Packages the contract with the SDK, from beside it or from hookyard's repository: an installed SDK
-builds plugins too. Everything else is in pyproject.toml."""
+"""Packages the WIT contract with the SDK, from beside it or from hookyard's repository, so that an installed
+SDK can build plugins. Everything else is in pyproject.toml."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""iCalendar objects (RFC 5545) of one event."""
+"""Writes iCalendar objects (RFC 5545) with one event."""
 
 import re
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ LINE_MAX_OCTETS = 75
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What goes into a calendar."""
+    """An event in a calendar."""
 
     uid: str
-    """The same in every revision."""
+    """The id, which is the same in every revision."""
     stamp: datetime
-    """When this revision was made, UTC."""
+    """The time of this revision, in UTC."""
     sequence: int
-    """Of the revision: a greater number replaces a smaller one."""
+    """The number of the revision. A greater number replaces a smaller one."""
     start: datetime
-    """UTC."""
+    """The start of the event, in UTC."""
     duration: timedelta
     summary: str
     location: str | None
@@ -28,7 +28,7 @@ class Event:
 
 
 def calendar(event: Event) -> bytes:
-    """The object that holds an event."""
+    """The iCalendar object of an event."""
     return b"".join(fold(line) for line in lines(event))
 
 
@@ -55,15 +55,14 @@ def lines(event: Event) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """A value of type TEXT. Control characters have no place in one, and no escape."""
+    """A value of type TEXT, without control characters, for which TEXT has no escape."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text)
     return re.sub(r"([\\;,])", r"\\\1", text).replace("\n", r"\n")
 
 
 def fold(line: str) -> bytes:
-    """A content line: no more than 75 octets, continued after a line break and a space, and never broken
-    within a character."""
+    """Folds a content line: at most 75 octets, then a line break and a space. It never splits a character."""
     folded, octets = bytearray(), 0
     for character in line:
         encoded = character.encode()

@@ -1,4 +1,4 @@
-"""Keeps a calendar in step: puts each changed appointment to a CalDAV server as an iCalendar object."""
+"""Updates a calendar: writes each changed appointment to a CalDAV server as an iCalendar object."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from hookyard.store import Bucket
 
 from ics import Event, calendar
 
-sequences = Bucket("sequences")  # by appointment: the number of its revisions
+sequences = Bucket("sequences")  # the number of revisions by appointment
 
 
 @on("appointment.updated")
@@ -33,8 +33,8 @@ def update(ctx: Context, appointment: AppointmentUpdated) -> None:
 
 
 def moment(text: str) -> datetime:
-    """The service's local date and time, which is UTC: Guinea is at it all year. A calendar shows it in its
-    reader's time zone, and no server has to understand the definition of another."""
+    """Parses the service's local date and time. Guinea uses UTC all year. A calendar shows UTC in its
+    reader's time zone, so the object needs no definition of a time zone."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:

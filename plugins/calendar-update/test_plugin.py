@@ -28,7 +28,7 @@ class CalendarUpdate(unittest.TestCase):
         return request
 
     def event(self, **changes: Any) -> Any:
-        """The event as another implementation reads it."""
+        """The event as another implementation parses it."""
         parsed = icalendar.Calendar.from_ical(self.put(**changes).body)
         [event] = parsed.walk("VEVENT")
         self.assertEqual((parsed.errors, event.errors), ([], []))
@@ -81,7 +81,7 @@ class CalendarUpdate(unittest.TestCase):
         for octets in lines:
             self.assertLessEqual(len(octets), 75)
             self.assertNotRegex(octets, rb"[\x00-\x08\x0a-\x1f\x7f]")
-            octets.decode()  # no character is broken
+            octets.decode()  # no character is split
         unfolded = body.decode().replace("\r\n ", "").split("\r\n")[:-1]
         self.assertGreater(len(lines), len(unfolded))
         for line in unfolded:

@@ -1,15 +1,15 @@
 """Refunds the credits of a cancelled appointment to its visitor, once for each appointment.
 
-Claim, balance, ledger and the event that tells others commit together or not at all.
+Refund, balance, ledger entry and emitted event are committed together.
 """
 
 from hookyard import Context, log, on, outbox
 from hookyard.moncreneau import AppointmentCancelled
 from hookyard.store import Bucket
 
-refunds = Bucket("refunds")  # by appointment: whatever cancels it again finds its refund here
-balances = Bucket("balances")  # by visitor
-ledger = Bucket("ledger")  # by visitor and running number
+refunds = Bucket("refunds")  # refunds by appointment; a second cancellation finds the refund here
+balances = Bucket("balances")  # balances by visitor
+ledger = Bucket("ledger")  # ledger entries by visitor and running number
 
 
 @on("appointment.cancelled")
@@ -32,5 +32,5 @@ def refund(ctx: Context, appointment: AppointmentCancelled) -> None:
 
 
 def identity(appointment: AppointmentCancelled) -> str:
-    """Visitors have no id: the phone number is what they keep."""
+    """The key of the visitor. Visitors have no id, so it is the phone number."""
     return appointment.phone or appointment.email or appointment.name

@@ -19,7 +19,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use crate::child::guest;
 use crate::figures::{Spread, print};
 
-/// What `wasmtime` makes of the plugin's world.
+/// The bindings that `wasmtime` generates for the plugin's world.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
 mod bindings {
     wasmtime::component::bindgen!({
@@ -76,9 +76,9 @@ struct Figures {
 
 async fn measure() -> Figures {
     let config = Config::default();
-    let ours = Ours::new(&config).await;
-    let bare = Bare::new(&config, MemoryBounds::GuardPages);
-    let checked = Bare::new(&config, MemoryBounds::Checks);
+    let ours = HookyardRuntime::new(&config).await;
+    let bare = BareWasmtime::new(&config, MemoryBounds::GuardPages);
+    let checked = BareWasmtime::new(&config, MemoryBounds::Checks);
     let mut figures = Figures::default();
     for round in 0..=ROUNDS {
         let (a, b, c) = (ours.round().await, bare.round().await, checked.round().await);
@@ -93,13 +93,13 @@ async fn measure() -> Figures {
     figures
 }
 
-struct Ours {
+struct HookyardRuntime {
     revision: Arc<Revision>,
     delivery: Delivery,
     settings: hookyard::runtime::PluginSettings,
 }
 
-impl Ours {
+impl HookyardRuntime {
     async fn new(config: &Config) -> Self {
         let name = PluginName::new("stats").unwrap();
         let settings = settings(config, &name);
@@ -155,12 +155,12 @@ impl logging::Host for Lines {
     }
 }
 
-struct Bare {
+struct BareWasmtime {
     engine: Engine,
     pre: OnAppointmentCreatedPre<Lines>,
 }
 
-impl Bare {
+impl BareWasmtime {
     fn new(config: &Config, bounds: MemoryBounds) -> Self {
         let engine = Engine::new(&engine_config(&config.runtime, bounds)).unwrap();
         let component = Component::from_binary(&engine, &guest("stats")).unwrap();

@@ -1,9 +1,9 @@
-//! A million events that wait for a paused plugin: what they cost the host's memory and the senders, and how
-//! fast they are done once it goes on.
+//! A million events that wait for a paused plugin: the memory of the host, the delay of senders, and the time
+//! to finish them.
 
 use std::time::Instant;
 
-use crate::child::{Hosted, guest};
+use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
 use crate::load;
 
@@ -17,7 +17,7 @@ const CONFIG: &str = "[dispatch]\nbacklog_max = 2000000\n";
 
 /// The speed of ingestion with and without the backlog, and of draining it, on one host.
 pub fn run() {
-    let host = Hosted::configured(CONFIG, &[("stats", &guest("stats"))]);
+    let host = HostProcess::configured(CONFIG, &[("stats", &guest("stats"))]);
     let all = sample(&host, 0);
     host.wait_done(SAMPLE);
     let benchmark = throughput(&host, SAMPLE);
@@ -51,7 +51,7 @@ pub fn run() {
 }
 
 /// Events accepted per second.
-fn sample(host: &Hosted, from: u64) -> f64 {
+fn sample(host: &HostProcess, from: u64) -> f64 {
     let requests = load::requests(from, SAMPLE, true);
     let started = Instant::now();
     load::closed(&host.webhooks, requests, CONNECTIONS);
@@ -59,7 +59,7 @@ fn sample(host: &Hosted, from: u64) -> f64 {
 }
 
 /// Events sent and done per second.
-fn throughput(host: &Hosted, from: u64) -> f64 {
+fn throughput(host: &HostProcess, from: u64) -> f64 {
     let requests = load::requests(from, SAMPLE, true);
     let started = Instant::now();
     load::closed(&host.webhooks, requests, CONNECTIONS);
@@ -71,7 +71,7 @@ fn throughput(host: &Hosted, from: u64) -> f64 {
 pub fn drain() {
     let (mut drained, mut sent_and_done, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
-        let host = Hosted::configured(CONFIG, &[("stats", &guest("stats"))]);
+        let host = HostProcess::configured(CONFIG, &[("stats", &guest("stats"))]);
         let benchmark = throughput(&host, 0);
         host.ask("stats", "pause");
         load::closed(&host.webhooks, load::requests(SAMPLE, SAMPLE, true), CONNECTIONS);

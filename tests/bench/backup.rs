@@ -1,4 +1,4 @@
-//! What a backup costs while it is made: events per second meanwhile, against those without one.
+//! The cost of a backup: events per second during a backup, compared to those without one.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use hookyard::config::Database;
 
-use crate::child::{Hosted, guest};
+use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
 use crate::{load, retention};
 
@@ -50,7 +50,7 @@ struct Round {
 
 /// Events taken and done per second, and how long each backup took meanwhile.
 fn round(stored: &Path, backups: Option<Arc<Mutex<Vec<f64>>>>) -> Round {
-    let host = Hosted::on(stored, "[log]\nlevel = \"error\"\n", &[("stats", &guest("stats"))]);
+    let host = HostProcess::on(stored, "[log]\nlevel = \"error\"\n", &[("stats", &guest("stats"))]);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
     host.wait_done(WARM_UP);
     let requests = load::requests(WARM_UP, EVENTS, false);

@@ -15,7 +15,7 @@ use hookyard::plugins::settings;
 use hookyard::runtime::{CompileOptions, EmptyStores, Runner, Runtime};
 
 use crate::http;
-use crate::native::{Native, Stamped, entry};
+use crate::native::{Native, TimestampedRunner, entry};
 
 /// The first argument of such a process.
 pub const ROLE: &str = "host";
@@ -23,14 +23,14 @@ pub const ROLE: &str = "host";
 pub const SECRET: &str = "whsec_bench";
 
 /// A running host, and its directory.
-pub struct Hosted {
+pub struct HostProcess {
     pub dir: tempfile::TempDir,
     pub webhooks: String,
     pub admin: String,
     process: Child,
 }
 
-impl Hosted {
+impl HostProcess {
     /// Starts one that runs `plugin` (wasm from `dir/plugins`), `reused` (the same in instances that are
     /// kept), `native`, or `stamped`.
     pub fn start(runner: &str, plugins: &[(&str, &[u8])]) -> Self {
@@ -43,7 +43,7 @@ impl Hosted {
         Self::with("plugin", config, plugins)
     }
 
-    /// As [`Hosted::configured`], on a copy of the database of the host that was in `stored`.
+    /// As [`HostProcess::configured`], on a copy of the database of the host that was in `stored`.
     pub fn on(stored: &Path, config: &str, plugins: &[(&str, &[u8])]) -> Self {
         let dir = directory(plugins);
         let data = |dir: &Path| dir.join("hookyard-data");
@@ -84,7 +84,7 @@ impl Hosted {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
-    /// What of its memory is in use, in MiB.
+    /// Its resident memory, in MiB.
     pub fn resident_mib(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -178,7 +178,10 @@ pub fn run(runner: &str, dir: &Path) {
         let fixed = match runner {
             "native" => vec![entry(Arc::new(Native))],
             "stamped" => {
-                vec![entry(Arc::new(Stamped { inner: stats(&loaded.config).await, ends: Arc::clone(&ends) }))]
+                vec![entry(Arc::new(TimestampedRunner {
+                    inner: stats(&loaded.config).await,
+                    ends: Arc::clone(&ends),
+                }))]
             }
             _ => Vec::new(),
         };

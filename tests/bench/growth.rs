@@ -1,4 +1,4 @@
-//! What stored events cost: speed with ten thousand, a million and five million of them, and their size.
+//! The cost of stored events: speed with ten thousand, a million and five million of them, and their size.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-use crate::child::{Hosted, directory};
+use crate::child::{HostProcess, directory};
 use crate::figures::{Spread, print};
 use crate::load;
 
@@ -23,7 +23,7 @@ const CONNECTIONS: usize = 128;
 /// The number of the first event that is sent, far from those that were stored before.
 const FIRST: u64 = 1 << 40;
 
-/// What the rounds of one size came to.
+/// The figures of all rounds of one size.
 #[derive(Default)]
 struct Figures {
     per_second: Vec<f64>,
@@ -73,7 +73,7 @@ impl Figures {
         let warm_up = load::requests(first, WARM_UP, true);
         let requests = load::requests(first + WARM_UP, EVENTS, true);
         let began = Instant::now();
-        let host = Hosted::in_directory("native", dir);
+        let host = HostProcess::in_directory("native", dir);
         self.start_ms.push(began.elapsed().as_secs_f64() * 1000.0);
         load::closed(&host.webhooks, warm_up, CONNECTIONS);
         host.wait_done(WARM_UP);
@@ -110,7 +110,7 @@ fn cpu_us(pid: u32) -> f64 {
     ticks.sum::<f64>() * TICK_US
 }
 
-/// What a process gave to the disk.
+/// The bytes that a process wrote to disk.
 fn written_bytes(pid: u32) -> f64 {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
     io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap()
@@ -131,7 +131,7 @@ fn copy(from: &TempDir) -> TempDir {
 /// their own.
 fn prepared() -> VecDeque<TempDir> {
     let [(sent, _), (more, _), (most, _)] = SIZES;
-    let host = Hosted::in_directory("native", directory(&[]));
+    let host = HostProcess::in_directory("native", directory(&[]));
     load::closed(&host.webhooks, load::requests(0, sent, true), CONNECTIONS);
     host.wait_done(sent);
     let first = host.stop();
@@ -140,7 +140,7 @@ fn prepared() -> VecDeque<TempDir> {
     let third = copy(&second);
     multiply(&database(third.path()), more, most);
     // The first start puts their ids into the index.
-    let [second, third] = [second, third].map(|dir| Hosted::in_directory("native", dir).stop());
+    let [second, third] = [second, third].map(|dir| HostProcess::in_directory("native", dir).stop());
     VecDeque::from([first, second, third])
 }
 

@@ -1,5 +1,5 @@
-//! Just enough HTTP/1.1 for a client that costs little: requests made beforehand, answers read by
-//! status and length.
+//! A minimal HTTP/1.1 client that costs little: it builds requests beforehand, and reads responses by status
+//! and length.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -61,6 +61,13 @@ pub fn get(address: &str, path: &str, token: &str) -> String {
     ask(&mut stream, request.as_bytes())
 }
 
+/// The JSON body that the operators' side answers with.
+pub fn json(address: &str, path: &str, token: &str) -> serde_json::Value {
+    let answer = get(address, path, token);
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
 /// Asks the operators' side to do something.
 pub fn post(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -76,8 +83,8 @@ pub fn done(admin: &str) -> f64 {
 }
 
 /// Effects that the host counts as done.
-pub fn performed(admin: &str) -> f64 {
-    counted(admin, "hookyard_effect_tries_total", "outcome=\"done\"")
+pub fn complete_effect(admin: &str) -> f64 {
+    counted(admin, "hookyard_effect_attempts_total", "outcome=\"done\"")
 }
 
 /// Events that the host counts as pruned.

@@ -1,25 +1,25 @@
-//! What a plugin notices of two bad ones beside it: one that never returns from a call, and one that fails
-//! every call. All three get every event.
+//! The effect of two bad plugins on a good one. One never returns from a call, and one fails every call. All
+//! three get every event.
 
 use std::fs;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::child::{Hosted, distinct, guest};
+use crate::child::{HostProcess, distinct, guest};
 use crate::figures::{Spread, percentile, print};
 use crate::native::End;
 use crate::{http, load};
 
 const RATE: f64 = 2000.0;
 const EVENTS: u64 = 40_000;
-/// Events by whose time the bad ones are known.
+/// Events before the measurement, after which the host knows the bad plugins.
 const FIRST: u64 = 10_000;
 const WARM_UP: u64 = 5_000;
 const ROUNDS: usize = 5;
 const CONNECTIONS: usize = 128;
 
 /// One round: p99 from receipt to done of all events and of those after the first, in milliseconds.
-struct Took {
+struct Durations {
     all: f64,
     later: f64,
     median: f64,
@@ -51,10 +51,10 @@ pub fn run() {
     );
 }
 
-fn round(bad: bool) -> Took {
+fn round(bad: bool) -> Durations {
     let actor = guest("actor");
     let (hang, fail) = (distinct(&actor, 1), distinct(&actor, 2));
-    let host = Hosted::with("stamped", &config(false), &[("hang", &hang), ("fail", &fail)]);
+    let host = HostProcess::with("stamped", &config(false), &[("hang", &hang), ("fail", &fail)]);
     load::closed(&host.webhooks, load::requests(1 << 32, WARM_UP, false), CONNECTIONS);
     if bad {
         let file = host.dir.path().join("hookyard.toml");
@@ -76,7 +76,7 @@ fn round(bad: bool) -> Took {
         took
     };
     let (all, later) = (took(0), took(FIRST));
-    Took { all: percentile(&all, 0.99), later: percentile(&later, 0.99), median: percentile(&all, 0.5) }
+    Durations { all: percentile(&all, 0.99), later: percentile(&later, 0.99), median: percentile(&all, 0.5) }
 }
 
 fn config(bad: bool) -> String {
@@ -88,7 +88,7 @@ fn config(bad: bool) -> String {
 }
 
 /// Waits until an event goes to all three.
-fn wait_taken(host: &Hosted) {
+fn wait_taken(host: &HostProcess) {
     let mut stream = TcpStream::connect(&host.webhooks).unwrap();
     let began = Instant::now();
     for n in 0.. {

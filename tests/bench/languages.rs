@@ -1,4 +1,4 @@
-//! What a language costs: the same handler of the conformance suite in each, as a share of Rust's.
+//! The cost of a language: the same handler of the conformance suite in each, relative to Rust.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -13,12 +13,18 @@ use hookyard::runtime::{
     AttemptReport, Call, CompileOptions, EmptyStores, PluginSettings, Revision, Runtime,
 };
 
-use crate::child::{distinct, guest};
+use crate::child::{HostProcess, distinct, guest};
 use crate::figures::{Spread, print};
+use crate::load;
 
 const ROUNDS: usize = 5;
-const LANGUAGES: [&str; 4] = ["rust", "c", "typescript", "python"];
+const LANGUAGES: [&str; 5] = ["rust", "c", "go", "typescript", "python"];
 const PAYLOAD: &str = include_str!("../../wit/moncreneau-events-1.0.0/samples/appointment.created.json");
+
+/// Events of one round over the whole path, and those before it that make the instances.
+const EVENTS: u64 = 20_000;
+const WARM_UP: u64 = 2_000;
+const CONNECTIONS: usize = 128;
 
 /// One language's figures.
 struct Figures {
@@ -55,6 +61,36 @@ pub fn run() {
          instance; the difference, which is instantiating and dropping it",
         &lines,
     );
+}
+
+/// Events over the whole path, handled in reused instances.
+pub fn run_events() {
+    let measured = LANGUAGES.map(|language| (language, Vec::new()));
+    let mut measured = measured.to_vec();
+    for _ in 0..3 {
+        for (language, rates) in &mut measured {
+            rates.push(events_per_second(language));
+        }
+    }
+    let line =
+        |(language, rates): (&str, Vec<f64>)| format!("{language:<10}  {} events/s", Spread::of(rates));
+    let lines: Vec<String> = measured.into_iter().map(line).collect();
+    print("languages: events/s until all are done, `instances = \"reused\"`, target 10,000", &lines);
+}
+
+fn events_per_second(language: &str) -> f64 {
+    let name = format!("conformance-{language}");
+    let config = format!("[plugin.{name}]\ninstances = \"reused\"\n");
+    let host = HostProcess::configured(&config, &[(&name, &guest(&name))]);
+    load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
+    host.wait_done(WARM_UP);
+    let requests = load::requests(WARM_UP, EVENTS, false);
+    let started = Instant::now();
+    load::closed(&host.webhooks, requests, CONNECTIONS);
+    host.wait_done(WARM_UP + EVENTS);
+    let rate = EVENTS as f64 / started.elapsed().as_secs_f64();
+    host.stop();
+    rate
 }
 
 async fn measure() -> Vec<Figures> {

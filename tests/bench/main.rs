@@ -1,8 +1,8 @@
-//! Benchmarks: each figure is a ratio measured in one run, with what it is compared to.
+//! Benchmarks. Each figure is a ratio measured in one run, with its reference.
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
 //! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
-//! `languages`, `swap`, `start`. How to read them: README.md beside this file.
+//! `languages`, `language-events`, `swap`, `start`, `cold`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -17,6 +17,7 @@ mod attempt;
 mod backlog;
 mod backup;
 mod child;
+mod cold;
 mod figures;
 mod growth;
 mod http;
@@ -41,15 +42,15 @@ fn main() {
     {
         return child::run(runner, dir.as_ref());
     }
-    // What a host starts in its turn for each plugin file.
+    // The compiler process that a host starts for each plugin file.
     if let [verb, setup] = arguments.as_slice()
         && verb == hookyard::runtime::COMPILE_COMMAND
     {
-        // Whoever started it looks at its output.
+        // The parent reads its output.
         let _ = hookyard::runtime::compile_from_stdin(setup);
         return;
     }
-    let all: [(&str, fn()); 14] = [
+    let all: [(&str, fn()); 16] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -61,8 +62,10 @@ fn main() {
         ("retention", retention::run),
         ("backup", backup::run),
         ("languages", languages::run),
+        ("language-events", languages::run_events),
         ("swap", swap::run),
         ("start", start::run),
+        ("cold", cold::run),
         ("growth", growth::run),
     ];
     for (name, run) in all {

@@ -1,18 +1,18 @@
-//! The guest `stats` as native code: what everything but WebAssembly costs.
+//! The guest `stats` as native code: the cost of everything except WebAssembly.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hookyard::completion::Work;
+use hookyard::completion::CallWork;
 use hookyard::delivery::Attempt;
 use hookyard::event::{Digest, PluginName, now_ms};
-use hookyard::plugins::Entry;
+use hookyard::plugins::RunningEntry;
 use hookyard::runtime::{AttemptReport, Call, Runner};
 use serde::{Deserialize, Serialize};
 
-/// Does what the plugin does for `appointment.created`.
+/// The plugin's handler of `appointment.created`, as native code.
 pub struct Native;
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ impl Runner for Native {
                 peak_memory_bytes: 0,
                 failure: None,
             };
-            AttemptReport { attempt, work: Work::default(), fuel: None }
+            AttemptReport { attempt, work: CallWork::default(), fuel: None }
         })
     }
 }
@@ -55,13 +55,13 @@ fn day(text: &str) -> Option<i64> {
     Some(year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1)
 }
 
-/// Notes when each event's attempt ended.
-pub struct Stamped {
+/// Records the end of each attempt.
+pub struct TimestampedRunner {
     pub inner: Arc<dyn Runner>,
     pub ends: Arc<Mutex<Vec<End>>>,
 }
 
-/// When an event's attempt ended.
+/// The end of an event's attempt.
 #[derive(Serialize, Deserialize)]
 pub struct End {
     /// The number in its id.
@@ -72,7 +72,7 @@ pub struct End {
     pub received_at: u64,
 }
 
-impl Runner for Stamped {
+impl Runner for TimestampedRunner {
     fn attempt<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = AttemptReport> + Send + 'a>> {
         Box::pin(async move {
             let attempt = self.inner.attempt(call).await;
@@ -89,9 +89,9 @@ pub fn unix_us() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }
 
-/// A plugin that no file stands for, which takes `appointment.created`.
-pub fn entry(runner: Arc<dyn Runner>) -> Entry {
-    Entry {
+/// A plugin without a file, which handles `appointment.created`.
+pub fn entry(runner: Arc<dyn Runner>) -> RunningEntry {
+    RunningEntry {
         plugin: PluginName::new("stats").unwrap(),
         runner,
         revision: Digest([0; 32]),

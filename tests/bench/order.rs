@@ -1,9 +1,9 @@
-//! What order costs: events per second where each appointment's events run one after the other, against the
-//! same plugin that takes them as they come.
+//! The cost of order: events per second where events of one appointment run one after the other, compared to
+//! the same plugin without order.
 
 use std::time::Instant;
 
-use crate::child::{Hosted, guest};
+use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
 use crate::load;
 
@@ -37,7 +37,7 @@ pub fn run() {
 
 fn round(appointments: u32, ordered: bool) -> f64 {
     let config = format!("[plugin.stats]\nordered = {ordered}\n");
-    let host = Hosted::configured(&config, &[("stats", &guest("stats"))]);
+    let host = HostProcess::configured(&config, &[("stats", &guest("stats"))]);
     load::closed(&host.webhooks, load::requests_about(appointments, 0, WARM_UP), CONNECTIONS);
     host.wait_done(WARM_UP);
     let requests = load::requests_about(appointments, WARM_UP, EVENTS);

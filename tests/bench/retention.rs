@@ -1,4 +1,5 @@
-//! What pruning costs: events per second while old ones go, against those of the same host that keeps all.
+//! The cost of pruning: events per second while old ones are pruned, compared to the same host without
+//! pruning.
 
 use std::path::Path;
 use std::time::Instant;
@@ -6,7 +7,7 @@ use std::time::Instant;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use crate::child::{Hosted, guest};
+use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
 use crate::{http, load};
 
@@ -58,7 +59,7 @@ pub fn run() {
 /// Events taken and done per second, and events pruned per second meanwhile.
 fn round(stored: &Path, retention: &str) -> (f64, f64) {
     let config = format!("[retention]\n{retention}\n[log]\nlevel = \"error\"\n");
-    let host = Hosted::on(stored, &config, &[("stats", &guest("stats"))]);
+    let host = HostProcess::on(stored, &config, &[("stats", &guest("stats"))]);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
     host.wait_done(WARM_UP);
     let requests = load::requests(WARM_UP, EVENTS, false);
@@ -73,7 +74,7 @@ fn round(stored: &Path, retention: &str) -> (f64, f64) {
 
 /// A directory with a database of old events that are done.
 pub fn stored() -> tempfile::TempDir {
-    let host = Hosted::start("plugin", &[("stats", &guest("stats"))]);
+    let host = HostProcess::start("plugin", &[("stats", &guest("stats"))]);
     load::closed(&host.webhooks, load::requests(1 << 40, 1, false), 1);
     host.wait_done(1);
     let dir = host.stop();

@@ -1,9 +1,9 @@
-//! Events per second over the whole path, and the time from sending to done at half of that.
+//! Events per second over the whole path, and the time from request to done at half of that rate.
 
 use std::fs;
 use std::time::Instant;
 
-use crate::child::{Hosted, guest};
+use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, percentile, print};
 use crate::load;
 use crate::native::End;
@@ -14,7 +14,7 @@ const ROUNDS: usize = 5;
 /// A group commit lives of company: each connection has one event under way at a time.
 const CONNECTIONS: usize = 128;
 
-/// What one round came to.
+/// The figures of one round.
 struct Round {
     per_second: f64,
     memory_mib: f64,
@@ -56,7 +56,7 @@ pub fn run() {
 fn round(runner: &str, random: bool) -> Round {
     let stats = guest("stats");
     let plugins: &[(&str, &[u8])] = if runner == "native" { &[] } else { &[("stats", &stats)] };
-    let host = Hosted::start(runner, plugins);
+    let host = HostProcess::start(runner, plugins);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, random), CONNECTIONS);
     host.wait_done(WARM_UP);
     let requests = load::requests(WARM_UP, EVENTS, random);
@@ -76,7 +76,7 @@ pub fn latency() {
     let rate = highest / 2.0;
     let (mut p50, mut p99) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let host = Hosted::start("stamped", &[]);
+        let host = HostProcess::start("stamped", &[]);
         load::closed(&host.webhooks, load::requests(1 << 32, WARM_UP, false), CONNECTIONS);
         let began = load::open(&host.webhooks, load::requests(0, EVENTS / 2, false), CONNECTIONS, rate);
         host.wait_done(WARM_UP + EVENTS / 2);

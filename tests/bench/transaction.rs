@@ -1,11 +1,11 @@
-//! What a handler's transaction costs: events per second where each reads an entry of the store, writes it
-//! and asks for a request, against those of the same handler that does neither.
+//! The cost of a handler's transaction: events per second where each reads and writes a store entry and
+//! queues a request, compared to the same handler that does neither.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::child::{Hosted, guest};
+use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
 use crate::{http, load};
 
@@ -14,7 +14,7 @@ const WARM_UP: u64 = 5_000;
 const ROUNDS: usize = 5;
 const CONNECTIONS: usize = 128;
 
-/// In turn: nothing, a transaction whose request nobody answers, and one whose requests are answered.
+/// In turn: no transaction, one whose requests are not answered, and one whose requests are answered.
 pub fn run() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let answering = answering();
@@ -53,7 +53,7 @@ fn round(entry: &str, partner: &TcpListener, performed: bool) -> f64 {
         "[plugin.transaction]\nhttp = [\"{origin}\"]\nconfig = {{ do = \"{entry}\", url = \"{origin}/sms\" }}\n\
          [log]\nlevel = \"error\"\n"
     );
-    let host = Hosted::configured(&config, &[("transaction", &guest("transaction"))]);
+    let host = HostProcess::configured(&config, &[("transaction", &guest("transaction"))]);
     load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
     wait(&host, WARM_UP, performed);
     let requests = load::requests(WARM_UP, EVENTS, false);
@@ -65,9 +65,9 @@ fn round(entry: &str, partner: &TcpListener, performed: bool) -> f64 {
     per_second
 }
 
-fn wait(host: &Hosted, events: u64, performed: bool) {
+fn wait(host: &HostProcess, events: u64, performed: bool) {
     let events = events as f64;
-    while http::done(&host.admin) < events || (performed && http::performed(&host.admin) < events) {
+    while http::done(&host.admin) < events || (performed && http::complete_effect(&host.admin) < events) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,4 +1,4 @@
-//! The operators' side over HTTP, as tools see it.
+//! The operators' API over HTTP, as tools use it.
 
 mod events;
 mod metrics;
@@ -6,11 +6,11 @@ mod metrics;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::support::{Bed, Event, Host, example};
+use crate::support::{Event, HostDir, RunningHost, example};
 
 /// The body of an RFC 9457 problem, which names its status.
-async fn problem(host: &Host<'_>, path: &str, token: Option<&str>) -> (u16, Value) {
-    let response = host.ask(path, token).await;
+async fn problem(host: &RunningHost<'_>, path: &str, token: Option<&str>) -> (u16, Value) {
+    let response = host.admin_get(path, token).await;
     let status = response.status().as_u16();
     assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
     let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
@@ -23,16 +23,16 @@ async fn problem(host: &Host<'_>, path: &str, token: Option<&str>) -> (u16, Valu
     (status, problem)
 }
 
-fn token(bed: &Bed) -> String {
-    std::fs::read_to_string(bed.path("hookyard-data/admin-token")).unwrap().trim().to_owned()
+fn token(dir: &HostDir) -> String {
+    std::fs::read_to_string(dir.path("hookyard-data/admin-token")).unwrap().trim().to_owned()
 }
 
 #[tokio::test]
-async fn everything_under_the_api_wants_the_token_and_gives_nothing_away_without() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn every_api_path_requires_the_token_and_reveals_nothing_without_it() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     host.send(&Event::created("evt_1")).await;
-    let right = token(&bed);
+    let right = token(&dir);
     let wrong = [right[1..].to_owned(), format!("{right}0"), right.to_uppercase(), String::new()];
     for path in
         ["events", "events/moncreneau/evt_1", "events/moncreneau/evt_2", "plugins", "openapi.json", "nothing"]
@@ -45,40 +45,40 @@ async fn everything_under_the_api_wants_the_token_and_gives_nothing_away_without
         }
     }
     for wrong in wrong.iter().filter(|wrong| **wrong != right) {
-        let response = host.ask("/api/v1/events", Some(wrong)).await;
+        let response = host.admin_get("/api/v1/events", Some(wrong)).await;
         assert_eq!(response.status(), 401, "{wrong}");
         assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
     }
-    assert_eq!(host.ask("/api/v1/events", Some(&right)).await.status(), 200);
+    assert_eq!(host.admin_get("/api/v1/events", Some(&right)).await.status(), 200);
 }
 
 #[tokio::test]
-async fn health_metrics_and_the_page_are_open_and_hold_nothing_of_events() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn health_metrics_and_the_page_need_no_token_and_contain_no_event_data() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     host.send(&Event::created("evt_1")).await;
     for path in ["/", "/healthz", "/readyz", "/metrics"] {
-        let response = host.ask(path, None).await;
+        let response = host.admin_get(path, None).await;
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
         let text = response.text().await.unwrap();
         assert!(
-            !text.contains("evt_1") && !text.contains("Jean Dupont") && !text.contains(&token(&bed)),
+            !text.contains("evt_1") && !text.contains("Jean Dupont") && !text.contains(&token(&dir)),
             "{path}"
         );
     }
     for (path, status) in [("/healthz", "ok"), ("/readyz", "ready")] {
-        let (code, health) = host.api(path).await;
+        let (code, health) = host.api_get(path).await;
         assert_eq!((code, &health["status"]), (StatusCode::OK, &status.into()), "{health}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_problem_that_names_it() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
-    let right = token(&bed);
+async fn an_unknown_path_or_id_is_a_problem_that_names_it() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let right = token(&dir);
     for (path, named) in [
         ("/nothing", "/nothing"),
         ("/api/v1/nothing", "nothing"),
@@ -106,14 +106,14 @@ async fn what_is_not_there_is_a_problem_that_names_it() {
 }
 
 #[tokio::test]
-async fn plugins_are_listed_by_name_with_what_runs_and_what_was_refused() {
-    let bed = Bed::new("");
+async fn plugins_are_listed_by_name_with_their_revision_and_refusal() {
+    let dir = HostDir::new("");
     for name in ["statistics", "event-log"] {
-        bed.install(name, &example(name));
+        dir.install(name, &example(name));
     }
-    bed.install("bad", b"\0asm is not enough");
-    let host = bed.start().await;
-    let (code, page) = host.api("/api/v1/plugins").await;
+    dir.install("bad", b"\0asm is not enough");
+    let host = dir.start().await;
+    let (code, page) = host.api_get("/api/v1/plugins").await;
     assert_eq!((code, &page["next_cursor"]), (StatusCode::OK, &Value::Null));
     let items = page["items"].as_array().unwrap();
     let names: Vec<&str> = items.iter().map(|item| item["name"].as_str().unwrap()).collect();
@@ -143,35 +143,38 @@ fn fields(api: &Value, schema: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_description_names_the_paths_that_are_there_and_the_fields_that_answers_have() {
-    let bed = Bed::new("");
-    bed.install("event-log", &example("event-log"));
-    let host = bed.start().await;
+async fn the_openapi_document_lists_existing_paths_and_the_fields_of_responses() {
+    let dir = HostDir::new("");
+    dir.install("event-log", &example("event-log"));
+    let host = dir.start().await;
     host.send(&Event::created("evt_1")).await;
-    let event = host.settled("evt_1").await;
-    let (code, api) = host.api("/api/v1/openapi.json").await;
+    let event = host.wait_finished("evt_1").await;
+    let (code, api) = host.api_get("/api/v1/openapi.json").await;
     assert_eq!(code, StatusCode::OK);
     assert!(api["openapi"].as_str().unwrap().starts_with("3."), "{api}");
-    assert_eq!(bed.run(&["event", "replay", "evt_1"]).code, 0);
+    assert_eq!(dir.run(&["event", "replay", "evt_1"]).code, 0);
     let paths = api["paths"].as_object().unwrap().iter();
     let read: Vec<&String> =
         paths.filter(|(_, verbs)| !verbs["get"].is_null()).map(|(path, _)| path).collect();
     assert!(read.len() >= 9, "{read:?}");
-    for path in read {
+    // There is no effect and no entry here; `cli::store` reads some.
+    let none_here = ["/api/v1/effects/{id}", "/api/v1/plugins/{name}/store/entry"];
+    for path in read.into_iter().filter(|path| !none_here.contains(&path.as_str())) {
         let there =
             path.replace("/deliveries/{id}", "/deliveries/1-1").replace("/replays/{id}", "/replays/1");
-        let there = there.replace("{source}", "moncreneau").replace("{id}", "evt_1");
-        assert_eq!(host.api(&there).await.0, StatusCode::OK, "{path}");
+        let there =
+            there.replace("{source}", "moncreneau").replace("{id}", "evt_1").replace("{name}", "event-log");
+        assert_eq!(host.api_get(&there).await.0, StatusCode::OK, "{path}");
     }
     for (name, answer) in [
         ("EventView", &event),
         ("DeliveryView", &event["deliveries"][0]),
         ("AttemptView", &event["deliveries"][0]["attempts"][0]),
-        ("EventList", &host.api("/api/v1/events").await.1),
-        ("ListedDelivery", &host.api("/api/v1/deliveries").await.1["items"][0]),
-        ("DeliveryDetail", &host.api("/api/v1/deliveries/1-1").await.1),
-        ("ReplayProgress", &host.api("/api/v1/replays/1").await.1),
-        ("Plugin", &host.api("/api/v1/plugins").await.1["items"][0]),
+        ("EventList", &host.api_get("/api/v1/events").await.1),
+        ("ListedDelivery", &host.api_get("/api/v1/deliveries").await.1["items"][0]),
+        ("DeliveryDetail", &host.api_get("/api/v1/deliveries/1-1").await.1),
+        ("ReplayProgress", &host.api_get("/api/v1/replays/1").await.1),
+        ("Plugin", &host.api_get("/api/v1/plugins").await.1["items"][0]),
     ] {
         let mut given: Vec<String> = answer.as_object().unwrap().keys().cloned().collect();
         given.sort();

@@ -1,13 +1,16 @@
-//! Files made so that compiling them takes all time or memory there is: a child process dies of them, the
-//! host and other plugins do not notice, and no start tries them again.
+//! Files that take too much time or memory to compile. The compiler's child process dies, the host and other
+//! plugins continue, and no later start compiles the file again.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Bed, Event, Handwritten, Host, distinct, guest, until, until_within};
+use crate::support::{
+    Event, Handwritten, HostDir, RunningHost, distinct_copy, guest, wait_until, wait_until_within,
+};
 
 /// A small file that compiles for a minute and takes gigabytes: so many locals live across so many loops.
 pub(crate) fn monster() -> Vec<u8> {
@@ -42,15 +45,15 @@ fn small() -> Vec<u8> {
 }
 
 /// A host's peak memory, in KiB.
-fn peak(host: &Host<'_>) -> u64 {
+fn peak(host: &RunningHost<'_>) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// How often a plugin was refused.
-fn refusals(bed: &Bed, plugin: &str) -> Vec<String> {
-    let lines = bed.log();
+fn refusals(dir: &HostDir, plugin: &str) -> Vec<String> {
+    let lines = dir.log();
     let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let message = |line: Value| Some(line["message"].as_str()?.to_owned());
     let begin = format!("plugin {plugin} revision ");
@@ -60,31 +63,32 @@ fn refusals(bed: &Bed, plugin: &str) -> Vec<String> {
         .collect()
 }
 
-async fn refused(host: &Host<'_>, plugin: &str, part: &str) -> String {
+async fn refused(host: &RunningHost<'_>, plugin: &str, part: &str) -> String {
     let is_refused =
         |plugin: &Value| plugin["refusal"].as_str().is_some_and(|refusal| refusal.contains(part));
-    let plugin = host.plugin_when(plugin, &format!("it is refused with {part}"), is_refused).await;
+    let plugin = host.wait_plugin(plugin, &format!("it is refused with {part}"), is_refused).await;
     plugin["refusal"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_file_that_compiles_for_too_long_is_refused_while_others_load() {
-    let bed =
-        Bed::new("[runtime]\ncompile_concurrency = 1\ncompile_quick_ms = 200\ncompile_timeout_ms = 2500\n");
-    bed.install("old", &small());
-    let host = bed.start().await;
+    let dir = HostDir::new(
+        "[runtime]\ncompile_concurrency = 1\ncompile_quick_ms = 200\ncompile_timeout_ms = 2500\n",
+    );
+    dir.install("old", &small());
+    let host = dir.start().await;
     let before = peak(&host);
-    bed.install("monster-a", &monster());
-    bed.install("monster-b", &distinct(&monster(), 1));
+    dir.install("monster-a", &monster());
+    dir.install("monster-b", &distinct_copy(&monster(), 1));
     let loading = |plugin: &Value| plugin["state"] == "loading";
-    host.plugin_when("monster-a", "it is compiled", loading).await;
-    host.plugin_when("monster-b", "it is compiled", loading).await;
-    let new = distinct(&small(), 1);
-    bed.install("new", &new);
-    host.runs("new", &new).await;
-    assert_eq!(refusals(&bed, "monster-a").len() + refusals(&bed, "monster-b").len(), 0, "{}", bed.log());
+    host.wait_plugin("monster-a", "it is compiled", loading).await;
+    host.wait_plugin("monster-b", "it is compiled", loading).await;
+    let new = distinct_copy(&small(), 1);
+    dir.install("new", &new);
+    host.wait_revision("new", &new).await;
+    assert_eq!(refusals(&dir, "monster-a").len() + refusals(&dir, "monster-b").len(), 0, "{}", dir.log());
     host.send(&Event::created("evt_1")).await;
-    assert_eq!(host.settled("evt_1").await["state"], "done");
+    assert_eq!(host.wait_finished("evt_1").await["state"], "done");
     let reason = "compiling it takes longer than runtime.compile_timeout_ms, which is 2500";
     refused(&host, "monster-a", reason).await;
     let grown = peak(&host) - before;
@@ -92,59 +96,99 @@ async fn a_file_that_compiles_for_too_long_is_refused_while_others_load() {
 }
 
 #[tokio::test]
-async fn a_file_that_takes_too_much_memory_to_compile_is_not_tried_again_until_an_operator_says_so() {
+async fn a_file_that_takes_too_much_memory_to_compile_is_compiled_again_only_on_request() {
     let settings = |timeout: u32| {
         format!("[runtime]\ncompile_memory_max_bytes = 67_108_864\ncompile_timeout_ms = {timeout}\n")
     };
-    let bed = Bed::new(&settings(60_000));
-    bed.install("monster", &monster());
-    bed.install("small", &small());
+    let dir = HostDir::new(&settings(60_000));
+    dir.install("monster", &monster());
+    dir.install("small", &small());
     let reason = "compiling it takes more memory than runtime.compile_memory_max_bytes, which is 67108864";
     let before = format!("the compiler failed on it before: {reason}");
-    let host = bed.start().await;
-    host.runs("small", &small()).await;
+    let host = dir.start().await;
+    host.wait_revision("small", &small()).await;
     let refusal = refused(&host, "monster", reason).await;
     assert!(!refusal.contains("before") && refusal.contains("hookyard plugin retry"), "{refusal}");
     // Touched, with the same bytes.
-    bed.install("monster", &monster());
+    dir.install("monster", &monster());
     refused(&host, "monster", &before).await;
     drop(host);
 
-    let host = bed.start().await;
+    let host = dir.start().await;
     refused(&host, "monster", &before).await;
-    let tried = refusals(&bed, "monster").len();
-    let ran = bed.run(&["plugin", "retry", "monster"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    until("it is tried again", async || (refusals(&bed, "monster").len() > tried).then_some(())).await;
-    let last = refusals(&bed, "monster").pop().unwrap();
+    let tried = refusals(&dir, "monster").len();
+    let output = dir.run(&["plugin", "retry", "monster"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    wait_until("it is tried again", async || (refusals(&dir, "monster").len() > tried).then_some(())).await;
+    let last = refusals(&dir, "monster").pop().unwrap();
     assert!(last.contains(reason) && !last.contains("before"), "{last}");
     drop(host);
 
     // Another limit: with this one it dies sooner.
-    bed.configure(&settings(1));
-    let host = bed.start().await;
+    dir.configure(&settings(1));
+    let host = dir.start().await;
     refused(&host, "monster", "runtime.compile_timeout_ms, which is 1").await;
-    host.runs("small", &small()).await;
+    host.wait_revision("small", &small()).await;
+}
+
+/// Of the only file whose compilation has one.
+fn compile_mark(dir: &HostDir) -> Option<Vec<u8>> {
+    let inside = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let all = inside(dir.path("hookyard-data/cache")).flat_map(inside);
+    let mark = all.into_iter().find(|path| path.extension().is_some_and(|is| is == "compiling"))?;
+    fs::read(mark).ok()
+}
+
+#[tokio::test]
+async fn a_file_is_refused_after_its_compilation_ended_three_times_with_its_host() {
+    let dir = HostDir::new("");
+    // Two plugins of one file are compiled once, which does not count twice.
+    dir.install("one", &monster());
+    dir.install("other", &monster());
+    for end in 1..=3 {
+        let host = dir.start_unloaded().await;
+        wait_until("it is compiled", async || (compile_mark(&dir)? == [end]).then_some(())).await;
+        host.kill();
+    }
+    let host = dir.start().await;
+    let reason = "the host ended 3 times while it was compiled";
+    let refusal = refused(&host, "one", reason).await;
+    assert!(refusal.contains("hookyard plugin retry"), "{refusal}");
+    refused(&host, "other", reason).await;
+}
+
+#[tokio::test]
+async fn two_plugins_of_one_file_are_compiled_once() {
+    let dir = HostDir::new("");
+    let bytes = guest("actor");
+    dir.install("one", &bytes);
+    dir.install("other", &bytes);
+    let host = dir.start().await;
+    host.wait_revision("one", &bytes).await;
+    host.wait_revision("other", &bytes).await;
+    let log = dir.log();
+    let count = |from: &str| log.matches(&format!("\"from\":\"{from}\"")).count();
+    assert_eq!((count("compile"), count("cache")), (1, 1), "{log}");
 }
 
 #[tokio::test]
 async fn machine_code_beyond_code_max_bytes_is_refused() {
-    let bed = Bed::new("[runtime]\ncode_max_bytes = 1_048_576\n");
+    let dir = HostDir::new("[runtime]\ncode_max_bytes = 1_048_576\n");
     let data = format!("(data (i32.const 65536) \"{}\")", "x".repeat(1_200_000));
     let large = Handwritten { core: &data, pages: 40, ..Handwritten::default() };
-    bed.install("large", &large.component());
-    let host = bed.start().await;
+    dir.install("large", &large.component());
+    let host = dir.start().await;
     refused(&host, "large", "runtime.code_max_bytes is 1048576").await;
 }
 
 #[tokio::test]
-async fn a_compiler_has_nothing_of_its_host_and_ends_with_it() {
-    let bed = Bed::new("[runtime]\ncompile_memory_max_bytes = 98_765_432\n");
-    bed.install("actor", &guest("actor"));
-    let mut command = bed.command(&["serve"]);
+async fn a_compiler_process_inherits_nothing_and_ends_with_its_host() {
+    let dir = HostDir::new("[runtime]\ncompile_memory_max_bytes = 98_765_432\n");
+    dir.install("actor", &guest("actor"));
+    let mut command = dir.command(&["serve"]);
     command.env("SECRET_OF_THE_HOST", "whsec_environment");
-    let host = bed.start_with(command).await;
-    let compiler = until("a compiler waits for the next file", async || {
+    let host = dir.start_with(command).await;
+    let compiler = wait_until("a compiler waits for the next file", async || {
         let compiler = children(host.pid()).into_iter().next()?;
         // So far it has limited itself already.
         let limits = fs::read_to_string(format!("/proc/{compiler}/limits")).ok()?;
@@ -162,9 +206,9 @@ async fn a_compiler_has_nothing_of_its_host_and_ends_with_it() {
         assert!(is_harmless, "{target:?}");
     }
     host.kill();
-    until_within(Duration::from_secs(10), "the compiler ends", async || {
+    wait_until_within(Duration::from_secs(10), "the compiler ends", async || {
         let stat = fs::read_to_string(format!("/proc/{compiler}/stat")).unwrap_or_default();
-        // Nobody may be there to wait for it.
+        // The parent may have ended.
         (stat.is_empty() || stat.contains(") Z ")).then_some(())
     })
     .await;

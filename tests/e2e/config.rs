@@ -1,4 +1,4 @@
-//! The configuration: what is wrong with it, what is taken live, and that it keeps its secrets.
+//! The configuration: errors, live changes, and secrecy.
 
 mod check;
 mod live;

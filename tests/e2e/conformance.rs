@@ -1,7 +1,8 @@
-//! What a plugin can rely on, whatever its language: one guest for each SDK, all with the same
-//! behaviours, run beside each other on the same events.
+//! The behaviour that plugins can rely on in every language. One guest for each SDK, all with the same
+//! behaviour, run side by side on the same events.
 
 mod capabilities;
+mod collections;
 mod effects;
 mod failures;
 mod forms;
@@ -20,10 +21,10 @@ use hookyard::runtime::{CompileOptions, EmptyStores, Runtime};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::support::{Bed, Event, Host, guest};
+use crate::support::{Event, HostDir, RunningHost, guest};
 
 /// Each has a guest `conformance-LANGUAGE` in `tests/guests`.
-const LANGUAGES: [&str; 4] = ["rust", "typescript", "python", "c"];
+const LANGUAGES: [&str; 5] = ["rust", "typescript", "python", "c", "go"];
 
 /// Characters that are easily lost: escapes, an accent of its own, a joined emoji, right to left, beyond 16
 /// bits, and the last of all.
@@ -34,28 +35,28 @@ fn plugin(language: &str) -> String {
 }
 
 /// All guests, each with these settings, and other sections.
-fn bed(settings: &str, more: &str) -> Bed {
+fn host_dir(settings: &str, more: &str) -> HostDir {
     let section = |language: &str| {
         format!(
             "[plugin.{}]\nbackoff_base_ms = 1\nattempts_max = 2\nemit = [\"conformance.*\"]\n{settings}\n",
             plugin(language)
         )
     };
-    let bed = Bed::new(&(more.to_owned() + "\n" + &LANGUAGES.map(section).concat()));
+    let dir = HostDir::new(&(more.to_owned() + "\n" + &LANGUAGES.map(section).concat()));
     for language in LANGUAGES {
-        bed.install(&plugin(language), &guest(&plugin(language)));
+        dir.install(&plugin(language), &guest(&plugin(language)));
     }
-    bed
+    dir
 }
 
 /// Starts a host, which finds the guests compiled.
-async fn start(bed: &Bed) -> Host<'_> {
+async fn start(dir: &HostDir) -> RunningHost<'_> {
     static CACHE: OnceCell<PathBuf> = OnceCell::const_new();
-    let (home, data) = (CACHE.get_or_init(compiled).await, bed.path("hookyard-data"));
+    let (home, data) = (CACHE.get_or_init(compiled).await, dir.path("hookyard-data"));
     fs::create_dir(&data).unwrap();
     fs::copy(home.join("cache-key"), data.join("cache-key")).unwrap();
     link_all(&home.join("cache"), &data.join("cache"));
-    bed.start().await
+    dir.start().await
 }
 
 /// Makes a directory with the files of another; symbolic links in their place would be refused.
@@ -93,26 +94,26 @@ async fn compiled() -> PathBuf {
     home
 }
 
-/// An event that tells all guests what to do.
+/// An event with an action for all guests.
 fn order(id: &str, payload: &Value) -> Event {
-    Event::of("conformance.order", id, payload)
+    Event::with_payload("conformance.order", id, payload)
 }
 
-/// Sends an event to all guests, and waits until their deliveries are settled: the event, and for each
+/// Sends an event to all guests, and waits until their deliveries are finished: the event, and for each
 /// language its delivery.
-async fn deliver(host: &Host<'_>, event: &Event) -> (Value, Vec<(&'static str, Value)>) {
+async fn deliver(host: &RunningHost<'_>, event: &Event) -> (Value, Vec<(&'static str, Value)>) {
     assert_eq!(host.send(event).await.status(), "accepted");
-    let settled = host.settled(&event.id).await;
+    let event = host.wait_finished(&event.id).await;
     let of = |language: &str| {
-        let mut all = settled["deliveries"].as_array().unwrap().iter();
+        let mut all = event["deliveries"].as_array().unwrap().iter();
         all.find(|delivery| delivery["plugin"] == plugin(language)).cloned().expect(language)
     };
     let deliveries = LANGUAGES.map(|language| (language, of(language))).into();
-    (settled, deliveries)
+    (event, deliveries)
 }
 
 /// Likewise; all must be done at the first attempt.
-async fn done(host: &Host<'_>, event: &Event) -> (Value, Vec<(&'static str, Value)>) {
+async fn done(host: &RunningHost<'_>, event: &Event) -> (Value, Vec<(&'static str, Value)>) {
     let (event, deliveries) = deliver(host, event).await;
     for (language, delivery) in &deliveries {
         let first = &delivery["attempts"][0];
@@ -121,22 +122,22 @@ async fn done(host: &Host<'_>, event: &Event) -> (Value, Vec<(&'static str, Valu
     (event, deliveries)
 }
 
-/// What an action left for each language under this key.
-async fn results(bed: &Bed, key: &str) -> Vec<(&'static str, String)> {
+/// The result that each language's guest stored under this key.
+async fn results(dir: &HostDir, key: &str) -> Vec<(&'static str, String)> {
     let mut results = Vec::new();
     for language in LANGUAGES {
-        let bucket = bed.bucket(&plugin(language), "conformance").await;
+        let bucket = dir.bucket(&plugin(language), "conformance").await;
         results.push((language, bucket.get(key).cloned().unwrap_or_default()));
     }
     results
 }
 
 /// Likewise, as JSON.
-async fn json_results(bed: &Bed, key: &str) -> Vec<(&'static str, Value)> {
+async fn json_results(dir: &HostDir, key: &str) -> Vec<(&'static str, Value)> {
     let parsed = |(language, text): (&'static str, String)| {
         (language, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{language}: {error}: {text}")))
     };
-    results(bed, key).await.into_iter().map(parsed).collect()
+    results(dir, key).await.into_iter().map(parsed).collect()
 }
 
 /// The log lines of an attempt.

@@ -1,13 +1,12 @@
-//! What the contract between host and plugins promises to authors: which components are taken, and what
-//! a handler gets of a payload.
+//! The contract between host and plugins: accepted components, and the payloads of their handlers.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Handwritten, Host, TYPES, guest};
+use crate::support::{Event, Handwritten, HostDir, RunningHost, TYPES, guest};
 
 /// Logs of the only attempt of the only delivery of an event that was handled.
-async fn logs(host: &Host<'_>, id: &str) -> Vec<String> {
-    let event = host.settled(id).await;
+async fn logs(host: &RunningHost<'_>, id: &str) -> Vec<String> {
+    let event = host.wait_finished(id).await;
     assert_eq!(event["deliveries"].as_array().unwrap().len(), 1, "{event}");
     assert_eq!(event["state"], "done", "{event}");
     let logs = event["deliveries"][0]["attempts"][0]["logs"].as_array().unwrap();
@@ -30,18 +29,18 @@ fn created_but(changes: &[(&str, Option<Value>)]) -> Value {
 }
 
 /// A host with one plugin.
-fn with(name: &str, bytes: &[u8], settings: &str) -> Bed {
-    let bed = Bed::new(settings);
-    bed.install(name, bytes);
-    bed
+fn with(name: &str, bytes: &[u8], settings: &str) -> HostDir {
+    let dir = HostDir::new(settings);
+    dir.install(name, bytes);
+    dir
 }
 
-/// The actor, which shows what its typed handlers get.
+/// Settings with which the actor logs the payloads of its typed handlers.
 const SHOWS: &str = "[plugin.actor]\nconfig = { act = \"show\" }\n";
 
-/// What the actor got of this payload.
-async fn shown(host: &Host<'_>, id: &str, payload: &Value) -> String {
-    host.send(&Event::of("appointment.created", id, payload)).await;
+/// The payload as the actor's typed handler received it.
+async fn shown(host: &RunningHost<'_>, id: &str, payload: &Value) -> String {
+    host.send(&Event::with_payload("appointment.created", id, payload)).await;
     logs(host, id).await.concat()
 }
 
@@ -57,32 +56,32 @@ async fn a_guest_built_against_each_published_version_handles_all_its_events() {
     folders.sort();
     assert_eq!(folders, published);
 
-    let bed = with("published", &guest("published"), "");
-    let host = bed.start().await;
+    let dir = with("published", &guest("published"), "");
+    let host = dir.start().await;
     for event_type in TYPES {
         host.send(&Event::sample(event_type, event_type)).await;
         assert_eq!(logs(&host, event_type).await, [format!("INFO {event_type} Jean Dupont")]);
     }
-    host.send(&Event::of("another.type", "evt_generic", &json!({ "n": 1 }))).await;
+    host.send(&Event::with_payload("another.type", "evt_generic", &json!({ "n": 1 }))).await;
     assert_eq!(logs(&host, "evt_generic").await, [r#"INFO another.type {"n":1}"#]);
 }
 
 #[tokio::test]
-async fn a_core_module_that_carries_component_types_is_taken() {
+async fn a_core_module_that_carries_component_types_is_accepted() {
     let module = guest("module");
     assert_eq!(module[..8], *b"\0asm\x01\0\0\0", "the linker made a component of it");
-    let bed = with("module", &module, "");
-    let host = bed.start().await;
-    host.runs("module", &module).await;
+    let dir = with("module", &module, "");
+    let host = dir.start().await;
+    host.wait_revision("module", &module).await;
     let body = r#"{"id":"evt_1","type":"appointment.noted","data":{"object":{"id":1}}}"#;
     host.send(&Event { id: "evt_1".into(), body: body.into() }).await;
     assert_eq!(logs(&host, "evt_1").await, ["INFO appointment.noted with 8 bytes"]);
 }
 
 #[tokio::test]
-async fn a_component_is_given_the_fields_that_its_own_records_have() {
-    let bed = with("narrow", &guest("narrow"), "");
-    let host = bed.start().await;
+async fn a_component_receives_the_fields_that_its_records_declare() {
+    let dir = with("partial-record", &guest("partial-record"), "");
+    let host = dir.start().await;
     host.send(&Event::sample("appointment.created", "evt_1")).await;
     // Its context lacks fields and has an optional one that no host knows; its appointment has its own
     // order, an optional field that no sender has, and text for a number and for a variant.
@@ -95,50 +94,54 @@ async fn a_component_is_given_the_fields_that_its_own_records_have() {
         ]
     );
     // What it added itself arrives as soon as a sender has it; its failure lacks a case.
-    host.send(&Event::of("appointment.created", "evt_2", &created_but(&[("priority", Some(json!(0)))])))
-        .await;
-    let event = host.settled("evt_2").await;
+    host.send(&Event::with_payload(
+        "appointment.created",
+        "evt_2",
+        &created_but(&[("priority", Some(json!(0)))]),
+    ))
+    .await;
+    let event = host.wait_finished("evt_2").await;
     let attempt = &event["deliveries"][0]["attempts"][0];
     assert_eq!((&attempt["outcome"], &attempt["cause"]), (&"rejected".into(), &"handler".into()), "{event}");
     assert!(attempt["reason"].as_str().unwrap().ends_with(": no priority"), "{event}");
 }
 
 #[tokio::test]
-async fn exports_and_types_that_are_no_handlers_are_left_alone() {
+async fn exports_and_types_that_are_no_handlers_are_ignored() {
     let more = Handwritten {
         imports: r#"(import "some:types/only@1.0.0" (instance (type $t (record (field "a" u8))) (export "t" (type (eq $t)))))"#,
         exports: &["hookyard:plugin/event-handler@0.1.0", "wasi:cli/run@0.2.0"],
         ..Handwritten::default()
     };
-    let bed = with("more", &more.component(), "");
-    let host = bed.start().await;
+    let dir = with("more", &more.component(), "");
+    let host = dir.start().await;
     host.send(&Event::sample("appointment.created", "evt_1")).await;
-    assert_eq!(host.settled("evt_1").await["state"], "done");
+    assert_eq!(host.wait_finished("evt_1").await["state"], "done");
 }
 
 #[tokio::test]
-async fn a_later_patch_of_the_same_version_is_taken() {
+async fn a_later_patch_version_is_accepted() {
     let later = Handwritten { exports: &["hookyard:plugin/event-handler@0.1.7"], ..Handwritten::default() };
-    let bed = with("later", &later.component(), "");
-    let host = bed.start().await;
+    let dir = with("later", &later.component(), "");
+    let host = dir.start().await;
     host.send(&Event::sample("appointment.created", "evt_1")).await;
-    assert_eq!(host.settled("evt_1").await["state"], "done");
+    assert_eq!(host.wait_finished("evt_1").await["state"], "done");
 }
 
 #[tokio::test]
-async fn a_typed_handler_is_preferred_and_the_generic_one_gets_the_rest() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+async fn a_typed_handler_wins_and_the_generic_one_handles_the_rest() {
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     host.send(&Event::sample("appointment.created", "evt_typed")).await;
     assert!(logs(&host, "evt_typed").await[0].starts_with("INFO Created { id: 12345,"));
-    host.send(&Event::of("appointment.noted", "evt_generic", &json!({ "act": "well" }))).await;
+    host.send(&Event::with_payload("appointment.noted", "evt_generic", &json!({ "act": "well" }))).await;
     assert_eq!(logs(&host, "evt_generic").await, ["INFO evt_generic attempt 1: well"]);
 }
 
 #[tokio::test]
-async fn names_that_a_variant_does_not_have_become_other() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+async fn unknown_variant_names_become_other() {
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     for (id, name, status) in [
         ("evt_known", "SCHEDULED", "status: Status::Scheduled,"),
         ("evt_joined", "NO_SHOW", "status: Status::NoShow,"),
@@ -150,9 +153,9 @@ async fn names_that_a_variant_does_not_have_become_other() {
 }
 
 #[tokio::test]
-async fn numbers_and_numeric_strings_become_each_other() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+async fn numbers_and_numeric_strings_convert_to_each_other() {
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     let payload = created_but(&[
         ("id", Some(json!("18446744073709551615"))),
         ("phone", Some(json!(224_621_234_567_u64))),
@@ -174,8 +177,8 @@ async fn numbers_and_numeric_strings_become_each_other() {
 
 #[tokio::test]
 async fn missing_and_null_keys_are_none_and_unknown_ones_are_ignored() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     let payload = created_but(&[
         ("phone", None),
         ("email", Some(Value::Null)),
@@ -191,9 +194,9 @@ async fn missing_and_null_keys_are_none_and_unknown_ones_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_payload_that_does_not_fit_is_a_dead_letter_with_the_place_and_both_types() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+async fn a_payload_of_a_wrong_type_is_a_dead_letter_with_the_json_path_and_both_types() {
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     let revision = hookyard::event::Digest::of(&guest("actor")).short();
     let cases = [
         ("departmentId", Some(json!("five")), r#"payload.departmentId: expected u64, found string "five""#),
@@ -204,8 +207,8 @@ async fn a_payload_that_does_not_fit_is_a_dead_letter_with_the_place_and_both_ty
     ];
     for (at, (key, value, misfit)) in cases.into_iter().enumerate() {
         let id = format!("evt_{at}");
-        host.send(&Event::of("appointment.created", &id, &created_but(&[(key, value)]))).await;
-        let event = host.settled(&id).await;
+        host.send(&Event::with_payload("appointment.created", &id, &created_but(&[(key, value)]))).await;
+        let event = host.wait_finished(&id).await;
         let delivery = &event["deliveries"][0];
         let attempt = &delivery["attempts"][0];
         assert_eq!((&delivery["state"], &attempt["cause"]), (&"dead".into(), &"payload".into()), "{event}");
@@ -213,17 +216,17 @@ async fn a_payload_that_does_not_fit_is_a_dead_letter_with_the_place_and_both_ty
         let begin =
             format!("actor {revision} on {id}: moncreneau:events/appointment-created@1.0.0: {misfit}");
         assert!(reason.starts_with(&begin), "{reason} does not begin with {begin}");
-        host.logged(&["rejected, now a dead letter", json!(reason).to_string().trim_matches('"')]).await;
+        host.wait_log(&["rejected, now a dead letter", json!(reason).to_string().trim_matches('"')]).await;
     }
-    // Nobody is hurt.
+    // Other plugins continue.
     host.send(&Event::sample("appointment.created", "evt_next")).await;
-    assert_eq!(host.settled("evt_next").await["state"], "done");
+    assert_eq!(host.wait_finished("evt_next").await["state"], "done");
 }
 
 #[tokio::test]
 async fn a_misfit_in_an_optional_field_is_none_and_the_attempt_says_so() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     let cases = [
         ("creditsUsed", Some(json!(1.5)), "payload.creditsUsed: expected u32, found number 1.5"),
         (
@@ -239,17 +242,17 @@ async fn a_misfit_in_an_optional_field_is_none_and_the_attempt_says_so() {
     ];
     for (at, (key, value, misfit)) in cases.into_iter().enumerate() {
         let id = format!("evt_{at}");
-        host.send(&Event::of("appointment.created", &id, &created_but(&[(key, value)]))).await;
-        assert_eq!(host.settled(&id).await["state"], "done");
+        host.send(&Event::with_payload("appointment.created", &id, &created_but(&[(key, value)]))).await;
+        assert_eq!(host.wait_finished(&id).await["state"], "done");
         let logs = logs(&host, &id).await;
         assert!(logs[0].ends_with(&format!("{misfit}; taken as none")), "{logs:?} lacks {misfit}");
     }
 }
 
 #[tokio::test]
-async fn a_payload_as_deep_as_a_body_can_be_is_text_to_a_string_field() {
-    let bed = with("actor", &guest("actor"), SHOWS);
-    let host = bed.start().await;
+async fn a_payload_of_the_maximum_depth_is_text_in_a_string_field() {
+    let dir = with("actor", &guest("actor"), SHOWS);
+    let host = dir.start().await;
     let deep = format!("{}{}", "[".repeat(400_000), "]".repeat(400_000));
     let whole = Event::sample("appointment.created", "evt_deep").body;
     let event = Event { id: "evt_deep".into(), body: whole.replace(r#""Jean Dupont""#, &deep) };
@@ -259,14 +262,14 @@ async fn a_payload_as_deep_as_a_body_can_be_is_text_to_a_string_field() {
 }
 
 #[tokio::test]
-async fn a_program_with_wasi_has_an_empty_world_and_prints_to_the_log() {
-    let bed = with("explorer", &guest("explorer"), "");
-    let host = bed.start().await;
-    host.send(&Event::of("do.print", "evt_print", &json!({}))).await;
+async fn a_wasi_program_sees_no_files_or_environment_and_prints_to_the_log() {
+    let dir = with("wasi-probe", &guest("wasi-probe"), "");
+    let host = dir.start().await;
+    host.send(&Event::with_payload("do.print", "evt_print", &json!({}))).await;
     let printed = logs(&host, "evt_print").await;
     assert_eq!(printed, ["INFO one line", "WARN a complaint", "INFO and half of another"]);
-    host.logged(&["\"plugin\":\"explorer\"", "a complaint", "\"WARN\""]).await;
-    host.send(&Event::of("do.look", "evt_look", &json!({}))).await;
+    host.wait_log(&["\"plugin\":\"wasi-probe\"", "a complaint", "\"WARN\""]).await;
+    host.send(&Event::with_payload("do.look", "evt_look", &json!({}))).await;
     assert_eq!(
         logs(&host, "evt_look").await,
         [
@@ -276,9 +279,9 @@ async fn a_program_with_wasi_has_an_empty_world_and_prints_to_the_log() {
 }
 
 #[tokio::test]
-async fn settings_are_all_that_a_plugin_is_told_of_its_surroundings() {
-    let bed = with("actor", &guest("actor"), "[plugin.actor]\nconfig = { act = \"config\", n = 3 }\n");
-    let host = bed.start().await;
+async fn a_plugin_sees_nothing_of_its_surroundings_but_its_settings() {
+    let dir = with("actor", &guest("actor"), "[plugin.actor]\nconfig = { act = \"config\", n = 3 }\n");
+    let host = dir.start().await;
     host.send(&Event::sample("appointment.created", "evt_1")).await;
     assert_eq!(logs(&host, "evt_1").await[1..], ["INFO act = config", "INFO n = 3"]);
 }

@@ -1,5 +1,5 @@
-//! The host is killed, as a power cut would: what was answered 202 runs all the same, and what is done
-//! does not run again.
+//! Kills of the host, like a power cut. Acknowledged events run afterwards, and done deliveries do not run
+//! again.
 
 mod counted;
 
@@ -7,23 +7,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Load, Sent, guest, plugin_lines, until};
+use crate::support::{Event, HostDir, Load, RunningHost, SentEvent, guest, plugin_lines, wait_until};
 
 const KILLS: usize = 20;
 const SENDERS: usize = 8;
 /// Events for one host: more than are accepted before it is killed.
 const EVENTS: usize = 2000;
 
-fn told(id: &str, act: &str) -> Event {
-    Event::of("any.type", id, &json!({ "act": act }))
+fn act_event(id: &str, act: &str) -> Event {
+    Event::with_payload("any.type", id, &json!({ "act": act }))
 }
 
-/// What the outside knows, which no crash of the host touches.
+/// The record outside the host, which no crash affects.
 #[derive(Default)]
 struct Ledger {
     /// Answered 202 by the last host, or by one before.
     accepted: BTreeMap<String, Event>,
-    /// Sent to the last host, and nobody knows whether it was taken.
+    /// Sent to the previous host without a response.
     unsure: Vec<Event>,
     /// Shown as done by the last host before it was killed.
     done: BTreeSet<String>,
@@ -36,41 +36,42 @@ struct Ledger {
 }
 
 #[tokio::test]
-async fn twenty_kills_under_load_lose_nothing_and_run_nothing_again_that_was_done() {
+async fn twenty_kills_under_load_lose_no_event_and_repeat_no_done_delivery() {
     // With so few ids and orders in memory, kills come before, while and after they move into an index.
-    let bed =
-        Bed::new("[database]\nrecent_ids_max = 60\nopen_orders_max = 20\n[plugin.actor]\nconcurrency = 4\n");
-    bed.install("actor", &guest("actor"));
+    let dir = HostDir::new(
+        "[database]\nrecent_ids_max = 60\nopen_orders_max = 20\n[plugin.actor]\nconcurrency = 4\n",
+    );
+    dir.install("actor", &guest("actor"));
     let mut ledger = Ledger::default();
     for kill in 0..KILLS {
-        let host = bed.start().await;
-        ledger.check(&bed, &host).await;
-        let events = (0..EVENTS).map(|n| told(&format!("evt_{kill}_{n}"), "busy 2")).collect();
+        let host = dir.start().await;
+        ledger.check(&dir, &host).await;
+        let events = (0..EVENTS).map(|n| act_event(&format!("evt_{kill}_{n}"), "busy 2")).collect();
         let load = Load::start(&host, SENDERS, events);
         // Another moment each time: from the first events to a long queue.
         let enough = 1 + kill * 37 % 300;
-        until("the load is taken", async || (load.accepted() >= enough).then_some(())).await;
-        ledger.note_done(&bed, &host).await;
+        wait_until("the load is taken", async || (load.accepted() >= enough).then_some(())).await;
+        ledger.note_done(&dir, &host).await;
         host.kill();
         ledger.note_sent(load.finish().await);
     }
-    let host = bed.start().await;
-    ledger.check(&bed, &host).await;
-    ledger.check_all(&bed, &host).await;
+    let host = dir.start().await;
+    ledger.check(&dir, &host).await;
+    ledger.check_all(&dir, &host).await;
 }
 
 impl Ledger {
     /// Looks at what is done, and how long the log is after that.
-    async fn note_done(&mut self, bed: &Bed, host: &Host<'_>) {
-        let (_, page) = host.api("/api/v1/events?limit=500&state=done").await;
+    async fn note_done(&mut self, dir: &HostDir, host: &RunningHost<'_>) {
+        let (_, page) = host.api_get("/api/v1/events?limit=500&state=done").await;
         self.done =
             page["items"].as_array().unwrap().iter().map(|e| e["id"].as_str().unwrap().to_owned()).collect();
-        self.log_then = bed.log().len();
+        self.log_then = dir.log().len();
     }
 
-    fn note_sent(&mut self, sent: Vec<Sent>) {
+    fn note_sent(&mut self, sent: Vec<SentEvent>) {
         assert!(sent.len() < EVENTS, "the load ended before the kill");
-        let (accepted, unsure): (Vec<_>, Vec<_>) = sent.into_iter().partition(Sent::accepted);
+        let (accepted, unsure): (Vec<_>, Vec<_>) = sent.into_iter().partition(SentEvent::accepted);
         for sent in &unsure {
             assert!(sent.answer.is_none(), "{sent:?}");
         }
@@ -80,7 +81,7 @@ impl Ledger {
     }
 
     /// On a new host: what the one before was sent is taken once, and is done.
-    async fn check(&mut self, bed: &Bed, host: &Host<'_>) {
+    async fn check(&mut self, dir: &HostDir, host: &RunningHost<'_>) {
         for event in std::mem::take(&mut self.unsure) {
             let answer = host.send(&event).await;
             match (answer.code.as_u16(), answer.status()) {
@@ -91,8 +92,8 @@ impl Ledger {
             }
             self.accepted.insert(event.id.clone(), event);
         }
-        host.drained().await;
-        let log = bed.log();
+        host.wait_drained().await;
+        let log = dir.log();
         let again: Vec<_> = plugin_lines(&log[self.log_then..], "actor")
             .into_iter()
             .filter(|line| self.done.contains(&line.event))
@@ -102,7 +103,7 @@ impl Ledger {
     }
 
     /// At last: everything that was accepted was so once, ran, and is done with its last attempt.
-    async fn check_all(&self, bed: &Bed, host: &Host<'_>) {
+    async fn check_all(&self, dir: &HostDir, host: &RunningHost<'_>) {
         for event in self.accepted.values() {
             let answer = host.send(event).await;
             assert_eq!((answer.code.as_u16(), answer.status()), (200, "duplicate"), "{}", event.id);
@@ -110,8 +111,9 @@ impl Ledger {
         let events = host.events("").await;
         let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
         assert_eq!((events.len(), ids.len()), (self.accepted.len(), self.accepted.len()));
+        // A line that waits to be written when the host is killed is lost, so not each run has one.
         let mut runs = BTreeMap::<String, usize>::new();
-        for line in plugin_lines(&bed.log(), "actor") {
+        for line in plugin_lines(&dir.log(), "actor") {
             *runs.entry(line.event).or_default() += 1;
         }
         for id in self.accepted.keys() {
@@ -120,7 +122,6 @@ impl Ledger {
             assert_eq!((deliveries.len(), &deliveries[0]["state"]), (1, &"done".into()), "{event}");
             let (last, cut) = attempts(&event).split_last().unwrap();
             assert!(last["outcome"] == "done" && cut.iter().all(|cut| cut["cause"] == "crash"), "{event}");
-            assert!(runs[id] >= 1, "{event}");
         }
         // The kills came in the middle of something.
         let cut = runs.values().filter(|runs| **runs > 1).count();
@@ -134,19 +135,19 @@ fn attempts(event: &Value) -> &[Value] {
 }
 
 #[tokio::test]
-async fn what_waits_at_a_kill_runs_when_it_is_due_however_busy_the_next_host_is() {
-    let bed = Bed::new("");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_waits", "retry-after 2500")).await;
-    let waits = host.event_when("evt_waits", "it waits", |event| event["state"] == "waiting").await;
+async fn a_delivery_that_waits_at_a_kill_runs_when_due_on_a_busy_host() {
+    let dir = HostDir::new("");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_waits", "retry-after 2500")).await;
+    let waits = host.wait_event("evt_waits", "it waits", |event| event["state"] == "waiting").await;
     let due = waits["deliveries"][0]["due_at"].as_u64().unwrap();
     host.kill();
 
-    let host = bed.start().await;
+    let host = dir.start().await;
     let mut sent = 0;
-    let again = until("it ran again", async || {
-        host.send(&told(&format!("evt_{sent}"), "well")).await;
+    let again = wait_until("it ran again", async || {
+        host.send(&act_event(&format!("evt_{sent}"), "well")).await;
         sent += 1;
         host.event("evt_waits").await.filter(|event| attempts(event).len() > 1)
     })
@@ -156,25 +157,25 @@ async fn what_waits_at_a_kill_runs_when_it_is_due_however_busy_the_next_host_is(
 }
 
 #[tokio::test]
-async fn a_call_that_a_kill_cut_counts_as_an_attempt_and_runs_again() {
+async fn a_call_interrupted_by_a_kill_counts_as_an_attempt_and_runs_again() {
     let settings =
         |act| format!("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = {{ act = \"{act}\" }}\n");
-    let bed = Bed::new(&settings("loop"));
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+    let dir = HostDir::new(&settings("loop"));
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     host.send(&Event::created("evt_cut")).await;
-    host.event_when("evt_cut", "it runs", |event| event["state"] == "running").await;
-    host.logged(&["evt_cut attempt 1: loop"]).await;
+    host.wait_event("evt_cut", "it runs", |event| event["state"] == "running").await;
+    host.wait_log(&["evt_cut attempt 1: loop"]).await;
     host.kill();
 
-    bed.configure(&settings("well"));
-    let host = bed.start().await;
-    let event = host.settled("evt_cut").await;
+    dir.configure(&settings("well"));
+    let host = dir.start().await;
+    let event = host.wait_finished("evt_cut").await;
     let outcomes: Vec<_> = attempts(&event).iter().map(|attempt| attempt["outcome"].as_str()).collect();
     assert_eq!((&event["state"], outcomes), (&"done".into(), vec![Some("retry"), Some("done")]), "{event}");
     let cut = &attempts(&event)[0];
     assert_eq!(cut["cause"], "crash", "{event}");
     assert_eq!(cut["reason"], "the host process died while this ran, once so far", "{event}");
-    let texts: Vec<_> = plugin_lines(&bed.log(), "actor").into_iter().map(|line| line.text).collect();
+    let texts: Vec<_> = plugin_lines(&dir.log(), "actor").into_iter().map(|line| line.text).collect();
     assert_eq!(texts, ["evt_cut attempt 1: loop", "evt_cut attempt 2: well"]);
 }

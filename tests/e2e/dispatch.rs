@@ -1,13 +1,12 @@
-//! What follows the answer: attempts, retries, limits on how much runs at once, and plugins that are
-//! not there.
+//! Deliveries after the acknowledgement: attempts, retries, limits on concurrency, and absent plugins.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Load, Sent, distinct, guest};
+use crate::support::{Event, HostDir, Load, RunningHost, SentEvent, distinct_copy, guest};
 
 /// An event that has the actor do something.
-fn told(id: &str, act: &str) -> Event {
-    Event::of("any.type", id, &json!({ "act": act }))
+fn act_event(id: &str, act: &str) -> Event {
+    Event::with_payload("any.type", id, &json!({ "act": act }))
 }
 
 fn attempts(event: &Value) -> &Vec<Value> {
@@ -33,28 +32,28 @@ fn most_at_once(events: &[Value]) -> usize {
     spans.iter().map(|(start, _)| at(*start)).max().unwrap_or(0)
 }
 
-async fn all_settled(host: &Host<'_>, ids: impl IntoIterator<Item = String>) -> Vec<Value> {
+async fn all_settled(host: &RunningHost<'_>, ids: impl IntoIterator<Item = String>) -> Vec<Value> {
     let mut all = Vec::new();
     for id in ids {
-        all.push(host.settled(&id).await);
+        all.push(host.wait_finished(&id).await);
     }
     all
 }
 
-/// Sends events whose calls take a while, so that as many run at once as may.
-async fn send_at_once(host: &Host<'_>, ids: impl Iterator<Item = String>) {
-    let events: Vec<_> = ids.map(|id| told(&id, "busy 100")).collect();
+/// Sends events whose calls take a while, so that the maximum runs at once.
+async fn send_at_once(host: &RunningHost<'_>, ids: impl Iterator<Item = String>) {
+    let events: Vec<_> = ids.map(|id| act_event(&id, "busy 100")).collect();
     let sent = Load::start(host, events.len(), events).finish().await;
-    assert!(sent.iter().all(Sent::accepted), "{sent:?}");
+    assert!(sent.iter().all(SentEvent::accepted), "{sent:?}");
 }
 
 #[tokio::test]
-async fn a_handler_that_asks_for_it_is_tried_again_after_the_backoff_until_it_is_done() {
-    let bed = Bed::new("[plugin.actor]\nbackoff_base_ms = 50\n");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_again", "retry-until 3")).await;
-    let event = host.settled("evt_again").await;
+async fn a_handler_that_asks_for_a_retry_runs_after_the_backoff_until_it_is_done() {
+    let dir = HostDir::new("[plugin.actor]\nbackoff_base_ms = 50\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_again", "retry-until 3")).await;
+    let event = host.wait_finished("evt_again").await;
     assert_eq!(outcomes(&event), ["retry", "retry", "done"], "{event}");
     assert_eq!(event["state"], "done");
     let numbers: Vec<_> =
@@ -64,14 +63,14 @@ async fn a_handler_that_asks_for_it_is_tried_again_after_the_backoff_until_it_is
 }
 
 #[tokio::test]
-async fn a_handlers_own_wish_is_waited_for() {
-    let bed = Bed::new("[plugin.actor]\nattempts_max = 2\n");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_later", "retry-after 700")).await;
-    let waits = host.event_when("evt_later", "it waits", |event| event["state"] == "waiting").await;
+async fn a_retry_waits_for_the_handlers_own_delay() {
+    let dir = HostDir::new("[plugin.actor]\nattempts_max = 2\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_later", "retry-after 700")).await;
+    let waits = host.wait_event("evt_later", "it waits", |event| event["state"] == "waiting").await;
     let due = waits["deliveries"][0]["due_at"].as_u64().unwrap();
-    let event = host.settled("evt_later").await;
+    let event = host.wait_finished("evt_later").await;
     let [first, second] = attempts(&event).as_slice() else { panic!("{event}") };
     assert!(due >= first["started_at"].as_u64().unwrap() + 700, "{event}, due at {due}");
     assert!(second["started_at"].as_u64().unwrap() >= due, "{event}, due at {due}");
@@ -79,25 +78,25 @@ async fn a_handlers_own_wish_is_waited_for() {
 
 #[tokio::test]
 async fn a_rejected_delivery_is_a_dead_letter_at_once() {
-    let bed = Bed::new("");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_no", "reject")).await;
-    let event = host.settled("evt_no").await;
+    let dir = HostDir::new("");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_no", "reject")).await;
+    let event = host.wait_finished("evt_no").await;
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["rejected"]), "{event}");
     assert!(attempts(&event)[0]["reason"].as_str().unwrap().contains("told to"), "{event}");
-    host.logged(&["WARN", "evt_no", "dead letter", "told to"]).await;
+    host.wait_log(&["WARN", "evt_no", "dead letter", "told to"]).await;
 }
 
 #[tokio::test]
 async fn a_delivery_out_of_attempts_is_a_dead_letter() {
-    let bed = Bed::new("[plugin.actor]\nbackoff_base_ms = 5\nattempts_max = 3\n");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_never", "retry")).await;
-    let event = host.settled("evt_never").await;
+    let dir = HostDir::new("[plugin.actor]\nbackoff_base_ms = 5\nattempts_max = 3\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_never", "retry")).await;
+    let event = host.wait_finished("evt_never").await;
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 3]), "{event}");
-    host.logged(&["ERROR", "evt_never", "out of attempts (3)", "dead letter"]).await;
+    host.wait_log(&["ERROR", "evt_never", "out of attempts (3)", "dead letter"]).await;
     let reasons: Vec<_> =
         attempts(&event).iter().map(|attempt| attempt["reason"].as_str().unwrap()).collect();
     assert!(
@@ -108,30 +107,30 @@ async fn a_delivery_out_of_attempts_is_a_dead_letter() {
 
 #[tokio::test]
 async fn a_delivery_out_of_time_is_a_dead_letter_after_one_last_attempt() {
-    let bed = Bed::new("[plugin.actor]\nattempts_max = 1000\nage_max_ms = 700\n");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_late", "retry-after 60000")).await;
-    let event = host.settled("evt_late").await;
+    let dir = HostDir::new("[plugin.actor]\nattempts_max = 1000\nage_max_ms = 700\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_late", "retry-after 60000")).await;
+    let event = host.wait_finished("evt_late").await;
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 2]), "{event}");
     let [_, last] = attempts(&event).as_slice() else { panic!("{event}") };
     let (received, started) = (event["received_at"].as_u64().unwrap(), last["started_at"].as_u64().unwrap());
     assert!(started >= received + 700, "{event}");
     assert!(last["reason"].as_str().unwrap().ends_with("; out of time (700 ms)"), "{event}");
-    host.logged(&["ERROR", "evt_late", "out of time (700 ms)", "dead letter"]).await;
+    host.wait_log(&["ERROR", "evt_late", "out of time (700 ms)", "dead letter"]).await;
 }
 
 #[tokio::test]
-async fn a_plugin_runs_as_many_at_once_as_its_concurrency_says_and_so_after_a_change() {
+async fn a_plugin_runs_its_concurrency_at_once_also_after_a_change() {
     let limit = |concurrency| format!("[plugin.actor]\nconcurrency = {concurrency}\n");
-    let bed = Bed::new(&limit(1));
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+    let dir = HostDir::new(&limit(1));
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     for concurrency in [1, 3] {
         let ids = (0..9).map(|n| format!("evt_{concurrency}_{n}"));
-        bed.configure(&limit(concurrency));
+        dir.configure(&limit(concurrency));
         if concurrency > 1 {
-            host.logged(&["configuration changed"]).await;
+            host.wait_log(&["configuration changed"]).await;
         }
         send_at_once(&host, ids.clone()).await;
         assert_eq!(most_at_once(&all_settled(&host, ids).await), concurrency);
@@ -139,41 +138,41 @@ async fn a_plugin_runs_as_many_at_once_as_its_concurrency_says_and_so_after_a_ch
 }
 
 #[tokio::test]
-async fn a_host_runs_as_many_at_once_as_its_concurrency_says_and_one_of_each_plugin() {
-    let bed = Bed::new("[dispatch]\nconcurrency = 2\n");
+async fn a_host_runs_its_concurrency_at_once_and_one_call_of_each_plugin() {
+    let dir = HostDir::new("[dispatch]\nconcurrency = 2\n");
     for (number, plugin) in ["a", "b", "c"].into_iter().enumerate() {
-        bed.install(plugin, &distinct(&guest("actor"), number));
+        dir.install(plugin, &distinct_copy(&guest("actor"), number));
     }
-    let host = bed.start().await;
+    let host = dir.start().await;
     let ids = (0..4).map(|n| format!("evt_{n}"));
     send_at_once(&host, ids.clone()).await;
     assert_eq!(most_at_once(&all_settled(&host, ids).await), 3);
 }
 
 #[tokio::test]
-async fn a_plugin_that_was_away_and_is_back_does_not_run_more_at_once_than_before() {
-    let bed = Bed::new(
+async fn a_reinstalled_plugin_stays_within_its_concurrency() {
+    let dir = HostDir::new(
         "[plugins]\nremoval_grace_ms = 0\n[plugin.actor]\nconcurrency = 1\ncall_timeout_ms = 30_000\n",
     );
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_long", "busy 4000")).await;
-    host.event_when("evt_long", "it runs", |event| event["state"] == "running").await;
-    std::fs::remove_file(bed.plugin_file("actor")).unwrap();
-    host.gone("actor").await;
-    bed.install("actor", &guest("actor"));
-    host.runs("actor", &guest("actor")).await;
-    host.send(&told("evt_next", "busy 100")).await;
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_long", "busy 4000")).await;
+    host.wait_event("evt_long", "it runs", |event| event["state"] == "running").await;
+    std::fs::remove_file(dir.plugin_file("actor")).unwrap();
+    host.wait_removed("actor").await;
+    dir.install("actor", &guest("actor"));
+    host.wait_revision("actor", &guest("actor")).await;
+    host.send(&act_event("evt_next", "busy 100")).await;
     let events = all_settled(&host, ["evt_long".into(), "evt_next".into()]).await;
     assert_eq!(most_at_once(&events), 1, "{events:?}");
 }
 
 #[tokio::test]
-async fn a_plugin_that_never_returns_does_not_keep_the_next_from_running() {
-    let bed = Bed::new("[plugin.stuck]\ncall_timeout_ms = 60_000\nconfig = { act = \"loop\" }\n");
-    bed.install("stuck", &distinct(&guest("actor"), 1));
-    bed.install("next", &distinct(&guest("actor"), 2));
-    let host = bed.start().await;
+async fn a_plugin_that_never_returns_does_not_block_the_next() {
+    let dir = HostDir::new("[plugin.stuck]\ncall_timeout_ms = 60_000\nconfig = { act = \"loop\" }\n");
+    dir.install("stuck", &distinct_copy(&guest("actor"), 1));
+    dir.install("next", &distinct_copy(&guest("actor"), 2));
+    let host = dir.start().await;
     // More than there are threads to run them on.
     let ids: Vec<String> = (0..5).map(|n| format!("evt_{n}")).collect();
     for id in &ids {
@@ -188,7 +187,7 @@ async fn a_plugin_that_never_returns_does_not_keep_the_next_from_running() {
             };
             (state("next"), state("stuck"))
         };
-        host.event_when(id, "the one ran, the other runs", |event| {
+        host.wait_event(id, "the one ran, the other runs", |event| {
             states(event) == ("done".into(), "running".into())
         })
         .await;
@@ -196,12 +195,12 @@ async fn a_plugin_that_never_returns_does_not_keep_the_next_from_running() {
 }
 
 #[tokio::test]
-async fn a_call_that_takes_longer_than_its_timeout_is_ended_and_tried_again() {
-    let bed = Bed::new("[plugin.actor]\ncall_timeout_ms = 200\nbackoff_base_ms = 5\nattempts_max = 2\n");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&told("evt_stuck", "loop")).await;
-    let event = host.settled("evt_stuck").await;
+async fn a_call_beyond_its_timeout_is_ended_and_retried() {
+    let dir = HostDir::new("[plugin.actor]\ncall_timeout_ms = 200\nbackoff_base_ms = 5\nattempts_max = 2\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&act_event("evt_stuck", "loop")).await;
+    let event = host.wait_finished("evt_stuck").await;
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 2]), "{event}");
     for attempt in attempts(&event) {
         assert_eq!(attempt["cause"], "timeout", "{event}");
@@ -210,28 +209,28 @@ async fn a_call_that_takes_longer_than_its_timeout_is_ended_and_tried_again() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_host_left_for_a_plugin_that_is_not_there_is_held_and_runs_once_it_is() {
+async fn deliveries_of_an_absent_plugin_are_held_over_a_restart_and_run_when_it_is_installed() {
     let settings =
         |act| format!("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = {{ act = \"{act}\" }}\n");
-    let bed = Bed::new(&settings("loop"));
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+    let dir = HostDir::new(&settings("loop"));
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     host.send(&Event::created("evt_left")).await;
-    host.event_when("evt_left", "it runs", |event| event["state"] == "running").await;
+    host.wait_event("evt_left", "it runs", |event| event["state"] == "running").await;
     host.kill();
 
-    std::fs::remove_file(bed.plugin_file("actor")).unwrap();
-    bed.configure(&settings("well"));
-    let host = bed.start().await;
-    let event = host.event_when("evt_left", "it is held", |event| event["state"] == "held").await;
+    std::fs::remove_file(dir.plugin_file("actor")).unwrap();
+    dir.configure(&settings("well"));
+    let host = dir.start().await;
+    let event = host.wait_event("evt_left", "it is held", |event| event["state"] == "held").await;
     assert!(attempts(&event).iter().all(|attempt| attempt["cause"] == "crash"), "{event}");
-    host.logged(&["WARN", "actor", "held"]).await;
+    host.wait_log(&["WARN", "actor", "held"]).await;
     // And for a third host too, which finds it held.
     host.kill();
-    let host = bed.start().await;
-    host.event_when("evt_left", "it is held", |event| event["state"] == "held").await;
+    let host = dir.start().await;
+    host.wait_event("evt_left", "it is held", |event| event["state"] == "held").await;
 
-    bed.install("actor", &guest("actor"));
-    let event = host.event_when("evt_left", "it is done", |event| event["state"] == "done").await;
+    dir.install("actor", &guest("actor"));
+    let event = host.wait_event("evt_left", "it is done", |event| event["state"] == "done").await;
     assert_eq!(outcomes(&event), ["retry", "done"], "{event}");
 }

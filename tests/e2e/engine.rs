@@ -1,12 +1,12 @@
-//! What the engine shares out among plugins: places for instances, and address space for their memories.
+//! Resources of the engine that plugins share: slots for instances, and address space for their memories.
 
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Bed, Event, Handwritten, Host, example, until};
+use crate::support::{Event, Handwritten, HostDir, RunningHost, example, wait_until};
 
-/// A plugin whose calls never end. `core` is more of its module, `first` what it does before.
+/// A plugin whose calls never end. `core` adds fields to its module, `first` is code before the loop.
 fn endless(core: &str, first: &str) -> Vec<u8> {
     let handle = format!("{first} (loop (br 0)) unreachable");
     Handwritten { core, handle: &handle, ..Handwritten::default() }.component()
@@ -18,15 +18,15 @@ fn endless_with_eight_memories() -> Vec<u8> {
 }
 
 /// Sends events to all plugins, and waits for each until the plugin `good` has handled it.
-async fn good_handles(host: &Host<'_>, ids: &[String]) {
+async fn good_handles(host: &RunningHost<'_>, ids: &[String]) {
     for id in ids {
-        let sent = host.send(&Event::of("any.type", id, &json!({}))).await;
+        let sent = host.send(&Event::with_payload("any.type", id, &json!({}))).await;
         assert_eq!(sent.status(), "accepted", "{sent:?}");
     }
     for id in ids {
         let done = |delivery: &serde_json::Value| delivery["plugin"] == "good" && delivery["state"] == "done";
         let by_good = |event: &serde_json::Value| event["deliveries"].as_array().unwrap().iter().any(done);
-        host.event_when(id, "the good plugin has handled it", by_good).await;
+        host.wait_event(id, "the good plugin has handled it", by_good).await;
     }
 }
 
@@ -35,77 +35,77 @@ fn ids(prefix: &str, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_plugins_that_fill_eight_places_with_each_endless_call_keep_no_other_waiting() {
+async fn two_plugins_whose_endless_calls_take_eight_slots_each_block_no_other() {
     let endless = "concurrency = 64\ncall_timeout_ms = 600000\n";
-    let bed = Bed::new(&format!("[plugin.one]\n{endless}[plugin.two]\n{endless}"));
-    bed.install("one", &endless_with_eight_memories());
-    bed.install("two", &endless_with_eight_memories());
-    bed.install("good", &Handwritten::default().component());
-    let host = bed.start().await;
+    let dir = HostDir::new(&format!("[plugin.one]\n{endless}[plugin.two]\n{endless}"));
+    dir.install("one", &endless_with_eight_memories());
+    dir.install("two", &endless_with_eight_memories());
+    dir.install("good", &Handwritten::default().component());
+    let host = dir.start().await;
     good_handles(&host, &ids("first", 40)).await;
-    // A plugin that comes only now finds a place too.
+    // A plugin that is installed now gets a slot too.
     let late = example("event-log");
-    bed.install("late", &late);
-    host.runs("late", &late).await;
+    dir.install("late", &late);
+    host.wait_revision("late", &late).await;
     good_handles(&host, &ids("later", 5)).await;
 }
 
 #[tokio::test]
-async fn a_plugin_that_needs_more_places_than_there_are_is_refused() {
-    let bed = Bed::new("[runtime]\ninstances_max = 7\n[dispatch]\nconcurrency = 7\n");
-    bed.install("eight", &endless_with_eight_memories());
-    let host = bed.start().await;
+async fn a_plugin_that_needs_more_slots_than_exist_is_refused() {
+    let dir = HostDir::new("[runtime]\ninstances_max = 7\n[dispatch]\nconcurrency = 7\n");
+    dir.install("eight", &endless_with_eight_memories());
+    let host = dir.start().await;
     let reason = "one instance takes 8 places, runtime.instances_max is 7";
-    host.plugin_when("eight", "it is refused", |plugin| plugin.to_string().contains(reason)).await;
+    host.wait_plugin("eight", "it is refused", |plugin| plugin.to_string().contains(reason)).await;
 }
 
 #[tokio::test]
-async fn the_heap_of_a_guest_that_collects_garbage_takes_no_place_of_another_plugin() {
-    let bed = Bed::new(
+async fn a_garbage_collected_heap_takes_no_slot_of_another_plugin() {
+    let dir = HostDir::new(
         "[runtime]\ninstances_max = 2\n[dispatch]\nconcurrency = 2\n\
          [plugin.collector]\nconcurrency = 1\ncall_timeout_ms = 600000\n",
     );
     let collector =
         endless("(type $bytes (array (mut i8)))", "(drop (array.new_default $bytes (i32.const 10)))");
-    bed.install("collector", &collector);
-    bed.install("good", &Handwritten::default().component());
-    let host = bed.start().await;
+    dir.install("collector", &collector);
+    dir.install("good", &Handwritten::default().component());
+    let host = dir.start().await;
     good_handles(&host, &ids("any", 5)).await;
 }
 
-/// A host whose address space is limited to so many KiB.
-async fn limited(bed: &Bed, kib: u32) -> Host<'_> {
-    let program = bed.command(&["serve"]);
+/// A host with an address space of this many KiB.
+async fn limited(dir: &HostDir, kib: u32) -> RunningHost<'_> {
+    let program = dir.command(&["serve"]);
     let mut command = Command::new("bash");
     let script = format!("ulimit -v {kib}; exec \"$0\" serve");
-    command.args(["-c", &script]).arg(program.get_program()).current_dir(bed).env_remove("HOOKYARD_LOG");
-    bed.start_with(command).await
+    command.args(["-c", &script]).arg(program.get_program()).current_dir(dir).env_remove("HOOKYARD_LOG");
+    dir.start_with(command).await
 }
 
 #[tokio::test]
 async fn accesses_outside_of_memory_are_traps_with_guard_pages_and_with_checks() {
     for (kib, bounds) in [(None, "guard-pages"), (Some(4_000_000), "checks")] {
-        let bed = Bed::new("[plugin.far]\nattempts_max = 1\n[plugin.near]\nattempts_max = 1\n");
+        let dir = HostDir::new("[plugin.far]\nattempts_max = 1\n[plugin.near]\nattempts_max = 1\n");
         let at = |address: u32| {
             let handle = format!("(i32.load (i32.const {address}))");
             Handwritten { handle: &handle, ..Handwritten::default() }.component()
         };
         // The last bytes of an access are outside; all of it is, as far as an index reaches.
-        bed.install("near", &at(65533));
-        bed.install("far", &at(0xffff_fff0));
+        dir.install("near", &at(65533));
+        dir.install("far", &at(0xffff_fff0));
         let grows = "(drop (memory.grow (i32.const 100))) (drop (i32.load (i32.const 6000000))) i32.const 0";
-        bed.install("good", &Handwritten { handle: grows, ..Handwritten::default() }.component());
+        dir.install("good", &Handwritten { handle: grows, ..Handwritten::default() }.component());
         let host = match kib {
-            None => bed.start().await,
-            Some(kib) => limited(&bed, kib).await,
+            None => dir.start().await,
+            Some(kib) => limited(&dir, kib).await,
         };
-        host.logged(&["Spectre", bounds]).await;
-        let metrics = host.ask("/metrics", None).await.text().await.unwrap();
+        host.wait_log(&["Spectre", bounds]).await;
+        let metrics = host.admin_get("/metrics", None).await.text().await.unwrap();
         let gauge = format!("hookyard_memory_bounds{{kind=\"{bounds}\"}} 1");
         assert!(metrics.contains(&gauge), "{metrics} lacks {gauge}");
         good_handles(&host, &ids("good", 3)).await;
         for id in ids("good", 3) {
-            let event = host.settled(&id).await;
+            let event = host.wait_finished(&id).await;
             for delivery in event["deliveries"].as_array().unwrap().iter().filter(|d| d["plugin"] != "good") {
                 let reason = delivery["attempts"][0]["reason"].as_str().unwrap();
                 assert!(reason.contains("out of bounds memory access"), "{bounds}: {reason}");
@@ -116,12 +116,12 @@ async fn accesses_outside_of_memory_are_traps_with_guard_pages_and_with_checks()
 
 #[tokio::test]
 async fn a_host_with_little_address_space_runs_all_attempts_that_dispatch_allows() {
-    let bed = Bed::new("[plugin.slow]\nconcurrency = 32\ncall_timeout_ms = 600000\n");
-    bed.install("slow", &endless_with_eight_memories());
-    bed.install("good", &example("event-log"));
-    let (host, ids) = (limited(&bed, 4_000_000).await, ids("any", 10));
+    let dir = HostDir::new("[plugin.slow]\nconcurrency = 32\ncall_timeout_ms = 600000\n");
+    dir.install("slow", &endless_with_eight_memories());
+    dir.install("good", &example("event-log"));
+    let (host, ids) = (limited(&dir, 4_000_000).await, ids("any", 10));
     good_handles(&host, &ids).await;
-    until("half of the 64 places are taken, eight for each call", async || {
+    wait_until("half of the 64 places are taken, eight for each call", async || {
         let mut running = 0;
         for id in &ids {
             running += usize::from(host.event(id).await?.to_string().contains("\"running\""));

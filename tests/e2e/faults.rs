@@ -1,7 +1,7 @@
-//! What can break around a host: it is killed at any moment, its disk is full or read-only, its database is
-//! damaged or locked by somebody else, its clock jumps. Each ends in a clear state, and recovers.
+//! Faults around a host: kills at any moment, a full or read-only disk, a damaged or locked database, clock
+//! jumps. Each leads to a clear state, and the host recovers.
 //!
-//! `faults/README.md` says how to run the long mode, and how to repeat a run.
+//! `faults/README.md` describes the long mode and how to repeat a run.
 
 mod check;
 mod clock;

@@ -1,50 +1,50 @@
-//! Guests that make the host hold memory, or compute, for them: a call gets no more than its plugin's
-//! `host_memory_max_bytes` and `call_timeout_ms`, and its neighbours go on.
+//! Guests that make the host allocate memory or compute. A call stays within its plugin's
+//! `host_memory_max_bytes` and `call_timeout_ms`, and other plugins continue.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Handwritten, Host, example, guest};
+use crate::support::{Event, Handwritten, HostDir, RunningHost, example, guest};
 
 const MIB: u64 = 1024 * 1024;
-/// What a call of the glutton may take: its own memory, and the host's for it.
+/// The memory limit of a call: its own memory, and the host's for it.
 const MEMORY_MAX_BYTES: u64 = 48 * MIB;
 const HOST_MEMORY_MAX_BYTES: u64 = 16 * MIB;
 
-fn bed(settings: &str) -> Bed {
-    // Little of what is in stores is cached, so that the cache is not what the peaks show.
-    let bed = Bed::new(&format!(
-        "[store]\ncache_max_bytes = 1048576\n[plugin.glutton]\nattempts_max = 1\nbreaker_failures_percent = 0\n{settings}\n"
+fn host_dir(settings: &str) -> HostDir {
+    // A small cache, so that it does not dominate the peaks.
+    let dir = HostDir::new(&format!(
+        "[store]\ncache_max_bytes = 1048576\n[plugin.memory-hog]\nattempts_max = 1\nbreaker_failures_percent = 0\n{settings}\n"
     ));
-    bed.install("glutton", &guest("glutton"));
-    bed.install("event-log", &example("event-log"));
-    bed
+    dir.install("memory-hog", &guest("memory-hog"));
+    dir.install("event-log", &example("event-log"));
+    dir
 }
 
-/// Has the glutton do something, checks that its neighbour does the event, and returns the glutton's attempt.
-async fn eat(host: &Host<'_>, id: &str, act: &Value) -> Value {
-    let answer = host.send(&Event::of("glut.act", id, act)).await;
+/// Has the memory-hog do something, checks that its neighbour does the event, and returns the memory-hog's attempt.
+async fn eat(host: &RunningHost<'_>, id: &str, act: &Value) -> Value {
+    let answer = host.send(&Event::with_payload("hog.act", id, act)).await;
     assert_eq!(answer.status(), "accepted", "{answer:?}");
     attempt(host, id).await
 }
 
 /// Has the typed handler get a list of so many empty records.
-async fn eat_typed(host: &Host<'_>, id: &str, records: usize) -> Value {
+async fn eat_typed(host: &RunningHost<'_>, id: &str, records: usize) -> Value {
     let payload = Value::from(vec![json!({}); records]);
-    host.send(&Event::of("typed.act", id, &payload)).await;
+    host.send(&Event::with_payload("typed.act", id, &payload)).await;
     attempt(host, id).await
 }
 
-async fn attempt(host: &Host<'_>, id: &str) -> Value {
-    let event = host.settled(id).await;
+async fn attempt(host: &RunningHost<'_>, id: &str) -> Value {
+    let event = host.wait_finished(id).await;
     let of = |plugin: &str| {
         let deliveries = event["deliveries"].as_array().unwrap();
         deliveries.iter().find(|delivery| delivery["plugin"] == plugin).unwrap().clone()
     };
     assert_eq!(of("event-log")["state"], "done", "{event}");
-    of("glutton")["attempts"][0].clone()
+    of("memory-hog")["attempts"][0].clone()
 }
 
-/// What an attempt came to: `done`, or its cause and its reason.
+/// The outcome of an attempt: `done`, or its cause and reason.
 fn told(attempt: &Value) -> String {
     match attempt["outcome"].as_str().unwrap() {
         "done" => "done".into(),
@@ -85,11 +85,11 @@ const ACTS: [(&str, u64, u64, &str); 28] = [
 ];
 
 #[tokio::test]
-async fn what_the_host_holds_for_a_call_is_within_its_budget() {
-    let bed = bed(&format!(
+async fn the_host_memory_of_a_call_stays_within_its_budget() {
+    let dir = host_dir(&format!(
         "memory_max_bytes = {MEMORY_MAX_BYTES}\nhost_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}\ncall_timeout_ms = 20000"
     ));
-    let host = bed.start().await;
+    let host = dir.start().await;
     for from in (0..24).step_by(6) {
         let fill = json!({ "act": "set", "count": 6, "from": from, "bytes": MIB });
         assert_eq!(told(&eat(&host, &format!("evt_fill_{from}"), &fill).await), "done");
@@ -97,9 +97,9 @@ async fn what_the_host_holds_for_a_call_is_within_its_budget() {
     let allowed = (MEMORY_MAX_BYTES + HOST_MEMORY_MAX_BYTES) * 11 / 10;
     let mut wrong = Vec::new();
     for (number, (act, count, bytes, expected)) in ACTS.into_iter().enumerate() {
-        // What the allocator keeps of earlier calls is no memory of this one.
+        // Memory that the allocator keeps from earlier calls does not count.
         let before = host.memory_bytes();
-        host.forget_peak_memory();
+        host.reset_peak_memory();
         let event = json!({ "act": act, "count": count, "bytes": bytes });
         let told = told(&eat(&host, &format!("evt_{number}"), &event).await);
         let grown = host.peak_memory_bytes().saturating_sub(before);
@@ -112,18 +112,18 @@ async fn what_the_host_holds_for_a_call_is_within_its_budget() {
 }
 
 #[tokio::test]
-async fn several_calls_at_once_are_each_within_their_budget() {
-    let bed = bed(&format!(
+async fn concurrent_calls_each_stay_within_their_budget() {
+    let dir = host_dir(&format!(
         "memory_max_bytes = {MEMORY_MAX_BYTES}\nhost_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}\ncall_timeout_ms = 20000\nconcurrency = 4"
     ));
-    let host = bed.start().await;
+    let host = dir.start().await;
     let before = host.memory_bytes();
-    host.forget_peak_memory();
+    host.reset_peak_memory();
     for number in 0..8 {
         let event = json!({ "act": "method", "count": 500, "bytes": MIB });
-        host.send(&Event::of("glut.act", &format!("evt_{number}"), &event)).await;
+        host.send(&Event::with_payload("hog.act", &format!("evt_{number}"), &event)).await;
     }
-    host.drained().await;
+    host.wait_drained().await;
     for number in 0..8 {
         let told = told(&attempt(&host, &format!("evt_{number}")).await);
         assert!(told.contains("host_memory_max_bytes is 16777216"), "{told}");
@@ -134,7 +134,7 @@ async fn several_calls_at_once_are_each_within_their_budget() {
 }
 
 #[tokio::test]
-async fn a_small_payload_of_many_long_named_fields_is_within_the_budget() {
+async fn a_small_payload_of_many_long_named_fields_stays_within_the_budget() {
     let fields: String = (0..40)
         .map(|n| format!(r#"(field "{}-{n}" (option u8))"#, "a".repeat(200)))
         .collect::<Vec<_>>()
@@ -146,13 +146,13 @@ async fn a_small_payload_of_many_long_named_fields_is_within_the_budget() {
         functions: r#"(export "long" (type $long)) (export "handle" (func $handle))"#,
         ..Handwritten::default()
     };
-    let bed = bed(&format!("host_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}"));
-    bed.install("glutton", &typed.component());
-    let host = bed.start().await;
+    let dir = host_dir(&format!("host_memory_max_bytes = {HOST_MEMORY_MAX_BYTES}"));
+    dir.install("memory-hog", &typed.component());
+    let host = dir.start().await;
     // Whatever a first event costs is no memory of the call.
     assert_eq!(told(&eat_typed(&host, "evt_first", 1).await), "done");
     let before = host.memory_bytes();
-    host.forget_peak_memory();
+    host.reset_peak_memory();
     // 60 KB, of which each record has a copy of all names.
     let told = told(&eat_typed(&host, "evt_records", 20_000).await);
     assert!(told.contains("at most 16777216 bytes in memory (host_memory_max_bytes), found more"), "{told}");
@@ -163,9 +163,9 @@ async fn a_small_payload_of_many_long_named_fields_is_within_the_budget() {
 }
 
 #[tokio::test]
-async fn very_many_writes_of_one_call_take_as_long_each_as_the_first() {
-    let bed = bed("");
-    let host = bed.start().await;
+async fn each_of_very_many_writes_of_one_call_takes_as_long_as_the_first() {
+    let dir = host_dir("");
+    let host = dir.start().await;
     let attempt = eat(&host, "evt_many", &json!({ "act": "set-many", "count": 9990, "bytes": 1 })).await;
     // The default deadline; a walk over all earlier writes took four times as long, optimised.
     assert_eq!(told(&attempt), "done");
@@ -174,8 +174,8 @@ async fn very_many_writes_of_one_call_take_as_long_each_as_the_first() {
 
 #[tokio::test]
 async fn a_host_function_of_many_steps_ends_at_the_deadline() {
-    let bed = bed("call_timeout_ms = 50\nhost_memory_max_bytes = 1073741824");
-    let host = bed.start().await;
+    let dir = host_dir("call_timeout_ms = 50\nhost_memory_max_bytes = 1073741824");
+    let host = dir.start().await;
     // The keys are of entries that are not there, so each step is short and nothing is copied.
     let attempt = eat(&host, "evt_keys", &json!({ "act": "get-many-missing", "count": 2_000_000 })).await;
     let told = told(&attempt);

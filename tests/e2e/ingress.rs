@@ -1,13 +1,13 @@
-//! What a sender is answered, and what it leads to.
+//! Responses to senders, and their results.
 
-use crate::support::{Bed, Event, SECRET, TYPES, example, guest, sign, until};
+use crate::support::{Event, HostDir, SECRET, TYPES, example, guest, sign, wait_until};
 
-fn desk() -> Bed {
-    let bed = Bed::new("");
+fn desk() -> HostDir {
+    let dir = HostDir::new("");
     for plugin in ["appointment-desk", "event-log", "statistics"] {
-        bed.install(plugin, &example(plugin));
+        dir.install(plugin, &example(plugin));
     }
-    bed
+    dir
 }
 
 /// Plugins that an event of this type goes to.
@@ -21,9 +21,9 @@ fn wanted_by(event_type: &str) -> &'static [&'static str] {
 }
 
 #[tokio::test]
-async fn each_sample_is_accepted_and_runs_once_in_the_plugins_that_want_it() {
-    let bed = desk();
-    let host = bed.start().await;
+async fn each_sample_is_accepted_and_runs_once_in_each_subscribed_plugin() {
+    let dir = desk();
+    let host = dir.start().await;
     for event_type in TYPES {
         let answer = host.send(&Event::sample(event_type, event_type)).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (202, "accepted"), "{answer:?}");
@@ -31,7 +31,7 @@ async fn each_sample_is_accepted_and_runs_once_in_the_plugins_that_want_it() {
         assert_eq!(answer.json["deliveries"], wanted_by(event_type).len());
     }
     for event_type in TYPES {
-        let event = host.settled(event_type).await;
+        let event = host.wait_finished(event_type).await;
         let deliveries = event["deliveries"].as_array().unwrap();
         let plugins: Vec<&str> = deliveries.iter().map(|d| d["plugin"].as_str().unwrap()).collect();
         assert_eq!(plugins, wanted_by(event_type), "{event}");
@@ -47,7 +47,7 @@ async fn each_sample_is_accepted_and_runs_once_in_the_plugins_that_want_it() {
     for event_type in TYPES {
         let answer = host.send(&Event::sample(event_type, event_type)).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (200, "duplicate"), "{answer:?}");
-        let event = host.settled(event_type).await;
+        let event = host.wait_finished(event_type).await;
         assert!(
             event["deliveries"]
                 .as_array()
@@ -59,25 +59,25 @@ async fn each_sample_is_accepted_and_runs_once_in_the_plugins_that_want_it() {
 }
 
 #[tokio::test]
-async fn of_a_hundred_copies_at_once_one_is_accepted_and_run() {
-    let bed = desk();
-    let host = bed.start().await;
+async fn of_a_hundred_concurrent_copies_one_is_accepted_and_run() {
+    let dir = desk();
+    let host = dir.start().await;
     let event = Event::created("evt_copies");
     let answers = futures_of(100, || host.send(&event)).await;
     let count = |code: u16, status: &str| {
         answers.iter().filter(|a| a.code.as_u16() == code && a.status() == status).count()
     };
     assert_eq!((count(202, "accepted"), count(200, "duplicate")), (1, 99));
-    let event = host.settled("evt_copies").await;
+    let event = host.wait_finished("evt_copies").await;
     for delivery in event["deliveries"].as_array().unwrap() {
         assert_eq!(delivery["attempts"].as_array().unwrap().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn one_changed_byte_of_body_signature_or_secret_is_unauthorized_and_stores_nothing() {
-    let bed = desk();
-    let host = bed.start().await;
+async fn a_changed_byte_of_body_signature_or_secret_is_unauthorized_and_stores_nothing() {
+    let dir = desk();
+    let host = dir.start().await;
     let event = Event::created("evt_forged");
     let good = sign(SECRET, &event.body);
     let changed_body = event.body.replace("12345", "12346");
@@ -102,33 +102,33 @@ async fn one_changed_byte_of_body_signature_or_secret_is_unauthorized_and_stores
 }
 
 #[tokio::test]
-async fn another_payload_under_a_taken_id_is_kept_apart_and_runs_nothing() {
-    let bed = desk();
-    let host = bed.start().await;
+async fn a_reused_id_with_another_payload_is_a_conflict_and_runs_nothing() {
+    let dir = desk();
+    let host = dir.start().await;
     let first = Event::created("evt_twice");
     assert_eq!(host.send(&first).await.status(), "accepted");
     let second = Event { body: first.body.replace("Jean Dupont", "Awa Diallo"), ..first };
     let answer = host.send(&second).await;
     assert_eq!((answer.code.as_u16(), answer.status()), (200, "conflict"), "{answer:?}");
-    let event = host.settled("evt_twice").await;
+    let event = host.wait_finished("evt_twice").await;
     assert!(event["conflicts"][0]["body"].as_str().unwrap().contains("Awa Diallo"), "{event}");
     assert!(!event["deliveries"].to_string().contains("Awa Diallo"), "{event}");
 }
 
 #[tokio::test]
-async fn an_event_that_no_plugin_wants_is_stored_and_logged_as_unhandled() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn an_event_without_a_subscriber_is_stored_and_logged_as_unhandled() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let answer = host.send(&Event::created("evt_nobody")).await;
     assert_eq!((answer.code.as_u16(), &answer.json["deliveries"]), (202, &0.into()));
     assert_eq!(host.event("evt_nobody").await.unwrap()["state"], "unhandled");
-    host.logged(&["unhandled", "evt_nobody"]).await;
+    host.wait_log(&["unhandled", "evt_nobody"]).await;
 }
 
 #[tokio::test]
 async fn a_body_without_an_id_has_its_digest_as_its_id() {
-    let bed = desk();
-    let host = bed.start().await;
+    let dir = desk();
+    let host = dir.start().await;
     let body = r#"{"type":"appointment.noted","data":{"object":{"id":1}}}"#;
     let answer = host.send(&Event { id: String::new(), body: body.into() }).await;
     let digest = hookyard::event::Digest::of(body.as_bytes()).to_string();
@@ -137,9 +137,9 @@ async fn a_body_without_an_id_has_its_digest_as_its_id() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_answered_with_the_place_or_the_limit() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn a_body_that_is_no_event_is_rejected_with_the_json_path_or_the_limit() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     for (body, reason) in [
         ("{\"id\":", "column"),
         ("[]", "/type"),
@@ -161,15 +161,15 @@ async fn what_is_no_event_is_answered_with_the_place_or_the_limit() {
 }
 
 #[tokio::test]
-async fn every_secret_of_a_source_is_taken_and_so_is_the_bare_digest_of_the_providers_sdks() {
-    let bed = Bed::new("");
-    bed.replace(
+async fn every_secret_of_a_source_and_a_bare_digest_are_accepted() {
+    let dir = HostDir::new("");
+    dir.replace(
         "hookyard.toml",
         b"[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
           [sources.moncreneau]\nscheme = \"moncreneau\"\nsecrets = [\"old\", \"new\"]\n\
           [sources.shop]\nscheme = \"hmac\"\nsecrets = [\"third\"]\nheader = \"X-Shop\"\nprefix = \"v1,\"\nencoding = \"base64\"\n",
     );
-    let host = bed.start().await;
+    let host = dir.start().await;
     for (id, secret) in [("a", "old"), ("b", "new")] {
         let event = Event::created(id);
         let signature = sign(secret, &event.body);
@@ -194,10 +194,10 @@ async fn a_full_backlog_is_429_with_retry_after_until_there_is_room() {
              [plugin.actor]\nattempts_max = 1000\nbackoff_base_ms = 1\nconfig = {{ act = \"{act}\" }}\n"
         )
     };
-    let bed = Bed::new(&full("retry-after 50"));
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    let event = |id: &str| Event::of("shop.opened", id, &serde_json::json!({}));
+    let dir = HostDir::new(&full("retry-after 50"));
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    let event = |id: &str| Event::with_payload("shop.opened", id, &serde_json::json!({}));
     for id in ["evt_1", "evt_2"] {
         assert_eq!(host.send(&event(id)).await.status(), "accepted");
     }
@@ -208,15 +208,15 @@ async fn a_full_backlog_is_429_with_retry_after_until_there_is_room() {
         assert!(seconds >= 1, "{answer:?}");
     }
     assert!(host.event("evt_3").await.is_none(), "what was answered 429 took no id");
-    bed.configure(&full("well"));
-    let answer = until("there is room again", async || {
+    dir.configure(&full("well"));
+    let answer = wait_until("there is room again", async || {
         let answer = host.send(&event("evt_3")).await;
         (answer.code != 429).then_some(answer)
     })
     .await;
     assert_eq!((answer.code.as_u16(), answer.status()), (202, "accepted"), "{answer:?}");
     for id in ["evt_1", "evt_2", "evt_3"] {
-        assert_eq!(host.settled(id).await["state"], "done");
+        assert_eq!(host.wait_finished(id).await["state"], "done");
     }
 }
 

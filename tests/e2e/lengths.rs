@@ -1,10 +1,9 @@
-//! Texts that a plugin's file or a guest chose have a length, wherever they end up: what is longer is refused,
-//! or cut with a note.
+//! Length limits on texts of plugin files and guests. Longer texts are refused, or truncated with a note.
 
 use hookyard::event::Digest;
 use serde_json::json;
 
-use crate::support::{Bed, Event, Handwritten, wat};
+use crate::support::{Event, Handwritten, HostDir, wat};
 
 /// Most bytes of one line of the log, or of a command's answer: a reason, of which each byte may be escaped.
 const LINE_MAX_BYTES: usize = 30_000;
@@ -42,8 +41,8 @@ fn exporting(name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_with_texts_without_end_is_refused_in_few_words() {
-    let bed = Bed::new("");
+fn a_file_with_overlong_texts_is_refused_with_a_short_reason() {
+    let dir = HostDir::new("");
     let long = long();
     let typed = |data: &str| {
         let exports = &["a:b/c@1.0.0"][..];
@@ -114,18 +113,18 @@ fn a_file_with_texts_without_end_is_refused_in_few_words() {
             "a:b/c@1.0.0 does not fit: handle: ",
         ),
     ] {
-        bed.replace("long.wasm", &file);
-        let ran = bed.run(&["plugin", "check", "long.wasm"]);
-        let told = format!("{}{}", ran.out, ran.err);
-        assert_ne!(ran.code, 0, "{what}: {told}");
+        dir.replace("long.wasm", &file);
+        let output = dir.run(&["plugin", "check", "long.wasm"]);
+        let told = format!("{}{}", output.out, output.err);
+        assert_ne!(output.code, 0, "{what}: {told}");
         assert!(told.contains(expected), "{what}: {told} lacks {expected}");
         assert!(told.len() < LINE_MAX_BYTES, "{what}: {} bytes", told.len());
     }
 }
 
 #[tokio::test]
-async fn what_a_guest_says_of_itself_is_cut_in_log_and_record() {
-    let bed = Bed::new("[plugin.long]\nattempts_max = 1\n");
+async fn overlong_texts_of_a_guest_are_truncated_in_log_and_record() {
+    let dir = HostDir::new("[plugin.long]\nattempts_max = 1\n");
     let long = long();
     // A function with a long name that traps; the file beside it returns a long reason.
     let trapping = Handwritten {
@@ -139,31 +138,31 @@ async fn what_a_guest_says_of_itself_is_cut_in_log_and_record() {
         pages: 80,
         ..Handwritten::default()
     };
-    bed.install("long", &trapping.component());
-    let host = bed.start().await;
+    dir.install("long", &trapping.component());
+    let host = dir.start().await;
     for (id, file, expected) in [
         ("evt_trap", trapping.component(), " in aaaaaaaa"),
         ("evt_reject", rejecting.component(), "… (cut at 4096 of 4194304 bytes)"),
     ] {
-        bed.install("long", &file);
-        host.runs("long", &file).await;
-        host.send(&Event::of("any.type", id, &json!({}))).await;
-        let event = host.settled(id).await;
+        dir.install("long", &file);
+        host.wait_revision("long", &file).await;
+        host.send(&Event::with_payload("any.type", id, &json!({}))).await;
+        let event = host.wait_finished(id).await;
         let reason = event["deliveries"][0]["attempts"][0]["reason"].as_str().unwrap();
         assert!(
             reason.contains(expected) && reason.len() < LINE_MAX_BYTES,
             "{} bytes: {reason}",
             reason.len()
         );
-        host.logged(&["now a dead letter", id]).await;
+        host.wait_log(&["now a dead letter", id]).await;
     }
-    bed.install("long", &subscriptions(120, 1 << 20));
+    dir.install("long", &subscriptions(120, 1 << 20));
     let revision = Digest::of(&subscriptions(120, 1 << 20)).short();
-    host.logged(&["plugin long revision", &revision, "is refused: its export"]).await;
+    host.wait_log(&["plugin long revision", &revision, "is refused: its export"]).await;
     // A custom section of 1 MiB in a core module that is nothing else.
-    bed.install("longer", &wat(&format!("(module (import \"{long}\" \"{long}\" (func)))")));
-    host.logged(&["plugin longer revision", "is refused: "]).await;
-    let longest = bed.log();
+    dir.install("longer", &wat(&format!("(module (import \"{long}\" \"{long}\" (func)))")));
+    host.wait_log(&["plugin longer revision", "is refused: "]).await;
+    let longest = dir.log();
     let longest = longest.lines().map(str::len).max().unwrap();
     assert!(longest < LINE_MAX_BYTES, "a line of {longest} bytes");
 }

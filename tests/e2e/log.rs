@@ -1,26 +1,26 @@
-//! The host's own log: lines for machines where nobody looks, and for people on a terminal.
+//! The host's own log: JSON for machines, and readable lines on a terminal.
 
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Ran, example, guest};
+use crate::support::{CommandOutput, Event, HostDir, example, guest};
 
 #[tokio::test]
-async fn without_a_terminal_every_line_is_json_with_time_level_and_place() {
-    let bed = Bed::new("[plugin.actor]\nattempts_max = 2\nbackoff_base_ms = 1\n");
-    bed.install("actor", &guest("actor"));
-    bed.install("bad", b"not wasm");
-    let host = bed.start().await;
+async fn without_a_terminal_every_line_is_json_with_time_level_and_target() {
+    let dir = HostDir::new("[plugin.actor]\nattempts_max = 2\nbackoff_base_ms = 1\n");
+    dir.install("actor", &guest("actor"));
+    dir.install("bad", b"not wasm");
+    let host = dir.start().await;
     for act in ["well", "retry", "reject", "trap"] {
-        host.send(&Event::of("shop.opened", act, &json!({ "act": act }))).await;
-        host.settled(act).await;
+        host.send(&Event::with_payload("shop.opened", act, &json!({ "act": act }))).await;
+        host.wait_finished(act).await;
     }
-    bed.configure("[log]\nlevel = \"debug\"\n");
-    host.logged(&["`log.level`"]).await;
+    dir.configure("[log]\nlevel = \"debug\"\n");
+    host.wait_log(&["`log.level`"]).await;
     host.terminate();
-    assert!(host.ended().await.success());
-    let log = bed.log();
+    assert!(host.wait_exit().await.success());
+    let log = dir.log();
     let mut levels = Vec::new();
     for line in log.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -42,54 +42,59 @@ async fn without_a_terminal_every_line_is_json_with_time_level_and_place() {
 }
 
 #[tokio::test]
-async fn plugins_lines_have_a_level_of_their_own_and_are_kept_in_any_case() {
+async fn plugin_lines_have_their_own_level_and_are_always_recorded() {
     for (level, repeated) in [("off", false), ("warn", false), ("info", true)] {
-        let bed = Bed::new(&format!("[log]\nplugin_level = \"{level}\"\n"));
-        bed.install("actor", &guest("actor"));
-        let host = bed.start().await;
-        host.send(&Event::of("shop.opened", "evt_1", &json!({ "act": "well" }))).await;
-        let event = host.settled("evt_1").await;
+        let dir = HostDir::new(&format!("[log]\nplugin_level = \"{level}\"\n"));
+        dir.install("actor", &guest("actor"));
+        let host = dir.start().await;
+        host.send(&Event::with_payload("shop.opened", "evt_1", &json!({ "act": "well" }))).await;
+        let event = host.wait_finished("evt_1").await;
         assert_eq!(event["deliveries"][0]["attempts"][0]["logs"], json!(["INFO evt_1 attempt 1: well"]));
-        assert_eq!(bed.log().contains("evt_1 attempt 1: well"), repeated, "{level}: {}", bed.log());
+        assert_eq!(dir.log().contains("evt_1 attempt 1: well"), repeated, "{level}: {}", dir.log());
     }
 }
 
 #[tokio::test]
-async fn the_variable_says_more_than_the_configuration_for_one_run() {
-    let bed = Bed::new("[log]\nlevel = \"error\"\n");
-    let mut command = bed.command(&["serve"]);
+async fn the_environment_variable_overrides_the_configured_level() {
+    let dir = HostDir::new("[log]\nlevel = \"error\"\n");
+    let mut command = dir.command(&["serve"]);
     command.env("HOOKYARD_LOG", "debug");
-    let host = bed.start_with(command).await;
+    let host = dir.start_with(command).await;
     assert_eq!(host.post("nobody", "{}", &[]).await.code, 404);
-    host.logged(&["DEBUG", "no source has this name"]).await;
+    host.wait_log(&["DEBUG", "no source has this name"]).await;
     drop(host);
-    let ran = Ran::of(bed.command(&["serve"]).env("HOOKYARD_LOG", "hookyard=loud"));
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.err.contains("HOOKYARD_LOG") && ran.err.contains("hookyard=loud"), "{ran:?}");
+    let output = CommandOutput::run(dir.command(&["serve"]).env("HOOKYARD_LOG", "hookyard=loud"));
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.err.contains("HOOKYARD_LOG") && output.err.contains("hookyard=loud"), "{output:?}");
 }
 
 /// Runs the program with a terminal as its output; `None` where there is no Python to make one.
-fn on_a_terminal(bed: &Bed, arguments: &[&str]) -> Option<Ran> {
+fn on_a_terminal(dir: &HostDir, arguments: &[&str]) -> Option<CommandOutput> {
     const SPAWN: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
     Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
     let mut command = Command::new("python3");
     command.args(["-c", SPAWN, env!("CARGO_BIN_EXE_hookyard")]).args(arguments);
-    Some(Ran::of(command.current_dir(bed).stdin(Stdio::null()).env_remove("HOOKYARD_LOG")))
+    Some(CommandOutput::run(command.current_dir(dir).stdin(Stdio::null()).env_remove("HOOKYARD_LOG")))
 }
 
 #[test]
-fn on_a_terminal_lines_are_for_people_and_samples_are_told_once() {
-    let bed = Bed::new("");
-    bed.install("event-log", &example("event-log"));
-    let Some(ran) = on_a_terminal(&bed, &["dev", "--play-samples", "--once"]) else {
+fn on_a_terminal_lines_are_human_readable_and_samples_are_reported_once() {
+    let dir = HostDir::new("");
+    dir.install("event-log", &example("event-log"));
+    let Some(output) = on_a_terminal(&dir, &["dev", "--play-samples", "--once"]) else {
         return eprintln!("not tried: there is no python3 to make a terminal");
     };
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let loaded = ran.out.lines().find(|line| line.contains("plugin loaded")).unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
+    let loaded = output.out.lines().find(|line| line.contains("plugin loaded")).unwrap();
     assert!(loaded.contains("INFO") && serde_json::from_str::<Value>(loaded).is_err(), "{loaded}");
-    assert!(ran.out.lines().any(|line| line.contains("INFO") && line.contains("stopped")), "{}", ran.out);
+    assert!(
+        output.out.lines().any(|line| line.contains("INFO") && line.contains("stopped")),
+        "{}",
+        output.out
+    );
     // What a plugin logged stands under its delivery, and is not in the log between as well.
-    let told: Vec<&str> = ran.out.lines().filter(|line| line.contains("appointment.created evt_")).collect();
+    let told: Vec<&str> =
+        output.out.lines().filter(|line| line.contains("appointment.created evt_")).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("| INFO appointment.created evt_"), "{told:?}");
 }

@@ -1,10 +1,10 @@
-//! The machine around the host: streams that nobody reads, files that are taken away, starts that take long,
-//! and terminals.
+//! The machine around the host: unread streams, removed files, long starts, and terminals.
 
 mod database_file;
 mod database_log;
 mod foreign;
 mod hosts;
+mod loading;
 mod reload;
 mod start;
 mod stuck;

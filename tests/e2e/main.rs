@@ -1,8 +1,8 @@
-//! The real binary over real HTTP: each test starts a host of its own on the loopback, in a directory
-//! of its own, and looks at it as senders, operators and files do.
+//! End-to-end tests of the real binary over real HTTP. Each test starts its own host on the loopback, in its
+//! own directory, and observes it as senders, operators and files do.
 //!
-//! Nothing here waits for a time: every wait is for a condition, with a limit after which the test
-//! fails and shows the host's log.
+//! No test waits for a fixed time. Every wait is for a condition, with a limit after which the test fails and
+//! prints the host's log.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -31,15 +31,18 @@ mod host_memory;
 mod hostile;
 mod ingress;
 mod isolation;
-mod keeping;
 mod lengths;
 mod log;
 mod machine;
 mod order;
+mod other_languages;
 mod outbound;
+mod parity;
 mod partners;
 mod pause;
 mod replay;
+mod retention;
+mod retry;
 mod reuse;
 mod rooms;
 mod senders;
@@ -49,3 +52,4 @@ mod support;
 mod swap;
 mod usecases;
 mod watch;
+mod wit;

@@ -1,4 +1,4 @@
-//! What leaves the host on a plugin's behalf, against real servers.
+//! Requests and emails that the host sends for plugins, against real servers.
 
 mod email;
 mod fetch;
@@ -12,15 +12,15 @@ use std::sync::Arc;
 use hookyard::config::Config;
 use hookyard::effect::{Email, HttpRequest, Progress};
 use hookyard::event::PluginName;
-use hookyard::outbound::{EffectContext, Found, Grants, Names, Outbound, Sent};
+use hookyard::outbound::{EffectContext, EffectResult, Grants, Outbound, ResolvedAddresses, Resolver};
 use hookyard::secrets::Mask;
 
 /// Host names of a test's own.
 #[derive(Default)]
 struct Hosts(HashMap<&'static str, Vec<SocketAddr>>);
 
-impl Names for Hosts {
-    fn find(&self, host: &str) -> Found {
+impl Resolver for Hosts {
+    fn resolve(&self, host: &str) -> ResolvedAddresses {
         let found = self.0.get(host).cloned().ok_or(std::io::ErrorKind::NotFound.into());
         Box::pin(std::future::ready(found))
     }
@@ -32,7 +32,7 @@ fn outbound(hosts: &[(&'static str, &[&str])], change: impl FnOnce(&mut Config))
     change(&mut config);
     let address = |text: &&str| SocketAddr::new(text.parse().unwrap(), 0);
     let hosts = hosts.iter().map(|(host, addresses)| (*host, addresses.iter().map(address).collect()));
-    Outbound::with_names(&config.http, &config.email, Arc::new(Hosts(hosts.collect()))).unwrap()
+    Outbound::with_resolver(&config.http, &config.email, Arc::new(Hosts(hosts.collect()))).unwrap()
 }
 
 fn grants(http: &[&str], email: &[&str]) -> Grants {
@@ -41,19 +41,19 @@ fn grants(http: &[&str], email: &[&str]) -> Grants {
     Grants { plugin, http: all(http), credentials: Vec::new(), email: all(email), emit: Vec::new() }
 }
 
-/// One try at a request, the first.
-async fn send(out: &Outbound, grants: &Grants, key: &str, request: &HttpRequest) -> Sent {
+/// The first attempt at a request.
+async fn send(out: &Outbound, grants: &Grants, key: &str, request: &HttpRequest) -> EffectResult {
     let (mask, progress) = (Mask::default(), Progress::default());
     out.send(&EffectContext { grants, mask: &mask, key, progress: &progress }, request).await
 }
 
-/// One try at an email, the first.
-async fn mail(out: &Outbound, grants: &Grants, key: &str, email: &Email) -> Sent {
+/// The first attempt at an email.
+async fn mail(out: &Outbound, grants: &Grants, key: &str, email: &Email) -> EffectResult {
     let (mask, progress) = (Mask::default(), Progress::default());
     out.mail(&EffectContext { grants, mask: &mask, key, progress: &progress }, email).await
 }
 
-/// A port where nobody listens.
+/// An address without a listener.
 fn nobody() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

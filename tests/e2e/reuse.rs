@@ -2,24 +2,24 @@
 
 use serde_json::json;
 
-use crate::support::{Bed, Event, Host, distinct, guest};
+use crate::support::{Event, HostDir, RunningHost, distinct_copy, guest};
 
 const REUSED: &str =
     "[plugin.actor]\ninstances = \"reused\"\nreuse_max = 3\nconcurrency = 1\nattempts_max = 1\n";
 
-/// Has the actor do something, and tells what it logged last.
-async fn act(host: &Host<'_>, id: &str, act: &str) -> String {
-    host.send(&Event::of("any.type", id, &json!({ "act": act }))).await;
-    let event = host.settled(id).await;
+/// Sends an act, and returns the last log line of its attempt.
+async fn act(host: &RunningHost<'_>, id: &str, act: &str) -> String {
+    host.send(&Event::with_payload("any.type", id, &json!({ "act": act }))).await;
+    let event = host.wait_finished(id).await;
     let logs = event["deliveries"][0]["attempts"][0]["logs"].as_array().unwrap();
     logs.last().unwrap().as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn an_instance_serves_later_events_up_to_reuse_max_calls() {
-    let bed = Bed::new(REUSED);
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+async fn an_instance_is_reused_for_up_to_reuse_max_calls() {
+    let dir = HostDir::new(REUSED);
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     for (id, call) in [("a", 1), ("b", 2), ("c", 3), ("d", 1)] {
         assert_eq!(act(&host, id, "remember").await, format!("INFO call {call} of this instance"));
     }
@@ -27,9 +27,9 @@ async fn an_instance_serves_later_events_up_to_reuse_max_calls() {
 
 #[tokio::test]
 async fn an_instance_is_dropped_after_a_failure_a_trap_and_a_timeout() {
-    let bed = Bed::new(&format!("{REUSED}call_timeout_ms = 200\n"));
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+    let dir = HostDir::new(&format!("{REUSED}call_timeout_ms = 200\n"));
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     for bad in ["retry", "reject", "trap", "loop"] {
         act(&host, &format!("{bad}-first"), "remember").await;
         act(&host, &format!("{bad}-bad"), bad).await;
@@ -39,43 +39,43 @@ async fn an_instance_is_dropped_after_a_failure_a_trap_and_a_timeout() {
 }
 
 #[tokio::test]
-async fn a_limit_that_one_call_lived_with_is_not_the_next_ones_reason() {
-    let bed = Bed::new(REUSED);
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+async fn a_limit_reached_in_one_call_is_not_the_reason_of_the_next_failure() {
+    let dir = HostDir::new(REUSED);
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     assert_eq!(act(&host, "a", "ask-too-much").await, "INFO asked and refused: true");
     act(&host, "b", "trap").await;
-    let event = host.settled("b").await;
+    let event = host.wait_finished("b").await;
     let reason = event["deliveries"][0]["attempts"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("trap: ") && !reason.contains("memory_max_bytes"), "{reason}");
 }
 
 #[tokio::test]
-async fn a_swap_and_changed_settings_begin_anew() {
-    let bed = Bed::new(REUSED);
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
+async fn a_swap_and_changed_settings_start_a_new_instance() {
+    let dir = HostDir::new(REUSED);
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
     act(&host, "a", "remember").await;
-    let next = distinct(&guest("actor"), 1);
-    bed.install("actor", &next);
-    host.runs("actor", &next).await;
+    let next = distinct_copy(&guest("actor"), 1);
+    dir.install("actor", &next);
+    host.wait_revision("actor", &next).await;
     assert_eq!(act(&host, "b", "remember").await, "INFO call 1 of this instance");
-    bed.configure(&format!("{REUSED}config = {{ changed = \"yes\" }}\n"));
-    host.logged(&["configuration changed"]).await;
+    dir.configure(&format!("{REUSED}config = {{ changed = \"yes\" }}\n"));
+    host.wait_log(&["configuration changed"]).await;
     assert_eq!(act(&host, "c", "remember").await, "INFO call 1 of this instance");
     assert_eq!(act(&host, "d", "config").await, "INFO changed = yes");
 }
 
 #[tokio::test]
-async fn a_kept_instance_makes_way_when_another_plugin_waits_for_its_place() {
-    let bed = Bed::new(&format!("[runtime]\ninstances_max = 1\n[dispatch]\nconcurrency = 1\n{REUSED}"));
-    bed.install("actor", &guest("actor"));
-    bed.install("other", &distinct(&guest("actor"), 2));
-    let host = bed.start().await;
+async fn an_idle_instance_is_dropped_when_another_plugin_needs_its_slot() {
+    let dir = HostDir::new(&format!("[runtime]\ninstances_max = 1\n[dispatch]\nconcurrency = 1\n{REUSED}"));
+    dir.install("actor", &guest("actor"));
+    dir.install("other", &distinct_copy(&guest("actor"), 2));
+    let host = dir.start().await;
     for round in 0..3 {
         let id = format!("evt_{round}");
-        host.send(&Event::of("any.type", &id, &json!({ "act": "remember" }))).await;
-        let event = host.settled(&id).await;
+        host.send(&Event::with_payload("any.type", &id, &json!({ "act": "remember" }))).await;
+        let event = host.wait_finished(&id).await;
         assert_eq!(event["state"], "done", "{event}");
     }
 }

@@ -5,32 +5,32 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, guest};
+use crate::support::{Event, HostDir, RunningHost, guest};
 
-fn told(id: &str, payload: &Value) -> Event {
-    Event::of("told", id, payload)
+fn payload_event(id: &str, payload: &Value) -> Event {
+    Event::with_payload("told", id, payload)
 }
 
-fn bed(store: &str, plugin: &str) -> Bed {
-    let bed = Bed::new(&format!("[store]\n{store}\n[plugin.asker]\nattempts_max = 1\n{plugin}\n"));
-    bed.install("asker", &guest("asker"));
-    bed
+fn host_dir(store: &str, plugin: &str) -> HostDir {
+    let dir = HostDir::new(&format!("[store]\n{store}\n[plugin.outbox]\nattempts_max = 1\n{plugin}\n"));
+    dir.install("outbox", &guest("outbox"));
+    dir
 }
 
-async fn run(host: &Host<'_>, id: &str, payload: &Value) -> Value {
-    host.send(&told(id, payload)).await;
-    host.settled(id).await
+async fn run(host: &RunningHost<'_>, id: &str, payload: &Value) -> Value {
+    host.send(&payload_event(id, payload)).await;
+    host.wait_finished(id).await
 }
 
 #[tokio::test]
-async fn calls_that_touch_the_same_entry_run_one_after_the_other_and_none_is_an_attempt_of_its_own() {
-    let bed = bed("", "concurrency = 16");
-    let host = bed.start().await;
+async fn conflicting_calls_rerun_in_turn_without_using_an_attempt() {
+    let dir = host_dir("", "concurrency = 16");
+    let host = dir.start().await;
     for n in 0..200 {
-        host.send(&told(&format!("evt_{n}"), &json!({ "do": "count", "ms": 2 }))).await;
+        host.send(&payload_event(&format!("evt_{n}"), &json!({ "do": "count", "ms": 2 }))).await;
     }
-    host.drained().await;
-    let counts = bed.bucket("asker", "counts").await;
+    host.wait_drained().await;
+    let counts = dir.bucket("outbox", "counts").await;
     assert_eq!(counts["n"], "200");
     let taken: BTreeSet<u32> =
         counts.iter().filter(|(key, _)| key.starts_with("by/")).map(|(_, n)| n.parse().unwrap()).collect();
@@ -38,21 +38,21 @@ async fn calls_that_touch_the_same_entry_run_one_after_the_other_and_none_is_an_
     for event in host.events("").await {
         assert_eq!(event["deliveries"][0]["attempts"], 1, "{event}");
     }
-    let metrics = host.ask("/metrics", None).await.text().await.unwrap();
+    let metrics = host.admin_get("/metrics", None).await.text().await.unwrap();
     let reruns =
-        metrics.lines().find_map(|line| line.strip_prefix("hookyard_reruns_total{plugin=\"asker\"} "));
+        metrics.lines().find_map(|line| line.strip_prefix("hookyard_reruns_total{plugin=\"outbox\"} "));
     assert!(reruns.is_some_and(|count| count.parse::<u32>().unwrap() > 0), "they did not meet: {metrics}");
 }
 
 #[tokio::test]
-async fn a_call_that_always_loses_waits_as_after_a_failure_of_the_host() {
-    let bed = bed("reruns_max = 1", "concurrency = 16\nbackoff_base_ms = 1");
-    let host = bed.start().await;
+async fn a_call_that_always_conflicts_waits_as_after_a_failure_of_the_host() {
+    let dir = host_dir("reruns_max = 1", "concurrency = 16\nbackoff_base_ms = 1");
+    let host = dir.start().await;
     for n in 0..100 {
-        host.send(&told(&format!("evt_{n}"), &json!({ "do": "count", "ms": 3 }))).await;
+        host.send(&payload_event(&format!("evt_{n}"), &json!({ "do": "count", "ms": 3 }))).await;
     }
-    host.drained().await;
-    assert_eq!(bed.bucket("asker", "counts").await["n"], "100", "none of them counts against the plugin");
+    host.wait_drained().await;
+    assert_eq!(dir.bucket("outbox", "counts").await["n"], "100", "none of them counts against the plugin");
     let mut host_failures = 0;
     for event in host.events("").await {
         let event = host.event(event["id"].as_str().unwrap()).await.unwrap();
@@ -67,19 +67,19 @@ async fn a_call_that_always_loses_waits_as_after_a_failure_of_the_host() {
 }
 
 #[tokio::test]
-async fn what_the_host_failed_is_not_among_the_attempts_that_a_plugin_has() {
-    let bed = Bed::new(
-        "[store]\nreruns_max = 1\n[plugin.asker]\nconcurrency = 16\nattempts_max = 3\nbackoff_base_ms = 1\n\
+async fn failures_of_the_host_do_not_count_as_attempts_of_a_plugin() {
+    let dir = HostDir::new(
+        "[store]\nreruns_max = 1\n[plugin.outbox]\nconcurrency = 16\nattempts_max = 3\nbackoff_base_ms = 1\n\
          backoff_max_ms = 1\nbreaker_failures_percent = 0\n",
     );
-    bed.install("asker", &guest("asker"));
-    let host = bed.start().await;
+    dir.install("outbox", &guest("outbox"));
+    let host = dir.start().await;
     // Those that fail read what the others change meanwhile.
     for n in 0..100 {
         let end = if n % 2 == 0 { "retry" } else { "well" };
-        host.send(&told(&format!("evt_{n}"), &json!({ "do": "count", "ms": 3, "end": end }))).await;
+        host.send(&payload_event(&format!("evt_{n}"), &json!({ "do": "count", "ms": 3, "end": end }))).await;
     }
-    host.drained().await;
+    host.wait_drained().await;
     let mut both = 0;
     for event in host.events("&state=dead").await {
         let event = host.event(event["id"].as_str().unwrap()).await.unwrap();
@@ -91,17 +91,17 @@ async fn what_the_host_failed_is_not_among_the_attempts_that_a_plugin_has() {
         both += usize::from(attempts.len() > 3);
     }
     assert_eq!(host.events("&state=dead").await.len(), 50);
-    assert_eq!(bed.bucket("asker", "counts").await["n"], "50");
+    assert_eq!(dir.bucket("outbox", "counts").await["n"], "50");
     assert!(both > 0, "the host failed none of them");
 }
 
 #[tokio::test]
-async fn another_plugins_store_is_out_of_reach_whatever_the_bucket_is_called() {
-    let bed = bed("", "");
-    bed.install("other", &guest("asker"));
-    let host = bed.start().await;
+async fn another_plugins_store_is_unreachable_by_any_bucket_name() {
+    let dir = host_dir("", "");
+    dir.install("other", &guest("outbox"));
+    let host = dir.start().await;
     run(&host, "evt_1", &json!({ "do": "count" })).await;
-    for bucket in ["asker", "asker/counts", "../asker", "counts", "", "asker\u{0}counts"] {
+    for bucket in ["outbox", "outbox/counts", "../outbox", "counts", "", "outbox\u{0}counts"] {
         let event = run(
             &host,
             &format!("evt_{}", bucket.len()),
@@ -110,16 +110,16 @@ async fn another_plugins_store_is_out_of_reach_whatever_the_bucket_is_called() {
         .await;
         assert_eq!(event["state"], "done", "{event}");
     }
-    for plugin in ["asker", "other"] {
-        assert_eq!(bed.bucket(plugin, "counts").await["n"], "1", "each counted its own");
+    for plugin in ["outbox", "other"] {
+        assert_eq!(dir.bucket(plugin, "counts").await["n"], "1", "each counted its own");
     }
 }
 
 #[tokio::test]
-async fn every_limit_of_the_store_is_held() {
+async fn every_limit_of_the_store_is_enforced() {
     let limits = "key_max_bytes = 20\nvalue_max_bytes = 1000\nkeys_max = 30\ncall_max_bytes = 5000\nsize_max_bytes = 5500";
-    let bed = bed(limits, "call_timeout_ms = 10_000");
-    let host = bed.start().await;
+    let dir = host_dir(limits, "call_timeout_ms = 10_000");
+    let host = dir.start().await;
     for (id, payload, limit) in [
         (
             "evt_key",
@@ -140,7 +140,7 @@ async fn every_limit_of_the_store_is_held() {
         let reason = event["deliveries"][0]["attempts"][0]["reason"].as_str().unwrap();
         assert!(reason.contains(limit), "{reason}");
     }
-    assert!(bed.bucket("asker", "filled").await.is_empty(), "a failed call has written nothing");
+    assert!(dir.bucket("outbox", "filled").await.is_empty(), "a failed call has written nothing");
     assert_eq!(run(&host, "evt_full", &json!({ "do": "fill", "keys": 30 })).await["state"], "done");
     let more = run(&host, "evt_more", &json!({ "do": "fill", "keys": 1, "prefix": "more" })).await;
     assert_eq!(more["state"], "dead", "{more}");
@@ -148,23 +148,23 @@ async fn every_limit_of_the_store_is_held() {
 }
 
 #[tokio::test]
-async fn all_keys_are_listed_page_by_page_with_the_calls_own() {
-    let bed = bed("", "call_timeout_ms = 10_000");
-    let host = bed.start().await;
+async fn keys_are_listed_page_by_page_with_the_calls_own_writes() {
+    let dir = host_dir("", "call_timeout_ms = 10_000");
+    let host = dir.start().await;
     run(&host, "evt_1", &json!({ "do": "fill", "keys": 2500 })).await;
     let event = run(&host, "evt_2", &json!({ "do": "list" })).await;
     assert_eq!(event["deliveries"][0]["attempts"][0]["logs"], json!(["INFO 2501 keys"]), "{event}");
 }
 
 #[tokio::test]
-async fn a_store_is_as_it_was_after_a_kill_and_goes_on_from_there() {
-    let bed = bed("", "");
-    let host = bed.start().await;
+async fn a_store_survives_a_kill_and_is_continued() {
+    let dir = host_dir("", "");
+    let host = dir.start().await;
     for n in 0..5 {
         run(&host, &format!("evt_{n}"), &json!({ "do": "count" })).await;
     }
     host.kill();
-    let host = bed.start().await;
+    let host = dir.start().await;
     run(&host, "evt_5", &json!({ "do": "count" })).await;
-    assert_eq!(bed.bucket("asker", "counts").await["n"], "6");
+    assert_eq!(dir.bucket("outbox", "counts").await["n"], "6");
 }

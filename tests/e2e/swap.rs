@@ -1,9 +1,11 @@
-//! A plugin is replaced while events come in: none is lost, none runs twice, none runs on what was
-//! not current.
+//! Plugin replacements under load. No event is lost, none runs twice, and none runs on a revision that is not
+//! current.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Load, Sent, distinct, example, guest, plugin_lines, until};
+use crate::support::{
+    Event, HostDir, Load, RunningHost, SentEvent, distinct_copy, example, guest, plugin_lines, wait_until,
+};
 
 const SWAPS: usize = 200;
 /// Events answered between two swaps, at least.
@@ -33,7 +35,7 @@ fn revisions() -> [Revision; 2] {
 
 /// A revision was current from some moment after `begun`, surely from `live` on, surely until the next
 /// one's `begun`, and until some moment before the next one's `live`. All in ms since the Unix epoch.
-struct Reign {
+struct RevisionPeriod {
     revision: usize,
     begun: u64,
     live: u64,
@@ -41,36 +43,38 @@ struct Reign {
 
 #[tokio::test]
 async fn two_hundred_swaps_under_load_lose_nothing_and_run_everything_once_on_a_current_revision() {
-    let bed = Bed::new("[plugins]\ndebounce_ms = 5\n");
+    let dir = HostDir::new("[plugins]\ndebounce_ms = 5\n");
     let revisions = revisions();
-    bed.install("desk", &revisions[0].bytes);
-    let host = bed.start().await;
-    let mut reigns = vec![Reign { revision: 0, begun: 0, live: 0 }];
-    let event = |n| Event::of("any.type", &format!("evt_{n}"), &json!({ "act": "well" }));
+    dir.install("desk", &revisions[0].bytes);
+    let host = dir.start().await;
+    let mut periods = vec![RevisionPeriod { revision: 0, begun: 0, live: 0 }];
+    let event = |n| Event::with_payload("any.type", &format!("evt_{n}"), &json!({ "act": "well" }));
     let load = Load::start(&host, 4, (0..EVENTS_MAX).map(event).collect());
     for swap in 1..=SWAPS {
         let answered = load.accepted();
-        until("events between two swaps", async || (load.accepted() >= answered + BETWEEN).then_some(()))
-            .await;
+        wait_until("events between two swaps", async || {
+            (load.accepted() >= answered + BETWEEN).then_some(())
+        })
+        .await;
         let revision = swap % 2;
         let begun = hookyard::event::now_ms();
-        bed.install("desk", &revisions[revision].bytes);
-        host.runs("desk", &revisions[revision].bytes).await;
-        reigns.push(Reign { revision, begun, live: hookyard::event::now_ms() });
+        dir.install("desk", &revisions[revision].bytes);
+        host.wait_revision("desk", &revisions[revision].bytes).await;
+        periods.push(RevisionPeriod { revision, begun, live: hookyard::event::now_ms() });
     }
     let sent = load.stop().await;
     let refused: Vec<_> = sent.iter().filter(|sent| !sent.accepted()).collect();
     assert!(refused.is_empty(), "{} of {}: {:?}", refused.len(), sent.len(), refused.first());
     assert!(sent.len() < EVENTS_MAX, "the load ended before the last swap");
-    host.drained().await;
+    host.wait_drained().await;
 
     every_event_is_done_after_one_attempt(&host, sent.len()).await;
-    each_ran_once_as_recorded(&host, &bed, &sent, &revisions, &reigns).await;
-    let swapped = bed.log().lines().filter(|line| line.contains("plugin swapped")).count();
+    each_ran_once_as_recorded(&host, &dir, &sent, &revisions, &periods).await;
+    let swapped = dir.log().lines().filter(|line| line.contains("plugin swapped")).count();
     assert_eq!(swapped, SWAPS);
 }
 
-async fn every_event_is_done_after_one_attempt(host: &Host<'_>, sent: usize) {
+async fn every_event_is_done_after_one_attempt(host: &RunningHost<'_>, sent: usize) {
     let events = host.events("").await;
     assert_eq!(events.len(), sent);
     for event in &events {
@@ -87,18 +91,18 @@ async fn every_event_is_done_after_one_attempt(host: &Host<'_>, sent: usize) {
 /// Each event has one first line in the log: it ran once. The line is of the revision that the attempt
 /// names, and that revision was current at some moment between sending and the start of the attempt.
 ///
-/// What this decides: an event whose whole time lies in the sure part of a reign must have run on
+/// What this decides: an event whose whole time lies in the sure part of a period must have run on
 /// that revision. What it cannot decide: an event whose time touches a swap under way may have run on
 /// either. Two swaps are `BETWEEN` answers apart, so that most events are decided.
 async fn each_ran_once_as_recorded(
-    host: &Host<'_>,
-    bed: &Bed,
-    sent: &[Sent],
+    host: &RunningHost<'_>,
+    dir: &HostDir,
+    sent: &[SentEvent],
     revisions: &[Revision; 2],
-    reigns: &[Reign],
+    periods: &[RevisionPeriod],
 ) {
     let mut lines = std::collections::HashMap::<String, Vec<String>>::new();
-    for line in plugin_lines(&bed.log(), "desk") {
+    for line in plugin_lines(&dir.log(), "desk") {
         lines.entry(line.event).or_default().push(line.text);
     }
     let mut decided = [0; 2];
@@ -113,7 +117,7 @@ async fn each_ran_once_as_recorded(
             lines[id].iter().filter(|line| line.starts_with(&says)).count()
         };
         assert_eq!((firsts(&revisions[ran]), firsts(&revisions[1 - ran])), (1, 0), "{event} {:?}", lines[id]);
-        let possible = possible(reigns, sent.at, started_at(attempt));
+        let possible = possible(periods, sent.at, started_at(attempt));
         assert!(possible[ran], "{event} sent at {}", sent.at);
         if !possible[1 - ran] {
             decided[ran] += 1;
@@ -129,27 +133,27 @@ fn started_at(attempt: &Value) -> u64 {
 
 /// Which revisions may have been current at some moment from `from` to `to`. Both ends are included:
 /// times are in whole milliseconds.
-fn possible(reigns: &[Reign], from: u64, to: u64) -> [bool; 2] {
+fn possible(periods: &[RevisionPeriod], from: u64, to: u64) -> [bool; 2] {
     let mut possible = [false; 2];
-    for (at, reign) in reigns.iter().enumerate() {
-        let ended = reigns.get(at + 1).map_or(u64::MAX, |next| next.live);
-        possible[reign.revision] |= reign.begun <= to && from <= ended;
+    for (at, period) in periods.iter().enumerate() {
+        let ended = periods.get(at + 1).map_or(u64::MAX, |next| next.live);
+        possible[period.revision] |= period.begun <= to && from <= ended;
     }
     possible
 }
 
 #[tokio::test]
-async fn a_call_in_flight_finishes_on_the_revision_it_began_with() {
-    let bed = Bed::new("[plugin.actor]\ncall_timeout_ms = 30_000\n");
-    let (old, new) = (distinct(&guest("actor"), 1), distinct(&guest("actor"), 2));
-    bed.install("actor", &old);
-    let host = bed.start().await;
-    host.send(&Event::of("any.type", "long", &json!({ "act": "busy 4000" }))).await;
-    host.event_when("long", "it runs", |event| event["state"] == "running").await;
-    bed.install("actor", &new);
-    let since = host.runs("actor", &new).await["since"].as_u64().unwrap();
-    host.send(&Event::of("any.type", "short", &json!({ "act": "well" }))).await;
-    let (long, short) = (host.settled("long").await, host.settled("short").await);
+async fn a_call_in_flight_finishes_on_its_revision() {
+    let dir = HostDir::new("[plugin.actor]\ncall_timeout_ms = 30_000\n");
+    let (old, new) = (distinct_copy(&guest("actor"), 1), distinct_copy(&guest("actor"), 2));
+    dir.install("actor", &old);
+    let host = dir.start().await;
+    host.send(&Event::with_payload("any.type", "long", &json!({ "act": "busy 4000" }))).await;
+    host.wait_event("long", "it runs", |event| event["state"] == "running").await;
+    dir.install("actor", &new);
+    let since = host.wait_revision("actor", &new).await["since"].as_u64().unwrap();
+    host.send(&Event::with_payload("any.type", "short", &json!({ "act": "well" }))).await;
+    let (long, short) = (host.wait_finished("long").await, host.wait_finished("short").await);
     for (event, bytes) in [(&long, &old), (&short, &new)] {
         assert_eq!(event["state"], "done", "{event}");
         let digest = hookyard::event::Digest::of(bytes).to_string();
@@ -163,27 +167,27 @@ async fn a_call_in_flight_finishes_on_the_revision_it_began_with() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_a_plugin_is_refused_by_name_and_what_runs_stays() {
-    let bed = Bed::new("");
+async fn an_invalid_file_is_refused_and_named_and_the_running_revision_stays() {
+    let dir = HostDir::new("");
     let good = guest("actor");
-    bed.install("actor", &good);
-    let host = bed.start().await;
+    dir.install("actor", &good);
+    let host = dir.start().await;
     for (wrong, reason) in
         [(&b"no plugin"[..], "not a WebAssembly file"), (b"", "empty"), (&good[..good.len() / 2], "refused")]
     {
-        bed.install("actor", wrong);
+        dir.install("actor", wrong);
         let refused = host
-            .plugin_when("actor", "it is refused", |plugin| {
+            .wait_plugin("actor", "it is refused", |plugin| {
                 plugin["refusal"].as_str().is_some_and(|r| r.contains(reason))
             })
             .await;
         let digest = hookyard::event::Digest::of(&good).to_string();
         assert_eq!((&refused["state"], &refused["revision"]), (&"running".into(), &digest.as_str().into()));
-        host.logged(&["ERROR", "actor", reason, "stays"]).await;
+        host.wait_log(&["ERROR", "actor", reason, "stays"]).await;
         let id = format!("after {reason}").replace(' ', "_");
-        host.send(&Event::of("any.type", &id, &json!({ "act": "well" }))).await;
-        assert_eq!(host.settled(&id).await["state"], "done");
-        bed.install("actor", &good);
-        host.plugin_when("actor", "the refusal is over", |plugin| plugin["refusal"].is_null()).await;
+        host.send(&Event::with_payload("any.type", &id, &json!({ "act": "well" }))).await;
+        assert_eq!(host.wait_finished(&id).await["state"], "done");
+        dir.install("actor", &good);
+        host.wait_plugin("actor", "the refusal is over", |plugin| plugin["refusal"].is_null()).await;
     }
 }

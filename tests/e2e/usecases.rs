@@ -1,34 +1,34 @@
-//! The provider's fifteen use cases, end to end: events in, and at the other end an SMS gateway, a CRM, a
-//! booking system, an archive, a mail server and a calendar that get exactly what the use cases name.
+//! The provider's fifteen use cases, end to end. An SMS gateway, a CRM, a booking system, an archive, a mail
+//! server and a calendar get exactly the effects that the use cases name.
 
+mod partners;
 mod samples;
-mod town;
 
+use partners::{Observed, Partners};
 use samples::sms;
 use serde_json::{Value, json};
-use town::{Seen, Town};
 
-use crate::support::{Event, Host, TYPES};
+use crate::support::{Event, RunningHost, TYPES};
 
-/// How the calendar is asked, as operators see it: who may use it is a secret, also where it is in a path.
+/// The request to the calendar as operators see it. The user name is a secret, also in a path.
 const PUT: &str = "PUT /{secret:caldav_user}/appointments/12345.ics";
 
 #[tokio::test]
-async fn each_event_leads_to_exactly_what_the_use_cases_name() {
-    let town = Town::start().await;
-    let host = town.host().await;
-    let samples = the_samples(&town, &host).await;
-    let moved = another_change(&town, &host, &samples).await;
-    let cancelled = another_cancellation(&town, &host, &moved).await;
-    a_visitor_with_an_email_address_only(&town, &host, &cancelled).await;
+async fn each_event_has_exactly_the_effects_of_the_use_cases() {
+    let partners = Partners::start().await;
+    let host = partners.start_host().await;
+    let samples = play_samples(&partners, &host).await;
+    let moved = play_another_change(&partners, &host, &samples).await;
+    let cancelled = play_another_cancellation(&partners, &host, &moved).await;
+    play_visitor_without_phone(&partners, &host, &cancelled).await;
 }
 
-async fn the_samples(town: &Town, host: &Host<'_>) -> Seen {
-    town.live(host, &TYPES.map(|event_type| sample(event_type, ""))).await;
-    let seen = town.seen(host).await;
-    assert_eq!(seen.requests, samples::requests());
+async fn play_samples(partners: &Partners, host: &RunningHost<'_>) -> Observed {
+    partners.send_and_wait(host, &TYPES.map(|event_type| sample(event_type, ""))).await;
+    let observed = partners.observe(host).await;
+    assert_eq!(observed.requests, samples::requests());
     assert_eq!(
-        seen.emails,
+        observed.emails,
         [json!([
             "evt_created",
             "notify-team",
@@ -40,7 +40,7 @@ async fn the_samples(town: &Town, host: &Host<'_>) -> Seen {
         ])]
     );
     assert_eq!(
-        seen.emitted,
+        observed.emitted,
         [
             json!(["evt_cancelled", "refund-credits", "credits.refunded", {
                 "visitor": "+224621234567", "appointment": 12345, "credits": 1, "balance": 1,
@@ -49,23 +49,23 @@ async fn the_samples(town: &Town, host: &Host<'_>) -> Seen {
             json!(["evt_validated", "invoice", "invoice.created", { "number": 1, "appointment": 12345 }]),
         ]
     );
-    assert_eq!(seen.calendar, [json!(["evt_updated", "calendar-update", PUT, "201 Created"])]);
-    assert_eq!(town.calendar.names().await, ["12345.ics"]);
-    let object = &town.calendar.on("20260126").await["12345.ics"];
+    assert_eq!(observed.calendar, [json!(["evt_updated", "calendar-update", PUT, "201 Created"])]);
+    assert_eq!(partners.calendar.names().await, ["12345.ics"]);
+    let object = &partners.calendar.on("20260126").await["12345.ics"];
     let change = "dateTime : 2026-01-25T14:30:00 → 2026-01-26T10:00:00";
     let expected = calendar_object(host, "evt_updated", 1, "20260126T100000Z", change).await;
     assert_eq!(sorted(object), sorted(&expected));
-    assert_eq!(json!(seen.entries), samples::entries());
-    seen
+    assert_eq!(json!(observed.entries), samples::entries());
+    observed
 }
 
 /// The appointment is moved again: the calendar has one object, in its next revision, on another day.
-async fn another_change(town: &Town, host: &Host<'_>, before: &Seen) -> Seen {
+async fn play_another_change(partners: &Partners, host: &RunningHost<'_>, before: &Observed) -> Observed {
     let changes = json!({ "dateTime": { "from": "2026-01-26T10:00:00", "to": "2026-01-27T09:15:00" } });
     let event = sample("appointment.updated", "_again");
     let event = with(&event, &json!({ "dateTime": "2026-01-27T09:15:00", "changes": changes }));
-    town.live(host, &[event]).await;
-    let now = town.seen(host).await;
+    partners.send_and_wait(host, &[event]).await;
+    let now = partners.observe(host).await;
     let new = now.since(before);
     assert_eq!(
         new.requests,
@@ -93,35 +93,38 @@ async fn another_change(town: &Town, host: &Host<'_>, before: &Seen) -> Seen {
             },
         })
     );
-    assert_eq!(town.calendar.names().await, ["12345.ics"]);
-    assert!(town.calendar.on("20260126").await.is_empty(), "it is not there twice");
-    let object = &town.calendar.on("20260127").await["12345.ics"];
+    assert_eq!(partners.calendar.names().await, ["12345.ics"]);
+    assert!(partners.calendar.on("20260126").await.is_empty(), "it is not there twice");
+    let object = &partners.calendar.on("20260127").await["12345.ics"];
     let change = "dateTime : 2026-01-26T10:00:00 → 2026-01-27T09:15:00";
     let expected = calendar_object(host, "evt_updated_again", 2, "20260127T091500Z", change).await;
     assert_eq!(sorted(object), sorted(&expected));
     now
 }
 
-/// The same appointment is cancelled by another event: all are told again, but it is refunded once.
-async fn another_cancellation(town: &Town, host: &Host<'_>, before: &Seen) -> Seen {
-    town.live(host, &[sample("appointment.cancelled", "_again")]).await;
-    let now = town.seen(host).await;
+/// Another event cancels the same appointment: partners are notified again, but the refund happens once.
+async fn play_another_cancellation(
+    partners: &Partners,
+    host: &RunningHost<'_>,
+    before: &Observed,
+) -> Observed {
+    partners.send_and_wait(host, &[sample("appointment.cancelled", "_again")]).await;
+    let now = partners.observe(host).await;
     let new = now.since(before);
-    let told: Vec<_> = new.requests.iter().map(|row| row[1].as_str().unwrap()).collect();
-    assert_eq!(told, ["cancellation-notice", "free-slot"]);
+    let notified: Vec<_> = new.requests.iter().map(|row| row[1].as_str().unwrap()).collect();
+    assert_eq!(notified, ["cancellation-notice", "free-slot"]);
     assert_eq!((new.emails.len(), new.emitted.len(), new.calendar.len()), (0, 0, 0));
     assert_eq!(json!(new.entries), json!({}));
     now
 }
 
-/// The samples' visitors have a phone, and an email address at first only. This one has it all along, and
-/// no phone.
-async fn a_visitor_with_an_email_address_only(town: &Town, host: &Host<'_>, before: &Seen) {
+/// A visitor with an email address in each event, and without a phone. The visitors of the samples have a phone.
+async fn play_visitor_without_phone(partners: &Partners, host: &RunningHost<'_>, before: &Observed) {
     let visitor =
         json!({ "id": 777, "name": "Aïssatou Diallo", "phone": null, "email": "aissatou@example.gn" });
     let events = TYPES.map(|event_type| with(&sample(event_type, "_777"), &visitor));
-    town.live(host, &events).await;
-    let new = town.seen(host).await.since(before);
+    partners.send_and_wait(host, &events).await;
+    let new = partners.observe(host).await.since(before);
     let asked: Vec<_> = new.requests.iter().map(|row| json!([row[1], row[2], row[3]])).collect();
     assert_eq!(
         asked,
@@ -185,12 +188,12 @@ async fn a_visitor_with_an_email_address_only(town: &Town, host: &Host<'_>, befo
             json!(["evt_validated_777", "invoice", "invoice.created", { "number": 2, "appointment": 777 }]),
         ]
     );
-    assert_eq!(town.calendar.names().await, ["12345.ics", "777.ics"]);
+    assert_eq!(partners.calendar.names().await, ["12345.ics", "777.ics"]);
     assert_eq!(new.entries["statistics/statistics/2026-01-25/5/validated"], 2);
     assert_eq!(new.entries["invoice/invoices/000002"]["text"], invoice);
 }
 
-/// The provider's sample, with an id that says what it is.
+/// The provider's sample, with an id made of its type.
 fn sample(event_type: &str, mark: &str) -> Event {
     Event::sample(event_type, &format!("{}{mark}", event_type.replace("appointment.", "evt_")))
 }
@@ -206,7 +209,7 @@ fn with(event: &Event, fields: &Value) -> Event {
 
 /// The lines of the samples' appointment in the calendar (RFC 5545).
 async fn calendar_object(
-    host: &Host<'_>,
+    host: &RunningHost<'_>,
     event: &str,
     sequence: u32,
     start: &str,

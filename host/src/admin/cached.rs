@@ -1,4 +1,5 @@
-//! Answers of the database that hold for a second, since everybody who reaches the address may ask for them.
+//! Answers of the database that hold for a second, since any client that reaches the address may request
+//! them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::db::DbError;
 
-/// How long an answer holds.
+/// The time for which an answer holds.
 const VALIDITY: Duration = Duration::from_secs(1);
 /// A database that takes longer is not ready.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -16,7 +17,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Cached<T>(Arc<Mutex<Option<Answer<T>>>>);
 
-/// When the database was asked, and its answer.
+/// The time of the read, and its answer.
 type Answer<T> = (Instant, Result<T, DbError>);
 
 impl<T> Default for Cached<T> {

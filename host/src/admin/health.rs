@@ -7,6 +7,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{AdminState, Problem};
+use crate::event::PluginName;
+
+/// Names of plugins that `/readyz` lists. It answers everyone, and there may be many plugins.
+const LOADING_LISTED_MAX: usize = 20;
 
 /// A short answer for load balancers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -15,12 +19,30 @@ pub(super) struct Health {
     status: &'static str,
     /// The host's version.
     version: &'static str,
+    /// Plugins that were there when the host started and are not loaded yet, at most 20 of them. Their events are
+    /// accepted, and run when they are loaded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    loading: Vec<String>,
+    /// How many plugins that are.
+    #[serde(skip_serializing_if = "is_zero")]
+    loading_count: usize,
 }
 
 impl Health {
-    fn new(status: &'static str) -> Json<Self> {
-        Json(Self { status, version: env!("CARGO_PKG_VERSION") })
+    fn new(status: &'static str, loading: &[PluginName]) -> Json<Self> {
+        let listed = loading.iter().take(LOADING_LISTED_MAX).map(ToString::to_string).collect();
+        Json(Self {
+            status,
+            version: env!("CARGO_PKG_VERSION"),
+            loading: listed,
+            loading_count: loading.len(),
+        })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The endpoints and their descriptions.
@@ -32,12 +54,12 @@ pub(super) fn endpoints() -> OpenApiRouter<AdminState> {
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()),
     responses((status = 200, description = "The process is up", body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
-    Health::new("ok")
+    Health::new("ok", &[])
 }
 
-/// The database works, the plugins were loaded once, and deliveries are dispatched.
+/// The database works, events are accepted, and deliveries are dispatched.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
-    (status = 200, description = "Events are accepted and run", body = Health),
+    (status = 200, description = "Events are accepted, and run by the plugins that are loaded", body = Health),
     (status = 503, description = "Not yet, or no longer")))]
 pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Health>, Problem> {
     let fault = || admin.db.fault().or_else(|| (admin.fault)());
@@ -45,5 +67,5 @@ pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Healt
         return Err(Problem::unavailable(reason));
     }
     admin.cache.ping.get(admin.db.ping()).await?;
-    Ok(Health::new("ready"))
+    Ok(Health::new("ready", &(admin.loading_plugins)()))
 }

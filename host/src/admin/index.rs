@@ -1,4 +1,4 @@
-//! The page at `/`: what is here. It has no secrets.
+//! The page at `/`, which lists the addresses. It contains no secrets.
 
 use axum::http::header;
 use axum::response::{Html, IntoResponse};

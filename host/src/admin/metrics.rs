@@ -17,7 +17,7 @@ use crate::db::{Size, Stock};
 use crate::event::now_ms;
 use crate::plugins::{PluginState, PluginView};
 
-/// How often samples of histograms are added to their buckets when nobody scrapes.
+/// Interval at which samples of histograms are added to their buckets between scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// From 50 µs to 10 s: a wasm call takes some 50 µs, a commit some ms.
@@ -39,14 +39,15 @@ pub fn install() -> Result<PrometheusHandle, String> {
 }
 
 fn build() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
-    // A recorder installed this way has no upkeep of its own; see `upkeep`.
+    // A recorder installed this way does no upkeep; see `upkeep`.
     let handle = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
     describe();
     metrics::gauge!("hookyard_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
-/// Adds samples to their buckets, and never returns. Without it, a host that nobody scrapes keeps every sample.
+/// Adds samples to their buckets, and never returns. Without it, a host that is never scraped keeps every
+/// sample.
 pub async fn upkeep(handle: PrometheusHandle) {
     let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
@@ -56,37 +57,37 @@ pub async fn upkeep(handle: PrometheusHandle) {
 }
 
 fn describe() {
-    describe_gauge!("hookyard_build_info", "Always 1; the label says which version runs");
+    describe_gauge!("hookyard_build_info", "Always 1; the label is the running version");
     describe_gauge!(
         "hookyard_memory_bounds",
-        "Always 1; the label says how guests are kept inside their memories: guard-pages or checks"
+        "Always 1; the label is the bounds check of guests' memories: guard-pages or checks"
     );
     describe_counter!("hookyard_requests_total", "Webhook requests answered, by source and status");
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
     describe_counter!(
         "hookyard_reruns_total",
-        "Calls that ran again because another changed what they had read, by plugin"
+        "Reruns of calls because another call changed an entry that they had read, by plugin"
     );
-    describe_counter!("hookyard_effect_tries_total", "Tries at effects, by plugin, kind and outcome");
+    describe_counter!("hookyard_effect_attempts_total", "Attempts at effects, by plugin, kind and outcome");
     describe_histogram!("hookyard_attempt_seconds", Unit::Seconds, "Time of one attempt, by plugin");
     describe_histogram!("hookyard_commit_seconds", Unit::Seconds, "Time of one group commit");
     describe_histogram!(
         "hookyard_accept_to_done_seconds",
         Unit::Seconds,
-        "From the receipt of an event to its delivery being done, by plugin"
+        "Time from the receipt of an event until its delivery is done, by plugin"
     );
     describe_gauge!("hookyard_backlog", "Deliveries that are neither done nor dead");
     describe_counter!(
         "hookyard_log_lines_dropped_total",
-        "Lines for standard error or standard output that were dropped because nobody read them"
+        "Lines dropped because standard error or standard output was not read"
     );
     metrics::counter!("hookyard_log_lines_dropped_total").increment(0);
-    describe_counter!("hookyard_pruned_events_total", "Events that were pruned, by why: age or size");
-    describe_counter!("hookyard_pruned_keys_total", "Idempotency keys that were pruned");
+    describe_counter!("hookyard_pruned_events_total", "Pruned events, by reason: age or size");
+    describe_counter!("hookyard_pruned_keys_total", "Pruned idempotency keys");
     describe_gauge!(
         "hookyard_database_bytes",
         Unit::Bytes,
-        "What the database has on disk: used, free within the file, and its log"
+        "Size of the database on disk, by part: used, free, log"
     );
     describe_gauge!("hookyard_dead_letters", "Unresolved dead letters: deliveries and effects");
     describe_gauge!(
@@ -101,7 +102,7 @@ fn describe() {
     describe_histogram!(
         "hookyard_plugin_load_seconds",
         Unit::Seconds,
-        "From a plugin's bytes to a revision that was tried, by where its machine code came from"
+        "Time to load a plugin revision, by source of its machine code"
     );
 }
 

@@ -1,11 +1,12 @@
 //! The admin address: an API under `/api/v1`, health, metrics and an index page.
 //!
-//! Reads `db` and the list of plugins, and has `db` carry out the decisions of operators: pauses, replays, discarded
-//! dead letters. Never touches `runtime`. All JSON shapes of the API are here (`api/shapes/`), and no other room knows
-//! them.
+//! It reads `db` and the list of plugins, and `db` carries out operators' decisions: pauses, replays,
+//! discarded dead letters. It never touches `runtime`. All JSON shapes of the API are here (`api/shapes/`),
+//! and no other room knows them.
 //!
-//! Everything under `/api/v1` requires the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are open to everybody
-//! who reaches the address, by default this machine only; they contain no payloads and no secrets.
+//! Everything under `/api/v1` requires the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are open
+//! to every client that reaches the address, by default this machine only; they contain no payloads and no
+//! secrets.
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ mod health;
 mod hosts;
 mod index;
 pub mod metrics;
+mod personal;
 mod problem;
 mod readiness;
 mod starting;
@@ -36,6 +38,7 @@ use cached::Cached;
 
 pub use auth::Token;
 pub use hosts::Hosts;
+pub use personal::PersonalFields;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use readiness::Readiness;
 pub use starting::{SwappableRouter, starting_router};
@@ -46,29 +49,36 @@ pub type ListPlugins = Arc<dyn Fn() -> Vec<PluginView> + Send + Sync>;
 /// Loads a plugin's file again, even if it was refused.
 pub type RetryPlugin = Arc<dyn Fn(&PluginName) + Send + Sync>;
 
-/// Returns what keeps the host from its work, beside its database.
+/// Lists the plugins that are expected to run and are not loaded yet.
+pub type ListLoadingPlugins = Arc<dyn Fn() -> Vec<PluginName> + Send + Sync>;
+
+/// Returns the fault that stops the host's work, other than one of its database.
 pub type FindFault = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// What endpoints read and change.
+/// The state that endpoints read and change.
 #[derive(Clone)]
 pub struct AdminState {
     /// Events, deliveries, effects and replays.
     pub db: Db,
     /// Lists the plugins.
     pub plugins: ListPlugins,
+    /// Lists the expected plugins that are not loaded yet.
+    pub loading_plugins: ListLoadingPlugins,
     /// Loads one of them again.
     pub retry_plugin: RetryPlugin,
     /// Whether the host is ready.
     pub readiness: Readiness,
-    /// Whether it does its work.
+    /// Returns the fault that stops the host's work.
     pub fault: FindFault,
+    /// The personal values of bodies.
+    pub personal: PersonalFields,
     /// The process's numbers, from [`metrics::install`].
     pub metrics: PrometheusHandle,
     /// Answers of the database that hold for a second; made by its default.
     pub cache: AnswerCache,
 }
 
-/// Answers of the database that everybody who reaches the address may ask for.
+/// Answers of the database that any client that reaches the address may request.
 #[derive(Clone, Default)]
 pub struct AnswerCache {
     ping: Cached<()>,

@@ -78,7 +78,7 @@ impl Problem {
     }
 }
 
-/// What every endpoint of the API may answer beside its own.
+/// The errors that every endpoint of the API may answer.
 impl IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<Description>> {
         let usual = [("401", "No token, or a wrong one"), ("503", "The database does not answer")];

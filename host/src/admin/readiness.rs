@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// Why the host is not ready, if it is not. Clones share it.
+/// The reason why the host is not ready, if it is not. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Readiness(Arc<ArcSwapOption<String>>);
 
@@ -27,7 +27,7 @@ impl Readiness {
         self.0.store(None);
     }
 
-    /// Why it is not ready.
+    /// Returns the reason.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         self.0.load().as_deref().cloned()

@@ -28,10 +28,12 @@ impl TestServer {
         let state = AdminState {
             db: db.clone(),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
+            loading_plugins: Arc::new(Vec::new),
             retry_plugin: Arc::new(|_| {}),
             readiness: readiness.clone(),
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
+            personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             cache: AnswerCache::default(),
         };
         let hosts = Hosts::new([127, 0, 0, 1].into(), channel::Sender::new(Arc::default()).subscribe());
@@ -173,7 +175,7 @@ impl crate::db::Handoff for Window {
         false
     }
 
-    fn offer_effect(&self, _: crate::effect::Performing) -> bool {
+    fn offer_effect(&self, _: crate::effect::LeasedEffect) -> bool {
         false
     }
 }
@@ -200,7 +202,11 @@ async fn events_are_listed_in_pages_filtered_and_shown() {
     let desk = PluginName::new("desk").unwrap();
     for number in 1..=5 {
         let event = event("moncreneau", &format!("evt_{number}"), "appointment.created");
-        server.db.accept(event, vec![Recipient { plugin: desk.clone(), ordered: true }]).await.unwrap();
+        server
+            .db
+            .accept(event, vec![Recipient { plugin: desk.clone(), ordered: true, matched: true }])
+            .await
+            .unwrap();
     }
     server.db.accept(event("other", "evt_1", "x"), Vec::new()).await.unwrap();
 

@@ -1,7 +1,7 @@
 //! Writes to standard output or standard error without ever waiting for a reader.
 //!
-//! Lines go into a queue of bounded size, and a thread of its own writes them. Lines that find the queue full
-//! are dropped and counted, and when there is room again one line tells how many.
+//! Lines go into a queue of bounded size, and a thread of its own writes them. While the queue is full, lines
+//! are dropped and counted. When there is room again, one line reports their number.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,13 +11,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a line costs beside its bytes: its place in the queue and its allocation.
+/// Bytes counted for a line beside its text: its place in the queue and its allocation.
 const LINE_COST_BYTES: usize = 64;
 /// A stream that takes nothing for so long at the end of the process gets nothing more.
 const FLUSH_STALL: Duration = Duration::from_secs(1);
 /// Longest time that the end of the process waits for a stream.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
-/// Pause before a stream that others made non-blocking is tried again.
+/// Pause before a retry of a stream that others made non-blocking.
 const WOULD_BLOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A stream that is written in the background. Clones are the same one.
@@ -45,8 +45,8 @@ struct Queue {
 }
 
 impl BackgroundWriter {
-    /// Begins to write to a stream. At most `bytes_max` wait in memory. `report_dropped` is called by the thread
-    /// that writes, when there is room again, with the number of lines that were dropped.
+    /// Starts writing to a stream. At most `bytes_max` wait in memory. When there is room again, the writing
+    /// thread calls `report_dropped` with the number of dropped lines.
     ///
     /// # Errors
     /// When the system has no descriptor or no thread for it.
@@ -63,7 +63,7 @@ impl BackgroundWriter {
         Ok(writer)
     }
 
-    /// Has a line written, with its end, or drops it where too much waits. Never blocks.
+    /// Queues a line with its end, or drops it if the queue is full. Never blocks.
     pub(super) fn push(&self, line: &[u8]) {
         let cost = line.len() + LINE_COST_BYTES;
         let mut queue = self.shared.lock();
@@ -110,7 +110,7 @@ impl Shared {
             queue.bytes -= line.len() + LINE_COST_BYTES;
             queue.written += 1;
             queue.dropped += u64::from(written.is_err());
-            // A stream that fails would fail for the line that tells it too, and a full queue would drop it.
+            // A failing stream would fail for the report too, and a full queue would drop it.
             let has_room = written.is_ok() && queue.bytes <= self.bytes_max / 2;
             let dropped = if has_room { std::mem::take(&mut queue.dropped) } else { 0 };
             drop(queue);
@@ -184,7 +184,7 @@ mod tests {
         writer.flush();
         let written = writer.shared.lock().written;
         assert_eq!(written + dropped, 1000);
-        // Without their end the thread of the reader would wait for more.
+        // Without the writers' end the reader's thread would wait for more.
         drop(lines);
     }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_wait_for_a_stream_whose_reader_has_gone() {
+    fn a_stream_without_a_reader_is_not_waited_for() {
         let (reader, stream) = io::pipe().unwrap();
         drop(reader);
         let writer = BackgroundWriter::start(stream, "test", 1 << 20, |_| ()).unwrap();

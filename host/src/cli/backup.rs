@@ -1,7 +1,7 @@
 //! `hookyard backup`: a copy of the database, while a host runs or not.
 //!
-//! Reads the database itself instead of asking the host, so that it also works when none runs, and so that
-//! the file is where whoever asks for it stands.
+//! It reads the database itself instead of asking the host. So it also works without a host, and the file
+//! is written on the caller's machine.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub(super) struct Backup {
 }
 
 impl Backup {
-    /// Makes the copy, and says how large it is.
+    /// Makes the copy, and prints its size.
     ///
     /// # Errors
     /// When there is no database, or the file cannot be made.
@@ -44,7 +44,7 @@ impl Backup {
     }
 }
 
-/// The work, unless it is interrupted: then what it has made so far is removed.
+/// Does the work; an interruption removes its unfinished files.
 pub(super) async fn unless_stopped<T>(
     work: impl Future<Output = Result<T, BackupError>>,
 ) -> Result<T, Failure> {

@@ -30,11 +30,13 @@ fn describe(settings: &Settings, webhooks: SocketAddr, admin: SocketAddr) -> Str
     let names: Vec<_> = config.sources.keys().map(ToString::to_string).collect();
     let sources = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let secret = settings.secret_path().map(|path| format!("   secret: {path}")).unwrap_or_default();
+    let own = settings.file().filter(|_| settings.secret_path().is_some());
+    let own = own.map(|file| format!(" ({} names none)", file.display())).unwrap_or_default();
     let (webhooks, admin) = (base_url(webhooks), base_url(admin));
     let lines = [
-        format!("hookyard {}", env!("CARGO_PKG_VERSION")),
+        format!("hookyard {}", super::VERSION),
         format!("  config     {}", settings.file_or_default()),
-        format!("  webhooks   {webhooks}/webhooks/{{source}}   sources: {sources}{secret}"),
+        format!("  webhooks   {webhooks}/webhooks/{{source}}   sources: {sources}{own}{secret}"),
         format!("  pages      {admin}/"),
         format!("  admin API  {admin}/api/v1   token: {}", settings.token_path()),
         format!("  plugins    {}", config.plugins.dir.display()),

@@ -20,7 +20,7 @@ pub(super) struct Client {
     token: Bearer,
 }
 
-/// The token and where it was found, for messages.
+/// The token and its origin, for messages.
 #[derive(Clone)]
 pub(super) struct Bearer {
     /// The token.
@@ -45,16 +45,16 @@ impl Client {
         Ok(Self { http: http(&base)?, base, token })
     }
 
-    /// Where it asks.
+    /// The base of its URLs.
     #[must_use]
     pub(super) fn base(&self) -> &str {
         &self.base
     }
 
-    /// Reads what is at `segments`, each quoted as a URL needs it.
+    /// Reads the resource at `segments`, each quoted for a URL.
     ///
     /// # Errors
-    /// When the host does not answer, refuses the token, or has a problem.
+    /// When the host does not answer, refuses the token, or reports an error.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         segments: &[&str],
@@ -89,10 +89,12 @@ impl Client {
         Err(self.explain_refusal(status, &body))
     }
 
-    /// Whether the host is ready.
-    pub(super) async fn is_ready(&self) -> bool {
-        let request = self.http.get(format!("{}/readyz", self.base)).send().await;
-        request.is_ok_and(|response| response.status().is_success())
+    /// Whether the host is ready, and no plugin is still being loaded.
+    pub(super) async fn has_loaded_plugins(&self) -> bool {
+        let Ok(response) = self.http.get(format!("{}/readyz", self.base)).send().await else { return false };
+        let is_ready = response.status().is_success();
+        let health = response.json::<serde_json::Value>().await;
+        is_ready && health.is_ok_and(|health| health.get("loading").is_none())
     }
 
     fn explain_unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -116,14 +118,16 @@ impl Client {
             ));
         }
         match serde_json::from_slice::<Problem>(body) {
+            // The host found an argument that is wrong: a state, a cursor, a selection.
+            Ok(problem) if status == StatusCode::BAD_REQUEST => Failure::Usage(problem.detail),
             Ok(problem) => Failure::Failed(problem.detail),
             Err(_) => Failure::Failed(format!("{base} answers {status}: is it a hookyard host?")),
         }
     }
 }
 
-/// An HTTP client for `base`. For plain HTTP it wants no certificates, so a machine without any
-/// does well.
+/// An HTTP client for `base`. For plain HTTP it needs no certificates, so it works on a machine
+/// without any.
 ///
 /// # Errors
 /// When TLS cannot be set up.
@@ -143,7 +147,7 @@ fn url(base: &str, segments: &[&str]) -> Result<reqwest::Url, Failure> {
     Ok(url)
 }
 
-/// What an error says at the bottom: reqwest's own text only says that a request failed.
+/// Returns the innermost text of an error: reqwest's own text only says that a request failed.
 #[must_use]
 pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;

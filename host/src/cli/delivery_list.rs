@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::out;
 use super::selectors::DeliverySelector;
 use super::settings::{Connection, Settings};
-use crate::admin::api::{DeliveryList, ListedDelivery};
+use crate::admin::api::{DeliveryList, DeliverySummary, ListedDelivery};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -75,7 +75,11 @@ impl List {
     }
 }
 
-fn table(deliveries: &[ListedDelivery]) -> String {
+fn format_state(delivery: &DeliverySummary) -> String {
+    super::show::format_state(delivery.state, delivery.held_because, delivery.blocked_by)
+}
+
+pub(super) fn table(deliveries: &[ListedDelivery]) -> String {
     let rows: Vec<_> = deliveries
         .iter()
         .map(|listed| {
@@ -85,7 +89,7 @@ fn table(deliveries: &[ListedDelivery]) -> String {
                 listed.event.clone(),
                 listed.event_type.clone(),
                 listed.delivery.plugin.clone(),
-                super::show::format_state(listed.delivery.state, listed.delivery.held_because),
+                format_state(&listed.delivery),
                 listed.delivery.attempts.to_string(),
                 listed.reason.as_deref().map_or_else(|| "-".into(), out::first_line),
             ]

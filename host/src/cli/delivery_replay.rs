@@ -60,10 +60,10 @@ struct DeliveryArguments {
 }
 
 impl Replay {
-    /// Replays, and prints what was made.
+    /// Replays, and prints the number of deliveries.
     ///
     /// # Errors
-    /// When nothing was named, a named delivery cannot run again, or the host does not answer.
+    /// When nothing was selected, a named delivery cannot run again, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let deliveries = self.deliveries;
         let progress = deliveries.follow(ReplayAction::Replay, &settings).await?;

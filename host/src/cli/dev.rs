@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio::task::JoinSet;
 
+use super::author::build::ahead::NextBuild;
 use super::author::folder::Folder;
 use super::failure::Failure;
 use super::log::Log;
@@ -49,7 +50,7 @@ impl Dev {
         let rebuilds = self.list_rebuilds(&settings)?;
         for rebuild in &rebuilds {
             match rebuild.build_first().await {
-                // It is watched, and built again once it is mended.
+                // Its folder is watched, and built again after a change.
                 Err(failure) if !self.once => drop(failure.report()),
                 built => built?,
             }
@@ -75,7 +76,9 @@ impl Dev {
             tour::print_next_steps(&settings, &host, &watched)?;
         }
         // Dropped at the end, they end.
-        let _rebuilding: JoinSet<()> = rebuilds.into_iter().map(Rebuild::run).collect();
+        let next_build = NextBuild::default();
+        let _rebuilding: JoinSet<()> =
+            rebuilds.into_iter().map(|rebuild| rebuild.run(next_build.clone())).collect();
         let signal = signals.wait_for_stop().await;
         serve::end(host, signals, signal).await
     }
@@ -115,7 +118,8 @@ fn describe(rebuilds: &[Rebuild]) -> String {
     rebuilds.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n             ")
 }
 
-/// Plays the samples. What plugins log is shown with each of them, so the log does not repeat it.
+/// Plays the samples. The plugins' lines are shown with each sample, so the log does not repeat
+/// them.
 async fn play(settings: &Settings, host: &Host, log: &Log) -> Result<(), Failure> {
     log.repeat_plugins(false)?;
     let played = tour::play(settings, host).await;

@@ -35,7 +35,7 @@ pub(super) struct List {
     connection: Connection,
 }
 
-/// Try dead effects again, with their idempotency keys
+/// Retry dead effects, with their idempotency keys
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hookyard effect replay 9f2c….1\n  hookyard effect replay --plugin confirmation-sms"
@@ -45,7 +45,7 @@ pub(super) struct Replay {
     dead: DeadEffects,
 }
 
-/// Resolve dead effects without another try
+/// Resolve dead effects without another attempt
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  hookyard effect discard 9f2c….1\n  hookyard effect discard --all")]
 pub(super) struct Discard {
@@ -154,14 +154,15 @@ fn table(effects: &[ListedEffect]) -> String {
         .iter()
         .map(|listed| {
             [
+                listed.id.clone(),
                 listed.event.clone(),
                 listed.plugin.clone(),
                 listed.effect.key.clone(),
                 out::first_line(&listed.effect.summary),
-                show::format_state(listed.effect.state, None),
+                show::format_state(listed.effect.state, None, None),
                 listed.last.as_deref().map_or_else(|| "-".into(), out::first_line),
             ]
         })
         .collect();
-    out::format_table(["EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
+    out::format_table(["ID", "EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
 }

@@ -1,6 +1,7 @@
 //! `hookyard event list`: events, newest first.
 
 use super::failure::Failure;
+use super::follow::follow;
 use super::out;
 use super::settings::{Connection, Settings};
 use crate::admin::api::{EventList, EventSummary};
@@ -10,6 +11,7 @@ Examples:
   hookyard event list
   hookyard event list --type appointment.created --state dead
   hookyard event list --limit 500 --json
+  hookyard event list --follow               goes on until Ctrl-C, also while the host is restarted
 
 States: STATES";
 
@@ -32,7 +34,10 @@ pub(super) struct List {
     /// Go on after a page: `next_cursor` of --json
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Print JSON
+    /// Go on with events as they come, and with changes of the states of the latest
+    #[arg(long, conflicts_with_all = ["state", "cursor"])]
+    follow: bool,
+    /// Print JSON; with --follow an object on each line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -59,6 +64,13 @@ impl List {
             filters.iter().filter_map(|(key, value)| value.map(|value| (*key, value))).collect();
         let client = settings.client(&self.connection)?;
         let page: EventList = client.get(&["events"], &query).await?;
+        if self.follow {
+            let filters: Vec<_> = query.iter().copied().filter(|(key, _)| *key != "limit").collect();
+            let print = |event: &EventSummary| {
+                if self.json { out::print_json_line(event) } else { out::print(&describe_line(event)) }
+            };
+            return follow(&settings, &self.connection, &filters, &page, print).await;
+        }
         if self.json {
             return out::print_json(&page);
         }
@@ -73,6 +85,14 @@ impl List {
         }
         Ok(())
     }
+}
+
+/// An event on a line of its own, without the lines around it.
+fn describe_line(event: &EventSummary) -> String {
+    let state = event.state.to_string();
+    let [source, event_type, id] =
+        [&event.source, &event.event_type, &event.id].map(|text| out::escape(text));
+    format!("{}  {state:<9}  {event_type:<24}  {source}  {id}", out::format_time(event.received_at))
 }
 
 fn table(events: &[EventSummary]) -> String {

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::author::packages::{PackageSample, find_sample};
 use super::failure::{Failure, warn};
+use super::samples::edit;
 use super::send::{Answer, Sender, webhook_url};
 use super::settings::Settings;
-use super::{out, samples};
-use crate::config::{self, Secret};
-use crate::event::now_ms;
+use super::{input, out, samples};
+use crate::config::{self, Pointer, Scheme, Secret, Source};
+use crate::event::{now_ms, rfc3339};
 
 /// Requests open at once.
 const CONCURRENCY: usize = 16;
@@ -26,7 +27,9 @@ Examples:
   hookyard event send appointment.created
   hookyard event send appointment.created --count 1000
   hookyard event send appointment.created --id evt_1      (send it twice: the second is a duplicate)
+  hookyard event send appointment.created --set /data/object/name=Awa --set /data/object/creditsUsed=3
   hookyard event send --file event.json --source moncreneau
+  hookyard event send --file event.json --count 5         (each copy with a fresh id)
   hookyard event send appointment.updated --to https://hooks.example.gn --secret-file secret.txt
 
 Types: appointment.created, appointment.updated, appointment.validated, appointment.completed,
@@ -39,18 +42,24 @@ pub(super) struct Send {
     /// Type of the sample; with --file, what the sender's event header says
     #[arg(value_name = "TYPE", required_unless_present = "file")]
     event_type: Option<String>,
-    /// How many, each with a fresh id (with --id or --file, the same event every time)
+    /// How many, each with a fresh id (with --id, the same event every time)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
-    /// Send the bytes of this file as they are; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "id")]
+    /// Send the bytes of this file as they are, but for --id, --set and --count; `-` is standard input
+    #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Replace the value at this JSON pointer, by JSON or else a text; may be repeated
+    #[arg(long, value_name = "/POINTER=VALUE", value_parser = parse_change)]
+    set: Vec<Change>,
     /// Where to: a webhook URL, or a host's address [default: `server.listen` of the config]
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// Send as this source [default: the only one, or `moncreneau`]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Take the sample from this WIT package [default: the folder `wit`, if there is one]
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "file")]
+    wit: Vec<PathBuf>,
     /// Sign with the secret in this file, `-` is standard input [default: the variable `HOOKYARD_SECRET`, or the
     /// source's first one]
     #[arg(long, value_name = "FILE")]
@@ -58,7 +67,7 @@ pub(super) struct Send {
     /// Every user of the machine sees it in the list of processes
     #[arg(long, value_name = "SECRET", hide = true, conflicts_with = "secret_file")]
     secret: Option<String>,
-    /// Use this id instead of a fresh one
+    /// Use this id instead of a fresh one, or of the file's
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// Print the answers as JSON
@@ -67,14 +76,27 @@ pub(super) struct Send {
 }
 
 impl Send {
-    /// Sends, and shows what was answered.
+    /// Sends, and shows the answers.
     ///
     /// # Errors
-    /// When nobody answers, or an answer is not 2xx.
+    /// When the host does not answer, or an answer is not 2xx.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let secret = self.read_secret()?;
-        let bodies = self.find_bodies()?;
-        let source = settings.find_source(self.source.as_deref())?;
+        let content = self.find_content(&settings).await?;
+        let of_package = match &content {
+            Content::Package { sample, .. } => settings.source_of_package(&sample.package),
+            _ => None,
+        };
+        let source = settings.find_source(self.source.as_deref().or(of_package))?;
+        let preset = settings.config().sources.get(source.as_str());
+        let content = content.for_source(preset);
+        let bodies = EventBodies {
+            content,
+            id_at: preset.map_or_else(|| Pointer::to(&["id"]), |preset| preset.id.clone()),
+            id: self.id.clone(),
+            is_repeated: self.count > 1,
+            changes: self.set.clone(),
+        };
         let signer = settings.make_signer(&source, secret)?;
         let (webhooks, _) = settings.addresses();
         let url = webhook_url(self.to.as_deref(), webhooks, &source);
@@ -88,7 +110,7 @@ impl Send {
         if answers.iter().all(Answer::is_accepted) { Ok(()) } else { Err(Failure::Shown) }
     }
 
-    /// The secret that is given, which must not be seen by whoever lists processes.
+    /// Reads the given secret, which a list of processes must not show.
     fn read_secret(&self) -> Result<Option<Secret>, Failure> {
         if let Some(secret) = &self.secret {
             let seen = "other users can see --secret in the list of processes: use --secret-file FILE, `-` for \
@@ -109,15 +131,22 @@ impl Send {
         read.map(Some).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
     }
 
-    fn find_bodies(&self) -> Result<EventBodies, Failure> {
+    async fn find_content(&self, settings: &Settings) -> Result<Content, Failure> {
         if let Some(path) = &self.file {
-            return read_file(path).map(EventBodies::File);
+            return Ok(Content::File { name: path.display().to_string(), bytes: input::read(path)?.into() });
         }
         let event_type = self.event_type.as_deref().unwrap_or_default();
-        samples::find(event_type).map(EventBodies::Sample)
+        let built_in = samples::find(event_type);
+        if self.wit.is_empty() && built_in.is_ok() {
+            return built_in.map(Content::Sample);
+        }
+        match find_sample(settings, &self.wit, Path::new("."), event_type).await? {
+            Some(sample) => Ok(Content::Package { sample, source: None }),
+            None => built_in.map(Content::Sample),
+        }
     }
 
-    /// Sends all, some at a time, and gives the answers in the order in which they were asked for.
+    /// Sends all, some at a time, and returns the answers in the order of the events.
     async fn send(&self, sender: Arc<Sender>, bodies: EventBodies) -> Result<Vec<Answer>, Failure> {
         let mut open = JoinSet::new();
         let mut answers = BTreeMap::new();
@@ -125,7 +154,7 @@ impl Send {
             if open.len() >= CONCURRENCY {
                 record(&mut answers, open.join_next().await)?;
             }
-            let (id, body) = bodies.next(self.id.as_deref())?;
+            let (id, body) = bodies.next()?;
             let (sender, event_type) = (Arc::clone(&sender), self.event_type.clone());
             open.spawn(async move { (number, sender.send(id, event_type.as_deref(), body).await) });
         }
@@ -145,33 +174,113 @@ fn record(answers: &mut BTreeMap<u32, Answer>, ended: Option<SendResult>) -> Res
     Ok(())
 }
 
-enum EventBodies {
-    File(Bytes),
-    Sample(samples::Sample),
+/// A value to replace.
+#[derive(Debug, Clone)]
+struct Change {
+    at: Pointer,
+    /// JSON.
+    value: String,
 }
 
-impl EventBodies {
-    fn next(&self, id: Option<&str>) -> Result<(Option<String>, Bytes), Failure> {
+/// The bodies of all events to send.
+struct EventBodies {
+    content: Content,
+    /// The place of the id in a body.
+    id_at: Pointer,
+    /// The id of all of them, if it was given.
+    id: Option<String>,
+    /// Whether there are several, which need ids of their own.
+    is_repeated: bool,
+    changes: Vec<Change>,
+}
+
+/// What is sent, before the changes.
+enum Content {
+    File {
+        name: String,
+        bytes: Bytes,
+    },
+    Sample(samples::Sample),
+    /// With the source that sends it.
+    Package {
+        sample: PackageSample,
+        source: Option<Box<Source>>,
+    },
+}
+
+impl Content {
+    fn for_source(self, source: Option<&Source>) -> Self {
         match self {
-            Self::File(bytes) => Ok((None, bytes.clone())),
-            Self::Sample(sample) => {
-                let id = id.map_or_else(samples::fresh_id, str::to_owned);
-                let body = sample.body_of_today(&id, now_ms())?;
-                Ok((Some(id), body.into()))
-            }
+            Self::Package { sample, .. } => Self::Package { sample, source: source.cloned().map(Box::new) },
+            other => other,
         }
     }
 }
 
-fn read_file(path: &Path) -> Result<Bytes, Failure> {
-    let read = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
-    let wrong = |error| Failure::Failed(format!("{}: {error}", path.display()));
-    read.map(Bytes::from).map_err(wrong)
+impl EventBodies {
+    /// The next event, with its id if this command chose it.
+    fn next(&self) -> Result<(Option<String>, Bytes), Failure> {
+        match &self.content {
+            Content::Sample(sample) => {
+                let id = self.id.clone().unwrap_or_else(samples::fresh_id);
+                let body = sample.body_of_today(&id, samples::object_of(&id), now_ms())?;
+                let failed = |why| Failure::Usage(format!("sample `{}`: {why}", sample.event_type));
+                Ok((Some(id), self.change(body).map_err(failed)?.into()))
+            }
+            Content::Package { sample, source } => {
+                let id = self.id.clone().unwrap_or_else(samples::fresh_id);
+                let preset = || Source::preset(Scheme::Hmac, Vec::new());
+                let source = source.as_deref().cloned().unwrap_or_else(preset);
+                let body = sample.body(&source, &id, &rfc3339(now_ms())).map_err(Failure::Usage)?;
+                Ok((Some(id), self.change(body).map_err(Failure::Usage)?.into()))
+            }
+            Content::File { bytes, .. }
+                if self.id.is_none() && !self.is_repeated && self.changes.is_empty() =>
+            {
+                Ok((None, bytes.clone()))
+            }
+            Content::File { name, bytes } => {
+                let failed = |why: String| Failure::Usage(format!("{name}: {why}"));
+                let text = std::str::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+                let (id, body) = self.identify(text).map_err(failed)?;
+                Ok((id, self.change(body).map_err(failed)?.into()))
+            }
+        }
+    }
+
+    /// Gives a file's event the id that was asked for, or a fresh one if it is sent several times.
+    fn identify(&self, text: &str) -> Result<(Option<String>, String), String> {
+        if self.id.is_none() && !self.is_repeated {
+            return Ok((None, text.to_owned()));
+        }
+        let explain = |why: String| format!("{why}; the source's `id` says where the id is");
+        let old = edit::value_at(text, &self.id_at).map_err(explain)?;
+        // An id that is a number stays one.
+        let is_number = !old.starts_with('"');
+        let id = self.id.clone().unwrap_or_else(|| match samples::fresh_id() {
+            id if is_number => samples::object_of(&id).to_string(),
+            id => id,
+        });
+        let number = is_number && id.parse::<u64>().is_ok_and(|number| number.to_string() == id);
+        let value = if number { id.clone() } else { samples::quoted(&id) };
+        Ok((Some(id), edit::replace_at(text, &self.id_at, &value)?))
+    }
+
+    fn change(&self, body: String) -> Result<String, String> {
+        let change = |body: String, change: &Change| edit::replace_at(&body, &change.at, &change.value);
+        self.changes.iter().try_fold(body, change)
+    }
+}
+
+/// Parses `/POINTER=VALUE`.
+fn parse_change(text: &str) -> Result<Change, String> {
+    let (pointer, value) = text.split_once('=').ok_or("write /POINTER=VALUE, as /data/object/name=Awa")?;
+    let at = Pointer::parse(pointer)?;
+    if at.is_root() {
+        return Err("the pointer is empty: write /POINTER=VALUE, as /data/object/name=Awa".into());
+    }
+    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok();
+    Ok(Change { at, value: if is_json { value.trim().to_owned() } else { samples::quoted(value) } })
 }
 
 /// One line for each of a few; for many, how often each answer came, and one example of each.
@@ -219,6 +328,55 @@ mod tests {
             status: status.into(),
             deliveries: reason.is_none().then_some(1),
             reason: reason.map(str::to_owned),
+        }
+    }
+
+    fn file(text: &'static str, id: Option<&str>, is_repeated: bool, set: &[&str]) -> EventBodies {
+        EventBodies {
+            content: Content::File { name: "event.json".into(), bytes: Bytes::from_static(text.as_bytes()) },
+            id_at: Pointer::to(&["id"]),
+            id: id.map(str::to_owned),
+            is_repeated,
+            changes: set.iter().map(|text| parse_change(text).unwrap()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_file_keeps_every_byte_that_no_option_changes() {
+        for (text, id, set, expected) in [
+            ("not JSON", None, &[][..], "not JSON"),
+            ("{ \"id\": \"a\", \"n\": 1.0 }", Some("b\""), &[], "{ \"id\": \"b\\\"\", \"n\": 1.0 }"),
+            ("{\"id\":5}", Some("7"), &[], "{\"id\":7}"),
+            ("{\"id\":5}", Some("x"), &[], "{\"id\":\"x\"}"),
+            (
+                "{\"id\":5,\"n\": {\"a\": 1}}",
+                None,
+                &["/n/a=[1, 2]", "/id=Awa Diop"],
+                "{\"id\":\"Awa Diop\",\"n\": {\"a\": [1, 2]}}",
+            ),
+        ] {
+            assert_eq!(file(text, id, false, set).next().unwrap().1, expected, "{text}");
+        }
+        let repeated = file("{\"id\":5}", None, true, &[]);
+        let (first, second) = (repeated.next().unwrap(), repeated.next().unwrap());
+        assert_ne!(first, second);
+        assert!(serde_json::from_slice::<serde_json::Value>(&first.1).unwrap()["id"].is_u64());
+        for (bodies, part) in [
+            (
+                file("{\"n\":5}", None, true, &[]),
+                "event.json: nothing is at `/id`: the top is an object with n; the source's",
+            ),
+            (
+                file("{\"id\":5}", None, false, &["/x=1"]),
+                "event.json: nothing is at `/x`: the top is an object with id",
+            ),
+            (file("{", None, false, &["/x=1"]), "event.json: it is not JSON"),
+        ] {
+            let error = bodies.next().unwrap_err();
+            assert!(matches!(&error, Failure::Usage(why) if why.contains(part)), "{error}");
+        }
+        for wrong in ["x", "x=1", "=1", "/a~2=1"] {
+            assert!(parse_change(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
-use super::{out, show};
+use super::{json_text, out, show};
 use crate::admin::api::{EventList, EventView};
 
 const EXAMPLE: &str = "\
@@ -11,7 +11,7 @@ Examples:
   hookyard event show evt_abc123
   hookyard event show evt_abc123 --source moncreneau --json";
 
-/// Show an event: its deliveries, their attempts, and what the plugins logged
+/// Show an event: its deliveries, their attempts, what the plugins logged, and its payload
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Show {
@@ -20,6 +20,9 @@ pub(super) struct Show {
     /// Of this source; needed only when several sources have an event of that id
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Show personal values (`personal` of the source) too
+    #[arg(long)]
+    unmasked: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -38,7 +41,12 @@ impl Show {
             Some(source) => source,
             None => source_of(&client, &self.id).await?,
         };
-        let event: EventView = client.get(&["events", &source, &self.id], &()).await?;
+        // A host of an older version knows no query here.
+        let query: &[(&str, &str)] = if self.unmasked { &[("unmasked", "true")] } else { &[] };
+        let mut event: EventView = client.get(&["events", &source, &self.id], query).await?;
+        if let Some(payload) = &mut event.payload {
+            json_text::make_printable(payload);
+        }
         if self.json {
             return out::print_json(&event);
         }

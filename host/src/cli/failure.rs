@@ -1,33 +1,33 @@
-//! Why a verb did not do its work, and what the shell is told.
+//! Failures of commands, and their exit codes.
 
 use std::process::ExitCode;
 
 use super::stderr;
 
-/// Why a verb did not do its work.
+/// The reason why a verb failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// It was tried and failed: exit code 1.
+    /// The work failed: exit code 1.
     #[error("{0}")]
     Failed(String),
-    /// It was asked for wrongly: exit code 2.
+    /// Invalid usage: exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// What is wrong was printed as the verb's own answer: exit code 1.
+    /// The command has printed the error as its own output: exit code 1.
     #[error("")]
     Shown,
-    /// Whoever read the output went away (`hookyard event list | head`): not an error.
+    /// The reader closed the output (`hookyard event list | head`): not an error.
     #[error("")]
     ReaderGone,
 }
 
 impl Failure {
-    /// It was tried and failed.
+    /// The work failed.
     pub(super) fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }
 
-    /// Prints it on stderr, unless the verb has printed what is wrong, and returns the exit code.
+    /// Prints it on stderr, unless the verb has printed the error, and returns the exit code.
     #[must_use]
     pub(super) fn report(&self) -> ExitCode {
         match self {
@@ -45,7 +45,7 @@ impl Failure {
     }
 }
 
-/// Prints a warning on stderr; the verb goes on.
+/// Prints a warning on stderr; the verb continues.
 pub(super) fn warn(message: &str) {
     stderr::print("warning", message);
 }

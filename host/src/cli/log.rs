@@ -1,6 +1,6 @@
-//! What the host writes about itself, on stderr: readable on a terminal, JSON when not.
+//! The host's own log, on stderr: readable on a terminal, JSON elsewhere.
 //!
-//! Plugins' own lines have the target `plugin`, and with it a level of their own.
+//! Plugins' own lines have the target `plugin`, and so a level of their own.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -51,12 +51,12 @@ pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<Log, Failu
         registry.with(lines.json().flatten_event(true)).try_init()
     };
     started.map_err(Failure::failed)?;
-    // The usual hook writes to standard error itself, and waits for whoever reads it.
+    // The default hook writes to standard error itself, and waits for its reader.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(Log { filter: handle, level: level.into(), plugin_level: log.plugin_level.clone() })
 }
 
-/// Takes formatted lines, and escapes what a plugin's or a sender's text could forge a line with.
+/// Takes formatted lines, and escapes characters of plugins and senders that could forge a line.
 #[derive(Debug)]
 struct LogWriter {
     writer: BackgroundWriter,
@@ -92,7 +92,8 @@ impl Write for &LogWriter {
 }
 
 impl Log {
-    /// Stops or goes on repeating plugins' lines, for whoever shows them in another way meanwhile.
+    /// Turns the repetition of plugins' lines off or on, for a command that shows them in another
+    /// way meanwhile.
     pub(super) fn repeat_plugins(&self, on: bool) -> Result<(), Failure> {
         let plugin_level = if on { self.plugin_level.as_str() } else { "off" };
         let filter = EnvFilter::try_new(directives(&self.level, plugin_level)).map_err(Failure::failed)?;
@@ -100,8 +101,9 @@ impl Log {
     }
 }
 
-/// A bare level is the host's own; libraries below it are heard from `warn` on, since their `debug`
-/// drowns everything, and `notify` from `error` on: it warns of each watched directory that goes. A filter with targets is taken as it is.
+/// A level alone is the host's own. Libraries log from `warn` on, since their `debug` hides everything else,
+/// and `notify` from `error` on: it warns of each removed watched directory. A filter with targets is used
+/// unchanged.
 fn directives(level: &str, plugin_level: &str) -> String {
     let level = level.trim();
     let bare = !level.contains(['=', ',']);

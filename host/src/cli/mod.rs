@@ -15,25 +15,37 @@ mod backup;
 mod banner;
 mod client;
 mod config_check;
+mod config_init;
 mod delivery_list;
 mod delivery_replay;
+mod delivery_retry;
 mod delivery_show;
 mod dev;
+mod documents;
+mod effect_show;
 mod effects;
+mod event_export;
 mod event_list;
 mod event_replay;
 mod event_send;
 mod event_show;
+mod exported;
 mod failure;
+mod follow;
+mod input;
 mod inspect;
+mod json_text;
 mod log;
 mod out;
+mod plugin_attempt;
 mod plugin_build;
 mod plugin_check;
 mod plugin_list;
 mod plugin_new;
 mod plugin_pause;
 mod plugin_run;
+mod plugin_test;
+mod private_file;
 mod rebuild;
 mod replaying;
 mod restore;
@@ -45,9 +57,12 @@ mod settings;
 mod show;
 mod sign;
 mod signals;
+mod similar;
 mod stderr;
+mod stores;
 mod tour;
 mod visible;
+mod wit;
 
 use background::BackgroundWriter;
 use failure::Failure;
@@ -63,10 +78,13 @@ Examples:
 
 Exit code: 0, 1 when it failed, 2 when the arguments are wrong.";
 
+/// The version and, where the build knows it, the commit.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("HOOKYARD_BUILD"));
+
 /// Receives webhook events, proves who sent them, stores each once, and runs sandboxed WebAssembly
 /// plugins on it
 #[derive(Debug, Parser)]
-#[command(name = "hookyard", version, about, after_help = EXAMPLE, arg_required_else_help = true)]
+#[command(name = "hookyard", version = VERSION, about, after_help = EXAMPLE, arg_required_else_help = true)]
 struct Arguments {
     /// The config [default: hookyard.toml if it is there]
     #[arg(long, value_name = "FILE", global = true)]
@@ -79,23 +97,31 @@ struct Arguments {
 enum Verb {
     Serve(serve::Serve),
     Dev(dev::Dev),
-    /// Send, list, show and replay events
+    /// Send, list, show, export and replay events
     #[command(subcommand, arg_required_else_help = true)]
     Event(Event),
-    /// List and show deliveries, replay or discard dead letters
+    /// List, show and retry deliveries, replay or discard dead letters
     #[command(subcommand, arg_required_else_help = true)]
     Delivery(Delivery),
-    /// List effects, replay or discard dead ones
+    /// List and show effects, replay or discard dead ones
     #[command(subcommand, arg_required_else_help = true)]
     Effect(Effect),
+    /// Read what plugins keep in their stores
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(Store),
     /// Make, build, check and run plugins; list, pause and resume those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     Backup(backup::Backup),
     Restore(restore::Restore),
-    /// Check the config
+    /// Check WIT packages of event types, generate typed handlers for them
+    #[command(subcommand, arg_required_else_help = true)]
+    Wit(wit::Wit),
+    /// Write and check the config
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    Completions(documents::Completions),
+    Man(documents::Man),
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +129,7 @@ enum Event {
     Send(event_send::Send),
     List(event_list::List),
     Show(event_show::Show),
+    Export(event_export::Export),
     Replay(event_replay::Replay),
 }
 
@@ -111,14 +138,22 @@ enum Delivery {
     List(delivery_list::List),
     Show(delivery_show::Show),
     Replay(delivery_replay::Replay),
+    Retry(delivery_retry::Retry),
     Discard(delivery_replay::Discard),
 }
 
 #[derive(Debug, Subcommand)]
 enum Effect {
     List(effects::List),
+    Show(effect_show::Show),
     Replay(effects::Replay),
     Discard(effects::Discard),
+}
+
+#[derive(Debug, Subcommand)]
+enum Store {
+    List(stores::List),
+    Get(stores::Get),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,7 +161,9 @@ enum Plugin {
     New(plugin_new::New),
     Build(plugin_build::Build),
     Check(plugin_check::Check),
+    Test(plugin_test::Test),
     Run(plugin_run::Run),
+    Attempt(plugin_attempt::Attempt),
     List(plugin_list::List),
     Pause(plugin_pause::Pause),
     Resume(plugin_pause::Resume),
@@ -135,13 +172,14 @@ enum Plugin {
 
 #[derive(Debug, Subcommand)]
 enum Config {
+    Init(config_init::Init),
     Check(config_check::Check),
 }
 
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    // Not for people: it reads no config and has no threads but the compiler's.
+    // The child of the compiler: it reads no config and has no threads but the compiler's.
     let mut words = std::env::args().skip(1);
     if let (Some(COMPILE_COMMAND), Some(setup), None) = (words.next().as_deref(), words.next(), words.next())
     {
@@ -162,48 +200,44 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config, verb } = arguments;
-    let settings = match verb {
-        Verb::Plugin(Plugin::New(verb)) => return verb.run(),
-        _ if verb.is_for_authors() => Settings::for_authors(config)?,
-        _ => Settings::load(config, verb.runs_a_host())?,
-    };
+    // Only a command that starts a host makes the host's missing secrets and data directory.
+    let of_host = |config| Settings::load(config, false);
     match verb {
-        Verb::Serve(verb) => verb.run(settings).await,
-        Verb::Dev(verb) => verb.run(settings).await,
-        Verb::Event(Event::Send(verb)) => verb.run(settings).await,
-        Verb::Event(Event::List(verb)) => verb.run(settings).await,
-        Verb::Event(Event::Show(verb)) => verb.run(settings).await,
-        Verb::Event(Event::Replay(verb)) => verb.run(settings).await,
-        Verb::Delivery(Delivery::List(verb)) => verb.run(settings).await,
-        Verb::Delivery(Delivery::Show(verb)) => verb.run(settings).await,
-        Verb::Delivery(Delivery::Replay(verb)) => verb.run(settings).await,
-        Verb::Delivery(Delivery::Discard(verb)) => verb.run(settings).await,
-        Verb::Effect(Effect::List(verb)) => verb.run(settings).await,
-        Verb::Effect(Effect::Replay(verb)) => verb.run(settings).await,
-        Verb::Effect(Effect::Discard(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::New(verb)) => verb.run(),
-        Verb::Plugin(Plugin::Build(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::Check(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::Run(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::List(verb)) => verb.run(settings).await,
-        Verb::Backup(verb) => verb.run(settings).await,
-        Verb::Restore(verb) => verb.run(settings).await,
-        Verb::Plugin(Plugin::Pause(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::Resume(verb)) => verb.run(settings).await,
-        Verb::Plugin(Plugin::Retry(verb)) => verb.run(settings).await,
-        Verb::Config(Config::Check(verb)) => verb.run(&settings),
-    }
-}
-
-impl Verb {
-    /// Whether it may make what a host needs and does not find: secrets and a data directory.
-    fn runs_a_host(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Dev(_))
-    }
-
-    /// Whether it is about sources and files alone, and no host.
-    fn is_for_authors(&self) -> bool {
-        matches!(self, Self::Plugin(Plugin::Build(_) | Plugin::Check(_) | Plugin::Run(_)))
+        Verb::Serve(verb) => verb.run(Settings::load(config, true)?).await,
+        Verb::Dev(verb) => verb.run(Settings::load(config, true)?).await,
+        Verb::Event(Event::Send(verb)) => verb.run(of_host(config)?).await,
+        Verb::Event(Event::List(verb)) => verb.run(of_host(config)?).await,
+        Verb::Event(Event::Show(verb)) => verb.run(of_host(config)?).await,
+        Verb::Event(Event::Export(verb)) => verb.run(of_host(config)?).await,
+        Verb::Event(Event::Replay(verb)) => verb.run(of_host(config)?).await,
+        Verb::Delivery(Delivery::List(verb)) => verb.run(of_host(config)?).await,
+        Verb::Delivery(Delivery::Show(verb)) => verb.run(of_host(config)?).await,
+        Verb::Delivery(Delivery::Replay(verb)) => verb.run(of_host(config)?).await,
+        Verb::Delivery(Delivery::Retry(verb)) => verb.run(of_host(config)?).await,
+        Verb::Delivery(Delivery::Discard(verb)) => verb.run(of_host(config)?).await,
+        Verb::Effect(Effect::List(verb)) => verb.run(of_host(config)?).await,
+        Verb::Effect(Effect::Show(verb)) => verb.run(of_host(config)?).await,
+        Verb::Effect(Effect::Replay(verb)) => verb.run(of_host(config)?).await,
+        Verb::Effect(Effect::Discard(verb)) => verb.run(of_host(config)?).await,
+        Verb::Store(Store::List(verb)) => verb.run(of_host(config)?).await,
+        Verb::Store(Store::Get(verb)) => verb.run(of_host(config)?).await,
+        Verb::Plugin(Plugin::New(verb)) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Plugin(Plugin::Test(verb)) => verb.run().await,
+        Verb::Plugin(Plugin::Build(verb)) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Plugin(Plugin::Check(verb)) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Plugin(Plugin::Run(verb)) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Plugin(Plugin::Attempt(verb)) => verb.run().await,
+        Verb::Plugin(Plugin::List(verb)) => verb.run(of_host(config)?).await,
+        Verb::Plugin(Plugin::Pause(verb)) => verb.run(of_host(config)?).await,
+        Verb::Plugin(Plugin::Resume(verb)) => verb.run(of_host(config)?).await,
+        Verb::Plugin(Plugin::Retry(verb)) => verb.run(of_host(config)?).await,
+        Verb::Wit(verb) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Backup(verb) => verb.run(of_host(config)?).await,
+        Verb::Restore(verb) => verb.run(of_host(config)?).await,
+        Verb::Config(Config::Init(verb)) => verb.run(config),
+        Verb::Config(Config::Check(verb)) => verb.run(&of_host(config)?).await,
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use humansize::BINARY;
 use serde::Serialize;
 
 use super::background::BackgroundWriter;
@@ -19,7 +20,8 @@ static BACKGROUND: OnceLock<BackgroundWriter> = OnceLock::new();
 /// # Errors
 /// When the system has no thread for it.
 pub(super) fn print_in_background(bytes_max: usize) -> Result<(), Failure> {
-    let report_dropped = |dropped| tracing::warn!(dropped, "lines were dropped: nobody read standard output");
+    let report_dropped =
+        |dropped| tracing::warn!(dropped, "lines were dropped because standard output was not read");
     let writer = BackgroundWriter::start(std::io::stdout(), "stdout", bytes_max, report_dropped);
     let writer = writer.map_err(|error| Failure::Failed(format!("standard output: {error}")))?;
     BACKGROUND.get_or_init(|| writer);
@@ -45,6 +47,14 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// [`Failure::ReaderGone`] when the reader has gone.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     write(&visible::escape_json(&serde_json::to_string_pretty(value).map_err(Failure::failed)?))
+}
+
+/// Prints JSON on one line, as [`print_json`].
+///
+/// # Errors
+/// [`Failure::ReaderGone`] when the reader has gone.
+pub(super) fn print_json_line(value: &impl Serialize) -> Result<(), Failure> {
+    write(&visible::escape_json(&serde_json::to_string(value).map_err(Failure::failed)?))
 }
 
 fn write(text: &str) -> Result<(), Failure> {
@@ -97,14 +107,7 @@ pub(super) fn format_duration(us: u64) -> String {
 /// Formats a size in bytes.
 #[must_use]
 pub(super) fn format_size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    const MIB: u64 = KIB * KIB;
-    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
-    match bytes {
-        0..KIB => format!("{bytes} B"),
-        KIB..MIB => format!("{} KiB", tenths(KIB)),
-        _ => format!("{} MiB", tenths(MIB)),
-    }
+    humansize::format_size(bytes, BINARY.decimal_places(1))
 }
 
 /// The first digits of a digest: enough to tell revisions apart.
@@ -146,7 +149,8 @@ mod tests {
         assert_eq!(format_duration(2_340_000), "2.34 s");
         assert_eq!(format_size(1023), "1023 B");
         assert_eq!(format_size(1536), "1.5 KiB");
-        assert_eq!(format_size(3 << 20), "3.0 MiB");
+        assert_eq!(format_size(3 << 20), "3 MiB");
+        assert_eq!(format_size(5 << 30), "5 GiB");
         assert_eq!(format_time(1_769_005_800_123), "2026-01-21T14:30:00.123Z");
         assert_eq!(format_count(1, "delivery", "deliveries"), "1 delivery");
     }

@@ -13,7 +13,10 @@ const EXAMPLE: &str = "\
 Examples:
   hookyard plugin build my-plugin                  leaves my-plugin/dist/my-plugin.wasm
   hookyard plugin build                            the plugin in this folder
-  hookyard plugin build my-plugin --out plugins    also puts it where a host looks, in one step";
+  hookyard plugin build my-plugin --out plugins    also puts it where a host looks, in one step
+
+In a folder with a Makefile that names no SDK, `make` leaves dist/NAME.wasm, in any language. A core module without
+component types gets those of the handlers that it exports.";
 
 /// Build the plugin in a folder, and check what was built
 #[derive(Debug, clap::Args)]
@@ -28,10 +31,10 @@ pub(super) struct Build {
 }
 
 impl Build {
-    /// Builds, and shows what came of it.
+    /// Builds, and shows the result.
     ///
     /// # Errors
-    /// When a tool is missing, the build failed, or the host would refuse what it made.
+    /// When a tool is missing, the build failed, or the host would refuse the plugin.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let folder = Folder::at(&self.dir)?;
         let Built { file, took } = build(&folder).await?;

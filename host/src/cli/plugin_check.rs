@@ -1,4 +1,4 @@
-//! `hookyard plugin check`: whether a host would load this file, and what is in it.
+//! `hookyard plugin check`: whether a host would load this file, and its content.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,22 +40,22 @@ pub(super) struct CheckReport {
     pub(super) revision: String,
     /// Its size.
     pub(super) size_bytes: u64,
-    /// How long it took to compile it, and to instantiate it once.
+    /// The time to compile it and to instantiate it once.
     pub(super) compile_ms: u64,
     /// Handlers: interfaces of typed ones, event type patterns of the generic one.
     pub(super) handles: Vec<String>,
-    /// What it asks for by its imports.
+    /// The capabilities of its imports.
     pub(super) asks: Vec<Capability>,
-    /// The operator's grants that this needs, and what the config says of them.
+    /// The operator's grants that these need, with their values in the config.
     pub(super) grants: Vec<Grant>,
-    /// What it imports.
+    /// Its imports.
     pub(super) imports: Vec<String>,
-    /// Why the host would not take it.
+    /// The reason why the host would refuse it.
     pub(super) refusal: Option<String>,
 }
 
 impl Check {
-    /// Prints what the host sees; exit code 1 when it would refuse the file.
+    /// Prints the content of the file; exit code 1 if the host would refuse it.
     ///
     /// # Errors
     /// When the file cannot be read or would be refused.
@@ -141,7 +141,7 @@ fn describe(checked: &CheckReport) -> String {
     text
 }
 
-/// What it handles and asks for, or why it is refused.
+/// Describes its handlers and capabilities, or its refusal.
 pub(super) fn describe_content(checked: &CheckReport) -> String {
     if let Some(refusal) = &checked.refusal {
         return format!("refused   {}", visible::escape_continued(refusal, "        ! "));
@@ -181,10 +181,7 @@ mod tests {
         };
         checked.grants = list_grants(&checked.asks, &crate::config::Plugin::default());
         let text = describe(&checked);
-        assert!(
-            text.contains("size      2.0 KiB, compiled in 31.00 ms\nhandles   a\n          b\n"),
-            "{text}"
-        );
+        assert!(text.contains("size      2 KiB, compiled in 31.00 ms\nhandles   a\n          b\n"), "{text}");
         assert!(text.contains("\nasks for  HTTP requests at once"), "{text}");
         assert!(
             text.contains("\ngrants    http: no address is reached without `[plugin.desk] http = ["),

@@ -1,4 +1,4 @@
-//! `hookyard plugin list`: what each plugin handles and which revision runs.
+//! `hookyard plugin list`: each plugin's handlers and running revision.
 
 use super::failure::Failure;
 use super::settings::{Connection, Settings};

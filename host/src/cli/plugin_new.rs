@@ -1,12 +1,18 @@
 //! `hookyard plugin new`: the folder of a plugin that builds and passes its own test at once.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use heck::ToShoutySnakeCase as _;
 
 use super::author::language::Language;
 use super::author::new;
+use super::author::packages::{LoadedPackages, load};
 use super::failure::Failure;
+use super::settings::Settings;
+use super::similar::find_similar;
 use super::{out, samples};
+use crate::wit::Package;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -14,10 +20,12 @@ Examples:
   hookyard plugin new stats --lang rust --on appointment.validated appointment.completed
   hookyard plugin new audit --lang python --on '*'          any event, its payload as JSON
   hookyard plugin new free-slot --lang c --dir plugins/free-slot
+  hookyard plugin new receipt --lang rust --wit acme.wit --on order.paid
 
-Events of Moncreneau have typed handlers: appointment.created, appointment.updated,
-appointment.validated, appointment.completed, appointment.cancelled. Any other type, and patterns such
-as `order.*`, get the generic handler.";
+Events of Moncreneau have typed handlers: appointment.created, appointment.updated, appointment.validated,
+appointment.completed, appointment.cancelled. So have the events of a WIT package given with --wit. Any other type, and
+patterns such as `order.*`, get the generic handler.
+Other languages need no SDK: `hookyard wit export` writes the contract, and `plugin build` runs a Makefile.";
 
 /// Make the folder of a new plugin: it builds and passes its own test at once
 #[derive(Debug, clap::Args)]
@@ -28,26 +36,70 @@ pub(super) struct New {
     /// What to write it in
     #[arg(long, value_enum, ignore_case = true, value_name = "LANGUAGE")]
     lang: Language,
-    /// Event types that it handles
-    #[arg(long, value_name = "TYPE", num_args = 1.., value_delimiter = ',', default_value = samples::SAMPLES[0].event_type)]
+    /// Event types that it handles [default: the first one of the packages, or appointment.created]
+    #[arg(long, value_name = "TYPE", num_args = 1.., value_delimiter = ',')]
     on: Vec<String>,
+    /// Make typed handlers for the events of this WIT package: a file, or a folder; may be repeated
+    #[arg(long, value_name = "FILE|DIR")]
+    wit: Vec<PathBuf>,
+    /// Take event types that look misspelt
+    #[arg(long)]
+    force: bool,
     /// The folder to make; its name is the plugin's [default: NAME]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 impl New {
-    /// Makes the folder and says how to go on.
+    /// Makes the folder and prints the next steps.
     ///
     /// # Errors
-    /// When the name or a type cannot be, or the folder is there already.
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let typed = samples::SAMPLES.map(|sample| sample.event_type);
+    /// When the name or a type is not allowed, or the folder exists already.
+    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let dir = self.dir.unwrap_or_else(|| PathBuf::from(&self.name));
-        let new = new::New { name: self.name, language: self.lang, events: self.on, dir };
-        let files = new.make(&typed)?;
+        let packages =
+            if self.wit.is_empty() { Vec::new() } else { read_packages(&settings, &self.wit).await? };
+        if !self.force {
+            let of_packages = packages.iter().flat_map(|(package, _)| &package.handlers);
+            let typed = samples::SAMPLES.iter().map(|sample| sample.event_type);
+            let typed: Vec<_> = typed.chain(of_packages.map(|handler| handler.event.as_str())).collect();
+            self.on.iter().try_for_each(|event| check_spelling(event, &typed))?;
+        }
+        let mut events = self.on;
+        if events.is_empty() {
+            let handlers = packages.iter().flat_map(|(package, _)| &package.handlers);
+            let first = handlers.map(|handler| handler.event.as_str()).next();
+            events.push(first.unwrap_or(samples::SAMPLES[0].event_type).to_owned());
+        }
+        let new = new::New { name: self.name, language: self.lang, events, packages, dir };
+        let files = new.make()?;
         out::print(&describe(&new, &files))
     }
+}
+
+/// The packages and where they are.
+async fn read_packages(settings: &Settings, paths: &[PathBuf]) -> Result<Vec<(Package, PathBuf)>, Failure> {
+    let LoadedPackages { read, all } = load(settings, paths).await?;
+    let path = |package: &Package| read.path(package).map(Path::to_path_buf).unwrap_or_default();
+    Ok(all.into_iter().map(|package| (package.clone(), path(&package))).collect())
+}
+
+/// Rejects an event type that looks like one with a typed handler, and is none: its generic handler would never
+/// get an event.
+fn check_spelling(event: &str, typed: &[&str]) -> Result<(), Failure> {
+    if typed.contains(&event) || event.contains('*') {
+        return Ok(());
+    }
+    let first = |event: &str| event.split('.').next().map(str::to_owned);
+    let of_provider: Vec<&str> = typed.iter().copied().filter(|known| first(known) == first(event)).collect();
+    let hint = match find_similar(event, typed.iter().copied()) {
+        Some(similar) => format!("did you mean `{similar}`?"),
+        None if !of_provider.is_empty() => format!("there are {}", of_provider.join(", ")),
+        None => return Ok(()),
+    };
+    Err(Failure::Usage(format!(
+        "`{event}` is not among the event types with typed handlers: {hint} (--force makes a generic handler for it)"
+    )))
 }
 
 fn describe(new: &new::New, files: &[String]) -> String {
@@ -59,8 +111,13 @@ fn describe(new: &new::New, files: &[String]) -> String {
     }
     let program = std::env::args().next().unwrap_or_else(|| "hookyard".into());
     let event = new.events.first().map(String::as_str).unwrap_or_default();
-    let sample = samples::find(event).map_or("FILE", |sample| sample.event_type);
-    let send = if sample == "FILE" { "event send --file FILE" } else { &format!("event send {sample}") };
+    let has_sample = samples::find(event).is_ok() || package_of(new, event).is_some();
+    let sample = if has_sample { event } else { "FILE" };
+    let send = match package_of(new, event) {
+        Some(_) => format!("event send {event} --wit {dir}/wit"),
+        None if has_sample => format!("event send {event}"),
+        None => "event send --file FILE".to_owned(),
+    };
     let _ = write!(
         text,
         "\n  {dir}/sdk/             the SDK, with its README\n\n\
@@ -73,7 +130,22 @@ fn describe(new: &new::New, files: &[String]) -> String {
          {program} {send}",
         language.test_command()
     );
+    for (package, _) in &new.packages {
+        let _ = write!(
+            text,
+            "\n\nThe host gives it these events from a source with this package, in hookyard.toml:\n\n  \
+             [sources.{}]\n  scheme = \"hmac\"\n  secrets = [\"env:{}_SECRET\"]\n  package = \"{}\"\n  \
+             payload = \"/data\"",
+            package.namespace,
+            package.namespace.to_shouty_snake_case(),
+            package.config_name()
+        );
+    }
     text
+}
+
+fn package_of<'a>(new: &'a new::New, event: &str) -> Option<&'a Package> {
+    new.packages.iter().map(|(package, _)| package).find(|package| package.handler(event).is_some())
 }
 
 #[cfg(test)]
@@ -81,11 +153,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_misspelt_event_type_is_rejected_with_the_right_one() {
+        let typed = ["appointment.created", "appointment.updated"];
+        for (event, hint) in [
+            ("appointment.creatd", "did you mean `appointment.created`? (--force"),
+            ("apointment.updated", "did you mean `appointment.updated`?"),
+            ("appointment.moved", "there are appointment.created, appointment.updated (--force"),
+        ] {
+            let failure = check_spelling(event, &typed).unwrap_err();
+            assert!(matches!(&failure, Failure::Usage(why) if why.contains(hint)), "{failure}");
+        }
+        for event in ["appointment.created", "appointment.*", "*", "order.paid"] {
+            check_spelling(event, &typed).unwrap();
+        }
+    }
+
+    #[test]
     fn describes_the_next_steps() {
         let new = |events: &[&str]| new::New {
             name: "desk".into(),
             language: Language::C,
             events: events.iter().map(|&event| event.to_owned()).collect(),
+            packages: Vec::new(),
             dir: "plugins/desk".into(),
         };
         let text = describe(&new(&["appointment.updated"]), &["plugin.c".into()]);

@@ -42,7 +42,7 @@ struct PluginArgument {
 }
 
 impl Pause {
-    /// Pauses it.
+    /// Pauses the plugin.
     ///
     /// # Errors
     /// When there is no such plugin, or the host does not answer.
@@ -53,7 +53,7 @@ impl Pause {
 }
 
 impl Resume {
-    /// Lets it go on.
+    /// Resumes the plugin.
     ///
     /// # Errors
     /// When there is no such plugin, or the host does not answer.
@@ -64,7 +64,7 @@ impl Resume {
 }
 
 impl Retry {
-    /// Has it loaded again.
+    /// Requests a new load of the plugin's file.
     ///
     /// # Errors
     /// When there is no such plugin, or the host does not answer.

@@ -1,26 +1,25 @@
 //! `dev`: builds plugins when their sources change.
 //!
-//! Looks at modification times instead of asking the kernel: a few hundred files take well under a
-//! millisecond, and it works on every file system that a checkout may be on. The built `.wasm` then
-//! reaches the host through the plugins directory, like any other.
+//! It compares modification times: a few hundred files take a few milliseconds, and any file system works.
+//! `notify::PollWatcher` compares whole seconds, so it misses the second of two quick saves, and it scans the
+//! output of builds. The built `.wasm` reaches the host through the plugins directory, like any other.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{error, info, warn};
 
+use super::author::build::ahead::NextBuild;
 use super::author::build::{build, install};
 use super::author::folder::Folder;
+use super::author::sources::{FILES_MAX, walk_sources};
 use super::failure::Failure;
 
-/// How often the sources are scanned.
+/// Interval between scans of the sources.
 const SCAN_INTERVAL: Duration = Duration::from_millis(200);
-/// Most files scanned: no directory of sources has more.
-const FILES_MAX: usize = 20_000;
 
-/// What to watch and what to do then.
+/// The directories to watch and the action after a change.
 #[derive(Debug, Clone)]
 pub(super) struct Rebuild {
     /// Directories of sources.
@@ -30,10 +29,10 @@ pub(super) struct Rebuild {
     fingerprint: SourceFingerprint,
 }
 
-/// What is done after a change.
+/// The action after a change.
 #[derive(Debug, Clone)]
 enum Build {
-    /// A shell command, and where it runs.
+    /// A shell command, and its working directory.
     Command { command: String, dir: PathBuf },
     /// A plugin is built and put into the directory of plugins.
     Plugin { folder: Folder, plugins: PathBuf },
@@ -50,7 +49,7 @@ impl std::fmt::Display for Build {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Command { command, .. } => write!(f, "`{command}`"),
-            Self::Plugin { folder, .. } => write!(f, "{} ({})", folder.name, folder.language.title()),
+            Self::Plugin { folder, .. } => write!(f, "{} ({})", folder.name, folder.project.title()),
         }
     }
 }
@@ -67,11 +66,11 @@ impl Rebuild {
         Self { fingerprint: scan(&watch), watch, build: Build::Plugin { folder, plugins } }
     }
 
-    /// Builds the plugin in a folder before the host starts, so that it is there from the first event
-    /// on. A command is not run: what is built by one is there, or is built by hand.
+    /// Builds the plugin in a folder before the host starts, so that it gets the first event. A
+    /// command is not run: its plugin exists already, or is built by hand.
     ///
     /// # Errors
-    /// When it was not built.
+    /// When the build failed.
     pub(super) async fn build_first(&self) -> Result<(), Failure> {
         match &self.build {
             Build::Command { .. } => Ok(()),
@@ -79,17 +78,20 @@ impl Rebuild {
         }
     }
 
-    /// Builds after every change. Never ends by itself.
-    pub(super) async fn run(mut self) {
+    /// Builds after every change, until it is dropped. `next_build` holds the build that waits for a change.
+    pub(super) async fn run(mut self, next_build: NextBuild) {
         for missing in self.watch.iter().filter(|dir| !dir.is_dir()) {
             warn!(dir = %missing.display(), "dev: nothing to watch here yet");
         }
+        self.start_next(&next_build).await;
         loop {
             let now = self.scan().await;
             if now != self.fingerprint {
                 // An editor or a checkout writes several files: wait until it is quiet.
                 self.fingerprint = self.wait_until_quiet(now).await;
-                self.build().await;
+                if self.build().await {
+                    self.start_next(&next_build).await;
+                }
             }
             tokio::time::sleep(SCAN_INTERVAL).await;
         }
@@ -111,7 +113,14 @@ impl Rebuild {
         }
     }
 
-    async fn build(&self) {
+    async fn start_next(&self, next_build: &NextBuild) {
+        if let Build::Plugin { folder, .. } = &self.build {
+            next_build.start(folder).await;
+        }
+    }
+
+    /// Returns whether the build succeeded.
+    async fn build(&self) -> bool {
         match &self.build {
             Build::Command { command, dir } => run_command(command, dir).await,
             Build::Plugin { folder, plugins } => rebuild_plugin(folder, plugins).await,
@@ -119,7 +128,7 @@ impl Rebuild {
     }
 }
 
-async fn run_command(command: &str, dir: &Path) {
+async fn run_command(command: &str, dir: &Path) -> bool {
     info!(%command, "dev: sources changed, building");
     let started = Instant::now();
     let status = tokio::process::Command::new("sh")
@@ -130,20 +139,25 @@ async fn run_command(command: &str, dir: &Path) {
         .status()
         .await;
     let took = format_seconds(started.elapsed());
+    let succeeded = status.as_ref().is_ok_and(std::process::ExitStatus::success);
     match status {
         Ok(status) if status.success() => info!(took, "dev: built"),
         Ok(status) => error!(took, %status, "dev: the build failed; plugins stay as they are"),
         Err(error) => error!(%error, "dev: the build could not start: is there a `sh`?"),
     }
+    succeeded
 }
 
-async fn rebuild_plugin(folder: &Folder, plugins: &Path) {
+async fn rebuild_plugin(folder: &Folder, plugins: &Path) -> bool {
     let plugin = &folder.name;
     info!(%plugin, "dev: sources changed, building");
-    match build_and_install(folder, plugins).await {
+    let built = build_and_install(folder, plugins).await;
+    let succeeded = built.is_ok();
+    match built {
         Ok(time) => info!(%plugin, took = format_seconds(time), "dev: built"),
         Err(failure) => error!("dev: {failure}; what runs stays as it is"),
     }
+    succeeded
 }
 
 async fn build_and_install(folder: &Folder, plugins: &Path) -> Result<Duration, Failure> {
@@ -167,16 +181,9 @@ struct SourceFingerprint {
 
 fn scan(dirs: &[PathBuf]) -> SourceFingerprint {
     let mut fingerprint = SourceFingerprint::default();
-    let mut open: Vec<PathBuf> = dirs.to_vec();
-    while let Some(dir) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-        for entry in entries.flatten().filter(|entry| is_source(&entry.file_name())) {
-            let Ok(found) = entry.metadata() else { continue };
-            if found.is_dir() {
-                open.push(entry.path());
-            } else if fingerprint.files < FILES_MAX {
-                fingerprint.add(&entry.path(), found.len(), found.modified().ok());
-            }
+    for file in dirs.iter().flat_map(|dir| walk_sources(dir, None)).take(FILES_MAX) {
+        if let Ok(found) = file.metadata() {
+            fingerprint.add(file.path(), found.len(), found.modified().ok());
         }
     }
     fingerprint
@@ -194,17 +201,6 @@ impl SourceFingerprint {
     }
 }
 
-/// Whether a file or folder is a source. Outputs of builds are none: they would start the next build.
-pub(super) fn is_source(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    let built = matches!(&*name, "target" | "node_modules" | "__pycache__" | "dist" | "build");
-    let ends = |end: &str| name.ends_with(end);
-    !built
-        && !name.starts_with('.')
-        && [".wasm", ".lock", "-lock.json", ".egg-info", ".pyc"].iter().all(|built| !ends(built))
-        && !ends("~")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +216,8 @@ mod tests {
         let one = scan(&dirs);
         assert_ne!(empty, one);
         std::fs::write(dir.path().join("a/target/out"), "1").unwrap();
-        for built in ["plugin.wasm", "package-lock.json", "Cargo.lock", ".venv", "lib.rs~"] {
+        std::fs::write(dir.path().join("a/.gitignore"), "/generated\n").unwrap();
+        for built in ["plugin.wasm", "package-lock.json", "Cargo.lock", ".venv", "lib.rs~", "generated"] {
             std::fs::write(dir.path().join("a").join(built), "1").unwrap();
         }
         assert_eq!(one, scan(&dirs));

@@ -10,7 +10,7 @@ use crate::admin::api::{
 };
 use crate::delivery::DeliveryId;
 
-/// How often the host is asked for the progress.
+/// Interval between requests for the progress.
 const POLL: Duration = Duration::from_millis(50);
 /// Polls between two lines about the progress.
 const POLLS_PER_LINE: u32 = 40;
@@ -38,7 +38,8 @@ pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<R
 /// Prints the result of a replay.
 ///
 /// # Errors
-/// [`Failure::ReaderGone`] when the reader has gone; [`Failure::Failed`] when the replay was stopped.
+/// [`Failure::ReaderGone`] when the output is closed; [`Failure::Failed`] when the replay was
+/// stopped.
 pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure> {
     if json {
         out::print_json(progress)?;

@@ -28,7 +28,7 @@ pub(super) struct Restore {
 }
 
 impl Restore {
-    /// Checks the backup, puts it in place, and says what is in it.
+    /// Checks the backup, puts it in place, and prints its content.
     ///
     /// # Errors
     /// When it is no backup, a host runs, or there is a database already.

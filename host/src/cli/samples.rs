@@ -1,8 +1,15 @@
 //! The built-in sample events, and giving one a fresh id.
 
-use super::failure::Failure;
-use crate::event::rfc3339;
+pub(super) mod edit;
 
+use super::failure::Failure;
+use crate::config::Pointer;
+use crate::event::{Digest, rfc3339};
+
+use edit::replace_at;
+
+/// Largest id of an object: every language's numbers hold it exactly.
+const OBJECT_ID_MAX: u64 = 1 << 53;
 const DAY_MS: u64 = 24 * 3_600_000;
 
 macro_rules! samples {
@@ -50,27 +57,23 @@ pub(super) fn find(event_type: &str) -> Result<Sample, Failure> {
 }
 
 impl Sample {
-    /// The body on one line, with this id.
+    /// The body on one line, with this id, about this object.
     ///
     /// # Errors
     /// When the sample is not the JSON object it should be.
-    pub(super) fn body(&self, id: &str) -> Result<String, Failure> {
-        let broken = |what: &str| Failure::Failed(format!("sample `{}`: {what}", self.event_type));
-        let envelope: serde_json::Value =
-            serde_json::from_str(self.text).map_err(|error| broken(&error.to_string()))?;
-        let old = envelope.get("id").and_then(serde_json::Value::as_str);
-        let old = quoted(old.ok_or_else(|| broken("it has no `id`"))?);
-        // The text is edited in place: the order of its keys stays the provider's.
-        Ok(one_line(self.text).replacen(&old, &quoted(id), 1))
+    pub(super) fn body(&self, id: &str, object: u64) -> Result<String, Failure> {
+        let broken = |what| Failure::Failed(format!("sample `{}`: {what}", self.event_type));
+        let body = replace_at(&one_line(self.text), &Pointer::to(&["id"]), &quoted(id)).map_err(broken)?;
+        replace_at(&body, &Pointer::to(&["data", "object", "id"]), &object.to_string()).map_err(broken)
     }
 
-    /// As [`Sample::body`], created at the start of this day: hosts refuse what is very old. The same id twice on
-    /// one day is the same body.
+    /// As [`Sample::body`], created at the start of this day: hosts reject very old events. The same ids twice
+    /// on one day give the same body.
     ///
     /// # Errors
     /// As [`Sample::body`].
-    pub(super) fn body_of_today(&self, id: &str, now_ms: u64) -> Result<String, Failure> {
-        let body = self.body(id)?;
+    pub(super) fn body_of_today(&self, id: &str, object: u64, now_ms: u64) -> Result<String, Failure> {
+        let body = self.body(id, object)?;
         let created = |text: &str| format!(r#""created":{}"#, quoted(text));
         let envelope: serde_json::Value = serde_json::from_str(&body).map_err(Failure::failed)?;
         let Some(old) = envelope.get("created").and_then(serde_json::Value::as_str) else { return Ok(body) };
@@ -85,7 +88,16 @@ pub(super) fn fresh_id() -> String {
     format!("evt_{}", hex::encode(rand::random::<[u8; 12]>()))
 }
 
-fn quoted(text: &str) -> String {
+/// The id of the object that the event with this id is about. It follows from the event's id, so that the same
+/// event sent twice is a duplicate.
+#[must_use]
+pub(super) fn object_of(id: &str) -> u64 {
+    let digest = Digest::of(id.as_bytes()).to_string();
+    u64::from_str_radix(&digest[..16], 16).unwrap_or_default() % OBJECT_ID_MAX
+}
+
+/// A text as JSON.
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -109,15 +121,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sample_keeps_all_but_its_id() {
+    fn every_sample_keeps_all_but_its_ids() {
         for sample in SAMPLES {
-            let body = sample.body("evt_\"new").unwrap();
+            let body = sample.body("evt_\"new", 7).unwrap();
             assert!(!body.contains('\n'), "{body}");
             let mut new: serde_json::Value = serde_json::from_str(&body).unwrap();
             let mut old: serde_json::Value = serde_json::from_str(sample.text).unwrap();
             assert_eq!(new["id"].take(), "evt_\"new");
             assert_eq!(old["type"], sample.event_type);
             old["id"].take();
+            assert_eq!(new["data"]["object"]["id"], 7);
+            old["data"]["object"]["id"] = 7.into();
             assert_eq!(new, old);
         }
     }
@@ -125,9 +139,9 @@ mod tests {
     #[test]
     fn a_sample_of_today_differs_by_its_timestamp_only() {
         for sample in SAMPLES {
-            let body = sample.body_of_today("evt_1", 1_769_351_400_000).unwrap();
+            let body = sample.body_of_today("evt_1", 7, 1_769_351_400_000).unwrap();
             let mut new: serde_json::Value = serde_json::from_str(&body).unwrap();
-            let mut old: serde_json::Value = serde_json::from_str(&sample.body("evt_1").unwrap()).unwrap();
+            let mut old: serde_json::Value = serde_json::from_str(&sample.body("evt_1", 7).unwrap()).unwrap();
             assert_eq!(new["created"].take(), "2026-01-25T00:00:00Z");
             old["created"].take();
             assert_eq!(new, old);
@@ -143,6 +157,8 @@ mod tests {
     fn ids_are_fresh() {
         assert_ne!(fresh_id(), fresh_id());
         assert_eq!(fresh_id().len(), 28);
+        assert_ne!(object_of("evt_1"), object_of("evt_2"));
+        assert_eq!(object_of("evt_1"), object_of("evt_1"));
     }
 
     #[test]

@@ -16,22 +16,22 @@ pub(super) struct Sender {
     signer: Signer,
 }
 
-/// What a host answered to one event.
+/// A host's answer to one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Answer {
-    /// The event's id, as the sender or the host knows it.
+    /// The event's id, from the sender or the host.
     pub(super) event: Option<String>,
     /// The HTTP status.
     pub(super) http_status: u16,
     /// `accepted`, `duplicate`, `conflict`, `unauthorized` and so on.
     pub(super) status: String,
-    /// How many deliveries were committed with it.
+    /// The number of deliveries that were committed with it.
     pub(super) deliveries: Option<u64>,
-    /// Why it was not taken.
+    /// The reason why it was not accepted.
     pub(super) reason: Option<String>,
 }
 
-/// The JSON of an answer, as far as it is shown.
+/// The shown part of an answer's JSON.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
@@ -72,7 +72,7 @@ impl Sender {
     /// Signs and sends one event.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the host does not answer.
     pub(super) async fn send(
         &self,
         id: Option<String>,
@@ -90,7 +90,7 @@ impl Sender {
         Ok(Answer::new(id, status, &answer))
     }
 
-    /// The same request for people to type.
+    /// The same request as a command for a shell.
     #[must_use]
     pub(super) fn curl(&self, event_type: &str, body: &str) -> String {
         let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
@@ -122,7 +122,7 @@ impl Sender {
     }
 }
 
-/// Where the webhooks of `source` are. `to` is a whole URL, or a host's address to complete.
+/// The webhook address of `source`. `to` is a whole URL, or a host's address to complete.
 #[must_use]
 pub(super) fn webhook_url(to: Option<&str>, listen: SocketAddr, source: &str) -> String {
     let base = to.map_or_else(|| base_url(listen), str::to_owned);
@@ -140,7 +140,7 @@ pub(super) fn base_url(listen: SocketAddr) -> String {
     format!("http://{}", reachable(listen))
 }
 
-/// An address to connect to: the loopback one where the host listens on all interfaces.
+/// An address to connect to: the loopback one if the host listens on all interfaces.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let local = match listen.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),

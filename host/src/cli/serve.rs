@@ -1,4 +1,4 @@
-//! `hookyard serve`: runs the host until it is asked to stop.
+//! `hookyard serve`: runs the host until a signal stops it.
 
 use tracing::{info, warn};
 
@@ -36,7 +36,7 @@ impl Serve {
     }
 }
 
-/// Starts the host and prints its addresses. `None` when it was asked to stop before it had started.
+/// Starts the host and prints its addresses. `None` when a signal stopped it before it had started.
 pub(super) async fn start(settings: &Settings) -> Result<Option<(Host, Signals, Log)>, Failure> {
     let log = log::start(&settings.config().log, settings.log_level())?;
     out::print_in_background(settings.config().log.buffer_max_bytes)?;

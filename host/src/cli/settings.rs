@@ -11,12 +11,14 @@ use crate::Host;
 use crate::config::{self, Config, Loaded, Scheme, Secret, Source};
 use crate::event::{Name, SourceName};
 
-/// The loaded config and where it came from.
+/// The loaded config and its origin.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     loaded: Loaded,
     log_level: Option<String>,
     new_secrets: Vec<NewSecret>,
+    /// Whether the config names no source, and the host's own one is used.
+    has_own_source: bool,
 }
 
 /// How to reach a running host.
@@ -27,7 +29,7 @@ pub(super) struct Connection {
     token_file: Option<PathBuf>,
 }
 
-/// A secret made at the first start: for the terminal of whoever started the host.
+/// A secret made at the first start, for the terminal of the user who started the host.
 #[derive(Debug, Clone)]
 pub(super) struct NewSecret {
     pub(super) what: &'static str,
@@ -36,18 +38,19 @@ pub(super) struct NewSecret {
 }
 
 impl Settings {
-    /// Loads the config. With `may_make`, makes what a host needs and does not find.
+    /// Loads the config. With `may_make`, creates a host's missing secrets and data directory.
     pub(super) fn load(file: Option<PathBuf>, may_make: bool) -> Result<Self, Failure> {
         let mut loaded = Config::load(file.as_deref()).map_err(Failure::failed)?;
         let log_level = config::log_level();
         let data_dir = loaded.config.data_dir();
-        let mut new_secrets = Vec::new();
+        let (mut new_secrets, mut has_own_source) = (Vec::new(), false);
         let place = |name: &str| data_dir.join(name);
         let (secret_at, token_at) = (place(config::WEBHOOK_SECRET), place(config::ADMIN_TOKEN));
         let (had_secret, had_token) = (secret_at.exists(), token_at.exists());
         // A command that sends needs the secret that the host made, and never makes one.
         if may_make || had_secret {
-            let default = loaded.default_source(may_make).map_err(Failure::failed)?;
+            let default = loaded.default_source(&data_dir, may_make).map_err(Failure::failed)?;
+            has_own_source = default.is_some();
             if let Some((_, value)) = default.filter(|_| !had_secret) {
                 new_secrets.push(NewSecret { what: "webhook secret", value, path: secret_at });
             }
@@ -58,25 +61,34 @@ impl Settings {
                 new_secrets.push(NewSecret { what: "admin token", value, path: token_at });
             }
         }
-        Ok(Self { loaded, log_level, new_secrets })
+        Ok(Self { loaded, log_level, new_secrets, has_own_source })
     }
 
-    /// Loads the config for a verb that only looks at files. Where the file was not named and is not what a
-    /// host would take, as when a host's secrets are not set here, the defaults hold.
+    /// Loads the config for a verb that only reads files. If the file was not named and a host would reject
+    /// it, as when the host's secrets are not set here, the defaults apply.
     pub(super) fn for_authors(file: Option<PathBuf>) -> Result<Self, Failure> {
         let named = file.is_some();
         match Config::load(file.as_deref()) {
-            Ok(loaded) => Ok(Self { loaded, log_level: None, new_secrets: Vec::new() }),
+            Ok(loaded) => Ok(Self::of_files(loaded)),
             Err(error) if named => Err(Failure::failed(error)),
             Err(error) => {
                 let _ = Failure::Failed(format!("{error}\nthe defaults are used instead")).report();
-                let loaded = Loaded { config: Config::default(), path: None, dir: PathBuf::new() };
-                Ok(Self { loaded, log_level: None, new_secrets: Vec::new() })
+                Ok(Self::of_defaults())
             }
         }
     }
 
-    /// The source whose events a plugin is run on: of the config, or else Moncreneau's preset.
+    /// The defaults, for work that no config concerns.
+    pub(super) fn of_defaults() -> Self {
+        let config = Config::default();
+        Self::of_files(Loaded { config, path: None, dir: PathBuf::new(), followed: None })
+    }
+
+    fn of_files(loaded: Loaded) -> Self {
+        Self { loaded, log_level: None, new_secrets: Vec::new(), has_own_source: false }
+    }
+
+    /// The source for a plugin's trial events: of the config, or else Moncreneau's preset.
     pub(super) fn trial_source(&self, name: Option<&str>) -> Result<(SourceName, Source), Failure> {
         let sources = &self.config().sources;
         if name.is_none() && sources.is_empty() {
@@ -109,7 +121,7 @@ impl Settings {
         self.log_level.as_deref()
     }
 
-    /// Where relative paths start.
+    /// The directory that relative paths start from.
     pub(super) fn dir(&self) -> PathBuf {
         let dir = &self.loaded.dir;
         if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.clone() }
@@ -119,10 +131,10 @@ impl Settings {
         self.config().data_dir().join(config::ADMIN_TOKEN).display().to_string()
     }
 
-    /// Where the webhook secret is of a host that runs without a file.
+    /// The path of the webhook secret of a host whose config names no source.
     pub(super) fn secret_path(&self) -> Option<String> {
         let place = || self.config().data_dir().join(config::WEBHOOK_SECRET).display().to_string();
-        self.file().is_none().then(place)
+        self.has_own_source.then(place)
     }
 
     /// The secrets that were made at this start.
@@ -165,6 +177,13 @@ impl Settings {
         };
         let (webhooks, admin) = listening.unzip();
         (real(config.server.listen, webhooks), real(config.admin.listen, admin))
+    }
+
+    /// The only source with this package of typed handlers.
+    pub(super) fn source_of_package(&self, package: &str) -> Option<&str> {
+        let with = |(_, source): &(&SourceName, &Source)| source.package.as_deref() == Some(package);
+        let mut found = self.config().sources.iter().filter(with).map(|(name, _)| name.as_str());
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The source to send as: the one that is named, or the only one, or `moncreneau`.

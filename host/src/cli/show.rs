@@ -1,10 +1,13 @@
-//! Formats an event for people: its deliveries, their attempts and effects, and what plugins logged.
+//! Formats an event for people: its deliveries, their attempts and effects, and the plugins' log
+//! lines.
 
 use std::fmt::Write as _;
 
-use super::{out, visible};
-use crate::admin::api::{AttemptView, CauseView, DeliveryView, EffectView, EventView, ReplayedView, TryView};
-use crate::delivery::{HeldBecause, Outcome, Settled, State};
+use super::{json_text, out, visible};
+use crate::admin::api::{
+    AttemptView, CauseView, DeliveryView, EffectAttemptView, EffectView, EventView, ReplayedView,
+};
+use crate::delivery::{DeliveryId, HoldReason, Outcome, Resolution, State};
 
 /// Formats an event with all its deliveries.
 #[must_use]
@@ -38,16 +41,28 @@ pub(super) fn format_event(event: &EventView) -> String {
     if !event.conflicts.is_empty() {
         text.push_str("  it is kept apart and nothing runs; --json shows it\n");
     }
+    if let Some(payload) = &event.payload {
+        let masked = match event.masked.as_slice() {
+            [] => String::new(),
+            masked => format!(" (--unmasked shows {} too)", masked.join(", ")),
+        };
+        let json = json_text::format(payload.get(), "  ");
+        let _ = writeln!(text, "\npayload{masked}:\n{}", visible::escape_json(&json));
+    }
     text
 }
 
 /// Formats a delivery with its attempts and effects.
 #[must_use]
 pub(super) fn format_delivery(delivery: &DeliveryView) -> String {
-    let mut text = format!("{}: {}", delivery.plugin, format_state(delivery.state, delivery.held_because));
-    match delivery.settled {
-        Some(Settled::Replayed) => text.push_str(", replayed"),
-        Some(Settled::Discarded) => text.push_str(", discarded"),
+    let mut text = format!(
+        "{}: {}",
+        delivery.plugin,
+        format_state(delivery.state, delivery.held_because, delivery.blocked_by)
+    );
+    match delivery.resolution {
+        Some(Resolution::Replayed) => text.push_str(", replayed"),
+        Some(Resolution::Discarded) => text.push_str(", discarded"),
         None => {}
     }
     match &delivery.cause {
@@ -72,16 +87,22 @@ pub(super) fn format_delivery(delivery: &DeliveryView) -> String {
     text
 }
 
-fn write_effect(text: &mut String, effect: &EffectView) {
-    let _ = write!(text, "  effect: {}, {}", out::escape(&effect.summary), format_state(effect.state, None));
+/// Writes a line for an effect, and one for each attempt.
+pub(super) fn write_effect(text: &mut String, effect: &EffectView) {
+    let _ = write!(
+        text,
+        "  effect: {}, {}",
+        out::escape(&effect.summary),
+        format_state(effect.state, None, None)
+    );
     if let Some(next) = effect.due_at {
-        let _ = write!(text, ", next try {}", out::format_time(next));
+        let _ = write!(text, ", next attempt {}", out::format_time(next));
     }
     text.push('\n');
-    for attempt in &effect.tries {
-        let TryView { number, duration_us, detail, started_at, .. } = attempt;
+    for attempt in &effect.attempts {
+        let EffectAttemptView { number, duration_us, detail, started_at, .. } = attempt;
         let (took, at) = (out::format_duration(*duration_us), out::format_time(*started_at));
-        let _ = writeln!(text, "    try {number}: {} in {took}, {at}", out::escape(detail));
+        let _ = writeln!(text, "    attempt {number}: {} in {took}, {at}", out::escape(detail));
     }
 }
 
@@ -106,7 +127,11 @@ fn write_attempt(text: &mut String, attempt: &AttemptView) {
 
 /// The state of a delivery, with the reason why it is held.
 #[must_use]
-pub(super) fn format_state(state: State, because: Option<HeldBecause>) -> String {
+pub(super) fn format_state(
+    state: State,
+    because: Option<HoldReason>,
+    blocked_by: Option<DeliveryId>,
+) -> String {
     let word = match state {
         State::Pending => "pending",
         State::Running => "running",
@@ -115,18 +140,22 @@ pub(super) fn format_state(state: State, because: Option<HeldBecause>) -> String
         State::Done => "done",
         State::Dead => "dead",
     };
+    if let Some(first) = blocked_by {
+        return format!("{word} (behind {first})");
+    }
     match because {
         None => word.into(),
         Some(because) => format!("{word} ({})", describe_hold(because)),
     }
 }
 
-fn describe_hold(because: HeldBecause) -> &'static str {
+fn describe_hold(because: HoldReason) -> &'static str {
     match because {
-        HeldBecause::Absent => "its plugin is not there",
-        HeldBecause::Paused => "its plugin is paused",
-        HeldBecause::Breaker => "its plugin failed too often of late",
-        HeldBecause::Order => "an earlier one of its ordering key is open",
+        HoldReason::Absent => "its plugin is not there",
+        HoldReason::Paused => "its plugin is paused",
+        HoldReason::Breaker => "its plugin failed too often of late",
+        HoldReason::Unmatched => "not matched yet",
+        HoldReason::Order => "an earlier one of its ordering key is open",
     }
 }
 
@@ -147,7 +176,8 @@ mod tests {
         let json = serde_json::json!({
             "source": "moncreneau", "id": "evt_1", "type": "appointment.created",
             "state": "dead", "created": "2026-01-21T14:30:00Z", "received_at": 1_769_005_800_000_u64,
-            "body_bytes": 2, "ordering_key": null,
+            "body_bytes": 2, "ordering_key": null, "payload": { "id": 7, "phone": "[masked]" },
+            "masked": ["/data/object/phone"],
             "cause": { "source": "moncreneau", "id": "evt_0", "plugin": "invoice", "depth": 1 },
             "conflicts": [{ "digest": "01", "received_at": 0, "body": "{}" }],
             "deliveries": [{ "id": "1-1", "plugin": "desk", "state": "dead", "attempts": [{
@@ -157,21 +187,24 @@ mod tests {
                 "logs": ["INFO Bonjour"],
             }], "effects": [{
                 "key": "k.1", "kind": "http", "state": "waiting", "due_at": 1_769_005_800_000_u64,
-                "summary": "POST https://sms.example.gn/send", "request": {}, "tries": [{
+                "summary": "POST https://sms.example.gn/send", "request": {}, "attempts": [{
                     "number": 1, "outcome": "retry", "started_at": 1_769_005_800_001_u64,
                     "duration_us": 1234, "detail": "503 Service Unavailable",
                 }],
             }] }],
         });
         let text = format_event(&serde_json::from_value(json).unwrap());
-        let expected = "\ndesk: dead\n  attempt 1: rejected in 1.23 ms, 1.0 MiB, revision \
+        let expected = "\ndesk: dead\n  attempt 1: rejected in 1.23 ms, 1.1 MiB, revision \
                         0123456789ab, 2026-01-21T14:30:00.001Z\n    ! no such\\u{1b}[31m office\n    \
-                        | INFO Bonjour\n  effect: POST https://sms.example.gn/send, waiting, next try \
-                        2026-01-21T14:30:00.000Z\n    try 1: 503 Service Unavailable in 1.23 ms, \
+                        | INFO Bonjour\n  effect: POST https://sms.example.gn/send, waiting, next attempt \
+                        2026-01-21T14:30:00.000Z\n    attempt 1: 503 Service Unavailable in 1.23 ms, \
                         2026-01-21T14:30:00.001Z\n";
         assert!(text.starts_with("event     evt_1\nsource    moncreneau\n"), "{text}");
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("\ncause     invoice on evt_0 of moncreneau\n"), "{text}");
         assert!(text.contains("\nconflict: another payload came with this id, 2 B, 1970-"), "{text}");
+        let expected = "\npayload (--unmasked shows /data/object/phone too):\n  {\n    \"id\": 7,\n    \"phone\": \
+                        \"[masked]\"\n  }\n";
+        assert!(text.ends_with(expected), "{text}");
     }
 }

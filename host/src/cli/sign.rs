@@ -20,7 +20,8 @@ impl Signer {
         let signature = ingress::sign(&self.header, &self.secret, body).into_iter();
         let signature = signature
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        // Moncreneau sends the type along; the body is what is signed, so the body wins.
+        // Moncreneau sends the type in a header too. Only the body is signed, so the body's type
+        // counts.
         let event_type =
             event_type.map(|event_type| ("X-Moncreneau-Event".to_owned(), event_type.to_owned()));
         signature.chain(event_type).collect()

@@ -11,7 +11,7 @@ pub(super) struct Signals {
     hangup: Signal,
 }
 
-/// What a signal asks of a running host.
+/// The action that a signal requests from a running host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignalRequest {
     /// To stop, by the signal of this name.
@@ -21,10 +21,10 @@ pub(super) enum SignalRequest {
 }
 
 impl Signals {
-    /// Begins to listen: from here on no signal kills the process.
+    /// Starts listening: from then on these signals do not kill the process.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system does not allow it.
     pub(super) fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|e| Failure::Failed(format!("signals: {e}")));
         Ok(Self {
@@ -34,7 +34,7 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal that ends a command, and gives its name.
+    /// Waits for a signal that ends a command, and returns its name.
     pub(super) async fn wait_for_stop(&mut self) -> &'static str {
         match self.next().await {
             SignalRequest::Stop(name) => name,
@@ -42,7 +42,7 @@ impl Signals {
         }
     }
 
-    /// Waits for a signal that ends a host, and gives its name.
+    /// Waits for a signal that ends a host, and returns its name.
     pub(super) async fn wait_for_termination(&mut self) -> &'static str {
         loop {
             if let SignalRequest::Stop(name) = self.next().await {

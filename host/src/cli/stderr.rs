@@ -14,7 +14,10 @@ static WRITER: OnceLock<BackgroundWriter> = OnceLock::new();
 /// When the system has no descriptor or no thread for it.
 pub(super) fn start(bytes_max: usize) -> io::Result<BackgroundWriter> {
     let report_dropped = |dropped| {
-        tracing::warn!(dropped, "log lines were dropped: nobody read standard error (log.buffer_max_bytes)");
+        tracing::warn!(
+            dropped,
+            "log lines were dropped because standard error was not read (log.buffer_max_bytes)"
+        );
     };
     let writer = BackgroundWriter::start(io::stderr(), "log", bytes_max, report_dropped)?;
     Ok(WRITER.get_or_init(|| writer).clone())
@@ -25,7 +28,7 @@ pub(super) fn writer() -> Option<&'static BackgroundWriter> {
     WRITER.get()
 }
 
-/// Prints a message with its label, and waits for it while somebody reads.
+/// Prints a message with its label, and waits for it while the stream has a reader.
 pub(super) fn print(label: &str, message: &str) {
     let text = format!("{label}: {}\n", visible::escape_continued(message, "  | "));
     let start = || BackgroundWriter::start(io::stderr(), "stderr", usize::MAX, |_| ()).ok();

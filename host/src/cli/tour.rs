@@ -1,14 +1,16 @@
-//! `dev --play-samples`: sends the sample events as the provider would, and shows what each plugin
-//! did with them, and what became of the effects that it asked for.
+//! `dev --play-samples`: sends the sample events as the provider would, and shows each plugin's
+//! deliveries and the results of its effects.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ignore::DirEntry;
+
+use super::author::sources::walk_sources;
 use super::client::Client;
 use super::failure::Failure;
-use super::rebuild::is_source;
-use super::samples::{SAMPLES, Sample, fresh_id};
+use super::samples::{SAMPLES, Sample, fresh_id, object_of};
 use super::send::{Answer, Sender, base_url, webhook_url};
 use super::settings::Settings;
 use super::{event_send, out, show};
@@ -19,24 +21,27 @@ use crate::effect::EMITTED_PREFIX;
 use crate::event::now_ms;
 
 /// Time for the plugins to be loaded: a first start compiles them.
-const READY_TIMEOUT: Duration = Duration::from_mins(2);
+const LOADED_TIMEOUT: Duration = Duration::from_mins(10);
 /// Time for an event's deliveries and their effects to be done.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often to look.
+/// Interval between requests for the state.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Plays the samples and shows what became of them.
+/// Plays the samples and shows their results.
 ///
 /// # Errors
-/// When a sample was not taken, a delivery of it or an effect is not done, or a running plugin did nothing.
+/// When a sample was not accepted, a delivery of it or an effect is not done, or a running plugin did
+/// nothing.
 pub(super) async fn play(settings: &Settings, host: &Host) -> Result<(), Failure> {
     let client = settings.client_of(host)?;
-    wait_until_ready(&client).await?;
+    wait_until_loaded(&client).await?;
     let (source, sender) = make_sender(settings, host)?;
     out::print(&format!("\nPlaying {} sample events, signed as `{source}`:", SAMPLES.len()))?;
     let mut result = TourResult::default();
+    // The samples are the life of one appointment.
+    let object = object_of(&fresh_id());
     for sample in SAMPLES {
-        let answer = send_sample(&sender, sample).await?;
+        let answer = send_sample(&sender, sample, object).await?;
         out::print(&format!("\n{}  {}", sample.event_type, event_send::describe_answer(&answer)))?;
         let Some(id) = answer.event.as_deref().filter(|_| answer.is_accepted()) else {
             result.wrong.push(format!("{} was not taken", sample.event_type));
@@ -57,14 +62,14 @@ pub(super) async fn play(settings: &Settings, host: &Host) -> Result<(), Failure
     if result.wrong.is_empty() { Ok(()) } else { Err(Failure::Shown) }
 }
 
-/// What became of all events.
+/// The results of all events.
 #[derive(Debug, Default)]
 struct TourResult {
     /// The plugins that have done something.
     did: BTreeSet<String>,
-    /// How many effects are done.
+    /// The number of effects that are done.
     effects: u64,
-    /// What did not go well.
+    /// The failures.
     wrong: Vec<String>,
 }
 
@@ -75,15 +80,17 @@ impl TourResult {
             match delivery.state {
                 State::Done => drop(self.did.insert(delivery.plugin.clone())),
                 state => {
-                    self.wrong
-                        .push(format!("{what} is {}", show::format_state(state, delivery.held_because)));
+                    self.wrong.push(format!(
+                        "{what} is {}",
+                        show::format_state(state, delivery.held_because, delivery.blocked_by)
+                    ));
                 }
             }
             for EffectView { state, summary, .. } in &delivery.effects {
                 match state {
                     State::Done => self.effects += 1,
                     state => {
-                        let (summary, state) = (out::escape(summary), show::format_state(*state, None));
+                        let (summary, state) = (out::escape(summary), show::format_state(*state, None, None));
                         self.wrong.push(format!("{what}: effect {summary} is {state}"));
                     }
                 }
@@ -104,7 +111,7 @@ impl TourResult {
     }
 }
 
-/// Prints what plugins did with an event, and which plugin emitted it, if one did.
+/// Prints an event's deliveries, and the plugin that emitted it, if any.
 fn print_event(event: &EventView) -> Result<(), Failure> {
     if let Some(cause) = &event.cause {
         let (event_type, id) = (out::escape(&event.event_type), out::escape(&event.id));
@@ -124,7 +131,8 @@ fn print_event(event: &EventView) -> Result<(), Failure> {
 pub(super) fn print_next_steps(settings: &Settings, host: &Host, watched: &[PathBuf]) -> Result<(), Failure> {
     let (source, sender) = make_sender(settings, host)?;
     let sample = SAMPLES[0];
-    let curl = sender.curl(sample.event_type, &sample.body_of_today(&fresh_id(), now_ms())?);
+    let id = fresh_id();
+    let curl = sender.curl(sample.event_type, &sample.body_of_today(&id, object_of(&id), now_ms())?);
     let url = webhook_url(None, host.webhook_addr(), &source);
     let pages = base_url(host.admin_addr());
     let swap = match first_source(watched) {
@@ -149,19 +157,19 @@ fn make_sender(settings: &Settings, host: &Host) -> Result<(String, Sender), Fai
     Ok((source, Sender::new(url, signer)?))
 }
 
-async fn send_sample(sender: &Sender, sample: Sample) -> Result<Answer, Failure> {
+async fn send_sample(sender: &Sender, sample: Sample, object: u64) -> Result<Answer, Failure> {
     let id = fresh_id();
-    let body = sample.body_of_today(&id, now_ms())?;
+    let body = sample.body_of_today(&id, object, now_ms())?;
     sender.send(Some(id), Some(sample.event_type), body).await
 }
 
-async fn wait_until_ready(client: &Client) -> Result<(), Failure> {
+async fn wait_until_loaded(client: &Client) -> Result<(), Failure> {
     let started = Instant::now();
-    while !client.is_ready().await {
-        if started.elapsed() > READY_TIMEOUT {
+    while !client.has_loaded_plugins().await {
+        if started.elapsed() > LOADED_TIMEOUT {
             return Err(Failure::Failed(format!(
-                "the host is not ready after {} s; {}/readyz says why",
-                READY_TIMEOUT.as_secs(),
+                "the host has not loaded its plugins after {} s; {}/readyz says why",
+                LOADED_TIMEOUT.as_secs(),
                 client.base()
             )));
         }
@@ -170,8 +178,7 @@ async fn wait_until_ready(client: &Client) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until nothing more is to be done for the event and what its handlers asked for, or for its
-/// deadline.
+/// Waits until the event's deliveries and effects are finished, or for its deadline.
 async fn wait_until_finished(client: &Client, source: &str, id: &str) -> Result<EventView, Failure> {
     let started = Instant::now();
     loop {
@@ -203,7 +210,7 @@ fn describe_idle_plugins(plugins: &[Plugin], did: &BTreeSet<String>) -> Vec<Stri
     if plugins.is_empty() {
         return vec!["no plugin is there".into()];
     }
-    let idle = plugins.iter().filter(|plugin| !did.contains(&plugin.name));
+    let idle = plugins.iter().filter(|plugin| !did.contains(&plugin.name) && may_handle_samples(plugin));
     idle.map(|plugin| match &plugin.refusal {
         Some(refusal) => out::escape(refusal),
         None => format!("plugin {} handled none of the samples", plugin.name),
@@ -211,13 +218,19 @@ fn describe_idle_plugins(plugins: &[Plugin], did: &BTreeSet<String>) -> Vec<Stri
     .collect()
 }
 
+/// Whether not all of its handlers are typed ones for another provider's events.
+fn may_handle_samples(plugin: &Plugin) -> bool {
+    let is_of_others = |handler: &String| handler.contains('/') && !handler.starts_with("moncreneau:events/");
+    plugin.handles.is_empty() || !plugin.handles.iter().all(is_of_others)
+}
+
 /// A file worth editing: the first `lib.rs`, or else the first source file, by directory and path.
 fn first_source(dirs: &[PathBuf]) -> Option<PathBuf> {
-    const DEPTH_MAX: u32 = 4;
+    const DEPTH_MAX: usize = 5;
     let mut found = Vec::new();
     for dir in dirs {
-        let mut files = Vec::new();
-        collect(dir, DEPTH_MAX, &mut files);
+        let files = walk_sources(dir, Some(DEPTH_MAX)).map(DirEntry::into_path);
+        let mut files: Vec<_> = files.filter(|file| is_code(file)).collect();
         files.sort();
         found.append(&mut files);
     }
@@ -225,17 +238,8 @@ fn first_source(dirs: &[PathBuf]) -> Option<PathBuf> {
     lib.or_else(|| found.first()).cloned()
 }
 
-fn collect(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for entry in entries.flatten().filter(|entry| is_source(&entry.file_name())) {
-        let path = entry.path();
-        let code = ["rs", "ts", "py", "c"].iter().any(|end| path.extension() == Some(end.as_ref()));
-        if path.is_dir() && depth > 0 {
-            collect(&path, depth - 1, found);
-        } else if code {
-            found.push(path);
-        }
-    }
+fn is_code(file: &Path) -> bool {
+    ["rs", "ts", "py", "c"].iter().any(|end| file.extension() == Some(end.as_ref()))
 }
 
 #[cfg(test)]
@@ -249,7 +253,7 @@ mod tests {
             "created": "", "received_at": 0, "body_bytes": 0, "ordering_key": null, "conflicts": [],
             "deliveries": [{ "id": "1-1", "plugin": "desk", "state": state, "due_at": null, "attempts": [],
                 "effects": [{ "key": "k.1", "kind": "event", "state": effect, "due_at": null,
-                    "summary": "event desk.told", "request": null, "tries": [] }] }],
+                    "summary": "event desk.told", "request": null, "attempts": [] }] }],
         }))
         .unwrap()
     }
@@ -305,6 +309,14 @@ mod tests {
         assert_eq!(describe_idle_plugins(&plugins, &BTreeSet::new()).len(), 1);
         assert!(describe_idle_plugins(&plugins, &BTreeSet::from(["stats".into()])).is_empty());
         assert_eq!(describe_idle_plugins(&[], &BTreeSet::new()), ["no plugin is there"]);
+        let of_others = |handles: &[&str]| {
+            let handles = handles.iter().map(|&one| one.to_owned()).collect();
+            let plugins = [Plugin { handles, ..plugins[0].clone() }];
+            describe_idle_plugins(&plugins, &BTreeSet::new()).is_empty()
+        };
+        assert!(of_others(&["acme:events/order-paid@1.0.0"]));
+        assert!(!of_others(&["acme:events/order-paid@1.0.0", "appointment.*"]));
+        assert!(!of_others(&["moncreneau:events/appointment-created@1.0.0"]));
     }
 
     #[test]

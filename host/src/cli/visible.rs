@@ -1,7 +1,7 @@
 //! Text of plugins, senders, partners and files, shown on a terminal or in a log.
 //!
-//! A terminal obeys control characters, and a reader trusts the order and the line of what is shown. So a
-//! character that could forge either is shown as an escape: `\n`, `\r`, `\t`, `\u{202e}`.
+//! Control characters could move text on a terminal, or forge the order and lines that a reader sees.
+//! Each such character is shown as an escape: `\n`, `\r`, `\t`, `\u{202e}`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,27 +1,23 @@
-//! What types cannot say: ranges, and values that contradict each other. Pure.
+//! Checks beyond types: ranges, and values that contradict each other. Pure.
 
 use super::locate::path;
+use super::section::Section as _;
 use super::{Config, Plugin, Retention};
 use crate::effect::EMITTED_PREFIX;
 
-/// A key's path, and what is wrong with its value.
+/// A key's path, and the error in its value.
 pub(super) type Found = (Vec<String>, String);
 
-const KIB: u64 = 1024;
-const MIB: u64 = 1024 * KIB;
-const GIB: u64 = 1024 * MIB;
-const HOUR_MS: u64 = 3_600_000;
 /// Providers send again for some days, and by hand for some weeks.
 const KEYS_DAYS_MIN: u64 = 30;
-const WEEK_MS: u64 = 7 * 24 * HOUR_MS;
-const YEAR_MS: u64 = 366 * 24 * HOUR_MS;
 
 /// Everything wrong with this configuration.
 pub(super) fn all(config: &Config) -> Vec<Found> {
-    let mut found = Vec::new();
-    ranges(&mut found, config);
+    let ranges = config.out_of_range().into_iter();
+    let mut found: Vec<Found> = ranges.map(|(section, key, why)| (path(&[section, key]), why)).collect();
     for (name, plugin) in &config.plugin {
-        plugin_ranges(&mut found, name.as_str(), plugin);
+        let ranges = plugin.out_of_range().into_iter();
+        found.extend(ranges.map(|(key, why)| (path(&["plugin", name.as_str(), key]), why)));
         together(&mut found, config, name.as_str(), plugin);
     }
     for (name, source) in &config.sources {
@@ -67,9 +63,6 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
     if let Some(why) = keys_wrong(&config.retention) {
         found.push((path(&["retention", "keys_days"]), why));
     }
-    if config.retention.size_max_bytes.is_some_and(|most| most < MIB) {
-        found.push((path(&["retention", "size_max_bytes"]), format!("must be at least {MIB}")));
-    }
     if config.plugins.debounce_ms > config.plugins.rescan_interval_ms {
         let why = "must not be longer than plugins.rescan_interval_ms";
         found.push((path(&["plugins", "debounce_ms"]), why.into()));
@@ -77,7 +70,7 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
     found
 }
 
-/// A duplicate of an event that is kept must be known as one, and so must a late one.
+/// The ids of kept events, and of late ones, must be known, so that duplicates are recognised.
 fn keys_wrong(retention: &Retention) -> Option<String> {
     let Retention { events_days, keys_days, .. } = *retention;
     (keys_days < KEYS_DAYS_MIN || keys_days <= events_days).then(|| {
@@ -88,112 +81,7 @@ fn keys_wrong(retention: &Retention) -> Option<String> {
     })
 }
 
-/// Rows of `section.key: least to most`.
-macro_rules! ranges {
-    ($found:ident, $prefix:expr, $in:expr; $($($part:ident).+: $least:expr, $most:expr;)*) => {
-        $(
-            let value = u64::try_from($in.$($part).+).unwrap_or(u64::MAX);
-            let key: &[&str] = &[$(stringify!($part)),+];
-            if !($least..=$most).contains(&value) {
-                let whole: Vec<&str> = $prefix.iter().copied().chain(key.iter().copied()).collect();
-                $found.push((path(&whole), format!("must be {} to {}", $least, $most)));
-            }
-        )*
-    };
-}
-
-fn ranges(found: &mut Vec<Found>, config: &Config) {
-    ranges! { found, [""; 0], config;
-        server.body_max_bytes: 1, 64 * MIB;
-        server.header_max_bytes: 512, MIB;
-        server.header_timeout_ms: 1, HOUR_MS;
-        server.idle_timeout_ms: 1, HOUR_MS;
-        server.body_timeout_ms: 1, HOUR_MS;
-        server.bodies_max_bytes: 1, 64 * GIB;
-        server.write_timeout_ms: 1, HOUR_MS;
-        server.connections_max: 1, 1_000_000;
-        server.connections_per_peer_max: 0, 1_000_000;
-        server.requests_per_connection_max: 1, u64::from(u32::MAX);
-        server.shutdown_timeout_ms: 0, HOUR_MS;
-        database.batch_max: 1, 100_000;
-        database.busy_timeout_ms: 0, HOUR_MS;
-        database.log_warn_bytes: KIB, i64::MAX.unsigned_abs();
-        database.recent_ids_max: 1, 100_000_000;
-        database.open_orders_max: 1, 100_000_000;
-        retention.events_days: 1, 36_500;
-        retention.keys_days: 1, 36_501;
-        plugins.debounce_ms: 0, 60_000;
-        plugins.removal_grace_ms: 0, HOUR_MS;
-        plugins.rescan_interval_ms: 10, HOUR_MS;
-        plugins.file_max_bytes: KIB, GIB;
-        dispatch.concurrency: 1, 10_000;
-        dispatch.window: 1, 1_000_000;
-        dispatch.backlog_max: 1, i64::MAX.unsigned_abs();
-        dispatch.queue_max: 1, 1_000_000;
-        dispatch.crashes_max: 1, 1000;
-        dispatch.alone_max_ms: 0, HOUR_MS;
-        runtime.instances_max: 1, 10_000;
-        runtime.memory_max_bytes: 64 * KIB, 4 * GIB;
-        runtime.table_elements_max: 1, 10_000_000;
-        runtime.stack_max_bytes: 64 * KIB, 8 * MIB;
-        runtime.tick_ms: 1, 1000;
-        runtime.payload_types_max_bytes: KIB, 256 * MIB;
-        runtime.compile_concurrency: 1, 64;
-        runtime.compile_quick_ms: 1, HOUR_MS;
-        runtime.compile_timeout_ms: 1, HOUR_MS;
-        runtime.compile_memory_max_bytes: 64 * MIB, 64 * GIB;
-        runtime.code_max_bytes: MIB, 2 * GIB;
-        runtime.cache_max_bytes: MIB, 1024 * GIB;
-        runtime.random_max_bytes: 256, 64 * MIB;
-        store.key_max_bytes: 1, 64 * KIB;
-        store.value_max_bytes: 1, 64 * MIB;
-        store.keys_max: 1, 1_000_000_000;
-        store.size_max_bytes: 1, 1024 * GIB;
-        store.call_max_bytes: 1, 256 * MIB;
-        store.cache_max_bytes: MIB, 64 * GIB;
-        store.reruns_max: 1, 10_000;
-        effects.per_call_max: 0, 10_000;
-        effects.size_max_bytes: 1, 64 * MIB;
-        effects.depth_max: 0, 1000;
-        effects.per_root_max: 0, 1_000_000_000;
-        effects.waiting_max: 1, 1_000_000_000;
-        effects.waiting_max_bytes: 1, 1024 * GIB;
-        effects.concurrency: 1, 10_000;
-        effects.plugin_concurrency: 1, 10_000;
-        effects.window: 1, 1_000_000;
-        effects.tries_max: 1, 1000;
-        effects.backoff_base_ms: 1, WEEK_MS;
-        effects.backoff_max_ms: 1, WEEK_MS;
-        http.connect_timeout_ms: 1, HOUR_MS;
-        http.timeout_ms: 1, HOUR_MS;
-        http.answer_max_bytes: 1, 64 * MIB;
-        http.request_max_bytes: 1, 64 * MIB;
-        http.redirects_max: 0, 20;
-        email.timeout_ms: 1, HOUR_MS;
-        log.buffer_max_bytes: 64 * KIB, GIB;
-    }
-}
-
-fn plugin_ranges(found: &mut Vec<Found>, name: &str, plugin: &Plugin) {
-    ranges! { found, ["plugin", name], plugin;
-        call_timeout_ms: 1, HOUR_MS;
-        memory_max_bytes: 64 * KIB, 4 * GIB;
-        host_memory_max_bytes: MIB, 4 * GIB;
-        log_max_bytes: 0, 16 * MIB;
-        concurrency: 1, 10_000;
-        attempts_max: 1, 1000;
-        age_max_ms: 1, YEAR_MS;
-        reuse_max: 1, 1_000_000_000;
-        backoff_base_ms: 1, WEEK_MS;
-        backoff_max_ms: 1, WEEK_MS;
-        breaker_failures_percent: 0, 100;
-        breaker_deliveries: 1, 1000;
-        breaker_pause_ms: 1, WEEK_MS;
-        breaker_pause_max_ms: 1, WEEK_MS;
-    }
-}
-
-/// What a plugin's values may not be beside each other and the host's.
+/// Checks a plugin's values against each other and against the host's.
 fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin) {
     let mut wrong = |key: &[&str], why: String| found.push((path(&[&["plugin", name], key].concat()), why));
     let host_memory = config.runtime.memory_max_bytes;

@@ -1,4 +1,4 @@
-//! What the command line, and tests of crashes, take from the environment.
+//! The environment variables of the command line and of crash tests.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use super::values::{Secret, without_line_end};
 /// Largest secret that is read for signing an event.
 const SECRET_MAX_BYTES: u64 = 65_536;
 
-/// The directories in which programs are looked for.
+/// The directories of programs.
 #[must_use]
 pub fn search_path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Where this user's programs keep what they can make again; `None` where there is no such place.
+/// The cache directory of this user's programs; `None` if there is none.
 #[must_use]
 pub fn user_cache_dir() -> Option<PathBuf> {
     let dir = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
@@ -22,10 +22,19 @@ pub fn user_cache_dir() -> Option<PathBuf> {
     cache.map(|cache| cache.join("hookyard"))
 }
 
+/// The variable that names the folders in which a caller of this program runs `make` at its request.
+pub const MAKING_VARIABLE: &str = "HOOKYARD_MAKING";
+
+/// The value of [`MAKING_VARIABLE`]; empty if it is not set.
+#[must_use]
+pub fn making() -> String {
+    std::env::var(MAKING_VARIABLE).unwrap_or_default()
+}
+
 /// The variable of the secret that an event is signed with.
 pub const SECRET_VARIABLE: &str = "HOOKYARD_SECRET";
 
-/// What [`SECRET_VARIABLE`] says, if anything.
+/// The value of [`SECRET_VARIABLE`], if it is set.
 #[must_use]
 pub fn signing_secret() -> Option<Secret> {
     let written = std::env::var(SECRET_VARIABLE).ok()?;
@@ -49,7 +58,7 @@ pub fn read_secret(file: &mut dyn Read) -> io::Result<Secret> {
     Ok(Secret::new(secret.to_owned()))
 }
 
-/// Where this process is to be killed: see [`crate::failpoint`].
+/// The point at which this process is to be killed: see [`crate::failpoint`].
 #[cfg(debug_assertions)]
 pub(crate) fn kill_at() -> Option<String> {
     std::env::var("HOOKYARD_KILL_AT").ok()

@@ -1,5 +1,5 @@
-//! The `deserialize_with` functions of single keys: what a text must look like. Errors say what would
-//! be right; key, value and line are added by whoever reads the file.
+//! The `deserialize_with` functions of single keys, which check the form of a text. Errors name the
+//! valid form; the reader of the file adds key, value and line.
 
 use std::collections::BTreeMap;
 
@@ -120,7 +120,7 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
             return Ok(name);
         }
         Err(D::Error::custom(format!(
-            "`{text}` is no name of a host: write `ops.example.gn`, without a scheme and a port"
+            "`{text}` is not a name of a host: write `ops.example.gn`, without a scheme and a port"
         )))
     });
     checked.collect()
@@ -178,7 +178,7 @@ fn origin(text: &str) -> Option<String> {
     }
 }
 
-/// `{ sender = "x", n = 3, on = true }`: what a plugin reads is text, so scalars become text.
+/// `{ sender = "x", n = 3, on = true }`: a plugin reads text, so scalars become text.
 pub(super) fn scalars<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
@@ -202,7 +202,8 @@ pub(super) fn scalars<'de, D: Deserializer<'de>>(
 
 pub(super) fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    // A word alone would be taken for a target: a misspelt level would silence nothing and say nothing.
+    // A single word would be taken for a target, so a misspelt level would have no effect and cause no
+    // error.
     let level = |part: &str| {
         part.contains(['=', '[']) || part.trim().parse::<tracing::level_filters::LevelFilter>().is_ok()
     };

@@ -1,5 +1,5 @@
-//! What the host makes once and keeps in its data directory: the admin token, and the webhook secret
-//! of a host that runs without a configuration file.
+//! Secrets that the host makes once and keeps in its data directory: the admin token, and the
+//! webhook secret of a host whose configuration names no source.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,38 +10,41 @@ use crate::event::SourceName;
 
 /// The file of the admin token.
 pub const ADMIN_TOKEN: &str = "admin-token";
-/// The file of the secret that a host without a configuration makes.
+/// The file of the secret that a host makes if its configuration names no source.
 pub const WEBHOOK_SECRET: &str = "webhook-secret";
-/// Where a running host says which addresses it listens on.
+/// The file in which a running host keeps the addresses that it listens on.
 pub const LISTENING: &str = "listening.json";
-/// The file of the key that authenticates what is in the cache of compiled plugins.
+/// The file of the key that authenticates the cache of compiled plugins.
 const CACHE_KEY: &str = "cache-key";
 /// More than any of these files has.
 const SIZE_MAX_BYTES: u64 = 4096;
-/// The source that a host without a configuration file has.
+/// The source of a host whose configuration names none.
 const DEFAULT_SOURCE: &str = "moncreneau";
 /// The variable that commands take the admin token from.
 const TOKEN_VARIABLE: &str = "HOOKYARD_TOKEN";
 
 impl Loaded {
-    /// Where there is neither a file nor a source, adds the source `moncreneau` with a secret that
-    /// is made once and kept. Returns its name and secret then: they are for the terminal of whoever
-    /// started the host, and for nothing else. With `may_make` this is the host, else a client of one.
+    /// Adds the source `moncreneau` to a configuration that names no source, with a secret that is made once
+    /// and kept. Returns its name and secret then. They are only for the terminal of the user who started
+    /// the host. With `may_make` this is the host, else a client of one. The secret is in `data_dir`.
     ///
     /// # Errors
     /// When the secret cannot be read or kept.
-    pub fn default_source(&mut self, may_make: bool) -> Result<Option<(SourceName, Secret)>, ConfigError> {
-        if self.path.is_some() || !self.config.sources.is_empty() {
+    pub fn default_source(
+        &mut self,
+        data_dir: &Path,
+        may_make: bool,
+    ) -> Result<Option<(SourceName, Secret)>, ConfigError> {
+        if !self.config.sources.is_empty() {
             return Ok(None);
         }
         let Ok(name) = SourceName::new(DEFAULT_SOURCE) else {
             return Ok(None);
         };
-        let dir = self.config.data_dir();
         let secret = if may_make {
-            kept(&made(&dir)?, WEBHOOK_SECRET, "whsec_")?
+            kept(&made(data_dir)?, WEBHOOK_SECRET, "whsec_")?
         } else {
-            let dir = PrivateDir::open_as_client(&dir).map_err(at(&dir))?;
+            let dir = PrivateDir::open_as_client(data_dir).map_err(at(data_dir))?;
             let empty = || at(&dir.path().join(WEBHOOK_SECRET))(io::ErrorKind::InvalidData.into());
             read_in(&dir, WEBHOOK_SECRET)?.ok_or_else(empty)?
         };
@@ -59,7 +62,7 @@ pub fn kept_admin_token(config: &Config) -> Result<Secret, ConfigError> {
     kept(&made(&config.data_dir())?, ADMIN_TOKEN, "")
 }
 
-/// The key that authenticates what is in the cache of compiled plugins below this directory.
+/// The key that authenticates the cache of compiled plugins below this directory.
 ///
 /// # Errors
 /// When it cannot be read or kept.
@@ -67,17 +70,18 @@ pub fn kept_cache_key(home: &PrivateDir) -> Result<Secret, ConfigError> {
     kept(home, CACHE_KEY, "")
 }
 
-/// The token that a command shows to a running host, and where it was found: in the file named, else
-/// in `HOOKYARD_TOKEN`, else in the data directory. Nothing is made here.
+/// The token with which a command addresses a running host, and its origin: the named file, else
+/// `HOOKYARD_TOKEN`, else the data directory. This function makes no token.
 ///
 /// # Errors
+/// If none of the three places has one; the message names them.
 /// Names the three places where none of them has one.
 pub fn admin_token(token_file: Option<&Path>, config: &Config) -> Result<(Secret, String), ConfigError> {
     token_from(token_file, std::env::var(TOKEN_VARIABLE).ok(), config)
 }
 
-/// Where a host with this configuration says, in its data directory, which addresses it listens on:
-/// webhooks and the admin API. `None` when none runs.
+/// The addresses of a running host with this configuration, from its data directory: webhooks and
+/// the admin API. `None` when none runs.
 pub fn listening(config: &Config) -> Option<(SocketAddr, SocketAddr)> {
     #[derive(serde::Deserialize)]
     struct Listening {
@@ -142,8 +146,8 @@ fn made(dir: &Path) -> Result<PrivateDir, ConfigError> {
     PrivateDir::make(dir).map_err(at(dir))
 }
 
-/// Reads a secret, or makes it where there is none. Two processes that start at once agree: the file
-/// appears complete or not at all, and the second one takes what the first has made.
+/// Reads a secret, or makes it if there is none. Two processes that start at once agree: the file
+/// appears complete or not at all, and the second one takes that of the first.
 fn kept(dir: &PrivateDir, name: &str, prefix: &str) -> Result<Secret, ConfigError> {
     let path = dir.path().join(name);
     match read_in(dir, name) {
@@ -167,22 +171,24 @@ mod tests {
     fn in_dir(dir: &Path) -> Loaded {
         let mut config = Config::default();
         config.server.data_dir = Some(dir.join("data"));
-        Loaded { config, path: None, dir: PathBuf::new() }
+        Loaded { config, path: None, dir: PathBuf::new(), followed: None }
     }
 
     #[test]
     fn the_default_source_keeps_its_secret() {
         let dir = tempfile::tempdir().unwrap();
-        let (name, first) = in_dir(dir.path()).default_source(true).unwrap().unwrap();
+        let data = dir.path().join("data");
+        let (name, first) = in_dir(dir.path()).default_source(&data, true).unwrap().unwrap();
         let mut again = in_dir(dir.path());
-        let (_, second) = again.default_source(true).unwrap().unwrap();
+        let (_, second) = again.default_source(&data, true).unwrap().unwrap();
         assert_eq!(name.as_str(), "moncreneau");
         assert_eq!(first, second);
         assert!(first.expose().starts_with("whsec_") && first.expose().len() == 70);
         assert_eq!(again.config.sources[&name].secrets, [first]);
-        assert!(again.default_source(true).unwrap().is_none(), "it is there now");
+        assert!(again.default_source(&data, true).unwrap().is_none(), "it is there now");
         let mut of_file = Loaded { path: Some("hookyard.toml".into()), ..in_dir(dir.path()) };
-        assert!(of_file.default_source(true).unwrap().is_none(), "who writes a file says who may send");
+        let (_, third) = of_file.default_source(&data, true).unwrap().unwrap();
+        assert_eq!(third, second, "a file without a source changes nothing");
     }
 
     #[cfg(unix)]

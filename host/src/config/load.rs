@@ -1,4 +1,4 @@
-//! From a file to a [`Config`] that is complete: parse, resolve references and paths, check.
+//! Makes a complete [`Config`] from a file: parse, resolve references and paths, check.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use super::locate::{Places, dotted, line_at, path};
 use super::values::References;
 use super::{Config, Plugin, check, formats};
 
-/// The file looked for where none is named.
+/// The default path of the file.
 pub const DEFAULT_FILE: &str = "hookyard.toml";
 /// Every key, documented, with its default.
 pub const DEFAULT_TEXT: &str = include_str!("../../config.default.toml");
@@ -17,40 +17,42 @@ pub const DEFAULT_TEXT: &str = include_str!("../../config.default.toml");
 /// The variable that takes the place of `log.level` for one run.
 pub const LOG_VARIABLE: &str = "HOOKYARD_LOG";
 
-/// What [`LOG_VARIABLE`] says, if anything.
+/// The value of [`LOG_VARIABLE`], if it is set.
 #[must_use]
 pub fn log_level() -> Option<String> {
     std::env::var(LOG_VARIABLE).ok().filter(|level| !level.is_empty())
 }
 
-/// A configuration and where it came from.
+/// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// What holds.
+    /// The resulting configuration.
     pub config: Config,
     /// The file; `None` when there is none and defaults hold.
     pub path: Option<PathBuf>,
     /// The directory that relative paths start from; empty means the current one.
     pub dir: PathBuf,
+    /// The file that a running host follows: `path`, or the default one, which may appear later.
+    pub followed: Option<PathBuf>,
 }
 
-/// Why there is no configuration.
+/// The reason why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         error: io::Error,
     },
-    /// What it says cannot be.
+    /// A value is not allowed.
     #[error("{}", listed(file, problems))]
     Invalid {
         /// The configuration file.
         file: PathBuf,
-        /// All that was found, in the order of checking.
+        /// All problems, in the order of checking.
         problems: Vec<Problem>,
     },
     /// There is no token for the admin API.
@@ -61,13 +63,13 @@ pub enum ConfigError {
 /// One thing wrong in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, from 1.
+    /// The line, from 1.
     pub line: Option<usize>,
     /// The key, dotted.
     pub key: Option<String>,
-    /// The value as it is written; never a secret.
+    /// The written value; never a secret.
     pub value: Option<String>,
-    /// What is wrong, and what would be right.
+    /// The error, and the valid values.
     pub message: String,
 }
 
@@ -81,6 +83,18 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Loaded {
+    /// The error of values that only the caller can judge: the path of each key, and what is wrong with its value.
+    #[must_use]
+    pub fn reject(&self, found: Vec<(Vec<String>, String)>) -> ConfigError {
+        let file = self.path.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        let text = read_text(&file).unwrap_or_default();
+        let places = Places::of(&text);
+        let problems = found.into_iter().map(|found| problem_at(&places, found)).collect();
+        ConfigError::Invalid { file, problems }
+    }
+}
+
 fn listed(file: &Path, problems: &[Problem]) -> String {
     let file = file.display();
     let one = |problem: &Problem| match problem.line {
@@ -91,17 +105,18 @@ fn listed(file: &Path, problems: &[Problem]) -> String {
 }
 
 impl Config {
-    /// Reads the configuration: this file, or else `hookyard.toml` in the current directory, or
-    /// else, where there is none, the defaults.
+    /// Reads the configuration: this file, or else `hookyard.toml` in the current directory. If
+    /// there is none, the defaults apply.
     ///
     /// # Errors
-    /// Names the file and, for each problem, key, value and line.
+    /// The message names the file and, for each problem, key, value and line.
     pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
         let named = path.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match read_text(named) {
             Ok(text) => text,
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Loaded { config: Self::default(), path: None, dir: PathBuf::new() });
+                let followed = Some(named.into());
+                return Ok(Loaded { config: Self::default(), path: None, dir: PathBuf::new(), followed });
             }
             Err(error) => {
                 return Err(ConfigError::File { path: named.into(), error });
@@ -112,7 +127,7 @@ impl Config {
         let from = References { dir: &dir, env: &env };
         let config = Self::parse(&text, &from)
             .map_err(|problems| ConfigError::Invalid { file: named.into(), problems })?;
-        Ok(Loaded { config, path: Some(named.into()), dir })
+        Ok(Loaded { config, path: Some(named.into()), dir, followed: Some(named.into()) })
     }
 
     /// Reads a configuration's text.
@@ -131,13 +146,16 @@ impl Config {
         if found.is_empty() {
             return Ok(config);
         }
-        let problem = |(path, message): check::Found| Problem {
-            line: places.line(&path),
-            value: if hidden(&path) { None } else { places.value(&path) },
-            key: Some(dotted(&path)),
-            message,
-        };
-        Err(found.into_iter().map(problem).collect())
+        Err(found.into_iter().map(|found| problem_at(&places, found)).collect())
+    }
+}
+
+fn problem_at(places: &Places<'_>, (path, message): check::Found) -> Problem {
+    Problem {
+        line: places.line(&path),
+        value: if hidden(&path) { None } else { places.value(&path) },
+        key: Some(dotted(&path)),
+        message,
     }
 }
 
@@ -176,15 +194,15 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
     found
 }
 
-/// Whether a key's value may hold a secret, so that no error may repeat it. A text where a section
-/// should be is one too: `sources.x = "…"` is where somebody thought the secret belongs.
+/// Whether a key's value may hold a secret, which no error may repeat. A text in a section's place
+/// counts too: `sources.x = "…"` may be a secret in the wrong place.
 fn hidden(path: &[String]) -> bool {
     let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
     let inside = path.iter().skip(2).any(|part| part == "secrets" || part == "config");
     (section && (path.len() <= 2 || inside)) || matches!(dotted(path).as_str(), "database.url" | "email.smtp")
 }
 
-/// The parser speaks of Rust; whoever writes the file does not have to.
+/// The parser names Rust's types; an author of the file need not know them.
 const WORDS: [(&str, &str); 5] = [
     ("unknown field", "unknown key"),
     ("missing field", "missing key"),

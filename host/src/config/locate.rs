@@ -1,4 +1,5 @@
-//! Where in the text of a configuration a key stands, so that errors can name key, value and line.
+//! Finds the place of a key in the text of a configuration, so that errors can name key, value and
+//! line.
 
 use std::ops::Range;
 
@@ -89,7 +90,8 @@ impl<'t> Places<'t> {
     pub(super) fn value(&self, path: &[String]) -> Option<String> {
         let entry = self.find(path).filter(|entry| !entry.table)?;
         let written = self.text.get(entry.value.clone())?;
-        // Before it is cut: half a URL would not show that it has a password.
+        // Passwords are removed before the text is truncated: half a URL would not show that it has
+        // one.
         let line = without_passwords(written.lines().next().unwrap_or_default());
         let short: String = line.chars().take(SHOWN_MAX).collect();
         let is_whole = short.len() == line.len() && !written.contains('\n');

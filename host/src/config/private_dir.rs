@@ -1,5 +1,5 @@
-//! A directory that nobody but the host's user may write. It is checked once and then held by its
-//! descriptor, so that whoever exchanges what is at its path gives the host nothing. Files in it are
+//! A directory that only the host's user may write. It is checked once and then held by its
+//! descriptor, so replacing the directory at its path has no effect on the host. Files in it are
 //! opened without following links, and checked by their descriptor.
 
 use std::ffi::{CStr, OsStr};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 
-/// How files are called while they are written.
+/// The prefix of files while they are written.
 const TEMPORARY: &str = ".tmp-";
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const STICKY: u32 = 0o1000;
@@ -25,21 +25,21 @@ pub struct PrivateDir {
     owner: u32,
 }
 
-/// A file in a [`PrivateDir`], as it is listed.
+/// A listed file of a [`PrivateDir`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivateEntry {
     /// Its name.
     pub name: String,
     /// Its size, in bytes.
     pub bytes: u64,
-    /// When it was written or last used, in nanoseconds since the Unix epoch.
+    /// The time when it was written or last used, in nanoseconds since the Unix epoch.
     pub used: i128,
     /// Whether it is a directory.
     pub is_dir: bool,
 }
 
 impl PrivateDir {
-    /// Opens the directory of a host, and makes it, with mode 0700, where it is missing.
+    /// Opens a host's directory, and makes it, with mode 0700, if it is missing.
     ///
     /// # Errors
     /// When it cannot be made, belongs to another user, or may be written by others.
@@ -69,7 +69,7 @@ impl PrivateDir {
         Ok(Self { dir, owner: metadata.uid(), path })
     }
 
-    /// A directory directly in this one, which is made where it is missing.
+    /// Opens a directory directly in this one, and makes it if it is missing.
     ///
     /// # Errors
     /// As [`PrivateDir::make`].
@@ -91,7 +91,7 @@ impl PrivateDir {
         Ok(Self { dir, owner: self.owner, path })
     }
 
-    /// Where it was when it was opened.
+    /// Its path when it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -109,7 +109,7 @@ impl PrivateDir {
         self.path.ancestors().skip(1).filter(exposed).map(Path::to_owned).collect()
     }
 
-    /// Opens a file in it; `None` where there is none.
+    /// Opens a file in it; `None` if there is none.
     ///
     /// # Errors
     /// When it is no regular file, belongs to another user, or may be written by others.
@@ -130,7 +130,7 @@ impl PrivateDir {
         Ok(Some(file))
     }
 
-    /// Reads a file in it, of up to `max` bytes; `None` where there is none.
+    /// Reads a file in it, of up to `max` bytes; `None` if there is none.
     ///
     /// # Errors
     /// As [`PrivateDir::open`], and when the file is larger.
@@ -146,7 +146,7 @@ impl PrivateDir {
         Ok(Some(bytes))
     }
 
-    /// Writes a file that only its owner may read: whoever opens it finds the old or the new one, whole.
+    /// Writes a file that only its owner may read. A reader finds the old or the new one, whole.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -159,8 +159,8 @@ impl PrivateDir {
         Ok(renamed?)
     }
 
-    /// As [`PrivateDir::write`], and on disk when it returns. False where there is such a file already, which
-    /// stays.
+    /// As [`PrivateDir::write`], and on disk when it returns. Returns false if the file exists already, and
+    /// keeps it.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -181,10 +181,10 @@ impl PrivateDir {
         }
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it exists.
     ///
     /// # Errors
-    /// When it is there and cannot be removed.
+    /// When it exists and cannot be removed.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
@@ -204,7 +204,7 @@ impl PrivateDir {
         Ok(rustix::fs::unlinkat(&self.dir, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// What is in it, whatever that is.
+    /// Lists its entries of any kind.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -231,7 +231,7 @@ impl PrivateDir {
         Ok(entries)
     }
 
-    /// Writes a file under a name that nobody has.
+    /// Writes a file under an unused name.
     fn temporary(&self, parts: &[&[u8]]) -> io::Result<String> {
         let name = format!("{TEMPORARY}{}", hex::encode(rand::random::<[u8; 16]>()));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -246,7 +246,8 @@ impl PrivateDir {
 }
 
 impl PrivateEntry {
-    /// Whether it is what a process that ended while it wrote has left, or writes now.
+    /// Whether it is the temporary file of a write: one under way, or one cut off by the end of its
+    /// process.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.name.starts_with(TEMPORARY)
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_may_write_is_refused() {
+    fn files_writable_by_others_are_refused() {
         let (dir, private) = made();
         for writable in [0o720, 0o702, 0o777, 0o1777] {
             mode(private.path(), writable);

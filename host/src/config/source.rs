@@ -1,10 +1,11 @@
-//! `[sources.NAME]`: how a sender signs and where its envelope keeps what the host reads. Presets
-//! are filled in here, so that nobody else knows a provider by name.
+//! `[sources.NAME]`: how a sender signs, and the places of the envelope's values. Presets are
+//! filled in here, so no other code knows a provider by name.
 
 use http::HeaderName;
 use serde::Deserialize;
 
 use super::formats;
+use super::section::entry;
 use super::values::{Pointer, Secret};
 
 /// `[sources.NAME]`, with the scheme's preset filled in.
@@ -15,7 +16,7 @@ pub struct Source {
     pub scheme: Scheme,
     /// Any of them may have signed; never empty.
     pub secrets: Vec<Secret>,
-    /// Where the signature may be, best first: the first header present is the one that counts.
+    /// The headers of the signature, best first: the first one present counts.
     pub signatures: Vec<SignatureHeader>,
     /// The event's id.
     pub id: Pointer,
@@ -23,14 +24,16 @@ pub struct Source {
     pub event_type: Pointer,
     /// The sender's timestamp.
     pub created: Pointer,
-    /// How old it may be, in days; 0 = as old as it likes, `None` = as long as ids are known.
+    /// The maximum age in days; 0 = no limit, `None` = as long as ids are known.
     pub created_age_max_days: Option<u64>,
-    /// What handlers get; the whole body where there is nothing at this place.
+    /// The payload for handlers; the whole body if there is nothing at this place.
     pub payload: Pointer,
-    /// What must be handled one after the other, if anything must.
+    /// The ordering key, if the source has one.
     pub ordering_key: Option<Pointer>,
     /// The WIT package of typed handlers, `namespace:name`.
     pub package: Option<String>,
+    /// The values of bodies that concern persons.
+    pub personal: Vec<Pointer>,
 }
 
 /// The preset of a source.
@@ -48,13 +51,13 @@ pub enum Scheme {
 pub struct SignatureHeader {
     /// Its name.
     pub header: HeaderName,
-    /// What stands before the digest, `sha256=` and the like.
+    /// The text before the digest, such as `sha256=`.
     pub prefix: String,
-    /// How the digest is written.
+    /// The encoding of the digest.
     pub encoding: Encoding,
 }
 
-/// How 32 bytes are written in a header.
+/// The encoding of 32 bytes in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
@@ -67,25 +70,64 @@ pub enum Encoding {
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("x-webhook-signature");
 const MONCRENEAU_SIGNATURE: HeaderName = HeaderName::from_static("x-moncreneau-signature");
 
-/// The section as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    scheme: Scheme,
-    secrets: Vec<Secret>,
-    #[serde(default, deserialize_with = "formats::header")]
-    header: Option<HeaderName>,
-    #[serde(default, deserialize_with = "formats::prefix")]
-    prefix: Option<String>,
-    encoding: Option<Encoding>,
-    id: Option<Pointer>,
-    event_type: Option<Pointer>,
-    created: Option<Pointer>,
-    created_age_max_days: Option<u64>,
-    payload: Option<Pointer>,
-    ordering_key: Option<Pointer>,
-    #[serde(default, deserialize_with = "formats::package")]
-    package: Option<String>,
+entry! {
+    /// Senders, one section for each. The name of a source is the last part of its URL, `POST /webhooks/NAME`. Without
+    /// any there is one source `moncreneau`, with a secret that the first start generates and prints.
+    struct Written {
+        /// How it signs. `moncreneau`: HMAC-SHA256 of the body in `X-Moncreneau-Signature: sha256=HEX`, or as bare hex
+        /// in `X-Webhook-Signature`. `hmac`: HMAC-SHA256 of the body in a header of your choice.
+        #[example("\"hmac\"")]
+        scheme: Scheme,
+        /// Any of them may have signed: name the old and the new one while you change a secret. At least one.
+        #[example("[\"file:any-sender.secret\"]")]
+        secrets: Vec<Secret>,
+        /// The header with the signature. Default for `hmac`: X-Webhook-Signature. With `moncreneau`, setting any of
+        /// `header`, `prefix` and `encoding` leaves this one header only.
+        #[example("\"X-Webhook-Signature\"")]
+        #[serde(default, deserialize_with = "formats::header")]
+        header: Option<HeaderName>,
+        /// Text before the digest in the header, such as `sha256=`. Default for `hmac`: none.
+        #[example("\"\"")]
+        #[serde(default, deserialize_with = "formats::prefix")]
+        prefix: Option<String>,
+        /// Encoding of the digest: `hex` (either case) or `base64`. Default: hex.
+        #[example("\"hex\"")]
+        encoding: Option<Encoding>,
+        /// JSON pointer to the event's id, a string or an integer. If there is none, the id is the SHA-256 of the body.
+        /// Default: /id.
+        #[example("\"/id\"")]
+        id: Option<Pointer>,
+        /// JSON pointer to the event's type. Default: /type.
+        #[example("\"/type\"")]
+        event_type: Option<Pointer>,
+        /// JSON pointer to the sender's timestamp. If there is none, the time of receipt counts. Default: /created.
+        #[example("\"/created\"")]
+        created: Option<Pointer>,
+        /// Largest age of an event by that timestamp, in days. An older one is answered 401: its id may be forgotten, so
+        /// that a copy of a signed request would run again. At most one day less than `retention.keys_days`. Events
+        /// without a timestamp are not checked. 0 = no limit. Default: the age of the oldest id that is still known,
+        /// once this host has forgotten any.
+        #[example("44")]
+        created_age_max_days: Option<u64>,
+        /// JSON pointer to what handlers get. If nothing is there, they get the whole body. Default: the whole body for
+        /// `hmac`, /data/object for `moncreneau`.
+        #[example("\"\"")]
+        payload: Option<Pointer>,
+        /// JSON pointer to the ordering key. A plugin gets events with the same text or number at this place one at a
+        /// time, in the order in which they were accepted. Default: none for `hmac`, /data/object/id (the appointment)
+        /// for `moncreneau`.
+        #[example("\"/data/object/id\"")]
+        ordering_key: Option<Pointer>,
+        /// The WIT package of typed handlers. Default: none for `hmac`, moncreneau:events for `moncreneau`.
+        #[example("\"moncreneau:events\"")]
+        #[serde(default, deserialize_with = "formats::package")]
+        package: Option<String>,
+        /// JSON pointers to personal values in the body, such as a phone number. The API and the commands show them as
+        /// `[masked]`, unless they are asked with `unmasked`. Handlers get them. Default: none.
+        #[example("[\"/data/object/phone\"]")]
+        #[serde(default)]
+        personal: Vec<Pointer>,
+    }
 }
 
 impl From<Written> for Source {
@@ -93,7 +135,8 @@ impl From<Written> for Source {
         let preset = Self::preset(written.scheme, written.secrets);
         let own = written.header.is_some() || written.prefix.is_some() || written.encoding.is_some();
         let signatures = match preset.signatures.first() {
-            // Whoever names one of the three means one header, not the preset's choice of several.
+            // An operator who sets one of the three means one header, not the preset's choice of
+            // several.
             Some(first) if own => vec![SignatureHeader {
                 header: written.header.unwrap_or_else(|| first.header.clone()),
                 prefix: written.prefix.unwrap_or_else(|| first.prefix.clone()),
@@ -110,6 +153,7 @@ impl From<Written> for Source {
             payload: written.payload.unwrap_or(preset.payload),
             ordering_key: written.ordering_key.or(preset.ordering_key),
             package: written.package.or(preset.package),
+            personal: written.personal,
             ..preset
         }
     }
@@ -137,6 +181,7 @@ impl Source {
             payload: Pointer::to(&[]),
             ordering_key: None,
             package: None,
+            personal: Vec::new(),
         };
         match scheme {
             Scheme::Hmac => hmac,

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use jsonptr::{ParseError, PointerBuf, Tokens};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Longest event type, in bytes.
 pub const EVENT_TYPE_MAX_BYTES: usize = 128;
-/// Deepest JSON pointer, in segments.
-pub(super) const POINTER_MAX_SEGMENTS: usize = 32;
+/// Deepest JSON pointer, in tokens.
+const POINTER_MAX_TOKENS: usize = 32;
 
 /// A secret: `env:NAME` and `file:PATH` are read when the config is; never printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -21,7 +22,7 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Takes a secret as it is, reading nothing.
+    /// Makes a secret from text, without resolving references.
     #[must_use]
     pub fn new(secret: String) -> Self {
         Self(secret)
@@ -33,7 +34,7 @@ impl Secret {
         &self.0
     }
 
-    /// Puts what it refers to in place of the reference.
+    /// Replaces the reference by its value.
     pub(super) fn resolve(&mut self, from: &References<'_>) -> Result<(), String> {
         from.resolve(&mut self.0)?;
         if self.0.is_empty() {
@@ -48,7 +49,7 @@ impl Secret {
     }
 }
 
-/// Where `env:` and `file:` are looked up.
+/// The sources of `env:` and `file:` references.
 pub(super) struct References<'a> {
     /// Relative paths start here.
     pub(super) dir: &'a Path,
@@ -57,10 +58,10 @@ pub(super) struct References<'a> {
 }
 
 impl References<'_> {
-    /// Replaces `env:NAME` or `file:PATH` by what is there; anything else stands for itself.
+    /// Replaces `env:NAME` or `file:PATH` by its value; any other text is the value itself.
     ///
     /// # Errors
-    /// Names the variable or the file that is missing or empty.
+    /// The message names the variable or the file that is missing or empty.
     pub(super) fn resolve(&self, value: &mut String) -> Result<(), String> {
         if let Some(name) = value.strip_prefix("env:") {
             let found = (self.env)(name).map(|found| without_line_end(&found).to_owned());
@@ -81,68 +82,60 @@ impl References<'_> {
     }
 }
 
-/// Tools that write files and variables end them with a line break, which nobody means.
+/// Tools that write files and variables end them with a line break, which is not part of the value.
 pub(super) fn without_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
 
-/// An RFC 6901 JSON pointer, taken apart. Without segments it means the whole document.
+/// An RFC 6901 JSON pointer of limited depth. Without tokens it means the whole document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pointer {
-    segments: Vec<String>,
-}
+pub struct Pointer(PointerBuf);
 
 impl Pointer {
-    /// A pointer made of these segments, unescaped.
+    /// A pointer made of these names and indexes, unescaped.
     #[must_use]
-    pub fn to(segments: &[&str]) -> Self {
-        Self { segments: segments.iter().map(|&segment| segment.to_owned()).collect() }
+    pub fn to(tokens: &[&str]) -> Self {
+        Self(PointerBuf::from_tokens(tokens.iter().copied()))
     }
 
-    /// Takes a pointer apart.
+    /// Parses a pointer.
     ///
     /// # Errors
-    /// Says why the text is no JSON pointer.
+    /// The reason why the text is no JSON pointer.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| format!("`{text}` is no JSON pointer: {why}");
-        if text.is_empty() {
-            return Ok(Self::to(&[]));
-        }
-        let rest = text.strip_prefix('/').ok_or_else(|| wrong("it begins with `/`"))?;
-        let segments = rest.split('/').map(unescape).collect::<Option<Vec<_>>>();
-        let segments = segments.ok_or_else(|| wrong("`~` is written `~0`, and `/` in a name `~1`"))?;
-        if segments.len() > POINTER_MAX_SEGMENTS {
+        let pointer = jsonptr::Pointer::parse(text).map_err(|error| match error {
+            ParseError::NoLeadingSlash => wrong("it begins with `/`"),
+            ParseError::InvalidEncoding { .. } => wrong("`~` is written `~0`, and `/` in a name `~1`"),
+        })?;
+        if pointer.count() > POINTER_MAX_TOKENS {
             return Err(wrong("it is too deep"));
         }
-        Ok(Self { segments })
+        Ok(Self(pointer.to_buf()))
     }
 
-    /// The names and indexes on the way, unescaped.
+    /// Whether it means the whole document.
     #[must_use]
-    pub fn segments(&self) -> &[String] {
-        &self.segments
+    pub fn is_root(&self) -> bool {
+        self.0.is_root()
     }
-}
 
-fn unescape(segment: &str) -> Option<String> {
-    let mut parts = segment.split('~');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let mut chars = part.chars();
-        plain.push(match chars.next()? {
-            '0' => '~',
-            '1' => '/',
-            _ => return None,
-        });
-        plain.push_str(chars.as_str());
+    /// Whether it points to the same value as `other`, or to one inside of it.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
     }
-    Some(plain)
+
+    /// The names and indexes on the way.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens<'_> {
+        self.0.tokens()
+    }
 }
 
 impl std::fmt::Display for Pointer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let escaped = |segment: &String| segment.replace('~', "~0").replace('/', "~1");
-        self.segments.iter().try_for_each(|segment| write!(f, "/{}", escaped(segment)))
+        self.0.fmt(f)
     }
 }
 
@@ -152,22 +145,13 @@ impl<'de> Deserialize<'de> for Pointer {
     }
 }
 
-/// How long an instance of a plugin lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The lifetime of a plugin's instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Instances {
     /// A new one for every attempt: nothing left in memory is seen by the next.
     #[default]
     Fresh,
     /// Kept for later attempts while all goes well, up to the plugin's `reuse_max` calls.
     Reused,
-}
-
-impl<'de> Deserialize<'de> for Instances {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "fresh" => Ok(Self::Fresh),
-            "reused" => Ok(Self::Reused),
-            other => Err(D::Error::custom(format!("`{other}` is not known: use `fresh` or `reused`"))),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! What other rooms call: the database behind a handle.
+//! The handle by which other rooms use the database.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,16 @@ use super::shared::Shared;
 use super::sqlite;
 use super::storage::{NewEvent, Opened, Reads, Storage};
 use super::types::{
-    Accept, Conflict, DbError, EffectShare, Handoff, Hold, HoldChange, Limits, emitted_events,
+    Accept, Conflict, DbError, EffectShare, Handoff, HoldChange, Limits, PluginHold, emitted_events,
 };
-use super::view::{EventFilter, EventPage, EventView};
+use super::view::{EventFilter, EventPage, EventView, StoredBody};
 use super::writer::inbox::{Accepting, Inbox, Reply, Request};
 use super::writer::{Writer, WriterLimits};
 use crate::clock;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::config;
 use crate::delivery::Recipient;
-use crate::effect::Performed;
+use crate::effect::CompletedEffect;
 use crate::event::{Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
@@ -40,7 +40,7 @@ pub(super) struct Inner {
     pub(super) entries: Arc<Entries>,
     /// See [`Limits::backlog_max`].
     pub(super) backlog_max: AtomicU64,
-    /// When the database was made, ms since the Unix epoch.
+    /// The time when the database was made, ms since the Unix epoch.
     pub(super) made_at: u64,
     /// Ids of events that were received before may have been pruned by this process.
     pub(super) ids_pruned_before: AtomicU64,
@@ -51,8 +51,8 @@ pub(super) struct Inner {
 type StartWriter = Box<dyn FnOnce(Arc<dyn Handoff>) + Send>;
 
 impl Db {
-    /// Opens the database, makes it where there is none, and brings its tables up to date. Nothing
-    /// is written before [`Db::start`].
+    /// Opens the database, creates it if it does not exist, and brings its tables up to date.
+    /// Nothing is written before [`Db::start`].
     ///
     /// # Errors
     /// [`DbError::Url`], [`DbError::InUse`] when another host has it, [`DbError::Open`].
@@ -93,8 +93,8 @@ impl Db {
         })
     }
 
-    /// Begins to write. Deliveries are offered to `handoff` as soon as they are committed. What was
-    /// asked before waits until here; a second start does nothing.
+    /// Starts the writer. Deliveries are offered to `handoff` as soon as they are committed.
+    /// Earlier requests wait until then; a second start does nothing.
     pub fn start(&self, handoff: Arc<dyn Handoff>) {
         let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(start) = idle {
@@ -124,13 +124,13 @@ impl Db {
         answer.await.unwrap_or_else(|_| Err(DbError::closed()))
     }
 
-    /// Submits an attempt. It is committed with what follows from it, and kept until it is,
-    /// whatever the database does; the lease ends with the commit.
+    /// Submits an attempt. It is kept until it is committed with its consequences, whatever errors the database has.
+    /// The lease ends with the commit.
     ///
     /// # Errors
-    /// [`Conflict`] when another call changed what this one had read: it is not recorded, still leased, and
-    /// has to run again.
-    pub fn finish(&self, finished: Finished) -> Result<(), Conflict> {
+    /// [`Conflict`] when another call changed an entry that this one had read: it is not recorded, still
+    /// leased, and has to run again.
+    pub fn finish(&self, finished: FinishedAttempt) -> Result<(), Conflict> {
         self.submit(finished, None)
     }
 
@@ -139,13 +139,14 @@ impl Db {
     /// # Errors
     /// [`DbError::Conflict`], [`DbError::NotLeased`], or [`DbError::Unavailable`] when the database was
     /// closed before.
-    pub async fn finished(&self, finished: Finished) -> Result<(), DbError> {
+    #[cfg(test)]
+    pub(super) async fn finished(&self, finished: FinishedAttempt) -> Result<(), DbError> {
         let (reply, answer) = oneshot::channel();
         self.submit(finished, Some(reply)).map_err(|Conflict| DbError::Conflict)?;
         answer.await.unwrap_or_else(|_| Err(DbError::closed()))
     }
 
-    fn submit(&self, mut finished: Finished, reply: Option<Reply<()>>) -> Result<(), Conflict> {
+    fn submit(&self, mut finished: FinishedAttempt, reply: Option<Reply<()>>) -> Result<(), Conflict> {
         let Some(mut changes) = finished.work.store.take() else {
             self.request(Request::Finish { finished, reply });
             return Ok(());
@@ -164,8 +165,8 @@ impl Db {
     }
 
     /// Submits an attempt at a leased effect, as [`Db::finish`] does an attempt.
-    pub fn performed(&self, performed: Performed) {
-        self.request(Request::Performed(performed));
+    pub fn complete_effect(&self, performed: CompletedEffect) {
+        self.request(Request::CompletedEffect(performed));
     }
 
     /// Plugins with effects that are neither done nor dead.
@@ -176,13 +177,13 @@ impl Db {
         self.inner.reads.effect_plugins().await
     }
 
-    /// An entry of a plugin's store, if it is known without asking the database.
+    /// Returns an entry of a plugin's store, if it is known without reading the database.
     #[must_use]
     pub fn peek_entry(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
         self.inner.entries.peek(plugin, key)
     }
 
-    /// An entry of a plugin's store: what is committed, or submitted.
+    /// An entry of a plugin's store, committed or submitted.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -204,20 +205,20 @@ impl Db {
         self.inner.entries.keys(&*self.inner.reads, plugin, (bucket, after), limit).await
     }
 
-    /// How many keys a plugin's store has, once an entry of it was read.
+    /// Returns the number of keys in a plugin's store, once an entry of it was read.
     #[must_use]
     pub fn key_count(&self, plugin: &PluginName) -> u64 {
         self.inner.entries.count(plugin)
     }
 
-    /// How many bytes a plugin's store has, once an entry of it was read.
+    /// Returns the bytes of a plugin's store, once an entry of it was read.
     #[must_use]
     pub fn store_bytes(&self, plugin: &PluginName) -> u64 {
         self.inner.entries.bytes(plugin)
     }
 
-    /// A plugin's breaker pauses it until then (the host's time), or no longer. Like what runs, this
-    /// is shown, and not kept: after a restart the plugin is tried at once.
+    /// Sets until when (the host's time) a plugin's breaker pauses it; `None` ends the pause. It is
+    /// shown and not stored: after a restart, attempts for the plugin begin at once.
     pub fn breaker(&self, plugin: &PluginName, until: Option<u64>) {
         let mut broken = self.inner.shared.broken();
         match until {
@@ -226,32 +227,33 @@ impl Db {
         };
     }
 
-    /// Plugins that their breakers pause: until when, or since when single deliveries are tried.
+    /// Plugins that their breakers pause: the end of the pause, or the start of the tests with
+    /// single deliveries.
     #[must_use]
     pub fn broken(&self) -> BTreeMap<PluginName, u64> {
         let broken = self.inner.shared.broken();
         broken.iter().map(|(plugin, until)| (plugin.clone(), clock::shown(*until))).collect()
     }
 
-    /// Holds what is open and what will come for a plugin that is not there. Those in hand are held
-    /// once they are released.
+    /// Holds the open and future deliveries of an absent plugin. Leased ones are held once they are
+    /// released.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn hold(&self, plugin: &PluginName, why: Hold) -> Result<(), DbError> {
+    pub async fn hold(&self, plugin: &PluginName, why: PluginHold) -> Result<(), DbError> {
         self.change_hold(HoldChange { plugin: plugin.clone(), why, held: true }).await
     }
 
-    /// That holds no longer: what was held can be leased, unless it is held for the other reason too.
+    /// Ends a hold: its deliveries can be leased, unless they are also held for the other reason.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn end_hold(&self, plugin: &PluginName, why: Hold) -> Result<(), DbError> {
+    pub async fn end_hold(&self, plugin: &PluginName, why: PluginHold) -> Result<(), DbError> {
         self.change_hold(HoldChange { plugin: plugin.clone(), why, held: false }).await
     }
 
     async fn change_hold(&self, change: HoldChange) -> Result<(), DbError> {
-        self.ask(|reply| Request::Hold(change, reply)).await
+        self.ask(|reply| Request::PluginHold(change, reply)).await
     }
 
     /// Plugins that an operator paused, and since when (ms since the Unix epoch).
@@ -289,7 +291,7 @@ impl Db {
         self.ask(Request::Ping).await
     }
 
-    /// Commits what waits, takes nothing more, and closes. The file is then complete without its
+    /// Commits all waiting work, takes no more, and closes. The file is then complete without its
     /// log, and another host may open it.
     ///
     /// # Errors
@@ -326,6 +328,19 @@ impl Db {
         self.inner.reads.event(source, id, &memory).await
     }
 
+    /// The body of the event with this number.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn body(&self, number: i64) -> Result<Option<StoredBody>, DbError> {
+        self.inner.reads.body(number).await
+    }
+
+    /// Whether [`Db::start`] is still to come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(super) fn request(&self, request: Request) {
         if self.inner.requests.send(request).is_err() {
             tracing::debug!("the database is closed");
@@ -345,10 +360,10 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// How often the system clock is compared to the host's.
+/// Interval at which the system clock is compared to the host's.
 const CLOCK_TICK: Duration = Duration::from_secs(1);
 
-/// Has a jump of the system clock noticed even while nothing else is written.
+/// Lets the writer notice a jump of the system clock even while nothing else is written.
 async fn watch_clock(requests: mpsc::WeakUnboundedSender<Request>) {
     loop {
         tokio::time::sleep(CLOCK_TICK).await;

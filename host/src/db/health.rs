@@ -1,4 +1,4 @@
-//! Whether the database can be relied on while the host runs: it is in its place, and its writer moves.
+//! Checks while the host runs that the database file is in its place and its writer makes progress.
 
 use std::time::Duration;
 
@@ -6,36 +6,35 @@ use super::handle::Db;
 use super::types::DbError;
 use super::writer::inbox::{Operation, Request};
 
-/// How often the database is looked at.
+/// The interval of the checks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// A transaction that takes longer than this, and than twice the wait for a lock, hangs.
+/// A transaction counts as stuck if it takes longer than this and than twice the wait for a lock.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 
-/// How to judge a database.
+/// Limits of the checks.
 #[derive(Debug, Clone, Copy)]
-pub struct Judgement {
-    /// Size of the log from which on it is told who keeps it.
+pub struct WatchLimits {
+    /// The size of the write-ahead log above which the log names its readers.
     pub log_warn_bytes: u64,
-    /// Longest wait for a lock that another process holds.
+    /// The longest wait for a lock of another process.
     pub busy_timeout: Duration,
 }
 
 impl Db {
-    /// Why nothing can be accepted, if the database cannot be relied on.
+    /// The reason why no event can be accepted, if the database has a fault.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         self.inner.shared.fault.load().as_deref().cloned()
     }
 
-    /// Looks at the database twice a second, for ever: [`Db::fault`] says what is wrong, and so does the log,
-    /// once for each fault.
-    pub async fn watch(self, judgement: Judgement) {
+    /// Checks the database twice a second, without end. [`Db::fault`] returns the fault, and each fault is logged once.
+    pub async fn watch(self, limits: WatchLimits) {
         let mut tick = tokio::time::interval(LOOK_INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            self.look(judgement.busy_timeout);
-            self.inner.reads.check_log(judgement.log_warn_bytes);
+            self.look(limits.busy_timeout);
+            self.inner.reads.check_log(limits.log_warn_bytes);
         }
     }
 
@@ -44,14 +43,14 @@ impl Db {
         let before = self.fault();
         match (&before, &fault) {
             (None, Some(fault)) => {
-                tracing::error!("nothing is accepted any more: {fault}");
-                // If the log is what is gone, the database itself gets what is in it.
+                tracing::error!("no more events are accepted: {fault}");
+                // A removed write-ahead log is saved into the database.
                 self.request(Request::Operate(Operation::Save));
             }
             (Some(before), Some(fault)) if before != fault => {
-                tracing::error!("nothing is accepted: {fault}");
+                tracing::error!("no events are accepted: {fault}");
             }
-            (Some(_), None) => tracing::info!("the database can be relied on again; events are accepted"),
+            (Some(_), None) => tracing::info!("the database works again; events are accepted"),
             _ => {}
         }
         if before != fault {
@@ -68,7 +67,7 @@ impl Db {
         let working = self.inner.shared.activity.working_for();
         (working > STUCK_AFTER.max(busy_timeout * 2)).then(|| {
             format!(
-                "a transaction has not ended for {} s: the disk does not answer, or very much is written",
+                "a transaction has taken {} s: the disk does not respond, or very much is written",
                 STUCK_AFTER.as_secs()
             )
         })

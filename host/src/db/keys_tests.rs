@@ -1,16 +1,16 @@
-//! Ids that are taken are known wherever they are: in memory, on their way into the index, in it, and after the
-//! process was killed with them there.
+//! Taken ids are known in every place: in memory, on their way into the index, in it, and after a kill in
+//! each of these.
 
 use super::*;
 
-/// So many ids are in memory; the rest is in the index. See [`settings`].
+/// This many ids are in memory; the rest is in the index. See [`settings`].
 const RECENT: usize = 8;
 
 fn id(number: usize) -> String {
     format!("evt_{number}")
 }
 
-/// The first ids are taken, shown, and nobody else's.
+/// Asserts that the first ids are taken, are shown, and belong to no other event.
 async fn are_known(db: &Db, count: usize) {
     for id in (0..count).map(id) {
         assert_eq!(accept(db, &id).await, Ok(Accept::Duplicate), "{id}");
@@ -19,7 +19,7 @@ async fn are_known(db: &Db, count: usize) {
             assert_eq!(db.event(source, &id).await.unwrap().len(), found, "{id} of {source:?}");
         }
     }
-    assert_eq!(accept(db, &id(count)).await, Ok(Accept::Accepted { deliveries: 1 }));
+    assert_eq!(accept(db, &id(count)).await, Ok(Accept::Accepted { deliveries: 1, unmatched: 0 }));
 }
 
 #[tokio::test]
@@ -47,7 +47,10 @@ async fn of_several_sources() {
     for number in 0..3 * RECENT {
         for source in ["a", "b", "moncreneau"] {
             let event = Event { source: name(source), ..event(&id(number), source) };
-            assert_eq!(db.accept(event.clone(), vec![]).await, Ok(Accept::Accepted { deliveries: 0 }));
+            assert_eq!(
+                db.accept(event.clone(), vec![]).await,
+                Ok(Accept::Accepted { deliveries: 0, unmatched: 0 })
+            );
             assert_eq!(db.accept(event, vec![]).await, Ok(Accept::Duplicate));
         }
     }
@@ -68,17 +71,19 @@ async fn an_id_that_could_not_be_stored_is_free() {
         shell(&dir, "ALTER TABLE event RENAME TO away").await;
         assert!(matches!(accept(&db, &id(count)).await, Err(DbError::Unavailable(_))));
         shell(&dir, "ALTER TABLE away RENAME TO event").await;
-        // What was to move in the transaction is where it was, and the id is accepted now.
+        // The entries that the transaction was to move are in their old place, and the id is
+        // accepted now.
         are_known(&db, count).await;
     }
 }
 
-/// As it was before migration 4.
+/// The tables before migration 4.
 const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE idempotency_key;
     DROP TABLE order_index; DROP TABLE order_progress; ALTER TABLE effect DROP COLUMN progress;
     CREATE INDEX delivery_order ON delivery (ordering, event_seq, number)
         WHERE due_at IS NOT NULL AND ordering IS NOT NULL;
-    DROP INDEX attempt_crash; DROP INDEX effect_try_crash; DROP TABLE fanout; DROP TABLE clock;
+    DROP INDEX attempt_crash; DROP INDEX effect_try_crash; DROP TABLE fanout; DROP TABLE clock; DROP TABLE revision;
+    DROP TABLE retried_revision;
     ALTER TABLE cause DROP COLUMN root; ALTER TABLE effect DROP COLUMN size; ALTER TABLE store DROP COLUMN bytes;
     DELETE FROM _sqlx_migrations WHERE version >= 4;
     CREATE TABLE idempotency_key (

@@ -1,4 +1,4 @@
-//! Leases of what is due: held until the attempt is recorded or the lease is released.
+//! Leases of due work: held until the attempt is recorded or the lease is released.
 
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use crate::effect::EffectId;
 use crate::event::PluginName;
 
 impl Db {
-    /// Leases up to `limit` deliveries of `plugin` that are due, in order of acceptance. None is
-    /// leased twice, and none whose attempt still waits for its commit.
+    /// Leases up to `limit` due deliveries of `plugin`, in order of acceptance. None is leased twice, and
+    /// none whose attempt still waits for its commit.
     ///
-    /// `wait_max` is the longest wait there is: what is to wait longer is due, for the clock was set back.
+    /// `wait_max` is the longest possible wait: a delivery with a longer one is due, because the clock was
+    /// set back.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -44,13 +45,13 @@ impl Db {
         self.ask(|reply| Request::LeaseEffects(LeaseRequest { plugin, limit, wait_max }, reply)).await
     }
 
-    /// Ends leases of effects without a try.
+    /// Ends leases of effects without an attempt.
     pub fn release_effects(&self, ids: Vec<EffectId>) {
         self.request(Request::Release(ids.into_iter().map(RunningId::Effect).collect()));
     }
 
-    /// Whether any delivery is due at `now`, in hand or not, of a plugin that is not held. `wait_max` is of
-    /// each plugin, as in [`Db::lease`].
+    /// Returns whether any delivery, leased or not, is due at `now`, of a plugin that is not held.
+    /// `wait_max` is of each plugin, as in [`Db::lease`].
     ///
     /// # Errors
     /// [`DbError::Unavailable`].

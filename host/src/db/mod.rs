@@ -9,34 +9,38 @@ mod entries;
 mod handle;
 mod health;
 mod lease;
+mod matching;
 #[cfg(test)]
 mod memory;
 mod quota;
 mod replays;
 mod reserve;
 mod retention;
+mod retries;
+mod revisions;
 mod running;
 mod shared;
 mod sqlite;
 mod storage;
+mod stored_entries;
 #[cfg(test)]
 mod tests;
 mod types;
 mod view;
 mod writer;
 
-pub use crashes::Company;
+pub use crashes::Isolation;
 pub use handle::Db;
-pub use health::Judgement;
-pub use quota::{Bounds, Crossed};
+pub use health::WatchLimits;
+pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;
 pub use sqlite::{backup, restore};
 pub use types::{
-    Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Hold, Lease,
-    Limits, Notices, Size, Stock,
+    Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Lease, Limits,
+    MatchCount, MatchDecision, Notices, PluginHold, Size, Stock, UnmatchedDelivery,
 };
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState, EventSummary, EventView,
-    ListedDelivery, ListedEffect, ReplayedView, TryView,
+    EffectAttemptView, EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState,
+    EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView, StoreFilter, StoredBody, StoredKey,
 };

@@ -1,5 +1,5 @@
-//! How much of what calls ask for may wait, counted in memory from the end of a call until its effects are done
-//! or dead. A call reserves its share before it is handed in, so calls that end at once cannot pass together.
+//! Limits on queued effects, counted in memory from the end of their call until they are done or dead. A call
+//! reserves its share before it is submitted, so two calls that end at once cannot exceed a limit together.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -8,10 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::types::EffectShare;
 use crate::event::PluginName;
 
-/// Received events whose totals are kept in memory. The oldest is forgotten beyond that, and read again.
+/// Received events whose totals are kept in memory. Beyond that the oldest total is dropped, and read
+/// again.
 const ROOTS_MAX: usize = 10_000;
 
-/// What calls may ask for.
+/// The limits on a call's effects.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Waiting effects of one plugin.
@@ -22,9 +23,9 @@ pub struct Bounds {
     pub per_root_max: u64,
 }
 
-/// Which bound a call's effects would cross.
+/// The bound that a call's effects would cross.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Crossed {
+pub enum ExceededBound {
     /// Too many effects wait, or too large ones. Some time later there may be room.
     Waiting(String),
     /// The received event led to too many others.
@@ -41,7 +42,7 @@ fn minus(share: EffectShare, other: EffectShare) -> EffectShare {
     EffectShare { count: share.count.saturating_sub(count), bytes: share.bytes.saturating_sub(bytes) }
 }
 
-/// What is reserved.
+/// The reserved amounts.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
     waiting: Mutex<HashMap<PluginName, EffectShare>>,
@@ -64,7 +65,7 @@ impl Quotas {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what the database has at the start.
+    /// Loads the shares that the database has at the start.
     pub(super) fn load(&self, waiting: HashMap<PluginName, EffectShare>) {
         *self.waiting() = waiting;
     }
@@ -81,13 +82,13 @@ impl Quotas {
         plugin: &PluginName,
         share: EffectShare,
         bounds: &Bounds,
-    ) -> Result<(), Crossed> {
+    ) -> Result<(), ExceededBound> {
         let mut waiting = self.waiting();
         let before = waiting.get(plugin).copied().unwrap_or_default();
         let after = plus(before, share);
         if after.count > bounds.waiting_max {
             let most = bounds.waiting_max;
-            return Err(Crossed::Waiting(format!(
+            return Err(ExceededBound::Waiting(format!(
                 "{} effects of this plugin wait, effects.waiting_max is {most}",
                 before.count
             )));
@@ -95,7 +96,7 @@ impl Quotas {
         // A single call has a bound of its own.
         if after.bytes > bounds.waiting_max_bytes && before.count > 0 {
             let most = bounds.waiting_max_bytes;
-            return Err(Crossed::Waiting(format!(
+            return Err(ExceededBound::Waiting(format!(
                 "{} bytes of effects of this plugin wait, effects.waiting_max_bytes is {most}",
                 before.bytes
             )));

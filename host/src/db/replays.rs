@@ -6,13 +6,15 @@ use super::view::{DeliveryFilter, DeliveryPage, EffectFilter, EffectPage};
 use super::writer::inbox::{Operation, Reply, Request};
 use crate::delivery::DeliveryId;
 use crate::effect::{self, EffectId};
-use crate::replay::{self, Candidate, Progress, Running, Step};
+use crate::replay::{self, Candidate, Progress, ReplayInProgress, ReplayPage};
 
+/// Effects that are searched for a key.
+const EFFECTS_SEARCHED: u32 = 100_000;
 /// Effects resolved in one transaction.
 const EFFECTS_PAGE: u32 = 500;
 
 impl Db {
-    /// Stores a replay, to be carried out by whoever dispatches. Its number.
+    /// Stores a replay, to be carried out by the dispatch room, and returns its number.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -25,11 +27,11 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn replay_step(&self, step: Step) -> Result<(), DbError> {
+    pub async fn replay_step(&self, step: ReplayPage) -> Result<(), DbError> {
         self.operate(|reply| Operation::AdvanceReplay { step, reply }).await
     }
 
-    /// Stops a replay; what it made stays. False when it does not run.
+    /// Stops a replay; its deliveries stay. Returns false if it is not in progress.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -45,11 +47,11 @@ impl Db {
         self.operate(|reply| Operation::Discard { id, reply }).await
     }
 
-    /// Replays that are to go on, the oldest first.
+    /// Returns replays in progress, the oldest first.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
+    pub async fn running_replays(&self) -> Result<Vec<ReplayInProgress>, DbError> {
         self.inner.reads.running_replays().await
     }
 
@@ -57,11 +59,15 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn replay_candidates(&self, running: &Running, limit: u32) -> Result<Vec<Candidate>, DbError> {
+    pub async fn replay_candidates(
+        &self,
+        running: &ReplayInProgress,
+        limit: u32,
+    ) -> Result<Vec<Candidate>, DbError> {
         self.inner.reads.candidates(running, limit).await
     }
 
-    /// How far a replay is.
+    /// Returns a replay's progress.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -112,7 +118,15 @@ impl Db {
         self.inner.reads.effects(filter, before, limit).await
     }
 
-    /// Has dead effects tried again, under the keys they had, or resolves them. How many.
+    /// The id of the effect with this key, if it is among the newest 100,000.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn effect_id(&self, key: &str) -> Result<Option<EffectId>, DbError> {
+        self.inner.reads.effect_id(key, EFFECTS_SEARCHED).await
+    }
+
+    /// Makes dead effects due again under their old keys, or resolves them. Returns their number.
     ///
     /// # Errors
     /// [`DbError::Unavailable`]; some may have been resolved then.

@@ -1,14 +1,14 @@
 //! Reserves room for the effects of a call before it is submitted.
 
 use super::handle::Db;
-use super::quota::{Bounds, Crossed};
+use super::quota::{Bounds, ExceededBound};
 use super::types::{DbError, EffectShare, emitted_events};
-use crate::effect::Asked;
+use crate::effect::QueuedEffect;
 use crate::event::PluginName;
 
 impl Db {
-    /// Reserves room for the effects of a call that ended well. What is reserved is given back when they are
-    /// done or dead, and when the call is not committed.
+    /// Reserves room for the effects of a call that ended well. The reservation ends when they are done or
+    /// dead, or when the call is not committed.
     ///
     /// # Errors
     /// The bound that they would cross; nothing is reserved then. [`DbError::Unavailable`].
@@ -16,9 +16,9 @@ impl Db {
         &self,
         plugin: &PluginName,
         root: i64,
-        effects: &[Asked],
+        effects: &[QueuedEffect],
         bounds: &Bounds,
-    ) -> Result<Result<(), Crossed>, DbError> {
+    ) -> Result<Result<(), ExceededBound>, DbError> {
         let quotas = &self.inner.shared.quotas;
         let (share, events) = (EffectShare::of(effects), emitted_events(effects));
         if events > 0 {
@@ -31,7 +31,7 @@ impl Db {
             if let Some(Err(emitted)) = reserved {
                 let name = self.inner.reads.name_of_event(root).await?;
                 let name = name.unwrap_or_else(|| "a received event that is no longer kept".into());
-                return Ok(Err(Crossed::Root(format!(
+                return Ok(Err(ExceededBound::Root(format!(
                     "{name} led to {emitted} emitted events, and this call emits {events} more; \
                      effects.per_root_max is {most}"
                 ))));

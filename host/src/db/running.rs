@@ -1,9 +1,9 @@
-//! What this process runs now, in memory and in a small file beside the database.
+//! The attempts that this process runs now, in memory and in a small file beside the database.
 //!
-//! The file tells the next process what ran when this one died. Each attempt has a slot of its own, written
-//! when the attempt begins and overwritten by the next one in that slot: one `pwrite`, without a sync. The
-//! kernel keeps what a dead process wrote; a power cut may lose it, and is no crash of the process. Whether
-//! the attempt in a slot was recorded is known from the database, so no slot is cleared.
+//! From the file the next process knows which attempts ran when this one died. Each attempt has a slot of
+//! its own, written when the attempt begins and overwritten by the next one in that slot: one `pwrite`,
+//! without a sync. The kernel keeps the writes of a dead process. A power cut may lose them, and is no
+//! crash of the process. The database has the recorded attempts, so no slot is cleared.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -23,11 +23,11 @@ const SLOT_BYTES: usize = 128;
 const USED_BYTES: usize = 80;
 /// Slots that are read: more than ever run at once.
 const SLOTS_MAX: u32 = 65_536;
-/// What each written slot begins with; another number for another layout.
+/// The first bytes of each written slot; another layout has another number.
 const MAGIC: u32 = 0x6879_0001;
 
 /// See the module.
-pub(super) struct Running {
+pub(super) struct RunningAttempts {
     slots: Mutex<Slots>,
     /// `None` where nothing outlives the process.
     file: Option<SlotFile>,
@@ -46,7 +46,7 @@ impl SlotFile {
     }
 }
 
-/// Which attempt has which slot.
+/// The slot of each attempt.
 #[derive(Debug, Default)]
 struct Slots {
     by_id: HashMap<RunningId, u32>,
@@ -55,7 +55,7 @@ struct Slots {
     next: u32,
 }
 
-impl Running {
+impl RunningAttempts {
     /// Opens the file of the database at `database`. Returns the attempts that an earlier process left in it.
     pub(super) fn open(database: &Path) -> io::Result<(Self, Vec<RunningAttempt>)> {
         let path = PathBuf::from(format!("{}.running", database.display()));
@@ -102,7 +102,7 @@ impl Running {
         }
     }
 
-    /// An attempt was recorded, or given back without one.
+    /// Frees the slot of an attempt that was recorded, or released.
     pub(super) fn end(&self, id: RunningId) {
         let mut slots = self.slots();
         if let Some(slot) = slots.by_id.remove(&id) {
@@ -112,7 +112,7 @@ impl Running {
 
     /// An attempt is over, and not recorded yet: should the process die now, it was not the reason.
     pub(super) fn over(&self, id: RunningId) {
-        // Nothing else gets the slot while it is written.
+        // The lock keeps the slot while it is written.
         let slots = self.slots();
         if let Some(slot) = slots.by_id.get(&id)
             && let Some(file) = &self.file
@@ -131,7 +131,7 @@ impl Running {
         deliveries.collect()
     }
 
-    /// Nothing runs that a crash could have ended: the next process has nothing to count.
+    /// Clears the file when no attempt runs: the next process then counts no crash.
     pub(super) fn clear(&self) {
         if let Some(SlotFile { file, path }) = &self.file
             && let Err(error) = file.set_len(0)
@@ -199,32 +199,32 @@ mod tests {
     fn the_next_process_reads_what_ran() {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("hookyard.db");
-        let (running, left) = Running::open(&database).unwrap();
+        let (running, left) = RunningAttempts::open(&database).unwrap();
         assert_eq!(left, []);
         let (first, second, third) = (attempt(1, 0), attempt(i64::MAX, 32), attempt(3, 0));
         running.begin(&first);
         running.begin(&second);
         assert_eq!(running.deliveries(), HashSet::from([DeliveryId { event: 1, number: 2 }]));
         drop(running);
-        let (running, left) = Running::open(&database).unwrap();
+        let (running, left) = RunningAttempts::open(&database).unwrap();
         assert_eq!(left, [first, second]);
         running.begin(&first);
         running.begin(&second);
         running.over(first.id);
         running.over(third.id);
-        let (running, left) = Running::open(&database).unwrap();
+        let (running, left) = RunningAttempts::open(&database).unwrap();
         assert_eq!(left, [second]);
         running.clear();
         // A slot is used again.
         running.begin(&first);
         running.end(first.id);
         running.begin(&third);
-        let (_, left) = Running::open(&database).unwrap();
+        let (_, left) = RunningAttempts::open(&database).unwrap();
         assert_eq!(left, [third]);
     }
 
     #[test]
-    fn what_is_no_slot_is_left_out() {
+    fn invalid_slots_are_skipped() {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("hookyard.db");
         let mut bytes = vec![0; SLOT_BYTES];
@@ -233,7 +233,7 @@ mod tests {
         bytes.extend([0; SLOT_BYTES - USED_BYTES]);
         bytes.extend(&encode(&attempt(6, 1))[..40]);
         std::fs::write(dir.path().join("hookyard.db.running"), bytes).unwrap();
-        let (_, left) = Running::open(&database).unwrap();
+        let (_, left) = RunningAttempts::open(&database).unwrap();
         assert_eq!(left, [attempt(5, 1)]);
     }
 }

@@ -1,4 +1,4 @@
-//! What the writer and the callers of the database share in memory.
+//! The memory that the writer and the callers of the database share.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -8,26 +8,26 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use super::quota::Quotas;
-use super::running::Running;
+use super::running::RunningAttempts;
 use super::types::{InMemoryState, RunningId};
 use crate::event::PluginName;
 
-/// What the writer shares with everybody else.
+/// State that the writer shares with the callers of the room.
 pub(super) struct Shared {
     /// Attempts that began and are not recorded yet.
-    pub(super) running: Running,
-    /// What may have ended an earlier process.
+    pub(super) running: RunningAttempts,
+    /// Attempts that may have ended an earlier process.
     pub(super) suspects: Suspects,
-    /// What effects wait.
+    /// The shares of queued effects.
     pub(super) quotas: Quotas,
     broken: Mutex<BTreeMap<PluginName, u64>>,
-    /// Why nothing is accepted, where the database cannot be relied on.
+    /// The reason why no event is accepted, if the database has a fault.
     pub(super) fault: ArcSwapOption<String>,
     pub(super) activity: WriterActivity,
 }
 
 impl Shared {
-    pub(super) fn new(running: Running) -> Self {
+    pub(super) fn new(running: RunningAttempts) -> Self {
         Self {
             running,
             suspects: Suspects::default(),
@@ -38,7 +38,7 @@ impl Shared {
         }
     }
 
-    /// What is known in memory only, now.
+    /// Returns the state that is in memory only, at this moment.
     pub(super) fn snapshot(&self) -> InMemoryState {
         InMemoryState { running: self.running.deliveries(), broken: self.broken().keys().cloned().collect() }
     }
@@ -53,7 +53,7 @@ impl Shared {
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     ids: Mutex<HashSet<RunningId>>,
-    /// How many `ids` has: zero nearly always, and then no attempt takes the lock.
+    /// The number of `ids`: nearly always zero, and then no attempt takes the lock.
     count: AtomicUsize,
 }
 
@@ -107,7 +107,7 @@ impl WriterActivity {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
-    /// For how long the writer has worked on its current turn.
+    /// The time that the writer has spent on its current batch.
     pub(super) fn working_for(&self) -> Duration {
         match self.since_ms.load(Ordering::Relaxed) {
             0 => Duration::ZERO,

@@ -1,61 +1,65 @@
-//! What the room asks of a database: whole transactions for the writer ([`Storage`]), and reads ([`Reads`]).
+//! The database's interface for this room: whole transactions for the writer ([`Storage`]), and reads
+//! ([`Reads`]).
 //!
-//! What only one host may assume stands behind these traits: numbers and leases in memory, order in memory, a
-//! complete cache of a store, counters. Above them nothing knows how many hosts share the database.
+//! The assumptions of a single host stand behind these traits: numbers, leases and order in memory, a
+//! complete cache of a store, counters. Code above them does not depend on how many hosts share the database.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::running::Running;
+use super::running::RunningAttempts;
 use super::types::{
-    Accept, DbError, Discard, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge, HoldChange,
-    InMemoryState, Interrupted, Lease, LeaseRequest, OldKeys, Removal, RunningId, Size, Stock, StoreSummary,
+    Accept, DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
+    HoldChange, InMemoryState, Interrupted, Lease, LeaseRequest, MatchCount, OldKeys, PluginMatch, Removal,
+    RevisionRecord, RunningId, Size, Stock, StoreSummary, UnmatchedDelivery, WaitingFilter,
 };
 use super::view::{
-    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView,
+    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
+    StoredKey,
 };
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::delivery::{Delivery, DeliveryId, Recipient};
-use crate::effect::{EffectId, Performed};
-use crate::event::{Event, PluginName};
+use crate::effect::{CompletedEffect, EffectId};
+use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
-use crate::replay::{self, Candidate, Progress, Step};
+use crate::replay::{self, Candidate, Progress, ReplayPage};
+use crate::revision::KnownHandlers;
 
 /// An event to be stored.
 #[derive(Debug)]
 pub(super) struct NewEvent {
     pub(super) event: Event,
-    /// Who gets it.
+    /// Its recipients.
     pub(super) recipients: Vec<Recipient>,
 }
 
-/// What is committed together.
+/// The items that one transaction commits.
 #[derive(Default)]
 pub(super) struct Batch<'a> {
     /// In the order in which they came.
     pub(super) events: Vec<NewEvent>,
     /// Attempts at deliveries, at most one at each.
-    pub(super) finished: &'a [Finished],
+    pub(super) finished: &'a [FinishedAttempt],
     /// Attempts at effects, at most one at each.
-    pub(super) performed: &'a [Performed],
+    pub(super) performed: &'a [CompletedEffect],
     pub(super) holds: &'a [HoldChange],
-    /// Something is to be written that nobody reads.
+    pub(super) revisions: &'a [RevisionRecord],
+    /// Whether to write a row that no statement reads.
     pub(super) probe: bool,
-    /// From the first event of this batch on, the host's time differs from the system clock's by so many ms.
+    /// The offset of the host's time from the system clock's, in ms, from the first event of this batch on.
     pub(super) offset_ms: Option<i64>,
 }
 
-/// What became of a batch that is committed.
+/// The results of a committed batch.
 #[derive(Default)]
 pub(super) struct Committed {
-    /// Of each event, in their order.
+    /// The result of each event, in order.
     pub(super) accepts: Vec<Accept>,
-    /// Of each attempt at a delivery, in their order. The effects of those that are recorded are leased to this
-    /// host.
+    /// For each attempt at a delivery, in order. The effects of recorded attempts are leased to this host.
     pub(super) finished: Vec<Verdict>,
-    /// Of each attempt at an effect, in their order.
+    /// The verdict on each attempt at an effect, in order.
     pub(super) performed: Vec<Verdict>,
     /// New deliveries.
     pub(super) ready: Ready,
@@ -63,12 +67,13 @@ pub(super) struct Committed {
     pub(super) unblocked: Vec<DeliveryId>,
 }
 
-/// What became of an attempt that was submitted.
+/// The result of a submitted attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is committed, with what follows from it. The lease has ended.
+    /// It is committed with its consequences. The lease has ended.
     Recorded,
-    /// Its call read what another has changed since: it is not recorded. The lease has ended.
+    /// Another call has changed an entry that its call read: it is not recorded. The lease has
+    /// ended.
     Stale,
     /// This host has no lease: it is not recorded.
     NotLeased,
@@ -78,7 +83,7 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     pub(super) deliveries: Vec<Delivery>,
-    /// There may be more, for a lease to find.
+    /// Whether a lease may find more.
     pub(super) rescan: bool,
 }
 
@@ -96,7 +101,7 @@ pub(super) trait Storage: Send + 'static {
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 
-    /// Open deliveries and effects of which at least so many attempts ended with the process.
+    /// Open deliveries and effects with at least this many attempts that ended with the process.
     fn suspects(&mut self, crashes: u32) -> impl Future<Output = Result<HashSet<RunningId>, DbError>> + Send;
 
     /// Each plugin's effects that are neither done nor dead.
@@ -104,8 +109,8 @@ pub(super) trait Storage: Send + 'static {
         &mut self,
     ) -> impl Future<Output = Result<HashMap<PluginName, EffectShare>, DbError>> + Send;
 
-    /// Commits a batch. Attempts are recorded before events are stored: what an attempt unblocks need not wait for
-    /// what comes in with it.
+    /// Commits a batch. Attempts are recorded before events are stored, so a delivery that an attempt unblocks
+    /// does not wait for the batch's new events.
     fn commit(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<Committed, DbError>> + Send;
 
     /// Leases deliveries that a commit has unblocked, unless they are held.
@@ -114,16 +119,16 @@ pub(super) trait Storage: Send + 'static {
     /// Leases deliveries of a plugin that are due and not held, in order of acceptance. None is leased twice.
     fn lease(&mut self, request: &LeaseRequest) -> impl Future<Output = Result<Lease, DbError>> + Send;
 
-    /// Leases effects, likewise.
+    /// Leases effects, as `lease` does deliveries.
     fn lease_effects(
         &mut self,
         request: &LeaseRequest,
     ) -> impl Future<Output = Result<EffectLease, DbError>> + Send;
 
-    /// Ends leases without an attempt. What is not leased is passed over.
+    /// Ends leases without an attempt. Ids that are not leased are skipped.
     fn release(&mut self, leased: &[RunningId]) -> impl Future<Output = ()> + Send;
 
-    /// Stores a replay that was asked for. Its number.
+    /// Stores a requested replay, and returns its number.
     fn begin_replay(
         &mut self,
         request: &replay::Request,
@@ -132,7 +137,7 @@ pub(super) trait Storage: Send + 'static {
     ) -> impl Future<Output = Result<i64, DbError>> + Send;
 
     /// A part of a replay, unless it was stopped.
-    fn advance_replay(&mut self, step: &Step) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn advance_replay(&mut self, step: &ReplayPage) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Stops a replay. False when it does not run.
     fn stop_replay(&mut self, replay: i64) -> impl Future<Output = Result<bool, DbError>> + Send;
@@ -140,17 +145,28 @@ pub(super) trait Storage: Send + 'static {
     /// Sees to it that a delivery is not run any more, unless it is leased.
     fn discard(&mut self, id: DeliveryId) -> impl Future<Output = Result<(Discard, Ready), DbError>> + Send;
 
-    /// Has a page of dead effects tried again, or resolves them. Which.
+    /// Matches unmatched deliveries. Handled ones become due or blocked, and are not leased. The others are removed
+    /// as if their event had not gone to the plugin, and the next delivery of their ordering key is unblocked. A
+    /// delivery that is not unmatched, or of another plugin, is skipped.
+    fn match_deliveries(
+        &mut self,
+        of_plugin: &PluginMatch,
+    ) -> impl Future<Output = Result<MatchCount, DbError>> + Send;
+
+    /// Makes waiting deliveries due, whether or not they are held. Returns how many it changed.
+    fn make_due(&mut self, change: &DueChange) -> impl Future<Output = Result<u64, DbError>> + Send;
+
+    /// Makes a page of dead effects due again, or resolves them. Returns their ids.
     fn resolve_effects(
         &mut self,
         resolution: &EffectResolution,
     ) -> impl Future<Output = Result<Vec<ResolvedEffect>, DbError>> + Send;
 
-    /// Removes what is old. How many events or keys were removed. It costs no `fsync`: a power cut may bring back
-    /// what was removed, and all of it as it was.
+    /// Removes old rows and returns the number of events or keys. It costs no `fsync`: a power cut may bring back
+    /// rows, but only all of a removal.
     fn remove(&mut self, removal: &Removal) -> impl Future<Output = Result<u64, DbError>> + Send;
 
-    /// Brings what is committed into its final place, without waiting for readers.
+    /// Moves commits to their final place, without waiting for readers.
     fn save(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Brings everything into its final place and closes. No other host may begin before the storage is dropped.
@@ -163,13 +179,13 @@ pub(super) struct Opened<S> {
     pub(super) reads: Box<dyn Reads>,
     /// The highest version that any entry of a store ever had.
     pub(super) store_version: u64,
-    pub(super) running: Running,
+    pub(super) running: RunningAttempts,
 }
 
-/// What a read answers.
+/// The future result of a read.
 pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbError>> + Send + 'a>>;
 
-/// Reads entries of plugins' stores: what is committed.
+/// Reads committed entries of plugins' stores.
 pub(super) trait EntryReads: Send + Sync {
     /// An entry.
     fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>>;
@@ -183,23 +199,23 @@ pub(super) trait EntryReads: Send + Sync {
         limit: usize,
     ) -> Answer<'a, Vec<Arc<str>>>;
 
-    /// What a store has.
+    /// Returns the totals of a store.
     fn store_summary<'a>(&'a self, plugin: &'a PluginName) -> Answer<'a, StoreSummary>;
 }
 
-/// The read side of a database: what is committed. It does not wait for the writer.
+/// The read side of a database: it reads commits, and does not wait for the writer.
 pub(super) trait Reads: EntryReads {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
 
-    /// Whether the database can be relied on, found out without waiting.
+    /// Checks the database's file without waiting.
     fn check(&self) -> Result<(), DbError>;
 
-    /// Says it in the log when the database's own log has grown to so many bytes, and who keeps it from being
-    /// emptied.
+    /// Logs a warning when the database's own log has grown to this many bytes, with the processes that keep
+    /// it from being emptied.
     fn check_log(&self, warn_bytes: u64);
 
-    /// When this database was made, ms since the Unix epoch.
+    /// Returns when this database was made, ms since the Unix epoch.
     fn made_at(&self) -> Answer<'_, u64>;
 
     /// Ends reading.
@@ -222,6 +238,9 @@ pub(super) trait Reads: EntryReads {
         memory: &'a InMemoryState,
     ) -> Answer<'a, Vec<EventView>>;
 
+    /// The body of the event with this number.
+    fn body(&self, seq: i64) -> Answer<'_, Option<StoredBody>>;
+
     /// A page of deliveries, the newest event's first.
     fn deliveries<'a>(
         &'a self,
@@ -242,32 +261,74 @@ pub(super) trait Reads: EntryReads {
         limit: u32,
     ) -> Answer<'a, EffectPage>;
 
+    /// The id of an effect with this key, if it is among the newest `newest`.
+    fn effect_id<'a>(&'a self, key: &'a str, newest: u32) -> Answer<'a, Option<EffectId>>;
+
+    /// Up to `limit` buckets of a plugin's store, in order.
+    fn buckets<'a>(&'a self, plugin: &'a PluginName, limit: usize) -> Answer<'a, Vec<String>>;
+
+    /// Up to `limit` keys of a bucket that begin with `prefix`, after `after`, in order.
+    fn stored_keys<'a>(
+        &'a self,
+        of: (&'a PluginName, &'a str),
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<StoredKey>>;
+
     /// Plugins with open deliveries, held ones included.
     fn open_plugins(&self) -> Answer<'_, Vec<PluginName>>;
+
+    /// Plugins with unmatched deliveries.
+    fn unmatched_plugins(&self) -> Answer<'_, Vec<PluginName>>;
+
+    /// Up to `limit` unmatched deliveries of a plugin after `after`, in order of acceptance.
+    fn unmatched<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Answer<'a, Vec<UnmatchedDelivery>>;
+
+    /// Up to `limit` waiting deliveries.
+    fn waiting<'a>(&'a self, filter: &'a WaitingFilter, limit: usize) -> Answer<'a, Vec<DeliveryId>>;
+
+    /// Counts them.
+    fn count_waiting<'a>(&'a self, filter: &'a WaitingFilter) -> Answer<'a, u64>;
+
+    /// The last revision of each plugin for which all waiting deliveries were made due.
+    fn retried_revisions(&self) -> Answer<'_, Vec<(PluginName, Digest)>>;
 
     /// Plugins with effects that are neither done nor dead.
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>>;
 
+    /// Returns the handlers of a revision, if they were recorded and can be read.
+    fn known_handlers<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<KnownHandlers>>;
+
     /// Plugins that an operator paused, and since when.
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>>;
 
-    /// Whether any delivery is due, of a plugin that is not held. `due` is of each plugin.
+    /// Whether any delivery is due, of these plugins and not held. `due` is of each plugin that can run.
     fn anything_due<'a>(&'a self, now: u64, due: HashMap<&'a str, DueTimes>) -> Answer<'a, bool>;
 
-    /// Events that handlers asked to emit because of this received event.
+    /// Counts the events that handlers emitted because of this received event.
     fn emitted(&self, root: i64) -> Answer<'_, u64>;
 
     /// An event's source and id, for messages.
     fn name_of_event(&self, seq: i64) -> Answer<'_, Option<String>>;
 
-    /// How many a replay's request finds, and the newest event now.
+    /// Counts the matches of a replay's request, and returns the newest event.
     fn count<'a>(&'a self, request: &'a replay::Request) -> Answer<'a, (u64, i64)>;
 
     /// The next up to `limit` that a replay finds.
-    fn candidates<'a>(&'a self, running: &'a replay::Running, limit: u32) -> Answer<'a, Vec<Candidate>>;
+    fn candidates<'a>(
+        &'a self,
+        running: &'a replay::ReplayInProgress,
+        limit: u32,
+    ) -> Answer<'a, Vec<Candidate>>;
 
-    /// Replays that are to go on, the oldest first.
-    fn running_replays(&self) -> Answer<'_, Vec<replay::Running>>;
+    /// Returns replays in progress, the oldest first.
+    fn running_replays(&self) -> Answer<'_, Vec<replay::ReplayInProgress>>;
 
     /// A replay.
     fn replay(&self, id: i64) -> Answer<'_, Option<Progress>>;
@@ -275,7 +336,7 @@ pub(super) trait Reads: EntryReads {
     /// Replays, the newest first, before the one with this number.
     fn replays(&self, before: i64, limit: u32) -> Answer<'_, Vec<Progress>>;
 
-    /// How many replays have ended so far.
+    /// Counts the replays that have ended.
     fn replays_ended(&self) -> Answer<'_, i64>;
 
     /// Events after `after`, in order, each with whether it was received before `before` by both clocks. That of
@@ -285,19 +346,19 @@ pub(super) trait Reads: EntryReads {
     /// An event far after `after` that was received before `before`, or 0.
     fn old_beyond(&self, after: i64, before: u64) -> Answer<'_, i64>;
 
-    /// Of the keys after that of `after`, in order, those that were taken before `before` and whose events are
+    /// Returns the keys after that of `after`, in order, that were taken before `before` and whose events are
     /// gone. The clocks are as in [`Reads::ages`].
     fn old_keys(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, OldKeys>;
 
     /// The number of the newest event.
     fn newest_seq(&self) -> Answer<'_, i64>;
 
-    /// What the database has on disk.
+    /// Returns the database's size on disk.
     fn size(&self) -> Answer<'_, Size>;
 
-    /// What is stored, counted.
+    /// The numbers of stored items.
     fn stock(&self) -> Answer<'_, Stock>;
 
-    /// When an event was received that is gone, and whose key is not.
+    /// Returns the time at which a pruned event was received, if its key remains.
     fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>>;
 }

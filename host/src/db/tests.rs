@@ -6,17 +6,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::completion::{Finished, Work};
+use crate::completion::{CallWork, FinishedAttempt};
 use crate::config;
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Next, Outcome, Recipient, State};
-use crate::effect::Performing;
+use crate::delivery::{Attempt, Cause, Delivery, Failure, NextStep, Outcome, Recipient, State};
+use crate::effect::LeasedEffect;
 use crate::event::{Digest, Event, Name, PluginName, now_ms};
 
-/// Takes so many deliveries and keeps them.
+/// Takes this many deliveries and keeps them.
 pub(super) struct Window {
     room: usize,
     pub(super) taken: Mutex<Vec<Delivery>>,
-    pub(super) effects: Mutex<Vec<Performing>>,
+    pub(super) effects: Mutex<Vec<LeasedEffect>>,
 }
 
 impl Window {
@@ -53,7 +53,7 @@ impl Handoff for Window {
         room
     }
 
-    fn offer_effect(&self, effect: Performing) -> bool {
+    fn offer_effect(&self, effect: LeasedEffect) -> bool {
         let mut effects = self.effects.lock().unwrap();
         let room = effects.len() < self.room;
         if room {
@@ -104,18 +104,18 @@ pub(super) fn name(name: &str) -> Name {
 
 /// Plugins that take events as they come.
 pub(super) fn to<const N: usize>(plugins: [&str; N]) -> Vec<Recipient> {
-    plugins.map(|plugin| Recipient { plugin: name(plugin), ordered: false }).into()
+    plugins.map(|plugin| Recipient { plugin: name(plugin), ordered: false, matched: true }).into()
 }
 
 pub(super) async fn accept(db: &Db, id: &str) -> Result<Accept, DbError> {
     db.accept(event(id, "{}"), to(["p"])).await
 }
 
-pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
+pub(super) fn attempt(delivery: &Delivery, next: NextStep) -> FinishedAttempt {
     let outcome = match next {
-        Next::Done => None,
-        Next::Wait(_) => Some(Outcome::Retry),
-        Next::Dead => Some(Outcome::Rejected),
+        NextStep::Done => None,
+        NextStep::Wait(_) => Some(Outcome::Retry),
+        NextStep::Dead => Some(Outcome::Rejected),
     };
     let failure = outcome.map(|outcome| Failure {
         outcome,
@@ -133,10 +133,10 @@ pub(super) fn attempt(delivery: &Delivery, next: Next) -> Finished {
         failure,
     };
     let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
-    let failures = delivery.failures + u32::from(next != Next::Done);
-    let (work, order) = (Work::default(), delivery.order);
+    let failures = delivery.failures + u32::from(next != NextStep::Done);
+    let (work, order) = (CallWork::default(), delivery.order);
     let root = delivery.root();
-    Finished { id: delivery.id, attempt, next, failures, plugin, work, depth, root, order }
+    FinishedAttempt { id: delivery.id, attempt, next, failures, plugin, work, depth, root, order }
 }
 
 pub(super) async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {
@@ -159,7 +159,7 @@ pub(super) async fn shell(dir: &tempfile::TempDir, sql: &str) {
     conn.close().await.unwrap();
 }
 
-/// What such a connection counts.
+/// Returns the count that such a connection reads.
 async fn count(dir: &tempfile::TempDir, sql: &'static str) -> i64 {
     use sqlx::Connection as _;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("data/hookyard.db"));
@@ -167,7 +167,7 @@ async fn count(dir: &tempfile::TempDir, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
 }
 
-/// What a process that was killed leaves is what is on disk: a copy of it, taken while it runs.
+/// Copies the files on disk while the process runs: the state that a killed process leaves.
 pub(super) fn as_killed(dir: &tempfile::TempDir) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     std::fs::create_dir(copy.path().join("data")).unwrap();
@@ -183,14 +183,14 @@ async fn takes_an_id_once() {
     let db = db(&dir, &window).await;
     let plugins = || to(["p", "q"]);
     let accepted = db.accept(event("e", "1"), plugins()).await;
-    assert_eq!(accepted, Ok(Accept::Accepted { deliveries: 2 }));
+    assert_eq!(accepted, Ok(Accept::Accepted { deliveries: 2, unmatched: 0 }));
     assert_eq!(db.accept(event("e", "1"), plugins()).await, Ok(Accept::Duplicate));
     for body in (2..20).map(|n| n.to_string()).chain(["2".into()]) {
         assert_eq!(db.accept(event("e", &body), plugins()).await, Ok(Accept::Conflict));
     }
     let mut elsewhere = event("e", "2");
     elsewhere.source = name("other");
-    assert_eq!(db.accept(elsewhere, vec![]).await, Ok(Accept::Accepted { deliveries: 0 }));
+    assert_eq!(db.accept(elsewhere, vec![]).await, Ok(Accept::Accepted { deliveries: 0, unmatched: 0 }));
 
     let shown = db.event(Some("moncreneau"), "e").await.unwrap();
     assert_eq!(shown.len(), 1);
@@ -214,21 +214,21 @@ async fn of_racing_copies_one_wins() {
     }
     let answers = tasks.join_all().await;
     let count = |accept| answers.iter().filter(|answer| **answer == accept).count();
-    assert_eq!(count(Accept::Accepted { deliveries: 1 }), 1);
+    assert_eq!(count(Accept::Accepted { deliveries: 1, unmatched: 0 }), 1);
     assert!(matches!(count(Accept::Conflict), 50 | 100));
     assert_eq!(window.ids().len(), 1);
     assert_eq!(db.event(None, "e").await.unwrap()[0].conflicts.len(), 1);
 }
 
 #[tokio::test]
-async fn what_was_not_finished_runs_again() {
+async fn unfinished_deliveries_run_again() {
     let dir = tempfile::tempdir().unwrap();
     let window = Window::new(9);
     let first = db(&dir, &window).await;
     for id in ["a", "b", "c"] {
         accept(&first, id).await.unwrap();
     }
-    first.finished(attempt(&window.first(), Next::Done)).await.unwrap();
+    first.finished(attempt(&window.first(), NextStep::Done)).await.unwrap();
     assert!(matches!(Db::open(&settings(&dir), LIMITS).await, Err(DbError::InUse(_))));
     drop(first);
     let second = loop {
@@ -241,16 +241,16 @@ async fn what_was_not_finished_runs_again() {
     assert_eq!(second.backlog(), 2);
     assert_eq!(second.open_plugins().await.unwrap(), [name("p")]);
     assert_eq!(leased(&second, 9).await, (vec!["b".into(), "c".into()], false));
-    assert_eq!(accept(&second, "d").await, Ok(Accept::Accepted { deliveries: 1 }));
+    assert_eq!(accept(&second, "d").await, Ok(Accept::Accepted { deliveries: 1, unmatched: 0 }));
 }
 
 #[tokio::test]
-async fn what_waits_for_longer_than_anything_may_is_due() {
+async fn a_wait_beyond_the_longest_possible_is_due() {
     let (dir, window) = (tempfile::tempdir().unwrap(), Window::new(1));
     let db = db(&dir, &window).await;
     accept(&db, "e").await.unwrap();
     let now = now_ms();
-    db.finished(attempt(&window.first(), Next::Wait(now + 100_000))).await.unwrap();
+    db.finished(attempt(&window.first(), NextStep::Wait(now + 100_000))).await.unwrap();
     for (seconds, due) in [(1000, false), (99, true)] {
         let wait_max = Duration::from_secs(seconds);
         assert_eq!(db.anything_due(now, &[(&name("p"), wait_max)]).await, Ok(due), "{wait_max:?}");
@@ -269,15 +269,15 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(state(&db, "e").await, State::Running);
 
     let start = now_ms();
-    // Long enough for what follows on a busy machine.
+    // Long enough for the next steps on a busy machine.
     let due = start + 1000;
-    db.finished(attempt(&delivery, Next::Wait(due))).await.unwrap();
+    db.finished(attempt(&delivery, NextStep::Wait(due))).await.unwrap();
     assert_eq!(state(&db, "e").await, State::Waiting);
-    assert_eq!(db.anything_due(due - 1, &[]).await, Ok(false));
-    assert_eq!(db.anything_due(due, &[]).await, Ok(true));
-    db.hold(&name("p"), Hold::Absent).await.unwrap();
-    assert_eq!(db.anything_due(due, &[]).await, Ok(false));
-    db.end_hold(&name("p"), Hold::Absent).await.unwrap();
+    assert_eq!(db.anything_due(due - 1, &[(&name("p"), Duration::MAX)]).await, Ok(false));
+    assert_eq!(db.anything_due(due, &[(&name("p"), Duration::MAX)]).await, Ok(true));
+    db.hold(&name("p"), PluginHold::Absent).await.unwrap();
+    assert_eq!(db.anything_due(due, &[(&name("p"), Duration::MAX)]).await, Ok(false));
+    db.end_hold(&name("p"), PluginHold::Absent).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     tokio::time::sleep(Duration::from_millis(1010)).await;
     delivery = db.lease(name("p"), 1, Duration::MAX).await.unwrap().deliveries.remove(0);
@@ -286,7 +286,7 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(*delivery.event, event_as_stored(&delivery.event));
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
 
-    let finished = attempt(&delivery, Next::Done);
+    let finished = attempt(&delivery, NextStep::Done);
     db.finished(finished.clone()).await.unwrap();
     assert_eq!(db.finished(finished).await, Err(DbError::NotLeased(delivery.id)));
     assert_eq!((db.backlog(), leased(&db, 1).await.0.len()), (0, 0));
@@ -323,14 +323,14 @@ async fn holds_and_releases() {
     let db = db(&dir, &window).await;
     accept(&db, "a").await.unwrap();
     accept(&db, "b").await.unwrap();
-    db.hold(&name("p"), Hold::Absent).await.unwrap();
+    db.hold(&name("p"), PluginHold::Absent).await.unwrap();
     assert_eq!(state(&db, "b").await, State::Held);
     db.release_deliveries(vec![window.first().id]);
     accept(&db, "c").await.unwrap();
     assert_eq!(leased(&db, 9).await, (vec![], false));
     assert_eq!(db.open_plugins().await.unwrap(), [name("p")]);
     assert_eq!(listed(&db, EventState::Held).await, ["c", "b", "a"]);
-    db.end_hold(&name("p"), Hold::Absent).await.unwrap();
+    db.end_hold(&name("p"), PluginHold::Absent).await.unwrap();
     assert_eq!(leased(&db, 9).await.0, ["a", "b", "c"]);
 }
 
@@ -349,7 +349,7 @@ async fn lists_by_state_and_page() {
     }
     db.accept(event("unhandled", "{}"), vec![]).await.unwrap();
     let taken = window.taken.lock().unwrap().clone();
-    for (delivery, next) in taken.iter().zip([Next::Done, Next::Dead, Next::Wait(u64::MAX)]) {
+    for (delivery, next) in taken.iter().zip([NextStep::Done, NextStep::Dead, NextStep::Wait(u64::MAX)]) {
         db.finished(attempt(delivery, next)).await.unwrap();
     }
     db.started(&taken[3], Digest::of(b"plugin"));
@@ -378,7 +378,7 @@ async fn limits() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { queue_max: 2, backlog_max: 3, ..LIMITS };
     let db = Db::open(&settings(&dir), limits).await.unwrap();
-    // Not started, so the queue does not move.
+    // The writer is not started, so the queue does not move.
     let (a, b) = tokio::join!(async { tokio::join!(accept(&db, "a"), accept(&db, "b")) }, async {
         tokio::task::yield_now().await;
         let refused = accept(&db, "c").await;
@@ -390,7 +390,7 @@ async fn limits() {
     accept(&db, "c").await.unwrap();
     assert!(matches!(accept(&db, "d").await, Err(DbError::Full(_))));
     let lease = db.lease(name("p"), 1, Duration::MAX).await.unwrap();
-    db.finished(attempt(&lease.deliveries[0], Next::Dead)).await.unwrap();
+    db.finished(attempt(&lease.deliveries[0], NextStep::Dead)).await.unwrap();
     accept(&db, "d").await.unwrap();
 }
 
@@ -400,14 +400,14 @@ async fn a_failing_database_loses_no_attempt() {
     let db = db(&dir, &window).await;
     accept(&db, "a").await.unwrap();
     shell(&dir, "ALTER TABLE attempt RENAME TO away; ALTER TABLE probe RENAME TO away2").await;
-    db.finish(attempt(&window.first(), Next::Done)).unwrap();
+    db.finish(attempt(&window.first(), NextStep::Done)).unwrap();
     assert!(matches!(db.ping().await, Err(DbError::Unavailable(_))));
     shell(&dir, "ALTER TABLE event RENAME TO away3").await;
     assert!(matches!(accept(&db, "b").await, Err(DbError::Unavailable(_))));
     shell(&dir, "ALTER TABLE away3 RENAME TO event").await;
-    // What fails is the attempt's record only: events go on.
+    // Only the attempt's record fails: events continue.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(accept(&db, "b").await, Ok(Accept::Accepted { deliveries: 1 }));
+    assert_eq!(accept(&db, "b").await, Ok(Accept::Accepted { deliveries: 1, unmatched: 0 }));
     assert_eq!(leased(&db, 9).await.0, [""; 0]);
     shell(&dir, "ALTER TABLE away RENAME TO attempt; ALTER TABLE away2 RENAME TO probe").await;
     for _ in 0..500 {
@@ -428,7 +428,7 @@ async fn closes_with_everything_committed() {
         accept(&first, &n.to_string()).await.unwrap();
     }
     for delivery in window.taken.lock().unwrap().iter() {
-        first.finish(attempt(delivery, Next::Done)).unwrap();
+        first.finish(attempt(delivery, NextStep::Done)).unwrap();
     }
     first.close().await.unwrap();
     assert!(matches!(accept(&first, "x").await, Err(DbError::Unavailable(_))));
@@ -449,13 +449,13 @@ async fn more_than_one_statement_takes() {
     }
     tokio::task::yield_now().await;
     db.start(window);
-    let accepted = Ok(Accept::Accepted { deliveries: 3 });
+    let accepted = Ok(Accept::Accepted { deliveries: 3, unmatched: 0 });
     assert!(tasks.join_all().await.into_iter().all(|answer| answer == accepted));
     let lease = db.lease(name("r"), 1000, Duration::MAX).await.unwrap();
     let ids: Vec<_> = lease.deliveries.iter().map(|d| (d.event.id.clone(), d.id.number)).collect();
     assert_eq!(ids, (0..300).map(|n| (format!("{n:03}"), 3)).collect::<Vec<_>>());
     for delivery in &lease.deliveries {
-        db.finish(attempt(delivery, Next::Done)).unwrap();
+        db.finish(attempt(delivery, NextStep::Done)).unwrap();
     }
     db.ping().await.unwrap();
     assert_eq!((db.backlog(), leased(&db, 1000).await.0.len()), (600, 300));

@@ -1,4 +1,4 @@
-//! The vocabulary of the database room: what its files and its callers pass to each other. It imports no sibling.
+//! The types that the database room's files and its callers pass to each other. It imports no sibling.
 
 use std::collections::HashSet;
 use std::io;
@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::delivery::{Delivery, DeliveryId};
-use crate::effect::{self, Asked, Effect, EffectId, Performing};
-use crate::event::{Digest, PluginName};
+use crate::effect::{self, Effect, EffectId, LeasedEffect, QueuedEffect};
+use crate::event::{Digest, PluginName, SourceName};
 use crate::replay;
+use crate::revision::KnownHandlers;
 
-/// What became of an event offered for acceptance.
+/// The result for an event offered for acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accept {
     /// New, and committed.
     Accepted {
-        /// How many deliveries were committed with it.
+        /// The number of matched deliveries that were committed with it.
         deliveries: usize,
+        /// The number of unmatched deliveries that were committed with it.
+        unmatched: usize,
     },
     /// Its id was taken by the same payload.
     Duplicate,
@@ -24,7 +27,7 @@ pub enum Accept {
     Conflict,
 }
 
-/// Why nothing could be stored.
+/// The reason why nothing was stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DbError {
     /// Too much is waiting: come back later.
@@ -36,8 +39,8 @@ pub enum DbError {
     /// An attempt at a delivery that this process has not leased, or that has an attempt already.
     #[error("delivery {0} is not leased")]
     NotLeased(DeliveryId),
-    /// The call read what another has changed since.
-    #[error("another call changed what this one had read")]
+    /// Another call has changed an entry that this one read.
+    #[error("another call changed an entry that this one had read")]
     Conflict,
     /// It cannot be opened.
     #[error("cannot open the database: {0}")]
@@ -56,14 +59,14 @@ impl DbError {
     }
 }
 
-/// Another call changed what this one had read: it has to run again.
+/// Another call changed an entry that this one had read: it has to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conflict;
 
-/// Why a plugin's deliveries are held.
+/// The reason why a plugin's deliveries are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Hold {
-    /// It is not there.
+pub enum PluginHold {
+    /// The plugin is absent.
     Absent,
     /// An operator paused it.
     Paused,
@@ -73,7 +76,7 @@ pub enum Hold {
 #[derive(Debug, Clone)]
 pub(super) struct HoldChange {
     pub(super) plugin: PluginName,
-    pub(super) why: Hold,
+    pub(super) why: PluginHold,
     pub(super) held: bool,
 }
 
@@ -85,31 +88,31 @@ pub trait Notices: Send + Sync + 'static {
     /// There may be effects to lease that were not offered.
     fn rescan_effects(&self);
 
-    /// A replay was asked for.
+    /// An operator requested a replay.
     fn replay_requested(&self);
 
-    /// A plugin was paused: what waits for it in memory is to be released.
+    /// A plugin was paused: its deliveries and effects in memory are to be released.
     fn plugin_paused(&self, plugin: &PluginName);
 }
 
-/// Takes deliveries and effects straight from the commit, leased. The writer calls it: it must not wait. Where it
-/// returns false, its window is full: what it was offered stays in the database, to be leased later.
+/// Takes leased deliveries and effects straight from the commit. The writer calls it, so it must not wait. It
+/// returns false if the window is full: the offered work stays in the database, to be leased later.
 pub trait Handoff: Notices {
     /// Offers a committed delivery.
     fn offer(&self, delivery: Delivery) -> bool;
 
     /// Offers a committed effect.
-    fn offer_effect(&self, effect: Performing) -> bool;
+    fn offer_effect(&self, effect: LeasedEffect) -> bool;
 }
 
-/// How much may wait, and be kept in memory.
+/// The limits on waiting work and on memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Events waiting for their commit, above which senders are asked to come back later.
+    /// The maximum of events that wait for their commit; above it, senders must come back later.
     pub queue_max: usize,
-    /// Open deliveries, likewise.
+    /// The maximum of open deliveries.
     pub backlog_max: u64,
-    /// What is kept in memory of plugins' stores.
+    /// The maximum of bytes in memory for entries of plugins' stores.
     pub cache_max_bytes: u64,
     /// Deaths of the process during attempts at one delivery or effect after which it is dead.
     pub crashes_max: u32,
@@ -128,39 +131,85 @@ pub struct Lease {
 #[derive(Debug, Default)]
 pub struct EffectLease {
     /// In order.
-    pub effects: Vec<Performing>,
+    pub effects: Vec<LeasedEffect>,
     /// Whether more of the same plugin are due.
     pub more: bool,
 }
 
-/// Asks for a lease of what is due of a plugin.
+/// A delivery whose plugin's handlers are not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmatchedDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The event's source.
+    pub source: SourceName,
+    /// The event's type.
+    pub event_type: String,
+}
+
+/// Whether an unmatched delivery's plugin handles the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MatchDecision {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// If so, the delivery becomes due in its turn. Otherwise it is withdrawn.
+    pub handled: bool,
+}
+
+/// The numbers of matched deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MatchCount {
+    /// Their plugin handles the event: they are due, or blocked.
+    pub handled: u64,
+    /// Deliveries that were removed, because the plugin does not handle their event.
+    pub withdrawn: u64,
+}
+
+/// Decisions about unmatched deliveries of a plugin.
+#[derive(Debug)]
+pub(super) struct PluginMatch {
+    pub(super) plugin: PluginName,
+    pub(super) decisions: Vec<MatchDecision>,
+}
+
+/// Most revisions of which something is recorded.
+pub(super) const REVISIONS_MAX: u32 = 10_000;
+
+/// A revision's handlers, to be recorded.
+#[derive(Debug, Clone)]
+pub(super) struct RevisionRecord {
+    pub(super) digest: Digest,
+    pub(super) handlers: KnownHandlers,
+}
+
+/// A request to lease a plugin's due work.
 #[derive(Debug)]
 pub(super) struct LeaseRequest {
     pub(super) plugin: PluginName,
     pub(super) limit: usize,
-    /// The longest wait there is: what is to wait longer is due, for the clock was set back.
+    /// The longest possible wait: work with a longer one is due, because the clock was set back.
     pub(super) wait_max: Duration,
 }
 
-/// What is due at a moment of the host's clock, in ms.
+/// The due times that count at a moment of the host's clock, in ms.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DueTimes {
-    /// What is to run by then is due.
+    /// Work with a time up to this is due.
     pub(super) by: u64,
-    /// So is what is to run after this: nothing waits that long, so its time was worked out by a clock that
+    /// Work with a time after this is due too: nothing waits that long, so its time comes from a clock that
     /// was set back since.
     pub(super) beyond: u64,
 }
 
 impl DueTimes {
-    /// What is due at `now` of what waits no longer than `wait_max`.
+    /// Returns the due times at `now`, if no work waits longer than `wait_max`.
     pub(super) fn at(now: u64, wait_max: Duration) -> Self {
         let wait_max = u64::try_from(wait_max.as_millis()).unwrap_or(u64::MAX);
         Self { by: now, beyond: now.saturating_add(wait_max) }
     }
 }
 
-/// What became of a delivery that is to be run no more.
+/// The result for a delivery that is not to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discard {
     /// It was open, and is a resolved dead letter.
@@ -175,7 +224,7 @@ pub enum Discard {
     Unknown,
 }
 
-/// What runs: an attempt at a delivery or at an effect.
+/// An attempt under way, at a delivery or at an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum RunningId {
     Delivery(DeliveryId),
@@ -186,7 +235,7 @@ pub(super) enum RunningId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RunningAttempt {
     pub(super) id: RunningId,
-    /// From 1.
+    /// The attempt's number, from 1.
     pub(super) number: u32,
     /// ms since the Unix epoch.
     pub(super) started_at: u64,
@@ -203,17 +252,17 @@ pub(super) struct Interrupted {
     pub(super) crashes: u32,
 }
 
-/// What an attempt was at that ended with an earlier process.
+/// The delivery or effect of an attempt that ended with an earlier process.
 #[derive(Debug)]
 pub(super) enum InterruptedWork {
     Delivery(Delivery),
     Effect(EffectId, PluginName),
 }
 
-/// What is known of deliveries in memory only, at one moment.
+/// The state of deliveries that is in memory only, at one moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InMemoryState {
-    /// Those whose attempt began and is not recorded yet.
+    /// Deliveries whose attempt began and is not recorded yet.
     pub(super) running: HashSet<DeliveryId>,
     /// Plugins that their breakers pause.
     pub(super) broken: Vec<PluginName>,
@@ -222,7 +271,7 @@ pub(super) struct InMemoryState {
 /// Effects of a plugin, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct EffectShare {
-    /// How many.
+    /// Their number.
     pub(super) count: u64,
     /// Their bytes.
     pub(super) bytes: u64,
@@ -230,44 +279,44 @@ pub(super) struct EffectShare {
 
 impl EffectShare {
     /// Counts these effects.
-    pub(super) fn of(effects: &[Asked]) -> Self {
-        let bytes = effects.iter().map(|asked| asked.size).sum();
+    pub(super) fn of(effects: &[QueuedEffect]) -> Self {
+        let bytes = effects.iter().map(|queued| queued.size).sum();
         Self { count: effects.len() as u64, bytes }
     }
 }
 
-/// How many of these effects are events.
-pub(super) fn emitted_events(effects: &[Asked]) -> u64 {
-    effects.iter().filter(|asked| matches!(asked.effect, Effect::Event(_))).count() as u64
+/// Counts the events among these effects.
+pub(super) fn emitted_events(effects: &[QueuedEffect]) -> u64 {
+    effects.iter().filter(|queued| matches!(queued.effect, Effect::Event(_))).count() as u64
 }
 
-/// What is known of a plugin's store as a whole.
+/// The totals of a plugin's store.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StoreSummary {
     pub(super) keys: i64,
-    /// As [`crate::keyvalue::entry_bytes`] counts them.
+    /// Counted as by [`crate::keyvalue::entry_bytes`].
     pub(super) bytes: i64,
     /// The write that last added or removed a key.
     pub(super) keys_version: u64,
-    /// All its entries are known: one that is not known does not exist. So it is from an empty store on, until
-    /// an entry is evicted.
+    /// Whether all its entries are known, so that an unknown one does not exist. A store is complete from
+    /// empty until an entry is evicted.
     pub(super) complete: bool,
 }
 
-/// How much there is of what is stored.
+/// The counts of stored rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stock {
     /// Deliveries that are dead letters and not resolved.
     pub dead_deliveries: u64,
-    /// Effects likewise.
+    /// Dead effects.
     pub dead_effects: u64,
-    /// When the oldest event with one of these was received, ms since the Unix epoch.
+    /// The time when the oldest event with one of these was received, ms since the Unix epoch.
     pub oldest_dead_at: Option<u64>,
-    /// What the database has on disk.
+    /// The database's size on disk.
     pub size: Size,
 }
 
-/// What the database has on disk.
+/// The database's size on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     /// In use.
@@ -282,32 +331,32 @@ pub struct Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EventAge {
     pub(super) seq: i64,
-    /// Received before the moment asked for.
+    /// Whether it was received before the requested moment.
     pub(super) old: bool,
-    /// Old, and nothing is left to do with it.
+    /// It is old and has no open work.
     pub(super) over: bool,
-    /// About what it takes, where it is over.
+    /// Its approximate size, if it is over.
     pub(super) bytes: u64,
 }
 
-/// Idempotency keys of a page that may be removed, and where the next page begins.
+/// Idempotency keys of a page that may be removed, and the start of the next page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct OldKeys {
     pub(super) keys: Vec<i64>,
     pub(super) last: Option<i64>,
 }
 
-/// What is old, and is removed if that is still so and nothing else is against it.
+/// Old rows, removed if they are still old and nothing else keeps them.
 #[derive(Debug)]
 pub(super) enum Removal {
     /// Events, with all that belongs to them but their idempotency keys.
     Events(Vec<i64>),
-    /// Idempotency keys of these events, which are gone.
+    /// Idempotency keys of these events, which are pruned.
     Keys(Vec<i64>),
 }
 
 impl Removal {
-    /// Whether nothing is to be removed.
+    /// Whether there are no rows to remove.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Events(events) => events.is_empty(),
@@ -316,7 +365,7 @@ impl Removal {
     }
 }
 
-/// Why there is no backup, or nothing was restored.
+/// The reason why a backup or a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// There is nothing to copy.
@@ -328,10 +377,10 @@ pub enum BackupError {
     /// One cannot be made of itself.
     #[error("{} is the database itself", .0.display())]
     Same(PathBuf),
-    /// It is no database that this program can go on with.
+    /// It is not a database that this program can use.
     #[error("{0}")]
     Unfit(String),
-    /// A file or directory does not do what is needed.
+    /// An operation on a file or directory failed.
     #[error("{}: {error}", path.display())]
     File {
         /// Which one.
@@ -344,16 +393,38 @@ pub enum BackupError {
     Db(#[from] DbError),
 }
 
-/// What a backup contains.
+/// The contents of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackupContent {
     /// Deliveries that run once a host starts with it.
     pub open_deliveries: u64,
-    /// When its newest event was received, ms since the Unix epoch.
+    /// The time when its newest event was received, ms since the Unix epoch.
     pub newest_at: Option<u64>,
 }
 
-/// A page of dead effects, and what is to be done with them.
+/// Deliveries that wait for their next attempt.
+#[derive(Debug)]
+pub(super) struct WaitingFilter {
+    /// Those of these.
+    pub(super) selection: replay::Selection,
+    /// Only those whose last attempt ran another revision than this one.
+    pub(super) failed_before: Option<Digest>,
+    /// Only those due after this time of the host.
+    pub(super) due_after: u64,
+}
+
+/// Waiting deliveries that become due.
+#[derive(Debug)]
+pub(super) struct DueChange {
+    /// Those of them that wait beyond `at`.
+    pub(super) ids: Vec<DeliveryId>,
+    /// Their new time, by the host's clock.
+    pub(super) at: u64,
+    /// The plugin and the revision for which all are due now.
+    pub(super) retried: Option<(PluginName, Digest)>,
+}
+
+/// A page of dead effects, and the action on them.
 #[derive(Debug)]
 pub(super) struct EffectResolution {
     pub(super) selection: effect::Selection,

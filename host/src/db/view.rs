@@ -1,10 +1,14 @@
-//! What is shown of events to operators and commands.
+//! Views of events for operators and commands.
 
-use crate::delivery::{Cause, DeliveryId, HeldBecause, Outcome, Settled, State};
-use crate::effect::{Effect, EffectId, TryOutcome};
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::delivery::{Cause, DeliveryId, HoldReason, Outcome, Resolution, State};
+use crate::effect::{Effect, EffectId, EffectOutcome};
 use crate::replay::Selection;
 
-/// Where an event stands: the first of these that any of its deliveries is in.
+/// The state of an event: the first of these that any of its deliveries has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventState {
     /// A delivery is being run.
@@ -13,22 +17,23 @@ pub enum EventState {
     Pending,
     /// A delivery is to be run again later.
     Waiting,
-    /// All that is open is held.
+    /// All open deliveries are held.
     Held,
-    /// Nothing is open, and a delivery is a dead letter that nobody has dealt with.
+    /// No delivery is open, and one is an unresolved dead letter.
     Dead,
-    /// All deliveries are done, or were dealt with.
+    /// All deliveries are done or resolved.
     Done,
     /// No plugin wanted it.
     Unhandled,
 }
 
 impl EventState {
-    /// The state of an event with deliveries in these states, dealt with or not.
+    /// Returns the state of an event with deliveries in these states, resolved or not.
     #[must_use]
-    pub fn of(deliveries: impl IntoIterator<Item = (State, Option<Settled>)>) -> Self {
+    pub fn of(deliveries: impl IntoIterator<Item = (State, Option<Resolution>)>) -> Self {
         let states = deliveries.into_iter();
-        let states = states.map(|(state, settled)| settled.map_or_else(|| state.into(), |_| Self::Done));
+        let states =
+            states.map(|(state, resolution)| resolution.map_or_else(|| state.into(), |_| Self::Done));
         states.min().unwrap_or(Self::Unhandled)
     }
 }
@@ -60,12 +65,12 @@ impl From<State> for EventState {
     }
 }
 
-/// Which events to list; all of them where nothing is said.
+/// A filter of events; an empty one lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Of this type.
+    /// Only events of this type.
     pub event_type: Option<String>,
-    /// Of this source.
+    /// Only events of this source.
     pub source: Option<String>,
     /// In this state.
     pub state: Option<EventState>,
@@ -74,22 +79,22 @@ pub struct EventFilter {
 /// A page of a list, the newest first.
 #[derive(Debug, Clone)]
 pub struct EventPage {
-    /// The events. May be fewer than asked for even when there are more.
+    /// The events. A page may be short although more follow.
     pub events: Vec<EventSummary>,
-    /// Where the next page begins; absent on the last.
+    /// The start of the next page; absent on the last.
     pub next: Option<i64>,
 }
 
 /// An event in a list.
 #[derive(Debug, Clone)]
 pub struct EventSummary {
-    /// Who sent it.
+    /// Its source.
     pub source: String,
     /// Its id.
     pub id: String,
     /// Its type.
     pub event_type: String,
-    /// Where it stands.
+    /// Its state.
     pub state: EventState,
     /// The sender's timestamp.
     pub created: String,
@@ -106,12 +111,14 @@ pub struct DeliverySummary {
     pub id: String,
     /// The plugin it goes to.
     pub plugin: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
-    pub held_because: Option<HeldBecause>,
-    /// How a dead letter was dealt with: `replayed` or `discarded`.
-    pub settled: Option<Settled>,
+    /// The reason of a held delivery: `absent`, `paused`, `unmatched`, `order` or `breaker`.
+    pub held_because: Option<HoldReason>,
+    /// The delivery that blocks it: the first open one of its ordering key.
+    pub blocked_by: Option<DeliveryId>,
+    /// The resolution of a dead letter: `replayed` or `discarded`.
+    pub resolution: Option<Resolution>,
     /// Attempts made.
     pub attempts: u32,
 }
@@ -119,9 +126,9 @@ pub struct DeliverySummary {
 /// A page of deliveries, the newest event's first.
 #[derive(Debug, Clone)]
 pub struct DeliveryPage {
-    /// The deliveries. May be fewer than asked for even when there are more.
+    /// The deliveries. A page may be short although more follow.
     pub deliveries: Vec<ListedDelivery>,
-    /// Where the next page begins; absent on the last.
+    /// The start of the next page; absent on the last.
     pub next: Option<DeliveryId>,
 }
 
@@ -134,24 +141,24 @@ pub struct ListedDelivery {
     pub event: String,
     /// The event's type.
     pub event_type: String,
-    /// When the event was received, ms since the Unix epoch.
+    /// The time when the event was received, ms since the Unix epoch.
     pub received_at: u64,
     /// The delivery.
     pub delivery: DeliverySummary,
-    /// Why its last attempt is not done.
+    /// The reason why its last attempt is not done.
     pub reason: Option<String>,
 }
 
-/// Which deliveries to list; all of them where nothing is said.
+/// A filter of deliveries; an empty one lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// In this state; of dead ones only those that nobody has dealt with.
+    /// In this state; of dead ones, only unresolved ones.
     pub state: Option<State>,
     /// Those of these that it also fits.
     pub selection: Selection,
 }
 
-/// Where a delivery comes from that an operator asked for.
+/// The origin of a replayed delivery.
 #[derive(Debug, Clone)]
 pub struct ReplayedView {
     /// The replay.
@@ -163,13 +170,13 @@ pub struct ReplayedView {
 /// Everything about an event but its body.
 #[derive(Debug, Clone)]
 pub struct EventView {
-    /// Who sent it.
+    /// Its source.
     pub source: String,
     /// Its id.
     pub id: String,
     /// Its type.
     pub event_type: String,
-    /// Where it stands.
+    /// Its state.
     pub state: EventState,
     /// The sender's timestamp.
     pub created: String,
@@ -179,7 +186,7 @@ pub struct EventView {
     pub number: i64,
     /// Size of its body.
     pub body_bytes: u64,
-    /// What the source's `ordering_key` points to.
+    /// The value at the source's `ordering_key`.
     pub ordering_key: Option<String>,
     /// The handler that emitted it; absent when it was received.
     pub cause: Option<CauseView>,
@@ -189,6 +196,15 @@ pub struct EventView {
     pub conflicts: Vec<ConflictView>,
 }
 
+/// The body of an event.
+#[derive(Debug, Clone)]
+pub struct StoredBody {
+    /// The bytes, as signed.
+    pub body: Bytes,
+    /// The range of the payload for handlers.
+    pub payload: Range<usize>,
+}
+
 /// One event for one plugin.
 #[derive(Debug, Clone)]
 pub struct DeliveryView {
@@ -196,46 +212,48 @@ pub struct DeliveryView {
     pub id: String,
     /// The plugin it goes to.
     pub plugin: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// What it waits for, when it is held: `absent`, `paused`, `breaker` or `order`.
-    pub held_because: Option<HeldBecause>,
-    /// How a dead letter was dealt with: `replayed` or `discarded`.
-    pub settled: Option<Settled>,
-    /// Who asked for it; absent when it came with the event.
+    /// The reason of a held delivery: `absent`, `paused`, `unmatched`, `order` or `breaker`.
+    pub held_because: Option<HoldReason>,
+    /// The delivery that blocks it: the first open one of its ordering key.
+    pub blocked_by: Option<DeliveryId>,
+    /// The resolution of a dead letter: `replayed` or `discarded`.
+    pub resolution: Option<Resolution>,
+    /// The replay that created it; absent if it came with the event.
     pub cause: Option<ReplayedView>,
-    /// When it is to be run again, ms since the Unix epoch.
+    /// The time of its next attempt, ms since the Unix epoch.
     pub due_at: Option<u64>,
-    /// The tries, in order.
+    /// The attempts, in order.
     pub attempts: Vec<AttemptView>,
-    /// What its handler asked for, in order.
+    /// Its handler's effects, in order.
     pub effects: Vec<EffectView>,
 }
 
-/// One try at a delivery.
+/// An attempt at a delivery.
 #[derive(Debug, Clone)]
 pub struct AttemptView {
-    /// From 1.
+    /// Its number, from 1.
     pub number: u32,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Whose failure it was; absent when done.
+    /// The cause of the failure; absent when done.
     pub cause: Option<Cause>,
-    /// Why it is not done.
+    /// The reason why it is not done.
     pub reason: Option<String>,
     /// SHA-256 of the plugin file that ran, hexadecimal.
     pub revision: String,
     /// ms since the Unix epoch.
     pub started_at: u64,
-    /// How long it took.
+    /// Its duration.
     pub duration_us: u64,
     /// The most memory it had.
     pub peak_memory_bytes: u64,
-    /// What the plugin logged, `LEVEL text`.
+    /// The plugin's log lines, `LEVEL text`.
     pub logs: Vec<String>,
 }
 
-/// Where an event comes from that a plugin emitted.
+/// The origin of an event that a plugin emitted.
 #[derive(Debug, Clone)]
 pub struct CauseView {
     /// The source of the event that was handled.
@@ -244,40 +262,46 @@ pub struct CauseView {
     pub id: String,
     /// The plugin that handled it.
     pub plugin: String,
-    /// How many events this one is away from one that was received.
+    /// The distance, in events, from the received event.
     pub depth: u32,
 }
 
-/// Something that a handler asked for, and what became of it. Without secrets, and without the values of
+/// An effect and its attempts. Without secrets, and without the values of
 /// headers that may hold some.
 #[derive(Debug, Clone)]
 pub struct EffectView {
-    /// The same on every try: its `Idempotency-Key`.
+    /// Its `Idempotency-Key`, the same for every attempt.
     pub key: String,
     /// `pending`, `waiting`, `done` or `dead`.
     pub state: State,
-    /// When it is to be tried again, ms since the Unix epoch.
+    /// The time of its next attempt, ms since the Unix epoch.
     pub due_at: Option<u64>,
-    /// What it does.
+    /// Its summary.
     pub effect: Effect,
-    /// The tries, in order.
-    pub tries: Vec<TryView>,
+    /// The attempts, in order.
+    pub attempts: Vec<EffectAttemptView>,
 }
 
 impl EffectView {
     /// Shows an effect.
     #[must_use]
-    pub fn new(key: String, state: State, due_at: Option<u64>, effect: &Effect, tries: Vec<TryView>) -> Self {
-        Self { key, state, due_at, effect: effect.shown(), tries }
+    pub fn new(
+        key: String,
+        state: State,
+        due_at: Option<u64>,
+        effect: &Effect,
+        attempts: Vec<EffectAttemptView>,
+    ) -> Self {
+        Self { key, state, due_at, effect: effect.shown(), attempts }
     }
 }
 
-/// Which effects to list; all of them where nothing is said.
+/// A filter of effects; an empty one lists all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EffectFilter {
-    /// In this state; of dead ones only those that nobody has dealt with.
+    /// In this state; of dead ones, only unresolved ones.
     pub state: Option<State>,
-    /// Asked for by this plugin.
+    /// Queued by this plugin.
     pub plugin: Option<String>,
 }
 
@@ -286,43 +310,67 @@ pub struct EffectFilter {
 pub struct EffectPage {
     /// The effects.
     pub effects: Vec<ListedEffect>,
-    /// Where the next page begins; absent on the last.
+    /// The start of the next page; absent on the last.
     pub next: Option<EffectId>,
 }
 
-/// An effect in a list: without its tries.
+/// An effect in a list: without its attempts.
 #[derive(Debug, Clone)]
 pub struct ListedEffect {
+    /// Its id.
+    pub id: EffectId,
     /// The event's source.
     pub source: String,
     /// The event's id.
     pub event: String,
-    /// The delivery whose handler asked for it.
+    /// The delivery whose handler queued it.
     pub delivery: String,
     /// The plugin.
     pub plugin: String,
-    /// What was answered at the last try, or what is wrong.
+    /// The response to the last attempt, or the error.
     pub last: Option<String>,
     /// The effect.
     pub effect: EffectView,
 }
 
-/// One try at an effect.
+/// An attempt at an effect.
 #[derive(Debug, Clone)]
-pub struct TryView {
-    /// From 1.
+pub struct EffectAttemptView {
+    /// Its number, from 1.
     pub number: u32,
     /// `done`, `retry`, `refused` or `crash`.
-    pub outcome: TryOutcome,
+    pub outcome: EffectOutcome,
     /// ms since the Unix epoch.
     pub started_at: u64,
-    /// How long it took.
+    /// Its duration.
     pub duration_us: u64,
-    /// What was answered, or what is wrong.
+    /// The response, or the error.
     pub detail: String,
 }
 
-/// A payload whose id another one has.
+/// A filter of a store's entries; an empty one lists all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreFilter {
+    /// In this bucket.
+    pub bucket: Option<String>,
+    /// With keys that begin so.
+    pub prefix: String,
+    /// After this bucket and key.
+    pub after: Option<(String, String)>,
+}
+
+/// The key of a stored entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The size of the value.
+    pub bytes: u64,
+}
+
+/// A payload whose id belongs to another one.
 #[derive(Debug, Clone)]
 pub struct ConflictView {
     /// SHA-256 of the body, hexadecimal.

@@ -1,6 +1,7 @@
-//! The one place where an event is accepted: routed by the snapshot of now, and committed with its deliveries.
+//! The one place where an event is accepted: routed by the current snapshot, and committed with its
+//! deliveries.
 //!
-//! The webhook endpoint accepts received events here, and an effect that emits accepts its event here.
+//! The webhook endpoint accepts received events here. An effect that emits an event accepts it here.
 
 use crate::db::{Accept, Db, DbError};
 use crate::event::Event;
@@ -23,13 +24,14 @@ impl Acceptance {
     /// Stores an event with one delivery for each plugin that handles its type. Returns after the commit.
     ///
     /// # Errors
-    /// [`DbError`]: nothing was stored, or that is not known. The sender tries again.
+    /// [`DbError`]: nothing was stored, or the result is unknown. The sender tries again.
     pub async fn accept(&self, event: Event) -> Result<Accept, DbError> {
         let recipients = self.plugins.snapshot().route(&event.source, &event.event_type);
         self.db.accept(event, recipients).await
     }
 
-    /// Since when ids of received events are known, in ms since the Unix epoch; 0: all ids are known.
+    /// The time since which ids of received events are known, in ms since the Unix epoch; 0: all ids
+    /// are known.
     #[must_use]
     pub fn ids_known_since(&self, now_ms: u64, keys_days: u64) -> u64 {
         self.db.ids_known_since(now_ms, keys_days)

@@ -1,13 +1,14 @@
 //! Pauses a plugin that fails nearly all deliveries, tries single ones, and resumes. Pure.
 //!
 //! It counts deliveries and not attempts, so a delivery that always fails weighs no more than another. An
-//! attempt that began before a pause or a swap does not count: it says nothing about what runs now.
+//! attempt that began before a pause or a swap does not count: it shows nothing about the current
+//! revision.
 
 use std::collections::VecDeque;
 
 use crate::plugins::Breaking;
 
-/// One plugin's breaker, over deliveries that are told apart by `I`.
+/// One plugin's breaker. `I` identifies its deliveries.
 pub(super) struct Breaker<I> {
     rules: Breaking,
     state: State,
@@ -19,15 +20,15 @@ pub(super) struct Breaker<I> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// All run.
+    /// All attempts run.
     Closed,
-    /// None begins before `until`, ms since the Unix epoch.
+    /// No attempt begins before `until`, ms since the Unix epoch.
     Open { until: u64, pause_ms: u64 },
-    /// One at a time, until one tells whether the plugin works.
+    /// One at a time, until an attempt shows whether the plugin works.
     HalfOpen { pause_ms: u64 },
 }
 
-/// What an attempt's outcome indicates about its plugin.
+/// An attempt's signal about its plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptSignal {
     /// The plugin works.
@@ -43,9 +44,9 @@ pub(super) enum AttemptSignal {
 pub(super) enum Transition {
     /// `failed` of the latest `of` deliveries failed: the plugin is paused.
     Paused { failed: usize, of: usize, pause_ms: u64, until: u64 },
-    /// The single delivery that was tried failed too: the pause is extended.
+    /// The single delivery failed too: the pause is extended.
     PausedAgain { pause_ms: u64, until: u64 },
-    /// The single delivery that was tried is done: the plugin resumes.
+    /// The single delivery is done: the plugin resumes.
     Resumed,
 }
 
@@ -54,7 +55,7 @@ impl<I: Copy + Eq> Breaker<I> {
         Self { rules, state: State::Closed, latest: VecDeque::new(), in_flight: Vec::new() }
     }
 
-    /// How many of its deliveries may be queued or run at once.
+    /// The maximum of its deliveries that are queued or run at once.
     pub(super) fn max_in_flight(&self) -> usize {
         match self.state {
             State::Closed => usize::MAX,
@@ -68,7 +69,7 @@ impl<I: Copy + Eq> Breaker<I> {
         self.in_flight.len()
     }
 
-    /// When its pause ends, ms since the Unix epoch.
+    /// The end of its pause, ms since the Unix epoch.
     pub(super) fn until(&self) -> Option<u64> {
         if let State::Open { until, .. } = self.state { Some(until) } else { None }
     }
@@ -76,7 +77,7 @@ impl<I: Copy + Eq> Breaker<I> {
     /// Ends a pause that is over: the next attempt is a trial. Returns whether it did.
     pub(super) fn try_half_open(&mut self, now_ms: u64) -> bool {
         let State::Open { until, pause_ms } = self.state else { return false };
-        // What is left is never longer than the pause, unless the clock was set back.
+        // The remaining time is never longer than the pause, unless the clock was set back.
         let is_over = now_ms >= until || until - now_ms > pause_ms;
         if is_over {
             self.state = State::HalfOpen { pause_ms };

@@ -4,7 +4,7 @@ use super::*;
 
 const RULES: Breaking = Breaking { failures_percent: 75, deliveries: 4, pause_ms: 100, pause_max_ms: 300 };
 
-/// Makes one attempt after the other; what each changed.
+/// Makes one attempt after the other, and returns the transition after each.
 fn turned(
     breaker: &mut Breaker<u32>,
     now_ms: u64,
@@ -35,11 +35,11 @@ fn enough_of_the_latest_deliveries_must_have_failed() {
         (&[(1, Success), (2, Success), (3, Failure), (4, Failure)], None),
         // Old ones are forgotten.
         (&[(1, Success), (2, Success), (3, Failure), (4, Failure), (5, Failure)], all(3)),
-        // It is a failure that pauses.
+        // A failure triggers the pause.
         (&[(1, Failure), (2, Failure), (3, Failure), (4, Success)], None),
         // A neutral signal is not counted.
         (&[(1, Failure), (2, Failure), (3, Failure), (4, Neutral), (5, Neutral)], None),
-        // One delivery counts once, however often it failed, and as it ended last.
+        // One delivery counts once, with its last outcome, after any number of failures.
         (&[(1, Failure), (1, Failure), (1, Failure), (1, Failure), (2, Success)], None),
         (&[(1, Failure), (2, Failure), (3, Success), (1, Success), (4, Failure), (2, Failure)], None),
     ] {

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::completion::{Finished, Work};
+use crate::completion::{CallWork, FinishedAttempt};
 use crate::db::{Db, DbError};
-use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, Next, Outcome};
+use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, Failure, NextStep, Outcome};
 use crate::event::PluginName;
 use crate::failpoint::{self, Point};
-use crate::plugins::{Live, Plugins, Snapshot};
+use crate::plugins::{ActivePlugin, Plugins, Snapshot};
 use crate::runtime::{AttemptReport, Call};
 
 use super::breaker::{AttemptSignal, Transition};
 use super::gate::Gate;
 use super::lanes::{Completion, LeasedItems};
+use super::new_revisions::step_after_swap;
 use super::workers::Workers;
 use super::{dispatcher, pauses, retry};
 
@@ -38,18 +39,18 @@ impl dispatcher::WorkKind for Deliveries {
 
     async fn run(self: &Arc<Self>, delivery: Delivery) -> Completion<DeliveryId> {
         let snapshot = self.plugins.snapshot();
-        let Some(live) = snapshot.get(&delivery.plugin).cloned() else {
+        let Some(active) = snapshot.get(&delivery.plugin).cloned() else {
             self.db.release_deliveries(vec![delivery.id]);
             // Due now, in case the plugin is back meanwhile.
             return Completion { id: delivery.id, due: Some(0), signal: AttemptSignal::Neutral };
         };
-        let pace = Arc::clone(&live.pace);
-        self.workers.run(&pace, Arc::clone(self).run_in_company(delivery, snapshot, live)).await
+        let cpu_class = Arc::clone(&active.cpu_class);
+        self.workers.run(&cpu_class, Arc::clone(self).run_in_company(delivery, snapshot, active)).await
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) -> Result<LeasedItems<Delivery>, DbError> {
         let snapshot = self.plugins.snapshot();
-        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |live| live.retry.backoff.max);
+        let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |active| active.retry.backoff.max);
         let lease = self.db.lease(plugin, limit, wait_max).await?;
         Ok(LeasedItems { items: lease.deliveries, more: lease.more })
     }
@@ -61,7 +62,7 @@ impl dispatcher::WorkKind for Deliveries {
     async fn has_due(&self) -> Result<bool, DbError> {
         let snapshot = self.plugins.snapshot();
         let wait_max: Vec<_> =
-            snapshot.plugins().map(|(plugin, live)| (plugin, live.retry.backoff.max)).collect();
+            snapshot.plugins().map(|(plugin, active)| (plugin, active.retry.backoff.max)).collect();
         self.db.anything_due(clock::now_ms(), &wait_max).await
     }
 
@@ -76,39 +77,52 @@ impl Deliveries {
         self: Arc<Self>,
         delivery: Delivery,
         snapshot: Arc<Snapshot>,
-        live: Arc<Live>,
+        active: Arc<ActivePlugin>,
     ) -> Completion<DeliveryId> {
-        let (id, company) = (delivery.id, self.db.company(&delivery));
-        let attempt = self.attempt(delivery, &snapshot, &live);
-        self.gate.run(company, attempt, || self.db.is_over(id)).await
+        let (id, isolation) = (delivery.id, self.db.isolation(&delivery));
+        let attempt = self.attempt(delivery, &snapshot, &active);
+        self.gate.run(isolation, attempt, || self.db.is_over(id)).await
     }
 
-    /// One attempt, recorded. A call whose reads another call changed runs again at once: that is no attempt
-    /// of its own.
-    async fn attempt(&self, delivery: Delivery, snapshot: &Snapshot, live: &Live) -> Completion<DeliveryId> {
-        self.db.started(&delivery, live.revision);
+    /// Whether another revision of the plugin is in force than the one that ran.
+    fn was_swapped(&self, delivery: &Delivery, ran: &ActivePlugin) -> bool {
+        let snapshot = self.plugins.snapshot();
+        snapshot.get(&delivery.plugin).is_some_and(|active| active.revision != ran.revision)
+    }
+
+    /// Makes and records one attempt. A call whose reads another call changed runs again at once: a rerun is
+    /// no attempt of its own.
+    async fn attempt(
+        &self,
+        delivery: Delivery,
+        snapshot: &Snapshot,
+        active: &ActivePlugin,
+    ) -> Completion<DeliveryId> {
+        self.db.started(&delivery, active.revision);
         failpoint::pass_for(Point::InAttempt, &delivery.event.id);
         let package = snapshot.package(&delivery.event.source);
-        let call = Call { delivery: &delivery, package, settings: &live.settings };
+        let call = Call { delivery: &delivery, package, settings: &active.settings };
         let mut reruns = 0;
         loop {
-            let _turn = live.turn(reruns >= RERUNS_AMONG_OTHERS).await;
-            let AttemptReport { attempt, work, .. } = live.runner.attempt(call).await;
+            let _turn = active.turn(reruns >= RERUNS_AMONG_OTHERS).await;
+            let AttemptReport { attempt, work, .. } = active.runner.attempt(call).await;
             failpoint::pass(Point::AfterHandler);
-            let ended = limit_reruns(live.settings.store.reruns_max, reruns, attempt, work);
-            let (mut attempt, work) = self.reserve(&delivery, live, ended).await;
+            let ended = limit_reruns(active.settings.store.reruns_max, reruns, attempt, work);
+            let (mut attempt, work) = self.reserve(&delivery, active, ended).await;
             let retry::Decision { next, failures, given_up } =
-                retry::next(&delivery, &attempt, &live.retry, clock::now_ms());
+                retry::next(&delivery, &attempt, &active.retry, clock::now_ms());
             if let (Some(failure), Some(why)) = (&mut attempt.failure, given_up) {
                 failure.reason = format!("{}; {why}", failure.reason);
             }
+            let next =
+                step_after_swap(next, attempt.failure.as_ref(), || self.was_swapped(&delivery, active));
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let summary = AttemptSummary::of(&attempt);
             let (id, root, order) = (delivery.id, delivery.root(), delivery.order);
-            let finished = Finished { id, attempt, next, failures, plugin, work, depth, root, order };
+            let finished = FinishedAttempt { id, attempt, next, failures, plugin, work, depth, root, order };
             if self.db.finish(finished).is_ok() {
-                report(&delivery, &summary, next, live);
-                let due = if let Next::Wait(due) = next { Some(due) } else { None };
+                report(&delivery, &summary, next, active);
+                let due = if let NextStep::Wait(due) = next { Some(due) } else { None };
                 return Completion { id, due, signal: summary.signal() };
             }
             metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
@@ -117,15 +131,20 @@ impl Deliveries {
     }
 }
 
-/// After so many reruns a call runs alone: then no other call of its plugin in this host changes what it reads.
+/// After this many reruns a call runs alone: then no other call of its plugin in this host changes its reads.
 const RERUNS_AMONG_OTHERS: u32 = 3;
 
 /// Fails a call that was rerun too often: the delivery waits, as after a failure of the host.
-fn limit_reruns(reruns_max: u32, reruns: u32, mut attempt: Attempt, mut work: Work) -> (Attempt, Work) {
+fn limit_reruns(
+    reruns_max: u32,
+    reruns: u32,
+    mut attempt: Attempt,
+    mut work: CallWork,
+) -> (Attempt, CallWork) {
     if reruns < reruns_max {
         return (attempt, work);
     }
-    work = Work::default();
+    work = CallWork::default();
     let reason = format!("what it read was changed by other calls each of {reruns} times (store.reruns_max)");
     let (outcome, cause) = (Outcome::Retry, Cause::Host);
     attempt.failure = Some(Failure { outcome, cause, reason, after_ms: None });
@@ -158,14 +177,14 @@ impl AttemptSummary {
 }
 
 /// Counts an attempt, and logs one that failed.
-fn report(delivery: &Delivery, summary: &AttemptSummary, next: Next, live: &Live) {
+fn report(delivery: &Delivery, summary: &AttemptSummary, next: NextStep, active: &ActivePlugin) {
     let outcome = summary.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome);
-    live.count(outcome, summary.duration_us, delivery.since);
+    active.count(outcome, summary.duration_us, delivery.since);
     let Some(failure) = &summary.failure else { return };
     let (number, reason) = (summary.number, &failure.reason);
     let (plugin, event) = (delivery.plugin.as_str(), delivery.event.id.as_str());
     match next {
-        Next::Wait(due) => {
+        NextStep::Wait(due) => {
             let again_in_ms = due.saturating_sub(clock::now_ms());
             tracing::warn!(plugin, event, number, again_in_ms, "attempt failed: {reason}");
         }

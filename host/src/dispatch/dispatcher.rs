@@ -1,7 +1,7 @@
-//! Leases work, runs it, and starts what is next: one loop for deliveries and for effects.
+//! Leases work, runs it, and starts the next item: one loop for deliveries and for effects.
 //!
-//! The database is the truth. An offer after a commit, a hint, a due time, the tick and a restart all end in
-//! the same lease.
+//! The database decides what is open. An offer after a commit, a hint, a due time, the tick and a restart
+//! all lead to the same lease.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ use crate::clock;
 use crate::db::DbError;
 use crate::event::PluginName;
 
-/// A kind of work: what is specific to deliveries, or to effects.
+/// A kind of work: the code specific to deliveries, or to effects.
 pub(super) trait WorkKind: Send + Sync + 'static {
-    /// What is queued, run and recorded.
+    /// The item that is queued, run and recorded.
     type Item: QueueItem + Send + 'static;
 
     /// Starts a task that runs items.
@@ -32,7 +32,7 @@ pub(super) trait WorkKind: Send + Sync + 'static {
     /// Leases up to `limit` items of a plugin.
     ///
     /// # Errors
-    /// When the database cannot be read; the lease is tried again.
+    /// When the database cannot be read; the lease is retried.
     fn lease(
         &self,
         plugin: PluginName,
@@ -42,10 +42,10 @@ pub(super) trait WorkKind: Send + Sync + 'static {
     /// Gives leases back, unused.
     fn release(&self, items: Vec<Self::Item>);
 
-    /// Whether the database may have something that is due and not leased.
+    /// Returns whether the database may have work that is due and not leased.
     ///
     /// # Errors
-    /// When the database cannot be read; it is asked again at the next tick.
+    /// When the database cannot be read; the next tick reads it again.
     fn has_due(&self) -> impl Future<Output = Result<bool, DbError>> + Send;
 
     /// The plugin's breaker opened or closed.
@@ -62,7 +62,7 @@ struct Inner<W: WorkKind> {
     lease: Notify,
     /// An item ended.
     ended: Notify,
-    /// When the loop last looked for something to lease.
+    /// The time when the loop last scanned for work to lease.
     scanned_at: Mutex<Instant>,
 }
 
@@ -124,7 +124,7 @@ impl<W: WorkKind> Dispatcher<W> {
         }
     }
 
-    /// Runs an item, then whatever is next in turn, until nothing is.
+    /// Runs an item, then the next ones in turn, until none is left.
     async fn run_from(self, first: W::Item) {
         let mut next = Some(first);
         while let Some(item) = next {
@@ -134,7 +134,7 @@ impl<W: WorkKind> Dispatcher<W> {
         }
     }
 
-    /// Takes note of an item's end. Returns what runs next in its place.
+    /// Records an item's end in the lanes. Returns the next item in its place.
     fn complete(
         &self,
         plugin: &PluginName,
@@ -155,7 +155,8 @@ impl<W: WorkKind> Dispatcher<W> {
         next
     }
 
-    /// Leases for windows that have room, when hinted, due, or at the tick. Runs for ever.
+    /// Leases for windows that have room, when hinted, due, or at the tick. Runs until the host
+    /// ends.
     pub(super) async fn lease_loop(self) {
         let mut tick = Instant::now() + TICK;
         loop {
@@ -167,13 +168,13 @@ impl<W: WorkKind> Dispatcher<W> {
         }
     }
 
-    /// How long ago the loop last looked for something to lease.
+    /// The time since the loop last scanned for work to lease.
     pub(super) fn idle_time(&self) -> Duration {
         self.0.scanned_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// The next lease to make. Waits for a hint, for a due time, or for the tick; `None` at a tick. The tick
-    /// goes by the clock: on a busy host there is always another hint.
+    /// is timed by the clock, because a busy host always has another hint.
     async fn next_lease(&self, tick: &mut Instant) -> Option<(PluginName, usize)> {
         loop {
             if let Some(lease) = { self.lanes().next_lease(clock::now_ms()) } {
@@ -189,12 +190,14 @@ impl<W: WorkKind> Dispatcher<W> {
         }
     }
 
-    /// Whatever the database has to run is leased, whoever tried it before and whatever became of the hint.
+    /// Leases all due work in the database, even if an earlier lease or hint failed.
     async fn rescan_if_due(&self) {
         match self.0.kind.has_due().await {
             Ok(true) => self.lanes().rescan(),
             Ok(false) => {}
-            Err(error) => tracing::error!("due work could not be read, trying again: {error}"),
+            Err(error) => {
+                tracing::error!("due work could not be read and is read again at the next tick: {error}");
+            }
         }
     }
 
@@ -214,7 +217,8 @@ impl<W: WorkKind> Dispatcher<W> {
         self.run_ready();
     }
 
-    /// Starts nothing more, and waits up to `timeout` for what runs. Returns how many items had not ended.
+    /// Starts nothing more, and waits up to `timeout` for running items. Returns the number that had not
+    /// ended.
     pub(super) async fn stop(&self, timeout: Duration) -> usize {
         self.lanes().stop();
         let all_ended = async {

@@ -1,7 +1,7 @@
-//! Effects as work: after the commit, does what handlers asked for, until it succeeds or never will.
+//! Effects as work: carries out queued effects after their commit, until they succeed or fail permanently.
 //!
-//! An effect runs at least once: a crash between the deed and the commit of its try makes it run again,
-//! with the same idempotency key. Its plugin need not be there any more; its grants are those of now.
+//! An effect is carried out at least once. A crash between the request and the commit of its attempt repeats it, with
+//! the same idempotency key. Its plugin may be removed meanwhile; the current grants apply.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,14 +18,16 @@ use super::{dispatcher, retry};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
-use crate::effect::{self, Effect, EffectId, Emitted, Performed, Performing, Try, TryOutcome};
+use crate::effect::{
+    self, CompletedEffect, Effect, EffectAttempt, EffectId, EffectOutcome, Emitted, LeasedEffect,
+};
 use crate::event::{Digest, Event, Origin, PluginName, now_ms};
 use crate::failpoint::{self, Point};
-use crate::outbound::{EffectContext, Grants, Outbound, Sent};
+use crate::outbound::{EffectContext, EffectResult, Grants, Outbound};
 use crate::plugins::{self, Backoff};
 use crate::secrets::Mask;
 
-/// See the module.
+/// The kind of work that carries out effects.
 pub(super) struct Effects {
     db: Db,
     acceptance: Acceptance,
@@ -35,7 +37,7 @@ pub(super) struct Effects {
     gate: Arc<Gate>,
 }
 
-/// Masks that were made, and the configuration that they were made for.
+/// The masks of plugins, built from one configuration.
 #[derive(Default)]
 struct Masks {
     config: Option<Arc<Config>>,
@@ -43,26 +45,26 @@ struct Masks {
 }
 
 impl dispatcher::WorkKind for Effects {
-    type Item = Performing;
+    type Item = LeasedEffect;
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(task);
     }
 
-    async fn run(self: &Arc<Self>, effect: Performing) -> Completion<EffectId> {
-        let (id, company) = (effect.id, self.db.effect_company(&effect));
+    async fn run(self: &Arc<Self>, effect: LeasedEffect) -> Completion<EffectId> {
+        let (id, isolation) = (effect.id, self.db.effect_isolation(&effect));
         let is_over = || self.db.effect_is_over(id);
-        let due = self.gate.run(company, Box::pin(self.perform(effect)), is_over).await;
+        let due = self.gate.run(isolation, Box::pin(self.record_attempt(effect)), is_over).await;
         Completion { id, due, signal: AttemptSignal::Neutral }
     }
 
-    async fn lease(&self, plugin: PluginName, limit: usize) -> Result<LeasedItems<Performing>, DbError> {
+    async fn lease(&self, plugin: PluginName, limit: usize) -> Result<LeasedItems<LeasedEffect>, DbError> {
         let wait_max = Duration::from_millis(self.config.borrow().effects.backoff_max_ms);
         let lease = self.db.lease_effects(plugin, limit, wait_max).await?;
         Ok(LeasedItems { items: lease.effects, more: lease.more })
     }
 
-    fn release(&self, effects: Vec<Performing>) {
+    fn release(&self, effects: Vec<LeasedEffect>) {
         self.db.release_effects(effects.iter().map(|effect| effect.id).collect());
     }
 
@@ -83,41 +85,49 @@ impl Effects {
         Self { db, acceptance, outbound, config, masks: Mutex::default(), gate }
     }
 
-    /// How many effects of a plugin may be performed at once.
+    /// The most effects of a plugin that are carried out at once.
     pub(super) fn plugin_concurrency(&self) -> usize {
         self.config.borrow().effects.plugin_concurrency
     }
 
-    /// One try, recorded. Returns when the effect is due again, if it is.
-    async fn perform(&self, mut effect: Performing) -> Option<u64> {
+    /// Makes and records one attempt. Returns the time of the next one, if there is one.
+    async fn record_attempt(&self, mut effect: LeasedEffect) -> Option<u64> {
         self.db.effect_started(&effect);
         let config = self.config.borrow().clone();
         let (started_at, started) = (now_ms(), Instant::now());
         let mask = self.mask(&config, &effect.plugin);
-        if effect.tries == effect.tries_before {
-            // An operator has it tried again, so whoever was refused is asked again.
+        if effect.attempts == effect.attempts_before {
+            // An operator replays it, so refused recipients are included again.
             effect.progress.refused.clear();
         }
         failpoint::pass(Point::BeforeEffect);
         failpoint::pass_for(Point::InEffect, effect.plugin.as_str());
-        let restored = if effect.asked.masked { mask.restore(&mut effect.asked.effect) } else { Ok(()) };
+        let restored = if effect.queued.masked { mask.restore(&mut effect.queued.effect) } else { Ok(()) };
         let mut sent = match restored {
-            Ok(()) => self.try_once(&config, &effect, &mask).await,
+            Ok(()) => self.attempt(&config, &effect, &mask).await,
             Err(name) => without_secret(&name),
         };
         failpoint::pass(Point::AfterEffect);
         sent.detail = mask.hide(&sent.detail).into_owned();
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let number = effect.tries + 1;
-        let due = due(&sent, number - effect.tries_before, &config.effects);
+        let number = effect.attempts + 1;
+        let due = due(&sent, number - effect.attempts_before, &config.effects);
         report(&effect, &sent, due);
-        let made = Try { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
-        let Performing { id, plugin, asked, .. } = effect;
-        self.db.performed(Performed { id, plugin, size: asked.size, made, due, progress: sent.progress });
+        let attempt =
+            EffectAttempt { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
+        let LeasedEffect { id, plugin, queued, .. } = effect;
+        self.db.complete_effect(CompletedEffect {
+            id,
+            plugin,
+            size: queued.size,
+            attempt,
+            due,
+            progress: sent.progress,
+        });
         due
     }
 
-    /// The mask of a plugin, which need not be here any more.
+    /// The mask of a plugin, which may be removed already.
     fn mask(&self, config: &Arc<Config>, plugin: &PluginName) -> Arc<Mask> {
         let mut masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
         if !masks.config.as_ref().is_some_and(|known| Arc::ptr_eq(known, config)) {
@@ -127,11 +137,11 @@ impl Effects {
         Arc::clone(masks.made.entry(plugin.clone()).or_insert_with(make))
     }
 
-    async fn try_once(&self, config: &Config, effect: &Performing, mask: &Mask) -> Sent {
+    async fn attempt(&self, config: &Config, effect: &LeasedEffect, mask: &Mask) -> EffectResult {
         let grants = Grants::of(&effect.plugin, &config.plugin(effect.plugin.as_str()));
-        let (key, progress) = (&effect.asked.key, &effect.progress);
+        let (key, progress) = (&effect.queued.key, &effect.progress);
         let context = EffectContext { grants: &grants, mask, key, progress };
-        match &effect.asked.effect {
+        match &effect.queued.effect {
             Effect::Http(request) => self.outbound.send(&context, request).await,
             Effect::Email(email) => self.outbound.mail(&context, email).await,
             Effect::Event(emitted) => match self.outbound.check_event(&grants, emitted) {
@@ -142,33 +152,33 @@ impl Effects {
     }
 
     /// Stores an event like one that was received.
-    async fn emit(&self, effect: &Performing, emitted: &Emitted) -> Sent {
+    async fn emit(&self, effect: &LeasedEffect, emitted: &Emitted) -> EffectResult {
         let event = event_of(effect, emitted);
-        let sent = |outcome, detail: String| Sent { outcome, detail, after: None, progress: None };
+        let sent = |outcome, detail: String| EffectResult { outcome, detail, after: None, progress: None };
         match self.acceptance.accept(event).await {
-            Ok(Accept::Accepted { deliveries }) => {
-                sent(TryOutcome::Done, format!("accepted, deliveries: {deliveries}"))
+            Ok(Accept::Accepted { deliveries, .. }) => {
+                sent(EffectOutcome::Done, format!("accepted, deliveries: {deliveries}"))
             }
-            // An earlier try stored it, and was not recorded.
-            Ok(Accept::Duplicate | Accept::Conflict) => sent(TryOutcome::Done, "accepted before".into()),
-            Err(error) => sent(TryOutcome::Retry, error.to_string()),
+            // An earlier attempt stored it, and was not recorded.
+            Ok(Accept::Duplicate | Accept::Conflict) => sent(EffectOutcome::Done, "accepted before".into()),
+            Err(error) => sent(EffectOutcome::Retry, error.to_string()),
         }
     }
 }
 
-/// What an effect needs was taken out of the configuration. It may come back.
-fn not_granted(detail: String) -> Sent {
-    Sent { outcome: TryOutcome::Refused, detail, after: None, progress: None }
+/// The result of an effect whose grant was removed from the configuration.
+fn not_granted(detail: String) -> EffectResult {
+    EffectResult { outcome: EffectOutcome::Refused, detail, after: None, progress: None }
 }
 
-fn without_secret(name: &str) -> Sent {
+fn without_secret(name: &str) -> EffectResult {
     let detail = format!("the secret `{name}` is not configured any more: add it to the plugin's `secrets`");
-    Sent { outcome: TryOutcome::Retry, detail, after: None, progress: None }
+    EffectResult { outcome: EffectOutcome::Retry, detail, after: None, progress: None }
 }
 
-/// When an effect is tried again that was tried `number` times, if it is.
-fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
-    if sent.outcome != TryOutcome::Retry || number >= limits.tries_max {
+/// The time of the next attempt after `number` attempts, if there is one.
+fn due(sent: &EffectResult, number: u32, limits: &config::Effects) -> Option<u64> {
+    if sent.outcome != EffectOutcome::Retry || number >= limits.attempts_max {
         return None;
     }
     let backoff = Backoff {
@@ -178,14 +188,14 @@ fn due(sent: &Sent, number: u32, limits: &config::Effects) -> Option<u64> {
     Some(retry::due(number, sent.after, backoff, clock::now_ms()))
 }
 
-/// The event that an effect emits: the same on every try.
-fn event_of(effect: &Performing, emitted: &Emitted) -> Event {
+/// The event that an effect emits, the same on each attempt.
+fn event_of(effect: &LeasedEffect, emitted: &Emitted) -> Event {
     let body = bytes::Bytes::copy_from_slice(emitted.data.as_bytes());
     let received_at = now_ms();
     let delivery = effect.id.delivery;
     Event {
         source: effect::source_of(&effect.plugin),
-        id: effect.asked.key.clone(),
+        id: effect.queued.key.clone(),
         event_type: emitted.event_type.clone(),
         created: crate::event::rfc3339(received_at),
         received_at,
@@ -202,16 +212,16 @@ fn event_of(effect: &Performing, emitted: &Emitted) -> Event {
     }
 }
 
-/// Counts a try and tells operators of one that failed.
-fn report(effect: &Performing, sent: &Sent, due: Option<u64>) {
-    let (plugin, kind) = (effect.plugin.as_str(), effect.asked.effect.kind());
-    let (key, number, detail) = (effect.asked.key.as_str(), effect.tries + 1, sent.detail.as_str());
+/// Counts an attempt, and logs a failed one.
+fn report(effect: &LeasedEffect, sent: &EffectResult, due: Option<u64>) {
+    let (plugin, kind) = (effect.plugin.as_str(), effect.queued.effect.kind());
+    let (key, number, detail) = (effect.queued.key.as_str(), effect.attempts + 1, sent.detail.as_str());
     let outcome = match (sent.outcome, due) {
-        (TryOutcome::Done, _) => "done",
+        (EffectOutcome::Done, _) => "done",
         (_, Some(_)) => "retry",
         (_, None) => "dead",
     };
-    metrics::counter!("hookyard_effect_tries_total",
+    metrics::counter!("hookyard_effect_attempts_total",
         "plugin" => plugin.to_owned(), "kind" => kind, "outcome" => outcome)
     .increment(1);
     match (outcome, due) {

@@ -1,5 +1,5 @@
-//! Lets an attempt run alone where the next crash of the host would make a dead letter: then no other attempt
-//! can be the reason of that crash. Attempts at deliveries and at effects share one gate.
+//! Lets an attempt run alone where the next crash of the host would make a dead letter. Then no other attempt
+//! can be the cause of that crash. Attempts at deliveries and at effects share one gate.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, RwLock};
 use tokio::time::timeout;
 
-use crate::db::Company;
+use crate::db::Isolation;
 
 /// See the module.
 pub(super) struct Gate {
@@ -23,28 +23,28 @@ impl Gate {
         Self { everyone: RwLock::new(()), left: Mutex::new(left) }
     }
 
-    /// Runs an attempt, in the company it may have. `is_over` says that it has ended, before one that has to
-    /// run alone begins: its commit may be later than the crash that the other one causes.
+    /// Runs an attempt in the isolation that it may have. `is_over` reports its end, before an attempt that
+    /// has to run alone begins: its commit may be later than the crash that the other one causes.
     pub(super) async fn run<T>(
         &self,
-        company: Company,
+        isolation: Isolation,
         attempt: impl Future<Output = T>,
         is_over: impl FnOnce(),
     ) -> T {
         let attempt = async {
             let done = attempt.await;
-            if company != Company::Any {
+            if isolation != Isolation::Any {
                 is_over();
             }
             done
         };
-        match company {
-            Company::Any => attempt.await,
-            Company::Careful => {
+        match isolation {
+            Isolation::Any => attempt.await,
+            Isolation::Careful => {
                 let _among_others = self.everyone.read().await;
                 attempt.await
             }
-            Company::Alone => {
+            Isolation::Alone => {
                 let mut attempt = pin!(attempt);
                 let mut left = self.left.lock().await;
                 let began = Instant::now();
@@ -56,7 +56,7 @@ impl Gate {
                 *left = left.saturating_sub(began.elapsed());
                 match done {
                     Ok(done) => done,
-                    // Others need not wait for it any longer.
+                    // Other attempts need not wait for it any longer.
                     Err(_) => attempt.await,
                 }
             }
@@ -81,17 +81,17 @@ mod tests {
                 (Arc::clone(&gate), Arc::clone(&running), Arc::clone(&most_beside));
             let (begun, ended) = (Arc::clone(&begun), Arc::clone(&ended));
             tokio::spawn(async move {
-                let company = if number % 4 == 0 { Company::Alone } else { Company::Careful };
+                let isolation = if number % 4 == 0 { Isolation::Alone } else { Isolation::Careful };
                 let attempt = async {
-                    // Each one before it is known to be over, or still runs beside it.
+                    // An earlier attempt is either known to be over, or still runs beside it.
                     let begun = begun.fetch_add(1, Ordering::Relaxed);
-                    if company == Company::Alone {
+                    if isolation == Isolation::Alone {
                         assert_eq!(ended.load(Ordering::Relaxed), begun);
                     }
                     running.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     let beside = running.load(Ordering::Relaxed) - 1;
-                    if company == Company::Alone {
+                    if isolation == Isolation::Alone {
                         assert_eq!(beside, 0);
                     }
                     most_beside.fetch_max(beside, Ordering::Relaxed);
@@ -100,7 +100,7 @@ mod tests {
                 let is_over = || {
                     ended.fetch_add(1, Ordering::Relaxed);
                 };
-                gate.run(company, attempt, is_over).await;
+                gate.run(isolation, attempt, is_over).await;
             })
         });
         for attempt in attempts.collect::<Vec<_>>() {
@@ -113,10 +113,10 @@ mod tests {
     async fn others_wait_for_no_longer_than_the_time_that_is_left() {
         let gate = Gate::new(Duration::from_millis(50));
         let began = Instant::now();
-        let endless = gate.run(Company::Alone, std::future::pending::<()>(), || {});
+        let endless = gate.run(Isolation::Alone, std::future::pending::<()>(), || {});
         let other = async {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            gate.run(Company::Careful, async {}, || {}).await;
+            gate.run(Isolation::Careful, async {}, || {}).await;
         };
         tokio::select! { biased; () = endless => {}, () = other => {} }
         assert!(began.elapsed() >= Duration::from_millis(50));

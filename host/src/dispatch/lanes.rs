@@ -1,17 +1,17 @@
-//! Chooses what runs next: a bounded window of deliveries, or of effects, for each plugin, and a line of
-//! plugins. Pure bookkeeping, no IO.
+//! Chooses the next items to run: a bounded window of deliveries, or of effects, for each plugin, and a line
+//! of plugins. Pure bookkeeping, no IO.
 //!
-//! An attempt takes as many places as an instance of its plugin does. The plugin with the fewest places in use
-//! goes first. It may use at most half of the free places, and leaves the places free that other plugins' first
-//! attempts need. Its own first attempt always starts. So no plugin waits for another one to begin its first
-//! attempt.
+//! An attempt takes as many places as an instance of its plugin does. The plugin with the fewest places in
+//! use goes first. It may use at most half of the free places, and leaves the places free that other plugins'
+//! first attempts need. Its own first attempt always starts. So no plugin waits for another one to begin its
+//! first attempt.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::breaker::{AttemptSignal, Breaker, Transition};
 use super::under_way::UnderWay;
 use crate::delivery::{Delivery, DeliveryId};
-use crate::effect::{EffectId, Performing};
+use crate::effect::{EffectId, LeasedEffect};
 use crate::event::PluginName;
 use crate::plugins::Breaking;
 
@@ -35,7 +35,7 @@ impl QueueItem for Delivery {
     }
 }
 
-impl QueueItem for Performing {
+impl QueueItem for LeasedEffect {
     type Id = EffectId;
 
     fn id(&self) -> EffectId {
@@ -53,7 +53,7 @@ type LinePosition = (usize, u64, PluginName);
 /// All plugins' windows.
 pub(super) struct Lanes<T: QueueItem> {
     lanes: HashMap<PluginName, Lane<T>>,
-    /// Attempts under way of plugins that are gone: they count when the plugin is back.
+    /// Attempts under way of removed plugins: they count when the plugin is back.
     leaving: HashMap<PluginName, UnderWay<T::Id>>,
     /// Plugins that could start an attempt, in turn.
     waiting: BTreeSet<LinePosition>,
@@ -65,10 +65,10 @@ pub(super) struct Lanes<T: QueueItem> {
     first: usize,
     /// Places that attempts beyond each plugin's first one may take.
     concurrency: usize,
-    /// All places there are.
+    /// The number of all places.
     places_max: usize,
     window: usize,
-    /// Nothing new starts.
+    /// Whether nothing new starts.
     stopped: bool,
 }
 
@@ -80,18 +80,18 @@ struct Lane<T: QueueItem> {
     /// Places that an attempt takes.
     cost: usize,
     breaker: Breaker<T::Id>,
-    /// Where it is in the line.
+    /// Its position in the line.
     place: Option<(usize, u64)>,
     /// The database has, or may have, more that could run now.
     more: bool,
     /// A lease is under way.
     leasing: bool,
-    /// When the next delivery that waits is due, ms since the Unix epoch.
+    /// The due time of the next waiting delivery, ms since the Unix epoch.
     due: Option<u64>,
 }
 
 impl<T: QueueItem> Lane<T> {
-    /// The database may have something for it.
+    /// A lane for which the database may have work.
     fn new(under_way: UnderWay<T::Id>) -> Self {
         Self {
             queue: VecDeque::new(),
@@ -111,12 +111,12 @@ impl<T: QueueItem> Lane<T> {
         if self.under_way.is_empty() { self.cost } else { 0 }
     }
 
-    /// How many its breaker lets wait.
+    /// The maximum of items that its breaker lets wait.
     fn max_in_flight(&self) -> usize {
         self.breaker.max_in_flight().saturating_sub(self.breaker.in_flight())
     }
 
-    /// How many more may wait.
+    /// The number of further items that may wait.
     fn room(&self, window: usize) -> usize {
         self.max_in_flight().min(window).saturating_sub(self.queue.len())
     }
@@ -132,12 +132,12 @@ pub(super) struct LeasedItems<T> {
 /// The end of an attempt.
 pub(super) struct Completion<I> {
     pub(super) id: I,
-    /// When it is due again, if it waits.
+    /// The time of its next attempt, if it waits.
     pub(super) due: Option<u64>,
     pub(super) signal: AttemptSignal,
 }
 
-/// What the end of an attempt changed for its plugin.
+/// The changes to its plugin at the end of an attempt.
 pub(super) struct LaneChange<T> {
     pub(super) transition: Option<Transition>,
     /// Items that the window no longer takes; their leases are to be released.
@@ -185,7 +185,7 @@ impl<T: QueueItem> Lanes<T> {
         new
     }
 
-    /// The next attempts of a plugin take so many places each.
+    /// Sets the number of places for each of a plugin's next attempts.
     pub(super) fn cost(&mut self, plugin: &PluginName, places: usize) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
         self.first -= lane.first();
@@ -193,13 +193,13 @@ impl<T: QueueItem> Lanes<T> {
         self.first += lane.first();
     }
 
-    /// Places that all plugins' first attempts take together, where that is more than there are.
+    /// The places of all plugins' first attempts together, if there are too few.
     pub(super) fn places_needed(&self) -> Option<usize> {
         let needed = self.lanes.values().map(|lane| lane.cost).sum();
         (needed > self.places_max).then_some(needed)
     }
 
-    /// A plugin is another than before: what its breaker knew is forgotten.
+    /// Resets a plugin's breaker when the plugin was replaced.
     pub(super) fn renew(&mut self, plugin: &PluginName, rules: Breaking) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
         lane.breaker = Breaker::new(rules);
@@ -211,7 +211,7 @@ impl<T: QueueItem> Lanes<T> {
         self.lanes.keys().cloned().collect()
     }
 
-    /// A plugin is gone: gives back what had not started.
+    /// Closes the lane of a removed plugin. Returns the items that had not started.
     pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<T> {
         let Some(mut lane) = self.lanes.remove(plugin) else { return Vec::new() };
         leave(&mut self.waiting, plugin, &mut lane);
@@ -222,7 +222,7 @@ impl<T: QueueItem> Lanes<T> {
         lane.queue.into()
     }
 
-    /// Gives back what a plugin's window has.
+    /// Empties a plugin's window, and returns its items.
     pub(super) fn empty(&mut self, plugin: &PluginName) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin) else { return Vec::new() };
         leave(&mut self.waiting, plugin, lane);
@@ -265,7 +265,7 @@ impl<T: QueueItem> Lanes<T> {
             return None;
         }
         let free = self.concurrency.saturating_sub(self.taken);
-        // Whoever is further behind has as many places, or more.
+        // Plugins further back have as many places, or more.
         let mut in_line = self.waiting.iter().take_while(|(has, ..)| *has == 0 || *has < free);
         in_line.find_map(|(has, _, plugin)| {
             let cost = self.lanes.get(plugin)?.cost;
@@ -273,8 +273,8 @@ impl<T: QueueItem> Lanes<T> {
         })
     }
 
-    /// Whether, with so many places more in use, those are left that first attempts take. Half of all are
-    /// in use whatever these take: where there are too few for all plugins, most have nothing to do.
+    /// Whether the places for first attempts stay free with this many more in use. Half of all places may
+    /// always be used: if there are too few for all plugins, most plugins have no work.
     fn leaves_first_attempts(&self, cost: usize) -> bool {
         self.taken + cost <= self.places_max - self.first.min(self.places_max / 2)
     }
@@ -307,8 +307,8 @@ impl<T: QueueItem> Lanes<T> {
         after
     }
 
-    /// A plugin whose window has run half empty and that may have more in the database, and how many
-    /// to lease. Counts as under way until [`Lanes::add_leased`].
+    /// Returns a plugin whose window has run half empty and that may have more in the database, and
+    /// the number to lease. Counts as under way until [`Lanes::add_leased`].
     pub(super) fn next_lease(&mut self, now_ms: u64) -> Option<(PluginName, usize)> {
         if self.stopped {
             return None;
@@ -322,21 +322,21 @@ impl<T: QueueItem> Lanes<T> {
             let room = lane.room(window);
             let wants = lane.more && !lane.leasing && room > 0 && lane.queue.len() <= window / 2;
             wants.then(|| {
-                // What is refused from now on is newer than what the lease will see.
+                // Offers refused from now on are newer than the result of the lease.
                 (lane.more, lane.leasing) = (false, true);
                 (plugin.clone(), room)
             })
         })
     }
 
-    /// A lease came back. Gives back what its plugin no longer takes.
+    /// Adds the result of a lease. Returns the items that its plugin no longer takes.
     pub(super) fn add_leased(&mut self, plugin: &PluginName, leased: LeasedItems<T>) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin).filter(|_| !self.stopped) else {
             return leased.items;
         };
         lane.leasing = false;
         lane.more |= leased.more;
-        // What was accepted while the lease was under way may have come in first.
+        // Items accepted while the lease was under way may be earlier in the queue.
         lane.queue.extend(leased.items);
         lane.queue.make_contiguous().sort_by_key(QueueItem::id);
         // Its breaker may have opened meanwhile.
@@ -351,7 +351,7 @@ impl<T: QueueItem> Lanes<T> {
         self.lanes.values_mut().for_each(|lane| lane.more = true);
     }
 
-    /// When the earliest waiting delivery that was tried here is due, or a pause ends.
+    /// The earliest due time of a delivery that waits for a retry, or the earliest end of a pause.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.lanes.values().filter_map(|lane| lane.breaker.until().or(lane.due)).min()
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::dispatch::testing::{delivery, id, name};
 
-/// Lanes whose first lease, which every new plugin makes, is over.
+/// Lanes after the first lease that every new plugin makes.
 fn lanes(concurrency: usize, window: usize, plugins: &[(&str, usize)]) -> Lanes<Delivery> {
     let mut lanes = Lanes::new(concurrency, window);
     for (plugin, concurrency) in plugins {
@@ -38,7 +38,8 @@ fn the_plugin_with_the_fewest_under_way_is_next() {
     assert_eq!(starts(&mut lanes), ["b6", "a7"]);
 }
 
-/// How many of each plugin run that all have more than enough to do, begun in this order.
+/// Starts plugins in this order, each with more than enough work. Returns the number of running
+/// attempts of each.
 fn places(concurrency: usize, each: usize, plugins: &[&str]) -> Vec<usize> {
     let all: Vec<_> = plugins.iter().map(|plugin| (*plugin, each)).collect();
     let mut lanes = lanes(concurrency, 100, &all);
@@ -55,7 +56,7 @@ fn places(concurrency: usize, each: usize, plugins: &[&str]) -> Vec<usize> {
 }
 
 #[test]
-fn a_plugin_has_no_more_places_than_it_leaves_to_others_and_always_one() {
+fn a_plugin_takes_at_most_half_of_the_free_slots_and_always_one() {
     for (concurrency, each, plugins, expected) in [
         (64, 16, &["a"][..], &[16][..]),
         (64, 64, &["a"], &[32]),
@@ -72,7 +73,7 @@ fn a_plugin_has_no_more_places_than_it_leaves_to_others_and_always_one() {
     assert!(running.iter().all(|running| *running > 0), "{running:?}");
 }
 
-/// As [`places`], where attempts of some take several places; how many attempts run.
+/// As [`places`], but some attempts take several places. Returns the number of running attempts.
 fn attempts(concurrency: usize, places_max: usize, plugins: &[(&str, usize)]) -> Vec<usize> {
     let all: Vec<_> = plugins.iter().map(|(plugin, _)| (*plugin, 64)).collect();
     let mut lanes = lanes(concurrency, 100, &all).with_places(places_max);
@@ -97,10 +98,10 @@ fn an_attempt_counts_as_the_places_that_it_takes() {
         (64, 256, &[("good", 1), ("a", 8), ("b", 8)], &[32, 2, 1]),
         // The first attempt always starts.
         (4, 256, &[("a", 8), ("b", 8), ("good", 1)], &[1, 1, 1]),
-        // Whatever concurrency says, there is room for the first attempts of the others.
+        // At any concurrency, there is room for the first attempts of the other plugins.
         (20, 20, &[("a", 1), ("b", 8), ("c", 1)], &[10, 1, 1]),
         (20, 20, &[("a", 6), ("b", 8), ("c", 1)], &[1, 1, 3]),
-        // Where there are too few places for all first attempts, half of them are used nevertheless.
+        // If there are too few places for all first attempts, half of them are used nevertheless.
         (8, 8, &[("a", 1), ("b", 8), ("c", 1)], &[4, 1, 1]),
     ] {
         assert_eq!(
@@ -112,7 +113,7 @@ fn an_attempt_counts_as_the_places_that_it_takes() {
 }
 
 #[test]
-fn an_attempt_gives_back_the_places_that_it_took_whatever_a_swap_changed() {
+fn an_attempt_releases_the_slots_that_it_took_after_any_swap() {
     let mut lanes = lanes(16, 100, &[("a", 64), ("good", 64)]);
     lanes.cost(&name("a"), 8);
     for seq in 1..=50 {
@@ -135,7 +136,7 @@ fn an_attempt_gives_back_the_places_that_it_took_whatever_a_swap_changed() {
 }
 
 #[test]
-fn places_that_come_free_go_to_those_with_the_fewest() {
+fn freed_slots_go_to_the_plugins_with_the_fewest() {
     let mut lanes = lanes(8, 100, &[("bad", 8), ("good", 8)]);
     for seq in 1..=50 {
         assert!(lanes.offer(delivery("bad", seq)));
@@ -147,7 +148,7 @@ fn places_that_come_free_go_to_those_with_the_fewest() {
     assert_eq!(starts(&mut lanes), ["good1", "good2"]);
     end(&mut lanes, "bad", None);
     assert_eq!(starts(&mut lanes), ["good3"], "and not another bad one");
-    // One that ends at once goes on for ever, whatever the others do.
+    // A plugin whose attempts end at once continues without end, whatever the others do.
     for seq in 4..=20 {
         end(&mut lanes, "good", None);
         assert_eq!(starts(&mut lanes), [format!("good{seq}")]);
@@ -173,7 +174,7 @@ fn a_full_window_leaves_the_rest_in_the_database_and_leases_it_in_order() {
 }
 
 #[test]
-fn what_waits_is_leased_when_it_is_due() {
+fn waiting_deliveries_are_leased_when_due() {
     let mut lanes = lanes(1, 2, &[("a", 1)]);
     assert!(lanes.offer(delivery("a", 1)));
     starts(&mut lanes);
@@ -184,7 +185,7 @@ fn what_waits_is_leased_when_it_is_due() {
 }
 
 #[test]
-fn a_plugin_that_is_gone_gives_back_what_had_not_started() {
+fn a_removed_plugin_releases_items_that_had_not_started() {
     let mut lanes = lanes(1, 9, &[("a", 1)]);
     assert!(lanes.offer(delivery("a", 1)) && lanes.offer(delivery("a", 2)));
     starts(&mut lanes);
@@ -197,7 +198,7 @@ fn a_plugin_that_is_gone_gives_back_what_had_not_started() {
 }
 
 #[test]
-fn what_still_runs_of_a_plugin_counts_when_it_is_back() {
+fn running_calls_of_a_plugin_count_after_its_return() {
     let mut lanes = lanes(9, 9, &[("a", 2)]);
     for seq in 1..=2 {
         assert!(lanes.offer(delivery("a", seq)));
@@ -241,7 +242,8 @@ fn failing() -> Lanes<Delivery> {
     lanes
 }
 
-/// Ends an attempt with this signal. Returns what the window no longer takes, and whether the breaker changed.
+/// Ends an attempt with this signal. Returns the items that the window no longer takes, and whether the
+/// breaker changed.
 fn complete(lanes: &mut Lanes<Delivery>, seq: i64, signal: AttemptSignal, now_ms: u64) -> (Vec<i64>, bool) {
     let after = lanes.complete(&name("a"), &Completion { id: id(seq), due: None, signal }, now_ms);
     (after.surplus.iter().map(|delivery| delivery.id.event).collect(), after.transition.is_some())
@@ -254,14 +256,14 @@ fn a_paused_plugin_keeps_nothing_and_takes_nothing_until_its_pause_ends() {
     assert_eq!(starts(&mut lanes), ["a4"]);
     assert_eq!(lanes.next_lease(5), Some((name("a"), 10)));
     assert_eq!(complete(&mut lanes, 2, AttemptSignal::Failure, 10), (vec![], true));
-    // What a lease brings that was under way goes back, and so does what is offered.
+    // The items of a lease under way are returned, and so are offered ones.
     let late = LeasedItems { items: vec![delivery("a", 5), delivery("a", 6)], more: false };
     assert_eq!(lanes.add_leased(&name("a"), late).len(), 2);
     assert!(!lanes.offer(delivery("a", 7)));
     assert_eq!(starts(&mut lanes), [""; 0]);
     lanes.rescan();
     assert_eq!((lanes.next_lease(109), lanes.next_due()), (None, Some(110)));
-    // What still runs ends, and changes nothing.
+    // Attempts that still run end, and change nothing.
     assert_eq!(complete(&mut lanes, 3, AttemptSignal::Success, 50), (vec![], false));
     assert_eq!((lanes.next_lease(110), lanes.next_due()), (Some((name("a"), 1)), None));
 }
@@ -303,13 +305,13 @@ fn a_plugin_with_nothing_to_try_it_with_is_tried_with_what_comes() {
 }
 
 #[test]
-fn another_revision_is_tried_at_once() {
+fn another_revision_ends_the_pause_at_once() {
     let mut lanes = failing();
     complete(&mut lanes, 1, AttemptSignal::Failure, 0);
     complete(&mut lanes, 2, AttemptSignal::Failure, 0);
     assert_eq!(lanes.next_lease(1), None);
     lanes.renew(&name("a"), Breaking::NEVER);
     assert_eq!(lanes.next_lease(1), Some((name("a"), 10)));
-    // What the one before still ran says nothing of this one.
+    // An attempt of the earlier plugin does not count for this one.
     assert_eq!(complete(&mut lanes, 3, AttemptSignal::Failure, 1), (vec![], false));
 }

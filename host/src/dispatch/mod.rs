@@ -1,8 +1,9 @@
-//! After the answer: runs committed deliveries and performs effects, each leased from the database.
+//! Runs committed deliveries and performs effects after the answer, each leased from the database.
 //!
-//! Owns: acceptance (`acceptance.rs`), the loop that leases and runs (`dispatcher.rs`), the two kinds of work in
-//! it (`deliveries.rs`, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), what follows
-//! an attempt (`retry.rs`), replays (`replay.rs`). Answers no HTTP, and knows no SQL and no wasm.
+//! Owns: acceptance (`acceptance.rs`), the loop that leases and runs (`dispatcher.rs`), the two kinds of work
+//! in it (`deliveries.rs`, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), the next
+//! step after an attempt (`retry.rs`), replays (`replay.rs`), events accepted before their plugins were
+//! loaded (`matching.rs`), deliveries that failed on earlier revisions (`new_revisions.rs`). It answers no HTTP, and knows no SQL and no wasm.
 
 mod acceptance;
 mod bounds;
@@ -12,6 +13,8 @@ mod dispatcher;
 mod effects;
 mod gate;
 mod lanes;
+mod matching;
+mod new_revisions;
 mod pauses;
 mod replay;
 mod retry;
@@ -27,12 +30,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
-use crate::db::{Db, DbError, Handoff, Hold, Notices};
+use crate::db::{Db, DbError, Handoff, Notices, PluginHold};
 use crate::delivery::Delivery;
-use crate::effect::Performing;
+use crate::effect::LeasedEffect;
 use crate::event::PluginName;
 use crate::outbound::Outbound;
-use crate::plugins::{Live, Plugins};
+use crate::plugins::{ActivePlugin, Plugins, Snapshot};
 
 pub use acceptance::Acceptance;
 use deliveries::Deliveries;
@@ -40,13 +43,15 @@ use dispatcher::{Dispatcher, WorkKind as _};
 use effects::Effects;
 use gate::Gate;
 use lanes::Lanes;
+use matching::Matching;
+use new_revisions::NewRevisions;
 use replay::Replays;
 use workers::Workers;
 
-/// How often the database is looked at, whatever hints there were.
+/// The interval at which the database is read, independent of hints.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A loop that has not looked for work for so long hangs.
+/// A loop that has not scanned for work for this long hangs.
 const STALLED_AFTER: Duration = Duration::from_secs(15);
 
 /// Runs deliveries and effects.
@@ -58,12 +63,12 @@ struct Inner {
     plugins: Plugins,
     deliveries: Dispatcher<Deliveries>,
     effects: Dispatcher<Effects>,
-    /// A replay was asked for.
+    /// Notified when an operator requests a replay.
     replay: Arc<Notify>,
 }
 
 impl Dispatch {
-    /// Begins: takes over what an earlier process left, then everything that is committed.
+    /// Starts with the work that an earlier process left, then takes all committed work.
     ///
     /// # Errors
     /// When the system has no threads for the workers.
@@ -92,9 +97,12 @@ impl Dispatch {
         let dispatch = Self(Arc::new(Inner { db, plugins, deliveries, effects, replay }));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         tokio::spawn(dispatch.clone().take_over_effects());
-        tokio::spawn(dispatch.clone().follow_plugins());
+        let snapshot = dispatch.0.plugins.snapshot();
+        tokio::spawn(dispatch.clone().follow_plugins(snapshot));
         tokio::spawn(dispatch.0.deliveries.clone().lease_loop());
         tokio::spawn(replays.run());
+        tokio::spawn(Matching::new(dispatch.0.db.clone(), dispatch.0.plugins.clone()).run());
+        tokio::spawn(NewRevisions::new(dispatch.0.db.clone(), dispatch.0.plugins.clone()).run());
         Ok(dispatch)
     }
 
@@ -118,7 +126,7 @@ impl Dispatch {
         attempts + effects
     }
 
-    /// Why nothing is run any more, if that is so.
+    /// The reason why no work runs any more, if it has stopped.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let stalled = |idle: Duration, work: &str| {
@@ -132,7 +140,7 @@ impl Dispatch {
         self.0.deliveries.lanes()
     }
 
-    /// Leases effects of all plugins that have some, then whatever comes due.
+    /// Leases the effects of all plugins that have some, then those that become due.
     async fn take_over_effects(self) {
         while let Err(error) = self.open_effects().await {
             tracing::error!("effects of an earlier process could not be read, trying again: {error}");
@@ -150,18 +158,17 @@ impl Dispatch {
     }
 
     /// Opens and closes windows as plugins come and go.
-    async fn follow_plugins(self) {
+    async fn follow_plugins(self, snapshot: Arc<Snapshot>) {
         let mut swaps = self.0.plugins.swaps();
-        // They came or went, and that is not written yet.
-        let mut changed = BTreeSet::new();
-        if let Err(error) = self.hold_absent().await {
+        let mut known =
+            KnownPlugins { expected: snapshot.expected().cloned().collect(), ..KnownPlugins::default() };
+        if let Err(error) = self.hold_absent(&snapshot).await {
             tracing::error!("deliveries of absent plugins could not be held: {error}");
         }
-        let mut known = HashMap::new();
         let mut places_needed = None;
         loop {
             swaps.borrow_and_update();
-            self.open_and_close(&mut known, &mut changed);
+            self.open_and_close(&mut known);
             let needed = self.lanes().places_needed();
             if let Some(needed) = needed.filter(|_| places_needed != needed) {
                 tracing::warn!(
@@ -170,9 +177,9 @@ impl Dispatch {
                 );
             }
             places_needed = needed;
-            self.hold_and_release(&mut changed).await;
+            self.hold_and_release(&mut known.changed).await;
             let swap = swaps.changed();
-            let next = if changed.is_empty() {
+            let next = if known.changed.is_empty() {
                 swap.await
             } else {
                 tokio::time::timeout(TICK, swap).await.unwrap_or(Ok(()))
@@ -183,51 +190,55 @@ impl Dispatch {
         }
     }
 
-    /// Deliveries left by an earlier process whose plugins are not here now.
-    async fn hold_absent(&self) -> Result<(), DbError> {
-        let snapshot = self.0.plugins.snapshot();
+    /// Holds deliveries that an earlier process left for plugins that are now absent.
+    async fn hold_absent(&self, snapshot: &Snapshot) -> Result<(), DbError> {
         for plugin in self.0.db.open_plugins().await? {
-            if snapshot.get(&plugin).is_none() {
-                tracing::warn!(%plugin, "deliveries are held: their plugin is not here");
-                self.0.db.hold(&plugin, Hold::Absent).await?;
+            if !snapshot.has(&plugin) {
+                tracing::warn!(%plugin, "deliveries are held: their plugin is absent");
+                self.0.db.hold(&plugin, PluginHold::Absent).await?;
             }
         }
         Ok(())
     }
 
-    /// Windows as the plugins of now want them. `known`: the plugins as they were the last time. Adds those
-    /// that came or went to `changed`.
-    fn open_and_close(&self, known: &mut HashMap<PluginName, Arc<Live>>, changed: &mut BTreeSet<PluginName>) {
+    /// Opens and closes windows for the current plugins.
+    fn open_and_close(&self, known: &mut KnownPlugins) {
         let snapshot = self.0.plugins.snapshot();
         let mut lanes = self.lanes();
         for plugin in lanes.names().into_iter().filter(|plugin| snapshot.get(plugin).is_none()) {
             let queued = lanes.close(&plugin);
-            known.remove(&plugin);
+            known.active.remove(&plugin);
             pauses::show_pause(&self.0.db, &plugin, None);
             self.0.deliveries.kind().release(queued);
-            changed.insert(plugin);
+            known.changed.insert(plugin);
         }
-        for (plugin, live) in snapshot.plugins() {
-            if lanes.open(plugin, live.concurrency) {
-                changed.insert(plugin.clone());
+        // Plugins that were refused or removed before their first revision was loaded have no
+        // window.
+        let expected = snapshot.expected().cloned().collect();
+        let before = std::mem::replace(&mut known.expected, expected);
+        known.changed.extend(before.into_iter().filter(|plugin| !snapshot.has(plugin)));
+        for (plugin, active) in snapshot.plugins() {
+            if lanes.open(plugin, active.concurrency) {
+                known.changed.insert(plugin.clone());
             }
-            lanes.cost(plugin, live.runner.places());
-            let before = known.insert(plugin.clone(), Arc::clone(live));
-            if before.is_none_or(|before| !before.is_as(live)) {
-                lanes.renew(plugin, live.breaking);
+            lanes.cost(plugin, active.runner.places());
+            let before = known.active.insert(plugin.clone(), Arc::clone(active));
+            if before.is_none_or(|before| !before.is_as(active)) {
+                lanes.renew(plugin, active.breaking);
                 pauses::show_pause(&self.0.db, plugin, None);
             }
         }
     }
 
-    /// Holds what is open of plugins that went, and lets go of it where they came back. Where that cannot be
-    /// written it is still to be.
+    /// Holds the open deliveries of removed plugins, and ends the holds of plugins that came back. A hold
+    /// that cannot be written is tried again.
     async fn hold_and_release(&self, changed: &mut BTreeSet<PluginName>) {
         let snapshot = self.0.plugins.snapshot();
         for plugin in std::mem::take(changed) {
-            let written = match snapshot.get(&plugin) {
-                Some(_) => self.0.db.end_hold(&plugin, Hold::Absent).await,
-                None => self.0.db.hold(&plugin, Hold::Absent).await,
+            let written = if snapshot.has(&plugin) {
+                self.0.db.end_hold(&plugin, PluginHold::Absent).await
+            } else {
+                self.0.db.hold(&plugin, PluginHold::Absent).await
             };
             if let Err(error) = written {
                 tracing::error!(%plugin, "its held deliveries could not be changed, trying again: {error}");
@@ -239,6 +250,15 @@ impl Dispatch {
     }
 }
 
+/// The plugins at the last scan.
+#[derive(Default)]
+struct KnownPlugins {
+    active: HashMap<PluginName, Arc<ActivePlugin>>,
+    expected: BTreeSet<PluginName>,
+    /// They came or went, and that is not written yet.
+    changed: BTreeSet<PluginName>,
+}
+
 impl Notices for Dispatch {
     fn rescan(&self) {
         self.0.deliveries.rescan();
@@ -248,12 +268,12 @@ impl Notices for Dispatch {
         self.0.replay.notify_one();
     }
 
-    /// Dead effects are to be tried again, perhaps of a plugin that had none here.
+    /// Scans again: dead effects are due again, perhaps of a plugin that had none here.
     fn rescan_effects(&self) {
         let dispatch = self.clone();
         tokio::spawn(async move {
             if let Err(error) = dispatch.open_effects().await {
-                tracing::error!("effects to be tried again could not be read: {error}");
+                tracing::error!("effects due for a retry could not be read: {error}");
             }
             dispatch.0.effects.rescan();
         });
@@ -270,7 +290,7 @@ impl Handoff for Dispatch {
         self.0.deliveries.offer(delivery)
     }
 
-    fn offer_effect(&self, effect: Performing) -> bool {
+    fn offer_effect(&self, effect: LeasedEffect) -> bool {
         let concurrency = self.0.effects.kind().plugin_concurrency();
         self.0.effects.lanes().open(&effect.plugin, concurrency);
         self.0.effects.offer(effect)

@@ -16,11 +16,11 @@ pub(super) fn announce(db: &Db, plugin: &PluginName, transition: Transition) {
         }
         Transition::PausedAgain { pause_ms, until } => {
             tracing::warn!(%plugin, pause_ms,
-                    "plugin paused for {pause_ms} ms more: the delivery that was tried failed too");
+                    "plugin paused for {pause_ms} ms more: its trial delivery failed");
             show_pause(db, plugin, Some(until));
         }
         Transition::Resumed => {
-            tracing::info!(%plugin, "plugin resumed: the delivery that was tried is done");
+            tracing::info!(%plugin, "plugin resumed: its trial delivery is done");
             show_pause(db, plugin, None);
         }
     }

@@ -1,7 +1,7 @@
-//! Carries out what operators asked to be run again, page by page.
+//! Carries out operators' replays, page by page.
 //!
-//! Each page commits with how far it is, so a restart goes on where this process was. What follows from a
-//! candidate is decided here, by the plugins of now, and is pure.
+//! Each page commits with the replay's progress, so a restart continues there. The steps for a candidate
+//! are decided here, by the current plugins. The decision is pure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,17 @@ use tokio::sync::{Notify, watch};
 use super::TICK;
 use crate::config::Config;
 use crate::db::{Db, DbError};
-use crate::delivery::{DeliveryId, Order, Recipient, State};
+use crate::delivery::{DeliveryId, OrderingHash, Recipient, State};
 use crate::failpoint::{self, Point};
 use crate::plugins::{Plugins, Snapshot};
-use crate::replay::{Action, Again, Candidate, Example, Made, Of, Request, Running, Step};
+use crate::replay::{
+    Action, Candidate, EventDelivery, Example, ReplayInProgress, ReplayPage, ReplayTarget, ReplayedDelivery,
+    Request,
+};
 
 /// Candidates of one step: a few milliseconds of the writer's time.
 const PAGE: u32 = 200;
-/// How long a replay waits for room.
+/// Interval at which a replay checks for room.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// See the module.
@@ -39,58 +42,73 @@ impl Replays {
         Self { db, plugins, config, asked }
     }
 
-    /// Goes on with what an earlier process left, and then with whatever is asked for.
+    /// Continues the replays that an earlier process left, and then runs new ones.
     pub(super) async fn run(self) {
         loop {
-            match self.db.running_replays().await {
-                Ok(running) if !running.is_empty() => {
-                    for running in running {
-                        self.advance(running).await;
-                    }
-                    continue;
+            let pause = match self.db.running_replays().await {
+                Ok(running) => self.advance_all(running).await,
+                Err(error) => {
+                    tracing::error!("replays could not be read, trying again: {error}");
+                    TICK
                 }
-                Ok(_) => {}
-                Err(error) => tracing::error!("replays could not be read, trying again: {error}"),
-            }
-            let _ = tokio::time::timeout(TICK, self.asked.notified()).await;
+            };
+            let _ = tokio::time::timeout(pause, self.asked.notified()).await;
         }
     }
 
-    /// One page of each, so that a short one need not wait for a long one.
-    async fn advance(&self, running: Running) {
+    /// Advances each replay by one page, so that a short one need not wait for a long one. Returns the time
+    /// until the next pages.
+    async fn advance_all(&self, running: Vec<ReplayInProgress>) -> Duration {
+        let mut pause = TICK;
+        for running in running {
+            pause = pause.min(self.advance(running).await);
+        }
+        pause
+    }
+
+    /// One page. Returns the time until the next.
+    async fn advance(&self, running: ReplayInProgress) -> Duration {
+        let plugins = self.plugins.snapshot();
+        if !can_route(&running.request, &plugins) {
+            return TICK;
+        }
         let limit = if running.request.dry_run { PAGE } else { self.room() };
         if limit == 0 {
-            return tokio::time::sleep(PAUSE).await;
+            return PAUSE;
         }
-        if let Err(error) = self.page(&running, limit).await {
-            tracing::error!(replay = running.id, "a replay could not go on, trying again: {error}");
-            tokio::time::sleep(TICK).await;
+        match self.page(&running, limit, &plugins).await {
+            Ok(()) => Duration::ZERO,
+            Err(error) => {
+                tracing::error!(replay = running.id, "a replay could not go on, trying again: {error}");
+                tokio::time::sleep(TICK).await;
+                Duration::ZERO
+            }
         }
     }
 
-    /// How many there is room for: half of the backlog's room is left to senders.
+    /// The number of deliveries that have room: half of the backlog's room is left to senders.
     fn room(&self) -> u32 {
         let half = self.config.borrow().dispatch.backlog_max.div_ceil(2);
         u32::try_from(half.saturating_sub(self.db.backlog())).unwrap_or(u32::MAX).min(PAGE)
     }
 
-    async fn page(&self, running: &Running, limit: u32) -> Result<(), DbError> {
+    async fn page(&self, running: &ReplayInProgress, limit: u32, plugins: &Snapshot) -> Result<(), DbError> {
         let found = self.db.replay_candidates(running, limit).await?;
         let more = found.len() >= limit as usize;
-        let step = step(running, &found, more, &self.plugins.snapshot());
+        let step = step(running, &found, more, plugins);
         failpoint::pass(Point::ReplayStep);
         self.db.replay_step(step).await
     }
 }
 
-/// What is to be done with a page of candidates, after which there may be more.
-fn step(running: &Running, found: &[Candidate], more: bool, plugins: &Snapshot) -> Step {
+/// Decides about a page of candidates, after which there may be more.
+fn step(running: &ReplayInProgress, found: &[Candidate], more: bool, plugins: &Snapshot) -> ReplayPage {
     let request = &running.request;
-    let mut step = Step { replay: running.id, dry_run: request.dry_run, ..Step::default() };
+    let mut step = ReplayPage { replay: running.id, dry_run: request.dry_run, ..ReplayPage::default() };
     for candidate in found {
         let again = match request.action {
             Action::Replay => again(candidate, request, &recipients(candidate, request, plugins)),
-            Action::Discard => dealt_with(candidate),
+            Action::Discard => resolve(candidate),
         };
         step.skipped += u64::from(again.is_empty());
         for again in again {
@@ -113,11 +131,25 @@ fn step(running: &Running, found: &[Candidate], more: bool, plugins: &Snapshot) 
     step
 }
 
+/// Whether the plugins for a request's events are known. They may not be while plugins are loaded for the
+/// first time.
+fn can_route(request: &Request, plugins: &Snapshot) -> bool {
+    match (request.action, request.of, &request.to) {
+        (Action::Discard, ..) | (_, ReplayTarget::Deliveries, _) => true,
+        (Action::Replay, ReplayTarget::Events, Some(to)) => plugins.knows_handlers(to) || !plugins.has(to),
+        (Action::Replay, ReplayTarget::Events, None) => plugins.knows_all_handlers(),
+    }
+}
+
 /// The plugins that a candidate goes to, if all else allows it.
 fn recipients(candidate: &Candidate, request: &Request, plugins: &Snapshot) -> Vec<Recipient> {
-    if request.of == Of::Deliveries {
-        let ordered = |made: &Made| plugins.get(&made.plugin).is_none_or(|live| live.ordered);
-        let to = |made: &Made| Recipient { plugin: made.plugin.clone(), ordered: ordered(made) };
+    if request.of == ReplayTarget::Deliveries {
+        let ordered = |made: &EventDelivery| plugins.is_ordered(&made.plugin);
+        let to = |made: &EventDelivery| Recipient {
+            plugin: made.plugin.clone(),
+            ordered: ordered(made),
+            matched: true,
+        };
         return candidate.deliveries.iter().map(to).collect();
     }
     let mut wanted = plugins.route(&candidate.source, &candidate.event_type);
@@ -127,44 +159,46 @@ fn recipients(candidate: &Candidate, request: &Request, plugins: &Snapshot) -> V
     wanted
 }
 
-/// The deliveries that a candidate gets. An event that a plugin has done is not given to it again unless it
-/// is asked for, and never while it is open.
-fn again(candidate: &Candidate, request: &Request, recipients: &[Recipient]) -> Vec<Again> {
+/// The deliveries of a candidate. A plugin that has done the event gets it again only on request, and never
+/// while a delivery of it is open.
+fn again(candidate: &Candidate, request: &Request, recipients: &[Recipient]) -> Vec<ReplayedDelivery> {
     let again = |recipient: &Recipient| {
         let of_plugin = candidate.deliveries.iter().filter(|made| made.plugin == recipient.plugin);
         let last = of_plugin.max_by_key(|made| made.number);
-        let named = request.of == Of::Deliveries;
+        let named = request.of == ReplayTarget::Deliveries;
         let wanted = last.is_none_or(|last| match last.state {
-            State::Dead if !last.settled => true,
+            State::Dead if !last.is_resolved => true,
             State::Done | State::Dead => named || request.again,
             State::Pending | State::Running | State::Waiting | State::Held => false,
         });
         let key = candidate.ordering_key.as_deref().filter(|_| recipient.ordered);
-        wanted.then(|| Again {
+        wanted.then(|| ReplayedDelivery {
             event: candidate.event,
             plugin: recipient.plugin.clone(),
-            order: key.map(|key| Order::of(&candidate.source, key, &recipient.plugin)),
+            order: key.map(|key| OrderingHash::of(&candidate.source, key, &recipient.plugin)),
+            matched: recipient.matched,
             of: last.map(|last| last.number),
-            dead: last.is_some_and(|last| last.state == State::Dead && !last.settled),
+            dead: last.is_some_and(|last| last.state == State::Dead && !last.is_resolved),
         })
     };
     recipients.iter().filter_map(again).collect()
 }
 
-/// A dead letter that counts as dealt with.
-fn dealt_with(candidate: &Candidate) -> Vec<Again> {
-    let dead = candidate.deliveries.iter().filter(|made| made.state == State::Dead && !made.settled);
-    let of = |made: &Made| Again {
+/// The dead letters of a candidate, to be resolved.
+fn resolve(candidate: &Candidate) -> Vec<ReplayedDelivery> {
+    let dead = candidate.deliveries.iter().filter(|made| made.state == State::Dead && !made.is_resolved);
+    let of = |made: &EventDelivery| ReplayedDelivery {
         event: candidate.event,
         plugin: made.plugin.clone(),
         order: None,
+        matched: true,
         of: Some(made.number),
         dead: true,
     };
     dead.map(of).collect()
 }
 
-fn example(candidate: &Candidate, again: &Again) -> Example {
+fn example(candidate: &Candidate, again: &ReplayedDelivery) -> Example {
     Example {
         source: candidate.source.to_string(),
         event: candidate.id.clone(),
@@ -187,11 +221,11 @@ mod tests {
     }
 
     fn candidate(deliveries: &[(&str, State, bool)]) -> Candidate {
-        let made = (1..).zip(deliveries).map(|(number, (plugin, state, settled))| Made {
+        let made = (1..).zip(deliveries).map(|(number, (plugin, state, is_resolved))| EventDelivery {
             number,
             plugin: name(plugin),
             state: *state,
-            settled: *settled,
+            is_resolved: *is_resolved,
         });
         Candidate {
             event: 7,
@@ -205,13 +239,13 @@ mod tests {
         }
     }
 
-    fn request(of: Of, again: bool) -> Request {
+    fn request(of: ReplayTarget, again: bool) -> Request {
         let (action, selection) = (Action::Replay, Selection::default());
         Request { of, action, selection, to: None, again, dry_run: false }
     }
 
     #[test]
-    fn an_event_goes_to_those_that_have_not_done_it() {
+    fn a_replayed_event_skips_plugins_that_have_done_it() {
         use State::{Dead, Done, Waiting};
         for (deliveries, again_too, expected) in [
             (&[][..], false, Some(None)),
@@ -225,8 +259,8 @@ mod tests {
             (&[("p", Done, false)][..], true, Some(Some(1))),
             (&[("p", Done, false), ("p", Waiting, false)][..], true, None),
         ] {
-            let to = [Recipient { plugin: name("p"), ordered: true }];
-            let found = again(&candidate(deliveries), &request(Of::Events, again_too), &to);
+            let to = [Recipient { plugin: name("p"), ordered: true, matched: true }];
+            let found = again(&candidate(deliveries), &request(ReplayTarget::Events, again_too), &to);
             assert_eq!(found.first().map(|again| again.of), expected, "{deliveries:?} {again_too}");
             assert!(found.iter().all(|again| again.order.is_some()));
         }
@@ -234,24 +268,32 @@ mod tests {
 
     #[test]
     fn a_delivery_that_is_named_runs_again_even_if_it_is_done() {
-        let to = [Recipient { plugin: name("p"), ordered: false }];
-        let found = again(&candidate(&[("p", State::Done, false)]), &request(Of::Deliveries, false), &to);
-        let expected = Again { event: 7, plugin: name("p"), order: None, of: Some(1), dead: false };
+        let to = [Recipient { plugin: name("p"), ordered: false, matched: true }];
+        let found =
+            again(&candidate(&[("p", State::Done, false)]), &request(ReplayTarget::Deliveries, false), &to);
+        let expected = ReplayedDelivery {
+            event: 7,
+            plugin: name("p"),
+            order: None,
+            matched: true,
+            of: Some(1),
+            dead: false,
+        };
         assert_eq!(found, [expected]);
     }
 
     #[test]
-    fn only_dead_letters_are_dealt_with() {
+    fn only_dead_letters_are_resolved() {
         let deliveries = [("p", State::Done, false), ("q", State::Dead, true), ("r", State::Dead, false)];
-        let found = dealt_with(&candidate(&deliveries));
+        let found = resolve(&candidate(&deliveries));
         assert_eq!(found.iter().map(|again| again.of).collect::<Vec<_>>(), [Some(3)]);
     }
 
     #[test]
-    fn a_page_says_where_it_ended_unless_it_is_the_last() {
-        let running = Running {
+    fn a_page_has_a_cursor_unless_it_is_the_last() {
+        let running = ReplayInProgress {
             id: 3,
-            request: Request { action: Action::Discard, ..request(Of::Deliveries, false) },
+            request: Request { action: Action::Discard, ..request(ReplayTarget::Deliveries, false) },
             after: DeliveryId { event: 0, number: 0 },
             last_event: 9,
             examples: 2,

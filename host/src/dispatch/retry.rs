@@ -1,4 +1,4 @@
-//! What follows an attempt: pure.
+//! The next step after an attempt: pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,42 +6,42 @@ use retry_policies::policies::ExponentialBackoff;
 use retry_policies::{Jitter, RetryDecision, RetryPolicy as _};
 
 use crate::clock;
-use crate::delivery::{Attempt, Cause, Delivery, Next, Outcome};
+use crate::delivery::{Attempt, Cause, Delivery, NextStep, Outcome};
 use crate::plugins::{Backoff, Retry};
 
 /// The clock of due times has no finer steps.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 
-/// What becomes of a delivery.
+/// The next state of a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decision {
-    pub(super) next: Next,
+    pub(super) next: NextStep,
     /// Its attempts that failed, and not by the host's fault.
     pub(super) failures: u32,
-    /// Why it is not tried again although its failure could pass.
+    /// The reason why it is not retried although its failure could pass.
     pub(super) given_up: Option<String>,
 }
 
 /// Decides: done, a dead letter, or again after exponential backoff with jitter. A handler's own `after-ms`
-/// can make the wait longer, up to the longest backoff; the end of the delivery's time comes before both. What
-/// the host failed is tried for ever.
+/// can make the wait longer, up to the longest backoff; the end of the delivery's time comes before both. A
+/// failure of the host is retried without limit.
 pub(super) fn next(delivery: &Delivery, attempt: &Attempt, retry: &Retry, now_ms: u64) -> Decision {
     let decided = |next, failures| Decision { next, failures, given_up: None };
-    let Some(failure) = &attempt.failure else { return decided(Next::Done, delivery.failures) };
+    let Some(failure) = &attempt.failure else { return decided(NextStep::Done, delivery.failures) };
     let by_host = failure.cause == Cause::Host;
     let failures = delivery.failures + u32::from(!by_host);
     if failure.outcome == Outcome::Rejected {
-        return decided(Next::Dead, failures);
+        return decided(NextStep::Dead, failures);
     }
     let end = delivery.since.saturating_add(millis(retry.age_max));
     let given_up = if by_host { None } else { given_up(failures, now_ms >= end, retry) };
     if given_up.is_some() {
-        return Decision { next: Next::Dead, failures, given_up };
+        return Decision { next: NextStep::Dead, failures, given_up };
     }
     // Each kind of failure backs off by its own number.
     let number = if by_host { attempt.number.saturating_sub(failures) } else { failures };
     let due = due(number, failure.after_ms.map(Duration::from_millis), retry.backoff, now_ms);
-    decided(Next::Wait(if now_ms < end { due.min(end) } else { due }), failures)
+    decided(NextStep::Wait(if now_ms < end { due.min(end) } else { due }), failures)
 }
 
 fn given_up(failures: u32, is_over: bool, retry: &Retry) -> Option<String> {
@@ -61,17 +61,17 @@ fn words(time: Duration) -> String {
     }
 }
 
-/// When something is due again that failed `number` times: after exponential backoff, half of it random.
+/// Returns the due time of work that failed `number` times: after exponential backoff, half of it random.
 ///
-/// What the other side or a handler asked for makes the wait longer, up to the longest backoff, and never
-/// shorter: `Retry-After: 0` would use up all attempts at once.
+/// A wait requested by the other side or by a handler makes it longer, up to the longest backoff, and
+/// never shorter: `Retry-After: 0` would use up all attempts at once.
 pub(super) fn due(number: u32, asked: Option<Duration>, backoff: Backoff, now_ms: u64) -> u64 {
     let wait = wait(number, backoff).max(asked.unwrap_or_default());
     now_ms.saturating_add(millis(wait.min(backoff.max)))
 }
 
 fn wait(number: u32, backoff: Backoff) -> Duration {
-    // How often is decided elsewhere; what the host failed is tried for ever.
+    // The number of attempts is limited elsewhere; failures of the host are retried without limit.
     let policy = ExponentialBackoff::builder()
         .retry_bounds(backoff.base.min(backoff.max), backoff.max)
         .jitter(Jitter::None)

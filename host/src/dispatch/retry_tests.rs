@@ -9,7 +9,7 @@ const RETRY: Retry = Retry {
     backoff: Backoff { base: Duration::from_millis(4), max: Duration::from_secs(1) },
 };
 
-/// What follows an attempt at a delivery whose time began at 0.
+/// Returns the decision after an attempt at a delivery whose time began at 0.
 fn after(failures: u32, attempt: &Attempt, now_ms: u64) -> Decision {
     next(&Delivery { failures, ..delivery("p", 1) }, attempt, &RETRY, now_ms)
 }
@@ -37,24 +37,24 @@ fn an_outcome_the_failures_before_and_the_time_decide() {
     let attempts = Some("out of attempts (5)");
     let time = Some("out of time (10 s)");
     for (number, before, failure, now, next, failures, given_up) in [
-        (1, 0, None, 50, Next::Done, 0, None),
-        (5, 4, None, 50, Next::Done, 4, None),
-        (1, 0, Some((Outcome::Rejected, Payload, None)), 50, Next::Dead, 1, None),
-        (4, 3, Some(retry(Handler, 70)), 50, Next::Wait(50 + 70), 4, None),
-        (1, 0, Some(retry(Trap, 9_999)), 50, Next::Wait(50 + 1000), 1, None),
-        (5, 4, Some(retry(Timeout, 7)), 50, Next::Dead, 5, attempts),
-        (6, 5, Some(retry(Handler, 70)), 50, Next::Dead, 6, attempts),
-        // What the host failed is not among the attempts that it has.
-        (5, 1, Some(retry(Handler, 70)), 50, Next::Wait(50 + 70), 2, None),
-        (9, 4, Some(retry(Host, 70)), 50, Next::Wait(50 + 70), 4, None),
-        (9, 4, Some(retry(Handler, 70)), 50, Next::Dead, 5, attempts),
+        (1, 0, None, 50, NextStep::Done, 0, None),
+        (5, 4, None, 50, NextStep::Done, 4, None),
+        (1, 0, Some((Outcome::Rejected, Payload, None)), 50, NextStep::Dead, 1, None),
+        (4, 3, Some(retry(Handler, 70)), 50, NextStep::Wait(50 + 70), 4, None),
+        (1, 0, Some(retry(Trap, 9_999)), 50, NextStep::Wait(50 + 1000), 1, None),
+        (5, 4, Some(retry(Timeout, 7)), 50, NextStep::Dead, 5, attempts),
+        (6, 5, Some(retry(Handler, 70)), 50, NextStep::Dead, 6, attempts),
+        // Failures of the host do not count as attempts.
+        (5, 1, Some(retry(Handler, 70)), 50, NextStep::Wait(50 + 70), 2, None),
+        (9, 4, Some(retry(Host, 70)), 50, NextStep::Wait(50 + 70), 4, None),
+        (9, 4, Some(retry(Handler, 70)), 50, NextStep::Dead, 5, attempts),
         // The last attempt is made when its time is over, and none after it.
-        (1, 0, Some(retry(Handler, 7)), 9_992, Next::Wait(9_999), 1, None),
-        (1, 0, Some(retry(Handler, 700)), 9_990, Next::Wait(10_000), 1, None),
-        (1, 0, Some(retry(Handler, 700)), 10_000, Next::Dead, 1, time),
-        (5, 4, Some(retry(Handler, 700)), 10_000, Next::Dead, 5, attempts),
-        (1, 0, Some(retry(Host, 700)), 9_990, Next::Wait(10_000), 0, None),
-        (1, 0, Some(retry(Host, 700)), 20_000, Next::Wait(20_700), 0, None),
+        (1, 0, Some(retry(Handler, 7)), 9_992, NextStep::Wait(9_999), 1, None),
+        (1, 0, Some(retry(Handler, 700)), 9_990, NextStep::Wait(10_000), 1, None),
+        (1, 0, Some(retry(Handler, 700)), 10_000, NextStep::Dead, 1, time),
+        (5, 4, Some(retry(Handler, 700)), 10_000, NextStep::Dead, 5, attempts),
+        (1, 0, Some(retry(Host, 700)), 9_990, NextStep::Wait(10_000), 0, None),
+        (1, 0, Some(retry(Host, 700)), 20_000, NextStep::Wait(20_700), 0, None),
     ] {
         let expected = Decision { next, failures, given_up: given_up.map(str::to_owned) };
         assert_eq!(after(before, &attempt(number, failure), now), expected, "{number} {before} {failure:?}");
@@ -80,7 +80,7 @@ fn the_wait_doubles_up_to_its_limit_and_half_of_it_is_random() {
         let delivery = Delivery { failures: before, ..delivery("p", 1) };
         let waits: Vec<u64> = (0..200)
             .map(|_| match next(&delivery, &failed, &Retry { backoff: SLOW, ..RETRY }, 0).next {
-                Next::Wait(ms) => ms,
+                NextStep::Wait(ms) => ms,
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -94,7 +94,7 @@ fn the_wait_doubles_up_to_its_limit_and_half_of_it_is_random() {
 }
 
 #[test]
-fn a_wait_that_is_asked_for_is_never_shorter_than_the_backoff_or_longer_than_its_limit() {
+fn a_requested_wait_is_at_least_the_backoff_and_at_most_its_limit() {
     for (number, asked_ms, least, most) in [
         (1, 0, 50, 100),
         (1, 1, 50, 100),
@@ -115,7 +115,7 @@ fn a_wait_that_is_asked_for_is_never_shorter_than_the_backoff_or_longer_than_its
 }
 
 #[test]
-fn times_are_told_in_whole_units() {
+fn times_are_printed_in_whole_units() {
     for (ms, expected) in [(259_200_000, "72 h"), (5_400_000, "90 min"), (61_000, "61 s"), (1_500, "1500 ms")]
     {
         assert_eq!(words(Duration::from_millis(ms)), expected);

@@ -15,7 +15,7 @@ pub(super) fn id(event: i64) -> DeliveryId {
     DeliveryId { event, number: 1 }
 }
 
-/// One that was not tried, of an event received at 0.
+/// A delivery without an attempt, of an event received at 0.
 pub(super) fn delivery(plugin: &str, seq: i64) -> Delivery {
     let event = Event {
         source: name("s"),

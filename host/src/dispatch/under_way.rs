@@ -1,4 +1,4 @@
-//! How many attempts a plugin has under way, and how many places these take.
+//! The number of a plugin's attempts under way, and the places that they take.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 pub(super) struct UnderWay<I> {
     attempts: usize,
     places: usize,
-    /// Places of each attempt that takes more than one: a swap changes what the next ones take.
+    /// Places of each attempt that takes more than one: after a swap the next attempts may take
+    /// another number.
     costs: BTreeMap<I, usize>,
 }
 
@@ -15,12 +16,12 @@ impl<I: Ord> UnderWay<I> {
         Self { attempts: 0, places: 0, costs: BTreeMap::new() }
     }
 
-    /// How many there are.
+    /// The number of attempts.
     pub(super) fn attempts(&self) -> usize {
         self.attempts
     }
 
-    /// How many places they take.
+    /// The number of places that they take.
     pub(super) fn places(&self) -> usize {
         self.places
     }
@@ -29,7 +30,7 @@ impl<I: Ord> UnderWay<I> {
         self.attempts == 0
     }
 
-    /// One begins that takes so many places.
+    /// Records the begin of an attempt that takes this many places.
     pub(super) fn begin(&mut self, id: I, places: usize) {
         self.attempts += 1;
         self.places += places;

@@ -16,14 +16,14 @@ async fn compute_for_ticks(ticks: u32) {
     }
 }
 
-/// Names of the threads on which a call of so many ticks began and ended.
-async fn threads(workers: &Arc<Workers>, pace: &Arc<Pace>, ticks: u32) -> (String, String) {
+/// Names of the threads on which a call of this many ticks began and ended.
+async fn threads(workers: &Arc<Workers>, cpu_class: &Arc<CpuClass>, ticks: u32) -> (String, String) {
     let call = async move {
         let began = here();
         compute_for_ticks(ticks).await;
         (began, here())
     };
-    run(workers, pace, call).await
+    run(workers, cpu_class, call).await
 }
 
 fn here() -> String {
@@ -32,41 +32,41 @@ fn here() -> String {
 
 async fn run<T: Send + 'static>(
     workers: &Arc<Workers>,
-    pace: &Arc<Pace>,
+    cpu_class: &Arc<CpuClass>,
     call: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    let (within, pace) = (Arc::clone(workers), Arc::clone(pace));
+    let (within, cpu_class) = (Arc::clone(workers), Arc::clone(cpu_class));
     let (tell, told) = tokio::sync::oneshot::channel();
-    workers.spawn(async move { _ = tell.send(within.run(&pace, call).await) });
+    workers.spawn(async move { _ = tell.send(within.run(&cpu_class, call).await) });
     told.await.unwrap_or_else(|_| panic!("the call ended without a word"))
 }
 
 #[tokio::test]
-async fn a_call_that_computes_for_long_goes_on_elsewhere_and_the_next_begins_there() {
+async fn a_long_computing_call_moves_to_slow_threads_and_the_next_begins_there() {
     let workers = Arc::new(Workers::start(TICK).unwrap());
-    let pace = Arc::new(Pace::default());
+    let cpu_class = Arc::new(CpuClass::default());
     let on = |began: &str, ended: &str| (began.to_owned(), ended.to_owned());
-    assert_eq!(threads(&workers, &pace, 0).await, on("guests", "guests"));
-    assert_eq!(threads(&workers, &pace, 4).await, on("guests", "guests-heavy"));
-    assert_eq!(threads(&workers, &pace, 0).await, on("guests-heavy", "guests-heavy"));
+    assert_eq!(threads(&workers, &cpu_class, 0).await, on("guests", "guests"));
+    assert_eq!(threads(&workers, &cpu_class, 4).await, on("guests", "guests-heavy"));
+    assert_eq!(threads(&workers, &cpu_class, 0).await, on("guests-heavy", "guests-heavy"));
     let many = TICKS[1] + 2;
-    assert_eq!(threads(&workers, &pace, many).await, on("guests-heavy", "guests-endless"));
-    assert_eq!(threads(&workers, &pace, 4).await, on("guests-endless", "guests-endless"));
-    // Until enough of them were lighter.
+    assert_eq!(threads(&workers, &cpu_class, many).await, on("guests-heavy", "guests-endless"));
+    assert_eq!(threads(&workers, &cpu_class, 4).await, on("guests-endless", "guests-endless"));
+    // The class falls only after enough lighter calls.
     for weight in [2, 1] {
-        assert_eq!(pace.weight(), weight);
-        while pace.weight() == weight {
-            threads(&workers, &pace, 0).await;
+        assert_eq!(cpu_class.weight(), weight);
+        while cpu_class.weight() == weight {
+            threads(&workers, &cpu_class, 0).await;
         }
     }
-    assert_eq!(threads(&workers, &pace, 0).await, on("guests", "guests"));
+    assert_eq!(threads(&workers, &cpu_class, 0).await, on("guests", "guests"));
 }
 
-/// What waits does not compute.
+/// A waiting call does not compute.
 #[tokio::test]
 async fn a_call_that_takes_long_because_it_waits_stays_where_it_is() {
     let workers = Arc::new(Workers::start(TICK).unwrap());
-    let pace = Arc::new(Pace::default());
+    let cpu_class = Arc::new(CpuClass::default());
     for _ in 0..2 {
         let call = async {
             for _ in 0..4 {
@@ -75,20 +75,20 @@ async fn a_call_that_takes_long_because_it_waits_stays_where_it_is() {
             }
             here()
         };
-        assert_eq!(run(&workers, &pace, call).await, "guests");
+        assert_eq!(run(&workers, &cpu_class, call).await, "guests");
     }
-    assert_eq!(pace.weight(), 0);
+    assert_eq!(cpu_class.weight(), 0);
 }
 
 #[tokio::test]
 async fn calls_that_never_end_leave_room_for_short_ones() {
     let workers = Arc::new(Workers::start(TICK).unwrap());
-    let endless = Arc::new(Pace::default());
+    let endless = Arc::new(CpuClass::default());
     for _ in 0..16 {
-        let (workers, pace) = (Arc::clone(&workers), Arc::clone(&endless));
-        Arc::clone(&workers).spawn(async move { workers.run(&pace, compute_for_ticks(u32::MAX)).await });
+        let (workers, cpu_class) = (Arc::clone(&workers), Arc::clone(&endless));
+        Arc::clone(&workers).spawn(async move { workers.run(&cpu_class, compute_for_ticks(u32::MAX)).await });
     }
-    let short = Arc::new(Pace::default());
+    let short = Arc::new(CpuClass::default());
     let done = AtomicUsize::new(0);
     for _ in 0..100 {
         threads(&workers, &short, 0).await;

@@ -1,4 +1,4 @@
-//! Patterns of event types: the one place that says which types a pattern matches.
+//! Patterns of event types: the one place that matches types against them.
 
 /// An event type, `appointment.*` (all types below it), or `*` (all types).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ const ESCAPE_BYTES: usize = 6;
 
 /// Replaces each escape of a lone surrogate (`\ud83d` without its other half) by `\ufffd`.
 ///
-/// JSON allows such an escape, and no Unicode string can hold what it stands for. The result is as long as `json`, so
+/// JSON allows such an escape, but no Unicode string can hold its value. The result is as long as `json`, so
 /// a position in one is the same position in the other.
 #[must_use]
 pub fn replace_lone_surrogates(json: &str) -> Cow<'_, str> {
@@ -17,7 +17,7 @@ pub fn replace_lone_surrogates(json: &str) -> Cow<'_, str> {
     while let Some(found) = json.get(at..).and_then(|rest| rest.find('\\')) {
         at += found;
         let Some(unit) = code_unit(bytes, at) else {
-            // The escaped character is one byte: a longer one is no JSON, and is not looked into.
+            // The escaped character is one byte: a longer one is no JSON, and is skipped.
             at = (at + 2..=json.len()).find(|&end| json.is_char_boundary(end)).unwrap_or(json.len());
             continue;
         };

@@ -5,7 +5,7 @@ use crate::event::PluginName;
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 use crate::runtime::{self, StoreFuture};
 
-/// What is in the database of plugins' stores, for their calls.
+/// The database's entries of plugins' stores, for their calls.
 pub(super) struct Stored(pub(super) Db);
 
 impl runtime::PluginStores for Stored {

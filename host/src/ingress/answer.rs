@@ -1,9 +1,9 @@
 //! The answers to senders: one function per case. Each is JSON with a `status`.
 
-use bytes::Bytes;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 /// Every status of an answer to a request for a known source.
@@ -118,14 +118,16 @@ impl<'a> Answer<'a> {
         let refused = Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason);
         Self { event: Some(event), ..refused.with(RETRY_AFTER, "5") }
     }
+}
 
-    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+impl IntoResponse for Answer<'_> {
+    fn into_response(self) -> Response {
         let mut text = Vec::with_capacity(160);
         // Serialising texts and numbers cannot fail; the code would be sent with an empty body.
         if serde_json::to_writer(&mut text, &self).is_err() {
             text.clear();
         }
-        let mut response = Response::new(Full::from(text));
+        let mut response = Response::new(Body::from(text));
         *response.status_mut() = self.code;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

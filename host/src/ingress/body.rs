@@ -1,8 +1,8 @@
-//! The bodies of requests and answers. They record their progress, on which a connection's deadlines depend, and
-//! the memory of all request bodies is limited by one budget.
+//! The bodies of requests and answers. They record their progress, which sets a connection's deadlines, and
+//! one budget limits the memory of all request bodies.
 //!
-//! [`RequestBody`] implements `Body` itself: no combinator of `http_body_util` sees that a frame is pending, which
-//! starts the body's deadline, or can end a body from outside, which is what an eviction does.
+//! [`RequestBody`] implements `Body` itself. No combinator of `http_body_util` sees that a frame is pending,
+//! which starts the body's deadline. None can end a body from outside, as an eviction does.
 
 use std::error::Error;
 use std::fmt;
@@ -22,18 +22,24 @@ const FIRST_BYTES: usize = 16 * 1024;
 
 /// A request's body.
 #[derive(Debug)]
-pub struct RequestBody {
+pub(super) struct RequestBody {
     incoming: Incoming,
+    connection: Arc<Connection>,
+}
+
+/// The budget of all bodies, for the one of this connection. Each request has it as an extension.
+#[derive(Debug, Clone)]
+pub(super) struct BodyBudget {
     connection: Arc<Connection>,
     connections: Arc<Connections>,
 }
 
-/// Why a body failed.
+/// The reason why a body failed.
 #[derive(Debug)]
-pub enum BodyError {
+pub(super) enum BodyError {
     /// The connection ended, or the bytes are no body.
     Broken(hyper::Error),
-    /// It was evicted: there is no memory for all bodies.
+    /// It was evicted: the memory for bodies is used up.
     Evicted,
 }
 
@@ -55,12 +61,12 @@ pub(super) struct ReceivedBody {
     _reservation: Reservation,
 }
 
-/// Why a body was not read to its end.
+/// The reason why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadBodyError {
     /// It has more bytes than allowed.
     TooLarge,
-    /// The budget of all bodies has no room for it.
+    /// The budget of all bodies has no room left.
     BudgetFull,
     /// The connection ended, or the bytes are no body.
     Broken,
@@ -68,47 +74,46 @@ pub(super) enum ReadBodyError {
 
 /// A body's part of the budget, released when this is dropped.
 #[derive(Debug)]
-struct Reservation {
-    connection: Arc<Connection>,
-    connections: Arc<Connections>,
-}
+struct Reservation(BodyBudget);
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.connection.end_body();
-        self.connections.release(&self.connection);
+        let BodyBudget { connection, connections } = &self.0;
+        connection.end_body();
+        connections.release(connection);
     }
 }
 
 impl RequestBody {
-    pub(super) fn new(
-        incoming: Incoming,
-        connection: Arc<Connection>,
-        connections: Arc<Connections>,
-    ) -> Self {
-        Self { incoming, connection, connections }
+    pub(super) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
+        Self { incoming, connection }
+    }
+}
+
+impl BodyBudget {
+    pub(super) fn new(connection: Arc<Connection>, connections: Arc<Connections>) -> Self {
+        Self { connection, connections }
     }
 
-    /// Reads all of it, at most `most` bytes, into memory of its own: hyper's buffers are larger, and an event may be
-    /// kept for long. All bodies together hold at most `bodies_max` bytes.
+    /// Reads the connection's whole body, at most `most` bytes, into memory of its own: hyper's buffers are
+    /// larger, and an event may be kept for long. All bodies together hold at most `bodies_max` bytes.
     pub(super) async fn receive(
-        &mut self,
+        &self,
+        body: &mut axum::body::Body,
         most: usize,
         bodies_max: usize,
     ) -> Result<ReceivedBody, ReadBodyError> {
-        let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > most {
             return Err(ReadBodyError::TooLarge);
         }
-        self.connection.begin_body();
-        let reservation = Reservation {
-            connection: Arc::clone(&self.connection),
-            connections: Arc::clone(&self.connections),
-        };
-        let reserve = |bytes| self.connections.reserve(&self.connection, bytes, bodies_max);
+        let Self { connection, connections } = self;
+        connection.begin_body();
+        let reserve = |bytes| connections.reserve(connection, bytes, bodies_max);
         let whole = if announced == 0 { most } else { announced };
+        let reservation = Reservation(self.clone());
         let mut bytes: Vec<u8> = Vec::new();
-        while let Some(part) = next(&mut self.incoming, &self.connection).await? {
+        while let Some(part) = next(body).await? {
             let needed = bytes.len() + part.len();
             if needed > most {
                 return Err(ReadBodyError::TooLarge);
@@ -120,42 +125,22 @@ impl RequestBody {
             }
             bytes.extend_from_slice(&part);
         }
-        // From here on the peer waits for the host.
-        self.connection.end_body();
+        // From this point on the peer waits for the host.
+        connection.end_body();
         Ok(ReceivedBody { bytes: bytes.into(), _reservation: reservation })
     }
-
-    /// Reads the next bytes; `None` at the end. Trailers are not part of the signed body, so they are empty here.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ReadBodyError> {
-        next(&mut self.incoming, &self.connection).await
-    }
 }
 
-async fn next(incoming: &mut Incoming, connection: &Connection) -> Result<Option<Bytes>, ReadBodyError> {
-    let frame = std::future::poll_fn(|context| poll_frame(incoming, connection, context)).await;
-    match frame {
+/// Reads the next bytes of a body; `None` at the end. Trailers are not part of the signed body, so they are empty here.
+pub(super) async fn next(body: &mut axum::body::Body) -> Result<Option<Bytes>, ReadBodyError> {
+    match body.frame().await {
         None => Ok(None),
         Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Some(Err(BodyError::Broken(_))) => Err(ReadBodyError::Broken),
-        Some(Err(BodyError::Evicted)) => Err(ReadBodyError::BudgetFull),
+        Some(Err(error)) => Err(match error.into_inner().downcast_ref() {
+            Some(BodyError::Evicted) => ReadBodyError::BudgetFull,
+            _ => ReadBodyError::Broken,
+        }),
     }
-}
-
-fn poll_frame(
-    incoming: &mut Incoming,
-    connection: &Connection,
-    context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-    if connection.take_body_eviction() {
-        return Poll::Ready(Some(Err(BodyError::Evicted)));
-    }
-    let frame = Pin::new(incoming).poll_frame(context);
-    match &frame {
-        Poll::Pending => connection.wait_for_body(),
-        Poll::Ready(None | Some(Err(_))) => connection.end_body(),
-        Poll::Ready(Some(Ok(_))) => {}
-    }
-    frame.map_err(BodyError::Broken)
 }
 
 impl Body for RequestBody {
@@ -166,8 +151,16 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        poll_frame(&mut this.incoming, &this.connection, context)
+        if self.connection.take_body_eviction() {
+            return Poll::Ready(Some(Err(BodyError::Evicted)));
+        }
+        let frame = Pin::new(&mut self.incoming).poll_frame(context);
+        match &frame {
+            Poll::Pending => self.connection.wait_for_body(),
+            Poll::Ready(None | Some(Err(_))) => self.connection.end_body(),
+            Poll::Ready(Some(Ok(_))) => {}
+        }
+        frame.map_err(BodyError::Broken)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -184,7 +177,7 @@ pub(super) fn hold_open<B: Body>(
     body: B,
     request: OpenRequest,
 ) -> impl Body<Data = B::Data, Error = B::Error> {
-    // The body owns the closure, and the closure the request; errors stay what they are.
+    // The body owns the closure, and the closure owns the request. Errors pass unchanged.
     body.map_err(move |error| {
         let _open = &request;
         error

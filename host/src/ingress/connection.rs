@@ -1,4 +1,5 @@
-//! The state of one connection: what it waits for, until when, and the memory that its request holds.
+//! The state of one connection: the event that it waits for, its deadline, and the memory of its
+//! request.
 //!
 //! The connection's own task writes it; the accept loop reads it to choose which connection to evict.
 
@@ -32,20 +33,20 @@ pub(super) struct Connection {
     pub(super) wake: Notify,
     is_evicted: AtomicBool,
     requests: AtomicU32,
-    /// From a request's head to the end of its answer.
+    /// Whether a request is between its head and the end of its answer.
     is_busy: AtomicBool,
-    /// Between two requests, with no byte of the next one.
+    /// Whether it is between two requests, with no byte of the next one.
     is_idle: AtomicBool,
-    /// Since when the host waits for the peer to send; 0 = it does not.
+    /// The time since which the host waits for the peer to send; 0 = it does not.
     waiting_since: AtomicU64,
-    /// When the peer must have sent what the host waits for.
+    /// The deadline for the peer's next data.
     deadline: AtomicU64,
-    /// Since when the peer takes too little of its answers; 0 = it takes them.
+    /// The time since which the peer takes too little of its answers; 0 = it takes them.
     stalled_since: AtomicU64,
     /// Bytes that it has taken since then.
     taken_bytes: AtomicUsize,
     is_write_pending: AtomicBool,
-    /// When its body began to arrive; 0 = there is none, or it is complete.
+    /// The time when its body began to arrive; 0 = there is none, or it is complete.
     body_since: AtomicU64,
     /// Its body's part of the budget for all bodies.
     body_bytes: AtomicUsize,
@@ -102,7 +103,7 @@ impl Connection {
         self.begin_wait(self.limits.idle_timeout_ms);
     }
 
-    /// Bytes have arrived.
+    /// Records that bytes have arrived.
     pub(super) fn record_received(&self) {
         if self.is_idle.load(Relaxed) {
             self.is_idle.store(false, Relaxed);
@@ -169,7 +170,8 @@ impl Connection {
         now >= self.deadline.load(Relaxed)
     }
 
-    /// Since when the host waits for the peer to send or to take; `None` while the host works on a request.
+    /// The time since which the host waits for the peer to send or to take; `None` while the host works on
+    /// a request.
     pub(super) fn waiting_since(&self) -> Option<u64> {
         let stalled = Some(self.stalled_since.load(Relaxed)).filter(|_| self.is_write_pending.load(Relaxed));
         let waiting = Some(self.waiting_since.load(Relaxed));
@@ -193,7 +195,8 @@ impl Connection {
         self.body_since.store(now(), Relaxed);
     }
 
-    /// When its body began to arrive and the memory that it holds, while it may be evicted.
+    /// The time when its body began to arrive and the memory that it holds, while it may be
+    /// evicted.
     pub(super) fn unfinished_body(&self) -> Option<(u64, usize)> {
         let (since, bytes) = (self.body_since.load(Relaxed), self.body_bytes.load(Relaxed));
         (since != 0 && bytes != 0).then_some((since, bytes))
@@ -220,7 +223,7 @@ impl Connection {
         self.wake.notify_one();
     }
 
-    /// Whether its body was evicted; true once.
+    /// Returns whether its body was evicted; true once.
     pub(super) fn take_body_eviction(&self) -> bool {
         self.is_body_evicted.load(Relaxed) && self.is_body_evicted.swap(false, Relaxed)
     }

@@ -1,7 +1,8 @@
-//! All connections of one listener: how many there may be, and which one is evicted for a new one.
+//! All connections of one listener: their limit, and the choice of one to evict for a new one.
 //!
 //! A peer with many connections or large bodies keeps no other peer out. At a limit, the peer with the most
-//! connections loses the one that has waited for it longest. A connection that the host works on is never evicted.
+//! connections loses the one that has waited for it longest. A connection that the host works on is never
+//! evicted.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -41,7 +42,7 @@ struct OpenConnections {
     tasks: usize,
 }
 
-/// Why a connection is not admitted.
+/// The reason why a connection is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AdmitError {
     /// The peer has as many as it may have, and the host works on each of them.
@@ -93,7 +94,7 @@ impl Connections {
         self.ended.notified().await;
     }
 
-    /// How many have not ended yet.
+    /// The number of connections that have not ended.
     pub(super) fn count(&self) -> usize {
         self.lock().tasks
     }
@@ -105,7 +106,8 @@ impl Connections {
         }
     }
 
-    /// Reserves memory for a part of a body. Where it lacks, bodies are evicted that have been arriving for long.
+    /// Reserves memory for a part of a body. If it lacks, the bodies that have been arriving longest are
+    /// evicted.
     pub(super) fn reserve(
         &self,
         connection: &Connection,

@@ -18,7 +18,7 @@ const MILLISECONDS_MIN: f64 = 1e11;
 /// A number that would be further in the future than this is no time. A year.
 const AHEAD_MAX_MS: f64 = 366.0 * 24.0 * 3_600_000.0;
 
-/// When an event happened, according to its sender.
+/// The time of an event, according to its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Created {
     /// RFC 3339.
@@ -50,7 +50,8 @@ impl Created {
         Self::from_number(trimmed, received_at).or_else(|| Self::from_text(trimmed))
     }
 
-    /// Seconds, milliseconds, microseconds or nanoseconds since the Unix epoch: the size says which.
+    /// Seconds, milliseconds, microseconds or nanoseconds since the Unix epoch; the magnitude tells
+    /// the unit.
     fn from_number(text: &str, received_at: u64) -> Option<Self> {
         let number: f64 = text.parse().ok()?;
         if !(number.is_finite() && number >= SECONDS_MIN) {

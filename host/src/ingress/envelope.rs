@@ -12,10 +12,10 @@ use super::verify::VerifiedRequest;
 
 /// Longest event id, in bytes.
 const ID_MAX_BYTES: usize = 256;
-/// Longest ordering key that is stored as it is; a longer one is stored as its SHA-256.
+/// Longest ordering key that is stored as text; a longer one is stored as its SHA-256.
 const ORDERING_KEY_MAX_BYTES: usize = 256;
 
-/// Where the fields of an event are in the bodies of a source.
+/// The places of an event's fields in the bodies of a source.
 #[derive(Debug)]
 pub(super) struct Envelope {
     picker: Picker<5>,
@@ -27,19 +27,19 @@ pub(super) struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReadEvent {
     pub(super) event: Event,
-    /// The sender's timestamp in ms since the Unix epoch; `None` where it gave none.
+    /// The sender's timestamp in ms since the Unix epoch; `None` if it gave none.
     pub(super) created_at: Option<u64>,
 }
 
-/// Why a verified body is no event, with the place in it.
+/// The reason why a verified body is no event, with the place in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct InvalidBody(String);
 
 impl Envelope {
     pub(super) fn from_source(source: &Source) -> Self {
-        // A pointer without segments is the whole body: there is nothing to find.
-        let payload = Some(&source.payload).filter(|pointer| !pointer.segments().is_empty());
+        // The whole body needs not be found.
+        let payload = Some(&source.payload).filter(|pointer| !pointer.is_root());
         let pointers = [
             Some(&source.id),
             Some(&source.event_type),
@@ -108,11 +108,11 @@ impl Envelope {
 
 /// The JSON of a body, without a byte order mark or trailing zeros.
 struct JsonBody<'a> {
-    /// As it was sent.
+    /// The text as sent.
     sent: &'a str,
     /// The same with lone surrogates replaced, which changes no position.
     text: Cow<'a, str>,
-    /// Where it begins in the body.
+    /// Its offset in the body.
     start: usize,
 }
 
@@ -147,7 +147,7 @@ impl<'a> JsonBody<'a> {
     }
 }
 
-/// A value that is there: `null` counts as absent.
+/// A present value: `null` counts as absent.
 fn non_null(found: Option<&str>) -> Option<&str> {
     found.filter(|raw| *raw != "null")
 }

@@ -22,10 +22,9 @@ mod throttle;
 mod trial;
 mod verify;
 
-pub use body::{BodyError, RequestBody};
 pub use endpoint::{EventAcceptor, Webhooks};
 pub use limits::Limits;
-pub use serve::{serve, serve_router};
+pub use serve::{serve, serve_current};
 pub use sources::Sources;
 pub use trial::read_as_sent;
 pub use verify::sign;

@@ -3,6 +3,7 @@
 //! One pass reads the whole text, which also checks that it is JSON. The results are slices of it. If a key is given
 //! twice, the last one counts, as in every parser that builds maps.
 
+use jsonptr::Token;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -19,7 +20,7 @@ pub(super) struct Picker<const N: usize> {
 /// A value that some pointer leads to or through.
 #[derive(Debug, Default)]
 struct Node {
-    /// Which pointers end here.
+    /// The pointers that end here.
     slots: Vec<usize>,
     children: Vec<Child>,
 }
@@ -27,12 +28,12 @@ struct Node {
 #[derive(Debug)]
 struct Child {
     key: String,
-    /// The same key as a place in an array, if it can be one.
+    /// The same key as an index of an array, if it can be one.
     index: Option<usize>,
     node: usize,
 }
 
-/// For each pointer, in its order, the text of the value that was found.
+/// For each pointer, in order, the text of its value.
 pub(super) type PickedValues<'de, const N: usize> = [Option<&'de str>; N];
 
 impl<const N: usize> Picker<N> {
@@ -41,7 +42,7 @@ impl<const N: usize> Picker<N> {
         let mut nodes = vec![Node::default()];
         for (slot, pointer) in pointers.iter().enumerate() {
             let Some(pointer) = pointer else { continue };
-            let end = pointer.segments().iter().fold(0, |node, key| child_of(&mut nodes, node, key));
+            let end = pointer.tokens().fold(0, |node, token| child_of(&mut nodes, node, &token));
             nodes[end].slots.push(slot);
         }
         Self { nodes }
@@ -56,7 +57,7 @@ impl<const N: usize> Picker<N> {
         Ok(found)
     }
 
-    /// Clears what was found at a node and below it.
+    /// Clears the values found at a node and below it.
     fn clear(&self, node: usize, found: &mut PickedValues<'_, N>) {
         for &slot in &self.nodes[node].slots {
             found[slot] = None;
@@ -68,16 +69,15 @@ impl<const N: usize> Picker<N> {
 }
 
 /// The node one step below; creates it if necessary.
-fn child_of(nodes: &mut Vec<Node>, above: usize, key: &str) -> usize {
+fn child_of(nodes: &mut Vec<Node>, above: usize, token: &Token<'_>) -> usize {
+    let key = token.decoded();
     if let Some(child) = nodes[above].children.iter().find(|child| child.key == key) {
         return child.node;
     }
     let node = nodes.len();
     nodes.push(Node::default());
-    // RFC 6901: digits, without leading zeros.
-    let digits = key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
-    let index = key.parse().ok().filter(|_| digits);
-    nodes[above].children.push(Child { key: key.to_owned(), index, node });
+    let index = token.to_index().ok().and_then(|index| index.for_len(usize::MAX).ok());
+    nodes[above].children.push(Child { key: key.into_owned(), index, node });
     node
 }
 
@@ -103,7 +103,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for NodeSeed<'_, '_, 'de, N> {
         if node.children.is_empty() || !text.starts_with(['{', '[']) {
             return Ok(());
         }
-        // Another pointer leads further: this part of the text is read again.
+        // Another pointer leads further, so this part of the text is read again.
         let mut again = serde_json::Deserializer::from_str(text);
         again.deserialize_any(ContentVisitor(self)).map_err(D::Error::custom)
     }

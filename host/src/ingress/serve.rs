@@ -2,7 +2,6 @@
 //! endpoint and the admin side both use it.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -11,9 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use axum::Router;
+use axum::response::Response;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
-use http::{HeaderValue, Request, Response};
-use hyper::body::{Body, Incoming};
+use http::{HeaderValue, Request};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -24,7 +25,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::event::now_ms;
 
-use super::body::{OpenRequest, RequestBody, hold_open};
+use super::body::{BodyBudget, OpenRequest, RequestBody, hold_open};
 use super::connection::{Connection, now};
 use super::connections::{AdmitError, ConnectionSlot, Connections};
 use super::limits::Limits;
@@ -35,39 +36,40 @@ use super::throttle::Throttle;
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept: usually the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often a full listener looks again for a connection to evict.
+/// Interval at which a full listener looks for a connection to evict.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
 
-/// Serves with the current axum router until `stop` is true; see [`serve`]. A body that takes longer than
+/// Serves until `stop` is true or its sender is dropped, then accepts no more connections. Returns when all requests
+/// in flight are answered, or when their time is over: connections that are open then are cut.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: watch::Receiver<bool>) {
+    serve_with(listener, TowerToHyperService::new(router), limits, stop).await;
+}
+
+/// Serves with the router that is current when a request arrives; see [`serve`]. A body that takes longer than
 /// `body_timeout` ends its connection.
-pub async fn serve_router(
+pub async fn serve_current(
     listener: TcpListener,
-    router: Arc<ArcSwap<axum::Router>>,
+    router: Arc<ArcSwap<Router>>,
     limits: Limits,
     body_timeout: Duration,
     stop: watch::Receiver<bool>,
 ) {
     let body_timeout_ms = u64::try_from(body_timeout.as_millis()).ok();
     let service = service_fn(move |request| {
-        let router = axum::Router::clone(&router.load());
+        let router = Router::clone(&router.load());
         TowerToHyperService::new(router).call(request)
     });
-    serve(listener, service, Limits { body_timeout_ms, ..limits }, stop).await;
+    serve_with(listener, service, Limits { body_timeout_ms, ..limits }, stop).await;
 }
 
-/// Serves until `stop` is true or its sender is dropped, then accepts no more connections. Returns when all requests
-/// in flight are answered, or when their time is over: connections that are open then are cut.
-pub async fn serve<S, B>(listener: TcpListener, service: S, limits: Limits, mut stop: watch::Receiver<bool>)
+async fn serve_with<S>(listener: TcpListener, service: S, limits: Limits, mut stop: watch::Receiver<bool>)
 where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = Connections::new(limits);
     let http = http1_builder(limits);
-    // However this function ends, it drops `cut`, and connections end with it.
+    // Each way out of this function drops `cut`, which ends all connections.
     let (cut, _) = watch::channel(());
     let stopped = stop.clone();
     let refused = Throttle::default();
@@ -80,7 +82,7 @@ where
                 refuse(&stream);
                 if let Some(skipped) = refused.admit(now_ms()) {
                     let peer = address.ip();
-                    tracing::warn!(%peer, skipped, "connection refused: its address has server.connections_per_peer_max connections at work");
+                    tracing::warn!(%peer, skipped, "connection refused: its address has reached server.connections_per_peer_max");
                 }
                 continue;
             };
@@ -102,7 +104,7 @@ where
     drop(listener);
     if tokio::time::timeout(limits.shutdown_timeout, connections.wait_for_all_ends()).await.is_err() {
         let open = connections.count();
-        tracing::warn!(open, "connections cut: their requests did not end in time");
+        tracing::warn!(open, "connections closed: their requests did not end within the shutdown timeout");
     }
 }
 
@@ -111,7 +113,8 @@ fn http1_builder(limits: Limits) -> http1::Builder {
     // Deadlines are the connection's own: hyper's would end idle connections, too.
     http.header_read_timeout(None)
         .max_header_size(limits.header_max_bytes)
-        // Room for the head and some more, so that it is the head's own limit that is met.
+        // The buffer has room for the head and some more, so that the head's own limit applies
+        // first.
         .max_buf_size(BUFFER_MAX_BYTES.max(limits.header_max_bytes.saturating_mul(2)));
     http
 }
@@ -131,8 +134,8 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     }
 }
 
-/// Waits for a slot, while later connections wait in the kernel's queue. `None` where the peer has all connections
-/// that it may have, and the host works on each of them.
+/// Waits for a slot, while later connections wait in the kernel's queue. `None` if the peer has all its
+/// permitted connections, and the host works on each of them.
 async fn wait_for_slot(connections: &Arc<Connections>, address: SocketAddr) -> Option<ConnectionSlot> {
     loop {
         match connections.admit(address.ip()) {
@@ -153,7 +156,7 @@ fn refuse(stream: &TcpStream) {
     let _not_taken = stream.try_write(ANSWER);
 }
 
-async fn serve_connection<S, B>(
+async fn serve_connection<S>(
     http: http1::Builder,
     stream: TcpStream,
     slot: ConnectionSlot,
@@ -161,21 +164,22 @@ async fn serve_connection<S, B>(
     mut stop: watch::Receiver<bool>,
     mut cut: watch::Receiver<()>,
 ) where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
-    B: Body + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    S: Service<Request<RequestBody>, Response = Response, Error = Infallible>,
 {
     let ConnectionSlot { connection, connections } = &slot;
     let io = TokioIo::new(WatchedStream::new(stream, Arc::clone(connection)));
     let watched = {
         let (connection, connections) = (Arc::clone(connection), Arc::clone(connections));
-        service_fn(move |request: Request<Incoming>| {
+        service_fn(move |mut request: Request<Incoming>| {
             // A request with both a length and chunks may end at another byte for a proxy in front (request
             // smuggling). hyper drops the length, so a chunked request is the last one of its connection.
             let is_last = connection.begin_request() || request.headers().contains_key(TRANSFER_ENCODING);
             let open = OpenRequest(Arc::clone(&connection));
-            let (connection, connections) = (Arc::clone(&connection), Arc::clone(&connections));
-            let answer = service.call(request.map(|body| RequestBody::new(body, connection, connections)));
+            let connection = Arc::clone(&connection);
+            request
+                .extensions_mut()
+                .insert(BodyBudget::new(Arc::clone(&connection), Arc::clone(&connections)));
+            let answer = service.call(request.map(|body| RequestBody::new(body, connection)));
             async move {
                 let mut response = answer.await?;
                 if is_last {

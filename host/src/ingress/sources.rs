@@ -21,12 +21,12 @@ pub struct Sources {
     pub(super) bodies: BodyLimits,
 }
 
-/// How old an event may be.
+/// The limits on an event's age.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AgeLimit {
-    /// As configured: 0 = no limit, `None` = as long as ids are known.
+    /// The configured limit: 0 = no limit, `None` = as long as ids are known.
     pub(super) max_days: Option<u64>,
-    /// How long ids are known.
+    /// The days for which ids are known.
     pub(super) keys_days: u64,
 }
 
@@ -49,13 +49,14 @@ pub(super) struct ReadySource {
     pub(super) envelope: Envelope,
     pub(super) age: AgeLimit,
     pub(super) counters: Counters,
-    /// For log lines about rejected signatures: anybody can cause them, so they must not hide the others.
+    /// Throttles log lines about rejected signatures: any client can cause them, so they must not hide
+    /// the others.
     pub(super) rejected: Throttle,
-    /// For log lines about verified requests that are no new event.
+    /// Throttles log lines about verified requests that are no new event.
     pub(super) invalid: Throttle,
-    /// For log lines about events that could not be stored.
+    /// Throttles log lines about events that could not be stored.
     pub(super) failed: Throttle,
-    /// For log lines about events that no plugin handles.
+    /// Throttles log lines about events that no plugin handles.
     pub(super) unhandled: Throttle,
 }
 

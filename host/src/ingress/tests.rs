@@ -11,18 +11,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-use super::{EventAcceptor, Limits, Sources, Webhooks, serve, serve_router, sign};
+use super::{EventAcceptor, Limits, Sources, Webhooks, serve, serve_current, sign};
 use crate::config::{Config, Scheme, Secret, Source};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, SourceName};
 
 const BODY: &str = r#"{"id":"evt_1","type":"appointment.created","data":{"object":{"id":1}}}"#;
 
-/// Answers what it is told to, and keeps what it was given.
+/// Gives prepared answers, and records its requests.
 struct Fake {
     answer: Mutex<Result<Accept, DbError>>,
     taken: Mutex<Vec<Event>>,
-    /// Acceptance waits for this when it is there.
+    /// Acceptance waits for this if it is set.
     gate: Option<Notify>,
     ids_known_since: AtomicU64,
 }
@@ -64,13 +64,13 @@ fn config(secret: &str) -> Config {
 async fn start_with(config: Config, gate: Option<Notify>) -> Host {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let answer = Mutex::new(Ok(Accept::Accepted { deliveries: 2 }));
+    let answer = Mutex::new(Ok(Accept::Accepted { deliveries: 2, unmatched: 0 }));
     let ids_known_since = AtomicU64::new(0);
     let fake = Arc::new(Fake { answer, taken: Mutex::default(), gate, ids_known_since });
     let sources = Arc::new(ArcSwap::from_pointee(Sources::from_config(&config)));
     let (stop, stopped) = watch::channel(false);
-    let service = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake)).service();
-    let ended = tokio::spawn(serve(listener, service, Limits::from(&config.server), stopped));
+    let router = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake)).router();
+    let ended = tokio::spawn(serve(listener, router, Limits::from(&config.server), stopped));
     Host { address, fake, sources, stop, ended }
 }
 
@@ -128,12 +128,12 @@ fn expect(answer: &str, code: u16, parts: &[&str]) {
 async fn the_answer_to_a_verified_event_follows_from_its_acceptance() {
     let table: [(Result<Accept, DbError>, u16, &[&str]); 6] = [
         (
-            Ok(Accept::Accepted { deliveries: 2 }),
+            Ok(Accept::Accepted { deliveries: 2, unmatched: 0 }),
             202,
             &[r#"{"status":"accepted","event":"evt_1","deliveries":2}"#],
         ),
         (
-            Ok(Accept::Accepted { deliveries: 0 }),
+            Ok(Accept::Accepted { deliveries: 0, unmatched: 0 }),
             202,
             &[r#"{"status":"accepted","event":"evt_1","deliveries":0}"#],
         ),
@@ -166,7 +166,7 @@ async fn rejects_requests_before_anything_is_stored() {
     let host = start().await;
     let mine = &signed("s", BODY);
     let array = "[\n1,]";
-    let table: [(String, u16, &[&str]); 14] = [
+    let table: [(String, u16, &[&str]); 17] = [
         (
             post("/webhooks/desk", "", BODY),
             401,
@@ -186,6 +186,9 @@ async fn rejects_requests_before_anything_is_stored() {
             &[r#""unsupported""#, "Content-Encoding `gzip`", "accept-encoding: identity"],
         ),
         (post("/webhooks/", mine, BODY), 404, &[r#""not-found""#]),
+        (post("/webhooks/%ff", mine, BODY), 404, &[r#""not-found""#]),
+        (post("/webhooks/de%73k", mine, BODY), 404, &[r#""not-found""#]),
+        (post("/webhooks/desk/more", mine, BODY), 404, &["webhooks go to /webhooks/SOURCE"]),
         (post("/", mine, BODY), 404, &[r#""not-found""#]),
         (
             post("/webhooks/desk", mine, BODY).replacen("POST", "PUT", 1),
@@ -223,7 +226,7 @@ async fn accepts_bodies_up_to_the_limit_and_rejects_larger_ones() {
         expect(&with_length, 413, &[r#""too-large""#, "larger than 1000 bytes"]);
         expect(&exchange(host.address, &chunked(&large)).await, 413, &["larger than 1000 bytes"]);
     }
-    // A length alone is enough: not one byte of the body is there.
+    // The length alone is enough: no byte of the body has been sent.
     let head =
         "POST /webhooks/desk HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 1001\r\n\r\n";
     let answer = exchange(host.address, head).await;
@@ -360,7 +363,7 @@ async fn serves_an_axum_router() {
     let router = axum::Router::new().route("/healthz", axum::routing::get(async || "ok"));
     let router = Arc::new(ArcSwap::from_pointee(router));
     let limits = Limits::from(&config("s").server);
-    tokio::spawn(serve_router(listener, router, limits, Duration::from_secs(1), stopped));
+    tokio::spawn(serve_current(listener, router, limits, Duration::from_secs(1), stopped));
     let answer = exchange(address, "GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
 }

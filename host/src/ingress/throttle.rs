@@ -1,4 +1,5 @@
-//! Limits log lines that anybody can cause to one a second, each with the number of lines skipped.
+//! Limits log lines that any client can cause to one a second, each with the number of lines
+//! skipped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +13,8 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// How many lines were skipped since the last one, if the line is to be written now; else `None`.
+    /// Returns the number of lines skipped since the last one, if a line is to be written now; else
+    /// `None`.
     pub(super) fn admit(&self, now_ms: u64) -> Option<u64> {
         let next = self.next_ms.load(Ordering::Relaxed);
         // A time further ahead is from before the clock was set back.

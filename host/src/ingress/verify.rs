@@ -13,7 +13,7 @@ use crate::config::{Encoding, Secret, SignatureHeader, Source};
 
 const DIGEST_BYTES: usize = 32;
 
-/// How a source signs, prepared for requests.
+/// A source's signature scheme, prepared for requests.
 #[derive(Debug)]
 pub(super) struct Signing {
     headers: Vec<SignatureHeader>,
@@ -28,7 +28,7 @@ pub(super) struct UnverifiedRequest<'a> {
     pub(super) body: Bytes,
 }
 
-/// A body whose signature is that of its source.
+/// A body whose signature was verified for its source.
 #[derive(Debug)]
 pub(super) struct VerifiedRequest {
     body: Bytes,
@@ -41,8 +41,8 @@ impl VerifiedRequest {
     }
 }
 
-/// Why a request is not the source's. It names what is wrong with the header's form; of the digest it says only that
-/// it does not match.
+/// The reason why a request's signature is rejected. It describes errors in the header's form; of a wrong
+/// digest it only says that it does not match.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unauthorized {
     #[error("signature header {0} is missing")]

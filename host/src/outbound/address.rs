@@ -1,20 +1,20 @@
-//! Which addresses are the public internet's. All others, from this machine to the cloud's own services,
-//! are reached by a grant of that very address only.
+//! Tells public addresses from internal ones. An internal address, such as a loopback or cloud metadata address, needs
+//! a grant of that address itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where an address leads if not into the public internet, for people; `None` = it is public.
-pub(super) fn inside(address: IpAddr) -> Option<&'static str> {
+/// The kind of a non-public address, for people; `None` if it is public.
+pub(super) fn non_public_kind(address: IpAddr) -> Option<&'static str> {
     match address {
-        IpAddr::V4(v4) => inside_v4(v4),
-        IpAddr::V6(v6) => inside_v6(v6),
+        IpAddr::V4(v4) => non_public_v4(v4),
+        IpAddr::V6(v6) => non_public_v6(v6),
     }
 }
 
-/// After the IANA IPv4 Special-Purpose Address Registry.
-fn inside_v4(address: Ipv4Addr) -> Option<&'static str> {
+/// From the IANA IPv4 Special-Purpose Address Registry.
+fn non_public_v4(address: Ipv4Addr) -> Option<&'static str> {
     Some(match address.octets() {
-        // The services that clouds give their machines, credentials among them.
+        // Metadata services of clouds, which hold credentials.
         [169, 254, 169, 254] | [168, 63, 129, 16] | [100, 100, 100, 200] => "metadata",
         [0, ..] => "unspecified",
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => "private",
@@ -30,22 +30,22 @@ fn inside_v4(address: Ipv4Addr) -> Option<&'static str> {
     })
 }
 
-/// After the IANA IPv6 Special-Purpose Address Registry. Addresses that carry an IPv4 address lead there.
-fn inside_v6(address: Ipv6Addr) -> Option<&'static str> {
-    let carried = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+/// From the IANA IPv6 Special-Purpose Address Registry. An address that contains an IPv4 address has its kind.
+fn non_public_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let embedded = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     Some(match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => "unspecified",
         [0, 0, 0, 0, 0, 0, 0, 1] => "loopback",
-        // IPv4-mapped, and NAT64 by its well-known prefix.
+        // IPv4-mapped, and NAT64 with its well-known prefix.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            return inside_v4(carried(high, low));
+            return non_public_v4(embedded(high, low));
         }
-        // IPv4-compatible is long deprecated: no public host has one.
-        [0, 0, 0, 0, 0, 0, high, low] => inside_v4(carried(high, low)).unwrap_or("reserved"),
-        // NAT64 by a prefix of the network's own.
+        // IPv4-compatible addresses are deprecated: no public host has one.
+        [0, 0, 0, 0, 0, 0, high, low] => non_public_v4(embedded(high, low)).unwrap_or("reserved"),
+        // NAT64 with a local prefix.
         [0x64, 0xff9b, 1, ..] => "private",
         // 6to4.
-        [0x2002, high, low, ..] => return inside_v4(carried(high, low)),
+        [0x2002, high, low, ..] => return non_public_v4(embedded(high, low)),
         [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => "metadata",
         [0xfc00..=0xfdff, ..] => "unique-local",
         [0xfe80..=0xfebf, ..] => "link-local",
@@ -53,7 +53,7 @@ fn inside_v6(address: Ipv6Addr) -> Option<&'static str> {
         [0xff00..=0xffff, ..] => "multicast",
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => "documentation",
         [0x2001, 2, 0, ..] => "benchmarking",
-        // Protocols' own, Teredo among them.
+        // IETF protocol assignments, such as Teredo.
         [0x2001, 0..=0x1ff, ..] => "reserved",
         [0x2000..=0x3fff, ..] => return None,
         _ => "reserved",
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_address_that_is_not_public_is_told_from_those_that_are() {
+    fn every_non_public_address_is_recognised() {
         for (address, expected) in [
             ("8.8.8.8", None),
             ("41.223.48.1", None),
@@ -122,7 +122,7 @@ mod tests {
             ("100::1", Some("reserved")),
             ("4000::1", Some("reserved")),
         ] {
-            assert_eq!(inside(address.parse().unwrap()), expected, "{address}");
+            assert_eq!(non_public_kind(address.parse().unwrap()), expected, "{address}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an answer means for an effect.
+//! Converts a response to the result of an effect.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,85 +7,85 @@ use http::header::RETRY_AFTER;
 use reqwest::Response;
 use url::Url;
 
-use super::exchange::Answered;
+use super::exchange::FinalResponse;
 use super::failure::excerpt;
-use super::{EffectContext, Sent};
-use crate::effect::TryOutcome;
+use super::{EffectContext, EffectResult};
+use crate::effect::EffectOutcome;
 
-/// What is kept of an answer that is no success.
+/// The longest recorded part of a response without success.
 const EXCERPT_MAX_BYTES: usize = 500;
-/// What is read of it: secrets are looked for before it is cut, and white space is left out.
+/// The part that is read for it. It is longer, because redaction and the removal of white space come first.
 const READ_MAX_BYTES: usize = 16 * 1024;
-/// What is told of the place that a redirect leads to.
+/// The longest recorded target of a redirect.
 const LOCATION_MAX_BYTES: usize = 200;
-/// The rest of an answer is read, so that its connection can be used again, for so long at most.
+/// The longest time for reading the rest of a response, so that its connection can be reused.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
-impl Sent {
-    /// What an answer means for the effect. `method` is that of the request that it answers.
-    pub(super) async fn answered(
+impl EffectResult {
+    /// Reads a response and decides the outcome. `method` is the request's method.
+    pub(super) async fn read_response(
         context: &EffectContext<'_>,
         method: &str,
-        answered: Answered,
+        answered: FinalResponse,
         answer_max_bytes: usize,
         deadline: Instant,
     ) -> Self {
-        let Answered { response, by, redirected, location } = answered;
+        let FinalResponse { response, by, redirected, location } = answered;
         let status = response.status();
         let outcome = outcome(status, context.progress.unanswered);
-        let after = (outcome == TryOutcome::Retry).then(|| retry_after(&response)).flatten();
+        let after = (outcome == EffectOutcome::Retry).then(|| retry_after(&response)).flatten();
         let (start, is_cut) =
-            start_of(response, answer_max_bytes, deadline.min(Instant::now() + DRAIN_MAX)).await;
+            read_start(response, answer_max_bytes, deadline.min(Instant::now() + DRAIN_MAX)).await;
         let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
         let from = if redirected { format!(" from {}", by.origin) } else { String::new() };
         let said = match (outcome, location) {
-            (TryOutcome::Done, _) => String::new(),
+            (EffectOutcome::Done, _) => String::new(),
             (_, Some(to)) => {
-                let to = excerpt(context.mask, &place(&to), false, LOCATION_MAX_BYTES);
-                format!("{method} is not repeated at {to}, where it redirects to")
+                let to = excerpt(context.mask, &redacted_url(&to), false, LOCATION_MAX_BYTES);
+                format!("{method} is not repeated at the redirect's target {to}")
             }
             (_, None) => {
                 let text = String::from_utf8_lossy(&start);
-                // Half a character at the end would hide that half a secret stands before it.
+                // A replacement character at the end would hide half a secret before it.
                 let text = if is_cut { text.trim_end_matches('\u{fffd}') } else { &text };
                 excerpt(context.mask, text, is_cut, EXCERPT_MAX_BYTES)
             }
         };
         let colon = if said.is_empty() { "" } else { ": " };
         let detail = format!("{}{reason}{from}{colon}{said}", status.as_u16());
-        let progress = context.unanswered_if(is_unanswered(status));
+        let progress = context.unanswered_if(may_have_arrived(status));
         Self { outcome, detail, after, progress }
     }
 }
 
-/// `unanswered`: whether an earlier attempt with the same key may still be under way on the other side, which is
-/// what a conflict (409) and a lock (423) then mean.
-fn outcome(status: StatusCode, unanswered: bool) -> TryOutcome {
+/// `unanswered`: whether the other side may still process an earlier attempt with the same key. Only then, a conflict
+/// (409) and a lock (423) mean "in progress".
+fn outcome(status: StatusCode, unanswered: bool) -> EffectOutcome {
     match status.as_u16() {
-        200..=299 => TryOutcome::Done,
-        408 | 425 | 429 | 500..=599 => TryOutcome::Retry,
-        409 | 423 if unanswered => TryOutcome::Retry,
-        _ => TryOutcome::Refused,
+        200..=299 => EffectOutcome::Done,
+        408 | 425 | 429 | 500..=599 => EffectOutcome::Retry,
+        409 | 423 if unanswered => EffectOutcome::Retry,
+        _ => EffectOutcome::Refused,
     }
 }
 
-/// Whether a gateway tells that it waited in vain for whoever does the work.
-fn is_unanswered(status: StatusCode) -> bool {
+/// Whether a gateway got no response from the service behind it.
+fn may_have_arrived(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT | StatusCode::TOO_EARLY)
 }
 
-/// Without what may hold secrets.
-fn place(url: &Url) -> String {
+/// The URL without the parts that may hold secrets.
+fn redacted_url(url: &Url) -> String {
     let mut place = url.clone();
     place.set_query(None);
     place.set_fragment(None);
-    // They fail for URLs that have neither.
+    // These fail for URLs that cannot have a user.
     let (_user, _password) = (place.set_username(""), place.set_password(None));
     place.into()
 }
 
-/// Reads all of an answer that may be read, and keeps its beginning. Whether its end is missing there.
-async fn start_of(mut response: Response, most: usize, until: Instant) -> (Vec<u8>, bool) {
+/// Reads a response up to `most` bytes, and returns its beginning and whether its end is missing.
+async fn read_start(mut response: Response, most: usize, until: Instant) -> (Vec<u8>, bool) {
     let (mut start, mut read, mut ended) = (Vec::new(), 0, false);
     let rest = async {
         while let Ok(chunk) = response.chunk().await {
@@ -101,7 +101,7 @@ async fn start_of(mut response: Response, most: usize, until: Instant) -> (Vec<u
             }
         }
     };
-    // The status says what became of the effect, whatever becomes of the rest.
+    // The status alone decides the outcome.
     let _late = tokio::time::timeout_at(until.into(), rest).await;
     let is_cut = !ended || start.len() < read;
     (start, is_cut)
@@ -111,8 +111,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
     parse_retry_after(response.headers().get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
 }
 
-/// Seconds, or a date in any of the three forms that a recipient must read (RFC 9110, 5.6.7 and 10.2.3). A date
-/// in the past asks for no wait.
+/// Parses seconds, or a date in any of the three forms that a recipient must accept (RFC 9110, 5.6.7 and 10.2.3). A
+/// date in the past is a delay of zero.
 fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -127,8 +127,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_are_done_tried_again_or_the_end() {
-        use TryOutcome::{Done, Refused, Retry};
+    fn statuses_are_done_retried_or_refused() {
+        use EffectOutcome::{Done, Refused, Retry};
         for (status, expected) in [
             (101, Refused),
             (200, Done),
@@ -154,18 +154,18 @@ mod tests {
     }
 
     #[test]
-    fn after_a_request_without_an_answer_a_conflict_is_tried_again() {
-        use TryOutcome::{Done, Refused, Retry};
+    fn a_conflict_after_a_request_without_a_response_is_retried() {
+        use EffectOutcome::{Done, Refused, Retry};
         for (status, expected) in [(409, Retry), (423, Retry), (425, Retry), (422, Refused), (200, Done)] {
             assert_eq!(outcome(StatusCode::from_u16(status).unwrap(), true), expected, "{status}");
         }
     }
 
     #[test]
-    fn of_a_place_what_may_hold_secrets_is_left_out() {
+    fn a_redirect_target_is_recorded_without_parts_that_may_hold_secrets() {
         let url = "https://user:hunter2@b.example/path?key=s3cret#x".parse().unwrap();
-        assert_eq!(place(&url), "https://b.example/path");
-        assert_eq!(place(&"mailto:a@b.example?x".parse().unwrap()), "mailto:a@b.example");
+        assert_eq!(redacted_url(&url), "https://b.example/path");
+        assert_eq!(redacted_url(&"mailto:a@b.example?x".parse().unwrap()), "mailto:a@b.example");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A connection on which the other side can say only so much at a time.
+//! A connection that limits the length of the other side's replies.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,15 +9,15 @@ use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Longest answer, which may come before the next byte is written: some 8 lines of full length (RFC 5321, section
-/// 4.5.3.1.5). Extensions of a server take less than a quarter of it. The SMTP client parses an answer again from
-/// its first line with each line that comes, so its time grows with the square of the answer's length.
+/// The longest reply before the next write: some 8 lines of full length (RFC 5321, section 4.5.3.1.5). The list of a
+/// server's extensions takes less than a quarter of it. The SMTP client parses a reply again from its first line with
+/// each line, so its time grows with the square of the reply's length.
 const ANSWER_MAX_BYTES: usize = 4096;
-/// Longest part of a server in a TLS handshake: certificates.
+/// The longest part of a server in a TLS handshake, which contains certificates.
 const HANDSHAKE_MAX_BYTES: usize = 256 * 1024;
 /// The first byte of a TLS record that belongs to a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
-/// A record without a meaning that may stand before others in a handshake (RFC 8446, appendix D.4).
+/// A record without meaning that may precede others in a handshake (RFC 8446, appendix D.4).
 const TLS_CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 /// See the module.
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_handshake_may_be_answered_at_length() {
+    fn only_a_handshake_may_have_a_long_reply() {
         let with = |record: &[u8]| [&TLS_CHANGE_CIPHER_SPEC, record].concat();
         for (written, expected) in [
             (vec![TLS_HANDSHAKE, 3, 1], HANDSHAKE_MAX_BYTES),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_has_a_limit_and_the_one_to_starttls_is_read_alone() {
+    async fn a_reply_has_a_limit_and_the_one_to_starttls_is_read_alone() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut server, mut bounded) = (listener.accept().await.unwrap().0, BoundedStream::new(stream));

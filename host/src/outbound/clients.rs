@@ -1,4 +1,4 @@
-//! HTTP clients, one for each destination: a connection is used again only by those whose grants allow it.
+//! HTTP clients, one per destination. A pooled connection is reused only for plugins whose grants cover its address.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,39 +7,40 @@ use std::time::Duration;
 use quick_cache::sync::Cache;
 
 use super::destination::Destination;
-use super::failure::{Failure, Kind, causes};
-use super::names::{Guarded, Names};
+use super::failure::{FailureKind, OutboundFailure, causes};
+use super::resolver::{GuardedResolver, Resolver};
 use crate::config;
 
-/// Destinations whose connections are kept.
+/// The most destinations with pooled connections.
 const DESTINATIONS_MAX: usize = 256;
-/// Connections that are kept for one of them while nobody uses them, and how long.
+/// The most idle connections of one destination, and the longest idle time.
 const IDLE_MAX: usize = 16;
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// Clients and the limits that they were made with.
+/// The clients, and the limits that they were built with.
 pub(super) struct Clients {
     pub(super) limits: config::Http,
-    names: Arc<dyn Names>,
+    resolver: Arc<dyn Resolver>,
     made: Cache<Destination, reqwest::Client>,
 }
 
 impl Clients {
-    pub(super) fn new(limits: config::Http, names: Arc<dyn Names>) -> Self {
-        Self { limits, names, made: Cache::new(DESTINATIONS_MAX) }
+    pub(super) fn new(limits: config::Http, resolver: Arc<dyn Resolver>) -> Self {
+        Self { limits, resolver, made: Cache::new(DESTINATIONS_MAX) }
     }
 
-    /// The client for a destination. The first one reads the machine's certificates, some milliseconds.
-    pub(super) fn of(&self, destination: &Destination) -> Result<reqwest::Client, Failure> {
+    /// The client of a destination. The first one reads the machine's certificates, which takes some milliseconds.
+    pub(super) fn of(&self, destination: &Destination) -> Result<reqwest::Client, OutboundFailure> {
         self.made.get_or_insert_with(destination, || self.make(destination)).map_err(|error| {
             let why = causes(&error).last().map(ToString::to_string).unwrap_or_default();
             let detail = format!("{} cannot be reached: TLS on this machine: {why}", destination.origin);
-            Failure::new(Kind::Host, detail)
+            OutboundFailure::new(FailureKind::Host, detail)
         })
     }
 
     fn make(&self, destination: &Destination) -> reqwest::Result<reqwest::Client> {
-        let guarded = Guarded { names: Arc::clone(&self.names), destination: destination.clone() };
+        let guarded =
+            GuardedResolver { resolver: Arc::clone(&self.resolver), destination: destination.clone() };
         let builder = reqwest::Client::builder()
             .user_agent(concat!("hookyard/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
@@ -49,16 +50,16 @@ impl Clients {
             .connect_timeout(Duration::from_millis(self.limits.connect_timeout_ms))
             .pool_max_idle_per_host(IDLE_MAX)
             .pool_idle_timeout(IDLE_TIME);
-        // Without TLS there is nothing to prove, and a machine without certificates can do it too.
+        // Plain HTTP needs no certificates, so it also works on a machine without them.
         let plain = destination.origin.scheme == "http";
         if plain { builder.tls_certs_only([]).build() } else { builder.build() }
     }
 
-    /// What a failed request means.
-    pub(super) fn explain(&self, error: &reqwest::Error, destination: &Destination) -> Failure {
+    /// Converts an error of the client.
+    pub(super) fn explain(&self, error: &reqwest::Error, destination: &Destination) -> OutboundFailure {
         let limits = &self.limits;
         let origin = &destination.origin;
-        let own = causes(error).find_map(|cause| cause.downcast_ref::<Failure>());
+        let own = causes(error).find_map(|cause| cause.downcast_ref::<OutboundFailure>());
         if let Some(own) = own {
             return own.clone();
         }
@@ -66,43 +67,43 @@ impl Clients {
         if error.is_timeout() && error.is_connect() {
             let ms = limits.connect_timeout_ms;
             let detail = format!("no connection to {origin} within {ms} ms (http.connect_timeout_ms)");
-            return Failure::new(Kind::ConnectTimeout, detail);
+            return OutboundFailure::new(FailureKind::ConnectTimeout, detail);
         }
         if error.is_timeout() {
             let ms = limits.timeout_ms;
-            return Failure::new(
-                Kind::Timeout,
-                format!("no whole answer from {origin} within {ms} ms (http.timeout_ms)"),
+            return OutboundFailure::new(
+                FailureKind::Timeout,
+                format!("no complete response from {origin} within {ms} ms (http.timeout_ms)"),
             );
         }
         if error.is_builder() {
-            return Failure::new(Kind::Malformed, format!("no request can be made of it: {root}"));
+            return OutboundFailure::new(FailureKind::Malformed, format!("the request is invalid: {root}"));
         }
         if error.is_connect() {
-            // rustls says so, and has no type that is in reach here.
+            // rustls's error type is not accessible here.
             let certificate = root.contains("certificate");
-            let kind = if certificate { Kind::Certificate } else { Kind::Unreachable };
-            return Failure::new(kind, format!("no connection to {origin}: {root}"));
+            let kind = if certificate { FailureKind::Certificate } else { FailureKind::Unreachable };
+            return OutboundFailure::new(kind, format!("no connection to {origin}: {root}"));
         }
-        Failure::new(Kind::Broken, format!("the connection to {origin} failed: {root}"))
+        OutboundFailure::new(FailureKind::Broken, format!("the connection to {origin} failed: {root}"))
     }
 
-    /// What a body means that ended too early.
+    /// Converts an error while a body was read.
     pub(super) fn explain_body(
         &self,
         error: &(dyn Error + Send + Sync + 'static),
         destination: &Destination,
-    ) -> Failure {
+    ) -> OutboundFailure {
         match error.downcast_ref::<reqwest::Error>() {
             Some(error) => self.explain(error, destination),
             None => self.too_large(destination),
         }
     }
 
-    /// An answer that is more than is taken.
-    pub(super) fn too_large(&self, destination: &Destination) -> Failure {
+    /// The failure of a response that is too large.
+    pub(super) fn too_large(&self, destination: &Destination) -> OutboundFailure {
         let (most, origin) = (self.limits.answer_max_bytes, &destination.origin);
-        let detail = format!("the answer of {origin} has more than {most} bytes (http.answer_max_bytes)");
-        Failure::new(Kind::AnswerTooLarge, detail)
+        let detail = format!("the response of {origin} has more than {most} bytes (http.answer_max_bytes)");
+        OutboundFailure::new(FailureKind::AnswerTooLarge, detail)
     }
 }

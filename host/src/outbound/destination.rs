@@ -1,14 +1,14 @@
-//! Where a request goes, checked against a plugin's grants.
+//! Destinations of requests, checked against a plugin's grants.
 
 use std::net::IpAddr;
 
 use url::Url;
 
-use super::failure::{Failure, Kind};
+use super::failure::{FailureKind, OutboundFailure};
 use super::grants::{Grants, Origin};
 
-/// An origin that is granted, and the inner addresses that its name may lead to. Whoever has the same one
-/// may use the same connections.
+/// A granted origin, and the internal addresses that its name may resolve to. Plugins with equal destinations share
+/// pooled connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Destination {
     pub(super) origin: Origin,
@@ -18,15 +18,18 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Of this URL, if its origin is granted. An address in it is an origin like any other.
-    pub(super) fn of(url: &Url, grants: &Grants) -> Result<Self, Failure> {
+    /// The destination of a URL, if its origin is granted. An address in it is an origin like any other.
+    pub(super) fn of(url: &Url, grants: &Grants) -> Result<Self, OutboundFailure> {
         let origin = Origin::of(url)?;
         if !url.username().is_empty() || url.password().is_some() {
             let why = format!("a user or password in the URL of {origin}: use the header authorization");
-            return Err(Failure::new(Kind::Malformed, why));
+            return Err(OutboundFailure::new(FailureKind::Malformed, why));
         }
         if !grants.origin(&origin) {
-            return Err(Failure::new(Kind::NotGranted, grants.missing(&origin.to_string(), "http")));
+            return Err(OutboundFailure::new(
+                FailureKind::NotGranted,
+                grants.missing(&origin.to_string(), "http"),
+            ));
         }
         let mut granted: Vec<IpAddr> = Vec::new();
         if origin.address().is_none() {
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_granted_is_refused_by_the_name_of_its_grant() {
+    fn a_destination_without_a_grant_is_refused_and_the_grant_is_named() {
         let some = ["https://sms.example.gn", "http://127.0.0.1:9000"];
         for (url, origin) in [
             ("http://sms.example.gn/", "http://sms.example.gn"),
@@ -94,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_and_passwords_are_refused_whatever_is_granted() {
+    fn other_schemes_and_passwords_are_refused_with_any_grant() {
         for url in ["file:///etc/passwd", "ftp://sms.example.gn/", "data:text/plain,x", "unix:/run/x"] {
             let message = of(url, &["https://sms.example.gn"]).unwrap_err();
             assert!(message.contains("https:// or http://"), "{message}");
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_opens_its_own_scheme_and_port_only() {
+    fn a_granted_address_covers_its_own_scheme_and_port_only() {
         let granted = ["http://crm.example", "http://10.0.0.5", "http://10.0.0.6:8080", "https://10.0.0.7"];
         let destination = of("http://crm.example/", &granted).unwrap();
         assert_eq!(destination.granted, ["10.0.0.5".parse::<IpAddr>().unwrap()]);

@@ -1,4 +1,4 @@
-//! One request and its answer, with every redirect checked like the request itself.
+//! Sends one request and follows redirects. Each redirect needs a grant, like the request itself.
 
 use std::time::Instant;
 
@@ -8,29 +8,29 @@ use url::Url;
 
 use super::clients::Clients;
 use super::destination::Destination;
-use super::failure::{Failure, Kind};
+use super::failure::{FailureKind, OutboundFailure};
 use super::grants::Grants;
-use super::request::Outgoing;
+use super::request::OutgoingRequest;
 use crate::secrets::Mask;
 
-/// An answer's head, and who answered.
-pub(super) struct Answered {
+/// The last response, and its destination.
+pub(super) struct FinalResponse {
     pub(super) response: Response,
     pub(super) by: Destination,
-    /// Whether that is somebody else than was asked.
+    /// Whether a redirect led there.
     pub(super) redirected: bool,
-    /// Where the answer redirects to, if it does: nobody went there.
+    /// The target of a redirect that was not followed.
     pub(super) location: Option<Url>,
 }
 
-/// Sends, and follows redirects that ask for the same request. What the deadline leaves is for the answer's body.
+/// Sends a request, and follows redirects that keep method and body. The rest of the deadline is for the body.
 pub(super) async fn exchange(
     clients: &Clients,
     grants: &Grants,
     mask: &Mask,
-    mut request: Outgoing,
+    mut request: OutgoingRequest,
     deadline: Instant,
-) -> Result<Answered, Failure> {
+) -> Result<FinalResponse, OutboundFailure> {
     let most = clients.limits.redirects_max;
     let mut followed = 0;
     let mut by = Destination::of(&request.url, grants)?;
@@ -38,17 +38,19 @@ pub(super) async fn exchange(
         let response = send(clients, &by, &request, deadline).await?;
         let location = location(&response, &request.url);
         let to = match location {
-            Some(to) if most > 0 && request.is_repeated_after(response.status().as_u16()) => to,
-            location => return Ok(Answered { response, by, redirected: followed > 0, location }),
+            Some(to) if most > 0 && request.keeps_request_after(response.status().as_u16()) => to,
+            location => return Ok(FinalResponse { response, by, redirected: followed > 0, location }),
         };
         if followed == most {
             let detail = format!("{} redirects once more after {most} (http.redirects_max)", by.origin);
-            return Err(Failure::new(Kind::Redirects, detail));
+            return Err(OutboundFailure::new(FailureKind::Redirects, detail));
         }
         followed += 1;
         let from = by.origin;
-        let further =
-            |failure: Failure| Failure { detail: format!("{from} redirects: {failure}"), ..failure };
+        let further = |failure: OutboundFailure| OutboundFailure {
+            detail: format!("{from} redirects: {failure}"),
+            ..failure
+        };
         request.redirect(to, grants, mask).map_err(further)?;
         by = Destination::of(&request.url, grants).map_err(further)?;
     }
@@ -57,9 +59,9 @@ pub(super) async fn exchange(
 async fn send(
     clients: &Clients,
     to: &Destination,
-    request: &Outgoing,
+    request: &OutgoingRequest,
     deadline: Instant,
-) -> Result<Response, Failure> {
+) -> Result<Response, OutboundFailure> {
     let client = clients.of(to)?;
     let left = deadline.saturating_duration_since(Instant::now());
     let builder = client
@@ -70,7 +72,7 @@ async fn send(
     builder.send().await.map_err(|error| clients.explain(&error, to))
 }
 
-/// Where an answer redirects to.
+/// The target of a redirect.
 fn location(response: &Response, from: &Url) -> Option<Url> {
     if !response.status().is_redirection() {
         return None;

@@ -1,99 +1,99 @@
-//! Why nothing was sent, or nothing answered.
+//! Failures of requests and emails.
 
 use std::error::Error;
 
-use crate::effect::TryOutcome;
+use crate::effect::EffectOutcome;
 use crate::secrets::Mask;
 
-/// What kind of failure it is.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// What was asked for cannot be sent, to anybody.
+pub enum FailureKind {
+    /// The request or email is malformed.
     Malformed,
-    /// The other side will not have it, now or later.
+    /// The other side refuses it permanently.
     Refused,
     /// The operator has not granted the origin or the recipient.
     NotGranted,
-    /// The host name leads to an address inside, which is not granted.
-    Inside,
-    /// The host name leads nowhere, now.
+    /// The host name resolves to an internal address without a grant.
+    InternalAddress,
+    /// The host name has no address now.
     Unresolved,
     /// No connection.
     Unreachable,
     /// No connection in time.
     ConnectTimeout,
-    /// The other side does not prove who it is.
+    /// The other side's certificate is invalid.
     Certificate,
-    /// There was a connection, and no whole answer in time.
+    /// There was a connection, and no complete response in time.
     Timeout,
-    /// The connection ended before its time, or what came was not HTTP or SMTP.
+    /// The connection ended too early, or the response was not HTTP or SMTP.
     Broken,
-    /// More redirects than are followed.
+    /// More redirects than `http.redirects_max`.
     Redirects,
-    /// The body is larger than a handler may send.
+    /// The request's body is larger than `http.request_max_bytes`.
     RequestTooLarge,
-    /// The answer is larger than is taken.
+    /// The response is larger than `http.answer_max_bytes`.
     AnswerTooLarge,
-    /// The host is not set up for it.
+    /// The host's configuration or machine cannot send it.
     Host,
 }
 
-/// See the module. Its text names neither paths nor queries: both may hold secrets.
+/// A failed request or email. Its text contains no path and no query, because both may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub struct Failure {
-    /// What kind.
-    pub kind: Kind,
+pub struct OutboundFailure {
+    /// The kind.
+    pub kind: FailureKind,
     /// For people.
     pub detail: String,
 }
 
-impl Failure {
-    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+impl OutboundFailure {
+    /// A failure, without path and query of a URL.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }
 
-    /// What becomes of an effect that failed so.
+    /// The outcome of an effect that failed in this way.
     ///
-    /// A certificate that does not fit is tried again: nothing was sent, and certificates expire and are
-    /// renewed, as are a machine's own.
+    /// An invalid certificate leads to a retry: nothing was sent, and expired certificates are renewed.
     #[must_use]
-    pub fn outcome(&self) -> TryOutcome {
+    pub fn outcome(&self) -> EffectOutcome {
         match self.kind {
-            Kind::Malformed
-            | Kind::Refused
-            | Kind::NotGranted
-            | Kind::Inside
-            | Kind::Redirects
-            | Kind::RequestTooLarge
-            | Kind::AnswerTooLarge => TryOutcome::Refused,
-            Kind::Unresolved
-            | Kind::Unreachable
-            | Kind::ConnectTimeout
-            | Kind::Certificate
-            | Kind::Timeout
-            | Kind::Broken
-            | Kind::Host => TryOutcome::Retry,
+            FailureKind::Malformed
+            | FailureKind::Refused
+            | FailureKind::NotGranted
+            | FailureKind::InternalAddress
+            | FailureKind::Redirects
+            | FailureKind::RequestTooLarge
+            | FailureKind::AnswerTooLarge => EffectOutcome::Refused,
+            FailureKind::Unresolved
+            | FailureKind::Unreachable
+            | FailureKind::ConnectTimeout
+            | FailureKind::Certificate
+            | FailureKind::Timeout
+            | FailureKind::Broken
+            | FailureKind::Host => EffectOutcome::Retry,
         }
     }
 }
 
-impl Kind {
-    /// Whether the request may have arrived, so that the other side may be working on it.
-    pub(super) fn is_unanswered(self) -> bool {
+impl FailureKind {
+    /// Whether the request may have arrived, so that the other side may still process it.
+    pub(super) fn may_have_arrived(self) -> bool {
         matches!(self, Self::Timeout | Self::Broken | Self::AnswerTooLarge)
     }
 }
 
-/// An error, and what caused it.
+/// An error and its sources.
 pub(super) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// What people may read of a text of somebody else's: without secrets, one line, so long. Secrets go first, as
-/// half a secret would not be found. `is_cut`: the text's own end is missing.
+/// A foreign text for people: one line without secrets, at most `most` bytes. Secrets are redacted before truncation,
+/// because half a secret would not be found. `is_cut`: the text's own end is missing.
 pub(super) fn excerpt(mask: &Mask, text: &str, is_cut: bool, most: usize) -> String {
     let text = if is_cut { mask.hide_cut(text).into() } else { mask.hide(text) };
     let unwanted = |c: char| c.is_whitespace() || c.is_control();

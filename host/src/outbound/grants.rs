@@ -1,21 +1,21 @@
-//! What an operator lets a plugin reach.
+//! Grants: the destinations that an operator allows for a plugin.
 
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::failure::{Failure, Kind};
+use super::failure::{FailureKind, OutboundFailure};
 use crate::config;
 use crate::event::{EventPattern, PluginName};
 
-/// The grants of one plugin, as its section of the configuration has them.
+/// The grants of one plugin, from its section of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
-    /// Whose they are, for messages.
+    /// The plugin's name, for messages.
     pub plugin: PluginName,
     /// `http`: origins, `scheme://host[:port]`, lower case, without the scheme's own port.
     pub http: Vec<String>,
-    /// `http_credentials`: of these, those that may get what another one was to get.
+    /// `http_credentials`: the origins that may get the credentials of another one after a redirect.
     pub credentials: Vec<String>,
     /// `email`: recipients, `*`, `*@domain` or an address, lower case.
     pub email: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// What the configuration says of this plugin.
+    /// The grants in a plugin's section.
     #[must_use]
     pub fn of(plugin: &PluginName, config: &config::Plugin) -> Self {
         Self {
@@ -37,13 +37,13 @@ impl Grants {
     }
 
     /// Checks that this event type may be emitted.
-    pub(super) fn check_event_type(&self, event_type: &str) -> Result<(), Failure> {
+    pub(super) fn check_event_type(&self, event_type: &str) -> Result<(), OutboundFailure> {
         let is_granted = self.emit.iter().any(|granted| EventPattern::new(granted).matches(event_type));
         if is_granted {
             return Ok(());
         }
         let what = format!("event type `{event_type}`");
-        Err(Failure::new(Kind::NotGranted, self.missing(&what, "emit")))
+        Err(OutboundFailure::new(FailureKind::NotGranted, self.missing(&what, "emit")))
     }
 
     /// Whether this origin is granted.
@@ -52,18 +52,17 @@ impl Grants {
     }
 
     /// Whether this origin may get credentials when another one redirects there.
-    pub(super) fn has_credentials(&self, origin: &Origin) -> bool {
+    pub(super) fn may_get_credentials(&self, origin: &Origin) -> bool {
         origins(&self.credentials).any(|granted| granted == *origin)
     }
 
-    /// The addresses that are granted as such, at this scheme and port.
+    /// The addresses that are granted by number, at this scheme and port.
     pub(super) fn addresses(&self, scheme: &str, port: u16) -> Vec<IpAddr> {
         let at = |origin: Origin| (origin.scheme == scheme && origin.port == port).then(|| origin.address());
         origins(&self.http).filter_map(at).flatten().collect()
     }
 
-    /// Whether this address, without a name, may be sent email to. Domains are compared as the mail system has
-    /// them, whatever letters they are written in.
+    /// Whether this address is a granted recipient. Domains are compared in their ASCII form (IDNA).
     pub(super) fn recipient(&self, user: &str, domain: &str) -> bool {
         let (user, domain) = (user.to_lowercase(), ascii_domain(domain));
         self.email.iter().any(|granted| match granted.rsplit_once('@') {
@@ -76,7 +75,7 @@ impl Grants {
         })
     }
 
-    /// Where an operator would add what is missing.
+    /// The message about a missing grant, with its key in the configuration.
     pub(super) fn missing(&self, what: &str, key: &str) -> String {
         format!("{what} is not granted: add it to `{key}` in {}", self.section())
     }
@@ -88,12 +87,12 @@ impl Grants {
     }
 }
 
-/// Read as URLs are, so that an address is the same however it is written.
+/// Parses origins as URLs, so that each spelling of an address is the same origin.
 fn origins(written: &[String]) -> impl Iterator<Item = Origin> {
     written.iter().filter_map(|text| Origin::of(&Url::parse(text).ok()?).ok())
 }
 
-/// A domain as the mail system has it: in ASCII, lower case, without the dot of the root. `None` = it is none.
+/// A domain in ASCII and lower case, without a trailing dot. `None` if it is no domain.
 pub(super) fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii(domain).ok()?;
     let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
@@ -109,20 +108,20 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Of an `http` or `https` URL.
-    pub(super) fn of(url: &Url) -> Result<Self, Failure> {
+    /// The origin of an `http` or `https` URL.
+    pub(super) fn of(url: &Url) -> Result<Self, OutboundFailure> {
         let scheme = url.scheme();
         if !matches!(scheme, "http" | "https") {
             let why = format!("a URL begins with https:// or http://, this one with {scheme}:");
-            return Err(Failure::new(Kind::Malformed, why));
+            return Err(OutboundFailure::new(FailureKind::Malformed, why));
         }
         match (url.host(), url.port_or_known_default()) {
             (Some(host), Some(port)) => Ok(Self { scheme: scheme.into(), host: host.to_owned(), port }),
-            _ => Err(Failure::new(Kind::Malformed, "the URL names no host")),
+            _ => Err(OutboundFailure::new(FailureKind::Malformed, "the URL names no host")),
         }
     }
 
-    /// The address, where the host is one.
+    /// The address, if the host is one.
     pub(super) fn address(&self) -> Option<IpAddr> {
         match self.host {
             Host::Domain(_) => None,
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn event_types_are_granted_by_name_or_by_their_beginning() {
+    fn event_types_are_granted_by_name_or_prefix() {
         let granted = |emit: &[&str], event_type: &str| {
             let emit = emit.iter().map(ToString::to_string).collect();
             let config = config::Plugin { emit, ..config::Plugin::default() };

@@ -1,44 +1,45 @@
-//! Email, as `[email]` says.
+//! Sends emails as `[email]` configures.
 
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::message::Mailbox;
 
-use super::failure::{Failure, Kind, excerpt};
+use super::failure::{FailureKind, OutboundFailure, excerpt};
 use super::grants::Grants;
-use super::message::{Letter, is_ascii, mailbox};
-use super::smtp::{Handover, Server};
-use super::{EffectContext, Sent, wire};
+use super::outgoing_email::{OutgoingEmail, is_ascii, mailbox};
+use super::smtp::{Server, TransmissionResult};
+use super::{EffectContext, EffectResult, wire};
 use crate::config;
-use crate::effect::{Email, Progress, TryOutcome};
+use crate::effect::{EffectOutcome, Email, Progress};
 
-/// What is kept of one answer of a server, and of all to one email.
+/// The longest recorded reply, and the longest record of all replies to one email.
 const EXCERPT_MAX_BYTES: usize = 500;
 const DETAIL_MAX_BYTES: usize = 4000;
 
-/// A configuration that no email can be sent with. Names no secret.
+/// An invalid `[email]`. Its text contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("configuration: {0}")]
-pub struct Unusable(String);
+pub struct InvalidEmailConfig(String);
 
-/// A configuration, and what was made of it.
+/// A configuration, with its parsed sender and server.
 pub(super) struct Mailer {
     pub(super) config: config::Email,
-    /// The sender and the server; `None` = this host sends no email.
+    /// The sender and the server; `None` if `email.smtp` is not set.
     by: Option<(Mailbox, Server)>,
 }
 
 impl Mailer {
-    /// Connects to nothing.
+    /// Parses the configuration. It opens no connection.
     ///
     /// # Errors
-    /// [`Unusable`], which names the key.
-    pub(super) fn new(config: config::Email) -> Result<Self, Unusable> {
+    /// [`InvalidEmailConfig`], which names the key.
+    pub(super) fn new(config: config::Email) -> Result<Self, InvalidEmailConfig> {
         let by = match (&config.smtp, &config.from) {
             (Some(smtp), Some(from)) => {
-                let server = Server::of(smtp.expose())
-                    .map_err(|why| Unusable(format!("`email.smtp` is no server's URL: {why}")))?;
+                let server = Server::of(smtp.expose()).map_err(|why| {
+                    InvalidEmailConfig(format!("`email.smtp` is not the URL of an SMTP server: {why}"))
+                })?;
                 Some((sender(from)?, server))
             }
             _ => None,
@@ -46,49 +47,57 @@ impl Mailer {
         Ok(Self { config, by })
     }
 
-    /// Everything that can be known without the network.
-    pub(super) fn check(&self, grants: &Grants, email: &Email) -> Result<(), Failure> {
-        let letter = Letter::of(email)?;
+    /// Checks an email without the network.
+    pub(super) fn check(&self, grants: &Grants, email: &Email) -> Result<(), OutboundFailure> {
+        let letter = OutgoingEmail::of(email)?;
         letter.check(grants)?;
         let (from, _) = self.by()?;
         letter.check_headers(from)
     }
 
-    /// Hands an email over to those recipients that have no part of it yet.
-    pub(super) async fn send(&self, context: &EffectContext<'_>, email: &Email) -> Sent {
-        let mut sent = self.try_to_send(context, email).await.unwrap_or_else(Sent::from);
+    /// Sends an email to the recipients that have neither received nor refused it.
+    pub(super) async fn send(&self, context: &EffectContext<'_>, email: &Email) -> EffectResult {
+        let mut sent = self.try_to_send(context, email).await.unwrap_or_else(EffectResult::from);
         sent.detail = excerpt(context.mask, &sent.detail, false, DETAIL_MAX_BYTES);
         sent
     }
 
-    async fn try_to_send(&self, context: &EffectContext<'_>, email: &Email) -> Result<Sent, Failure> {
-        let letter = Letter::of(email)?;
+    async fn try_to_send(
+        &self,
+        context: &EffectContext<'_>,
+        email: &Email,
+    ) -> Result<EffectResult, OutboundFailure> {
+        let letter = OutgoingEmail::of(email)?;
         letter.check(context.grants)?;
         let (from, server) = self.by()?;
         if let Some(failure) = server.unusable() {
             return Err(failure);
         }
         let ms = self.config.timeout_ms;
-        let sent = hand_over(context, &letter, from, server);
+        let sent = transmit(context, &letter, from, server);
         tokio::time::timeout(Duration::from_millis(ms), sent).await.unwrap_or_else(|_| {
-            let detail = format!("the SMTP server did not take it within {ms} ms (email.timeout_ms)");
-            Err(Failure::new(Kind::Timeout, detail))
+            let detail =
+                format!("the SMTP server did not accept the email within {ms} ms (email.timeout_ms)");
+            Err(OutboundFailure::new(FailureKind::Timeout, detail))
         })
     }
 
-    fn by(&self) -> Result<&(Mailbox, Server), Failure> {
+    fn by(&self) -> Result<&(Mailbox, Server), OutboundFailure> {
         self.by.as_ref().ok_or_else(|| {
-            Failure::new(Kind::Host, "this host sends no email: `email.smtp` is not set in its configuration")
+            OutboundFailure::new(
+                FailureKind::Host,
+                "this host sends no email: set `email.smtp` in its configuration",
+            )
         })
     }
 }
 
-async fn hand_over(
+async fn transmit(
     context: &EffectContext<'_>,
-    letter: &Letter<'_>,
+    letter: &OutgoingEmail<'_>,
     from: &Mailbox,
     server: &Server,
-) -> Result<Sent, Failure> {
+) -> Result<EffectResult, OutboundFailure> {
     let mut progress = context.progress.clone();
     let all = letter.recipients();
     let is_open = |to: &&Address| {
@@ -97,16 +106,16 @@ async fn hand_over(
     };
     let open: Vec<Address> = all.iter().filter(is_open).cloned().collect();
     let session = server.session().await?;
-    let utf8 = session.takes_utf8();
+    let utf8 = session.supports_utf8();
     let (open, unfit): (Vec<_>, Vec<_>) = open.into_iter().partition(|to| utf8 || is_ascii(to));
     progress.refused.extend(unfit.iter().map(|to| (to.to_string(), wire::NO_UTF8.to_owned())));
     if !utf8 && !is_ascii(&from.email) {
-        return Err(Failure::new(Kind::Host, format!("`email.from`: {}", wire::NO_UTF8)));
+        return Err(OutboundFailure::new(FailureKind::Host, format!("`email.from`: {}", wire::NO_UTF8)));
     }
     let handed = if open.is_empty() {
-        Handover::to_nobody()
+        TransmissionResult::without_recipients()
     } else {
-        session.hand_over(&from.email, &open, &letter.message(from, context.key, utf8)?).await?
+        session.transmit(&from.email, &open, &letter.message(from, context.key, utf8)?).await?
     };
     let said = |said: &str| excerpt(context.mask, said, false, EXCERPT_MAX_BYTES);
     progress.refused.extend(handed.refused.iter().map(|(to, why)| (to.to_string(), said(why))));
@@ -116,13 +125,13 @@ async fn hand_over(
             progress.delivered.extend(handed.accepted.iter().map(ToString::to_string));
             said(&answer)
         }
-        // What is known of the others stays known.
-        Err(failure) => return Ok(Sent { progress: Some(progress), ..failure.into() }),
+        // The other recipients keep their results.
+        Err(failure) => return Ok(EffectResult { progress: Some(progress), ..failure.into() }),
     };
     let outcome = match (deferred.is_empty(), progress.refused.is_empty()) {
-        (false, _) => TryOutcome::Retry,
-        (true, false) => TryOutcome::Refused,
-        (true, true) => TryOutcome::Done,
+        (false, _) => EffectOutcome::Retry,
+        (true, false) => EffectOutcome::Refused,
+        (true, true) => EffectOutcome::Done,
     };
     let detail = if all.len() == 1 {
         let alone = deferred.first().map(|(_, why)| why).or_else(|| progress.refused.values().next());
@@ -130,10 +139,10 @@ async fn hand_over(
     } else {
         describe(&answer, &handed.accepted, &deferred, &progress)
     };
-    Ok(Sent { outcome, detail, after: None, progress: Some(progress) })
+    Ok(EffectResult { outcome, detail, after: None, progress: Some(progress) })
 }
 
-/// Who got it, who did not, and why.
+/// Lists the results for each recipient.
 fn describe(
     answer: &str,
     accepted: &[Address],
@@ -148,12 +157,12 @@ fn describe(
     }
     parts.extend(progress.refused.iter().map(|(to, why)| format!("refused for {to}: {why}")));
     parts.extend(deferred.iter().map(|(to, why)| format!("not yet for {to}: {why}")));
-    if parts.is_empty() { "handed over before".into() } else { parts.join("; ") }
+    if parts.is_empty() { "accepted before".into() } else { parts.join("; ") }
 }
 
-/// The sender, if a message can have it.
-fn sender(from: &str) -> Result<Mailbox, Unusable> {
-    let unusable = |failure: Failure| Unusable(format!("`email.from`: {failure}"));
+/// Parses the sender, and checks that a message can have it.
+fn sender(from: &str) -> Result<Mailbox, InvalidEmailConfig> {
+    let unusable = |failure: OutboundFailure| InvalidEmailConfig(format!("`email.from`: {failure}"));
     let from = mailbox(from).map_err(unusable)?;
     let sample = Email {
         to: vec![from.email.to_string()],
@@ -165,6 +174,6 @@ fn sender(from: &str) -> Result<Mailbox, Unusable> {
         html: None,
         attachments: Vec::new(),
     };
-    Letter::of(&sample).and_then(|letter| letter.check_headers(&from)).map_err(unusable)?;
+    OutgoingEmail::of(&sample).and_then(|letter| letter.check_headers(&from)).map_err(unusable)?;
     Ok(from)
 }

@@ -1,6 +1,6 @@
-//! Everything that leaves the host on a plugin's behalf: which destinations it may reach, the HTTP client
-//! and the email sender. One gate for both ways, effects and a handler's own requests; nothing else in the
-//! host connects to anything for a plugin. Knows no database and no wasm.
+//! Requests and emails that the host sends for plugins: grants, the HTTP client and the SMTP client. Effects and
+//! handlers' own requests go through here, and nothing else in the host connects to a plugin's destinations. This
+//! room knows no database and no wasm.
 
 mod address;
 mod answer;
@@ -11,10 +11,11 @@ mod exchange;
 mod failure;
 mod grants;
 mod mail;
-mod message;
-mod names;
+mod outgoing_email;
 mod request;
+mod resolver;
 mod smtp;
+mod trial;
 mod wire;
 
 use std::sync::Arc;
@@ -28,173 +29,169 @@ use url::Url;
 
 use clients::Clients;
 use destination::Destination;
-use exchange::{Answered, exchange};
+use exchange::{FinalResponse, exchange};
 use mail::Mailer;
-use request::Outgoing;
+use request::OutgoingRequest;
 
 use crate::config;
-use crate::effect::{Email, Emitted, HttpRequest, Progress, TryOutcome};
+use crate::effect::{Effect, EffectOutcome, Email, Emitted, HttpRequest, Progress};
 use crate::secrets::Mask;
 
-pub use failure::{Failure, Kind};
+pub use failure::{FailureKind, OutboundFailure};
 pub use grants::Grants;
-pub use mail::Unusable;
-pub use names::{Found, Names};
-pub use request::is_of_the_connection;
+pub use mail::InvalidEmailConfig;
+pub use request::is_connection_header;
+pub use resolver::{ResolvedAddresses, Resolver};
+pub use trial::{Partner, TrialRules};
 
-/// The way out. Clones are the same one.
+/// Sends requests and emails for plugins. Clones share their state.
 #[derive(Clone)]
 pub struct Outbound(Arc<Inner>);
 
 struct Inner {
-    names: Arc<dyn Names>,
+    resolver: Arc<dyn Resolver>,
     clients: ArcSwap<Clients>,
     mailer: ArcSwap<Mailer>,
-    /// Whether what an operator has yet to grant or to set may be asked for all the same.
-    on_trial: bool,
+    trial: TrialRules,
 }
 
-/// What an attempt at an effect is made with.
+/// The plugin's settings and the effect's state for one attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct EffectContext<'a> {
-    /// What the effect's plugin may reach.
+    /// The grants of the effect's plugin.
     pub grants: &'a Grants,
-    /// What keeps the plugin's secrets out of what is told.
+    /// Redacts the plugin's secrets in reports.
     pub mask: &'a Mask,
     /// The effect's idempotency key.
     pub key: &'a str,
-    /// What earlier attempts settled.
+    /// The progress of earlier attempts.
     pub progress: &'a Progress,
 }
 
-/// How a try at an effect ended.
+/// The result of one attempt at an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// What follows from it.
-    pub outcome: TryOutcome,
-    /// For people: the answer's status and, where it is no success, its beginning; or what went wrong.
+pub struct EffectResult {
+    /// The outcome.
+    pub outcome: EffectOutcome,
+    /// For people: the response's status and, without success, the beginning of its body; or the error.
     pub detail: String,
-    /// How long the other side asks to wait before the next try.
+    /// The delay before the next attempt that the other side asks for.
     pub after: Option<Duration>,
-    /// What is settled now; `None` = nothing more than before.
+    /// The new progress; `None` if it is unchanged.
     pub progress: Option<Progress>,
 }
 
-/// The body of an answer to a handler's own request, as it comes in.
-pub type Body = UnsyncBoxBody<Bytes, Failure>;
+/// The body of a response to a handler's own request, read as it arrives.
+pub type Body = UnsyncBoxBody<Bytes, OutboundFailure>;
 
 impl Outbound {
-    /// Connects to nothing yet, and needs no certificates yet.
+    /// Makes the clients. Neither connections nor certificates are needed yet.
     ///
     /// # Errors
-    /// [`Unusable`] where `[email]` is malformed.
-    pub fn new(http: &config::Http, email: &config::Email) -> Result<Self, Unusable> {
-        Self::with_names(http, email, Arc::new(names::System))
+    /// [`InvalidEmailConfig`] where `[email]` is malformed.
+    pub fn new(http: &config::Http, email: &config::Email) -> Result<Self, InvalidEmailConfig> {
+        Self::with_resolver(http, email, Arc::new(resolver::SystemResolver))
     }
 
-    /// As [`Outbound::new`], for trying a plugin that no operator has said anything about: it may ask for
-    /// what is not granted. Nothing of that leaves.
+    /// Like [`Outbound::new`], for a trial run of a plugin.
     ///
     /// # Errors
-    /// As [`Outbound::new`].
-    pub fn on_trial(http: &config::Http, email: &config::Email) -> Result<Self, Unusable> {
-        Self::made(http, email, Arc::new(names::System), true)
-    }
-
-    /// As [`Outbound::new`], with addresses of host names from somewhere else than the system.
-    ///
-    /// # Errors
-    /// [`Unusable`] where `[email]` is malformed.
-    pub fn with_names(
+    /// See [`Outbound::new`].
+    pub fn for_trial(
         http: &config::Http,
         email: &config::Email,
-        names: Arc<dyn Names>,
-    ) -> Result<Self, Unusable> {
-        Self::made(http, email, names, false)
+        trial: TrialRules,
+    ) -> Result<Self, InvalidEmailConfig> {
+        Self::build(http, email, Arc::new(resolver::SystemResolver), trial)
     }
 
-    fn made(
+    /// Like [`Outbound::new`], with another resolver of host names than the system's.
+    ///
+    /// # Errors
+    /// [`InvalidEmailConfig`] where `[email]` is malformed.
+    pub fn with_resolver(
         http: &config::Http,
         email: &config::Email,
-        names: Arc<dyn Names>,
-        on_trial: bool,
-    ) -> Result<Self, Unusable> {
-        let clients = ArcSwap::from_pointee(Clients::new(http.clone(), Arc::clone(&names)));
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, InvalidEmailConfig> {
+        Self::build(http, email, resolver, TrialRules::default())
+    }
+
+    fn build(
+        http: &config::Http,
+        email: &config::Email,
+        resolver: Arc<dyn Resolver>,
+        trial: TrialRules,
+    ) -> Result<Self, InvalidEmailConfig> {
+        let clients = ArcSwap::from_pointee(Clients::new(http.clone(), Arc::clone(&resolver)));
         let mailer = ArcSwap::from_pointee(Mailer::new(email.clone())?);
-        Ok(Self(Arc::new(Inner { names, clients, mailer, on_trial })))
+        Ok(Self(Arc::new(Inner { resolver, clients, mailer, trial })))
     }
 
-    /// Takes a changed configuration for whatever begins from now on. A malformed `[email]` is logged, and
-    /// the old one holds.
+    /// Applies a changed configuration to later requests. A malformed `[email]` is logged, and the old one stays.
     pub fn configure(&self, http: &config::Http, email: &config::Email) {
         if self.0.clients.load().limits != *http {
-            self.0.clients.store(Arc::new(Clients::new(http.clone(), Arc::clone(&self.0.names))));
+            self.0.clients.store(Arc::new(Clients::new(http.clone(), Arc::clone(&self.0.resolver))));
         }
         if self.0.mailer.load().config != *email {
             match Mailer::new(email.clone()) {
                 Ok(mailer) => self.0.mailer.store(Arc::new(mailer)),
-                Err(unusable) => tracing::error!("{unusable}; emails go the old way"),
+                Err(unusable) => tracing::error!("{unusable}; the host keeps the previous `[email]`"),
             }
         }
     }
 
-    /// Whether a request could be sent, as far as that can be told without the network.
+    /// Checks a request, as far as possible without the network.
     ///
     /// # Errors
-    /// What is wrong with it, or the grant that is missing.
+    /// The error in it, or the missing grant.
     pub fn check_request(&self, grants: &Grants, request: &HttpRequest) -> Result<(), String> {
-        let checked = Outgoing::of_effect(request, "").and_then(|made| Destination::of(&made.url, grants));
-        self.asked(checked.map(drop))
+        let checked =
+            OutgoingRequest::of_effect(request, "").and_then(|made| Destination::of(&made.url, grants));
+        self.0.trial.finish_check(|| Effect::Http(request.clone()), checked.map(drop))
     }
 
-    /// Whether an email could be sent, as far as that can be told without the network.
+    /// Checks an email, as far as possible without the network.
     ///
     /// # Errors
-    /// What is wrong with it, or the grant that is missing.
+    /// The error in it, or the missing grant.
     pub fn check_email(&self, grants: &Grants, email: &Email) -> Result<(), String> {
-        self.asked(self.0.mailer.load().check(grants, email))
+        let checked = self.0.mailer.load().check(grants, email);
+        self.0.trial.finish_check(|| Effect::Email(email.clone()), checked)
     }
 
-    /// Whether an event could be emitted.
+    /// Checks an event.
     ///
     /// # Errors
-    /// The grant that is missing.
+    /// The missing grant.
     pub fn check_event(&self, grants: &Grants, event: &Emitted) -> Result<(), String> {
-        self.asked(grants.check_event_type(&event.event_type))
+        let checked = grants.check_event_type(&event.event_type);
+        self.0.trial.finish_check(|| Effect::Event(event.clone()), checked)
     }
 
-    fn asked(&self, checked: Result<(), Failure>) -> Result<(), String> {
-        match checked {
-            Err(failure) if self.0.on_trial && matches!(failure.kind, Kind::NotGranted | Kind::Host) => {
-                Ok(())
-            }
-            checked => checked.map_err(|failure| failure.detail),
-        }
-    }
-
-    /// One try at an HTTP request.
-    pub async fn send(&self, context: &EffectContext<'_>, request: &HttpRequest) -> Sent {
+    /// Makes one attempt at an HTTP request.
+    pub async fn send(&self, context: &EffectContext<'_>, request: &HttpRequest) -> EffectResult {
         let clients = self.0.clients.load_full();
         let deadline = Instant::now() + Duration::from_millis(clients.limits.timeout_ms);
         let EffectContext { grants, mask, key, .. } = *context;
-        let made = match Outgoing::of_effect(request, key) {
+        let made = match OutgoingRequest::of_effect(request, key) {
             Ok(made) => exchange(&clients, grants, mask, made, deadline).await,
             Err(failure) => Err(failure),
         };
         match made {
             Ok(answered) => {
                 let most = clients.limits.answer_max_bytes;
-                Sent::answered(context, &request.method, answered, most, deadline).await
+                EffectResult::read_response(context, &request.method, answered, most, deadline).await
             }
             Err(failure) => {
-                let progress = context.unanswered_if(failure.kind.is_unanswered());
-                Sent { progress, ..failure.into() }
+                let progress = context.unanswered_if(failure.kind.may_have_arrived());
+                EffectResult { progress, ..failure.into() }
             }
         }
     }
 
-    /// One try at an email.
-    pub async fn mail(&self, context: &EffectContext<'_>, email: &Email) -> Sent {
+    /// Makes one attempt at an email.
+    pub async fn mail(&self, context: &EffectContext<'_>, email: &Email) -> EffectResult {
         self.0.mailer.load_full().send(context, email).await
     }
 
@@ -204,64 +201,71 @@ impl Outbound {
         self.0.clients.load().limits.request_max_bytes
     }
 
-    /// A handler's own request. Its body is read whole before anything is sent: it is small, and a
-    /// redirect may need it again. A redirect that asks for another request is the answer. The answer's body comes in as it is read, up to `http.answer_max_bytes`
-    /// and until `http.timeout_ms`; its head within `first_byte` too, where that is given.
+    /// Sends a handler's own request. The request's body is read before anything is sent: it is small, and a redirect may
+    /// need it again. A redirect to another method is returned as the response. The response's body is read as it
+    /// arrives, up to `http.answer_max_bytes` and until `http.timeout_ms`; its head must also arrive within `first_byte`.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`OutboundFailure`].
     pub async fn fetch<E>(
         &self,
         grants: &Grants,
         mask: &Mask,
         request: http::Request<UnsyncBoxBody<Bytes, E>>,
         first_byte: Option<Duration>,
-    ) -> Result<http::Response<Body>, Failure>
+    ) -> Result<http::Response<Body>, OutboundFailure>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
         let clients = self.0.clients.load_full();
         let deadline = Instant::now() + Duration::from_millis(clients.limits.timeout_ms);
         let (mut head, body) = request.into_parts();
-        // What the host sets itself, and what the body's length says anyhow.
+        // The host sets it from the body's length.
         head.headers.remove(http::header::CONTENT_LENGTH);
         let url = Url::parse(&head.uri.to_string())
-            .map_err(|error| Failure::new(Kind::Malformed, format!("the URL: {error}")))?;
-        // Nothing is read for a request that will not be sent.
-        Destination::of(&url, grants)?;
-        let made = Outgoing::new(head.method, url, head.headers, Bytes::new())?;
-        let body = whole(body, clients.limits.request_max_bytes).await?;
-        let exchange = exchange(&clients, grants, mask, Outgoing { body, ..made }, deadline);
+            .map_err(|error| OutboundFailure::new(FailureKind::Malformed, format!("the URL: {error}")))?;
+        // Checked before the body is read.
+        let trial = &self.0.trial;
+        trial.finish_request_check(Destination::of(&url, grants).map(drop))?;
+        let made = OutgoingRequest::new(head.method, url, head.headers, Bytes::new())?;
+        let body = read_body(body, clients.limits.request_max_bytes).await?;
+        if let Some(partner) = &trial.partner {
+            return trial::respond(&**partner, OutgoingRequest { body, ..made });
+        }
+        let exchange = exchange(&clients, grants, mask, OutgoingRequest { body, ..made }, deadline);
         let answered = match first_byte {
             None => exchange.await?,
             Some(first_byte) => tokio::time::timeout(first_byte, exchange).await.unwrap_or_else(|_| {
                 let ms = first_byte.as_millis();
-                Err(Failure::new(
-                    Kind::Timeout,
-                    format!("no answer within the {ms} ms that the request allows"),
+                Err(OutboundFailure::new(
+                    FailureKind::Timeout,
+                    format!("no response within the {ms} ms that the request allows"),
                 ))
             })?,
         };
-        bounded(clients, answered)
+        limit_body(clients, answered)
     }
 }
 
-async fn whole<E>(body: UnsyncBoxBody<Bytes, E>, most: usize) -> Result<Bytes, Failure>
+async fn read_body<E>(body: UnsyncBoxBody<Bytes, E>, most: usize) -> Result<Bytes, OutboundFailure>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
 {
     let collected = Limited::new(body, most).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() {
             let detail = format!("the request's body has more than {most} bytes (http.request_max_bytes)");
-            return Failure::new(Kind::RequestTooLarge, detail);
+            return OutboundFailure::new(FailureKind::RequestTooLarge, detail);
         }
-        Failure::new(Kind::Malformed, "the request's body was given up before its end")
+        OutboundFailure::new(FailureKind::Malformed, "the request's body was dropped before its end")
     })?;
     Ok(collected.to_bytes())
 }
 
-fn bounded(clients: Arc<Clients>, answered: Answered) -> Result<http::Response<Body>, Failure> {
-    let Answered { response, by, .. } = answered;
+fn limit_body(
+    clients: Arc<Clients>,
+    answered: FinalResponse,
+) -> Result<http::Response<Body>, OutboundFailure> {
+    let FinalResponse { response, by, .. } = answered;
     let most = clients.limits.answer_max_bytes;
     if response.content_length().is_some_and(|length| length > most as u64) {
         return Err(clients.too_large(&by));
@@ -272,15 +276,15 @@ fn bounded(clients: Arc<Clients>, answered: Answered) -> Result<http::Response<B
 }
 
 impl EffectContext<'_> {
-    /// The progress to store where another request may have arrived without being answered.
+    /// The progress to store if another request may have arrived without a response.
     fn unanswered_if(&self, unanswered: bool) -> Option<Progress> {
         let is_new = unanswered && !self.progress.unanswered;
         is_new.then(|| Progress { unanswered: true, ..self.progress.clone() })
     }
 }
 
-impl From<Failure> for Sent {
-    fn from(failure: Failure) -> Self {
+impl From<OutboundFailure> for EffectResult {
+    fn from(failure: OutboundFailure) -> Self {
         Self { outcome: failure.outcome(), detail: failure.detail, after: None, progress: None }
     }
 }

@@ -1,17 +1,17 @@
-//! A request as it is sent: method, URL and headers checked.
+//! Checks and builds an HTTP request: method, URL and headers.
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 use url::Url;
 
-use super::failure::{Failure, Kind};
+use super::failure::{FailureKind, OutboundFailure};
 use super::grants::{Grants, Origin};
 use crate::effect::{HttpRequest, KEY_HEADER};
 use crate::secrets::Mask;
 
-/// Headers that belong to the connection, which is the host's.
-const OF_THE_CONNECTION: [HeaderName; 8] = [
+/// Headers of the connection, which only the host sets.
+const CONNECTION_HEADERS: [HeaderName; 8] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::CONNECTION,
@@ -21,9 +21,9 @@ const OF_THE_CONNECTION: [HeaderName; 8] = [
     header::UPGRADE,
     header::EXPECT,
 ];
-const OF_THE_CONNECTION_TOO: [&str; 2] = ["keep-alive", "http2-settings"];
+const MORE_CONNECTION_HEADERS: [&str; 2] = ["keep-alive", "http2-settings"];
 
-/// Parts of header names that speak of credentials.
+/// Parts of header names that indicate credentials.
 const CREDENTIAL_NAMES: [&str; 13] = [
     "auth",
     "cookie",
@@ -39,31 +39,31 @@ const CREDENTIAL_NAMES: [&str; 13] = [
     "bearer",
     "jwt",
 ];
-/// Beginnings of header values that are credentials, whatever the header's name (RFC 9110, 11.4).
+/// Beginnings of header values that indicate credentials in any header (RFC 9110, 11.4).
 const CREDENTIAL_SCHEMES: [&str; 8] =
     ["basic ", "bearer ", "digest ", "token ", "apikey ", "negotiate ", "hmac", "aws4-"];
 
 /// Whether only the host may set this header.
 #[must_use]
-pub fn is_of_the_connection(name: &HeaderName) -> bool {
-    OF_THE_CONNECTION.contains(name)
-        || OF_THE_CONNECTION_TOO.contains(&name.as_str())
+pub fn is_connection_header(name: &HeaderName) -> bool {
+    CONNECTION_HEADERS.contains(name)
+        || MORE_CONNECTION_HEADERS.contains(&name.as_str())
         || name.as_str().starts_with("proxy-")
 }
 
-/// See the module.
+/// A checked request.
 #[derive(Debug, Clone)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-impl Outgoing {
+impl OutgoingRequest {
     /// An effect's request, with its idempotency key.
-    pub(super) fn of_effect(request: &HttpRequest, key: &str) -> Result<Self, Failure> {
-        let malformed = |why: String| Failure::new(Kind::Malformed, why);
+    pub(super) fn of_effect(request: &HttpRequest, key: &str) -> Result<Self, OutboundFailure> {
+        let malformed = |why: String| OutboundFailure::new(FailureKind::Malformed, why);
         let url = Url::parse(&request.url).map_err(|error| malformed(format!("the URL: {error}")))?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| malformed("the method is none: use POST, PUT, …".into()))?;
@@ -71,7 +71,7 @@ impl Outgoing {
         for (name, value) in &request.headers {
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| malformed(format!("{name:?} is no header's name")))?;
-            // The value is not repeated: it may be a secret.
+            // Without the value, which may be a secret.
             let value = HeaderValue::from_str(value)
                 .map_err(|_| malformed(format!("the value of header {name} has control characters")))?;
             headers.append(name, value);
@@ -83,18 +83,18 @@ impl Outgoing {
         Self::new(method, url, headers, request.body.clone().into())
     }
 
-    /// Checks what is the same for every request.
+    /// Checks and builds a request.
     pub(super) fn new(
         method: Method,
         mut url: Url,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Self, Failure> {
-        let malformed = |why: String| Failure::new(Kind::Malformed, why);
-        if let Some(name) = headers.keys().find(|name| is_of_the_connection(name)) {
+    ) -> Result<Self, OutboundFailure> {
+        let malformed = |why: String| OutboundFailure::new(FailureKind::Malformed, why);
+        if let Some(name) = headers.keys().find(|name| is_connection_header(name)) {
             return Err(malformed(format!("header {name} belongs to the connection: the host sets it")));
         }
-        // `post` would be another method than `POST`, which nobody means.
+        // Methods are case-sensitive, but `post` always means `POST`.
         let upper = Method::from_bytes(method.as_str().to_ascii_uppercase().as_bytes());
         let method = upper.unwrap_or(method);
         if matches!(method, Method::CONNECT | Method::TRACE) {
@@ -102,16 +102,16 @@ impl Outgoing {
         }
         Origin::of(&url)?;
         url.set_fragment(None);
-        // A URL that the client cannot take, for one because of its length.
+        // The client rejects some URLs, for example very long ones.
         url.as_str().parse::<Uri>().map_err(|error| malformed(format!("the URL: {error}")))?;
         Ok(Self { method, url, headers, body })
     }
 
-    /// Whether a redirect with this status asks for the same request at another place.
+    /// Whether a redirect with this status keeps method and body.
     ///
-    /// A request is never made into another one. 307 and 308 ask for the same one; after 301, 302 and 303 (RFC 9110,
-    /// 15.4) only what reads without a body is the same, and the answer to that would say nothing of a `POST`.
-    pub(super) fn is_repeated_after(&self, status: u16) -> bool {
+    /// 307 and 308 keep the request. After 301, 302 and 303 (RFC 9110, 15.4) only a read without a body stays the same.
+    /// A `POST` would become a `GET`, whose response says nothing about the `POST`.
+    pub(super) fn keeps_request_after(&self, status: u16) -> bool {
         let reads = matches!(self.method, Method::GET | Method::HEAD) && self.body.is_empty();
         match status {
             307 | 308 => true,
@@ -120,14 +120,16 @@ impl Outgoing {
         }
     }
 
-    /// Turns to where a redirect leads. Towards another origin, headers that look like credentials are left out,
-    /// unless the operator lets that origin have them.
-    pub(super) fn redirect(&mut self, to: Url, grants: &Grants, mask: &Mask) -> Result<(), Failure> {
+    /// Sets the URL to a redirect's target. For another origin, it removes headers that look like credentials, unless
+    /// the operator allows that origin to get them.
+    pub(super) fn redirect(&mut self, to: Url, grants: &Grants, mask: &Mask) -> Result<(), OutboundFailure> {
         if self.url.scheme() == "https" && to.scheme() == "http" {
             let why = "it redirects from https to http, which is not followed";
-            return Err(Failure::new(Kind::Redirects, why));
+            return Err(OutboundFailure::new(FailureKind::Redirects, why));
         }
-        if to.origin() != self.url.origin() && !Origin::of(&to).is_ok_and(|to| grants.has_credentials(&to)) {
+        if to.origin() != self.url.origin()
+            && !Origin::of(&to).is_ok_and(|to| grants.may_get_credentials(&to))
+        {
             let names = self.headers.iter().filter(|(name, value)| is_credential(name, value, mask));
             let names: Vec<HeaderName> = names.map(|(name, _)| name.clone()).collect();
             for name in names {
@@ -140,7 +142,7 @@ impl Outgoing {
     }
 }
 
-/// Whether a header may be for one origin only.
+/// Whether a header looks like credentials.
 fn is_credential(name: &HeaderName, value: &HeaderValue, mask: &Mask) -> bool {
     let is_named = *name != KEY_HEADER && CREDENTIAL_NAMES.iter().any(|part| name.as_str().contains(part));
     let starts = |scheme: &&str| {
@@ -159,8 +161,8 @@ mod tests {
         HttpRequest { method: method.into(), url: url.into(), headers, body: b"body".to_vec() }
     }
 
-    fn outgoing(headers: &[(&str, &str)]) -> Outgoing {
-        Outgoing::of_effect(&request("post", "https://a.example/x#y", headers), "key.1").unwrap()
+    fn outgoing(headers: &[(&str, &str)]) -> OutgoingRequest {
+        OutgoingRequest::of_effect(&request("post", "https://a.example/x#y", headers), "key.1").unwrap()
     }
 
     #[test]
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused_without_repeating_values() {
+    fn an_invalid_request_is_refused_without_its_values_in_the_message() {
         for (method, url, header, part) in [
             ("P OST", "https://a.example", ("a", "b"), "the method"),
             ("CONNECT", "https://a.example", ("a", "b"), "CONNECT"),
@@ -194,16 +196,16 @@ mod tests {
             ("GET", "https://a.example", ("proxy-authorization", "s3cret"), "header proxy-authorization"),
             ("GET", "https://a.example", ("expect", "100-continue"), "header expect"),
         ] {
-            let failure = Outgoing::of_effect(&request(method, url, &[header]), "key").unwrap_err();
-            assert_eq!(failure.kind, Kind::Malformed);
+            let failure = OutgoingRequest::of_effect(&request(method, url, &[header]), "key").unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Malformed);
             assert!(failure.detail.contains(part) && !failure.detail.contains("s3cret"), "{failure}");
         }
         let long = format!("https://a.example/{}", "x".repeat(70_000));
-        assert!(Outgoing::of_effect(&request("GET", &long, &[]), "key").is_err());
+        assert!(OutgoingRequest::of_effect(&request("GET", &long, &[]), "key").is_err());
     }
 
     #[test]
-    fn only_a_request_that_stays_the_same_follows_a_redirect() {
+    fn only_an_unchanged_request_follows_a_redirect() {
         for (method, body, followed) in [
             ("GET", "", "301 302 303 307 308"),
             ("HEAD", "", "301 302 303 307 308"),
@@ -218,7 +220,7 @@ mod tests {
             let mut made = outgoing(&[]);
             made.method = method.parse().unwrap();
             made.body = body.into();
-            let all = (200..600).filter(|status| made.is_repeated_after(*status));
+            let all = (200..600).filter(|status| made.keeps_request_after(*status));
             assert_eq!(
                 all.map(|status| status.to_string()).collect::<Vec<_>>().join(" "),
                 followed,
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_stay_with_their_origin_unless_the_operator_lets_another_have_them() {
+    fn credentials_stay_with_their_origin_unless_the_operator_allows_another() {
         let headers = [
             ("authorization", "a"),
             ("cookie", "c"),

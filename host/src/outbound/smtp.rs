@@ -1,8 +1,8 @@
-//! Connections to the operator's SMTP server, kept while they are in order.
+//! Pooled connections to the operator's SMTP server.
 //!
-//! The library has a pool, but its connections have no time limit, and one whose email was given up half way
-//! would go back into it: the answer to that email would be taken for the answer to the next one. Here a
-//! connection belongs to whoever uses it, and returns when its email is through.
+//! The library has a pool, but its connections have no time limit. A connection whose email timed out would return to
+//! it, and the reply to that email would be read as the reply to the next one. Here a session owns its connection, and
+//! the connection returns to the pool only after a complete email.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,16 +20,16 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use super::bounded::BoundedStream;
-use super::failure::{Failure, Kind};
+use super::failure::{FailureKind, OutboundFailure};
 use crate::secrets::Mask;
 
-/// Connections that are kept while nobody uses them, and how long.
+/// The most idle connections, and the longest idle time.
 const IDLE_MAX: usize = 8;
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// What is due after most commands, and after `DATA`.
+/// The expected replies to most commands, and to `DATA`.
 const OK: u16 = 250;
 const GO_ON: u16 = 354;
-/// "Authentication required" (RFC 4954): the host's matter, not the email's.
+/// "Authentication required" (RFC 4954): an error in the host's configuration, not in the email.
 const AUTHENTICATION_REQUIRED: &str = "530";
 
 /// The server, as `email.smtp` names it.
@@ -37,10 +37,10 @@ pub(super) struct Server {
     host: String,
     port: u16,
     security: Security,
-    /// `None` = this machine has no certificates to prove the server by; why.
+    /// The error is why this machine has no TLS; `None` without TLS.
     tls: Result<Option<TlsParameters>, String>,
     credentials: Option<Credentials>,
-    /// Keeps the password out of what is told.
+    /// Redacts the password in messages.
     mask: Mask,
     hello: ClientId,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
@@ -48,21 +48,21 @@ pub(super) struct Server {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Security {
-    /// None at all.
+    /// No TLS.
     Plain,
-    /// Begun with `STARTTLS`, or no connection.
+    /// `STARTTLS`, required.
     StartTls,
-    /// Begun with `STARTTLS` if the server offers it.
+    /// `STARTTLS`, if the server offers it.
     StartTlsIfOffered,
-    /// From the start.
+    /// TLS from the start.
     Tls,
 }
 
 impl Server {
-    /// Reads `smtps://USER:PASSWORD@HOST:PORT`, `smtp://…?tls=required` or `smtp://…`. Connects to nothing.
+    /// Parses `smtps://USER:PASSWORD@HOST:PORT`, `smtp://…?tls=required` or `smtp://…`.
     ///
     /// # Errors
-    /// What is wrong, without the URL, which holds a password.
+    /// The error, without the URL, which holds a password.
     pub(super) fn of(url: &str) -> Result<Self, String> {
         let url = Url::parse(url).map_err(|error| error.to_string())?;
         let tls = url.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
@@ -96,11 +96,11 @@ impl Server {
         Ok(Self { host, port, security, tls, credentials, mask, hello, idle: Mutex::default() })
     }
 
-    /// A connection that is ready for an email. Whoever gives up waiting drops it with the session.
+    /// A session with an open connection. Dropping the session closes the connection.
     ///
     /// # Errors
-    /// Why there is none.
-    pub(super) async fn session(&self) -> Result<Session<'_>, Failure> {
+    /// If the server is unreachable or refuses this host.
+    pub(super) async fn session(&self) -> Result<Session<'_>, OutboundFailure> {
         while let Some(mut connection) = self.take() {
             if connection.test_connected().await {
                 return Ok(Session { server: self, connection });
@@ -109,24 +109,24 @@ impl Server {
         Ok(Session { server: self, connection: self.connect().await? })
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
+    async fn connect(&self) -> Result<AsyncSmtpConnection, OutboundFailure> {
         let failed = |error: Error| match error.status() {
-            // Whatever it says before there is an email is not about the email.
+            // A reply before the email concerns this host.
             Some(_) => {
-                let said = self.said(&error);
-                Failure::new(Kind::Host, format!("the SMTP server refuses this host: {said}"))
+                let said = self.describe_reply(&error);
+                OutboundFailure::new(FailureKind::Host, format!("the SMTP server refuses this host: {said}"))
             }
             None => self.explain(&error),
         };
         let at_once = self.tls.as_ref().ok().cloned().flatten().filter(|_| self.security == Security::Tls);
         let to = (self.host.as_str(), self.port);
         let mut connection = if at_once.is_some() {
-            // Whoever answers here has proved to be the operator's server.
+            // TLS has authenticated the server, so its replies need no limit.
             AsyncSmtpConnection::connect_tokio1(to, None, &self.hello, at_once, None).await.map_err(failed)?
         } else {
             let stream = TcpStream::connect(to).await.map_err(|error| {
                 let detail = format!("no connection to the SMTP server {}:{}: {error}", self.host, self.port);
-                Failure::new(Kind::Unreachable, detail)
+                OutboundFailure::new(FailureKind::Unreachable, detail)
             })?;
             let stream = Box::new(BoundedStream::new(stream));
             AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await.map_err(failed)?
@@ -145,27 +145,31 @@ impl Server {
         Ok(connection)
     }
 
-    /// Why no email can be sent by this machine at all.
-    pub(super) fn unusable(&self) -> Option<Failure> {
+    /// The failure of every email on a machine without TLS.
+    pub(super) fn unusable(&self) -> Option<OutboundFailure> {
         let why = self.tls.as_ref().err()?;
-        Some(Failure::new(Kind::Host, format!("no email can be sent: TLS on this machine: {why}")))
+        Some(OutboundFailure::new(
+            FailureKind::Host,
+            format!("no email can be sent: TLS on this machine: {why}"),
+        ))
     }
 
-    fn explain(&self, error: &Error) -> Failure {
-        let said = self.said(error);
+    fn explain(&self, error: &Error) -> OutboundFailure {
+        let said = self.describe_reply(error);
         if is_final(error) {
-            return Failure::new(Kind::Refused, said);
+            return OutboundFailure::new(FailureKind::Refused, said);
         }
         if error.status().is_some() {
-            return Failure::new(Kind::Host, said);
+            return OutboundFailure::new(FailureKind::Host, said);
         }
-        let detail = format!("no email by the SMTP server {}:{}: {said}", self.host, self.port);
-        let kind = if detail.contains("certificate") { Kind::Certificate } else { Kind::Broken };
-        Failure::new(kind, detail)
+        let detail = format!("the SMTP server {}:{} took no email: {said}", self.host, self.port);
+        let kind =
+            if detail.contains("certificate") { FailureKind::Certificate } else { FailureKind::Broken };
+        OutboundFailure::new(kind, detail)
     }
 
-    /// The server's code and words, or what went wrong.
-    fn said(&self, error: &Error) -> String {
+    /// The server's reply, or the error.
+    fn describe_reply(&self, error: &Error) -> String {
         let source = std::error::Error::source(error).map(ToString::to_string);
         let text = match error.status() {
             Some(code) => format!("{code} {}", source.unwrap_or_default()),
@@ -188,36 +192,36 @@ impl Server {
     }
 }
 
-impl Handover {
-    /// Of an email that nobody is left to get.
-    pub(super) fn to_nobody() -> Self {
+impl TransmissionResult {
+    /// The result of an email without remaining recipients.
+    pub(super) fn without_recipients() -> Self {
         let answer = Ok(String::new());
         Self { accepted: Vec::new(), refused: Vec::new(), deferred: Vec::new(), answer }
     }
 }
 
-/// A connection that belongs to one email.
+/// A connection in use for one email.
 pub(super) struct Session<'a> {
     server: &'a Server,
     connection: AsyncSmtpConnection,
 }
 
-/// What the server said to an email and to each of its recipients.
+/// The server's replies to an email and to each of its recipients.
 #[derive(Debug)]
-pub(super) struct Handover {
-    /// Those whom it takes the email for. Without any, the email was not sent.
+pub(super) struct TransmissionResult {
+    /// Accepted recipients. Without any, the email was not sent.
     pub(super) accepted: Vec<Address>,
-    /// Those whom it never will, and why.
+    /// Permanently refused recipients, and the replies.
     pub(super) refused: Vec<(Address, String)>,
-    /// Those whom it may take it for later, and why.
+    /// Temporarily refused recipients, and the replies.
     pub(super) deferred: Vec<(Address, String)>,
-    /// What it said to the email.
-    pub(super) answer: Result<String, Failure>,
+    /// The reply to the email.
+    pub(super) answer: Result<String, OutboundFailure>,
 }
 
 impl Session<'_> {
     /// Whether the server takes addresses that are not ASCII (RFC 6531).
-    pub(super) fn takes_utf8(&self) -> bool {
+    pub(super) fn supports_utf8(&self) -> bool {
         let has = |extension| self.connection.server_info().supports_feature(extension);
         has(Extension::SmtpUtfEight) && has(Extension::EightBitMime)
     }
@@ -226,12 +230,12 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Why the server has it for nobody, or why that is not known.
-    pub(super) async fn hand_over(
+    pub(super) async fn transmit(
         mut self,
         from: &Address,
         to: &[Address],
         message: &[u8],
-    ) -> Result<Handover, Failure> {
+    ) -> Result<TransmissionResult, OutboundFailure> {
         let mut parameters = Vec::new();
         if !message.is_ascii() {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
@@ -244,18 +248,20 @@ impl Session<'_> {
         for to in to {
             match self.connection.command(Rcpt::new(to.clone(), Vec::new())).await {
                 Ok(_) => accepted.push(to.clone()),
-                Err(error) if is_final(&error) => refused.push((to.clone(), self.server.said(&error))),
+                Err(error) if is_final(&error) => {
+                    refused.push((to.clone(), self.server.describe_reply(&error)));
+                }
                 Err(error) if error.status().is_some() => {
-                    deferred.push((to.clone(), self.server.said(&error)));
+                    deferred.push((to.clone(), self.server.describe_reply(&error)));
                 }
                 Err(error) => return Err(self.server.explain(&error)),
             }
         }
         let answer = if accepted.is_empty() { Ok(String::new()) } else { self.send(message).await };
-        Ok(Handover { accepted, refused, deferred, answer })
+        Ok(TransmissionResult { accepted, refused, deferred, answer })
     }
 
-    async fn send(mut self, message: &[u8]) -> Result<String, Failure> {
+    async fn send(mut self, message: &[u8]) -> Result<String, OutboundFailure> {
         // An answer that belongs to another command is found here: no other has this code.
         self.command(Data, GO_ON).await?;
         let response = self.connection.message(message).await.map_err(|error| self.server.explain(&error))?;
@@ -265,14 +271,14 @@ impl Session<'_> {
         Ok(said)
     }
 
-    async fn command(&mut self, command: impl Display, code: u16) -> Result<(), Failure> {
+    async fn command(&mut self, command: impl Display, code: u16) -> Result<(), OutboundFailure> {
         let response = self.connection.command(command).await;
         let response = response.map_err(|error| self.server.explain(&error))?;
         if response.has_code(code) {
             return Ok(());
         }
         let detail = format!("the SMTP server said {} where {code} is due", response.code());
-        Err(Failure::new(Kind::Broken, detail))
+        Err(OutboundFailure::new(FailureKind::Broken, detail))
     }
 }
 
@@ -291,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_says_host_port_security_and_who() {
+    fn the_url_has_host_port_security_and_credentials() {
         for (url, host, port, security, user) in [
             ("smtp://mail.example.gn", "mail.example.gn", 25, Security::Plain, false),
             ("smtp://127.0.0.1:2525", "127.0.0.1", 2525, Security::Plain, false),
@@ -305,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_cannot_be_is_refused_without_its_password() {
+    fn an_invalid_url_is_refused_without_its_password() {
         for url in [
             "mail.example.gn",
             "http://u:hunter2@m.example",

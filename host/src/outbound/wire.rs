@@ -1,16 +1,15 @@
-//! The form of an email between two servers (RFC 5321, RFC 5322): whatever is in it, no server can take a part of
-//! it for a command.
+//! The transfer form of an email (RFC 5321, RFC 5322). No server can read a part of it as a command.
 
 use lettre::message::Body;
 use lettre::message::header::ContentTransferEncoding;
 
-/// Longest line, in octets, without its end (RFC 5322, 2.1.1).
+/// The longest line, in octets, without its end (RFC 5322, 2.1.1).
 const LINE_MAX_BYTES: usize = 998;
 
-/// Why an address that is not ASCII is refused.
-pub(super) const NO_UTF8: &str = "the SMTP server takes no addresses beyond ASCII (SMTPUTF8)";
+/// The reason for refusing a non-ASCII address.
+pub(super) const NO_UTF8: &str = "the SMTP server does not support non-ASCII addresses (SMTPUTF8)";
 
-/// A text as the body of a part: CRLF ends its lines, whatever ended them before, and what is not plain is encoded.
+/// A text as the body of a part. Lines end with CRLF, and a text with control characters is encoded.
 pub(super) fn text(text: &str) -> Body {
     // Lettre does this too, in quadratic time.
     let text = crlf(text);
@@ -18,7 +17,7 @@ pub(super) fn text(text: &str) -> Body {
     if text.bytes().all(plain) {
         return Body::new(text);
     }
-    // It would send controls as they are. Base64 can hold everything.
+    // Lettre does not encode control characters by itself.
     Body::new_with_encoding(text, ContentTransferEncoding::Base64)
         .unwrap_or_else(|bytes| Body::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
@@ -36,7 +35,7 @@ fn crlf(text: &str) -> String {
     lines
 }
 
-/// Whether a whole message can be handed over as it is.
+/// Checks that a message can be sent as it is.
 pub(super) fn check(message: &[u8], utf8: bool) -> Result<(), String> {
     if !utf8 && !message.is_ascii() {
         return Err("a header has characters that are not encoded".into());
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_end_with_crlf_whatever_ended_them() {
+    fn lines_of_any_ending_end_with_crlf() {
         for (text, expected) in [
             ("", ""),
             ("a", "a"),
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_text_is_sent_as_it_is() {
+    fn only_plain_text_is_sent_unencoded() {
         use ContentTransferEncoding::{Base64, QuotedPrintable, SevenBit};
         for (written, encoding) in [
             ("Bonjour,\n.\n", SevenBit),
@@ -84,12 +83,12 @@ mod tests {
         ] {
             assert_eq!(text(written).encoding(), encoding, "{written:?}");
         }
-        // In less than no time.
+        // In linear time.
         assert!(text(&"\n".repeat(1 << 20)).len() >= 2 << 20);
     }
 
     #[test]
-    fn what_is_not_lines_is_found() {
+    fn invalid_line_endings_are_found() {
         let long = "x".repeat(998);
         assert_eq!(check(format!("a: b\r\n{long}\r\n").as_bytes(), false), Ok(()));
         for (message, utf8) in [

@@ -1,17 +1,18 @@
-//! Loads single files: several at a time, and so that one that takes long holds up no other.
+//! Loads single files, several at a time, so that a slow load delays no other.
 
+use std::future::Future;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::scan::Stamp;
+use super::scan::{PluginFile, Stamp};
+use super::settings::settings;
 use crate::config::Config;
 use crate::event::{Digest, PluginName};
-use crate::plugins::snapshot::settings;
 use crate::runtime::{LoadedRevision, Runtime};
 
 /// Loads files; cheap to clone.
@@ -19,34 +20,24 @@ use crate::runtime::{LoadedRevision, Runtime};
 pub(super) struct Loader {
     runtime: Runtime,
     file_max_bytes: u64,
-    /// A load that takes longer gives its place to others, and goes on in one of as many places for long
-    /// ones.
+    /// A load that takes longer gives its place to others, and continues in one of as many places for
+    /// long loads.
     quick_time: Duration,
     quick: Arc<Semaphore>,
     long: Arc<Semaphore>,
 }
 
-/// A file to load.
-#[derive(Clone)]
-pub(super) struct File {
-    pub(super) name: PluginName,
-    pub(super) path: PathBuf,
-    pub(super) stamp: Stamp,
-    /// What runs now.
-    pub(super) running: Option<Digest>,
-}
-
 /// The result of loading a file.
 pub(super) enum LoadResult {
     Loaded(LoadedRevision),
-    /// It is what runs already.
+    /// The file is the running revision.
     Same,
-    /// It changed while it was read: to be read again.
+    /// It changed while it was read, and has to be read again.
     Changing,
     Refused(FileRefusal),
 }
 
-/// Why a file is refused.
+/// The reason why a file is refused.
 pub(super) struct FileRefusal {
     pub(super) revision: Option<Digest>,
     pub(super) reason: String,
@@ -62,16 +53,37 @@ impl Loader {
         Self { runtime, file_max_bytes, quick_time, quick: places(), long: places() }
     }
 
-    /// Lets the compiler try a file again that it died of.
+    /// Lets the compiler try again a file that crashed it.
     pub(super) fn try_again(&self, revision: &Digest) {
         self.runtime.forget_compiler_failure(revision);
     }
 
-    /// Loads a file. Dropping the future ends what it began.
-    pub(super) async fn load(&self, file: &File, config: &Config) -> LoadResult {
-        // Semaphores are never closed, so there always is a place.
-        let quick = self.quick.acquire().await;
-        let mut load = Box::pin(self.read_and_load(file, config));
+    /// Takes the next turn in the line for loads. It does so at once, because tasks that were spawned begin in no
+    /// certain order.
+    pub(super) fn take_turn(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + use<> {
+        let mut turn = Box::pin(Arc::clone(&self.quick).acquire_owned());
+        // The first poll of the future puts it into the semaphore's queue.
+        let first = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        async move {
+            // Semaphores are never closed, so there always is a place.
+            match first {
+                Poll::Ready(place) => place.ok(),
+                Poll::Pending => turn.await.ok(),
+            }
+        }
+    }
+
+    /// Loads a plugin's file at its turn, unless it is the running revision. Dropping the future ends the load.
+    pub(super) async fn load(
+        &self,
+        turn: impl Future<Output = Option<OwnedSemaphorePermit>>,
+        name: &PluginName,
+        file: &PluginFile,
+        running: Option<Digest>,
+        config: &Config,
+    ) -> LoadResult {
+        let quick = turn.await;
+        let mut load = Box::pin(self.read_and_load(name, file, running, config));
         if let Ok(result) = timeout(self.quick_time, &mut load).await {
             return result;
         }
@@ -79,20 +91,25 @@ impl Loader {
             drop(quick);
             return load.await;
         }
-        // Begun again later: kept, it would hold memory, and there may be many.
+        // The load begins again later: kept, it would hold memory, and there may be many.
         drop(load);
         drop(quick);
         let _long = self.long.acquire().await;
-        self.read_and_load(file, config).await
+        self.read_and_load(name, file, running, config).await
     }
 
-    async fn read_and_load(&self, file: &File, config: &Config) -> LoadResult {
-        let name = &file.name;
+    async fn read_and_load(
+        &self,
+        name: &PluginName,
+        file: &PluginFile,
+        running: Option<Digest>,
+        config: &Config,
+    ) -> LoadResult {
         let refused = |reason, revision, is_temporary| {
             LoadResult::Refused(FileRefusal { revision, reason, is_temporary })
         };
-        let (path, stamp, max) = (file.path.clone(), file.stamp, self.file_max_bytes);
-        let read = tokio::task::spawn_blocking(move || read(&path, stamp, max)).await;
+        let (file, max) = (file.clone(), self.file_max_bytes);
+        let read = tokio::task::spawn_blocking(move || read_file(&file, max)).await;
         let (bytes, digest) = match read.unwrap_or_else(|error| ReadResult::Refused(error.to_string())) {
             ReadResult::Read(bytes, digest) => (bytes, digest),
             ReadResult::Changing => return LoadResult::Changing,
@@ -100,7 +117,7 @@ impl Loader {
                 return refused(format!("plugin {name} is refused: {reason}"), None, false);
             }
         };
-        if file.running == Some(digest) {
+        if running == Some(digest) {
             return LoadResult::Same;
         }
         match self.runtime.load(name, bytes, &settings(config, name)).await {
@@ -110,14 +127,16 @@ impl Loader {
     }
 }
 
-enum ReadResult {
+/// The result of reading a file.
+pub(super) enum ReadResult {
     Read(Vec<u8>, Digest),
+    /// It changed while it was read.
     Changing,
     Refused(String),
 }
 
-/// Reads a file whole, if it stays what its stamp says meanwhile.
-fn read(path: &Path, stamp: Stamp, max_bytes: u64) -> ReadResult {
+/// Reads a whole file. It must still match its stamp after the read.
+pub(super) fn read_file(PluginFile { path, stamp }: &PluginFile, max_bytes: u64) -> ReadResult {
     let size = stamp.size_bytes();
     if size > max_bytes {
         return ReadResult::Refused(format!(
@@ -128,7 +147,7 @@ fn read(path: &Path, stamp: Stamp, max_bytes: u64) -> ReadResult {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     let read = std::fs::File::open(path).and_then(|file| file.take(max_bytes).read_to_end(&mut bytes));
     match read {
-        _ if Stamp::of(path) != Some(stamp) => ReadResult::Changing,
+        _ if Stamp::of(path) != Some(*stamp) => ReadResult::Changing,
         Ok(_) => {
             let digest = Digest::of(&bytes);
             ReadResult::Read(bytes, digest)

@@ -1,18 +1,30 @@
-//! Which plugins exist: watches their directory, loads files into revisions, and publishes one
-//! snapshot. Never calls a handler; knows no database and no HTTP.
+//! Compares the plugins that should run with those that do, loads files into revisions, and publishes one
+//! snapshot. It never calls a handler, and knows no database and no HTTP.
 //!
-//! Start is a reload from empty: [`Plugins::start`] makes the first look at the directory through
-//! the same path as every later change, and returns when it is done.
+//! | For | Files |
+//! |---|---|
+//! | the desired state | `desired`, `directory`, `scan`, `watch` |
+//! | the actual state | `actual`, `expected` (before the first revision is loaded) |
+//! | the steps between them | `reconciler`, `load` |
+//! | the routing table | `snapshot`, `subscriptions`, `active`, `settings`, `cpu_class` |
+//!
+//! Start is a reload from empty: [`Plugins::start`] takes the same path as every later change. It returns
+//! when the plugins' handlers are known, which may be before they are loaded.
 
+mod active;
+mod actual;
+mod cpu_class;
+mod desired;
+mod directory;
+mod expected;
 mod load;
-mod pace;
+mod reconciler;
 mod scan;
+mod settings;
 mod snapshot;
 mod subscriptions;
-mod swap;
 mod watch;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -22,10 +34,14 @@ use crate::config::Config;
 use crate::event::PluginName;
 use crate::runtime::Runtime;
 
-pub use pace::Pace;
+use reconciler::Reconciler;
+
+pub use active::{ActivePlugin, Backoff, Breaking, Retry, RunningEntry, Turn};
+pub use cpu_class::CpuClass;
+pub use expected::RevisionRecords;
 pub use scan::Stamp;
-pub use snapshot::{Backoff, Breaking, Entry, Live, Retry, Snapshot, mask, settings};
-pub use subscriptions::{Subscriptions, Wants};
+pub use settings::{mask, settings};
+pub use snapshot::Snapshot;
 pub use watch::Watch;
 
 /// A plugin as operators see it.
@@ -33,19 +49,19 @@ pub use watch::Watch;
 pub struct PluginView {
     /// Its name.
     pub name: String,
-    /// `running`, `refused` when its file was never good, or `loading` while its first one is compiled.
+    /// `running`; `refused` if no revision of it could be loaded; or `loading` while its first one is.
     pub state: PluginState,
     /// SHA-256 of the file that runs, hexadecimal.
     pub revision: Option<String>,
     /// Size of that file.
     pub size_bytes: u64,
-    /// When that revision went live, ms since the Unix epoch.
+    /// The time when that revision went live, ms since the Unix epoch.
     pub since: u64,
     /// Handlers: interfaces of typed ones, event type patterns of the generic one.
     pub handles: Vec<String>,
-    /// What it imports.
+    /// Its imports.
     pub imports: Vec<String>,
-    /// Why the file that is on disk now is not what runs.
+    /// The reason why the file on disk is not the running revision.
     pub refusal: Option<String>,
 }
 
@@ -60,8 +76,18 @@ pub enum PluginState {
     Loading,
 }
 
-/// Is told which plugin is loaded next.
-pub type OnLoad = Arc<dyn Fn(&PluginName) + Send + Sync>;
+/// The resources of a host's plugins.
+pub struct PluginSetup {
+    /// Loads files.
+    pub runtime: Runtime,
+    /// The configuration, with the directory of the files. Its changes are followed until the last
+    /// [`channel::Sender`] is dropped.
+    pub config: channel::Receiver<Arc<Config>>,
+    /// Plugins without files.
+    pub fixed: Vec<RunningEntry>,
+    /// The stored records of revisions.
+    pub records: Arc<dyn RevisionRecords>,
+}
 
 /// The plugins of this host, now.
 #[derive(Clone)]
@@ -76,27 +102,21 @@ struct Inner {
 }
 
 impl Plugins {
-    /// Loads what is in `dir`, then follows its changes and those of the configuration in one task,
-    /// until the last [`channel::Sender`] of `config` is dropped. `fixed` are entries that no file
-    /// stands for.
-    pub async fn start(
-        dir: PathBuf,
-        runtime: Runtime,
-        config: channel::Receiver<Arc<Config>>,
-        fixed: Vec<Entry>,
-        on_load: OnLoad,
-    ) -> Self {
-        let (retries, asked) = mpsc::unbounded_channel();
+    /// Starts loading the files in the plugins directory, and follows its changes in one task. Returns when
+    /// the plugins' handlers are known, or after `plugins.start_wait_ms`.
+    pub async fn start(setup: PluginSetup) -> Self {
+        let (retries, requested) = mpsc::unbounded_channel();
         let plugins = Self(Arc::new(Inner {
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
             version: channel::Sender::new(0),
             views: Mutex::default(),
             retries,
         }));
-        let mut task = swap::Swap::new(dir, runtime.clone(), config, fixed, plugins.clone(), asked, on_load);
-        task.first_look().await;
+        let runtime = setup.runtime.clone();
+        let mut reconciler = Reconciler::new(setup, plugins.clone(), requested);
+        reconciler.start().await;
         runtime.start_compiler_ahead();
-        tokio::spawn(task.run());
+        tokio::spawn(reconciler.run());
         plugins
     }
 
@@ -106,21 +126,22 @@ impl Plugins {
         self.0.snapshot.load_full()
     }
 
-    /// Tells when there is another snapshot.
+    /// Notifies of each further snapshot.
     #[must_use]
     pub fn swaps(&self) -> channel::Receiver<u64> {
         self.0.version.subscribe()
     }
 
-    /// What operators see, by name.
+    /// Lists the plugins for operators, by name.
     #[must_use]
     pub fn list(&self) -> Vec<PluginView> {
         self.0.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Loads a plugin's file again that was refused, even if the compiler died of it. Does not wait for that.
+    /// Requests a new load of a plugin's refused file, even if the compiler crashed on it. Does not wait for
+    /// the load.
     pub fn retry(&self, plugin: &PluginName) {
-        // Without a task that takes it, the host is ending.
+        // If the task has ended, the host is ending.
         let _ = self.0.retries.send(plugin.clone());
     }
 

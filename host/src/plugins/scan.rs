@@ -1,4 +1,4 @@
-//! What is in the plugins directory now: names and stamps, nothing read.
+//! Reads which files are in the plugins directory: names and stamps, no content.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::event::PluginName;
 
-/// Tells one state of a file from the next without reading it, whatever way it was replaced.
+/// Distinguishes one state of a file from the next without reading it, however it was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -18,7 +18,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of what a path leads to, through symbolic links; `None` where there is no file.
+    /// The stamp of a path's target, through symbolic links; `None` if there is no file.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
@@ -37,16 +37,23 @@ impl Stamp {
     }
 }
 
-/// A look at the directory.
+/// The content of the directory at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     /// `NAME.wasm` files.
-    pub(super) files: BTreeMap<PluginName, (PathBuf, Stamp)>,
+    pub(super) files: BTreeMap<PluginName, PluginFile>,
     /// `.wasm` files that cannot be plugins, with the reason.
     pub(super) misnamed: Vec<(PathBuf, String)>,
 }
 
-/// Looks.
+/// A file that has a plugin's revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PluginFile {
+    pub(super) path: PathBuf,
+    pub(super) stamp: Stamp,
+}
+
+/// Scans the directory.
 ///
 /// # Errors
 /// When the directory cannot be read; then nothing is known about its plugins.
@@ -58,19 +65,19 @@ pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
             continue;
         }
         let Some(stamp) = Stamp::of(&path) else {
-            // What a link leads to may still come; a directory or a named pipe does not become a file.
+            // A link's target may still appear; a directory or a named pipe does not become a file.
             if path.metadata().is_ok_and(|found| !found.is_file()) {
                 scan.misnamed.push((path, "it is not a regular file".into()));
             }
             continue;
         };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        // A dot in front is how editors and copy tools name what they have not finished.
+        // Editors and copy tools put a dot before the names of unfinished files.
         if stem.starts_with('.') {
             continue;
         }
         match PluginName::new(&stem) {
-            Ok(name) => drop(scan.files.insert(name, (path, stamp))),
+            Ok(name) => drop(scan.files.insert(name, PluginFile { path, stamp })),
             Err(error) => scan.misnamed.push((path, error.to_string())),
         }
     }

@@ -3,181 +3,111 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-use super::pace::Pace;
-use super::subscriptions::{Subscriptions, Wants};
-use crate::clock;
-use crate::config::{self, Config};
-use crate::delivery::{Outcome, Recipient};
-use crate::event::{Digest, EventPattern, PluginName, SourceName};
-use crate::outbound::Grants;
-use crate::runtime::{self, Revision, Runner};
-use crate::secrets::Mask;
+use super::active::{ActivePlugin, RunningEntry};
+use super::expected::ExpectedPlugin;
+use super::subscriptions::{Subscriber, Subscriptions, Wants};
+use crate::config::Config;
+use crate::delivery::Recipient;
+use crate::effect::source_of;
+use crate::event::{EventPattern, PluginName, SourceName, interface_name};
 
 /// See the module.
 #[derive(Default)]
 pub struct Snapshot {
-    plugins: BTreeMap<PluginName, Arc<Live>>,
+    plugins: BTreeMap<PluginName, Arc<ActivePlugin>>,
+    /// Plugins whose first revision is being loaded: whether events with the same ordering key are handled one at a
+    /// time.
+    expected: BTreeMap<PluginName, bool>,
     packages: HashMap<SourceName, String>,
     subscriptions: Subscriptions,
-}
-
-/// A plugin that takes events, with the operator's settings for it.
-pub struct Live {
-    /// Runs its attempts.
-    pub runner: Arc<dyn Runner>,
-    /// Which revision that is.
-    pub revision: Digest,
-    /// What an attempt gets and may take.
-    pub settings: runtime::PluginSettings,
-    /// Attempts at once.
-    pub concurrency: usize,
-    /// Whether events with the same ordering key are handled one at a time.
-    pub ordered: bool,
-    /// What follows a failed attempt.
-    pub retry: Retry,
-    /// What follows many of them.
-    pub breaking: Breaking,
-    /// How long its calls compute.
-    pub pace: Arc<Pace>,
-    attempts: Attempts,
-    /// Shared by all revisions of the plugin: they share its store.
-    turns: Arc<RwLock<()>>,
-}
-
-/// This plugin's metrics, looked up once.
-struct Attempts {
-    done: metrics::Counter,
-    retry: metrics::Counter,
-    rejected: metrics::Counter,
-    seconds: metrics::Histogram,
-    since_accepted: metrics::Histogram,
-}
-
-impl Attempts {
-    fn new(plugin: &PluginName) -> Self {
-        let counter = |outcome| metrics::counter!("hookyard_attempts_total", "plugin" => plugin.to_string(), "outcome" => outcome);
-        Self {
-            done: counter("done"),
-            retry: counter("retry"),
-            rejected: counter("rejected"),
-            seconds: metrics::histogram!("hookyard_attempt_seconds", "plugin" => plugin.to_string()),
-            since_accepted: metrics::histogram!("hookyard_accept_to_done_seconds", "plugin" => plugin.to_string()),
-        }
-    }
-}
-
-/// An operator's wishes for retries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// Failed attempts after which a delivery is a dead letter.
-    pub attempts_max: u32,
-    /// Time after which a failed attempt makes it one, however few there were.
-    pub age_max: Duration,
-    /// How long to wait before the next.
-    pub backoff: Backoff,
-}
-
-/// When a plugin is paused, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Breaking {
-    /// So many percent of its latest deliveries must have failed; 0 = never.
-    pub failures_percent: usize,
-    /// Which are the latest: so many.
-    pub deliveries: usize,
-    /// The first pause, ms; doubles with each.
-    pub pause_ms: u64,
-    /// The longest pause, ms.
-    pub pause_max_ms: u64,
-}
-
-impl Breaking {
-    /// For what is never paused.
-    pub const NEVER: Self = Self { failures_percent: 0, deliveries: 1, pause_ms: 1, pause_max_ms: 1 };
-}
-
-/// Waits that double up to a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// Longest wait after the first failure; doubles with each.
-    pub base: Duration,
-    /// Longest wait.
-    pub max: Duration,
-}
-
-/// What a plugin's file became: what a snapshot is made of.
-#[derive(Clone)]
-pub struct Entry {
-    /// The plugin.
-    pub plugin: PluginName,
-    /// Runs its attempts.
-    pub runner: Arc<dyn Runner>,
-    /// The file's digest.
-    pub revision: Digest,
-    /// Interfaces of typed handlers, without versions.
-    pub typed: Vec<String>,
-    /// The generic handler's patterns.
-    pub patterns: Vec<String>,
-}
-
-impl From<&Arc<Revision>> for Entry {
-    fn from(revision: &Arc<Revision>) -> Self {
-        Self {
-            plugin: revision.plugin.clone(),
-            runner: Arc::clone(revision) as Arc<dyn Runner>,
-            revision: revision.digest,
-            typed: revision.typed_interfaces().map(ToOwned::to_owned).collect(),
-            patterns: revision.subscriptions.clone(),
-        }
-    }
+    config: Option<Arc<Config>>,
 }
 
 impl Snapshot {
-    /// Puts plugins and configuration together.
+    /// Makes the next snapshot. It keeps a plugin's history, as far as its revision and settings are the
+    /// same.
     #[must_use]
-    pub fn new(entries: &[Entry], config: &Config) -> Self {
-        Self::default().next(entries, config)
+    pub(super) fn next(
+        &self,
+        entries: &[RunningEntry],
+        expected: &[ExpectedPlugin],
+        config: &Arc<Config>,
+    ) -> Self {
+        let same_config = self.config.as_ref().is_some_and(|before| Arc::ptr_eq(before, config));
+        let active = |entry: &RunningEntry| {
+            let before = self.get(&entry.plugin);
+            (entry.plugin.clone(), ActivePlugin::next(before, entry, config, same_config))
+        };
+        let is_ordered = |plugin: &ExpectedPlugin| {
+            let name = &plugin.name;
+            (name.clone(), config.plugin(name.as_str()).ordered)
+        };
+        let wants = entries.iter().map(|entry| wants_of_entry(entry, config));
+        let expected_wants = expected.iter().map(|plugin| wants_of_expected(plugin, config));
+        let sources = config.sources.iter().map(|(name, source)| (name.clone(), source.package.clone()));
+        let emitters = config.plugin.iter().map(|(name, own)| (source_of(name), own.emit_package.clone()));
+        let packages = sources.chain(emitters).filter_map(|(source, package)| Some((source, package?)));
+        Self {
+            plugins: entries.iter().map(active).collect(),
+            expected: expected.iter().map(is_ordered).collect(),
+            packages: packages.collect(),
+            subscriptions: Subscriptions::new(wants.chain(expected_wants)),
+            config: Some(Arc::clone(config)),
+        }
     }
 
-    /// The snapshot after this one. A plugin whose revision and settings are the same keeps all that was learned
-    /// of it; one with other settings keeps its pace, and one with another revision its turns.
-    #[must_use]
-    pub fn next(&self, entries: &[Entry], config: &Config) -> Self {
-        let patterns = |all: &[String]| all.iter().map(|p| EventPattern::new(p)).collect::<Vec<_>>();
-        let wants = entries.iter().map(|entry| Wants {
-            plugin: entry.plugin.clone(),
-            typed: entry.typed.clone(),
-            generic: patterns(&entry.patterns),
-            allowed: config.plugin(entry.plugin.as_str()).events.as_deref().map(patterns),
-        });
-        let subscriptions = Subscriptions::new(wants);
-        let live = |entry: &Entry| (entry.plugin.clone(), Live::next(self.get(&entry.plugin), entry, config));
-        let packages =
-            config.sources.iter().filter_map(|(name, source)| Some((name.clone(), source.package.clone()?)));
-        Self { plugins: entries.iter().map(live).collect(), packages: packages.collect(), subscriptions }
-    }
-
-    /// The plugins that get a delivery of such an event.
+    /// Returns the plugins that get a delivery of an event. If a plugin's handlers are not all known yet, its
+    /// delivery is matched when they are.
     #[must_use]
     pub fn route(&self, source: &SourceName, event_type: &str) -> Vec<Recipient> {
-        let interface = self.package(source).map(|package| runtime::interface_name(package, event_type));
-        let plugins = self.subscriptions.matching(interface.as_deref(), event_type).into_iter();
-        let ordered = |plugin: &PluginName| self.get(plugin).is_none_or(|live| live.ordered);
-        plugins.map(|plugin| Recipient { ordered: ordered(&plugin), plugin }).collect()
+        let recipient = |Subscriber { plugin, is_matched }| Recipient {
+            ordered: self.is_ordered(plugin),
+            plugin: plugin.clone(),
+            matched: is_matched,
+        };
+        self.subscribers(source, event_type).into_iter().map(recipient).collect()
+    }
+
+    /// Whether a plugin handles an event, as far as its handlers are known.
+    #[must_use]
+    pub fn handles(&self, plugin: &PluginName, source: &SourceName, event_type: &str) -> bool {
+        let subscribers = self.subscribers(source, event_type);
+        subscribers.iter().any(|found| found.plugin == plugin && found.is_matched)
+    }
+
+    /// Whether all handlers of a plugin are known.
+    #[must_use]
+    pub fn knows_handlers(&self, plugin: &PluginName) -> bool {
+        self.subscriptions.is_complete(plugin)
     }
 
     /// A plugin that takes events.
     #[must_use]
-    pub fn get(&self, plugin: &PluginName) -> Option<&Arc<Live>> {
+    pub fn get(&self, plugin: &PluginName) -> Option<&Arc<ActivePlugin>> {
         self.plugins.get(plugin)
     }
 
-    /// All of them.
-    pub fn plugins(&self) -> impl Iterator<Item = (&PluginName, &Arc<Live>)> {
+    /// All plugins.
+    pub fn plugins(&self) -> impl Iterator<Item = (&PluginName, &Arc<ActivePlugin>)> {
         self.plugins.iter()
+    }
+
+    /// Whether a plugin takes events, or will when its first revision is loaded.
+    #[must_use]
+    pub fn has(&self, plugin: &PluginName) -> bool {
+        self.plugins.contains_key(plugin) || self.expected.contains_key(plugin)
+    }
+
+    /// The plugins whose first revision is being loaded.
+    pub fn expected(&self) -> impl Iterator<Item = &PluginName> {
+        self.expected.keys()
+    }
+
+    /// Whether all plugins' handlers are known.
+    #[must_use]
+    pub fn knows_all_handlers(&self) -> bool {
+        self.subscriptions.are_complete()
     }
 
     /// The WIT package of a source's typed handlers.
@@ -185,122 +115,47 @@ impl Snapshot {
     pub fn package(&self, source: &SourceName) -> Option<&str> {
         self.packages.get(source).map(String::as_str)
     }
-}
 
-impl Live {
-    /// A plugin in the next snapshot. `before`: the same plugin in this one.
-    fn next(before: Option<&Arc<Self>>, entry: &Entry, config: &Config) -> Arc<Self> {
-        let mut live = Self::new(entry, config);
-        if let Some(before) = before {
-            if live.is_as(before) && live.ordered == before.ordered {
-                return Arc::clone(before);
-            }
-            live.turns = Arc::clone(&before.turns);
-            if live.revision == before.revision {
-                live.pace = Arc::clone(&before.pace);
-            }
-        }
-        Arc::new(live)
+    fn subscribers(&self, source: &SourceName, event_type: &str) -> Vec<Subscriber<'_>> {
+        let interface = self.package(source).map(|package| interface_name(package, event_type));
+        self.subscriptions.matching(interface.as_deref(), event_type)
     }
 
-    fn new(entry: &Entry, config: &Config) -> Self {
-        let plugin = config.plugin(entry.plugin.as_str());
-        Self {
-            runner: Arc::clone(&entry.runner),
-            revision: entry.revision,
-            settings: settings(config, &entry.plugin),
-            concurrency: plugin.concurrency,
-            ordered: plugin.ordered,
-            retry: Retry {
-                attempts_max: plugin.attempts_max,
-                age_max: Duration::from_millis(plugin.age_max_ms),
-                backoff: Backoff {
-                    base: Duration::from_millis(plugin.backoff_base_ms),
-                    max: Duration::from_millis(plugin.backoff_max_ms),
-                },
-            },
-            breaking: Breaking {
-                failures_percent: plugin.breaker_failures_percent,
-                deliveries: plugin.breaker_deliveries,
-                pause_ms: plugin.breaker_pause_ms,
-                pause_max_ms: plugin.breaker_pause_max_ms,
-            },
-            pace: Arc::default(),
-            attempts: Attempts::new(&entry.plugin),
-            turns: Arc::default(),
-        }
-    }
-
-    /// Whether it is the same revision under the same settings.
+    /// Whether a plugin handles events with the same ordering key one at a time. True for one that is not here.
     #[must_use]
-    pub fn is_as(&self, other: &Self) -> bool {
-        let all = |live: &Self| (live.revision, live.concurrency, live.retry, live.breaking);
-        all(self) == all(other) && self.settings == other.settings
-    }
-
-    /// Lets a call begin: among others of its plugin, or alone. Whoever waits to be alone goes before those
-    /// that come later.
-    pub async fn turn(&self, alone: bool) -> Turn<'_> {
-        if alone { Turn::Alone(self.turns.write().await) } else { Turn::Among(self.turns.read().await) }
-    }
-
-    /// Counts an attempt of a delivery whose time began at `since`, by the host's clock.
-    pub fn count(&self, outcome: Outcome, duration_us: u64, since: u64) {
-        self.attempts.seconds.record(Duration::from_micros(duration_us));
-        match outcome {
-            Outcome::Done => {
-                self.attempts.done.increment(1);
-                self.attempts
-                    .since_accepted
-                    .record(Duration::from_millis(clock::now_ms().saturating_sub(since)));
-            }
-            Outcome::Retry => self.attempts.retry.increment(1),
-            Outcome::Rejected => self.attempts.rejected.increment(1),
-        }
+    pub fn is_ordered(&self, plugin: &PluginName) -> bool {
+        let active = self.get(plugin).map(|active| active.ordered);
+        active.or_else(|| self.expected.get(plugin).copied()).unwrap_or(true)
     }
 }
 
-/// A call's turn, until it is dropped.
-pub enum Turn<'a> {
-    /// Others may run.
-    Among(RwLockReadGuard<'a, ()>),
-    /// No other runs.
-    Alone(RwLockWriteGuard<'a, ()>),
-}
-
-/// What finds a plugin's secrets in text.
-#[must_use]
-pub fn mask(config: &Config, plugin: &PluginName) -> Mask {
-    Mask::new(&exposed(&config.plugin(plugin.as_str())))
-}
-
-fn exposed(plugin: &config::Plugin) -> BTreeMap<String, String> {
-    plugin.secrets.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned())).collect()
-}
-
-/// An operator's words about a plugin, as the runtime takes them.
-#[must_use]
-pub fn settings(config: &Config, name: &PluginName) -> runtime::PluginSettings {
-    let plugin = config.plugin(name.as_str());
-    let (store, effects) = (config.store.clone(), config.effects.clone());
-    let secrets = exposed(&plugin);
-    let mask = Arc::new(Mask::new(&secrets));
-    let config = plugin.config.iter().map(|(key, value)| (key.clone(), value.clone()));
-    runtime::PluginSettings {
-        config: Arc::new(config.chain(secrets).collect()),
-        mask,
-        grants: Arc::new(Grants::of(name, &plugin)),
-        store,
-        effects,
-        call_timeout: Duration::from_millis(plugin.call_timeout_ms),
-        memory_max_bytes: usize::try_from(plugin.memory_max_bytes).unwrap_or(usize::MAX),
-        host_memory_max_bytes: usize::try_from(plugin.host_memory_max_bytes).unwrap_or(usize::MAX),
-        log_max_bytes: plugin.log_max_bytes,
-        reuse_max: match plugin.instances {
-            config::Instances::Fresh => None,
-            config::Instances::Reused => Some(plugin.reuse_max),
-        },
+fn wants_of_entry(entry: &RunningEntry, config: &Config) -> Wants {
+    Wants {
+        plugin: entry.plugin.clone(),
+        typed: entry.typed.clone(),
+        generic: patterns(&entry.patterns),
+        allowed: allowed(config, &entry.plugin),
+        is_complete: true,
     }
+}
+
+fn wants_of_expected(plugin: &ExpectedPlugin, config: &Config) -> Wants {
+    Wants {
+        plugin: plugin.name.clone(),
+        typed: plugin.handlers.typed(),
+        generic: patterns(plugin.handlers.patterns()),
+        allowed: allowed(config, &plugin.name),
+        is_complete: plugin.handlers.are_complete(),
+    }
+}
+
+/// The event types that the operator allows a plugin; `None` = all.
+fn allowed(config: &Config, plugin: &PluginName) -> Option<Vec<EventPattern>> {
+    config.plugin(plugin.as_str()).events.as_deref().map(patterns)
+}
+
+fn patterns(texts: &[String]) -> Vec<EventPattern> {
+    texts.iter().map(|text| EventPattern::new(text)).collect()
 }
 
 #[cfg(test)]
@@ -308,7 +163,10 @@ mod tests {
     use std::pin::Pin;
 
     use super::*;
-    use crate::runtime::{AttemptReport, Call};
+    use crate::config;
+    use crate::event::Digest;
+    use crate::plugins::expected::ExpectedHandlers;
+    use crate::runtime::{AttemptReport, Call, Runner};
 
     struct Idle;
 
@@ -321,9 +179,13 @@ mod tests {
         }
     }
 
-    fn entry(plugin: &str, revision: u8) -> Entry {
-        Entry {
-            plugin: PluginName::new(plugin).unwrap(),
+    fn name(plugin: &str) -> PluginName {
+        PluginName::new(plugin).unwrap()
+    }
+
+    fn entry(plugin: &str, revision: u8) -> RunningEntry {
+        RunningEntry {
+            plugin: name(plugin),
             runner: Arc::new(Idle),
             revision: Digest([revision; 32]),
             typed: Vec::new(),
@@ -331,29 +193,68 @@ mod tests {
         }
     }
 
-    /// What stays of the plugin `a`: all of it, its pace, its turns.
+    /// The kept parts of the plugin `a`: all of it, its CPU class, its turns.
     fn kept(before: &Snapshot, after: &Snapshot) -> (bool, bool, bool) {
-        let of = |snapshot: &Snapshot| Arc::clone(snapshot.get(&PluginName::new("a").unwrap()).unwrap());
+        let of = |snapshot: &Snapshot| Arc::clone(snapshot.get(&name("a")).unwrap());
         let (before, after) = (of(before), of(after));
         (
             Arc::ptr_eq(&before, &after),
-            Arc::ptr_eq(&before.pace, &after.pace),
-            Arc::ptr_eq(&before.turns, &after.turns),
+            Arc::ptr_eq(&before.cpu_class, &after.cpu_class),
+            before.shares_turns(&after),
         )
     }
 
     #[test]
     fn a_plugin_that_did_not_change_keeps_what_was_learned_of_it() {
-        let config = Config::default();
-        let before = Snapshot::new(&[entry("a", 1), entry("b", 1)], &config);
-        let after = before.next(&[entry("a", 1), entry("b", 2), entry("c", 1)], &config);
+        let config = Arc::new(Config::default());
+        let before = Snapshot::default().next(&[entry("a", 1), entry("b", 1)], &[], &config);
+        let after = before.next(&[entry("a", 1), entry("b", 2), entry("c", 1)], &[], &config);
         assert_eq!(kept(&before, &after), (true, true, true), "another plugin changed");
-        let after = before.next(&[entry("a", 2), entry("b", 1)], &config);
+        let after = before.next(&[entry("a", 2), entry("b", 1)], &[], &config);
         assert_eq!(kept(&before, &after), (false, false, true), "its revision changed");
         let mut other = Config::default();
         let limited = config::Plugin { concurrency: 1, ..config::Plugin::default() };
-        other.plugin.insert(PluginName::new("a").unwrap(), limited);
-        let after = before.next(&[entry("a", 1)], &other);
+        other.plugin.insert(name("a"), limited);
+        let after = before.next(&[entry("a", 1)], &[], &Arc::new(other));
         assert_eq!(kept(&before, &after), (false, true, true), "its settings changed");
+    }
+
+    #[test]
+    fn a_plugin_that_is_loading_gets_events_by_what_is_known_of_its_handlers() {
+        let expected = |plugin: &str, handlers| ExpectedPlugin { name: name(plugin), handlers };
+        let created = "moncreneau:events/appointment-created@1.0.0".to_owned();
+        let mut config = Config::default();
+        let off = config::Plugin { events: Some(vec!["other".into()]), ..config::Plugin::default() };
+        config.plugin.insert(name("off"), off);
+        let source = toml::from_str("scheme = 'moncreneau'\nsecrets = ['x']").unwrap();
+        config.sources.insert(name("moncreneau"), source);
+        let all = |patterns: &[&str]| {
+            ExpectedHandlers::all(vec![created.clone()], patterns.iter().map(ToString::to_string).collect())
+        };
+        let plugins = [
+            expected("all", all(&["x.*"])),
+            expected("off", ExpectedHandlers::Unknown),
+            expected("typed", ExpectedHandlers::Typed(vec![created.clone()])),
+            expected("unknown", ExpectedHandlers::Unknown),
+        ];
+        let snapshot = Snapshot::default().next(&[], &plugins, &Arc::new(config));
+        let routed = |event_type: &str| {
+            let recipients = snapshot.route(&name("moncreneau"), event_type).into_iter();
+            recipients.map(|to| (to.plugin.to_string(), to.matched)).collect::<Vec<_>>()
+        };
+        let list = |all: &[(&str, bool)]| all.iter().map(|(p, m)| ((*p).to_owned(), *m)).collect::<Vec<_>>();
+        let created = routed("appointment.created");
+        assert_eq!(created, list(&[("all", true), ("typed", true), ("unknown", false)]));
+        assert_eq!(routed("x.y"), list(&[("all", true), ("typed", false), ("unknown", false)]));
+        assert_eq!(routed("other"), list(&[("off", false), ("typed", false), ("unknown", false)]));
+        let knows = |plugin: &str| {
+            let plugin = name(plugin);
+            (snapshot.handles(&plugin, &name("moncreneau"), "x.y"), snapshot.knows_handlers(&plugin))
+        };
+        let answers = ["all", "off", "typed", "gone"].map(knows);
+        assert_eq!(answers, [(true, true), (false, false), (false, false), (false, false)]);
+        assert!(
+            !snapshot.knows_all_handlers() && snapshot.has(&name("typed")) && !snapshot.has(&name("gone"))
+        );
     }
 }

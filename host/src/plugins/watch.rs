@@ -1,5 +1,5 @@
-//! Hints that something changed on disk. A hint may be missed or come twice: whoever waits looks at
-//! the disk again, and looks now and then without a hint.
+//! Hints that something changed on disk. A hint may be missed or come twice. The caller scans the
+//! disk after each hint, and from time to time without one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -12,35 +12,35 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// While changes do not end, they are looked at after this many quiet times all the same.
+/// While changes continue, they are reported after this many quiet times.
 const DEBOUNCE_MAX: u32 = 10;
 
 /// Watches paths, whether or not they exist yet.
 pub struct Watch {
     watcher: Option<RecommendedWatcher>,
-    /// Directories under watch, and which directory that was: one made anew is another.
+    /// Directories under watch, with their device and inode: a directory made anew is another one.
     watched: BTreeMap<PathBuf, (u64, u64)>,
     wanted: Arc<Mutex<Wanted>>,
     hint: Arc<Notify>,
 }
 
-/// What counts as a change. All paths have their directory's real name: the kernel knows a directory
-/// once, by whatever name it was last asked for.
+/// The paths whose changes count. All have their directory's real name: the kernel reports a
+/// directory under the name that it was last asked for.
 #[derive(Default)]
 struct Wanted {
     /// Anything directly in these directories.
     inside: BTreeSet<PathBuf>,
-    /// These paths themselves.
+    /// Exactly these paths.
     exact: BTreeSet<PathBuf>,
-    /// Those of them that were removed or renamed: a watch ends with that, even if what is there next
+    /// Exact paths that were removed or renamed: that ends a watch, even if the next file at the path
     /// looks the same.
     lost: BTreeSet<PathBuf>,
 }
 
 impl Wanted {
-    /// A path, what leads to it, and, through symbolic links, the same of where it leads.
+    /// Adds a path with its ancestors and, through symbolic links, its target with the target's.
     fn add(&mut self, path: &Path) {
-        // Changes are told with absolute paths, whatever was asked for.
+        // Changes are reported with absolute paths, even for relative watches.
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         self.exact.extend(absolute.ancestors().filter_map(real_parent));
         if let Ok(real) = std::fs::canonicalize(&absolute) {
@@ -48,13 +48,13 @@ impl Wanted {
         }
     }
 
-    /// Directories in which all of that happens.
+    /// Directories in which these changes happen.
     fn places(&self) -> BTreeSet<PathBuf> {
         let parents = self.exact.iter().filter_map(|path| Some(path.parent()?.to_owned()));
         self.inside.iter().cloned().chain(parents).collect()
     }
 
-    /// Takes note of what happened. True when it is a change.
+    /// Records an event. Returns true if it is a change.
     fn note(&mut self, event: &notify::Event) -> bool {
         if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
             let lost = event.paths.iter().filter(|path| self.exact.contains(*path));
@@ -75,7 +75,7 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// A watch over nothing yet. Without the kernel's help it only ever looks at intervals.
+    /// A watch without paths. Without the kernel's support it only reports at intervals.
     #[must_use]
     pub fn new() -> Self {
         let (wanted, hint) = (Arc::new(Mutex::new(Wanted::default())), Arc::new(Notify::new()));
@@ -88,14 +88,18 @@ impl Watch {
             }
         });
         let watcher = watcher
-            .inspect_err(|error| tracing::warn!("changes on disk are only found at intervals: {error}"))
+            .inspect_err(|error| {
+                tracing::warn!(
+                    "file notifications are unavailable, so changes are found by periodic scans only: {error}"
+                );
+            })
             .ok();
         Self { watcher, watched: BTreeMap::new(), wanted, hint }
     }
 
-    /// Watches everything directly in `dirs`, and `files` themselves, from now on and nothing else.
-    /// What does not exist is watched for in its nearest ancestor; a symbolic link is watched at
-    /// both ends.
+    /// Replaces all watches: watches everything directly in `dirs`, and `files` themselves. A
+    /// missing path is watched for in its nearest ancestor; a symbolic link is watched at both
+    /// ends.
     pub fn set(&mut self, dirs: &[PathBuf], files: &[PathBuf]) {
         let mut wanted = Wanted::default();
         dirs.iter().chain(files).for_each(|path| wanted.add(path));
@@ -163,8 +167,8 @@ impl Drop for Hinted<'_> {
     }
 }
 
-/// A path by the real name of its directory, if that is there. What the path itself leads to does not
-/// matter: it may be a link.
+/// A path under the real name of its directory, if that exists. The path's own target is not
+/// resolved: it may be a link.
 fn real_parent(path: &Path) -> Option<PathBuf> {
     Some(std::fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?))
 }

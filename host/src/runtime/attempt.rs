@@ -13,12 +13,12 @@ use super::logs::Severity;
 use super::outcome;
 use super::revision::Revision;
 use super::text::{self, NAMED_REASON_MAX_BYTES};
-use crate::completion::Work;
+use crate::completion::CallWork;
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};
 use crate::event::now_ms;
 
 impl Revision {
-    /// Tries a delivery once. Whatever the guest does ends up in the report.
+    /// Tries a delivery once. Whatever the guest does, the report says it.
     pub async fn attempt(&self, call: Call<'_>) -> AttemptReport {
         let (started_at, started) = (now_ms(), Instant::now());
         let mut attempt = Attempt {
@@ -30,7 +30,7 @@ impl Revision {
             logs: Vec::new(),
             failure: None,
         };
-        let (mut work, mut fuel) = (Work::default(), None);
+        let (mut work, mut fuel) = (CallWork::default(), None);
         let event_type = &call.delivery.event.event_type;
         if let Some(handler) = self.handlers.find(call.package, event_type) {
             (work, fuel) = self.call(handler, call, &mut attempt).await;
@@ -46,7 +46,12 @@ impl Revision {
         AttemptReport { attempt, work, fuel }
     }
 
-    async fn call(&self, handler: &Handler, call: Call<'_>, attempt: &mut Attempt) -> (Work, Option<u64>) {
+    async fn call(
+        &self,
+        handler: &Handler,
+        call: Call<'_>,
+        attempt: &mut Attempt,
+    ) -> (CallWork, Option<u64>) {
         let event = &call.delivery.event;
         let text = event.payload_text();
         let limits = DecodeLimits {
@@ -67,7 +72,7 @@ impl Revision {
             }
             Err(mismatch) => {
                 attempt.failure = Some(unreadable(&mismatch, at));
-                return (Work::default(), None);
+                return (CallWork::default(), None);
             }
         };
         let mut instance = self.take_instance(call.settings, Some(call.delivery)).await;
@@ -77,14 +82,17 @@ impl Revision {
         let result = instance.call(&self.pre, handler.func, &params, payload_bytes).await;
         let fuel = instance.fuel();
         let state = instance.state_mut();
-        attempt.failure = match result {
-            Ok(returned) => outcome::read_failure(&returned)
-                .map(|failure| Failure { reason: at(failure.reason), ..failure }),
+        let failure = match result {
+            Ok(returned) => outcome::read_failure(&returned),
             Err(error) => {
                 let (cause, reason) = state.explain(&error);
-                Some(Failure { outcome: Outcome::Retry, cause, reason: at(reason), after_ms: None })
+                Some(Failure { outcome: Outcome::Retry, cause, reason, after_ms: None })
             }
         };
+        attempt.failure = failure.map(|failure| {
+            let failure = reject_denied(failure, state.log.denied());
+            Failure { reason: at(failure.reason), ..failure }
+        });
         attempt.peak_memory_bytes = state.limits.peak_memory_bytes();
         attempt.logs = state.log.take();
         let mut work = state.transaction.finish();
@@ -112,7 +120,20 @@ impl Runner for Revision {
     }
 }
 
-/// Why the payload cannot be handed over: it never can be, or there was no time to read it.
+/// Rejects a failed call whose last request lacked a grant: another attempt would fail too, in whatever way the language
+/// of the plugin reports the denial, as a failure, an exception or a trap. A denial before another request is one that
+/// the handler went past, so it did not fail the call.
+fn reject_denied(failure: Failure, denied: Option<String>) -> Failure {
+    let Some(missing) = denied.filter(|_| failure.cause != Cause::Host) else { return failure };
+    let reason = if failure.reason.contains(&missing) {
+        failure.reason
+    } else {
+        format!("{missing}; then {}", failure.reason)
+    };
+    Failure { outcome: Outcome::Rejected, cause: Cause::Handler, reason, after_ms: None }
+}
+
+/// The failure for an unreadable payload: a permanent one, or one for lack of time.
 fn unreadable(mismatch: &Mismatch, at: impl Fn(String) -> String) -> Failure {
     let reason = at(mismatch.to_string());
     if mismatch.is_late() {

@@ -1,8 +1,8 @@
 //! The memory that the host uses for one instance, in bytes, within the plugin's `host_memory_max_bytes`.
 //!
-//! What stays for the call or longer is reserved before it is allocated: store entries, handles, effects,
-//! log lines, the payload. Copies that a single host function makes are checked against what is left. What
-//! wasmtime copies out of the guest before a host function begins is limited by
+//! Memory held for the call or longer is reserved before it is allocated: store entries, handles, effects,
+//! log lines, the payload. Copies that a single host function makes are checked against the rest of the
+//! budget. Copies that wasmtime makes from the guest before a host function begins are limited by
 //! [`MemoryBudget::lift_max_bytes`].
 
 use std::fmt;
@@ -43,10 +43,10 @@ impl MemoryBudget {
         Ok(reservation)
     }
 
-    /// Bytes that the guest may hand to one host function, or return, as wasmtime counts them. Allocations can take
-    /// 1.5 times as much again beside their content (a list of texts of one byte), so this is two fifths of what
-    /// is left. A small part of the budget is always allowed, so that the host function itself can say what does not
-    /// fit.
+    /// Bytes that the guest may hand to one host function, or return, as wasmtime counts them. Their
+    /// allocations can take 1.5 times as much in addition (a list of texts of one byte). So this is two
+    /// fifths of the rest of the budget. A small part of the budget is always allowed, so that the host
+    /// function itself can name the value that does not fit.
     pub(super) fn lift_max_bytes(&self) -> usize {
         let left = self.max_bytes.saturating_sub(self.held_bytes());
         (left / 5 * 2).max(self.max_bytes / 32)
@@ -112,7 +112,7 @@ pub(super) struct OverBudget {
 }
 
 impl OverBudget {
-    /// The error that ends the call: it names what the guest asked for.
+    /// The error that ends the call: it names the guest's request.
     pub(super) fn into_error(self, request: impl fmt::Display) -> wasmtime::Error {
         let Self { total_bytes, max_bytes } = self;
         wasmtime::Error::msg(format!(

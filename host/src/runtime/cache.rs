@@ -25,7 +25,7 @@ const CODE: &str = "cwasm";
 /// Most files kept of each kind.
 const ENTRIES_MAX: usize = 2048;
 pub(super) const MAC_BYTES: usize = 32;
-/// A temporary file that is older was left by a process that is gone. One hour, in nanoseconds.
+/// An older temporary file was left by a process that has ended. One hour, in nanoseconds.
 const TEMPORARY_MAX_NS: i128 = 3600 * 1_000_000_000;
 
 /// See the module.
@@ -125,8 +125,8 @@ impl CodeCache {
         }
     }
 
-    /// Removes the entries that were not used for longest and are not held, until an entry of this name and size fits.
-    /// Returns false where it does not fit.
+    /// Removes the least recently used entries that are not held, until an entry of this name and size fits.
+    /// Returns false if it does not fit.
     fn make_room(&self, name: &str, bytes: u64) -> io::Result<bool> {
         let mut entries = self.dir.entries()?;
         entries.retain(|entry| entry.name != name && !entry.is_dir);

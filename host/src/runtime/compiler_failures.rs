@@ -40,7 +40,8 @@ impl Drop for CompileMark<'_> {
 }
 
 impl CodeCache {
-    /// Why a file is not compiled: the compiler crashed on it before, under the present limits.
+    /// The reason why a file is not compiled: the compiler crashed on it before, under the present
+    /// limits.
     pub(super) fn failure(&self, digest: &Digest) -> Option<String> {
         let name = file_name(digest, FAILURE);
         let entry = self.dir.read(&name, SIZE_MAX_BYTES).ok()??;

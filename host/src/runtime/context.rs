@@ -6,7 +6,7 @@ use super::text::{self, NAME_MAX_BYTES};
 
 use crate::delivery::Delivery;
 
-/// Fields that a component's own `context` may have, those included that this host does not know.
+/// The maximum of fields in a component's own `context`, known and unknown.
 const FIELDS_MAX: usize = 64;
 
 /// The fields of a component's own `context`, in its order.

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-/// Steps between two looks at the clock.
+/// Steps between two checks of the clock.
 const STEPS: u32 = 64;
-/// How long a host function may compute before other calls get their turn on its thread.
+/// The time that a host function may compute before other calls get their turn on its thread.
 const TURN: Duration = Duration::from_millis(5);
 
-/// When a call has to end.
+/// The time at which a call has to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     at: Instant,
@@ -30,7 +30,7 @@ impl Deadline {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// Whether the call may go on.
+    /// Checks that the call has time left.
     ///
     /// # Errors
     /// [`DeadlineExceeded`] when its time is over.

@@ -10,6 +10,7 @@ use wasmtime::component::Linker;
 use super::cache::CodeCache;
 use super::capabilities;
 use super::compile::{Compiler, CompilerMode};
+use super::compile_locks::CompileLocks;
 use super::engine_config::{MemoryBounds, engine_config};
 use super::pool::InstancePool;
 use super::state::InstanceState;
@@ -32,6 +33,7 @@ pub(super) struct Inner {
     pub(super) linker: Linker<InstanceState>,
     pub(super) cache: Option<Arc<CodeCache>>,
     pub(super) compile: Compiler,
+    pub(super) compile_locks: CompileLocks,
     pub(super) records_compiler_failures: bool,
     pub(super) pool: InstancePool,
     pub(super) limits: config::Runtime,
@@ -39,10 +41,10 @@ pub(super) struct Inner {
     pub(super) outbound: Outbound,
 }
 
-/// How a runtime compiles, and where it keeps machine code.
+/// The compiler of a runtime, and its store of machine code.
 #[derive(Debug, Clone, Default)]
 pub struct CompileOptions {
-    /// Where the compiler runs.
+    /// The place where the compiler runs.
     pub compiler: CompilerMode,
     /// The directory below which machine code is kept, in `cache`. `None` = each start compiles each file again.
     pub cache_home: Option<PathBuf>,
@@ -80,6 +82,7 @@ impl Runtime {
             linker,
             cache,
             compile,
+            compile_locks: CompileLocks::default(),
             records_compiler_failures,
             pool,
             limits,
@@ -89,7 +92,7 @@ impl Runtime {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// How guests are kept inside their memories. The address space of this process decides it.
+    /// The protection of guests' memories. It depends on the address space of this process.
     #[must_use]
     pub fn memory_bounds(&self) -> MemoryBounds {
         self.0.bounds

@@ -15,14 +15,15 @@ use super::plan::{Plan, type_name};
 use super::text::{self, NAME_MAX_BYTES};
 use super::type_budget::TypeBudget;
 use super::versions::{check_own_version, split_version};
+use crate::event::interface_name;
 
 /// The generic handler's interface, without its version.
-const EVENT_HANDLER: &str = "hookyard:plugin/event-handler";
+pub(super) const EVENT_HANDLER: &str = "hookyard:plugin/event-handler";
 
 /// A plugin's handlers.
 #[derive(Default)]
 pub(super) struct Handlers {
-    /// By interface without version, `moncreneau:events/appointment-created`.
+    /// Handlers by interface without version, `moncreneau:events/appointment-created`.
     pub(super) typed: BTreeMap<String, Handler>,
     pub(super) generic: Option<GenericHandler>,
 }
@@ -54,7 +55,7 @@ impl Handlers {
     /// Finds the handlers among a component's exports. Their payload types are charged to the budget.
     ///
     /// # Errors
-    /// Names the export that does not fit, or says that there is no handler.
+    /// The message names the export that does not fit, or says that there is no handler.
     pub(super) fn from_component(
         component: &Component,
         engine: &Engine,
@@ -103,14 +104,6 @@ impl Handlers {
         let typed = package.and_then(|package| self.typed.get(&interface_name(package, event_type)));
         typed.or(self.generic.as_ref().map(|generic| &generic.handler))
     }
-}
-
-/// The interface of an event type's typed handler: `moncreneau:events/appointment-created` for `appointment.created` in
-/// the package `moncreneau:events`.
-#[must_use]
-pub fn interface_name(package: &str, event_type: &str) -> String {
-    let kebab = event_type.chars().map(|c| if matches!(c, '.' | '_') { '-' } else { c.to_ascii_lowercase() });
-    package.chars().chain(['/']).chain(kebab).collect()
 }
 
 /// An exported interface under examination.
@@ -189,20 +182,5 @@ impl ExportedInterface<'_> {
 
     fn mismatch(&self, func: &str, problem: &str) -> String {
         format!("its export {} does not fit: {func}: {problem}", self.export)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn interface_names_are_event_types_in_kebab_case() {
-        for (package, event_type, interface) in [
-            ("moncreneau:events", "appointment.created", "moncreneau:events/appointment-created"),
-            ("a:b", "Order.line_item.added", "a:b/order-line-item-added"),
-        ] {
-            assert_eq!(interface_name(package, event_type), interface);
-        }
     }
 }

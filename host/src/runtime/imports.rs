@@ -14,7 +14,8 @@ const IMPORTS_MAX: usize = 500;
 /// Checks every import by name, and returns them.
 ///
 /// # Errors
-/// Names all imports that the host does not offer, and why where it is only the version.
+/// The message names all imports that the host does not offer, and those of which only the version
+/// differs.
 pub(super) fn check_imports(component: &Component, engine: &Engine) -> Result<Vec<String>, String> {
     let ty = component.component_type();
     let count = ty.imports(engine).len();

@@ -9,8 +9,8 @@ use wasmtime::{AsContextMut as _, Engine, Error, Store, UpdateDeadline};
 use super::state::{InstanceState, update_lift_limit};
 use crate::delivery::Delivery;
 
-/// How long after the guest's deadline a call that does not come back is dropped: a bound of its
-/// own beside the epoch's, for a host function that does not return.
+/// Time after the guest's deadline until a call that does not return is dropped. It is a bound
+/// beside the epoch's, for a host function that does not return.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// Handles of all of an instance's components at once, which wasmtime keeps some 30 bytes for each.
@@ -26,14 +26,14 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// A store for an instance, which takes these places.
+    /// Makes a store for an instance, which takes these places.
     pub(super) fn new(engine: &Engine, state: InstanceState, places: Option<OwnedSemaphorePermit>) -> Self {
         let mut store = Store::new(engine, state);
         store.set_max_component_handles(HANDLES_MAX);
         store.limiter(|state| &mut state.limits);
         store.epoch_deadline_callback(|context| {
             context.data().deadline.check()?;
-            // Others run between two ticks of a guest that does not stop by itself.
+            // Other calls run between two ticks of a guest that computes without end.
             Ok(UpdateDeadline::Yield(1))
         });
         Self { store, handle: None, calls: 0, _places: places }
@@ -43,7 +43,7 @@ impl Instance {
     pub(super) fn begin(&mut self, delivery: Option<&Delivery>) {
         self.store.data_mut().begin(delivery);
         self.store.set_epoch_deadline(1);
-        // Time is what limits calls. An engine that does not count fuel refuses this.
+        // Time limits calls. An engine that does not count fuel rejects this.
         let _ = self.store.set_fuel(u64::MAX);
         update_lift_limit(&mut self.store.as_context_mut());
     }
@@ -53,7 +53,7 @@ impl Instance {
         self.within_deadline(async |instance| instance.handle(pre).await.map(drop)).await
     }
 
-    /// Calls an export that returns one value. `params_bytes`: what the parameters take in memory.
+    /// Calls an export that returns one value. `params_bytes` is the parameters' size in memory.
     pub(super) async fn call(
         &mut self,
         pre: &InstancePre<InstanceState>,
@@ -93,12 +93,12 @@ impl Instance {
         result.unwrap_or_else(|_| Err(Error::new(self.state().deadline.exceeded())))
     }
 
-    /// What the host keeps for it.
+    /// The host's state for the instance.
     pub(super) fn state(&self) -> &InstanceState {
         self.store.data()
     }
 
-    /// As [`Instance::state`], to take from it what the call left.
+    /// The host's state, for taking the call's results from it.
     pub(super) fn state_mut(&mut self) -> &mut InstanceState {
         self.store.data_mut()
     }

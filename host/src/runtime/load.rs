@@ -8,7 +8,7 @@ use wasmtime::component::Component;
 
 use super::cache::{CacheHold, CodeCache};
 use super::calls::PluginSettings;
-use super::compile::CompileError;
+use super::compile::{CompileError, HandlerExports};
 use super::engine::Runtime;
 use super::handlers::Handlers;
 use super::imports;
@@ -20,14 +20,14 @@ use super::trial;
 use super::type_budget::TypeBudget;
 use crate::event::{Digest, PluginName};
 
-/// Why a file was not loaded.
+/// The reason why a file was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Which plugin.
     pub plugin: PluginName,
     /// The file's digest.
     pub revision: Digest,
-    /// What is wrong with the file.
+    /// The reason why the file is rejected.
     pub reason: String,
     /// Whether the host is at fault, so that the same file may be taken a moment later.
     pub is_temporary: bool,
@@ -47,7 +47,7 @@ pub struct LoadedRevision {
     pub revision: Arc<Revision>,
     /// Whether its compiled code came from the cache.
     pub from_cache: bool,
-    /// From bytes to a revision that was instantiated once.
+    /// The time from the bytes to a revision that was instantiated once.
     pub took: Duration,
 }
 
@@ -85,6 +85,18 @@ impl Runtime {
         Ok(LoadedRevision { revision: Arc::new(revision), from_cache, took: started.elapsed() })
     }
 
+    /// Reads which handlers a file exports, without compiling it. Dropping the future ends the reading.
+    ///
+    /// # Errors
+    /// The reason why the file cannot be read; a load gives a better one.
+    pub async fn read_exports(&self, bytes: Vec<u8>) -> Result<HandlerExports, String> {
+        self.0.compile.read_exports(bytes).await.map_err(|error| match error {
+            CompileError::Invalid(reason)
+            | CompileError::Crashed(reason)
+            | CompileError::Unavailable(reason) => reason,
+        })
+    }
+
     /// Forgets that the compiler crashed on a file, so that the next load compiles it again.
     pub fn forget_compiler_failure(&self, revision: &Digest) {
         if let Some(records) = self.failure_records() {
@@ -101,6 +113,7 @@ impl Runtime {
     /// The component, and whether it came from the cache. An error is the reason, and whether it is temporary.
     async fn component(&self, digest: Digest, bytes: Vec<u8>) -> Result<(Component, bool), (String, bool)> {
         let refused = |reason| (reason, false);
+        let _lock = self.0.compile_locks.lock(digest).await;
         let runtime = self.clone();
         if let Some(known) = run_blocking(move || runtime.cached(&digest)).await.map_err(refused)? {
             return known.map(|component| (component, true)).map_err(refused);

@@ -7,6 +7,10 @@ use tracing::Level;
 use super::budget::{MemoryBudget, Reservation};
 use crate::secrets::Mask;
 
+mod fatal_line;
+
+use fatal_line::{ERROR_LINE_MAX_BYTES, FatalLine};
+
 /// A line's severity: the levels of `wasi:logging/logging`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
@@ -41,11 +45,8 @@ pub(super) enum StdStream {
 /// A printed line that is longer is broken.
 const PRINTED_LINE_MAX_BYTES: usize = 8 * 1024;
 
-/// What a line takes in memory beside its text.
+/// Bytes of memory for a line beside its text.
 const LINE_BYTES: usize = 64;
-
-/// Longest error line that an attempt's reason quotes.
-const ERROR_LINE_MAX_BYTES: usize = 500;
 
 /// Collects lines up to a number of bytes, then counts the lines that it drops.
 #[derive(Clone)]
@@ -55,8 +56,10 @@ struct LogBuffer {
     lines: Vec<String>,
     /// Unfinished lines of standard output and standard error. A guest may open those again for each write.
     partial_lines: [Vec<u8>; 2],
-    /// The last line on standard error, or with the severity critical.
-    last_error: Option<String>,
+    /// Of the lines on standard error and those with the severity critical, the one that explains the end.
+    fatal: FatalLine,
+    /// The grant that the last request lacked.
+    denied: Option<String>,
     left_bytes: usize,
     max_bytes: usize,
     /// The lines' part of the instance's budget.
@@ -73,7 +76,8 @@ impl AttemptLog {
         Self(Arc::new(Mutex::new(LogBuffer {
             lines: Vec::new(),
             partial_lines: Default::default(),
-            last_error: None,
+            fatal: FatalLine::default(),
+            denied: None,
             left_bytes: max_bytes,
             max_bytes,
             held: Reservation::empty(budget),
@@ -84,13 +88,13 @@ impl AttemptLog {
         })))
     }
 
-    /// Begins the log of an attempt, which it names by its event in the host's log. What it had is gone.
+    /// Clears the log and begins that of an attempt, which it names by its event in the host's log.
     pub(super) fn begin(&self, event: &str) {
         let mut buffer = self.lock();
         buffer.lines = Vec::new();
         buffer.held.clear();
         buffer.partial_lines.iter_mut().for_each(Vec::clear);
-        buffer.last_error = None;
+        (buffer.fatal, buffer.denied) = (FatalLine::default(), None);
         (buffer.left_bytes, buffer.dropped) = (buffer.max_bytes, 0);
         event.clone_into(&mut buffer.event);
     }
@@ -110,14 +114,24 @@ impl AttemptLog {
         self.lock().print(stream, bytes);
     }
 
-    /// The last error that the guest printed or logged. Languages print an exception there before they end.
-    pub(super) fn last_error(&self) -> Option<String> {
+    /// The line of the guest's errors that explains its end. Languages print or log an exception before they end.
+    pub(super) fn fatal_line(&self) -> Option<String> {
         let mut buffer = self.lock();
         buffer.end_lines();
-        buffer.last_error.clone()
+        buffer.fatal.get().map(str::to_owned)
     }
 
-    /// Takes all lines. A last one says how many were truncated or dropped, if any were.
+    /// Remembers of the last request whether it was denied because a grant is missing, which the text names.
+    pub(super) fn set_denied(&self, missing: Option<&str>) {
+        self.lock().denied = missing.map(str::to_owned);
+    }
+
+    /// The grant that the last request of the attempt lacked.
+    pub(super) fn denied(&self) -> Option<String> {
+        self.lock().denied.clone()
+    }
+
+    /// Takes all lines. If some were truncated or dropped, a last line gives their number.
     pub(super) fn take(&self) -> Vec<String> {
         let mut buffer = self.lock();
         buffer.end_lines();
@@ -162,8 +176,8 @@ impl LogBuffer {
             StdStream::Out => Severity::Info,
             StdStream::Err => Severity::Warn,
         };
-        if matches!(stream, StdStream::Err) && !line.trim().is_empty() {
-            self.last_error = Some(error_line(&self.mask.hide(&line)));
+        if matches!(stream, StdStream::Err) {
+            self.fatal.push(&self.mask.hide(&line));
         }
         self.push(severity, "", &line);
     }
@@ -172,12 +186,12 @@ impl LogBuffer {
         let space = if context.is_empty() { "" } else { ": " };
         let (label, message) = (severity.label(), message.trim_end_matches('\n'));
         let mask = Arc::clone(&self.mask);
-        // Only the part that has room is masked, however long they are.
+        // Only the part that has room is masked, for texts of any length.
         let (context, context_is_whole) = mask.hide_within(context, self.left_bytes);
         let (message, message_is_whole) =
             mask.hide_within(message, self.left_bytes.max(ERROR_LINE_MAX_BYTES));
         if severity == Severity::Critical {
-            self.last_error = Some(error_line(&message));
+            self.fatal.set_critical(&message);
         }
         let size = (label.len() + context.len() + message.len() + 3).min(self.left_bytes);
         if self.left_bytes == 0 || self.held.grow(size + LINE_BYTES).is_err() {
@@ -219,16 +233,6 @@ impl LogBuffer {
             Severity::Error | Severity::Critical => line!(Level::ERROR),
         }
     }
-}
-
-/// The first line, and the second where the first ends with a colon, as in a Rust panic.
-fn error_line(message: &str) -> String {
-    let mut lines = message.lines();
-    let first = lines.next().unwrap_or_default().trim();
-    let next = lines.next().filter(|_| first.ends_with(':'));
-    let mut line = next.map_or_else(|| first.to_owned(), |next| format!("{first} {}", next.trim()));
-    line.truncate(line.floor_char_boundary(ERROR_LINE_MAX_BYTES));
-    line
 }
 
 #[cfg(test)]
@@ -293,20 +297,20 @@ mod tests {
     }
 
     #[test]
-    fn remembers_the_last_error_line() {
+    fn remembers_the_line_that_explains_the_end() {
         let logs = logs(100_000);
         logs.push(Severity::Error, "", "not that");
         logs.print(StdStream::Out, b"nor that\n");
-        assert_eq!(logs.last_error(), None);
+        assert_eq!(logs.fatal_line(), None);
         logs.print(StdStream::Err, b"Traceback\n  File\nKeyError: 'x'\n\n");
-        assert_eq!(logs.last_error().unwrap(), "KeyError: 'x'");
+        assert_eq!(logs.fatal_line().unwrap(), "KeyError: 'x'");
         logs.push(Severity::Critical, "", "TypeError: x\n    at f");
-        assert_eq!(logs.last_error().unwrap(), "TypeError: x");
+        assert_eq!(logs.fatal_line().unwrap(), "TypeError: x");
         logs.push(Severity::Critical, "", "panicked at src/lib.rs:1:2:\nno such office");
-        assert_eq!(logs.last_error().unwrap(), "panicked at src/lib.rs:1:2: no such office");
+        assert_eq!(logs.fatal_line().unwrap(), "panicked at src/lib.rs:1:2: no such office");
         logs.begin("another");
         logs.print(StdStream::Err, b"without an end");
-        assert_eq!(logs.last_error().unwrap(), "without an end");
+        assert_eq!(logs.fatal_line().unwrap(), "without an end");
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! | For | Files |
 //! |---|---|
 //! | calls from other rooms | `calls`, `stores`, `engine`, `engine_config` |
-//! | a file to a revision | `load`, `compile`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
+//! | a file to a revision | `load`, `compile`, `compile_locks`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
 //! | a component's exports and imports | `handlers`, `context`, `outcome`, `imports`, `versions`, `type_budget` |
-//! | JSON to a guest's own types | `plan`, `decode` |
+//! | JSON to a guest's own types | `plan`, `decode`, `canonical` |
 //! | an attempt in an instance | `attempt`, `pool`, `instance`, `trap` |
 //! | the host's side of an instance | `state`, `transaction`, `requests`, `wasi_context`, `logs`, `limits`, `budget`, `deadline` |
 //! | functions that guests import | `capabilities` |
@@ -16,8 +16,10 @@ mod attempt;
 mod budget;
 mod cache;
 mod calls;
+mod canonical;
 mod capabilities;
 mod compile;
+mod compile_locks;
 mod compiler_failures;
 mod context;
 mod deadline;
@@ -47,10 +49,11 @@ mod versions;
 mod wasi_context;
 
 pub use calls::{AttemptReport, Call, PluginSettings, Runner};
-pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, compile_from_stdin};
+pub use canonical::DecodedForTools;
+pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, HandlerExports, compile_from_stdin};
 pub use engine::{CompileOptions, Runtime, RuntimeError};
 pub use engine_config::{MemoryBounds, compiler_config, engine_config};
-pub use handlers::interface_name;
 pub use load::{LoadedRevision, Refusal};
 pub use revision::Revision;
 pub use stores::{EmptyStores, PluginStores, StoreFuture};
+pub use versions::interface_of;

@@ -5,11 +5,14 @@ use wasmtime::component::Type;
 
 use super::text::{self, NAME_MAX_BYTES};
 
-/// How to decode a JSON value.
+/// The rules for decoding a JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     Bool,
     Int(Int),
+    /// A record with the only field `exact-u64: string` or `exact-s64: string`: a 64-bit integer as its digits, for
+    /// languages whose numbers do not hold it.
+    Digits(Int),
     Float32,
     Float64,
     Char,
@@ -153,7 +156,8 @@ impl Plan {
     /// Makes the plan of a type. `place` names it in errors.
     ///
     /// # Errors
-    /// Names the place and the type that JSON cannot be decoded into, or says that the type is too large.
+    /// The message names the place and the type that JSON cannot be decoded into, or says that the type
+    /// is too large.
     pub(super) fn from_type(ty: &Type, place: &str) -> Result<Self, String> {
         PlanBuilder { parts_left: PARTS_MAX }.plan(ty, place)
     }
@@ -163,6 +167,7 @@ impl Plan {
         match self {
             Self::Bool
             | Self::Int(_)
+            | Self::Digits(_)
             | Self::Float32
             | Self::Float64
             | Self::Char
@@ -183,7 +188,7 @@ impl Plan {
         let listed = |names: &[String]| text::join_names(names.iter().map(String::as_str), ", ");
         match self {
             Self::Bool => "bool".into(),
-            Self::Int(int) => int.type_name().into(),
+            Self::Int(int) | Self::Digits(int) => int.type_name().into(),
             Self::Float32 => "f32".into(),
             Self::Float64 => "f64".into(),
             Self::Char => "char".into(),
@@ -233,14 +238,10 @@ impl PlanBuilder {
                 let parts = parts.map(|(i, ty)| self.plan(&ty, &format!("{place}.{i}")));
                 Plan::Tuple(parts.collect::<Result<_, _>>()?)
             }
-            Type::Record(record) => {
-                let fields = record.fields().map(|field| {
-                    let name = checked_name(field.name, place)?;
-                    let plan = self.plan(&field.ty, &format!("{place}.{name}"))?;
-                    Ok(Field { name, plan })
-                });
-                Plan::Record(Fields::new(fields.collect::<Result<_, String>>()?))
-            }
+            Type::Record(record) => match digits(record) {
+                Some(int) => Plan::Digits(int),
+                None => self.record(record, place)?,
+            },
             Type::Variant(variant) => Plan::Variant(self.variant(variant, place)?),
             Type::Enum(names) => Plan::Enum(self.names(names.names(), place)?),
             Type::Flags(names) => Plan::Flags(self.names(names.names(), place)?),
@@ -256,6 +257,15 @@ impl PlanBuilder {
             }
         }
         Ok(Plan::List(Box::new(self.plan(item, &format!("{place}[]"))?)))
+    }
+
+    fn record(&mut self, record: &wasmtime::component::types::Record, place: &str) -> Result<Plan, String> {
+        let fields = record.fields().map(|field| {
+            let name = checked_name(field.name, place)?;
+            let plan = self.plan(&field.ty, &format!("{place}.{name}"))?;
+            Ok(Field { name, plan })
+        });
+        Ok(Plan::Record(Fields::new(fields.collect::<Result<_, String>>()?)))
     }
 
     fn variant(
@@ -288,6 +298,13 @@ impl PlanBuilder {
     }
 }
 
+/// The integer whose digits a record holds: see [`Plan::Digits`].
+fn digits(record: &wasmtime::component::types::Record) -> Option<Int> {
+    let mut fields = record.fields();
+    let (Some(field), None) = (fields.next(), fields.next()) else { return None };
+    [Int::U64, Int::S64].into_iter().find(|int| int.digits_field() == field.name && field.ty == Type::String)
+}
+
 /// Copies a name, unless it is much longer than any that a sender writes.
 fn checked_name(name: &str, place: &str) -> Result<String, String> {
     if name.len() > NAME_MAX_BYTES {
@@ -309,6 +326,11 @@ impl Int {
             Self::S32 => "s32",
             Self::S64 => "s64",
         }
+    }
+
+    /// The only field of a record with its digits.
+    pub(super) fn digits_field(self) -> &'static str {
+        if self == Self::S64 { "exact-s64" } else { "exact-u64" }
     }
 }
 
@@ -364,7 +386,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_match_whatever_separates_their_words() {
+    fn names_match_with_any_separator_between_words() {
         for (json, wit, same) in [
             ("departmentId", "department-id", true),
             ("qrCode", "qr-code", true),

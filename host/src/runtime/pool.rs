@@ -30,7 +30,7 @@ struct IdleInstance {
     instance: Instance,
 }
 
-/// Tells the revisions of this process apart, without keeping them alive.
+/// Identifies a revision of this process, without keeping it alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RevisionId(u64);
 
@@ -110,8 +110,8 @@ impl Drop for WaitingGuard<'_> {
     }
 }
 
-/// Places that one instance of a component takes, so that the memories and tables it needs are there once it has
-/// them.
+/// Places that one instance of a component takes. With them, the pool has the memories and tables that it
+/// needs.
 pub(super) fn places_of(component: &Component) -> u32 {
     let needs = component.resources_required();
     let memories = needs.as_ref().map_or(1, |needs| needs.num_memories);

@@ -3,8 +3,8 @@
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled, Result, bail};
 
-/// Loads what [`Engine::precompile_component`] gave: to the compiler's child process, whose pipe the
-/// bytes were just read from, or to an earlier run, which kept them in [`super::cache::CodeCache`].
+/// Loads the result of [`Engine::precompile_component`]. The bytes were just read from the pipe of
+/// the compiler's child process, or an earlier run kept them in [`super::cache::CodeCache`].
 ///
 /// # Errors
 /// When the bytes are no component's machine code, or were made by an engine of another version or
@@ -15,9 +15,9 @@ pub(super) fn component(engine: &Engine, bytes: &[u8]) -> Result<Component> {
         bail!("it is not a component's machine code");
     }
     // SAFETY: the bytes were made by `Engine::precompile_component` and not changed since. Either they
-    // come from this program's own child over a pipe that nobody else has, or from a file whose
-    // message authentication code was checked with a key that only this host's user can read.
-    // wasmtime itself checks that version and configuration of the engine match. The bytes are copied, so
-    // no later change of a file is seen.
+    // come from this program's own child over a private pipe, or from a file. A file's message
+    // authentication code was checked with a key that only this host's user can read. wasmtime itself
+    // checks that version and configuration of the engine match. The bytes are copied, so a later change
+    // of the file has no effect.
     unsafe { Component::deserialize(engine, bytes) }
 }

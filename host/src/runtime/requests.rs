@@ -1,5 +1,5 @@
-//! The HTTP requests that one instance makes itself: they leave through the same gate as effects, and what the
-//! host holds for them is counted.
+//! The HTTP requests that one instance makes itself. They leave through the same gate as effects, and the
+//! host's memory for them is counted.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{
 
 use super::budget::{MemoryBudget, OverBudget, Reservation};
 use super::logs::{AttemptLog, Severity};
-use crate::outbound::{self, Failure, Grants, Kind, Outbound};
+use crate::outbound::{self, FailureKind, Grants, Outbound, OutboundFailure};
 use crate::secrets::Mask;
 
 /// Requests of one instance at once, from the call to the end of the answer.
@@ -53,7 +53,8 @@ impl Requests {
         self.sender.slots.available_permits() > 0
     }
 
-    /// Hands memory to the next request that is sent: it is free when that request's answer is gone.
+    /// Hands memory to the next request that is sent: it is free when that request's answer is
+    /// dropped.
     pub(super) fn hold_for_next(&mut self, held: Reservation) {
         self.sender.next_held = Some(held);
     }
@@ -64,11 +65,12 @@ impl Requests {
     }
 }
 
-/// What the host holds behind handles of `wasi:http`.
+/// The host's memory behind handles of `wasi:http`.
 pub(super) struct HandleMemory {
     budget: Arc<MemoryBudget>,
     by_handle: HashMap<u32, Reservation>,
-    /// Of handles that were handed on: it counts until the instance ends, because nothing tells when it is free.
+    /// Memory of handles that were handed on. It counts until the instance ends, because nothing shows when
+    /// it is free.
     handed_on: Vec<Reservation>,
 }
 
@@ -91,12 +93,12 @@ impl HandleMemory {
         self.by_handle.remove(&handle).unwrap_or_else(|| Reservation::empty(&self.budget))
     }
 
-    /// Counts for a handle what was taken from another.
+    /// Counts memory that was taken from another handle.
     pub(super) fn put(&mut self, handle: u32, held: Reservation) {
         self.by_handle.insert(handle, held);
     }
 
-    /// Keeps counting the memory of a handle after the handle is gone.
+    /// Keeps counting the memory of a handle after the handle is dropped.
     pub(super) fn hand_on(&mut self, handle: u32) {
         self.handed_on.extend(self.by_handle.remove(&handle));
     }
@@ -118,8 +120,8 @@ type Response = Result<(http::Response<WasiBody>, Processing), Error>;
 
 impl WasiHttpHooks for RequestSender {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        // A guest may say how long its body is; wasmtime-wasi-http checks that.
-        Arc::new(|name| *name != http::header::CONTENT_LENGTH && outbound::is_of_the_connection(name))
+        // A guest may set its body's length; wasmtime-wasi-http checks that.
+        Arc::new(|name| *name != http::header::CONTENT_LENGTH && outbound::is_connection_header(name))
     }
 
     /// The client sets it.
@@ -147,15 +149,20 @@ impl WasiHttpHooks for RequestSender {
                 log.push(Severity::Warn, LOG_CONTEXT, &reason);
                 return Err(Error::ConnectionLimitReached);
             };
-            let log_failure = move |failure: Failure| {
+            let answered = log.clone();
+            let log_failure = move |failure: OutboundFailure| {
                 // The error's code alone would not say which grant is missing.
                 log.push(Severity::Warn, LOG_CONTEXT, &failure.detail);
+                let is_denied =
+                    matches!(failure.kind, FailureKind::NotGranted | FailureKind::InternalAddress);
+                log.set_denied(is_denied.then_some(&failure.detail));
                 error_code(&failure)
             };
             let options = options.unwrap_or_default();
             let connect = options.connect_timeout.unwrap_or_default();
             let first_byte = options.first_byte_timeout.map(|time| time.saturating_add(connect));
             let response = outbound.fetch(&grants, &mask, request, first_byte).await.map_err(&log_failure)?;
+            answered.set_denied(None);
             let body = move |body: outbound::Body| {
                 let map_error = move |failure| {
                     // The closure owns both, so they are free when the answer's body is dropped.
@@ -170,20 +177,20 @@ impl WasiHttpHooks for RequestSender {
 }
 
 /// The error that the guest sees.
-fn error_code(failure: &Failure) -> Error {
+fn error_code(failure: &OutboundFailure) -> Error {
     match failure.kind {
-        Kind::Malformed => Error::HttpRequestUriInvalid,
-        Kind::NotGranted | Kind::Refused => Error::HttpRequestDenied,
-        Kind::Inside => Error::DestinationIpProhibited,
-        Kind::Unresolved => Error::DnsError { rcode: None, info_code: None },
-        Kind::Unreachable => Error::DestinationUnavailable,
-        Kind::ConnectTimeout => Error::ConnectionTimeout,
-        Kind::Certificate => Error::TlsCertificateError,
-        Kind::Timeout => Error::HttpResponseTimeout,
-        Kind::Broken => Error::ConnectionTerminated,
-        Kind::Redirects => Error::LoopDetected,
-        Kind::RequestTooLarge => Error::HttpRequestBodySize(None),
-        Kind::AnswerTooLarge => Error::HttpResponseBodySize(None),
-        Kind::Host => Error::ConfigurationError,
+        FailureKind::Malformed => Error::HttpRequestUriInvalid,
+        FailureKind::NotGranted | FailureKind::Refused => Error::HttpRequestDenied,
+        FailureKind::InternalAddress => Error::DestinationIpProhibited,
+        FailureKind::Unresolved => Error::DnsError { rcode: None, info_code: None },
+        FailureKind::Unreachable => Error::DestinationUnavailable,
+        FailureKind::ConnectTimeout => Error::ConnectionTimeout,
+        FailureKind::Certificate => Error::TlsCertificateError,
+        FailureKind::Timeout => Error::HttpResponseTimeout,
+        FailureKind::Broken => Error::ConnectionTerminated,
+        FailureKind::Redirects => Error::LoopDetected,
+        FailureKind::RequestTooLarge => Error::HttpRequestBodySize(None),
+        FailureKind::AnswerTooLarge => Error::HttpResponseBodySize(None),
+        FailureKind::Host => Error::ConfigurationError,
     }
 }

@@ -14,7 +14,7 @@ use super::state::InstanceState;
 use crate::delivery::Delivery;
 use crate::event::{Digest, PluginName};
 
-/// What a swap puts in place. See the module.
+/// A loaded plugin file, which a swap puts in place. See the module.
 pub struct Revision {
     /// The plugin's name.
     pub plugin: PluginName,
@@ -22,9 +22,9 @@ pub struct Revision {
     pub digest: Digest,
     /// Size of its file.
     pub size_bytes: u64,
-    /// What it imports.
+    /// Its imports.
     pub imports: Vec<String>,
-    /// Event type patterns its generic handler asked for.
+    /// Event type patterns that its generic handler subscribes to.
     pub subscriptions: Vec<String>,
     pub(super) id: RevisionId,
     pub(super) runtime: Runtime,
@@ -43,17 +43,29 @@ impl Drop for Revision {
 }
 
 impl Revision {
-    /// What it handles, for people: typed handlers by interface, the generic one by its patterns.
+    /// Describes its handlers for people: typed handlers by interface, the generic one by its
+    /// patterns.
     #[must_use]
     pub fn handles(&self) -> Vec<String> {
         let typed = self.handlers.typed.values().map(|handler| handler.export.clone());
         typed.chain(self.subscriptions.iter().cloned()).collect()
     }
 
-    /// The export that an event goes to; `None` = there is none for it.
+    /// Returns the export that handles an event; `None` if there is none.
     #[must_use]
     pub fn handler(&self, package: Option<&str>, event_type: &str) -> Option<&str> {
         self.handlers.find(package, event_type).map(|handler| handler.export.as_str())
+    }
+
+    /// The interfaces of its typed handlers, as exported, with versions.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.handlers.typed.values().map(|handler| handler.export.as_str())
+    }
+
+    /// Whether it has a generic handler.
+    #[must_use]
+    pub fn has_generic_handler(&self) -> bool {
+        self.handlers.generic.is_some()
     }
 
     /// The interfaces of its typed handlers, without versions.
@@ -61,8 +73,8 @@ impl Revision {
         self.handlers.typed.keys().map(String::as_str)
     }
 
-    /// An instance for a call: an idle one where the settings allow it, or a new one. `None` is a call outside of
-    /// a delivery, when the plugin is loaded.
+    /// Takes an idle instance where the settings allow it, or makes a new one. `None` is a call outside of a
+    /// delivery, when the plugin is loaded.
     pub(super) async fn take_instance(
         &self,
         settings: &PluginSettings,
@@ -82,8 +94,8 @@ impl Revision {
         instance
     }
 
-    /// Keeps an instance for later calls if the settings allow it. Only for one whose last call went well: after a
-    /// failure its memory is in an unknown state. Requests that it did not wait for end with it.
+    /// Keeps an instance for later calls if the settings allow it. Its last call must have succeeded: after a
+    /// failure its memory is in an unknown state. With a request under way it is dropped, which ends the request.
     pub(super) fn keep_instance(&self, settings: &PluginSettings, instance: Instance) {
         if instance.is_reusable(settings.reuse_max) {
             self.runtime.0.pool.keep(self.id, settings, instance);

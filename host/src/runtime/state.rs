@@ -1,5 +1,5 @@
-//! What the host keeps for one instance: its limits, its log, its configuration, the transaction of its call and,
-//! once it uses them, WASI and its requests.
+//! The host's state for one instance: its limits, its log, its configuration, the transaction of its call
+//! and, once it uses them, WASI and its requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::outbound::{Grants, Outbound};
 
 /// Buckets, streams, timers and the like that a guest may hold at once.
 const HANDLES_MAX: usize = 10_000;
-/// What the host holds for a handle, beside what it is a handle of.
+/// Bytes of host memory for a handle, beside its resource.
 const HANDLE_BYTES: usize = 256;
 /// The handles' part of the budget: one byte in this many.
 const HANDLES_PART: usize = 8;
@@ -35,7 +35,7 @@ const HANDLES_PART: usize = 8;
 /// The data of an instance's wasmtime store.
 pub(super) struct InstanceState {
     pub(super) limits: ResourceLimits,
-    /// What the host may hold for it.
+    /// The budget of host memory for it.
     pub(super) budget: Arc<MemoryBudget>,
     /// The handles' part of the budget.
     _handles: Option<Reservation>,
@@ -47,10 +47,10 @@ pub(super) struct InstanceState {
     pub(super) table: ResourceTable,
     call_timeout: Duration,
     grants: Arc<Grants>,
-    /// Made when first asked for: most handlers never do, and it costs a call for randomness.
+    /// Made on first use: most handlers never use it, and it costs a system call for randomness.
     wasi: Option<WasiCtx>,
     random_max_bytes: u64,
-    /// Made when first asked for, like `wasi`.
+    /// Made on first use, like `wasi`.
     http: Option<Requests>,
 }
 
@@ -90,7 +90,7 @@ impl InstanceState {
         }
     }
 
-    /// Begins a call: its time begins now. `None` is a call outside of a delivery, when the plugin is loaded.
+    /// Begins a call and its time. `None` is a call outside of a delivery, when the plugin is loaded.
     pub(super) fn begin(&mut self, delivery: Option<&Delivery>) {
         self.deadline = Deadline::after(self.call_timeout);
         self.transaction.begin(delivery, self.deadline);
@@ -110,7 +110,7 @@ impl InstanceState {
         self.http.as_ref().is_some_and(Requests::are_under_way)
     }
 
-    /// Whose failure an error of its call is, and why it happened.
+    /// Returns the cause and the reason of an error of its call.
     pub(super) fn explain(&self, error: &Error) -> (Cause, String) {
         let Self { limits, log, budget, table, .. } = self;
         trap::explain(error, &FailureContext { limits, log, budget, handles_max: table.max_capacity() })
@@ -138,8 +138,8 @@ impl WasiHttpView for InstanceState {
     }
 }
 
-/// Limits what the guest hands over in its next call to the host, or returns, by its budget. Called at
-/// the end of each host function that may have changed the budget.
+/// Sets the limit on the guest's next arguments or results from its budget. Called at the end of each
+/// host function that may have changed the budget.
 pub(super) fn update_lift_limit(context: &mut StoreContextMut<'_, InstanceState>) {
     let most = context.data().budget.lift_max_bytes();
     context.set_hostcall_fuel(most);

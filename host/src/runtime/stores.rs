@@ -9,9 +9,9 @@ use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 /// The result of a read that may need the database.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
-/// Plugins' stores, read-only. A call's writes are in its [`crate::completion::Work`].
+/// Plugins' stores, read-only. A call's writes are in its [`crate::completion::CallWork`].
 pub trait PluginStores: Send + Sync + 'static {
-    /// Looks an entry up without waiting.
+    /// Returns an entry without waiting.
     fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked;
 
     /// Reads an entry.

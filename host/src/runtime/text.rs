@@ -36,7 +36,7 @@ pub(super) fn truncate_string(text: String, max_bytes: usize) -> String {
     }
 }
 
-/// Joins the first of these names, which are short, and says how many more there are.
+/// Joins the first of these short names, and adds the number of the others.
 pub(super) fn join_names<'a>(names: impl ExactSizeIterator<Item = &'a str>, separator: &str) -> String {
     let more = names.len().saturating_sub(LISTED_MAX);
     let mut listed = names.take(LISTED_MAX).collect::<Vec<_>>().join(separator);
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn truncates_long_texts_between_characters_and_says_so() {
+    fn truncates_long_texts_between_characters_with_a_note() {
         for (text, max, expected) in [
             ("short", 5, "short"),
             ("longer", 5, "longe… (cut at 5 of 6 bytes)"),

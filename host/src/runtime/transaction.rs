@@ -1,5 +1,5 @@
-//! The transaction of one call: what it reads and writes in its plugin's store, and the effects that it queues. All
-//! of it stays in memory until the call has ended.
+//! The transaction of one call: its reads and writes in its plugin's store, and the effects that it queues.
+//! All of it stays in memory until the call has ended.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::calls::PluginSettings;
 use super::deadline::{Checkpoint, Deadline, DeadlineExceeded};
 use super::stores::PluginStores;
 use super::text;
-use crate::completion::Work;
+use crate::completion::CallWork;
 use crate::config::EVENT_TYPE_MAX_BYTES;
 use crate::delivery::Delivery;
-use crate::effect::{self, Asked, Effect, Emitted};
+use crate::effect::{self, Effect, Emitted, QueuedEffect};
 use crate::event::PluginName;
 use crate::keyvalue::{EntryKey, KeyPage, Peeked, Transaction};
 use crate::outbound::{Grants, Outbound};
@@ -23,16 +23,16 @@ use crate::secrets::Mask;
 const KEYS_PER_PAGE: usize = 1000;
 /// Entries that one call may read or write.
 const ENTRIES_MAX: usize = 10_000;
-/// What these take in memory: an entry that was read beside its key and value, a written one beside its value, and an
-/// effect beside its content.
+/// Bytes of memory: for an entry that was read, beside its key and value; for a written one, beside its
+/// value; for an effect, beside its content.
 const LOADED_BYTES: usize = 192;
 const WRITTEN_BYTES: usize = 128;
 const EFFECT_BYTES: usize = 256;
 
-/// Why a host function failed.
+/// The reason why a host function failed.
 #[derive(Debug)]
 pub(super) enum HostCallError {
-    /// The guest gets the reason, and decides what to do.
+    /// The guest gets the reason, and decides how to continue.
     Refused(String),
     /// The call ends with this error.
     Trap(wasmtime::Error),
@@ -66,11 +66,12 @@ pub(super) struct CallTransaction {
     effect_limits: crate::config::Effects,
     mask: Arc<Mask>,
     transaction: Transaction,
-    effects: Vec<Asked>,
+    effects: Vec<QueuedEffect>,
     /// The memory of the entries and effects.
     held: Reservation,
     checkpoint: Checkpoint,
-    /// What the call is about. `None` is a call outside of a delivery, which cannot queue effects.
+    /// The delivery of the call. `None` is a call outside of a delivery, which cannot queue
+    /// effects.
     delivery: Option<Delivery>,
 }
 
@@ -100,7 +101,7 @@ impl CallTransaction {
         }
     }
 
-    /// Begins the transaction of another call, with nothing of what was before.
+    /// Clears the transaction and begins that of another call.
     pub(super) fn begin(&mut self, delivery: Option<&Delivery>, deadline: Deadline) {
         self.transaction = Transaction::default();
         self.effects = Vec::new();
@@ -109,14 +110,14 @@ impl CallTransaction {
         self.delivery = delivery.cloned();
     }
 
-    /// Ends the transaction, and returns what the call did.
-    pub(super) fn finish(&mut self) -> Work {
+    /// Ends the transaction, and returns the call's work.
+    pub(super) fn finish(&mut self) -> CallWork {
         let transaction = std::mem::take(&mut self.transaction);
         let mut store = transaction.end();
         if let Some(store) = &mut store {
             store.bytes_max = Some(self.store_limits.size_max_bytes);
         }
-        Work { store, effects: std::mem::take(&mut self.effects) }
+        CallWork { store, effects: std::mem::take(&mut self.effects) }
     }
 
     /// An entry's key.
@@ -249,7 +250,7 @@ impl CallTransaction {
         self.held.grow(EFFECT_BYTES + size).map_err(over)?;
         let key = effect::idempotency_key(&delivery.idempotency_key(), self.effects.len() + 1);
         let masked = self.mask.redact(&mut effect);
-        self.effects.push(Asked { key: key.clone(), effect, masked, size: size as u64 });
+        self.effects.push(QueuedEffect { key: key.clone(), effect, masked, size: size as u64 });
         Ok(key)
     }
 }

@@ -12,14 +12,28 @@ use super::text;
 use crate::delivery::Cause;
 
 /// Functions that a language's panic handling adds above the one at fault.
-const PANIC_FUNCTIONS: [&str; 8] =
-    ["core::", "std::", "alloc::", "rust_", "__rust", "<core::", "<std::", "abort"];
+const PANIC_FUNCTIONS: [&str; 9] =
+    ["core::", "std::", "alloc::", "rust_", "__rust", "<core::", "<std::", "abort", "~lib/"];
+
+/// The function of a module that logs an error and traps, in `AssemblyScript`.
+const ABORT: &str = "/abort";
 
 /// Parts of the source paths of such functions, and of dependencies, when a plugin is built.
-const FOREIGN_SOURCES: [&str; 5] =
-    ["/library/core/", "/library/alloc/", "/library/std/", "/library/panic_abort/", "/registry/src/"];
+const FOREIGN_SOURCES: [&str; 9] = [
+    "/library/core/",
+    "/library/alloc/",
+    "/library/std/",
+    "/library/panic_abort/",
+    "/registry/src/",
+    // Zig, from its own archives and from packages of systems.
+    "/lib/std/",
+    "/lib/zig/std/",
+    // C++, from Zig's archives and from packages of systems.
+    "/libcxx/",
+    "/c++/v1/",
+];
 
-/// What the host knows of the instance whose call failed.
+/// The host's state of the instance whose call failed.
 pub(super) struct FailureContext<'a> {
     pub(super) limits: &'a ResourceLimits,
     pub(super) log: &'a AttemptLog,
@@ -28,7 +42,7 @@ pub(super) struct FailureContext<'a> {
     pub(super) handles_max: usize,
 }
 
-/// Tells whose failure an error is, and describes it.
+/// Returns the cause of an error and its description.
 pub(super) fn explain(error: &Error, context: &FailureContext<'_>) -> (Cause, String) {
     let FailureContext { limits, log, budget, handles_max } = context;
     if error.is::<PoolConcurrencyLimitError>() {
@@ -70,8 +84,8 @@ pub(super) fn explain(error: &Error, context: &FailureContext<'_>) -> (Cause, St
     (Cause::Trap, format!("trap: {exceeded}{what}{}", location(error)))
 }
 
-/// What wasmtime reports when a guest hands over more than [`super::budget::MemoryBudget::lift_max_bytes`]; it has
-/// no type for this.
+/// The text of wasmtime's error when a guest hands over more than
+/// [`super::budget::MemoryBudget::lift_max_bytes`]; the error has no type of its own.
 const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 fn lifted_too_much(budget: &MemoryBudget) -> String {
@@ -84,9 +98,9 @@ fn lifted_too_much(budget: &MemoryBudget) -> String {
     )
 }
 
-/// What the guest said before it ended itself.
+/// Returns the guest's explanation of its end.
 fn announced(log: &AttemptLog) -> String {
-    log.last_error().map(|error| format!("{error}; then ")).unwrap_or_default()
+    log.fatal_line().map(|error| format!("{error}; then ")).unwrap_or_default()
 }
 
 fn without_prefix(trap: &str) -> &str {
@@ -116,7 +130,7 @@ struct CodeLocation {
 }
 
 impl CodeLocation {
-    /// The functions of a frame: those that were inlined into it, innermost first, and then itself.
+    /// The functions of a frame: first the inlined ones, innermost first, and then the frame's own.
     fn of(frame: &FrameInfo) -> Vec<Self> {
         let whole = frame.func_name().map(demangled);
         let symbols = frame.symbols();
@@ -135,7 +149,8 @@ impl CodeLocation {
     fn is_own(&self) -> bool {
         let elsewhere =
             self.file.as_ref().is_some_and(|file| FOREIGN_SOURCES.iter().any(|part| file.contains(part)));
-        !elsewhere && !PANIC_FUNCTIONS.iter().any(|prefix| self.function.starts_with(prefix))
+        let of_runtime = PANIC_FUNCTIONS.iter().any(|prefix| self.function.starts_with(prefix));
+        !elsewhere && !of_runtime && !self.function.ends_with(ABORT)
     }
 
     fn at(&self) -> String {
@@ -156,6 +171,6 @@ fn demangled(name: &str) -> String {
     if name.len() > MANGLED_MAX_BYTES {
         return text::truncate_name(name).into_owned();
     }
-    // A short mangled name can stand for a very long one.
+    // A short mangled name can expand to a very long one.
     text::format_within(format_args!("{:#}", rustc_demangle::demangle(name)), text::NAME_MAX_BYTES)
 }

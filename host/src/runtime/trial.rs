@@ -1,5 +1,5 @@
-//! The trial of a new revision: it is instantiated once, and its generic handler says which events it subscribes
-//! to. A revision that cannot even do that is refused before it replaces anything.
+//! The trial of a new revision: it is instantiated once, and its generic handler returns its subscriptions. A
+//! revision that fails the trial is rejected before it replaces anything.
 
 use wasmtime::Error;
 use wasmtime::component::Val;
@@ -16,7 +16,7 @@ const SUBSCRIPTIONS_MAX: usize = 1000;
 /// Instantiates a revision, and returns the event type patterns that its generic handler subscribes to.
 ///
 /// # Errors
-/// Says what failed, and why.
+/// The message gives the failed step and the reason.
 pub(super) async fn try_out(revision: &Revision, settings: &PluginSettings) -> Result<Vec<String>, String> {
     let mut instance = revision.take_instance(settings, None).await;
     let explain = |error: &Error, instance: &Instance| {
@@ -32,7 +32,7 @@ pub(super) async fn try_out(revision: &Revision, settings: &PluginSettings) -> R
     check_patterns(listed).map_err(name)
 }
 
-/// The patterns in what `subscriptions` returned: a list of texts, as was checked when the revision was linked.
+/// Checks the patterns that `subscriptions` returned: a list of texts, as linking the revision has checked.
 fn check_patterns(listed: Val) -> Result<Vec<String>, String> {
     let Val::List(listed) = listed else { return Ok(Vec::new()) };
     if listed.len() > SUBSCRIPTIONS_MAX {

@@ -3,7 +3,7 @@
 
 use wasmtime::component::Type;
 
-/// What a node of a type takes in a plan, about.
+/// Approximate bytes of a type's node in a plan.
 const NODE_BYTES: usize = 128;
 
 /// Bytes that plans for the payload types of one plugin may still take.
@@ -18,10 +18,10 @@ impl TypeBudget {
         Self { max, left: max }
     }
 
-    /// Charges a type to the budget. It stops where the budget ends, however large the type is.
+    /// Charges a type to the budget. It stops where the budget ends, for types of any size.
     ///
     /// # Errors
-    /// Names the limit when the type is too large.
+    /// The message names the limit if the type is too large.
     pub(super) fn charge(&mut self, ty: &Type) -> Result<(), String> {
         self.charge_name("")?;
         match ty {

@@ -1,4 +1,4 @@
-//! Interface names with versions, as components name what they import and export:
+//! Interface names with versions, as in components' imports and exports:
 //! `namespace:package/interface@1.0.0`.
 
 /// The versions of its own package, `hookyard:plugin`, that this host knows.
@@ -10,8 +10,13 @@ pub(super) fn split_version(name: &str) -> Option<(&str, &str)> {
     (interface.contains(':') && interface.contains('/')).then_some((interface, version))
 }
 
-/// Whether a version is among those that `known` stands for: `0.2` stands for each `0.2.x`, a full version for
-/// itself.
+/// An interface's name without its version.
+#[must_use]
+pub fn interface_of(export: &str) -> &str {
+    split_version(export).map_or(export, |(interface, _)| interface)
+}
+
+/// Whether `known` covers a version: `0.2` covers each `0.2.x`, a full version only itself.
 pub(super) fn is_version_of(known: &str, version: &str) -> bool {
     known == version
         || (known.matches('.').count() == 1
@@ -21,7 +26,7 @@ pub(super) fn is_version_of(known: &str, version: &str) -> bool {
 /// Checks that this host knows the version of an exported interface of its own package.
 ///
 /// # Errors
-/// Names the export and the version that this host knows.
+/// The message names the export and the version that this host knows.
 pub(super) fn check_own_version(export: &str, version: &str) -> Result<(), String> {
     if is_version_of(OWN_VERSION, version) {
         return Ok(());

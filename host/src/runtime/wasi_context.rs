@@ -38,7 +38,7 @@ impl IsTerminal for LogStream {
 
 impl StdoutStream for LogStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        // Only WASI 0.3 and preview 1 ask for it, which this host does not link.
+        // Only WASI 0.3 and preview 1 use it, and this host links neither.
         Box::new(tokio::io::sink())
     }
 

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Larger secrets are looked for as they are, within JSON and line by line: a form more would take as much
-/// memory again.
+/// Larger secrets are searched for plain, within JSON and line by line: each further form would take as
+/// much memory again.
 const MANY_FORMS_MAX_BYTES: usize = 4096;
-/// Shorter lines, and shorter secrets in base64, would be found where they are not meant.
+/// Shorter lines, and shorter secrets in base64, would match unrelated text.
 const PART_MIN_BYTES: usize = 8;
 
 /// RFC 3986: all but unreserved characters.
@@ -24,13 +24,14 @@ const PATH: &AsciiSet = &QUERY.remove(b'\'').add(b'?').add(b'^').add(b'`').add(b
 /// One of these ways. Its name stands in placeholders, so that the same text can be put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As it is.
+    /// The plain text.
     Plain,
-    /// As in emails: CRLF ends lines.
+    /// The form in emails: CRLF ends lines.
     Crlf,
     /// One line of several, from 1.
     Line(usize),
-    /// Within a JSON string, with what else is escaped there: characters beyond ASCII, slashes.
+    /// Within a JSON string, with the other characters that are escaped there: those beyond ASCII,
+    /// slashes.
     Json { ascii: bool, slashes: bool },
     /// Percent-encoded.
     Percent { set: usize, lower: bool },
@@ -49,7 +50,7 @@ const SETS: [(&str, &AsciiSet); 5] = [
 ];
 
 impl Form {
-    /// All forms that this secret may have; some write it alike.
+    /// All forms of this secret; some may be equal.
     pub(super) fn all(secret: &str) -> Vec<Self> {
         let json = |ascii, slashes| Self::Json { ascii, slashes };
         let mut all = vec![Self::Plain, json(false, false)];
@@ -145,7 +146,7 @@ fn lower_digits(encoded: &str) -> String {
     lower
 }
 
-/// The characters of base64 that the secret alone decides, wherever it stands in what was encoded.
+/// The base64 characters that the secret alone determines, at any offset in the encoded text.
 fn base64(secret: &str, url: bool, before: usize) -> Option<String> {
     if secret.len() < PART_MIN_BYTES {
         return None;
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_in_base64_whatever_stands_around_it() {
+    fn a_secret_is_found_in_base64_in_any_surrounding() {
         for secret in ["password", "passwords", "pass-words", "pass\u{ff}word?>"] {
             for before in ["", "u", "us", "user:", "user-name:"] {
                 for after in ["", "!", "!!", " and more"] {

@@ -271,23 +271,23 @@ typedef struct {
 typedef struct hookyard_plugin_outbox_http_request_t {
   // `POST`, `PUT`, …
   capabilities_string_t   method;
-  // Absolute, `http` or `https`. Its origin has to be granted (`http` in the plugin's section
-  // of the operator's configuration), as has that of every redirect.
+  // An absolute URL, `http` or `https`. The operator must grant its origin and that of every
+  // redirect (`http` in the plugin's section of the configuration).
   capabilities_string_t   url;
-  // Names and values. `Idempotency-Key` is set by the host unless it is set here; headers
-  // that belong to the connection (`Host`, `Content-Length`, `Connection`, …) are refused.
+  // Names and values. The host sets `Idempotency-Key` unless it is set here. It refuses
+  // headers of the connection (`Host`, `Content-Length`, `Connection`, …).
   capabilities_list_tuple2_string_string_t   headers;
-  // Empty = none.
+  // Empty means no body.
   capabilities_list_u8_t   body;
 } hookyard_plugin_outbox_http_request_t;
 
-// A file that goes with an email.
+// A file that is attached to an email.
 typedef struct hookyard_plugin_outbox_attachment_t {
-  // As the recipient sees it.
+  // The name that the recipient sees.
   capabilities_string_t   filename;
   // Its media type, such as `application/pdf` or `text/calendar; charset=utf-8`.
   capabilities_string_t   content_type;
-  // The file.
+  // The content of the file.
   capabilities_list_u8_t   content;
 } hookyard_plugin_outbox_attachment_t;
 
@@ -296,21 +296,21 @@ typedef struct {
   size_t len;
 } hookyard_plugin_outbox_list_attachment_t;
 
-// An email. The sender is the operator's (`email.from`).
+// An email. The operator configures the sender (`email.from`).
 typedef struct hookyard_plugin_outbox_email_t {
-  // Addresses, `aissatou@example.gn` or `Aissatou Diallo <aissatou@example.gn>`. The recipients
-  // have to be granted (`email` in the plugin's section of the operator's configuration).
+  // Addresses: `aissatou@example.gn` or `Aissatou Diallo <aissatou@example.gn>`. The operator must
+  // grant them (`email` in the plugin's section of the configuration).
   capabilities_list_string_t   to;
-  // More recipients, whom everybody sees.
+  // More recipients, visible to all recipients.
   capabilities_list_string_t   cc;
-  // More recipients, whom nobody sees.
+  // More recipients, visible to no other recipient.
   capabilities_list_string_t   bcc;
-  // Where answers go, if not to the sender.
+  // The address for replies. Without it, replies go to the sender.
   capabilities_option_string_t   reply_to;
   capabilities_string_t   subject;
-  // The text, plain.
+  // The plain text.
   capabilities_string_t   text;
-  // The same as HTML, for those whose program shows it.
+  // The same text as HTML.
   capabilities_option_string_t   html;
   hookyard_plugin_outbox_list_attachment_t   attachments;
 } hookyard_plugin_outbox_email_t;
@@ -485,15 +485,15 @@ extern bool wasi_keyvalue_batch_set_many(wasi_keyvalue_batch_borrow_bucket_t buc
 extern bool wasi_keyvalue_batch_delete_many(wasi_keyvalue_batch_borrow_bucket_t bucket, capabilities_list_string_t *keys, wasi_keyvalue_batch_error_t *err);
 
 // Imported Functions from `hookyard:plugin/outbox@0.1.0`
-// Sends a request. It has succeeded once it is answered with a status of 200 to 299. It is tried
-// again after a connection that failed, a time-out, and the statuses 408, 425, 429 and 500 to
-// 599; any other status ends it as dead.
+// Queues a request. It succeeds with a status of 200 to 299. The host makes another attempt after
+// a failed connection, a time-out, and the statuses 408, 425, 429 and 500 to 599. With any other
+// status the effect is dead.
 extern bool hookyard_plugin_outbox_send_http(hookyard_plugin_outbox_http_request_t *request, capabilities_string_t *ret, capabilities_string_t *err);
-// Sends an email by the operator's server (`email.smtp`).
+// Queues an email, which the operator's server sends (`email.smtp`).
 extern bool hookyard_plugin_outbox_send_email(hookyard_plugin_outbox_email_t *email, capabilities_string_t *ret, capabilities_string_t *err);
-// Emits an event: it is stored and routed to plugins like one that was received. Its source is
-// `plugin.NAME`, its id the effect's idempotency key, `data` (JSON text) what handlers get. Events
-// that cause each other are followed to a limited depth (`effects.depth_max`).
+// Emits an event, which the host stores and routes like a received one. Its source is `plugin.NAME`,
+// its id is the effect's idempotency key, and `data` (JSON text) is its payload. The depth of events
+// that cause each other is limited (`effects.depth_max`).
 extern bool hookyard_plugin_outbox_emit_event(capabilities_string_t *event_type, capabilities_string_t *data, capabilities_string_t *ret, capabilities_string_t *err);
 
 // Imported Functions from `wasi:clocks/wall-clock@0.2.12`

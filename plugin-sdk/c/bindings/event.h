@@ -14,22 +14,22 @@ typedef struct event_string_t {
   size_t len;
 } event_string_t;
 
-// The event and the attempt that a call is about.
+// The event and the attempt of a call.
 typedef struct event_types_context_t {
-  // The sender's id of the event, unique within its source.
+  // The id that the sender gave the event, unique within its source.
   event_string_t   event_id;
   // The event's type as the sender writes it, such as `appointment.created`.
   event_string_t   event_type;
   // The operator's name for the sender.
   event_string_t   source;
-  // When the sender says that it happened, RFC 3339.
+  // The time of the event according to the sender, RFC 3339.
   event_string_t   created;
-  // When the host received it, in milliseconds since the Unix epoch.
+  // The time of receipt, in milliseconds since the Unix epoch.
   uint64_t   received_at;
-  // The same on every attempt of this delivery, and on no other delivery: 32 hexadecimal
-  // digits. Hand it to whatever must not do the same thing twice.
+  // A key that is the same on every attempt of this delivery, and on no other delivery: 32
+  // hexadecimal digits. Pass it to systems that must not act twice.
   event_string_t   idempotency_key;
-  // Which attempt at this delivery this is, from 1.
+  // The number of this attempt of the delivery, from 1.
   uint32_t   attempt;
 } event_types_context_t;
 
@@ -40,14 +40,14 @@ typedef struct {
 
 // A failure that may pass.
 typedef struct event_types_retry_t {
-  // For the operator: what went wrong.
+  // The text for the operator.
   event_string_t   reason;
-  // Not before so many milliseconds; `none` leaves it to the operator's backoff, which also
-  // limits how long it can be.
+  // The shortest delay before the next attempt, in milliseconds. The operator's backoff limits it,
+  // and with `none` decides alone.
   event_option_u64_t   after_ms;
 } event_types_retry_t;
 
-// Why an event was not handled.
+// The reason why an event was not handled.
 typedef struct event_types_failure_t {
   uint8_t tag;
   union {
@@ -56,10 +56,10 @@ typedef struct event_types_failure_t {
   } val;
 } event_types_failure_t;
 
-// Try again later. After the operator's last attempt the delivery becomes a dead letter.
+// Requests another attempt. After the last attempt the delivery becomes a dead letter.
 #define EVENT_TYPES_FAILURE_RETRY 0
-// Trying again would not help: the delivery becomes a dead letter at once. The text is
-// for the operator.
+// Makes the delivery a dead letter at once, because another attempt would not help. The
+// text is for the operator.
 #define EVENT_TYPES_FAILURE_REJECT 1
 
 typedef event_types_context_t exports_hookyard_plugin_event_handler_context_t;

@@ -1,5 +1,5 @@
-// Write hookyard plugins in C. This header has all that a handler can use; the header of each event
-// (<hookyard/appointment_created.h>, …, <hookyard/event.h> for any other) names the handler to define.
+// Write hookyard plugins in C. This header includes the whole API for handlers. The header of each event
+// ("moncreneau/appointment_created.h", …, <hookyard/event.h> for any other) declares the handler to define.
 #pragma once
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-// The part of the C library that plugins have: how integers of a fixed size are formatted.
+// The part of the C library that plugins have: format macros for integers of a fixed size.
 #pragma once
 #include <stdint.h>
 

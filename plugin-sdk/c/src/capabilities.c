@@ -1,4 +1,4 @@
-// What is made of capabilities, the same in a plugin and in its tests.
+// Functions that build on the capabilities. They are the same in a plugin and in its tests.
 #include <hookyard/config.h>
 #include <hookyard/log.h>
 #include <hookyard/outbox.h>

@@ -1,4 +1,4 @@
-// printf's formats without a C library: integers and text.
+// Implements printf's formats for integers and text without a C library.
 #include <hookyard/memory.h>
 #include <hookyard/text.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 typedef struct {
   bool left, zeros;
   int width;
-  int precision; // -1: none given
+  int precision; // -1: no precision
   enum { INT, CHAR, SHORT, LONG, LONG_LONG, INTMAX, SIZE, PTRDIFF } length;
   char conversion;
 } directive;
@@ -102,7 +102,7 @@ static void put_number(hy_buffer *out, directive d, bool negative, uintmax_t val
   if (d.left) repeat(out, ' ', padding);
 }
 
-// The end of a text that may have no zero within its precision.
+// The end of a text, which may have no zero within its precision.
 static size_t length_within(const char *text, int precision) {
   if (precision < 0) return strlen(text);
   const char *end = precision == 0 ? text : memchr(text, 0, (size_t)precision);
@@ -137,7 +137,7 @@ static void put_directive(hy_buffer *out, directive d, va_list *arguments) {
 }
 
 void hy_append_format_list(hy_buffer *buffer, const char *format, va_list list) {
-  va_list arguments; // a copy, as the address of a va_list that is a parameter is no va_list *
+  va_list arguments; // a copy, because the address of a va_list parameter is not a va_list *
   va_copy(arguments, list);
   while (*format != 0) {
     if (*format == '%') {

@@ -1,4 +1,4 @@
-// Reading JSON (RFC 8259) in place.
+// Parses JSON (RFC 8259) in place.
 #include <hookyard/json.h>
 #include <hookyard/memory.h>
 #include <string.h>
@@ -64,12 +64,12 @@ static size_t put_utf8(char *out, unsigned code) {
     return 1;
   }
   size_t more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  out[0] = (char)((0xFF00 >> (more + 1) & 0xFF) | code >> 6 * more); // as many ones as there are bytes
+  out[0] = (char)((0xFF00 >> (more + 1) & 0xFF) | code >> 6 * more); // one leading bit per byte
   for (size_t i = 1; i <= more; i++) out[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3F));
   return more + 1;
 }
 
-// \uXXXX, or two of them that are one character; half of such a pair becomes U+FFFD.
+// Decodes \uXXXX, or a surrogate pair of two. A lone surrogate becomes U+FFFD.
 static bool take_unicode(reader *r, unsigned *code) {
   if (!take_hex(r, code)) return false;
   if (*code < 0xD800 || *code > 0xDFFF) return true;
@@ -84,7 +84,7 @@ static bool take_unicode(reader *r, unsigned *code) {
   return true;
 }
 
-// Reads a string; into `out` unless that is NULL, where there has to be room for the string as written.
+// Decodes a string into `out`, unless that is NULL. `out` must have room for the string as written.
 static bool take_string(reader *r, char *out, size_t *len) {
   static const char escapes[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
   char scratch[4];
@@ -200,7 +200,7 @@ bool hy_json_next(hy_json container, hy_json_member *member) {
   return true;
 }
 
-// One step of a pointer, without the escapes of RFC 6901.
+// Decodes one step of a pointer with the escapes of RFC 6901.
 static hy_string step_of(const char **pointer) {
   hy_buffer step = {0};
   const char *at = *pointer + 1;
@@ -221,7 +221,7 @@ static hy_json member_of(hy_json container, hy_string step) {
   hy_json found = {0};
   if (!object && !hy_parse_int(step, &wanted)) return found;
   for (hy_json_member m = {0}; hy_json_next(container, &m); index++) {
-    if (object ? hy_equal(m.name, step) : index == wanted) found = m.value; // of two with a name, the last
+    if (object ? hy_equal(m.name, step) : index == wanted) found = m.value; // the last of repeated keys counts
   }
   return found;
 }

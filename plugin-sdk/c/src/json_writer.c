@@ -1,4 +1,4 @@
-// Writing JSON (RFC 8259): UTF-8 in, UTF-8 out.
+// Writes JSON (RFC 8259) from UTF-8 to UTF-8.
 #include <hookyard/json_writer.h>
 #include <hookyard/memory.h>
 
@@ -7,16 +7,16 @@ static void begin_value(hy_json_writer *json) {
   json->has_members = true;
 }
 
-// How many bytes of a character stand here; 0 if it is not UTF-8.
+// The length of the character here in bytes; 0 if it is not valid UTF-8.
 static size_t character(const unsigned char *at, size_t left) {
   size_t len = at[0] < 0x80 ? 1 : at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF5 ? 4 : 0;
   if (len == 0 || len > left) return 0;
   for (size_t i = 1; i < len; i++) {
     if ((at[i] & 0xC0) != 0x80) return 0;
   }
-  if (at[0] == 0xE0 && at[1] < 0xA0) return 0; // longer than it need be
-  if (at[0] == 0xED && at[1] > 0x9F) return 0; // half of a UTF-16 pair
-  if (at[0] == 0xF0 && at[1] < 0x90) return 0; // longer than it need be
+  if (at[0] == 0xE0 && at[1] < 0xA0) return 0; // overlong encoding
+  if (at[0] == 0xED && at[1] > 0x9F) return 0; // lone surrogate
+  if (at[0] == 0xF0 && at[1] < 0x90) return 0; // overlong encoding
   if (at[0] == 0xF4 && at[1] > 0x8F) return 0; // beyond U+10FFFF
   return len;
 }
@@ -34,7 +34,7 @@ static void put_escaped(hy_buffer *out, unsigned char c) {
 
 static void put_quoted(hy_buffer *out, hy_string value) {
   const unsigned char *bytes = (const unsigned char *)value.ptr;
-  size_t plain = 0; // where what needs no escape began
+  size_t plain = 0; // the start of the run without escapes
   hy_append(out, hy_str("\""));
   for (size_t i = 0; i < value.len;) {
     size_t len = character(bytes + i, value.len - i);

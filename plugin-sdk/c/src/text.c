@@ -84,7 +84,7 @@ bool hy_parse_int(hy_string string, int64_t *number) {
   bool negative = hy_starts_with(string, hy_str("-"));
   if (negative || hy_starts_with(string, hy_str("+"))) string = hy_slice(string, 1, string.len);
   if (string.len == 0) return false;
-  int64_t value = 0; // kept negative on the way, as there is one more negative number than positive ones
+  int64_t value = 0; // negative while parsing, because the smallest number has no positive counterpart
   for (size_t i = 0; i < string.len; i++) {
     if (string.ptr[i] < '0' || string.ptr[i] > '9') return false;
     if (__builtin_mul_overflow(value, 10, &value)) return false;

@@ -2,5 +2,6 @@
 
 import hookyard
 from hookyard import log
-
+{% for module in modules %}import {{module}}
+{% endfor %}
 {{handlers}}

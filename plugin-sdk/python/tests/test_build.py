@@ -1,14 +1,19 @@
-"""`python -m hookyard build`: what it finds in a plugin, and how it tells an author what is wrong."""
+"""Tests of `python -m hookyard build`: the discovered handlers and capabilities, and the error messages."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import unittest.mock
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import hookyard
+from hookyard._build import ahead, component, zones
 from hookyard._build.component import entry
 from hookyard._build.discover import Discovery
 from hookyard._build.wit import world
@@ -69,19 +74,44 @@ class Authors(unittest.TestCase):
         self.assertFalse((self.folder / "dist").exists())
 
     def discover(self, source: str) -> dict[str, Any]:
-        """What a build finds before it begins, in a process of its own: it imports the plugin."""
+        """Runs the discovery, which imports the plugin, in a separate process."""
         (self.folder / "plugin.py").write_text(source)
         done = subprocess.run(
             [sys.executable, "-c", DISCOVER, str(self.folder)], capture_output=True, text=True, check=True
         )
         return {"warnings": done.stderr, **json.loads(done.stdout)}
 
-    def test_a_component_is_made_and_not_made_again_until_something_changes(self) -> None:
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Begins a build that waits for the next one."""
+        command = [sys.executable, "-m", "hookyard", "ahead", str(self.folder)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+    def test_a_waiting_build_takes_the_newest_source_and_nothing_is_made_again_until_something_changes(
+        self,
+    ) -> None:
         (self.folder / "plugin.py").write_text(GREETER)
+        waiting = self.begin()
+        work = ahead.Place(self.folder.resolve()).work
+        while waiting.poll() is None and not component.is_ready(work):
+            time.sleep(0.05)
+        (self.folder / "plugin.py").write_text(GREETER.replace("appointment.name", "'bonsoir'"))
         built = self.build()
         self.assertIn("handles appointment.created, asks for log", built.stdout, built.stderr)
-        self.assertTrue((self.folder / "dist" / "greeter.wasm").read_bytes().startswith(b"\0asm"))
+        self.assertNotIn("takes some seconds", built.stderr)
+        made = (self.folder / "dist" / "greeter.wasm").read_bytes()
+        self.assertTrue(made.startswith(b"\0asm") and b"bonsoir" in made)
+        self.assertEqual(waiting.wait(), 0)
+        assert waiting.stdin
+        waiting.stdin.close()
         self.assertIn("is up to date", self.build().stdout)
+
+    def test_a_waiting_build_ends_with_its_standard_input_and_is_not_taken(self) -> None:
+        (self.folder / "plugin.py").write_text(GREETER)
+        waiting = self.begin()
+        waiting.communicate()
+        self.assertEqual(waiting.returncode, 1)
+        found = Discovery(self.folder.resolve(), ["appointment.created"], [], ["log"], [], [])
+        self.assertIsNone(ahead.take(found))
 
     def test_a_build_depends_on_every_module_that_is_imported(self) -> None:
         (self.folder / "texts.py").write_text("hello = 'bonjour'\n")
@@ -120,6 +150,46 @@ class Authors(unittest.TestCase):
         self.assertIn("plugin.py:10: xml.sax", warnings)
         self.assertNotIn("json", warnings)
 
+    def test_packages_of_pure_python_are_installed_and_others_are_refused_by_name(self) -> None:
+        wheels = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        write_wheel(wheels, "greetings", "py3-none-any", "hello = 'bonjour'\n")
+        write_wheel(wheels, "compiled", "cp314-cp314-manylinux_2_17_x86_64", "")
+        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+        self.enterContext(unittest.mock.patch.dict(os.environ, offline))
+        project = self.folder / "pyproject.toml"
+        project.write_text('[project]\ndependencies = ["hookyard-plugin", "greetings==1.0"]\n')
+        found = self.discover(f"from greetings import hello\n{GREETER}")
+        self.assertIn("installing greetings==1.0\n", found["warnings"])
+        self.assertTrue(any(file.endswith("/greetings.py") for file in found["files"]), found["files"])
+        self.assertEqual(self.discover(GREETER)["warnings"], "", "installed once")
+        project.write_text('[project]\ndependencies = ["greetings", "compiled"]\n')
+        self.assert_refused(GREETER, "the dependency compiled cannot be installed", "runs pure Python only")
+        project.write_text('[project]\ndependencies = "greetings"\n')
+        self.assert_refused(GREETER, "pyproject.toml: project.dependencies has to be a list")
+
+    def test_a_plugin_with_time_zones_gets_them_before_it_is_imported(self) -> None:
+        self.assertFalse(self.discover(GREETER)["zones"])
+        self.assertTrue(self.discover(f"import zoneinfo\n{GREETER}")["zones"])
+        lines = entry(Discovery(Path(), [], ["*"], [], [], [], zones=True)).splitlines()
+        kept = lines.index('zones.keep(Path(__file__).with_name("hookyard_zones"))')
+        self.assertLess(kept, lines.index("import plugin"))
+        index, _, data = zones.pack().partition(b"\n\n")
+        lengths = {
+            name: int(length) for name, length in (line.split() for line in index.decode().splitlines())
+        }
+        self.assertIn("Africa/Conakry", lengths)
+        self.assertEqual(sum(lengths.values()), len(data))
+
     def test_wrong_usage_is_2(self) -> None:
         done = subprocess.run([sys.executable, "-m", "hookyard", "bild"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
+
+
+def write_wheel(folder: Path, name: str, tag: str, source: str) -> None:
+    """Writes a package with one module."""
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-1.0-{tag}.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", source)
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
+        wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")

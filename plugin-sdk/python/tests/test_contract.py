@@ -1,4 +1,4 @@
-"""The SDK's types against what componentize-py makes of the WIT: each field, each type, each case."""
+"""Compares the SDK's types with those that componentize-py generates from the WIT: fields, types, cases."""
 
 import dataclasses
 import functools
@@ -14,16 +14,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hookyard import Context, outbox, test
+from hookyard import Context, as_json, events, outbox, test
 from hookyard._build.component import contract_options, lay_out_contract
 from hookyard._build.discover import CAPABILITIES, Discovery
 from hookyard._build.wit import wit_folder
-from hookyard.moncreneau import PAYLOADS, Canceller, Status, as_json
+from hookyard.moncreneau import Canceller, Status
 from hookyard.request import HttpRequest
 
 EVERYTHING = Discovery(
     folder=Path(),
-    event_types=list(PAYLOADS),
+    event_types=list(events.by_name),
     subscriptions=["*"],
     capabilities=list(CAPABILITIES),
     paths=[],
@@ -46,9 +46,9 @@ class Contract(unittest.TestCase):
         return importlib.import_module(f"wit_world.{name}")
 
     def test_payloads_and_context_have_the_fields_of_the_wit(self) -> None:
-        for event_type, payload in PAYLOADS.items():
-            made = self.module(f"exports.{event_type.replace('.', '_')}")
-            self.assert_same(getattr(made, payload.__name__.removeprefix("Appointment")), payload, event_type)
+        for event_type in events.by_name.values():
+            made = self.module(f"exports.{event_type.name.replace('.', '_')}")
+            self.assert_same(getattr(made, event_type.payload.__name__), event_type.payload, event_type.name)
         self.assert_same(self.module("imports.plugin_types").Context, Context, "context")
 
     def test_effects_have_the_fields_of_the_wit(self) -> None:
@@ -77,14 +77,15 @@ class Contract(unittest.TestCase):
             self.module(f"imports.{name}")
 
     def test_samples_are_the_providers(self) -> None:
-        for event_type in PAYLOADS:
+        for event_type in events.by_name:
             file = wit_folder() / "moncreneau-events-1.0.0" / "samples" / f"{event_type}.json"
             sample = json.loads(file.read_text())["data"]["object"]
+            sample["status"] = Status(sample["status"])
             made = getattr(test, event_type.replace(".", "_"))()
             self.assertEqual(without_absent(as_json(made)), sample, event_type)
 
     def assert_same(self, made: Any, ours: Any, place: str) -> None:
-        """A generated type and the SDK's mean the same."""
+        """Asserts that a generated type and the SDK's type are equivalent."""
         if dataclasses.is_dataclass(ours):
             self.assertEqual(names(made), names(ours), place)
             made_types, our_types = typing.get_type_hints(made), typing.get_type_hints(ours)
@@ -122,13 +123,13 @@ def case_names(variant: Any, name: str) -> list[str]:
 
 
 def present(optional: Any) -> Any:
-    """`T` of `T | None`, which may be a union itself."""
+    """Returns `T` of `T | None`. `T` may be a union itself."""
     others = [kind for kind in typing.get_args(optional) if kind is not type(None)]
     return functools.reduce(operator.or_, others)
 
 
 def without_absent(value: Any) -> Any:
-    """As the service sends it."""
+    """The fields that the service sends, with names of cases in the SDK's form."""
     if isinstance(value, dict):
         return {name: without_absent(member) for name, member in value.items() if member is not None}
     return value

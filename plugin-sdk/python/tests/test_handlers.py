@@ -1,4 +1,4 @@
-"""What `@on` and `@on_event` take and refuse."""
+"""Tests of the arguments that `@on` and `@on_event` accept and reject."""
 
 import unittest
 from datetime import timedelta
@@ -33,7 +33,7 @@ class Registration(unittest.TestCase):
 
     def test_an_event_type_without_types_names_those_that_have_some(self) -> None:
         with self.assertRaisesRegex(ValueError, r"appointment\.created, .*@on_event\(\"invoice\.paid\"\)"):
-            on("invoice.paid")  # type: ignore[call-overload]
+            on("invoice.paid")
 
     def test_two_handlers_for_one_event_are_both_named(self) -> None:
         @on("appointment.created")

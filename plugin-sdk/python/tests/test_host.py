@@ -1,4 +1,4 @@
-"""The host in memory: it commits what a handler did if it returned, and nothing otherwise."""
+"""Tests of the in-memory host, which commits a handler's writes and effects only if the handler returns."""
 
 import logging
 import unittest
@@ -23,7 +23,7 @@ class InMemory(unittest.TestCase):
         self.host = test.Host(config={"key": "value"}, http=["https://a.example"], email=["*@example.gn"])
 
     def run_in(self, do: Callable[[], Any], host: test.Host | None = None) -> Any:
-        """Does something as a handler."""
+        """Runs a function as a handler."""
         results: list[Any] = []
 
         def handler(ctx: Context, appointment: AppointmentCreated) -> None:
@@ -175,5 +175,5 @@ class InMemory(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "stray is no handler"):
             self.host.deliver(stray, test.appointment_created())
         on("appointment.created")(stray)
-        with self.assertRaisesRegex(TypeError, "payload of AppointmentCreated"):
+        with self.assertRaisesRegex(TypeError, "payload of Created"):
             self.host.deliver(stray, test.appointment_updated())

@@ -1,4 +1,4 @@
-"""The README's examples are a plugin and its test: they work as they stand."""
+"""Runs the README's examples, which are a plugin and its test."""
 
 import re
 import subprocess

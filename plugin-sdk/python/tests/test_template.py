@@ -1,5 +1,6 @@
-"""What `hookyard plugin new` makes of the template: a folder whose own tests pass, and that can be built."""
+"""Tests the template of `hookyard plugin new`: the new plugin builds, and its own tests pass."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,9 @@ APPOINTMENT_EVENTS = ("appointment.created", "appointment.completed")
 
 
 def fill(text: str, **values: str) -> str:
+    """Fills in the placeholders, as the host does for a plugin without packages of its own."""
+    text = text.replace('{{"hookyard." if is_in_sdk else ""}}', "hookyard.")
+    text = re.sub(r"{% for module in modules %}.*?{% endfor %}", "", text, flags=re.DOTALL)
     for name, value in values.items():
         text = text.replace("{{" + name + "}}", value)
     return text
@@ -25,7 +29,7 @@ def snippet(name: str, **values: str) -> str:
 
 class Template(unittest.TestCase):
     def make(self, typed: tuple[str, ...], subscriptions: str) -> Path:
-        """A folder from the template, as the host makes it."""
+        """Makes a folder from the template, as the host does."""
         handlers, tests = [], []
         for event_type in typed:
             words = event_type.split(".")
@@ -33,12 +37,13 @@ class Template(unittest.TestCase):
                 "event": event_type,
                 "snake_event": "_".join(words),
                 "Pascal": "".join(word.capitalize() for word in words),
+                "module": "moncreneau",
             }
             handlers.append(snippet("handler", **values))
             tests.append(snippet("test", **values))
         if subscriptions:
             handlers.append(snippet("generic", subscriptions=subscriptions))
-            tests.append(snippet("generic-test"))
+            tests.append(snippet("generic-test", event="order.paid"))
         folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "my-plugin"
         shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("*.snippet"))
         for file in folder.iterdir():

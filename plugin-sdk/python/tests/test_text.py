@@ -1,4 +1,4 @@
-"""Text that the host cannot take as it is."""
+"""Tests of text that the host cannot accept unchanged."""
 
 import json
 import unittest

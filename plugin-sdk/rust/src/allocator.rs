@@ -1,8 +1,8 @@
 //! The plugin's allocator: calls that need little memory do not grow it.
 //!
-//! Growing memory costs the host two system calls in each call of a handler, which are a third of what a small
-//! handler costs. The allocator that Rust has for this target grows memory at the first allocation. This one
-//! first uses an arena of its own, and then what the linker left free at the end of the initial memory.
+//! Memory growth costs the host two system calls per handler call, a third of the cost of a small handler.
+//! Rust's allocator for this target grows memory at the first allocation. This allocator first uses a static
+//! arena, and then the free space at the end of the initial memory.
 #![expect(unsafe_code, reason = "an allocator hands out raw memory; each use says whose it was before")]
 
 use core::alloc::Layout;
@@ -22,32 +22,32 @@ static ALLOCATOR: TalcSyncCell<Memory, WasmBinning> = TalcSyncCell::new_wasm(Mem
 
 /// Bytes of a WebAssembly page.
 const PAGE: usize = 64 * 1024;
-/// Bytes that are there however the linker lays out memory. They are zero, so they cost no bytes of the file,
-/// and the host resets whole pages anyway.
+/// Bytes of the arena, which exists in every memory layout. It is zeroed, so it adds no bytes to the file,
+/// and the host resets whole pages in any case.
 const ARENA: usize = 16 * 1024;
 
 #[repr(align(16))]
 struct Arena(UnsafeCell<MaybeUninit<[u8; ARENA]>>);
 
-// SAFETY: the allocator alone uses it, and a module without atomics has one thread.
+// SAFETY: only the allocator uses the arena, and a module without atomics has one thread.
 unsafe impl Sync for Arena {}
 
 static FIRST: Arena = Arena(UnsafeCell::new(MaybeUninit::uninit()));
 
 unsafe extern "C" {
-    /// Where the linker's data ends: its address, and no value.
+    /// The end of the linker's data. Only its address has a meaning.
     static __heap_base: u8;
 }
 
-/// Where the allocator has its memory from.
+/// The allocator's source of memory.
 #[derive(Debug)]
 struct Memory {
     stage: Stage,
-    /// Where the last heap ends.
+    /// The end of the last heap.
     end: Option<NonNull<u8>>,
 }
 
-/// What is used next.
+/// The region that the next heap takes.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
     Arena,
@@ -61,36 +61,36 @@ impl Memory {
     }
 }
 
-// SAFETY: allocates nothing.
+// SAFETY: `acquire` does not allocate.
 unsafe impl Source for Memory {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let claimed = match talc.source.stage {
             Stage::Arena => {
                 talc.source.stage = Stage::RestOfInitialMemory;
-                // SAFETY: nothing else uses the arena, and it is claimed once.
+                // SAFETY: only this allocator uses the arena, and claims it once.
                 unsafe { talc.claim(FIRST.0.get().cast(), ARENA) }
             }
             Stage::RestOfInitialMemory => {
                 talc.source.stage = Stage::Growth;
                 let start = (&raw const __heap_base).cast_mut();
                 let size = (memory_size::<0>() * PAGE).saturating_sub(start.addr());
-                // SAFETY: after the linker's data is nothing, up to the end of the memory.
+                // SAFETY: nothing lies between the linker's data and the end of the memory.
                 let claimed = unsafe { talc.claim(start, size) };
                 talc.source.end = claimed;
                 claimed
             }
             Stage::Growth => return grow(talc, layout),
         };
-        // One that is too small for a heap is left alone.
+        // A region that is too small for a heap stays unused.
         if claimed.is_some() { Ok(()) } else { Self::acquire(talc, layout) }
     }
 }
 
 fn grow<B: Binning>(talc: &mut Talc<Memory, B>, layout: Layout) -> Result<(), ()> {
-    // What talc keeps for each heap and each allocation, and what alignment takes.
+    // The overhead of talc per heap and per allocation, and the padding for alignment.
     let bytes = layout.size().checked_add(layout.align() + 4 * CHUNK_UNIT).ok_or(())?;
     let needed = bytes.div_ceil(PAGE);
-    // By half of what there is at least, so that it is not done often; by what is needed where that is refused.
+    // Grows by at least half of the memory, so growth is rare. If that fails, grows by the needed size.
     let wished = needed.max(memory_size::<0>() / 2);
     let (before, pages) = [wished, needed]
         .into_iter()
@@ -99,7 +99,7 @@ fn grow<B: Binning>(talc: &mut Talc<Memory, B>, layout: Layout) -> Result<(), ()
         .ok_or(())?;
     let start = (before * PAGE) as *mut u8;
     let end = start.wrapping_add(pages * PAGE);
-    // SAFETY: memory that has just been made is nobody's. A heap that ends where it begins goes on into it.
+    // SAFETY: new memory has no other user. If the last heap ends at its start, that heap is extended.
     talc.source.end = unsafe {
         match talc.source.end {
             Some(last) if last.as_ptr() == start => Some(talc.extend(last, end)),

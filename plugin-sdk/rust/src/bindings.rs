@@ -1,5 +1,5 @@
-//! What `wit-bindgen` makes of the worlds in `wit/`: one world for each handler, so that a plugin
-//! exports those that it implements and no others. They are merged when the component is made.
+//! The bindings that `wit-bindgen` generates for the contract in `wit/`. Each handler has its own world, so a plugin
+//! exports only the handlers that it implements. The host merges the worlds into one component.
 
 #![allow(missing_docs, reason = "generated; the WIT has the documentation")]
 #![allow(unsafe_code, reason = "generated: the canonical ABI passes pointers")]
@@ -8,8 +8,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "generated")]
 #![allow(clippy::allow_attributes_without_reason, reason = "generated")]
 
-/// Generates one world. The paths of the packages, in the order of their dependence, stand here once;
-/// `wit` is beside `src`: a link to the repository's, or a folder where the SDK was copied.
+/// Generates one world. The paths are in the order of the packages' dependencies. `wit` is beside `src`: a
+/// link to the repository's folder, or a folder in a copied SDK.
 macro_rules! world {
     ($($options:tt)*) => {
         wit_bindgen::generate!({
@@ -22,17 +22,16 @@ macro_rules! world {
                 "wit/wasi/keyvalue.wit",
                 "wit/wasi/http.wit",
                 "wit/hookyard-plugin-0.1.0",
-                "wit/moncreneau-events-1.0.0",
             ],
             additional_derives: [PartialEq],
-            // They hold resources, which are equal to nothing.
+            // These types hold resources, which have no equality.
             additional_derives_ignore: ["cas-error", "stream-error"],
             $($options)*
         });
     };
 }
 
-/// Types and capabilities, which all handlers share.
+/// The types and capabilities that all handlers share.
 pub mod base {
     world! {
         inline: "
@@ -40,7 +39,6 @@ pub mod base {
             world base {
                 include hookyard:plugin/imports@0.1.0;
                 import hookyard:plugin/types@0.1.0;
-                import moncreneau:events/appointments@1.0.0;
             }
         ",
         world: "hookyard:sdk/base",
@@ -48,59 +46,28 @@ pub mod base {
     }
 }
 
-/// Generates a handler's world, with the types of [`base`].
-macro_rules! handler {
-    ($module:ident, $world:literal, $export:literal $(, $with:literal: $path:path)?) => {
-        pub mod $module {
-            world! {
-                world: $world,
-                with: {
-                    "hookyard:plugin/types@0.1.0": crate::bindings::base::hookyard::plugin::types,
-                    $($with: $path,)?
-                    "wasi:logging/logging@0.1.0-draft": crate::bindings::base::wasi::logging::logging,
-                    "wasi:config/store@0.2.0-rc.1": crate::bindings::base::wasi::config::store,
-                    "wasi:keyvalue/store@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::store,
-                    "wasi:keyvalue/atomics@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::atomics,
-                    "wasi:keyvalue/batch@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::batch,
-                    "hookyard:plugin/outbox@0.1.0": crate::bindings::base::hookyard::plugin::outbox,
-                    "wasi:http/types@0.2.12": crate::bindings::base::wasi::http::types,
-                    "wasi:http/outgoing-handler@0.2.12": crate::bindings::base::wasi::http::outgoing_handler,
-                    "wasi:io/error@0.2.12": crate::bindings::base::wasi::io::error,
-                    "wasi:io/streams@0.2.12": crate::bindings::base::wasi::io::streams,
-                    "wasi:io/poll@0.2.12": crate::bindings::base::wasi::io::poll,
-                    "wasi:clocks/wall-clock@0.2.12": crate::bindings::base::wasi::clocks::wall_clock,
-                    "wasi:clocks/monotonic-clock@0.2.12": crate::bindings::base::wasi::clocks::monotonic_clock,
-                    "wasi:random/random@0.2.12": crate::bindings::base::wasi::random::random,
-                },
-                pub_export_macro: true,
-                export_macro_name: $export,
-            }
-        }
-    };
+/// The generic handler's world.
+pub mod event_handler {
+    world! {
+        world: "hookyard:plugin/event-plugin",
+        with: {
+            "hookyard:plugin/types@0.1.0": crate::bindings::base::hookyard::plugin::types,
+            "wasi:logging/logging@0.1.0-draft": crate::bindings::base::wasi::logging::logging,
+            "wasi:config/store@0.2.0-rc.1": crate::bindings::base::wasi::config::store,
+            "wasi:keyvalue/store@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::store,
+            "wasi:keyvalue/atomics@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::atomics,
+            "wasi:keyvalue/batch@0.2.0-draft2": crate::bindings::base::wasi::keyvalue::batch,
+            "hookyard:plugin/outbox@0.1.0": crate::bindings::base::hookyard::plugin::outbox,
+            "wasi:http/types@0.2.12": crate::bindings::base::wasi::http::types,
+            "wasi:http/outgoing-handler@0.2.12": crate::bindings::base::wasi::http::outgoing_handler,
+            "wasi:io/error@0.2.12": crate::bindings::base::wasi::io::error,
+            "wasi:io/streams@0.2.12": crate::bindings::base::wasi::io::streams,
+            "wasi:io/poll@0.2.12": crate::bindings::base::wasi::io::poll,
+            "wasi:clocks/wall-clock@0.2.12": crate::bindings::base::wasi::clocks::wall_clock,
+            "wasi:clocks/monotonic-clock@0.2.12": crate::bindings::base::wasi::clocks::monotonic_clock,
+            "wasi:random/random@0.2.12": crate::bindings::base::wasi::random::random,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_event_handler",
+    }
 }
-
-/// One of Moncreneau's handlers.
-macro_rules! appointment {
-    ($module:ident, $world:literal, $export:literal) => {
-        handler!($module, $world, $export, "moncreneau:events/appointments@1.0.0": crate::bindings::base::moncreneau::events::appointments);
-    };
-}
-
-handler!(event_handler, "hookyard:plugin/event-plugin", "export_event_handler");
-appointment!(appointment_created, "moncreneau:events/on-appointment-created", "export_appointment_created");
-appointment!(appointment_updated, "moncreneau:events/on-appointment-updated", "export_appointment_updated");
-appointment!(
-    appointment_cancelled,
-    "moncreneau:events/on-appointment-cancelled",
-    "export_appointment_cancelled"
-);
-appointment!(
-    appointment_validated,
-    "moncreneau:events/on-appointment-validated",
-    "export_appointment_validated"
-);
-appointment!(
-    appointment_completed,
-    "moncreneau:events/on-appointment-completed",
-    "export_appointment_completed"
-);

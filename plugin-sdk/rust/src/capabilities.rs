@@ -1,5 +1,5 @@
-//! What the host tells, as Rust: natively, under `cargo test`, the machine's own clock and randomness,
-//! and what the test has set.
+//! Configuration, clock, randomness and log. Under `cargo test` they use the machine's clock and randomness,
+//! and the values that the test sets.
 
 /// The operator's configuration of this plugin.
 pub mod config {
@@ -10,7 +10,7 @@ pub mod config {
     #[cfg(not(target_arch = "wasm32"))]
     use crate::test::world;
 
-    /// The value of a key, if the operator has set it.
+    /// The value of a key, if the operator has set one.
     #[cfg(target_arch = "wasm32")]
     pub fn get(key: &str) -> Option<String> {
         store::get(key).ok().flatten()
@@ -22,7 +22,7 @@ pub mod config {
         store::get_all().unwrap_or_default()
     }
 
-    /// The value of a key, if the test has set it.
+    /// The value of a key, if the test has set one.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn get(key: &str) -> Option<String> {
         world::with(|world| world.config.get(key).cloned())
@@ -34,16 +34,16 @@ pub mod config {
         world::with(|world| world.config.clone().into_iter().collect())
     }
 
-    /// Sets a value for this thread's tests; for one test alone there is [`crate::test::Host::config`].
+    /// Sets a value for this thread's tests. For a single test, use [`crate::test::Host::config`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn set_for_test(key: &str, value: &str) {
         world::with(|world| world.config.insert(key.into(), value.into()));
     }
 
-    /// The value of a key that the plugin cannot do without.
+    /// The value of a required key.
     ///
     /// # Errors
-    /// When the operator has not set it. By `?` in a handler this rejects the delivery.
+    /// Fails if the operator has not set the key. With `?` in a handler, this error rejects the delivery.
     pub fn require(key: &str) -> Result<String, Missing> {
         get(key).ok_or_else(|| Missing(key.into()))
     }
@@ -65,27 +65,27 @@ pub mod config {
 pub mod clock {
     use std::time::Duration;
 
-    /// Since the Unix epoch.
+    /// The time since the Unix epoch.
     #[cfg(target_arch = "wasm32")]
     pub fn now() -> Duration {
         let now = crate::bindings::base::wasi::clocks::wall_clock::now();
         Duration::new(now.seconds, now.nanoseconds)
     }
 
-    /// Since the Unix epoch.
+    /// The time since the Unix epoch.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn now() -> Duration {
         let machine = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         crate::test::world::with(|world| world.now).unwrap_or_else(|| machine().unwrap_or_default())
     }
 
-    /// Since some moment: for measuring, never goes back.
+    /// The time since an unspecified moment. It never decreases, so it can measure durations.
     #[cfg(target_arch = "wasm32")]
     pub fn monotonic() -> Duration {
         Duration::from_nanos(crate::bindings::base::wasi::clocks::monotonic_clock::now())
     }
 
-    /// Since some moment: for measuring, never goes back.
+    /// The time since an unspecified moment. It never decreases, so it can measure durations.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn monotonic() -> Duration {
         static START: std::sync::LazyLock<std::time::Instant> =
@@ -94,28 +94,28 @@ pub mod clock {
     }
 }
 
-/// Randomness fit for secrets.
+/// Cryptographically secure random values.
 pub mod random {
-    /// So many random bytes.
+    /// Returns this number of random bytes.
     #[cfg(target_arch = "wasm32")]
     pub fn bytes(count: usize) -> Vec<u8> {
         crate::bindings::base::wasi::random::random::get_random_bytes(count as u64)
     }
 
-    /// So many random bytes.
+    /// Returns this number of random bytes.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn bytes(count: usize) -> Vec<u8> {
         let chunks = std::iter::repeat_with(|| u64().to_ne_bytes());
         chunks.flatten().take(count).collect()
     }
 
-    /// A random number.
+    /// Returns a random number.
     #[cfg(target_arch = "wasm32")]
     pub fn u64() -> u64 {
         crate::bindings::base::wasi::random::random::get_random_u64()
     }
 
-    /// A random number: enough for tests.
+    /// Returns a random number that is good enough for tests.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn u64() -> u64 {
         use std::hash::{BuildHasher as _, RandomState};
@@ -123,7 +123,7 @@ pub mod random {
     }
 }
 
-/// Lines for the operator.
+/// Log lines for the operator.
 pub(crate) mod logging {
     use log::Level;
 

@@ -1,9 +1,9 @@
-//! What a handler is told about its call.
+//! The context of a handler's call.
 
 pub use crate::bindings::base::hookyard::plugin::types::Context;
 
 impl Context {
-    /// A context for unit tests: the first attempt at an event of this type from `moncreneau`.
+    /// A context for unit tests: the first attempt to deliver an event of this type from `moncreneau`.
     pub fn sample(event_type: &str) -> Self {
         Self {
             event_id: "evt_sample".into(),

@@ -2,15 +2,15 @@
 
 use crate::{Context, Result};
 
-/// Handles events of any type, with their payload as JSON text.
+/// Handles events of any type. The payload is JSON text.
 pub trait EventHandler {
-    /// The event types it wants: `appointment.created` alone, `appointment.*` for all that begin so,
-    /// `*` for all. Asked once, when the plugin is loaded.
+    /// The patterns of the event types to handle: `appointment.created` for one type, `appointment.*` for all
+    /// types with that prefix, `*` for all. The host calls this once, when it loads the plugin.
     fn subscriptions() -> Vec<String>;
 
     /// Handles an event.
     ///
     /// # Errors
-    /// A [`crate::Failure`] says whether to try again.
+    /// The [`crate::Failure`] decides whether the delivery gets another attempt.
     fn handle(ctx: Context, data: String) -> Result;
 }

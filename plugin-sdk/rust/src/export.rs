@@ -1,13 +1,15 @@
 //! The macro that exports handlers.
 
-/// Exports a plugin's handlers: `export!(Plugin: AppointmentCreated, EventHandler)`. `Plugin` has to
-/// implement each trait that is named, and handles what is named and nothing else.
+/// Exports a plugin's handlers: `export!(Plugin: AppointmentCreated, EventHandler)`. `Plugin` must implement
+/// each named trait. The plugin handles only the events of the named traits.
 ///
-/// Natively it only checks that the traits are implemented, so `cargo test` can run handlers.
+/// A typed handler's trait is in scope, or named by its path: `export!(Plugin: acme::OrderPaid)`. Natively, the macro
+/// only checks that the traits are implemented, so `cargo test` can run handlers.
 #[macro_export]
 macro_rules! export {
-    ($plugin:ty: $($handler:ident),+ $(,)?) => {
-        $($crate::__export_handler!($plugin, $handler);)+
+    // Each typed handler has a macro with the name of its trait.
+    ($plugin:ty: $($($handler:ident)::+),+ $(,)?) => {
+        $($crate::__export_handler!($plugin, $($handler)::+);)+
     };
 }
 
@@ -35,85 +37,36 @@ macro_rules! __export_handler {
                     <$plugin as $crate::EventHandler>::handle(ctx, data).map_err(Into::into)
                 }
             }
-    bindings::export_event_handler!(Exported with_types_in bindings);
+            bindings::export_event_handler!(Exported with_types_in bindings);
         };
     };
-    ($plugin:ty, AppointmentCreated) => {
-        $crate::__export_typed!(
-            $plugin,
-            AppointmentCreated,
-            Created,
-            appointment_created,
-            export_appointment_created
-        );
-    };
-    ($plugin:ty, AppointmentUpdated) => {
-        $crate::__export_typed!(
-            $plugin,
-            AppointmentUpdated,
-            Updated,
-            appointment_updated,
-            export_appointment_updated
-        );
-    };
-    ($plugin:ty, AppointmentCancelled) => {
-        $crate::__export_typed!(
-            $plugin,
-            AppointmentCancelled,
-            Cancelled,
-            appointment_cancelled,
-            export_appointment_cancelled
-        );
-    };
-    ($plugin:ty, AppointmentValidated) => {
-        $crate::__export_typed!(
-            $plugin,
-            AppointmentValidated,
-            Validated,
-            appointment_validated,
-            export_appointment_validated
-        );
-    };
-    ($plugin:ty, AppointmentCompleted) => {
-        $crate::__export_typed!(
-            $plugin,
-            AppointmentCompleted,
-            Completed,
-            appointment_completed,
-            export_appointment_completed
-        );
-    };
-    ($plugin:ty, $other:ident) => {
-        compile_error!(concat!(
-            "`",
-            stringify!($other),
-            "` is no handler: use EventHandler or one of moncreneau's traits"
-        ));
+    ($plugin:ty, $($handler:ident)::+) => {
+        $($handler)::+! { $plugin }
     };
 }
 
-/// A typed handler of [`export!`]; all five look alike.
+/// A typed handler of [`export!`](crate::export): the plugin, the trait, the module of the bindings, and its macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_typed {
-    ($plugin:ty, $handler:ident, $payload:ident, $module:ident, $export:ident) => {
+    ($plugin:ty, $handler:path, $root:tt :: $($bindings:ident)::+, $export:ident) => {
         #[cfg(not(target_arch = "wasm32"))]
-        const _: fn($crate::Context, $crate::moncreneau::$payload) -> $crate::Result =
-            <$plugin as $crate::moncreneau::$handler>::handle;
+        const _: fn($crate::Context, $root::$($bindings)::+::__Payload) -> $crate::Result =
+            <$plugin as $handler>::handle;
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            use $crate::__private::bindings::$module as bindings;
+            use $root::$($bindings)::+ as bindings;
             struct Exported;
-            impl bindings::exports::moncreneau::events::$module::Guest for Exported {
+            impl bindings::Guest for Exported {
                 fn handle(
                     ctx: $crate::Context,
-                    appointment: $crate::moncreneau::$payload,
+                    payload: bindings::__Payload,
                 ) -> ::core::result::Result<(), $crate::__private::WitFailure> {
                     $crate::__private::begin();
-                    <$plugin as $crate::moncreneau::$handler>::handle(ctx, appointment).map_err(Into::into)
+                    <$plugin as $handler>::handle(ctx, payload).map_err(Into::into)
                 }
             }
-    bindings::$export!(Exported with_types_in bindings);
+            bindings::$export!(Exported with_types_in bindings);
         };
     };
 }

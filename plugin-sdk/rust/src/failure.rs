@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! The result of a handler.
 
 use std::error::Error;
 use std::fmt;
@@ -8,37 +8,37 @@ use std::time::Duration;
 use crate::bindings::base::hookyard::plugin::types;
 use crate::{config, http, outbox};
 
-/// What a handler returns: done, or why not.
+/// The result of a handler: done, or a failure.
 pub type Result = std::result::Result<(), Failure>;
 
-/// Why an event was not handled. By `?` an error becomes a [`Failure::Retry`], unless it or one of its
-/// sources says that trying again cannot help: an effect that the host refuses, a key that the
-/// configuration lacks. Where you know it of another, say so with [`OrReject::or_reject`].
+/// The reason why an event was not handled. `?` converts an error to a [`Failure::Retry`]. It converts a refused
+/// effect, an invalid or denied request and a missing configuration key to a [`Failure::Reject`], also if they
+/// are a source of the error. [`OrReject::or_reject`] turns any other error into a rejection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Try again later; after the operator's last attempt it becomes a dead letter.
+    /// Requests another attempt. After the last attempt the delivery becomes a dead letter.
     Retry {
-        /// For the operator.
+        /// The text for the operator.
         reason: String,
-        /// Not before so long; `None` leaves it to the operator's backoff.
+        /// The shortest delay before the next attempt. With `None` the operator's backoff decides.
         after: Option<Duration>,
     },
-    /// Do not try again: a dead letter at once. The text is for the operator.
+    /// Makes the delivery a dead letter at once. The text is for the operator.
     Reject(String),
 }
 
 impl Failure {
-    /// Try again, after the operator's backoff.
+    /// Requests another attempt after the operator's backoff.
     pub fn retry(reason: impl Into<String>) -> Self {
         Self::Retry { reason: reason.into(), after: None }
     }
 
-    /// Try again, not before so long.
+    /// Requests another attempt after at least this delay.
     pub fn retry_after(reason: impl Into<String>, after: Duration) -> Self {
         Self::Retry { reason: reason.into(), after: Some(after) }
     }
 
-    /// Do not try again.
+    /// Makes the delivery a dead letter at once.
     pub fn reject(reason: impl Into<String>) -> Self {
         Self::Reject(reason.into())
     }
@@ -53,7 +53,7 @@ impl fmt::Display for Failure {
     }
 }
 
-// Not an `Error` itself: then this would be the conversion of a type into itself.
+// `Failure` is not an `Error`: this conversion would then overlap with that of a type into itself.
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let text = with_sources(&error);
@@ -61,7 +61,7 @@ impl<E: Error + 'static> From<E> for Failure {
     }
 }
 
-/// Whether trying again cannot help.
+/// Whether another attempt cannot help.
 fn lasts(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |&error| error.source()).any(|error| {
         error.is::<outbox::Refused>()
@@ -70,12 +70,12 @@ fn lasts(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// `?` that rejects.
+/// Turns errors into rejections, for `?`.
 pub trait OrReject<T> {
     /// Turns an error into [`Failure::Reject`].
     ///
     /// # Errors
-    /// The error, as a rejection.
+    /// Returns the error as a rejection.
     fn or_reject(self) -> std::result::Result<T, Failure>;
 }
 

@@ -1,6 +1,9 @@
-// Its examples use the feature.
+// The README's examples use the feature.
 #![cfg_attr(feature = "json", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "json"), doc = "Write hookyard plugins in Rust: see the README.")]
+
+// Generated handlers name this crate as those in plugins do.
+extern crate self as hookyard_plugin;
 
 #[cfg(all(feature = "allocator", target_arch = "wasm32", not(target_feature = "atomics")))]
 mod allocator;
@@ -27,10 +30,12 @@ pub use log;
 #[cfg(feature = "json")]
 pub use serde_json;
 
-/// What [`export!`] uses; no part of the API.
+/// Items that [`export!`] and generated handlers use. They are not part of the API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings;
+    pub use crate::bindings::base::hookyard::plugin::types;
     pub use crate::bindings::base::hookyard::plugin::types::Failure as WitFailure;
     pub use crate::logger::begin;
+    pub use wit_bindgen;
 }

@@ -1,4 +1,4 @@
-//! Sends the `log` crate's lines to the host, and a panic's message before the trap that follows it.
+//! Sends the `log` crate's lines to the host, and a panic's message before its trap.
 
 use std::sync::Once;
 
@@ -11,14 +11,14 @@ struct Logger;
 static LOGGER: Logger = Logger;
 static BEGIN: Once = Once::new();
 
-/// Sets up an instance; every exported function calls it first.
+/// Sets up an instance. Every exported function calls this first.
 pub fn begin() {
     BEGIN.call_once(|| {
-        // A plugin may have set a logger of its own; then that one is used.
+        // A plugin may have set its own logger, which then stays.
         if log::set_logger(&LOGGER).is_ok() {
             log::set_max_level(LevelFilter::Trace);
         }
-        // Natively the test harness has its own.
+        // Natively, the test harness has its own panic hook.
         #[cfg(target_arch = "wasm32")]
         std::panic::set_hook(Box::new(|panic| logging::critical(&panic.to_string())));
     });

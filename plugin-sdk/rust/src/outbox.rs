@@ -1,8 +1,8 @@
-//! Effects: what is to happen outside once the event is handled.
+//! Effects: HTTP requests, emails and events that the host sends after the event is handled.
 //!
-//! Nothing leaves while a handler runs. What it asks for goes out after its transaction is committed, if
-//! it returns ok, and is then tried until it succeeds: at least once, each time with the same
-//! `Idempotency-Key`. That key is what every function here returns.
+//! No effect leaves while a handler runs. If the handler returns ok, the host commits its transaction and
+//! then attempts each effect, at least once, with the same `Idempotency-Key` on every attempt. Every function
+//! here returns that key.
 //!
 //! ```
 //! use hookyard_plugin::{Result, outbox};
@@ -30,13 +30,13 @@ use crate::test::outbox as host;
 
 type Result = std::result::Result<String, Refused>;
 
-/// Begins an HTTP request: to an origin that the operator has granted (`http` in the plugin's section).
+/// Begins an HTTP request. The operator must grant its origin (`http` in the plugin's section).
 pub fn http(method: impl Into<String>, url: impl Into<String>) -> Http {
     let (method, url) = (method.into(), url.into());
     Http(HttpRequest { method, url, headers: Vec::new(), body: Vec::new() })
 }
 
-/// Begins an email: to recipients that the operator has granted (`email` in the plugin's section).
+/// Begins an email. The operator must grant its recipients (`email` in the plugin's section).
 pub fn email(to: impl Into<String>) -> Email {
     Email(EmailMessage {
         to: vec![to.into()],
@@ -50,16 +50,16 @@ pub fn email(to: impl Into<String>) -> Email {
     })
 }
 
-/// Emits an event, which is stored and handled like one that was received. `data` is JSON, as text or as
-/// a `serde_json::Value`. Its type has to be granted (`emit` in the plugin's section of the configuration).
+/// Emits an event, which the host stores and routes like a received one. `data` is JSON, as text or as a
+/// `serde_json::Value`. The operator must grant the type (`emit` in the plugin's section).
 ///
 /// # Errors
-/// When the host refuses it.
+/// Fails if the host refuses the effect.
 pub fn emit(event_type: &str, data: impl fmt::Display) -> Result {
     host::emit_event(event_type, &data.to_string()).map_err(Refused)
 }
 
-/// An HTTP request before it is asked for.
+/// An HTTP request that is not yet queued.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "nothing is asked for before `send`"]
 pub struct Http(HttpRequest);
@@ -82,16 +82,16 @@ impl Http {
         self.header("Content-Type", "application/json").body(body.to_string())
     }
 
-    /// Asks for it.
+    /// Queues the effect.
     ///
     /// # Errors
-    /// When the host refuses it.
+    /// Fails if the host refuses the effect.
     pub fn send(self) -> Result {
         host::send_http(&self.0).map_err(Refused)
     }
 }
 
-/// An email before it is asked for.
+/// An email that is not yet queued.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "nothing is asked for before `send`"]
 pub struct Email(EmailMessage);
@@ -103,19 +103,19 @@ impl Email {
         self
     }
 
-    /// Adds a recipient whom everybody sees.
+    /// Adds a recipient that all recipients see.
     pub fn cc(mut self, address: impl Into<String>) -> Self {
         self.0.cc.push(address.into());
         self
     }
 
-    /// Adds a recipient whom nobody sees.
+    /// Adds a recipient that no other recipient sees.
     pub fn bcc(mut self, address: impl Into<String>) -> Self {
         self.0.bcc.push(address.into());
         self
     }
 
-    /// Where answers go, if not to the operator's own address.
+    /// Sets the address for replies. The default is the operator's address.
     pub fn reply_to(mut self, address: impl Into<String>) -> Self {
         self.0.reply_to = Some(address.into());
         self
@@ -127,19 +127,19 @@ impl Email {
         self
     }
 
-    /// Sets the text.
+    /// Sets the plain text.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.0.text = text.into();
         self
     }
 
-    /// Sets the same as HTML.
+    /// Sets the same text as HTML.
     pub fn html(mut self, html: impl Into<String>) -> Self {
         self.0.html = Some(html.into());
         self
     }
 
-    /// Adds a file: its name, its media type (`application/pdf`) and what is in it.
+    /// Adds a file: its name, its media type (`application/pdf`) and its content.
     pub fn attach(
         mut self,
         filename: impl Into<String>,
@@ -151,17 +151,17 @@ impl Email {
         self
     }
 
-    /// Asks for it.
+    /// Queues the effect.
     ///
     /// # Errors
-    /// When the host refuses it.
+    /// Fails if the host refuses the effect.
     pub fn send(self) -> Result {
         host::send_email(&self.0).map_err(Refused)
     }
 }
 
-/// Why the host refused an effect: a destination that is not granted, a request that is none, a limit.
-/// Asking again would not help, so by `?` in a handler it rejects the delivery.
+/// The reason why the host refused an effect: a destination without a grant, a malformed request, or a limit.
+/// Another attempt would not help, so with `?` in a handler this error rejects the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(String);
 

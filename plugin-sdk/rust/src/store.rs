@@ -1,9 +1,9 @@
 //! The plugin's own key-value store.
 //!
-//! It is part of the handler's transaction: reads see what is committed and what this call has written,
-//! and the writes are committed with the mark that the event is handled, if the handler returns ok. A
-//! handler that fails, traps or runs out of time has written nothing. Two calls that touched the same
-//! keys cannot both commit; the host runs the second one again.
+//! The store is part of the handler's transaction. Reads see committed values and the call's own writes. If
+//! the handler returns ok, the host commits the writes together with the delivery's done mark. If the handler
+//! fails, traps or runs out of time, the host discards them. Two calls that touch the same keys cannot both
+//! commit: the host runs the second call again.
 //!
 //! ```
 //! use hookyard_plugin::{Result, store};
@@ -28,15 +28,15 @@ use crate::test::keyvalue::{atomics, batch, store as host};
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// Opens a bucket: any name will do, and is the plugin's own.
+/// Opens a bucket with any name. Other plugins do not see it.
 ///
 /// # Errors
-/// When the host's database fails, or the name is longer than the host allows.
+/// Fails if the host's database fails, or if the name is too long.
 pub fn open(name: &str) -> Result<Bucket> {
     Ok(Bucket(host::open(name)?))
 }
 
-/// Keys and their values, which are bytes.
+/// A set of keys and their values, which are bytes.
 #[derive(Debug)]
 pub struct Bucket(host::Bucket);
 
@@ -47,42 +47,42 @@ impl Bucket {
         Ok(self.0.get(key)?)
     }
 
-    /// The value of a key as text. What is no UTF-8 is an error.
+    /// The value of a key as text. A value that is not UTF-8 is an error.
     pub fn get_text(&self, key: &str) -> Result<Option<String>> {
         let text =
             |value| String::from_utf8(value).map_err(|_| Error(format!("the value of {key:?} is no text")));
         self.get(key)?.map(text).transpose()
     }
 
-    /// The value of a key, read from JSON. What does not fit `T` is an error.
+    /// The value of a key, decoded from JSON. A value that does not fit `T` is an error.
     #[cfg(feature = "json")]
     pub fn get_json<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let read = |value: Vec<u8>| serde_json::from_slice(&value).map_err(|error| Error::json(key, &error));
         self.get(key)?.map(read).transpose()
     }
 
-    /// Sets a value: text or bytes.
+    /// Sets a value, which is text or bytes.
     pub fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Result<()> {
         Ok(self.0.set(key, value.as_ref())?)
     }
 
-    /// Sets a value, written as JSON.
+    /// Sets a value, encoded as JSON.
     #[cfg(feature = "json")]
     pub fn set_json(&self, key: &str, value: &impl serde::Serialize) -> Result<()> {
         self.set(key, serde_json::to_vec(value).map_err(|error| Error::json(key, &error))?)
     }
 
-    /// Deletes a key, if it is there.
+    /// Deletes a key if it exists.
     pub fn delete(&self, key: &str) -> Result<()> {
         Ok(self.0.delete(key)?)
     }
 
-    /// Whether a key is there.
+    /// Whether a key exists.
     pub fn exists(&self, key: &str) -> Result<bool> {
         Ok(self.0.exists(key)?)
     }
 
-    /// All keys, in no particular order. A call that reads them competes with every other that writes
+    /// All keys, in no particular order. A call that reads them conflicts with every other call that writes
     /// to this bucket.
     pub fn keys(&self) -> Result<Vec<String>> {
         let mut page = self.0.list_keys(None)?;
@@ -94,13 +94,12 @@ impl Bucket {
         Ok(keys)
     }
 
-    /// Adds to a number, which is kept as decimal text, and returns the sum. A key that is not there
-    /// counts as 0.
+    /// Adds to a number, which is stored as decimal text, and returns the sum. A missing key counts as 0.
     pub fn increment(&self, key: &str, delta: i64) -> Result<i64> {
         Ok(atomics::increment(&self.0, key, delta)?)
     }
 
-    /// Sets a value if the present one is `expected` (`None`: if there is none). Returns whether it was.
+    /// Sets a value if the current value is `expected` (`None`: no value). Returns whether it did.
     pub fn compare_and_swap(
         &self,
         key: &str,
@@ -136,7 +135,7 @@ impl Bucket {
         Ok(batch::set_many(&self.0, &pairs)?)
     }
 
-    /// Deletes those of several keys that are there.
+    /// Deletes several keys. Missing keys are ignored.
     pub fn delete_many<K: Into<String>>(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
         Ok(batch::delete_many(&self.0, &names(keys))?)
     }
@@ -146,7 +145,7 @@ fn names<K: Into<String>>(keys: impl IntoIterator<Item = K>) -> Vec<String> {
     keys.into_iter().map(Into::into).collect()
 }
 
-/// What went wrong in the store. By `?` in a handler it asks for another try.
+/// An error of the store. With `?` in a handler, this error requests another attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(String);
 

@@ -1,4 +1,4 @@
-// From a plugin's sources to one module for the engine, by esbuild.
+// Bundles a plugin's sources into one module for the engine, with esbuild.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -7,21 +7,21 @@ import { build } from "esbuild";
 
 import { SDK, handlers } from "./packages.js";
 
-/** @typedef {import("./packages.js").Package} Package */
+/** @typedef {import("./packages.js").Handler} Handler */
 
-/** Where a plugin begins. */
+/** The possible entry modules of a plugin. */
 const ENTRIES = ["src/plugin.ts", "src/plugin.js", "src/plugin.mts", "src/plugin.mjs"];
 
-/** How interfaces are imported: `wasi:logging/logging`, with or without a version. */
+/** The form of interface imports: `wasi:logging/logging`, with or without a version. */
 export const INTERFACE = /^[a-z][\w-]*:[\w-]+\/[\w-]+(@.*)?$/;
 
-/** The SDK that builds a plugin is the one that it gets, whatever is installed. */
+/** A plugin always gets the SDK that builds it, not an installed one. */
 export const OWN = /^@hookyard\/plugin(\/.+)?$/;
 
 /** @type {{ name: string, exports: Record<string, string> }} */
 const { name: NAME, exports: EXPORTS } = JSON.parse(readFileSync(join(SDK, "package.json"), "utf8"));
 
-/** An error for people, without a stack. */
+/** An error that is shown without a stack. */
 export class BuildError extends Error {}
 
 /** @param {string} folder */
@@ -32,7 +32,7 @@ export function entryOf(folder) {
 }
 
 /**
- * Resolves the SDK, and the host's interfaces, which the component imports.
+ * Resolves the SDK's modules, and the host's interfaces as the component's imports.
  * @type {import("esbuild").Plugin}
  */
 const hookyard = {
@@ -76,7 +76,7 @@ async function run(options) {
   }
 }
 
-/** esbuild's errors with their places. @param {unknown} error */
+/** Formats esbuild's errors with their places. @param {unknown} error */
 export function errorText(error) {
   const { errors } = /** @type {Partial<import("esbuild").BuildFailure>} */ (error);
   if (!errors) throw error;
@@ -87,15 +87,15 @@ export function errorText(error) {
 
 /**
  * Bundles a plugin.
- * @param {string} folder @param {Package[]} packages
- * @returns {Promise<{ code: string, exports: { in: Package, interface: { name: string } }[], imports: string[] }>}
+ * @param {string} folder
+ * @returns {Promise<{ code: string, exports: string[], imports: string[] }>}
  */
-export async function bundle(folder, packages) {
+export async function bundle(folder) {
   const entry = entryOf(folder);
   const absWorkingDir = resolve(folder);
   const alone = await run({ absWorkingDir, entryPoints: [entry] });
   const [output] = Object.values(alone.metafile.outputs);
-  const exported = chosen(output?.exports ?? [], packages);
+  const exported = chosen(output?.exports ?? [], handlers(folder));
 
   const contents = entryModule(entry, exported, usesRandom(alone.outputFiles[0]?.text ?? ""));
   const whole = await run({
@@ -110,12 +110,11 @@ export async function bundle(folder, packages) {
   const [meta] = Object.entries(whole.metafile.outputs).filter(([path]) => path.endsWith(".js"));
   if (!code || !map || !meta) throw new Error("esbuild has left no bundle");
   const imports = meta[1].imports.filter((one) => one.external).map((one) => one.path);
-  return { code: code.text + sourceMap(map.text, absWorkingDir), exports: exported, imports: [...new Set(imports)].sort() };
+  return { code: code.text + sourceMap(map.text, absWorkingDir), exports: exported.map((one) => one.interface), imports: [...new Set(imports)].sort() };
 }
 
-/** The handlers that the entry module exports; it exports nothing else, so that a misspelt one is noticed. @param {string[]} names @param {Package[]} packages */
-function chosen(names, packages) {
-  const known = handlers(packages);
+/** The handlers that the entry module exports. Any other export is an error, so a misspelt handler is noticed. @param {string[]} names @param {Handler[]} known */
+function chosen(names, known) {
   if (names.length === 0) throw new BuildError(`the plugin exports no handler; it could be one of ${known.map((one) => one.exportName).join(", ")}`);
   return names.map((name) => {
     const found = known.filter((one) => one.exportName === name);
@@ -131,22 +130,24 @@ function usesRandom(code) {
   return /\bcrypto\b/.test(code) || (/\bMath\b/.test(code) && /\brandom\b/.test(code));
 }
 
-/** @param {string} entry @param {ReturnType<typeof handlers>} exported @param {boolean} random */
+/** @param {string} entry @param {Handler[]} exported @param {boolean} random */
 function entryModule(entry, exported, random) {
-  const lines = exported.map(({ exportName, eventType }) =>
-    eventType === undefined
+  const types = [...new Set(exported.map((one) => one.types))];
+  const lines = exported.map(({ exportName, event, payload, ...one }) =>
+    event === undefined
       ? `export const ${exportName} = generic(plugin.${exportName});`
-      : `export const ${exportName} = typed("${exportName}", "${eventType}", plugin.${exportName});`,
+      : `export const ${exportName} = typed("${exportName}", "${event}", plugin.${exportName}, ${JSON.stringify(payload)}, types[${types.indexOf(one.types)}]);`,
   );
   return [
     `import { generic, typed } from "@hookyard/plugin/guest";`,
     random ? `import "@hookyard/plugin/guest/random";` : "",
     `import * as plugin from ${JSON.stringify(entry)};`,
+    `const types = ${JSON.stringify(types)};`,
     ...lines,
   ].join("\n");
 }
 
-/** The last line of a plugin: what its failures' stacks are read with. @param {string} json @param {string} folder */
+/** The last line of a plugin: the source map for its stacks. @param {string} json @param {string} folder */
 function sourceMap(json, folder) {
   const { sources, mappings } = JSON.parse(json);
   const named = sources.map((/** @type {string} */ source) => {

@@ -1,4 +1,4 @@
-// From a bundle to a component: a world of just what the plugin exports and imports, and the engine around it.
+// Makes a component from a bundle and the engine. Its world has only the plugin's exports and imports.
 
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,30 +9,31 @@ import { componentize } from "componentize-qjs";
 
 import { BuildError, bundle } from "./bundle.js";
 import { rename, separate } from "./http-streams.js";
-import { SDK, findInterface, fullName, readPackages } from "./packages.js";
+import { SDK, eventPackages, findInterface, fullName, readPackages } from "./packages.js";
 
 /** @typedef {import("./packages.js").Package} Package */
 
 /**
- * What becomes a component. `key` is the same where the component would be.
- * @typedef {{ code: string, exports: string[], imports: string[], packages: Package[], key: string }} Plan
+ * The inputs of a component. Plans with the same `key` give the same component.
+ * @typedef {ReturnType<typeof eventPackages>} EventPackages
+ * @typedef {{ code: string, exports: string[], imports: string[], packages: Package[], events: EventPackages, key: string }} Plan
  */
 
-/** Bundles the plugin in a folder, and finds out its world. @param {string} folder @returns {Promise<Plan>} */
+/** Bundles the plugin in a folder and determines its world. @param {string} folder @returns {Promise<Plan>} */
 export async function plan(folder) {
   const packages = readPackages();
-  const bundled = await bundle(folder, packages);
-  const exports = bundled.exports.map((one) => fullName(one.in, one.interface.name));
+  const events = eventPackages(folder);
+  const { code, exports, ...bundled } = await bundle(folder);
   const imports = bundled.imports.map((name) => importedName(packages, name));
-  const tools = readFileSync(join(SDK, "package.json"), "utf8"); // has the engine's version
-  const parts = [bundled.code, exports, imports, packages.map((one) => one.interfaces), tools];
+  const tools = readFileSync(join(SDK, "package.json"), "utf8"); // contains the engine's version
+  const parts = [code, exports, imports, packages.map((one) => one.interfaces), [...events], tools];
   const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
-  return { code: bundled.code, exports, imports, packages, key };
+  return { code, exports, imports, packages, events, key };
 }
 
-/** Builds it. @param {Plan} plan @returns {Promise<Buffer>} */
-export async function buildComponent({ code, exports, imports, packages }) {
-  const wit = writeWorld(packages, exports, imports);
+/** Builds the component. @param {Plan} plan @returns {Promise<Buffer>} */
+export async function buildComponent({ code, exports, imports, packages, events }) {
+  const wit = writeWorld(packages, events, exports, imports);
   const http = imports.some((name) => name.startsWith("wasi:http/"));
   try {
     if (http) separate(join(wit, "deps"));
@@ -55,22 +56,22 @@ function importedName(packages, name) {
   }
 }
 
-/** A folder with the world and all packages. @param {Package[]} packages @param {string[]} exports @param {string[]} imports */
-function writeWorld(packages, exports, imports) {
+/** Makes a folder with the world and all packages. @param {Package[]} packages @param {EventPackages} events @param {string[]} exports @param {string[]} imports */
+function writeWorld(packages, events, exports, imports) {
   const folder = mkdtempSync(join(tmpdir(), "hookyard-"));
   const lines = [...imports.map((name) => `  import ${name};`), ...exports.map((name) => `  export ${name};`)];
   writeFileSync(join(folder, "plugin.wit"), `package hookyard:built;\nworld plugin {\n${lines.join("\n")}\n}\n`);
   mkdirSync(join(folder, "deps"));
-  for (const { path } of packages) {
-    cpSync(path, join(folder, "deps", basename(path)), {
-      recursive: true,
-      filter: (from) => !from.endsWith("samples"),
-    });
+  for (const { path } of packages) cpSync(path, join(folder, "deps", basename(path)), { recursive: true });
+  for (const [id, files] of events) {
+    const path = join(folder, "deps", id.replace(/[:@]/g, "-"));
+    mkdirSync(path);
+    for (const { name, text } of files) writeFileSync(join(path, name), text);
   }
   return folder;
 }
 
-/** The engine's errors, which speak of the built module, for somebody who wrote another. @param {string} message */
+/** Rewrites the engine's errors, which refer to the bundle, for the author of the sources. @param {string} message */
 function explain(message) {
   const asked = message.match(/unknown import: `(.*)` has not been defined/)?.[1];
   if (asked) {

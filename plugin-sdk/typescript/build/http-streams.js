@@ -1,20 +1,20 @@
-// A way around a limit of componentize-qjs: while it runs a plugin's top level, it gives the engine real streams and
-// everything else stand-ins, so that `wasi:http` with its streams fits neither. Here they come from packages of
-// another version, which it takes for strangers; the finished component says which ones are meant.
+// Works around a limit of componentize-qjs. During a plugin's top level it provides real streams but stubs all other
+// imports, so `wasi:http`, which uses streams, cannot link. The streams therefore come from packages with another
+// version, which componentize-qjs stubs too. The finished component gets the real version.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What `wasi:http` takes from elsewhere. */
+/** The packages whose types `wasi:http` uses. */
 const SHARED = ["io", "clocks"];
 
-/** Of the same length, and not compatible with 0.2. */
+/** A version of the same length that is not compatible with 0.2. */
 const STAND_IN = "@0.9.12";
 
-/** Compatible with the engine's own `@0.2.12`, and not the same: a component cannot import one name twice. */
+/** A version compatible with the engine's `@0.2.12`, but different: a component cannot import one name twice. */
 const MEANT = "@0.2.10";
 
-/** Adds the stand-ins to a folder of packages, and lets `wasi:http` use them. @param {string} deps */
+/** Adds the stand-ins to a folder of packages, and makes `wasi:http` use them. @param {string} deps */
 export function separate(deps) {
   const names = `wasi:(?:${SHARED.join("|")})`;
   const used = new RegExp(`(${names}(?:/[\\w-]+)?)@0\\.2\\.12`, "g");
@@ -27,6 +27,6 @@ export function separate(deps) {
 /** Gives the stand-ins their real names. @param {Buffer} component */
 export function rename(component) {
   const names = new RegExp(`(wasi:(?:${SHARED.join("|")})/[a-z-]+)${STAND_IN.replaceAll(".", "\\.")}`, "g");
-  // latin1 has a character for each byte, so that nothing else changes.
+  // latin1 has one character per byte, so no other byte changes.
   return Buffer.from(component.toString("latin1").replace(names, `$1${MEANT}`), "latin1");
 }

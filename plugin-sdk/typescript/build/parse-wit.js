@@ -1,4 +1,4 @@
-// Reads WIT: packages with their interfaces. Worlds are skipped, as plugins get one of their own.
+// Parses WIT packages and their interfaces. Skips worlds, because each plugin gets its own.
 // The grammar: https://component-model.bytecodealliance.org/design/wit.html
 
 /**
@@ -13,7 +13,7 @@
  */
 
 /**
- * Reads one file's text. A package may have several files; only one of them needs to name it.
+ * Parses one file. A package may have several files, and only one of them must name it.
  * @param {string} text
  * @param {string} file for messages
  * @returns {{ package: { name: string, version: string } | undefined, interfaces: Interface[] }}
@@ -127,7 +127,7 @@ class Parser {
     }
   }
 
-  /** A record's field, `name: type`, or a case, `name(type)`. @returns {Member} */
+  /** Parses a record's field, `name: type`, or a case, `name(type)`. @returns {Member} */
   #member() {
     const docs = this.#docs();
     const name = this.#word();
@@ -188,7 +188,7 @@ class Parser {
     return items;
   }
 
-  /** The documentation before the next token; gates such as `@since(version = 0.2.0)` are passed over. */
+  /** The documentation before the next token. Skips gates such as `@since(version = 0.2.0)`. */
   #docs() {
     const docs = [...(this.tokens[this.#at]?.docs ?? [])];
     while (this.#take("@")) {
@@ -208,7 +208,7 @@ class Parser {
     }
   }
 
-  /** The text up to a token, which is taken. @param {string} end */
+  /** Consumes the text up to a token, and the token. @param {string} end */
   #until(end) {
     let text = "";
     while (!this.#take(end)) {

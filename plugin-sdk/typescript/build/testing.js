@@ -1,20 +1,47 @@
-// An author's tests: type-checked, bundled with fakes in place of the host's interfaces, and run by Node.
+// Bundles an author's tests with fakes of the host's interfaces, and runs them in Node.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
 
 import { build } from "esbuild";
 
 import { BuildError, INTERFACE, OWN, errorText, ownModule } from "./bundle.js";
-import { SDK } from "./packages.js";
+import { SDK, typedPackages } from "./packages.js";
 
-/** Checks the types of a plugin that has a tsconfig.json. @param {string} folder */
-export function checkTypes(folder) {
-  if (!existsSync(join(folder, "tsconfig.json"))) return true;
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  return spawnSync(process.execPath, [tsc, "--noEmit"], { cwd: folder, stdio: "inherit" }).status === 0;
+/** The typed handlers, as tests know them. @param {string} folder @returns {import("esbuild").Plugin} */
+function packages(folder) {
+  return {
+    name: "hookyard-packages",
+    setup(on) {
+      on.onResolve({ filter: /^hookyard:packages$/ }, () => ({ path: "packages", namespace: "hookyard" }));
+      on.onLoad({ filter: /./, namespace: "hookyard" }, () => ({
+        contents: `export const packages = ${JSON.stringify(typedPackages(folder))};`,
+      }));
+    },
+  };
+}
+
+/** The modules around what a test imports: src/test/engine.ts. */
+const ENTER = join(SDK, "src", "test", "enter.ts");
+const LEAVE = join(SDK, "src", "test", "leave.ts");
+
+/**
+ * Lets the modules that a test imports begin with the engine's globals. The first line of the test keeps its number.
+ * @param {string[]} tests @returns {import("esbuild").Plugin}
+ */
+function engine(tests) {
+  return {
+    name: "hookyard-engine",
+    setup(on) {
+      on.onLoad({ filter: /\.test\.m?[jt]s$/ }, ({ path }) => {
+        if (!tests.includes(path)) return undefined;
+        const text = readFileSync(path, "utf8");
+        const contents = `import ${JSON.stringify(ENTER)}; ${text}\nimport ${JSON.stringify(LEAVE)};\n`;
+        return { contents, loader: /\.m?ts$/.test(path) ? "ts" : "js" };
+      });
+    },
+  };
 }
 
 /** @type {import("esbuild").Plugin} */
@@ -31,8 +58,16 @@ const fakes = {
   },
 };
 
-/** Runs the tests of a folder. @param {string} folder */
-export async function runTests(folder) {
+/** The environment of tests on the built component. @param {string} folder */
+function onComponent(folder) {
+  const file = join(folder, "dist", `${basename(folder)}.wasm`);
+  if (!existsSync(file)) throw new BuildError(`${file} is not there: hookyard-build makes it`);
+  return { HOOKYARD_WASM: file };
+}
+
+/** Runs the tests of a folder. @param {string} folder @param {{ wasm?: boolean }} options */
+export async function runTests(folder, { wasm = false } = {}) {
+  const component = wasm ? onComponent(folder) : {};
   const entryPoints = testsIn(join(folder, "test"));
   if (entryPoints.length === 0) throw new BuildError(`${folder}: there is no test in test/`);
   const outdir = join(folder, "dist", "test");
@@ -52,12 +87,12 @@ export async function runTests(folder) {
       packages: "external",
       sourcemap: "inline",
       logLevel: "silent",
-      plugins: [fakes],
+      plugins: [fakes, packages(folder), engine(entryPoints)],
     });
     const files = Object.keys(metafile.outputs).map((file) => join(folder, file));
     const options = ["--enable-source-maps", "--test", "--test-reporter=spec"];
-    // A test that runs these tests is no reason to skip them.
-    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+    // The engine's local time is UTC. With NODE_TEST_CONTEXT, Node skips tests that run inside another test.
+    const env = { ...process.env, ...component, TZ: "UTC", NODE_TEST_CONTEXT: undefined };
     return spawnSync(process.execPath, [...options, ...files], { cwd: folder, env, stdio: "inherit" }).status === 0;
   } catch (error) {
     throw new BuildError(errorText(error));

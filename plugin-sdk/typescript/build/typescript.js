@@ -1,5 +1,5 @@
-// WIT as TypeScript, in the representation that the JavaScript engine's bindings use:
-// `option<T>` is `T | null`, a variant `{ tag, val }`, a result that a function returns is its value or a throw.
+// Translates WIT types to TypeScript, as the JavaScript engine's bindings represent them: `option<T>` is `T | null`,
+// a variant is `{ tag, val }`, and a function with a result returns its value or throws its error.
 
 import { camelCase, pascalCase } from "./packages.js";
 
@@ -87,13 +87,13 @@ export function funcText(func, indent) {
   return `${docText(func.docs, indent)}${indent}export function ${camelCase(func.name)}${signatureText(func)};\n`;
 }
 
-/** A returned result is its value; its error is thrown. @param {Func} func */
+/** The return type: a function with a result returns its value and throws its error. @param {Func} func */
 function signatureText({ params, result }) {
   const returned = result?.name === "result" ? result.args[0] : result;
   return `(${paramsText(params)}): ${returned ? typeText(returned) : "void"}`;
 }
 
-/** Names that TypeScript keeps for itself. */
+/** Reserved words of TypeScript. */
 const RESERVED = new Set(["in", "this", "function"]);
 
 /** @param {Member[]} params */

@@ -1,7 +1,7 @@
-/** Throw it where trying again may help. After the operator's last attempt the delivery becomes a dead letter. */
+/** Requests another attempt. After the last attempt, the delivery becomes a dead letter. */
 export class Retry extends Error {
   override name = "Retry";
-  /** Not before so many milliseconds; without it, the operator's backoff says when. */
+  /** The shortest delay before the next attempt. Without it, the operator's backoff decides. */
   readonly afterMs: number | undefined;
 
   /** `reason` is for the operator. */
@@ -15,7 +15,7 @@ export class Retry extends Error {
   }
 }
 
-/** Throw it where trying again would not help: the delivery becomes a dead letter at once. */
+/** Makes the delivery a dead letter at once, because another attempt would not help. */
 export class Reject extends Error {
   override name = "Reject";
 }

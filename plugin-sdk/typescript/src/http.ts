@@ -1,20 +1,21 @@
 import { bytes, text, utf8 } from "./convert.ts";
 import { Retry } from "./failure.ts";
+import { parse } from "./json.ts";
 import { exchange } from "./wasi/exchange.ts";
 
 export interface Options {
-  /** `GET`, if it is not said. */
+  /** The default is `GET`. */
   method?: string;
   headers?: Readonly<Record<string, string>>;
   body?: string | Uint8Array;
-  /** For the connection, and for each part of the answer. The handler's own deadline holds in any case. */
+  /** The limit for the connection and for each part of the response. The handler's own deadline also applies. */
   timeoutMs?: number;
 }
 
-/** An answer. */
+/** An HTTP response. */
 export class Answer {
   readonly status: number;
-  /** By name in lower case; several of one name are joined by `, `. */
+  /** The headers by name in lower case. The values of a repeated header are joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 
@@ -33,22 +34,23 @@ export class Answer {
     return utf8(this.body);
   }
 
+  /** The body decoded from JSON. An integer that a number would round is a `bigint`. */
   json<T = any>(): T {
-    return JSON.parse(this.text());
+    return parse(this.text());
   }
 }
 
-/** There is no answer. A handler that lets it pass asks for another try. */
+/** There is no response. If the handler does not catch this, it requests another attempt. */
 export class FetchError extends Retry {
   override name = "FetchError";
 }
 
-/** Scheme, host and port, path and query; a name and password in it are not for HTTP, a fragment is not sent. */
+/** Scheme, host and port, path and query. It rejects a user name or password, and ignores a fragment. */
 const ADDRESS = /^(https?):\/\/([^/?#@\s]+)([/?][^#\s]*)?(?:#.*)?$/i;
 
 /**
- * Asks another server and waits for its answer, now. This is outside the transaction: it happens again with
- * every attempt, and also where the handler fails afterwards. What is only to be sent belongs into the outbox.
+ * Sends a request and waits for the response. The request is outside the transaction: it is sent even if the
+ * handler fails afterwards, and again with every attempt. Send requests without a needed response by the outbox.
  */
 export function fetch(url: string, options: Options = {}): Answer {
   const { method = "GET", headers = {}, body, timeoutMs } = options;

@@ -2,8 +2,8 @@ import { log, type Level } from "wasi:logging/logging";
 
 import { format } from "./format.ts";
 
-// Lines are kept with the attempt, and repeated in the host's own log. Parts are joined by a space: text as
-// it is, errors with their stack, anything else as JSON. `console` writes here too.
+// The host keeps the lines with the attempt and repeats them in its own log. A space joins the parts: text unchanged,
+// errors with their stack, other values as JSON. `console` writes here too.
 
 export const trace = at("trace");
 export const debug = at("debug");

@@ -3,50 +3,50 @@ import { emitEvent as emit, sendEmail as email, sendHttp as send } from "hookyar
 import { bytes, json, refusal, text } from "./convert.ts";
 import { Reject } from "./failure.ts";
 
-// Effects: what is to happen outside once the event is handled. Nothing leaves while a handler runs, and nothing
-// leaves if it fails. Each function returns the effect's idempotency key, which is the same on every try.
+// Effects: HTTP requests, emails and events that the host sends after the event is handled. No effect leaves while a
+// handler runs or if it fails. Each function returns the effect's idempotency key, the same on every attempt.
 
 /**
- * The host does not take the effect: it is malformed, its destination is not granted, or there are too many.
- * Trying again would not help, so a handler that lets it pass rejects the event.
+ * The host refused the effect: it is malformed, not granted, or over a limit. Another attempt would not help. If
+ * the handler does not catch this, the event is rejected.
  */
 export class EffectRefused extends Reject {
   override name = "EffectRefused";
 }
 
-/** A request. `Idempotency-Key` is set by the host unless it is set here. */
+/** An HTTP request. The host sets `Idempotency-Key` unless it is set here. */
 export interface HttpEffect {
-  /** Absolute. The operator grants its origin: `http = ["https://api.example.gn"]`. */
+  /** An absolute URL. The operator grants its origin: `http = ["https://api.example.gn"]`. */
   url: string;
-  /** `POST`, if it is not said. */
+  /** The default is `POST`. */
   method?: string;
   headers?: Readonly<Record<string, string>>;
   body?: string | Uint8Array;
 }
 
-/** An email, from the address that the operator has set. */
+/** An email. The operator configures the sender. */
 export interface EmailEffect {
   /** Addresses, plain or `Aissatou Diallo <aissatou@example.gn>`. The operator grants them: `email = ["*@example.gn"]`. */
   to: string | readonly string[];
   cc?: string | readonly string[];
   bcc?: string | readonly string[];
-  /** Where answers go, if not to the sender. */
+  /** The address for replies. The default is the sender. */
   replyTo?: string;
   subject: string;
   text: string;
-  /** The same for those whose program shows it. */
+  /** The same text as HTML. */
   html?: string;
   attachments?: readonly Attachment[];
 }
 
 export interface Attachment {
   filename: string;
-  /** `application/pdf`, `text/calendar; charset=utf-8`. */
+  /** The media type, such as `application/pdf` or `text/calendar; charset=utf-8`. */
   contentType: string;
   content: string | Uint8Array;
 }
 
-/** Asks for an HTTP request. A status of 200 to 299 ends it; what may pass (408, 425, 429, 5xx) is tried again. */
+/** Queues an HTTP request. It succeeds with a status of 200 to 299. 408, 425, 429 and 5xx lead to another attempt. */
 export function sendHttp({ url, method = "POST", headers = {}, body = "" }: HttpEffect): string {
   const request = {
     method: text(method, "method"),
@@ -57,12 +57,12 @@ export function sendHttp({ url, method = "POST", headers = {}, body = "" }: Http
   return ask(() => send(request));
 }
 
-/** The same with a JSON body and its content type. */
+/** Queues an HTTP request with a JSON body and its content type. */
 export function sendJson({ json: value, headers, ...rest }: Omit<HttpEffect, "body"> & { json: unknown }): string {
   return sendHttp({ ...rest, headers: { "Content-Type": "application/json", ...headers }, body: json(value, "json") });
 }
 
-/** Asks for an email. */
+/** Queues an email. */
 export function sendEmail(message: EmailEffect): string {
   const { to, cc = [], bcc = [], replyTo, subject, text: plain, html, attachments = [] } = message;
   const made = {
@@ -83,7 +83,7 @@ export function sendEmail(message: EmailEffect): string {
 }
 
 /**
- * Emits an event, which is stored and routed to plugins like one that was received. The operator has to grant its
+ * Emits an event, which the host stores and routes like a received one. The operator must grant the
  * type.
  */
 export function emitEvent(type: string, data: unknown): string {

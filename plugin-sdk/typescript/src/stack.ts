@@ -1,23 +1,23 @@
-// Names places in a stack as they are in the author's sources. Source maps: https://tc39.es/ecma426/
+// Maps the places of a stack to the author's sources. Source maps: https://tc39.es/ecma426/
 
-/** What is used of a source map. */
+/** The parts of a source map that this module uses. */
 export interface SourceMap {
   sources: readonly string[];
   mappings: string;
 }
 
-/** The engine's name for the built module. */
+/** The engine's name for the bundle. */
 const PLACE = /componentize-qjs:user\.js:(\d+):(\d+)/g;
 
-/** Frames of the engine and of the SDK, which say nothing about the plugin. */
+/** Frames of the engine and of the SDK, which are left out. */
 const AROUND = /^ +at .*\((?:native|@hookyard\/plugin\/[^)]*)\)\n?/gm;
 
 declare global {
-  /** Set by the last line of a built plugin. */
+  /** The last line of a built plugin sets this. */
   var __hookyardSourceMap: SourceMap | undefined;
 }
 
-/** Rewrites every place of a stack that the plugin's map knows. */
+/** Rewrites every place of a stack that is in the plugin's map. */
 export function mapStack(stack: string, map = globalThis.__hookyardSourceMap): string {
   if (!map) return stack;
   const lines = map.mappings.split(";");
@@ -34,7 +34,7 @@ interface Origin {
   column: number;
 }
 
-/** The last segment at or before a place. All lines before count as well: their numbers are differences. */
+/** The last segment at or before a place. It reads all earlier lines, because their numbers are differences. */
 function find(lines: readonly string[], line: number, column: number): Origin | undefined {
   const origin: Origin = { source: 0, line: 0, column: 0 };
   let found: Origin | undefined;
@@ -55,7 +55,7 @@ function find(lines: readonly string[], line: number, column: number): Origin | 
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** Base64 VLQ: five bits a digit, the sixth says that more follow, the lowest bit of a number is its sign. */
+/** Decodes Base64 VLQ: each digit has five bits and a continuation bit. The lowest bit of a number is its sign. */
 function numbers(segment: string): number[] {
   const made: number[] = [];
   let value = 0;

@@ -3,21 +3,22 @@ import { deleteMany, getMany, setMany } from "wasi:keyvalue/batch";
 import { Bucket as HostBucket, open, type Error as StoreFailure } from "wasi:keyvalue/store";
 
 import { bytes, json, refusal, text, utf8 } from "./convert.ts";
+import { parse } from "./json.ts";
 
 /**
- * A bucket of the plugin's own store. Reads see what earlier deliveries left and what this call has written;
- * writes become lasting if and only if the handler succeeds, together with its effects.
+ * Returns a bucket of the plugin's own store. Reads see committed values and the call's own writes. The host commits
+ * the writes together with the effects if the handler succeeds.
  */
 export function bucket(name: string): Bucket {
   return new Bucket(text(name, "a bucket's name"));
 }
 
-/** The host could not do it: a limit, as a rule. */
+/** An error of the host, usually a limit. */
 export class StoreError extends Error {
   override name = "StoreError";
 }
 
-/** Keys and values. Text is kept as UTF-8. */
+/** A set of keys and values. Text is stored as UTF-8. */
 export class Bucket {
   readonly name: string;
 
@@ -36,9 +37,10 @@ export class Bucket {
     return value && utf8(value);
   }
 
+  /** The value decoded from JSON. An integer that a number would round is a `bigint`. */
   getJson<T = any>(key: string): T | undefined {
     const value = this.getText(key);
-    return value === undefined ? undefined : JSON.parse(value);
+    return value === undefined ? undefined : parse(value);
   }
 
   set(key: string, value: string | Uint8Array): void {
@@ -49,7 +51,7 @@ export class Bucket {
     this.set(key, json(value, "a value"));
   }
 
-  /** Nothing happens if there is no such key. */
+  /** Deletes a key if it exists. */
   delete(key: string): void {
     this.#open((bucket) => bucket.delete(text(key, "a key")));
   }
@@ -72,13 +74,18 @@ export class Bucket {
     });
   }
 
-  /** Adds to a number, which is 0 where there is none, and returns it. It is kept as decimal text. */
+  /**
+   * Adds to a number and returns the sum. The number is stored as decimal text; a missing key counts as 0. The sum has to
+   * be at most 2⁵³ - 1, because the engine would round it.
+   */
   increment(key: string, by = 1): number {
     if (!Number.isSafeInteger(by)) throw new RangeError(`increment by a whole number, not by ${by}`);
-    return this.#open((bucket) => increment(bucket, text(key, "a key"), by));
+    const sum = this.#open((bucket) => increment(bucket, text(key, "a key"), by));
+    if (!Number.isSafeInteger(sum)) throw new RangeError(`increment: ${key} has more digits than a number; use getText and set`);
+    return sum;
   }
 
-  /** Writes if what is there now is `expected`, `undefined` for nothing; tells whether it did. */
+  /** Sets a value if the current value is `expected` (`undefined`: no value). Returns whether it did. */
   compareAndSwap(key: string, expected: string | Uint8Array | undefined, value: string | Uint8Array): boolean {
     const wanted = expected === undefined ? undefined : bytes(expected, "the expected value");
     const next = bytes(value, "a value");
@@ -99,7 +106,7 @@ export class Bucket {
     });
   }
 
-  /** The values that there are, by key. */
+  /** The existing values by key. */
   getMany(keys: readonly string[]): Map<string, Uint8Array> {
     const wanted = keys.map((key) => text(key, "a key"));
     return new Map(this.#open((bucket) => getMany(bucket, wanted)).filter((pair) => pair !== null));
@@ -116,7 +123,7 @@ export class Bucket {
     this.#open((bucket) => deleteMany(bucket, wanted));
   }
 
-  /** Opened for each use: a bucket can be named where no host is there yet, in a module's top level. */
+  /** Opens the bucket for each use, because a module's top level can name a bucket without a host. */
   #open<T>(use: (bucket: HostBucket) => T): T {
     let opened: HostBucket | undefined;
     try {

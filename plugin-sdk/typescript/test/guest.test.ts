@@ -1,13 +1,15 @@
-// What stands in for what the engine lacks, as far as it runs in Node.
+// Tests of the replacements for missing engine features, as far as they run in Node.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { unsigned } from "../src/guest/numbers.ts";
+import { converter } from "../src/guest/numbers.ts";
+import { parse, stringify } from "../src/json.ts";
+import type { Shape, Types } from "../src/shape.ts";
 import { mapStack } from "../src/stack.ts";
 
 test("a stack names the author's own places, and none of the code around", () => {
-  // One segment each: line 1 of src/plugin.ts from column 5, then line 3 from its beginning, then the code around it.
+  // Three segments: line 1 of src/plugin.ts from column 5, line 3 from its start, and the code around the plugin.
   const map = { sources: ["src/plugin.ts", "@hookyard/plugin/src/guest/exports.ts"], mappings: "AAAA,IAAI;AAEJ;ACFA" };
   const stack = [
     "TypeError: boom",
@@ -25,12 +27,50 @@ test("a stack names the author's own places, and none of the code around", () =>
   assert.equal(mapStack(stack), stack);
 });
 
-test("numbers that the engine takes for signed are as they were sent, wherever they are in a payload", () => {
-  const payload = { id: 2 ** 53 - 1, credits: -1, absent: null, office: { id: -(2 ** 31) }, changes: [["n", -2]] };
-  unsigned(payload);
-  assert.deepEqual(payload, {
-    id: 2 ** 53 - 1, credits: 2 ** 32 - 1, absent: null, office: { id: 2 ** 31 }, changes: [["n", 2 ** 32 - 2]],
+const TYPES: Types = {
+  order: ["record", { id: "u64", "line-count": "u32", lines: ["list", ["named", "line"]], total: ["option", "s64"], delta: "s32" }],
+  line: ["record", { article: "u64", amounts: ["map", "string", "u64"], pair: ["tuple", ["string", "u32"]] }],
+  payment: ["variant", { cash: null, card: "u64" }],
+  plain: ["record", { name: "string", price: "f64", stage: ["named", "stage"], items: ["list", "s32"] }],
+  stage: ["enum", ["placed"]],
+};
+
+test("integers are as they were sent, wherever they are in a payload", () => {
+  const u64 = (text: string) => ({ exactU64: text });
+  const converted = (shape: Shape, value: unknown) => converter(shape, TYPES)!(value);
+  const order = {
+    id: u64("18446744073709551615"),
+    lineCount: -1,
+    lines: [{ article: u64("9007199254740993"), amounts: [["a", u64("30")]], pair: ["x", -2] }],
+    total: { exactS64: "-9223372036854775808" },
+    delta: -5,
+  };
+  assert.deepEqual(converted(["named", "order"], order), {
+    id: 18446744073709551615n,
+    lineCount: 2 ** 32 - 1,
+    lines: [{ article: 9007199254740993n, amounts: [["a", 30n]], pair: ["x", 2 ** 32 - 2] }],
+    total: -9223372036854775808n,
+    delta: -5,
   });
+  assert.deepEqual(converted(["named", "payment"], { tag: "card", val: u64("7") }), { tag: "card", val: 7n });
+  assert.deepEqual(converted(["named", "payment"], { tag: "cash" }), { tag: "cash" });
+  assert.deepEqual(converted(["option", ["option", "u32"]], { tag: "some", val: -1 }), { tag: "some", val: 2 ** 32 - 1 });
+  assert.deepEqual(converted(["option", ["option", "u32"]], { tag: "none" }), { tag: "none" });
+  assert.deepEqual(converted(["list", ["option", "u64"]], [u64("7"), null]), [7n, null]);
+  assert.equal(converter(["named", "plain"], TYPES), undefined, "a payload without such integers is left alone");
+});
+
+test("JSON keeps the digits of integers", () => {
+  const text = '{"a":9007199254740993,"b":[-18446744073709551615,1,0.5,1e22],"c":"9007199254740993 \\"bigint:"}';
+  const value = parse(text);
+  assert.deepEqual(value, {
+    a: 9007199254740993n, b: [-18446744073709551615n, 1, 0.5, 1e22], c: '9007199254740993 "bigint:',
+  });
+  assert.deepEqual(parse(stringify(value)!), value);
+  assert.equal(stringify({ a: 2n ** 64n, b: "bigint:1" }), '{"a":18446744073709551616,"b":"bigint:1"}');
+  assert.equal(stringify(undefined), undefined);
+  assert.equal(parse("12345678901234567.5"), 12345678901234567.5);
+  assert.throws(() => parse("9007199254740993,"), SyntaxError);
 });
 
 test("UTF-8 is written and read as the Encoding Standard says", async (t) => {
@@ -50,7 +90,7 @@ test("UTF-8 is written and read as the Encoding Standard says", async (t) => {
   assert.throws(() => new TextDecoder("latin1"), RangeError);
 });
 
-// Node 20 lacks what the engine has.
+// Node 20 lacks this feature of the engine.
 before(() => {
   const base64 = {
     from: (text: string) => new Uint8Array(Buffer.from(text, "base64")),

@@ -49,7 +49,7 @@ test("lines are kept, though the handler fails", () => {
       throw new Error("end");
     }),
   );
-  assert.equal(host.logs[0], 'INFO a {"b":[1]} "2" undefined [object Object]');
+  assert.equal(host.logs[0], 'INFO a {"b":[1]} 2 undefined [object Object]');
   assert.match(host.logs[1]!, /^WARN Error: outer\n +at .*\n[^]*caused by RangeError: inner\n +at /);
 });
 

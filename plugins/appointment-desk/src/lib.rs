@@ -1,5 +1,5 @@
-//! What a front desk would note of each appointment event: a line in French, a line in English, or
-//! both, as the operator's `language` says (`fr`, `en`, or `both`, which is the default).
+//! Logs a line for each appointment event, in French, in English, or in both. The operator's `language`
+//! selects the language (`fr`, `en`, or `both`, which is the default).
 
 mod when;
 
@@ -118,7 +118,7 @@ fn office(department: Option<&Department>, id: u64) -> String {
     department.map_or_else(|| format!("service {id}"), |department| department.name.clone())
 }
 
-/// A status that this plugin was not built for is worth a look.
+/// Warns about a status that this plugin does not know.
 fn unusual(id: u64, status: &Status) {
     if let Status::Other(status) = status {
         warn!("{id}: unknown status {status}");

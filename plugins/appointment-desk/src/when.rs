@@ -1,8 +1,8 @@
-//! The service's local date and time, as people write it.
+//! Formats the service's local date and time for people.
 
 use hookyard_plugin::Failure;
 
-/// A moment, local to the office.
+/// A date and time, local to the office.
 pub struct When<'a> {
     year: &'a str,
     month: usize,
@@ -27,7 +27,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl<'a> When<'a> {
-    /// Reads `2026-01-25T14:30:00`.
+    /// Parses `2026-01-25T14:30:00`.
     pub fn parse(text: &'a str) -> Result<Self, Failure> {
         let wrong = || Failure::reject(format!("{text:?} is no date and time"));
         let (date, time) = text.split_once('T').ok_or_else(wrong)?;
@@ -42,13 +42,13 @@ impl<'a> When<'a> {
         Ok(Self { year, month, day, hour, minute })
     }
 
-    /// `25/01/2026 à 14 h 30`
+    /// Formats as `25/01/2026 à 14 h 30`.
     pub fn french(&self) -> String {
         let Self { year, month, day, hour, minute } = self;
         format!("{day}/{month:02}/{year} à {hour} h {minute}")
     }
 
-    /// `25 January 2026 at 14:30`
+    /// Formats as `25 January 2026 at 14:30`.
     pub fn english(&self) -> String {
         let Self { year, month, day, hour, minute } = self;
         format!("{day} {} {year} at {hour}:{minute}", MONTHS[month - 1])

@@ -1,4 +1,4 @@
-// Tells visitors that their appointment is cancelled: by SMS, and by email where there is an address.
+// Notifies visitors of a cancelled appointment, by SMS and by email as far as the event has a number and an address.
 
 import { log, on, outbox } from "@hookyard/plugin";
 import type { Cancelled } from "@hookyard/plugin/moncreneau";

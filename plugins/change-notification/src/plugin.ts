@@ -1,4 +1,4 @@
-// Tells visitors by SMS what has changed about their appointment.
+// Notifies visitors by SMS of changes to their appointment.
 
 import { log, on } from "@hookyard/plugin";
 import type { Change, Updated } from "@hookyard/plugin/moncreneau";
@@ -12,7 +12,7 @@ export const appointmentUpdated = on("appointment.updated", (_ctx, appointment) 
   sendSms(phone, message(appointment));
 });
 
-/** The service's fields that visitors care about, in their words. */
+/** The service's fields that concern visitors, with their names in French. */
 const FIELDS: Record<string, string> = {
   departmentId: "service",
   name: "nom",

@@ -1,4 +1,4 @@
-// Tells visitors by SMS that their appointment is booked.
+// Confirms a booked appointment to the visitor by SMS.
 
 import { log, on } from "@hookyard/plugin";
 

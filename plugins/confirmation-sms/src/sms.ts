@@ -1,6 +1,6 @@
 import { config, outbox } from "@hookyard/plugin";
 
-/** Asks for an SMS, which the gateway sends once the event is handled. */
+/** Queues an SMS, which the gateway sends after the event is handled. */
 export function sendSms(to: string, text: string): void {
   outbox.sendJson({
     url: config.require("sms_url"),

@@ -1,4 +1,4 @@
-//! Logs every event of any type and source: what it is, how large, and its payload on one line.
+//! Logs every event of any type and source: its type, its size, and its payload on one line.
 
 use hookyard_plugin::log::info;
 use hookyard_plugin::{Context, EventHandler, OrReject as _, Result, export};
@@ -9,7 +9,7 @@ pub struct EventLog;
 
 export!(EventLog: EventHandler);
 
-/// Longest payload that is logged whole, in characters.
+/// The longest payload that is logged completely, in characters.
 const SHOWN_MAX: usize = 2000;
 
 impl EventHandler for EventLog {

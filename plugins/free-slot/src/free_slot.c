@@ -1,7 +1,7 @@
-// Frees the slot of a cancelled appointment in the booking system, so that somebody else can have it.
-#include <hookyard/appointment_cancelled.h>
+// Frees the slot of a cancelled appointment in the booking system, so another visitor can book it.
+#include "moncreneau/appointment_cancelled.h"
 
-static hy_string slot_of(const hy_appointment_cancelled *appointment) {
+static hy_string slot_of(const moncreneau_cancelled *appointment) {
   hy_json_writer json = {0};
   hy_begin_object(&json, NULL);
   hy_put_uint(&json, "appointment", appointment->id);
@@ -13,7 +13,7 @@ static hy_string slot_of(const hy_appointment_cancelled *appointment) {
   return hy_written(&json);
 }
 
-bool on_appointment_cancelled(const hy_context *ctx, const hy_appointment_cancelled *appointment, hy_failure *failure) {
+bool on_appointment_cancelled(const hy_context *ctx, const moncreneau_cancelled *appointment, hy_failure *failure) {
   (void)ctx;
   hy_string url, token;
   if (!hy_config_required(hy_str("booking_url"), &url, failure)) return false;

@@ -1,4 +1,4 @@
-#include <hookyard_test.h>
+#include "test/moncreneau.h"
 
 static void configure(void) {
   hy_set_config("booking_url", "https://booking.example.gn/slots");
@@ -7,7 +7,7 @@ static void configure(void) {
 
 HY_TEST(frees_the_slot_in_the_booking_system) {
   configure();
-  hy_appointment_cancelled appointment = hy_sample_appointment_cancelled();
+  moncreneau_cancelled appointment = hy_sample_appointment_cancelled();
   EXPECT_DONE(hy_deliver_appointment_cancelled(&appointment));
   EXPECT_INT(hy_effect_count(), 1);
   const hy_http_request *request = &hy_effect_at(0)->request;
@@ -21,7 +21,7 @@ HY_TEST(frees_the_slot_in_the_booking_system) {
 
 HY_TEST(names_the_office_where_the_event_does) {
   configure();
-  hy_appointment_cancelled appointment = hy_sample_appointment_cancelled();
+  moncreneau_cancelled appointment = hy_sample_appointment_cancelled();
   appointment.department.is_some = true;
   appointment.department.value.name = hy_str("Service \"Passeports\"");
   EXPECT_DONE(hy_deliver_appointment_cancelled(&appointment));
@@ -32,14 +32,14 @@ HY_TEST(names_the_office_where_the_event_does) {
 
 HY_TEST(never_logs_the_token) {
   configure();
-  hy_appointment_cancelled appointment = hy_sample_appointment_cancelled();
+  moncreneau_cancelled appointment = hy_sample_appointment_cancelled();
   EXPECT_DONE(hy_deliver_appointment_cancelled(&appointment));
   EXPECT_INT(hy_logged_count(), 1);
   EXPECT_TEXT(hy_logged(0), "INFO frees the slot of 2026-01-25T14:30:00 at office 5");
 }
 
 HY_TEST(rejects_and_names_what_is_not_configured) {
-  hy_appointment_cancelled appointment = hy_sample_appointment_cancelled();
+  moncreneau_cancelled appointment = hy_sample_appointment_cancelled();
   EXPECT_REJECTED(hy_deliver_appointment_cancelled(&appointment), "the operator has not set `booking_url` in the plugin's config");
   hy_set_config("booking_url", "https://booking.example.gn/slots");
   EXPECT_REJECTED(hy_deliver_appointment_cancelled(&appointment),

@@ -1,10 +1,10 @@
-// Marks an appointment as honoured: in the plugin's store, and in the CRM.
-#include <hookyard/appointment_validated.h>
+// Marks an appointment as honoured, in the plugin's store and in the CRM.
+#include "moncreneau/appointment_validated.h"
 
-// By appointment: when the visitor came, and who checked them in.
+// The time of the check-in and the agent, by appointment.
 #define HONOURED hy_str("honoured")
 
-static hy_string mark_of(const hy_context *ctx, const hy_appointment_validated *appointment) {
+static hy_string mark_of(const hy_context *ctx, const moncreneau_validated *appointment) {
   hy_json_writer json = {0};
   hy_begin_object(&json, NULL);
   hy_put_bool(&json, "honoured", true);
@@ -14,7 +14,7 @@ static hy_string mark_of(const hy_context *ctx, const hy_appointment_validated *
   return hy_written(&json);
 }
 
-bool on_appointment_validated(const hy_context *ctx, const hy_appointment_validated *appointment, hy_failure *failure) {
+bool on_appointment_validated(const hy_context *ctx, const moncreneau_validated *appointment, hy_failure *failure) {
   hy_string url, id = hy_format("%" PRIu64, appointment->id);
   if (!hy_config_required(hy_str("crm_url"), &url, failure)) return false;
   hy_string token = hy_or(hy_config(hy_str("crm_token")), hy_str(""));

@@ -1,4 +1,4 @@
-//! What stands in an invoice.
+//! The content of an invoice.
 
 use hookyard_plugin::Context;
 use hookyard_plugin::moncreneau::Validated;
@@ -6,23 +6,23 @@ use hookyard_plugin::serde_json::{Value, json};
 
 /// An invoice.
 pub struct Invoice<'a> {
-    /// From 1, without gaps.
+    /// The number, from 1 without gaps.
     pub number: i64,
-    /// As it is to be read, with its currency.
+    /// The text of the price, with its currency.
     pub price: &'a str,
-    /// What it is for.
+    /// The appointment of the invoice.
     pub appointment: &'a Validated,
-    /// Which event it is for.
+    /// The event of the invoice.
     pub event: &'a Context,
 }
 
 impl Invoice<'_> {
-    /// The number with six digits: names that sort as the numbers do.
+    /// The number with six digits, so names sort like numbers.
     pub fn name(&self) -> String {
         format!("{:06}", self.number)
     }
 
-    /// The day that it is dated: that of the check-in, or else of the event.
+    /// The date of the invoice: the day of the check-in, or else of the event.
     fn date(&self) -> &str {
         let moment = self.appointment.validated_at.as_ref().unwrap_or(&self.event.created);
         moment.split('T').next().unwrap_or_default()
@@ -35,7 +35,7 @@ impl Invoice<'_> {
         }
     }
 
-    /// What the visitor gets.
+    /// The text for the visitor.
     pub fn text(&self) -> String {
         let Validated { id, name, date_time, .. } = self.appointment;
         format!(
@@ -48,7 +48,7 @@ impl Invoice<'_> {
         )
     }
 
-    /// What the store keeps.
+    /// The record for the store.
     pub fn record(&self) -> Value {
         json!({
             "number": self.number,

@@ -1,8 +1,8 @@
-//! An invoice for each visitor who was checked in, numbered without gaps.
+//! Writes an invoice for each validated appointment, numbered without gaps.
 //!
-//! The number is taken, the invoice kept, and the email and the event asked for in one transaction: the
-//! handler's. If it fails at any point the number is not taken, and of two that run at once one gets the
-//! next number.
+//! The handler is one transaction: it takes the number, stores the invoice, and queues the email and the
+//! event. If the handler fails, it takes no number. If two calls run at once, the host runs one of them
+//! again, and that call takes the next number.
 
 mod invoice;
 

@@ -1,7 +1,7 @@
-#include <hookyard_test.h>
+#include "test/moncreneau.h"
 
 HY_TEST(logs_what_has_changed) {
-  hy_appointment_updated appointment = hy_sample_appointment_updated();
+  moncreneau_updated appointment = hy_sample_appointment_updated();
   EXPECT_DONE(hy_deliver_appointment_updated(&appointment));
   hy_optional entry = hy_stored("modifications", "12345/1");
   EXPECT(entry.is_some);
@@ -12,7 +12,7 @@ HY_TEST(logs_what_has_changed) {
 }
 
 HY_TEST(numbers_the_modifications_of_each_appointment_and_counts_all) {
-  hy_appointment_updated appointment = hy_sample_appointment_updated(), other = hy_sample_appointment_updated();
+  moncreneau_updated appointment = hy_sample_appointment_updated(), other = hy_sample_appointment_updated();
   other.id = 7;
   EXPECT_DONE(hy_deliver_appointment_updated(&appointment));
   EXPECT_DONE(hy_deliver_appointment_updated(&other));
@@ -25,8 +25,8 @@ HY_TEST(numbers_the_modifications_of_each_appointment_and_counts_all) {
 }
 
 HY_TEST(logs_a_modification_that_does_not_say_what_or_when) {
-  hy_appointment_updated appointment = hy_sample_appointment_updated();
-  appointment.changes = (hy_optional_changes){0};
+  moncreneau_updated appointment = hy_sample_appointment_updated();
+  appointment.changes = (hy_optional_map_moncreneau_change){0};
   appointment.updated_at = hy_none();
   EXPECT_DONE(hy_deliver_appointment_updated(&appointment));
   EXPECT_TEXT(hy_stored("modifications", "12345/1").value,
@@ -35,9 +35,9 @@ HY_TEST(logs_a_modification_that_does_not_say_what_or_when) {
 }
 
 HY_TEST(keeps_nothing_of_a_modification_that_cannot_be_counted) {
-  hy_appointment_updated appointment = hy_sample_appointment_updated();
+  moncreneau_updated appointment = hy_sample_appointment_updated();
   hy_set_stored("modification-counts", "all", "many");
-  EXPECT_RETRY(hy_deliver_appointment_updated(&appointment), "store `modification-counts`: the value of `all` is no whole number");
+  EXPECT_RETRY(hy_deliver_appointment_updated(&appointment), "store `modification-counts`: the value of `all` is no number");
   EXPECT_INT(hy_stored_count("modifications"), 0);
   EXPECT(!hy_stored("modification-counts", "12345").is_some);
 }

@@ -1,4 +1,4 @@
-//! Tells the team of each new appointment by email: to the addresses in the operator's `team`.
+//! Notifies the team of each new appointment by email, at the addresses in the operator's `team`.
 
 use hookyard_plugin::moncreneau::{AppointmentCreated, Created};
 use hookyard_plugin::{Context, Failure, Result, config, export, outbox};
@@ -37,7 +37,7 @@ fn text(appointment: &Created) -> String {
     )
 }
 
-/// `2026-01-25T14:30:00` as `2026-01-25` and `14:30`.
+/// Splits `2026-01-25T14:30:00` into `2026-01-25` and `14:30`.
 fn date_and_time(text: &str) -> (&str, &str) {
     let (date, time) = text.split_once('T').unwrap_or((text, ""));
     (date, time.get(..5).unwrap_or(time))

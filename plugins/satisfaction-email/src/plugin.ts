@@ -1,4 +1,4 @@
-// Asks visitors by email how their appointment went.
+// Asks visitors for feedback on their appointment, by email.
 
 import { config, log, on, outbox } from "@hookyard/plugin";
 
@@ -18,11 +18,11 @@ export const appointmentCompleted = on("appointment.completed", (_ctx, appointme
   });
 });
 
-function surveyLink(url: string, id: number): string {
+function surveyLink(url: string, id: bigint): string {
   return `${url}${url.includes("?") ? "&" : "?"}appointment=${id}`;
 }
 
-/** Names are people's own and may hold anything. */
+/** Escapes HTML, because a name may contain any text. */
 function escape(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

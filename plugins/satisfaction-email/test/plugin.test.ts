@@ -10,7 +10,7 @@ const visitor = { email: "jean.dupont@example.gn" };
 
 test("asks the visitor by email, with a link of their own", () => {
   const host = new FakeHost({ config });
-  const office = { id: 5, name: "Passport Service", organization: null };
+  const office = { id: 5n, name: "Passport Service", organization: null };
   assert.deepEqual(host.deliver(appointmentCompleted, { ...visitor, department: office }), { outcome: "done" });
   const [email, ...more] = host.emails;
   assert.deepEqual([email?.to, email?.subject, more], [[visitor.email], "Votre avis sur votre rendez-vous", []]);

@@ -1,4 +1,4 @@
-//! Dates as days that can be subtracted.
+//! Converts dates to day numbers, which can be subtracted.
 
 use std::error::Error;
 use std::fmt;
@@ -14,13 +14,13 @@ fn parse(text: &str) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    // Years that begin in March have their leap day at the end.
+    // A year that begins in March has its leap day at the end.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year / 4 - year / 100 + year / 400;
     Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1)
 }
 
-/// A text that does not begin with a date.
+/// The error for a text that does not begin with a date.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoDate(String);
 

@@ -1,7 +1,7 @@
-//! Figures about bookings and visits, by day and department, in the plugin's store.
+//! Counts bookings and visits by day and department in the plugin's store.
 //!
-//! Bucket `statistics`, keys `DAY/DEPARTMENT/FIGURE` such as `2026-01-25/5/validated`, each with its number
-//! as text. The day is that of the appointment.
+//! The bucket `statistics` has keys `DAY/DEPARTMENT/FIGURE` such as `2026-01-25/5/validated`. Each value is
+//! a number as text. The day is that of the appointment.
 
 mod days;
 

@@ -1,10 +1,10 @@
-//! `/metrics`: text that Prometheus reads, and numbers that are true.
+//! The format and the values of `/metrics`.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::support::{Bed, Event, Host, guest, until};
+use crate::support::{Event, HostDir, RunningHost, guest, wait_until};
 
 /// Every metric that is described, and its kind.
 const METRICS: [(&str, &str); 19] = [
@@ -38,8 +38,8 @@ struct Scrape {
 }
 
 impl Scrape {
-    async fn of(host: &Host<'_>) -> Self {
-        let response = host.ask("/metrics", None).await;
+    async fn of(host: &RunningHost<'_>) -> Self {
+        let response = host.admin_get("/metrics", None).await;
         assert!(
             response.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4")
         );
@@ -81,7 +81,7 @@ impl Scrape {
         *self.values.get(sample).unwrap_or_else(|| panic!("{sample} is not among {:#?}", self.values))
     }
 
-    /// The samples whose name begins so.
+    /// The samples of a metric family.
     fn of_family(&self, name: &str) -> impl Iterator<Item = (&String, &f64)> {
         self.values.iter().filter(move |(sample, _)| {
             sample.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['{', '_']))
@@ -90,18 +90,18 @@ impl Scrape {
 }
 
 /// A host with one of everything that is counted.
-async fn busy(bed: &Bed) -> Host<'_> {
-    bed.install("actor", &guest("actor"));
-    bed.install("bad", b"not wasm");
-    let host = bed.start().await;
+async fn busy(dir: &HostDir) -> RunningHost<'_> {
+    dir.install("actor", &guest("actor"));
+    dir.install("bad", b"not wasm");
+    let host = dir.start().await;
     for (id, act) in [("a", "well"), ("b", "reject"), ("c", "retry-until 2"), ("d", "trap")] {
-        host.send(&Event::of("shop.opened", id, &json!({ "act": act }))).await;
-        host.settled(id).await;
+        host.send(&Event::with_payload("shop.opened", id, &json!({ "act": act }))).await;
+        host.wait_finished(id).await;
     }
-    host.send(&Event::of("shop.opened", "a", &json!({ "act": "well" }))).await;
-    host.send(&Event::of("shop.opened", "a", &json!({ "act": "other" }))).await;
-    host.send(&Event::of("shop.opened", "e", &json!({ "act": "retry-after 3600000" }))).await;
-    host.event_when("e", "it waits", |event| event["state"] == "waiting").await;
+    host.send(&Event::with_payload("shop.opened", "a", &json!({ "act": "well" }))).await;
+    host.send(&Event::with_payload("shop.opened", "a", &json!({ "act": "other" }))).await;
+    host.send(&Event::with_payload("shop.opened", "e", &json!({ "act": "retry-after 3600000" }))).await;
+    host.wait_event("e", "it waits", |event| event["state"] == "waiting").await;
     host.post("moncreneau", "{}", &[]).await;
     host
 }
@@ -109,9 +109,9 @@ async fn busy(bed: &Bed) -> Host<'_> {
 const CONFIG: &str = "[plugin.actor]\nattempts_max = 2\nbackoff_base_ms = 1\ninstances = \"reused\"\nbackoff_max_ms = 3600000\n";
 
 #[tokio::test]
-async fn every_metric_that_is_described_is_recorded_and_nothing_else() {
-    let bed = Bed::new(CONFIG);
-    let host = busy(&bed).await;
+async fn exactly_the_described_metrics_are_recorded() {
+    let dir = HostDir::new(CONFIG);
+    let host = busy(&dir).await;
     let scrape = Scrape::of(&host).await;
     for (name, kind) in METRICS {
         assert_eq!(scrape.kinds.get(name).map(String::as_str), Some(kind), "{name}: {:#?}", scrape.kinds);
@@ -124,10 +124,10 @@ async fn every_metric_that_is_described_is_recorded_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_numbers_are_those_of_what_happened() {
-    let bed = Bed::new(CONFIG);
-    let host = busy(&bed).await;
-    let scrape = until("the last attempt is counted", async || {
+async fn metrics_count_events_attempts_and_effects() {
+    let dir = HostDir::new(CONFIG);
+    let host = busy(&dir).await;
+    let scrape = wait_until("the last attempt is counted", async || {
         let scrape = Scrape::of(&host).await;
         let attempts: f64 = scrape.of_family("hookyard_attempts_total").map(|(_, value)| value).sum();
         (attempts >= 7.0).then_some(scrape)
@@ -160,9 +160,9 @@ async fn the_numbers_are_those_of_what_happened() {
 }
 
 #[tokio::test]
-async fn buckets_of_a_histogram_add_up() {
-    let bed = Bed::new(CONFIG);
-    let host = busy(&bed).await;
+async fn histogram_buckets_are_cumulative() {
+    let dir = HostDir::new(CONFIG);
+    let host = busy(&dir).await;
     let scrape = Scrape::of(&host).await;
     let labels = "plugin=\"actor\"";
     let mut buckets: Vec<(f64, f64)> = scrape

@@ -1,10 +1,10 @@
-//! What a host makes once, and tells once.
+//! Files that a host creates at its first start, and secrets that it prints once.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
 
-use crate::support::{Bed, Ran, until};
+use crate::support::{CommandOutput, HostDir, wait_until};
 
 /// Without a configuration a host listens on its default ports: one test at a time may have them.
 fn default_ports() -> File {
@@ -14,15 +14,15 @@ fn default_ports() -> File {
 }
 
 /// A directory with nothing in it.
-fn empty() -> Bed {
-    let bed = Bed::new("");
-    fs::remove_file(bed.path("hookyard.toml")).unwrap();
-    fs::remove_dir(bed.path("plugins")).unwrap();
-    bed
+fn empty() -> HostDir {
+    let dir = HostDir::new("");
+    fs::remove_file(dir.path("hookyard.toml")).unwrap();
+    fs::remove_dir(dir.path("plugins")).unwrap();
+    dir
 }
 
-fn mode(bed: &Bed, path: &str) -> u32 {
-    fs::metadata(bed.path(path)).unwrap().permissions().mode() & 0o7777
+fn mode(dir: &HostDir, path: &str) -> u32 {
+    fs::metadata(dir.path(path)).unwrap().permissions().mode() & 0o7777
 }
 
 struct Serving(Child);
@@ -34,17 +34,17 @@ impl Drop for Serving {
     }
 }
 
-/// Runs `hookyard serve` until it serves, or until it ended because somebody else has its ports.
-async fn serve(bed: &Bed, out: &str) -> (Serving, bool) {
-    let [out_file, err_file] = [out, "err"].map(|name| File::create(bed.path(name)).unwrap());
-    let mut command = bed.command(&["serve"]);
+/// Runs `hookyard serve` until it serves, or ends because its ports are in use.
+async fn serve(dir: &HostDir, out: &str) -> (Serving, bool) {
+    let [out_file, err_file] = [out, "err"].map(|name| File::create(dir.path(name)).unwrap());
+    let mut command = dir.command(&["serve"]);
     let mut serving =
         Serving(command.stdout(out_file).stderr(err_file).stdin(Stdio::null()).spawn().unwrap());
-    let started = until("the host serves or ends", async || {
-        let text = fs::read_to_string(bed.path(out)).unwrap();
+    let started = wait_until("the host serves or ends", async || {
+        let text = fs::read_to_string(dir.path(out)).unwrap();
         let ended = serving.0.try_wait().unwrap();
         if let Some(ended) = ended {
-            let err = fs::read_to_string(bed.path("err")).unwrap();
+            let err = fs::read_to_string(dir.path("err")).unwrap();
             assert!(
                 ended.code() == Some(1) && err.contains("cannot listen on 127.0.0.1:808"),
                 "{ended}: {err}"
@@ -57,19 +57,19 @@ async fn serve(bed: &Bed, out: &str) -> (Serving, bool) {
 }
 
 #[tokio::test]
-async fn without_a_configuration_all_that_is_needed_is_made_once_and_told_once() {
+async fn without_a_configuration_secrets_are_created_and_printed_once() {
     let _ports = default_ports();
-    let bed = empty();
-    let (serving, started) = serve(&bed, "first").await;
+    let dir = empty();
+    let (serving, started) = serve(&dir, "first").await;
     drop(serving);
-    let secret = fs::read_to_string(bed.path("hookyard-data/webhook-secret")).unwrap();
-    let token = fs::read_to_string(bed.path("hookyard-data/admin-token")).unwrap();
+    let secret = fs::read_to_string(dir.path("hookyard-data/webhook-secret")).unwrap();
+    let token = fs::read_to_string(dir.path("hookyard-data/admin-token")).unwrap();
     let (secret, token) = (secret.trim(), token.trim());
     assert!(
         secret.starts_with("whsec_") && secret.len() > 60 && token.len() >= 64,
         "long enough not to be guessed"
     );
-    let first = fs::read_to_string(bed.path("first")).unwrap();
+    let first = fs::read_to_string(dir.path("first")).unwrap();
     for made in [secret, token] {
         assert_eq!(
             first.matches(made).count(),
@@ -80,19 +80,19 @@ async fn without_a_configuration_all_that_is_needed_is_made_once_and_told_once()
     for place in ["kept in hookyard-data/webhook-secret", "kept in hookyard-data/admin-token"] {
         assert!(first.contains(place), "{first}");
     }
-    assert_eq!(mode(&bed, "hookyard-data"), 0o700);
+    assert_eq!(mode(&dir, "hookyard-data"), 0o700);
     assert_eq!(
-        (mode(&bed, "hookyard-data/webhook-secret"), mode(&bed, "hookyard-data/admin-token")),
+        (mode(&dir, "hookyard-data/webhook-secret"), mode(&dir, "hookyard-data/admin-token")),
         (0o600, 0o600)
     );
-    assert!(bed.path("hookyard-data/hookyard.db").is_file());
+    assert!(dir.path("hookyard-data/hookyard.db").is_file());
 
-    let (serving, started_again) = serve(&bed, "second").await;
-    let second = fs::read_to_string(bed.path("second")).unwrap();
-    let log = fs::read_to_string(bed.path("err")).unwrap();
+    let (serving, started_again) = serve(&dir, "second").await;
+    let second = fs::read_to_string(dir.path("second")).unwrap();
+    let log = fs::read_to_string(dir.path("err")).unwrap();
     assert!(![secret, token].iter().any(|made| second.contains(made) || log.contains(made)), "{second}{log}");
     assert_eq!(
-        fs::read_to_string(bed.path("hookyard-data/webhook-secret")).unwrap().trim(),
+        fs::read_to_string(dir.path("hookyard-data/webhook-secret")).unwrap().trim(),
         secret,
         "it is kept"
     );
@@ -102,68 +102,132 @@ async fn without_a_configuration_all_that_is_needed_is_made_once_and_told_once()
     assert!(second.contains("token: hookyard-data/admin-token"), "{second}");
     assert!(second.contains("secret: hookyard-data/webhook-secret"), "{second}");
     // Commands find secret, token and addresses by themselves.
-    let ran = bed.run(&["event", "send", "appointment.created", "--id", "evt_1"]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "evt_1  202 accepted, 0 deliveries\n"), "{ran:?}");
-    assert_eq!(bed.run(&["event", "show", "evt_1", "--json"]).json()["state"], "unhandled");
+    let output = dir.run(&["event", "send", "appointment.created", "--id", "evt_1"]);
+    assert_eq!((output.code, output.out.as_str()), (0, "evt_1  202 accepted, 0 deliveries\n"), "{output:?}");
+    assert_eq!(dir.run(&["event", "show", "evt_1", "--json"]).json()["state"], "unhandled");
+    drop(serving);
+}
+
+/// Listens on free ports, and names no source.
+const NO_SOURCE: &[u8] = b"[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+
+#[tokio::test]
+async fn a_configuration_that_names_no_source_keeps_the_one_of_the_first_start() {
+    let dir = HostDir::new("");
+    dir.replace("hookyard.toml", NO_SOURCE);
+    let send = ["event", "send", "appointment.created", "--id", "evt_1"];
+    let host = dir.start().await;
+    let output = dir.run(&send);
+    assert_eq!((output.code, output.out.as_str()), (0, "evt_1  202 accepted, 0 deliveries\n"), "{output:?}");
+    let banner = fs::read_to_string(dir.path("host.out")).unwrap();
+    for part in [
+        "A new webhook secret was made, and is kept in hookyard-data/webhook-secret:",
+        "sources: moncreneau (hookyard.toml names none)   secret: hookyard-data/webhook-secret",
+    ] {
+        assert!(banner.contains(part), "{part}: {banner}");
+    }
+    let checked = dir.run(&["config", "check"]);
+    let told = "sources   moncreneau (the config names none), secret in hookyard-data/webhook-secret";
+    assert!(checked.code == 0 && checked.out.contains(told), "{checked:?}");
+
+    // A change of another key, and a source that comes and goes.
+    let taken = async |what: &str, lines: &[&str]| {
+        wait_until(what, async || {
+            let log = dir.log();
+            lines.iter().all(|line| log.contains(line)).then_some(())
+        })
+        .await;
+    };
+    let configure = |more: &str| dir.replace("hookyard.toml", &[NO_SOURCE, more.as_bytes()].concat());
+    configure("[plugin.a]\nattempts_max = 2\n");
+    taken("the first key", &["configuration changed: plugin.a", "hookyard.toml names no source"]).await;
+    assert!(dir.run(&send).out.starts_with("evt_1  200 duplicate"));
+    configure("[sources.shop]\nscheme = \"hmac\"\nsecrets = [\"s\"]\n");
+    taken("a source", &["sources.moncreneau, sources.shop"]).await;
+    assert_eq!(host.post("moncreneau", "{}", &[]).await.code.as_u16(), 404);
+    configure("");
+    wait_until("the own source again", async || {
+        (dir.log().matches("sources.moncreneau, sources.shop").count() == 2).then_some(())
+    })
+    .await;
+    assert!(dir.run(&send).out.starts_with("evt_1  200 duplicate"));
+}
+
+#[tokio::test]
+async fn a_configuration_file_that_appears_later_is_taken() {
+    let _ports = default_ports();
+    let dir = empty();
+    let (serving, started) = serve(&dir, "first").await;
+    if !started {
+        return eprintln!("not tried: somebody else has port 8080 or 8081");
+    }
+    dir.replace("hookyard.toml", b"[plugin.a]\nattempts_max = 2\n");
+    wait_until("the file is taken", async || {
+        let log = fs::read_to_string(dir.path("err")).unwrap();
+        log.contains("configuration changed: plugin.a").then_some(())
+    })
+    .await;
+    let output = dir.run(&["event", "send", "appointment.created", "--id", "evt_1"]);
+    assert_eq!((output.code, output.out.as_str()), (0, "evt_1  202 accepted, 0 deliveries\n"), "{output:?}");
     drop(serving);
 }
 
 #[test]
-fn a_command_before_the_first_start_says_what_to_do_and_makes_nothing() {
-    let bed = empty();
-    let ran = bed.run(&["event", "send", "appointment.created"]);
-    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
-    assert!(ran.err.contains("hookyard serve"), "{ran:?}");
-    let ran = bed.run(&["config", "check"]);
+fn a_command_before_the_first_start_fails_with_a_remedy_and_creates_nothing() {
+    let dir = empty();
+    let output = dir.run(&["event", "send", "appointment.created"]);
+    assert_eq!((output.code, output.out.as_str()), (1, ""), "{output:?}");
+    assert!(output.err.contains("hookyard serve"), "{output:?}");
+    let output = dir.run(&["config", "check"]);
     assert!(
-        ran.code == 0 && ran.out.contains("moncreneau, with a secret that `hookyard serve` makes"),
-        "{ran:?}"
+        output.code == 0 && output.out.contains("moncreneau, with a secret that `hookyard serve` makes"),
+        "{output:?}"
     );
-    assert_eq!(fs::read_dir(bed.path("")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(dir.path("")).unwrap().count(), 0);
 }
 
 #[tokio::test]
-async fn a_taken_address_is_named_with_its_key() {
+async fn an_address_in_use_is_named_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     for (section, key) in [("server", "server.listen"), ("admin", "admin.listen")] {
         let other = if section == "server" { "admin" } else { "server" };
-        let bed = Bed::new("");
+        let dir = HostDir::new("");
         let config = format!("[{section}]\nlisten = \"{address}\"\n[{other}]\nlisten = \"127.0.0.1:0\"\n");
-        bed.replace("hookyard.toml", config.as_bytes());
-        let ran = bed.run(&["serve"]);
-        assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(ran.err.contains(&format!("error: cannot listen on {address} ({key})")), "{ran:?}");
+        dir.replace("hookyard.toml", config.as_bytes());
+        let output = dir.run(&["serve"]);
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.err.contains(&format!("error: cannot listen on {address} ({key})")), "{output:?}");
     }
 }
 
 #[tokio::test]
 async fn a_second_host_on_the_same_database_is_refused() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
-    let ran = bed.run(&["serve"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.err.contains("in use by another hookyard host"), "{ran:?}");
-    assert_eq!(host.ask("/readyz", None).await.status(), 200, "the first one goes on");
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let output = dir.run(&["serve"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.err.contains("in use by another hookyard host"), "{output:?}");
+    assert_eq!(host.admin_get("/readyz", None).await.status(), 200, "the first one goes on");
 }
 
 #[tokio::test]
 async fn a_database_beside_the_configuration_needs_no_directory() {
-    let bed = Bed::new("");
+    let dir = HostDir::new("");
     let config = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
                   [database]\nurl = \"sqlite:events.db\"\n";
-    bed.replace("hookyard.toml", config.as_bytes());
+    dir.replace("hookyard.toml", config.as_bytes());
     let mut child =
-        Serving(bed.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    until("the host says where it is", async || {
+        Serving(dir.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    wait_until("the host says where it is", async || {
         assert!(child.0.try_wait().unwrap().is_none(), "the host ended");
-        bed.path("listening.json").is_file().then_some(())
+        dir.path("listening.json").is_file().then_some(())
     })
     .await;
-    let ran = Ran::of(&mut bed.command(&["plugin", "list"]));
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(bed.path("events.db").is_file() && bed.path("admin-token").is_file());
+    let output = CommandOutput::run(&mut dir.command(&["plugin", "list"]));
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(dir.path("events.db").is_file() && dir.path("admin-token").is_file());
     for file in ["events.db", "events.db-wal", "admin-token"] {
-        assert_eq!(mode(&bed, file), 0o600, "{file}: the directory is open to others");
+        assert_eq!(mode(&dir, file), 0o600, "{file}: the directory is open to others");
     }
 }

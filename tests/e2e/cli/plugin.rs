@@ -3,7 +3,7 @@
 use hookyard::event::Digest;
 use serde_json::Value;
 
-use crate::support::{Bed, guest, wat};
+use crate::support::{HostDir, guest, wat};
 
 /// A good plugin that also asks for something that no host offers: one more section of imports, with a
 /// resource type in it (component-model/design/mvp/Binary.md).
@@ -15,47 +15,47 @@ fn greedy() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn list_shows_what_runs_and_why_a_file_is_refused() {
-    let bed = Bed::new("");
-    let empty_host = bed.start().await;
-    let empty = bed.run(&["plugin", "list"]);
+async fn list_shows_revisions_and_the_reason_of_a_refusal() {
+    let dir = HostDir::new("");
+    let empty_host = dir.start().await;
+    let empty = dir.run(&["plugin", "list"]);
     assert!(
         empty.code == 0 && empty.out.contains("no plugins") && empty.out.contains("NAME.wasm"),
         "{empty:?}"
     );
     let stats = guest("stats");
-    bed.install("stats", &stats);
-    bed.install("bad", b"not wasm");
-    empty_host.plugin_when("bad", "it is refused", |plugin| plugin["state"] == "refused").await;
-    empty_host.runs("stats", &stats).await;
-    bed.install("stats", &greedy());
-    empty_host.plugin_when("stats", "the new file is refused", |plugin| plugin["refusal"].is_string()).await;
+    dir.install("stats", &stats);
+    dir.install("bad", b"not wasm");
+    empty_host.wait_plugin("bad", "it is refused", |plugin| plugin["state"] == "refused").await;
+    empty_host.wait_revision("stats", &stats).await;
+    dir.install("stats", &greedy());
+    empty_host.wait_plugin("stats", "the new file is refused", |plugin| plugin["refusal"].is_string()).await;
 
-    let page = bed.run(&["plugin", "list", "--json"]).json();
+    let page = dir.run(&["plugin", "list", "--json"]).json();
     let names: Vec<&str> =
         page["items"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["bad", "stats"]);
-    let ran = bed.run(&["plugin", "list"]);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
-    let rows: Vec<Vec<&str>> = ran.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    let output = dir.run(&["plugin", "list"]);
+    assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
+    let rows: Vec<Vec<&str>> = output.out.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["PLUGIN", "STATE", "REVISION", "SIZE", "SINCE", "HANDLES"]);
     assert_eq!(rows[1][..2], ["bad", "refused"]);
     let short = &Digest::of(&stats).to_string()[..12];
     assert_eq!(rows[2][..3], ["stats", "running", short]);
-    assert!(rows[2].ends_with(&["appointment-completed,", "appointment-created"]), "{ran:?}");
+    assert!(rows[2].ends_with(&["appointment-completed,", "appointment-created"]), "{output:?}");
     for line in ["plugin bad revision ", "plugin stats revision "] {
-        assert_eq!(ran.out.matches(line).count(), 1, "each reason is told once: {ran:?}");
+        assert_eq!(output.out.matches(line).count(), 1, "each reason is told once: {output:?}");
     }
     let told = format!("acme:things/vault@1.0.0, which this host does not offer; revision {short} stays");
-    assert!(ran.out.contains(&told), "{ran:?}");
+    assert!(output.out.contains(&told), "{output:?}");
 }
 
 #[test]
-fn check_says_what_a_good_file_handles_and_imports() {
-    let bed = Bed::new("");
+fn check_lists_the_handlers_and_imports_of_a_valid_file() {
+    let dir = HostDir::new("");
     let stats = guest("stats");
-    bed.replace("stats.wasm", &stats);
-    let checked = bed.run(&["plugin", "check", "stats.wasm", "--json"]).json();
+    dir.replace("stats.wasm", &stats);
+    let checked = dir.run(&["plugin", "check", "stats.wasm", "--json"]).json();
     let digest = Digest::of(&stats).to_string();
     assert_eq!(
         (&checked["name"], &checked["ok"], &checked["revision"]),
@@ -64,46 +64,46 @@ fn check_says_what_a_good_file_handles_and_imports() {
     let handles = checked["handles"].to_string();
     assert!(handles.contains("moncreneau:events/appointment-created@1.0.0"), "{checked}");
     assert!(checked["imports"].to_string().contains("wasi:logging/logging"), "{checked}");
-    let ran = bed.run(&["plugin", "check", "stats.wasm"]);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
-    assert!(ran.out.ends_with("ok: the host takes it\n"), "{ran:?}");
-    assert!(!bed.path("hookyard-data").exists(), "a check leaves nothing behind");
+    let output = dir.run(&["plugin", "check", "stats.wasm"]);
+    assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
+    assert!(output.out.ends_with("ok: the host takes it\n"), "{output:?}");
+    assert!(!dir.path("hookyard-data").exists(), "a check leaves nothing behind");
 }
 
 #[test]
-fn check_says_why_a_file_would_be_refused() {
-    let bed = Bed::new("");
-    bed.replace("garbage.wasm", b"#!/bin/sh\n");
-    bed.replace("cut.wasm", &guest("actor")[..5000]);
-    bed.replace("greedy.wasm", &greedy());
-    bed.replace("idle.wasm", &wat("(component)"));
+fn check_reports_the_reason_of_a_refusal() {
+    let dir = HostDir::new("");
+    dir.replace("garbage.wasm", b"#!/bin/sh\n");
+    dir.replace("cut.wasm", &guest("actor")[..5000]);
+    dir.replace("greedy.wasm", &greedy());
+    dir.replace("idle.wasm", &wat("(component)"));
     for (file, reason) in [
         ("garbage.wasm", "not a WebAssembly file"),
         ("cut.wasm", ""),
         ("greedy.wasm", "asks for acme:things/vault@1.0.0, which this host does not offer"),
         ("idle.wasm", "hookyard:plugin/event-handler"),
     ] {
-        let ran = bed.run(&["plugin", "check", file]);
-        assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{ran:?}");
-        let told = ran.out.lines().find_map(|line| line.strip_prefix("refused   "));
-        assert!(told.is_some_and(|told| !told.is_empty() && told.contains(reason)), "{ran:?}");
-        let ran = bed.run(&["plugin", "check", file, "--json"]);
-        let checked: Value = serde_json::from_str(&ran.out).unwrap();
-        assert_eq!((ran.code, &checked["ok"]), (1, &false.into()), "{ran:?}");
+        let output = dir.run(&["plugin", "check", file]);
+        assert_eq!((output.code, output.err.as_str()), (1, ""), "{output:?}");
+        let told = output.out.lines().find_map(|line| line.strip_prefix("refused   "));
+        assert!(told.is_some_and(|told| !told.is_empty() && told.contains(reason)), "{output:?}");
+        let output = dir.run(&["plugin", "check", file, "--json"]);
+        let checked: Value = serde_json::from_str(&output.out).unwrap();
+        assert_eq!((output.code, &checked["ok"]), (1, &false.into()), "{output:?}");
         let refusal = checked["refusal"].as_str().unwrap();
-        assert!(!refusal.is_empty() && refusal.contains(reason), "{ran:?}");
+        assert!(!refusal.is_empty() && refusal.contains(reason), "{output:?}");
     }
 }
 
 #[test]
-fn check_follows_the_configurations_limits_and_names() {
-    let bed = Bed::new("[plugins]\nfile_max_bytes = 2048\n");
-    bed.replace("stats.wasm", &guest("stats"));
-    let ran = bed.run(&["plugin", "check", "stats.wasm"]);
-    assert!(ran.code == 1 && ran.out.contains("`plugins.file_max_bytes` is 2048"), "{ran:?}");
-    bed.replace("my plugin.wasm", &wat("(component)"));
-    let ran = bed.run(&["plugin", "check", "my plugin.wasm"]);
-    assert!(ran.code == 1 && ran.err.contains("`my plugin` is no name"), "{ran:?}");
-    let ran = bed.run(&["plugin", "check", "nowhere.wasm"]);
-    assert!(ran.code == 1 && ran.err.contains("nowhere.wasm"), "{ran:?}");
+fn check_applies_the_limits_and_names_of_the_configuration() {
+    let dir = HostDir::new("[plugins]\nfile_max_bytes = 2048\n");
+    dir.replace("stats.wasm", &guest("stats"));
+    let output = dir.run(&["plugin", "check", "stats.wasm"]);
+    assert!(output.code == 1 && output.out.contains("`plugins.file_max_bytes` is 2048"), "{output:?}");
+    dir.replace("my plugin.wasm", &wat("(component)"));
+    let output = dir.run(&["plugin", "check", "my plugin.wasm"]);
+    assert!(output.code == 1 && output.err.contains("`my plugin` is not a name"), "{output:?}");
+    let output = dir.run(&["plugin", "check", "nowhere.wasm"]);
+    assert!(output.code == 1 && output.err.contains("nowhere.wasm"), "{output:?}");
 }

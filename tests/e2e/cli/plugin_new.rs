@@ -1,9 +1,9 @@
-//! `hookyard plugin new`: what it makes and what it refuses.
+//! `hookyard plugin new`.
 
-use crate::support::Bed;
+use crate::support::HostDir;
 
 /// Names for `--lang`, and the file by which each language's project is known.
-const LANGUAGES: [(&str, &str); 8] = [
+const LANGUAGES: [(&str, &str); 9] = [
     ("rust", "Cargo.toml"),
     ("rs", "Cargo.toml"),
     ("typescript", "package.json"),
@@ -12,64 +12,85 @@ const LANGUAGES: [(&str, &str); 8] = [
     ("py", "pyproject.toml"),
     ("c", "Makefile"),
     ("C", "Makefile"),
+    ("go", "go.mod"),
 ];
 
 #[test]
-fn a_folder_has_template_sdk_and_contract_whatever_the_language() {
-    let bed = Bed::new("");
+fn a_new_folder_has_template_sdk_and_contract_in_each_language() {
+    let dir = HostDir::new("");
     for (at, (language, manifest)) in LANGUAGES.into_iter().enumerate() {
         let name = format!("plugin-{at}");
-        let ran = bed.run(&["plugin", "new", &name, "--lang", language, "--on", "appointment.updated"]);
-        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+        let output = dir.run(&["plugin", "new", &name, "--lang", language, "--on", "appointment.updated"]);
+        assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
         for file in
             [manifest, "README.md", ".gitignore", "sdk/README.md", "sdk/wit/hookyard-plugin-0.1.0/outbox.wit"]
         {
-            assert!(bed.path(&name).join(file).is_file(), "{language}: {file}");
+            assert!(dir.path(&name).join(file).is_file(), "{language}: {file}");
         }
-        assert!(!bed.path(&name).join("sdk/template").exists());
+        assert!(!dir.path(&name).join("sdk/template").exists());
         let told = [
             format!("{name}/{manifest}\n"),
             format!(" plugin build {name}\n"),
             format!(" plugin run {name} --event appointment.updated\n"),
             format!(" dev {name}\n"),
         ];
-        assert!(told.iter().all(|told| ran.out.contains(told)), "{told:?}: {}", ran.out);
+        assert!(told.iter().all(|told| output.out.contains(told)), "{told:?}: {}", output.out);
     }
     // A program of the SDK can be run.
     let mode = |path: &str| {
         use std::os::unix::fs::PermissionsExt as _;
-        std::fs::metadata(bed.path(path)).unwrap().permissions().mode() & 0o111
+        std::fs::metadata(dir.path(path)).unwrap().permissions().mode() & 0o111
     };
     assert!(mode("plugin-4/sdk/venv") != 0 && mode("plugin-4/sdk/README.md") == 0);
-    assert!(!bed.path("hookyard-data").exists(), "nothing but the folder is made");
+    assert!(!dir.path("hookyard-data").exists(), "nothing but the folder is made");
 }
 
 #[test]
 fn the_folder_can_be_elsewhere_and_no_configuration_is_needed() {
-    let bed = Bed::new("");
-    bed.replace("hookyard.toml", b"not TOML");
-    let ran = bed.run(&["plugin", "new", "desk", "--lang", "c", "--dir", "plugins/deep/desk"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(bed.path("plugins/deep/desk/Makefile").is_file());
+    let dir = HostDir::new("");
+    dir.replace("hookyard.toml", b"not TOML");
+    let output = dir.run(&["plugin", "new", "desk", "--lang", "c", "--dir", "plugins/deep/desk"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(dir.path("plugins/deep/desk/Makefile").is_file());
 }
 
 #[test]
-fn what_cannot_be_is_refused_and_nothing_is_touched() {
-    let bed = Bed::new("");
-    std::fs::create_dir(bed.path("there")).unwrap();
-    bed.replace("there/mine", b"1");
+fn a_type_that_looks_misspelt_is_taken_on_request() {
+    let dir = HostDir::new("");
+    let new = ["plugin", "new", "desk", "--lang", "c", "--on", "appointment.creatd", "--force"];
+    let output = dir.run(&new);
+    assert_eq!(output.code, 0, "{output:?}");
+    let source = std::fs::read_to_string(dir.path("desk/src/plugin.c")).unwrap();
+    assert!(source.contains("appointment.creatd"), "{source}");
+}
+
+#[test]
+fn an_impossible_request_is_rejected_and_changes_nothing() {
+    let dir = HostDir::new("");
+    std::fs::create_dir(dir.path("there")).unwrap();
+    dir.replace("there/mine", b"1");
     for (arguments, code, part) in [
         (&["there", "--lang", "c"][..], 1, "there is there already"),
-        (&["My_Plugin", "--lang", "c"], 2, "`My_Plugin` is no name for a new plugin"),
-        (&["../up", "--lang", "c"], 2, "`../up` is no name"),
+        (&["My_Plugin", "--lang", "c"], 2, "`My_Plugin` is not a name for a new plugin"),
+        (&["../up", "--lang", "c"], 2, "`../up` is not a name"),
         (&["match", "--lang", "rust"], 2, "the language's own tools use it"),
         (&["good", "--lang", "cobol"], 2, "cobol"),
         (&["good"], 2, "--lang"),
         (&["good", "--lang", "c", "--on", "a b"], 2, "`a b` is no event type"),
+        (
+            &["good", "--lang", "c", "--on", "appointment.creatd"],
+            2,
+            "did you mean `appointment.created`? (--force",
+        ),
+        (
+            &["good", "--lang", "c", "--on", "order.paid", "appointment.moved"],
+            2,
+            "there are appointment.created, ",
+        ),
     ] {
-        let ran = bed.run(&[&["plugin", "new"], arguments].concat());
-        assert!(ran.code == code && ran.err.contains(part), "{part}: {ran:?}");
+        let output = dir.run(&[&["plugin", "new"], arguments].concat());
+        assert!(output.code == code && output.err.contains(part), "{part}: {output:?}");
     }
-    assert!(!bed.path("good").exists());
-    assert_eq!(std::fs::read_dir(bed.path("there")).unwrap().count(), 1);
+    assert!(!dir.path("good").exists());
+    assert_eq!(std::fs::read_dir(dir.path("there")).unwrap().count(), 1);
 }

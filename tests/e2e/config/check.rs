@@ -1,32 +1,32 @@
-//! `hookyard config check`. What each key takes is tested beside the code; here is what a shell sees.
+//! `hookyard config check` in a shell. The values of each key are tested beside the code.
 
-use crate::support::{Bed, Ran};
+use crate::support::{CommandOutput, HostDir, example};
 
-fn check(text: &str) -> Ran {
-    let bed = Bed::new("");
-    bed.replace("hookyard.toml", text.as_bytes());
-    bed.run(&["config", "check"])
+fn check(text: &str) -> CommandOutput {
+    let dir = HostDir::new("");
+    dir.replace("hookyard.toml", text.as_bytes());
+    dir.run(&["config", "check"])
 }
 
 #[test]
-fn a_good_configuration_is_told_in_short_and_as_json() {
-    let bed = Bed::new(
+fn a_valid_configuration_is_summarised_as_text_and_json() {
+    let dir = HostDir::new(
         "[database]\nurl = \"sqlite:events/e.db\"\n[sources.shop]\nscheme = \"hmac\"\nsecrets = [\"s\"]\n",
     );
-    let ran = bed.run(&["config", "check"]);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    let output = dir.run(&["config", "check"]);
+    assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
     for line in
         ["config    hookyard.toml", "database  sqlite:events/e.db", "sources   moncreneau, shop", "ok"]
     {
-        assert!(ran.out.lines().any(|l| l == line), "{line}: {ran:?}");
+        assert!(output.out.lines().any(|l| l == line), "{line}: {output:?}");
     }
-    let summary = bed.run(&["config", "check", "--json"]).json();
+    let summary = dir.run(&["config", "check", "--json"]).json();
     assert_eq!(summary["sources"], serde_json::json!(["moncreneau", "shop"]), "{summary}");
-    assert!(!bed.path("events").exists(), "a check makes nothing");
+    assert!(!dir.path("events").exists(), "a check makes nothing");
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_with_key_value_and_line() {
+fn an_invalid_configuration_is_rejected_with_key_value_and_line() {
     for (text, told) in [
         ("[server]\n\nlisten_on = 1\n", "hookyard.toml:3: `server.listen_on`: unknown key `listen_on`"),
         ("[sever]\n", "hookyard.toml:1: `sever`: unknown key `sever`"),
@@ -53,36 +53,90 @@ fn a_wrong_configuration_is_refused_with_key_value_and_line() {
         ("[server]\n[plugin.a]\n[server]\n", "hookyard.toml:3: duplicate key `server`"),
         ("[server\n", "hookyard.toml:1: "),
     ] {
-        let ran = check(text);
-        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{text}: {ran:?}");
-        assert!(ran.err.contains(told), "{told}: {ran:?}");
-        assert!(!ran.err.contains("struct "), "no words of the programming language: {ran:?}");
+        let output = check(text);
+        assert_eq!((output.code, output.out.as_str()), (1, ""), "{text}: {output:?}");
+        assert!(output.err.contains(told), "{told}: {output:?}");
+        assert!(!output.err.contains("struct "), "no words of the programming language: {output:?}");
     }
 }
 
 #[test]
-fn a_host_does_not_start_with_what_a_check_refuses() {
-    let bed = Bed::new("[server]\nlisten_on = 1\n");
-    let checked = bed.run(&["config", "check"]);
+fn a_host_rejects_each_configuration_that_the_check_rejects() {
+    let dir = HostDir::new("[server]\nlisten_on = 1\n");
+    let checked = dir.run(&["config", "check"]);
     for verb in [&["serve"][..], &["dev"], &["event", "list"]] {
-        let ran = bed.run(verb);
-        assert_eq!((ran.code, &ran.err), (1, &checked.err), "{verb:?}: {ran:?}");
+        let output = dir.run(verb);
+        assert_eq!((output.code, &output.err), (1, &checked.err), "{verb:?}: {output:?}");
     }
-    assert!(!bed.path("hookyard-data").exists());
+    assert!(!dir.path("hookyard-data").exists());
+}
+
+const ACME: &str = "[sources.acme]\nscheme = \"hmac\"\nsecrets = [\"s\"]\npackage = \"acme:order\"\n";
+
+#[test]
+fn a_package_that_no_plugin_handles_is_an_error_that_names_the_packages_of_the_plugins() {
+    let dir = HostDir::new(ACME);
+    let check = || dir.run(&["config", "check"]);
+    let output = check();
+    assert!(output.code == 0 && output.err.contains("no plugin is in plugins that could have"), "{output:?}");
+    dir.install("event-log", &example("event-log"));
+    let output = check();
+    assert_eq!((output.code, output.out.as_str()), (1, ""), "{output:?}");
+    let told = "hookyard.toml:11: `sources.acme.package = \"acme:order\"`: no plugin in plugins has handlers of this \
+                package (packages of the plugins there: none)";
+    assert!(output.err.contains(told), "{output:?}");
+    dir.install("appointment-desk", &example("appointment-desk"));
+    dir.replace("plugins/broken.wasm", b"no plugin");
+    let output = check();
+    assert!(output.code == 1 && output.err.contains("there: moncreneau:events)"), "{output:?}");
+    // A misspelt package needs no plugins to be found.
+    std::fs::remove_dir_all(dir.path("plugins")).unwrap();
+    dir.configure(&ACME.replace("acme:order", "moncreneau:event"));
+    let output = check();
+    assert!(output.code == 1 && output.err.contains("; did you mean `moncreneau:events`?"), "{output:?}");
+    dir.configure(&ACME.replace("acme:order", "moncreneau:events"));
+    assert_eq!(check().code, 0);
 }
 
 #[test]
-fn a_file_that_is_named_and_not_there_is_an_error() {
-    let bed = Bed::new("");
+fn a_configuration_to_begin_with_is_written_once() {
+    let dir = HostDir::new("");
+    std::fs::remove_file(dir.path("hookyard.toml")).unwrap();
+    let output = dir.run(&["config", "init"]);
+    assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
+    assert!(text.contains("\n#[server]\n") && text.contains("\n#listen = \"127.0.0.1:8080\"\n"), "{text}");
+    assert_eq!(dir.run(&["config", "check"]).code, 0, "every key is in a comment");
+    dir.replace("hookyard.toml", b"mine");
+    let output = dir.run(&["config", "init"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.err.contains("hookyard.toml is there already; nothing was changed (--force"),
+        "{output:?}"
+    );
+    assert_eq!(std::fs::read(dir.path("hookyard.toml")).unwrap(), b"mine");
+    assert_eq!(dir.run(&["config", "init", "--force"]).code, 0);
+    assert_eq!(std::fs::read_to_string(dir.path("hookyard.toml")).unwrap(), text);
+    assert_eq!(dir.run(&["config", "init", "--config", "other.toml"]).code, 0);
+    assert!(dir.path("other.toml").is_file());
+}
+
+#[test]
+fn a_missing_configuration_file_is_an_error() {
+    let dir = HostDir::new("");
     for verb in [&["config", "check"][..], &["serve"], &["event", "list"]] {
-        let ran = bed.run(&[verb, &["--config", "other.toml"]].concat());
-        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
-        assert!(ran.err.contains("other.toml"), "{ran:?}");
+        let output = dir.run(&[verb, &["--config", "other.toml"]].concat());
+        assert_eq!((output.code, output.out.as_str()), (1, ""), "{output:?}");
+        assert!(output.err.contains("other.toml"), "{output:?}");
     }
 }
 
 #[test]
-fn a_host_without_sources_is_told_what_that_means() {
-    let ran = check("[server]\nlisten = \"127.0.0.1:8080\"\n");
-    assert!(ran.code == 0 && ran.out.contains("sources   none: every webhook is answered 404"), "{ran:?}");
+fn a_configuration_without_sources_is_explained() {
+    let output = check("[server]\nlisten = \"127.0.0.1:8080\"\n");
+    assert!(
+        output.code == 0
+            && output.out.contains("sources   moncreneau, with a secret that `hookyard serve` makes"),
+        "{output:?}"
+    );
 }

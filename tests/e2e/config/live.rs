@@ -1,20 +1,20 @@
-//! A changed configuration on a running host.
+//! Changes of the configuration while a host runs.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, distinct, guest, sign, until};
+use crate::support::{Event, HostDir, RunningHost, distinct_copy, guest, sign, wait_until};
 
-async fn actor(bed: &Bed) -> Host<'_> {
-    bed.install("actor", &guest("actor"));
-    bed.start().await
+async fn actor(dir: &HostDir) -> RunningHost<'_> {
+    dir.install("actor", &guest("actor"));
+    dir.start().await
 }
 
 /// Writes these lines of configuration, and waits until the host says that it took a key of them.
-async fn change(bed: &Bed, host: &Host<'_>, more: &str, key: &str) {
-    let before = bed.log().matches("configuration changed").count();
-    bed.configure(more);
-    until(&format!("{key} is taken"), async || {
-        let log = bed.log();
+async fn change(dir: &HostDir, host: &RunningHost<'_>, more: &str, key: &str) {
+    let before = dir.log().matches("configuration changed").count();
+    dir.configure(more);
+    wait_until(&format!("{key} is taken"), async || {
+        let log = dir.log();
         let taken: Vec<&str> = log.lines().filter(|line| line.contains("configuration changed")).collect();
         taken.get(before).map(|line| assert!(line.contains(key), "{line}"))
     })
@@ -23,51 +23,51 @@ async fn change(bed: &Bed, host: &Host<'_>, more: &str, key: &str) {
 }
 
 /// Has the actor do something, and gives its only attempt.
-async fn act(host: &Host<'_>, id: &str, act: &str) -> Value {
-    host.send(&Event::of("shop.opened", id, &json!({ "act": act }))).await;
-    host.settled(id).await["deliveries"][0]["attempts"][0].clone()
+async fn act(host: &RunningHost<'_>, id: &str, act: &str) -> Value {
+    host.send(&Event::with_payload("shop.opened", id, &json!({ "act": act }))).await;
+    host.wait_finished(id).await["deliveries"][0]["attempts"][0].clone()
 }
 
 #[tokio::test]
-async fn what_a_plugin_reads_changes_with_the_next_event() {
-    let bed = Bed::new("[plugin.actor]\nconfig = { language = \"fr\" }\n");
-    let host = actor(&bed).await;
+async fn changed_plugin_settings_apply_to_the_next_event() {
+    let dir = HostDir::new("[plugin.actor]\nconfig = { language = \"fr\" }\n");
+    let host = actor(&dir).await;
     assert_eq!(act(&host, "a", "config").await["logs"][1], "INFO language = fr");
     let more = "[plugin.actor]\nconfig = { language = \"en\", open = true }\n";
-    change(&bed, &host, more, "plugin.actor").await;
+    change(&dir, &host, more, "plugin.actor").await;
     let logs = act(&host, "b", "config").await["logs"].clone();
     assert_eq!((&logs[1], &logs[2]), (&"INFO language = en".into(), &"INFO open = true".into()));
 }
 
 #[tokio::test]
-async fn which_events_a_plugin_gets_changes_with_the_next_event() {
-    let bed = Bed::new("");
-    let host = actor(&bed).await;
+async fn changed_subscriptions_apply_to_the_next_event() {
+    let dir = HostDir::new("");
+    let host = actor(&dir).await;
     let deliveries = async |id: &str| {
-        host.send(&Event::of("shop.opened", id, &json!({}))).await.json["deliveries"].clone()
+        host.send(&Event::with_payload("shop.opened", id, &json!({}))).await.json["deliveries"].clone()
     };
     assert_eq!(deliveries("a").await, 1);
-    change(&bed, &host, "[plugin.actor]\nevents = [\"till.*\"]\n", "plugin.actor").await;
+    change(&dir, &host, "[plugin.actor]\nevents = [\"till.*\"]\n", "plugin.actor").await;
     assert_eq!(deliveries("b").await, 0);
-    change(&bed, &host, "[plugin.actor]\nevents = [\"shop.opened\"]\n", "plugin.actor").await;
+    change(&dir, &host, "[plugin.actor]\nevents = [\"shop.opened\"]\n", "plugin.actor").await;
     assert_eq!(deliveries("c").await, 1);
 }
 
 #[tokio::test]
-async fn a_shorter_time_for_a_call_holds_for_the_next_call() {
-    let bed = Bed::new("[plugin.actor]\nattempts_max = 1\n");
-    let host = actor(&bed).await;
+async fn a_shorter_call_timeout_applies_to_the_next_call() {
+    let dir = HostDir::new("[plugin.actor]\nattempts_max = 1\n");
+    let host = actor(&dir).await;
     assert_eq!(act(&host, "a", "busy 300").await["outcome"], "done");
-    change(&bed, &host, "[plugin.actor]\nattempts_max = 1\ncall_timeout_ms = 50\n", "plugin.actor").await;
+    change(&dir, &host, "[plugin.actor]\nattempts_max = 1\ncall_timeout_ms = 50\n", "plugin.actor").await;
     let attempt = act(&host, "b", "loop").await;
     assert_eq!(attempt["cause"], "timeout", "{attempt}");
     assert!(attempt["reason"].as_str().unwrap().contains("call_timeout_ms (50 ms)"), "{attempt}");
 }
 
 #[tokio::test]
-async fn secrets_and_sources_come_and_go() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn added_and_removed_secrets_and_sources_apply_at_once() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let event = Event::created("evt_1");
     let bare = |secret: &str| sign(secret, &event.body).strip_prefix("sha256=").unwrap().to_owned();
     let post = async |source: &str, secret: &str| {
@@ -75,52 +75,52 @@ async fn secrets_and_sources_come_and_go() {
     };
     assert_eq!(post("shop", "old").await, 404);
     let shop = |secrets: &str| format!("[sources.shop]\nscheme = \"hmac\"\nsecrets = {secrets}\n");
-    change(&bed, &host, &shop("[\"old\"]"), "sources.shop").await;
+    change(&dir, &host, &shop("[\"old\"]"), "sources.shop").await;
     assert_eq!((post("shop", "old").await, post("shop", "new").await), (202, 401));
     // Rotation: both, then the new one only.
-    change(&bed, &host, &shop("[\"new\", \"old\"]"), "sources.shop").await;
+    change(&dir, &host, &shop("[\"new\", \"old\"]"), "sources.shop").await;
     assert_eq!((post("shop", "old").await, post("shop", "new").await), (200, 200));
-    change(&bed, &host, &shop("[\"new\"]"), "sources.shop").await;
+    change(&dir, &host, &shop("[\"new\"]"), "sources.shop").await;
     assert_eq!((post("shop", "old").await, post("shop", "new").await), (401, 200));
-    change(&bed, &host, "", "sources.shop").await;
+    change(&dir, &host, "", "sources.shop").await;
     assert_eq!(post("shop", "new").await, 404);
 }
 
 #[tokio::test]
-async fn the_limits_of_a_body_change_with_the_next_request() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn changed_body_limits_apply_to_the_next_request() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let event = Event::created("evt_1");
     assert_eq!(host.send(&event).await.code, 202);
-    let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
-    bed.replace("hookyard.toml", text.replacen("[admin]", "body_max_bytes = 100\n[admin]", 1).as_bytes());
-    host.logged(&["configuration changed: server.body_max_bytes"]).await;
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
+    dir.replace("hookyard.toml", text.replacen("[admin]", "body_max_bytes = 100\n[admin]", 1).as_bytes());
+    host.wait_log(&["configuration changed: server.body_max_bytes"]).await;
     let answer = host.send(&event).await;
     assert_eq!((answer.code.as_u16(), answer.reason()), (413, "the body is larger than 100 bytes"));
 }
 
 #[tokio::test]
-async fn what_needs_a_restart_is_refused_by_key_and_the_rest_is_taken() {
-    let bed = Bed::new("");
-    let host = actor(&bed).await;
-    let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
+async fn a_key_that_needs_a_restart_is_named_and_the_other_keys_apply() {
+    let dir = HostDir::new("");
+    let host = actor(&dir).await;
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
     let text = text.replacen("127.0.0.1:0", "127.0.0.1:9", 1)
         + "[runtime]\ntick_ms = 7\n[plugin.actor]\nevents = []\n";
-    bed.replace("hookyard.toml", text.as_bytes());
+    dir.replace("hookyard.toml", text.as_bytes());
     for (key, why) in [("`server.listen`", "the address is bound"), ("`runtime.tick_ms`", "the engine")] {
-        let line = host.logged(&[key, "keeps its value until a restart", why]).await;
+        let line = host.wait_log(&[key, "keeps its value until a restart", why]).await;
         assert!(line.contains("\"ERROR\""), "{line}");
     }
-    host.logged(&["configuration changed: plugin.actor"]).await;
+    host.wait_log(&["configuration changed: plugin.actor"]).await;
     // It still listens where it did, and by the new rules.
     assert_eq!(host.send(&Event::created("evt_1")).await.json["deliveries"], 0);
 }
 
 #[tokio::test]
-async fn a_broken_file_is_refused_with_key_and_line_and_the_old_one_holds() {
+async fn an_invalid_file_is_rejected_with_key_and_line_and_the_old_one_stays() {
     let good = "[plugin.actor]\nconfig = { language = \"fr\" }\n";
-    let bed = Bed::new(good);
-    let host = actor(&bed).await;
+    let dir = HostDir::new(good);
+    let host = actor(&dir).await;
     for (broken, told) in [
         (
             "[plugin.actor]\nconfig = { language = \"en\" }\ncall_timeout_ms = -1\n",
@@ -132,59 +132,59 @@ async fn a_broken_file_is_refused_with_key_and_line_and_the_old_one_holds() {
             &[":9: ", "HOOKYARD_TEST_UNSET"],
         ),
     ] {
-        bed.configure(broken);
-        let line = host.logged(&[&["the old one holds", "hookyard.toml"], told].concat()).await;
+        dir.configure(broken);
+        let line = host.wait_log(&[&["the previous one stays", "hookyard.toml"], told].concat()).await;
         assert!(line.contains("\"ERROR\""), "{line}");
     }
     assert_eq!(act(&host, "a", "config").await["logs"][1], "INFO language = fr");
-    change(&bed, &host, &good.replace("fr", "en"), "plugin.actor").await;
+    change(&dir, &host, &good.replace("fr", "en"), "plugin.actor").await;
     assert_eq!(act(&host, "b", "config").await["logs"][1], "INFO language = en");
 }
 
 #[tokio::test]
-async fn a_change_while_the_host_starts_is_taken() {
-    let bed = Bed::new("[plugin.actor]\nevents = []\n");
+async fn a_change_while_the_host_starts_is_applied() {
+    let dir = HostDir::new("[plugin.actor]\nevents = []\n");
     // There is much to compile between reading the configuration and following it.
     for number in 0..5 {
-        bed.install(&format!("other-{number}"), &distinct(&guest("actor"), number));
+        dir.install(&format!("other-{number}"), &distinct_copy(&guest("actor"), number));
     }
-    bed.install("actor", &guest("actor"));
+    dir.install("actor", &guest("actor"));
     let change = async {
-        until("the configuration was read", async || {
-            bed.path("hookyard-data/admin-token").exists().then_some(())
+        wait_until("the configuration was read", async || {
+            dir.path("hookyard-data/admin-token").exists().then_some(())
         })
         .await;
-        bed.configure("[plugin.actor]\nevents = [\"shop.*\"]\n");
+        dir.configure("[plugin.actor]\nevents = [\"shop.*\"]\n");
     };
-    let (host, ()) = tokio::join!(bed.start(), change);
-    host.logged(&["configuration changed: plugin.actor"]).await;
+    let (host, ()) = tokio::join!(dir.start(), change);
+    host.wait_log(&["configuration changed: plugin.actor"]).await;
 }
 
 #[tokio::test]
-async fn a_change_while_a_plugin_is_read_is_not_lost() {
-    let bed = Bed::new("[plugin.actor]\nconfig = { language = \"fr\" }\n");
-    let host = actor(&bed).await;
+async fn a_change_while_a_plugin_is_read_is_applied() {
+    let dir = HostDir::new("[plugin.actor]\nconfig = { language = \"fr\" }\n");
+    let host = actor(&dir).await;
     // It takes a while to read and is refused: no swap follows that would take the change along.
-    bed.install("slow", &[&b"\0asm"[..], &vec![0; 60 << 20]].concat());
-    change(&bed, &host, "[plugin.actor]\nconfig = { language = \"en\" }\n", "plugin.actor").await;
-    host.plugin_when("slow", "it is refused", |plugin| plugin["state"] == "refused").await;
+    dir.install("slow", &[&b"\0asm"[..], &vec![0; 60 << 20]].concat());
+    change(&dir, &host, "[plugin.actor]\nconfig = { language = \"en\" }\n", "plugin.actor").await;
+    host.wait_plugin("slow", "it is refused", |plugin| plugin["state"] == "refused").await;
     assert_eq!(act(&host, "a", "config").await["logs"][1], "INFO language = en");
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_changes_nothing_until_there_is_another() {
-    let bed =
-        Bed::new("[plugins]\nrescan_interval_ms = 50\n[plugin.actor]\nconfig = { language = \"fr\" }\n");
-    let host = actor(&bed).await;
-    std::fs::remove_file(bed.path("hookyard.toml")).unwrap();
+async fn a_removed_file_changes_nothing_until_it_is_back() {
+    let dir =
+        HostDir::new("[plugins]\nrescan_interval_ms = 50\n[plugin.actor]\nconfig = { language = \"fr\" }\n");
+    let host = actor(&dir).await;
+    std::fs::remove_file(dir.path("hookyard.toml")).unwrap();
     // A plugin that is put there after it is noticed after it: the host looked at both.
     let stats = guest("stats");
-    bed.install("stats", &stats);
-    host.runs("stats", &stats).await;
+    dir.install("stats", &stats);
+    host.wait_revision("stats", &stats).await;
     assert_eq!(act(&host, "a", "config").await["logs"][1], "INFO language = fr");
-    assert!(!bed.log().contains("configuration changed"), "{}", bed.log());
+    assert!(!dir.log().contains("configuration changed"), "{}", dir.log());
     change(
-        &bed,
+        &dir,
         &host,
         "[plugins]\nrescan_interval_ms = 50\n[plugin.actor]\nconfig = { language = \"en\" }\n",
         "plugin.actor",
@@ -194,19 +194,19 @@ async fn a_file_that_is_gone_changes_nothing_until_there_is_another() {
 }
 
 #[tokio::test]
-async fn each_way_in_which_tools_replace_a_file_is_noticed() {
+async fn each_way_of_replacing_a_file_is_noticed() {
     let with = |number: u32| format!("[plugin.actor]\nconfig = {{ number = {number} }}\n");
-    let bed = Bed::new(&with(0));
-    let path = bed.path("hookyard.toml");
-    let host = actor(&bed).await;
+    let dir = HostDir::new(&with(0));
+    let path = dir.path("hookyard.toml");
+    let host = actor(&dir).await;
     let text = |number: u32| {
-        let old = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
+        let old = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
         old.replace(&with(number - 1), &with(number))
     };
     let replaced = async |number: u32| {
         let id = number.to_string();
-        until(&format!("number {number} is taken"), async || {
-            (bed.log().matches("configuration changed: plugin.actor").count() >= number as usize)
+        wait_until(&format!("number {number} is taken"), async || {
+            (dir.log().matches("configuration changed: plugin.actor").count() >= number as usize)
                 .then_some(())
         })
         .await;
@@ -223,10 +223,10 @@ async fn each_way_in_which_tools_replace_a_file_is_noticed() {
     // Through a symbolic link that is changed, as Kubernetes does.
     for number in [3, 4] {
         let file = format!("version-{number}.toml");
-        std::fs::write(bed.path(&file), text(number)).unwrap();
-        let _ = std::fs::remove_file(bed.path("link"));
-        std::os::unix::fs::symlink(&file, bed.path("link")).unwrap();
-        std::fs::rename(bed.path("link"), &path).unwrap();
+        std::fs::write(dir.path(&file), text(number)).unwrap();
+        let _ = std::fs::remove_file(dir.path("link"));
+        std::os::unix::fs::symlink(&file, dir.path("link")).unwrap();
+        std::fs::rename(dir.path("link"), &path).unwrap();
         replaced(number).await;
     }
 }

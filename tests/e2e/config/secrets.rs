@@ -1,10 +1,10 @@
-//! No secret in a log, an error, an answer or a file that does not hold it on purpose.
+//! Secrets appear in no log, error or response, and in no file but those that are meant to hold them.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::support::{Bed, Event, Ran, guest, until};
+use crate::support::{CommandOutput, Event, HostDir, guest, wait_until};
 
 /// In the configuration, of a source.
 const WRITTEN: &str = "whsec_5ecret_written";
@@ -14,7 +14,7 @@ const IN_FILE: &str = "whsec_5ecret_in_a_file";
 const IN_VARIABLE: &str = "api_5ecret_in_a_variable";
 /// The operators'.
 const TOKEN: &str = "admin_5ecret_token";
-/// What all of them have.
+/// A part of all secrets.
 const MARK: &str = "5ecret";
 
 /// Everything that the host says, and the libraries that see its secrets.
@@ -37,42 +37,42 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-fn ran(bed: &Bed, arguments: &[&str]) -> Ran {
-    Ran::of(bed.command(arguments).env("API_KEY", IN_VARIABLE).env("HOOKYARD_LOG", LOG))
+fn run(dir: &HostDir, arguments: &[&str]) -> CommandOutput {
+    CommandOutput::run(dir.command(arguments).env("API_KEY", IN_VARIABLE).env("HOOKYARD_LOG", LOG))
 }
 
 #[tokio::test]
-async fn no_secret_is_written_or_answered_by_the_host_or_a_command() {
-    let bed = Bed::new(&config(""));
-    bed.replace("shop-secret", IN_FILE.as_bytes());
-    std::fs::create_dir(bed.path("hookyard-data")).unwrap();
-    bed.replace("hookyard-data/admin-token", TOKEN.as_bytes());
-    bed.install("actor", &guest("actor"));
-    let mut command = bed.command(&["serve"]);
+async fn no_secret_appears_in_files_responses_or_output() {
+    let dir = HostDir::new(&config(""));
+    dir.replace("shop-secret", IN_FILE.as_bytes());
+    std::fs::create_dir(dir.path("hookyard-data")).unwrap();
+    dir.replace("hookyard-data/admin-token", TOKEN.as_bytes());
+    dir.install("actor", &guest("actor"));
+    let mut command = dir.command(&["serve"]);
     command.env("API_KEY", IN_VARIABLE).env("HOOKYARD_LOG", LOG);
-    let host = bed.start_with(command).await;
+    let host = dir.start_with(command).await;
     let mut seen = Vec::new();
 
     for act in ["well", "retry", "reject", "trap", "what is this"] {
-        host.send(&Event::of("shop.opened", act, &json!({ "act": act }))).await;
-        host.settled(act).await;
-        seen.push(ran(&bed, &["event", "show", act]).out);
+        host.send(&Event::with_payload("shop.opened", act, &json!({ "act": act }))).await;
+        host.wait_finished(act).await;
+        seen.push(run(&dir, &["event", "show", act]).out);
     }
     let event = Event::created("evt_1");
     for secret in [WRITTEN, IN_FILE, "wrong"] {
-        bed.replace("event.json", event.body.as_bytes());
-        bed.replace("signing.txt", secret.as_bytes());
+        dir.replace("event.json", event.body.as_bytes());
+        dir.replace("signing.txt", secret.as_bytes());
         let arguments =
             ["event", "send", "--file", "event.json", "--source", "shop", "--secret-file", "signing.txt"];
-        let sent = ran(&bed, &arguments);
-        std::fs::remove_file(bed.path("signing.txt")).unwrap();
+        let sent = run(&dir, &arguments);
+        std::fs::remove_file(dir.path("signing.txt")).unwrap();
         seen.extend([sent.out, sent.err]);
     }
     assert!(
         seen.iter().any(|text| text.contains("202 accepted")) && seen.iter().any(|text| text.contains("401"))
     );
 
-    // Changed, and broken in the places where a secret stands.
+    // Changed, and invalid at the places of secrets.
     for (number, broken) in [
         "[sources]\nother = \"whsec_5ecret_misplaced\"\n".to_owned(),
         "[sources.other]\nscheme = \"hmac\"\nsecrets = \"whsec_5ecret_misplaced\"\n".to_owned(),
@@ -85,37 +85,37 @@ async fn no_secret_is_written_or_answered_by_the_host_or_a_command() {
     .into_iter()
     .enumerate()
     {
-        bed.configure(&config(&broken));
-        until("the broken file is refused", async || {
-            (bed.log().matches("the old one holds").count() > number).then_some(())
+        dir.configure(&config(&broken));
+        wait_until("the broken file is refused", async || {
+            (dir.log().matches("the previous one stays").count() > number).then_some(())
         })
         .await;
-        let checked = ran(&bed, &["config", "check"]);
+        let checked = run(&dir, &["config", "check"]);
         assert_eq!(checked.code, 1, "{checked:?}");
         seen.extend([checked.out, checked.err]);
     }
-    bed.configure(&config("[sources.other]\nscheme = \"hmac\"\nsecrets = [\"whsec_5ecret_new\"]\n"));
-    host.logged(&["configuration changed: sources.other"]).await;
+    dir.configure(&config("[sources.other]\nscheme = \"hmac\"\nsecrets = [\"whsec_5ecret_new\"]\n"));
+    host.wait_log(&["configuration changed: sources.other"]).await;
 
     for arguments in [&["config", "check", "--json"][..], &["event", "list"], &["plugin", "list", "--json"]] {
-        let asked = ran(&bed, arguments);
+        let asked = run(&dir, arguments);
         assert_eq!(asked.code, 0, "{asked:?}");
         seen.extend([asked.out, asked.err]);
     }
     for path in
         ["/", "/metrics", "/readyz", "/api/v1/plugins", "/api/v1/openapi.json", "/api/v1/events?limit=500"]
     {
-        seen.push(host.ask(path, Some(TOKEN)).await.text().await.unwrap());
+        seen.push(host.admin_get(path, Some(TOKEN)).await.text().await.unwrap());
     }
-    seen.push(format!("{:?}", host.ask("/api/v1/events", Some("wr0ng_5ecre")).await.text().await));
+    seen.push(format!("{:?}", host.admin_get("/api/v1/events", Some("wr0ng_5ecre")).await.text().await));
     host.terminate();
-    assert!(host.ended().await.success());
+    assert!(host.wait_exit().await.success());
 
     for text in seen {
         assert!(!text.contains(MARK), "{text}");
     }
-    let homes = HOMES.map(|home| bed.path(home));
-    let others: Vec<PathBuf> = files(bed.as_ref()).into_iter().filter(|file| !homes.contains(file)).collect();
+    let homes = HOMES.map(|home| dir.path(home));
+    let others: Vec<PathBuf> = files(dir.as_ref()).into_iter().filter(|file| !homes.contains(file)).collect();
     for name in ["host.log", "host.out", "hookyard.db"] {
         assert!(others.iter().any(|file| file.ends_with(name)), "{name} was looked at");
     }

@@ -1,19 +1,19 @@
-//! What the host offers, as each language has it.
+//! The host's capabilities in each language.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{bed, deliver, done, json_results, logs, order, plain, plugin, results, start};
+use super::{deliver, done, host_dir, json_results, logs, order, plain, plugin, results, start};
 use crate::support::{Partner, Reply};
 
 #[tokio::test]
-async fn the_context_says_what_the_call_is_about() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn the_context_describes_event_and_attempt() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let (event, _) = done(&host, &plain("context")).await;
     let mut keys = BTreeSet::new();
-    for (language, context) in json_results(&bed, "context").await {
+    for (language, context) in json_results(&dir, "context").await {
         let key = context["idempotencyKey"].as_str().expect(language);
         let hexadecimal = key.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
         assert!(key.len() == 32 && hexadecimal && keys.insert(key.to_owned()), "{language}: {key}");
@@ -31,24 +31,24 @@ async fn the_context_says_what_the_call_is_about() {
 }
 
 #[tokio::test]
-async fn config_and_secrets_are_what_the_operator_set() {
-    let bed = bed("config = { n = 3, text = \"é 🇬🇳\" }\nsecrets = { token = \"hidden\" }\n", "");
-    let host = start(&bed).await;
+async fn config_and_secrets_have_the_operators_values() {
+    let dir = host_dir("config = { n = 3, text = \"é 🇬🇳\" }\nsecrets = { token = \"hidden\" }\n", "");
+    let host = start(&dir).await;
     done(&host, &plain("config")).await;
-    for (language, config) in json_results(&bed, "config").await {
+    for (language, config) in json_results(&dir, "config").await {
         // No plugin is kept from telling what it was told, but the host never does.
         assert_eq!(config, json!({ "n": "3", "text": "é 🇬🇳", "token": "hidden" }), "{language}");
     }
 }
 
 #[tokio::test]
-async fn every_function_of_the_store_does_what_it_says() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn every_store_function_behaves_as_documented() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     for (id, counter) in [("evt_1", "2"), ("evt_2", "4")] {
         done(&host, &order(id, &json!({ "do": "store" }))).await;
-        for (language, keys) in json_results(&bed, "keys").await {
-            let bucket = bed.bucket(&plugin(language), "conformance").await;
+        for (language, keys) in json_results(&dir, "keys").await {
+            let bucket = dir.bucket(&plugin(language), "conformance").await;
             let has = |key| bucket.get(key).map_or("", String::as_str);
             let left = ["a", "cas", "counter", "x", "y", "z"].map(has);
             assert_eq!(left, ["", "swapped", counter, "1", "", "3"], "{language}");
@@ -64,23 +64,23 @@ async fn every_function_of_the_store_does_what_it_says() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_had_at_once() {
+async fn a_request_returns_the_partners_response() {
     let partner =
-        Partner::start(|_, asked| Reply::of(203, &format!("{} à {}", asked.method, asked.path))).await;
-    let bed = bed(&format!("http = [\"{}\"]", partner.origin()), "");
-    let host = start(&bed).await;
+        Partner::start(|_, asked| Reply::text(203, &format!("{} à {}", asked.method, asked.path))).await;
+    let dir = host_dir(&format!("http = [\"{}\"]", partner.origin()), "");
+    let host = start(&dir).await;
     let url = format!("{}/texts?lang=fr", partner.origin());
     done(&host, &order("evt_1", &json!({ "do": "fetch", "url": url }))).await;
-    for (language, answer) in json_results(&bed, "fetch").await {
+    for (language, answer) in json_results(&dir, "fetch").await {
         assert_eq!(answer, json!({ "status": 203, "body": "GET à /texts?lang=fr" }), "{language}");
     }
 }
 
 #[tokio::test]
-async fn where_no_answer_can_be_had_another_attempt_is_made() {
+async fn a_request_without_a_response_leads_to_another_attempt() {
     let nobody = "http://127.0.0.1:9";
-    let bed = bed(&format!("http = [\"{nobody}\"]"), "");
-    let host = start(&bed).await;
+    let dir = host_dir(&format!("http = [\"{nobody}\"]"), "");
+    let host = start(&dir).await;
     let (_, deliveries) = deliver(&host, &order("evt_1", &json!({ "do": "fetch", "url": nobody }))).await;
     for (language, delivery) in deliveries {
         let attempts = delivery["attempts"].as_array().unwrap();
@@ -91,48 +91,46 @@ async fn where_no_answer_can_be_had_another_attempt_is_made() {
 }
 
 #[tokio::test]
-async fn an_answer_from_where_the_operator_has_not_allowed_fails_and_the_log_names_the_grant() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn a_request_without_a_grant_is_rejected_and_the_reason_names_the_grant() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let url = "http://169.254.169.254/latest";
     let (_, deliveries) = deliver(&host, &order("evt_1", &json!({ "do": "fetch", "url": url }))).await;
     for (language, delivery) in deliveries {
-        // Whether that is worth another attempt is each SDK's to say.
-        let first = &delivery["attempts"][0];
-        assert_eq!(
-            (&delivery["state"], &first["cause"]),
-            (&"dead".into(), &"handler".into()),
-            "{language}: {first}"
-        );
+        let attempts = delivery["attempts"].as_array().unwrap();
+        let first = &attempts[0];
+        let ended = (attempts.len(), &first["outcome"], &first["cause"]);
+        assert_eq!(ended, (1, &"rejected".into(), &"handler".into()), "{language}: {delivery}");
         let grant = format!(
             "http://169.254.169.254 is not granted: add it to `http` in [plugin.{}]",
             plugin(language)
         );
+        assert!(first["reason"].as_str().unwrap().contains(&grant), "{language}: {first}");
         assert!(logs(first).iter().any(|line| line.contains(&grant)), "{language}: {first}");
     }
 }
 
 #[tokio::test]
-async fn time_is_the_hosts() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn the_clock_is_the_hosts() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let before = hookyard::event::now_ms();
     done(&host, &plain("clock")).await;
     let after = hookyard::event::now_ms();
-    for (language, now) in results(&bed, "clock").await {
+    for (language, now) in results(&dir, "clock").await {
         let now = now.parse().unwrap();
         assert!((before..=after).contains(&now), "{language}: {now} is not from {before} to {after}");
     }
 }
 
 #[tokio::test]
-async fn randomness_differs_from_call_to_call() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn random_values_differ_between_calls() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     done(&host, &order("evt_1", &json!({ "do": "random" }))).await;
-    let first = results(&bed, "random").await;
+    let first = results(&dir, "random").await;
     done(&host, &order("evt_2", &json!({ "do": "random" }))).await;
-    for ((language, first), (_, second)) in first.iter().zip(results(&bed, "random").await) {
+    for ((language, first), (_, second)) in first.iter().zip(results(&dir, "random").await) {
         assert_eq!((first.len(), second.len()), (32, 32), "{language}: {first}, {second}");
         // One half is of the language's own generator, where it has one, and the other of the host's.
         let halves = |hex: &str| [hex[..16].to_owned(), hex[16..].to_owned()];
@@ -142,9 +140,9 @@ async fn randomness_differs_from_call_to_call() {
 }
 
 #[tokio::test]
-async fn what_is_printed_is_logged() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn printed_lines_are_logged() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let (_, deliveries) = done(&host, &plain("print")).await;
     for (language, delivery) in deliveries {
         let lines = logs(&delivery["attempts"][0]);

@@ -1,41 +1,43 @@
-//! What each language asks for in the outbox.
+//! Effects from the outbox of each language.
 
 use serde_json::{Value, json};
 
-use super::{CHARACTERS, bed, done, json_results, mail, order, plain, plugin, results, start};
-use crate::support::{Host, Partner, Reply, Smtp, until};
+use super::{
+    CHARACTERS, LANGUAGES, done, host_dir, json_results, mail, order, plain, plugin, results, start,
+};
+use crate::support::{Partner, Reply, RunningHost, Smtp, wait_until};
 
-/// Waits until an event that a guest emitted is settled.
-async fn emitted(host: &Host<'_>, language: &str, key: &str) -> Value {
+/// Waits until an event that a guest emitted is finished.
+async fn emitted(host: &RunningHost<'_>, language: &str, key: &str) -> Value {
     let path = format!("/api/v1/events/plugin.{}/{key}", plugin(language));
-    until("the emitted event has run", async || {
-        let (code, event) = host.api(&path).await;
+    wait_until("the emitted event has run", async || {
+        let (code, event) = host.api_get(&path).await;
         (code.is_success() && event["state"] == "done").then_some(event)
     })
     .await
 }
 
 #[tokio::test]
-async fn requests_emails_and_events_go_out_unchanged_under_the_keys_that_the_handler_got() {
-    let (partner, smtp) = (Partner::start(|_, _| Reply::of(200, "")).await, Smtp::start().await);
-    let bed = bed(
+async fn effects_are_sent_unchanged_under_the_keys_that_the_handler_received() {
+    let (partner, smtp) = (Partner::start(|_, _| Reply::text(200, "")).await, Smtp::start().await);
+    let dir = host_dir(
         &format!("http = [\"{}\"]\nemail = [\"*@example.gn\"]\n", partner.origin()),
         &format!("[email]\nsmtp = \"smtp://{}\"\nfrom = \"no-reply@example.gn\"\n", smtp.address()),
     );
-    let host = start(&bed).await;
+    let host = start(&dir).await;
     let (url, to) = (format!("{}/messages?a=b", partner.origin()), "desk@example.gn");
     done(&host, &order("evt_1", &json!({ "do": "outbox", "url": url, "to": to, "text": CHARACTERS }))).await;
-    for (language, keys) in json_results(&bed, "effects").await {
+    for (language, keys) in json_results(&dir, "effects").await {
         let [http, email, event] = [0, 1, 2].map(|at| keys[at].as_str().expect(language));
 
-        let asked = until("the request is there", async || {
-            partner.asked().into_iter().find(|asked| asked.header("idempotency-key") == http)
+        let asked = wait_until("the request is there", async || {
+            partner.requests().into_iter().find(|asked| asked.header("idempotency-key") == http)
         })
         .await;
         assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/messages?a=b"), "{language}");
         assert_eq!((asked.text(), asked.header("x-test")), (CHARACTERS, "yes"), "{language}");
 
-        let received = until("the email is there", async || {
+        let received = wait_until("the email is there", async || {
             smtp.received().into_iter().find(|received| received.header("Idempotency-Key") == email)
         })
         .await;
@@ -57,22 +59,22 @@ async fn requests_emails_and_events_go_out_unchanged_under_the_keys_that_the_han
         assert_eq!(event["cause"]["id"], "evt_1", "{language}: {event}");
         assert_eq!(
             event["deliveries"].as_array().unwrap().len(),
-            4,
+            LANGUAGES.len(),
             "all guests get it: {language}: {event}"
         );
     }
     // What was emitted told all to keep its text.
-    for (language, text) in results(&bed, "echo").await {
+    for (language, text) in results(&dir, "echo").await {
         assert_eq!(text, CHARACTERS, "{language}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_granted_is_refused_and_the_grant_is_named() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn an_effect_without_a_grant_is_refused_and_the_grant_is_named() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let (_, deliveries) = done(&host, &plain("refused")).await;
-    for ((language, reason), (_, delivery)) in results(&bed, "refused").await.into_iter().zip(deliveries) {
+    for ((language, reason), (_, delivery)) in results(&dir, "refused").await.into_iter().zip(deliveries) {
         let named = format!(
             "http://169.254.169.254 is not granted: add it to `http` in [plugin.{}]",
             plugin(language)

@@ -1,20 +1,20 @@
-//! How handlers fail in each language: what operators are told, and that nothing else comes of it.
+//! Failures of handlers in each language: their reports, and that they leave no write and no effect.
 
 use serde_json::{Value, json};
 
-use super::{CHARACTERS, LANGUAGES, bed, deliver, logs, order, plain, plugin, start};
-use crate::support::{Bed, Host};
+use super::{CHARACTERS, LANGUAGES, deliver, host_dir, logs, order, plain, plugin, start};
+use crate::support::{HostDir, RunningHost};
 
 /// No guest has written anything, and no effect was asked for, though all began to.
-async fn nothing_happened(bed: &Bed, host: &Host<'_>, deliveries: &[(&'static str, Value)]) {
+async fn nothing_happened(dir: &HostDir, host: &RunningHost<'_>, deliveries: &[(&'static str, Value)]) {
     for (language, delivery) in deliveries {
         assert_eq!(delivery["state"], "dead", "{language}: {delivery}");
         assert_eq!(delivery["effects"], json!([]), "{language}");
     }
     for language in LANGUAGES {
-        assert_eq!(bed.bucket(&plugin(language), "conformance").await.len(), 0, "{language}");
+        assert_eq!(dir.bucket(&plugin(language), "conformance").await.len(), 0, "{language}");
     }
-    assert_eq!(bed.open_effects().await, 0);
+    assert_eq!(dir.open_effects().await, 0);
     assert_eq!(host.events("&type=conformance.never").await, [] as [Value; 0]);
 }
 
@@ -31,15 +31,15 @@ fn attempts<'a>(language: &str, delivery: &'a Value, outcome: &str, cause: &str)
     attempts
 }
 
-/// Everything that operators are told of an attempt.
+/// The reason and the log lines of an attempt.
 fn told(attempt: &Value) -> String {
     format!("{}\n{}", attempt["reason"].as_str().unwrap(), logs(attempt).join("\n"))
 }
 
 #[tokio::test]
-async fn another_attempt_is_made_by_the_operators_backoff_or_when_the_handler_says() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn a_retry_follows_the_operators_backoff_or_the_handlers_delay() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     for (id, after_ms) in [("evt_soon", None), ("evt_later", Some(400))] {
         let mut payload = json!({ "do": "retry", "reason": CHARACTERS });
         if let Some(after_ms) = after_ms {
@@ -55,14 +55,14 @@ async fn another_attempt_is_made_by_the_operators_backoff_or_when_the_handler_sa
             let waited = at(second) - at(first);
             assert!(waited >= after_ms.unwrap_or(0), "{language}: {waited} ms");
         }
-        nothing_happened(&bed, &host, &deliveries).await;
+        nothing_happened(&dir, &host, &deliveries).await;
     }
 }
 
 #[tokio::test]
 async fn a_rejection_is_final() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let (_, deliveries) =
         deliver(&host, &order("evt_1", &json!({ "do": "reject", "reason": CHARACTERS }))).await;
     for (language, delivery) in &deliveries {
@@ -71,7 +71,7 @@ async fn a_rejection_is_final() {
         };
         assert!(only["reason"].as_str().unwrap().ends_with(CHARACTERS), "{language}: {only}");
     }
-    nothing_happened(&bed, &host, &deliveries).await;
+    nothing_happened(&dir, &host, &deliveries).await;
 }
 
 /// `FILE` and `LINE` where a guest does this.
@@ -83,6 +83,7 @@ fn place(language: &str, at_fault: &str) -> (&'static str, usize) {
         }
         "python" => ("actions.py", include_str!("../../guests/conformance-python/actions.py")),
         "c" => ("src/failures.c", include_str!("../../guests/conformance-c/src/failures.c")),
+        "go" => ("failures.go", include_str!("../../guests/conformance-go/failures.go")),
         other => panic!("where is {other}?"),
     };
     let mut lines = source.lines().enumerate().filter(|(_, line)| line.contains(at_fault));
@@ -100,9 +101,9 @@ fn written(language: &str, (file, line): (&str, usize)) -> String {
 }
 
 #[tokio::test]
-async fn a_bug_is_told_with_its_message_and_the_authors_line() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn a_bug_is_reported_with_its_message_and_source_line() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let (_, deliveries) =
         deliver(&host, &order("evt_1", &json!({ "do": "trap", "reason": CHARACTERS }))).await;
     for (language, delivery) in &deliveries {
@@ -112,36 +113,37 @@ async fn a_bug_is_told_with_its_message_and_the_authors_line() {
             "rust" => "panic!(\"{reason}\")",
             "typescript" => "throw new Error(reason)",
             "python" => "raise RuntimeError(",
+            "go" => "panic(order.Reason)",
             _ => "hy_panic(",
         };
         let (line, told) = (written(language, place(language, at_fault)), told(&attempts[0]));
         assert!(told.contains(CHARACTERS) && told.contains(&line), "{language}, {line}: {told}");
     }
-    nothing_happened(&bed, &host, &deliveries).await;
+    nothing_happened(&dir, &host, &deliveries).await;
 }
 
 #[tokio::test]
 async fn a_loop_ends_at_the_deadline() {
-    let bed = bed("call_timeout_ms = 500", "");
-    let host = start(&bed).await;
+    let dir = host_dir("call_timeout_ms = 500", "");
+    let host = start(&dir).await;
     let (_, deliveries) = deliver(&host, &plain("loop")).await;
     for (language, delivery) in &deliveries {
         for attempt in attempts(language, delivery, "retry", "timeout") {
             assert!(told(attempt).contains("call_timeout_ms (500 ms)"), "{language}: {attempt}");
         }
     }
-    nothing_happened(&bed, &host, &deliveries).await;
+    nothing_happened(&dir, &host, &deliveries).await;
 }
 
 #[tokio::test]
-async fn memory_ends_at_its_limit() {
-    let bed = bed("memory_max_bytes = 67108864", "");
-    let host = start(&bed).await;
+async fn memory_growth_ends_at_its_limit() {
+    let dir = host_dir("memory_max_bytes = 67108864", "");
+    let host = start(&dir).await;
     let (_, deliveries) = deliver(&host, &plain("memory")).await;
     for (language, delivery) in &deliveries {
         for attempt in attempts(language, delivery, "retry", "trap") {
             assert!(told(attempt).contains("memory_max_bytes"), "{language}: {attempt}");
         }
     }
-    nothing_happened(&bed, &host, &deliveries).await;
+    nothing_happened(&dir, &host, &deliveries).await;
 }

@@ -1,9 +1,9 @@
-//! What real senders write differently: a handler in any language gets what it means.
+//! Unusual encodings that real senders use. Handlers in every language receive the intended value.
 
 use serde_json::{Value, json};
 
-use super::{LANGUAGES, bed, deliver, done, json_results, logs, plugin, results, start};
-use crate::support::{Event, Partner, Reply, Smtp, until};
+use super::{LANGUAGES, deliver, done, host_dir, json_results, logs, plugin, results, start};
+use crate::support::{Event, Partner, Reply, Smtp, wait_until};
 
 /// An event with this text as its payload.
 fn raw(event_type: &str, id: &str, created: &str, payload: &str) -> Event {
@@ -14,34 +14,34 @@ fn raw(event_type: &str, id: &str, created: &str, payload: &str) -> Event {
 
 #[tokio::test]
 async fn half_of_a_surrogate_pair_can_be_logged_stored_and_sent() {
-    let (partner, smtp) = (Partner::start(|_, _| Reply::of(200, "")).await, Smtp::start().await);
-    let bed = bed(
+    let (partner, smtp) = (Partner::start(|_, _| Reply::text(200, "")).await, Smtp::start().await);
+    let dir = host_dir(
         &format!("http = [\"{}\"]\nemail = [\"*\"]\n", partner.origin()),
         &format!("[email]\nsmtp = \"smtp://{}\"\nfrom = \"no-reply@example.gn\"\n", smtp.address()),
     );
-    let host = start(&bed).await;
+    let host = start(&dir).await;
     let send =
         format!(r#"{{"do":"outbox","url":"{}/","to":"a@example.gn","text":"\ud83d"}}"#, partner.origin());
     done(&host, &raw("conformance.order", "evt_outbox", "null", &send)).await;
-    for (language, keys) in json_results(&bed, "effects").await {
+    for (language, keys) in json_results(&dir, "effects").await {
         let (http, event) = (keys[0].as_str().expect(language), keys[2].as_str().expect(language));
-        let asked = until("the request is there", async || {
-            partner.asked().into_iter().find(|asked| asked.header("idempotency-key") == http)
+        let asked = wait_until("the request is there", async || {
+            partner.requests().into_iter().find(|asked| asked.header("idempotency-key") == http)
         })
         .await;
         assert_eq!(asked.text(), "\u{fffd}", "{language}");
         let path = format!("/api/v1/events/plugin.{}/{event}", plugin(language));
-        until("the emitted event has run", async || {
-            let (code, event) = host.api(&path).await;
+        wait_until("the emitted event has run", async || {
+            let (code, event) = host.api_get(&path).await;
             (code.is_success() && event["state"] == "done").then_some(())
         })
         .await;
     }
     let count = LANGUAGES.len();
-    until("the emails are there", async || (smtp.received().len() == count).then_some(())).await;
+    wait_until("the emails are there", async || (smtp.received().len() == count).then_some(())).await;
     let echo = r#"{"do":"echo","text":"Jean \ud83d","\udfff":["\ud800"]}"#;
     let (_, deliveries) = done(&host, &raw("conformance.order", "evt_echo", "null", echo)).await;
-    for ((language, kept), (_, delivery)) in results(&bed, "echo").await.into_iter().zip(deliveries) {
+    for ((language, kept), (_, delivery)) in results(&dir, "echo").await.into_iter().zip(deliveries) {
         assert_eq!(kept, "Jean \u{fffd}", "{language}");
         assert_eq!(logs(&delivery["attempts"][0]), ["INFO Jean \u{fffd}"], "{language}");
     }
@@ -54,7 +54,7 @@ async fn half_of_a_surrogate_pair_can_be_logged_stored_and_sent() {
         "changes":{"n\udfffme":{"from":"\ud83d","to":null}}}"#;
     done(&host, &raw("appointment.updated", "evt_typed", "null", typed)).await;
     for language in LANGUAGES {
-        let typed = bed.bucket(&plugin(language), "typed").await;
+        let typed = dir.bucket(&plugin(language), "typed").await;
         let got: Value = serde_json::from_str(&typed["7"]).unwrap();
         assert_eq!(
             (&got["name"], &got["status"]),
@@ -70,20 +70,20 @@ async fn half_of_a_surrogate_pair_can_be_logged_stored_and_sent() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_and_a_numeric_timestamp_are_read_as_what_they_mean() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn a_byte_order_mark_and_a_numeric_timestamp_are_understood() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let Event { id, body } = raw("conformance.order", "evt_1", "1769005800", r#"{"do":"context"}"#);
     done(&host, &Event { id, body: format!("\u{feff}{body}\0") }).await;
-    for (language, context) in json_results(&bed, "context").await {
+    for (language, context) in json_results(&dir, "context").await {
         assert_eq!(context["created"], "2026-01-21T14:30:00Z", "{language}");
     }
 }
 
 #[tokio::test]
-async fn one_odd_field_is_absent_and_the_event_is_handled() {
-    let bed = bed("", "");
-    let host = start(&bed).await;
+async fn an_optional_field_of_a_wrong_type_is_absent_and_the_event_is_handled() {
+    let dir = host_dir("", "");
+    let host = start(&dir).await;
     let odd = r#"{"id":"12345","departmentId":5.0,"department":[],"dateTime":"2026-01-25T14:30:00","status":"NO_SHOW",
         "name":true,"email":{"a":1},"phone":"","creditsUsed":"many","credits_used":3,"qrCode":null}"#;
     let (_, deliveries) = done(&host, &raw("appointment.created", "evt_1", "null", odd)).await;
@@ -96,7 +96,7 @@ async fn one_odd_field_is_absent_and_the_event_is_handled() {
             let is_noted = |line: &&str| line.starts_with("WARN hookyard: ") && line.ends_with(note);
             assert!(logs.iter().any(is_noted), "{language}: {note} in {logs:?}");
         }
-        let typed = bed.bucket(&plugin(language), "typed").await;
+        let typed = dir.bucket(&plugin(language), "typed").await;
         let got: Value = serde_json::from_str(&typed["12345"]).unwrap();
         let expected = json!({
             "id": 12345, "departmentId": 5, "department": null, "dateTime": "2026-01-25T14:30:00",

@@ -1,4 +1,4 @@
-//! Reads emails: RFC 2045 to 2047, as far as the host uses them.
+//! A parser of emails, RFC 2045 to 2047, as far as the host uses them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,25 +1,24 @@
-//! One event or effect makes the host process die, again at each start: after a few times it is dead, and the
-//! rest is done.
+//! An event or an effect that kills the host at each start is dead after a few crashes. All others are done.
 
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Partner, Reply, guest, until};
+use crate::support::{Event, HostDir, Partner, Reply, RunningHost, guest, wait_until};
 
-/// A host that dies where `point` names what runs.
-fn dying(bed: &Bed, point: &str) -> Command {
-    let mut command = bed.command(&["serve"]);
+/// A host that dies at `point`.
+fn dying(dir: &HostDir, point: &str) -> Command {
+    let mut command = dir.command(&["serve"]);
     command.env("HOOKYARD_KILL_AT", point);
     command
 }
 
 /// Starts hosts until one stays alive after all its events are done or dead: it, and how many died.
-async fn survivor<'bed>(bed: &'bed Bed, point: &str) -> (Host<'bed>, usize) {
+async fn survivor<'dir>(dir: &'dir HostDir, point: &str) -> (RunningHost<'dir>, usize) {
     for died in 0..20 {
-        let Ok(mut host) = bed.try_start_with(dying(bed, point)).await else { continue };
-        let survived = until("the host dies or has nothing left to run", async || {
-            if host.has_ended().is_some() {
+        let Ok(mut host) = dir.try_start_with(dying(dir, point)).await else { continue };
+        let survived = wait_until("the host dies or has nothing left to run", async || {
+            if host.exit_status().is_some() {
                 return Some(false);
             }
             (backlog(&host).await? == 0).then_some(true)
@@ -29,11 +28,11 @@ async fn survivor<'bed>(bed: &'bed Bed, point: &str) -> (Host<'bed>, usize) {
             return (host, died);
         }
     }
-    panic!("no host stays alive:\n{}", bed.log())
+    panic!("no host stays alive:\n{}", dir.log())
 }
 
 /// Open deliveries and effects, unless the host died.
-async fn backlog(host: &Host<'_>) -> Option<usize> {
+async fn backlog(host: &RunningHost<'_>) -> Option<usize> {
     let mut open = 0;
     for path in [
         "deliveries?state=pending",
@@ -42,7 +41,7 @@ async fn backlog(host: &Host<'_>) -> Option<usize> {
         "effects?state=pending",
         "effects?state=waiting",
     ] {
-        open += host.try_api(&format!("/api/v1/{path}")).await?["items"].as_array()?.len();
+        open += host.try_api_get(&format!("/api/v1/{path}")).await?["items"].as_array()?.len();
     }
     Some(open)
 }
@@ -53,21 +52,24 @@ fn attempts(event: &Value) -> &[Value] {
 
 #[tokio::test]
 async fn a_delivery_that_kills_the_host_is_dead_after_three_crashes_and_the_others_are_done() {
-    let bed = Bed::new("[plugin.actor]\ncall_timeout_ms = 60_000\n");
-    bed.install("actor", &guest("actor"));
+    let dir = HostDir::new("[plugin.actor]\ncall_timeout_ms = 60_000\n");
+    dir.install("actor", &guest("actor"));
     let point = "in-attempt=evt_culprit";
-    let mut host = bed.start_with(dying(&bed, point)).await;
+    let mut host = dir.start_with(dying(&dir, point)).await;
     // They run when the culprit begins.
     let innocents: Vec<_> = (0..8).map(|number| format!("evt_innocent_{number}")).collect();
     for id in &innocents {
-        host.send(&Event::of("any.type", id, &json!({ "act": "busy 300" }))).await;
+        host.send(&Event::with_payload("any.type", id, &json!({ "act": "busy 300" }))).await;
     }
-    // The host may be gone before it can answer.
-    let _ = host.sender().try_send(&Event::of("any.type", "evt_culprit", &json!({ "act": "well" }))).await;
-    until("the host dies", async || host.has_ended()).await;
+    // The host may end before it responds.
+    let _ = host
+        .sender()
+        .try_send(&Event::with_payload("any.type", "evt_culprit", &json!({ "act": "well" })))
+        .await;
+    wait_until("the host dies", async || host.exit_status()).await;
 
-    let (host, died) = survivor(&bed, point).await;
-    assert_eq!(died, 2, "it was the third crash that made a dead letter\n{}", bed.log());
+    let (host, died) = survivor(&dir, point).await;
+    assert_eq!(died, 2, "it was the third crash that made a dead letter\n{}", dir.log());
     let culprit = host.event("evt_culprit").await.unwrap();
     assert_eq!(culprit["state"], "dead", "{culprit}");
     assert!(attempts(&culprit).iter().all(|attempt| attempt["cause"] == "crash"), "{culprit}");
@@ -79,27 +81,27 @@ async fn a_delivery_that_kills_the_host_is_dead_after_three_crashes_and_the_othe
         let crashes = attempts(&event).iter().filter(|attempt| attempt["cause"] == "crash").count();
         assert!(crashes < 3, "{event}");
     }
-    // It can be run again by hand, once the reason is gone.
+    // An operator can replay it after the cause is removed.
     drop(host);
-    let host = bed.start().await;
-    let code = host.ask_for("/api/v1/replays", &json!({ "of": "deliveries" })).await;
+    let host = dir.start().await;
+    let code = host.admin_post("/api/v1/replays", &json!({ "of": "deliveries" })).await;
     assert_eq!(code.unwrap(), 202);
-    host.event_when("evt_culprit", "it is done", |event| event["state"] == "done").await;
+    host.wait_event("evt_culprit", "it is done", |event| event["state"] == "done").await;
 }
 
 #[tokio::test]
 async fn an_effect_that_kills_the_host_is_dead_after_three_crashes() {
-    let partner = Partner::start(|_, _| Reply::of(200, "")).await;
-    let bed = Bed::new(&format!("[plugin.culprit]\nhttp = [\"{}\"]\n", partner.origin()));
-    bed.install("culprit", &guest("asker"));
+    let partner = Partner::start(|_, _| Reply::text(200, "")).await;
+    let dir = HostDir::new(&format!("[plugin.culprit]\nhttp = [\"{}\"]\n", partner.origin()));
+    dir.install("culprit", &guest("outbox"));
     let point = "in-effect=culprit";
-    let mut host = bed.start_with(dying(&bed, point)).await;
+    let mut host = dir.start_with(dying(&dir, point)).await;
     let ask = json!({ "act": "well", "do": "http", "url": partner.origin(), "text": "x" });
-    let _ = host.sender().try_send(&Event::of("any.type", "evt", &ask)).await;
-    until("the host dies", async || host.has_ended()).await;
+    let _ = host.sender().try_send(&Event::with_payload("any.type", "evt", &ask)).await;
+    wait_until("the host dies", async || host.exit_status()).await;
 
-    let (host, died) = survivor(&bed, point).await;
-    assert_eq!(died, 2, "{}", bed.log());
+    let (host, died) = survivor(&dir, point).await;
+    assert_eq!(died, 2, "{}", dir.log());
     let event = host.event("evt").await.unwrap();
     let effect = &event["deliveries"][0]["effects"][0];
     assert_eq!(
@@ -107,27 +109,27 @@ async fn an_effect_that_kills_the_host_is_dead_after_three_crashes() {
         (&"done".into(), &"dead".into()),
         "{event}"
     );
-    let tries = effect["tries"].as_array().unwrap();
-    assert_eq!(tries.len(), 3, "{event}");
-    assert!(tries.iter().all(|attempt| attempt["outcome"] == "crash"), "{event}");
-    assert_eq!(partner.asked_count(), 0);
+    let attempts = effect["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 3, "{event}");
+    assert!(attempts.iter().all(|attempt| attempt["outcome"] == "crash"), "{event}");
+    assert_eq!(partner.request_count(), 0);
 }
 
 #[tokio::test]
-async fn a_host_that_is_stopped_in_good_order_leaves_nothing_to_count() {
-    let bed = Bed::new("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = { act = \"loop\" }\n");
-    bed.install("actor", &guest("actor"));
-    let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
-    bed.replace(
+async fn a_graceful_stop_leaves_no_crash_to_count() {
+    let dir = HostDir::new("[plugin.actor]\ncall_timeout_ms = 60_000\nconfig = { act = \"loop\" }\n");
+    dir.install("actor", &guest("actor"));
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
+    dir.replace(
         "hookyard.toml",
         text.replace("[server]\n", "[server]\nshutdown_timeout_ms = 1\n").as_bytes(),
     );
-    let host = bed.start().await;
+    let host = dir.start().await;
     host.send(&Event::created("evt_cut")).await;
-    host.event_when("evt_cut", "it runs", |event| event["state"] == "running").await;
+    host.wait_event("evt_cut", "it runs", |event| event["state"] == "running").await;
     host.terminate();
-    assert_eq!(host.ended().await.code(), Some(0));
-    let host = bed.start().await;
-    let event = host.event_when("evt_cut", "it runs again", |event| event["state"] == "running").await;
+    assert_eq!(host.wait_exit().await.code(), Some(0));
+    let host = dir.start().await;
+    let event = host.wait_event("evt_cut", "it runs again", |event| event["state"] == "running").await;
     assert_eq!(attempts(&event), [] as [Value; 0], "{event}");
 }

@@ -1,9 +1,9 @@
 //! Commands in documents exist and parse.
 
 use super::{blocks, code_spans, document, documents};
-use crate::support::Bed;
+use crate::support::HostDir;
 
-/// The words of a line as a shell splits it, up to a comment, `;` or a pipe; with quotes, without variables.
+/// The words of a line as a shell splits it, up to a comment, `;`, a pipe or a file; with quotes, without variables.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in line.chars() {
@@ -13,7 +13,7 @@ fn words(line: &str) -> Vec<String> {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
-            (None, ';' | '|') => break,
+            (None, ';' | '|' | '>') => break,
             (None, '#') if word.is_none() => break,
             (None, _) if c.is_whitespace() => words.extend(word.take()),
             _ => word.get_or_insert_default().push(c),
@@ -25,8 +25,8 @@ fn words(line: &str) -> Vec<String> {
 
 /// Every command line that calls the program, in blocks and in running text, each as its words.
 fn invocations(text: &str) -> Vec<Vec<String>> {
-    let in_blocks =
-        blocks(text, "").into_iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>());
+    let all = ["", "sh"].into_iter().flat_map(|language| blocks(text, language));
+    let in_blocks = all.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>());
     let arguments = |line: String| -> Option<Vec<String>> {
         let words = words(&line);
         let is_program = words.first()?.rsplit('/').next() == Some("hookyard");
@@ -45,15 +45,15 @@ fn a_line_is_split_as_a_shell_splits_it() {
 /// With `--help` at the end, a command parses what stands before it, and does nothing.
 #[test]
 fn every_command_in_a_document_parses() {
-    let bed = Bed::new("");
+    let dir = HostDir::new("");
     let mut seen = 0;
     for name in documents().into_iter().chain(["host/config.default.toml".to_owned()]) {
         for words in invocations(&document(&name)).into_iter().filter(|words| !words.is_empty()) {
             let arguments: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
-            let ran = bed.run(&arguments);
-            assert_eq!(ran.code, 0, "{name}: hookyard {}\n{ran:?}", words.join(" "));
+            let output = dir.run(&arguments);
+            assert_eq!(output.code, 0, "{name}: hookyard {}\n{output:?}", words.join(" "));
             for flag in words.iter().filter(|word| word.starts_with("--")) {
-                assert!(ran.out.contains(&format!("{flag} ")), "{name}: hookyard {}", words.join(" "));
+                assert!(output.out.contains(&format!("{flag} ")), "{name}: hookyard {}", words.join(" "));
             }
             seen += 1;
         }

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::{blocks, code_spans, document, documented_plugins, documents};
-use crate::support::{Bed, Ran};
+use crate::support::{CommandOutput, HostDir};
 
 #[test]
 fn the_configuration_of_make_run_passes_the_check() {
-    let bed = Bed::new("");
-    bed.replace("hookyard.toml", document("hookyard.toml").as_bytes());
-    let ran = bed.run(&["config", "check"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
+    let dir = HostDir::new("");
+    dir.replace("hookyard.toml", document("hookyard.toml").as_bytes());
+    let output = dir.run(&["config", "check"]);
+    assert_eq!(output.code, 0, "{output:?}");
 }
 
 #[test]
@@ -21,13 +21,13 @@ fn every_configuration_in_a_document_passes_the_check() {
     for name in documents().into_iter().chain(of_plugins) {
         for block in blocks(&document(&name), "toml").iter().filter(|block| !block.contains("[dependencies]"))
         {
-            let bed = Bed::new("");
-            bed.replace("hookyard.toml", block.as_bytes());
-            let mut command = bed.command(&["config", "check"]);
+            let dir = HostDir::new("");
+            dir.replace("hookyard.toml", block.as_bytes());
+            let mut command = dir.command(&["config", "check"]);
             let references = block.match_indices("env:").map(|(at, _)| &block[at + 4..]);
             command.envs(references.map(|name| (name.split('"').next().unwrap(), "set")));
-            let ran = Ran::of(&mut command);
-            assert_eq!(ran.code, 0, "{name}:\n{block}\n{ran:?}");
+            let output = CommandOutput::run(&mut command);
+            assert_eq!(output.code, 0, "{name}:\n{block}\n{output:?}");
             checked += 1;
         }
     }
@@ -35,12 +35,12 @@ fn every_configuration_in_a_document_passes_the_check() {
 }
 
 #[test]
-fn the_default_configuration_is_what_holds_without_one() {
-    let bed = Bed::new("");
-    bed.replace("hookyard.toml", document("host/config.default.toml").as_bytes());
-    let mut written = bed.run(&["config", "check", "--json"]).json();
-    fs::remove_file(bed.path("hookyard.toml")).unwrap();
-    let none = bed.run(&["config", "check", "--json"]).json();
+fn the_default_configuration_equals_no_configuration() {
+    let dir = HostDir::new("");
+    dir.replace("hookyard.toml", document("host/config.default.toml").as_bytes());
+    let mut written = dir.run(&["config", "check", "--json"]).json();
+    fs::remove_file(dir.path("hookyard.toml")).unwrap();
+    let none = dir.run(&["config", "check", "--json"]).json();
     written["config"] = serde_json::Value::Null;
     assert_eq!(written, none);
 }

@@ -1,4 +1,4 @@
-//! Relative links lead to files and headings, and every page of `docs/` can be reached from the README.
+//! Relative links lead to files and headings, and the README leads to every page of `docs/`.
 
 use super::{document, documents, pages, root};
 

@@ -1,40 +1,39 @@
-//! The machine's clock jumps while deliveries and effects wait for their time: waits are as long as they were meant
-//! to be, and nothing gets older by a jump.
+//! Clock jumps while deliveries and effects wait. Waits keep their length, and nothing ages by a jump.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Partner, Reply, fake_clock, guest, until};
+use crate::support::{Event, HostDir, Partner, Reply, RunningHost, fake_clock, guest, wait_until};
 
 const HOUR_MS: u64 = 3_600_000;
-/// What deliveries and effects wait for here.
+/// The wait of deliveries and effects.
 const WAIT: Duration = Duration::from_secs(2);
 /// Five years.
 const YEARS_HOURS: i32 = 5 * 365 * 24;
 
-fn bed(partner: &Partner) -> Bed {
-    let bed = Bed::new(&format!("[plugin.asker]\nhttp = [\"{}\"]\n", partner.origin()));
-    bed.install("actor", &guest("actor"));
-    bed.install("asker", &guest("asker"));
-    bed
+fn host_dir(partner: &Partner) -> HostDir {
+    let dir = HostDir::new(&format!("[plugin.outbox]\nhttp = [\"{}\"]\n", partner.origin()));
+    dir.install("actor", &guest("actor"));
+    dir.install("outbox", &guest("outbox"));
+    dir
 }
 
 /// A delivery and an effect that wait for [`WAIT`]. When they are due, by the system clock.
-async fn two_wait(host: &Host<'_>, partner: &Partner) -> [u64; 2] {
+async fn two_wait(host: &RunningHost<'_>, partner: &Partner) -> [u64; 2] {
     let retry = json!({ "act": format!("retry-after {}", WAIT.as_millis()) });
-    host.send(&Event::of("any.type", "evt_delivery", &retry)).await;
+    host.send(&Event::with_payload("any.type", "evt_delivery", &retry)).await;
     let ask = json!({ "act": "well", "do": "http", "url": partner.origin(), "text": "x" });
-    host.send(&Event::of("any.type", "evt_effect", &ask)).await;
+    host.send(&Event::with_payload("any.type", "evt_effect", &ask)).await;
     let delivery =
-        host.event_when("evt_delivery", "it waits", |event| of(event, "actor")["state"] == "waiting").await;
+        host.wait_event("evt_delivery", "it waits", |event| of(event, "actor")["state"] == "waiting").await;
     let effect = host
-        .event_when("evt_effect", "its effect waits", |event| {
-            of(event, "asker")["effects"][0]["state"] == "waiting"
+        .wait_event("evt_effect", "its effect waits", |event| {
+            of(event, "outbox")["effects"][0]["state"] == "waiting"
         })
         .await;
     let due = |view: &Value| view["due_at"].as_u64().unwrap();
-    [due(of(&delivery, "actor")), due(&of(&effect, "asker")["effects"][0])]
+    [due(of(&delivery, "actor")), due(&of(&effect, "outbox")["effects"][0])]
 }
 
 fn of<'a>(event: &'a Value, plugin: &str) -> &'a Value {
@@ -42,41 +41,41 @@ fn of<'a>(event: &'a Value, plugin: &str) -> &'a Value {
 }
 
 /// Waits until both were tried again.
-async fn both_ran_again(host: &Host<'_>, partner: &Partner) {
-    host.event_when("evt_delivery", "it ran again", |event| {
+async fn both_ran_again(host: &RunningHost<'_>, partner: &Partner) {
+    host.wait_event("evt_delivery", "it ran again", |event| {
         of(event, "actor")["attempts"].as_array().unwrap().len() > 1
     })
     .await;
-    until("the effect was tried again", async || (partner.asked_count() > 1).then_some(())).await;
-    host.event_when("evt_effect", "it is done", |event| of(event, "asker")["effects"][0]["state"] == "done")
+    wait_until("the effect was tried again", async || (partner.request_count() > 1).then_some(())).await;
+    host.wait_event("evt_effect", "it is done", |event| of(event, "outbox")["effects"][0]["state"] == "done")
         .await;
 }
 
 /// Asks for time at first, then all is well.
 async fn busy_at_first() -> Partner {
     Partner::start(|number, _| match number {
-        0 => Reply::of(503, "busy").with("retry-after", &WAIT.as_secs().to_string()),
-        _ => Reply::of(200, ""),
+        0 => Reply::text(503, "busy").with("retry-after", &WAIT.as_secs().to_string()),
+        _ => Reply::text(200, ""),
     })
     .await
 }
 
 /// Waits until the host has noticed that the clock jumped so often.
-async fn noticed(bed: &Bed, jumps: usize) {
-    let count = || bed.log().matches("the system clock jumped by").count();
-    until("the jump is noticed", async || (count() >= jumps).then_some(())).await;
+async fn noticed(dir: &HostDir, jumps: usize) {
+    let count = || dir.log().matches("the system clock jumped by").count();
+    wait_until("the jump is noticed", async || (count() >= jumps).then_some(())).await;
 }
 
 #[tokio::test]
-async fn a_wait_is_as_long_as_meant_though_the_clock_is_set_forward() {
+async fn a_wait_keeps_its_length_when_the_clock_is_set_forward() {
     let partner = busy_at_first().await;
-    let bed = bed(&partner);
-    let clock = fake_clock(&bed, 0);
-    let host = bed.start_with(clock.command()).await;
+    let dir = host_dir(&partner);
+    let clock = fake_clock(&dir, 0);
+    let host = dir.start_with(clock.command()).await;
     let began = Instant::now();
     let due = two_wait(&host, &partner).await;
     clock.set(2);
-    noticed(&bed, 1).await;
+    noticed(&dir, 1).await;
     // It is shown by the clock that people see.
     let event = host.event("evt_delivery").await.unwrap();
     let shown = of(&event, "actor")["due_at"].as_u64();
@@ -88,20 +87,20 @@ async fn a_wait_is_as_long_as_meant_though_the_clock_is_set_forward() {
 }
 
 #[tokio::test]
-async fn a_wait_is_as_long_as_meant_though_the_clock_is_set_forward_and_back() {
+async fn a_wait_keeps_its_length_when_the_clock_is_set_forward_and_back() {
     let partner = busy_at_first().await;
-    let bed = bed(&partner);
-    let clock = fake_clock(&bed, 0);
-    let host = bed.start_with(clock.command()).await;
+    let dir = host_dir(&partner);
+    let clock = fake_clock(&dir, 0);
+    let host = dir.start_with(clock.command()).await;
     clock.set(5);
     let due = two_wait(&host, &partner).await;
     clock.set(0);
     let now = hookyard::event::now_ms();
     assert!(due.iter().all(|due| *due < now + 6 * HOUR_MS), "{due:?} at {now}");
     both_ran_again(&host, &partner).await;
-    // What came after the jump is handled as ever, and is said as ever.
-    host.send(&Event::of("any.type", "evt_after", &json!({ "act": "well" }))).await;
-    assert_eq!(host.settled("evt_after").await["state"], "done");
+    // Events after the jump are handled and logged as before.
+    host.send(&Event::with_payload("any.type", "evt_after", &json!({ "act": "well" }))).await;
+    assert_eq!(host.wait_finished("evt_after").await["state"], "done");
     for text in ["first", "second"] {
         let answer = host.post("moncreneau", text, &[]).await;
         assert_eq!(answer.code, 401);
@@ -109,37 +108,38 @@ async fn a_wait_is_as_long_as_meant_though_the_clock_is_set_forward_and_back() {
 }
 
 #[tokio::test]
-async fn a_wait_goes_on_over_a_restart_with_the_clock_set_back() {
+async fn a_wait_continues_over_a_restart_with_the_clock_set_back() {
     let partner = busy_at_first().await;
-    let bed = bed(&partner);
-    let clock = fake_clock(&bed, 5);
-    let host = bed.start_with(clock.command()).await;
+    let dir = host_dir(&partner);
+    let clock = fake_clock(&dir, 5);
+    let host = dir.start_with(clock.command()).await;
     two_wait(&host, &partner).await;
     host.kill();
     clock.set(0);
-    let host = bed.start_with(clock.command()).await;
+    let host = dir.start_with(clock.command()).await;
     both_ran_again(&host, &partner).await;
 }
 
 #[tokio::test]
-async fn events_get_no_older_when_a_clock_that_was_years_behind_is_set_right() {
-    let bed = Bed::new("[plugin.actor]\nattempts_max = 5\nbackoff_base_ms = 1000\nbackoff_max_ms = 1000\n");
-    bed.install("actor", &guest("actor"));
-    let clock = fake_clock(&bed, -YEARS_HOURS);
-    let host = bed.start_with(clock.command()).await;
+async fn events_do_not_age_when_a_clock_years_behind_is_corrected() {
+    let dir =
+        HostDir::new("[plugin.actor]\nattempts_max = 5\nbackoff_base_ms = 1000\nbackoff_max_ms = 1000\n");
+    dir.install("actor", &guest("actor"));
+    let clock = fake_clock(&dir, -YEARS_HOURS);
+    let host = dir.start_with(clock.command()).await;
     let retry = json!({ "act": "retry-after 700" });
-    host.send(&Event::of("any.type", "evt_1", &retry)).await;
-    host.event_when("evt_1", "it waits", |event| event["state"] == "waiting").await;
+    host.send(&Event::with_payload("any.type", "evt_1", &retry)).await;
+    host.wait_event("evt_1", "it waits", |event| event["state"] == "waiting").await;
     clock.set(0);
     // It is received by the clock that is right, and noticed with that event.
-    host.send(&Event::of("any.type", "evt_2", &retry)).await;
-    noticed(&bed, 1).await;
+    host.send(&Event::with_payload("any.type", "evt_2", &retry)).await;
+    noticed(&dir, 1).await;
     let started = hookyard::event::now_ms();
     host.kill();
-    // The next process knows both clocks.
-    let host = bed.start_with(clock.command()).await;
+    // The next process has both clocks.
+    let host = dir.start_with(clock.command()).await;
     for id in ["evt_1", "evt_2"] {
-        let event = host.event_when(id, "it is dead", |event| event["state"] == "dead").await;
+        let event = host.wait_event(id, "it is dead", |event| event["state"] == "dead").await;
         let attempts = event["deliveries"][0]["attempts"].as_array().unwrap();
         let told = attempts.iter().filter(|attempt| attempt["cause"] == "handler").count();
         assert_eq!(told, 5, "{event}");

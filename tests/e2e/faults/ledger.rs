@@ -1,7 +1,7 @@
-//! What was sent and answered, kept outside the host; and the senders, which know nothing else.
+//! A record of sent events and responses outside the host, and the senders that fill it.
 //!
-//! The events of an appointment are sent one after the other, each when the one before was answered, so that
-//! their order of acceptance is known. What got no answer is sent again to the next host, as a provider does.
+//! A sender waits for each response before it sends the next event of an appointment, so the order of
+//! acceptance is known. It sends an event without a response again to the next host, as a provider does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::support::{Event, Host, Sender};
+use crate::support::{Event, RunningHost, Sender};
 
 /// Appointments of one sender, and how many senders there are.
 const APPOINTMENTS: usize = 4;
@@ -52,7 +52,7 @@ impl Appointment {
         format!("evt_{}_{number}", self.index)
     }
 
-    /// What the handlers make of it.
+    /// The failure of its handlers.
     pub(super) fn fails(&self, number: u64) -> Fails {
         match (self.index as u64 * 7 + number) % 12 {
             3 => Fails::Retry,
@@ -72,10 +72,10 @@ impl Appointment {
         // Some calls are long enough to be in the middle of when the host is killed.
         let busy_ms = if (self.index as u64 + number).is_multiple_of(5) { 3 } else { 0 };
         let payload = json!({ "id": self.name(), "number": number, "fail": fail, "busy_ms": busy_ms });
-        Event::of("appointment.updated", &self.id(number), &payload)
+        Event::with_payload("appointment.updated", &self.id(number), &payload)
     }
 
-    /// Sends its next event, and some a second time. False where the host is gone.
+    /// Sends its next event, and some events twice. Returns false if the host has ended.
     async fn send(&mut self, to: &Sender) -> bool {
         let number = self.answered + 1;
         let first = self.sent < number;
@@ -96,7 +96,7 @@ impl Appointment {
     }
 }
 
-/// Senders under way. Each ends at its first request without an answer, or when told to.
+/// Running senders. Each ends at its first request without a response, or at `stop`.
 pub(super) struct Senders {
     tasks: Vec<JoinHandle<Vec<Appointment>>>,
     shared: Arc<Shared>,
@@ -110,7 +110,7 @@ struct Shared {
 
 impl Senders {
     /// Starts them, each with its share of the appointments.
-    pub(super) fn start(host: &Host<'_>, appointments: Vec<Appointment>) -> Self {
+    pub(super) fn start(host: &RunningHost<'_>, appointments: Vec<Appointment>) -> Self {
         let shared = Arc::new(Shared::default());
         let mut left = appointments.into_iter();
         let tasks = (0..SENDERS)
@@ -127,7 +127,7 @@ impl Senders {
         self.shared.answered.load(Ordering::Relaxed)
     }
 
-    /// Tells them to stop, and gives back the appointments.
+    /// Stops them, and returns the appointments.
     pub(super) async fn stop(self) -> Vec<Appointment> {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
@@ -148,8 +148,8 @@ async fn send(to: Sender, mut own: Vec<Appointment>, shared: Arc<Shared>) -> Vec
     own
 }
 
-/// Sends again what got no answer, to a host that lives.
-pub(super) async fn settle(host: &Host<'_>, appointments: &mut [Appointment]) {
+/// Sends all events without a response again, to a running host.
+pub(super) async fn settle(host: &RunningHost<'_>, appointments: &mut [Appointment]) {
     let to = host.sender();
     for appointment in appointments.iter_mut().filter(|appointment| appointment.sent > appointment.answered) {
         assert!(appointment.send(&to).await, "{} got no answer", appointment.name());

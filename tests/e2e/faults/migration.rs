@@ -1,4 +1,4 @@
-//! The host is killed while it brings the tables of an older version up to date.
+//! Kills during the migration of an older database.
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{Connection as _, query};
 
-use crate::support::{Bed, Event, Partner, Reply, guest, until};
+use crate::support::{Event, HostDir, Partner, Reply, guest, wait_until};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
@@ -22,30 +22,30 @@ const EVENTS: [(&str, &str, &str, u32); 4] = [
 ];
 
 #[tokio::test]
-async fn a_kill_at_any_step_of_a_migration_leaves_everything_there() {
-    let partner = Partner::start(|_, _| Reply::of(200, "")).await;
+async fn a_kill_at_any_step_of_a_migration_loses_nothing() {
+    let partner = Partner::start(|_, _| Reply::text(200, "")).await;
     // All but the newest.
     for version in MIGRATIONS.iter().map(|migration| migration.version).rev().skip(1) {
         for step in 1.. {
-            let bed = Bed::new(&format!("[plugin.actor]\nhttp = [\"{}\"]\n", partner.origin()));
-            bed.install("actor", &guest("actor"));
-            older(&bed, version, &partner.origin()).await;
-            let mut command = bed.command(&["serve"]);
+            let dir = HostDir::new(&format!("[plugin.actor]\nhttp = [\"{}\"]\n", partner.origin()));
+            dir.install("actor", &guest("actor"));
+            older(&dir, version, &partner.origin()).await;
+            let mut command = dir.command(&["serve"]);
             command.env("HOOKYARD_KILL_AT", format!("{}:{step}", Point::Migration.name()));
-            let Err(ended) = bed.try_start_with(command).await else {
+            let Err(ended) = dir.try_start_with(command).await else {
                 assert!(step > 1, "no step was killed");
                 break;
             };
-            assert_eq!(ended.signal(), Some(9), "{ended:?}\n{}", bed.log());
-            all_is_there(&bed, version, &partner).await;
+            assert_eq!(ended.signal(), Some(9), "{ended:?}\n{}", dir.log());
+            all_is_there(&dir, version, &partner).await;
         }
     }
 }
 
 /// A database as a host of that version left it.
-async fn older(bed: &Bed, version: i64, origin: &str) {
-    std::fs::create_dir(bed.path("hookyard-data")).unwrap();
-    let file = bed.path("hookyard-data/hookyard.db");
+async fn older(dir: &HostDir, version: i64, origin: &str) {
+    std::fs::create_dir(dir.path("hookyard-data")).unwrap();
+    let file = dir.path("hookyard-data/hookyard.db");
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
@@ -64,7 +64,7 @@ async fn older(bed: &Bed, version: i64, origin: &str) {
 
 async fn store(db: &mut SqliteConnection, seq: i64, (id, act, state, attempts): (&str, &str, &str, u32)) {
     let payload = json!({ "act": act });
-    let body = Event::of("any.type", id, &payload).body;
+    let body = Event::with_payload("any.type", id, &payload).body;
     let start = body.find(&payload.to_string()).unwrap();
     let end = start + payload.to_string().len();
     let digest = Digest::of(body.as_bytes()).0;
@@ -113,7 +113,7 @@ async fn store(db: &mut SqliteConnection, seq: i64, (id, act, state, attempts): 
     }
 }
 
-/// What came with the second version: an entry of a store, and an effect that is open.
+/// Rows of the second version: a store entry and an open effect.
 async fn store_more(db: &mut SqliteConnection, origin: &str) {
     let request = json!({ "kind": "http", "method": "POST", "url": origin, "headers": [] });
     let entry = "INSERT INTO entry (plugin, bucket, key, version, value)
@@ -127,11 +127,11 @@ async fn store_more(db: &mut SqliteConnection, origin: &str) {
     query(effect).bind(request.to_string()).execute(&mut *db).await.unwrap();
 }
 
-/// What was over is as it was, and what was open goes on.
-async fn all_is_there(bed: &Bed, version: i64, partner: &Partner) {
-    let asked = partner.asked_count();
-    let host = bed.start().await;
-    host.drained().await;
+/// Checks that closed items are unchanged and open ones run.
+async fn all_is_there(dir: &HostDir, version: i64, partner: &Partner) {
+    let asked = partner.request_count();
+    let host = dir.start().await;
+    host.wait_drained().await;
     assert_eq!(host.events("").await.len(), EVENTS.len());
     for (id, act, _, attempts) in EVENTS {
         let event = host.event(id).await.unwrap();
@@ -145,12 +145,12 @@ async fn all_is_there(bed: &Bed, version: i64, partner: &Partner) {
             "{event}"
         );
     }
-    let again = host.send(&Event::of("any.type", "evt_done", &json!({ "act": "well" }))).await;
+    let again = host.send(&Event::with_payload("any.type", "evt_done", &json!({ "act": "well" }))).await;
     assert_eq!(again.status(), "duplicate", "{again:?}");
     if version > 1 {
-        let asked_once = async || (partner.asked_count() == asked + 1).then_some(());
-        until("the effect is done", asked_once).await;
-        assert_eq!(partner.asked()[asked].header("idempotency-key"), "kept-key");
-        assert_eq!(bed.bucket("actor", "books").await["kept"], "kept");
+        let asked_once = async || (partner.request_count() == asked + 1).then_some(());
+        wait_until("the effect is done", asked_once).await;
+        assert_eq!(partner.requests()[asked].header("idempotency-key"), "kept-key");
+        assert_eq!(dir.bucket("actor", "books").await["kept"], "kept");
     }
 }

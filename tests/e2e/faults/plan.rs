@@ -1,4 +1,4 @@
-//! What happens in each round of the fault harness, drawn from a seed.
+//! The plan of each round of the fault harness, drawn from a seed.
 
 use hookyard::failpoint::Point;
 use rand::rngs::StdRng;
@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 pub(super) const CYCLE: usize = 20;
 
 /// Points that a host under load passes.
-const POINTS: [Point; 8] = [
+const POINTS: [Point; 9] = [
     Point::BeforeCommit,
     Point::AfterCommit,
     Point::AfterHandler,
@@ -18,6 +18,7 @@ const POINTS: [Point; 8] = [
     Point::Swap,
     Point::PruneStep,
     Point::ReplayStep,
+    Point::MatchStep,
 ];
 
 /// How a host ends.
@@ -31,7 +32,7 @@ pub(super) enum End {
     At(Point, u64),
     /// By SIGTERM, when so many events were answered.
     Stopped(usize),
-    /// By SIGKILL in the middle of what SIGTERM begins.
+    /// SIGKILL during the shutdown that SIGTERM begins.
     Cut(usize),
 }
 
@@ -45,6 +46,8 @@ pub(super) struct Round {
     pub(super) prunes: bool,
     /// An operator then asks for all dead letters to be run again.
     pub(super) replays: bool,
+    /// No plugin is compiled yet, so the first events are accepted before any is loaded.
+    pub(super) cold: bool,
 }
 
 /// The rounds of a run.
@@ -84,7 +87,7 @@ impl Round {
             7 | 9 => End::Killed(random.random_range(1..150)),
             _ => match POINTS[number / 2 % POINTS.len()] {
                 // There is one swap in each round, and one replay of a page at most.
-                point @ (Point::Swap | Point::ReplayStep) => End::At(point, 1),
+                point @ (Point::Swap | Point::ReplayStep | Point::MatchStep) => End::At(point, 1),
                 // From how many tables an event is removed.
                 Point::PruneStep => End::At(Point::PruneStep, random.random_range(1..=8)),
                 point => End::At(point, random.random_range(1..60)),
@@ -94,6 +97,8 @@ impl Round {
         let swap_at = random.random_range(0..80);
         let (prunes, replays) = (random.random_bool(0.3), random.random_bool(0.3));
         let (prunes, replays) = (prunes || at(Point::PruneStep), replays || at(Point::ReplayStep));
-        Self { end, swap_at, prunes, replays }
+        // A plugin that is not loaded yet is not swapped.
+        let cold = random.random_bool(0.2) && !at(Point::Swap) || at(Point::MatchStep);
+        Self { end, swap_at, prunes, replays, cold }
     }
 }

@@ -1,27 +1,32 @@
 //! The fault harness: hosts under load, one after the other on the same database, each killed at another
-//! moment. What they promised is compared to what they did.
+//! moment. It compares their promises with the results.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Instant;
 
+use hookyard::failpoint::Point;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::check;
 use super::ledger::{Appointment, Senders, settle};
 use super::plan::{CYCLE, End, Plan, Round};
-use crate::support::{Bed, Host, Partner, Reply, distinct, guest, until};
+use crate::support::{HostDir, Partner, Reply, RunningHost, distinct_copy, guest, wait_until};
 
-/// Both are the guest `clerk`.
+/// Both are the guest `audit`.
 pub(super) const PLUGINS: [&str; 2] = ["desk", "archive"];
 
+/// Marks copies of the guest that no host has seen, beside those of the swaps.
+const NEW_COPIES: usize = 1_000_000;
 /// In a round that has some.
 const OLD_EVENTS: usize = 30;
 /// Of all events that come in: the old ones are before them.
 const FIRST_NUMBER: usize = 1_000_000;
 
-async fn bed(partner: &Partner) -> Bed {
+async fn host_dir(partner: &Partner) -> HostDir {
     let plugin = |name| {
         format!(
             "[plugin.{name}]\nhttp = [\"{0}\"]\nconfig = {{ url = \"{0}/{name}\" }}\n\
@@ -29,41 +34,41 @@ async fn bed(partner: &Partner) -> Bed {
             partner.origin()
         )
     };
-    let bed = Bed::new(&format!(
-        "ordering_key = \"/data/object/id\"\n[plugins]\ndebounce_ms = 1\n\
+    let dir = HostDir::new(&format!(
+        "ordering_key = \"/data/object/id\"\n[plugins]\ndebounce_ms = 1\nstart_wait_ms = 0\n\
          [dispatch]\ncrashes_max = 1000\n\
-         [effects]\nbackoff_base_ms = 1\nbackoff_max_ms = 50\ntries_max = 1000\n{}",
+         [effects]\nbackoff_base_ms = 1\nbackoff_max_ms = 50\nattempts_max = 1000\n{}",
         PLUGINS.map(plugin).concat()
     ));
     for name in PLUGINS {
-        bed.install(name, &guest("clerk"));
+        dir.install(name, &guest("audit"));
     }
-    bed.start().await.kill();
-    bed.alter(&old_events(FIRST_NUMBER)).await;
-    bed
+    dir.start().await.kill();
+    dir.alter(&old_events(FIRST_NUMBER)).await;
+    dir
 }
 
 #[tokio::test]
-async fn wherever_hosts_end_nothing_is_lost_or_done_twice_or_out_of_order_or_without_its_commit() {
+async fn hosts_killed_at_any_moment_lose_repeat_and_reorder_nothing() {
     let plan = Plan::from_env();
     println!("faults: {} rounds, HOOKYARD_FAULT_SEED={}", plan.rounds.len(), plan.seed);
     let began = Instant::now();
     // An eighth of the requests fail.
     let partner = Partner::start(|number, _| match number % 8 {
-        5 => Reply::of(503, "busy"),
-        _ => Reply::of(200, ""),
+        5 => Reply::text(503, "busy"),
+        _ => Reply::text(200, ""),
     })
     .await;
-    let bed = bed(&partner).await;
+    let dir = host_dir(&partner).await;
     let mut appointments = Appointment::all();
-    let mut checked = check::Checked::default();
+    let mut checked = check::Checker::default();
     for (number, round) in plan.rounds.iter().enumerate() {
         println!("round {number}: {round:?}");
-        appointments = live(&bed, &partner, round, number, appointments).await;
+        appointments = live(&dir, &partner, round, number, appointments).await;
         if (number + 1) % CYCLE == 0 || number + 1 == plan.rounds.len() {
-            let host = bed.start().await;
+            let host = dir.start().await;
             settle(&host, &mut appointments).await;
-            checked.check(&bed, &host, &partner, &appointments).await;
+            checked.check(&dir, &host, &partner, &appointments).await;
         }
     }
     println!("faults: {checked} in {:.0?}", began.elapsed());
@@ -71,42 +76,58 @@ async fn wherever_hosts_end_nothing_is_lost_or_done_twice_or_out_of_order_or_wit
 
 /// A host's life, from its start to its end.
 async fn live(
-    bed: &Bed,
+    dir: &HostDir,
     partner: &Partner,
     round: &Round,
     number: usize,
     appointments: Vec<Appointment>,
 ) -> Vec<Appointment> {
     if round.prunes {
-        bed.alter(&old_events(1 + number * OLD_EVENTS)).await;
+        dir.alter(&old_events(1 + number * OLD_EVENTS)).await;
     }
-    let mut command = bed.command(&["serve"]);
+    let cache = dir.path("hookyard-data/cache");
+    if round.cold {
+        fs::remove_dir_all(cache).unwrap();
+        // Of half of them the host knows from before which events they handle.
+        if number.is_multiple_of(2) || matches!(round.end, End::At(Point::MatchStep, _)) {
+            for name in PLUGINS {
+                dir.install(name, &distinct_copy(&guest("audit"), NEW_COPIES + number));
+            }
+        }
+    } else {
+        forget_compilations(&cache);
+    }
+    let mut command = dir.command(&["serve"]);
     if let End::At(point, passing) = round.end {
         command.env("HOOKYARD_KILL_AT", format!("{}:{passing}", point.name()));
     }
     // At a point that is passed while the host starts, it ends before it takes events.
-    let mut host = match bed.try_start_with(command).await {
+    let mut host = match dir.try_start_with(command).await {
         Ok(host) => host,
         Err(ended) => {
-            assert!(matches!(round.end, End::At(..)) && killed(ended), "{ended:?}\n{}", bed.log());
+            assert!(matches!(round.end, End::At(..)) && killed(ended), "{ended:?}\n{}", dir.log());
             return appointments;
         }
     };
-    let (asked_before, mut to_swap, mut replay) = (partner.asked_count(), true, None);
+    if matches!(round.end, End::At(Point::Swap, _)) {
+        wait_until("there is something to swap", async || host.has_loaded_plugins().await.then_some(()))
+            .await;
+    }
+    let (asked_before, mut to_swap, mut replay) = (partner.request_count(), true, None);
     let senders = Senders::start(&host, appointments);
-    until(&format!("the host is at its end: {round:?}"), async || {
+    wait_until(&format!("the host is at its end: {round:?}"), async || {
         if to_swap && senders.answered() >= round.swap_at {
             to_swap = false;
-            bed.install(PLUGINS[number % PLUGINS.len()], &distinct(&guest("clerk"), number));
-            let asked = || host.ask_for("/api/v1/replays", &json!({ "of": "deliveries" }));
+            dir.install(PLUGINS[number % PLUGINS.len()], &distinct_copy(&guest("audit"), number));
+            let asked = || host.admin_post("/api/v1/replays", &json!({ "of": "deliveries" }));
             replay = round.replays.then(|| tokio::spawn(asked()));
         }
         let over = match round.end {
             End::Killed(answered) | End::Stopped(answered) | End::Cut(answered) => {
                 senders.answered() >= answered
             }
-            End::KilledAtPartner(asked) => partner.asked_count() >= asked_before + asked,
-            End::At(..) => host.has_ended().is_some(),
+            End::KilledAtPartner(asked) => partner.request_count() >= asked_before + asked,
+            End::At(..) => host.exit_status().is_some(),
         };
         over.then_some(())
     })
@@ -119,6 +140,19 @@ async fn live(
     senders.stop().await
 }
 
+/// Removes the marks of compilations that ended with their host: after three of them a file is refused, and plugins
+/// that are refused get no new events.
+fn forget_compilations(cache: &Path) {
+    for entry in fs::read_dir(cache).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            forget_compilations(&path);
+        } else if path.extension().is_some_and(|extension| extension == "compiling") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
 /// Puts events there that are too old to be kept, from this number on.
 fn old_events(first: usize) -> String {
     let last = first + OLD_EVENTS - 1;
@@ -129,19 +163,19 @@ fn old_events(first: usize) -> String {
     )
 }
 
-async fn end(host: Host<'_>, end: End) {
+async fn end(host: RunningHost<'_>, end: End) {
     match end {
         End::Killed(_) | End::KilledAtPartner(_) => host.kill(),
-        End::At(..) => assert!(killed(host.ended().await)),
+        End::At(..) => assert!(killed(host.wait_exit().await)),
         End::Stopped(_) => {
             host.terminate();
-            assert_eq!(host.ended().await.code(), Some(0));
+            assert_eq!(host.wait_exit().await.code(), Some(0));
         }
         End::Cut(_) => {
-            let stops = || host.bed().log().matches("\"stopping").count();
+            let stops = || host.dir().log().matches("\"stopping").count();
             let before = stops();
             host.terminate();
-            until("it begins to stop", async || (stops() > before).then_some(())).await;
+            wait_until("it begins to stop", async || (stops() > before).then_some(())).await;
             host.kill();
         }
     }

@@ -1,8 +1,8 @@
-//! Random core modules that import what the host offers, as components.
+//! Random components that import the host's interfaces.
 //!
-//! `tests/random-modules` makes a module of random functions, with `wasm-smith`. Some of its functions get other bodies here: the
-//! allocator, without which no call would come as far as the random code; and one for each import, which
-//! calls it with addresses that lie in memory, as random ones mostly do not.
+//! `tests/random-modules` makes a core module of random functions with `wasm-smith`. This file replaces the
+//! bodies of some functions: the allocator, without which no call reaches the random code, and one function
+//! per import, which calls it with addresses inside the memory. Random addresses are mostly outside.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;

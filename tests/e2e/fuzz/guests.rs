@@ -1,4 +1,4 @@
-//! Random guests: each is refused, or its attempts end in time, one way or another.
+//! Random guests. Each is refused, or all its attempts end in time.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::components::{Generator, mutated};
 use super::{Run, check_size, resident_bytes};
-use crate::support::{Bed, CoreGuest, Event, Host, World, example};
+use crate::support::{CoreGuest, Event, HostDir, RunningHost, World, example};
 
 /// Guests that are loaded at once.
 const GUESTS: usize = 12;
 /// Events that each of them gets.
 const EVENTS: usize = 4;
-/// Longest time of one call, and what the host may need beyond it on a busy machine.
+/// The longest time of one call, and the host's additional time on a busy machine.
 const CALL_TIMEOUT_MS: u64 = 50;
 const SLACK_MS: u64 = 3000;
 
@@ -25,7 +25,7 @@ const PACKAGE: &str = "package fuzz:events@1.0.0 {
     }
 }";
 
-fn bed() -> Bed {
+fn host_dir() -> HostDir {
     let sections: Vec<String> = (0..GUESTS)
         .map(|n| {
             format!(
@@ -34,17 +34,17 @@ fn bed() -> Bed {
             )
         })
         .collect();
-    Bed::new(&format!(
+    HostDir::new(&format!(
         "package = \"fuzz:events\"\n[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n\
-         [effects]\ntries_max = 1\ndepth_max = 1\n{}",
+         [effects]\nattempts_max = 1\ndepth_max = 1\n{}",
         sections.concat()
     ))
 }
 
 /// Loads these files as plugins; which are running then, the others are refused.
-async fn load(host: &Host<'_>, files: &[Vec<u8>]) -> usize {
+async fn load(host: &RunningHost<'_>, files: &[Vec<u8>]) -> usize {
     for (n, bytes) in files.iter().enumerate() {
-        host.bed().install(&format!("guest-{n}"), bytes);
+        host.dir().install(&format!("guest-{n}"), bytes);
     }
     let mut running = 0;
     for (n, bytes) in files.iter().enumerate() {
@@ -54,18 +54,18 @@ async fn load(host: &Host<'_>, files: &[Vec<u8>]) -> usize {
             plugin["refusal"].as_str().is_some_and(|text| text.contains(&short))
                 || plugin["revision"] == revision.as_str()
         };
-        let plugin = host.plugin_when(&format!("guest-{n}"), "it is loaded or refused", loaded).await;
+        let plugin = host.wait_plugin(&format!("guest-{n}"), "it is loaded or refused", loaded).await;
         running += usize::from(plugin["refusal"].is_null());
     }
     running
 }
 
 #[tokio::test]
-async fn random_guests_hurt_only_themselves() {
+async fn random_guests_affect_only_themselves() {
     let mut run = Run::begin();
-    let (world, mut generator) = (World::of(WORLD, PACKAGE), Generator::start());
-    let (bed, whole) = (bed(), [example("event-log"), CoreGuest::default().module()]);
-    let host = bed.start().await;
+    let (world, mut generator) = (World::new(WORLD, PACKAGE), Generator::start());
+    let (dir, whole) = (host_dir(), [example("event-log"), CoreGuest::default().module()]);
+    let host = dir.start().await;
     let before = resident_bytes(&host);
     let (mut guests, mut events) = (0, 0);
     let mut ends = BTreeMap::<String, u32>::new();
@@ -81,9 +81,9 @@ async fn random_guests_hurt_only_themselves() {
             events += 1;
             let text: String = (0..run.bytes(40)[0]).map(|_| '\u{fd}').collect();
             let payload = json!({ "text": text, "number": events, "numbers": run.bytes(16), "maybe": 0.5 });
-            let answer = host.send(&Event::of("random", &id, &payload)).await;
+            let answer = host.send(&Event::with_payload("random", &id, &payload)).await;
             assert_eq!(answer.status(), "accepted", "{answer:?}");
-            let event = host.settled(&id).await;
+            let event = host.wait_finished(&id).await;
             for delivery in event["deliveries"].as_array().unwrap() {
                 let attempt = &delivery["attempts"][0];
                 let took = attempt["duration_us"].as_u64().unwrap_or_default() / 1000;
@@ -98,7 +98,7 @@ async fn random_guests_hurt_only_themselves() {
         }
         check_size(&host, before, &run);
     }
-    assert_eq!(host.ask("/readyz", None).await.status(), 200);
+    assert_eq!(host.admin_get("/readyz", None).await.status(), 200);
     println!(
         "{guests} guests, {events} events: {ends:?}; {} bytes more in memory",
         resident_bytes(&host).saturating_sub(before)

@@ -1,8 +1,8 @@
-//! Random guests and random payloads against the real binary: whatever they do, it neither ends nor grows,
-//! every attempt ends, and what is answered is one of a few things.
+//! Random guests and random payloads against the real binary. The host neither ends nor grows, every attempt
+//! ends, and every outcome is one of a known set.
 //!
-//! `HOOKYARD_FUZZ_SECONDS` is how long each test goes on, 10 by default. `HOOKYARD_FUZZ_SEED` repeats the cases of a
-//! run, whose seed is printed with its counts. `hostile/README.md` says how to run for long.
+//! `HOOKYARD_FUZZ_SECONDS` is the duration of each test, 10 by default. `HOOKYARD_FUZZ_SEED` repeats the
+//! cases of a run, which prints its seed. `hostile/README.md` describes long runs.
 
 mod components;
 mod guests;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
-use crate::support::Host;
+use crate::support::RunningHost;
 
 /// How much larger the host may become while a test goes on: what allocators and pools keep.
 const GROWTH_MAX_BYTES: u64 = 512 << 20;
@@ -52,8 +52,8 @@ impl Run {
     }
 }
 
-/// What the host has in memory, and whether it is still there.
-fn resident_bytes(host: &Host<'_>) -> u64 {
+/// The resident memory of the host.
+fn resident_bytes(host: &RunningHost<'_>) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid()));
     let status = status.unwrap_or_else(|error| panic!("the host has ended: {error}"));
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -62,8 +62,8 @@ fn resident_bytes(host: &Host<'_>) -> u64 {
     kib * 1024
 }
 
-/// Fails if the host has grown beyond what it may, or is gone.
-fn check_size(host: &Host<'_>, before: u64, run: &Run) {
+/// Fails if the host has grown beyond its limit or has ended.
+fn check_size(host: &RunningHost<'_>, before: u64, run: &Run) {
     let now = resident_bytes(host);
     assert!(
         now <= before + GROWTH_MAX_BYTES,

@@ -1,4 +1,5 @@
-//! Random payloads for handlers of random types: each is decoded or rejected, in time and within memory.
+//! Random payloads for handlers of random types. Each is decoded or rejected, within its limits of time and
+//! memory.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::types::Types;
 use super::{Run, check_size, resident_bytes};
-use crate::support::{Bed, Event};
+use crate::support::{Event, HostDir};
 
 /// Payloads of one type, sent at once.
 const PAYLOADS: usize = 48;
@@ -16,19 +17,19 @@ const ATTEMPT_MAX_MS: u64 = 5000;
 #[tokio::test]
 async fn random_payloads_are_decoded_or_rejected() {
     let mut run = Run::begin();
-    let bed = Bed::new(
+    let dir = HostDir::new(
         "package = \"fuzz:events\"\nordering_key = \"/none\"\n[plugins]\ndebounce_ms = 5\n\
          [plugin.random]\nattempts_max = 1\nbreaker_failures_percent = 0\n",
     );
-    let host = bed.start().await;
+    let host = dir.start().await;
     let before = resident_bytes(&host);
     let (mut types, mut payloads) = (0, 0);
     let mut ends = BTreeMap::<String, u32>::new();
     while run.goes_on() {
         let ty = Types::default().record(&mut run);
         let handler = ty.handler();
-        bed.install("random", &handler);
-        host.runs("random", &handler).await;
+        dir.install("random", &handler);
+        host.wait_revision("random", &handler).await;
         types += 1;
         let mut sends = JoinSet::new();
         for _ in 0..PAYLOADS {
@@ -50,7 +51,7 @@ async fn random_payloads_are_decoded_or_rejected() {
                 *ends.entry("no JSON".into()).or_default() += 1;
                 continue;
             }
-            let event = host.settled(&id).await;
+            let event = host.wait_finished(&id).await;
             let attempt = &event["deliveries"][0]["attempts"][0];
             let took = attempt["duration_us"].as_u64().unwrap() / 1000;
             assert!(took <= ATTEMPT_MAX_MS, "{id} took {took} ms, seed {}", run.seed);
@@ -60,7 +61,7 @@ async fn random_payloads_are_decoded_or_rejected() {
         }
         check_size(&host, before, &run);
     }
-    assert_eq!(host.ask("/readyz", None).await.status(), 200);
+    assert_eq!(host.admin_get("/readyz", None).await.status(), 200);
     println!(
         "{types} types, {payloads} payloads: {ends:?}; {} bytes more in memory",
         resident_bytes(&host).saturating_sub(before)

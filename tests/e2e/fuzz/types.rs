@@ -1,4 +1,4 @@
-//! Random WIT types, handlers that take them, and JSON that fits them, mostly.
+//! Random WIT types, handlers of these types, and JSON that mostly fits them.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom as _;
 use super::Run;
 use crate::support::{World, wat};
 
-/// A type. Named ones have a number, by which they are told apart.
+/// A type. Named types are numbered.
 pub(super) enum Type {
     Plain(&'static str),
     Option(Box<Type>),
@@ -32,7 +32,7 @@ pub(super) struct Types {
 }
 
 impl Types {
-    /// A record, which holds what it likes.
+    /// A record with random fields.
     pub(super) fn record(&mut self, run: &mut Run) -> Type {
         self.fields(run, 4)
     }
@@ -110,7 +110,7 @@ impl Type {
         }
     }
 
-    /// Its definition, after those of what it holds.
+    /// Writes its definition after those of its parts.
     fn define(&self, to: &mut String) {
         match self {
             Self::Plain(_) => {}
@@ -154,7 +154,7 @@ impl Type {
             }} }}",
             self.reference()
         );
-        let world = World::of("export fuzz:events/kind@1.0.0;", &package);
+        let world = World::new("export fuzz:events/kind@1.0.0;", &package);
         let handle = &world.exports()[0];
         let mut module = wat(&format!(
             r#"(module
@@ -178,7 +178,7 @@ impl Type {
         module
     }
 
-    /// JSON that fits, but for what is put in its place now and then.
+    /// Writes JSON that fits, with occasional misfits.
     pub(super) fn json(&self, run: &mut Run, to: &mut String) {
         if run.once_in(250) {
             return wild(run, to);
@@ -249,7 +249,7 @@ fn sequence(
 ) {
     to.push(open);
     for n in 0..count {
-        // What has become too long for the endpoint ends here.
+        // Stops at the endpoint's size limit.
         if to.len() > 200_000 {
             break;
         }

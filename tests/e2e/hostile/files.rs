@@ -1,4 +1,4 @@
-//! Files, each with what the host or a command makes of it.
+//! A table of files, each with the reaction of the host or of a command.
 
 use std::fs::{self, File as Handle};
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,21 +7,21 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::innocent::{self, Innocent};
+use super::bystander::{self, Bystander};
 use crate::compile::monster;
-use crate::support::{Bed, CoreGuest, Host, Ran, distinct, example, until};
+use crate::support::{CommandOutput, CoreGuest, HostDir, RunningHost, distinct_copy, example, wait_until};
 
 /// Longest time of a command that gets a hostile file.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
 
-/// A file and what becomes of it.
+/// A file and its expected outcome.
 struct File {
     name: &'static str,
     make: fn(&Path),
     outcome: Outcome,
 }
 
-/// What becomes of a file.
+/// The expected outcome of a file.
 enum Outcome {
     /// As `plugins/NAME.wasm` it is refused, and the reason has these parts.
     Refused(&'static [&'static str]),
@@ -40,34 +40,34 @@ impl File {
         Self { name, make, outcome }
     }
 
-    async fn check(&self, host: &Host<'_>) {
-        let file = host.bed().plugin_file(self.name);
+    async fn check(&self, host: &RunningHost<'_>) {
+        let file = host.dir().plugin_file(self.name);
         match &self.outcome {
             Refused(parts) => {
                 (self.make)(&file);
                 let is_refused = |plugin: &serde_json::Value| !plugin["refusal"].is_null();
-                let plugin = host.plugin_when(self.name, "it is refused", is_refused).await;
+                let plugin = host.wait_plugin(self.name, "it is refused", is_refused).await;
                 self.has(plugin["refusal"].as_str().unwrap(), parts);
                 assert!(plugin["revision"].is_null(), "{plugin}");
             }
             Runs => {
                 (self.make)(&file);
-                host.plugin_when(self.name, "it runs", |plugin| plugin["state"] == "running").await;
+                host.wait_plugin(self.name, "it runs", |plugin| plugin["state"] == "running").await;
                 // Removed with a delivery under way, it would hold that for ever.
                 fs::remove_file(&file).unwrap();
-                host.gone(self.name).await;
+                host.wait_removed(self.name).await;
             }
             Ignored(parts) => {
                 (self.make)(&file);
                 // What comes later is there, so this one was looked at.
-                let marker = host.bed().plugin_file("marker");
+                let marker = host.dir().plugin_file("marker");
                 fs::write(&marker, nothing()).unwrap();
-                host.plugin_when("marker", "it runs", |plugin| plugin["state"] == "running").await;
+                host.wait_plugin("marker", "it runs", |plugin| plugin["state"] == "running").await;
                 fs::remove_file(marker).unwrap();
-                host.gone("marker").await;
+                host.wait_removed("marker").await;
                 assert!(host.plugin(self.name).await.is_none(), "{}", self.name);
                 if !parts.is_empty() {
-                    host.logged(parts).await;
+                    host.wait_log(parts).await;
                 }
             }
             Fails(command, parts) => self.check_command(command, parts).await,
@@ -77,16 +77,16 @@ impl File {
 
     /// The command is given up after a while, and must not be waiting then.
     async fn check_command(&self, command: &[&str], parts: &[&str]) {
-        let bed = Bed::new("");
-        (self.make)(&bed.path("file"));
+        let dir = HostDir::new("");
+        (self.make)(&dir.path("file"));
         let mut limited = Command::new("timeout");
-        let program = bed.command(&[]);
+        let program = dir.command(&[]);
         limited.arg(COMMAND_MAX.as_secs().to_string()).arg(program.get_program()).args(command);
-        limited.current_dir(&bed).stdin(std::process::Stdio::null());
+        limited.current_dir(&dir).stdin(std::process::Stdio::null());
         let started = Instant::now();
-        let ran = tokio::task::spawn_blocking(move || Ran::of(&mut limited)).await.unwrap();
-        assert_eq!(ran.code, 1, "{} after {:?}: {ran:?}", self.name, started.elapsed());
-        self.has(&ran.err, parts);
+        let output = tokio::task::spawn_blocking(move || CommandOutput::run(&mut limited)).await.unwrap();
+        assert_eq!(output.code, 1, "{} after {:?}: {output:?}", self.name, started.elapsed());
+        self.has(&output.err, parts);
     }
 
     fn has(&self, text: &str, parts: &[&str]) {
@@ -151,7 +151,7 @@ fn plugins() -> Vec<File> {
             |path| write(path, &[nothing(), b"\0\x02\x01x".repeat(100_000)].concat()),
             Runs,
         ),
-        File::new("has-another-mark", |path| write(path, &distinct(&example("event-log"), 7)), Runs),
+        File::new("has-another-mark", |path| write(path, &distinct_copy(&example("event-log"), 7)), Runs),
         File::new(
             "is-too-large",
             |path| Handle::create(path).unwrap().set_len(1 << 40).unwrap(),
@@ -218,7 +218,7 @@ fn plugins() -> Vec<File> {
             "changes-all-the-time",
             |path| {
                 for n in 0..200 {
-                    write(path, &distinct(&nothing(), n));
+                    write(path, &distinct_copy(&nothing(), n));
                 }
             },
             Runs,
@@ -294,16 +294,16 @@ fn commands() -> Vec<File> {
 }
 
 async fn check(rows: Vec<File>) {
-    let bed = innocent::bed(
+    let dir = bystander::host_dir(
         "[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n[runtime]\ncompile_quick_ms = 500\ncompile_timeout_ms = 5000\n",
     );
-    let undisturbed = innocent::bed("");
-    let (host, undisturbed) = tokio::join!(bed.start(), undisturbed.start());
-    let innocent = Innocent::measure(&host, &undisturbed).await;
-    innocent.check_beside(rows.iter().map(|row| (row.name, row.check(&host)))).await;
-    // Nobody wrote a line of the host's log but the host.
-    until("every line of the log is the host's", async || {
-        bed.log().lines().all(|line| line.starts_with("{\"timestamp\"")).then_some(())
+    let undisturbed = bystander::host_dir("");
+    let (host, undisturbed) = tokio::join!(dir.start(), undisturbed.start());
+    let bystander = Bystander::measure(&host, &undisturbed).await;
+    bystander.check_rows(rows.iter().map(|row| (row.name, row.check(&host)))).await;
+    // Each line of the log is the host's own.
+    wait_until("every line of the log is the host's", async || {
+        dir.log().lines().all(|line| line.starts_with("{\"timestamp\"")).then_some(())
     })
     .await;
 }

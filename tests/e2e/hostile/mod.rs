@@ -2,7 +2,7 @@
 //!
 //! Four tables say so, one row for each case with its stated outcome: `guests/`, `senders.rs`, `partners.rs`,
 //! `files.rs`. One host process takes all rows of a table, one after the other. After each row the next event
-//! of an innocent plugin has to be done within twice its usual time ([`innocent`]), and after all rows the
+//! of a well-behaved plugin has to be done within twice its usual time ([`bystander`]), and after all rows the
 //! process is the same one, ready, and no larger than before.
 //!
 //! To add a row, add 3 to 8 lines to a table; a row's name is also a plugin's name, so it is in kebab case:
@@ -20,9 +20,9 @@
 #![allow(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
 mod attempts;
+mod bystander;
 mod files;
 mod guests;
-mod innocent;
 mod partners;
 mod refusals;
 mod senders;

@@ -1,4 +1,4 @@
-//! Partners, each with what becomes of the effect or the request that it answers.
+//! A table of partners, each with the outcome of the effect or request that it answers.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -9,20 +9,20 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::innocent::{self, Innocent};
-use crate::support::{Event, Host, guest};
+use super::bystander::{self, Bystander};
+use crate::support::{Event, RunningHost, guest};
 
-/// A partner, who asks it, and what becomes of that.
+/// A partner, the sender of the request to it, and the expected outcome.
 struct Partner {
     name: &'static str,
-    asked_by: AskedBy,
-    answers: Vec<Say>,
+    requester: Requester,
+    answers: Vec<Reply>,
     outcome: Outcome,
 }
 
-/// Who asks a partner.
+/// The sender of a request to a partner.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum AskedBy {
+enum Requester {
     /// An effect, `POST /`.
     Effect,
     /// A handler's own request, `GET /`.
@@ -31,12 +31,12 @@ enum AskedBy {
     Email,
 }
 
-/// What a partner does once it was asked, or, by email, with each line that it gets.
+/// The reaction of a partner to a request, or, by email, to each line.
 #[derive(Debug, Clone)]
-enum Say {
+enum Reply {
     /// Says these bytes.
     Bytes(Vec<u8>),
-    /// Says these bytes again and again, for as long as somebody listens.
+    /// Repeats these bytes until the host closes the connection.
     Flood(Vec<u8>),
     /// Says these bytes one by one.
     Drip(Vec<u8>),
@@ -46,13 +46,13 @@ enum Say {
     Hang,
 }
 
-use Say::{Bytes, Drip, Flood, Hang, Line};
+use Reply::{Bytes, Drip, Flood, Hang, Line};
 
-/// What becomes of what a partner answers.
+/// The expected outcome.
 enum Outcome {
     /// The effect's state after its only try, that try's outcome, and parts of its detail.
     Effect { state: &'static str, outcome: &'static str, detail: &'static [&'static str] },
-    /// What the handler was told.
+    /// Parts of the line that the handler logs.
     Told(&'static [&'static str]),
 }
 
@@ -61,44 +61,44 @@ fn done() -> Outcome {
     Outcome::Effect { state: "done", outcome: "done", detail: &[] }
 }
 
-/// The effect would be tried again, if it had tries left; the detail has these parts.
+/// The effect fails and is out of attempts; the detail has these parts.
 fn failed(detail: &'static [&'static str]) -> Outcome {
     Outcome::Effect { state: "dead", outcome: "retry", detail }
 }
 
-/// The effect would never succeed; the detail has these parts.
+/// The effect fails permanently; the detail has these parts.
 fn refused(detail: &'static [&'static str]) -> Outcome {
     Outcome::Effect { state: "dead", outcome: "refused", detail }
 }
 
-/// The handler is told this.
-fn told(parts: &'static [&'static str]) -> Outcome {
+/// The handler logs a line with these parts.
+fn logged(parts: &'static [&'static str]) -> Outcome {
     Outcome::Told(parts)
 }
 
 impl Partner {
-    fn new(name: &'static str, asked_by: AskedBy, answers: Vec<Say>, outcome: Outcome) -> Self {
-        Self { name, asked_by, answers, outcome }
+    fn new(name: &'static str, requester: Requester, answers: Vec<Reply>, outcome: Outcome) -> Self {
+        Self { name, requester, answers, outcome }
     }
 
-    async fn check(&self, host: &Host<'_>, servers: &Servers) {
-        let server = if self.asked_by == AskedBy::Email { &servers.smtp } else { &servers.http };
+    async fn check(&self, host: &RunningHost<'_>, servers: &Servers) {
+        let server = if self.requester == Requester::Email { &servers.smtp } else { &servers.http };
         server.script.lock().unwrap().clone_from(&self.answers);
         let id = format!("evt_{}", self.name);
-        let (event_type, payload) = match self.asked_by {
-            AskedBy::Effect => (
+        let (event_type, payload) = match self.requester {
+            Requester::Effect => (
                 "ask",
                 json!({ "do": "http", "url": format!("http://{}/", servers.http.address), "text": "body" }),
             ),
-            AskedBy::Handler => {
+            Requester::Handler => {
                 ("fetch.now", json!({ "requests": [{ "host": servers.http.address.to_string() }] }))
             }
-            AskedBy::Email => ("ask", json!({ "do": "email", "to": "a@example.gn", "text": "body" })),
+            Requester::Email => ("ask", json!({ "do": "email", "to": "a@example.gn", "text": "body" })),
         };
-        host.send(&Event::of(event_type, &id, &payload)).await;
+        host.send(&Event::with_payload(event_type, &id, &payload)).await;
         match &self.outcome {
             Outcome::Told(parts) => {
-                let event = host.settled(&id).await;
+                let event = host.wait_finished(&id).await;
                 let logs = event["deliveries"][0]["attempts"][0]["logs"].to_string();
                 self.has(&logs, parts);
             }
@@ -106,9 +106,9 @@ impl Partner {
                 let over = |event: &Value| {
                     matches!(event["deliveries"][0]["effects"][0]["state"].as_str(), Some("done" | "dead"))
                 };
-                let event = host.event_when(&id, "its effect is over", over).await;
+                let event = host.wait_event(&id, "its effect is over", over).await;
                 let effect = &event["deliveries"][0]["effects"][0];
-                let tried = &effect["tries"][0];
+                let tried = &effect["attempts"][0];
                 self.has(tried["detail"].as_str().unwrap(), detail);
                 assert_eq!(
                     (&effect["state"], &tried["outcome"]),
@@ -134,10 +134,10 @@ struct Servers {
     smtp: Server,
 }
 
-/// A server that does what its script says.
+/// A server that follows a script.
 struct Server {
     address: SocketAddr,
-    script: Arc<Mutex<Vec<Say>>>,
+    script: Arc<Mutex<Vec<Reply>>>,
     task: JoinHandle<()>,
 }
 
@@ -147,11 +147,11 @@ impl Drop for Server {
     }
 }
 
-/// A server that does what the script says, after a request's head, or at once.
+/// Starts a server that follows its script, after a request's head or at once.
 async fn serve(after_head: bool) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let shared = Arc::new(Mutex::new(Vec::<Say>::new()));
+    let shared = Arc::new(Mutex::new(Vec::<Reply>::new()));
     let script = Arc::clone(&shared);
     let task = tokio::spawn(async move {
         let mut connections = JoinSet::new();
@@ -175,7 +175,7 @@ async fn serve(after_head: bool) -> Server {
     Server { address, script: shared, task }
 }
 
-impl Say {
+impl Reply {
     async fn run(&self, stream: &mut TcpStream) -> std::io::Result<()> {
         match self {
             Bytes(bytes) => stream.write_all(bytes).await,
@@ -209,17 +209,17 @@ async fn read_until(stream: &mut TcpStream, end: &[u8]) {
     }
 }
 
-/// An answer with this head after its first line, and this body.
-fn answer(first: &str, head: &str, body: &[u8]) -> Say {
+/// A response with this status, these headers and this body.
+fn answer(first: &str, head: &str, body: &[u8]) -> Reply {
     Bytes([format!("HTTP/1.1 {first}\r\n{head}\r\n").as_bytes(), body].concat())
 }
 
-fn bytes(text: &str) -> Say {
+fn bytes(text: &str) -> Reply {
     Bytes(text.into())
 }
 
 fn http() -> Vec<Partner> {
-    let effect = |name, answers, outcome| Partner::new(name, AskedBy::Effect, answers, outcome);
+    let effect = |name, answers, outcome| Partner::new(name, Requester::Effect, answers, outcome);
     let empty = "Content-Length: 0\r\nConnection: close\r\n";
     let to = |url: &str| answer("307 Temporary Redirect", &format!("Location: {url}\r\n{empty}"), b"");
     let moved = |status: &str| answer(status, &format!("Location: /new\r\n{empty}"), b"");
@@ -289,7 +289,7 @@ fn http() -> Vec<Partner> {
         effect(
             "redirects-to-100-kb",
             vec![to(&format!("/{}", "x".repeat(100_000)))],
-            refused(&["no request can be made of it"]),
+            refused(&["the request is invalid"]),
         ),
         effect("says-that-it-is-at-work", vec![answer("409 Conflict", empty, b"")], refused(&["409"])),
         effect("says-that-it-is-too-early", vec![answer("425 Too Early", empty, b"")], failed(&["425"])),
@@ -320,13 +320,13 @@ fn http() -> Vec<Partner> {
     ]
 }
 
-/// Answers that look like one to the effect's own request.
+/// Responses to other requests, which look like one to the effect's request.
 fn misleading() -> Vec<Partner> {
-    let effect = |name, answers, outcome| Partner::new(name, AskedBy::Effect, answers, outcome);
+    let effect = |name, answers, outcome| Partner::new(name, Requester::Effect, answers, outcome);
     let empty = "Content-Length: 0\r\nConnection: close\r\n";
     let moved = |status: &str, url: &str| answer(status, &format!("Location: {url}\r\n{empty}"), b"");
     let not_repeated =
-        || refused(&["POST is not repeated at http://127.0.0.1", "/login, where it redirects to"]);
+        || refused(&["POST is not repeated at the redirect's target http://127.0.0.1", "/login"]);
     vec![
         effect("redirects-to-a-page", vec![moved("301 Moved Permanently", "/login?next=1")], not_repeated()),
         effect("redirects-to-be-read", vec![moved("303 See Other", "/login")], not_repeated()),
@@ -365,38 +365,38 @@ fn misleading() -> Vec<Partner> {
 }
 
 fn handler() -> Vec<Partner> {
-    let handler = |name, answers, outcome| Partner::new(name, AskedBy::Handler, answers, outcome);
+    let handler = |name, answers, outcome| Partner::new(name, Requester::Handler, answers, outcome);
     vec![
-        handler("tells-a-handler-nothing", vec![], told(&["ErrorCode::"])),
+        handler("tells-a-handler-nothing", vec![], logged(&["ErrorCode::"])),
         handler(
             "tells-a-handler-garbage",
             vec![Bytes(b"\0\xff\x16\x03".repeat(100))],
-            told(&["ErrorCode::"]),
+            logged(&["ErrorCode::"]),
         ),
-        handler("keeps-a-handler-waiting", vec![Hang], told(&[])),
+        handler("keeps-a-handler-waiting", vec![Hang], logged(&[])),
         handler(
             "sends-a-handler-a-body-without-end",
             vec![bytes("HTTP/1.1 200 OK\r\n\r\n"), Flood(vec![b'x'; 8192])],
-            told(&["200 then"]),
+            logged(&["200 then"]),
         ),
         handler(
             "sends-a-handler-half-a-body",
             vec![bytes("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")],
-            told(&["200 then"]),
+            logged(&["200 then"]),
         ),
         handler(
             "redirects-a-handler-for-ever",
             vec![answer("307 Temporary Redirect", "Location: /\r\nContent-Length: 0\r\n", b"")],
-            told(&["ErrorCode::"]),
+            logged(&["ErrorCode::"]),
         ),
     ]
 }
 
 fn email() -> Vec<Partner> {
-    let email = |name, answers, outcome| Partner::new(name, AskedBy::Email, answers, outcome);
+    let email = |name, answers, outcome| Partner::new(name, Requester::Email, answers, outcome);
     let hello = || vec![bytes("220 test ESMTP\r\n"), Line, bytes("250 test\r\n"), Line];
-    let after_hello = |steps: Vec<Say>| [hello(), steps].concat();
-    let after_data = |steps: Vec<Say>| {
+    let after_hello = |steps: Vec<Reply>| [hello(), steps].concat();
+    let after_data = |steps: Vec<Reply>| {
         let ok = || [bytes("250 ok\r\n"), Line];
         [hello(), ok().to_vec(), ok().to_vec(), vec![bytes("354 go on\r\n")], steps].concat()
     };
@@ -449,37 +449,37 @@ fn email() -> Vec<Partner> {
 
 async fn check(rows: Vec<Partner>) {
     let servers = Servers { http: serve(true).await, smtp: serve(false).await };
-    let bed = innocent::bed(&format!(
-        "[effects]\ntries_max = 1\n[http]\ntimeout_ms = 400\nanswer_max_bytes = 65536\n\
+    let dir = bystander::host_dir(&format!(
+        "[effects]\nattempts_max = 1\n[http]\ntimeout_ms = 400\nanswer_max_bytes = 65536\n\
          [email]\nsmtp = \"smtp://{}\"\nfrom = \"host@example.gn\"\ntimeout_ms = 400\n\
-         [plugin.asker]\nevents = [\"ask\"]\nhttp = [\"http://{}\"]\nemail = [\"*\"]\n\
-         [plugin.fetcher]\nattempts_max = 1\nhttp = [\"http://{}\"]\ncall_timeout_ms = 1000\n",
+         [plugin.outbox]\nevents = [\"ask\"]\nhttp = [\"http://{}\"]\nemail = [\"*\"]\n\
+         [plugin.http-client]\nattempts_max = 1\nhttp = [\"http://{}\"]\ncall_timeout_ms = 1000\n",
         servers.smtp.address, servers.http.address, servers.http.address
     ));
-    bed.install("asker", &guest("asker"));
-    bed.install("fetcher", &guest("fetcher"));
-    let undisturbed = innocent::bed("");
-    let (host, undisturbed) = tokio::join!(bed.start(), undisturbed.start());
-    let innocent = Innocent::measure(&host, &undisturbed).await;
-    innocent.check_beside(rows.iter().map(|row| (row.name, row.check(&host, &servers)))).await;
+    dir.install("outbox", &guest("outbox"));
+    dir.install("http-client", &guest("http-client"));
+    let undisturbed = bystander::host_dir("");
+    let (host, undisturbed) = tokio::join!(dir.start(), undisturbed.start());
+    let bystander = Bystander::measure(&host, &undisturbed).await;
+    bystander.check_rows(rows.iter().map(|row| (row.name, row.check(&host, &servers)))).await;
 }
 
 #[tokio::test]
-async fn a_hostile_answer_to_an_effect_ends_its_try() {
+async fn a_hostile_response_to_an_effect_ends_its_attempt() {
     check(http()).await;
 }
 
 #[tokio::test]
-async fn an_answer_to_something_else_is_not_taken_for_that_to_the_effect() {
+async fn a_response_to_another_request_is_not_taken_for_the_effects() {
     check(misleading()).await;
 }
 
 #[tokio::test]
-async fn a_hostile_answer_to_a_handler_ends_its_request() {
+async fn a_hostile_response_to_a_handler_ends_its_request() {
     check(handler()).await;
 }
 
 #[tokio::test]
-async fn a_hostile_mail_server_ends_a_try() {
+async fn a_hostile_mail_server_ends_an_attempt() {
     check(email()).await;
 }

@@ -1,39 +1,38 @@
-//! Files that are no plugins, or plugins that must not run: each is refused by name with the reason, and
-//! what ran before goes on.
+//! Files that are no valid plugins. Each is refused with a reason, and the running revision stays.
 
 use hookyard::event::Digest;
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Handwritten, Host, distinct, example, guest, wat};
+use crate::support::{Event, Handwritten, HostDir, RunningHost, distinct_copy, example, guest, wat};
 
 /// The actor, which runs, and a good plugin beside it.
-fn bed(settings: &str) -> Bed {
-    let bed = Bed::new(settings);
-    bed.install("actor", &guest("actor"));
-    bed.install("event-log", &example("event-log"));
-    bed
+fn host_dir(settings: &str) -> HostDir {
+    let dir = HostDir::new(settings);
+    dir.install("actor", &guest("actor"));
+    dir.install("event-log", &example("event-log"));
+    dir
 }
 
 /// Puts these bytes in the actor's place, and checks that they are refused for this reason and that
 /// the actor stays.
-async fn refused(bed: &Bed, host: &Host<'_>, bytes: &[u8], reason: &[&str]) {
-    bed.install("actor", bytes);
+async fn refused(dir: &HostDir, host: &RunningHost<'_>, bytes: &[u8], reason: &[&str]) {
+    dir.install("actor", bytes);
     let revision = Digest::of(bytes).short();
     stays(host, &format!("plugin actor revision {revision} is refused: "), reason).await;
 }
 
 /// The same, with a host for this one file.
 async fn is_refused(settings: &str, bytes: &[u8], reason: &[&str]) {
-    let bed = bed(settings);
-    let host = bed.start().await;
-    refused(&bed, &host, bytes, reason).await;
+    let dir = host_dir(settings);
+    let host = dir.start().await;
+    refused(&dir, &host, bytes, reason).await;
 }
 
 /// A refusal that begins so has all of these, in the API and in the log; the actor and its neighbour
 /// take the next event.
-async fn stays(host: &Host<'_>, begin: &str, reason: &[&str]) {
+async fn stays(host: &RunningHost<'_>, begin: &str, reason: &[&str]) {
     let begins = |plugin: &Value| plugin["refusal"].as_str().is_some_and(|text| text.starts_with(begin));
-    let plugin = host.plugin_when("actor", &format!("it is refused with {begin}"), begins).await;
+    let plugin = host.wait_plugin("actor", &format!("it is refused with {begin}"), begins).await;
     let refusal = plugin["refusal"].as_str().unwrap();
     for part in reason {
         assert!(refusal.contains(part), "{refusal} lacks {part}");
@@ -41,10 +40,10 @@ async fn stays(host: &Host<'_>, begin: &str, reason: &[&str]) {
     let running = Digest::of(&guest("actor"));
     assert_eq!((&plugin["state"], &plugin["revision"]), (&"running".into(), &running.to_string().into()));
     let message = json!(format!("{refusal}; revision {} stays", running.short())).to_string();
-    host.logged(&["\"ERROR\"", "\"plugin\":\"actor\"", &message]).await;
+    host.wait_log(&["\"ERROR\"", "\"plugin\":\"actor\"", &message]).await;
     let id = format!("evt_{}", Digest::of(refusal.as_bytes()).short());
-    host.send(&Event::of("any.type", &id, &json!({ "act": "well" }))).await;
-    let event = host.settled(&id).await;
+    host.send(&Event::with_payload("any.type", &id, &json!({ "act": "well" }))).await;
+    let event = host.wait_finished(&id).await;
     let deliveries = event["deliveries"].as_array().unwrap();
     assert_eq!(deliveries.len(), 2, "{event}");
     for delivery in deliveries {
@@ -54,36 +53,36 @@ async fn stays(host: &Host<'_>, begin: &str, reason: &[&str]) {
 }
 
 #[tokio::test]
-async fn garbage_in_place_of_a_plugin_is_refused_until_a_plugin_comes_again() {
-    let bed = bed("");
-    let host = bed.start().await;
-    refused(&bed, &host, b"#!/bin/sh\nrm -rf /\n", &["not a WebAssembly file"]).await;
-    refused(&bed, &host, b"", &["the file is empty"]).await;
-    refused(&bed, &host, b"\0as", &["not a WebAssembly file"]).await;
-    refused(&bed, &host, b"\0asm\x07\0\x01\0", &["an unknown version of WebAssembly"]).await;
-    let next = distinct(&guest("actor"), 1);
-    bed.install("actor", &next);
-    let plugin = host.runs("actor", &next).await;
+async fn garbage_in_place_of_a_plugin_is_refused_until_the_next_valid_file() {
+    let dir = host_dir("");
+    let host = dir.start().await;
+    refused(&dir, &host, b"#!/bin/sh\nrm -rf /\n", &["not a WebAssembly file"]).await;
+    refused(&dir, &host, b"", &["the file is empty"]).await;
+    refused(&dir, &host, b"\0as", &["not a WebAssembly file"]).await;
+    refused(&dir, &host, b"\0asm\x07\0\x01\0", &["an unknown version of WebAssembly"]).await;
+    let next = distinct_copy(&guest("actor"), 1);
+    dir.install("actor", &next);
+    let plugin = host.wait_revision("actor", &next).await;
     assert!(plugin["refusal"].is_null(), "{plugin}");
 }
 
 #[tokio::test]
 async fn a_file_that_was_never_a_plugin_is_refused_and_gets_no_events() {
-    let bed = Bed::new("");
-    bed.install("garbage", b"what is this?");
-    bed.install("event-log", &example("event-log"));
-    let host = bed.start().await;
-    let plugin = host.plugin_when("garbage", "it is refused", |plugin| !plugin["refusal"].is_null()).await;
+    let dir = HostDir::new("");
+    dir.install("garbage", b"what is this?");
+    dir.install("event-log", &example("event-log"));
+    let host = dir.start().await;
+    let plugin = host.wait_plugin("garbage", "it is refused", |plugin| !plugin["refusal"].is_null()).await;
     assert_eq!((&plugin["state"], &plugin["revision"]), (&"refused".into(), &Value::Null));
     let answer = host.send(&Event::created("evt_next")).await;
     assert_eq!(answer.json["deliveries"], 1, "{answer:?}");
-    assert_eq!(host.settled("evt_next").await["deliveries"][0]["state"], "done");
+    assert_eq!(host.wait_finished("evt_next").await["deliveries"][0]["state"], "done");
 }
 
 #[tokio::test]
 async fn a_truncated_file_is_refused_wherever_it_was_cut() {
-    let bed = bed("");
-    let host = bed.start().await;
+    let dir = host_dir("");
+    let host = dir.start().await;
     let whole = example("event-log");
     for (length, reason) in [
         (8 + 1, "unexpected end-of-file (at offset 0x9)"),
@@ -91,18 +90,18 @@ async fn a_truncated_file_is_refused_wherever_it_was_cut() {
         (whole.len() / 2, "out of bounds"),
         (whole.len() - 1, "unexpected end-of-file"),
     ] {
-        refused(&bed, &host, &whole[..length], &["failed to parse WebAssembly module: ", reason]).await;
+        refused(&dir, &host, &whole[..length], &["failed to parse WebAssembly module: ", reason]).await;
     }
 }
 
 #[tokio::test]
 async fn a_file_beyond_file_max_bytes_is_refused_unread() {
     const SIZE: u64 = 200 * 1024 * 1024;
-    let bed = bed("");
-    let host = bed.start().await;
-    let beside = bed.path("plugins/actor.wasm.part");
+    let dir = host_dir("");
+    let host = dir.start().await;
+    let beside = dir.path("plugins/actor.wasm.part");
     std::fs::File::create(&beside).unwrap().set_len(SIZE).unwrap();
-    std::fs::rename(beside, bed.plugin_file("actor")).unwrap();
+    std::fs::rename(beside, dir.plugin_file("actor")).unwrap();
     let reason = ["actor.wasm", &format!("{SIZE} bytes"), "plugins.file_max_bytes is 67108864"];
     stays(&host, "plugin actor is refused: ", &reason).await;
 }
@@ -133,7 +132,7 @@ async fn a_loop_at_instantiation_is_refused_at_call_timeout_ms() {
 }
 
 #[tokio::test]
-async fn more_memory_at_the_start_than_memory_max_bytes_is_refused() {
+async fn initial_memory_beyond_memory_max_bytes_is_refused() {
     let large = Handwritten { pages: 100, ..Handwritten::default() }.component();
     is_refused(
         "[plugin.actor]\nmemory_max_bytes = 4194304\n",
@@ -150,27 +149,27 @@ async fn more_memory_than_the_engine_has_is_refused() {
 }
 
 #[tokio::test]
-async fn a_trap_or_a_loop_when_asked_for_subscriptions_is_refused() {
-    let bed = bed("[plugin.actor]\ncall_timeout_ms = 100\n");
-    let host = bed.start().await;
+async fn a_trap_or_a_loop_in_subscriptions_is_refused() {
+    let dir = host_dir("[plugin.actor]\ncall_timeout_ms = 100\n");
+    let host = dir.start().await;
     let asked = "its export hookyard:plugin/event-handler@0.1.0: subscriptions: ";
     let traps = Handwritten { subscriptions: "unreachable", ..Handwritten::default() };
-    refused(&bed, &host, &traps.component(), &[asked, "trap: ", " in subscriptions"]).await;
+    refused(&dir, &host, &traps.component(), &[asked, "trap: ", " in subscriptions"]).await;
     let loops = Handwritten { subscriptions: "(loop (br 0)) unreachable", ..Handwritten::default() };
-    refused(&bed, &host, &loops.component(), &[asked, "call_timeout_ms (100 ms)"]).await;
+    refused(&dir, &host, &loops.component(), &[asked, "call_timeout_ms (100 ms)"]).await;
     let wild = Handwritten { subscriptions: "i32.const 65535", ..Handwritten::default() };
-    refused(&bed, &host, &wild.component(), &[asked]).await;
+    refused(&dir, &host, &wild.component(), &[asked]).await;
 }
 
 #[tokio::test]
-async fn an_import_that_the_host_does_not_know_is_refused_by_name() {
-    let bed = bed("");
-    let host = bed.start().await;
+async fn an_unknown_import_is_refused_and_named() {
+    let dir = host_dir("");
+    let host = dir.start().await;
     for import in ["evil:thing/x@1.0.0", "wasi:http/incoming-handler@0.2.0", "plain"] {
         let asks = format!(r#"(import "{import}" (instance (export "do" (func))))"#);
         let asks = Handwritten { imports: &asks, ..Handwritten::default() };
         refused(
-            &bed,
+            &dir,
             &host,
             &asks.component(),
             &[&format!("asks for {import}, which this host does not offer")],
@@ -180,7 +179,7 @@ async fn an_import_that_the_host_does_not_know_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_import_of_another_type_than_the_hosts_is_refused_by_name() {
+async fn an_import_of_a_wrong_type_is_refused_and_named() {
     let asks = Handwritten {
         imports: r#"(import "wasi:config/store@0.2.0-rc.1" (instance (export "get" (func (param "key" u32)))))"#,
         ..Handwritten::default()
@@ -189,9 +188,9 @@ async fn an_import_of_another_type_than_the_hosts_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_export_of_a_wrong_type_is_refused_by_name() {
-    let bed = bed("");
-    let host = bed.start().await;
+async fn an_export_of_a_wrong_type_is_refused_and_named() {
+    let dir = host_dir("");
+    let host = dir.start().await;
     let well = Handwritten::default;
     for (wrong, problem) in [
         (
@@ -239,7 +238,7 @@ async fn an_export_of_a_wrong_type_is_refused_by_name() {
         ),
     ] {
         let name = format!("its export {} does not fit: {problem}", wrong.exports[0]);
-        refused(&bed, &host, &wrong.component(), &[&name]).await;
+        refused(&dir, &host, &wrong.component(), &[&name]).await;
     }
 }
 
@@ -250,15 +249,15 @@ async fn a_plugin_without_a_handler_is_refused() {
         functions: r#"(export "subscriptions" (func $subscriptions))"#,
         ..Handwritten::default()
     };
-    let bed = bed("");
-    let host = bed.start().await;
+    let dir = host_dir("");
+    let host = dir.start().await;
     let expected = "exports no handler: expected hookyard:plugin/event-handler@0.1.0";
-    refused(&bed, &host, &other.component(), &[expected]).await;
-    refused(&bed, &host, &wat("(component)"), &[expected]).await;
+    refused(&dir, &host, &other.component(), &[expected]).await;
+    refused(&dir, &host, &wat("(component)"), &[expected]).await;
 }
 
 #[tokio::test]
-async fn two_handlers_for_the_same_events_are_refused_by_both_names() {
+async fn two_handlers_for_the_same_events_are_refused_and_named() {
     let names =
         ["moncreneau:events/appointment-created@1.0.0", "moncreneau:events/appointment-created@1.1.0"];
     let both = Handwritten { exports: &names, ..Handwritten::default() };
@@ -266,19 +265,19 @@ async fn two_handlers_for_the_same_events_are_refused_by_both_names() {
 }
 
 #[tokio::test]
-async fn another_version_of_the_contract_is_refused_with_the_one_that_is_known() {
-    let bed = bed("");
-    let host = bed.start().await;
+async fn another_contract_version_is_refused_with_the_known_one() {
+    let dir = host_dir("");
+    let host = dir.start().await;
     let import = "hookyard:plugin/types@9.0.0";
     let asks = format!(r#"(import "{import}" (instance (export "x" (func))))"#);
     let asks = Handwritten { imports: &asks, ..Handwritten::default() };
-    refused(&bed, &host, &asks.component(), &[&format!("asks for {import}"), "version 0.1"]).await;
+    refused(&dir, &host, &asks.component(), &[&format!("asks for {import}"), "version 0.1"]).await;
     let export = "hookyard:plugin/event-handler@9.0.0";
     let offers = Handwritten { exports: &[export], ..Handwritten::default() };
-    refused(&bed, &host, &offers.component(), &[&format!("exports {export}"), "version 0.1"]).await;
+    refused(&dir, &host, &offers.component(), &[&format!("exports {export}"), "version 0.1"]).await;
     let export = "hookyard:plugin/time-machine@0.1.0";
     let offers = Handwritten { exports: &[export], ..Handwritten::default() };
-    refused(&bed, &host, &offers.component(), &[&format!("exports {export}"), "event-handler@0.1.0"]).await;
+    refused(&dir, &host, &offers.component(), &[&format!("exports {export}"), "event-handler@0.1.0"]).await;
 }
 
 /// Records of two records each, fifteen deep: a type of 32,768 fields in a file of a few hundred bytes.

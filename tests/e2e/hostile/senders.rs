@@ -1,14 +1,14 @@
-//! Senders, each with what it is answered.
+//! A table of senders, each with the response that it gets.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::innocent::{self, Innocent};
-use crate::support::{Event, Host, LIMIT, SECRET, sign};
+use super::bystander::{self, Bystander};
+use crate::support::{Event, LIMIT, RunningHost, SECRET, sign};
 
-/// A sender, what it does on each of its connections, and what becomes of it.
+/// A sender: its steps on each connection, and the expected response.
 struct Sender {
     name: &'static str,
     connections: usize,
@@ -16,7 +16,7 @@ struct Sender {
     answer: Answer,
 }
 
-/// What a sender does.
+/// A step of a sender.
 enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
@@ -30,7 +30,7 @@ enum Step {
     Vanish,
 }
 
-/// What a sender is answered on each connection.
+/// The expected response on each connection.
 enum Answer {
     /// With this status and these parts, and the connection may stay open.
     Status(u16, &'static [&'static str]),
@@ -56,8 +56,8 @@ impl Sender {
         Self { connections, ..self }
     }
 
-    /// Checks its answers while an innocent sender uses the same host.
-    async fn check(&self, host: &Host<'_>, innocent: &Innocent<'_>) {
+    /// Checks its answers while a well-behaved sender uses the same host.
+    async fn check(&self, host: &RunningHost<'_>, bystander: &Bystander<'_>) {
         let mut streams = Vec::new();
         for _ in 0..self.connections {
             let mut stream = TcpStream::connect(host.webhooks().trim_start_matches("http://")).await.unwrap();
@@ -68,7 +68,7 @@ impl Sender {
                 streams.push(stream);
             }
         }
-        innocent.goes_on(self.name).await;
+        bystander.goes_on(self.name).await;
         for mut stream in streams {
             self.answer.check(self.name, &mut stream).await;
         }
@@ -131,7 +131,7 @@ impl Answer {
     }
 }
 
-/// What comes until it is enough or the host closes.
+/// Reads until `enough` or until the host closes the connection.
 async fn read(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
     let (mut text, mut bytes) = (String::new(), [0; 4096]);
     while !enough(&text) {
@@ -160,7 +160,7 @@ fn signed(body: &str, head: &str) -> Vec<u8> {
 }
 
 fn event(id: &str) -> String {
-    Event::of("unhandled", id, &serde_json::json!({})).body
+    Event::with_payload("unhandled", id, &serde_json::json!({})).body
 }
 
 fn heads() -> Vec<Sender> {
@@ -473,27 +473,27 @@ fn forms() -> Vec<Sender> {
 }
 
 async fn check(rows: Vec<Sender>) {
-    let bed = innocent::bed("");
-    let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
+    let dir = bystander::host_dir("");
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
     let times = "[server]\nheader_timeout_ms = 500\nbody_timeout_ms = 500\n";
-    bed.replace("hookyard.toml", text.replacen("[server]\n", times, 1).as_bytes());
-    let undisturbed = innocent::bed("");
-    let (host, undisturbed) = tokio::join!(bed.start(), undisturbed.start());
-    let innocent = Innocent::measure(&host, &undisturbed).await;
-    innocent.check_beside(rows.iter().map(|row| (row.name, row.check(&host, &innocent)))).await;
+    dir.replace("hookyard.toml", text.replacen("[server]\n", times, 1).as_bytes());
+    let undisturbed = bystander::host_dir("");
+    let (host, undisturbed) = tokio::join!(dir.start(), undisturbed.start());
+    let bystander = Bystander::measure(&host, &undisturbed).await;
+    bystander.check_rows(rows.iter().map(|row| (row.name, row.check(&host, &bystander)))).await;
 }
 
 #[tokio::test]
-async fn a_hostile_head_is_answered_or_cut() {
+async fn a_hostile_head_is_answered_or_the_connection_closed() {
     check(heads()).await;
 }
 
 #[tokio::test]
-async fn a_hostile_body_is_answered_or_cut() {
+async fn a_hostile_body_is_answered_or_the_connection_closed() {
     check(bodies()).await;
 }
 
 #[tokio::test]
-async fn an_odd_form_is_understood_or_refused_by_name() {
+async fn an_unusual_request_is_accepted_or_rejected_with_a_reason() {
     check(forms()).await;
 }

@@ -1,11 +1,11 @@
-//! Another process reads the database for long, and the log beside it cannot be emptied.
+//! A long read by another process, which keeps `SQLite` from truncating the write-ahead log.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::support::{Bed, Event, guest};
+use crate::support::{Event, HostDir, guest};
 
 /// A read that lasts until it is dropped.
 struct Reader(Child);
@@ -18,10 +18,10 @@ db.execute('SELECT count(*) FROM event').fetchall()
 print('reads', flush=True)
 sys.stdin.read()";
 
-    fn start(bed: &Bed) -> Self {
+    fn start(dir: &HostDir) -> Self {
         let mut process = Command::new("python3")
             .args(["-c", Self::SCRIPT])
-            .arg(bed.path("hookyard-data/hookyard.db"))
+            .arg(dir.path("hookyard-data/hookyard.db"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -41,19 +41,19 @@ impl Drop for Reader {
 }
 
 #[tokio::test]
-async fn a_reader_that_keeps_the_log_from_being_emptied_is_named() {
-    let bed = Bed::new("[database]\nlog_warn_bytes = 1_048_576\n");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    let reader = Reader::start(&bed);
+async fn a_reader_that_blocks_the_write_ahead_log_is_named() {
+    let dir = HostDir::new("[database]\nlog_warn_bytes = 1_048_576\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    let reader = Reader::start(&dir);
     for number in 0..60 {
         let payload = json!({ "act": "well", "padding": "x".repeat(50_000) });
-        let event = Event::of("any.type", &format!("evt_{number}"), &payload);
+        let event = Event::with_payload("any.type", &format!("evt_{number}"), &payload);
         assert_eq!(host.send(&event).await.code, 202);
     }
-    let told = host.logged(&["WARN", "the database's log grows"]).await;
+    let told = host.wait_log(&["WARN", "the database's log grows"]).await;
     let process = format!("{} (python3", reader.0.id());
     assert!(told.contains(&process) && told.contains("\"log_bytes\":"), "{told}");
-    assert_eq!(host.ask("/readyz", None).await.status(), 200, "it works on");
+    assert_eq!(host.admin_get("/readyz", None).await.status(), 200, "it works on");
     drop(reader);
 }

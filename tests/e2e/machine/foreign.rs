@@ -1,13 +1,13 @@
-//! Databases with more in them than a hookyard database has, and files that are none.
+//! Databases with objects that hookyard did not create, and files that are no databases.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
-use crate::support::{Bed, Event, guest};
+use crate::support::{Event, HostDir, guest};
 
-/// What is added to a database, and what is told of it.
+/// SQL that adds an object to a database, and the name in the error.
 const FOREIGN: [(&str, &str); 7] = [
     (
         "CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM delivery; END",
@@ -21,56 +21,59 @@ const FOREIGN: [(&str, &str); 7] = [
     ("DELETE FROM _sqlx_migrations WHERE version = 1", "made by statements that no hookyard has"),
 ];
 
-async fn with_backup() -> Bed {
-    let bed = Bed::new("");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start().await;
-    host.send(&Event::about(1, "evt_before", "well")).await;
-    host.settled("evt_before").await;
+async fn with_backup() -> HostDir {
+    let dir = HostDir::new("");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&Event::with_act(1, "evt_before", "well")).await;
+    host.wait_finished("evt_before").await;
     host.terminate();
-    assert!(host.ended().await.success());
-    assert_eq!(bed.run(&["backup", "copy.db"]).code, 0);
-    bed
+    assert!(host.wait_exit().await.success());
+    assert_eq!(dir.run(&["backup", "copy.db"]).code, 0);
+    dir
 }
 
 #[tokio::test]
-async fn a_backup_with_anything_foreign_in_it_is_refused_by_name_and_nothing_changes() {
-    let bed = with_backup().await;
-    let own = fs::read(bed.path("hookyard-data/hookyard.db")).unwrap();
+async fn a_backup_with_foreign_objects_is_refused_and_named_and_changes_nothing() {
+    let dir = with_backup().await;
+    let own = fs::read(dir.path("hookyard-data/hookyard.db")).unwrap();
     for (sql, why) in FOREIGN {
-        fs::copy(bed.path("copy.db"), bed.path("foreign.db")).unwrap();
-        bed.alter_file("foreign.db", sql).await;
-        let ran = bed.run(&["restore", "foreign.db", "--force"]);
-        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{sql}: {ran:?}");
-        assert!(ran.err.contains("foreign.db") && ran.err.contains(why), "{sql}: {ran:?}");
-        assert!(fs::read(bed.path("hookyard-data/hookyard.db")).unwrap() == own);
+        fs::copy(dir.path("copy.db"), dir.path("foreign.db")).unwrap();
+        dir.alter_file("foreign.db", sql).await;
+        let output = dir.run(&["restore", "foreign.db", "--force"]);
+        assert_eq!((output.code, output.out.as_str()), (1, ""), "{sql}: {output:?}");
+        assert!(output.err.contains("foreign.db") && output.err.contains(why), "{sql}: {output:?}");
+        assert!(fs::read(dir.path("hookyard-data/hookyard.db")).unwrap() == own);
     }
-    assert_eq!(bed.run(&["restore", "copy.db", "--force"]).code, 0);
+    assert_eq!(dir.run(&["restore", "copy.db", "--force"]).code, 0);
 }
 
 #[tokio::test]
-async fn a_database_with_anything_foreign_in_it_is_refused_by_name_at_the_start() {
-    let bed = with_backup().await;
+async fn a_database_with_foreign_objects_is_refused_and_named_at_the_start() {
+    let dir = with_backup().await;
     for (sql, why) in FOREIGN {
-        fs::copy(bed.path("copy.db"), bed.path("hookyard-data/hookyard.db")).unwrap();
-        bed.alter(sql).await;
-        let ran = bed.run(&["serve"]);
-        assert_eq!(ran.code, 1, "{sql}: {ran:?}");
-        assert!(ran.err.contains("hookyard-data/hookyard.db: ") && ran.err.contains(why), "{sql}: {ran:?}");
+        fs::copy(dir.path("copy.db"), dir.path("hookyard-data/hookyard.db")).unwrap();
+        dir.alter(sql).await;
+        let output = dir.run(&["serve"]);
+        assert_eq!(output.code, 1, "{sql}: {output:?}");
+        assert!(
+            output.err.contains("hookyard-data/hookyard.db: ") && output.err.contains(why),
+            "{sql}: {output:?}"
+        );
     }
-    fs::copy(bed.path("copy.db"), bed.path("hookyard-data/hookyard.db")).unwrap();
-    let host = bed.start().await;
+    fs::copy(dir.path("copy.db"), dir.path("hookyard-data/hookyard.db")).unwrap();
+    let host = dir.start().await;
     assert_eq!(host.event("evt_before").await.unwrap()["state"], "done");
 }
 
 #[tokio::test]
 async fn a_backup_that_is_no_regular_file_is_refused_at_once() {
-    let bed = with_backup().await;
-    assert!(Command::new("mkfifo").arg(bed.path("pipe")).status().unwrap().success());
-    let _socket = UnixListener::bind(bed.path("socket")).unwrap();
-    symlink("copy.db", bed.path("link")).unwrap();
-    symlink("loop", bed.path("loop")).unwrap();
-    fs::File::create(bed.path("huge")).unwrap().set_len(1 << 40).unwrap();
+    let dir = with_backup().await;
+    assert!(Command::new("mkfifo").arg(dir.path("pipe")).status().unwrap().success());
+    let _socket = UnixListener::bind(dir.path("socket")).unwrap();
+    symlink("copy.db", dir.path("link")).unwrap();
+    symlink("loop", dir.path("loop")).unwrap();
+    fs::File::create(dir.path("huge")).unwrap().set_len(1 << 40).unwrap();
     for (file, why) in [
         ("pipe", "pipe is no regular file"),
         ("socket", "socket is no regular file"),
@@ -80,8 +83,8 @@ async fn a_backup_that_is_no_regular_file_is_refused_at_once() {
         ("loop", "loop is a symbolic link"),
         ("huge", "huge: file is not a database"),
     ] {
-        let ran = bed.run(&["restore", file, "--force"]);
-        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{file}: {ran:?}");
-        assert!(ran.err.contains(why), "{file}: {ran:?}");
+        let output = dir.run(&["restore", file, "--force"]);
+        assert_eq!((output.code, output.out.as_str()), (1, ""), "{file}: {output:?}");
+        assert!(output.err.contains(why), "{file}: {output:?}");
     }
 }

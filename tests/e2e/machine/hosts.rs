@@ -1,14 +1,14 @@
-//! The operators' side answers to its own names only, and to no page of another origin.
+//! The operators' address answers to configured host names only, and to no page of another origin.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::support::{Bed, Event, Host};
+use crate::support::{Event, HostDir, RunningHost};
 
 /// Asks with these lines after the first one; the status, and the body.
-fn ask(host: &Host<'_>, line: &str, headers: &[&str]) -> (u16, String) {
+fn ask(host: &RunningHost<'_>, line: &str, headers: &[&str]) -> (u16, String) {
     let address = host.admin().strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).unwrap();
     let headers: Vec<_> = [headers, &["Connection: close"]].concat();
@@ -21,10 +21,10 @@ fn ask(host: &Host<'_>, line: &str, headers: &[&str]) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn only_expected_names_are_answered_and_the_refusal_names_the_key() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
-    let token = std::fs::read_to_string(bed.path("hookyard-data/admin-token")).unwrap();
+async fn only_expected_host_names_are_answered_and_the_refusal_names_the_key() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let token = std::fs::read_to_string(dir.path("hookyard-data/admin-token")).unwrap();
     let bearer = format!("Authorization: Bearer {}", token.trim());
     for path in ["/metrics", "/", "/api/v1/events", "/api/v1/plugins"] {
         let get = format!("GET {path} HTTP/1.1");
@@ -58,19 +58,19 @@ async fn only_expected_names_are_answered_and_the_refusal_names_the_key() {
     let headers = [("Host", "hooks.example.gn"), ("X-Moncreneau-Signature", &*signature)];
     assert_eq!(host.post("moncreneau", &event.body, &headers).await.code, 202);
 
-    bed.configure("");
-    let text = std::fs::read_to_string(bed.path("hookyard.toml")).unwrap();
+    dir.configure("");
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
     let text = text.replacen("[admin]\n", "[admin]\nhosts = [\"ops.example.gn\"]\n", 1);
-    bed.replace("hookyard.toml", text.as_bytes());
-    host.logged(&["configuration changed", "admin.hosts"]).await;
+    dir.replace("hookyard.toml", text.as_bytes());
+    host.wait_log(&["configuration changed", "admin.hosts"]).await;
     assert_eq!(ask(&host, "GET /metrics HTTP/1.1", &["Host: OPS.example.gn:443"]).0, 200);
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_cannot_ask_for_a_change() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
-    let token = std::fs::read_to_string(bed.path("hookyard-data/admin-token")).unwrap();
+async fn a_page_of_another_origin_cannot_change_anything() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let token = std::fs::read_to_string(dir.path("hookyard-data/admin-token")).unwrap();
     let bearer = format!("Authorization: Bearer {}", token.trim());
     let post = "POST /api/v1/plugins/nobody/pause HTTP/1.1";
     for (header, expected) in [

@@ -7,45 +7,45 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Bed, Event, Lock, guest, until};
+use crate::support::{DatabaseLock, Event, HostDir, guest, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
 /// A host that starts. Dropped, it is killed.
-struct Starting<'bed> {
-    bed: &'bed Bed,
+struct Starting<'dir> {
+    dir: &'dir HostDir,
     child: Child,
     webhooks: SocketAddr,
     admin: SocketAddr,
     http: reqwest::Client,
 }
 
-impl<'bed> Starting<'bed> {
-    fn new(bed: &'bed Bed) -> Self {
+impl<'dir> Starting<'dir> {
+    fn new(dir: &'dir HostDir) -> Self {
         // Free again at once: the host takes the ports that the kernel chose here.
         let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (webhooks, admin) = (free(), free());
-        let text = fs::read_to_string(bed.path("hookyard.toml")).unwrap();
+        let text = fs::read_to_string(dir.path("hookyard.toml")).unwrap();
         let text = text.replacen("127.0.0.1:0", &webhooks.to_string(), 1);
-        bed.replace("hookyard.toml", text.replacen("127.0.0.1:0", &admin.to_string(), 1).as_bytes());
-        let log = File::options().create(true).append(true).open(bed.path("host.log")).unwrap();
+        dir.replace("hookyard.toml", text.replacen("127.0.0.1:0", &admin.to_string(), 1).as_bytes());
+        let log = File::options().create(true).append(true).open(dir.path("host.log")).unwrap();
         let child =
-            bed.command(&["serve"]).stdout(File::create(bed.path("out")).unwrap()).stderr(log).spawn();
+            dir.command(&["serve"]).stdout(File::create(dir.path("out")).unwrap()).stderr(log).spawn();
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        Self { bed, child: child.unwrap(), webhooks, admin, http }
+        Self { dir, child: child.unwrap(), webhooks, admin, http }
     }
 
-    async fn ask(&self, path: &str) -> Option<(u16, Value)> {
+    async fn get(&self, path: &str) -> Option<(u16, Value)> {
         let response = self.http.get(format!("http://{}{path}", self.admin)).send().await.ok()?;
         let code = response.status().as_u16();
         Some((code, serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or(Value::Null)))
     }
 
     /// Waits until it is not ready for this reason.
-    async fn says(&mut self, reason: &str) {
-        until(&format!("it says {reason}"), async || {
-            assert!(self.child.try_wait().unwrap().is_none(), "it ended: {}", self.bed.log());
-            let (code, body) = self.ask("/readyz").await?;
+    async fn wait_reason(&mut self, reason: &str) {
+        wait_until(&format!("it says {reason}"), async || {
+            assert!(self.child.try_wait().unwrap().is_none(), "it ended: {}", self.dir.log());
+            let (code, body) = self.get("/readyz").await?;
             (code == 503 && body["detail"].as_str()?.contains(reason)).then_some(())
         })
         .await;
@@ -53,12 +53,12 @@ impl<'bed> Starting<'bed> {
 
     /// It is alive, and nobody sends to it.
     async fn is_not_ready(&self) {
-        assert_eq!(self.ask("/healthz").await.unwrap().0, 200);
+        assert_eq!(self.get("/healthz").await.unwrap().0, 200);
         let response = self.http.get(format!("http://{}/readyz", self.admin)).send().await.unwrap();
         assert!(response.headers().contains_key("retry-after"));
         let metrics = self.http.get(format!("http://{}/metrics", self.admin)).send().await.unwrap();
         assert!(metrics.text().await.unwrap().contains("hookyard_build_info"));
-        assert_eq!(self.ask("/api/v1/events").await.unwrap().0, 503);
+        assert_eq!(self.get("/api/v1/events").await.unwrap().0, 503);
         assert!(TcpStream::connect(self.webhooks).is_err(), "a load balancer goes elsewhere");
     }
 
@@ -67,9 +67,9 @@ impl<'bed> Starting<'bed> {
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    async fn wait_exit(&mut self) -> ExitStatus {
         let asked = Instant::now();
-        let ended = until("it ends", async || self.child.try_wait().unwrap()).await;
+        let ended = wait_until("it ends", async || self.child.try_wait().unwrap()).await;
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
         ended
     }
@@ -83,52 +83,52 @@ impl Drop for Starting<'_> {
 }
 
 /// A database that another process has for itself.
-async fn locked(bed: &Bed) -> Lock {
-    let host = bed.start().await;
-    host.send(&Event::about(1, "evt_before", "well")).await;
+async fn locked(dir: &HostDir) -> DatabaseLock {
+    let host = dir.start().await;
+    host.send(&Event::with_act(1, "evt_before", "well")).await;
     host.terminate();
-    host.ended().await;
-    Lock::take(&bed.path("hookyard-data/hookyard.db"))
+    host.wait_exit().await;
+    DatabaseLock::acquire(&dir.path("hookyard-data/hookyard.db"))
 }
 
 #[tokio::test]
 async fn health_answers_from_the_first_moment_and_webhooks_when_the_host_is_ready() {
-    let bed = Bed::new("[database]\nbusy_timeout_ms = 600_000\n");
-    bed.install("actor", &guest("actor"));
-    let lock = locked(&bed).await;
-    let mut starting = Starting::new(&bed);
-    starting.says("starting: the database is opened").await;
+    let dir = HostDir::new("[database]\nbusy_timeout_ms = 600_000\n");
+    dir.install("actor", &guest("actor"));
+    let lock = locked(&dir).await;
+    let mut starting = Starting::new(&dir);
+    starting.wait_reason("starting: the database is opened").await;
     starting.is_not_ready().await;
     // It is not ended by a reload that it cannot do yet.
     starting.signal("HUP");
     starting.is_not_ready().await;
     drop(lock);
-    until("it is ready", async || (starting.ask("/readyz").await?.0 == 200).then_some(())).await;
+    wait_until("it is ready", async || (starting.get("/readyz").await?.0 == 200).then_some(())).await;
     assert!(TcpStream::connect(starting.webhooks).is_ok());
     starting.signal("TERM");
-    assert_eq!(starting.ended().await.code(), Some(0));
+    assert_eq!(starting.wait_exit().await.code(), Some(0));
 }
 
 #[tokio::test]
 async fn a_stop_ends_a_start_at_once_whatever_it_waits_for() {
-    let bed = Bed::new("[database]\nbusy_timeout_ms = 600_000\n");
-    bed.install("actor", &guest("actor"));
-    let lock = locked(&bed).await;
-    let mut starting = Starting::new(&bed);
-    starting.says("starting: the database is opened").await;
+    let dir = HostDir::new("[database]\nbusy_timeout_ms = 600_000\n");
+    dir.install("actor", &guest("actor"));
+    let lock = locked(&dir).await;
+    let mut starting = Starting::new(&dir);
+    starting.wait_reason("starting: the database is opened").await;
     starting.signal("TERM");
-    assert_eq!(starting.ended().await.code(), Some(0), "{}", bed.log());
-    assert!(bed.log().contains("stopped before the host had started"), "{}", bed.log());
+    assert_eq!(starting.wait_exit().await.code(), Some(0), "{}", dir.log());
+    assert!(dir.log().contains("stopped before the host had started"), "{}", dir.log());
     drop(lock);
     drop(starting);
 
-    bed.configure("");
-    bed.install("slow", &slow());
-    let mut starting = Starting::new(&bed);
-    starting.says("starting: plugin slow is loaded").await;
+    dir.configure("[plugins]\nstart_wait_ms = 600_000\n");
+    dir.install("slow", &slow());
+    let mut starting = Starting::new(&dir);
+    starting.wait_reason("starting: the host finds out which events the plugins handle").await;
     starting.is_not_ready().await;
     starting.signal("INT");
-    assert_eq!(starting.ended().await.code(), Some(0), "{}", bed.log());
+    assert_eq!(starting.wait_exit().await.code(), Some(0), "{}", dir.log());
 }
 
 /// A plugin that takes seconds to compile: many functions, each with loops in loops.

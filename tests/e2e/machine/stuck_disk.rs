@@ -1,4 +1,4 @@
-//! A disk that does not answer: the host says so, acknowledges nothing, and goes on when it answers again.
+//! A disk that stalls: the host reports it, acknowledges nothing, and continues when the disk responds.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Bed, Event, guest, until, until_within};
+use crate::support::{Event, HostDir, guest, wait_until, wait_until_within};
 
 /// The file while which `fdatasync` and `fsync` do not return.
 const STUCK: &str = "stuck";
@@ -27,54 +27,57 @@ int fdatasync(int fd) { return sync_with("fdatasync", fd); }
 int fsync(int fd) { return sync_with("fsync", fd); }
 "#;
 
-/// A host whose disk does not answer while there is a file named [`STUCK`].
-fn serve(bed: &Bed) -> Command {
-    bed.replace("disk.c", DISK.as_bytes());
-    let library = bed.path("disk.so");
+/// A host whose disk stalls while a file named [`STUCK`] exists.
+fn serve(dir: &HostDir) -> Command {
+    dir.replace("disk.c", DISK.as_bytes());
+    let library = dir.path("disk.so");
     let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(bed.path("disk.c")).arg("-ldl");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(dir.path("disk.c")).arg("-ldl");
     assert!(compiler.status().unwrap().success());
-    let mut command = bed.command(&["serve"]);
-    command.env("LD_PRELOAD", library).env("STUCK_WHILE", bed.path(STUCK));
+    let mut command = dir.command(&["serve"]);
+    command.env("LD_PRELOAD", library).env("STUCK_WHILE", dir.path(STUCK));
     command
 }
 
 #[tokio::test]
-async fn a_disk_that_does_not_answer_stops_acceptance_until_it_does() {
-    let bed = Bed::new("");
-    bed.install("actor", &guest("actor"));
-    let host = bed.start_with(serve(&bed)).await;
-    assert_eq!(host.send(&Event::about(1, "evt_before", "well")).await.code, 202);
-    host.settled("evt_before").await;
+async fn a_stalled_disk_stops_acceptance_until_it_responds() {
+    let dir = HostDir::new("");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start_with(serve(&dir)).await;
+    assert_eq!(host.send(&Event::with_act(1, "evt_before", "well")).await.code, 202);
+    host.wait_finished("evt_before").await;
 
-    bed.replace(STUCK, b"");
+    dir.replace(STUCK, b"");
     let sender = host.sender();
-    let waiting = tokio::spawn(async move { sender.try_send(&Event::about(1, "evt_waiting", "well")).await });
-    let why = "a transaction has not ended for 10 s";
-    until_within(Duration::from_secs(30), "health says so", async || {
-        let answer = host.ask("/readyz", None).await;
+    let waiting =
+        tokio::spawn(async move { sender.try_send(&Event::with_act(1, "evt_waiting", "well")).await });
+    let why = "a transaction has taken 10 s";
+    wait_until_within(Duration::from_secs(30), "health says so", async || {
+        let answer = host.admin_get("/readyz", None).await;
         let code = answer.status();
         let detail: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         (code == 503 && detail["detail"].as_str().unwrap().contains(why)).then_some(())
     })
     .await;
-    assert_eq!(host.ask("/healthz", None).await.status(), 200);
-    host.logged(&["ERROR", "nothing is accepted", why]).await;
-    let answer = host.send(&Event::about(1, "evt_refused", "well")).await;
+    assert_eq!(host.admin_get("/healthz", None).await.status(), 200);
+    host.wait_log(&["ERROR", "events are accepted", why]).await;
+    let answer = host.send(&Event::with_act(1, "evt_refused", "well")).await;
     assert_eq!((answer.code.as_u16(), answer.status()), (503, "unavailable"), "{answer:?}");
 
-    fs::remove_file(bed.path(STUCK)).unwrap();
-    until("it is ready again", async || (host.ask("/readyz", None).await.status() == 200).then_some(()))
-        .await;
-    // What was sent meanwhile was refused, or is there once; and what was refused is taken.
+    fs::remove_file(dir.path(STUCK)).unwrap();
+    wait_until("it is ready again", async || {
+        (host.admin_get("/readyz", None).await.status() == 200).then_some(())
+    })
+    .await;
+    // Events sent meanwhile were rejected or are stored once, and rejected ones are accepted now.
     let waited = waiting.await.unwrap().unwrap();
     assert!([202, 503].contains(&waited.code.as_u16()), "{waited:?}");
-    let again = host.send(&Event::about(1, "evt_waiting", "well")).await;
+    let again = host.send(&Event::with_act(1, "evt_waiting", "well")).await;
     assert!(["duplicate", "accepted"].contains(&again.status()), "{again:?}");
-    assert_eq!(host.send(&Event::about(1, "evt_refused", "well")).await.status(), "accepted");
-    host.drained().await;
+    assert_eq!(host.send(&Event::with_act(1, "evt_refused", "well")).await.status(), "accepted");
+    host.wait_drained().await;
     for id in ["evt_waiting", "evt_refused"] {
-        let event = host.settled(id).await;
+        let event = host.wait_finished(id).await;
         assert_eq!(event["deliveries"][0]["attempts"].as_array().unwrap().len(), 1, "{event}");
     }
 }

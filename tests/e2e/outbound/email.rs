@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookyard::config::{Config, Secret};
-use hookyard::effect::{Attachment, Email, Progress, TryOutcome};
-use hookyard::outbound::{EffectContext, Outbound, Sent};
+use hookyard::effect::{Attachment, EffectOutcome, Email, Progress};
+use hookyard::outbound::{EffectContext, EffectResult, Outbound};
 use hookyard::secrets::Mask;
 
 use super::{grants, mail as mail_to, nobody, outbound};
@@ -32,12 +32,12 @@ fn by(url: String, change: impl FnOnce(&mut Config)) -> Outbound {
     })
 }
 
-async fn mail(out: &Outbound, key: &str, email: &Email) -> Sent {
+async fn mail(out: &Outbound, key: &str, email: &Email) -> EffectResult {
     mail_to(out, &grants(&[], &["*"]), key, email).await
 }
 
 #[tokio::test]
-async fn an_email_arrives_with_all_that_belongs_to_it() {
+async fn an_email_arrives_with_all_its_headers_and_parts() {
     let smtp = Smtp::start().await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     let mut whole = email("Aïssatou Diallo <aissatou@example.gn>");
@@ -51,7 +51,7 @@ async fn an_email_arrives_with_all_that_belongs_to_it() {
         content: b"BEGIN:VCALENDAR".to_vec(),
     });
     let sent = mail(&out, "00ff.2", &whole).await;
-    assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Done, "250 2.0.0 queued"));
+    assert_eq!((sent.outcome, sent.detail.as_str()), (EffectOutcome::Done, "250 2.0.0 queued"));
     let got = smtp.received().pop().unwrap();
     assert_eq!(got.from, "no-reply@example.gn");
     assert_eq!(got.to, ["aissatou@example.gn", "desk@example.gn", "archive@example.gn"]);
@@ -81,8 +81,8 @@ async fn an_email_arrives_with_all_that_belongs_to_it() {
 }
 
 #[tokio::test]
-async fn the_servers_answer_says_what_becomes_of_the_effect() {
-    use TryOutcome::{Refused, Retry};
+async fn the_servers_reply_decides_the_outcome() {
+    use EffectOutcome::{Refused, Retry};
     for (line, says, outcome, detail) in [
         ("RCPT", "450 4.2.1 try later", Retry, "450 4.2.1 try later"),
         ("RCPT", "550 5.1.1 nobody here", Refused, "550 5.1.1 nobody here"),
@@ -92,7 +92,7 @@ async fn the_servers_answer_says_what_becomes_of_the_effect() {
         ("CONNECT", "554 go away", Retry, "the SMTP server refuses this host: 554 go away"),
         ("AUTH", "535 5.7.8 wrong", Retry, "the SMTP server refuses this host: 535 5.7.8 wrong"),
     ] {
-        let smtp = Smtp::saying(move |_, got| got.starts_with(line).then(|| says.to_owned())).await;
+        let smtp = Smtp::start_with(move |_, got| got.starts_with(line).then(|| says.to_owned())).await;
         let out = by(format!("smtp://user:hunter2@{}", smtp.address()), |_| {});
         let sent = mail(&out, "00ff.1", &email("a@example.gn")).await;
         assert_eq!((sent.outcome, sent.detail.as_str()), (outcome, detail), "{line}");
@@ -101,43 +101,43 @@ async fn the_servers_answer_says_what_becomes_of_the_effect() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_and_a_lost_one_is_replaced() {
-    let smtp = Smtp::saying(|count, line| (count == 2 && line == "NOOP").then(|| "421 bye".into())).await;
+async fn a_connection_is_reused_and_a_lost_one_is_replaced() {
+    let smtp = Smtp::start_with(|count, line| (count == 2 && line == "NOOP").then(|| "421 bye".into())).await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     for number in 1..=3 {
         let sent = mail(&out, &format!("00ff.{number}"), &email("a@example.gn")).await;
-        assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+        assert_eq!(sent.outcome, EffectOutcome::Done, "{sent:?}");
     }
     let connections: Vec<usize> = smtp.received().iter().map(|email| email.connection).collect();
     assert_eq!(connections, [0, 0, 1]);
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_is_given_up_and_its_connection_with_it() {
+async fn a_silent_server_times_out_and_its_connection_is_closed() {
     let silent = AtomicBool::new(true);
     let says = move |_, line: &str| (line == "." && silent.swap(false, Ordering::Relaxed)).then(String::new);
-    let smtp = Smtp::saying(says).await;
+    let smtp = Smtp::start_with(says).await;
     let out = by(format!("smtp://{}", smtp.address()), |config| config.email.timeout_ms = 500);
     let sent = mail(&out, "00ff.1", &email("a@example.gn")).await;
-    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Retry, "{sent:?}");
     assert!(sent.detail.contains("within 500 ms (email.timeout_ms)"), "{sent:?}");
-    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, EffectOutcome::Done);
     let connections: Vec<usize> = smtp.received().iter().map(|email| email.connection).collect();
     assert_eq!(connections, [1]);
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_tried_again() {
+async fn an_unreachable_server_is_retried() {
     let sent = mail(&by(format!("smtp://{}", nobody()), |_| {}), "00ff.1", &email("a@example.gn")).await;
-    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Retry, "{sent:?}");
     assert!(sent.detail.contains("refused"), "{sent:?}");
 }
 
 #[tokio::test]
-async fn credentials_are_used_and_never_told() {
+async fn credentials_are_used_and_never_disclosed() {
     let smtp = Smtp::start().await;
     let out = by(format!("smtp://us%40er:p%3Ass@{}", smtp.address()), |_| {});
-    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, EffectOutcome::Done);
     let line = smtp.lines().into_iter().find(|line| line.starts_with("AUTH PLAIN ")).unwrap();
     let token = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &line[11..]).unwrap();
     assert_eq!(token, b"\0us@er\0p:ss");
@@ -153,26 +153,26 @@ async fn only_granted_recipients_get_email() {
     let missing = "spy@elsewhere.example is not granted: add it to `email` in [plugin.sms]";
     assert_eq!(out.check_email(&grants, &to_two), Err(missing.into()));
     let sent = mail_to(&out, &grants, "00ff.1", &to_two).await;
-    assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Refused, missing));
+    assert_eq!((sent.outcome, sent.detail.as_str()), (EffectOutcome::Refused, missing));
     assert!(smtp.lines().is_empty());
     assert_eq!(out.check_email(&grants, &email("a@example.gn")), Ok(()));
 }
 
 #[tokio::test]
-async fn a_host_without_a_server_says_so_and_takes_one_while_it_runs() {
+async fn a_missing_server_is_named_and_can_be_configured_while_the_host_runs() {
     let smtp = Smtp::start().await;
     let out = outbound(&[], |_| {});
     let why = out.check_email(&grants(&[], &["*"]), &email("a@example.gn")).unwrap_err();
-    assert!(why.contains("`email.smtp` is not set"), "{why}");
+    assert!(why.contains("set `email.smtp`"), "{why}");
     let mut config = Config::default();
     config.email.smtp = Some(Secret::new(format!("smtp://{}", smtp.address())));
     config.email.from = Some("no-reply@example.gn".into());
     out.configure(&config.http, &config.email);
-    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, TryOutcome::Done);
-    // What cannot be is not taken.
+    assert_eq!(mail(&out, "00ff.1", &email("a@example.gn")).await.outcome, EffectOutcome::Done);
+    // An invalid section is not applied.
     config.email.from = Some("nobody".into());
     out.configure(&config.http, &config.email);
-    assert_eq!(mail(&out, "00ff.2", &email("a@example.gn")).await.outcome, TryOutcome::Done);
+    assert_eq!(mail(&out, "00ff.2", &email("a@example.gn")).await.outcome, EffectOutcome::Done);
 }
 
 #[test]
@@ -189,8 +189,8 @@ fn a_malformed_section_names_its_key_and_no_password() {
     }
 }
 
-/// One try after others that settled this much.
-async fn mail_after(out: &Outbound, progress: &Progress, email: &Email) -> Sent {
+/// An attempt after others with this progress.
+async fn mail_after(out: &Outbound, progress: &Progress, email: &Email) -> EffectResult {
     let (grants, mask) = (grants(&[], &["*"]), Mask::default());
     out.mail(&EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress }, email).await
 }
@@ -201,7 +201,7 @@ fn recipients(smtp: &Smtp) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn no_part_of_an_email_ends_it_or_is_a_command() {
+async fn no_part_of_an_email_ends_it_or_becomes_a_command() {
     let smtp = Smtp::start().await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     let smuggled = "MAIL FROM:<a@evil.example>\r\nRCPT TO:<victim@elsewhere.example>\r\nDATA\r\nhi";
@@ -220,7 +220,7 @@ async fn no_part_of_an_email_ends_it_or_is_a_command() {
             });
         }
         let sent = mail(&out, &format!("00ff.{number}"), &email).await;
-        assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+        assert_eq!(sent.outcome, EffectOutcome::Done, "{sent:?}");
         assert_eq!(smtp.received().len(), number + 1, "{end:?}");
     }
     for got in smtp.received() {
@@ -235,30 +235,30 @@ async fn no_part_of_an_email_ends_it_or_is_a_command() {
 
 #[tokio::test]
 async fn one_refused_recipient_is_named_and_the_others_get_it_once() {
-    let smtp = Smtp::saying(|_, line| line.contains("<b@").then(|| "550 5.1.1 nobody here".into())).await;
+    let smtp = Smtp::start_with(|_, line| line.contains("<b@").then(|| "550 5.1.1 nobody here".into())).await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     let mut three = email("a@example.gn");
     three.cc.push("b@example.gn".into());
     three.bcc.extend(["c@example.gn".into(), "A <a@EXAMPLE.gn>".into()]);
     let sent = mail_after(&out, &Progress::default(), &three).await;
-    assert_eq!(sent.outcome, TryOutcome::Refused, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Refused, "{sent:?}");
     let detail =
         "250 2.0.0 queued for a@example.gn, c@example.gn; refused for b@example.gn: 550 5.1.1 nobody here";
     assert_eq!(sent.detail, detail);
     assert_eq!(recipients(&smtp), [["a@example.gn", "c@example.gn"]]);
-    // An operator has it tried again: who refused is asked, and nobody else.
+    // After an operator's replay, only the refused recipient is included.
     let mut progress = sent.progress.unwrap();
     progress.refused.clear();
     let again = mail_after(&out, &progress, &three).await;
-    assert_eq!((again.outcome, recipients(&smtp).len()), (TryOutcome::Refused, 1), "{again:?}");
+    assert_eq!((again.outcome, recipients(&smtp).len()), (EffectOutcome::Refused, 1), "{again:?}");
     let asked = smtp.lines().into_iter().filter(|line| line.starts_with("RCPT")).count();
     assert_eq!(asked, 4, "{:?}", smtp.lines());
 }
 
 #[tokio::test]
-async fn a_recipient_who_is_to_wait_is_tried_again_alone() {
+async fn a_deferred_recipient_is_retried_alone() {
     let waits = AtomicBool::new(true);
-    let smtp = Smtp::saying(move |_, line| match line {
+    let smtp = Smtp::start_with(move |_, line| match line {
         line if line.contains("<b@") => Some("550 5.1.1 nobody here".into()),
         line if line.contains("<c@") && waits.swap(false, Ordering::Relaxed) => {
             Some("451 4.7.1 greylisted".into())
@@ -270,7 +270,7 @@ async fn a_recipient_who_is_to_wait_is_tried_again_alone() {
     let mut three = email("a@example.gn");
     three.to.extend(["b@example.gn".into(), "c@example.gn".into()]);
     let first = mail_after(&out, &Progress::default(), &three).await;
-    assert_eq!(first.outcome, TryOutcome::Retry, "{first:?}");
+    assert_eq!(first.outcome, EffectOutcome::Retry, "{first:?}");
     for part in
         ["queued for a@example.gn", "refused for b@example.gn: 550", "not yet for c@example.gn: 451 4.7.1"]
     {
@@ -278,58 +278,58 @@ async fn a_recipient_who_is_to_wait_is_tried_again_alone() {
     }
     let second = mail_after(&out, &first.progress.unwrap(), &three).await;
     // The one who was refused is still to be told of.
-    assert_eq!(second.outcome, TryOutcome::Refused, "{second:?}");
+    assert_eq!(second.outcome, EffectOutcome::Refused, "{second:?}");
     assert!(second.detail.contains("refused for b@example.gn"), "{second:?}");
     assert_eq!(recipients(&smtp), [["a@example.gn"], ["c@example.gn"]]);
     let all = second.progress.unwrap();
     assert_eq!(all.delivered, ["a@example.gn", "c@example.gn"]);
     let third = mail_after(&out, &all, &three).await;
-    assert_eq!((third.outcome, smtp.received().len()), (TryOutcome::Refused, 2));
+    assert_eq!((third.outcome, smtp.received().len()), (EffectOutcome::Refused, 2));
 }
 
 #[tokio::test]
-async fn an_address_that_the_server_cannot_take_is_refused_and_the_others_get_the_email() {
+async fn an_address_unsupported_by_the_server_is_refused_and_the_others_get_the_email() {
     let smtp = Smtp::start().await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     let alone = mail(&out, "00ff.1", &email("aïssatou@example.gn")).await;
-    assert_eq!((alone.outcome, smtp.received().len()), (TryOutcome::Refused, 0), "{alone:?}");
+    assert_eq!((alone.outcome, smtp.received().len()), (EffectOutcome::Refused, 0), "{alone:?}");
     assert!(alone.detail.contains("SMTPUTF8"), "{alone:?}");
     let mut both = email("aïssatou@example.gn");
     both.cc.push("b@example.gn".into());
     let sent = mail(&out, "00ff.2", &both).await;
     assert_eq!(
         (sent.outcome, recipients(&smtp)),
-        (TryOutcome::Refused, vec![vec!["b@example.gn".to_owned()]])
+        (EffectOutcome::Refused, vec![vec!["b@example.gn".to_owned()]])
     );
     assert!(sent.detail.contains("refused for aïssatou@example.gn"), "{sent:?}");
     assert!(smtp.received()[0].data.is_ascii());
 }
 
 #[tokio::test]
-async fn a_server_that_takes_every_address_gets_it() {
+async fn a_server_that_supports_every_address_gets_the_email() {
     let hello = "250-test.example\r\n250-8BITMIME\r\n250 SMTPUTF8";
-    let smtp = Smtp::saying(move |_, line| line.starts_with("EHLO").then(|| hello.to_owned())).await;
+    let smtp = Smtp::start_with(move |_, line| line.starts_with("EHLO").then(|| hello.to_owned())).await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     let sent = mail(&out, "00ff.1", &email("aïssatou@préfecture.example")).await;
-    assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Done, "{sent:?}");
     assert_eq!(recipients(&smtp), [["aïssatou@xn--prfecture-c4a.example"]]);
     let from = smtp.lines().into_iter().find(|line| line.starts_with("MAIL")).unwrap();
     assert!(from.ends_with("BODY=8BITMIME SMTPUTF8"), "{from}");
 }
 
 #[tokio::test]
-async fn an_answer_to_another_command_is_not_taken_for_the_emails() {
+async fn a_reply_to_another_command_is_not_taken_for_the_emails() {
     // Two answers to one command: from then on, each is that to the command before.
-    let smtp = Smtp::saying(|_, line| line.starts_with("MAIL").then(|| "250 ok\r\n250 ok".into())).await;
+    let smtp = Smtp::start_with(|_, line| line.starts_with("MAIL").then(|| "250 ok\r\n250 ok".into())).await;
     let out = by(format!("smtp://{}", smtp.address()), |_| {});
     let sent = mail(&out, "00ff.1", &email("a@example.gn")).await;
-    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Retry, "{sent:?}");
     assert!(sent.detail.contains("said 250 where 354 is due"), "{sent:?}");
     assert!(smtp.received().is_empty());
 }
 
 #[tokio::test]
-async fn a_line_without_end_is_given_up_long_before_the_time_is_over() {
+async fn an_endless_line_fails_long_before_the_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
@@ -341,9 +341,9 @@ async fn a_line_without_end_is_given_up_long_before_the_time_is_over() {
         sent
     });
     let sent = mail(&by(format!("smtp://{address}"), |_| {}), "00ff.1", &email("a@example.gn")).await;
-    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Retry, "{sent:?}");
     assert!(sent.detail.contains("more than 4096 bytes"), "{sent:?}");
-    // What the kernel takes in between comes on top.
+    // The kernel's buffers add to it.
     let sent = server.await.unwrap();
     assert!(sent < 64 * 1024 * 1024, "{sent} bytes");
 }

@@ -1,26 +1,26 @@
-//! A handler's own requests, `wasi:http/outgoing-handler`.
+//! Requests within a handler's call, `wasi:http/outgoing-handler`.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bed, Event, Host, Partner, Reply, guest};
+use crate::support::{Event, HostDir, Partner, Reply, RunningHost, guest};
 
-/// A host whose plugin `fetcher` has these grants, settings after them, and other sections.
-fn bed(http: &[&str], more: &str) -> Bed {
-    let bed = Bed::new(&format!("[plugin.fetcher]\nattempts_max = 1\nhttp = {http:?}\n{more}"));
-    bed.install("fetcher", &guest("fetcher"));
-    bed
+/// A host whose plugin `http-client` has these grants, settings after them, and other sections.
+fn host_dir(http: &[&str], more: &str) -> HostDir {
+    let dir = HostDir::new(&format!("[plugin.http-client]\nattempts_max = 1\nhttp = {http:?}\n{more}"));
+    dir.install("http-client", &guest("http-client"));
+    dir
 }
 
-/// Has the plugin make these requests, and tells how the attempt went.
-async fn attempt(host: &Host<'_>, id: &str, requests: Value) -> Value {
-    host.send(&Event::of("fetch.now", id, &json!({ "requests": requests }))).await;
-    host.settled(id).await["deliveries"][0]["attempts"][0].clone()
+/// Sends an event with these requests, and returns the attempt.
+async fn attempt(host: &RunningHost<'_>, id: &str, requests: Value) -> Value {
+    host.send(&Event::with_payload("fetch.now", id, &json!({ "requests": requests }))).await;
+    host.wait_finished(id).await["deliveries"][0]["attempts"][0].clone()
 }
 
 /// Likewise, the lines it logged.
-async fn lines(host: &Host<'_>, id: &str, requests: Value) -> Vec<String> {
+async fn lines(host: &RunningHost<'_>, id: &str, requests: Value) -> Vec<String> {
     let attempt = attempt(host, id, requests).await;
     assert_eq!(attempt["outcome"], "done", "{attempt}");
     let lines = attempt["logs"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
@@ -32,15 +32,15 @@ fn to(partner: &Partner) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_gets_answers_that_it_needs_now() {
+async fn a_handler_receives_responses_within_its_call() {
     let partner = Partner::start(|_, asked| match asked.path.as_str() {
-        "/old" => Reply::to(307, "/new"),
-        "/gone" => Reply::to(302, "/new"),
-        _ => Reply::of(201, &format!("{} {}", asked.method, asked.text())),
+        "/old" => Reply::redirect(307, "/new"),
+        "/gone" => Reply::redirect(302, "/new"),
+        _ => Reply::text(201, &format!("{} {}", asked.method, asked.text())),
     })
     .await;
-    let bed = bed(&[&partner.origin()], "");
-    let host = bed.start().await;
+    let dir = host_dir(&[&partner.origin()], "");
+    let host = dir.start().await;
     let requests = json!([
         { "method": "POST", "host": to(&partner), "path": "/a?b=1", "body": "été", "headers": { "x-own": "1" } },
         { "method": "POST", "host": to(&partner), "path": "/old", "body": "again" },
@@ -54,14 +54,14 @@ async fn a_handler_gets_answers_that_it_needs_now() {
     let expected = [
         "INFO 201 POST été",
         "INFO 201 POST again",
-        // It would be a GET: whoever asked decides.
+        // The redirect would become a GET, so the handler decides.
         "INFO 302 ",
         "INFO 201 GET ",
         &refused("host"),
         &refused("proxy-authorization"),
     ];
     assert_eq!(told, expected);
-    let asked = partner.asked();
+    let asked = partner.requests();
     let first = asked.iter().find(|asked| asked.path == "/a?b=1").unwrap();
     assert_eq!((first.header("x-own"), first.header("host")), ("1", to(&partner).as_str()));
     assert!(first.header("user-agent").starts_with("hookyard/"), "{first:?}");
@@ -69,36 +69,51 @@ async fn a_handler_gets_answers_that_it_needs_now() {
 }
 
 #[tokio::test]
-async fn what_is_not_granted_is_an_error_and_a_line_that_names_the_grant() {
-    let partner = Partner::start(|_, _| Reply::of(200, "reached")).await;
+async fn a_request_without_a_grant_is_an_error_and_a_line_that_names_the_grant() {
+    let partner = Partner::start(|_, _| Reply::text(200, "reached")).await;
     let name = format!("http://localhost:{}", partner.port());
-    let bed = bed(&[&name], "");
-    let host = bed.start().await;
+    let dir = host_dir(&[&name], "");
+    let host = dir.start().await;
     let named = name.replace("http://", "");
     let told = lines(&host, "evt_a", json!([{ "host": to(&partner) }])).await;
     let missing =
-        format!("WARN http: {} is not granted: add it to `http` in [plugin.fetcher]", partner.origin());
+        format!("WARN http: {} is not granted: add it to `http` in [plugin.http-client]", partner.origin());
     assert_eq!(told, [missing.as_str(), "INFO ErrorCode::HttpRequestDenied"]);
     let told = lines(&host, "evt_b", json!([{ "host": named }])).await;
     assert!(
-        told[0].contains("leads to an address inside") && told[0].contains("[plugin.fetcher]"),
+        told[0].contains("resolves to an internal address") && told[0].contains("[plugin.http-client]"),
         "{told:?}"
     );
     assert_eq!(told[1], "INFO ErrorCode::DestinationIpProhibited");
-    assert!(partner.asked().is_empty());
+    assert!(partner.requests().is_empty());
 }
 
 #[tokio::test]
-async fn sizes_are_limited_both_ways() {
+async fn a_failure_after_a_granted_request_is_retried_though_an_earlier_one_was_denied() {
+    let partner = Partner::start(|_, _| Reply::text(503, "busy")).await;
+    let dir = host_dir(&[&partner.origin()], "");
+    let host = dir.start().await;
+    let (denied, granted) = (json!({ "host": "169.254.169.254" }), json!({ "host": to(&partner) }));
+    for (id, requests, outcome) in
+        [("evt_past", json!([denied, granted]), "retry"), ("evt_last", json!([denied]), "rejected")]
+    {
+        host.send(&Event::with_payload("fetch.retry", id, &json!({ "requests": requests }))).await;
+        let attempt = host.wait_finished(id).await["deliveries"][0]["attempts"][0].clone();
+        assert_eq!(attempt["outcome"], outcome, "{attempt}");
+    }
+}
+
+#[tokio::test]
+async fn request_and_response_sizes_are_limited() {
     let partner = Partner::start(|_, asked| match asked.path.as_str() {
         // With its length in front, and without.
-        "/large" => Reply::of(200, &"x".repeat(20_000)),
-        _ => Reply::of(200, "small"),
+        "/large" => Reply::text(200, &"x".repeat(20_000)),
+        _ => Reply::text(200, "small"),
     })
     .await;
     let limits = "[http]\nrequest_max_bytes = 10000\nanswer_max_bytes = 10000\n";
-    let bed = bed(&[&partner.origin()], limits);
-    let host = bed.start().await;
+    let dir = host_dir(&[&partner.origin()], limits);
+    let host = dir.start().await;
     let post = |path: &str, fill: usize| json!([{ "method": "POST", "host": to(&partner), "path": path, "fill": fill }]);
     assert_eq!(lines(&host, "evt_fits", post("/", 10_000)).await, ["INFO 200 small"]);
     let told = lines(&host, "evt_request", post("/", 10_001)).await;
@@ -110,10 +125,10 @@ async fn sizes_are_limited_both_ways() {
 }
 
 #[tokio::test]
-async fn the_calls_deadline_ends_a_request_and_a_limit_ends_many() {
+async fn a_request_ends_at_the_calls_deadline_and_their_number_is_limited() {
     let partner = Partner::start(|_, _| Reply::Hang).await;
-    let bed = bed(&[&partner.origin()], "call_timeout_ms = 500\n");
-    let host = bed.start().await;
+    let dir = host_dir(&[&partner.origin()], "call_timeout_ms = 500\n");
+    let host = dir.start().await;
     let started = Instant::now();
     let hanging = attempt(&host, "evt_hang", json!([{ "host": to(&partner) }])).await;
     assert_eq!(hanging["cause"], "timeout", "{hanging}");
@@ -124,10 +139,10 @@ async fn the_calls_deadline_ends_a_request_and_a_limit_ends_many() {
 }
 
 #[tokio::test]
-async fn requests_that_a_reused_instance_leaves_behind_end_with_it() {
+async fn requests_left_open_by_a_reused_instance_end_with_it() {
     let partner = Partner::start(|_, _| Reply::Hang).await;
-    let bed = bed(&[&partner.origin()], "instances = \"reused\"\n");
-    let host = bed.start().await;
+    let dir = host_dir(&[&partner.origin()], "instances = \"reused\"\n");
+    let host = dir.start().await;
     for (event_type, id, call) in [
         ("fetch.now", "evt_a", "DEBUG call 1"),
         ("fetch.now", "evt_b", "DEBUG call 2"),
@@ -136,21 +151,21 @@ async fn requests_that_a_reused_instance_leaves_behind_end_with_it() {
     ] {
         let asks = event_type == "fetch.leave";
         let requests = if asks { json!([{ "host": to(&partner) }]) } else { json!([]) };
-        host.send(&Event::of(event_type, id, &json!({ "requests": requests }))).await;
-        let event = host.settled(id).await;
+        host.send(&Event::with_payload(event_type, id, &json!({ "requests": requests }))).await;
+        let event = host.wait_finished(id).await;
         assert_eq!(event["deliveries"][0]["attempts"][0]["logs"], json!([call]), "{id}: {event}");
     }
 }
 
 #[tokio::test]
-async fn a_machine_without_certificates_starts_and_says_what_it_lacks() {
-    let partner = Partner::start(|_, _| Reply::of(200, "ok")).await;
+async fn a_machine_without_certificates_starts_with_a_warning() {
+    let partner = Partner::start(|_, _| Reply::text(200, "ok")).await;
     let secure = format!("https://{}", to(&partner));
     let email = "[email]\nsmtp = \"smtps://mail.example\"\nfrom = \"a@example.gn\"\n";
-    let bed = bed(&[&partner.origin(), &secure], email);
-    let mut command = bed.command(&["serve"]);
-    command.env("SSL_CERT_FILE", bed.path("none.pem")).env("SSL_CERT_DIR", bed.path("none"));
-    let host = bed.start_with(command).await;
+    let dir = host_dir(&[&partner.origin(), &secure], email);
+    let mut command = dir.command(&["serve"]);
+    command.env("SSL_CERT_FILE", dir.path("none.pem")).env("SSL_CERT_DIR", dir.path("none"));
+    let host = dir.start_with(command).await;
     let told = lines(&host, "evt", json!([{ "host": to(&partner) }])).await;
     assert_eq!(told, ["INFO 200 ok"]);
     let told = lines(&host, "evt_tls", json!([{ "scheme": "https", "host": to(&partner) }])).await;

@@ -1,28 +1,28 @@
-//! Every way to a destination that is not granted.
+//! Attempts to reach a destination without a grant.
 
-use hookyard::effect::TryOutcome;
+use hookyard::effect::EffectOutcome;
 
 use super::{grants, outbound, request, send};
 use crate::support::{Partner, Reply};
 
 /// Asks for `url` with these grants, while something listens on the loopback that must not be asked.
 async fn refused(hosts: &[(&'static str, &[&str])], url: &str, granted: &[&str], parts: &[&str]) {
-    let there = Partner::start(|_, _| Reply::of(200, "reached")).await;
+    let there = Partner::start(|_, _| Reply::text(200, "reached")).await;
     let port = there.port().to_string();
     let place = |text: &str| text.replace("PORT", &port);
     let granted: Vec<String> = granted.iter().map(|text| place(text)).collect();
     let granted: Vec<&str> = granted.iter().map(String::as_str).collect();
     let out = outbound(hosts, |_| {});
     let sent = send(&out, &grants(&granted, &[]), "key.1", &request("POST", &place(url), "x")).await;
-    assert_eq!(sent.outcome, TryOutcome::Refused, "{url}: {sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Refused, "{url}: {sent:?}");
     for part in parts {
         assert!(sent.detail.contains(&place(part)), "{url}: {part}: {sent:?}");
     }
-    assert!(there.asked().is_empty(), "{url} was reached");
+    assert!(there.requests().is_empty(), "{url} was reached");
 }
 
 #[tokio::test]
-async fn addresses_inside_are_refused_in_every_form() {
+async fn internal_addresses_are_refused_in_every_form() {
     for (url, origin) in [
         ("http://127.0.0.1:PORT/", "http://127.0.0.1:PORT"),
         ("http://2130706433:PORT/", "http://127.0.0.1:PORT"),
@@ -49,7 +49,7 @@ async fn addresses_inside_are_refused_in_every_form() {
 }
 
 #[tokio::test]
-async fn a_granted_name_that_leads_inside_needs_a_grant_of_the_address() {
+async fn a_granted_name_with_an_internal_address_needs_a_grant_of_the_address() {
     let hosts: [(&str, &[&str]); 9] = [
         ("loopback.example", &["127.0.0.1"]),
         ("six.example", &["::1"]),
@@ -76,20 +76,20 @@ async fn a_granted_name_that_leads_inside_needs_a_grant_of_the_address() {
             (format!("http://{name}:PORT"), format!("add {address} to `http` in [plugin.sms]"));
         // The same address at another port, or with another scheme, is another grant.
         let granted = [origin.as_str(), "http://127.0.0.1:1", "https://127.0.0.1:PORT", "http://127.0.0.1"];
-        refused(&hosts, &origin, &granted, &[&origin, "leads to an address inside", &needs]).await;
+        refused(&hosts, &origin, &granted, &[&origin, "resolves to an internal address", &needs]).await;
     }
 }
 
 #[tokio::test]
-async fn the_systems_own_names_for_this_machine_are_no_way_in() {
-    let there = Partner::start(|_, _| Reply::of(200, "reached")).await;
+async fn the_systems_names_of_this_machine_are_refused() {
+    let there = Partner::start(|_, _| Reply::text(200, "reached")).await;
     let config = hookyard::config::Config::default();
     let out = hookyard::outbound::Outbound::new(&config.http, &config.email).unwrap();
     let origin = format!("http://localhost:{}", there.port());
     let sent = send(&out, &grants(&[&origin], &[]), "key.1", &request("GET", &origin, "")).await;
-    assert_eq!(sent.outcome, TryOutcome::Refused, "{sent:?}");
-    assert!(sent.detail.contains("leads to an address inside"), "{sent:?}");
-    assert!(there.asked().is_empty());
+    assert_eq!(sent.outcome, EffectOutcome::Refused, "{sent:?}");
+    assert!(sent.detail.contains("resolves to an internal address"), "{sent:?}");
+    assert!(there.requests().is_empty());
 }
 
 #[tokio::test]
@@ -108,55 +108,55 @@ async fn other_schemes_ports_and_passwords_are_refused() {
 
 #[tokio::test]
 async fn a_redirect_is_checked_like_the_request() {
-    let inside = Partner::start(|_, _| Reply::of(200, "reached")).await;
+    let inside = Partner::start(|_, _| Reply::text(200, "reached")).await;
     let to = [
         (format!("http://127.0.0.1:{}/", inside.port()), "is not granted: add it to `http` in [plugin.sms]"),
         (format!("http://2130706433:{}/", inside.port()), "is not granted"),
         (format!("http://localhost:{}/", inside.port()), "is not granted"),
-        (format!("http://inside.example:{}/", inside.port()), "leads to an address inside"),
+        (format!("http://inside.example:{}/", inside.port()), "resolves to an internal address"),
         ("http://169.254.169.254/".into(), "http://169.254.169.254 is not granted"),
         ("file:///etc/passwd".into(), "https:// or http://"),
         ("http://user:hunter2@127.0.0.1/".into(), "password in the URL"),
     ];
     let locations: Vec<String> = to.iter().map(|(location, _)| location.clone()).collect();
-    let start = Partner::start(move |number, _| Reply::to(307, &locations[number])).await;
+    let start = Partner::start(move |number, _| Reply::redirect(307, &locations[number])).await;
     let out = outbound(&[("inside.example", &["127.0.0.1"])], |_| {});
     let named = format!("http://inside.example:{}", inside.port());
     let grants = grants(&[&start.origin(), &named], &[]);
     for (location, part) in &to {
         let sent = send(&out, &grants, "key.1", &request("POST", &start.origin(), "x")).await;
-        assert_eq!(sent.outcome, TryOutcome::Refused, "{location}: {sent:?}");
+        assert_eq!(sent.outcome, EffectOutcome::Refused, "{location}: {sent:?}");
         assert!(sent.detail.contains(part), "{location}: {sent:?}");
     }
-    assert!(inside.asked().is_empty());
-    assert_eq!(start.asked().len(), to.len());
+    assert!(inside.requests().is_empty());
+    assert_eq!(start.requests().len(), to.len());
 }
 
 #[tokio::test]
-async fn one_plugins_open_connection_is_no_way_in_for_another() {
-    let there = Partner::start(|_, _| Reply::of(200, "reached")).await;
+async fn an_open_connection_of_one_plugin_is_closed_to_another_without_the_grant() {
+    let there = Partner::start(|_, _| Reply::text(200, "reached")).await;
     let out = outbound(&[("crm.example", &["127.0.0.1"])], |_| {});
     let (name, address) = (format!("http://crm.example:{}", there.port()), there.origin());
     let asked = request("GET", &name, "");
     let may = send(&out, &grants(&[&name, &address], &[]), "key.1", &asked).await;
-    assert_eq!(may.outcome, TryOutcome::Done, "{may:?}");
+    assert_eq!(may.outcome, EffectOutcome::Done, "{may:?}");
     let may_not = send(&out, &grants(&[&name], &[]), "key.2", &asked).await;
-    assert_eq!(may_not.outcome, TryOutcome::Refused, "{may_not:?}");
-    assert_eq!(there.asked().len(), 1);
+    assert_eq!(may_not.outcome, EffectOutcome::Refused, "{may_not:?}");
+    assert_eq!(there.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn of_a_names_addresses_only_those_that_may_be_are_tried() {
-    let there = Partner::start(|_, _| Reply::of(200, "reached")).await;
+async fn only_the_allowed_addresses_of_a_name_are_tried() {
+    let there = Partner::start(|_, _| Reply::text(200, "reached")).await;
     // Nothing listens there; it would be tried first.
     let out = outbound(&[("crm.example", &["127.0.0.9", "127.0.0.1"])], |_| {});
     let name = format!("http://crm.example:{}", there.port());
     let sent = send(&out, &grants(&[&name, &there.origin()], &[]), "key.1", &request("GET", &name, "")).await;
-    assert_eq!(sent.outcome, TryOutcome::Done, "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Done, "{sent:?}");
 }
 
 #[test]
-fn what_can_be_known_at_once_is_told_at_once() {
+fn a_refusal_that_needs_no_lookup_is_immediate() {
     let out = outbound(&[], |_| {});
     let grants = grants(&["https://sms.example.gn"], &[]);
     let check = |url: &str| out.check_request(&grants, &request("POST", url, ""));

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use hookyard::effect::{Progress, TryOutcome};
-use hookyard::outbound::{EffectContext, Sent};
+use hookyard::effect::{EffectOutcome, Progress};
+use hookyard::outbound::{EffectContext, EffectResult};
 use hookyard::secrets::Mask;
 
 use super::{grants, nobody, outbound, request, send};
-use crate::support::{Asked, Partner, Reply};
+use crate::support::{Partner, ReceivedRequest, Reply};
 
-/// One try at a `POST` of `body` to this partner.
-async fn sent(partner: &Partner, path: &str) -> Sent {
+/// One attempt at a `POST` of `body` to this partner.
+async fn sent(partner: &Partner, path: &str) -> EffectResult {
     let out = outbound(&[], |_| {});
     send(
         &out,
@@ -22,16 +22,16 @@ async fn sent(partner: &Partner, path: &str) -> Sent {
 }
 
 #[tokio::test]
-async fn a_request_arrives_as_it_was_asked_for_with_its_key() {
-    let partner = Partner::start(|_, _| Reply::of(204, "")).await;
+async fn a_request_arrives_unchanged_with_its_key() {
+    let partner = Partner::start(|_, _| Reply::text(204, "")).await;
     let mut asked = request("put", &format!("{}/a%20b?q=1#top", partner.origin()), "été");
     asked.headers = vec![("Authorization".into(), "Bearer x".into()), ("X-Twice".into(), "1".into())];
     asked.headers.push(("x-twice".into(), "2".into()));
     let out = outbound(&[], |_| {});
     let sent = send(&out, &grants(&[&partner.origin()], &[]), "00ff.1", &asked).await;
     let detail = "204 No Content".into();
-    assert_eq!(sent, Sent { outcome: TryOutcome::Done, detail, after: None, progress: None });
-    let [got]: [Asked; 1] = partner.asked().try_into().unwrap();
+    assert_eq!(sent, EffectResult { outcome: EffectOutcome::Done, detail, after: None, progress: None });
+    let [got]: [ReceivedRequest; 1] = partner.requests().try_into().unwrap();
     assert_eq!((got.method.as_str(), got.path.as_str(), got.text()), ("PUT", "/a%20b?q=1", "été"));
     for (name, value) in [
         ("idempotency-key", "00ff.1"),
@@ -46,41 +46,41 @@ async fn a_request_arrives_as_it_was_asked_for_with_its_key() {
 }
 
 #[tokio::test]
-async fn the_answers_status_says_what_becomes_of_the_effect() {
-    use TryOutcome::{Done, Refused, Retry};
+async fn the_response_status_decides_the_outcome() {
+    use EffectOutcome::{Done, Refused, Retry};
     for (status, outcome, detail) in [
         (201, Done, "201 Created"),
         (400, Refused, "400 Bad Request: no such number"),
         (429, Retry, "429 Too Many Requests: no such number"),
         (500, Retry, "500 Internal Server Error: no such number"),
     ] {
-        let partner = Partner::start(move |_, _| Reply::of(status, " no such\r\n\tnumber\0 ")).await;
+        let partner = Partner::start(move |_, _| Reply::text(status, " no such\r\n\tnumber\0 ")).await;
         let sent = sent(&partner, "/send?key=s3cret").await;
         assert_eq!((sent.outcome, sent.detail.as_str()), (outcome, detail));
     }
 }
 
 #[tokio::test]
-async fn of_a_long_answer_the_beginning_is_kept() {
-    let partner = Partner::start(|_, _| Reply::of(400, &"né".repeat(1_000_000))).await;
+async fn the_beginning_of_a_long_response_is_recorded() {
+    let partner = Partner::start(|_, _| Reply::text(400, &"né".repeat(1_000_000))).await;
     let sent = sent(&partner, "/").await;
     assert!(sent.detail.starts_with("400 Bad Request: nén") && sent.detail.len() < 540, "{sent:?}");
     assert!(sent.detail.ends_with('…'), "{sent:?}");
 }
 
 #[tokio::test]
-async fn retry_after_is_passed_on_where_the_effect_is_tried_again() {
+async fn retry_after_is_returned_when_the_effect_is_retried() {
     let past = "Sunday, 06-Nov-94 08:49:37 GMT";
     for (status, header, after) in
         [(503, "7", Some(7)), (429, "120", Some(120)), (503, past, Some(0)), (404, "7", None)]
     {
-        let partner = Partner::start(move |_, _| Reply::of(status, "").with("retry-after", header)).await;
+        let partner = Partner::start(move |_, _| Reply::text(status, "").with("retry-after", header)).await;
         assert_eq!(sent(&partner, "/").await.after, after.map(Duration::from_secs), "{status}");
     }
 }
 
 #[tokio::test]
-async fn what_never_answers_is_tried_again() {
+async fn a_request_without_a_response_is_retried() {
     let hanging = Partner::start(|_, _| Reply::Hang).await;
     let closing = Partner::start(|_, _| Reply::Close).await;
     let nobody = format!("http://{}", nobody());
@@ -95,15 +95,15 @@ async fn what_never_answers_is_tried_again() {
     ] {
         let (asked, started) = (request("POST", &format!("{origin}/path?key=s3cret"), "x"), Instant::now());
         let sent = send(&out, &grants, "00ff.1", &asked).await;
-        assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
+        assert_eq!(sent.outcome, EffectOutcome::Retry, "{sent:?}");
         assert!(sent.detail.contains(part) && sent.detail.contains(&origin), "{part}: {sent:?}");
         assert!(!sent.detail.contains("s3cret") && started.elapsed() < Duration::from_secs(30), "{sent:?}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_end_is_an_answer_all_the_same() {
-    // The head says more than ever comes.
+async fn an_endless_response_counts_as_a_response() {
+    // The head announces more bytes than follow.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
@@ -115,22 +115,22 @@ async fn an_answer_that_does_not_end_is_an_answer_all_the_same() {
     });
     let out = outbound(&[], |_| {});
     let sent = send(&out, &grants(&[&origin], &[]), "00ff.1", &request("POST", &origin, "x")).await;
-    assert_eq!((sent.outcome, sent.detail.as_str()), (TryOutcome::Done, "200 OK"));
+    assert_eq!((sent.outcome, sent.detail.as_str()), (EffectOutcome::Done, "200 OK"));
     server.abort();
 }
 
 /// Two partners, of whom the first one redirects: `/302/PATH`, to the same path there or here.
 async fn redirecting() -> (Partner, Partner) {
-    let second = Partner::start(|_, _| Reply::of(200, "ok")).await;
+    let second = Partner::start(|_, _| Reply::text(200, "ok")).await;
     let other = second.origin();
     let first = Partner::start(move |_, asked| {
         let mut parts = asked.path.split('/').skip(1);
         let status = parts.next().and_then(|part| part.parse().ok()).unwrap_or(200);
         match parts.next() {
-            Some("loop") => Reply::to(status, &asked.path),
-            Some("there") => Reply::to(status, &format!("{other}/there?key=s3cret")),
-            Some(here) => Reply::to(status, &format!("/{here}")),
-            None => Reply::of(200, "ok"),
+            Some("loop") => Reply::redirect(status, &asked.path),
+            Some("there") => Reply::redirect(status, &format!("{other}/there?key=s3cret")),
+            Some(here) => Reply::redirect(status, &format!("/{here}")),
+            None => Reply::text(200, "ok"),
         }
     })
     .await;
@@ -138,7 +138,7 @@ async fn redirecting() -> (Partner, Partner) {
 }
 
 #[tokio::test]
-async fn a_redirect_that_would_drop_method_or_body_is_a_failure_that_says_where_it_led() {
+async fn a_redirect_that_would_drop_method_or_body_is_a_failure_with_its_target() {
     let (first, second) = redirecting().await;
     let out = outbound(&[], |_| {});
     let grants = grants(&[&first.origin(), &second.origin()], &[]);
@@ -148,12 +148,12 @@ async fn a_redirect_that_would_drop_method_or_body_is_a_failure_that_says_where_
             ("302 Found", "/302/here", format!("{}/here", first.origin())),
             ("303 See Other", "/303/there", format!("{}/there", second.origin())),
         ] {
-            let before = first.asked_count();
+            let before = first.request_count();
             let asked = request(method, &format!("{}{path}", first.origin()), "body");
             let sent = send(&out, &grants, "00ff.1", &asked).await;
-            let detail = format!("{status}: {method} is not repeated at {to}, where it redirects to");
-            assert_eq!((sent.outcome, sent.detail), (TryOutcome::Refused, detail));
-            assert_eq!((first.asked_count() - before, second.asked_count()), (1, 0), "{method} {path}");
+            let detail = format!("{status}: {method} is not repeated at the redirect's target {to}");
+            assert_eq!((sent.outcome, sent.detail), (EffectOutcome::Refused, detail));
+            assert_eq!((first.request_count() - before, second.request_count()), (1, 0), "{method} {path}");
         }
     }
 }
@@ -179,49 +179,56 @@ async fn a_redirect_that_keeps_the_request_is_followed() {
     ] {
         let by = if to_other { &second } else { &first };
         let made = sent(method, path).await;
-        assert_eq!((made.outcome, made.detail), (TryOutcome::Done, format!("200 OK from {}", by.origin())));
-        let got = by.asked().pop().unwrap();
+        assert_eq!(
+            (made.outcome, made.detail),
+            (EffectOutcome::Done, format!("200 OK from {}", by.origin()))
+        );
+        let got = by.requests().pop().unwrap();
         let body = if matches!(method, "GET" | "HEAD") { "" } else { "body" };
         assert_eq!((got.method.as_str(), got.text()), (method, body), "{method} {path}");
         assert_eq!(got.header("idempotency-key"), "00ff.1");
         let credentials = if to_other { ("", "") } else { ("Bearer x", "k") };
         assert_eq!((got.header("authorization"), got.header("x-api-key")), credentials, "{method} {path}");
     }
-    let before = first.asked_count();
+    let before = first.request_count();
     let made = sent("POST", "/307/loop").await;
-    assert_eq!((made.outcome, first.asked_count() - before), (TryOutcome::Refused, 4));
+    assert_eq!((made.outcome, first.request_count() - before), (EffectOutcome::Refused, 4));
     assert!(made.detail.contains("http.redirects_max"), "{made:?}");
 }
 
 #[tokio::test]
-async fn an_origin_that_may_have_them_gets_credentials_after_a_redirect() {
+async fn credentials_follow_a_redirect_to_an_origin_that_may_have_them() {
     let (first, second) = redirecting().await;
     let out = outbound(&[], |_| {});
     let mut grants = grants(&[&first.origin(), &second.origin()], &[]);
     grants.credentials.push(second.origin());
     let mut asked = request("POST", &format!("{}/307/there", first.origin()), "body");
     asked.headers.push(("x-api-key".into(), "k".into()));
-    assert_eq!(send(&out, &grants, "00ff.1", &asked).await.outcome, TryOutcome::Done);
-    assert_eq!(second.asked().pop().unwrap().header("x-api-key"), "k");
+    assert_eq!(send(&out, &grants, "00ff.1", &asked).await.outcome, EffectOutcome::Done);
+    assert_eq!(second.requests().pop().unwrap().header("x-api-key"), "k");
 }
 
 #[tokio::test]
-async fn without_redirects_the_redirect_is_the_answer() {
-    let partner = Partner::start(|_, _| Reply::to(307, "/after")).await;
+async fn with_redirects_disabled_the_redirect_is_the_response() {
+    let partner = Partner::start(|_, _| Reply::redirect(307, "/after")).await;
     let out = outbound(&[], |config| config.http.redirects_max = 0);
     let asked = request("POST", &partner.origin(), "");
     let sent = send(&out, &grants(&[&partner.origin()], &[]), "00ff.1", &asked).await;
-    assert_eq!((sent.outcome, partner.asked_count()), (TryOutcome::Refused, 1));
-    assert!(sent.detail.starts_with("307 Temporary Redirect: POST is not repeated at http://"), "{sent:?}");
+    assert_eq!((sent.outcome, partner.request_count()), (EffectOutcome::Refused, 1));
+    assert!(
+        sent.detail
+            .starts_with("307 Temporary Redirect: POST is not repeated at the redirect's target http://"),
+        "{sent:?}"
+    );
 }
 
 #[tokio::test]
-async fn a_conflict_is_tried_again_after_a_request_without_an_answer_only() {
+async fn a_conflict_is_retried_only_after_a_request_without_a_response() {
     let partner = Partner::start(|_, asked| match asked.path.as_str() {
         "/hang" => Reply::Hang,
         "/close" => Reply::Close,
-        "/gateway" => Reply::of(504, ""),
-        path => Reply::of(path[1..].parse().unwrap(), "still in progress"),
+        "/gateway" => Reply::text(504, ""),
+        path => Reply::text(path[1..].parse().unwrap(), "still in progress"),
     })
     .await;
     let out = outbound(&[], |config| config.http.timeout_ms = 300);
@@ -233,7 +240,7 @@ async fn a_conflict_is_tried_again_after_a_request_without_an_answer_only() {
     };
     let nothing = Progress::default();
     for (path, outcome) in
-        [("/409", TryOutcome::Refused), ("/423", TryOutcome::Refused), ("/425", TryOutcome::Retry)]
+        [("/409", EffectOutcome::Refused), ("/423", EffectOutcome::Refused), ("/425", EffectOutcome::Retry)]
     {
         assert_eq!(sent(path, &nothing).await.outcome, outcome, "{path}");
     }
@@ -241,28 +248,28 @@ async fn a_conflict_is_tried_again_after_a_request_without_an_answer_only() {
         let progress = sent(lost, &nothing).await.progress.unwrap();
         assert!(progress.unanswered, "{lost}");
         for (path, outcome) in [
-            ("/409", TryOutcome::Retry),
-            ("/423", TryOutcome::Retry),
-            ("/425", TryOutcome::Retry),
-            ("/422", TryOutcome::Refused),
-            ("/200", TryOutcome::Done),
+            ("/409", EffectOutcome::Retry),
+            ("/423", EffectOutcome::Retry),
+            ("/425", EffectOutcome::Retry),
+            ("/422", EffectOutcome::Refused),
+            ("/200", EffectOutcome::Done),
         ] {
             assert_eq!(sent(path, &progress).await.outcome, outcome, "{lost} {path}");
         }
     }
-    // Where there was no connection, nobody can be at it.
+    // Without a connection, the request cannot be in progress.
     let nobody = format!("http://{}", nobody());
     let asked = request("POST", &nobody, "x");
     assert_eq!(send(&out, &super::grants(&[&nobody], &[]), "00ff.1", &asked).await.progress, None);
 }
 
 #[tokio::test]
-async fn secrets_are_taken_out_of_an_answer_before_it_is_cut() {
+async fn secrets_are_redacted_in_a_response_before_it_is_truncated() {
     let secret = "a-key-of-some-length-that-nobody-may-see";
     let mask = Mask::new(&[("key".to_owned(), secret.to_owned())].into());
     let progress = Progress::default();
     let shown = async |text: String| {
-        let partner = Partner::start(move |_, _| Reply::of(400, &text)).await;
+        let partner = Partner::start(move |_, _| Reply::text(400, &text)).await;
         let grants = grants(&[&partner.origin()], &[]);
         let context = EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress: &progress };
         outbound(&[], |_| {}).send(&context, &request("POST", &partner.origin(), "x")).await.detail
@@ -278,18 +285,18 @@ async fn secrets_are_taken_out_of_an_answer_before_it_is_cut() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_proves_nothing_is_tried_again() {
-    // Whoever speaks no TLS proves nothing.
-    let partner = Partner::start(|_, _| Reply::of(200, "")).await;
+async fn an_invalid_certificate_is_retried() {
+    // A server without TLS has no certificate.
+    let partner = Partner::start(|_, _| Reply::text(200, "")).await;
     let origin = partner.origin().replace("http:", "https:");
     let out = outbound(&[], |_| {});
     let sent = send(&out, &grants(&[&origin], &[]), "00ff.1", &request("POST", &origin, "")).await;
-    assert_eq!(sent.outcome, TryOutcome::Retry, "{sent:?}");
-    assert!(sent.detail.contains(&origin) && partner.asked().is_empty(), "{sent:?}");
+    assert_eq!(sent.outcome, EffectOutcome::Retry, "{sent:?}");
+    assert!(sent.detail.contains(&origin) && partner.requests().is_empty(), "{sent:?}");
 }
 
 #[tokio::test]
-async fn a_changed_configuration_holds_for_what_begins_then() {
+async fn a_changed_configuration_applies_to_later_requests() {
     let partner = Partner::start(|_, _| Reply::Hang).await;
     let out = outbound(&[], |_| {});
     let mut config = hookyard::config::Config::default();

@@ -6,19 +6,19 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::{answer, connect, head, request, starts, with};
-use crate::support::{Event, Host, until};
+use crate::support::{Event, RunningHost, wait_until};
 
 const MIB: usize = 1024 * 1024;
 
 /// The most memory that a host has had so far, in bytes.
-fn peak_bytes(host: &Host<'_>) -> usize {
+fn peak_bytes(host: &RunningHost<'_>) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
 /// A connection with a body that lacks its last byte, and no valid signature.
-async fn unfinished(host: &Host<'_>, bytes: usize) -> TcpStream {
+async fn unfinished(host: &RunningHost<'_>, bytes: usize) -> TcpStream {
     let mut stream = connect(host).await;
     let head = head("", &format!("Content-Length: {}\r\n", bytes + 1));
     // It may be refused before all of it is sent.
@@ -29,14 +29,14 @@ async fn unfinished(host: &Host<'_>, bytes: usize) -> TcpStream {
 
 /// An event whose body has about this size.
 fn large_event(id: &str, bytes: usize) -> Event {
-    Event::of("large.event", id, &serde_json::json!({ "text": "x".repeat(bytes) }))
+    Event::with_payload("large.event", id, &serde_json::json!({ "text": "x".repeat(bytes) }))
 }
 
 #[tokio::test]
-async fn unfinished_bodies_hold_no_more_than_their_budget() {
+async fn unfinished_bodies_stay_within_their_budget() {
     let budget = 4 * MIB;
-    let bed = with(&format!("bodies_max_bytes = {budget}\nconnections_per_peer_max = 0\n"));
-    let host = bed.start().await;
+    let dir = with(&format!("bodies_max_bytes = {budget}\nconnections_per_peer_max = 0\n"));
+    let host = dir.start().await;
     assert_eq!(host.send(&large_event("evt_before", 900_000)).await.code, 202);
     let before = peak_bytes(&host);
     let mut slow = Vec::new();
@@ -49,7 +49,7 @@ async fn unfinished_bodies_hold_no_more_than_their_budget() {
     assert!(grown < allowed, "{grown} bytes for 90 MB of unfinished bodies");
     // Small events are taken at any moment, and large ones as soon as others have been on their way for long.
     assert_eq!(host.send(&Event::created("evt_small")).await.code, 202);
-    until("a large event is taken", async || {
+    wait_until("a large event is taken", async || {
         let answer = host.send(&large_event("evt_large", 900_000)).await;
         assert!(matches!(answer.code.as_u16(), 202 | 429), "{answer:?}");
         (answer.code == 202).then_some(())
@@ -60,12 +60,12 @@ async fn unfinished_bodies_hold_no_more_than_their_budget() {
 }
 
 #[tokio::test]
-async fn a_body_that_gives_way_is_told_to_come_again() {
-    let bed = with("body_max_bytes = 1000000\nbodies_max_bytes = 2000000\n");
-    let host = bed.start().await;
+async fn an_evicted_body_is_answered_with_retry_after() {
+    let dir = with("body_max_bytes = 1000000\nbodies_max_bytes = 2000000\n");
+    let host = dir.start().await;
     let mut first = unfinished(&host, 900_000).await;
     let _second = unfinished(&host, 500_000).await;
-    let taken = until("there is room for a third", async || {
+    let taken = wait_until("there is room for a third", async || {
         let answer = host.send(&large_event("evt_1", 900_000)).await;
         (answer.code == 202).then_some(answer)
     })
@@ -77,9 +77,9 @@ async fn a_body_that_gives_way_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_body_that_announces_much_and_sends_nothing_holds_nothing() {
-    let bed = with("bodies_max_bytes = 2097152\nconnections_per_peer_max = 0\n");
-    let host = bed.start().await;
+async fn a_large_announced_length_without_data_takes_no_memory() {
+    let dir = with("bodies_max_bytes = 2097152\nconnections_per_peer_max = 0\n");
+    let host = dir.start().await;
     let mut silent = Vec::new();
     for _ in 0..50 {
         let mut stream = connect(&host).await;

@@ -3,10 +3,10 @@
 use tokio::io::AsyncWriteExt as _;
 
 use super::{connect, head, starts, until_closed};
-use crate::support::{Bed, Event, Host, SECRET, sign};
+use crate::support::{Event, HostDir, RunningHost, SECRET, sign};
 
 /// Sends a body, signed, and reads the answer.
-async fn send(host: &Host<'_>, body: &[u8], more: &str) -> String {
+async fn send(host: &RunningHost<'_>, body: &[u8], more: &str) -> String {
     let text = String::from_utf8_lossy(body);
     assert_eq!(text.as_bytes(), body, "bodies of these tests are UTF-8");
     let mut stream = connect(host).await;
@@ -17,8 +17,8 @@ async fn send(host: &Host<'_>, body: &[u8], more: &str) -> String {
 
 #[tokio::test]
 async fn a_slash_at_the_end_of_the_path_changes_nothing() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     for (path, code) in
         [("moncreneau/", 202), ("moncreneau", 202), ("moncreneau//", 404), ("moncreneau/x", 404)]
     {
@@ -31,8 +31,8 @@ async fn a_slash_at_the_end_of_the_path_changes_nothing() {
 
 #[tokio::test]
 async fn a_content_coding_that_is_not_supported_is_named() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let body = Event::created("evt_1").body;
     for coding in ["gzip", "br", "identity, deflate", "x\"y"] {
         let answer = send(&host, body.as_bytes(), &format!("Content-Encoding: {coding}\r\n")).await;
@@ -46,8 +46,8 @@ async fn a_content_coding_that_is_not_supported_is_named() {
 
 #[tokio::test]
 async fn no_request_follows_one_with_chunks_on_the_same_connection() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let body = Event::created("evt_1").body;
     let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     for lengths in ["", "Content-Length: 4\r\n"] {
@@ -69,9 +69,9 @@ async fn no_request_follows_one_with_chunks_on_the_same_connection() {
 }
 
 #[tokio::test]
-async fn bodies_that_mean_something_plain_are_events() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn bodies_in_unusual_encodings_are_events() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let with = |id: &str, rest: &str| format!(r#"{{"id":"{id}","type":"a.b"{rest}}}"#);
     for (id, body) in [
         ("mark", format!("\u{feff}{}", with("mark", ""))),
@@ -86,7 +86,7 @@ async fn bodies_that_mean_something_plain_are_events() {
         ("huge", with("huge", &format!(r#","x":1{}"#, "0".repeat(100_000)))),
     ] {
         starts(&send(&host, body.as_bytes(), "").await, 202);
-        let (code, event) = host.api(&format!("/api/v1/events/moncreneau/{id}")).await;
+        let (code, event) = host.api_get(&format!("/api/v1/events/moncreneau/{id}")).await;
         assert_eq!(code, 200, "{id}: {event}");
         // It is known by the bytes that were signed.
         starts(&send(&host, body.as_bytes(), "").await, 200);
@@ -94,9 +94,9 @@ async fn bodies_that_mean_something_plain_are_events() {
 }
 
 #[tokio::test]
-async fn a_timestamp_is_rfc_3339_whatever_the_sender_writes() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn a_timestamp_in_any_form_becomes_rfc_3339() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     for (id, created, expected) in [
         ("text", r#""2026-01-21T14:30:00+01:00""#, Some("2026-01-21T14:30:00+01:00")),
         ("seconds", "1769005800", Some("2026-01-21T14:30:00Z")),
@@ -118,27 +118,27 @@ async fn a_timestamp_is_rfc_3339_whatever_the_sender_writes() {
 }
 
 #[tokio::test]
-async fn a_captured_request_does_not_run_again_once_its_id_is_forgotten() {
-    let bed = Bed::new("");
-    let host = bed.start().await;
+async fn a_captured_request_does_not_run_again_after_its_id_is_pruned() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
     let captured = Event::created("evt_1");
     assert_eq!(host.send(&captured).await.code, 202);
     host.terminate();
-    assert!(host.ended().await.success());
+    assert!(host.wait_exit().await.success());
     // Sixty days later both are pruned. The newest ids would stay: there are none that are newer here.
-    bed.alter(
+    dir.alter(
         "UPDATE _sqlx_migrations SET installed_on = datetime(installed_on, '-60 days');
          DELETE FROM event; DELETE FROM idempotency_key",
     )
     .await;
-    let host = bed.start().await;
+    let host = dir.start().await;
     for _ in 0..2 {
         let answer = host.send(&captured).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (401, "unauthorized"), "{answer:?}");
         assert!(answer.reason().contains("2026-01-21T14:30:00Z, which is too old"), "{answer:?}");
-        host.logged(&["verified, but too old"]).await;
+        host.wait_log(&["rejected: the signature is valid, but the event is too old"]).await;
     }
     assert!(host.event("evt_1").await.is_none());
-    let sent = bed.run(&["event", "send", "appointment.created"]);
+    let sent = dir.run(&["event", "send", "appointment.created"]);
     assert_eq!(sent.code, 0, "{sent:?}");
 }

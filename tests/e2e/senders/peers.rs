@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{answer, connect, head, lock, request, starts, until_closed, with, with_more};
-use crate::support::{Event, Host, LIMIT, until};
+use crate::support::{Event, LIMIT, RunningHost, wait_until};
 
 /// Well below every timeout that the tests leave at its default.
 const PROMPT: Duration = Duration::from_secs(8);
@@ -31,7 +31,7 @@ async fn clog(stream: &mut TcpStream, request: &str) {
 
 /// Waits until the host has closed a connection that its peer does not read from.
 async fn is_closed(stream: &TcpStream) {
-    until("the connection is closed", async || match stream.try_write(b"x") {
+    wait_until("the connection is closed", async || match stream.try_write(b"x") {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
         Err(_) => Some(()),
         Ok(_) => None,
@@ -39,16 +39,16 @@ async fn is_closed(stream: &TcpStream) {
     .await;
 }
 
-async fn is_accepted_promptly(host: &Host<'_>, id: &str) {
+async fn is_accepted_promptly(host: &RunningHost<'_>, id: &str) {
     let began = Instant::now();
     assert_eq!(host.send(&Event::created(id)).await.code, 202);
     assert!(began.elapsed() < PROMPT, "{id} took {:?}", began.elapsed());
 }
 
 #[tokio::test]
-async fn peers_that_never_read_keep_nobody_out() {
-    let bed = with("connections_max = 4\n");
-    let host = bed.start().await;
+async fn peers_that_never_read_do_not_block_others() {
+    let dir = with("connections_max = 4\n");
+    let host = dir.start().await;
     let get = "GET /webhooks/moncreneau HTTP/1.1\r\nHost: test\r\n\r\n";
     let mut stuck = Vec::new();
     for _ in 0..4 {
@@ -64,14 +64,14 @@ async fn peers_that_never_read_keep_nobody_out() {
         let mut stream = connect_from("127.0.0.1", host.admin()).await;
         clog(&mut stream, &get.replace("webhooks/moncreneau", "healthz")).await;
         stuck.push(stream);
-        assert_eq!(host.ask("/healthz", None).await.status(), 200, "{number}");
+        assert_eq!(host.admin_get("/healthz", None).await.status(), 200, "{number}");
     }
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_no_answer_is_closed_in_time() {
-    let bed = with("write_timeout_ms = 300\n");
-    let host = bed.start().await;
+async fn a_peer_that_reads_no_response_is_closed_in_time() {
+    let dir = with("write_timeout_ms = 300\n");
+    let host = dir.start().await;
     for (address, path) in [(host.webhooks(), "/webhooks/moncreneau"), (host.admin(), "/healthz")] {
         let mut stream = connect_from("127.0.0.1", address).await;
         let get = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").repeat(1000);
@@ -84,9 +84,9 @@ async fn a_peer_that_takes_no_answer_is_closed_in_time() {
 }
 
 #[tokio::test]
-async fn the_last_request_of_a_connection_says_so() {
-    let bed = with("requests_per_connection_max = 3\n");
-    let host = bed.start().await;
+async fn the_last_response_of_a_connection_announces_its_end() {
+    let dir = with("requests_per_connection_max = 3\n");
+    let host = dir.start().await;
     let mut stream = connect(&host).await;
     let request = request(&Event::created("evt_1"));
     for code in [202, 200] {
@@ -102,9 +102,9 @@ async fn the_last_request_of_a_connection_says_so() {
 }
 
 #[tokio::test]
-async fn time_between_requests_is_not_time_for_a_head() {
-    let bed = with("header_timeout_ms = 200\nidle_timeout_ms = 60000\n");
-    let host = bed.start().await;
+async fn the_header_timeout_begins_with_the_request() {
+    let dir = with("header_timeout_ms = 200\nidle_timeout_ms = 60000\n");
+    let host = dir.start().await;
     let event = Event::created("evt_1");
     let mut idle = connect(&host).await;
     idle.write_all(request(&event).as_bytes()).await.unwrap();
@@ -123,9 +123,9 @@ async fn time_between_requests_is_not_time_for_a_head() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_byte_by_byte_has_no_more_time() {
-    let bed = with("header_timeout_ms = 300\n");
-    let host = bed.start().await;
+async fn a_head_sent_byte_by_byte_has_the_same_timeout() {
+    let dir = with("header_timeout_ms = 300\n");
+    let host = dir.start().await;
     let mut slow = connect(&host).await;
     let began = Instant::now();
     for byte in "POST /webhooks/moncreneau HTTP/1.1\r\nX: ".bytes().chain(std::iter::repeat(b'x')) {
@@ -138,9 +138,9 @@ async fn a_head_that_comes_byte_by_byte_has_no_more_time() {
 }
 
 #[tokio::test]
-async fn a_connection_that_waits_gives_way_to_a_new_one() {
-    let bed = with("connections_max = 2\n");
-    let host = bed.start().await;
+async fn an_idle_connection_is_closed_for_a_new_one() {
+    let dir = with("connections_max = 2\n");
+    let host = dir.start().await;
     let request = request(&Event::created("evt_1"));
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for stream in [&mut first, &mut second] {
@@ -156,17 +156,17 @@ async fn a_connection_that_waits_gives_way_to_a_new_one() {
 }
 
 #[tokio::test]
-async fn connections_that_the_host_works_for_keep_their_places() {
-    let bed = with_more("connections_max = 2\n", "[database]\nbusy_timeout_ms = 3600000\n");
-    let host = bed.start().await;
-    let mut locked = lock(&bed).await;
+async fn busy_connections_are_not_closed_for_new_ones() {
+    let dir = with_more("connections_max = 2\n", "[database]\nbusy_timeout_ms = 3600000\n");
+    let host = dir.start().await;
+    let mut locked = lock(&dir).await;
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
         stream.write_all(request(&Event::created(&format!("evt_{number}"))).as_bytes()).await.unwrap();
     }
     let mut third = connect(&host).await;
     third.write_all(request(&Event::created("evt_2")).as_bytes()).await.unwrap();
-    assert_eq!(host.ask("/healthz", None).await.status(), 200, "operators have places of their own");
+    assert_eq!(host.admin_get("/healthz", None).await.status(), 200, "operators have places of their own");
     let nothing = third.try_read(&mut [0; 1]).unwrap_err();
     assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
     sqlx::query("ROLLBACK").execute(&mut locked).await.unwrap();
@@ -176,16 +176,16 @@ async fn connections_that_the_host_works_for_keep_their_places() {
 }
 
 #[tokio::test]
-async fn one_address_does_not_get_all_places() {
-    let bed = with_more("connections_per_peer_max = 2\n", "[database]\nbusy_timeout_ms = 3600000\n");
-    let host = bed.start().await;
-    let mut locked = lock(&bed).await;
+async fn one_address_cannot_take_all_connections() {
+    let dir = with_more("connections_per_peer_max = 2\n", "[database]\nbusy_timeout_ms = 3600000\n");
+    let host = dir.start().await;
+    let mut locked = lock(&dir).await;
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
         stream.write_all(request(&Event::created(&format!("evt_{number}"))).as_bytes()).await.unwrap();
     }
     // While the host works for both there is no place for a third one of this address, but for others.
-    let refusal = until("a third one is refused", async || {
+    let refusal = wait_until("a third one is refused", async || {
         let text = until_closed(&mut connect(&host).await).await;
         text.starts_with("HTTP/1.1 429 ").then_some(text)
     })
@@ -201,7 +201,7 @@ async fn one_address_does_not_get_all_places() {
     // Now they are idle, and the older one gives way.
     let mut third = connect(&host).await;
     third.write_all(request(&Event::created("evt_2")).as_bytes()).await.unwrap();
-    let third = until("the third one has a place", async || {
+    let third = wait_until("the third one has a place", async || {
         let text = answer_or_end(&mut third).await;
         if !text.starts_with("HTTP/1.1 202 ") {
             third = connect(&host).await;
@@ -228,9 +228,9 @@ async fn answer_or_end(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn unfinished_bodies_keep_nobody_out() {
-    let bed = with("connections_max = 4\n");
-    let host = bed.start().await;
+async fn unfinished_bodies_do_not_block_others() {
+    let dir = with("connections_max = 4\n");
+    let host = dir.start().await;
     let mut slow = Vec::new();
     for _ in 0..4 {
         let mut stream = connect(&host).await;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use reqwest::{Client, Method, StatusCode};
 
-use super::until;
+use super::wait_until;
 
 /// The Python of the servers that tests start.
 pub(crate) fn test_python() -> PathBuf {
@@ -57,13 +57,13 @@ impl CalDav {
             .unwrap();
         let http = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let mut server = Self { dir, process, origin: format!("http://{address}"), http };
-        until("the CalDAV server listens", async || {
+        wait_until("the CalDAV server listens", async || {
             let ended = server.process.try_wait().unwrap();
             assert!(ended.is_none(), "the CalDAV server ended with {ended:?}:\n{}", server.log());
             tokio::net::TcpStream::connect(address).await.ok()
         })
         .await;
-        let (made, text) = server.ask("MKCALENDAR", Self::CALENDAR, "").await;
+        let (made, text) = server.request("MKCALENDAR", Self::CALENDAR, "").await;
         assert_eq!(made, StatusCode::CREATED, "{text}\n{}", server.log());
         server
     }
@@ -88,11 +88,11 @@ impl CalDav {
              <C:time-range start='{day}T000000Z' end='{day}T235959Z'/>\
              </C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
         );
-        let (code, found) = self.ask("REPORT", Self::CALENDAR, &query).await;
+        let (code, found) = self.request("REPORT", Self::CALENDAR, &query).await;
         assert_eq!(code, StatusCode::MULTI_STATUS, "{found}\n{}", self.log());
         let mut objects = BTreeMap::new();
         for name in hrefs(&found) {
-            let (code, object) = self.ask("GET", name, "").await;
+            let (code, object) = self.request("GET", name, "").await;
             assert_eq!(code, StatusCode::OK, "{object}");
             let name = name.rsplit('/').next().unwrap().to_owned();
             objects.insert(name, object.replace("\r\n ", "").lines().map(str::to_owned).collect());
@@ -102,7 +102,7 @@ impl CalDav {
 
     /// The names of all that is in the calendar.
     pub(crate) async fn names(&self) -> Vec<String> {
-        let (code, found) = self.ask("PROPFIND", Self::CALENDAR, "").await;
+        let (code, found) = self.request("PROPFIND", Self::CALENDAR, "").await;
         assert_eq!(code, StatusCode::MULTI_STATUS, "{found}");
         let mut names: Vec<String> =
             hrefs(&found).filter_map(|href| Some(href.rsplit_once('/')?.1.to_owned())).collect();
@@ -111,7 +111,7 @@ impl CalDav {
         names
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &str) -> (StatusCode, String) {
+    async fn request(&self, method: &str, path: &str, body: &str) -> (StatusCode, String) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let request = self.http.request(method, format!("{}{path}", self.origin)).header("Depth", "1");
         let request = request.basic_auth(Self::USER, Some(Self::PASSWORD)).body(body.to_owned());

@@ -1,5 +1,5 @@
-//! Worlds with everything that the host offers, and what a core module imports and exports to be a component
-//! of one.
+//! WIT worlds with the host's interfaces, and the core functions that a module imports and exports to become
+//! a component of one.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -58,9 +58,9 @@ const FILES: [&str; 8] = [
 
 /// The world that [`CoreGuest`](super::CoreGuest) implements.
 pub(crate) static EVERYTHING: LazyLock<World> =
-    LazyLock::new(|| World::of("export hookyard:plugin/event-handler@0.1.0;", ""));
+    LazyLock::new(|| World::new("export hookyard:plugin/event-handler@0.1.0;", ""));
 
-/// A world whose imports are all that the host offers.
+/// A world that imports all interfaces of the host.
 pub(crate) struct World {
     resolve: Resolve,
     id: WorldId,
@@ -101,7 +101,7 @@ impl CoreFunction {
 
 impl World {
     /// The world that exports this, with these packages beside it.
-    pub(crate) fn of(exports: &str, packages: &str) -> Self {
+    pub(crate) fn new(exports: &str, packages: &str) -> Self {
         let mut resolve = Resolve::default();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
         for file in FILES {

@@ -1,5 +1,5 @@
-//! Guests written as core modules in WebAssembly's text format. Each is a generic handler that is done at
-//! once, but for the parts that a test replaces. The host makes the component.
+//! Guests written as core modules in WebAssembly's text format. Each is a generic handler that succeeds at
+//! once, except for the parts that a test replaces. The host makes the component.
 
 use super::contract_world::{CoreFunction, EVERYTHING};
 use super::wat;
@@ -39,7 +39,7 @@ impl Default for CoreGuest<'_> {
     }
 }
 
-/// Takes what follows in memory and gives nothing back.
+/// Allocates from the end of the used memory, and never frees.
 const ALLOCATE: &str = "
     (local $at i32)
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 /// The secret of the hosts that tests start.
 pub(crate) const SECRET: &str = "whsec_for_tests";
 
-/// The provider's event types, in the order in which an appointment lives them.
+/// The provider's event types, in the order of an appointment's life.
 pub(crate) const TYPES: [&str; 5] = [
     "appointment.created",
     "appointment.updated",
@@ -14,7 +14,7 @@ pub(crate) const TYPES: [&str; 5] = [
     "appointment.cancelled",
 ];
 
-/// A request to the webhook endpoint: its body, and what signs it.
+/// An event: its id and its body.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) id: String,
@@ -56,12 +56,12 @@ impl Event {
     }
 
     /// An event of any type about this appointment, that has the guest `actor` do something.
-    pub(crate) fn about(appointment: u32, id: &str, act: &str) -> Self {
-        Self::of("any.type", id, &serde_json::json!({ "id": appointment, "act": act }))
+    pub(crate) fn with_act(appointment: u32, id: &str, act: &str) -> Self {
+        Self::with_payload("any.type", id, &serde_json::json!({ "id": appointment, "act": act }))
     }
 
     /// An event of any type with this payload.
-    pub(crate) fn of(event_type: &str, id: &str, payload: &serde_json::Value) -> Self {
+    pub(crate) fn with_payload(event_type: &str, id: &str, payload: &serde_json::Value) -> Self {
         let body = serde_json::json!({
             "id": id, "type": event_type, "created": "2026-01-21T14:30:00Z", "data": { "object": payload },
         });
@@ -69,7 +69,7 @@ impl Event {
     }
 }
 
-/// What the provider puts into `X-Moncreneau-Signature`.
+/// The value of the provider's header `X-Moncreneau-Signature`.
 pub(crate) fn sign(secret: &str, body: &str) -> String {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body.as_bytes());

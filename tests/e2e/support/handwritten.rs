@@ -1,5 +1,5 @@
-//! Components written by hand, for what no compiler leaves: each is a generic handler that is well,
-//! but for what a test changes.
+//! Components written by hand, for shapes that no compiler produces. Each is a valid generic handler, except
+//! for the parts that a test replaces.
 
 use super::wat;
 

@@ -1,4 +1,4 @@
-//! A host in a process and a directory of its own.
+//! A host process in a directory of its own.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,67 +8,69 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::{Event, LIMIT, SECRET, sign, until, until_within};
+use super::{Event, LIMIT, SECRET, sign, wait_until, wait_until_within};
 
-/// A directory with a configuration and plugins: what a host is started in, and what stays when it
-/// is killed.
-pub(crate) struct Bed {
+/// A temporary directory with a configuration and plugins, in which hosts run. It outlives each of them.
+pub(crate) struct HostDir {
     dir: tempfile::TempDir,
 }
 
-/// What the endpoint answered.
+/// The response of the webhook endpoint.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct WebhookResponse {
     pub(crate) code: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) json: Value,
 }
 
-impl Answer {
-    /// The answer's `status`.
+impl WebhookResponse {
+    /// The member `status` of the body.
     pub(crate) fn status(&self) -> &str {
         self.json["status"].as_str().unwrap_or_default()
     }
 
-    /// The answer's `reason`.
+    /// The member `reason` of the body.
     pub(crate) fn reason(&self) -> &str {
         self.json["reason"].as_str().unwrap_or_default()
     }
 }
 
-/// What a command printed, and how it ended.
+/// The exit code and the output of a finished command.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Ran {
+impl CommandOutput {
     /// Runs a command to its end.
-    pub(crate) fn of(command: &mut Command) -> Self {
+    pub(crate) fn run(command: &mut Command) -> Self {
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// What it printed as JSON; it must have gone well.
+    /// Standard output as JSON.
+    ///
+    /// # Panics
+    /// If the command failed or wrote to standard error.
     pub(crate) fn json(&self) -> Value {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{self:?}");
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
-impl Bed {
-    /// Ports of the kernel's choice, source `moncreneau`, and these lines of configuration after it.
+impl HostDir {
+    /// A directory whose hosts take free ports and have the source `moncreneau`; `more_config` follows that source.
     pub(crate) fn new(more_config: &str) -> Self {
-        let bed = Self { dir: tempfile::tempdir().unwrap() };
-        fs::create_dir(bed.path("plugins")).unwrap();
-        bed.configure(more_config);
-        bed
+        let dir = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(dir.path("plugins")).unwrap();
+        dir.configure(more_config);
+        dir
     }
 
-    /// Writes the configuration anew, in one step.
+    /// Replaces the configuration atomically.
     pub(crate) fn configure(&self, more: &str) {
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
@@ -87,54 +89,66 @@ impl Bed {
         self.path("plugins").join(format!("{name}.wasm"))
     }
 
-    /// Puts a plugin in place by renaming, as a careful tool does.
+    /// Installs a plugin atomically: writes a file and renames it.
     pub(crate) fn install(&self, name: &str, bytes: &[u8]) {
         self.replace(&format!("plugins/{name}.wasm"), bytes);
     }
 
-    /// Replaces a file in one step.
+    /// Replaces a file atomically.
     pub(crate) fn replace(&self, below: &str, bytes: &[u8]) {
         let beside = self.path(&format!("{below}.part"));
         fs::write(&beside, bytes).unwrap();
         fs::rename(beside, self.path(below)).unwrap();
     }
 
-    /// Starts a host here, and waits until it takes events.
-    pub(crate) async fn start(&self) -> Host<'_> {
+    /// Starts a host in this directory, and waits until it accepts events and has loaded its plugins.
+    pub(crate) async fn start(&self) -> RunningHost<'_> {
         self.start_with(self.command(&["serve"])).await
     }
 
-    /// Runs a command that is a host here, and waits until it takes events.
-    pub(crate) async fn start_with(&self, command: Command) -> Host<'_> {
-        let started = self.try_start_with(command).await;
+    /// Starts a host in this directory, and waits until it accepts events. Plugins may still be loading.
+    pub(crate) async fn start_unloaded(&self) -> RunningHost<'_> {
+        let started = self.try_start_with(self.command(&["serve"])).await;
         started.unwrap_or_else(|ended| panic!("the host ended with {ended:?}:\n{}", self.log()))
     }
 
-    /// As [`Bed::start_with`], where the host may end before it takes events: how it ended.
-    pub(crate) async fn try_start_with(&self, command: Command) -> Result<Host<'_>, ExitStatus> {
+    /// Starts a host with this command, and waits until it accepts events and has loaded its plugins, or ends.
+    pub(crate) async fn start_with(&self, command: Command) -> RunningHost<'_> {
+        let started = self.try_start_with(command).await;
+        let mut host =
+            started.unwrap_or_else(|ended| panic!("the host ended with {ended:?}:\n{}", self.log()));
+        wait_until_within(2 * LIMIT, "the plugins are loaded", async || {
+            (host.exit_status().is_some() || host.has_loaded_plugins().await).then_some(())
+        })
+        .await;
+        host
+    }
+
+    /// Like [`HostDir::start_with`], but returns the exit status of a host that ends before it accepts events.
+    pub(crate) async fn try_start_with(&self, command: Command) -> Result<RunningHost<'_>, ExitStatus> {
         let out = File::options().create(true).append(true).open(self.path("host.out")).unwrap();
         let err = File::options().create(true).append(true).open(self.path("host.log")).unwrap();
         self.try_start_to(command, out.into(), err.into()).await
     }
 
-    /// As [`Bed::try_start_with`], with other standard streams.
+    /// Like [`HostDir::try_start_with`], with other standard streams.
     pub(crate) async fn try_start_to(
         &self,
         mut command: Command,
         out: Stdio,
         err: Stdio,
-    ) -> Result<Host<'_>, ExitStatus> {
+    ) -> Result<RunningHost<'_>, ExitStatus> {
         let child = command.stdout(out).stderr(err).spawn().unwrap();
         let mut host =
-            Host { bed: self, child, webhooks: String::new(), admin: String::new(), http: client() };
-        let listening = until("the host listens", async || {
-            if let Some(ended) = host.has_ended() {
+            RunningHost { dir: self, child, webhooks: String::new(), admin: String::new(), http: client() };
+        let listening = wait_until("the host listens", async || {
+            if let Some(ended) = host.exit_status() {
                 return Some(Err(ended));
             }
-            let told: Value =
+            let addresses: Value =
                 serde_json::from_slice(&fs::read(self.path("hookyard-data/listening.json")).ok()?).ok()?;
-            // A host that was killed leaves its own behind.
-            (told["pid"] == host.child.id()).then_some(Ok(told))
+            // A killed host leaves its file behind.
+            (addresses["pid"] == host.child.id()).then_some(Ok(addresses))
         })
         .await?;
         let address = |name: &str| format!("http://{}", listening[name].as_str().unwrap());
@@ -142,12 +156,12 @@ impl Bed {
         Ok(host)
     }
 
-    /// Runs a command here to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&mut self.command(arguments))
+    /// Runs `hookyard` with these arguments in this directory, to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::run(&mut self.command(arguments))
     }
 
-    /// The program, to be run here.
+    /// The command `hookyard` with these arguments in this directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
@@ -157,15 +171,15 @@ impl Bed {
         command
     }
 
-    /// What hosts here wrote to standard error so far.
+    /// The standard error of all hosts in this directory so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("host.log")).unwrap_or_default()
     }
 }
 
-/// A running host. Dropped, it is killed.
-pub(crate) struct Host<'bed> {
-    bed: &'bed Bed,
+/// A running host process. It is killed when it is dropped.
+pub(crate) struct RunningHost<'dir> {
+    dir: &'dir HostDir,
     child: Child,
     webhooks: String,
     admin: String,
@@ -176,57 +190,57 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
-impl Host<'_> {
-    /// Where it takes webhooks, `http://ADDRESS`.
+impl RunningHost<'_> {
+    /// The address for webhooks, `http://ADDRESS`.
     pub(crate) fn webhooks(&self) -> &str {
         &self.webhooks
     }
 
-    /// Where it answers operators, `http://ADDRESS`.
+    /// The address for operators, `http://ADDRESS`.
     pub(crate) fn admin(&self) -> &str {
         &self.admin
     }
 
-    /// Where it was started.
-    pub(crate) fn bed(&self) -> &Bed {
-        self.bed
+    /// The directory that it runs in.
+    pub(crate) fn dir(&self) -> &HostDir {
+        self.dir
     }
 
-    /// Its process.
+    /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends an event, signed.
-    pub(crate) async fn send(&self, event: &Event) -> Answer {
+    /// Sends a signed event.
+    pub(crate) async fn send(&self, event: &Event) -> WebhookResponse {
         let signature = sign(SECRET, &event.body);
         self.post("moncreneau", &event.body, &[("X-Moncreneau-Signature", &signature)]).await
     }
 
     /// Sends a body with these headers to a source.
-    pub(crate) async fn post(&self, source: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, source: &str, body: &str, headers: &[(&str, &str)]) -> WebhookResponse {
         self.try_post(source, body, headers)
             .await
-            .unwrap_or_else(|error| panic!("{error:?}\n{}", self.bed.log()))
+            .unwrap_or_else(|error| panic!("{error:?}\n{}", self.dir.log()))
     }
 
-    /// As [`Host::post`], where the host may have gone meanwhile.
+    /// Like [`RunningHost::post`], for a host that may have ended.
     pub(crate) async fn try_post(
         &self,
         source: &str,
         body: &str,
         headers: &[(&str, &str)],
-    ) -> reqwest::Result<Answer> {
+    ) -> reqwest::Result<WebhookResponse> {
         post(&self.http, &self.webhooks, source, body, headers).await
     }
 
-    /// Sends without borrowing the host, for tasks.
+    /// A sender for tasks, which does not borrow the host.
     pub(crate) fn sender(&self) -> Sender {
         Sender { http: self.http.clone(), webhooks: self.webhooks.clone() }
     }
 
-    /// Asks the operators' side, with this token or none.
-    pub(crate) async fn ask(&self, path: &str, token: Option<&str>) -> reqwest::Response {
+    /// Sends a GET request to the operators' address, with this token or none.
+    pub(crate) async fn admin_get(&self, path: &str, token: Option<&str>) -> reqwest::Response {
         let mut request = self.http.get(format!("{}{path}", self.admin));
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -234,43 +248,43 @@ impl Host<'_> {
         request.send().await.unwrap()
     }
 
-    /// Reads a path of the operators' API with the token.
-    pub(crate) async fn api(&self, path: &str) -> (StatusCode, Value) {
-        let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).unwrap();
-        let response = self.ask(path, Some(token.trim())).await;
+    /// Sends a GET request to the operators' API with the token. The body is `Null` if it is not JSON.
+    pub(crate) async fn api_get(&self, path: &str) -> (StatusCode, Value) {
+        let token = fs::read_to_string(self.dir.path("hookyard-data/admin-token")).unwrap();
+        let response = self.admin_get(path, Some(token.trim())).await;
         let code = response.status();
         (code, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or(Value::Null))
     }
 
-    /// Asks the operators' API for something, with the token, for tasks: nothing where the host goes meanwhile.
-    pub(crate) fn ask_for(
+    /// Sends a POST request to the operators' API with the token, without borrowing the host. `None` if the host ends.
+    pub(crate) fn admin_post(
         &self,
         path: &str,
-        what: &Value,
+        body: &Value,
     ) -> impl Future<Output = Option<StatusCode>> + use<> {
-        let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).unwrap();
-        let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(token.trim()).json(what);
+        let token = fs::read_to_string(self.dir.path("hookyard-data/admin-token")).unwrap();
+        let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(token.trim()).json(body);
         async move { Some(request.send().await.ok()?.status()) }
     }
 
-    /// As [`Host::api`], where the host may have gone meanwhile.
-    pub(crate) async fn try_api(&self, path: &str) -> Option<Value> {
-        let token = fs::read_to_string(self.bed.path("hookyard-data/admin-token")).ok()?;
+    /// Like [`RunningHost::api_get`], for a host that may have ended.
+    pub(crate) async fn try_api_get(&self, path: &str) -> Option<Value> {
+        let token = fs::read_to_string(self.dir.path("hookyard-data/admin-token")).ok()?;
         let request = self.http.get(format!("{}{path}", self.admin)).bearer_auth(token.trim());
         request.send().await.ok()?.json().await.ok()
     }
 
     /// An event of the source `moncreneau`, if it is stored.
     pub(crate) async fn event(&self, id: &str) -> Option<Value> {
-        let (code, event) = self.api(&format!("/api/v1/events/moncreneau/{id}")).await;
+        let (code, event) = self.api_get(&format!("/api/v1/events/moncreneau/{id}")).await;
         (code == StatusCode::OK).then_some(event)
     }
 
-    /// All events that the query asks for, page by page, the newest first.
+    /// All events that match the query, newest first, read page by page.
     pub(crate) async fn events(&self, query: &str) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         loop {
-            let (code, mut page) = self.api(&format!("/api/v1/events?limit=500{query}{cursor}")).await;
+            let (code, mut page) = self.api_get(&format!("/api/v1/events?limit=500{query}{cursor}")).await;
             assert_eq!(code, StatusCode::OK, "{page}");
             all.append(page["items"].as_array_mut().unwrap());
             let Some(next) = page["next_cursor"].as_str() else { return all };
@@ -278,18 +292,18 @@ impl Host<'_> {
         }
     }
 
-    /// Waits until no event has anything left to run. States are asked for in the order in which a
-    /// delivery goes through them, so none that is not retried can slip through between two questions.
-    pub(crate) async fn drained(&self) {
-        self.drained_within(LIMIT).await;
+    /// Waits until no delivery is open. It asks for the states in the order in which a delivery goes through
+    /// them, so it cannot miss a delivery that changes its state between two requests.
+    pub(crate) async fn wait_drained(&self) {
+        self.wait_drained_within(LIMIT).await;
     }
 
-    /// As [`Host::drained`], of very much.
-    pub(crate) async fn drained_within(&self, limit: Duration) {
-        until_within(limit, "everything has run", async || {
+    /// Like [`RunningHost::wait_drained`], with a limit of its own.
+    pub(crate) async fn wait_drained_within(&self, limit: Duration) {
+        wait_until_within(limit, "no delivery is open", async || {
             for state in ["held", "waiting", "pending", "running"] {
-                let (_, page) = self.api(&format!("/api/v1/events?limit=1&state={state}")).await;
-                // A page may be short of events that changed meanwhile, but then another follows.
+                let (_, page) = self.api_get(&format!("/api/v1/events?limit=1&state={state}")).await;
+                // A page can lack events that changed meanwhile. Then it has a cursor.
                 let none = page["items"].as_array()?.is_empty() && page["next_cursor"].is_null();
                 none.then_some(())?;
             }
@@ -298,90 +312,98 @@ impl Host<'_> {
         .await;
     }
 
-    /// Waits until nothing more happens to an event by itself: all deliveries are done, dead or held.
-    pub(crate) async fn settled(&self, id: &str) -> Value {
-        self.event_when(id, "it is settled", |event| {
+    /// Waits until all deliveries of an event are done, dead or held.
+    pub(crate) async fn wait_finished(&self, id: &str) -> Value {
+        self.wait_event(id, "all deliveries are done, dead or held", |event| {
             let open = |d: &Value| !matches!(d["state"].as_str(), Some("done" | "dead" | "held"));
             !event["deliveries"].as_array().unwrap().iter().any(open)
         })
         .await
     }
 
-    /// Waits until an event is as wanted.
-    pub(crate) async fn event_when(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until an event meets a condition. `what` names the condition in the panic message.
+    pub(crate) async fn wait_event(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
-        until(&format!("event {id}: {what}"), async || {
+        wait_until(&format!("event {id}: {what}"), async || {
             last = self.event(id).await.unwrap_or(Value::Null);
             (!last.is_null() && wanted(&last)).then(|| last.clone())
         })
         .await
     }
 
-    /// A plugin as operators see it.
+    /// Whether no plugin is being loaded for the first time. A host that is not ready has loaded what it could.
+    pub(crate) async fn has_loaded_plugins(&self) -> bool {
+        let Ok(response) = self.http.get(format!("{}/readyz", self.admin)).send().await else { return false };
+        response.json::<Value>().await.is_ok_and(|health| health.get("loading").is_none())
+    }
+
+    /// A plugin in the list of the API, if it is there.
     pub(crate) async fn plugin(&self, name: &str) -> Option<Value> {
-        let (_, plugins) = self.api("/api/v1/plugins").await;
+        let (_, plugins) = self.api_get("/api/v1/plugins").await;
         plugins["items"].as_array()?.iter().find(|plugin| plugin["name"] == name).cloned()
     }
 
-    /// Waits until a plugin is as wanted.
-    pub(crate) async fn plugin_when(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        until(&format!("plugin {name}: {what}"), async || {
+    /// Waits until a plugin meets a condition. `what` names the condition in the panic message.
+    pub(crate) async fn wait_plugin(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait_until(&format!("plugin {name}: {what}"), async || {
             self.plugin(name).await.filter(|plugin| wanted(plugin))
         })
         .await
     }
 
-    /// Waits until a plugin runs these bytes.
-    pub(crate) async fn runs(&self, name: &str, bytes: &[u8]) -> Value {
+    /// Waits until the current revision of a plugin has these bytes.
+    pub(crate) async fn wait_revision(&self, name: &str, bytes: &[u8]) -> Value {
         let digest = hookyard::event::Digest::of(bytes).to_string();
-        self.plugin_when(name, "it runs what is on disk", |plugin| plugin["revision"] == digest.as_str())
+        self.wait_plugin(name, "it runs the installed file", |plugin| plugin["revision"] == digest.as_str())
             .await
     }
 
-    /// Waits until a plugin is not there.
-    pub(crate) async fn gone(&self, name: &str) {
-        until(&format!("plugin {name} is gone"), async || self.plugin(name).await.is_none().then_some(()))
-            .await;
+    /// Waits until a plugin is removed.
+    pub(crate) async fn wait_removed(&self, name: &str) {
+        wait_until(&format!("plugin {name} is removed"), async || {
+            self.plugin(name).await.is_none().then_some(())
+        })
+        .await;
     }
 
-    /// Waits until the log has a line with all of these.
-    pub(crate) async fn logged(&self, parts: &[&str]) -> String {
-        until(&format!("a line of the log with {parts:?}"), async || {
-            let log = self.bed.log();
+    /// Waits until a line of the log contains all of these parts.
+    pub(crate) async fn wait_log(&self, parts: &[&str]) -> String {
+        wait_until(&format!("a line of the log contains {parts:?}"), async || {
+            let log = self.dir.log();
             log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
         })
         .await
     }
 
-    /// Ends it at once, as a power cut would.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// Sends it a signal.
+    /// Sends a signal, such as `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         let (name, pid) = (format!("-{name}"), self.pid().to_string());
         assert!(Command::new("kill").args([name, pid]).status().unwrap().success());
     }
 
-    /// How it ended, if it did.
-    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+    /// The exit status, if the process has ended.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for its end.
-    pub(crate) async fn ended(mut self) -> ExitStatus {
-        until("the host ends", async || self.has_ended()).await
+    /// Waits until the process ends.
+    pub(crate) async fn wait_exit(mut self) -> ExitStatus {
+        wait_until("the host ends", async || self.exit_status()).await
     }
 }
 
-/// Sends events to a host that may go meanwhile.
+/// Sends events to a host that may end.
 #[derive(Clone)]
 pub(crate) struct Sender {
     http: reqwest::Client,
@@ -389,8 +411,8 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Sends an event, signed.
-    pub(crate) async fn try_send(&self, event: &Event) -> reqwest::Result<Answer> {
+    /// Sends a signed event.
+    pub(crate) async fn try_send(&self, event: &Event) -> reqwest::Result<WebhookResponse> {
         let signature = sign(SECRET, &event.body);
         post(&self.http, &self.webhooks, "moncreneau", &event.body, &[("X-Moncreneau-Signature", &signature)])
             .await
@@ -403,7 +425,7 @@ async fn post(
     source: &str,
     body: &str,
     headers: &[(&str, &str)],
-) -> reqwest::Result<Answer> {
+) -> reqwest::Result<WebhookResponse> {
     let mut request = http.post(format!("{webhooks}/webhooks/{source}")).body(body.to_owned());
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -411,21 +433,21 @@ async fn post(
     let response = request.send().await?;
     let (code, headers) = (response.status(), response.headers().clone());
     let json = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
-    Ok(Answer { code, headers, json })
+    Ok(WebhookResponse { code, headers, json })
 }
 
-impl Drop for Host<'_> {
+impl Drop for RunningHost<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("the host's log:\n{}", self.bed.log());
+            eprintln!("the host's log:\n{}", self.dir.log());
         }
     }
 }
 
-/// Where the directory of a bed is, for files that a test makes itself.
-impl AsRef<Path> for Bed {
+/// The path of the directory.
+impl AsRef<Path> for HostDir {
     fn as_ref(&self) -> &Path {
         self.dir.path()
     }

@@ -1,17 +1,17 @@
-//! Senders that send one event after the other, each as soon as the one before was answered.
+//! Concurrent senders. Each sends its next event when it has the response to the one before.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinHandle;
 
-use super::{Answer, Event, Host, Sender};
+use super::{Event, RunningHost, Sender, WebhookResponse};
 
 /// Load under way. It ends when its events are used up, when it is told to, or, for each sender, at
 /// the first request that gets no answer.
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    senders: Vec<JoinHandle<Vec<Sent>>>,
+    senders: Vec<JoinHandle<Vec<SentEvent>>>,
 }
 
 struct Shared {
@@ -23,15 +23,15 @@ struct Shared {
 
 /// An event that was sent.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SentEvent {
     pub(crate) event: Event,
     /// Just before it was sent, ms since the Unix epoch.
     pub(crate) at: u64,
-    /// `None` where the connection failed: nobody knows whether it was taken.
-    pub(crate) answer: Option<Answer>,
+    /// `None` if the connection failed, so that its acceptance is unknown.
+    pub(crate) answer: Option<WebhookResponse>,
 }
 
-impl Sent {
+impl SentEvent {
     /// Was it answered as new?
     pub(crate) fn accepted(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.code == 202)
@@ -40,7 +40,7 @@ impl Sent {
 
 impl Load {
     /// Starts so many senders, which share these events.
-    pub(crate) fn start(host: &Host<'_>, senders: usize, events: Vec<Event>) -> Self {
+    pub(crate) fn start(host: &RunningHost<'_>, senders: usize, events: Vec<Event>) -> Self {
         let (accepted, answered, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
         let shared = Arc::new(Shared { events: Mutex::new(events.into_iter()), accepted, answered, stop });
         let start = |_| tokio::spawn(send(host.sender(), Arc::clone(&shared)));
@@ -57,14 +57,14 @@ impl Load {
         self.shared.answered.load(Ordering::Relaxed)
     }
 
-    /// Tells senders to stop, and returns everything that was sent.
-    pub(crate) async fn stop(self) -> Vec<Sent> {
+    /// Stops the senders, and returns the sent events.
+    pub(crate) async fn stop(self) -> Vec<SentEvent> {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.finish().await
     }
 
-    /// Waits until the events are used up or the host is gone.
-    pub(crate) async fn finish(self) -> Vec<Sent> {
+    /// Waits until all events are sent or the host has ended.
+    pub(crate) async fn finish(self) -> Vec<SentEvent> {
         let mut all = Vec::new();
         for sender in self.senders {
             all.extend(sender.await.unwrap());
@@ -73,7 +73,7 @@ impl Load {
     }
 }
 
-async fn send(to: Sender, shared: Arc<Shared>) -> Vec<Sent> {
+async fn send(to: Sender, shared: Arc<Shared>) -> Vec<SentEvent> {
     let mut all = Vec::new();
     while !shared.stop.load(Ordering::Relaxed) {
         let Some(event) = ({ shared.events.lock().unwrap().next() }) else { break };
@@ -81,7 +81,7 @@ async fn send(to: Sender, shared: Arc<Shared>) -> Vec<Sent> {
         let answer = to.try_send(&event).await.ok();
         let gone = answer.is_none();
         shared.answered.fetch_add(usize::from(!gone), Ordering::Relaxed);
-        let sent = Sent { event, at, answer };
+        let sent = SentEvent { event, at, answer };
         shared.accepted.fetch_add(usize::from(sent.accepted()), Ordering::Relaxed);
         all.push(sent);
         if gone {

@@ -1,15 +1,15 @@
-//! Another process that has a database for itself, as a stuck backup would.
+//! Another process that locks a database, like a stuck backup.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Holds the lock until it is dropped.
-pub(crate) struct Lock {
+pub(crate) struct DatabaseLock {
     process: Child,
 }
 
-impl Lock {
+impl DatabaseLock {
     const SCRIPT: &str = "import sqlite3, sys
 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 db.execute('BEGIN EXCLUSIVE')
@@ -17,7 +17,7 @@ print('locked', flush=True)
 sys.stdin.read()";
 
     /// Takes it.
-    pub(crate) fn take(database: &Path) -> Self {
+    pub(crate) fn acquire(database: &Path) -> Self {
         let mut process = Command::new("python3")
             .args(["-c", Self::SCRIPT])
             .arg(database)
@@ -32,7 +32,7 @@ sys.stdin.read()";
     }
 }
 
-impl Drop for Lock {
+impl Drop for DatabaseLock {
     fn drop(&mut self) {
         // The end of its input ends it.
         drop(self.process.stdin.take());

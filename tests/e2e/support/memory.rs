@@ -1,20 +1,20 @@
-//! What a process has in memory, as Linux tells it (proc(5), `/proc/PID/status` and `clear_refs`).
+//! The memory of a process on Linux (proc(5), `/proc/PID/status` and `clear_refs`).
 
-use super::Host;
+use super::RunningHost;
 
-impl Host<'_> {
-    /// What it has in memory now, in bytes.
+impl RunningHost<'_> {
+    /// The resident memory, in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// The most it had since the start, or since [`Host::forget_peak_memory`].
+    /// The most it had since the start, or since [`RunningHost::reset_peak_memory`].
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
         self.status("VmHWM:")
     }
 
-    /// Begins a new peak at what it has now.
-    pub(crate) fn forget_peak_memory(&self) {
+    /// Resets the peak to the current size.
+    pub(crate) fn reset_peak_memory(&self) {
         std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
     }
 

@@ -1,4 +1,4 @@
-//! What tests start, send and wait for.
+//! Hosts, guests, partners, events and waits for the tests.
 
 mod caldav;
 mod clock;
@@ -23,13 +23,13 @@ pub(crate) use clock::fake_clock;
 pub(crate) use contract_world::{CoreFunction, World};
 pub(crate) use core_guest::CoreGuest;
 pub(crate) use event::{Event, SECRET, TYPES, sign};
-pub(crate) use guest::{distinct, example, guest, wat};
+pub(crate) use guest::{distinct_copy, example, guest, is_other_language_built, other_language, wat};
 pub(crate) use handwritten::Handwritten;
-pub(crate) use host::{Answer, Bed, Host, Ran, Sender};
-pub(crate) use load::{Load, Sent};
-pub(crate) use lock::Lock;
+pub(crate) use host::{CommandOutput, HostDir, RunningHost, Sender, WebhookResponse};
+pub(crate) use load::{Load, SentEvent};
+pub(crate) use lock::DatabaseLock;
 pub(crate) use log::plugin_lines;
 pub(crate) use namespace::namespaces;
-pub(crate) use partner::{Asked, Partner, Reply};
+pub(crate) use partner::{Partner, ReceivedRequest, Reply};
 pub(crate) use smtp::Smtp;
-pub(crate) use wait::{LIMIT, until, until_within};
+pub(crate) use wait::{LIMIT, wait_until, wait_until_within};

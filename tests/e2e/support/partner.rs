@@ -1,4 +1,4 @@
-//! A partner's HTTP server: keeps what it is asked, and answers as it is told.
+//! A partner's HTTP server, which records its requests and answers as a test says.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,9 +12,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
@@ -22,7 +22,7 @@ pub(crate) struct Asked {
     pub(crate) body: Vec<u8>,
 }
 
-impl Asked {
+impl ReceivedRequest {
     /// A header, or nothing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
@@ -34,25 +34,25 @@ impl Asked {
     }
 }
 
-/// What it does with a request.
+/// The partner's reaction to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// Answers.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// Answers never, and keeps the connection open.
+    /// Never responds, and keeps the connection open.
     Hang,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Close,
 }
 
 impl Reply {
     /// A status and a text.
-    pub(crate) fn of(status: u16, text: &str) -> Self {
+    pub(crate) fn text(status: u16, text: &str) -> Self {
         Self::Answer(status, Vec::new(), text.into())
     }
 
     /// A redirect.
-    pub(crate) fn to(status: u16, location: &str) -> Self {
+    pub(crate) fn redirect(status: u16, location: &str) -> Self {
         Self::Answer(status, vec![("location", location.into())], Vec::new())
     }
 
@@ -68,8 +68,8 @@ impl Reply {
     }
 }
 
-/// Answers each request by its number, from 0, and what is asked.
-type Replies = dyn Fn(usize, &Asked) -> Reply + Send + Sync;
+/// The reply to each request, by its number from 0.
+type Replies = dyn Fn(usize, &ReceivedRequest) -> Reply + Send + Sync;
 
 /// A server on a port of the kernel's choice. It ends when it is dropped.
 pub(crate) struct Partner {
@@ -79,13 +79,15 @@ pub(crate) struct Partner {
 }
 
 struct Shared {
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<Vec<ReceivedRequest>>,
     replies: Box<Replies>,
 }
 
 impl Partner {
-    /// One that answers so.
-    pub(crate) async fn start(replies: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
+    /// Starts a partner with these replies.
+    pub(crate) async fn start(
+        replies: impl Fn(usize, &ReceivedRequest) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared { asked: Mutex::default(), replies: Box::new(replies) });
@@ -103,13 +105,13 @@ impl Partner {
         self.address.port()
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked_count(&self) -> usize {
+    /// The number of received requests.
+    pub(crate) fn request_count(&self) -> usize {
         self.shared.asked.lock().unwrap().len()
     }
 
-    /// Everything it was asked, in order.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    /// The received requests, in order.
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
         self.shared.asked.lock().unwrap().clone()
     }
 }
@@ -138,7 +140,7 @@ async fn answer(
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
-    let asked = Asked {
+    let asked = ReceivedRequest {
         method: head.method.to_string(),
         path: head.uri.to_string(),
         headers: head.headers,

@@ -1,5 +1,5 @@
-//! An SMTP server: keeps the emails it gets, and refuses as it is told. It is as lenient as the worst: a line ends
-//! with LF alone, and so does an email.
+//! An SMTP server, which records its emails and replies as a test says. It is as lenient as the worst one: LF
+//! alone ends a line, and also an email.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// An email as it was handed over.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedEmail {
     /// Of the envelope.
     pub(crate) from: String,
     /// Of the envelope.
@@ -21,7 +21,7 @@ pub(crate) struct Received {
     pub(crate) connection: usize,
 }
 
-impl Received {
+impl ReceivedEmail {
     /// A header's value, unfolded.
     pub(crate) fn header(&self, name: &str) -> String {
         let head = self.data.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ");
@@ -30,9 +30,9 @@ impl Received {
     }
 }
 
-/// What it says instead of `250`, by the number of emails it has so far and the line it got: `None` = as
+/// A reply in place of the usual one, by the number of received emails and the line: `None` = as
 /// usual, an empty text = nothing, ever.
-type Says = dyn Fn(usize, &str) -> Option<String> + Send + Sync;
+type ReplyOverride = dyn Fn(usize, &str) -> Option<String> + Send + Sync;
 
 /// A server on a port of the kernel's choice. It ends when it is dropped.
 pub(crate) struct Smtp {
@@ -42,24 +42,26 @@ pub(crate) struct Smtp {
 }
 
 struct Shared {
-    received: Mutex<Vec<Received>>,
+    received: Mutex<Vec<ReceivedEmail>>,
     lines: Mutex<Vec<String>>,
-    says: Box<Says>,
+    reply_override: Box<ReplyOverride>,
 }
 
 impl Smtp {
     /// One that takes everything.
     pub(crate) async fn start() -> Self {
-        Self::saying(|_, _| None).await
+        Self::start_with(|_, _| None).await
     }
 
-    /// One that says something else where told. The end of an email's text is the line `.`, and a new
+    /// Starts a server that replies as `reply_override` says. The end of an email's text is the line `.`, and a new
     /// connection the line `CONNECT`.
-    pub(crate) async fn saying(says: impl Fn(usize, &str) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start_with(
+        reply_override: impl Fn(usize, &str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (received, lines) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { received, lines, says: Box::new(says) });
+        let shared = Arc::new(Shared { received, lines, reply_override: Box::new(reply_override) });
         let task = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self { address, shared, task }
     }
@@ -70,7 +72,7 @@ impl Smtp {
     }
 
     /// The emails it took, in order.
-    pub(crate) fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<ReceivedEmail> {
         self.shared.received.lock().unwrap().clone()
     }
 
@@ -100,7 +102,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn talk(stream: TcpStream, shared: &Shared, connection: usize) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let mut email = Received { connection, ..Received::default() };
+    let mut email = ReceivedEmail { connection, ..ReceivedEmail::default() };
     let mut line = "CONNECT".to_owned();
     loop {
         let mut usual = match line.split([' ', ':']).next().unwrap().to_ascii_uppercase().as_str() {
@@ -111,27 +113,29 @@ async fn talk(stream: TcpStream, shared: &Shared, connection: usize) -> std::io:
             "QUIT" => "221 bye",
             _ => "250 2.0.0 ok",
         };
-        if line == "DATA" && (shared.says)(shared.received.lock().unwrap().len(), &line).is_none() {
+        if line == "DATA" && (shared.reply_override)(shared.received.lock().unwrap().len(), &line).is_none() {
             stream.get_mut().write_all(b"354 go on\r\n").await?;
             email.data = text(&mut stream).await?;
             usual = "250 2.0.0 queued";
             ".".clone_into(&mut line);
         }
         let count = shared.received.lock().unwrap().len();
-        let says = (shared.says)(count, &line);
-        if says.as_ref().is_some_and(String::is_empty) {
+        let reply_override = (shared.reply_override)(count, &line);
+        if reply_override.as_ref().is_some_and(String::is_empty) {
             std::future::pending::<()>().await;
         }
-        if says.is_none() {
+        if reply_override.is_none() {
             let address = || line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
             match line.get(..4) {
-                Some("MAIL") => email = Received { from: address(), connection, ..Received::default() },
+                Some("MAIL") => {
+                    email = ReceivedEmail { from: address(), connection, ..ReceivedEmail::default() }
+                }
                 Some("RCPT") => email.to.push(address()),
                 None if line == "." => shared.received.lock().unwrap().push(email.clone()),
                 _ => {}
             }
         }
-        let answer = says.unwrap_or_else(|| usual.into());
+        let answer = reply_override.unwrap_or_else(|| usual.into());
         stream.get_mut().write_all(format!("{answer}\r\n").as_bytes()).await?;
         line.clear();
         if stream.read_line(&mut line).await? == 0 {

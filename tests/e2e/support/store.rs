@@ -1,4 +1,4 @@
-//! What is stored, as it is on disk.
+//! The stored data, read from the database file.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::Bed;
+use super::HostDir;
 
-impl Bed {
+impl HostDir {
     /// What is committed in a bucket of a plugin's store, while a host runs here or after it.
     pub(crate) async fn bucket(&self, plugin: &str, bucket: &str) -> BTreeMap<String, String> {
         let mut conn = self.database().await;

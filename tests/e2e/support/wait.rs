@@ -1,17 +1,17 @@
-//! Waiting for a condition.
+//! Waits for a condition.
 
 use std::time::{Duration, Instant};
 
-/// Longest wait for anything: far more than any takes, so that a slow machine fails no test.
+/// The longest wait, far longer than any condition takes, so that no test fails on a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
-/// Asks again and again until there is an answer; fails with `what` at the limit.
-pub(crate) async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
-    until_within(LIMIT, what, ask).await
+/// Polls `ask` until it returns a value. Panics with `what` at the limit.
+pub(crate) async fn wait_until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    wait_until_within(LIMIT, what, ask).await
 }
 
-/// As [`until`], with a limit of its own.
-pub(crate) async fn until_within<T>(
+/// Like [`wait_until`], with its own limit.
+pub(crate) async fn wait_until_within<T>(
     limit: Duration,
     what: &str,
     mut ask: impl AsyncFnMut() -> Option<T>,

@@ -1,8 +1,8 @@
-//! What the five samples lead to.
+//! The expected effects and entries of the five samples.
 
 use serde_json::{Value, json};
 
-/// Over HTTP, to everybody but the calendar.
+/// HTTP requests, without those to the calendar.
 pub(super) fn requests() -> [Value; 8] {
     [
         json!([
@@ -112,7 +112,7 @@ pub(super) fn entries() -> Value {
     })
 }
 
-/// What the gateway is sent for the samples' visitor.
+/// A request to the gateway for the samples' visitor.
 pub(super) fn sms(text: &str) -> Value {
     json!({ "to": "+224621234567", "from": "Passeports", "text": text })
 }

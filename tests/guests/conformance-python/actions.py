@@ -1,4 +1,4 @@
-"""What the suite asks for, by name."""
+"""The actions of the conformance suite, by name."""
 
 import dataclasses
 import random
@@ -79,12 +79,12 @@ def clock(ctx: Context, data: Data) -> None:
 
 
 def randomness(ctx: Context, data: Data) -> None:
-    # The generator of `random` was made when the plugin was built: it could be the same in every instance.
+    # The generator of `random` exists since build time, so it could repeat in every instance.
     kept.set("random", (random.randbytes(8) + secrets.token_bytes(8)).hex())
 
 
 def ask_in_vain(ctx: Context, data: Data) -> None:
-    """What must not come to pass when the handler fails."""
+    """Makes a write and an effect of a call that then fails."""
     kept.set("never", "x")
     outbox.emit_event("conformance.never", {})
 

@@ -1,17 +1,15 @@
-"""The conformance suite's plugin in Python: does what an event's payload tells it to, with every
-capability and every failure. The same suite runs one such plugin for each language."""
+"""The conformance guest in Python; every SDK has one with the same behaviour. The generic handler performs
+the action that the payload names (`{"do": …}`), and the typed handlers store their payloads."""
 
 from typing import Any
 
-from hookyard import Context, on, on_event
+from hookyard import Context, as_json, on, on_event
 from hookyard.moncreneau import (
     AppointmentCancelled,
     AppointmentCompleted,
     AppointmentCreated,
     AppointmentUpdated,
     AppointmentValidated,
-    Payload,
-    as_json,
 )
 from hookyard.store import Bucket
 
@@ -48,6 +46,7 @@ def appointment_completed(ctx: Context, appointment: AppointmentCompleted) -> No
     keep(appointment)
 
 
-def keep(appointment: Payload) -> None:
-    """Stores every field as it was received, by the name that it has in JSON."""
-    Bucket("typed").set_json(str(appointment.id), as_json(appointment))
+def keep(appointment: Any) -> None:
+    """Stores every received field under its name in JSON, and the status as the service writes it."""
+    fields = {**as_json(appointment), "status": appointment.status.name}
+    Bucket("typed").set_json(str(appointment.id), fields)

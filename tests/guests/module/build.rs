@@ -1,5 +1,4 @@
-//! Leaves the core module with its component types inside, as a plain linker does: for the host to
-//! make the component.
+//! Keeps the core module with its component types, as a plain linker leaves it. The host makes the component.
 
 fn main() {
     println!("cargo::rustc-link-arg-cdylib=--skip-wit-component");

@@ -1,10 +1,10 @@
 //! Makes random core modules for `tests/e2e/fuzz`.
 //!
-//! Reads requests from standard input and answers each on standard output. Numbers have 4 bytes, the lowest
-//! first. A request: flags, the length of the shape, the shape, the length of the random bytes, the random
-//! bytes. The shape is a core module; what is made has its imports and exports. Flags: 1, the module's own
-//! instructions do not trap; 2, it may have what only new engines know. An answer: the length of the module, 0
-//! if none can be made of these bytes, and the module.
+//! Reads requests from standard input and answers each on standard output. Numbers have 4 bytes, little-endian. A
+//! request: flags, the length of the shape, the shape, the length of the random bytes, the random bytes. The shape
+//! is a core module; the random module has its imports and exports. Flags: 1, the module's own instructions do not
+//! trap; 2, it may use proposals that only new engines know. A response: the length of the module, 0 if these bytes
+//! make none, and the module.
 
 use std::io::{self, Read, Write};
 

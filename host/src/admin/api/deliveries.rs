@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::extract::{Path, Query};
-use super::{DeliveryDetail, DeliveryList, DiscardResult, events, query};
+use super::extract::{JsonBody, Path, Query};
+use super::{DeliveryDetail, DeliveryList, DiscardResult, RetryRequest, RetryResult, events, query};
 use crate::admin::{AdminState, Problem};
 use crate::db::{DeliveryFilter, Discard};
-use crate::delivery::{BadDeliveryId, DeliveryId};
+use crate::delivery::{self, BadDeliveryId, DeliveryId};
 use crate::replay::Selection;
 
 /// Which deliveries to list.
@@ -91,6 +91,38 @@ pub(super) async fn show(
     Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
 }
 
+/// Deliveries that a dry run shows.
+const EXAMPLES: u32 = 5;
+/// Most deliveries that a request names.
+const NAMED_MAX: usize = 1000;
+
+/// Makes waiting deliveries due now. Those that are held or blocked stay so, and no attempt is added.
+#[utoipa::path(post, path = "/deliveries/retry", tag = "deliveries", request_body = RetryRequest, responses(
+    (status = 200, description = "How many", body = RetryResult),
+    (status = 400, description = "Not a selection, or not one of waiting deliveries"),
+    Problem))]
+pub(super) async fn retry(
+    State(admin): State<AdminState>,
+    JsonBody(request): JsonBody<RetryRequest>,
+) -> Result<Json<RetryResult>, Problem> {
+    let selection = Selection::from(request.selection);
+    if selection.unhandled {
+        return Err(Problem::bad_request("`where.unhandled` is for events: no delivery of these waits"));
+    }
+    let named = [selection.deliveries.as_ref().map(Vec::len), selection.events.as_ref().map(Vec::len)];
+    if named.into_iter().flatten().any(|named| named > NAMED_MAX) {
+        return Err(Problem::bad_request(format!("name at most {NAMED_MAX} deliveries or events at once")));
+    }
+    if !request.dry_run {
+        let deliveries = admin.db.retry(selection).await?;
+        return Ok(Json(RetryResult { deliveries, first: Vec::new() }));
+    }
+    let deliveries = admin.db.count_waiting(selection.clone()).await?;
+    let filter = DeliveryFilter { state: Some(delivery::State::Waiting), selection };
+    let first: DeliveryList = admin.db.deliveries(&filter, None, EXAMPLES).await?.into();
+    Ok(Json(RetryResult { deliveries, first: first.items }))
+}
+
 /// Discards a delivery: an open one is skipped, which unblocks the next one of its ordering key, and a dead letter is
 /// resolved.
 #[utoipa::path(post, path = "/deliveries/{id}/discard", tag = "deliveries",
@@ -108,7 +140,7 @@ pub(super) async fn discard(
     let id = parse(&id)?;
     let done = match admin.db.discard(id).await? {
         Discard::Skipped => "skipped",
-        Discard::Resolved => "settled",
+        Discard::Resolved => "resolved",
         Discard::Closed => {
             return Err(Problem::conflict(format!("delivery {id} is done, or was resolved before")));
         }

@@ -1,14 +1,15 @@
 //! Effects of all events: the list, and dead ones replayed or discarded.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract;
 use serde::Deserialize;
 
-use super::extract::{JsonBody, Query};
-use super::{EffectCount, EffectList, EffectSelection, query};
+use super::extract::{JsonBody, Path, Query};
+use super::{EffectCount, EffectDetail, EffectList, EffectSelection, events, query};
 use crate::admin::{AdminState, Problem};
 use crate::db::EffectFilter;
-use crate::effect::EffectId;
+use crate::delivery::{self, State};
+use crate::effect::{self, BadEffectId, EffectId};
 use crate::replay::Action;
 
 /// Which effects to list.
@@ -33,38 +34,75 @@ pub(super) struct EffectQuery {
     (status = 400, description = "A wrong parameter"),
     Problem))]
 pub(super) async fn list(
-    State(admin): State<AdminState>,
+    extract::State(admin): extract::State<AdminState>,
     Query(query): Query<EffectQuery>,
 ) -> Result<Json<EffectList>, Problem> {
     let limit = query::limit(query.limit)?;
-    let before = query::cursor(query.cursor.as_deref(), parse_cursor)?;
+    let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let state = query::state(query.state.as_deref())?;
+    if let Some(State::Running | State::Held) = state {
+        let given = query.state.unwrap_or_default();
+        return Err(Problem::bad_request(format!(
+            "`state`: unknown state `{given}`, expected one of `pending`, `waiting`, `done`, `dead`"
+        )));
+    }
     let filter = EffectFilter { state, plugin: query.plugin };
     let page = admin.db.effects(&filter, before, limit).await?;
     Ok(Json(page.into()))
 }
 
-/// Tries dead effects again, with their idempotency keys.
+/// One effect: its request, without secrets, and its attempts.
+#[utoipa::path(get, path = "/effects/{id}", tag = "effects",
+    params(("id" = String, Path, description = "Its id, such as 12-1-1; or its key, for the newest 100,000")),
+    responses(
+        (status = 200, description = "The effect", body = EffectDetail),
+        (status = 400, description = "A path that is not text"),
+        (status = 404, description = "No such effect"),
+        Problem))]
+pub(super) async fn show(
+    extract::State(admin): extract::State<AdminState>,
+    Path(text): Path<String>,
+) -> Result<Json<EffectDetail>, Problem> {
+    let unknown = || {
+        Problem::not_found(format!("no effect `{text}`; `hookyard effect list` shows ids of those there are"))
+    };
+    let id = match text.parse() {
+        Ok(id) => Some(id),
+        Err(BadEffectId) => admin.db.effect_id(&text).await?,
+    };
+    let id: EffectId = id.ok_or_else(unknown)?;
+    let (source, event) = admin.db.event_of(id.delivery).await?.ok_or_else(unknown)?;
+    let found = events::find(&admin.db, &source, &event).await?;
+    let delivery = id.delivery.to_string();
+    let of = found.deliveries.into_iter().find(|of| of.id == delivery).ok_or_else(unknown)?;
+    let key = delivery::idempotency_key(&source, &event, &of.plugin, id.delivery.number);
+    let key = usize::try_from(id.number).ok().map(|number| effect::idempotency_key(&key, number));
+    let effect = of.effects.into_iter().find(|effect| key.as_ref() == Some(&effect.key));
+    let effect = effect.ok_or_else(unknown)?;
+    Ok(Json(EffectDetail { id: id.to_string(), source, event, delivery, plugin: of.plugin, effect }))
+}
+
+/// Retries dead effects, with their idempotency keys.
 #[utoipa::path(post, path = "/effects/replay", tag = "effects", request_body = EffectSelection,
     responses(
         (status = 200, description = "How many", body = EffectCount),
         (status = 400, description = "Not a selection"),
         Problem))]
 pub(super) async fn replay(
-    State(admin): State<AdminState>,
+    extract::State(admin): extract::State<AdminState>,
     JsonBody(selection): JsonBody<EffectSelection>,
 ) -> Result<Json<EffectCount>, Problem> {
     resolve(&admin, selection, Action::Replay).await
 }
 
-/// Resolves dead effects without another try.
+/// Resolves dead effects without another attempt.
 #[utoipa::path(post, path = "/effects/discard", tag = "effects", request_body = EffectSelection,
     responses(
         (status = 200, description = "How many", body = EffectCount),
         (status = 400, description = "Not a selection"),
         Problem))]
 pub(super) async fn discard(
-    State(admin): State<AdminState>,
+    extract::State(admin): extract::State<AdminState>,
     JsonBody(selection): JsonBody<EffectSelection>,
 ) -> Result<Json<EffectCount>, Problem> {
     resolve(&admin, selection, Action::Discard).await
@@ -77,9 +115,4 @@ async fn resolve(
 ) -> Result<Json<EffectCount>, Problem> {
     let effects = admin.db.resolve_effects(&selection.into(), action).await?;
     Ok(Json(EffectCount { effects }))
-}
-
-fn parse_cursor(text: &str) -> Option<EffectId> {
-    let (delivery, number) = text.rsplit_once('-')?;
-    Some(EffectId { delivery: delivery.parse().ok()?, number: number.parse().ok()? })
 }

@@ -5,9 +5,12 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{Path, Query};
-use super::{EventList, EventState, EventView, query};
+use super::{EventList, EventState, EventView, ExportedEvent, query};
+use crate::admin::personal::{MaskedJson, mask_body, to_raw};
 use crate::admin::{AdminState, Problem};
-use crate::db::{Db, DbError, EventFilter};
+use crate::config::Pointer;
+use crate::db::{Db, DbError, EventFilter, StoredBody};
+use crate::effect::EMITTED_PREFIX;
 use crate::event::rfc3339;
 
 /// Which events to list.
@@ -32,6 +35,16 @@ pub(super) struct EventQuery {
     id: Option<String>,
 }
 
+/// Whether to show personal values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MaskingQuery {
+    /// Show values at the source's `personal` pointers too.
+    #[serde(default)]
+    unmasked: bool,
+}
+
 /// Events, newest first.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventQuery), responses(
     (status = 200, description = "One page", body = EventList),
@@ -54,33 +67,92 @@ pub(super) async fn list(
     Ok(Json(page.into()))
 }
 
-/// One event: its deliveries, their attempts, and what the plugins logged.
+/// One event: its payload, its deliveries, their attempts, and what the plugins logged.
 #[utoipa::path(get, path = "/events/{source}/{id}", tag = "events",
     params(("source" = String, Path, description = "Who sent it"),
-        ("id" = String, Path, description = "The sender's id")),
+        ("id" = String, Path, description = "The sender's id"), MaskingQuery),
     responses(
         (status = 200, description = "The event", body = EventView),
-        (status = 400, description = "A path that is not text"),
+        (status = 400, description = "A path that is not text, or a wrong parameter"),
         (status = 404, description = "No such event"),
         (status = 410, description = "It was pruned, and its id is still known"),
         Problem))]
 pub(super) async fn show(
     State(admin): State<AdminState>,
     Path((source, id)): Path<(String, String)>,
+    Query(query): Query<MaskingQuery>,
 ) -> Result<Json<EventView>, Problem> {
-    find(&admin.db, &source, &id).await.map(Json)
+    find_whole(&admin, &source, &id, &query).await.map(Json)
+}
+
+/// One event with its context, to be run again elsewhere: `hookyard plugin run --event FILE` takes it.
+#[utoipa::path(get, path = "/events/{source}/{id}/export", tag = "events",
+    params(("source" = String, Path, description = "Who sent it"),
+        ("id" = String, Path, description = "The sender's id"), MaskingQuery),
+    responses(
+        (status = 200, description = "The event", body = ExportedEvent),
+        (status = 400, description = "A path that is not text, or a wrong parameter"),
+        (status = 404, description = "No such event"),
+        (status = 410, description = "It was pruned, and its id is still known"),
+        Problem))]
+pub(super) async fn export(
+    State(admin): State<AdminState>,
+    Path((source, id)): Path<(String, String)>,
+    Query(query): Query<MaskingQuery>,
+) -> Result<Json<ExportedEvent>, Problem> {
+    let event = find_whole(&admin, &source, &id, &query).await?;
+    let package = admin.personal.package(&source);
+    event.into_export(package).map(Json).ok_or_else(|| unknown(&source, &id))
+}
+
+/// Reads an event with its payload.
+async fn find_whole(
+    admin: &AdminState,
+    source: &str,
+    id: &str,
+    query: &MaskingQuery,
+) -> Result<EventView, Problem> {
+    let mut event = find(&admin.db, source, id).await?;
+    let configured = admin.personal.source(source);
+    // Nobody says any more what is personal in events of a source that was removed: all of it may be.
+    let is_removed = configured.is_none() && !source.starts_with(EMITTED_PREFIX);
+    let whole = [Pointer::to(&[])];
+    let personal = match &configured {
+        _ if query.unmasked => &[][..],
+        Some(source) => &source.personal,
+        None if is_removed => &whole,
+        None => &[],
+    };
+    if let Some(StoredBody { body, payload }) = admin.db.body(event.number).await? {
+        let MaskedJson { text, masked } = mask_body(&body, payload, personal);
+        let (payload, is_text) = to_raw(&text);
+        (event.payload, event.payload_is_text, event.masked) = (Some(payload), is_text, masked);
+    }
+    for conflict in &mut event.conflicts {
+        conflict.body = mask_body(conflict.body.as_bytes(), 0..conflict.body.len(), personal).text;
+    }
+    let key = configured.as_ref().and_then(|source| source.ordering_key.as_ref());
+    let is_personal = |key: &Pointer| personal.iter().any(|pointer| key.is_within(pointer));
+    if key.is_some_and(is_personal) || (is_removed && !query.unmasked) {
+        event.ordering_key = event.ordering_key.map(|_| "[masked]".into());
+    }
+    Ok(event)
 }
 
 /// Reads an event.
 ///
 /// # Errors
-/// A problem where there is none, or where it was pruned.
+/// A problem if there is none, or if it was pruned.
 pub(super) async fn find(db: &Db, source: &str, id: &str) -> Result<EventView, Problem> {
     if let Some(event) = db.event(Some(source), id).await?.pop() {
         return Ok(event.into());
     }
     let pruned = find_pruned(db, Some(source), id).await?;
-    Err(pruned.unwrap_or_else(|| Problem::not_found(format!("no event `{id}` of source `{source}`"))))
+    Err(pruned.unwrap_or_else(|| unknown(source, id)))
+}
+
+fn unknown(source: &str, id: &str) -> Problem {
+    Problem::not_found(format!("no event `{id}` of source `{source}`"))
 }
 
 /// The problem that an event was pruned, if it was.

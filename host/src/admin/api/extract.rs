@@ -1,4 +1,4 @@
-//! Parts of a request that are rejected with a [`Problem`] where they do not fit.
+//! Parts of a request; invalid ones are rejected with a [`Problem`].
 
 use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;

@@ -1,7 +1,7 @@
-//! The API under `/api/v1`: its endpoints, the JSON that they speak, and its own description.
+//! The API under `/api/v1`: its endpoints, their JSON, and its own description.
 //!
-//! Everything here wants the bearer token. An endpoint names its path and method itself, for the router and for the
-//! description.
+//! Every path here requires the bearer token. An endpoint names its path and method itself, for the router
+//! and for the description.
 
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -19,10 +19,11 @@ mod plugins;
 mod query;
 mod replays;
 mod shapes;
+mod stores;
 
 pub use shapes::*;
 
-/// What the paths of all endpoints here begin with.
+/// The common prefix of all endpoints' paths.
 pub(super) const PREFIX: &str = "/api/v1";
 
 /// The endpoints and their descriptions, without their prefix.
@@ -30,10 +31,13 @@ fn endpoints() -> OpenApiRouter<AdminState> {
     OpenApiRouter::default()
         .routes(routes!(events::list))
         .routes(routes!(events::show))
+        .routes(routes!(events::export))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::retry))
         .routes(routes!(deliveries::discard))
         .routes(routes!(effects::list))
+        .routes(routes!(effects::show))
         .routes(routes!(effects::replay))
         .routes(routes!(effects::discard))
         .routes(routes!(replays::list, replays::begin))
@@ -43,6 +47,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(routes!(plugins::pause))
         .routes(routes!(plugins::resume))
         .routes(routes!(plugins::retry))
+        .routes(routes!(stores::list))
+        .routes(routes!(stores::show))
 }
 
 /// The endpoints, for those who have the token.

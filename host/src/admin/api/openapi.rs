@@ -43,7 +43,7 @@ fn describe() -> OpenApi {
     document
 }
 
-/// Adds what is the same for all endpoints: an id that no other has, and the content of errors.
+/// Adds the parts common to all endpoints: a unique id, and the content of errors.
 fn complete(operation: &mut Operation) {
     if let (Some(tags), Some(id)) = (&operation.tags, &mut operation.operation_id)
         && let Some(tag) = tags.first()
@@ -68,7 +68,7 @@ mod tests {
     /// A change of the API is a change of this file, seen in review. To take it:
     /// `HOOKYARD_BLESS=1 cargo test openapi`.
     #[test]
-    fn the_golden_file_is_what_the_host_says() {
+    fn the_golden_file_equals_the_description() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         let now = describe().to_pretty_json().unwrap() + "\n";
         if std::env::var_os("HOOKYARD_BLESS").is_some() {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::extract::Path;
 use super::{Plugin, PluginList};
 use crate::admin::{AdminState, Problem};
-use crate::db::Hold;
+use crate::db::PluginHold;
 use crate::event::PluginName;
 use crate::plugins::PluginView;
 
@@ -41,7 +41,7 @@ pub(super) async fn pause(
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, Problem> {
     let (name, plugin) = find(&admin, &name)?;
-    admin.db.hold(&name, Hold::Paused).await?;
+    admin.db.hold(&name, PluginHold::Paused).await?;
     show(&admin, &name, plugin).await
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn resume(
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, Problem> {
     let (name, plugin) = find(&admin, &name)?;
-    admin.db.end_hold(&name, Hold::Paused).await?;
+    admin.db.end_hold(&name, PluginHold::Paused).await?;
     show(&admin, &name, plugin).await
 }
 

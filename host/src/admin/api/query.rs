@@ -1,10 +1,10 @@
-//! What the lists have in common: page sizes, cursors and states of a query, checked.
+//! The common parts of lists' queries: page sizes, cursors and states, checked.
 
 use serde::de::IntoDeserializer as _;
 
 use crate::admin::Problem;
 
-/// Items on a page when `limit` does not say.
+/// Items on a page without a `limit`.
 const LIMIT_DEFAULT: u32 = 50;
 /// Most items on a page.
 const LIMIT_MAX: u32 = 500;
@@ -17,7 +17,7 @@ pub(super) fn limit(given: Option<u32>) -> Result<u32, Problem> {
         .ok_or_else(|| Problem::bad_request(format!("`limit` is {limit}; give 1 to {LIMIT_MAX}")))
 }
 
-/// Where a page begins, from the query's `cursor`.
+/// The start of a page, from the query's `cursor`.
 pub(super) fn cursor<T>(
     given: Option<&str>,
     parse: impl FnOnce(&str) -> Option<T>,
@@ -34,7 +34,7 @@ pub(super) fn state<'a, T: serde::Deserialize<'a>>(given: Option<&'a str>) -> Re
 fn parse_state<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
     let word: serde::de::value::StrDeserializer<'a, serde::de::value::Error> = text.into_deserializer();
     T::deserialize(word).map_err(|error| {
-        // serde names the words that there are; only its name for a word is Rust's.
+        // serde lists the valid words, but calls a word a variant, as Rust does.
         let error = error.to_string().replace("unknown variant", "unknown state");
         Problem::bad_request(format!("`state`: {error}"))
     })

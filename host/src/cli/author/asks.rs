@@ -1,21 +1,21 @@
-//! What a plugin asks for by its imports, in words, and the operator's grants that this needs.
+//! A plugin's imports in words, and the operator's grants that they need.
 
 use serde::Serialize;
 
 use crate::config;
 
-/// A capability that a plugin asks for.
+/// A capability that a plugin's imports need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct Capability {
     /// In words.
     pub(in crate::cli) what: &'static str,
-    /// Keys of `[plugin.NAME]` that have to name what it may reach.
+    /// Keys of `[plugin.NAME]` that grant its destinations.
     pub(in crate::cli) grants: &'static [&'static str],
-    /// The imports that ask for it.
+    /// The imports of this capability.
     pub(in crate::cli) imports: Vec<String>,
 }
 
-/// Beginnings of imports, what they ask for, and the grants that this needs.
+/// Prefixes of imports, their capability, and its grants.
 const CAPABILITIES: [(&[&str], &str, &[&str]); 8] = [
     (&["wasi:logging/"], "log lines, kept with each attempt", &[]),
     (&["wasi:config/"], "its configuration: config and secrets", &[]),
@@ -45,12 +45,12 @@ pub(in crate::cli) fn list_capabilities(imports: &[String]) -> Vec<Capability> {
     CAPABILITIES.into_iter().filter_map(of).collect()
 }
 
-/// A grant that a plugin needs, and what the operator's config says of it.
+/// A grant that a plugin needs, and its values in the operator's config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct Grant {
     /// The key in `[plugin.NAME]`.
     pub(in crate::cli) key: &'static str,
-    /// What it names.
+    /// The granted values.
     pub(in crate::cli) granted: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub(in crate::cli) fn list_grants(asks: &[Capability], plugin: &config::Plugin) 
 }
 
 impl Grant {
-    /// What is granted, or how it would be.
+    /// Describes the granted values, or how to grant some.
     pub(in crate::cli) fn describe(&self, plugin: &str) -> String {
         let Self { key, granted } = self;
         if !granted.is_empty() {

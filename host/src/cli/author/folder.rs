@@ -2,54 +2,56 @@
 
 use std::path::{Path, PathBuf};
 
-use super::language::{ALL, Language};
+use super::language::{ALL, Project};
 use crate::cli::failure::Failure;
 use crate::event::PluginName;
 
 /// A folder with the sources of one plugin.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Folder {
-    /// Where it is, as it was named.
+    /// Its path, as given.
     pub(in crate::cli) dir: PathBuf,
     /// The plugin's name: the folder's.
     pub(in crate::cli) name: PluginName,
-    /// What it is written in.
-    pub(in crate::cli) language: Language,
+    /// How it is built.
+    pub(in crate::cli) project: Project,
 }
 
 impl Folder {
-    /// Looks what is in a folder.
+    /// Examines a folder.
     ///
     /// # Errors
-    /// When it is none, when its name cannot be a plugin's, or when no language's project is in it.
+    /// When it is no folder, its name cannot be a plugin's, or it has no project of a known
+    /// language.
     pub(in crate::cli) fn at(dir: &Path) -> Result<Self, Failure> {
         let unusable = |why: String| Failure::Failed(format!("{}: {why}", dir.display()));
-        // `.` and `..` have the name of what they stand for.
+        // `.` and `..` take the names of their directories.
         let full = dir.canonicalize().map_err(|error| unusable(error.to_string()))?;
         let name = full.file_name().unwrap_or_default().to_string_lossy();
         let name = PluginName::new(&name)
             .map_err(|error| unusable(format!("the folder's name names the plugin: {error}")))?;
-        let language = Language::of(dir).ok_or_else(|| {
+        let project = Project::of(dir).ok_or_else(|| {
             let manifests: Vec<_> = ALL
                 .iter()
                 .map(|language| format!("{} ({})", language.manifest(), language.title()))
                 .collect();
             unusable(format!(
-                "no plugin is here, for it has none of {}; `hookyard plugin new` makes one",
+                "no plugin is here, for it has none of {}; `hookyard plugin new` makes one, and in any other \
+                 language a Makefile builds one",
                 manifests.join(", ")
             ))
         })?;
-        Ok(Self { dir: dir.to_owned(), name, language })
+        Ok(Self { dir: dir.to_owned(), name, project })
     }
 
-    /// Where its builds put the plugin.
+    /// The path of its builds' result.
     pub(in crate::cli) fn built(&self) -> PathBuf {
         let built = Path::new("dist").join(format!("{}.wasm", self.name));
         if self.dir == Path::new(".") { built } else { self.dir.join(built) }
     }
 }
 
-/// The `.wasm` file that is meant: a file itself, or what the build of a folder left.
+/// Returns the `.wasm` file of an argument: the file itself, or the build result of a folder.
 ///
 /// # Errors
 /// When a folder has no plugin, or it was not built.
@@ -67,6 +69,7 @@ pub(in crate::cli) fn wasm_file(named: &Path) -> Result<PathBuf, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::language::Language;
     use super::*;
 
     #[test]
@@ -77,7 +80,7 @@ mod tests {
         assert!(Folder::at(&own).unwrap_err().to_string().contains("Cargo.toml (Rust)"));
         std::fs::write(own.join("package.json"), "{}").unwrap();
         let folder = Folder::at(&own.join("dist/..")).unwrap();
-        assert_eq!((folder.name.as_str(), folder.language), ("my-plugin", Language::Typescript));
+        assert_eq!((folder.name.as_str(), folder.project), ("my-plugin", Project::Sdk(Language::Typescript)));
         assert!(wasm_file(&own).unwrap_err().to_string().contains("plugin build"));
         std::fs::write(own.join("dist/my-plugin.wasm"), "").unwrap();
         assert_eq!(wasm_file(&own).unwrap(), own.join("dist/my-plugin.wasm"));
@@ -89,7 +92,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().join("my plugin");
         std::fs::create_dir(&own).unwrap();
-        assert!(Folder::at(&own).unwrap_err().to_string().contains("`my plugin` is no name"));
+        assert!(Folder::at(&own).unwrap_err().to_string().contains("`my plugin` is not a name"));
         assert!(Folder::at(&dir.path().join("none")).is_err());
     }
 }

@@ -1,138 +1,92 @@
 //! Makes the folder of a new plugin: the template, the SDK and the WIT.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::embedded;
 use super::language::Language;
-use super::template::{Handles, Template};
+use super::packages::{GeneratedFile, generate, read_moncreneau, write_generated};
+use super::template::{self, Handles, TypedEvent};
 use crate::cli::failure::Failure;
 use crate::config::EVENT_TYPE_MAX_BYTES;
 use crate::event::PluginName;
+use crate::wit::{Package, RESERVED};
 
-/// Names that a language's tools keep for themselves: Rust's keywords and crates, Python's and npm's
-/// modules, and the SDKs'.
-const RESERVED: [&str; 62] = [
-    "abstract",
-    "alloc",
-    "and",
-    "as",
-    "assert",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "class",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "def",
-    "dist",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "export",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "hookyard",
-    "hookyard-plugin",
-    "if",
-    "impl",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "none",
-    "override",
-    "plugin",
-    "priv",
-    "proc-macro",
-    "pub",
-    "pytest",
-    "ref",
-    "return",
-    "sdk",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "tests",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-];
-
-/// A plugin that is to be.
+/// A plugin to be made.
 #[derive(Debug)]
 pub(in crate::cli) struct New {
     /// Its name.
     pub(in crate::cli) name: String,
-    /// What it is to be written in.
+    /// Its language.
     pub(in crate::cli) language: Language,
-    /// Event types and patterns that it is to handle.
+    /// Event types and patterns that it will handle.
     pub(in crate::cli) events: Vec<String>,
+    /// Packages beside Moncreneau's, and the folders or files that they were read from.
+    pub(in crate::cli) packages: Vec<(Package, PathBuf)>,
     /// The folder.
     pub(in crate::cli) dir: PathBuf,
 }
 
 impl New {
-    /// Makes the folder, and returns the files that are the author's own, with their paths in it. Leaves
-    /// nothing behind where that fails.
+    /// Makes the folder, and returns the author's own files, with their paths in it. A failure leaves
+    /// nothing behind.
     ///
     /// # Errors
-    /// When the name or an event type cannot be, the folder is there already, or nothing can be written.
-    pub(in crate::cli) fn make(&self, typed: &[&str]) -> Result<Vec<String>, Failure> {
+    /// When the name or an event type is not allowed, the folder exists already, or a file cannot be
+    /// written.
+    pub(in crate::cli) fn make(&self) -> Result<Vec<String>, Failure> {
         check_name(&self.name).map_err(Failure::Usage)?;
-        let handles = handles(&self.events, typed).map_err(Failure::Usage)?;
+        let moncreneau = read_moncreneau()?;
+        let own = self.packages.iter().map(|(package, _)| (package, false));
+        let known: Vec<_> = own.chain(moncreneau.iter().map(|package| (package, true))).collect();
+        let handles = handles(&self.events, &known).map_err(Failure::Usage)?;
+        let packages: Vec<Package> = self.packages.iter().map(|(package, _)| package.clone()).collect();
+        let generated = if packages.is_empty() { Vec::new() } else { generate(self.language, &packages)? };
         let shown = self.dir.display();
         if self.dir.symlink_metadata().is_ok() {
             return Err(Failure::Failed(format!("{shown} is there already; nothing was changed")));
         }
         let failed = |error: io::Error| Failure::Failed(format!("{shown}: {error}"));
+        let files = self.render(&handles)?;
         std::fs::create_dir_all(&self.dir).map_err(failed)?;
-        let files = self.render(&handles);
-        self.write(&files).map_err(|error| {
+        let written = self.write(&files).map_err(failed).and_then(|()| self.write_packages(&generated));
+        written.inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&self.dir);
-            failed(error)
         })?;
-        Ok(files.into_iter().map(|file| file.path).collect())
+        let generated = generated.iter().map(|file| file.path.display().to_string());
+        Ok(files.into_iter().map(|file| file.path.to_owned()).chain(generated).collect())
     }
 
-    fn render(&self, handles: &Handles) -> Vec<TemplateFile> {
+    fn render(&self, handles: &Handles) -> Result<Vec<TemplateFile>, Failure> {
         let dir = format!("plugin-sdk/{}/template", self.language.folder());
-        let template = Template::new(embedded::below(&dir).map(|(path, file)| (path, file.bytes)));
+        let failed = |error: &dyn Display| Failure::Failed(format!("{dir}: {error}"));
+        let mut texts = Vec::new();
+        for (path, file) in embedded::below(&dir) {
+            texts.push((path, std::str::from_utf8(file.bytes).map_err(|error| failed(&error))?));
+        }
+        let generate = format!("plugin-sdk/{}/generate", self.language.folder());
+        let partials: Vec<_> =
+            embedded::texts_below(&generate).filter(|(path, _)| path.starts_with('_')).collect();
+        let rendered =
+            template::render(&texts, &partials, &self.name, handles).map_err(|error| failed(&error))?;
         let programs: Vec<_> =
             embedded::below(&dir).filter(|(_, file)| file.executable).map(|(path, _)| path).collect();
-        let files = template.render(&self.name, handles).into_iter();
-        files
-            .map(|(path, bytes)| TemplateFile { executable: programs.contains(&path.as_str()), path, bytes })
-            .collect()
+        let file = |(path, text)| TemplateFile { executable: programs.contains(&path), path, text };
+        Ok(rendered.into_iter().map(file).collect())
     }
 
     fn write(&self, own: &[TemplateFile]) -> io::Result<()> {
         for file in own {
-            write(&self.dir.join(&file.path), &file.bytes, file.executable)?;
+            write(&self.dir.join(file.path), file.text.as_bytes(), file.executable)?;
         }
         let sdk = self.dir.join("sdk");
         let of_sdk = embedded::below("plugin-sdk").filter_map(|(path, file)| {
             let path = path.strip_prefix(self.language.folder())?.strip_prefix('/')?;
-            Some((path, file)).filter(|(path, _)| !path.starts_with("template/"))
+            Some((path, file))
+                .filter(|(path, _)| !path.starts_with("template/") && !path.starts_with("generate/"))
         });
         for (path, file) in of_sdk {
             write(&sdk.join(path), file.bytes, file.executable)?;
@@ -144,10 +98,55 @@ impl New {
     }
 }
 
-/// A file of the template, as it is to be.
+impl New {
+    /// The packages in the plugin's folder `wit`, and what is generated from them.
+    fn write_packages(&self, generated: &[GeneratedFile]) -> Result<(), Failure> {
+        for (package, from) in &self.packages {
+            let to = self.dir.join("wit").join(package.folder());
+            copy_package(from, &to).map_err(|error| {
+                Failure::Failed(format!("{} to {}: {error}", from.display(), to.display()))
+            })?;
+        }
+        generated.iter().try_for_each(|file| write_generated(&self.dir, file))
+    }
+}
+
+/// Copies a package: its WIT files, its samples and its dependencies.
+fn copy_package(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    if from.is_file() {
+        std::fs::copy(from, to.join(from.file_name().unwrap_or_default()))?;
+        let samples = from.parent().map(|dir| dir.join("samples")).filter(|samples| samples.is_dir());
+        return samples.map_or(Ok(()), |samples| copy_files(&samples, &to.join("samples"), "json"));
+    }
+    copy_files(from, to, "wit")?;
+    for (below, extension) in [("samples", "json"), ("deps", "wit")] {
+        if from.join(below).is_dir() {
+            copy_files(&from.join(below), &to.join(below), extension)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the files with this extension, and folders of such files.
+fn copy_files(from: &Path, to: &Path, extension: &str) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_file() && path.extension().is_some_and(|own| own == extension) {
+            std::fs::copy(&path, &target)?;
+        } else if path.is_dir() && extension == "wit" && from.ends_with("deps") {
+            copy_files(&path, &target, extension)?;
+        }
+    }
+    Ok(())
+}
+
+/// A rendered file of the template.
 struct TemplateFile {
-    path: String,
-    bytes: Vec<u8>,
+    path: &'static str,
+    text: String,
     executable: bool,
 }
 
@@ -162,7 +161,7 @@ fn write(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
 /// A plugin's name is its file's and, in every language, its project's.
 fn check_name(name: &str) -> Result<(), String> {
     PluginName::new(name).map_err(|error| error.to_string())?;
-    let wrong = |why: &str| Err(format!("`{name}` is no name for a new plugin: {why}"));
+    let wrong = |why: &str| Err(format!("`{name}` is not a name for a new plugin: {why}"));
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !name.chars().all(allowed) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return wrong("use a-z, 0-9 and -, and begin with a letter, as in `confirmation-sms`");
@@ -176,14 +175,23 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Which of the events have a typed handler.
-fn handles(events: &[String], known: &[&str]) -> Result<Handles, String> {
+/// Tells the events that have a typed handler in a package from the others. The flag of a package says whether the SDK
+/// has it.
+fn handles(events: &[String], packages: &[(&Package, bool)]) -> Result<Handles, String> {
     let mut handles = Handles { typed: Vec::new(), generic: Vec::new() };
+    let mut known = BTreeSet::new();
     for event in events {
         check_event(event)?;
-        let group = if known.contains(&event.as_str()) { &mut handles.typed } else { &mut handles.generic };
-        if !group.contains(event) {
-            group.push(event.clone());
+        if !known.insert(event) {
+            continue;
+        }
+        let typed = packages.iter().find_map(|(package, is_in_sdk)| {
+            let found = package.handler(event)?.clone();
+            Some(TypedEvent { module: package.module.clone(), is_in_sdk: *is_in_sdk, handler: found })
+        });
+        match typed {
+            Some(typed) => handles.typed.push(typed),
+            None => handles.generic.push(event.clone()),
         }
     }
     Ok(handles)
@@ -202,6 +210,7 @@ fn check_event(event: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::language::Project;
     use super::*;
 
     #[test]
@@ -212,17 +221,21 @@ mod tests {
         for bad in ["", "Sms", "1a", "a_b", "a-", "a--b", "-a", "a/b", "..", "match", "test", "sdk", "ä"] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
-        assert!(RESERVED.is_sorted());
     }
 
     #[test]
     fn events_have_typed_handlers_where_there_are_some() {
-        let events = ["a.created", "order.paid", "a.created", "order.*"].map(str::to_owned);
-        let handles = handles(&events, &["a.created"]).unwrap();
+        let events =
+            ["appointment.created", "order.paid", "appointment.created", "order.*"].map(str::to_owned);
+        let moncreneau = read_moncreneau().unwrap();
+        let known: Vec<_> = moncreneau.iter().map(|package| (package, true)).collect();
+        let handles = super::handles(&events, &known).unwrap();
+        let [typed] = handles.typed.try_into().unwrap();
         assert_eq!(
-            (handles.typed, handles.generic),
-            (vec!["a.created".into()], vec!["order.paid".into(), "order.*".into()])
+            (typed.handler.event.as_str(), typed.module.as_str()),
+            ("appointment.created", "moncreneau")
         );
+        assert_eq!(handles.generic, ["order.paid", "order.*"]);
         for bad in ["", "a b", "a.", ".a", "a\"b", "*.a", "a*"] {
             assert!(check_event(bad).is_err(), "{bad}");
         }
@@ -236,10 +249,11 @@ mod tests {
                 name: "my-plugin".into(),
                 language,
                 events: vec!["appointment.created".into(), "order.paid".into()],
+                packages: Vec::new(),
                 dir: dir.path().join("my-plugin"),
             };
-            let own = new.make(&["appointment.created"]).unwrap();
-            assert_eq!(Language::of(&new.dir), Some(language), "{own:?}");
+            let own = new.make().unwrap();
+            assert_eq!(Project::of(&new.dir), Some(Project::Sdk(language)), "{own:?}");
             let text = |path: &String| String::from_utf8(std::fs::read(new.dir.join(path)).unwrap()).unwrap();
             let all: String = own.iter().map(text).collect();
             assert!(all.contains("order.paid"), "{language:?}: {all}");
@@ -249,7 +263,7 @@ mod tests {
             assert!(new.dir.join("sdk/README.md").is_file(), "{language:?}");
             assert!(new.dir.join("sdk/wit/hookyard-plugin-0.1.0/types.wit").is_file(), "{language:?}");
             assert!(!new.dir.join("sdk/template").exists(), "{language:?}");
-            let again = new.make(&[]).unwrap_err().to_string();
+            let again = new.make().unwrap_err().to_string();
             assert!(again.contains("is there already"), "{again}");
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::{out, visible};
 use crate::delivery::{Cause, Outcome};
-use crate::effect::{Effect, Email, HttpRequest, KEY_HEADER, TryOutcome};
+use crate::effect::{Effect, EffectOutcome, Email, HttpRequest, KEY_HEADER};
 
 /// One run.
 #[derive(Debug, Serialize)]
@@ -21,12 +21,12 @@ pub(in crate::cli) struct Report {
     pub(in crate::cli) event: String,
     #[serde(rename = "type")]
     pub(in crate::cli) event_type: String,
-    /// Which attempt it was said to be.
+    /// The attempt's number in the run.
     pub(in crate::cli) attempt: u32,
     /// The export that was called; `None` = there is none for this event.
     pub(in crate::cli) handler: Option<String>,
     pub(in crate::cli) outcome: Outcome,
-    /// Whose failure it was, why, and the handler's wish for the next attempt.
+    /// The cause, the reason, and the handler's requested wait before the next attempt.
     pub(in crate::cli) cause: Option<Cause>,
     pub(in crate::cli) reason: Option<String>,
     pub(in crate::cli) after_ms: Option<u64>,
@@ -49,7 +49,7 @@ pub(in crate::cli) struct StoreWrite {
     pub(in crate::cli) value: WrittenValue,
 }
 
-/// What was written.
+/// A written value.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::cli) enum WrittenValue {
@@ -58,12 +58,12 @@ pub(in crate::cli) enum WrittenValue {
     Text(String),
     /// Bytes that are none.
     Base64(String),
-    /// Nothing any more: always true.
+    /// Deleted: always true.
     Deleted(bool),
 }
 
 impl WrittenValue {
-    /// What a write leaves there.
+    /// The value after a write.
     pub(in crate::cli) fn from_write(written: Option<&[u8]>) -> Self {
         match written.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
             None => Self::Deleted(true),
@@ -72,7 +72,7 @@ impl WrittenValue {
         }
     }
 
-    /// The same with other text, where it is text.
+    /// The same with changed text, if it is text.
     pub(in crate::cli) fn map_text(self, change: impl Fn(&str) -> String) -> Self {
         if let Self::Text(text) = self { Self::Text(change(&text)) } else { self }
     }
@@ -84,31 +84,32 @@ pub(in crate::cli) struct EffectReport {
     pub(in crate::cli) key: String,
     #[serde(flatten)]
     pub(in crate::cli) effect: Effect,
-    /// Why a host with this config would not let it be asked for.
+    /// The reason why a host with this config would reject the effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) refused: Option<String>,
-    /// What came of it, if it was performed.
+    /// The result, if it was performed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) performed: Option<EffectResult>,
 }
 
-/// What came of an effect.
+/// The result of an effect.
 #[derive(Debug, Serialize)]
 pub(in crate::cli) struct EffectResult {
-    pub(in crate::cli) outcome: TryOutcome,
+    pub(in crate::cli) outcome: EffectOutcome,
     pub(in crate::cli) detail: String,
 }
 
 impl Report {
-    /// Whether the delivery would be done, and whatever was performed succeeded.
+    /// Whether the delivery would be done, each performed effect succeeded, and a host would take the others.
     pub(in crate::cli) fn is_success(&self) -> bool {
-        let failed = |effect: &EffectReport| {
-            effect.performed.as_ref().is_some_and(|performed| performed.outcome != TryOutcome::Done)
+        let failed = |effect: &EffectReport| match &effect.performed {
+            Some(performed) => performed.outcome != EffectOutcome::Done,
+            None => effect.refused.is_some(),
         };
         self.outcome == Outcome::Done && !self.effects.iter().any(failed)
     }
 
-    /// All of it, for people.
+    /// Formats the whole report for people.
     pub(in crate::cli) fn describe(&self) -> String {
         let handler = self.handler.as_deref().unwrap_or("no handler");
         let mut text =
@@ -147,6 +148,12 @@ impl Report {
         if self.outcome != Outcome::Done {
             text.push_str("\n  nothing is written and nothing is sent");
         }
+        let is_refused = |effect: &&EffectReport| effect.refused.is_some() && effect.performed.is_none();
+        let refused = self.effects.iter().filter(is_refused).count() as u64;
+        if refused > 0 {
+            let effects = out::format_count(refused, "effect", "effects");
+            let _ = write!(text, "\n  ! a host with this config would refuse {effects}");
+        }
         text
     }
 }
@@ -164,25 +171,30 @@ impl StoreWrite {
 
 impl EffectReport {
     fn describe(&self) -> String {
-        let mut text = match &self.effect {
-            Effect::Http(request) => format_http(request, &self.key),
-            Effect::Email(email) => format_email(email),
-            Effect::Event(event) => {
-                format!("event {}\n> {}", out::escape(&event.event_type), out::escape(&event.data))
-            }
-        };
+        let mut text = format_effect(&self.effect, &self.key);
         if let Some(refused) = self.refused.as_ref().filter(|_| self.performed.is_none()) {
             let _ = write!(text, "\n→ a host would refuse it: {}", out::escape(refused));
         }
         if let Some(EffectResult { outcome, detail }) = &self.performed {
             let outcome = match outcome {
-                TryOutcome::Done => "sent",
-                TryOutcome::Retry | TryOutcome::Crash => "not sent, a host would try again",
-                TryOutcome::Refused => "not sent, a host would not try again",
+                EffectOutcome::Done => "sent",
+                EffectOutcome::Retry | EffectOutcome::Crash => "not sent, a host would try again",
+                EffectOutcome::Refused => "not sent, a host would not try again",
             };
             let _ = write!(text, "\n→ {outcome}: {}", out::escape(detail));
         }
         text
+    }
+}
+
+/// Formats an effect's request for people.
+pub(in crate::cli) fn format_effect(effect: &Effect, key: &str) -> String {
+    match effect {
+        Effect::Http(request) => format_http(request, key),
+        Effect::Email(email) => format_email(email),
+        Effect::Event(event) => {
+            format!("event {}\n> {}", out::escape(&event.event_type), out::escape(&event.data))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is shown of a run.
+//! The output of a run.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use serde_json::json;
@@ -71,7 +71,7 @@ fn describes_logs_writes_and_effects() {
         http POST https://sms.example.gn/send\n    Authorization: Bearer {secret:key}\n    Idempotency-Key: k.1\n    \n    \
         > {\"to\":\"+224\"}\n  email to a@example.gn, b@example.gn\n    Bcc: c@example.gn\n    Subject: Bonjour\n    \n    \
         > un\n    > deux\\u{1b}\n    \n    file x.pdf (application/pdf):\n    (3 B that are no text)\n  \
-        event invoice.created\n    > {}\ndone in 1.50 ms, 2.0 KiB, 12 instructions";
+        event invoice.created\n    > {}\ndone in 1.50 ms, 2 KiB, 12 instructions";
     assert_eq!(report.describe(), expected);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["outcome"], "done");
@@ -93,7 +93,7 @@ fn describes_a_failure_and_that_nothing_happened() {
     (report.reason, report.after_ms) = (Some("the desk\nis closed".into()), Some(5000));
     let text = report.describe();
     assert!(text.ends_with(
-        "retry in 1.50 ms, 2.0 KiB; it asks for the next attempt after 5000 ms\n  ! the desk\n  ! is closed\n  \
+        "retry in 1.50 ms, 2 KiB; it asks for the next attempt after 5000 ms\n  ! the desk\n  ! is closed\n  \
          nothing is written and nothing is sent"
     ), "{text}");
     assert!(!report.is_success());
@@ -104,11 +104,13 @@ fn describes_the_results_of_effects() {
     let mut report = report();
     let mut effect = shown(Effect::Event(Emitted { event_type: "x".into(), data: "{}".into() }));
     assert!(report.is_success());
-    effect.performed = Some(EffectResult { outcome: TryOutcome::Refused, detail: "404 Not Found".into() });
+    effect.performed = Some(EffectResult { outcome: EffectOutcome::Refused, detail: "404 Not Found".into() });
     effect.refused = Some("not told once it was tried".into());
     report.effects.push(effect);
     assert!(!report.is_success());
     assert!(report.describe().contains("{}\n    → not sent, a host would not try again: 404 Not Found\n"));
     report.effects[0].performed = None;
+    assert!(!report.is_success(), "a host would not do it");
+    assert!(report.describe().ends_with("\n  ! a host with this config would refuse 1 effect"));
     assert!(report.describe().contains("\n    → a host would refuse it: not told"), "{}", report.describe());
 }

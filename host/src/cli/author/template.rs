@@ -1,171 +1,207 @@
-//! A template's text into a plugin's: string replacement, and one snippet for each handler. Pure.
+//! Renders the template of a plugin. Pure.
 //!
-//! In any file and any file's name, `{{name}}` is the plugin's name and `{{snake}}` the same with `_`. A
-//! line `{{handlers}}` gives way to `handler.snippet` once for each typed event, then to
-//! `generic.snippet` if there are others; `{{tests}}` likewise to `test.snippet` and
-//! `generic-test.snippet`. Between two snippets is a blank line, unless the first is one line only or
-//! ends with blank lines of its own. They know `{{event}}` (`appointment.created`), `{{kebab}}`, `{{snake_event}}`,
-//! `{{Pascal}}`, `{{camel}}` and `{{Payload}}` (`Created`) as well, and generic ones `{{subscriptions}}`
-//! (`"order.paid", "order.*"`) and `{{event}}`, a type that the first of these takes.
+//! Files and snippets are templates of `MiniJinja`. In a file, `{{name}}` is the plugin's name and `{{snake}}` the same
+//! with `_`; `{{handlers}}` is `handler.snippet` for each typed event and `generic.snippet` for all others, with blank
+//! lines between; `{{tests}}` likewise is `test.snippet` and `generic-test.snippet`; `{{modules}}` are the packages that
+//! are generated into the plugin. Snippets also have `{{event}}` (`appointment.created`), and typed ones
+//! `{{snake_event}}`, `{{Pascal}}`, `{{camel}}`, the package's `{{module}}` and whether it `{{is_in_sdk}}`, `{{Payload}}`
+//! (`Created`, none for a type without a name), and the `{{handler}}` of the package. Snippets may import the partial
+//! templates of the SDK's folder `generate`.
+//! Generic ones have `{{subscriptions}}` (`"order.paid", "order.*"`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-/// What a plugin is to handle.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use heck::{ToLowerCamelCase as _, ToSnakeCase as _, ToUpperCamelCase as _};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, context};
+
+use super::packages::filters;
+use crate::wit::Handler;
+
+/// The events that a plugin is to handle.
+#[derive(Debug, Clone)]
 pub(super) struct Handles {
     /// Event types that have a typed handler.
-    pub(super) typed: Vec<String>,
+    pub(super) typed: Vec<TypedEvent>,
     /// Event types and patterns for the generic one.
     pub(super) generic: Vec<String>,
 }
 
-/// A template's files without its snippets, and these by name.
-pub(super) struct Template<'a> {
-    files: Vec<(&'a str, &'a [u8])>,
-    snippets: BTreeMap<&'a str, &'a str>,
+/// An event type that has a typed handler.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct TypedEvent {
+    /// The module of its package: `acme`.
+    pub(in crate::cli) module: String,
+    /// Whether the SDK has that module; else it is generated into the plugin.
+    pub(in crate::cli) is_in_sdk: bool,
+    /// The handler.
+    pub(in crate::cli) handler: Handler,
 }
 
-/// The places for snippets, the snippet for a typed event, and the one for all others.
-const PLACES: [(&str, &str, &str); 2] = [
-    ("{{handlers}}", "handler.snippet", "generic.snippet"),
-    ("{{tests}}", "test.snippet", "generic-test.snippet"),
-];
-
-impl<'a> Template<'a> {
-    /// Takes a template's files, with their paths in it.
-    pub(super) fn new(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let (snippets, files): (Vec<_>, Vec<_>) = files.partition(|(path, _)| path.ends_with(".snippet"));
-        let text = |(path, bytes)| Some((path, std::str::from_utf8(bytes).ok()?));
-        Self { files, snippets: snippets.into_iter().filter_map(text).collect() }
+/// Makes the files of a plugin from those of a template, each with its path in it.
+///
+/// # Errors
+/// The message names the file and line of the error in the template.
+pub(super) fn render<'a>(
+    files: &[(&'a str, &'a str)],
+    partials: &[(&'a str, &'a str)],
+    plugin: &str,
+    handles: &Handles,
+) -> Result<Vec<(&'a str, String)>, Error> {
+    let mut environment = environment()?;
+    for (path, text) in partials {
+        environment.add_template(path, text)?;
     }
+    let template = Template { files, environment };
+    let name = context! { name => plugin, snake => plugin.to_snake_case() };
+    let modules = handles.typed.iter().filter(|typed| !typed.is_in_sdk).map(|typed| typed.module.clone());
+    let modules: BTreeSet<String> = modules.collect();
+    let values = context! {
+        modules => modules.into_iter().collect::<Vec<_>>(),
+        handlers => template.snippets("handler.snippet", "generic.snippet", handles, &name)?,
+        tests => template.snippets("test.snippet", "generic-test.snippet", handles, &name)?,
+        ..name
+    };
+    let files = files.iter().filter(|(path, _)| !path.ends_with(".snippet"));
+    let render = |&(path, text): &(&'a str, &'a str)| {
+        Ok((path, template.environment.render_named_str(path, text, values.clone())?))
+    };
+    files.map(render).collect()
+}
 
-    /// The files of a plugin, with their paths in it.
-    pub(super) fn render(&self, plugin: &str, handles: &Handles) -> Vec<(String, Vec<u8>)> {
-        let snake = plugin.replace('-', "_");
-        let own = |text: &str| text.replace("{{name}}", plugin).replace("{{snake}}", &snake);
-        let places = PLACES.map(|(place, typed, generic)| (place, self.snippets(typed, generic, handles)));
-        let file = |&(path, bytes): &(&str, &[u8])| {
-            let Ok(text) = std::str::from_utf8(bytes) else { return (own(path), bytes.to_vec()) };
-            let text = places.iter().fold(text.to_owned(), |text, (place, new)| fill(&text, place, new));
-            (own(path), own(&text).into_bytes())
-        };
-        self.files.iter().map(file).collect()
-    }
+fn environment<'a>() -> Result<Environment<'a>, Error> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build()?);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // By default, the names of files choose an escaping.
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    filters::add(&mut environment);
+    Ok(environment)
+}
 
-    fn snippets(&self, typed: &str, generic: &str, handles: &Handles) -> String {
-        let snippet = |name: &str| self.snippets.get(name).copied().unwrap_or_default();
-        let mut all: Vec<String> =
-            handles.typed.iter().map(|event| of_event(snippet(typed), event)).collect();
-        if let Some(first) = handles.generic.first() {
-            let patterns: Vec<_> = handles.generic.iter().map(|pattern| format!("\"{pattern}\"")).collect();
-            let generic = snippet(generic).replace("{{subscriptions}}", &patterns.join(", "));
-            // A pattern is no type that an event could have.
-            let event = if first == "*" { "any.event".into() } else { first.replace('*', "any") };
-            all.push(of_event(&generic, &event));
+struct Template<'a> {
+    files: &'a [(&'a str, &'a str)],
+    environment: Environment<'a>,
+}
+
+impl Template<'_> {
+    /// The snippet of each handler, with blank lines between, without a line break at the end.
+    fn snippets(&self, typed: &str, generic: &str, handles: &Handles, name: &Value) -> Result<String, Error> {
+        let mut texts = Vec::new();
+        for event in &handles.typed {
+            texts.push(self.snippet(typed, typed_event(event), name)?);
         }
-        joined(&all)
+        if let Some(values) = generic_event(&handles.generic) {
+            texts.push(self.snippet(generic, values, name)?);
+        }
+        Ok(texts.join("\n").trim_end().to_owned())
+    }
+
+    fn snippet(&self, path: &str, event: Value, name: &Value) -> Result<String, Error> {
+        let text = self.files.iter().find(|(file, _)| *file == path).map_or("", |(_, text)| text);
+        self.environment.render_named_str(path, text, context! { ..event, ..name.clone() })
     }
 }
 
-fn joined(snippets: &[String]) -> String {
-    let mut text = String::new();
-    for (at, snippet) in snippets.iter().enumerate() {
-        text.push_str(snippet);
-        let block = snippet.lines().count() > 1 && !snippet.ends_with("\n\n");
-        if block && at + 1 < snippets.len() {
-            text.push('\n');
-        }
+fn typed_event(typed: &TypedEvent) -> Value {
+    let handler = &typed.handler;
+    let event = handler.event.as_str();
+    let payload = handler.payload_name.as_deref();
+    context! {
+        event => event,
+        snake_event => event.to_snake_case(),
+        Pascal => event.to_upper_camel_case(),
+        camel => event.to_lower_camel_case(),
+        module => typed.module.clone(),
+        is_in_sdk => typed.is_in_sdk,
+        Payload => payload.map(str::to_upper_camel_case),
+        handler => Value::from(Serde(handler)),
     }
-    text
 }
 
-/// Puts snippets where `place` is: alone on a line, its indentation is theirs.
-fn fill(text: &str, place: &str, snippets: &str) -> String {
-    let mut filled = String::with_capacity(text.len() + snippets.len());
-    for line in text.split_inclusive('\n') {
-        if line.trim() != place {
-            filled.push_str(line);
-            continue;
-        }
-        let indent = &line[..line.len() - line.trim_start().len()];
-        for line in snippets.split_inclusive('\n') {
-            filled.push_str(if line.trim().is_empty() { "" } else { indent });
-            filled.push_str(line);
-        }
-    }
-    let length = filled.trim_end().len();
-    if length < filled.len() {
-        filled.truncate(length);
-        filled.push('\n');
-    }
-    filled
-}
-
-fn of_event(snippet: &str, event: &str) -> String {
-    let words: Vec<String> =
-        event.split(['.', '_', '-']).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
-    let capital = |word: &String| word[..1].to_uppercase() + &word[1..];
-    let pascal: String = words.iter().map(capital).collect();
-    let camel: String = words.iter().take(1).cloned().chain(words.iter().skip(1).map(capital)).collect();
-    let payload = words.last().map(capital).unwrap_or_default();
-    snippet
-        .replace("{{event}}", event)
-        .replace("{{kebab}}", &words.join("-"))
-        .replace("{{snake_event}}", &words.join("_"))
-        .replace("{{Pascal}}", &pascal)
-        .replace("{{camel}}", &camel)
-        .replace("{{Payload}}", &payload)
+/// `None` if the generic handler gets no events.
+fn generic_event(patterns: &[String]) -> Option<Value> {
+    // A pattern is no type that an event could have.
+    let event = match patterns.first()?.as_str() {
+        "*" => "any.event".to_owned(),
+        first => first.replace('*', "any"),
+    };
+    let quoted: Vec<String> = patterns.iter().map(|pattern| format!("\"{pattern}\"")).collect();
+    Some(context! { event => event, subscriptions => quoted.join(", ") })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wit::{CoreExport, Type, Value as Payload};
 
-    fn rendered(
+    fn typed(event: &str, module: &str) -> TypedEvent {
+        let handler = Handler {
+            event: event.into(),
+            is_documented: true,
+            interface: event.replace('.', "-"),
+            wit: String::new(),
+            wit_text: String::new(),
+            type_interfaces: Vec::new(),
+            docs: String::new(),
+            param: "order".into(),
+            payload: Type::String,
+            payload_name: Some("new-order".into()),
+            is_only_user: true,
+            export: CoreExport::default(),
+            sample: Payload::String { text: "a".into() },
+            sample_json: String::new(),
+            sample_file: None,
+        };
+        TypedEvent { module: module.into(), is_in_sdk: module == "moncreneau", handler }
+    }
+
+    fn render(
         files: &[(&'static str, &'static str)],
-        typed: &[&str],
+        typed: &[TypedEvent],
         generic: &[&str],
-    ) -> Vec<(String, String)> {
-        let owned = |all: &[&str]| all.iter().map(|&s| s.to_owned()).collect();
-        let handles = Handles { typed: owned(typed), generic: owned(generic) };
-        let template = Template::new(files.iter().map(|&(path, text)| (path, text.as_bytes())));
-        let text = |(path, bytes)| (path, String::from_utf8(bytes).unwrap());
-        template.render("my-plugin", &handles).into_iter().map(text).collect()
+    ) -> Result<Vec<String>, Error> {
+        let generic = generic.iter().map(|&s| s.to_owned()).collect();
+        let handles = Handles { typed: typed.to_vec(), generic };
+        let partials = [("_macros.j2", "{% macro twice(name) %}{{ name }}{{ name }}{% endmacro %}")];
+        let files = super::render(files, &partials, "my-plugin", &handles)?;
+        Ok(files.into_iter().map(|(_, text)| text).collect())
     }
 
     #[test]
-    fn names_are_replaced_in_text_and_paths() {
-        let files = rendered(&[("src/{{snake}}.py", "{{name}} is {{snake}}, {{x}}\n")], &[], &[]);
-        assert_eq!(files, [("src/my_plugin.py".into(), "my-plugin is my_plugin, {{x}}\n".into())]);
+    fn a_file_gets_the_name_unescaped() {
+        let files = render(&[("package.json", "{\"{{name}}\": \"{{snake}}\"}\n")], &[], &[]).unwrap();
+        assert_eq!(files, ["{\"my-plugin\": \"my_plugin\"}\n"]);
     }
 
     #[test]
-    fn a_place_takes_a_snippet_for_each_event() {
+    fn each_event_gets_its_snippet() {
         let files = [
-            ("main", "a\n  {{handlers}}\nz\n"),
+            ("main", "{{modules|join(\" \")}}\n{{handlers}}\nz\n"),
             ("test", "{{tests}}\n"),
             (
                 "handler.snippet",
-                "on {{event}} {{kebab}} {{snake_event}} {{Pascal}} {{camel}} {{Payload}}\n\n",
+                "{% from \"_macros.j2\" import twice %}on {{event}} {{snake_event}} {{Pascal}} {{camel}} {{Payload}} \
+                 {{module}} {{is_in_sdk}} {{twice(handler.param)}}\n",
             ),
             ("generic.snippet", "any [{{subscriptions}}]\n"),
             ("test.snippet", "{{name}}\n{{Pascal}}\n"),
             ("generic-test.snippet", "{{event}}\n"),
         ];
-        let made = rendered(&files, &["appointment.created"], &["order.line_item.*", "*"]);
-        let main = "a\n  on appointment.created appointment-created appointment_created AppointmentCreated \
-                    appointmentCreated Created\n\n  any [\"order.line_item.*\", \"*\"]\nz\n";
-        assert_eq!(made[0], ("main".into(), main.into()));
-        assert_eq!(made[1].1, "my-plugin\nAppointmentCreated\n\norder.line_item.any\n");
-        assert_eq!(joined(&["one\n".into(), "two\n".into()]), "one\ntwo\n", "rows of a table");
-        let typed = rendered(&files, &["a.b", "c"], &[]);
-        assert_eq!(typed[1].1, "my-plugin\nAB\n\nmy-plugin\nC\n");
+        let events = [typed("appointment.created", "moncreneau")];
+        let both = render(&files, &events, &["order.line_item.*", "*"]).unwrap();
+        let main = "\non appointment.created appointment_created AppointmentCreated appointmentCreated NewOrder \
+                    moncreneau True orderorder\n\nany [\"order.line_item.*\", \"*\"]\nz\n";
+        assert_eq!(both, [main, "my-plugin\nAppointmentCreated\n\norder.line_item.any\n"]);
+        let two = render(&files, &[typed("a.b", "acme"), typed("c", "acme")], &[]).unwrap();
+        assert_eq!(two[1], "my-plugin\nAB\n\nmy-plugin\nC\n");
+        assert!(two[0].starts_with("acme\non a.b"), "{two:?}");
     }
 
     #[test]
-    fn what_is_no_text_stays_as_it_is() {
-        let template = Template::new([("a", &b"\xff{{name}}"[..])].into_iter());
-        let handles = Handles { typed: Vec::new(), generic: Vec::new() };
-        assert_eq!(template.render("p", &handles), [("a".to_owned(), b"\xff{{name}}".to_vec())]);
+    fn an_unknown_placeholder_is_an_error_with_its_place() {
+        let error = render(&[("src/main.c", "\n{{nmae}}\n")], &[], &[]).unwrap_err();
+        assert_eq!((error.name(), error.line()), (Some("src/main.c"), Some(2)));
     }
 }

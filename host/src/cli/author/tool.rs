@@ -1,11 +1,13 @@
 //! Runs a language's own tools.
 
+pub(super) mod cache;
+
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::cli::failure::Failure;
 
@@ -15,16 +17,16 @@ pub(super) struct Tool {
     program: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(String, OsString)>,
-    /// Where it runs.
+    /// Its working directory.
     dir: PathBuf,
-    /// How to get it.
+    /// The instructions for installing it.
     get: &'static str,
     /// Whether its standard output is for programs only.
     quiet: bool,
 }
 
 impl Tool {
-    /// A call in `dir`; `get` says how to get the tool where it is not there.
+    /// Makes a call in `dir`. `get` tells how to install the tool if it is missing.
     pub(super) fn new(program: impl Into<PathBuf>, dir: &Path, get: &'static str) -> Self {
         Self {
             program: program.into(),
@@ -36,7 +38,7 @@ impl Tool {
         }
     }
 
-    /// Its standard output is not for people: it is not shown where it failed.
+    /// Marks its standard output as not for people: it is not shown after a failure.
     pub(super) fn quiet(self) -> Self {
         Self { quiet: true, ..self }
     }
@@ -53,11 +55,11 @@ impl Tool {
         self
     }
 
-    /// Runs it to its end and returns its standard output, which is shown only where it failed: some
-    /// compilers write their errors there. Standard error is shown as it comes.
+    /// Runs it to its end and returns its standard output, which is shown only after a failure: some
+    /// compilers write their errors there. Standard error is shown at once.
     ///
     /// # Errors
-    /// When it is not there, or did not end well.
+    /// When it is missing, or fails.
     pub(super) async fn run(&self) -> Result<Vec<u8>, Failure> {
         let started = self.command().stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
         let child = started.map_err(|error| self.explain_start(&error))?;
@@ -68,15 +70,32 @@ impl Tool {
         if !self.quiet {
             io::stderr().lock().write_all(&output.stdout)?;
         }
-        Err(Failure::Failed(format!("`{self}` in {} ended with {}", self.dir.display(), output.status)))
+        Err(self.explain_end(output.status))
     }
 
-    /// What it prints, if it is there and ends well; nothing is shown.
+    /// Runs it to its end, with its output on the terminal at once.
+    ///
+    /// # Errors
+    /// When it is missing, or fails.
+    pub(super) async fn run_shown(&self) -> Result<(), Failure> {
+        let status = self.command().status().await.map_err(|error| self.explain_start(&error))?;
+        if status.success() { Ok(()) } else { Err(self.explain_end(status)) }
+    }
+
+    /// Returns the tool's output, if it is installed and succeeds; nothing is shown.
     pub(super) async fn read_output(&self) -> Option<String> {
-        // What it says on standard error is kept from the terminal.
+        // Its standard error is kept from the terminal.
         let output = self.command().output().await.ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| text.trim_end().to_owned())
+    }
+
+    /// Starts it without output. It is to end at the end of its standard input, a pipe that the child holds.
+    pub(super) fn start_with_stdin(&self) -> io::Result<Child> {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Ctrl-C is for this process, whose end closes the pipe.
+        command.process_group(0).kill_on_drop(false).spawn()
     }
 
     fn command(&self) -> Command {
@@ -84,6 +103,10 @@ impl Tool {
         command.args(&self.arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.dir).stdin(Stdio::null()).kill_on_drop(true);
         command
+    }
+
+    fn explain_end(&self, status: std::process::ExitStatus) -> Failure {
+        Failure::Failed(format!("`{self}` in {} ended with {status}", self.dir.display()))
     }
 
     fn explain_start(&self, error: &io::Error) -> Failure {

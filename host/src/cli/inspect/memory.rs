@@ -1,7 +1,7 @@
 //! A plugin's store in memory, which a file may keep between two runs.
 //!
 //! The file is JSON that people read and write: buckets, in them keys, and values as text, or as
-//! `{"base64": "…"}` where they are none.
+//! `{"base64": "…"}` if they are not text.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -19,7 +19,7 @@ use crate::runtime::{PluginStores, StoreFuture};
 
 /// The entries of the one plugin that is run.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<BTreeMap<EntryKey, Bytes>>);
+pub(in crate::cli) struct Memory(Mutex<BTreeMap<EntryKey, Bytes>>);
 
 /// A value in the file.
 #[derive(Serialize, Deserialize)]
@@ -29,13 +29,34 @@ enum Value {
     Bytes { base64: String },
 }
 
-type Buckets = BTreeMap<String, BTreeMap<String, Value>>;
+/// Buckets, and in them values by their keys, as in the file.
+#[derive(Default, Serialize, Deserialize)]
+pub(in crate::cli) struct Buckets(BTreeMap<String, BTreeMap<String, Value>>);
+
+impl TryFrom<Buckets> for Memory {
+    type Error = base64::DecodeError;
+
+    fn try_from(buckets: Buckets) -> Result<Self, Self::Error> {
+        let mut entries = BTreeMap::new();
+        for (bucket, values) in buckets.0 {
+            let bucket: Arc<str> = bucket.into();
+            for (key, value) in values {
+                let value = match value {
+                    Value::Text(text) => text.into_bytes(),
+                    Value::Bytes { base64 } => STANDARD.decode(base64)?,
+                };
+                entries.insert(EntryKey { bucket: Arc::clone(&bucket), key: key.into() }, value.into());
+            }
+        }
+        Ok(Self(Mutex::new(entries)))
+    }
+}
 
 impl Memory {
-    /// What a file has kept; nothing where there is no such file.
+    /// Reads a store from its file; it is empty if there is no such file.
     ///
     /// # Errors
-    /// Names the file and what is wrong with it.
+    /// The message names the file and the error in it.
     pub(super) fn read(file: &Path) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let text = match std::fs::read(file) {
@@ -44,18 +65,7 @@ impl Memory {
             Err(error) => return Err(wrong(&error)),
         };
         let buckets: Buckets = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
-        let mut entries = BTreeMap::new();
-        for (bucket, values) in buckets {
-            let bucket: Arc<str> = bucket.into();
-            for (key, value) in values {
-                let value = match value {
-                    Value::Text(text) => text.into_bytes(),
-                    Value::Bytes { base64 } => STANDARD.decode(base64).map_err(|error| wrong(&error))?,
-                };
-                entries.insert(EntryKey { bucket: Arc::clone(&bucket), key: key.into() }, value.into());
-            }
-        }
-        Ok(Self(Mutex::new(entries)))
+        buckets.try_into().map_err(|error: base64::DecodeError| wrong(&error))
     }
 
     /// Keeps all of it in a file, which is the old or the new one at any time.
@@ -63,13 +73,13 @@ impl Memory {
     /// # Errors
     /// Names the file that cannot be written.
     pub(super) fn write(&self, file: &Path) -> Result<(), String> {
-        let mut buckets = Buckets::new();
+        let mut buckets = Buckets::default();
         for (EntryKey { bucket, key }, value) in &*self.entries() {
             let value = match std::str::from_utf8(value) {
                 Ok(text) => Value::Text(text.to_owned()),
                 Err(_) => Value::Bytes { base64: STANDARD.encode(value) },
             };
-            buckets.entry(bucket.to_string()).or_default().insert(key.to_string(), value);
+            buckets.0.entry(bucket.to_string()).or_default().insert(key.to_string(), value);
         }
         let write = || -> io::Result<()> {
             let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -82,7 +92,7 @@ impl Memory {
         write().map_err(|error| format!("{}: {error}", file.display()))
     }
 
-    /// Commits what a call has done.
+    /// Commits a call's changes.
     pub(super) fn commit(&self, changes: &Changes) {
         let mut entries = self.entries();
         for (key, value) in &changes.writes {
@@ -103,7 +113,7 @@ impl Memory {
     }
 }
 
-/// One call runs at a time, so no version is ever compared with another.
+/// One call runs at a time, so versions are never compared.
 const VERSION: u64 = 1;
 
 impl PluginStores for Memory {

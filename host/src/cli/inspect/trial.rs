@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::memory::Memory;
 use crate::cli::author::report::{EffectReport, EffectResult, Report, StoreWrite, WrittenValue};
 use crate::cli::settings::Settings;
-use crate::config;
+use crate::config::{self, Config};
 use crate::delivery::{Delivery, DeliveryId};
-use crate::effect::{Asked, Effect, Progress};
-use crate::event::{Event, EventPattern, PluginName};
-use crate::outbound::{EffectContext, Outbound, Unusable};
+use crate::effect::{Effect, Progress, QueuedEffect};
+use crate::event::{Event, EventPattern, PluginName, interface_name};
+use crate::outbound::{EffectContext, InvalidEmailConfig, Outbound, TrialRules};
 use crate::plugins;
 use crate::runtime::{self, AttemptReport, Call, CompileOptions, CompilerMode, Revision, Runtime};
 
@@ -25,6 +25,18 @@ pub(in crate::cli) struct TrialOptions<'a> {
     pub(in crate::cli) count_fuel: bool,
 }
 
+/// What stands in for a host.
+pub(in crate::cli) struct TrialHost {
+    /// Its config.
+    pub(in crate::cli) config: Config,
+    /// What is different from a host.
+    pub(in crate::cli) rules: TrialRules,
+    /// The plugin's store.
+    pub(in crate::cli) store: Memory,
+    /// Whether to count instructions.
+    pub(in crate::cli) count_fuel: bool,
+}
+
 /// A plugin that was loaded to be run.
 pub(in crate::cli) struct Trial {
     settings: runtime::PluginSettings,
@@ -33,18 +45,31 @@ pub(in crate::cli) struct Trial {
     outbound: Outbound,
 }
 
-/// A run, and its effects with what is needed to perform them.
+/// The delivery that a run is told to be.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct TrialDelivery {
+    /// The event.
+    pub(in crate::cli) event: Event,
+    /// The WIT package of its source.
+    pub(in crate::cli) package: Option<String>,
+    /// The delivery's number among those of the event, from 1.
+    pub(in crate::cli) number: i64,
+    /// The attempt's number, from 1.
+    pub(in crate::cli) attempt: u32,
+}
+
+/// A run, and its effects with the values needed to perform them.
 pub(in crate::cli) struct TrialRun {
-    /// For people.
+    /// The report for people.
     pub(in crate::cli) report: Report,
-    effects: Vec<Asked>,
+    effects: Vec<QueuedEffect>,
 }
 
 impl Trial {
     /// Loads a plugin, as a host with this config would.
     ///
     /// # Errors
-    /// The refusal, or what is wrong with the store's file.
+    /// The refusal, or the error in the store's file.
     pub(in crate::cli) async fn new(
         settings: &Settings,
         plugin: &PluginName,
@@ -52,29 +77,38 @@ impl Trial {
         options: TrialOptions<'_>,
     ) -> Result<Self, String> {
         let mut config = settings.config().clone();
-        // Where an operator says something about the plugin, it may ask for what that grants and no more.
-        let is_configured = config.plugin.contains_key(plugin);
+        // If the operator configured the plugin, its section alone grants its effects.
+        let grants_all = !config.plugin.contains_key(plugin);
         let own = config.plugin(plugin.as_str()).into_owned();
         let own = config.plugin.entry(plugin.clone()).or_insert(own);
         for (key, value) in options.set {
             own.secrets.remove(key);
             own.config.insert(key.clone(), value.clone());
         }
-        let (http, email) = (&config.http, &config.email);
-        let unusable = |error: Unusable| error.to_string();
-        let outbound = Outbound::new(http, email).map_err(unusable)?;
-        let gate = if is_configured {
-            outbound.clone()
-        } else {
-            Outbound::on_trial(http, email).map_err(unusable)?
-        };
-        let store = Arc::new(options.state.map_or_else(|| Ok(Memory::default()), Memory::read)?);
+        let rules = TrialRules { grants_all, ..TrialRules::default() };
+        let store = options.state.map_or_else(|| Ok(Memory::default()), Memory::read)?;
+        Self::load(TrialHost { config, rules, store, count_fuel: options.count_fuel }, plugin, bytes).await
+    }
+
+    /// Loads a plugin into such a host.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(in crate::cli) async fn load(
+        host: TrialHost,
+        plugin: &PluginName,
+        bytes: Vec<u8>,
+    ) -> Result<Self, String> {
+        let TrialHost { config, rules, store, count_fuel } = host;
+        let unusable = |error: InvalidEmailConfig| error.to_string();
+        let outbound = Outbound::new(&config.http, &config.email).map_err(unusable)?;
+        let gate = Outbound::for_trial(&config.http, &config.email, rules).map_err(unusable)?;
+        let store = Arc::new(store);
         let stores = Arc::clone(&store);
         // Compiled once for all runs of the same file, where there is a place to keep that.
         // Code that counts is other code, and a cache keeps that of one engine.
-        let kind = if options.count_fuel { "counting" } else { "plugins" };
+        let kind = if count_fuel { "counting" } else { "plugins" };
         let cache_home = config::user_cache_dir().map(|dir| dir.join(kind));
-        let count_fuel = options.count_fuel;
         let compilation = CompileOptions { compiler: CompilerMode::Child, cache_home, count_fuel };
         let runtime = Runtime::new(&config.runtime, compilation, stores, gate);
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -83,22 +117,19 @@ impl Trial {
         Ok(Self { settings, revision: loaded.revision, store, outbound })
     }
 
-    /// Runs it on an event. What it wrote is there for the next one if it is done.
+    /// Runs it on an event. If it is done, its writes are there for the next event.
     ///
     /// # Errors
     /// When a host would not give it that event.
-    pub(in crate::cli) async fn run(
-        &self,
-        event: Event,
-        package: Option<&str>,
-        attempt: u32,
-    ) -> Result<TrialRun, String> {
+    pub(in crate::cli) async fn run(&self, delivery: TrialDelivery) -> Result<TrialRun, String> {
+        let TrialDelivery { event, package, number, attempt } = delivery;
+        let package = package.as_deref();
         if !self.handles(&event.event_type, package) {
             let handles = self.revision.handles().join(", ");
             return Err(format!("{} would not come to it; it handles {handles}", event.event_type));
         }
         let delivery = Delivery {
-            id: DeliveryId { event: 1, number: 1 },
+            id: DeliveryId { event: 1, number },
             since: event.received_at,
             event: Arc::new(event),
             plugin: self.revision.plugin.clone(),
@@ -116,7 +147,7 @@ impl Trial {
     }
 
     fn handles(&self, event_type: &str, package: Option<&str>) -> bool {
-        let interface = package.map(|package| runtime::interface_name(package, event_type));
+        let interface = package.map(|package| interface_name(package, event_type));
         let typed = self.revision.typed_interfaces().any(|typed| Some(typed) == interface.as_deref());
         typed
             || self
@@ -154,28 +185,28 @@ impl Trial {
                     value: WrittenValue::from_write(value.as_deref()).map_text(hidden),
                 })
                 .collect(),
-            effects: work.effects.iter().map(|asked| self.report_effect(asked)).collect(),
+            effects: work.effects.iter().map(|queued| self.report_effect(queued)).collect(),
         }
     }
 
-    /// An effect without secrets, also where they were left in it because they could not be put back.
-    fn report_effect(&self, asked: &Asked) -> EffectReport {
+    /// An effect without secrets, even if some could not be restored.
+    fn report_effect(&self, queued: &QueuedEffect) -> EffectReport {
         let (outbound, grants) = (&self.outbound, &self.settings.grants);
-        let checked = match self.restore_secrets(asked) {
+        let checked = match self.restore_secrets(queued) {
             Effect::Http(request) => outbound.check_request(grants, &request),
             Effect::Email(email) => outbound.check_email(grants, &email),
             Effect::Event(event) => outbound.check_event(grants, &event),
         };
-        let mut effect = asked.effect.clone();
+        let mut effect = queued.effect.clone();
         self.settings.mask.hide_in(&mut effect);
-        EffectReport { key: asked.key.clone(), effect, refused: checked.err(), performed: None }
+        EffectReport { key: queued.key.clone(), effect, refused: checked.err(), performed: None }
     }
 
     /// An effect with its secrets.
-    fn restore_secrets(&self, asked: &Asked) -> Effect {
-        let mut effect = asked.effect.clone();
-        if asked.masked {
-            // None is missing: this is the mask that took them out.
+    fn restore_secrets(&self, queued: &QueuedEffect) -> Effect {
+        let mut effect = queued.effect.clone();
+        if queued.masked {
+            // No secret is missing: the same mask redacted them.
             let _restored = self.settings.mask.restore(&mut effect);
         }
         effect
@@ -184,9 +215,9 @@ impl Trial {
     /// Performs a run's effects, once each. Events are not routed anywhere.
     pub(in crate::cli) async fn perform(&self, run: &mut TrialRun) {
         let (grants, mask, progress) = (&*self.settings.grants, &*self.settings.mask, Progress::default());
-        for (asked, shown) in run.effects.iter().zip(&mut run.report.effects) {
-            let context = EffectContext { grants, mask, key: &asked.key, progress: &progress };
-            let sent = match self.restore_secrets(asked) {
+        for (queued, shown) in run.effects.iter().zip(&mut run.report.effects) {
+            let context = EffectContext { grants, mask, key: &queued.key, progress: &progress };
+            let sent = match self.restore_secrets(queued) {
                 Effect::Http(request) => self.outbound.send(&context, &request).await,
                 Effect::Email(email) => self.outbound.mail(&context, &email).await,
                 Effect::Event(_) => continue,

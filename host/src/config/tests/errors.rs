@@ -2,7 +2,7 @@
 
 use super::parse;
 
-/// A text, and what the error must contain.
+/// A text, and a part of the expected error.
 type Row = (&'static str, &'static str);
 
 const HOST: &[Row] = &[
@@ -65,7 +65,7 @@ const OUTSIDE: &[Row] = &[
         "[effects]\nbackoff_base_ms = 10\nbackoff_max_ms = 5",
         "hookyard.toml:2: `effects.backoff_base_ms = 10`: more than",
     ),
-    ("[effects]\ntries_max = 0", "hookyard.toml:2: `effects.tries_max = 0`: must be 1 to 1000"),
+    ("[effects]\nattempts_max = 0", "hookyard.toml:2: `effects.attempts_max = 0`: must be 1 to 1000"),
     (
         "[store]\ncache_max_bytes = 1000",
         "hookyard.toml:2: `store.cache_max_bytes = 1000`: must be 1048576 to",
@@ -102,7 +102,7 @@ const SOURCES: &[Row] = &[
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['file:no/such']",
         "hookyard.toml:3: `sources.a.secrets.0`: file `no/such` cannot be read",
     ),
-    ("[sources.'a b']\nscheme = 'hmac'", "hookyard.toml:1: `sources.\"a b\"`: `a b` is no name"),
+    ("[sources.'a b']\nscheme = 'hmac'", "hookyard.toml:1: `sources.\"a b\"`: `a b` is not a name"),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nid = 'id'",
         "hookyard.toml:4: `sources.a.id = 'id'`: `id` is no JSON pointer",
@@ -126,7 +126,7 @@ const SOURCES: &[Row] = &[
 ];
 
 const PLUGINS: &[Row] = &[
-    ("[plugin.-x]", "hookyard.toml:1: `plugin.-x`: `-x` is no name"),
+    ("[plugin.-x]", "hookyard.toml:1: `plugin.-x`: `-x` is not a name"),
     (
         "[plugin.x]\nhttp = ['https://a/path']",
         "hookyard.toml:2: `plugin.x.http = ['https://a/path']`: `https://a/path` is no origin",
@@ -142,7 +142,7 @@ const PLUGINS: &[Row] = &[
     ("[plugin.x]\nevents = ['a*']", "hookyard.toml:2: `plugin.x.events = ['a*']`: `a*` is no event type"),
     (
         "[plugin.x]\ninstances = 'kept'",
-        "hookyard.toml:2: `plugin.x.instances = 'kept'`: `kept` is not known: use `fresh` or `reused`",
+        "hookyard.toml:2: `plugin.x.instances = 'kept'`: unknown value `kept`, expected `fresh` or `reused`",
     ),
     (
         "[plugin.x]\nconfig = { a = [1] }",

@@ -1,12 +1,15 @@
-//! What every storage promises, tested over each of them.
+//! The promises of every storage, tested over each of them.
 
+mod matching;
 mod model;
 mod order;
 mod replay;
+mod retry;
+mod revisions;
 mod transaction;
 
 use super::memory::MemoryDatabase;
-use super::running::Running;
+use super::running::RunningAttempts;
 use super::storage::Opened;
 use super::tests::{LIMITS, Window, as_killed, settings};
 use super::writer::WriterLimits;
@@ -43,7 +46,7 @@ impl Fixture {
             Self::Memory(database) => {
                 let (storage, reads) = database.open();
                 let (reads, store_version) = (Box::new(reads) as _, database.store_version());
-                let running = Running::in_memory();
+                let running = RunningAttempts::in_memory();
                 let writer_limits = WriterLimits { batch_max: 1000, crashes_max: limits.crashes_max };
                 let opened = Opened { storage, reads, store_version, running };
                 Db::over(opened, writer_limits, limits).await.unwrap()
@@ -51,7 +54,7 @@ impl Fixture {
         }
     }
 
-    /// What a process that is killed now leaves.
+    /// Returns the state that a kill at this moment leaves.
     pub(super) fn as_killed(&self) -> Self {
         match self {
             Self::Sqlite(dir) => Self::Sqlite(as_killed(dir)),

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use super::Fixture;
 use crate::db::tests::{LIMITS, Window, accept, attempt, event, leased, listed, name};
-use crate::db::{Db, Discard, EventState, Hold};
-use crate::delivery::{Delivery, DeliveryId, HeldBecause, Next, Recipient, Settled, State};
+use crate::db::{Db, DeliveryFilter, Discard, EventState, PluginHold};
+use crate::delivery::{Delivery, DeliveryId, HoldReason, NextStep, Recipient, Resolution, State};
 use crate::event::{Event, now_ms};
-use crate::replay::{Action, Again, Of, Request, Selection, Step};
+use crate::replay::{Action, ReplayPage, ReplayTarget, ReplayedDelivery, Request, Selection};
 
 /// Accepts an event for ordered plugins.
 async fn accept_keyed(db: &Db, id: &str, key: &str, plugins: &[&str]) {
     let event = Event { ordering_key: Some(key.into()), ..event(id, "{}") };
-    let to = plugins.iter().map(|plugin| Recipient { plugin: name(plugin), ordered: true });
+    let to = plugins.iter().map(|plugin| Recipient { plugin: name(plugin), ordered: true, matched: true });
     db.accept(event, to.collect()).await.unwrap();
 }
 
-/// What was offered, once all that follows from the last commit was.
+/// Returns the offered deliveries, once the last commit's consequences have been offered.
 async fn offered(db: &Db, window: &Window) -> Vec<String> {
     db.ping().await.unwrap();
     window.ids()
@@ -27,7 +27,7 @@ fn taken(window: &Window, id: &str) -> Delivery {
     taken.iter().rfind(|delivery| delivery.event.id == id).unwrap().clone()
 }
 
-async fn held(db: &Db, id: &str) -> (State, Option<HeldBecause>) {
+async fn held(db: &Db, id: &str) -> (State, Option<HoldReason>) {
     let delivery = &db.event(None, id).await.unwrap()[0].deliveries[0];
     (delivery.state, delivery.held_because)
 }
@@ -41,14 +41,43 @@ async fn the_next_of_a_key_comes_when_the_one_before_is_done_or_dead() {
             accept_keyed(&db, id, key, &["p"]).await;
         }
         assert_eq!(offered(&db, &window).await, ["a1", "b1"]);
-        assert_eq!(held(&db, "a2").await, (State::Held, Some(HeldBecause::Order)));
+        assert_eq!(held(&db, "a2").await, (State::Held, Some(HoldReason::Order)));
         assert_eq!(listed(&db, EventState::Held).await, ["b2", "a3", "a2"]);
-        db.finished(attempt(&taken(&window, "a1"), Next::Done)).await.unwrap();
+        db.finished(attempt(&taken(&window, "a1"), NextStep::Done)).await.unwrap();
         assert_eq!(offered(&db, &window).await, ["a1", "b1", "a2"]);
-        db.finished(attempt(&taken(&window, "a2"), Next::Dead)).await.unwrap();
+        db.finished(attempt(&taken(&window, "a2"), NextStep::Dead)).await.unwrap();
         assert_eq!(offered(&db, &window).await, ["a1", "b1", "a2", "a3"]);
-        assert_eq!(held(&db, "b2").await, (State::Held, Some(HeldBecause::Order)));
-        assert_eq!(db.anything_due(now_ms(), &[]).await, Ok(true), "b1 and a3");
+        assert_eq!(held(&db, "b2").await, (State::Held, Some(HoldReason::Order)));
+        assert_eq!(db.anything_due(now_ms(), &[(&name("p"), Duration::MAX)]).await, Ok(true), "b1 and a3");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_delivery_names_the_first_open_one_of_its_key() {
+    for fixture in Fixture::each() {
+        let window = Window::new(99);
+        let db = fixture.open(&window).await;
+        // Many more than are kept out of the index.
+        for number in 0..40 {
+            let key = if number % 2 == 0 { "a" } else { "b" };
+            accept_keyed(&db, &format!("e{number}"), key, &["p"]).await;
+        }
+        db.finished(attempt(&taken(&window, "e0"), NextStep::Done)).await.unwrap();
+        let killed = fixture.as_killed();
+        for db in [db, killed.open(&Window::new(0)).await] {
+            let page = db.deliveries(&DeliveryFilter::default(), None, 100).await.unwrap();
+            for listed in page.deliveries {
+                let id: DeliveryId = listed.delivery.id.parse().unwrap();
+                // e2 is the third event, and e1 the second.
+                let expected = match id.event {
+                    1..=3 => None,
+                    event => Some(DeliveryId { event: if event % 2 == 1 { 3 } else { 2 }, number: 1 }),
+                };
+                assert_eq!(listed.delivery.blocked_by, expected, "{id}");
+                let event = db.event(None, &listed.event).await.unwrap().remove(0);
+                assert_eq!(event.deliveries[0].blocked_by, expected, "{id}");
+            }
+        }
     }
 }
 
@@ -63,19 +92,19 @@ async fn one_that_waits_holds_back_its_key_and_no_other() {
         assert_eq!(offered(&db, &window).await, ["a1", "a1"], "for each plugin one");
         let first = window.first();
         let later = now_ms() + 3_600_000;
-        db.finished(attempt(&first, Next::Wait(later))).await.unwrap();
+        db.finished(attempt(&first, NextStep::Wait(later))).await.unwrap();
         accept_keyed(&db, "c1", "c", &["p"]).await;
         accept_keyed(&db, "a3", "a", &["p"]).await;
         assert_eq!(offered(&db, &window).await, ["a1", "a1", "c1"]);
         let other = window.taken.lock().unwrap()[1].clone();
-        db.finished(attempt(&other, Next::Done)).await.unwrap();
+        db.finished(attempt(&other, NextStep::Done)).await.unwrap();
         assert_eq!(offered(&db, &window).await, ["a1", "a1", "c1", "a2"], "the other plugin goes on");
         assert_eq!(leased(&db, 9).await.0, [""; 0]);
-        // An operator skips what waits.
+        // An operator skips a blocked delivery.
         assert_eq!(db.discard(first.id).await, Ok(Discard::Skipped));
         assert_eq!(offered(&db, &window).await, ["a1", "a1", "c1", "a2", "a2"]);
         let discarded = db.event(None, "a1").await.unwrap().remove(0).deliveries.remove(0);
-        assert_eq!((discarded.state, discarded.settled), (State::Dead, Some(Settled::Discarded)));
+        assert_eq!((discarded.state, discarded.resolution), (State::Dead, Some(Resolution::Discarded)));
         assert_eq!(db.discard(first.id).await, Ok(Discard::Closed));
         assert_eq!(db.discard(taken(&window, "c1").id).await, Ok(Discard::Busy));
         assert_eq!(db.discard(DeliveryId { event: 99, number: 1 }).await, Ok(Discard::Unknown));
@@ -91,17 +120,17 @@ async fn to_skip_one_that_is_behind_lets_no_other_go() {
             accept_keyed(&db, id, "a", &["p"]).await;
         }
         let first = window.first();
-        db.finished(attempt(&first, Next::Done)).await.unwrap();
+        db.finished(attempt(&first, NextStep::Done)).await.unwrap();
         // An earlier event runs again while a later one leads.
         let (plugin, order, of) = (name("p"), first.order, Some(first.id.number));
-        let again = Again { event: first.id.event, plugin, order, of, dead: false };
-        let (of, action, selection) = (Of::Deliveries, Action::Replay, Selection::default());
+        let again = ReplayedDelivery { event: first.id.event, plugin, order, matched: true, of, dead: false };
+        let (of, action, selection) = (ReplayTarget::Deliveries, Action::Replay, Selection::default());
         let request = Request { of, action, selection, to: None, again: false, dry_run: false };
         let replay = db.begin_replay(request).await.unwrap();
-        db.replay_step(Step { replay, again: vec![again], ..Step::default() }).await.unwrap();
+        db.replay_step(ReplayPage { replay, again: vec![again], ..ReplayPage::default() }).await.unwrap();
         assert_eq!(db.discard(DeliveryId { event: 3, number: 1 }).await, Ok(Discard::Skipped));
         assert_eq!(offered(&db, &window).await, ["a1", "a2"]);
-        db.finished(attempt(&taken(&window, "a2"), Next::Done)).await.unwrap();
+        db.finished(attempt(&taken(&window, "a2"), NextStep::Done)).await.unwrap();
         assert_eq!(offered(&db, &window).await, ["a1", "a2", "a1"]);
     }
 }
@@ -132,7 +161,7 @@ async fn order_holds_after_a_restart_and_within_a_batch() {
         while db.backlog() > 0 {
             db.ping().await.unwrap();
             let next = window.taken.lock().unwrap()[at].clone();
-            db.finished(attempt(&next, Next::Done)).await.unwrap();
+            db.finished(attempt(&next, NextStep::Done)).await.unwrap();
             at += 1;
         }
         let seqs: Vec<_> = window.taken.lock().unwrap().iter().map(|delivery| delivery.id.event).collect();
@@ -144,7 +173,7 @@ async fn order_holds_after_a_restart_and_within_a_batch() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_takes_them_as_they_come_gets_all() {
+async fn an_unordered_plugin_leases_all_deliveries() {
     for fixture in Fixture::each() {
         let window = Window::new(99);
         let db = fixture.open(&window).await;
@@ -159,22 +188,22 @@ async fn a_paused_plugin_waits_and_the_pause_outlives_a_restart() {
     for fixture in Fixture::each() {
         let window = Window::new(99);
         let first = fixture.open(&window).await;
-        first.hold(&name("p"), Hold::Paused).await.unwrap();
+        first.hold(&name("p"), PluginHold::Paused).await.unwrap();
         accept_keyed(&first, "a1", "a", &["p"]).await;
         assert_eq!((offered(&first, &window).await.len(), leased(&first, 9).await.0.len()), (0, 0));
-        assert_eq!(held(&first, "a1").await, (State::Held, Some(HeldBecause::Paused)));
-        assert_eq!(first.anything_due(now_ms(), &[]).await, Ok(false));
+        assert_eq!(held(&first, "a1").await, (State::Held, Some(HoldReason::Paused)));
+        assert_eq!(first.anything_due(now_ms(), &[(&name("p"), Duration::MAX)]).await, Ok(false));
         first.close().await.unwrap();
 
         let db = fixture.open(&window).await;
         assert_eq!(db.paused().await.unwrap()[0].0, name("p"));
         assert_eq!(leased(&db, 9).await.0, [""; 0]);
         // Absent as well: both have to end.
-        db.hold(&name("p"), Hold::Absent).await.unwrap();
-        db.end_hold(&name("p"), Hold::Paused).await.unwrap();
-        assert_eq!(held(&db, "a1").await, (State::Held, Some(HeldBecause::Absent)));
+        db.hold(&name("p"), PluginHold::Absent).await.unwrap();
+        db.end_hold(&name("p"), PluginHold::Paused).await.unwrap();
+        assert_eq!(held(&db, "a1").await, (State::Held, Some(HoldReason::Absent)));
         assert_eq!(leased(&db, 9).await.0, [""; 0]);
-        db.end_hold(&name("p"), Hold::Absent).await.unwrap();
+        db.end_hold(&name("p"), PluginHold::Absent).await.unwrap();
         assert_eq!(leased(&db, 9).await.0, ["a1"]);
     }
 }

@@ -1,25 +1,32 @@
-//! Replays: what is found, made and noted.
+//! Replays: candidates, new deliveries and stored progress.
 
 use std::time::Duration;
 
 use super::Fixture;
 use crate::db::tests::{Window, accept, attempt, event, listed, name, to};
 use crate::db::{Db, DeliveryFilter, DeliveryPage, Discard, EventState};
-use crate::delivery::{DeliveryId, Next, Settled, State};
+use crate::delivery::{DeliveryId, NextStep, Resolution, State};
 use crate::event::now_ms;
-use crate::replay::{Action, Again, Of, ReplayState, Request, Selection, Step};
+use crate::replay::{Action, ReplayPage, ReplayState, ReplayTarget, ReplayedDelivery, Request, Selection};
 use std::sync::Arc;
 
-fn request(of: Of) -> Request {
+fn request(of: ReplayTarget) -> Request {
     let (action, selection) = (Action::Replay, Selection::default());
     Request { of, action, selection, to: None, again: false, dry_run: false }
 }
 
-fn again(delivery: DeliveryId, dead: bool) -> Again {
-    Again { event: delivery.event, plugin: name("p"), order: None, of: Some(delivery.number), dead }
+fn again(delivery: DeliveryId, dead: bool) -> ReplayedDelivery {
+    ReplayedDelivery {
+        event: delivery.event,
+        plugin: name("p"),
+        order: None,
+        matched: true,
+        of: Some(delivery.number),
+        dead,
+    }
 }
 
-/// Three events: the first dead, the second done, the third wanted by nobody.
+/// Three events: the first dead, the second done, the third for no plugin.
 async fn three(fixture: &Fixture) -> (Db, Arc<Window>) {
     let window = Window::new(9);
     let db = fixture.open(&window).await;
@@ -27,8 +34,8 @@ async fn three(fixture: &Fixture) -> (Db, Arc<Window>) {
     accept(&db, "done").await.unwrap();
     db.accept(event("unhandled", "{}"), to([])).await.unwrap();
     let taken = window.taken.lock().unwrap().clone();
-    db.finished(attempt(&taken[0], Next::Dead)).await.unwrap();
-    db.finished(attempt(&taken[1], Next::Done)).await.unwrap();
+    db.finished(attempt(&taken[0], NextStep::Dead)).await.unwrap();
+    db.finished(attempt(&taken[1], NextStep::Done)).await.unwrap();
     (db, window)
 }
 
@@ -51,25 +58,29 @@ async fn a_selection_finds_what_fits_all_of_it() {
         let (now, id) = (now_ms(), window.taken.lock().unwrap()[1].id);
         let text = |text: &str| Some(text.to_owned());
         for (of, selection, expected) in [
-            (Of::Deliveries, all(), &["dead"][..]),
-            (Of::Deliveries, Selection { plugin: text("p"), reason: text("it f"), ..all() }, &["dead"]),
-            (Of::Deliveries, Selection { plugin: text("q"), ..all() }, &[]),
-            (Of::Deliveries, Selection { reason: text("It f"), ..all() }, &[]),
-            (Of::Deliveries, Selection { source: text("moncreneau"), ..all() }, &["dead"]),
-            (Of::Deliveries, Selection { source: text("other"), ..all() }, &[]),
-            (Of::Deliveries, Selection { event_type: text("other"), ..all() }, &[]),
-            (Of::Deliveries, Selection { deliveries: Some(vec![id]), ..all() }, &["done"]),
-            (Of::Deliveries, Selection { deliveries: Some(vec![]), ..all() }, &[]),
-            (Of::Deliveries, Selection { since: Some(now + 9999), ..all() }, &[]),
-            (Of::Deliveries, Selection { until: Some(now - 9999), ..all() }, &[]),
-            (Of::Events, all(), &["dead", "done", "unhandled"]),
-            (Of::Events, Selection { unhandled: true, ..all() }, &["unhandled"]),
+            (ReplayTarget::Deliveries, all(), &["dead"][..]),
             (
-                Of::Events,
+                ReplayTarget::Deliveries,
+                Selection { plugin: text("p"), reason: text("it f"), ..all() },
+                &["dead"],
+            ),
+            (ReplayTarget::Deliveries, Selection { plugin: text("q"), ..all() }, &[]),
+            (ReplayTarget::Deliveries, Selection { reason: text("It f"), ..all() }, &[]),
+            (ReplayTarget::Deliveries, Selection { source: text("moncreneau"), ..all() }, &["dead"]),
+            (ReplayTarget::Deliveries, Selection { source: text("other"), ..all() }, &[]),
+            (ReplayTarget::Deliveries, Selection { event_type: text("other"), ..all() }, &[]),
+            (ReplayTarget::Deliveries, Selection { deliveries: Some(vec![id]), ..all() }, &["done"]),
+            (ReplayTarget::Deliveries, Selection { deliveries: Some(vec![]), ..all() }, &[]),
+            (ReplayTarget::Deliveries, Selection { since: Some(now + 9999), ..all() }, &[]),
+            (ReplayTarget::Deliveries, Selection { until: Some(now - 9999), ..all() }, &[]),
+            (ReplayTarget::Events, all(), &["dead", "done", "unhandled"]),
+            (ReplayTarget::Events, Selection { unhandled: true, ..all() }, &["unhandled"]),
+            (
+                ReplayTarget::Events,
                 Selection { since: Some(now - 9999), until: Some(now + 9999), ..all() },
                 &["dead", "done", "unhandled"],
             ),
-            (Of::Events, Selection { events: Some(vec![2, 3]), ..all() }, &["done", "unhandled"]),
+            (ReplayTarget::Events, Selection { events: Some(vec![2, 3]), ..all() }, &["done", "unhandled"]),
         ] {
             let case = format!("{of:?} {selection:?}");
             assert_eq!(found(&db, Request { selection, ..request(of) }).await, expected, "{case}");
@@ -82,15 +93,18 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
     for fixture in Fixture::each() {
         let (db, window) = three(&fixture).await;
         let dead = window.first();
-        let replay = db.begin_replay(request(Of::Deliveries)).await.unwrap();
-        let step =
-            Step { replay, again: vec![again(dead.id, true), again(dead.id, true)], ..Step::default() };
-        db.replay_step(Step { after: Some(dead.id), ..step.clone() }).await.unwrap();
+        let replay = db.begin_replay(request(ReplayTarget::Deliveries)).await.unwrap();
+        let step = ReplayPage {
+            replay,
+            again: vec![again(dead.id, true), again(dead.id, true)],
+            ..ReplayPage::default()
+        };
+        db.replay_step(ReplayPage { after: Some(dead.id), ..step.clone() }).await.unwrap();
         let progress = db.replay(replay).await.unwrap().unwrap();
         assert_eq!((progress.made, progress.skipped, progress.state), (1, 1, ReplayState::Running));
-        db.replay_step(Step { replay, ..Step::default() }).await.unwrap();
+        db.replay_step(ReplayPage { replay, ..ReplayPage::default() }).await.unwrap();
         assert_eq!(db.replay(replay).await.unwrap().unwrap().state, ReplayState::Done);
-        // What has ended makes nothing more.
+        // A replay that has ended makes nothing more.
         db.replay_step(step).await.unwrap();
         assert_eq!(db.backlog(), 1);
 
@@ -102,10 +116,10 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
         assert!(anew.since + 1000 >= progress.asked_at, "its age begins anew");
         let view = db.event(None, "dead").await.unwrap().remove(0);
         assert_eq!(view.state, EventState::Pending);
-        assert_eq!(view.deliveries[0].settled, Some(Settled::Replayed));
+        assert_eq!(view.deliveries[0].resolution, Some(Resolution::Replayed));
         let cause = view.deliveries[1].cause.as_ref().unwrap();
         assert_eq!((cause.replay, cause.of.as_deref()), (replay, Some("1-1")));
-        db.finished(attempt(anew, Next::Done)).await.unwrap();
+        db.finished(attempt(anew, NextStep::Done)).await.unwrap();
         assert_eq!(db.event(None, "dead").await.unwrap()[0].state, EventState::Done);
         assert_eq!(listed(&db, EventState::Dead).await, [""; 0]);
         assert_eq!(listed(&db, EventState::Done).await, ["done", "dead"]);
@@ -113,18 +127,25 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_open_is_not_made_twice_and_a_dry_run_makes_nothing() {
+async fn open_deliveries_are_not_replayed_and_a_dry_run_creates_nothing() {
     for fixture in Fixture::each() {
         let (db, _) = three(&fixture).await;
-        let again = Again { event: 3, plugin: name("p"), order: None, of: None, dead: false };
-        let dry = Request { dry_run: true, ..request(Of::Events) };
+        let again = ReplayedDelivery {
+            event: 3,
+            plugin: name("p"),
+            order: None,
+            matched: true,
+            of: None,
+            dead: false,
+        };
+        let dry = Request { dry_run: true, ..request(ReplayTarget::Events) };
         let replay = db.begin_replay(dry).await.unwrap();
-        let step = Step { replay, again: vec![again.clone()], dry_run: true, ..Step::default() };
+        let step = ReplayPage { replay, again: vec![again.clone()], dry_run: true, ..ReplayPage::default() };
         db.replay_step(step).await.unwrap();
         assert_eq!((db.replay(replay).await.unwrap().unwrap().made, db.backlog()), (1, 0));
 
-        let replay = db.begin_replay(request(Of::Events)).await.unwrap();
-        let step = Step { replay, again: vec![again.clone(), again], ..Step::default() };
+        let replay = db.begin_replay(request(ReplayTarget::Events)).await.unwrap();
+        let step = ReplayPage { replay, again: vec![again.clone(), again], ..ReplayPage::default() };
         db.replay_step(step).await.unwrap();
         let progress = db.replay(replay).await.unwrap().unwrap();
         assert_eq!((progress.made, progress.skipped, db.backlog()), (1, 1, 1));
@@ -134,7 +155,7 @@ async fn what_is_open_is_not_made_twice_and_a_dry_run_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_was_dealt_with_counts_no_more() {
+async fn a_resolved_dead_letter_is_not_counted() {
     for fixture in Fixture::each() {
         let (db, window) = three(&fixture).await;
         let id = window.first().id;
@@ -143,7 +164,7 @@ async fn a_dead_letter_that_was_dealt_with_counts_no_more() {
         assert_eq!(listed(&db, EventState::Dead).await, [""; 0]);
         let dead = DeliveryFilter { state: Some(State::Dead), ..DeliveryFilter::default() };
         assert_eq!(db.deliveries(&dead, None, 9).await.unwrap().deliveries.len(), 0);
-        assert_eq!(found(&db, request(Of::Deliveries)).await, [""; 0]);
+        assert_eq!(found(&db, request(ReplayTarget::Deliveries)).await, [""; 0]);
     }
 }
 

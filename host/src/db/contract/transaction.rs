@@ -1,13 +1,13 @@
-//! What commits with the done mark: store writes and effects, all or nothing.
+//! Store writes and effects commit with the done mark: all or nothing.
 
 use std::time::Duration;
 
 use super::Fixture;
-use crate::completion::{Finished, Work};
+use crate::completion::{CallWork, FinishedAttempt};
 use crate::db::tests::{LIMITS, Window, accept, attempt, leased, name};
 use crate::db::{Conflict, Db, DbError, Limits};
-use crate::delivery::{Delivery, Next, State};
-use crate::effect::{self, Asked, Effect, Emitted, Performed, Try, TryOutcome};
+use crate::delivery::{Delivery, NextStep, State};
+use crate::effect::{self, CompletedEffect, Effect, EffectAttempt, EffectOutcome, Emitted, QueuedEffect};
 use crate::event::PluginName;
 use crate::keyvalue::{EntryKey, Peeked, Transaction};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ fn key(name: &str) -> EntryKey {
 }
 
 /// A call that reads entries and then writes some of them.
-async fn call(db: &Db, reads: &[&str], writes: &[(&str, Option<&str>)]) -> Work {
+async fn call(db: &Db, reads: &[&str], writes: &[(&str, Option<&str>)]) -> CallWork {
     let mut transaction = Transaction::default();
     for name in reads.iter().chain(writes.iter().map(|(name, _)| name)) {
         transaction.see(key(name), db.entry(&name_p(), &key(name)).await.unwrap());
@@ -26,25 +26,25 @@ async fn call(db: &Db, reads: &[&str], writes: &[(&str, Option<&str>)]) -> Work 
     for (name, value) in writes {
         transaction.set(key(name), value.map(|value| Bytes::copy_from_slice(value.as_bytes())));
     }
-    Work { store: transaction.end(), effects: Vec::new() }
+    CallWork { store: transaction.end(), effects: Vec::new() }
 }
 
 fn name_p() -> PluginName {
     name("p")
 }
 
-fn emits(count: usize) -> Vec<Asked> {
-    let asked = |number| Asked {
+fn emits(count: usize) -> Vec<QueuedEffect> {
+    let queued = |number| QueuedEffect {
         key: effect::idempotency_key("delivery", number),
         effect: Effect::Event(Emitted { event_type: "x".into(), data: number.to_string() }),
         masked: false,
         size: 10,
     };
-    (1..=count).map(asked).collect()
+    (1..=count).map(queued).collect()
 }
 
-fn done(delivery: &Delivery, work: Work) -> Finished {
-    Finished { work, ..attempt(delivery, Next::Done) }
+fn done(delivery: &Delivery, work: CallWork) -> FinishedAttempt {
+    FinishedAttempt { work, ..attempt(delivery, NextStep::Done) }
 }
 
 async fn value(db: &Db, name: &str) -> Option<String> {
@@ -52,7 +52,7 @@ async fn value(db: &Db, name: &str) -> Option<String> {
     found.map(|entry| String::from_utf8(entry.value.to_vec()).unwrap())
 }
 
-/// A started database with so many leased deliveries.
+/// Starts a database with this many leased deliveries.
 async fn with(fixture: &Fixture, deliveries: usize) -> (Db, Arc<Window>, Vec<Delivery>) {
     let window = Window::new(100);
     let db = fixture.open(&window).await;
@@ -64,7 +64,7 @@ async fn with(fixture: &Fixture, deliveries: usize) -> (Db, Arc<Window>, Vec<Del
 }
 
 #[tokio::test]
-async fn what_a_call_wrote_is_there_with_the_done_mark_and_after_a_restart() {
+async fn writes_of_a_call_commit_with_the_done_mark_and_survive_a_restart() {
     for fixture in Fixture::each() {
         let (db_, _, deliveries) = with(&fixture, 2).await;
         let work = call(&db_, &[], &[("a", Some("1")), ("b", Some("2"))]).await;
@@ -90,10 +90,10 @@ async fn of_two_calls_that_touched_the_same_entry_one_runs_again() {
             let work = call(&db, reads, writes).await;
             let other = call(&db, &["n"], &[("n", Some("theirs"))]).await;
             let (first, second) = (&deliveries[0], &deliveries[1]);
-            let first = Finished { next: Next::Wait(0), ..done(first, other) };
+            let first = FinishedAttempt { next: NextStep::Wait(0), ..done(first, other) };
             db.finished(first).await.unwrap();
             let lease = db.lease(name_p(), 9, Duration::MAX).await.unwrap();
-            let handed_in = db.finish(Finished { next: Next::Wait(0), ..done(second, work) });
+            let handed_in = db.finish(FinishedAttempt { next: NextStep::Wait(0), ..done(second, work) });
             assert_eq!(handed_in.is_err(), conflict, "{reads:?} {writes:?}");
             if !conflict {
                 db.ping().await.unwrap();
@@ -106,7 +106,7 @@ async fn of_two_calls_that_touched_the_same_entry_one_runs_again() {
 }
 
 #[tokio::test]
-async fn what_is_known_in_memory_no_longer_is_checked_in_the_transaction_itself() {
+async fn versions_that_memory_has_lost_are_checked_in_the_transaction() {
     for fixture in Fixture::each() {
         let limits = Limits { cache_max_bytes: 2000, ..LIMITS };
         let (db, window) = (fixture.open_idle(limits).await, Window::new(100));
@@ -137,7 +137,7 @@ async fn a_call_finds_what_is_on_its_way_to_the_disk() {
             let before = value(&db, "n").await.map_or(0, |text| text.parse::<u32>().unwrap());
             let next = (before + 1).to_string();
             let work = call(&db, &["n"], &[("n", Some(&next))]).await;
-            // Not waited for.
+            // Without waiting for the commit.
             db.finish(done(delivery, work)).unwrap();
         }
         db.ping().await.unwrap();
@@ -153,7 +153,7 @@ async fn a_failure_that_rests_on_what_has_changed_is_a_conflict_too() {
         let work = call(&db, &[], &[("n", Some("new"))]).await;
         db.finished(done(&deliveries[0], work)).await.unwrap();
         stale.undo();
-        let failed = Finished { work: stale, ..attempt(&deliveries[1], Next::Dead) };
+        let failed = FinishedAttempt { work: stale, ..attempt(&deliveries[1], NextStep::Dead) };
         assert_eq!(db.finish(failed), Err(Conflict));
     }
 }
@@ -172,7 +172,7 @@ async fn keys_are_listed_with_those_on_their_way_and_a_changed_set_is_a_conflict
         db.finish(done(&deliveries[1], work)).unwrap();
         let now = db.keys(&name_p(), "b", None, 9).await.unwrap();
         assert_eq!(now.keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["a", "aa", "c"]);
-        let work = Work { store: listing.end(), effects: Vec::new() };
+        let work = CallWork { store: listing.end(), effects: Vec::new() };
         assert_eq!(db.finish(done(&deliveries[2], work)), Err(Conflict));
     }
 }
@@ -192,39 +192,46 @@ async fn another_plugins_entries_are_other_entries() {
 async fn effects_are_handed_over_with_the_done_mark_and_leased_after_a_restart() {
     for fixture in Fixture::each() {
         let (first, window, deliveries) = with(&fixture, 2).await;
-        let work = Work { store: None, effects: emits(3) };
+        let work = CallWork { store: None, effects: emits(3) };
         first.finished(done(&deliveries[0], work.clone())).await.unwrap();
         assert_eq!(window.effects.lock().unwrap().len(), 3);
         let mut failed = work;
         failed.undo();
-        first.finished(Finished { work: failed, ..attempt(&deliveries[1], Next::Dead) }).await.unwrap();
+        first
+            .finished(FinishedAttempt { work: failed, ..attempt(&deliveries[1], NextStep::Dead) })
+            .await
+            .unwrap();
         assert_eq!(window.effects.lock().unwrap().len(), 3, "a failed call has asked for nothing");
 
         let effects = window.effects.lock().unwrap().clone();
-        let made = |outcome| Try { number: 1, started_at: 1, duration_us: 2, outcome, detail: "d".into() };
+        let made =
+            |outcome| EffectAttempt { number: 1, started_at: 1, duration_us: 2, outcome, detail: "d".into() };
         let tried = |at: usize, outcome, due| {
-            let (id, plugin, size) = (effects[at].id, name_p(), effects[at].asked.size);
-            Performed { id, plugin, size, made: made(outcome), due, progress: None }
+            let (id, plugin, size) = (effects[at].id, name_p(), effects[at].queued.size);
+            CompletedEffect { id, plugin, size, attempt: made(outcome), due, progress: None }
         };
-        first.performed(tried(0, TryOutcome::Done, None));
-        first.performed(tried(1, TryOutcome::Refused, None));
-        first.performed(tried(2, TryOutcome::Retry, Some(1)));
+        first.complete_effect(tried(0, EffectOutcome::Done, None));
+        first.complete_effect(tried(1, EffectOutcome::Refused, None));
+        first.complete_effect(tried(2, EffectOutcome::Retry, Some(1)));
         first.close().await.unwrap();
 
         let again = fixture.open(&Window::new(0)).await;
         assert_eq!(again.effect_plugins().await.unwrap(), [name_p()]);
         let lease = again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap();
         let left: Vec<_> =
-            lease.effects.iter().map(|effect| (effect.asked.key.as_str(), effect.tries)).collect();
+            lease.effects.iter().map(|effect| (effect.queued.key.as_str(), effect.attempts)).collect();
         assert_eq!(left, [("delivery.3", 1)]);
-        assert_eq!(lease.effects[0].asked, effects[2].asked);
+        assert_eq!(lease.effects[0].queued, effects[2].queued);
         assert!(
             again.lease_effects(name_p(), 9, Duration::MAX).await.unwrap().effects.is_empty(),
             "none is leased twice"
         );
         let view = again.event(None, "evt_0").await.unwrap();
-        let shown: Vec<_> =
-            view[0].deliveries[0].effects.iter().map(|effect| (effect.state, effect.tries.len())).collect();
+        let shown: Vec<_> = view[0].deliveries[0]
+            .effects
+            .iter()
+            .map(|effect| (effect.state, effect.attempts.len()))
+            .collect();
         assert_eq!(shown, [(State::Done, 1), (State::Dead, 1), (State::Waiting, 1)]);
     }
 }

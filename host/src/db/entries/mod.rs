@@ -1,8 +1,8 @@
-//! What is in plugins' stores: committed, or submitted and on its way to the commit.
+//! Entries of plugins' stores: committed ones, and submitted ones before their commit.
 //!
-//! A call that ends is checked against this, and its writes are put here in the same moment in which it
-//! goes to the writer: the next call finds them without waiting for the disk. Should they not be
-//! committed after all, whoever built on them cannot be either, because the commit checks versions again.
+//! A call that ends is checked against these entries, and its writes are added in the same moment in
+//! which it goes to the writer. So the next call finds them without waiting for the disk. If their commit
+//! fails, so do the commits of calls that read them, because the commit checks versions again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -19,7 +19,7 @@ use crate::keyvalue::{Changes, Entry, EntryKey, Keys, Peeked};
 
 type Key = (PluginName, EntryKey);
 
-/// What is known of an entry.
+/// The cached state of an entry.
 #[derive(Clone)]
 struct Known {
     /// `None` = there is none.
@@ -33,7 +33,7 @@ pub(in crate::db) struct Entries(Mutex<Inner>);
 
 struct Inner {
     entries: Cache<Key, Known, Weight, DefaultHashBuilder, KeepPending>,
-    /// The keys of entries whose writes are on their way, for those who list keys.
+    /// The keys of entries whose writes are not committed yet, for lists of keys.
     pending: HashMap<PluginName, BTreeSet<EntryKey>>,
     summaries: HashMap<PluginName, StoreSummary>,
     last_version: u64,
@@ -82,24 +82,24 @@ impl Entries {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An entry, if that is known.
+    /// Returns an entry, if it is known.
     pub(in crate::db) fn peek(&self, plugin: &PluginName, key: &EntryKey) -> Peeked {
         self.lock().peek(plugin, key)
     }
 
-    /// How many keys a plugin has.
+    /// Returns the number of a plugin's keys.
     pub(in crate::db) fn count(&self, plugin: &PluginName) -> u64 {
         let keys = self.lock().summaries.get(plugin).map_or(0, |summary| summary.keys);
         u64::try_from(keys).unwrap_or(0)
     }
 
-    /// How many bytes a plugin's store has.
+    /// Returns the size of a plugin's store in bytes.
     pub(in crate::db) fn bytes(&self, plugin: &PluginName) -> u64 {
         let bytes = self.lock().summaries.get(plugin).map_or(0, |summary| summary.bytes);
         u64::try_from(bytes).unwrap_or(0)
     }
 
-    /// An entry, from the database where it is not known.
+    /// Returns an entry, from the database if it is not known.
     pub(in crate::db) async fn get(
         &self,
         reads: &(impl EntryReads + ?Sized),
@@ -116,7 +116,7 @@ impl Entries {
         }
         let found = reads.entry(plugin, key).await?;
         let mut inner = self.lock();
-        // A call that ended meanwhile knows better.
+        // A call that ended meanwhile has a newer value.
         if let Peeked::Known(newer) = inner.peek(plugin, key) {
             return Ok(newer);
         }
@@ -124,7 +124,7 @@ impl Entries {
         Ok(found)
     }
 
-    /// A page of keys: those of the database, and those on their way there.
+    /// A page of keys: committed and submitted ones.
     pub(in crate::db) async fn keys(
         &self,
         reads: &(impl EntryReads + ?Sized),
@@ -132,8 +132,8 @@ impl Entries {
         (bucket, after): (&str, Option<&str>),
         limit: usize,
     ) -> Result<Keys, DbError> {
-        // In this order: what is committed between the two looks is then in both, and what is submitted
-        // after the first changes the version.
+        // In this order: a commit between the two reads is then in both, and a submission after the
+        // first changes the version.
         let version = self.summary(reads, plugin).await?.keys_version;
         let pending = self.pending(plugin, bucket, after);
         let mut keys = reads.keys(plugin, bucket, after, limit).await?;
@@ -184,8 +184,8 @@ impl Entries {
         Ok(*self.lock().summaries.entry(plugin.clone()).or_insert(summary))
     }
 
-    /// Takes the changes of a call that ended, if what it read is still so, and sends them on their way
-    /// in the same moment: what is sent later has seen them.
+    /// Takes the changes of an ended call, if its reads are still current, and sends them to the writer
+    /// in the same moment. So every call that is sent later has seen them.
     pub(in crate::db) fn submit(
         &self,
         plugin: &PluginName,
@@ -201,7 +201,8 @@ impl Entries {
             }
         }
         let summary = inner.summaries.get(plugin);
-        // Calls that ended meanwhile have used up the room: run again, it will be told so.
+        // Calls that ended meanwhile have used up the room. This call runs again and gets the
+        // error.
         if changes.added_bytes > 0
             && let (Some(summary), Some(most)) = (summary, changes.bytes_max)
             && u64::try_from(summary.bytes + changes.added_bytes).is_ok_and(|after| after > most)
@@ -224,7 +225,7 @@ impl Entries {
         self.end_writes(plugin, changes, false);
     }
 
-    /// The database will not have them: what was known is not so.
+    /// The commit failed: the cached entries are invalid.
     pub(in crate::db) fn lost(&self, plugin: &PluginName, changes: &Changes) {
         self.end_writes(plugin, changes, true);
     }

@@ -43,7 +43,7 @@ fn whoever_built_on_what_is_lost_is_lost_too() {
 }
 
 #[test]
-fn what_is_on_its_way_stays_known_however_small_the_cache() {
+fn submitted_entries_stay_cached_in_a_cache_of_any_size() {
     let entries = Entries::new(1000, 0);
     let sent: Vec<_> =
         (0..50).map(|n| submit(&entries, write(&n.to_string(), None, "some value")).unwrap()).collect();

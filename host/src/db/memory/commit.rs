@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::storage::MemoryStorage;
-use super::tables::{Key, Standing, StoredDelivery, StoredEffect, Tables, is_pause};
+use super::tables::{Key, StoredDelivery, StoredEffect, StoredState, Tables, is_paused};
 use crate::clock;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::storage::{Batch, Committed, Verdict};
-use crate::db::types::{Accept, HoldChange, Removal, RunningId, emitted_events};
+use crate::db::types::{
+    Accept, HoldChange, REVISIONS_MAX, Removal, RevisionRecord, RunningId, emitted_events,
+};
 use crate::db::writer::batch::{self, Keyed, NumberedEvent};
-use crate::delivery::{DeliveryId, Next};
-use crate::effect::{EffectId, Performed, Progress, TryOutcome};
+use crate::delivery::{DeliveryId, NextStep};
+use crate::effect::{CompletedEffect, EffectId, EffectOutcome, Progress};
 use crate::event::now_ms;
 
 /// Payloads kept of one id beside the one that has it.
@@ -19,7 +21,7 @@ const CONFLICTS_MAX: usize = 10;
 
 impl MemoryStorage {
     pub(super) fn commit_batch(&mut self, batch: Batch<'_>) -> Committed {
-        let Batch { events, finished, performed, holds, .. } = batch;
+        let Batch { events, finished, performed, holds, revisions, .. } = batch;
         let mut unblocked = Vec::new();
         let mut verdicts = Vec::with_capacity(finished.len());
         for finished in finished {
@@ -29,18 +31,19 @@ impl MemoryStorage {
         let (accepts, opened) = self.database.tables().accept(events);
         for HoldChange { plugin, why, held } in holds {
             let mut tables = self.database.tables();
-            let hold = (plugin.clone(), is_pause(*why));
+            let hold = (plugin.clone(), is_paused(*why));
             if *held {
                 tables.held.entry(hold).or_insert_with(now_ms);
             } else {
                 tables.held.remove(&hold);
             }
         }
+        self.database.tables().record_revisions(revisions);
         let ready = self.make_ready(opened);
         Committed { accepts, finished: verdicts, performed, ready, unblocked }
     }
 
-    fn finish(&mut self, finished: &Finished, unblocked: &mut Vec<DeliveryId>) -> Verdict {
+    fn finish(&mut self, finished: &FinishedAttempt, unblocked: &mut Vec<DeliveryId>) -> Verdict {
         if !self.leased.remove(&RunningId::Delivery(finished.id)) {
             return Verdict::NotLeased;
         }
@@ -54,23 +57,23 @@ impl MemoryStorage {
         for (number, _) in (1..).zip(&finished.work.effects) {
             self.leased.insert(RunningId::Effect(EffectId { delivery: finished.id, number }));
         }
-        if !matches!(finished.next, Next::Wait(_)) {
+        if !matches!(finished.next, NextStep::Wait(_)) {
             unblocked.extend(finished.order.and_then(|order| tables.unblock(order)));
         }
         Verdict::Recorded
     }
 
-    fn perform(&mut self, performed: &Performed) -> Verdict {
+    fn perform(&mut self, performed: &CompletedEffect) -> Verdict {
         if !self.leased.remove(&RunningId::Effect(performed.id)) {
             return Verdict::NotLeased;
         }
         if let Some(stored) = self.database.tables().effects.get_mut(&performed.id) {
-            stored.standing = match (performed.due, performed.made.outcome) {
-                (Some(until), _) => Standing::Waiting(until.max(1)),
-                (None, TryOutcome::Done) => Standing::Done,
-                (None, _) => Standing::Dead(None),
+            stored.standing = match (performed.due, performed.attempt.outcome) {
+                (Some(until), _) => StoredState::Waiting(until.max(1)),
+                (None, EffectOutcome::Done) => StoredState::Done,
+                (None, _) => StoredState::Dead(None),
             };
-            stored.tries.push(performed.made.clone());
+            stored.attempts.push(performed.attempt.clone());
             if let Some(progress) = &performed.progress {
                 stored.progress = progress.clone();
             }
@@ -80,7 +83,7 @@ impl MemoryStorage {
 }
 
 impl Tables {
-    /// Stores new events. What became of each, and which deliveries can be leased.
+    /// Stores new events. Returns the result of each, and the deliveries that can be leased.
     fn accept(&mut self, events: Vec<crate::db::storage::NewEvent>) -> (Vec<Accept>, Vec<DeliveryId>) {
         let numbered = events.into_iter().map(|new| {
             self.last_seq += 1;
@@ -121,7 +124,7 @@ impl Tables {
             let stored = StoredDelivery {
                 plugin: delivery.plugin.clone(),
                 order: delivery.order,
-                standing: if delivery.blocked { Standing::Blocked } else { Standing::Pending },
+                standing: StoredState::open(delivery.placement.matched, delivery.placement.blocked),
                 since,
                 failures: 0,
                 attempts: Vec::new(),
@@ -129,7 +132,19 @@ impl Tables {
             };
             self.deliveries.insert(delivery.id, stored);
         }
-        deliveries.iter().filter(|delivery| !delivery.blocked).map(|delivery| delivery.id).collect()
+        deliveries.iter().filter(|delivery| delivery.placement.is_due()).map(|delivery| delivery.id).collect()
+    }
+
+    fn record_revisions(&mut self, records: &[RevisionRecord]) {
+        for RevisionRecord { digest, handlers } in records {
+            self.revisions_recorded += 1;
+            self.revisions.insert(*digest, (self.revisions_recorded, handlers.clone()));
+        }
+        while self.revisions.len() > REVISIONS_MAX as usize {
+            let oldest = self.revisions.iter().min_by_key(|(_, (recorded, _))| *recorded);
+            let Some(oldest) = oldest.map(|(digest, _)| *digest) else { return };
+            self.revisions.remove(&oldest);
+        }
     }
 
     fn keep_conflict(&mut self, new: &NumberedEvent) {
@@ -144,13 +159,13 @@ impl Tables {
         }
     }
 
-    /// Records an attempt, what becomes of its delivery, and the effects its call asked for.
-    fn record(&mut self, finished: &Finished) {
+    /// Records an attempt, its delivery's next state, and the effects its call asked for.
+    fn record(&mut self, finished: &FinishedAttempt) {
         let Some(stored) = self.deliveries.get_mut(&finished.id) else { return };
         stored.standing = match finished.next {
-            Next::Done => Standing::Done,
-            Next::Dead => Standing::Dead(None),
-            Next::Wait(until) => Standing::Waiting(until.max(1)),
+            NextStep::Done => StoredState::Done,
+            NextStep::Dead => StoredState::Dead(None),
+            NextStep::Wait(until) => StoredState::Waiting(until.max(1)),
         };
         stored.failures = finished.failures;
         stored.attempts.push(finished.attempt.clone());
@@ -158,24 +173,24 @@ impl Tables {
         if emitted > 0 {
             *self.emitted.entry(finished.root).or_default() += emitted;
         }
-        for (number, asked) in (1..).zip(&finished.work.effects) {
+        for (number, queued) in (1..).zip(&finished.work.effects) {
             let effect = StoredEffect {
                 plugin: finished.plugin.clone(),
-                asked: asked.clone(),
+                queued: queued.clone(),
                 depth: finished.depth,
                 root: finished.root,
-                standing: Standing::Pending,
-                tries: Vec::new(),
-                tries_before: 0,
+                standing: StoredState::Pending,
+                attempts: Vec::new(),
+                attempts_before: 0,
                 progress: Progress::default(),
             };
             self.effects.insert(EffectId { delivery: finished.id, number }, effect);
         }
     }
 
-    /// Whether nothing is left to do with an event, and no replay will come to it.
+    /// Returns whether an event has no open work and no replay will reach it.
     pub(super) fn is_over(&self, seq: i64) -> bool {
-        let is_over = |standing: Standing| !standing.is_open() && !standing.is_unresolved();
+        let is_over = |standing: StoredState| !standing.is_open() && !standing.is_unresolved();
         self.of_event(seq).all(|(_, stored)| is_over(stored.standing))
             && self.effects_of(seq).all(|(_, stored)| is_over(stored.standing))
             && !self.running_replays().any(|replay| (replay.after.event..=replay.last_event).contains(&seq))

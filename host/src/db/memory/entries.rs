@@ -5,7 +5,7 @@ use crate::event::PluginName;
 use crate::keyvalue::{Changes, Entry};
 
 impl Tables {
-    /// Writes what a call changed, if what it read is current. Whether it was.
+    /// Writes a call's changes if its reads are current, and returns whether they were.
     pub(super) fn change(&mut self, plugin: &PluginName, changes: &Changes) -> bool {
         let store = self.stores.get(plugin).copied().unwrap_or_default();
         let version_of = |key| self.entries.get(&(plugin.clone(), key)).map(|entry: &Entry| entry.version);

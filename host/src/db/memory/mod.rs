@@ -1,12 +1,14 @@
-//! A plain storage in memory: the same promises as the others without their means, for tests.
+//! A plain storage in memory for tests: it keeps the promises of the others by simpler means.
 //!
-//! It does not outlive the process, but its tables outlive its storage: who opens them again finds what was
-//! committed, and no leases.
+//! It does not outlive the process, but its tables outlive the storage: a storage that opens them again has
+//! all commits, and no leases.
 
 mod commit;
 mod entries;
+mod matching;
 mod reads;
 mod replay;
+mod retries;
 mod shown;
 mod storage;
 mod tables;
@@ -18,7 +20,7 @@ pub(super) use storage::MemoryStorage;
 
 use tables::Tables;
 
-/// What is committed.
+/// The committed tables.
 #[derive(Clone, Default)]
 pub(super) struct MemoryDatabase(Arc<Mutex<Tables>>);
 
@@ -27,7 +29,7 @@ impl MemoryDatabase {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a process that is killed now leaves.
+    /// Returns the state that a kill at this moment leaves.
     pub(super) fn as_killed(&self) -> Self {
         Self(Arc::new(Mutex::new(self.tables().clone())))
     }

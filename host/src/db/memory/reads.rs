@@ -7,15 +7,20 @@ use std::sync::Arc;
 use super::MemoryDatabase;
 use super::tables::{Key, Paused, StoredReplay};
 use crate::db::storage::{Answer, EntryReads, Reads};
-use crate::db::types::{DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary};
+use crate::db::types::{
+    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
+    WaitingFilter,
+};
 use crate::db::view::{
     DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventState, EventView,
+    StoredBody, StoredKey,
 };
 use crate::delivery::{DeliveryId, State};
 use crate::effect::EffectId;
-use crate::event::PluginName;
+use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
-use crate::replay::{Candidate, Of, Progress, ReplayState, Request, Running};
+use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
+use crate::revision::KnownHandlers;
 
 /// See the module.
 pub(in crate::db) struct MemoryReads(MemoryDatabase);
@@ -112,6 +117,13 @@ impl Reads for MemoryReads {
         answer(with_id.map(|(seq, event)| tables.event_view(*seq, event, memory)).collect())
     }
 
+    fn body(&self, seq: i64) -> Answer<'_, Option<StoredBody>> {
+        let tables = self.0.tables();
+        let body =
+            |event: &Arc<Event>| StoredBody { body: event.body.clone(), payload: event.payload.clone() };
+        answer(tables.events.get(&seq).map(body))
+    }
+
     fn deliveries<'a>(
         &'a self,
         filter: &'a DeliveryFilter,
@@ -159,16 +171,87 @@ impl Reads for MemoryReads {
         answer(EffectPage { effects: effects.collect(), next })
     }
 
+    fn effect_id<'a>(&'a self, key: &'a str, newest: u32) -> Answer<'a, Option<EffectId>> {
+        let tables = self.0.tables();
+        let mut newest = tables.effects.iter().rev().take(newest as usize);
+        answer(newest.find(|(_, stored)| stored.queued.key == key).map(|(id, _)| *id))
+    }
+
+    fn buckets<'a>(&'a self, plugin: &'a PluginName, limit: usize) -> Answer<'a, Vec<String>> {
+        let tables = self.0.tables();
+        let of_plugin = tables.entries.keys().filter(|(owner, _)| owner == plugin);
+        let mut buckets: Vec<_> = of_plugin.map(|(_, key)| key.bucket.to_string()).collect();
+        buckets.dedup();
+        buckets.truncate(limit);
+        answer(buckets)
+    }
+
+    fn stored_keys<'a>(
+        &'a self,
+        (plugin, bucket): (&'a PluginName, &'a str),
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<StoredKey>> {
+        let tables = self.0.tables();
+        let wanted = tables.entries.iter().filter(|((owner, key), _)| {
+            owner == plugin
+                && &*key.bucket == bucket
+                && key.key.starts_with(prefix)
+                && after.is_none_or(|after| &*key.key > after)
+        });
+        let stored = wanted.map(|((_, key), entry)| StoredKey {
+            bucket: bucket.to_owned(),
+            key: key.key.to_string(),
+            bytes: entry.value.len() as u64,
+        });
+        answer(stored.take(limit).collect())
+    }
+
     fn open_plugins(&self) -> Answer<'_, Vec<PluginName>> {
         let tables = self.0.tables();
         let open = tables.deliveries.values().filter(|stored| stored.standing.is_open());
         answer(names(open.map(|stored| &stored.plugin)))
     }
 
+    fn unmatched_plugins(&self) -> Answer<'_, Vec<PluginName>> {
+        let tables = self.0.tables();
+        answer(names(tables.unmatched_ids().map(|(_, plugin)| plugin)))
+    }
+
+    fn unmatched<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Answer<'a, Vec<UnmatchedDelivery>> {
+        let tables = self.0.tables();
+        let next =
+            tables.unmatched(plugin).filter(|unmatched| after.is_none_or(|after| unmatched.id > after));
+        answer(next.take(limit as usize).collect())
+    }
+
+    fn waiting<'a>(&'a self, filter: &'a WaitingFilter, limit: usize) -> Answer<'a, Vec<DeliveryId>> {
+        answer(self.0.tables().waiting(filter).take(limit).collect())
+    }
+
+    fn count_waiting<'a>(&'a self, filter: &'a WaitingFilter) -> Answer<'a, u64> {
+        answer(self.0.tables().waiting(filter).count() as u64)
+    }
+
+    fn retried_revisions(&self) -> Answer<'_, Vec<(PluginName, Digest)>> {
+        let tables = self.0.tables();
+        answer(tables.retried.iter().map(|(plugin, revision)| (plugin.clone(), *revision)).collect())
+    }
+
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>> {
         let tables = self.0.tables();
         let open = tables.effects.values().filter(|stored| stored.standing.is_open());
         answer(names(open.map(|stored| &stored.plugin)))
+    }
+
+    fn known_handlers<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<KnownHandlers>> {
+        answer(self.0.tables().revisions.get(digest).map(|(_, handlers)| handlers.clone()))
     }
 
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {
@@ -180,9 +263,9 @@ impl Reads for MemoryReads {
 
     fn anything_due<'a>(&'a self, now: u64, due: HashMap<&'a str, DueTimes>) -> Answer<'a, bool> {
         let tables = self.0.tables();
-        let beyond = |plugin: &PluginName| due.get(plugin.as_str()).map_or(u64::MAX, |due| due.beyond);
         answer(tables.deliveries.values().any(|stored| {
-            stored.standing.is_due(now, beyond(&stored.plugin)) && !tables.is_held(&stored.plugin)
+            let due = due.get(stored.plugin.as_str());
+            due.is_some_and(|due| stored.standing.is_due(now, due.beyond)) && !tables.is_held(&stored.plugin)
         }))
     }
 
@@ -201,12 +284,12 @@ impl Reads for MemoryReads {
         answer((tables.candidates(request).len() as u64, newest))
     }
 
-    fn candidates<'a>(&'a self, running: &'a Running, limit: u32) -> Answer<'a, Vec<Candidate>> {
+    fn candidates<'a>(&'a self, running: &'a ReplayInProgress, limit: u32) -> Answer<'a, Vec<Candidate>> {
         let (after, last) = (running.after, running.last_event);
         let is_next = |at: DeliveryId| {
             let is_after = match running.request.of {
-                Of::Events => at.event > after.event,
-                Of::Deliveries => at > after,
+                ReplayTarget::Events => at.event > after.event,
+                ReplayTarget::Deliveries => at > after,
             };
             is_after && at.event <= last
         };
@@ -215,7 +298,7 @@ impl Reads for MemoryReads {
         answer(next.map(|(_, candidate)| candidate).collect())
     }
 
-    fn running_replays(&self) -> Answer<'_, Vec<Running>> {
+    fn running_replays(&self) -> Answer<'_, Vec<ReplayInProgress>> {
         answer(self.0.tables().running_replays().map(StoredReplay::running).collect())
     }
 

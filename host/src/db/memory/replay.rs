@@ -1,12 +1,13 @@
 //! Replays in memory.
 
-use super::tables::{Standing, StoredDelivery, StoredReplay, Tables};
+use super::tables::{StoredDelivery, StoredReplay, StoredState, Tables};
 use crate::clock;
 use crate::db::types::Discard;
-use crate::delivery::{DeliveryId, Settled};
+use crate::delivery::{DeliveryId, Resolution};
 use crate::event::{Event, now_ms};
 use crate::replay::{
-    Again, Candidate, EXAMPLES, Made, Of, Progress, ReplayState, Request, Running, Selection, Step,
+    Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayState, ReplayTarget,
+    ReplayedDelivery, Request, Selection,
 };
 
 impl Tables {
@@ -20,7 +21,7 @@ impl Tables {
         id
     }
 
-    pub(super) fn advance_replay(&mut self, step: &Step) {
+    pub(super) fn advance_replay(&mut self, step: &ReplayPage) {
         let is_running = |stored: &StoredReplay| stored.progress.state == ReplayState::Running;
         if !self.replays.get(&step.replay).is_some_and(is_running) {
             return;
@@ -35,7 +36,7 @@ impl Tables {
                 skipped += u64::from(!is_made);
             }
             for id in &step.discard {
-                let resolved = self.resolve(*id, Settled::Discarded);
+                let resolved = self.resolve(*id, Resolution::Discarded);
                 made += u64::from(resolved);
                 skipped += u64::from(!resolved);
             }
@@ -52,7 +53,7 @@ impl Tables {
 
     /// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Whether it is
     /// made.
-    fn make(&mut self, replay: i64, again: &Again) -> bool {
+    fn make(&mut self, replay: i64, again: &ReplayedDelivery) -> bool {
         let is_open =
             self.of_event(again.event).any(|(_, of)| of.plugin == again.plugin && of.standing.is_open());
         if is_open {
@@ -60,7 +61,7 @@ impl Tables {
         }
         if let Some(number) = again.of {
             let id = DeliveryId { event: again.event, number };
-            if !self.resolve(id, Settled::Replayed) && again.dead {
+            if !self.resolve(id, Resolution::Replayed) && again.dead {
                 return false;
             }
         }
@@ -69,7 +70,7 @@ impl Tables {
         let stored = StoredDelivery {
             plugin: again.plugin.clone(),
             order: again.order,
-            standing: if is_blocked { Standing::Blocked } else { Standing::Pending },
+            standing: StoredState::open(again.matched, is_blocked),
             since: clock::now_ms(),
             failures: 0,
             attempts: Vec::new(),
@@ -80,26 +81,27 @@ impl Tables {
     }
 
     /// Resolves a dead letter. False when it is none, or was resolved.
-    fn resolve(&mut self, id: DeliveryId, how: Settled) -> bool {
+    fn resolve(&mut self, id: DeliveryId, how: Resolution) -> bool {
         match self.deliveries.get_mut(&id) {
             Some(stored) if stored.standing.is_unresolved() => {
-                stored.standing = Standing::Dead(Some(how));
+                stored.standing = StoredState::Dead(Some(how));
                 true
             }
             _ => false,
         }
     }
 
-    /// What became of a delivery that is to be run no more, and which one it unblocks.
+    /// Closes a delivery that is not to run again. Returns the result, and the delivery that it
+    /// unblocks.
     pub(super) fn discard(&mut self, id: DeliveryId) -> (Discard, Option<DeliveryId>) {
         let Some(stored) = self.deliveries.get_mut(&id) else { return (Discard::Unknown, None) };
         if !stored.standing.is_open() {
-            let resolved = self.resolve(id, Settled::Discarded);
+            let resolved = self.resolve(id, Resolution::Discarded);
             return (if resolved { Discard::Resolved } else { Discard::Closed }, None);
         }
-        let was_blocked = stored.standing == Standing::Blocked;
+        let was_blocked = stored.standing.is_blocked();
         let order = stored.order.filter(|_| !was_blocked);
-        stored.standing = Standing::Dead(Some(Settled::Discarded));
+        stored.standing = StoredState::Dead(Some(Resolution::Discarded));
         (Discard::Skipped, order.and_then(|order| self.unblock(order)))
     }
 
@@ -123,7 +125,7 @@ impl Tables {
         let events = self.events.iter().filter(|(seq, event)| self.fits_event(selection, **seq, event));
         let mut found = Vec::new();
         for (seq, event) in events {
-            if request.of == Of::Events {
+            if request.of == ReplayTarget::Events {
                 let deliveries = self.of_event(*seq).map(|(id, stored)| made_of(id, stored)).collect();
                 let at = DeliveryId { event: *seq, number: 0 };
                 found.push((at, candidate_of(*seq, event, deliveries, None)));
@@ -170,16 +172,21 @@ pub(super) fn fits(selection: &Selection, stored: &StoredDelivery) -> bool {
             .is_none_or(|wanted| failure.is_some_and(|failure| failure.reason.contains(wanted.as_str())))
 }
 
-fn made_of(id: DeliveryId, stored: &StoredDelivery) -> Made {
-    Made {
+fn made_of(id: DeliveryId, stored: &StoredDelivery) -> EventDelivery {
+    EventDelivery {
         number: id.number,
         plugin: stored.plugin.clone(),
         state: stored.standing.state(),
-        settled: stored.standing.settled().is_some(),
+        is_resolved: stored.standing.resolution().is_some(),
     }
 }
 
-fn candidate_of(seq: i64, event: &Event, deliveries: Vec<Made>, reason: Option<String>) -> Candidate {
+fn candidate_of(
+    seq: i64,
+    event: &Event,
+    deliveries: Vec<EventDelivery>,
+    reason: Option<String>,
+) -> Candidate {
     Candidate {
         event: seq,
         source: event.source.clone(),
@@ -193,9 +200,9 @@ fn candidate_of(seq: i64, event: &Event, deliveries: Vec<Made>, reason: Option<S
 }
 
 impl StoredReplay {
-    pub(super) fn running(&self) -> Running {
+    pub(super) fn running(&self) -> ReplayInProgress {
         let Progress { id, request, first, .. } = &self.progress;
-        Running {
+        ReplayInProgress {
             id: *id,
             request: request.clone(),
             after: self.after,

@@ -1,37 +1,50 @@
-//! What is in memory as it is shown.
+//! Views of the tables in memory.
 
 use super::replay::fits;
-use super::tables::{Paused, Standing, StoredDelivery, StoredEffect, Tables};
+use super::tables::{Paused, StoredDelivery, StoredEffect, StoredState, Tables};
 use crate::clock;
 use crate::db::types::InMemoryState;
 use crate::db::view::{
-    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliverySummary, DeliveryView, EffectView,
-    EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView, TryView,
+    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliverySummary, DeliveryView, EffectAttemptView,
+    EffectView, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
 };
-use crate::delivery::{Attempt, DeliveryId, HeldBecause, State};
-use crate::effect::{EffectId, Try};
+use crate::delivery::{Attempt, DeliveryId, HoldReason, State};
+use crate::effect::{EffectAttempt, EffectId};
 use crate::event::Event;
 
 const PAUSED: Paused = true;
 const ABSENT: Paused = false;
 
 impl Tables {
-    /// What a delivery waits for that is held.
+    /// Returns the reason for which a held delivery waits.
     fn held_because(
         &self,
         id: DeliveryId,
         stored: &StoredDelivery,
         memory: &InMemoryState,
-    ) -> Option<HeldBecause> {
+    ) -> Option<HoldReason> {
         let is_held = |paused| self.held.contains_key(&(stored.plugin.clone(), paused));
         match stored.standing {
             standing if !standing.is_open() || memory.running.contains(&id) => None,
-            _ if is_held(ABSENT) => Some(HeldBecause::Absent),
-            _ if is_held(PAUSED) => Some(HeldBecause::Paused),
-            Standing::Blocked => Some(HeldBecause::Order),
-            _ if memory.broken.contains(&stored.plugin) => Some(HeldBecause::Breaker),
+            _ if is_held(ABSENT) => Some(HoldReason::Absent),
+            _ if is_held(PAUSED) => Some(HoldReason::Paused),
+            StoredState::Unmatched { .. } => Some(HoldReason::Unmatched),
+            StoredState::Blocked => Some(HoldReason::Order),
+            _ if memory.broken.contains(&stored.plugin) => Some(HoldReason::Breaker),
             _ => None,
         }
+    }
+
+    /// Returns the delivery that blocks a held one.
+    fn blocked_by(
+        &self,
+        id: DeliveryId,
+        stored: &StoredDelivery,
+        memory: &InMemoryState,
+    ) -> Option<DeliveryId> {
+        let because = self.held_because(id, stored, memory);
+        let first = self.first_open(stored.order.filter(|_| because == Some(HoldReason::Order))?);
+        first.filter(|first| *first < id)
     }
 
     fn state(&self, id: DeliveryId, stored: &StoredDelivery, memory: &InMemoryState) -> State {
@@ -57,7 +70,8 @@ impl Tables {
             plugin: stored.plugin.to_string(),
             state: self.state(id, stored, memory),
             held_because: self.held_because(id, stored, memory),
-            settled: stored.standing.settled(),
+            blocked_by: self.blocked_by(id, stored, memory),
+            resolution: stored.standing.resolution(),
             attempts: u32::try_from(stored.attempts.len()).unwrap_or(u32::MAX),
         }
     }
@@ -69,7 +83,7 @@ impl Tables {
             source: event.source.to_string(),
             id: event.id.clone(),
             event_type: event.event_type.clone(),
-            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
+            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.resolution))),
             created: event.created.clone(),
             received_at: event.received_at,
             deliveries,
@@ -85,7 +99,7 @@ impl Tables {
             source: event.source.to_string(),
             id: event.id.clone(),
             event_type: event.event_type.clone(),
-            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
+            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.resolution))),
             created: event.created.clone(),
             received_at: event.received_at,
             number: seq,
@@ -106,7 +120,7 @@ impl Tables {
     }
 
     fn delivery_view(&self, id: DeliveryId, stored: &StoredDelivery, memory: &InMemoryState) -> DeliveryView {
-        let DeliverySummary { id: name, plugin, state, held_because, settled, .. } =
+        let DeliverySummary { id: name, plugin, state, held_because, blocked_by, resolution, .. } =
             self.delivery_summary(id, stored, memory);
         let effects = self.effects.iter().filter(|(effect, _)| effect.delivery == id);
         DeliveryView {
@@ -114,18 +128,19 @@ impl Tables {
             plugin,
             state,
             held_because,
-            settled,
+            blocked_by,
+            resolution,
             cause: stored.replayed.map(|(replay, of)| ReplayedView {
                 replay,
                 of: of.map(|number| DeliveryId { number, ..id }.to_string()),
             }),
             due_at: waits_until(stored.standing).filter(|_| state == State::Waiting),
             attempts: stored.attempts.iter().map(attempt_view).collect(),
-            effects: effects.map(|(_, stored)| effect_view(stored, &stored.tries)).collect(),
+            effects: effects.map(|(_, stored)| effect_view(stored, &stored.attempts)).collect(),
         }
     }
 
-    /// A delivery in a list, if the filter wants it.
+    /// Returns a delivery for a list, if it passes the filter.
     pub(super) fn listed_delivery(
         &self,
         (id, stored): (DeliveryId, &StoredDelivery),
@@ -138,7 +153,7 @@ impl Tables {
         let is_wanted = fits(selection, stored)
             && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(&id))
             && filter.state.is_none_or(|state| state == delivery.state)
-            && !(filter.state == Some(State::Dead) && delivery.settled.is_some())
+            && !(filter.state == Some(State::Dead) && delivery.resolution.is_some())
             && self.fits_event(selection, id.event, event);
         let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
         is_wanted.then(|| ListedDelivery {
@@ -154,19 +169,20 @@ impl Tables {
     pub(super) fn listed_effect(&self, id: EffectId, stored: &StoredEffect) -> Option<ListedEffect> {
         let event = self.events.get(&id.delivery.event)?;
         Some(ListedEffect {
+            id,
             source: event.source.to_string(),
             event: event.id.clone(),
             delivery: id.delivery.to_string(),
             plugin: stored.plugin.to_string(),
-            last: stored.tries.last().map(|made| made.detail.clone()),
+            last: stored.attempts.last().map(|made| made.detail.clone()),
             effect: effect_view(stored, &[]),
         })
     }
 }
 
-fn waits_until(standing: Standing) -> Option<u64> {
+fn waits_until(standing: StoredState) -> Option<u64> {
     match standing {
-        Standing::Waiting(until) => Some(clock::shown(until)),
+        StoredState::Waiting(until) => Some(clock::shown(until)),
         _ => None,
     }
 }
@@ -186,8 +202,8 @@ fn attempt_view(attempt: &Attempt) -> AttemptView {
     }
 }
 
-fn effect_view(stored: &StoredEffect, tries: &[Try]) -> EffectView {
-    let tries = tries.iter().map(|made| TryView {
+fn effect_view(stored: &StoredEffect, attempts: &[EffectAttempt]) -> EffectView {
+    let attempts = attempts.iter().map(|made| EffectAttemptView {
         number: made.number,
         outcome: made.outcome,
         started_at: made.started_at,
@@ -195,7 +211,7 @@ fn effect_view(stored: &StoredEffect, tries: &[Try]) -> EffectView {
         detail: made.detail.clone(),
     });
     let (state, due_at) = (stored.standing.state(), waits_until(stored.standing));
-    EffectView::new(stored.asked.key.clone(), state, due_at, &stored.asked.effect, tries.collect())
+    EffectView::new(stored.queued.key.clone(), state, due_at, &stored.queued.effect, attempts.collect())
 }
 
 fn conflict_view(kept: &Event) -> ConflictView {

@@ -3,16 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::MemoryDatabase;
-use super::tables::Standing;
+use super::tables::StoredState;
 use crate::clock;
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
 use crate::db::types::{
-    DbError, Discard, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted, Lease, LeaseRequest,
-    Removal, RunningId,
+    DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted, Lease,
+    LeaseRequest, MatchCount, PluginMatch, Removal, RunningId,
 };
-use crate::delivery::{DeliveryId, Settled};
+use crate::delivery::{DeliveryId, Resolution};
 use crate::event::PluginName;
-use crate::replay::{self, Action, Step};
+use crate::replay::{self, Action, ReplayPage};
 
 /// See the module. Its leases end with it.
 pub(in crate::db) struct MemoryStorage {
@@ -50,7 +50,7 @@ impl Storage for MemoryStorage {
         for effect in self.database.tables().effects.values().filter(|effect| effect.standing.is_open()) {
             let share = waiting.entry(effect.plugin.clone()).or_default();
             share.count += 1;
-            share.bytes += effect.asked.size;
+            share.bytes += effect.queued.size;
         }
         Ok(waiting)
     }
@@ -91,7 +91,7 @@ impl Storage for MemoryStorage {
                 && stored.standing.is_due(due.by, due.beyond)
                 && !self.leased.contains(&RunningId::Effect(**id))
         });
-        let mut effects: Vec<_> = due.map(|(id, stored)| stored.performing(*id)).collect();
+        let mut effects: Vec<_> = due.map(|(id, stored)| stored.to_leased(*id)).collect();
         let more = effects.len() > *limit;
         effects.truncate(*limit);
         self.leased.extend(effects.iter().map(|effect| RunningId::Effect(effect.id)));
@@ -113,7 +113,7 @@ impl Storage for MemoryStorage {
         Ok(self.database.tables().begin_replay(request, found, last_event))
     }
 
-    async fn advance_replay(&mut self, step: &Step) -> Result<(), DbError> {
+    async fn advance_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
         self.database.tables().advance_replay(step);
         Ok(())
     }
@@ -130,6 +130,14 @@ impl Storage for MemoryStorage {
         Ok((discard, self.make_ready(unblocked)))
     }
 
+    async fn match_deliveries(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {
+        Ok(self.database.tables().match_deliveries(of_plugin))
+    }
+
+    async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+        Ok(self.database.tables().make_due(change))
+    }
+
     async fn resolve_effects(
         &mut self,
         resolution: &EffectResolution,
@@ -139,19 +147,23 @@ impl Storage for MemoryStorage {
         let found = tables.effects.iter_mut().filter(|(id, stored)| {
             **id > *after
                 && stored.standing.is_unresolved()
-                && selection.keys.as_ref().is_none_or(|keys| keys.contains(&stored.asked.key))
+                && selection.keys.as_ref().is_none_or(|keys| keys.contains(&stored.queued.key))
                 && selection.plugin.as_deref().is_none_or(|plugin| plugin == stored.plugin.as_str())
         });
         let mut resolved = Vec::new();
         for (id, stored) in found.take(*limit as usize) {
             match action {
                 Action::Replay => {
-                    stored.standing = Standing::Pending;
-                    stored.tries_before = u32::try_from(stored.tries.len()).unwrap_or(u32::MAX);
+                    stored.standing = StoredState::Pending;
+                    stored.attempts_before = u32::try_from(stored.attempts.len()).unwrap_or(u32::MAX);
                 }
-                Action::Discard => stored.standing = Standing::Dead(Some(Settled::Discarded)),
+                Action::Discard => stored.standing = StoredState::Dead(Some(Resolution::Discarded)),
             }
-            resolved.push(ResolvedEffect { id: *id, plugin: stored.plugin.clone(), size: stored.asked.size });
+            resolved.push(ResolvedEffect {
+                id: *id,
+                plugin: stored.plugin.clone(),
+                size: stored.queued.size,
+            });
         }
         Ok(resolved)
     }

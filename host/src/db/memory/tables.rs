@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::db::types::{Hold, StoreSummary};
-use crate::delivery::{Attempt, Delivery, DeliveryId, Order, Settled, State};
-use crate::effect::{Asked, EffectId, Performing, Progress, Try};
+use crate::db::types::{PluginHold, StoreSummary};
+use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, Resolution, State};
+use crate::effect::{EffectAttempt, EffectId, LeasedEffect, Progress, QueuedEffect};
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay;
+use crate::revision::KnownHandlers;
 
 /// See the module.
 #[derive(Clone, Default)]
 pub(super) struct Tables {
     pub(super) last_seq: i64,
     pub(super) events: BTreeMap<i64, Arc<Event>>,
-    /// By the number of their event, which may be gone.
+    /// Keys by the number of their event, which may be pruned.
     pub(super) keys: BTreeMap<i64, Key>,
     pub(super) conflicts: Vec<Arc<Event>>,
     pub(super) deliveries: BTreeMap<DeliveryId, StoredDelivery>,
@@ -26,6 +27,11 @@ pub(super) struct Tables {
     /// Plugins that are held, and since when.
     pub(super) held: BTreeMap<(PluginName, Paused), u64>,
     pub(super) replays: BTreeMap<i64, StoredReplay>,
+    /// Records by digest, each with the number of records before it.
+    pub(super) revisions: HashMap<Digest, (u64, KnownHandlers)>,
+    pub(super) revisions_recorded: u64,
+    /// The last revision of each plugin for which all waiting deliveries were made due.
+    pub(super) retried: BTreeMap<PluginName, Digest>,
     /// Events that were emitted because of a received one.
     pub(super) emitted: HashMap<i64, u64>,
 }
@@ -33,8 +39,8 @@ pub(super) struct Tables {
 /// Whether a hold is a pause; otherwise the plugin is absent.
 pub(super) type Paused = bool;
 
-pub(super) fn is_pause(why: Hold) -> Paused {
-    why == Hold::Paused
+pub(super) fn is_paused(why: PluginHold) -> Paused {
+    why == PluginHold::Paused
 }
 
 /// A taken idempotency key.
@@ -46,20 +52,39 @@ pub(super) struct Key {
     pub(super) received_at: u64,
 }
 
-/// Where a delivery or an effect stands.
+/// The stored state of a delivery or an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum StoredState {
     Pending,
     /// An earlier delivery of its ordering key is open.
     Blocked,
-    /// Until then.
+    /// Its plugin's handlers are not known yet.
+    Unmatched {
+        /// An earlier delivery of its ordering key is open too.
+        blocked: bool,
+    },
+    /// Until this time.
     Waiting(u64),
     Done,
     /// And how it was resolved.
-    Dead(Option<Settled>),
+    Dead(Option<Resolution>),
 }
 
-impl Standing {
+impl StoredState {
+    /// The state of a new delivery.
+    pub(super) fn open(matched: bool, blocked: bool) -> Self {
+        match (matched, blocked) {
+            (false, blocked) => Self::Unmatched { blocked },
+            (true, true) => Self::Blocked,
+            (true, false) => Self::Pending,
+        }
+    }
+
+    /// Whether an earlier delivery of its ordering key is open.
+    pub(super) fn is_blocked(self) -> bool {
+        matches!(self, Self::Blocked | Self::Unmatched { blocked: true })
+    }
+
     pub(super) fn is_open(self) -> bool {
         !matches!(self, Self::Done | Self::Dead(_))
     }
@@ -68,28 +93,28 @@ impl Standing {
         self == Self::Dead(None)
     }
 
-    /// Whether it is due, as [`DueTimes`](crate::db::types::DueTimes) says.
+    /// Returns whether it is due by [`DueTimes`](crate::db::types::DueTimes).
     pub(super) fn is_due(self, by: u64, beyond: u64) -> bool {
         match self {
             Self::Pending => true,
             Self::Waiting(until) => until <= by || until > beyond,
-            Self::Blocked | Self::Done | Self::Dead(_) => false,
+            Self::Blocked | Self::Unmatched { .. } | Self::Done | Self::Dead(_) => false,
         }
     }
 
-    /// As it is shown, but for what holds it.
+    /// Returns the shown state, without holds.
     pub(super) fn state(self) -> State {
         match self {
-            Self::Pending | Self::Blocked => State::Pending,
+            Self::Pending | Self::Blocked | Self::Unmatched { .. } => State::Pending,
             Self::Waiting(_) => State::Waiting,
             Self::Done => State::Done,
             Self::Dead(_) => State::Dead,
         }
     }
 
-    pub(super) fn settled(self) -> Option<Settled> {
+    pub(super) fn resolution(self) -> Option<Resolution> {
         match self {
-            Self::Dead(settled) => settled,
+            Self::Dead(resolution) => resolution,
             _ => None,
         }
     }
@@ -98,8 +123,8 @@ impl Standing {
 #[derive(Clone)]
 pub(super) struct StoredDelivery {
     pub(super) plugin: PluginName,
-    pub(super) order: Option<Order>,
-    pub(super) standing: Standing,
+    pub(super) order: Option<OrderingHash>,
+    pub(super) standing: StoredState,
     pub(super) since: u64,
     pub(super) failures: u32,
     pub(super) attempts: Vec<Attempt>,
@@ -110,20 +135,20 @@ pub(super) struct StoredDelivery {
 #[derive(Clone)]
 pub(super) struct StoredEffect {
     pub(super) plugin: PluginName,
-    pub(super) asked: Asked,
+    pub(super) queued: QueuedEffect,
     pub(super) depth: u32,
     pub(super) root: i64,
-    pub(super) standing: Standing,
-    pub(super) tries: Vec<Try>,
-    pub(super) tries_before: u32,
+    pub(super) standing: StoredState,
+    pub(super) attempts: Vec<EffectAttempt>,
+    pub(super) attempts_before: u32,
     pub(super) progress: Progress,
 }
 
 impl StoredEffect {
-    pub(super) fn performing(&self, id: EffectId) -> Performing {
-        let Self { plugin, asked, depth, root, tries, tries_before, progress, .. } = self.clone();
-        let tries = u32::try_from(tries.len()).unwrap_or(u32::MAX);
-        Performing { id, plugin, asked, depth, root, tries, tries_before, progress }
+    pub(super) fn to_leased(&self, id: EffectId) -> LeasedEffect {
+        let Self { plugin, queued, depth, root, attempts, attempts_before, progress, .. } = self.clone();
+        let attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        LeasedEffect { id, plugin, queued, depth, root, attempts, attempts_before, progress }
     }
 }
 
@@ -139,7 +164,7 @@ impl Tables {
         [true, false].iter().any(|paused| self.held.contains_key(&(plugin.clone(), *paused)))
     }
 
-    /// A delivery as it is leased.
+    /// Returns a delivery for its lease.
     pub(super) fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
         let stored = self.deliveries.get(&id)?;
         Some(Delivery {
@@ -154,19 +179,21 @@ impl Tables {
     }
 
     /// The first open delivery of an ordering key.
-    pub(super) fn first_open(&self, order: Order) -> Option<DeliveryId> {
+    pub(super) fn first_open(&self, order: OrderingHash) -> Option<DeliveryId> {
         let mut of_order = self.deliveries.iter().filter(|(_, stored)| stored.order == Some(order));
         of_order.find(|(_, stored)| stored.standing.is_open()).map(|(id, _)| *id)
     }
 
-    /// Makes the first open delivery of an ordering key one that can be leased, if it is not.
-    pub(super) fn unblock(&mut self, order: Order) -> Option<DeliveryId> {
+    /// Unblocks the first open delivery of an ordering key, if it is blocked. Which, if it can be leased then.
+    pub(super) fn unblock(&mut self, order: OrderingHash) -> Option<DeliveryId> {
         let first = self.first_open(order)?;
         let stored = self.deliveries.get_mut(&first)?;
-        (stored.standing == Standing::Blocked).then(|| {
-            stored.standing = Standing::Pending;
-            first
-        })
+        stored.standing = match stored.standing {
+            StoredState::Blocked => StoredState::Pending,
+            StoredState::Unmatched { .. } => StoredState::Unmatched { blocked: false },
+            _ => return None,
+        };
+        (stored.standing == StoredState::Pending).then_some(first)
     }
 
     /// The deliveries of an event.

@@ -9,13 +9,13 @@ use super::rule::{PruneReason, PruneStep, REST, RetentionClock, StepSize};
 use super::{Db, DbError, EventAge, FailureLog, Removal};
 use crate::config::{Config, Retention};
 
-/// How often the oldest events are looked at: so often that there is never much to do.
+/// Interval at which the oldest events are checked: short, so that each pass has little to do.
 const TICK: Duration = Duration::from_secs(1);
-/// The same after a failure.
+/// The interval after a failure.
 const RETRY: Duration = Duration::from_secs(10);
-/// How often events that were kept are looked at again: there was something left to do with them.
+/// Interval at which kept events, which had open work, are checked again.
 const REVIEW: Duration = Duration::from_mins(10);
-/// How often it is logged what was pruned.
+/// The interval between log lines about pruning.
 const REPORT_INTERVAL: Duration = Duration::from_hours(1);
 
 /// See the module.
@@ -23,17 +23,18 @@ pub(super) struct EventPruner {
     db: Db,
     clock: RetentionClock,
     step_size: StepSize,
-    /// Events up to here were looked at: they are gone, or kept until the next review.
+    /// Events up to here were checked: they are pruned, or kept until the next review.
     pub(super) front: i64,
     pub(super) reviewed: Option<Instant>,
-    /// How many replays had ended before the last pass: what one may come to is kept until it has.
+    /// Replays that had ended before the last pass: events that a replay may reach are kept until
+    /// it has ended.
     replays_ended: i64,
     pruned: PrunedCounts,
-    /// Whether it was logged that there is too much, and that nothing of it may be removed.
+    /// Whether the log has the warning that too much is stored and none of it may be removed.
     reported_full: bool,
 }
 
-/// What was pruned since the last report.
+/// The totals since the last report.
 #[derive(Debug, Default)]
 struct PrunedCounts {
     by_age: u64,
@@ -44,7 +45,7 @@ struct PrunedCounts {
 impl EventPruner {
     pub(super) fn new(db: Db, clock: RetentionClock) -> Self {
         let mut pruned = PrunedCounts::default();
-        // Both are there from the start, so that a graph of their rates has no hole.
+        // Both counters exist from the start, so that a graph of their rates has no hole.
         pruned.count(PruneReason::Age, 0);
         pruned.count(PruneReason::Size, 0);
         Self {
@@ -59,7 +60,7 @@ impl EventPruner {
         }
     }
 
-    /// Prunes for ever.
+    /// Prunes until the host ends.
     pub(super) async fn run(mut self, mut config: watch::Receiver<Arc<Config>>) {
         let mut failures = FailureLog::default();
         loop {
@@ -78,8 +79,8 @@ impl EventPruner {
         }
     }
 
-    /// Continues where the last pass ended, or from the beginning if it is time for a review or a replay has
-    /// ended, until nothing more can be removed.
+    /// Continues where the last pass ended, until nothing more can be removed. If it is time for a review,
+    /// or a replay has ended, it starts from the beginning.
     pub(super) async fn pass(&mut self, keep: &Retention) -> Result<(), DbError> {
         let replays_ended = self.db.inner.reads.replays_ended().await?;
         let review =
@@ -96,7 +97,7 @@ impl EventPruner {
         Ok(())
     }
 
-    /// Looks at a few events and removes those that it can. Whether there are more.
+    /// Checks a few events and removes those that may go. Returns whether there are more.
     async fn step(&mut self, keep: &Retention, walk: &mut EventWalk) -> Result<bool, DbError> {
         let reads = &*self.db.inner.reads;
         let used_bytes = reads.size().await?.used_bytes;
@@ -128,7 +129,7 @@ impl EventPruner {
             tracing::warn!(
                 "the database has {used_bytes} bytes in use, more than retention.size_max_bytes ({most}), and \
                  no event may go: those that are left have something left to do, or are dead letters that \
-                 nobody has dealt with"
+                 nobody has resolved"
             );
         }
     }
@@ -137,10 +138,10 @@ impl EventPruner {
 /// A way through the events, in their order.
 #[derive(Debug)]
 struct EventWalk {
-    /// Up to here they were looked at.
+    /// The event up to which the walk has checked.
     at: i64,
-    /// The walk goes up to here even past events that seem too young; `None` = not known yet. A clock that
-    /// was ahead for a while leaves such events behind.
+    /// The walk continues to this event even past events that seem too young; `None` = not known yet. A
+    /// clock that was ahead for a while leaves such events behind.
     reach: Option<i64>,
 }
 

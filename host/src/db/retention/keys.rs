@@ -1,8 +1,7 @@
-//! Prunes idempotency keys: those that are old and whose events are gone, with what was kept of other
-//! payloads under the same id.
+//! Prunes old idempotency keys whose events are gone, with the other payloads kept under the same id.
 //!
-//! There is no index by age, which every event would pay for: once a day all keys are looked at in order of
-//! acceptance, a page at a time.
+//! An index by age would cost every event. Instead all keys are checked once a day in order of acceptance,
+//! a page at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,12 +14,12 @@ use super::{DAY_MS, Db, DbError, FailureLog, Removal};
 use crate::config::{Config, Retention};
 
 const EVERY: Duration = Duration::from_hours(24);
-/// Keys looked at in one step.
+/// Keys checked in one step.
 const PAGE: usize = 256;
 /// After a failure.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// Prunes for ever.
+/// Prunes until the host ends.
 pub(super) async fn run(db: Db, clock: RetentionClock, mut config: watch::Receiver<Arc<Config>>) {
     metrics::counter!("hookyard_pruned_keys_total").increment(0);
     let mut failures = FailureLog::default();
@@ -36,7 +35,7 @@ pub(super) async fn run(db: Db, clock: RetentionClock, mut config: watch::Receiv
     }
 }
 
-/// Looks at all keys.
+/// Checks all keys.
 pub(super) async fn pass(db: &Db, clock: &RetentionClock, keep: &Retention) -> Result<(), DbError> {
     let (mut after, mut count) = (0, 0);
     loop {
@@ -53,7 +52,7 @@ pub(super) async fn pass(db: &Db, clock: &RetentionClock, keep: &Retention) -> R
         tokio::time::sleep(REST).await;
     }
     if count > 0 {
-        tracing::info!(count, "idempotency keys of events that are gone were pruned");
+        tracing::info!(count, "idempotency keys of pruned events were pruned");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! How long events and keys are kept: pruning, by age and by size, in steps that delay nothing else.
+//! Pruning of events and keys, by age and by size, in steps that delay nothing else.
 //!
-//! Two tasks, one for events and one for idempotency keys, look for what is old on the read side and
-//! pass it to the writer, which checks again and removes it in a small transaction of its own between two
-//! batches. Their position is not stored: a restart begins again.
+//! Two tasks, one for events and one for idempotency keys, find old rows on the read side and pass them
+//! to the writer. It checks them again and removes them in a small transaction of its own between two
+//! batches. The tasks' position is not stored: a restart begins again.
 
 mod events;
 mod keys;
@@ -30,7 +30,7 @@ pub struct Pruning {
 }
 
 impl Db {
-    /// Begins to prune what `[retention]` says, and follows its changes.
+    /// Starts pruning by `[retention]`, and follows its changes.
     pub fn start_pruning(&self, config: watch::Receiver<Arc<Config>>) -> Pruning {
         let clock = rule::RetentionClock::start();
         let mut tasks = JoinSet::new();
@@ -39,7 +39,7 @@ impl Db {
         Pruning { _tasks: tasks }
     }
 
-    /// What is stored, counted.
+    /// Counts the stored rows.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -47,8 +47,8 @@ impl Db {
         self.inner.reads.stock().await
     }
 
-    /// When the event with this id was received, ms since the Unix epoch, if it was pruned since and its id is
-    /// still known.
+    /// Returns when the event with this id was received, ms since the Unix epoch, if it was pruned since and
+    /// its id is still known.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -56,8 +56,8 @@ impl Db {
         self.inner.reads.pruned(source, id).await
     }
 
-    /// Since when ids of received events are known, ms since the Unix epoch: an event received earlier may have been
-    /// forgotten. 0 = all are known. `keys_days` is what `[retention]` says.
+    /// The time since which all ids of received events are known, ms since the Unix epoch. The id of an event
+    /// received earlier may be pruned. 0 = all are known. `keys_days` is that of `[retention]`.
     pub fn ids_known_since(&self, now: u64, keys_days: u64) -> u64 {
         let inner = &self.inner;
         // A sender's clock may be a day ahead: an event may claim to be so much younger than its receipt.
@@ -66,7 +66,7 @@ impl Db {
         inner.ids_pruned_before.load(Ordering::Relaxed).max(if is_older { due } else { 0 })
     }
 
-    /// Removes what is named and can still be removed. How many events or keys that were.
+    /// Removes the named rows that may still go. Returns the number of events or keys.
     async fn remove(&self, removal: Removal) -> Result<u64, DbError> {
         if removal.is_empty() {
             return Ok(0);

@@ -1,4 +1,4 @@
-//! What is removed, and how fast. Pure but for the clock.
+//! The rules for what to remove, and how fast. Pure but for the clock.
 
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,19 @@ use crate::event::now_ms;
 /// Most bytes that are removed in one step: bodies, log lines and effects may be large.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// Why an event is removed.
+/// The reason for which an event is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PruneReason {
     Age,
     Size,
 }
 
-/// Which events are removed in one step, if nothing is left to do with them.
+/// The events to remove in one step, if they have no open work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PruneStep {
     /// Received before this moment.
     pub(super) before: u64,
-    /// The first ones that together have so many bytes, and at least one.
+    /// Only the first events whose sizes add up to this many bytes, and at least one.
     pub(super) bytes_max: u64,
     pub(super) reason: PruneReason,
 }
@@ -38,7 +38,7 @@ impl PruneStep {
         Self { before, bytes_max: BYTES_MAX, reason: PruneReason::Age }
     }
 
-    /// How many of the first of these events are removed in one step.
+    /// Returns how many of the first of these events fit into one step.
     pub(super) fn fitting(&self, events: &[EventAge]) -> usize {
         let mut bytes = 0_u64;
         let fits = events.iter().take_while(|event| {
@@ -54,8 +54,8 @@ pub(super) fn keys_before(keep: &Retention, now: u64) -> u64 {
     now.saturating_sub(keep.keys_days * DAY_MS)
 }
 
-/// The system clock at the start of the process, plus what has passed since then; or the system clock now, if that
-/// is earlier. So the host trusts the system clock at the start, and a later jump forward does not age events.
+/// The system clock at the start of the process, plus the time since then; or the system clock now, if that is
+/// earlier. So the host trusts the system clock at the start, and a later jump forward does not age events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RetentionClock {
     started_at: u64,
@@ -71,7 +71,7 @@ impl RetentionClock {
         self.at(now_ms(), self.started.elapsed())
     }
 
-    /// By how much the host's own time is ahead of this one.
+    /// Returns by how much the host's own time is ahead of this one.
     pub(super) fn ahead(&self) -> i64 {
         let ahead = i128::from(clock::now_ms()) - i128::from(self.now());
         i64::try_from(ahead).unwrap_or(0)
@@ -88,15 +88,15 @@ pub(super) const REST: Duration = Duration::from_millis(5);
 const ROWS_MIN: u64 = 64;
 const ROWS_MAX: u64 = 1024;
 
-/// How many events a step looks at: two for each that came in since the last step, so that pruning keeps up with any
-/// load and costs a part of what that costs; and some in any case.
+/// The number of events that a step checks: two for each new one since the last step, and a minimum. So pruning
+/// keeps up with any load, at a part of its cost.
 #[derive(Debug, Default)]
 pub(super) struct StepSize {
     newest_seq: Option<i64>,
 }
 
 impl StepSize {
-    /// How many the next step looks at, when this is the newest event.
+    /// The number of events that the next step checks, when this is the newest one.
     pub(super) fn rows(&mut self, newest_seq: i64) -> usize {
         let before = self.newest_seq.replace(newest_seq).unwrap_or(newest_seq);
         let came_in = newest_seq.saturating_sub(before).unsigned_abs();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn more_go_than_come_in() {
+    fn more_events_are_pruned_than_arrive() {
         let mut pace = StepSize::default();
         for (newest, rows) in [
             (5_000_000, 64),

@@ -1,4 +1,4 @@
-//! What goes, and what is kept, table by table.
+//! Removed and kept rows, table by table.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::events::EventPruner;
 use super::rule::RetentionClock;
 use super::*;
 use crate::config::Retention;
-use crate::delivery::Next;
+use crate::delivery::NextStep;
 use crate::event::now_ms;
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -21,7 +21,7 @@ fn events(db: &Db) -> EventPruner {
     EventPruner::new(db.clone(), RetentionClock::start())
 }
 
-/// A database with these events, each with a delivery of which nothing is left to do, 40 days old.
+/// Makes a database with these events, 40 days old, each with a resolved delivery.
 async fn aged(dir: &tempfile::TempDir, ids: &[&str]) -> Db {
     let db = db(dir, &Window::new(0)).await;
     for id in ids {
@@ -51,7 +51,7 @@ async fn ids(db: &Db) -> Vec<String> {
     page.events.into_iter().rev().map(|event| event.id).collect()
 }
 
-/// How many events each table knows.
+/// Counts the events in each table.
 async fn known(dir: &tempfile::TempDir) -> Vec<i64> {
     let mut counts = Vec::new();
     for table in TABLES {
@@ -78,7 +78,7 @@ async fn number(dir: &tempfile::TempDir, sql: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn an_old_event_goes_with_all_that_belongs_to_it_unless_something_is_left_to_do() {
+async fn an_old_event_is_pruned_with_its_rows_unless_work_is_left() {
     let dir = tempfile::tempdir().unwrap();
     let cases = [
         ("done", "", false),
@@ -86,6 +86,7 @@ async fn an_old_event_goes_with_all_that_belongs_to_it_unless_something_is_left_
         ("young", "UPDATE event SET received_at = received_at + 11 * 86400000 WHERE seq = {}", true),
         ("pending", "UPDATE delivery SET state = 'pending', due_at = 0 WHERE event_seq = {}", true),
         ("behind", "UPDATE delivery SET state = 'pending', due_at = -1 WHERE event_seq = {}", true),
+        ("unmatched", "UPDATE delivery SET state = 'pending', due_at = -2 WHERE event_seq = {}", true),
         ("waiting", "UPDATE delivery SET state = 'waiting', due_at = 9 WHERE event_seq = {}", true),
         ("dead", "UPDATE delivery SET state = 'dead' WHERE event_seq = {}", true),
         ("replayed", "UPDATE delivery SET state = 'dead', settled = 'replayed' WHERE event_seq = {}", false),
@@ -115,11 +116,11 @@ async fn an_old_event_goes_with_all_that_belongs_to_it_unless_something_is_left_
     let kept: Vec<_> = cases.iter().filter(|(.., kept)| *kept).map(|(id, ..)| *id).collect();
     assert_eq!(ids(&db).await, kept);
     assert_eq!(known(&dir).await, vec![i64::try_from(kept.len()).unwrap(); TABLES.len()]);
-    assert_eq!(number(&dir, "SELECT count(*) FROM idempotency_key").await, 15);
+    assert_eq!(number(&dir, "SELECT count(*) FROM idempotency_key").await, 16);
 }
 
 #[tokio::test]
-async fn what_was_kept_goes_once_nothing_is_left_to_do() {
+async fn kept_events_are_pruned_once_no_work_is_left() {
     let dir = tempfile::tempdir().unwrap();
     let db = aged(&dir, &["dead", "done"]).await;
     shell(&dir, "UPDATE delivery SET state = 'dead' WHERE event_seq = 1").await;
@@ -140,7 +141,7 @@ async fn what_was_kept_goes_once_nothing_is_left_to_do() {
 }
 
 #[tokio::test]
-async fn what_was_kept_for_a_replay_goes_when_it_has_ended() {
+async fn events_kept_for_a_replay_are_pruned_after_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let db = aged(&dir, &["wanted"]).await;
     let replay = "INSERT INTO replay
@@ -167,13 +168,13 @@ async fn the_writer_checks_again() {
     let removed = db.remove(Removal::Events(found.iter().map(|event| event.seq).collect())).await.unwrap();
     assert_eq!(removed, 1);
     assert_eq!(ids(&db).await, ["a"]);
-    // What is open runs, and is committed, as ever.
+    // Open deliveries run and commit as before.
     let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
-    db.finished(attempt(&lease.deliveries[0], Next::Done)).await.unwrap();
+    db.finished(attempt(&lease.deliveries[0], NextStep::Done)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_copy_of_an_event_that_is_gone_is_known_until_its_key_goes() {
+async fn a_duplicate_of_a_pruned_event_is_recognised_until_its_key_is_pruned() {
     let dir = tempfile::tempdir().unwrap();
     let db = aged(&dir, &["gone", "kept", "young"]).await;
     let old = now_ms() - 50 * DAY_MS;
@@ -207,11 +208,11 @@ async fn a_copy_of_an_event_that_is_gone_is_known_until_its_key_goes() {
     assert_eq!(number(&dir, "SELECT count(*) FROM conflict").await, 0);
     assert_eq!(accept(&db, "young").await, Ok(Accept::Duplicate));
     assert_eq!(accept(&db, "kept").await, Ok(Accept::Duplicate));
-    assert_eq!(accept(&db, "gone").await, Ok(Accept::Accepted { deliveries: 1 }));
+    assert_eq!(accept(&db, "gone").await, Ok(Accept::Accepted { deliveries: 1, unmatched: 0 }));
 }
 
 #[tokio::test]
-async fn keys_are_looked_at_page_by_page() {
+async fn keys_are_pruned_page_by_page() {
     let dir = tempfile::tempdir().unwrap();
     let names: Vec<String> = (0..100).map(|n| format!("evt_{n}")).collect();
     let db = aged(&dir, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -231,7 +232,7 @@ async fn keys_are_looked_at_page_by_page() {
 }
 
 #[tokio::test]
-async fn above_the_size_the_oldest_go_first_and_no_more_than_needed() {
+async fn above_the_size_the_oldest_are_pruned_first_and_no_more_than_needed() {
     let dir = tempfile::tempdir().unwrap();
     let db = db(&dir, &Window::new(0)).await;
     let body = "x".repeat(20_000);

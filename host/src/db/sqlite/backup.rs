@@ -15,10 +15,10 @@ use super::lock::HostLock;
 use crate::config;
 use crate::db::types::{BackupContent, BackupError};
 
-/// Copies what is committed now into a file, and returns its size. A host may run meanwhile.
+/// Copies the committed state into a file and returns the file's size. A host may run meanwhile.
 ///
 /// # Errors
-/// [`BackupError`]; there is no file of that name then, or the one that was there before.
+/// [`BackupError`]; no file of that name exists then, or the earlier one is unchanged.
 pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Result<u64, BackupError> {
     let from = database.path();
     if !from.exists() {
@@ -26,13 +26,13 @@ pub async fn backup(database: &config::Database, to: &Path, replace: bool) -> Re
     }
     free(to, replace, from)?;
     let dir = parent(to);
-    // A directory, because SQLite may put files of its own beside the one that it writes.
+    // A directory, because SQLite may put other files beside its copy.
     let beside = tempfile::Builder::new().prefix(".hookyard-backup-").tempdir_in(dir).map_err(at(dir))?;
     let part = beside.path().join("part");
     let file = private(&part)?;
     copy(from, database, &part).await.map_err(|error| about(to)(error.into()))?;
     file.sync_all().map_err(at(to))?;
-    // It took a while.
+    // The path may have been taken during the copy.
     free(to, replace, from)?;
     put(&part, to)?;
     Ok(file.metadata().map_err(at(to))?.len())
@@ -64,7 +64,7 @@ pub async fn restore(
     io::copy(&mut source, part.as_file_mut()).map_err(at(to))?;
     part.as_file().sync_all().map_err(at(to))?;
     let content = inspect(part.path()).await.map_err(about(from))?;
-    // Of the database that was here: another one's log must not be taken for this one's.
+    // These belong to the replaced database: the new one must not be opened with another one's log.
     for end in ["-wal", "-shm"] {
         removed(&beside(to, end))?;
     }
@@ -87,8 +87,8 @@ fn free(path: &Path, replace: bool, other: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Opens a regular file that begins like a database. What a path led to when it was looked at may be something
-/// else when it is opened, so a symbolic link is not followed, and a named pipe is not waited for.
+/// Opens a regular file that begins like a database. The path may change between the check and the opening, so
+/// symbolic links are not followed and named pipes are not waited for.
 fn regular(path: &Path) -> Result<File, BackupError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let unfit = |what: &str| BackupError::Unfit(format!("{} is {what}", path.display()));
@@ -146,7 +146,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> BackupError {
     move |error| BackupError::File { path: path.clone(), error }
 }
 
-/// An error that does not say which file it is about.
+/// Adds the file's path to an error that lacks it.
 fn about(path: &Path) -> impl Fn(BackupError) -> BackupError {
     move |error| BackupError::Unfit(format!("{}: {error}", path.display()))
 }

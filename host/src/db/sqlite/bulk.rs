@@ -9,21 +9,20 @@ use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
 /// Most rows of one statement.
 const ROWS_MAX: usize = 256;
 
-/// How a row becomes arguments.
+/// Turns a row into arguments.
 pub(super) type Bind<T> = fn(&mut SqliteArguments, &T) -> Result<(), sqlx::error::BoxDynError>;
 
-/// A statement that contains `(VALUES (?, …), …)` with as many rows as it is given.
+/// A statement that contains `(VALUES (?, …), …)` with a variable number of rows.
 ///
-/// Its text exists for each power of two, so that few statements are prepared, once; rows above those
-/// given are not bound and so NULL, and the statement must leave out rows whose first column is
-/// NULL.
+/// The text exists for each power of two, so few statements are prepared, each once. Unused rows are
+/// not bound and so NULL. The statement must leave out rows whose first column is NULL.
 pub(super) struct Bulk {
     columns: usize,
     by_size: Vec<Arc<str>>,
 }
 
 impl Bulk {
-    /// `sql` has `{rows}` where the rows go.
+    /// `sql` has `{rows}` at the place of the rows.
     pub(super) fn new(sql: &str, columns: usize) -> Self {
         Self { columns, by_size: sizes().map(|rows| with_rows(sql, columns, rows).into()).collect() }
     }
@@ -43,7 +42,7 @@ impl Bulk {
         Ok(done.rows_affected())
     }
 
-    /// Runs it for all rows; what it returned.
+    /// Runs the statement for all rows and returns the rows that it returned.
     pub(super) async fn fetch<T, R: Borrow<T> + Sync>(
         &self,
         conn: &mut SqliteConnection,

@@ -1,4 +1,4 @@
-//! By how much the host's time differs from the system clock's, in `SQLite`.
+//! The offset of the host's time from the system clock's, in `SQLite`.
 
 use sqlx::SqliteConnection;
 
@@ -18,7 +18,7 @@ macro_rules! offset_of {
 }
 pub(super) use offset_of;
 
-/// Goes on with the time of an earlier process.
+/// Resumes the clock of an earlier process.
 pub(super) async fn resume(conn: &mut SqliteConnection) -> Result<(), DbError> {
     let sql = "SELECT ifnull((SELECT offset_ms FROM clock ORDER BY from_seq DESC LIMIT 1), 0)";
     let offset: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
@@ -28,7 +28,7 @@ pub(super) async fn resume(conn: &mut SqliteConnection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Records an offset, and forgets those before the oldest event that is known.
+/// Records an offset, and removes those before the oldest known event.
 pub(super) async fn record(
     conn: &mut SqliteConnection,
     from_seq: i64,

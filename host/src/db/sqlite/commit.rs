@@ -1,4 +1,4 @@
-//! A batch as one transaction, and what it changes in memory once it is committed.
+//! Commits a batch as one transaction, and then updates memory.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,24 +6,25 @@ use std::sync::atomic::Ordering;
 
 use super::replay::Discarded;
 use super::storage::SqliteStorage;
-use super::write::Statements;
+use super::write::{Matched, Statements, Unblocked};
 use crate::clock;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::storage::{Batch, Committed, NewEvent, Ready, Storage as _, Verdict};
-use crate::db::types::{Accept, DbError, Discard, HoldChange};
+use crate::db::types::{Accept, DbError, Discard, HoldChange, MatchCount, PluginMatch, RevisionRecord};
 use crate::db::writer::batch::{self, Keyed, NewDelivery, NumberedEvent, NumberedRecipient};
-use crate::delivery::{Delivery, DeliveryId, Next};
-use crate::effect::{EffectId, Performed};
+use crate::delivery::{Delivery, DeliveryId, NextStep};
+use crate::effect::{CompletedEffect, EffectId};
 use crate::failpoint::{self, Point};
 
-/// A batch as it is written: numbered, and only what this host has leased.
+/// A numbered batch without the work that this host has not leased.
 struct Writing<'a> {
     events: &'a [NumberedEvent],
-    finished: &'a [&'a Finished],
-    performed: &'a [&'a Performed],
+    finished: &'a [&'a FinishedAttempt],
+    performed: &'a [&'a CompletedEffect],
     holds: &'a [HoldChange],
+    revisions: &'a [RevisionRecord],
     probe: bool,
-    /// From this event on, the host's time differs from the system clock's by this.
+    /// The offset of the host's time from the system clock's, from this event on.
     clock: Option<(i64, i64)>,
     /// Whether any delivery may be open.
     any_open: bool,
@@ -31,22 +32,38 @@ struct Writing<'a> {
     any_blocked: bool,
 }
 
-/// What became of it.
+/// The results of a written batch.
 struct Written {
-    /// Of each event, in their order.
+    /// The result of each event, in order.
     accepts: Vec<Accept>,
-    /// Of each attempt at a delivery: whether it is recorded. One is not whose call read what another has changed
-    /// since.
+    /// For each attempt at a delivery: whether it is recorded. It is not if another call has changed an entry
+    /// that its call read.
     recorded: Vec<bool>,
-    /// New deliveries that wait for an earlier one of their ordering key.
-    blocked: HashSet<DeliveryId>,
-    /// Deliveries that do so no longer.
-    unblocked: Vec<DeliveryId>,
+    new: NewlyOpen,
+    /// Deliveries that are not blocked any more.
+    unblocked: Unblocked,
+}
+
+/// The deliveries of new events that cannot be leased.
+#[derive(Default)]
+struct NewlyOpen {
+    /// They are blocked or unmatched.
+    not_due: HashSet<DeliveryId>,
+    /// The number of blocked ones.
+    blocked: u64,
+}
+
+impl NewlyOpen {
+    fn of(deliveries: &[NewDelivery<'_>]) -> Self {
+        let not_due = deliveries.iter().filter(|new| !new.placement.is_due()).map(|new| new.id);
+        let blocked = deliveries.iter().filter(|new| new.placement.blocked).count() as u64;
+        Self { not_due: not_due.collect(), blocked }
+    }
 }
 
 impl SqliteStorage {
     pub(super) async fn commit_batch(&mut self, batch: Batch<'_>) -> Result<Committed, DbError> {
-        let Batch { events, finished, performed, holds, probe, offset_ms } = batch;
+        let Batch { events, finished, performed, holds, revisions, probe, offset_ms } = batch;
         let clock = offset_ms.map(|offset_ms| (self.last_seq + 1, offset_ms));
         let events = self.number(events);
         let leased: Vec<_> = finished.iter().filter(|finished| self.leases.has(finished.id)).collect();
@@ -57,6 +74,7 @@ impl SqliteStorage {
             finished: &leased,
             performed: &performing,
             holds,
+            revisions,
             probe,
             clock,
             any_open: self.backlog.load(Ordering::Relaxed) > 0 || self.blocked != Some(0),
@@ -71,7 +89,7 @@ impl SqliteStorage {
                 return Err(error);
             }
         };
-        let Written { accepts, recorded, blocked, unblocked } = written;
+        let Written { accepts, recorded, new: newly_open, unblocked } = written;
         let finished = self.finish(finished, &recorded);
         let performed = self.perform(performed);
         for change in holds {
@@ -79,14 +97,14 @@ impl SqliteStorage {
         }
         let mut ready = Ready::default();
         for (new, accept) in events.into_iter().zip(&accepts) {
-            if let Accept::Accepted { deliveries } = *accept {
-                self.backlog.fetch_add(deliveries as u64, Ordering::Relaxed);
-                self.make_new_ready(new, &blocked, &mut ready);
+            if let Accept::Accepted { deliveries, unmatched } = *accept {
+                self.backlog.fetch_add((deliveries + unmatched) as u64, Ordering::Relaxed);
+                self.make_new_ready(new, &newly_open.not_due, &mut ready);
             }
         }
-        self.blocked = self.blocked.map(|before| before + blocked.len() as u64 - unblocked.len() as u64);
+        self.blocked = self.blocked.map(|before| before + newly_open.blocked - unblocked.count);
         self.recount().await;
-        Ok(Committed { accepts, finished, performed, ready, unblocked })
+        Ok(Committed { accepts, finished, performed, ready, unblocked: unblocked.due })
     }
 
     /// Gives events their numbers.
@@ -99,7 +117,7 @@ impl SqliteStorage {
     }
 
     /// Attempts at deliveries are committed: their leases end, and their effects are leased.
-    fn finish(&mut self, finished: &[Finished], recorded: &[bool]) -> Vec<Verdict> {
+    fn finish(&mut self, finished: &[FinishedAttempt], recorded: &[bool]) -> Vec<Verdict> {
         let (mut verdicts, mut recorded) = (Vec::with_capacity(finished.len()), recorded.iter());
         let mut closed = 0;
         for finished in finished {
@@ -112,7 +130,7 @@ impl SqliteStorage {
                 verdicts.push(Verdict::Stale);
                 continue;
             }
-            closed += u64::from(!matches!(finished.next, Next::Wait(_)));
+            closed += u64::from(!matches!(finished.next, NextStep::Wait(_)));
             for (number, _) in (1..).zip(&finished.work.effects) {
                 self.effect_leases.take(EffectId { delivery: finished.id, number }, &finished.plugin);
             }
@@ -123,8 +141,8 @@ impl SqliteStorage {
     }
 
     /// Attempts at effects are committed: their leases end.
-    fn perform(&mut self, performed: &[Performed]) -> Vec<Verdict> {
-        let verdict = |performed: &Performed| {
+    fn perform(&mut self, performed: &[CompletedEffect]) -> Vec<Verdict> {
+        let verdict = |performed: &CompletedEffect| {
             if !self.effect_leases.has(performed.id) {
                 return Verdict::NotLeased;
             }
@@ -134,10 +152,10 @@ impl SqliteStorage {
         performed.iter().map(verdict).collect()
     }
 
-    fn make_new_ready(&mut self, new: NumberedEvent, blocked: &HashSet<DeliveryId>, ready: &mut Ready) {
-        for (number, NumberedRecipient { plugin, order }) in (1..).zip(new.to) {
+    fn make_new_ready(&mut self, new: NumberedEvent, not_due: &HashSet<DeliveryId>, ready: &mut Ready) {
+        for (number, NumberedRecipient { plugin, order, .. }) in (1..).zip(new.to) {
             let id = DeliveryId { event: new.seq, number };
-            if !blocked.contains(&id) {
+            if !not_due.contains(&id) {
                 let event = Arc::clone(&new.event);
                 let since = clock::measured(event.received_at, clock::offset_ms());
                 self.make_ready(
@@ -155,18 +173,18 @@ impl SqliteStorage {
         self.statements.begin().await?;
         let discarded = self.statements.discard(id).await;
         let unblocked = match &discarded {
-            // One that was blocked held nobody back: another is the first of its key.
+            // A blocked delivery blocks no other, so its key has another first delivery.
             Ok(Discarded::Skipped { blocked: false, order: Some(order) }) => {
                 self.statements.unblock(&[*order]).await
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(Unblocked::default()),
         };
         let done = discarded.and_then(|discarded| Ok((discarded, unblocked?)));
         let (discarded, unblocked) = self.end(done).await?;
         let discard = match discarded {
             Discarded::Skipped { blocked, .. } => {
                 self.backlog.fetch_sub(1, Ordering::Relaxed);
-                let fewer = u64::from(blocked) + unblocked.len() as u64;
+                let fewer = u64::from(blocked) + unblocked.count;
                 self.blocked = self.blocked.map(|before| before.saturating_sub(fewer));
                 Discard::Skipped
             }
@@ -174,21 +192,37 @@ impl SqliteStorage {
             Discarded::Closed => Discard::Closed,
             Discarded::Unknown => Discard::Unknown,
         };
-        Ok((discard, self.lease_unblocked(&unblocked).await))
+        Ok((discard, self.lease_unblocked(&unblocked.due).await))
+    }
+
+    pub(super) async fn match_of_plugin(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {
+        self.statements.begin().await?;
+        let matched = self.statements.match_deliveries(of_plugin).await;
+        let Matched { handled, withdrawn, unblocked } = self.end(matched).await?;
+        let count = MatchCount { handled, withdrawn: withdrawn.len() as u64 };
+        self.backlog.fetch_sub(count.withdrawn, Ordering::Relaxed);
+        let were_blocked = withdrawn.iter().filter(|withdrawn| withdrawn.blocked).count() as u64;
+        let fewer = were_blocked + unblocked.count;
+        self.blocked = self.blocked.map(|before| before.saturating_sub(fewer));
+        Ok(count)
     }
 }
 
 /// Writes a batch and commits it. On an error the transaction is open.
 async fn write(statements: &mut Statements, writing: &Writing<'_>) -> Result<Written, DbError> {
     statements.begin().await?;
-    // What ends comes first: what it unblocks, and what comes in now, need not wait for it.
+    // Finished deliveries come first: neither the deliveries that they unblock nor new ones then
+    // wait for them.
     let (recorded, unblocked) = finish(statements, writing).await?;
-    let (accepts, blocked) = accept(statements, writing).await?;
+    let (accepts, new) = accept(statements, writing).await?;
     if !writing.performed.is_empty() {
         statements.record_effect_attempts(writing.performed).await?;
     }
     for change in writing.holds {
         statements.hold(change).await?;
+    }
+    if !writing.revisions.is_empty() {
+        statements.record_revisions(writing.revisions).await?;
     }
     if writing.probe {
         statements.probe().await?;
@@ -199,15 +233,15 @@ async fn write(statements: &mut Statements, writing: &Writing<'_>) -> Result<Wri
     failpoint::pass(Point::BeforeCommit);
     statements.commit().await?;
     failpoint::pass(Point::AfterCommit);
-    Ok(Written { accepts, recorded, blocked, unblocked })
+    Ok(Written { accepts, recorded, new, unblocked })
 }
 
-/// Writes the store writes, effects and outcomes of calls whose reads are still current. Which these are, and which
-/// deliveries they unblock.
+/// Writes the store writes, effects and outcomes of calls whose reads are still current. Returns which attempts are
+/// recorded, and the deliveries that they unblock.
 async fn finish(
     statements: &mut Statements,
     writing: &Writing<'_>,
-) -> Result<(Vec<bool>, Vec<DeliveryId>), DbError> {
+) -> Result<(Vec<bool>, Unblocked), DbError> {
     let finished = writing.finished;
     let calls: Vec<_> = finished
         .iter()
@@ -227,7 +261,7 @@ async fn finish(
     if !ended.is_empty() {
         statements.record(&ended).await?;
     }
-    let mut unblocked = Vec::new();
+    let mut unblocked = Unblocked::default();
     if writing.any_blocked {
         let closed: Vec<_> = batch::closed(&ended).map(|(order, _)| order).collect();
         unblocked = statements.unblock(&closed).await?;
@@ -235,11 +269,11 @@ async fn finish(
     Ok((recorded, unblocked))
 }
 
-/// Stores new events. What became of each, and which deliveries are blocked.
+/// Stores new events. Returns the result of each, and the deliveries that cannot be leased.
 async fn accept(
     statements: &mut Statements,
     writing: &Writing<'_>,
-) -> Result<(Vec<Accept>, HashSet<DeliveryId>), DbError> {
+) -> Result<(Vec<Accept>, NewlyOpen), DbError> {
     let events = writing.events;
     if events.is_empty() {
         return Ok(Default::default());
@@ -251,17 +285,17 @@ async fn accept(
         events.iter().zip(&accepts).filter(move |(_, accept)| wanted(accept)).map(|(new, _)| new)
     };
     let accepted: Vec<_> = judged(|accept| matches!(accept, Accept::Accepted { .. })).collect();
-    let mut blocked = HashSet::new();
+    let mut newly_open = NewlyOpen::default();
     if !accepted.is_empty() {
         let deliveries = deliveries(statements, &accepted, writing.any_open).await?;
         statements.insert_events(&accepted, &deliveries).await?;
-        blocked.extend(deliveries.iter().filter(|new| new.blocked).map(|new| new.id));
+        newly_open = NewlyOpen::of(&deliveries);
     }
     let conflicts: Vec<_> = judged(|accept| *accept == Accept::Conflict).map(|new| &*new.event).collect();
     if !conflicts.is_empty() {
         statements.keep_conflicts(&conflicts).await?;
     }
-    Ok((accepts, blocked))
+    Ok((accepts, newly_open))
 }
 
 /// The deliveries of new events. Without `any_open`, no delivery was open before.

@@ -1,4 +1,4 @@
-//! Copies of an `SQLite` file: made while others write, and looked at before one is put to use.
+//! Copies of an `SQLite` file: made while others write, and checked before use.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use super::values::unsigned;
 use crate::config;
 use crate::db::types::{BackupContent, BackupError, DbError};
 
-/// Copies what is committed now into the file `to`, which is empty. Others go on reading and writing; what
-/// they write meanwhile stays in the log beside the database until this is done.
+/// Copies the committed state into the empty file `to`. Others can read and write meanwhile; their writes
+/// stay in the log beside the database until the copy is done.
 pub(super) async fn copy(from: &Path, settings: &config::Database, to: &Path) -> Result<(), DbError> {
     let mut conn = open::read_options(from, settings).connect().await?;
     let copied = sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy()).execute(&mut conn).await;
@@ -21,9 +21,9 @@ pub(super) async fn copy(from: &Path, settings: &config::Database, to: &Path) ->
     Ok(closed?)
 }
 
-/// Looks whether a file that nobody has open is a database that this program can go on with.
+/// Checks whether a file that no process has open is a database that this program can use.
 pub(super) async fn inspect(file: &Path) -> Result<BackupContent, BackupError> {
-    // Without a lock, a log or anything else beside it. What it says of itself is not trusted.
+    // Opens the file alone: no lock, no log. The file's own schema is not trusted.
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
     let options = options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON");
     let unfit = |error: sqlx::Error| BackupError::Unfit(error.to_string());

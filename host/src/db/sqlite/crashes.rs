@@ -19,7 +19,7 @@ const OF_EFFECT: &str = "SELECT e.plugin, count(t.number) FROM effect e
         AND t.effect_number = e.number AND t.outcome = 'crash' AND t.number > e.tries_before
     WHERE e.event_seq = ? AND e.delivery_number = ? AND e.number = ? AND e.due_at IS NOT NULL AND e.tries = ?
     GROUP BY e.event_seq";
-// By the indexes of crashes, which are nearly always empty.
+// Uses the indexes of crashes, which are nearly always empty.
 const DELIVERIES: &str = "SELECT a.event_seq, a.delivery_number FROM attempt a
     CROSS JOIN delivery d ON d.event_seq = a.event_seq AND d.number = a.delivery_number
     WHERE a.cause = 'crash' AND d.due_at IS NOT NULL
@@ -39,7 +39,8 @@ pub(super) struct CrashedAttempt {
     pub(super) crashes: u32,
 }
 
-/// Which of these attempts were not recorded and are of something open, each with the crashes before it.
+/// Returns the attempts that were not recorded and whose delivery or effect is open, each with the
+/// crashes before it.
 pub(super) async fn crashed(
     conn: &mut SqliteConnection,
     left: &[RunningAttempt],
@@ -64,7 +65,7 @@ pub(super) async fn crashed(
     Ok(found)
 }
 
-/// Open deliveries and effects with at least so many crashes.
+/// Returns open deliveries and effects with at least this many crashes.
 pub(super) async fn suspects(
     conn: &mut SqliteConnection,
     crashes: u32,

@@ -1,4 +1,4 @@
-//! Effects over all events: listed, and dead ones tried again or resolved.
+//! Effects over all events: listed, and dead ones made due again or resolved.
 
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
@@ -14,7 +14,7 @@ use crate::delivery::{DeliveryId, State};
 use crate::effect::{EffectId, Selection};
 use crate::replay::Action;
 
-/// Has up to `limit` dead effects after `after` tried again, or resolves them. Which these are.
+/// Makes up to `limit` dead effects after `after` due again, or resolves them. Returns their ids.
 pub(super) async fn resolve(
     conn: &mut SqliteConnection,
     resolution: &EffectResolution,
@@ -56,6 +56,16 @@ fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
 }
 
 impl Reader {
+    /// Finds an effect among the newest ones: there is no index of keys.
+    pub(super) async fn effect_id(&self, key: &str, newest: u32) -> Result<Option<EffectId>, DbError> {
+        let sql = "SELECT event_seq, delivery_number, number FROM (
+                SELECT event_seq, delivery_number, number, key FROM effect
+                ORDER BY event_seq DESC, delivery_number DESC, number DESC LIMIT ?)
+            WHERE key = ? LIMIT 1";
+        let row = sqlx::query(sql).bind(newest).bind(key).fetch_optional(self.pool()).await?;
+        row.as_ref().map(id_of).transpose()
+    }
+
     pub(super) async fn effects(
         &self,
         filter: &EffectFilter,
@@ -98,6 +108,7 @@ fn listed_of(row: &SqliteRow) -> Result<ListedEffect, DbError> {
     let due_at = due_at.filter(|due| *due > 0).map(shown);
     let effect = effect_of(row.try_get(7)?)?;
     Ok(ListedEffect {
+        id: id_of(row)?,
         delivery: id_of(row)?.delivery.to_string(),
         plugin: row.try_get(3)?,
         source: row.try_get(8)?,

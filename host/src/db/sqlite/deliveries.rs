@@ -5,28 +5,28 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::clock::shown;
 use super::reader::Reader;
-use super::rows::{BLOCKED, id_of};
+use super::rows::{BLOCKED, UNMATCHED, UNMATCHED_AND_BLOCKED, id_of};
 use super::values::{integer, parse, unsigned};
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::view::{
     AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
     ReplayedView,
 };
-use crate::delivery::{DeliveryId, HeldBecause, Settled, State};
+use crate::delivery::{DeliveryId, HoldReason, Resolution, State};
 use crate::replay::Selection;
 
 const COLUMNS: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
-    h.plugin IS NOT NULL, p.plugin IS NOT NULL, d.settled, r.replay, r.of_number";
+    h.plugin IS NOT NULL, p.plugin IS NOT NULL, d.settled, r.replay, r.of_number, d.ordering";
 const HOLDS: &str = " LEFT JOIN held_plugin h ON h.plugin = d.plugin
     LEFT JOIN paused_plugin p ON p.plugin = d.plugin
     LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
-/// Deliveries first: what is looked for narrows them down, and the order is theirs.
+/// Deliveries come first: the conditions narrow them down, and they give the order.
 pub(super) const WITH_EVENT: &str = " FROM delivery d CROSS JOIN event e ON e.seq = d.event_seq
     LEFT JOIN attempt a ON a.event_seq = d.event_seq AND a.delivery_number = d.number
         AND a.number = d.attempts";
 
-/// Whose deliveries are read.
-pub(super) enum Whose<'a> {
+/// The deliveries to read.
+pub(super) enum DeliveryScope<'a> {
     Events(&'a [i64]),
     These(&'a [DeliveryId]),
 }
@@ -36,21 +36,30 @@ pub(super) struct Stored {
     pub(super) id: DeliveryId,
     pub(super) plugin: String,
     pub(super) state: State,
-    pub(super) settled: Option<Settled>,
-    held_because: Option<HeldBecause>,
+    pub(super) resolution: Option<Resolution>,
+    held_because: Option<HoldReason>,
     attempts: u32,
     due_at: Option<u64>,
     cause: Option<ReplayedView>,
+    /// The hash of its ordering key.
+    order: Option<i64>,
+    pub(super) blocked_by: Option<DeliveryId>,
 }
 
 impl Stored {
+    /// The hash of its ordering key, if an earlier delivery of that blocks it.
+    pub(super) fn blocked_order(&self) -> Option<i64> {
+        self.order.filter(|_| self.held_because == Some(HoldReason::Order))
+    }
+
     pub(super) fn summary(self) -> DeliverySummary {
         DeliverySummary {
             id: self.id.to_string(),
             plugin: self.plugin,
             state: self.state,
             held_because: self.held_because,
-            settled: self.settled,
+            blocked_by: self.blocked_by,
+            resolution: self.resolution,
             attempts: self.attempts,
         }
     }
@@ -61,7 +70,8 @@ impl Stored {
             plugin: self.plugin,
             state: self.state,
             held_because: self.held_because,
-            settled: self.settled,
+            blocked_by: self.blocked_by,
+            resolution: self.resolution,
             cause: self.cause,
             due_at: self.due_at,
             attempts,
@@ -73,14 +83,14 @@ impl Stored {
 /// Reads deliveries in their order.
 pub(super) async fn deliveries_of(
     moment: &mut SqliteConnection,
-    whose: Whose<'_>,
+    whose: DeliveryScope<'_>,
     memory: &InMemoryState,
 ) -> Result<Vec<Stored>, DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
     query.push(" FROM delivery d").push(HOLDS).push(" WHERE ");
     match whose {
-        Whose::Events(events) => among(query.push("d.event_seq"), events),
-        Whose::These(ids) => among_ids(&mut query, ids),
+        DeliveryScope::Events(events) => among(query.push("d.event_seq"), events),
+        DeliveryScope::These(ids) => among_ids(&mut query, ids),
     }
     query.push(" ORDER BY d.event_seq, d.number");
     let rows = query.build().fetch_all(moment).await?;
@@ -95,10 +105,11 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
     let because = match due_at {
         None => None,
         _ if memory.running.contains(&id) => None,
-        _ if absent => Some(HeldBecause::Absent),
-        _ if paused => Some(HeldBecause::Paused),
-        Some(BLOCKED) => Some(HeldBecause::Order),
-        _ if memory.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HeldBecause::Breaker),
+        _ if absent => Some(HoldReason::Absent),
+        _ if paused => Some(HoldReason::Paused),
+        Some(UNMATCHED | UNMATCHED_AND_BLOCKED) => Some(HoldReason::Unmatched),
+        Some(BLOCKED) => Some(HoldReason::Order),
+        _ if memory.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HoldReason::Breaker),
         Some(_) => None,
     };
     let state = match parse::<State>(row.try_get(3)?)? {
@@ -107,7 +118,7 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
         _ if because.is_some() => State::Held,
         open => open,
     };
-    let settled: Option<&str> = row.try_get(8)?;
+    let resolution: Option<&str> = row.try_get(8)?;
     let replay: Option<i64> = row.try_get(9)?;
     let of: Option<i64> = row.try_get(10)?;
     let of = of.map(|number| DeliveryId { number, ..id }.to_string());
@@ -115,11 +126,13 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
         id,
         plugin,
         state,
-        settled: settled.map(parse).transpose()?,
+        resolution: resolution.map(parse).transpose()?,
         held_because: because,
         attempts: row.try_get(4)?,
         due_at: due_at.filter(|_| state == State::Waiting).map(shown),
         cause: replay.map(|replay| ReplayedView { replay, of }),
+        order: row.try_get(11)?,
+        blocked_by: None,
     })
 }
 
@@ -145,7 +158,7 @@ fn among_ids(query: &mut QueryBuilder<Sqlite>, ids: &[DeliveryId]) {
     query.push(")");
 }
 
-/// ` AND …` for each thing that a selection says of the event.
+/// Appends ` AND …` for each condition of a selection on the event.
 pub(super) fn select_events(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
     let Selection { events, event_type, source, since, until, unhandled, .. } = selection;
     if let Some(events) = events {
@@ -168,7 +181,7 @@ pub(super) fn select_events(query: &mut QueryBuilder<Sqlite>, selection: &Select
     }
 }
 
-/// The same of the delivery, its event, and its last attempt.
+/// Appends the same for the delivery, its event, and its last attempt.
 pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
     select_events(query, selection);
     if let Some(ids) = &selection.deliveries {
@@ -184,7 +197,7 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
 
 /// Whether something holds an open delivery `d`, to which [`HOLDS`] are joined.
 pub(super) fn held(query: &mut QueryBuilder<Sqlite>, memory: &InMemoryState) {
-    query.push("(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at = -1");
+    query.push("(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at < 0");
     if !memory.broken.is_empty() {
         query.push(" OR d.plugin IN (");
         let mut list = query.separated(", ");
@@ -196,7 +209,7 @@ pub(super) fn held(query: &mut QueryBuilder<Sqlite>, memory: &InMemoryState) {
     query.push(")");
 }
 
-/// ` AND …` for a state; what runs is not stored, so that it may still be another.
+/// Appends ` AND …` for a state. A running delivery is stored under another state.
 fn in_state(query: &mut QueryBuilder<Sqlite>, state: State, memory: &InMemoryState) {
     match state {
         State::Pending => held(query.push(" AND d.due_at = 0 AND NOT "), memory),
@@ -230,9 +243,14 @@ impl Reader {
             in_state(&mut query, state, memory);
         }
         query.push(" ORDER BY d.event_seq DESC, d.number DESC LIMIT ").push_bind(limit);
-        let rows = query.build().fetch_all(self.pool()).await?;
+        // The page and what blocks it are read at one moment.
+        let mut moment = self.pool().begin().await?;
+        let rows = query.build().fetch_all(&mut *moment).await?;
         let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;
-        let listed = rows.iter().map(|row| listed_of(row, memory)).collect::<Result<Vec<_>, _>>()?;
+        let mut stored = rows.iter().map(|row| stored_of(row, memory)).collect::<Result<Vec<_>, _>>()?;
+        self.name_blockers(&mut moment, &mut stored).await?;
+        let listed = rows.iter().zip(stored).map(|(row, stored)| listed_of(row, stored));
+        let listed = listed.collect::<Result<Vec<_>, _>>()?;
         let wanted =
             |listed: &ListedDelivery| filter.state.is_none_or(|state| state == listed.delivery.state);
         Ok(DeliveryPage { deliveries: listed.into_iter().filter(wanted).collect(), next })
@@ -246,15 +264,15 @@ impl Reader {
     }
 }
 
-fn listed_of(row: &SqliteRow, memory: &InMemoryState) -> Result<ListedDelivery, DbError> {
-    let delivery = stored_of(row, memory)?.summary();
+fn listed_of(row: &SqliteRow, stored: Stored) -> Result<ListedDelivery, DbError> {
+    let delivery = stored.summary();
     let open = !matches!(delivery.state, State::Done | State::Dead);
     Ok(ListedDelivery {
-        source: row.try_get(11)?,
-        event: row.try_get(12)?,
-        event_type: row.try_get(13)?,
-        received_at: unsigned(row.try_get(14)?),
-        reason: row.try_get::<Option<String>, _>(15)?.filter(|_| open || delivery.state == State::Dead),
+        source: row.try_get(12)?,
+        event: row.try_get(13)?,
+        event_type: row.try_get(14)?,
+        received_at: unsigned(row.try_get(15)?),
+        reason: row.try_get::<Option<String>, _>(16)?.filter(|_| open || delivery.state == State::Dead),
         delivery,
     })
 }

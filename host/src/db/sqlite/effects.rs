@@ -1,4 +1,4 @@
-//! Effects in `SQLite`: asked for, leased, tried, and shown.
+//! Effects in `SQLite`: queued, leased, attempted and shown.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use super::clock::shown;
 use super::reader::Reader;
 use super::rows::text;
 use super::values::{integer, name_of, parse, unsigned};
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::types::{DbError, DueTimes, EffectShare, emitted_events};
-use crate::db::view::{EffectView, TryView};
+use crate::db::view::{EffectAttemptView, EffectView};
 use crate::delivery::DeliveryId;
-use crate::effect::{Asked, EffectId, Performed, Performing, TryOutcome};
+use crate::effect::{CompletedEffect, EffectId, EffectOutcome, LeasedEffect, QueuedEffect};
 use crate::event::PluginName;
 
 const EFFECTS: &str = "INSERT OR IGNORE INTO effect
@@ -24,7 +24,7 @@ const EFFECTS: &str = "INSERT OR IGNORE INTO effect
 const EMITTED: &str = "INSERT INTO fanout (root, emitted)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL
     ON CONFLICT DO UPDATE SET emitted = emitted + excluded.emitted";
-const TRIES: &str = "INSERT OR IGNORE INTO effect_try
+const ATTEMPTS: &str = "INSERT OR IGNORE INTO effect_try
         (event_seq, delivery_number, effect_number, number, outcome, started_at, duration_us, detail)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, due_at = v.column6,
@@ -53,9 +53,9 @@ const DUE: &str = "SELECT event_seq, delivery_number, number FROM (
 
 /// An effect to be stored: its delivery's end, its number, and its text.
 struct Row<'a> {
-    finished: &'a Finished,
+    finished: &'a FinishedAttempt,
     number: i64,
-    asked: &'a Asked,
+    queued: &'a QueuedEffect,
     request: String,
 }
 
@@ -63,7 +63,7 @@ struct Row<'a> {
 pub(super) struct EffectStatements {
     effects: Bulk,
     emitted: Bulk,
-    tries_and_states: BulkPair,
+    attempts_and_states: BulkPair,
     leased: Bulk,
 }
 
@@ -72,16 +72,16 @@ impl EffectStatements {
         Self {
             effects: Bulk::new(EFFECTS, 9),
             emitted: Bulk::new(EMITTED, 2),
-            tries_and_states: BulkPair::new((TRIES, 8), (STATES, 7)),
+            attempts_and_states: BulkPair::new((ATTEMPTS, 8), (STATES, 7)),
             leased: Bulk::new(LEASED, 3),
         }
     }
 
-    /// Stores what was asked for in the calls of these deliveries.
+    /// Stores the effects of these deliveries' calls.
     pub(super) async fn insert(
         &self,
         conn: &mut SqliteConnection,
-        finished: &[&Finished],
+        finished: &[&FinishedAttempt],
     ) -> Result<(), DbError> {
         let mut rows = Vec::new();
         let mut emitted: HashMap<i64, u64> = HashMap::new();
@@ -90,10 +90,10 @@ impl EffectStatements {
             if events > 0 {
                 *emitted.entry(finished.root).or_default() += events;
             }
-            for (number, asked) in (1..).zip(&finished.work.effects) {
-                let request = serde_json::to_string(&asked.effect);
+            for (number, queued) in (1..).zip(&finished.work.effects) {
+                let request = serde_json::to_string(&queued.effect);
                 let request = request.map_err(|error| DbError::Unavailable(error.to_string()))?;
-                rows.push(Row { finished, number, asked, request });
+                rows.push(Row { finished, number, queued, request });
             }
         }
         self.effects.execute(conn, &rows, bind_effect).await?;
@@ -105,10 +105,10 @@ impl EffectStatements {
     pub(super) async fn record(
         &self,
         conn: &mut SqliteConnection,
-        performed: &[&Performed],
+        performed: &[&CompletedEffect],
     ) -> Result<(), DbError> {
-        let (tries, states) = ((performed, bind_try as _), (performed, bind_state as _));
-        Ok(self.tries_and_states.execute(conn, tries, states).await?)
+        let (attempts, states) = ((performed, bind_attempt as _), (performed, bind_state as _));
+        Ok(self.attempts_and_states.execute(conn, attempts, states).await?)
     }
 
     pub(super) async fn due(
@@ -129,15 +129,15 @@ impl EffectStatements {
         rows.iter().map(id_of).collect()
     }
 
-    pub(super) async fn performing(
+    pub(super) async fn read_effects(
         &self,
         conn: &mut SqliteConnection,
         plugin: &PluginName,
         ids: &[EffectId],
-    ) -> Result<Vec<Performing>, DbError> {
+    ) -> Result<Vec<LeasedEffect>, DbError> {
         let rows = self.leased.fetch(conn, ids, bind_id).await?;
         let mut found: Vec<_> =
-            rows.iter().map(|row| performing_of(row, plugin)).collect::<Result<_, _>>()?;
+            rows.iter().map(|row| leased_effect_of(row, plugin)).collect::<Result<_, _>>()?;
         found.sort_unstable_by_key(|effect| effect.id);
         Ok(found)
     }
@@ -149,10 +149,10 @@ fn bind_effect(row: &mut SqliteArguments, effect: &Row<'_>) -> Result<(), BoxDyn
     row.add(effect.number)?;
     row.add(text(effect.finished.plugin.as_str()))?;
     row.add(i64::from(effect.finished.depth))?;
-    row.add(text(&effect.asked.key))?;
-    row.add(effect.asked.masked)?;
+    row.add(text(&effect.queued.key))?;
+    row.add(effect.queued.masked)?;
     row.add(text(&effect.request))?;
-    row.add(integer(effect.asked.size))
+    row.add(integer(effect.queued.size))
 }
 
 fn bind_emitted(row: &mut SqliteArguments, (root, events): &(i64, u64)) -> Result<(), BoxDynError> {
@@ -166,29 +166,29 @@ fn bind_id(row: &mut SqliteArguments, id: &EffectId) -> Result<(), BoxDynError> 
     row.add(id.number)
 }
 
-fn bind_try(row: &mut SqliteArguments, performed: &Performed) -> Result<(), BoxDynError> {
+fn bind_attempt(row: &mut SqliteArguments, performed: &CompletedEffect) -> Result<(), BoxDynError> {
     bind_id(row, &performed.id)?;
-    row.add(i64::from(performed.made.number))?;
-    row.add(text(match performed.made.outcome {
-        TryOutcome::Done => "done",
-        TryOutcome::Retry => "retry",
-        TryOutcome::Refused => "refused",
-        TryOutcome::Crash => "crash",
+    row.add(i64::from(performed.attempt.number))?;
+    row.add(text(match performed.attempt.outcome {
+        EffectOutcome::Done => "done",
+        EffectOutcome::Retry => "retry",
+        EffectOutcome::Refused => "refused",
+        EffectOutcome::Crash => "crash",
     }))?;
-    row.add(integer(performed.made.started_at))?;
-    row.add(integer(performed.made.duration_us))?;
-    row.add(text(&performed.made.detail))
+    row.add(integer(performed.attempt.started_at))?;
+    row.add(integer(performed.attempt.duration_us))?;
+    row.add(text(&performed.attempt.detail))
 }
 
-fn bind_state(row: &mut SqliteArguments, performed: &Performed) -> Result<(), BoxDynError> {
+fn bind_state(row: &mut SqliteArguments, performed: &CompletedEffect) -> Result<(), BoxDynError> {
     bind_id(row, &performed.id)?;
-    let state = match (performed.due, performed.made.outcome) {
+    let state = match (performed.due, performed.attempt.outcome) {
         (Some(_), _) => "waiting",
-        (None, TryOutcome::Done) => "done",
+        (None, EffectOutcome::Done) => "done",
         (None, _) => "dead",
     };
     row.add(text(state))?;
-    row.add(i64::from(performed.made.number))?;
+    row.add(i64::from(performed.attempt.number))?;
     // 0 would mean pending.
     row.add(performed.due.map(|time| integer(time.max(1))))?;
     row.add(performed.progress.as_ref().map(serde_json::to_string).transpose()?)
@@ -199,21 +199,21 @@ pub(super) fn id_of(row: &SqliteRow) -> Result<EffectId, DbError> {
     Ok(EffectId { delivery, number: row.try_get(2)? })
 }
 
-fn performing_of(row: &SqliteRow, plugin: &PluginName) -> Result<Performing, DbError> {
+fn leased_effect_of(row: &SqliteRow, plugin: &PluginName) -> Result<LeasedEffect, DbError> {
     let progress: Option<&str> = row.try_get(9)?;
-    Ok(Performing {
+    Ok(LeasedEffect {
         id: id_of(row)?,
         plugin: plugin.clone(),
         depth: row.try_get(3)?,
-        asked: Asked {
+        queued: QueuedEffect {
             key: row.try_get(4)?,
             masked: row.try_get(5)?,
             effect: effect_of(row.try_get(6)?)?,
             size: unsigned(row.try_get(10)?),
         },
         root: row.try_get(11)?,
-        tries: row.try_get(7)?,
-        tries_before: row.try_get(8)?,
+        attempts: row.try_get(7)?,
+        attempts_before: row.try_get(8)?,
         progress: progress.map(read).transpose()?.unwrap_or_default(),
     })
 }
@@ -247,7 +247,7 @@ pub(super) async fn waiting(
 }
 
 impl Reader {
-    /// Events that handlers asked to emit because of this received event.
+    /// Counts the events that handlers emitted because of this received event.
     pub(super) async fn emitted(&self, root: i64) -> Result<u64, DbError> {
         let sql = "SELECT emitted FROM fanout WHERE root = ?";
         let emitted: Option<i64> = sqlx::query_scalar(sql).bind(root).fetch_optional(self.pool()).await?;
@@ -271,11 +271,11 @@ pub(super) async fn effects_of(
     moment: &mut SqliteConnection,
     seq: i64,
 ) -> Result<HashMap<i64, Vec<EffectView>>, DbError> {
-    let mut tries: HashMap<(i64, i64), Vec<TryView>> = HashMap::new();
+    let mut attempts: HashMap<(i64, i64), Vec<EffectAttemptView>> = HashMap::new();
     let sql = "SELECT delivery_number, effect_number, number, outcome, started_at, duration_us, detail
         FROM effect_try WHERE event_seq = ? ORDER BY delivery_number, effect_number, number";
     for row in sqlx::query(sql).bind(seq).fetch_all(&mut *moment).await? {
-        tries.entry((row.try_get(0)?, row.try_get(1)?)).or_default().push(TryView {
+        attempts.entry((row.try_get(0)?, row.try_get(1)?)).or_default().push(EffectAttemptView {
             number: row.try_get(2)?,
             outcome: parse(row.try_get(3)?)?,
             started_at: unsigned(row.try_get(4)?),
@@ -294,7 +294,7 @@ pub(super) async fn effects_of(
             parse(row.try_get(2)?)?,
             due_at.filter(|due| *due > 0).map(shown),
             &effect_of(row.try_get(5)?)?,
-            tries.remove(&(delivery, number)).unwrap_or_default(),
+            attempts.remove(&(delivery, number)).unwrap_or_default(),
         );
         effects.entry(delivery).or_default().push(view);
     }

@@ -35,7 +35,8 @@ const SUMMARIES: &str = "INSERT INTO store (plugin, keys, keys_version, version,
 /// An entry of a plugin.
 type Owned<'a> = (&'a PluginName, &'a EntryKey);
 
-/// What a transaction asks for before it writes: an entry, or without a key the store itself.
+/// A row that a transaction reads before it writes: an entry, or the store itself if there is no
+/// key.
 type Asked<'a> = (&'a PluginName, Option<&'a EntryKey>);
 
 /// A store as a whole.
@@ -46,7 +47,8 @@ struct StoreState {
     bytes: i64,
 }
 
-/// What calls compare their reads with: as it is stored, and then as each call of the batch leaves it.
+/// The versions that calls' reads are compared with: the stored ones, updated after each call of the
+/// batch.
 #[derive(Default)]
 struct Current<'a> {
     versions: HashMap<Owned<'a>, u64>,
@@ -54,7 +56,8 @@ struct Current<'a> {
 }
 
 impl<'a> Current<'a> {
-    /// Whether all that a call read is as it was, and there is room for what it adds.
+    /// Returns whether all entries that a call read are unchanged, and the store has room for its
+    /// writes.
     fn fits(&self, plugin: &'a PluginName, changes: &'a Changes) -> bool {
         let is_current =
             |(key, version): &(EntryKey, Option<u64>)| self.versions.get(&(plugin, key)).copied() == *version;
@@ -86,7 +89,7 @@ fn concerns_store(changes: &Changes) -> bool {
     changes.listed.is_some() || (changes.added_bytes > 0 && changes.bytes_max.is_some())
 }
 
-/// What the calls of a batch changed of a plugin's store as a whole.
+/// The changes of a batch's calls to a plugin's whole store.
 #[derive(Debug, Clone, Copy, Default)]
 struct Grown {
     keys: i64,
@@ -111,7 +114,8 @@ impl EntryStatements {
         }
     }
 
-    /// Writes the changes of calls, in their order, of those that read what is current. Which those are.
+    /// Writes, in order, the changes of the calls whose reads are current. Returns whether each call's
+    /// were.
     pub(super) async fn change(
         &self,
         conn: &mut SqliteConnection,
@@ -297,7 +301,7 @@ mod tests {
         }
     }
 
-    /// Whether each of these calls, one after the other, read what is current.
+    /// Returns for each call, in order, whether its reads are current.
     async fn fit(conn: &mut SqliteConnection, calls: &[Changes]) -> Vec<bool> {
         let plugin = PluginName::new("p").unwrap();
         let calls: Vec<_> = calls.iter().map(|changes| (&plugin, changes)).collect();

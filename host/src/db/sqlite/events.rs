@@ -5,25 +5,26 @@ use std::collections::HashMap;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
-use super::deliveries::{Stored, Whose, deliveries_of, held};
+use super::deliveries::{DeliveryScope, Stored, deliveries_of, held};
 use super::effects::effects_of;
 use super::reader::Reader;
 use super::values::{hex_of, integer, name_of, parse, unsigned};
 use crate::db::types::{DbError, DueTimes, InMemoryState};
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
-    EventView,
+    EventView, StoredBody,
 };
 use crate::delivery::{Cause, Outcome};
 use crate::event::PluginName;
 
 /// Each plugin with open deliveries, found with one step of the index per plugin and not per
 /// delivery.
-const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
+pub(super) const OPEN_PLUGINS: &str = "WITH RECURSIVE plugins(plugin) AS (
         SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL
         UNION ALL
         SELECT (SELECT min(plugin) FROM delivery WHERE due_at IS NOT NULL AND plugin > plugins.plugin)
         FROM plugins WHERE plugins.plugin IS NOT NULL)";
+
 impl Reader {
     pub(super) async fn open_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
@@ -42,7 +43,8 @@ impl Reader {
         let beyond: HashMap<_, _> = due.into_iter().map(|(name, due)| (name, integer(due.beyond))).collect();
         let beyond = serde_json::json!(beyond).to_string();
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
-        query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IS NOT NULL");
+        query.push(" SELECT EXISTS (SELECT 1 FROM plugins p WHERE p.plugin IN (SELECT key FROM json_each(");
+        query.push_bind(beyond.clone()).push("))");
         query.push(" AND (EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at BETWEEN 0 AND ");
         query.push_bind(integer(now));
         query.push(") OR EXISTS (SELECT 1 FROM delivery WHERE plugin = p.plugin AND due_at > ");
@@ -61,14 +63,16 @@ impl Reader {
     ) -> Result<EventPage, DbError> {
         let limit = limit.max(1);
         let mut query = page_query(filter, cursor, limit, memory);
-        // All of a page is of one moment.
+        // The whole page is read at one moment.
         let mut moment = self.pool().begin().await?;
         let rows = query.build().fetch_all(&mut *moment).await?;
         let seqs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
         let next = (rows.len() >= limit as usize).then(|| seqs.last().copied()).flatten();
 
         let mut deliveries: HashMap<i64, Vec<DeliverySummary>> = HashMap::new();
-        for stored in deliveries_of(&mut moment, Whose::Events(&seqs), memory).await? {
+        let mut all = deliveries_of(&mut moment, DeliveryScope::Events(&seqs), memory).await?;
+        self.name_blockers(&mut moment, &mut all).await?;
+        for stored in all {
             deliveries.entry(stored.id.event).or_default().push(stored.summary());
         }
         let mut events = Vec::with_capacity(rows.len());
@@ -92,47 +96,59 @@ impl Reader {
             FROM event e WHERE ",
         );
         self.key_index().push_key(&mut query, ("e", "seq"), source, id);
-        // All that is shown of an event is of one moment.
+        // The whole event is read at one moment.
         let mut moment = self.pool().begin().await?;
         let rows = query.push(" ORDER BY e.seq").build().fetch_all(&mut *moment).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
-            views.push(view_of(&mut moment, row, memory).await?);
+            views.push(self.view_of(&mut moment, row, memory).await?);
         }
         Ok(views)
     }
-}
 
-async fn view_of(
-    moment: &mut SqliteConnection,
-    row: &SqliteRow,
-    memory: &InMemoryState,
-) -> Result<EventView, DbError> {
-    let seq: i64 = row.try_get(0)?;
-    let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-    let mut attempts = attempts_of(moment, seq).await?;
-    let mut effects = effects_of(moment, seq).await?;
-    let deliveries = deliveries_of(moment, Whose::Events(&[seq]), memory).await?;
-    let view = |stored: Stored| {
-        let number = stored.id.number;
-        let attempts = attempts.remove(&number).unwrap_or_default();
-        stored.view(attempts, effects.remove(&number).unwrap_or_default())
-    };
-    let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
-    Ok(EventView {
-        event_type: row.try_get(3)?,
-        state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
-        created: row.try_get(4)?,
-        received_at: unsigned(row.try_get(5)?),
-        number: seq,
-        body_bytes: unsigned(row.try_get(6)?),
-        ordering_key: row.try_get(7)?,
-        cause: cause_of(moment, seq).await?,
-        deliveries,
-        conflicts: conflicts_of(moment, &source, &id).await?,
-        source,
-        id,
-    })
+    async fn view_of(
+        &self,
+        moment: &mut SqliteConnection,
+        row: &SqliteRow,
+        memory: &InMemoryState,
+    ) -> Result<EventView, DbError> {
+        let seq: i64 = row.try_get(0)?;
+        let (source, id): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+        let mut attempts = attempts_of(moment, seq).await?;
+        let mut effects = effects_of(moment, seq).await?;
+        let mut deliveries = deliveries_of(moment, DeliveryScope::Events(&[seq]), memory).await?;
+        self.name_blockers(moment, &mut deliveries).await?;
+        let view = |stored: Stored| {
+            let number = stored.id.number;
+            let attempts = attempts.remove(&number).unwrap_or_default();
+            stored.view(attempts, effects.remove(&number).unwrap_or_default())
+        };
+        let deliveries: Vec<_> = deliveries.into_iter().map(view).collect();
+        Ok(EventView {
+            event_type: row.try_get(3)?,
+            state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.resolution))),
+            created: row.try_get(4)?,
+            received_at: unsigned(row.try_get(5)?),
+            number: seq,
+            body_bytes: unsigned(row.try_get(6)?),
+            ordering_key: row.try_get(7)?,
+            cause: cause_of(moment, seq).await?,
+            deliveries,
+            conflicts: conflicts_of(moment, &source, &id).await?,
+            source,
+            id,
+        })
+    }
+
+    pub(super) async fn body(&self, seq: i64) -> Result<Option<StoredBody>, DbError> {
+        let sql = "SELECT body, payload_start, payload_end FROM event WHERE seq = ?";
+        let Some(row) = sqlx::query(sql).bind(seq).fetch_optional(self.pool()).await? else {
+            return Ok(None);
+        };
+        let position = |column| row.try_get(column).map(|at: i64| usize::try_from(at).unwrap_or(0));
+        let body: Vec<u8> = row.try_get(0)?;
+        Ok(Some(StoredBody { body: body.into(), payload: position(1)?..position(2)? }))
+    }
 }
 
 /// The attempts of an event, by the number of their delivery.
@@ -150,7 +166,7 @@ async fn attempts_of(
     Ok(attempts)
 }
 
-/// The handler that emitted an event. Events may be pruned before what they caused.
+/// Returns the handler that emitted an event. Events may be pruned before those that they caused.
 async fn cause_of(moment: &mut SqliteConnection, seq: i64) -> Result<Option<CauseView>, DbError> {
     let sql = "SELECT e.source, e.id, d.plugin, c.depth FROM cause c
         JOIN event e ON e.seq = c.caused_by_event
@@ -195,7 +211,7 @@ fn page_query(
     if let Some(source) = &filter.source {
         query.push(" AND e.source = ").push_bind(source.clone());
     }
-    // Each begins with what narrows it down by an index.
+    // Each condition begins with one that an index serves.
     let open = " AND e.seq IN (SELECT event_seq FROM delivery WHERE due_at IS NOT NULL) AND ";
     let dead = " AND e.seq IN (SELECT event_seq FROM delivery WHERE state = 'dead' AND settled IS NULL) AND ";
     match filter.state {
@@ -219,7 +235,7 @@ fn page_query(
     query
 }
 
-/// As [`EventState`]'s order, without what runs, which is not stored.
+/// Ranks events as [`EventState`] does, without running, which is not stored.
 fn ranked(query: &mut QueryBuilder<Sqlite>, rank: char, memory: &InMemoryState) {
     query.push(
         "(SELECT min(CASE
@@ -239,7 +255,7 @@ fn summary_of(row: &SqliteRow, deliveries: Vec<DeliverySummary>) -> Result<Event
         source: row.try_get(1)?,
         id: row.try_get(2)?,
         event_type: row.try_get(3)?,
-        state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.settled))),
+        state: EventState::of(deliveries.iter().map(|delivery| (delivery.state, delivery.resolution))),
         created: row.try_get(4)?,
         received_at: unsigned(row.try_get(5)?),
         deliveries,

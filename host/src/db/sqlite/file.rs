@@ -1,5 +1,5 @@
-//! Whether the database is still the file that was opened: `SQLite` goes on with a file that was removed, moved
-//! or replaced, and everything would be gone at the next start.
+//! Checks whether the database is still the file that was opened. `SQLite` continues with a file that was
+//! removed, moved or replaced, and all data would be lost at the next start.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use crate::db::types::DbError;
 /// <https://www.sqlite.org/fileformat2.html#the_database_header>
 const HEADER_BYTES: usize = 100;
 pub(in crate::db) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Where the header has the file change counter.
+/// The bytes of the file change counter in the header.
 const CHANGES: std::ops::Range<usize> = 24..28;
 
 /// The files of an open database.
@@ -23,10 +23,10 @@ pub(in crate::db) struct DatabaseFile {
     /// Closing it would end the locks that `SQLite` has on the file, so it is held as long as the database.
     file: File,
     id: FileId,
-    /// The log and its index, from when they are there.
+    /// The log and its index, once they exist.
     beside: OnceLock<[(PathBuf, FileId); 2]>,
     seen: Mutex<Seen>,
-    /// What was found once and cannot be mended while the host runs.
+    /// Damage that was found once and cannot be repaired while the host runs.
     damage: OnceLock<String>,
 }
 
@@ -42,7 +42,7 @@ impl FileId {
     }
 }
 
-/// The file when it was looked at last.
+/// The file's state at the last check.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     modified: (i64, i64),
@@ -81,7 +81,7 @@ impl DatabaseFile {
         Ok(())
     }
 
-    /// Looks whether the files are in their places, which takes microseconds.
+    /// Checks whether the files are in their places, which takes microseconds.
     pub(in crate::db) fn check(&self) -> Result<(), DbError> {
         if let Some(damage) = self.damage.get() {
             return Err(DbError::Unavailable(damage.clone()));
@@ -135,7 +135,7 @@ impl DatabaseFile {
         }
     }
 
-    /// The file change counter; nothing where there is no header.
+    /// The file change counter; `None` without a header.
     fn changes(&self) -> Option<u32> {
         let mut header = [0; HEADER_BYTES];
         self.file.read_exact_at(&mut header, 0).ok()?;
@@ -144,7 +144,7 @@ impl DatabaseFile {
     }
 }
 
-/// A file that has to be in its place, or what became of it.
+/// Returns the metadata of a file that must be in its place, or the reason why it is not.
 fn in_place(path: &Path, id: FileId) -> Result<Metadata, String> {
     let path_name = path.display();
     match path.metadata() {

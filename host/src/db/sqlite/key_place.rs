@@ -1,4 +1,4 @@
-//! Where the event of an idempotency key may be: the entries of the keys' index, by hash.
+//! The possible events of an idempotency key: the entries of the keys' index, by hash.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -11,7 +11,7 @@ use super::late_index::{Entry, Indexed};
 use crate::db::types::DbError;
 use crate::event::Digest;
 
-/// Keys are read so many at a time.
+/// Keys per page that is read.
 const PAGE: i64 = 4096;
 
 /// See the module.
@@ -31,13 +31,13 @@ impl KeyPlace {
         self.seq >> 23
     }
 
-    /// All that have such a hash.
+    /// Returns the range of all keys with one of these hashes.
     pub(super) fn with(hashes: RangeInclusive<i64>) -> RangeInclusive<Self> {
         let (first, last) = hashes.into_inner();
         Self { hash: first, seq: i64::MIN }..=Self { hash: last, seq: i64::MAX }
     }
 
-    /// Those of events after one, up to `last`, in the order of events.
+    /// Reads the keys of events after one, up to `last`, in the order of events.
     pub(super) async fn between(
         conn: &mut SqliteConnection,
         after: i64,

@@ -1,7 +1,7 @@
 //! Idempotency keys in `SQLite`: kept in order of acceptance, found by hash.
 //!
-//! Keys come into the index late (`late_index/`). Index and memory only say where a key may be: `idempotency_key`
-//! alone says who has it, so an entry too many does no harm.
+//! Keys enter the index late (`late_index/`). Index and memory only give the possible places of a key. The table
+//! `idempotency_key` alone decides, so a surplus entry does no harm.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::db::types::DbError;
 use crate::db::writer::batch::NumberedEvent;
 use crate::event::Digest;
 
-/// The parts of the index, without a look at all that is in them.
+/// The parts of the index, without reading all entries in them.
 macro_rules! parts {
     () => {
         "(WITH RECURSIVE parts(part) AS (
@@ -41,12 +41,12 @@ const INDEXED: &str = concat!(
 const RECENT: &str = "SELECT v.column1, i.digest FROM (VALUES {rows}) v CROSS JOIN idempotency_key i
     ON i.event_seq = v.column2 AND i.source = v.column3 AND i.id = v.column4";
 
-/// An index that is far behind takes so many at a time.
+/// Keys per step while an index that is far behind catches up.
 const CATCH_UP: i64 = 1 << 20;
 
 impl LateIndex<KeyPlace> {
-    /// Which rows of a table are meant that has an id, its source, and a column with the event's number: those
-    /// of an id under one source or under all.
+    /// Appends the condition for an event's rows in a table with its id, its source and a column with its
+    /// number. The id is one of a single source, or of all.
     pub(super) fn push_key(
         &self,
         query: &mut QueryBuilder<Sqlite>,
@@ -78,7 +78,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Learns what is stored. Up to `recent_max` keys, and a batch, are kept out of the index.
+    /// Reads the stored keys. Up to `recent_max` keys, and a batch, are kept out of the index.
     pub(super) async fn open(conn: &mut SqliteConnection, recent_max: usize) -> Result<Self, DbError> {
         let keys = Self {
             keys_and_index: BulkPair::new((KEYS, 5), (INDEX, 2)),
@@ -91,13 +91,13 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Where keys are found, for readers.
+    /// The index of keys, for readers.
     pub(super) fn index(&self) -> &Arc<LateIndex<KeyPlace>> {
         &self.index
     }
 
-    /// Takes the keys of events, and moves as many into the index. In the events' order: `None` where it was
-    /// free, the digest that has it where not.
+    /// Takes the keys of events, and moves as many into the index. Returns for each event, in order, `None`
+    /// if its key was free, or the digest that has it.
     pub(super) async fn take(
         &self,
         conn: &mut SqliteConnection,
@@ -215,9 +215,9 @@ mod tests {
         NumberedEvent { seq, event: Arc::new(event), to: Vec::new() }
     }
 
-    /// A commit may fail and be on disk all the same: only a look tells.
+    /// A commit may fail and be on disk all the same: only reading shows it.
     #[tokio::test]
-    async fn after_a_commit_in_doubt_the_disk_says_whose_an_id_is() {
+    async fn after_a_commit_in_doubt_the_owner_of_an_id_is_read_from_disk() {
         let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.unwrap();
         let keys = Keys::open(&mut conn, 2).await.unwrap();

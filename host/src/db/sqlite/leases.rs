@@ -1,5 +1,5 @@
-//! Which deliveries, or effects, this process has leased. In memory only: after a crash there are none,
-//! and what was open simply runs again.
+//! The deliveries or effects that this process has leased. They are in memory only: a crash ends all
+//! leases, and open deliveries simply run again.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -30,7 +30,7 @@ impl<Id: Copy + Eq + Hash> Leases<Id> {
         self.by_id.contains_key(&id)
     }
 
-    /// How many of `plugin` there are.
+    /// Counts the leases of `plugin`.
     pub(super) fn count(&self, plugin: &PluginName) -> usize {
         self.per_plugin.get(plugin).copied().unwrap_or(0)
     }

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use super::refusal;
 use crate::db::types::DbError;
 
-/// Held as long as this process may write: a second host on the same file would hand out the same
-/// deliveries. Readers do not ask for it.
+/// Held while this process may write: a second host on the same file would hand out the same
+/// deliveries. Readers do not need it.
 #[derive(Debug)]
 pub(in crate::db) struct HostLock {
     database: PathBuf,
@@ -33,10 +33,10 @@ impl HostLock {
         if self.path.metadata().is_ok_and(|found| id(found) == own) {
             return Ok(());
         }
-        // Where the directory is gone too, that is what is told.
+        // If the directory is gone too, the error says so.
         let taken = lock(&self.path, &self.database);
         *held = taken?;
-        tracing::warn!("{} was removed while the host runs, and made again", self.path.display());
+        tracing::warn!("{} was removed while the host runs, and was created again", self.path.display());
         Ok(())
     }
 }

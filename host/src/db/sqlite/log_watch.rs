@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// Where `SQLite` locks the log's index for its readers: <https://www.sqlite.org/walformat.html#locks>.
+/// The bytes of the log's index that `SQLite` locks for its readers:
+/// <https://www.sqlite.org/walformat.html#locks>.
 const READ_LOCKS: std::ops::RangeInclusive<u64> = 123..=127;
 
 /// Reports a log that is not emptied.
@@ -16,7 +17,7 @@ pub(super) struct LogWatch {
 }
 
 impl LogWatch {
-    /// Looks at the log at `path`: reports it from `warn_bytes` on, and again for each doubling.
+    /// Checks the log at `path`: reports it from `warn_bytes` on, and again for each doubling.
     pub(super) fn check(&mut self, path: &Path, warn_bytes: u64) {
         let Ok(log_bytes) = path.metadata().map(|log| log.len()) else { return };
         if log_bytes >= warn_bytes.max(self.reported_bytes.saturating_mul(2)) {
@@ -32,7 +33,7 @@ impl LogWatch {
             );
         } else if self.reported_bytes > 0 && log_bytes < warn_bytes {
             self.reported_bytes = 0;
-            tracing::info!(log_bytes, "the database's log was emptied");
+            tracing::info!(log_bytes, "the write-ahead log was truncated");
         }
     }
 }
@@ -43,7 +44,7 @@ fn index_of(log: &Path) -> PathBuf {
     PathBuf::from(format!("{}-shm", log.strip_suffix("-wal").unwrap_or(&log)))
 }
 
-/// Other processes that read the database now. Empty where the system does not say.
+/// Lists other processes that read the database now. Empty on systems that do not list locks.
 fn readers_of(index: &Path) -> Vec<String> {
     let Ok(inode) = index.metadata().map(|found| found.ino()) else { return Vec::new() };
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
@@ -83,7 +84,7 @@ mod tests {
             ("1: POSIX  ADVISORY  READ 12345 08:01:77 124 124", Some(12345)),
             ("1: POSIX  ADVISORY  READ 12345 08:01:77 123 127", Some(12345)),
             ("1: POSIX  ADVISORY  READ 12345 08:01:78 124 124", None),
-            // Whoever has it open, the writer, and other kinds of locks.
+            // A process that has it open, the writer, and other kinds of locks.
             ("1: POSIX  ADVISORY  READ 12345 08:01:77 128 128", None),
             ("1: POSIX  ADVISORY  WRITE 12345 08:01:77 120 120", None),
             ("1: FLOCK  ADVISORY  WRITE 12345 08:01:77 0 EOF", None),

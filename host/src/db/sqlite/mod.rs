@@ -1,6 +1,7 @@
 //! The `SQLite` storage of one host: one file, one connection that writes, a few that read.
 
 mod backup;
+mod blocked;
 mod bulk;
 mod clock;
 mod commit;
@@ -19,6 +20,7 @@ mod late_index;
 mod leases;
 mod lock;
 mod log_watch;
+mod matching;
 mod open;
 mod orders;
 mod prune;
@@ -26,9 +28,12 @@ mod reader;
 mod reads;
 mod refusal;
 mod replay;
+mod retries;
+mod revisions;
 mod rows;
 mod schema;
 mod storage;
+mod stored_entries;
 mod values;
 mod write;
 
@@ -37,7 +42,7 @@ use std::sync::Arc;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::running::Running;
+use super::running::RunningAttempts;
 use super::storage::Opened;
 use super::types::DbError;
 use crate::config;
@@ -55,7 +60,8 @@ use write::Statements;
 /// Connections that read.
 const READERS: u32 = 2;
 
-/// Opens the file of `settings.url`: makes it where there is none, and brings its tables up to date.
+/// Opens the file of `settings.url`, creates it if it does not exist, and brings its tables up to
+/// date.
 pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteStorage>, DbError> {
     let path = open::path_of(&settings.url)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -64,7 +70,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteSto
     }
     let lock = Arc::new(HostLock::take(&path)?);
     let file = Arc::new(DatabaseFile::open(&path)?);
-    let (running, left) = Running::open(&path).map_err(|error| refusal::of_system(&path, &error))?;
+    let (running, left) = RunningAttempts::open(&path).map_err(|error| refusal::of_system(&path, &error))?;
 
     let options = open::write_options(&path, settings);
     let refused = |error: sqlx::Error| refusal::of_file(&path, &error);
@@ -89,10 +95,11 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteSto
     let key_index = Arc::clone(keys.index());
     let mut orders = Orders::new(settings.open_orders_max);
     orders.begin(&mut conn).await?;
+    let order_index = Arc::clone(orders.index());
     let mut statements =
         Statements::new(conn, options.create_if_missing(false), Arc::clone(&file), keys, orders);
     let store_version = statements.store_version().await?;
     let storage = SqliteStorage::new(statements, left, Arc::clone(&lock)).await?;
-    let reader = Reader::new(readers, key_index, &path, file, &lock, storage.backlog());
+    let reader = Reader::new(readers, (key_index, order_index), &path, file, &lock, storage.backlog());
     Ok(Opened { storage, reads: Box::new(reader), store_version, running })
 }

@@ -1,4 +1,4 @@
-//! Where the `SQLite` file is, and how it is opened.
+//! The path of the `SQLite` file, and the options for opening it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,12 +22,12 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf, DbError> {
     }
 }
 
-/// What may be shown of a URL: it may have a password in it.
+/// Returns the part of a URL that may be shown: the rest may contain a password.
 fn scheme_of(url: &str) -> String {
     url.split_once("://").map_or_else(|| url.into(), |(scheme, _)| format!("{scheme}://…"))
 }
 
-/// How the writer opens the file.
+/// The writer's options.
 pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -37,18 +37,18 @@ pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteC
         .journal_mode(SqliteJournalMode::Wal)
         // Accepted means on disk: after a power cut too.
         .synchronous(SqliteSynchronous::Full)
-        // Pruning removes events before what points to them, in steps.
+        // Pruning removes events in steps, before the rows that refer to them.
         .foreign_keys(false)
         .busy_timeout(Duration::from_millis(settings.busy_timeout_ms))
         .statement_cache_capacity(256)
-        // 64 MiB: the upper levels of the key index, however many keys there are.
+        // 64 MiB: enough for the upper levels of the key index of any size.
         .pragma("cache_size", "-65536")
         // 32 MiB of log before it is copied into the file: a page that changes often is copied once.
         .pragma("wal_autocheckpoint", "4096")
-        // What a long reader, such as a backup, made the log grow beyond that is given back.
+        // The log shrinks to this after a long reader, such as a backup, has made it grow.
         .pragma("journal_size_limit", "67108864")
         .pragma("temp_store", "memory")
-        // What a file says of itself is not trusted.
+        // The file's own schema is not trusted.
         .pragma("trusted_schema", "OFF")
         .thread_name(|_| "db-writer".into())
         .disable_statement_logging()
@@ -67,7 +67,7 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), MigrateEr
     migrated
 }
 
-/// How readers open it.
+/// The readers' options.
 pub(super) fn read_options(path: &Path, settings: &config::Database) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

@@ -1,10 +1,11 @@
-//! The open deliveries of each order in `SQLite`, found by the order's hash.
+//! The open deliveries of each ordering key in `SQLite`, found by the key's hash.
 //!
-//! Memory has them, up to a limit. What is beyond the limit comes into an index late (`late_index/`). Each is in
-//! memory or in the index and never in both, so that closing it takes it out.
+//! Memory has them up to a limit. The rest enter an index late (`late_index/`). Each is either in memory or in
+//! the index, so closing it removes it.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use sqlx::error::BoxDynError;
 use sqlx::query::Query;
@@ -14,7 +15,7 @@ use sqlx::{Arguments as _, Row as _, SqliteConnection};
 use super::bulk::Bulk;
 use super::late_index::{Entry, Indexed, LateIndex};
 use crate::db::types::DbError;
-use crate::delivery::{DeliveryId, Order};
+use crate::delivery::{DeliveryId, OrderingHash};
 
 const INDEX: &str = "INSERT INTO order_index (ordering, event_seq, number)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
@@ -24,13 +25,13 @@ const FIRST: &str = "SELECT column1,
         (SELECT event_seq FROM order_index WHERE ordering = column1 ORDER BY event_seq, number LIMIT 1) AS seq,
         (SELECT number FROM order_index WHERE ordering = column1 ORDER BY event_seq, number LIMIT 1)
     FROM (VALUES {rows}) WHERE seq IS NOT NULL";
-// By the index of what is open: in it there is no closed one. Many as one text: a row takes longer to hand over than
-// to read.
+// Uses the index of open deliveries, which has no closed ones. Many rows come as one text: handing over a row takes
+// longer than reading it.
 const OPEN: &str = "SELECT json_group_array(json_array(plugin, due_at, event_seq, number, ordering)) FROM (
     SELECT plugin, due_at, event_seq, number, ordering FROM delivery INDEXED BY delivery_open
     WHERE due_at IS NOT NULL AND ordering IS NOT NULL AND (plugin, due_at, event_seq, number) > (?, ?, ?, ?) AND event_seq > ?
     ORDER BY plugin, due_at, event_seq, number LIMIT ?)";
-/// Read so many at a time.
+/// Deliveries per page that is read.
 const PAGE: i64 = 4096;
 
 /// An open delivery that has an order.
@@ -68,23 +69,23 @@ impl Indexed for Open {
 }
 
 impl Open {
-    fn of((Order(order), DeliveryId { event, number }): (Order, DeliveryId)) -> Self {
+    fn of((OrderingHash(order), DeliveryId { event, number }): (OrderingHash, DeliveryId)) -> Self {
         Self { order, event, number }
     }
 
-    /// All of an order.
-    fn all(Order(order): Order) -> RangeInclusive<Self> {
+    /// The range of all deliveries of an ordering key.
+    pub(super) fn all(OrderingHash(order): OrderingHash) -> RangeInclusive<Self> {
         Self { order, event: i64::MIN, number: i64::MIN }..=Self { order, event: i64::MAX, number: i64::MAX }
     }
 
-    fn id(self) -> DeliveryId {
+    pub(super) fn id(self) -> DeliveryId {
         DeliveryId { event: self.event, number: self.number }
     }
 }
 
 /// See the module.
 pub(super) struct Orders {
-    index: LateIndex<Open>,
+    index: Arc<LateIndex<Open>>,
     /// Whether the index may have any.
     indexed: bool,
     insert: Bulk,
@@ -96,7 +97,7 @@ impl Orders {
     /// Up to `max`, and a batch, are kept out of the index.
     pub(super) fn new(max: usize) -> Self {
         Self {
-            index: LateIndex::new(max),
+            index: Arc::new(LateIndex::new(max)),
             indexed: false,
             insert: Bulk::new(INDEX, 3),
             close: Bulk::new(CLOSE, 3),
@@ -104,7 +105,7 @@ impl Orders {
         }
     }
 
-    /// Before anything else in a transaction: learns what is stored, unless it is known.
+    /// Reads the stored deliveries, unless they are known. Each transaction begins with it.
     pub(super) async fn begin(&mut self, conn: &mut SqliteConnection) -> Result<(), DbError> {
         if self.index.begin(conn).await? {
             let sql = "SELECT EXISTS (SELECT 1 FROM order_index)";
@@ -114,19 +115,19 @@ impl Orders {
         Ok(())
     }
 
-    /// How the index is written.
-    pub(super) fn index(&self) -> &LateIndex<Open> {
+    /// The index.
+    pub(super) fn index(&self) -> &Arc<LateIndex<Open>> {
         &self.index
     }
 
-    /// Which of these have an open delivery.
+    /// Returns the ordering keys among these that have an open delivery.
     pub(super) async fn open(
         &self,
         conn: &mut SqliteConnection,
-        orders: &[Order],
-    ) -> Result<HashSet<Order>, DbError> {
-        let recent = |order: &&Order| self.index.first(&Open::all(**order)).is_some();
-        let (open, others): (Vec<Order>, Vec<Order>) = orders.iter().partition(recent);
+        orders: &[OrderingHash],
+    ) -> Result<HashSet<OrderingHash>, DbError> {
+        let recent = |order: &&OrderingHash| self.index.first(&Open::all(**order)).is_some();
+        let (open, others): (Vec<OrderingHash>, Vec<OrderingHash>) = orders.iter().partition(recent);
         let mut open: HashSet<_> = open.into_iter().collect();
         open.extend(self.firsts(conn, &others).await?.into_keys());
         Ok(open)
@@ -136,37 +137,40 @@ impl Orders {
     pub(super) async fn first(
         &self,
         conn: &mut SqliteConnection,
-        orders: &[Order],
+        orders: &[OrderingHash],
     ) -> Result<Vec<DeliveryId>, DbError> {
         let indexed = self.firsts(conn, orders).await?;
-        let first = |order: &Order| {
+        let first = |order: &OrderingHash| {
             let recent = self.index.first(&Open::all(*order)).map(Open::id);
             recent.into_iter().chain(indexed.get(order).copied()).min()
         };
         Ok(orders.iter().filter_map(first).collect())
     }
 
-    /// The same of those that the index has.
+    /// Returns the same for the deliveries in the index.
     async fn firsts(
         &self,
         conn: &mut SqliteConnection,
-        orders: &[Order],
-    ) -> Result<HashMap<Order, DeliveryId>, DbError> {
+        orders: &[OrderingHash],
+    ) -> Result<HashMap<OrderingHash, DeliveryId>, DbError> {
         if !self.indexed {
             return Ok(HashMap::new());
         }
         let rows = self.first.fetch(conn, orders, bind_order).await?;
         let first = rows.iter().map(|row| {
-            Ok((Order(row.try_get(0)?), DeliveryId { event: row.try_get(1)?, number: row.try_get(2)? }))
+            Ok((
+                OrderingHash(row.try_get(0)?),
+                DeliveryId { event: row.try_get(1)?, number: row.try_get(2)? },
+            ))
         });
         first.collect()
     }
 
-    /// These were stored; as many move into the index.
+    /// Adds stored deliveries, and moves as many into the index.
     pub(super) async fn opened(
         &mut self,
         conn: &mut SqliteConnection,
-        opened: impl Iterator<Item = (Order, DeliveryId)>,
+        opened: impl Iterator<Item = (OrderingHash, DeliveryId)>,
     ) -> Result<(), DbError> {
         // One of an event of long ago, which a replay made, goes where its like are.
         let (mut to_index, new) = self.index.divide(opened.map(Open::of));
@@ -179,11 +183,11 @@ impl Orders {
         self.index.store_progress(conn).await
     }
 
-    /// These are closed.
+    /// Removes closed deliveries.
     pub(super) async fn closed(
         &mut self,
         conn: &mut SqliteConnection,
-        closed: impl Iterator<Item = (Order, DeliveryId)>,
+        closed: impl Iterator<Item = (OrderingHash, DeliveryId)>,
     ) -> Result<(), DbError> {
         let (indexed, recent) = self.index.divide(closed.map(Open::of));
         self.index.remove(&recent);
@@ -209,7 +213,7 @@ async fn open_after(conn: &mut SqliteConnection, event: i64) -> Result<Vec<Open>
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as for rows of any size")]
-fn bind_order(row: &mut SqliteArguments, Order(order): &Order) -> Result<(), BoxDynError> {
+fn bind_order(row: &mut SqliteArguments, OrderingHash(order): &OrderingHash) -> Result<(), BoxDynError> {
     row.add(*order)
 }
 

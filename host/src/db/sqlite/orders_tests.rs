@@ -6,38 +6,38 @@ use sqlx::Connection as _;
 use super::*;
 use crate::db::sqlite::late_index::Progress;
 
-/// What a transaction does.
+/// A step of a transaction.
 #[derive(Debug, Clone, Copy)]
-enum Does {
+enum Operation {
     /// A delivery of a new event comes in.
     Opens { order: i64 },
     /// A replay makes another one of an event of before.
     OpensAgain { event: usize, order: i64 },
-    /// One of those that are open is closed.
+    /// One of the open deliveries is closed.
     Closes { open: usize },
 }
 
-/// What becomes of it.
+/// The end of a transaction.
 #[derive(Debug, Clone, Copy)]
-enum Ends {
+enum TransactionEnd {
     Committed,
     RolledBack,
-    /// It is on disk, and the process was killed, or does not know.
+    /// It is on disk, and the process was killed or could not see the result.
     Unknown,
 }
 
-fn transactions() -> impl Strategy<Value = Vec<(Vec<Does>, Ends)>> {
+fn transactions() -> impl Strategy<Value = Vec<(Vec<Operation>, TransactionEnd)>> {
     let does = prop_oneof![
-        3 => (0..4_i64).prop_map(|order| Does::Opens { order }),
-        1 => (0..100_usize, 0..4_i64).prop_map(|(event, order)| Does::OpensAgain { event, order }),
-        2 => (0..100_usize).prop_map(|open| Does::Closes { open }),
+        3 => (0..4_i64).prop_map(|order| Operation::Opens { order }),
+        1 => (0..100_usize, 0..4_i64).prop_map(|(event, order)| Operation::OpensAgain { event, order }),
+        2 => (0..100_usize).prop_map(|open| Operation::Closes { open }),
     ];
-    let ends = prop_oneof![6 => Just(Ends::Committed), 1 => Just(Ends::RolledBack), 1 => Just(Ends::Unknown)];
+    let ends = prop_oneof![6 => Just(TransactionEnd::Committed), 1 => Just(TransactionEnd::RolledBack), 1 => Just(TransactionEnd::Unknown)];
     proptest::collection::vec((proptest::collection::vec(does, 0..12), ends), 1..40)
 }
 
-/// The tables, what opens and closes in them, and what should be open.
-struct Bed {
+/// The tables, the changes to them, and the deliveries expected to be open.
+struct Fixture {
     conn: SqliteConnection,
     orders: Orders,
     events: i64,
@@ -45,7 +45,7 @@ struct Bed {
     open: BTreeSet<Open>,
 }
 
-impl Bed {
+impl Fixture {
     async fn new(max: usize) -> Self {
         let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         sqlx::migrate!("./migrations/sqlite").run(&mut conn).await.unwrap();
@@ -56,39 +56,39 @@ impl Bed {
         sqlx::query(sql).execute(&mut self.conn).await.unwrap();
     }
 
-    async fn transaction(&mut self, does: &[Does], ends: Ends) {
+    async fn transaction(&mut self, does: &[Operation], ends: TransactionEnd) {
         let before = self.open.clone();
         self.run("BEGIN").await;
         self.orders.begin(&mut self.conn).await.unwrap();
         for does in does {
             match *does {
-                Does::Opens { order } => {
+                Operation::Opens { order } => {
                     self.events += 1;
                     self.opens(Open { order, event: self.events, number: 1 }).await;
                 }
-                Does::OpensAgain { event, order } if self.events > 0 => {
+                Operation::OpensAgain { event, order } if self.events > 0 => {
                     self.numbers += 1;
                     let event = i64::try_from(event).unwrap() % self.events + 1;
                     self.opens(Open { order, event, number: 1 + self.numbers }).await;
                 }
-                Does::Closes { open } if !self.open.is_empty() => {
+                Operation::Closes { open } if !self.open.is_empty() => {
                     let open = *self.open.iter().nth(open % self.open.len()).unwrap();
                     self.closes(open).await;
                 }
-                Does::OpensAgain { .. } | Does::Closes { .. } => {}
+                Operation::OpensAgain { .. } | Operation::Closes { .. } => {}
             }
         }
         match ends {
-            Ends::Committed => {
+            TransactionEnd::Committed => {
                 self.run("COMMIT").await;
                 self.orders.index.committed();
             }
-            Ends::RolledBack => {
+            TransactionEnd::RolledBack => {
                 self.run("ROLLBACK").await;
                 self.orders.index.undone();
                 self.open = before;
             }
-            Ends::Unknown => {
+            TransactionEnd::Unknown => {
                 self.run("COMMIT").await;
                 self.orders.index.in_doubt();
                 self.orders.index.undone();
@@ -101,14 +101,20 @@ impl Bed {
             VALUES (?, ?, 'p', ?, 0, 'pending', 0)";
         let query = sqlx::query(sql).bind(open.event).bind(open.number).bind(open.order);
         query.execute(&mut self.conn).await.unwrap();
-        self.orders.opened(&mut self.conn, [(Order(open.order), open.id())].into_iter()).await.unwrap();
+        self.orders
+            .opened(&mut self.conn, [(OrderingHash(open.order), open.id())].into_iter())
+            .await
+            .unwrap();
         self.open.insert(open);
     }
 
     async fn closes(&mut self, open: Open) {
         let sql = "UPDATE delivery SET due_at = NULL WHERE event_seq = ? AND number = ?";
         sqlx::query(sql).bind(open.event).bind(open.number).execute(&mut self.conn).await.unwrap();
-        self.orders.closed(&mut self.conn, [(Order(open.order), open.id())].into_iter()).await.unwrap();
+        self.orders
+            .closed(&mut self.conn, [(OrderingHash(open.order), open.id())].into_iter())
+            .await
+            .unwrap();
         self.open.remove(&open);
     }
 
@@ -125,8 +131,8 @@ impl Bed {
         found.sort_unstable();
         assert_eq!(found, self.open.iter().copied().collect::<Vec<_>>());
 
-        let orders: Vec<_> = (0..4).map(Order).collect();
-        let first = |order: &Order| self.open.range(Open::all(*order)).next().map(|open| open.id());
+        let orders: Vec<_> = (0..4).map(OrderingHash).collect();
+        let first = |order: &OrderingHash| self.open.range(Open::all(*order)).next().map(|open| open.id());
         let firsts: Vec<_> = orders.iter().filter_map(first).collect();
         assert_eq!(self.orders.first(&mut self.conn, &orders).await.unwrap(), firsts);
         let open: HashSet<_> = orders.iter().copied().filter(|order| first(order).is_some()).collect();
@@ -136,44 +142,49 @@ impl Bed {
 
 proptest! {
     #[test]
-    fn what_is_open_is_in_memory_or_in_the_index(max in 1..9_usize, transactions in transactions()) {
+    fn open_deliveries_are_in_memory_or_in_the_index(max in 1..9_usize, transactions in transactions()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut bed = Bed::new(max).await;
+            let mut fixture = Fixture::new(max).await;
             for (does, ends) in transactions {
-                bed.transaction(&does, ends).await;
-                bed.check().await;
+                fixture.transaction(&does, ends).await;
+                fixture.check().await;
             }
         });
     }
 }
 
-/// What is closed before many others came in costs the index nothing.
+/// A delivery that closes before many others arrive costs the index nothing.
 #[tokio::test]
-async fn what_is_closed_soon_never_comes_into_the_index() {
-    let mut bed = Bed::new(4).await;
+async fn a_delivery_that_closes_soon_is_never_indexed() {
+    let mut fixture = Fixture::new(4).await;
     for _ in 0..40 {
-        bed.transaction(&[Does::Opens { order: 1 }, Does::Closes { open: 0 }], Ends::Committed).await;
-        assert_eq!(bed.orders.index.stored(), Some(Progress::default()));
+        fixture
+            .transaction(
+                &[Operation::Opens { order: 1 }, Operation::Closes { open: 0 }],
+                TransactionEnd::Committed,
+            )
+            .await;
+        assert_eq!(fixture.orders.index.stored(), Some(Progress::default()));
     }
     for _ in 0..40 {
-        bed.transaction(&[Does::Opens { order: 1 }], Ends::Committed).await;
+        fixture.transaction(&[Operation::Opens { order: 1 }], TransactionEnd::Committed).await;
     }
     let indexed: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM order_index").fetch_one(&mut bed.conn).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM order_index").fetch_one(&mut fixture.conn).await.unwrap();
     assert!(indexed > 30, "{indexed}");
-    bed.check().await;
+    fixture.check().await;
 }
 
-/// Each statement finds its rows by an index, however many there are.
+/// Each statement finds its rows by an index, in tables of any size.
 #[tokio::test]
 async fn nothing_is_found_by_looking_at_everything() {
-    let mut bed = Bed::new(4).await;
+    let mut fixture = Fixture::new(4).await;
     for (sql, columns) in [(CLOSE, 3), (FIRST, 1), (crate::db::sqlite::rows::UNBLOCK, 2)] {
         let row = format!("({})", vec!["?"; columns].join(","));
         let sql = format!("EXPLAIN QUERY PLAN {}", sql.replace("{rows}", &[row.as_str(); 8].join(",")));
         let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(sqlx::AssertSqlSafe(sql.as_str())).fetch_all(&mut bed.conn).await.unwrap();
+            sqlx::query_as(sqlx::AssertSqlSafe(sql.as_str())).fetch_all(&mut fixture.conn).await.unwrap();
         let scans = |step: &str| step.starts_with("SCAN order_index") || step.starts_with("SCAN delivery");
         assert!(!plan.iter().any(|(.., step)| scans(step)), "{sql}: {plan:?}");
     }

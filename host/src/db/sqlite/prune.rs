@@ -1,4 +1,5 @@
-//! What is old in `SQLite`: found on the read connections a page at a time, removed by the writer.
+//! Pruning in `SQLite`: old rows are found on read connections a page at a time and removed by the
+//! writer.
 
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
@@ -14,7 +15,8 @@ use super::values::{integer, unsigned};
 use crate::db::types::{DbError, EventAge, OldKeys, Removal, Size, Stock};
 use crate::failpoint::{self, Point};
 
-/// Of an event `e`: nothing is left to do, nobody has to look at it, and no replay will come to it.
+/// The condition that an event `e` may go: nothing of it is open, no operator must see it, and no
+/// replay will reach it.
 macro_rules! over {
     () => {
         "NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_seq = e.seq
@@ -26,7 +28,7 @@ macro_rules! over {
     };
 }
 
-// Sizes are those of what may be large. `octet_length` does not read what it measures.
+// Only columns that may be large are measured. `octet_length` does not read the value.
 const AGED: &str = concat!(
     "SELECT seq, old, over, CASE WHEN over THEN body
         + ifnull((SELECT sum(octet_length(logs)) FROM attempt WHERE event_seq = seq), 0)
@@ -39,7 +41,7 @@ const AGED: &str = concat!(
     " < ?4 AS old, octet_length(body) AS body FROM event
             WHERE seq > ?2 ORDER BY seq LIMIT ?3) e)"
 );
-/// Looks at one event in each doubling of the distance.
+/// Reads one event in each doubling of the distance.
 const AGED_BEYOND: &str = "WITH RECURSIVE ahead(seq) AS (
         SELECT ?1 + 1
         UNION ALL
@@ -47,7 +49,7 @@ const AGED_BEYOND: &str = "WITH RECURSIVE ahead(seq) AS (
     SELECT max(e.seq) FROM ahead CROSS JOIN event e
         ON e.seq = (SELECT min(seq) FROM event WHERE seq >= ahead.seq)
     WHERE e.received_at < ?2";
-/// Of the keys that are in the index: the newest ones stay, however old they are.
+/// Finds old keys in the index: the newest keys stay at any age.
 const OLD_KEYS: &str = concat!(
     "SELECT event_seq, received_at < ?1 AND received_at + ",
     offset_of!("event_seq"),
@@ -59,7 +61,7 @@ const OLD_KEYS: &str = concat!(
 
 const STILL_OVER: &str =
     concat!("SELECT e.seq FROM (VALUES {rows}) v CROSS JOIN event e ON e.seq = v.column1 WHERE ", over!());
-/// Tables with what belongs to an event, and where its number stands in them.
+/// Tables with rows of an event, and their column with its number.
 const OF_EVENTS: [(&str, &str); 8] = [
     ("effect_try", "event_seq"),
     ("effect", "event_seq"),
@@ -109,7 +111,7 @@ impl PruneStatements {
         }
     }
 
-    /// Removes what may still go. How many events or keys those were.
+    /// Removes events or keys that may still go, and returns their number.
     pub(super) async fn remove(
         &self,
         conn: &mut SqliteConnection,
@@ -178,7 +180,7 @@ impl Reader {
         Ok(beyond.unwrap_or(0))
     }
 
-    /// How many replays have ended so far.
+    /// Counts the replays that have ended.
     pub(super) async fn replays_ended(&self) -> Result<i64, DbError> {
         let sql = "SELECT (SELECT ifnull(max(id), 0) FROM replay)
             - (SELECT count(*) FROM replay WHERE state = 'running')";
@@ -192,7 +194,7 @@ impl Reader {
         Ok(newest.unwrap_or(0))
     }
 
-    /// Of the keys after that of `after`, in order, those that were taken before `before` and whose events are
+    /// Returns the keys after that of `after`, in order, that were taken before `before` and whose events are
     /// gone. The clocks are as in [`Reader::ages`].
     pub(super) async fn old_keys(
         &self,
@@ -212,7 +214,7 @@ impl Reader {
         Ok(OldKeys { keys: old.map(|(seq, _)| seq).collect(), last })
     }
 
-    /// What the database has on disk.
+    /// Returns the database's size on disk.
     pub(super) async fn size(&self) -> Result<Size, DbError> {
         let sql = "SELECT page_count, freelist_count, page_size
             FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
@@ -243,14 +245,15 @@ impl Reader {
         })
     }
 
-    /// When this database was made, ms since the Unix epoch.
+    /// Returns when this database was made, ms since the Unix epoch.
     pub(super) async fn made_at(&self) -> Result<u64, DbError> {
         let sql = "SELECT min(CAST(strftime('%s', installed_on) AS INTEGER)) FROM _sqlx_migrations";
         let seconds: Option<i64> = sqlx::query_scalar(sql).fetch_one(self.pool()).await?;
         Ok(seconds.map_or(0, unsigned) * 1000)
     }
 
-    /// When an event was received that is gone, and whose key is not; the last one, if there are several.
+    /// Returns the time at which a pruned event was received, if its key remains; of several, the last
+    /// one's.
     pub(super) async fn pruned(&self, source: Option<&str>, id: &str) -> Result<Option<u64>, DbError> {
         let mut query =
             QueryBuilder::<Sqlite>::new("SELECT max(k.received_at) FROM idempotency_key k WHERE ");

@@ -11,11 +11,13 @@ use super::key_place::KeyPlace;
 use super::late_index::LateIndex;
 use super::lock::HostLock;
 use super::log_watch::LogWatch;
+use super::orders::Open;
 
-/// The read connections, and what else is known of the database without the writer.
+/// The read connections, and the other state of the database that needs no writer.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
     keys: Arc<LateIndex<KeyPlace>>,
+    orders: Arc<LateIndex<Open>>,
     log: PathBuf,
     pub(super) log_watch: Mutex<LogWatch>,
     pub(super) file: Arc<DatabaseFile>,
@@ -28,24 +30,38 @@ pub(in crate::db) struct Reader {
 impl Reader {
     pub(super) fn new(
         pool: SqlitePool,
-        keys: Arc<LateIndex<KeyPlace>>,
+        (keys, orders): (Arc<LateIndex<KeyPlace>>, Arc<LateIndex<Open>>),
         path: &Path,
         file: Arc<DatabaseFile>,
         lock: &Arc<HostLock>,
         backlog: Arc<AtomicU64>,
     ) -> Self {
         let log = format!("{}-wal", path.display()).into();
-        Self { pool, keys, log, log_watch: Mutex::default(), file, lock: Arc::downgrade(lock), backlog }
+        Self {
+            pool,
+            keys,
+            orders,
+            log,
+            log_watch: Mutex::default(),
+            file,
+            lock: Arc::downgrade(lock),
+            backlog,
+        }
     }
 
-    /// Where `SQLite` keeps the database's log.
+    /// The path of the database's log.
     pub(super) fn log_path(&self) -> &Path {
         &self.log
     }
 
-    /// Where idempotency keys are.
+    /// The index of idempotency keys.
     pub(super) fn key_index(&self) -> &LateIndex<KeyPlace> {
         &self.keys
+    }
+
+    /// The index of open deliveries by their ordering key.
+    pub(super) fn order_index(&self) -> &LateIndex<Open> {
+        &self.orders
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {

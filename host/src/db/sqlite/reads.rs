@@ -1,4 +1,4 @@
-//! What is read, gathered from the files of each subject.
+//! The implementation of `Reads`, gathered from the files of each subject.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -8,15 +8,20 @@ use std::sync::atomic::Ordering;
 
 use super::reader::Reader;
 use crate::db::storage::{Answer, EntryReads, Reads};
-use crate::db::types::{DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary};
+use crate::db::types::{
+    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
+    WaitingFilter,
+};
 use crate::db::view::{
-    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView,
+    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
+    StoredKey,
 };
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
-use crate::event::PluginName;
+use crate::event::{Digest, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
-use crate::replay::{Candidate, Progress, Request, Running};
+use crate::replay::{Candidate, Progress, ReplayInProgress, Request};
+use crate::revision::KnownHandlers;
 
 impl EntryReads for Reader {
     fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
@@ -45,7 +50,7 @@ impl Reads for Reader {
 
     fn check(&self) -> Result<(), DbError> {
         self.file.check()?;
-        // Without a writer there is none to keep.
+        // Without a writer there is no lock to keep.
         self.lock.upgrade().map_or(Ok(()), |lock| lock.keep())
     }
 
@@ -81,6 +86,10 @@ impl Reads for Reader {
         Box::pin(self.event(source, id, memory))
     }
 
+    fn body(&self, seq: i64) -> Answer<'_, Option<StoredBody>> {
+        Box::pin(self.body(seq))
+    }
+
     fn deliveries<'a>(
         &'a self,
         filter: &'a DeliveryFilter,
@@ -104,12 +113,59 @@ impl Reads for Reader {
         Box::pin(self.effects(filter, before, limit))
     }
 
+    fn effect_id<'a>(&'a self, key: &'a str, newest: u32) -> Answer<'a, Option<EffectId>> {
+        Box::pin(self.effect_id(key, newest))
+    }
+
+    fn buckets<'a>(&'a self, plugin: &'a PluginName, limit: usize) -> Answer<'a, Vec<String>> {
+        Box::pin(self.buckets(plugin, limit))
+    }
+
+    fn stored_keys<'a>(
+        &'a self,
+        of: (&'a PluginName, &'a str),
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<StoredKey>> {
+        Box::pin(self.stored_keys(of, prefix, after, limit))
+    }
+
     fn open_plugins(&self) -> Answer<'_, Vec<PluginName>> {
         Box::pin(self.open_plugins())
     }
 
+    fn unmatched_plugins(&self) -> Answer<'_, Vec<PluginName>> {
+        Box::pin(self.unmatched_plugins())
+    }
+
+    fn unmatched<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Answer<'a, Vec<UnmatchedDelivery>> {
+        Box::pin(self.unmatched(plugin, after, limit))
+    }
+
+    fn waiting<'a>(&'a self, filter: &'a WaitingFilter, limit: usize) -> Answer<'a, Vec<DeliveryId>> {
+        Box::pin(self.waiting(filter, limit))
+    }
+
+    fn count_waiting<'a>(&'a self, filter: &'a WaitingFilter) -> Answer<'a, u64> {
+        Box::pin(self.count_waiting(filter))
+    }
+
+    fn retried_revisions(&self) -> Answer<'_, Vec<(PluginName, Digest)>> {
+        Box::pin(self.retried_revisions())
+    }
+
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>> {
         Box::pin(self.effect_plugins())
+    }
+
+    fn known_handlers<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<KnownHandlers>> {
+        Box::pin(self.known_handlers(digest))
     }
 
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {
@@ -132,11 +188,11 @@ impl Reads for Reader {
         Box::pin(self.count(request))
     }
 
-    fn candidates<'a>(&'a self, running: &'a Running, limit: u32) -> Answer<'a, Vec<Candidate>> {
+    fn candidates<'a>(&'a self, running: &'a ReplayInProgress, limit: u32) -> Answer<'a, Vec<Candidate>> {
         Box::pin(self.candidates(running, limit))
     }
 
-    fn running_replays(&self) -> Answer<'_, Vec<Running>> {
+    fn running_replays(&self) -> Answer<'_, Vec<ReplayInProgress>> {
         Box::pin(self.running_replays())
     }
 

@@ -1,4 +1,4 @@
-//! Why a file does not open, told to whoever started the host: which file, what is wrong, what to do.
+//! Errors of a file that does not open: the file, the error and a remedy.
 
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::db::types::DbError;
 
 const DAMAGED: &str = "restore a backup of it, or move it away to begin with an empty one";
 
-/// The system does not let the host use a file.
+/// The system denies the host the use of a file.
 pub(super) fn of_system(path: &Path, error: &Error) -> DbError {
     let what_to_do = match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -42,7 +42,7 @@ pub(super) fn of_file(path: &Path, error: &sqlx::Error) -> DbError {
     })
 }
 
-/// It is not what this program makes.
+/// Its schema is not one of this program.
 pub(super) fn of_schema(path: &Path, misfit: &Misfit) -> DbError {
     match misfit {
         Misfit::Unreadable(error) => of_file(path, error),

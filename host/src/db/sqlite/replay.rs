@@ -1,43 +1,47 @@
-//! Replays in `SQLite`: what is asked for, found, made, and how far it is.
+//! Replays in `SQLite`: requests, candidates, new deliveries and progress.
 
 use std::collections::HashMap;
 
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
-use super::deliveries::{WITH_EVENT, Whose, deliveries_of, select_deliveries, select_events};
+use super::deliveries::{DeliveryScope, WITH_EVENT, deliveries_of, select_deliveries, select_events};
 use super::orders::Orders;
 use super::reader::Reader;
-use super::rows::BLOCKED;
+use super::rows::{BLOCKED, UNMATCHED_AND_BLOCKED, due_at_of};
 use super::values::{integer, name_of, parse, unsigned};
 use crate::clock;
 use crate::db::types::{DbError, InMemoryState};
-use crate::delivery::{DeliveryId, Order};
+use crate::db::writer::batch::Placement;
+use crate::delivery::{DeliveryId, OrderingHash};
 use crate::event::now_ms;
-use crate::replay::{Again, Candidate, EXAMPLES, Made, Of, Progress, Request, Running, Step};
+use crate::replay::{
+    Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
+    ReplayedDelivery, Request,
+};
 
 const PROGRESS: &str = "SELECT id, asked_at, request, state, found, made, skipped, first FROM replay ";
 const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key";
 
-/// What a part of a replay did.
+/// The result of one step of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Advanced {
-    /// Deliveries made or resolved, or in a dry run those that would be.
+    /// Deliveries made or resolved; in a dry run, their expected number.
     pub(super) made: u64,
     /// Deliveries made.
     pub(super) opened: u64,
-    /// Of these, those that wait for an earlier one of their ordering key.
+    /// Of these, the ones blocked by an earlier delivery of their ordering key.
     pub(super) blocked: u64,
 }
 
-/// What became of a delivery that is to be run no more.
+/// The result for a delivery that is not to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Discarded {
     /// It was open.
     Skipped {
-        /// It waited for an earlier one of its ordering key.
+        /// It was blocked by an earlier one of its ordering key.
         blocked: bool,
-        order: Option<Order>,
+        order: Option<OrderingHash>,
     },
     /// It was a dead letter.
     Resolved,
@@ -47,7 +51,7 @@ pub(super) enum Discarded {
     Unknown,
 }
 
-/// Stores what was asked for. Its number.
+/// Stores a request, and returns its number.
 pub(super) async fn begin(
     conn: &mut SqliteConnection,
     request: &Request,
@@ -62,11 +66,12 @@ pub(super) async fn begin(
     Ok(query.execute(conn).await?.last_insert_rowid())
 }
 
-/// Makes what a step says, and notes how far it is. Nothing is done where the replay was stopped.
+/// Makes the deliveries of a step and stores the replay's progress. A stopped replay is left as it
+/// is.
 pub(super) async fn advance(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
-    step: &Step,
+    step: &ReplayPage,
 ) -> Result<Advanced, DbError> {
     let mut done = Advanced::default();
     let mut skipped = step.skipped;
@@ -107,7 +112,7 @@ async fn make(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
     replay: i64,
-    again: &Again,
+    again: &ReplayedDelivery,
 ) -> Result<Option<bool>, DbError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM delivery
         WHERE event_seq = ? AND plugin = ? AND due_at IS NOT NULL)";
@@ -134,7 +139,7 @@ async fn make(
 async fn insert(
     conn: &mut SqliteConnection,
     replay: i64,
-    again: &Again,
+    again: &ReplayedDelivery,
     blocked: bool,
 ) -> Result<DeliveryId, DbError> {
     let sql = "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
@@ -143,8 +148,8 @@ async fn insert(
     let number: i64 = sqlx::query_scalar(sql)
         .bind(again.event)
         .bind(again.plugin.as_str())
-        .bind(again.order.map(|Order(order)| order))
-        .bind(if blocked { BLOCKED } else { 0 })
+        .bind(again.order.map(|OrderingHash(order)| order))
+        .bind(due_at_of(Placement { matched: again.matched, blocked }))
         .fetch_one(&mut *conn)
         .await?;
     let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at)
@@ -166,7 +171,7 @@ pub(super) async fn resolve(conn: &mut SqliteConnection, id: DeliveryId, how: &s
 
 async fn note_progress(
     conn: &mut SqliteConnection,
-    step: &Step,
+    step: &ReplayPage,
     made: u64,
     skipped: u64,
 ) -> Result<(), DbError> {
@@ -206,9 +211,9 @@ pub(super) async fn discard(
     let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
         WHERE event_seq = ? AND number = ?";
     sqlx::query(sql).bind(id.event).bind(id.number).execute(&mut *conn).await?;
-    let order = order.map(Order);
+    let order = order.map(OrderingHash);
     orders.closed(conn, order.map(|order| (order, id)).into_iter()).await?;
-    Ok(Discarded::Skipped { blocked: due_at == Some(BLOCKED), order })
+    Ok(Discarded::Skipped { blocked: matches!(due_at, Some(BLOCKED | UNMATCHED_AND_BLOCKED)), order })
 }
 
 /// Stops a replay. False when it does not run.
@@ -222,7 +227,7 @@ fn damaged(error: serde_json::Error) -> DbError {
 }
 
 impl Reader {
-    /// How many a request finds, and the newest event now.
+    /// Counts the matches of a request, and returns the newest event.
     pub(super) async fn count(&self, request: &Request) -> Result<(u64, i64), DbError> {
         let mut moment = self.pool().begin().await?;
         let mut query = QueryBuilder::new("SELECT count(*)");
@@ -234,19 +239,23 @@ impl Reader {
     }
 
     /// The next up to `limit` that a replay finds.
-    pub(super) async fn candidates(&self, running: &Running, limit: u32) -> Result<Vec<Candidate>, DbError> {
+    pub(super) async fn candidates(
+        &self,
+        running: &ReplayInProgress,
+        limit: u32,
+    ) -> Result<Vec<Candidate>, DbError> {
         let (after, last) = (running.after, running.last_event);
         let mut query = QueryBuilder::new(CANDIDATE);
-        if running.request.of == Of::Deliveries {
+        if running.request.of == ReplayTarget::Deliveries {
             query.push(", d.number, a.reason");
         }
         push_from(&mut query, &running.request);
         query.push(" AND e.seq <= ").push_bind(last);
         match running.request.of {
-            Of::Events => {
+            ReplayTarget::Events => {
                 query.push(" AND e.seq > ").push_bind(after.event).push(" ORDER BY e.seq LIMIT ");
             }
-            Of::Deliveries => {
+            ReplayTarget::Deliveries => {
                 query.push(" AND (d.event_seq, d.number) > (").push_bind(after.event).push(", ");
                 query.push_bind(after.number).push(") ORDER BY d.event_seq, d.number LIMIT ");
             }
@@ -256,20 +265,20 @@ impl Reader {
         let rows = query.build().fetch_all(&mut *moment).await?;
         let mut found = rows.iter().map(candidate_of).collect::<Result<Vec<_>, _>>()?;
         match running.request.of {
-            Of::Events => all_deliveries(&mut moment, &mut found).await?,
-            Of::Deliveries => found_deliveries(&mut moment, &mut found, &rows).await?,
+            ReplayTarget::Events => all_deliveries(&mut moment, &mut found).await?,
+            ReplayTarget::Deliveries => found_deliveries(&mut moment, &mut found, &rows).await?,
         }
         Ok(found)
     }
 
-    /// Replays that are to go on, the oldest first.
-    pub(super) async fn running_replays(&self) -> Result<Vec<Running>, DbError> {
+    /// Replays in progress, the oldest first.
+    pub(super) async fn running_replays(&self) -> Result<Vec<ReplayInProgress>, DbError> {
         let sql = "SELECT id, request, after_seq, after_number, last_seq, json_array_length(first)
             FROM replay WHERE state = 'running' ORDER BY id";
         let rows = sqlx::query(sql).fetch_all(self.pool()).await?;
         let running = |row: &SqliteRow| {
             let shown: i64 = row.try_get(5)?;
-            Ok(Running {
+            Ok(ReplayInProgress {
                 id: row.try_get(0)?,
                 request: serde_json::from_str(row.try_get(1)?).map_err(damaged)?,
                 after: DeliveryId { event: row.try_get(2)?, number: row.try_get(3)? },
@@ -296,16 +305,16 @@ impl Reader {
     }
 }
 
-/// ` FROM … WHERE …` of what a request finds.
+/// Appends ` FROM … WHERE …` for the deliveries of a request.
 fn push_from(query: &mut QueryBuilder<Sqlite>, request: &Request) {
     match request.of {
-        Of::Events => {
+        ReplayTarget::Events => {
             query.push(" FROM event e WHERE true");
             select_events(query, &request.selection);
         }
-        Of::Deliveries => {
+        ReplayTarget::Deliveries => {
             query.push(WITH_EVENT);
-            // Whoever names a delivery may mean one that is done.
+            // A delivery that is named by id may be done.
             let all = request.selection.deliveries.is_some();
             query.push(if all {
                 " WHERE d.due_at IS NULL"
@@ -332,7 +341,7 @@ fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
 
 async fn all_deliveries(moment: &mut SqliteConnection, found: &mut [Candidate]) -> Result<(), DbError> {
     let events: Vec<_> = found.iter().map(|candidate| candidate.event).collect();
-    let mut made = made(moment, Whose::Events(&events)).await?;
+    let mut made = made(moment, DeliveryScope::Events(&events)).await?;
     for candidate in found {
         candidate.deliveries = made.remove(&candidate.event).unwrap_or_default();
     }
@@ -348,7 +357,7 @@ async fn found_deliveries(
     let numbers = rows.iter().map(number).collect::<Result<Vec<i64>, _>>()?;
     let ids = found.iter().zip(&numbers).map(|(at, number)| DeliveryId { event: at.event, number: *number });
     let ids: Vec<_> = ids.collect();
-    let made = made(moment, Whose::These(&ids)).await?;
+    let made = made(moment, DeliveryScope::These(&ids)).await?;
     for ((candidate, id), row) in found.iter_mut().zip(ids).zip(rows) {
         let of_event = made.get(&candidate.event).into_iter().flatten();
         candidate.deliveries = of_event.filter(|made| made.number == id.number).cloned().collect();
@@ -357,14 +366,17 @@ async fn found_deliveries(
     Ok(())
 }
 
-async fn made(moment: &mut SqliteConnection, whose: Whose<'_>) -> Result<HashMap<i64, Vec<Made>>, DbError> {
-    let mut made: HashMap<i64, Vec<Made>> = HashMap::new();
+async fn made(
+    moment: &mut SqliteConnection,
+    whose: DeliveryScope<'_>,
+) -> Result<HashMap<i64, Vec<EventDelivery>>, DbError> {
+    let mut made: HashMap<i64, Vec<EventDelivery>> = HashMap::new();
     for stored in deliveries_of(moment, whose, &InMemoryState::default()).await? {
-        made.entry(stored.id.event).or_default().push(Made {
+        made.entry(stored.id.event).or_default().push(EventDelivery {
             number: stored.id.number,
             plugin: name_of(&stored.plugin)?,
             state: stored.state,
-            settled: stored.settled.is_some(),
+            is_resolved: stored.resolution.is_some(),
         });
     }
     Ok(made)

@@ -1,4 +1,4 @@
-//! Rows of the bulk statements: their SQL, and how what is stored becomes columns and back.
+//! Rows of the bulk statements: their SQL, and the conversion of values to columns and back.
 
 use std::sync::Arc;
 
@@ -10,14 +10,18 @@ use sqlx::{Arguments as _, Row as _};
 use super::clock::offset_of;
 use super::values::{digest_of, integer, name_of, unsigned};
 use crate::clock;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::types::DbError;
-use crate::db::writer::batch::{NewDelivery, NumberedEvent};
-use crate::delivery::{Cause, Delivery, DeliveryId, Next, Order, Outcome};
+use crate::db::writer::batch::{NewDelivery, NumberedEvent, Placement};
+use crate::delivery::{Cause, Delivery, DeliveryId, NextStep, OrderingHash, Outcome};
 use crate::event::{Event, Origin};
 
-/// The `due_at` of deliveries that wait for an earlier one of their ordering key.
+/// The `due_at` of deliveries that are blocked by an earlier one of their ordering key.
 pub(super) const BLOCKED: i64 = -1;
+/// The `due_at` of deliveries whose plugin's handlers are not known yet.
+pub(super) const UNMATCHED: i64 = -2;
+/// The `due_at` of deliveries that wait for both. So unblocking adds 1, and matching adds 2.
+pub(super) const UNMATCHED_AND_BLOCKED: i64 = BLOCKED + UNMATCHED;
 
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
@@ -26,9 +30,9 @@ pub(super) const EVENTS: &str =
 pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
     SELECT *, 'pending', 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-pub(super) const UNBLOCK: &str = "UPDATE delivery SET due_at = 0 WHERE due_at = -1
+pub(super) const UNBLOCK: &str = "UPDATE delivery SET due_at = due_at + 1 WHERE due_at IN (-1, -3)
     AND (event_seq, number) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
-    RETURNING event_seq, number";
+    RETURNING event_seq, number, due_at";
 pub(super) const ATTEMPTS: &str =
     "INSERT OR IGNORE INTO attempt (event_seq, delivery_number, number, outcome,
         cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
@@ -82,11 +86,21 @@ pub(super) fn bind_cause(
 pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) -> Result<(), BoxDynError> {
     bind_id(row, &new.id)?;
     row.add(text(new.plugin.as_str()))?;
-    row.add(new.order.map(|Order(order)| order))?;
-    row.add(if new.blocked { BLOCKED } else { 0 })
+    row.add(new.order.map(|OrderingHash(order)| order))?;
+    row.add(due_at_of(new.placement))
 }
 
-pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {
+/// The `due_at` of a new delivery.
+pub(super) const fn due_at_of(Placement { matched, blocked }: Placement) -> i64 {
+    match (matched, blocked) {
+        (true, false) => 0,
+        (true, true) => BLOCKED,
+        (false, false) => UNMATCHED,
+        (false, true) => UNMATCHED_AND_BLOCKED,
+    }
+}
+
+pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &FinishedAttempt) -> Result<(), BoxDynError> {
     let attempt = &finished.attempt;
     let failure = attempt.failure.as_ref();
     let logs = (!attempt.logs.is_empty()).then(|| serde_json::to_string(&attempt.logs));
@@ -103,12 +117,12 @@ pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &Finished) -> Re
     row.add(logs.transpose()?)
 }
 
-pub(super) fn bind_state(row: &mut SqliteArguments, finished: &Finished) -> Result<(), BoxDynError> {
+pub(super) fn bind_state(row: &mut SqliteArguments, finished: &FinishedAttempt) -> Result<(), BoxDynError> {
     let (state, due_at) = match finished.next {
-        Next::Done => ("done", None),
-        Next::Dead => ("dead", None),
+        NextStep::Done => ("done", None),
+        NextStep::Dead => ("dead", None),
         // 0 would mean pending.
-        Next::Wait(time) => ("waiting", Some(integer(time.max(1)))),
+        NextStep::Wait(time) => ("waiting", Some(integer(time.max(1)))),
     };
     row.add(finished.id.event)?;
     row.add(finished.id.number)?;
@@ -160,7 +174,7 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
         plugin: name_of(row.try_get(16)?)?,
         attempts: row.try_get(2)?,
         failures: row.try_get(18)?,
-        order: row.try_get::<Option<i64>, _>(17)?.map(Order),
+        order: row.try_get::<Option<i64>, _>(17)?.map(OrderingHash),
     })
 }
 

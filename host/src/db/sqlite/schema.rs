@@ -1,5 +1,5 @@
-//! What a database of each version consists of. A file may come from anywhere, and its triggers, views and
-//! virtual tables would run with the host's statements: a database with anything else in it is not used.
+//! The objects of a database of each version. A file may come from anywhere, and its triggers, views and
+//! virtual tables would run with the host's statements. So a database with any other object is rejected.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-/// How the tables came to be what they are.
+/// The migrations that make the tables.
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-/// Names of the statistics of `ANALYZE`, which an operator may have asked for.
+/// Names of the tables that `ANALYZE` makes, which an operator may have run.
 const STATISTICS: [&str; 2] = ["sqlite_stat1", "sqlite_stat4"];
 
-/// Why a database is not used.
+/// The reason why a database is rejected.
 #[derive(Debug)]
 pub(super) enum Misfit {
     /// `SQLite` does not read it.
     Unreadable(sqlx::Error),
-    /// It is not what this program makes.
+    /// It has objects that this program does not make.
     Foreign(String),
 }
 
@@ -31,13 +31,14 @@ impl From<sqlx::Error> for Misfit {
 /// The statement that makes each object, by kind and name.
 type Objects = BTreeMap<(String, String), String>;
 
-/// Compares all objects of a database with those of its version. Its version; `None` where it is empty.
+/// Compares all objects of a database with those of its version. Returns the version; `None` if it is
+/// empty.
 pub(super) async fn check(conn: &mut SqliteConnection) -> Result<Option<i64>, Misfit> {
     let found = objects(conn).await?;
     if found.is_empty() {
         return Ok(None);
     }
-    // Nothing of it is read before it is known to be a table.
+    // Each kind is checked before anything is read from the object.
     for ((kind, name), sql) in &found {
         let is_virtual = sql.to_ascii_uppercase().contains(" CREATE VIRTUAL TABLE ");
         if is_virtual || !matches!(kind.as_str(), "table" | "index") {
@@ -68,7 +69,8 @@ pub(super) async fn check(conn: &mut SqliteConnection) -> Result<Option<i64>, Mi
     }
 }
 
-/// The version of its tables: 0 where only their list is there. Versions without a gap, with their own checksums.
+/// The version of its tables: 0 if only their list exists. Versions must have no gap, and their own
+/// checksums.
 async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
     let sql = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
     let applied: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(sql).fetch_all(conn).await?;
@@ -86,7 +88,7 @@ async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
     Err(Misfit::Foreign("its tables were made by statements that no hookyard has".into()))
 }
 
-/// What is wrong with tables of this version, if this program does not know it.
+/// Returns the error for a version that this program does not know.
 pub(super) fn newer(version: i64) -> Option<String> {
     let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
     (version > known).then(|| {
@@ -94,7 +96,7 @@ pub(super) fn newer(version: i64) -> Option<String> {
     })
 }
 
-/// What a new database of a version has.
+/// Returns the objects of a new database of a version.
 async fn expected(version: i64) -> Result<Objects, Misfit> {
     let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
     let mut conn = options.connect().await?;

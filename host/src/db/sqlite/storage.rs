@@ -1,5 +1,5 @@
-//! The storage of one host: numbers, leases, holds and counters are in memory, and true because nobody else
-//! writes.
+//! The storage of one host. Numbers, leases, holds and counters are in memory, and correct because no other
+//! process writes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use super::write::Statements;
 use crate::clock;
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
 use crate::db::types::{
-    DbError, Discard, DueTimes, EffectLease, EffectResolution, EffectShare, Hold, HoldChange, Interrupted,
-    InterruptedWork, Lease, LeaseRequest, Removal, RunningAttempt, RunningId,
+    DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, HoldChange,
+    Interrupted, InterruptedWork, Lease, LeaseRequest, MatchCount, PluginHold, PluginMatch, Removal,
+    RunningAttempt, RunningId,
 };
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::EffectId;
 use crate::event::PluginName;
-use crate::replay::{self, Step};
+use crate::replay::{self, ReplayPage};
 
 /// See the module.
 pub(in crate::db) struct SqliteStorage {
@@ -26,23 +27,24 @@ pub(in crate::db) struct SqliteStorage {
     /// The number of the newest event. None is used again, even if its transaction fails: a failed commit may
     /// still turn out to be on disk.
     pub(super) last_seq: i64,
-    /// What it was when this process began.
+    /// The event number at the start of this process.
     seq_at_start: i64,
-    pub(super) held: HashSet<(PluginName, Hold)>,
-    /// Deliveries that wait for others of their ordering key; `None` when it is not known.
+    pub(super) held: HashSet<(PluginName, PluginHold)>,
+    /// Deliveries that wait for others of their ordering key; `None` when their number is not
+    /// known.
     pub(super) blocked: Option<u64>,
     /// Open deliveries.
     pub(super) backlog: Arc<AtomicU64>,
     pub(super) leases: Leases<DeliveryId>,
     pub(super) effect_leases: Leases<EffectId>,
-    /// What ran when an earlier process died.
+    /// Attempts that ran when an earlier process died.
     left: Vec<RunningAttempt>,
-    /// Until this is dropped, no other host may begin.
+    /// While this exists, no other host may begin.
     _lock: Arc<HostLock>,
 }
 
 impl SqliteStorage {
-    /// Reads what has to be known in memory.
+    /// Reads the state that must be in memory.
     pub(super) async fn new(
         mut statements: Statements,
         left: Vec<RunningAttempt>,
@@ -70,9 +72,11 @@ impl SqliteStorage {
     }
 
     pub(super) fn is_held(&self, plugin: &PluginName) -> bool {
-        // Nothing is held nearly always.
+        // Holds are rare.
         !self.held.is_empty()
-            && [Hold::Absent, Hold::Paused].iter().any(|why| self.held.contains(&(plugin.clone(), *why)))
+            && [PluginHold::Absent, PluginHold::Paused]
+                .iter()
+                .any(|why| self.held.contains(&(plugin.clone(), *why)))
     }
 
     pub(super) fn note_hold(&mut self, HoldChange { plugin, why, held }: &HoldChange) {
@@ -91,7 +95,8 @@ impl SqliteStorage {
         }
     }
 
-    /// After a commit that failed: it may have been on disk all the same, so what is open is counted again.
+    /// Counts the open deliveries again after a failed commit, which may have reached the disk all the
+    /// same.
     pub(super) async fn recount(&mut self) {
         if self.blocked.is_some() {
             return;
@@ -101,11 +106,13 @@ impl SqliteStorage {
                 self.backlog.store(open.all, Ordering::Relaxed);
                 self.blocked = Some(open.blocked);
             }
-            Err(error) => tracing::warn!(%error, "what is open could not be counted, trying again"),
+            Err(error) => {
+                tracing::warn!(%error, "open deliveries could not be counted and are counted again");
+            }
         }
     }
 
-    /// Commits, or undoes what failed.
+    /// Commits, or undoes a failed transaction.
     pub(super) async fn end<T>(&mut self, done: Result<T, DbError>) -> Result<T, DbError> {
         let ended = match done {
             Ok(done) => self.statements.commit().await.map(|()| done),
@@ -179,7 +186,7 @@ impl Storage for SqliteStorage {
         if self.is_held(plugin) || limit == 0 {
             return Ok(Lease::default());
         }
-        // Those that are leased are still open in the database: look beyond them, and one further to know
+        // Leased deliveries are still open in the database: look beyond them, and one further to know
         // whether there is more.
         let look = limit.saturating_add(self.leases.count(plugin)).saturating_add(1);
         let due = self.statements.due(plugin, due, look).await;
@@ -202,7 +209,7 @@ impl Storage for SqliteStorage {
         ids.retain(|id| !self.effect_leases.has(*id));
         let more = ids.len() > limit;
         ids.truncate(limit);
-        let mut effects = self.statements.performing(plugin, &ids).await?;
+        let mut effects = self.statements.read_effects(plugin, &ids).await?;
         for effect in &mut effects {
             self.effect_leases.take(effect.id, plugin);
             // An earlier process may have been killed between an attempt and its record.
@@ -231,7 +238,7 @@ impl Storage for SqliteStorage {
         self.end(begun).await
     }
 
-    async fn advance_replay(&mut self, step: &Step) -> Result<(), DbError> {
+    async fn advance_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
         self.statements.begin().await?;
         let replayed = self.statements.advance_replay(step).await;
         let replayed = self.end(replayed).await?;
@@ -248,6 +255,16 @@ impl Storage for SqliteStorage {
 
     async fn discard(&mut self, id: DeliveryId) -> Result<(Discard, Ready), DbError> {
         self.discard_delivery(id).await
+    }
+
+    async fn match_deliveries(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {
+        self.match_of_plugin(of_plugin).await
+    }
+
+    async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+        self.statements.begin().await?;
+        let changed = self.statements.make_due(change).await;
+        self.end(changed).await
     }
 
     async fn resolve_effects(

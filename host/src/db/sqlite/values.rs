@@ -1,4 +1,4 @@
-//! How values are stored in columns, and read back.
+//! Converts values to columns and back.
 
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bulk::{Bulk, BulkPair};
 use super::conn::Conn;
@@ -13,19 +13,22 @@ use super::effects::EffectStatements;
 use super::entries::EntryStatements;
 use super::file::DatabaseFile;
 use super::keys::Keys;
+use super::matching::{MatchStatements, Withdrawn};
 use super::orders::Orders;
 use super::prune::PruneStatements;
 use super::replay::{Advanced, Discarded};
+use super::retries::RetryStatements;
 use super::rows;
 use super::values::{integer, name_of, unsigned};
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::storage::ResolvedEffect;
 use crate::db::types::{
-    DbError, DueTimes, EffectResolution, EffectShare, Hold, HoldChange, Removal, RunningAttempt, RunningId,
+    DbError, DueChange, DueTimes, EffectResolution, EffectShare, HoldChange, PluginHold, PluginMatch,
+    Removal, RevisionRecord, RunningAttempt, RunningId,
 };
 use crate::db::writer::batch::{self, NewDelivery, NumberedEvent};
-use crate::delivery::{Delivery, DeliveryId, Order};
-use crate::effect::{EffectId, Performed, Performing};
+use crate::delivery::{Delivery, DeliveryId, OrderingHash};
+use crate::effect::{CompletedEffect, EffectId, LeasedEffect};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;
 use crate::replay;
@@ -33,13 +36,30 @@ use crate::replay;
 /// Payloads kept of one id beside the one that has it.
 const CONFLICTS_MAX: i64 = 10;
 
-/// How many deliveries are open.
+/// The numbers of open deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct OpenCount {
     /// Neither done nor dead.
     pub(super) all: u64,
-    /// Of these, those that wait for an earlier one of their ordering key.
+    /// Of these, the ones blocked by an earlier delivery of their ordering key.
     pub(super) blocked: u64,
+}
+
+/// Deliveries that are the first of their ordering key now.
+#[derive(Debug, Default)]
+pub(super) struct Unblocked {
+    /// Their number.
+    pub(super) count: u64,
+    /// The deliveries that can be leased. The others are unmatched.
+    pub(super) due: Vec<DeliveryId>,
+}
+
+/// The result of matching deliveries.
+pub(super) struct Matched {
+    pub(super) handled: u64,
+    pub(super) withdrawn: Vec<Withdrawn>,
+    /// Deliveries that waited for the withdrawn ones.
+    pub(super) unblocked: Unblocked,
 }
 
 /// The connection that writes and its prepared bulk statements.
@@ -52,6 +72,8 @@ pub(super) struct Statements {
     leased: Bulk,
     unblock: Bulk,
     causes: Bulk,
+    matching: MatchStatements,
+    retries: RetryStatements,
     entries: EntryStatements,
     effects: EffectStatements,
     prune: PruneStatements,
@@ -91,6 +113,8 @@ impl Statements {
             leased: Bulk::new(rows::LEASED, 2),
             unblock: Bulk::new(rows::UNBLOCK, 2),
             causes: Bulk::new(rows::CAUSES, 5),
+            matching: MatchStatements::new(),
+            retries: RetryStatements::new(),
             entries: EntryStatements::new(),
             effects: EffectStatements::new(),
             prune: PruneStatements::new(),
@@ -105,12 +129,12 @@ impl Statements {
     }
 
     /// Plugins that are held, and why.
-    pub(super) async fn held(&mut self) -> Result<Vec<(PluginName, Hold)>, DbError> {
+    pub(super) async fn held(&mut self) -> Result<Vec<(PluginName, PluginHold)>, DbError> {
         let conn = self.conn.get().await?;
         let mut held = Vec::new();
         for (why, sql) in [
-            (Hold::Absent, "SELECT plugin FROM held_plugin"),
-            (Hold::Paused, "SELECT plugin FROM paused_plugin"),
+            (PluginHold::Absent, "SELECT plugin FROM held_plugin"),
+            (PluginHold::Paused, "SELECT plugin FROM paused_plugin"),
         ] {
             let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
             for name in names {
@@ -142,7 +166,7 @@ impl Statements {
         begun
     }
 
-    /// Reads what has to be known in memory, where it is not.
+    /// Reads the state that must be in memory, unless it is known.
     async fn learn(&mut self) -> Result<(), DbError> {
         let conn = self.conn.get().await?;
         self.keys.index().begin(conn).await?;
@@ -151,7 +175,7 @@ impl Statements {
 
     /// Makes the transaction durable.
     pub(super) async fn commit(&mut self) -> Result<(), DbError> {
-        // Nothing is acknowledged that would be in a file that nobody finds again.
+        // No event is acknowledged from a file that is no longer in its place.
         self.conn.file.check()?;
         let committed = self.run("COMMIT").await;
         if committed.is_ok() {
@@ -164,20 +188,20 @@ impl Statements {
         committed
     }
 
-    /// Undoes the transaction, such that `begin` may work again.
+    /// Undoes the transaction, so that `begin` may work again.
     pub(super) async fn rollback(&mut self) {
         self.keys.index().undone();
         self.orders.index().undone();
         if self.conn.file.check().is_err() && self.run("ROLLBACK").await.is_ok() {
-            // It is the only way to what was committed into a log that was removed since.
+            // This connection is the only way to commits in a log that was removed since.
             return;
         }
-        // After an error nobody knows what state the connection is in; a new one costs little.
+        // After an error the connection's state is unknown; a new one costs little.
         self.conn.discard().await;
     }
 
-    /// Takes the idempotency key of each event. In the events' order: `None` where it was free, the
-    /// digest that has it where not. No two of `events` have the same key.
+    /// Takes the idempotency key of each event. Returns for each, in order, `None` if it was free,
+    /// or the digest that has it. The keys of `events` must differ.
     pub(super) async fn take_keys(
         &mut self,
         events: &[&NumberedEvent],
@@ -185,12 +209,15 @@ impl Statements {
         self.keys.take(self.conn.get().await?, events).await
     }
 
-    /// Which of these orders have an open delivery.
-    pub(super) async fn open_orders(&mut self, orders: &[Order]) -> Result<HashSet<Order>, DbError> {
+    /// Returns the ordering keys among these that have an open delivery.
+    pub(super) async fn open_orders(
+        &mut self,
+        orders: &[OrderingHash],
+    ) -> Result<HashSet<OrderingHash>, DbError> {
         self.orders.open(self.conn.get().await?, orders).await
     }
 
-    /// Stores events and their deliveries, which are pending or blocked.
+    /// Stores events and their deliveries, each with its placement.
     pub(super) async fn insert_events(
         &mut self,
         events: &[&NumberedEvent],
@@ -206,16 +233,33 @@ impl Statements {
         Ok(())
     }
 
-    /// In each of these orders, of which nothing can be leased, makes the first open delivery one that can.
-    /// Which those are.
-    pub(super) async fn unblock(&mut self, orders: &[Order]) -> Result<Vec<DeliveryId>, DbError> {
+    /// In each of these orders, of which all open deliveries are blocked, unblocks the first one.
+    pub(super) async fn unblock(&mut self, orders: &[OrderingHash]) -> Result<Unblocked, DbError> {
         let conn = self.conn.get().await?;
         let firsts = self.orders.first(conn, orders).await?;
-        let unblocked = self.unblock.fetch(conn, &firsts, rows::bind_id).await?;
-        unblocked.iter().map(rows::id_of).collect()
+        let rows = self.unblock.fetch(conn, &firsts, rows::bind_id).await?;
+        let mut unblocked = Unblocked { count: rows.len() as u64, due: Vec::with_capacity(rows.len()) };
+        for row in &rows {
+            if row.try_get::<i64, _>(2)? == 0 {
+                unblocked.due.push(rows::id_of(row)?);
+            }
+        }
+        Ok(unblocked)
     }
 
-    /// Keeps payloads whose id another one has: each once, and not more than a few per id.
+    /// Matches unmatched deliveries of a plugin.
+    pub(super) async fn match_deliveries(&mut self, of_plugin: &PluginMatch) -> Result<Matched, DbError> {
+        let conn = self.conn.get().await?;
+        let (handled, withdrawn) = self.matching.apply(conn, of_plugin).await?;
+        let closed = withdrawn.iter().filter_map(|withdrawn| Some((withdrawn.order?, withdrawn.id)));
+        self.orders.closed(conn, closed).await?;
+        let first = withdrawn.iter().filter(|withdrawn| !withdrawn.blocked);
+        let freed: Vec<_> = first.filter_map(|withdrawn| withdrawn.order).collect();
+        let unblocked = self.unblock(&freed).await?;
+        Ok(Matched { handled, withdrawn, unblocked })
+    }
+
+    /// Keeps payloads whose id belongs to another one: each once, and a few per id at most.
     pub(super) async fn keep_conflicts(&mut self, events: &[&Event]) -> Result<(), DbError> {
         let conn = self.conn.get().await?;
         for event in events {
@@ -234,15 +278,16 @@ impl Statements {
         Ok(())
     }
 
-    /// Writes what calls changed in their plugins' stores, in their order: of each call all of it or, if
-    /// an entry is not as the call saw it, nothing. Which calls' entries were.
+    /// Writes the calls' changes to their plugins' stores, in order: all changes of a call, or none if
+    /// an entry differs from the one that the call read. Returns whether each call's changes were
+    /// written.
     pub(super) async fn change(&mut self, calls: &[(&PluginName, &Changes)]) -> Result<Vec<bool>, DbError> {
         self.entries.change(self.conn.get().await?, calls).await
     }
 
-    /// Records attempts, what becomes of their deliveries, and the effects they asked for. Doing it twice
+    /// Records attempts, their deliveries' next states, and the effects they asked for. A repetition
     /// changes nothing.
-    pub(super) async fn record(&mut self, finished: &[&Finished]) -> Result<(), DbError> {
+    pub(super) async fn record(&mut self, finished: &[&FinishedAttempt]) -> Result<(), DbError> {
         let conn = self.conn.get().await?;
         let (attempts, states) = ((finished, rows::bind_attempt as _), (finished, rows::bind_state as _));
         self.attempts_and_states.execute(conn, attempts, states).await?;
@@ -250,8 +295,11 @@ impl Statements {
         self.effects.insert(conn, finished).await
     }
 
-    /// Records attempts at effects and what becomes of these.
-    pub(super) async fn record_effect_attempts(&mut self, performed: &[&Performed]) -> Result<(), DbError> {
+    /// Records attempts at effects and the effects' next states.
+    pub(super) async fn record_effect_attempts(
+        &mut self,
+        performed: &[&CompletedEffect],
+    ) -> Result<(), DbError> {
         self.effects.record(self.conn.get().await?, performed).await
     }
 
@@ -266,31 +314,38 @@ impl Statements {
     }
 
     /// The effects with these ids, in order.
-    pub(super) async fn performing(
+    pub(super) async fn read_effects(
         &mut self,
         plugin: &PluginName,
         ids: &[EffectId],
-    ) -> Result<Vec<Performing>, DbError> {
-        self.effects.performing(self.conn.get().await?, plugin, ids).await
+    ) -> Result<Vec<LeasedEffect>, DbError> {
+        self.effects.read_effects(self.conn.get().await?, plugin, ids).await
     }
 
     /// Holds a plugin's open deliveries, or lets go of them.
     pub(super) async fn hold(&mut self, change: &HoldChange) -> Result<(), DbError> {
         let sql = match (change.why, change.held) {
-            (Hold::Absent, true) => "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)",
-            (Hold::Absent, false) => "DELETE FROM held_plugin WHERE plugin = ?",
-            (Hold::Paused, true) => "INSERT OR IGNORE INTO paused_plugin (plugin, paused_at) VALUES (?, ?)",
-            (Hold::Paused, false) => "DELETE FROM paused_plugin WHERE plugin = ?",
+            (PluginHold::Absent, true) => "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)",
+            (PluginHold::Absent, false) => "DELETE FROM held_plugin WHERE plugin = ?",
+            (PluginHold::Paused, true) => {
+                "INSERT OR IGNORE INTO paused_plugin (plugin, paused_at) VALUES (?, ?)"
+            }
+            (PluginHold::Paused, false) => "DELETE FROM paused_plugin WHERE plugin = ?",
         };
         let mut query = sqlx::query(sql).bind(change.plugin.as_str());
-        if (change.why, change.held) == (Hold::Paused, true) {
+        if (change.why, change.held) == (PluginHold::Paused, true) {
             query = query.bind(integer(now_ms()));
         }
         query.execute(self.conn.get().await?).await?;
         Ok(())
     }
 
-    /// Removes what is old, in a transaction of its own.
+    /// Records the handlers of revisions.
+    pub(super) async fn record_revisions(&mut self, records: &[RevisionRecord]) -> Result<(), DbError> {
+        super::revisions::record(self.conn.get().await?, records).await
+    }
+
+    /// Removes old rows in a transaction of its own.
     pub(super) async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
         self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
         let removed = self.prune.remove(self.conn.get().await?, removal).await?;
@@ -300,7 +355,7 @@ impl Statements {
         Ok(removed)
     }
 
-    /// Stores a replay that was asked for. Its number.
+    /// Stores a requested replay, and returns its number.
     pub(super) async fn begin_replay(
         &mut self,
         request: &replay::Request,
@@ -311,7 +366,7 @@ impl Statements {
     }
 
     /// A part of a replay, unless it was stopped.
-    pub(super) async fn advance_replay(&mut self, step: &replay::Step) -> Result<Advanced, DbError> {
+    pub(super) async fn advance_replay(&mut self, step: &replay::ReplayPage) -> Result<Advanced, DbError> {
         super::replay::advance(self.conn.get().await?, &mut self.orders, step).await
     }
 
@@ -325,7 +380,12 @@ impl Statements {
         super::replay::discard(self.conn.get().await?, &mut self.orders, id).await
     }
 
-    /// Has a page of dead effects tried again, or resolves them. Which.
+    /// Makes waiting deliveries due. Returns how many it changed.
+    pub(super) async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+        self.retries.apply(self.conn.get().await?, change).await
+    }
+
+    /// Makes a page of dead effects due again, or resolves them. Returns their ids.
     pub(super) async fn resolve_effects(
         &mut self,
         resolution: &EffectResolution,
@@ -333,12 +393,13 @@ impl Statements {
         super::dead_effects::resolve(self.conn.get().await?, resolution).await
     }
 
-    /// From this event on, the host's time differs from the system clock's by `offset_ms`.
+    /// Records that the host's time differs from the system clock's by `offset_ms` from this event
+    /// on.
     pub(super) async fn record_offset(&mut self, from_seq: i64, offset_ms: i64) -> Result<(), DbError> {
         super::clock::record(self.conn.get().await?, from_seq, offset_ms).await
     }
 
-    /// Writes something that nobody reads.
+    /// Writes a row that no statement reads.
     pub(super) async fn probe(&mut self) -> Result<(), DbError> {
         sqlx::query("INSERT OR REPLACE INTO probe (id, written_at) VALUES (1, ?)")
             .bind(integer(now_ms()))
@@ -373,12 +434,13 @@ impl Statements {
         Ok(found)
     }
 
-    /// Which of these attempts were not recorded and are of something open.
+    /// Returns the attempts that were not recorded and whose delivery or effect is open.
     pub(super) async fn crashed(&mut self, left: &[RunningAttempt]) -> Result<Vec<CrashedAttempt>, DbError> {
         super::crashes::crashed(self.conn.get().await?, left).await
     }
 
-    /// Open deliveries and effects of which at least so many attempts ended with the process.
+    /// Returns open deliveries and effects with at least this many attempts that ended with the
+    /// process.
     pub(super) async fn suspects(&mut self, crashes: u32) -> Result<HashSet<RunningId>, DbError> {
         super::crashes::suspects(self.conn.get().await?, crashes).await
     }
@@ -388,15 +450,14 @@ impl Statements {
         super::effects::waiting(self.conn.get().await?).await
     }
 
-    /// How many deliveries are open.
+    /// Counts the open deliveries.
     pub(super) async fn count_open(&mut self) -> Result<OpenCount, DbError> {
-        let sql =
-            "SELECT count(*), count(*) FILTER (WHERE due_at = -1) FROM delivery WHERE due_at IS NOT NULL";
+        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at IN (-1, -3)) FROM delivery WHERE due_at IS NOT NULL";
         let (all, blocked) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
         Ok(OpenCount { all: unsigned(all), blocked: unsigned(blocked) })
     }
 
-    /// Copies what is in the log into the database, without waiting for readers.
+    /// Copies the log into the database, without waiting for readers.
     pub(super) async fn save_log(&mut self) -> Result<(), DbError> {
         if self.conn.file.is_damaged() {
             return Ok(());
@@ -404,10 +465,11 @@ impl Statements {
         self.run("PRAGMA wal_checkpoint(PASSIVE)").await
     }
 
-    /// Puts everything where it belongs and closes.
+    /// Moves all commits to their final place and closes.
     pub(super) async fn close(&mut self) -> Result<(), DbError> {
         if self.conn.file.is_damaged() {
-            // Closing would write pages of this database into what another program put in its place.
+            // Closing would write pages of this database into a file that another program put in its
+            // place.
             std::mem::forget(self.conn.open.take());
             return self.conn.file.check();
         }

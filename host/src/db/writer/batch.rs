@@ -1,13 +1,13 @@
-//! What becomes of a batch: which copy of an event is accepted, and which deliveries are blocked. Pure: a storage
-//! asks these functions within its transaction.
+//! The decisions about a batch: which copy of an event is accepted, and which deliveries are due. Pure: a storage
+//! calls these functions within its transaction.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::types::Accept;
-use crate::delivery::{DeliveryId, Next, Order, Recipient};
+use crate::delivery::{DeliveryId, NextStep, OrderingHash, Recipient};
 use crate::event::{Digest, Event, PluginName};
 
 /// A new event under a sequence number that was never used before.
@@ -22,7 +22,8 @@ pub(in crate::db) struct NumberedEvent {
 #[derive(Debug)]
 pub(in crate::db) struct NumberedRecipient {
     pub(in crate::db) plugin: PluginName,
-    pub(in crate::db) order: Option<Order>,
+    pub(in crate::db) order: Option<OrderingHash>,
+    pub(in crate::db) matched: bool,
 }
 
 /// A delivery to be stored.
@@ -30,30 +31,52 @@ pub(in crate::db) struct NumberedRecipient {
 pub(in crate::db) struct NewDelivery<'a> {
     pub(in crate::db) id: DeliveryId,
     pub(in crate::db) plugin: &'a PluginName,
-    pub(in crate::db) order: Option<Order>,
-    /// It waits for an earlier one of its ordering key.
+    pub(in crate::db) order: Option<OrderingHash>,
+    pub(in crate::db) placement: Placement,
+}
+
+/// The reasons why an open delivery cannot be leased yet. The two are independent: an unmatched delivery that is
+/// not blocked is the first of its ordering key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::db) struct Placement {
+    /// Whether its plugin is known to handle the event.
+    pub(in crate::db) matched: bool,
+    /// Whether it waits for another open delivery of its ordering key.
     pub(in crate::db) blocked: bool,
+}
+
+impl Placement {
+    pub(in crate::db) fn is_due(self) -> bool {
+        self.matched && !self.blocked
+    }
 }
 
 impl NumberedEvent {
     pub(in crate::db) fn new(seq: i64, event: Event, recipients: Vec<Recipient>) -> Self {
         let key = event.ordering_key.as_deref();
-        let to = recipients.into_iter().map(|Recipient { plugin, ordered }| NumberedRecipient {
-            order: key.filter(|_| ordered).map(|key| Order::of(&event.source, key, &plugin)),
+        let to = recipients.into_iter().map(|Recipient { plugin, ordered, matched }| NumberedRecipient {
+            order: key.filter(|_| ordered).map(|key| OrderingHash::of(&event.source, key, &plugin)),
             plugin,
+            matched,
         });
         let to = to.collect();
         Self { seq, event: Arc::new(event), to }
     }
 
-    /// Its deliveries, none of them blocked.
+    /// Its deliveries, none of them blocked yet.
     pub(in crate::db) fn deliveries(&self) -> impl Iterator<Item = NewDelivery<'_>> {
         (1..).zip(&self.to).map(|(number, to)| NewDelivery {
             id: DeliveryId { event: self.seq, number },
             plugin: &to.plugin,
             order: to.order,
-            blocked: false,
+            placement: Placement { matched: to.matched, blocked: false },
         })
+    }
+
+    /// Returns the answer after its commit.
+    fn accepted(&self) -> Accept {
+        let deliveries = self.to.iter().filter(|to| to.matched).count();
+        Accept::Accepted { deliveries, unmatched: self.to.len() - deliveries }
     }
 }
 
@@ -61,7 +84,7 @@ impl NumberedEvent {
 pub(in crate::db) struct Keyed<'a> {
     /// The first event of each key.
     pub(in crate::db) firsts: Vec<&'a NumberedEvent>,
-    /// For each event of the batch, where its key's first one is.
+    /// For each event of the batch, the index of the first one with its key.
     first_of: Vec<usize>,
 }
 
@@ -81,14 +104,14 @@ impl<'a> Keyed<'a> {
         Self { firsts, first_of }
     }
 
-    /// What becomes of each event. `owners` has, for each of `firsts`, the digest that took its key before this
+    /// Decides about each event. `owners` has, for each of `firsts`, the digest that took its key before this
     /// batch.
     pub(in crate::db) fn judge(&self, events: &[NumberedEvent], owners: &[Option<Digest>]) -> Vec<Accept> {
         let verdict = |(new, first): (&NumberedEvent, &usize)| {
             let owner = owners.get(*first).copied().flatten();
             let winner = self.firsts.get(*first).filter(|_| owner.is_none());
             if winner.is_some_and(|winner| winner.seq == new.seq) {
-                return Accept::Accepted { deliveries: new.to.len() };
+                return new.accepted();
             }
             let digest = owner.or_else(|| winner.map(|winner| winner.event.digest));
             if digest == Some(new.event.digest) { Accept::Duplicate } else { Accept::Conflict }
@@ -98,17 +121,17 @@ impl<'a> Keyed<'a> {
 }
 
 /// Blocks each new delivery whose ordering key has an open one: an earlier new one, or one of `open`.
-pub(in crate::db) fn mark_blocked(new: &mut [NewDelivery<'_>], mut open: HashSet<Order>) {
+pub(in crate::db) fn mark_blocked(new: &mut [NewDelivery<'_>], mut open: HashSet<OrderingHash>) {
     for delivery in new {
-        delivery.blocked = delivery.order.is_some_and(|order| !open.insert(order));
+        delivery.placement.blocked = delivery.order.is_some_and(|order| !open.insert(order));
     }
 }
 
-/// The deliveries that these attempts close, of those that have an ordering key. Each was the first of its key.
+/// Returns the deliveries with an ordering key that these attempts close. Each was the first of its key.
 pub(in crate::db) fn closed<'a>(
-    finished: &'a [&Finished],
-) -> impl Iterator<Item = (Order, DeliveryId)> + use<'a> {
-    let closed = finished.iter().filter(|finished| !matches!(finished.next, Next::Wait(_)));
+    finished: &'a [&FinishedAttempt],
+) -> impl Iterator<Item = (OrderingHash, DeliveryId)> + use<'a> {
+    let closed = finished.iter().filter(|finished| !matches!(finished.next, NextStep::Wait(_)));
     closed.filter_map(|finished| Some((finished.order?, finished.id)))
 }
 
@@ -146,7 +169,7 @@ mod tests {
         let firsts: Vec<_> = keyed.firsts.iter().map(|first| first.seq).collect();
         assert_eq!(firsts, [1, 2]);
         let verdicts = keyed.judge(&events, &[None, Some(Digest::of(b"y"))]);
-        let accepted = Accept::Accepted { deliveries: 0 };
+        let accepted = Accept::Accepted { deliveries: 0, unmatched: 0 };
         assert_eq!(
             verdicts,
             [accepted, Accept::Conflict, Accept::Duplicate, Accept::Conflict, Accept::Duplicate]
@@ -154,18 +177,51 @@ mod tests {
     }
 
     #[test]
-    fn the_first_delivery_of_an_ordering_key_is_not_blocked_and_the_others_are() {
+    fn counts_matched_and_unmatched_deliveries_of_an_accepted_event() {
+        let mut event = event(1, "free", "x");
+        event.to = [true, false, true]
+            .map(|matched| NumberedRecipient { plugin: Name::new("p").unwrap(), order: None, matched })
+            .into();
+        let events = [event];
+        let verdicts = Keyed::of(&events).judge(&events, &[None]);
+        assert_eq!(verdicts, [Accept::Accepted { deliveries: 2, unmatched: 1 }]);
+    }
+
+    const DUE: Placement = Placement { matched: true, blocked: false };
+    const BLOCKED: Placement = Placement { matched: true, blocked: true };
+    const UNMATCHED: Placement = Placement { matched: false, blocked: false };
+    const UNMATCHED_AND_BLOCKED: Placement = Placement { matched: false, blocked: true };
+
+    #[test]
+    fn places_each_new_delivery_by_its_key_and_its_match() {
         let plugin = PluginName::new("p").unwrap();
-        let orders = [Some(1), Some(2), None, Some(1), Some(3), None, Some(3)];
-        let new = (1..).zip(orders).map(|(event, order)| NewDelivery {
+        // Order 2 has an open delivery already.
+        let cases = [
+            (Some(1), true, DUE),
+            (Some(2), true, BLOCKED),
+            (None, true, DUE),
+            (Some(1), true, BLOCKED),
+            (Some(3), true, DUE),
+            (None, true, DUE),
+            (Some(3), true, BLOCKED),
+            (None, false, UNMATCHED),
+            (Some(2), false, UNMATCHED_AND_BLOCKED),
+            (Some(3), false, UNMATCHED_AND_BLOCKED),
+            (Some(4), false, UNMATCHED),
+            (Some(4), true, BLOCKED),
+            (Some(4), false, UNMATCHED_AND_BLOCKED),
+        ];
+        let new = (1..).zip(cases).map(|(event, (order, matched, _))| NewDelivery {
             id: DeliveryId { event, number: 1 },
             plugin: &plugin,
-            order: order.map(Order),
-            blocked: false,
+            order: order.map(OrderingHash),
+            placement: Placement { matched, blocked: false },
         });
         let mut new: Vec<_> = new.collect();
-        mark_blocked(&mut new, HashSet::from([Order(2)]));
-        let blocked: Vec<_> = new.iter().map(|delivery| delivery.blocked).collect();
-        assert_eq!(blocked, [false, true, false, true, false, false, true]);
+        mark_blocked(&mut new, HashSet::from([OrderingHash(2)]));
+        for (delivery, (.., expected)) in new.iter().zip(cases) {
+            assert_eq!(delivery.placement, expected, "{delivery:?}");
+            assert_eq!(delivery.placement.is_due(), expected == DUE, "{delivery:?}");
+        }
     }
 }

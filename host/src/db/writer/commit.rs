@@ -1,20 +1,20 @@
-//! Commits a batch, and does what follows from it: answers, offers, what is kept in memory.
+//! Commits a batch, and then answers, offers deliveries and updates memory.
 
 use super::inbox::Accepting;
 use super::unsaved::Saving;
 use super::{Turn, Writer, notice_jump};
 use crate::clock;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::storage::{Batch, Committed, Storage, Verdict};
-use crate::db::types::{DbError, EffectShare, Handoff, Hold, HoldChange, RunningId};
-use crate::delivery::Next;
-use crate::effect::{EffectId, Performed, Performing, Progress};
+use crate::db::types::{DbError, EffectShare, Handoff, HoldChange, PluginHold, RunningId};
+use crate::delivery::NextStep;
+use crate::effect::{CompletedEffect, EffectId, LeasedEffect, Progress};
 use crate::event::now_ms;
 
 impl<S: Storage> Writer<S> {
     pub(super) async fn commit(&mut self, turn: Turn, saving: Saving, handoff: &dyn Handoff) {
-        let Turn { accepts, holds, hold_replies, pings, clock, .. } = turn;
-        let is_empty = accepts.is_empty() && holds.is_empty() && pings.is_empty();
+        let Turn { accepts, holds, revisions, commit_replies, pings, clock, .. } = turn;
+        let is_empty = accepts.is_empty() && holds.is_empty() && revisions.is_empty() && pings.is_empty();
         if is_empty && !clock && saving == Saving::default() {
             return;
         }
@@ -30,8 +30,15 @@ impl<S: Storage> Writer<S> {
             replies.push(reply);
         }
         let (finished, performed) = self.unsaved.batch(saving);
-        let batch =
-            Batch { events, finished, performed, holds: &holds, probe: !pings.is_empty(), offset_ms: jump };
+        let batch = Batch {
+            events,
+            finished,
+            performed,
+            holds: &holds,
+            revisions: &revisions,
+            probe: !pings.is_empty(),
+            offset_ms: jump,
+        };
         let began = std::time::Instant::now();
         let committed = self.storage.commit(batch).await;
         metrics::histogram!("hookyard_commit_seconds").record(began.elapsed());
@@ -62,12 +69,13 @@ impl<S: Storage> Writer<S> {
                 }
             }
         }
-        for reply in hold_replies.into_iter().chain(pings) {
+        for reply in commit_replies.into_iter().chain(pings) {
             let _ = reply.send(outcome.clone());
         }
     }
 
-    /// After a commit: so many of the unsaved are recorded, but for those that the storage refused.
+    /// Updates memory after a commit that recorded this many of the unsaved attempts, except those
+    /// that the storage refused.
     async fn saved(
         &mut self,
         saving: Saving,
@@ -85,7 +93,7 @@ impl<S: Storage> Writer<S> {
             let id = RunningId::Delivery(finished.id);
             self.shared.running.end(id);
             let answer = if *verdict == Verdict::Recorded {
-                if !matches!(finished.next, Next::Wait(_)) {
+                if !matches!(finished.next, NextStep::Wait(_)) {
                     self.shared.suspects.remove(id);
                 }
                 self.recorded(finished, &mut refused, handoff);
@@ -106,9 +114,9 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    fn effect_saved(&self, performed: &Performed, verdict: Verdict) {
+    fn effect_saved(&self, performed: &CompletedEffect, verdict: Verdict) {
         if verdict == Verdict::NotLeased {
-            tracing::error!(effect = %performed.id, "an attempt without a lease is not recorded");
+            tracing::error!(effect = %performed.id, "an attempt without a lease was not recorded");
             return;
         }
         let id = RunningId::Effect(performed.id);
@@ -121,16 +129,17 @@ impl<S: Storage> Writer<S> {
     }
 
     /// A call's work is committed: its effects, which are leased, may go out.
-    fn recorded(&self, finished: Finished, refused: &mut Vec<RunningId>, handoff: &dyn Handoff) {
-        let Finished { id: delivery, plugin, work, depth, root, .. } = finished;
+    fn recorded(&self, finished: FinishedAttempt, refused: &mut Vec<RunningId>, handoff: &dyn Handoff) {
+        let FinishedAttempt { id: delivery, plugin, work, depth, root, .. } = finished;
         if let Some(changes) = &work.store {
             self.entries.committed(&plugin, changes);
         }
-        for (number, asked) in (1..).zip(work.effects) {
+        for (number, queued) in (1..).zip(work.effects) {
             let id = EffectId { delivery, number };
-            let (tries, tries_before, progress) = (0, 0, Progress::default());
+            let (attempts, attempts_before, progress) = (0, 0, Progress::default());
             let plugin = plugin.clone();
-            let effect = Performing { id, plugin, asked, depth, root, tries, tries_before, progress };
+            let effect =
+                LeasedEffect { id, plugin, queued, depth, root, attempts, attempts_before, progress };
             if !handoff.offer_effect(effect) {
                 refused.push(RunningId::Effect(id));
             }
@@ -148,11 +157,11 @@ impl<S: Storage> Writer<S> {
     }
 }
 
-/// Whoever sees plugins come and go acts on an absence by itself.
+/// The task that sees plugins come and go acts on an absence by itself.
 fn notice_hold(change: &HoldChange, handoff: &dyn Handoff) {
     match (change.why, change.held) {
-        (Hold::Paused, true) => handoff.plugin_paused(&change.plugin),
-        (Hold::Paused, false) => handoff.rescan(),
-        (Hold::Absent, _) => {}
+        (PluginHold::Paused, true) => handoff.plugin_paused(&change.plugin),
+        (PluginHold::Paused, false) => handoff.rescan(),
+        (PluginHold::Absent, _) => {}
     }
 }

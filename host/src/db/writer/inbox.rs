@@ -1,20 +1,20 @@
-//! What the writer is asked for, and the queues in which it waits.
+//! Requests to the writer, and their queues.
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::storage::NewEvent;
 use crate::db::types::{
-    Accept, DbError, Discard, EffectLease, EffectResolution, HoldChange, Lease, LeaseRequest, Removal,
-    RunningId,
+    Accept, DbError, Discard, DueChange, EffectLease, EffectResolution, HoldChange, Lease, LeaseRequest,
+    MatchCount, PluginMatch, Removal, RevisionRecord, RunningId,
 };
 use crate::delivery::DeliveryId;
-use crate::effect::{EffectId, Performed};
+use crate::effect::{CompletedEffect, EffectId};
 use crate::replay;
 
 pub(in crate::db) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
 
-/// Where the writer's work comes from.
+/// The queues of the writer's work.
 pub(in crate::db) struct Inbox {
     pub(in crate::db) accepts: mpsc::Receiver<Accepting>,
     pub(in crate::db) requests: mpsc::UnboundedReceiver<Request>,
@@ -26,17 +26,18 @@ pub(in crate::db) struct Accepting {
     pub(in crate::db) reply: Reply<Accept>,
 }
 
-/// Everything else that is asked of the writer.
+/// All other requests to the writer.
 pub(in crate::db) enum Request {
     Finish {
-        finished: Finished,
+        finished: FinishedAttempt,
         reply: Option<Reply<()>>,
     },
     Lease(LeaseRequest, Reply<Lease>),
     Release(Vec<RunningId>),
-    Performed(Performed),
+    CompletedEffect(CompletedEffect),
     LeaseEffects(LeaseRequest, Reply<EffectLease>),
-    Hold(HoldChange, Reply<()>),
+    PluginHold(HoldChange, Reply<()>),
+    RecordRevision(RevisionRecord, Option<Reply<()>>),
     Operate(Operation),
     Ping(Reply<()>),
     /// The system clock may have jumped.
@@ -44,8 +45,7 @@ pub(in crate::db) enum Request {
     Close(Reply<()>),
 }
 
-/// What is rarely asked for, each in a transaction of its own between two batches: by operators, and by what
-/// prunes.
+/// Rare operations of operators and of pruning, each in a transaction of its own between two batches.
 pub(in crate::db) enum Operation {
     BeginReplay {
         request: replay::Request,
@@ -54,7 +54,7 @@ pub(in crate::db) enum Operation {
         reply: Reply<i64>,
     },
     AdvanceReplay {
-        step: replay::Step,
+        step: replay::ReplayPage,
         reply: Reply<()>,
     },
     StopReplay {
@@ -65,6 +65,14 @@ pub(in crate::db) enum Operation {
         id: DeliveryId,
         reply: Reply<Discard>,
     },
+    Match {
+        of_plugin: PluginMatch,
+        reply: Reply<MatchCount>,
+    },
+    MakeDue {
+        change: DueChange,
+        reply: Reply<u64>,
+    },
     Remove {
         removal: Removal,
         reply: Reply<u64>,
@@ -73,6 +81,6 @@ pub(in crate::db) enum Operation {
         resolution: EffectResolution,
         reply: Reply<Vec<EffectId>>,
     },
-    /// Brings what is committed into its final place.
+    /// Moves commits to their final place.
     Save,
 }

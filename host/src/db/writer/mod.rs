@@ -1,7 +1,8 @@
-//! The one task that writes: takes what waits, commits it as one transaction, answers, hands off.
+//! The one task that writes: it takes the waiting work, commits it as one transaction, answers, and
+//! hands off.
 //!
-//! A batch is whatever came in while the one before it was committed: an idle host commits at once,
-//! a busy one shares each `fsync` among many. Knows no SQL.
+//! A batch is the work that arrived while the batch before it was committed. So an idle host
+//! commits at once, and a busy one shares each `fsync` among many. It knows no SQL.
 
 pub(super) mod batch;
 mod commit;
@@ -18,26 +19,29 @@ use super::entries::Entries;
 use super::shared::Shared;
 use super::storage::{Ready, Storage};
 use super::types::{
-    DbError, EffectLease, EffectShare, Handoff, HoldChange, Lease, LeaseRequest, RunningId, emitted_events,
+    DbError, EffectLease, EffectShare, Handoff, HoldChange, Lease, LeaseRequest, RevisionRecord, RunningId,
+    emitted_events,
 };
 use crate::clock;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 
 use inbox::{Accepting, Inbox, Operation, Reply, Request};
 use unsaved::{RETRY_MIN, Saving, Unsaved};
 
-/// On closing, how often attempts that could not be recorded are tried again. Without their record
+/// On closing, the number of retries for attempts that could not be recorded. Without their record
 /// they run again after the next start.
 const CLOSE_TRIES: u32 = 5;
 
-/// What was taken from the inbox for one turn.
+/// The work taken from the inbox for one batch.
 #[derive(Default)]
 struct Turn {
     accepts: Vec<Accepting>,
     leases: Vec<(LeaseRequest, Reply<Lease>)>,
     effect_leases: Vec<(LeaseRequest, Reply<EffectLease>)>,
     holds: Vec<HoldChange>,
-    hold_replies: Vec<Reply<()>>,
+    revisions: Vec<RevisionRecord>,
+    /// The callers that wait for the commit of a hold or of a revision's record.
+    commit_replies: Vec<Reply<()>>,
     pings: Vec<Reply<()>>,
     operations: Vec<Operation>,
     clock: bool,
@@ -55,10 +59,10 @@ pub(super) struct Writer<S> {
     crashes_max: u32,
 }
 
-/// What a writer may do at most.
+/// The limits of a writer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WriterLimits {
-    /// Of each kind in a batch.
+    /// The maximum of each kind in a batch.
     pub(super) batch_max: usize,
     /// Crashes after which a delivery or an effect is dead.
     pub(super) crashes_max: u32,
@@ -76,7 +80,7 @@ impl<S: Storage> Writer<S> {
         Self { storage, inbox, shared, entries, unsaved: Unsaved::default(), batch_max, crashes_max }
     }
 
-    /// Writes until every [`Db`](super::Db) is gone or one of them was closed.
+    /// Writes until every [`Db`](super::Db) is dropped or one of them was closed.
     pub(super) async fn run(mut self, handoff: Arc<dyn Handoff>) {
         let mut accepts = Vec::new();
         let mut requests = Vec::new();
@@ -104,16 +108,19 @@ impl<S: Storage> Writer<S> {
         self.shared.running.clear();
         let lost = self.unsaved.count_finished();
         if lost > 0 {
-            tracing::error!(attempts = lost, "closed without recording attempts: they will run again");
+            tracing::error!(
+                attempts = lost,
+                "the database closed before all attempts were recorded; they run again after the next start"
+            );
         }
-        // Another host may begin now, and whoever waits for the end may start one.
+        // Another host may begin now: a caller that waits for the end may start one.
         drop(self.storage);
         for closer in closers {
             let _ = closer.send(closed.clone());
         }
     }
 
-    /// Waits for work and takes what there is, up to a batch. False when no more can come.
+    /// Waits for work and takes up to a batch of it. Returns false when no more can come.
     async fn wait(&mut self, accepts: &mut Vec<Accepting>, requests: &mut Vec<Request>) -> bool {
         let Inbox { accepts: events, requests: others } = &mut self.inbox;
         let max = self.batch_max;
@@ -155,10 +162,10 @@ impl<S: Storage> Writer<S> {
                     self.not_leased(&finished, reply);
                 }
             }
-            Request::Performed(performed) => {
+            Request::CompletedEffect(performed) => {
                 let id = performed.id;
                 if !self.unsaved.add_performed(performed) {
-                    tracing::error!(effect = %id, "a second attempt under one lease is not recorded");
+                    tracing::error!(effect = %id, "a second attempt under the same lease was not recorded");
                 }
             }
             Request::Lease(wanted, reply) => turn.leases.push((wanted, reply)),
@@ -171,9 +178,13 @@ impl<S: Storage> Writer<S> {
                     self.shared.running.end(id);
                 }
             }
-            Request::Hold(change, reply) => {
+            Request::PluginHold(change, reply) => {
                 turn.holds.push(change);
-                turn.hold_replies.push(reply);
+                turn.commit_replies.push(reply);
+            }
+            Request::RecordRevision(record, reply) => {
+                turn.revisions.push(record);
+                turn.commit_replies.extend(reply);
             }
             Request::Operate(operation) => turn.operations.push(operation),
             Request::Ping(reply) => turn.pings.push(reply),
@@ -231,14 +242,14 @@ impl<S: Storage> Writer<S> {
     }
 
     /// An attempt that this host has no lease for is not recorded, and nothing of its call is committed.
-    fn not_leased(&self, finished: &Finished, reply: Option<Reply<()>>) {
-        tracing::error!(delivery = %finished.id, "an attempt without a lease is not recorded");
+    fn not_leased(&self, finished: &FinishedAttempt, reply: Option<Reply<()>>) {
+        tracing::error!(delivery = %finished.id, "an attempt without a lease was not recorded");
         self.undo(finished);
         let _ = reply.map(|reply| reply.send(Err(DbError::NotLeased(finished.id))));
     }
 
-    /// Takes back what a call reserved, and what it wrote into the cache.
-    fn undo(&self, finished: &Finished) {
+    /// Undoes a call's reservation and its writes in the cache.
+    fn undo(&self, finished: &FinishedAttempt) {
         let (plugin, effects) = (&finished.plugin, &finished.work.effects);
         self.shared.quotas.release(plugin, EffectShare::of(effects));
         self.shared.quotas.not_emitted(finished.root, emitted_events(effects));
@@ -250,6 +261,6 @@ impl<S: Storage> Writer<S> {
 
 fn notice_jump(offset_ms: i64) {
     let by_ms = clock::offset_ms().saturating_sub(offset_ms);
-    tracing::warn!(by_ms, "the system clock jumped by {by_ms} ms; waits and ages go on as if it had not");
+    tracing::warn!(by_ms, "the system clock jumped by {by_ms} ms; waits and ages are not affected");
     clock::notice(offset_ms);
 }

@@ -31,6 +31,20 @@ impl<S: Storage> Writer<S> {
                 let discarded = self.discard(id, handoff).await;
                 let _ = reply.send(discarded);
             }
+            Operation::Match { of_plugin, reply } => {
+                let matched = self.storage.match_deliveries(&of_plugin).await;
+                if matched.is_ok() {
+                    handoff.rescan();
+                }
+                let _ = reply.send(matched);
+            }
+            Operation::MakeDue { change, reply } => {
+                let changed = self.storage.make_due(&change).await;
+                if changed.as_ref().is_ok_and(|changed| *changed > 0) {
+                    handoff.rescan();
+                }
+                let _ = reply.send(changed);
+            }
             Operation::ResolveEffects { resolution, reply } => {
                 let resolved = self.resolve_effects(&resolution).await;
                 let _ = reply.send(resolved);
@@ -40,7 +54,7 @@ impl<S: Storage> Writer<S> {
             }
             Operation::Save => {
                 if let Err(error) = self.storage.save().await {
-                    tracing::warn!("the database's log could not be saved: {error}");
+                    tracing::warn!("the write-ahead log could not be saved: {error}");
                 }
             }
             Operation::Remove { removal, reply } => {

@@ -1,18 +1,18 @@
-//! What ran when an earlier process died: recorded as attempts before anything else is written.
+//! Attempts that ran when an earlier process died: recorded before anything else is written.
 
 use super::Writer;
-use crate::completion::{Finished, Work};
+use crate::completion::{CallWork, FinishedAttempt};
 use crate::db::storage::{Batch, Storage};
 use crate::db::types::{DbError, Interrupted, InterruptedWork, RunningAttempt};
-use crate::delivery::{Attempt, Cause, Delivery, Failure, Next, Outcome};
-use crate::effect::{Performed, Try, TryOutcome};
+use crate::delivery::{Attempt, Cause, Delivery, Failure, NextStep, Outcome};
+use crate::effect::{CompletedEffect, EffectAttempt, EffectOutcome};
 
 impl<S: Storage> Writer<S> {
-    /// Records the attempts during which an earlier process died. What has too many of them is dead; what
-    /// would be so after the next one is a suspect.
+    /// Records the attempts during which an earlier process died. A delivery with too many of them is
+    /// dead; one that the next crash would make dead is a suspect.
     pub(super) async fn recover(&mut self) {
         if let Err(error) = self.record_crashes().await {
-            tracing::error!("what ran when the last process died could not be counted: {error}");
+            tracing::error!("attempts that ran when the previous process died could not be counted: {error}");
         }
         self.shared.running.clear();
         match self.storage.waiting_effects().await {
@@ -21,7 +21,7 @@ impl<S: Storage> Writer<S> {
         }
         match self.storage.suspects(self.crashes_max.saturating_sub(1).max(1)).await {
             Ok(suspects) => self.shared.suspects.set(suspects),
-            Err(error) => tracing::error!("deliveries that are to run alone could not be read: {error}"),
+            Err(error) => tracing::error!("deliveries that must run alone could not be read: {error}"),
         }
     }
 
@@ -42,17 +42,17 @@ impl<S: Storage> Writer<S> {
                 }
                 InterruptedWork::Effect(id, plugin) => {
                     let (number, started_at) = (attempt.number, attempt.started_at);
-                    let (duration_us, outcome) = (0, TryOutcome::Crash);
-                    let made = Try { number, started_at, duration_us, outcome, detail: reason };
+                    let (duration_us, outcome) = (0, EffectOutcome::Crash);
+                    let attempt = EffectAttempt { number, started_at, duration_us, outcome, detail: reason };
                     let due = (!is_dead).then_some(1);
-                    performed.push(Performed { id, plugin, size: 0, made, due, progress: None });
+                    performed.push(CompletedEffect { id, plugin, size: 0, attempt, due, progress: None });
                 }
             }
         }
         tracing::warn!(
             deliveries = finished.len(),
             effects = performed.len(),
-            "the last process died while these ran; the attempts count (dispatch.crashes_max)"
+            "the previous process died during these attempts, which count as crashes (dispatch.crashes_max)"
         );
         let batch = Batch { finished: &finished, performed: &performed, ..Batch::default() };
         let committed = self.storage.commit(batch).await;
@@ -79,10 +79,15 @@ fn report(delivery: &Delivery, reason: &str, is_dead: bool) {
     }
 }
 
-/// The attempt as it is recorded. One that is to run again is due at once.
-fn finished_of(delivery: Delivery, attempt: &RunningAttempt, reason: String, is_dead: bool) -> Finished {
+/// Returns the attempt for its record. A delivery or effect that is to run again is due at once.
+fn finished_of(
+    delivery: Delivery,
+    attempt: &RunningAttempt,
+    reason: String,
+    is_dead: bool,
+) -> FinishedAttempt {
     let (outcome, cause) = (Outcome::Retry, Cause::Crash);
-    Finished {
+    FinishedAttempt {
         id: delivery.id,
         attempt: Attempt {
             number: attempt.number,
@@ -93,12 +98,12 @@ fn finished_of(delivery: Delivery, attempt: &RunningAttempt, reason: String, is_
             logs: Vec::new(),
             failure: Some(Failure { outcome, cause, reason, after_ms: None }),
         },
-        next: if is_dead { Next::Dead } else { Next::Wait(1) },
+        next: if is_dead { NextStep::Dead } else { NextStep::Wait(1) },
         failures: delivery.failures,
         depth: delivery.event.depth(),
         root: delivery.root(),
         plugin: delivery.plugin,
-        work: Work::default(),
+        work: CallWork::default(),
         order: delivery.order,
     }
 }

@@ -1,5 +1,5 @@
-//! Attempts that are not committed yet, and when to try again. They stay here until they are, whatever the
-//! database does.
+//! Attempts that are not committed yet, and when to try again. They stay here until they are committed,
+//! whatever errors the database has.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::inbox::Reply;
-use crate::completion::Finished;
+use crate::completion::FinishedAttempt;
 use crate::db::types::{DbError, RunningId};
-use crate::effect::Performed;
+use crate::effect::CompletedEffect;
 
-/// First and longest pause before attempts that could not be recorded are tried again.
+/// First and longest pause before the next attempt to record.
 pub(in crate::db) const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// An attempt, and whoever waits for its commit.
-type FinishedWithReply = (Finished, Option<Reply<()>>);
+/// A finished attempt, and the reply to the task that waits for its commit.
+type FinishedWithReply = (FinishedAttempt, Option<Reply<()>>);
 
 /// See the module.
 #[derive(Default)]
 pub(in crate::db) struct Unsaved {
-    finished: Vec<Finished>,
+    finished: Vec<FinishedAttempt>,
     replies: Vec<Option<Reply<()>>>,
-    performed: Vec<Performed>,
-    /// Of all of them: a second attempt at the same delivery or effect is not taken.
+    performed: Vec<CompletedEffect>,
+    /// The ids of all of them: a second attempt at the same delivery or effect is not taken.
     ids: HashSet<RunningId>,
     pub(in crate::db) failures: u32,
     pub(in crate::db) retry_at: Option<Instant>,
 }
 
-/// How many attempts, at deliveries and at effects, go into a batch.
+/// The numbers of attempts at deliveries and at effects in a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::db) struct Saving {
     pub(in crate::db) finished: usize,
@@ -41,7 +41,7 @@ impl Unsaved {
     /// Takes an attempt at a delivery, or returns it if there is one already.
     pub(in crate::db) fn add_finished(
         &mut self,
-        finished: Finished,
+        finished: FinishedAttempt,
         reply: Option<Reply<()>>,
     ) -> Option<FinishedWithReply> {
         if !self.ids.insert(RunningId::Delivery(finished.id)) {
@@ -53,7 +53,7 @@ impl Unsaved {
     }
 
     /// Takes an attempt at an effect, unless there is one. Whether it did.
-    pub(in crate::db) fn add_performed(&mut self, performed: Performed) -> bool {
+    pub(in crate::db) fn add_performed(&mut self, performed: CompletedEffect) -> bool {
         let is_new = self.ids.insert(RunningId::Effect(performed.id));
         if is_new {
             self.performed.push(performed);
@@ -66,7 +66,7 @@ impl Unsaved {
         self.ids.contains(&id)
     }
 
-    /// How many attempts go into the next batch.
+    /// Returns the numbers of attempts for the next batch.
     pub(in crate::db) fn saving(&self, max: usize) -> Saving {
         if !self.are_due() {
             return Saving::default();
@@ -75,14 +75,14 @@ impl Unsaved {
     }
 
     /// The attempts that go into it.
-    pub(in crate::db) fn batch(&self, saving: Saving) -> (&[Finished], &[Performed]) {
+    pub(in crate::db) fn batch(&self, saving: Saving) -> (&[FinishedAttempt], &[CompletedEffect]) {
         let finished = self.finished.get(..saving.finished).unwrap_or_default();
         let performed = self.performed.get(..saving.performed).unwrap_or_default();
         (finished, performed)
     }
 
     /// Takes them out: they are committed, or are not to be.
-    pub(in crate::db) fn take(&mut self, saving: Saving) -> (Vec<FinishedWithReply>, Vec<Performed>) {
+    pub(in crate::db) fn take(&mut self, saving: Saving) -> (Vec<FinishedWithReply>, Vec<CompletedEffect>) {
         let finished: Vec<_> = self.finished.drain(..saving.finished).collect();
         let replies = self.replies.drain(..saving.finished);
         let finished: Vec<_> = finished.into_iter().zip(replies).collect();
@@ -100,7 +100,7 @@ impl Unsaved {
         self.ids.is_empty()
     }
 
-    /// How many attempts at deliveries there are.
+    /// Counts the attempts at deliveries.
     pub(in crate::db) fn count_finished(&self) -> usize {
         self.finished.len()
     }

@@ -1,4 +1,4 @@
-//! Which events are read from bodies, and why others are rejected.
+//! Bodies that are read as events, and bodies that are rejected.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use bytes::Bytes;

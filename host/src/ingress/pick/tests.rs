@@ -1,4 +1,4 @@
-//! What is found where, and that it is what a parser with a tree finds.
+//! Compares the picked values with those of a parser that builds a tree.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use super::*;

@@ -1,4 +1,4 @@
-//! Published vectors, and everything near them that must not pass.
+//! Published vectors, and variants of them that must be rejected.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use super::*;

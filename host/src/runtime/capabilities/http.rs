@@ -193,7 +193,7 @@ fn add_requests(to: &mut LinkerInstance<'_, InstanceState>) -> Result<()> {
     })
 }
 
-/// What a request is made of beside its fields. A part that is set again counts twice.
+/// Adds the parts of a request other than its fields. A part that is set again counts twice.
 fn add_request_parts(to: &mut LinkerInstance<'_, InstanceState>) -> Result<()> {
     to.func_wrap(
         "[method]outgoing-request.set-method",

@@ -22,11 +22,11 @@ struct Bucket {
 struct Cas {
     key: EntryKey,
     found: Option<bytes::Bytes>,
-    /// The handle keeps the value, whatever is written meanwhile.
+    /// Reserves the handle's value, which later writes do not change.
     _held: Reservation,
 }
 
-/// What a value in a list of results takes beside its content.
+/// Bytes of memory for a value in a list of results, beside its content.
 const RESULT_BYTES: usize = 96;
 
 /// `store.error`.

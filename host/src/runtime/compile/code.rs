@@ -1,5 +1,10 @@
 //! Compiles a file's bytes to machine code: a component, or a core module with embedded component types.
 
+use std::borrow::Cow;
+
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
 use wasmtime::Engine;
 
 enum FileKind {
@@ -26,7 +31,7 @@ impl FileKind {
 /// Checks that the bytes begin as a component or a core module does.
 ///
 /// # Errors
-/// Names what they are instead.
+/// The message names the file's actual type.
 pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), String> {
     FileKind::from_preamble(bytes).map(drop)
 }
@@ -36,27 +41,33 @@ pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), String> {
 /// # Errors
 /// The compiler's error.
 pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let encoded;
-    let bytes = match FileKind::from_preamble(bytes)? {
-        FileKind::Component => bytes,
-        FileKind::Module => {
-            encoded = componentize(bytes)?;
-            &encoded
-        }
-    };
-    engine.precompile_component(bytes).map_err(|error| format!("{error:#}"))
+    engine.precompile_component(&as_component(bytes)?).map_err(|error| format!("{error:#}"))
 }
 
+/// Returns a file as a component: itself, or one made from it.
+///
+/// # Errors
+/// The message names the file's actual type, or the reason why no component can be made from it.
+pub(super) fn as_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    Ok(match FileKind::from_preamble(bytes)? {
+        FileKind::Component => Cow::Borrowed(bytes),
+        FileKind::Module => Cow::Owned(componentize(bytes)?),
+    })
+}
+
+const NO_TYPES: &str = "a core module without component types: `hookyard plugin build` adds them in a folder with a \
+                        Makefile; or build with wit-bindgen, or to a component";
+
+/// Makes a component of a core module. A module that imports preview 1 of WASI gets the adapter to preview 2.
 fn componentize(bytes: &[u8]) -> Result<Vec<u8>, String> {
     const TYPES: &[u8] = b"component-type";
     if !bytes.windows(TYPES.len()).any(|window| window == TYPES) {
-        return Err(
-            "a core module without component types: build a component, or build with wit-bindgen".into()
-        );
+        return Err(NO_TYPES.into());
     }
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(bytes)
+        .and_then(|encoder| encoder.adapter(PREVIEW1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER))
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| format!("no component can be made of it: {error:#}"))
 }

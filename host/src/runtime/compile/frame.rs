@@ -4,6 +4,8 @@
 pub(super) const FILE: u8 = b'f';
 /// Child to parent: machine code.
 pub(super) const CODE: u8 = b'c';
+/// Child to parent: the handlers that the file exports, as JSON.
+pub(super) const EXPORTS: u8 = b'x';
 /// Child to parent: an error in the file.
 pub(super) const ERROR: u8 = b'e';
 

@@ -2,10 +2,11 @@
 //! there is.
 //!
 //! The child is this program with the argument [`COMMAND`]. It reads a file from its standard input and writes machine
-//! code to its standard output. It has nothing of the host's environment, files and sockets.
+//! code to its standard output, or the handlers that the file exports. It has nothing of the host's environment, files and sockets.
 
 mod child;
 mod code;
+mod exports;
 mod frame;
 mod parent;
 
@@ -16,11 +17,12 @@ use crate::config;
 use parent::ChildCompiler;
 
 pub use child::compile_from_stdin;
+pub use exports::HandlerExports;
 
 /// The argument with which this program runs as a compiler.
 pub const COMMAND: &str = "compile";
 
-/// Where the compiler runs.
+/// The place where the compiler runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CompilerMode {
     /// In this process, without limits. For tests, whose program does not have [`COMMAND`].
@@ -28,12 +30,12 @@ pub enum CompilerMode {
     InProcess,
     /// In a child process for each file.
     Child,
-    /// Like [`CompilerMode::Child`], for a host: the next child is started ahead, so that a swap does not wait for it,
-    /// and files on which a child crashed are recorded in the cache.
+    /// Like [`CompilerMode::Child`], for a host: the next child is started ahead, so that a swap does not
+    /// wait for it. Files on which a child crashed are recorded in the cache.
     ChildAhead,
 }
 
-/// Why a file was not compiled.
+/// The reason why a file was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CompileError {
     /// The file cannot be compiled.
@@ -79,6 +81,19 @@ impl Compiler {
                 compiled.map_err(CompileError::Invalid)
             }
             Self::Child(compiler) => compiler.compile(&bytes).await,
+        }
+    }
+
+    /// Reads which handlers a file exports, without compiling it. Dropping the future ends the child.
+    pub(super) async fn read_exports(&self, bytes: Vec<u8>) -> Result<HandlerExports, CompileError> {
+        code::check_preamble(&bytes).map_err(CompileError::Invalid)?;
+        match self {
+            Self::InProcess(_) => {
+                let read = tokio::task::spawn_blocking(move || exports::read(&bytes)).await;
+                let read = read.unwrap_or_else(|error| Err(format!("reading it stopped: {error}")));
+                read.map_err(CompileError::Invalid)
+            }
+            Self::Child(compiler) => compiler.read_exports(&bytes).await,
         }
     }
 

@@ -10,32 +10,39 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::child::{ERROR_MAX_BYTES, Setup};
-use super::frame::{CODE, FILE, HEADER_BYTES, decode_header, encode_header};
+use super::child::{ERROR_MAX_BYTES, Setup, Task};
+use super::exports::HandlerExports;
+use super::frame::{CODE, EXPORTS, FILE, HEADER_BYTES, decode_header, encode_header};
 use super::{COMMAND, CompileError};
 use crate::config;
 use crate::runtime::engine_config::MemoryBounds;
 
 /// The program of this process, even if its file was replaced.
 const PROGRAM: &str = "/proc/self/exe";
-/// How much lower the priority is after `compile_quick_ms`. The child then gets half of the processor time that the
-/// host's threads get. With much less, good files would exceed `compile_timeout_ms` on a busy host.
+/// The niceness added after `compile_quick_ms`. The child then gets half of the processor time of the host's
+/// threads. With much less, good files would exceed `compile_timeout_ms` on a busy host.
 const NICER: i32 = 3;
 /// Threads that compile one file. Each holds a function in memory: a Python plugin takes 590 MB with two threads,
 /// 750 MB with four and 950 MB with eight.
 const THREADS_MAX: usize = 4;
 /// Time for a child to end once its output has ended.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest JSON text that is read of a file's exports.
+const EXPORTS_MAX_BYTES: u64 = 512 * 1024;
+/// Time for reading a file's exports. Most take milliseconds, 18 MB of Python a tenth of a second.
+const EXPORTS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes that are read of a child's standard error.
 const STDERR_MAX_BYTES: u64 = 4096;
-/// What the standard library and the allocator print when memory runs out.
+/// Messages of the standard library and the allocator when memory runs out.
 const OUT_OF_MEMORY: [&str; 3] = ["memory allocation of", "unable to allocate memory", "out of memory"];
 
 /// Compiles each file in a child of its own. One child may wait for the next file.
 pub(in crate::runtime) struct ChildCompiler {
     limits: config::Runtime,
-    /// [`Setup`] as JSON.
-    setup: String,
+    /// [`Setup`] as JSON, of a child that compiles.
+    compile_setup: String,
+    /// The setup of a child that reads exports.
+    exports_setup: String,
     threads: usize,
     starts_ahead: bool,
     started: Mutex<Option<ChildProcess>>,
@@ -49,7 +56,7 @@ struct ChildProcess {
     stderr: ChildStderr,
 }
 
-/// Why an exchange with a child failed.
+/// The reason why an exchange with a child failed.
 enum ExchangeError {
     /// The child closed a pipe too early.
     Pipe(std::io::Error),
@@ -68,21 +75,53 @@ impl ChildCompiler {
         let threads = cores.min(THREADS_MAX);
         // The parent ends it earlier, by its own clock, unless the parent is stopped.
         let cpu_max_seconds = limits.compile_timeout_ms.div_ceil(1000).saturating_mul(threads as u64 + 1);
-        let setup = Setup { limits: limits.clone(), bounds, count_fuel, cpu_max_seconds };
-        let setup = serde_json::to_string(&setup).map_err(|error| error.to_string())?;
-        Ok(Self { limits: limits.clone(), setup, threads, starts_ahead, started: Mutex::default() })
+        let setup = |task| {
+            let setup = Setup { task, limits: limits.clone(), bounds, count_fuel, cpu_max_seconds };
+            serde_json::to_string(&setup).map_err(|error| error.to_string())
+        };
+        Ok(Self {
+            limits: limits.clone(),
+            compile_setup: setup(Task::Compile)?,
+            exports_setup: setup(Task::ReadExports)?,
+            threads,
+            starts_ahead,
+            started: Mutex::default(),
+        })
     }
 
     /// Compiles a file to machine code.
     pub(super) async fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
         let mut child = match self.take_started() {
             Some(child) => child,
-            None => self.start().map_err(unavailable)?,
+            None => self.start(&self.compile_setup).map_err(unavailable)?,
         };
         let compiled = self.compile_with(&mut child, bytes).await;
         drop(child);
         self.start_ahead();
         compiled
+    }
+
+    /// Reads which handlers a file exports. Dropping the future ends the child.
+    pub(super) async fn read_exports(&self, bytes: &[u8]) -> Result<HandlerExports, CompileError> {
+        let mut child = self.start(&self.exports_setup).map_err(unavailable)?;
+        // This child has no code to return.
+        let exchange = child.exchange(bytes, 0);
+        let Ok(exchanged) = timeout(EXPORTS_TIMEOUT, exchange).await else {
+            let text = format!("reading its exports takes longer than {} s", EXPORTS_TIMEOUT.as_secs());
+            return Err(CompileError::Crashed(text));
+        };
+        match exchanged {
+            Ok((EXPORTS, json)) => {
+                let exports: HandlerExports = serde_json::from_slice(&json).map_err(unavailable)?;
+                exports.check().map_err(CompileError::Invalid)?;
+                Ok(exports)
+            }
+            Ok((_, error)) => Err(CompileError::Invalid(String::from_utf8_lossy(&error).into_owned())),
+            Err(ExchangeError::TooLarge(bytes)) => Err(CompileError::Invalid(format!(
+                "the names of its exports take {bytes} bytes, at most {EXPORTS_MAX_BYTES}"
+            ))),
+            Err(ExchangeError::Pipe(error)) => Err(self.explain(&mut child, &error).await),
+        }
     }
 
     /// Takes the child that waits, if it still runs: the system kills it first when memory runs out.
@@ -99,19 +138,19 @@ impl ChildCompiler {
         let mut waiting = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.is_none() {
             // If this fails, the next compilation starts one and reports the error.
-            *waiting = self.start().ok();
+            *waiting = self.start(&self.compile_setup).ok();
         }
     }
 
-    fn start(&self) -> std::io::Result<ChildProcess> {
+    fn start(&self, setup: &str) -> std::io::Result<ChildProcess> {
         let mut command = Command::new(PROGRAM);
         command
             .arg0("hookyard")
-            .args([COMMAND, &self.setup])
+            .args([COMMAND, setup])
             // The host's environment can hold secrets.
             .env_clear()
             .env("RAYON_NUM_THREADS", self.threads.to_string())
-            // The limit on memory is to count memory in use, and not what the allocator reserves.
+            // The limit on memory must count memory in use, and not the allocator's reservations.
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -184,7 +223,11 @@ impl ChildProcess {
         let mut header = [0; HEADER_BYTES];
         self.stdout.read_exact(&mut header).await.map_err(ExchangeError::Pipe)?;
         let (tag, length) = decode_header(header);
-        let max = if tag == CODE { code_max_bytes } else { ERROR_MAX_BYTES as u64 };
+        let max = match tag {
+            CODE => code_max_bytes,
+            EXPORTS => EXPORTS_MAX_BYTES,
+            _ => ERROR_MAX_BYTES as u64,
+        };
         if length > max {
             return Err(ExchangeError::TooLarge(length));
         }
@@ -203,7 +246,7 @@ fn unavailable(error: impl std::fmt::Display) -> CompileError {
     CompileError::Unavailable(format!("the host could not run its compiler: {error}"))
 }
 
-/// Tells from the end of a child whether the file is at fault.
+/// Decides from a child's exit whether the file is at fault.
 fn classify_exit(status: ExitStatus, said: &str, memory_max_bytes: u64) -> CompileError {
     /// SIGKILL and SIGXCPU. Only MIPS has another number for SIGXCPU.
     const KILLED: i32 = 9;

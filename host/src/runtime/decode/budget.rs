@@ -14,10 +14,10 @@ pub(super) const VALUE_BYTES: usize = size_of::<Val>();
 pub(super) const FIELD_BYTES: usize = size_of::<(String, Val)>();
 /// A value behind a pointer.
 pub(super) const BOXED_BYTES: usize = VALUE_BYTES + 8;
-/// Values between two looks at the clock.
+/// Values between two checks of the clock.
 pub(super) const STEPS: usize = 1024;
 
-/// How much memory a payload may become, and by when.
+/// The limits on a payload's memory and decoding time.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::runtime) struct DecodeLimits {
     pub(in crate::runtime) memory_max_bytes: usize,

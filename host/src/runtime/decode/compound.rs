@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for CompoundVisitor<'_> {
             }
             _ => Ok(Err(target.mismatch("["))),
         })?;
-        // After a mismatch, the rest is skipped, so that decoding goes on behind the value.
+        // After a mismatch, the rest of the value is skipped.
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(value)
     }
@@ -193,7 +193,7 @@ impl<'p> Target<'p> {
     fn tuple<'de, A: SeqAccess<'de>>(&self, parts: &'p [Plan], seq: &mut A) -> Visited<A::Error> {
         let Decoding { budget, notes } = self.decoding;
         let start = notes.len();
-        // Another length is a mismatch of the tuple, whatever its parts are.
+        // A different length is a mismatch of the tuple, for any parts.
         let wrong_length = || {
             notes.truncate(start);
             Ok(Err(self.mismatch("[")))
@@ -246,7 +246,8 @@ impl<'p> Target<'p> {
     }
 
     fn charge_pair(&self, key: &str) -> Result<(), Mismatch> {
-        // A pair in the list while it is read and a tuple afterwards, a key, and what tells keys apart.
+        // A pair in the list while it is read and a tuple afterwards, a key, and the set that finds
+        // repeated keys.
         let bytes = 3 * FIELD_BYTES + 3 * VALUE_BYTES + heap_bytes(key.len()) + 48;
         self.decoding.budget.charge(bytes)
     }
@@ -268,7 +269,7 @@ impl<'p> Target<'p> {
             {
                 return Ok(value);
             }
-            // A mismatch does not count where the key comes again.
+            // If the key is repeated, the earlier mismatch does not count.
             *slot = Some(Slot { value, has_sent_name: is_sent_name(&key, &field.name) });
         }
         Ok(record.into_value())
@@ -348,7 +349,7 @@ impl<'p> RecordSlots<'p> {
         Ok(Self { fields, decoding, slots: (0..count).map(|_| None).collect(), next: 0 })
     }
 
-    /// The field that a key means, and its slot; `None` where the key does not count.
+    /// The field of a key, and its slot; `None` if the key does not count.
     fn slot_of(&mut self, key: &str) -> Option<(&mut Option<Slot>, &'p Field)> {
         // Senders mostly keep to one order, and types mostly follow it: the next field is most likely the next key's.
         let is_next = self.fields.all.get(self.next).is_some_and(|field| same_name(key, &field.name));

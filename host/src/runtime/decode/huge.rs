@@ -1,9 +1,9 @@
-//! Numbers beyond the range of a 64-bit float, such as `1e400`: serde ends reading at the first one that it has to
-//! look at, and then the whole payload would be lost for one field.
+//! Numbers beyond the range of a 64-bit float, such as `1e400`. serde stops at the first one that it reads,
+//! so one field would fail the whole payload.
 
 use std::ops::Range;
 
-/// The JSON with quotes around such numbers, if it has any: numbers and numeric strings are read alike.
+/// The JSON with quotes around such numbers, if it has any: numbers and numeric strings decode alike.
 pub(super) fn quote_huge_numbers(json: &str) -> Option<String> {
     let (mut quoted, mut copied) = (String::new(), 0);
     for number in numbers(json) {

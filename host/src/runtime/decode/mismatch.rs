@@ -92,7 +92,7 @@ pub(super) struct Notes {
     more: Cell<usize>,
 }
 
-/// A mismatch, and what became of the value.
+/// A mismatch, and the value that took its place.
 struct Note {
     mismatch: Mismatch,
     consequence: &'static str,

@@ -5,13 +5,13 @@
 //! has one. Unknown keys are ignored. Of a repeated key the last counts, and a key spelled as the sender spells its
 //! keys counts before other spellings.
 //!
-//! Encoders that do not know the type write some values in another way: an empty list for an empty object and the
-//! reverse, null for an empty list, an object with the keys 0, 1, … for a list, `"true"` or 1 for true, `""` for none.
-//! All are decoded as what they mean.
+//! Encoders that do not know the type write some values in another way: an empty list for an empty object and
+//! the reverse, null for an empty list, an object with the keys 0, 1, … for a list, `"true"` or 1 for true,
+//! `""` for none. All are decoded as the value that the sender meant.
 //!
-//! A mismatch is an error that names the path and both types. In an optional value it is not an error: that value is
-//! `none`, and a note says so. So decoding goes on after a mismatch, and a mismatch is a value for serde, whose own
-//! errors end the decoding.
+//! A mismatch is an error that names the path and both types. In an optional value it is not an error: that
+//! value is `none`, with a note. Decoding continues after a mismatch: it is a value for serde, because errors
+//! of serde end the decoding.
 
 mod budget;
 mod compound;
@@ -38,7 +38,7 @@ use mismatch::{Notes, describe};
 #[derive(Debug, PartialEq)]
 pub(super) struct DecodedPayload {
     pub(super) value: Val,
-    /// What it takes in memory.
+    /// Its bytes in memory.
     pub(super) memory_bytes: usize,
     /// One line for each mismatch in an optional value.
     pub(super) notes: Vec<String>,
@@ -167,7 +167,7 @@ impl<'p> Target<'p> {
             Ok(value) => Ok((0..self.options).fold(value, |value, _| option(value))),
             Err(mismatch) if self.options == 0 || mismatch.is_final() => Err(mismatch),
             Err(mismatch) => {
-                // Notes about its parts are gone with the value.
+                // Notes about its parts are dropped with the value.
                 notes.truncate(mark);
                 notes.push(mismatch, "taken as none");
                 Ok((1..self.options).fold(Val::Option(None), |value, _| option(value)))

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Deserializer as _;
 use wasmtime::component::Val;
 
-use super::budget::BOXED_BYTES;
+use super::budget::{BOXED_BYTES, FIELD_BYTES};
 use super::compound::CompoundVisitor;
 use super::{Decoding, Mismatch, Target, ValueSeed, describe};
 use crate::runtime::plan::{Int, Plan, Variant};
@@ -20,6 +20,19 @@ impl Decoding {
             Plan::Bool => Val::Bool(boolean(json).ok_or_else(mismatch)?),
             Plan::Int(int) => {
                 integer(*int, number(json).ok_or_else(mismatch)?.trim()).ok_or_else(mismatch)?
+            }
+            Plan::Digits(int) => {
+                let text = number(json).ok_or_else(mismatch)?;
+                let digits = match integer(*int, text.trim()).ok_or_else(mismatch)? {
+                    Val::S64(value) => value.to_string(),
+                    Val::U64(value) => value.to_string(),
+                    _ => return Err(mismatch()),
+                };
+                self.budget.charge(FIELD_BYTES)?;
+                Val::Record(vec![(
+                    self.name(int.digits_field())?,
+                    Val::String(self.text(Cow::Owned(digits))?),
+                )])
             }
             Plan::Float32 => Val::Float32(float(json).filter(|f: &f32| f.is_finite()).ok_or_else(mismatch)?),
             Plan::Float64 => Val::Float64(float(json).filter(|f: &f64| f.is_finite()).ok_or_else(mismatch)?),
@@ -100,12 +113,12 @@ fn float<F: FromStr>(json: &str) -> Option<F> {
 }
 
 fn integer(int: Int, text: &str) -> Option<Val> {
-    // `30.0` is an integer, too. Beyond 2^53 a float no longer tells which.
+    // `30.0` is an integer, too. From 2^53 on, several integers are the same float.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let whole = text.parse::<i128>().ok().or_else(|| {
         let float = text.parse::<f64>().ok()?;
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, as just checked")]
-        (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i128)
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53, as just checked")]
+        (float.fract() == 0.0 && float.abs() < EXACT).then_some(float as i128)
     })?;
     Some(match int {
         Int::U8 => Val::U8(whole.try_into().ok()?),

@@ -60,6 +60,10 @@ fn pairs(pairs: &[(&str, Val)]) -> Val {
     Val::List(pairs.iter().map(|(key, value)| Val::Tuple(vec![s(key), value.clone()])).collect())
 }
 
+fn digits(field: &str, text: &str) -> Val {
+    Val::Record(vec![(field.into(), s(text))])
+}
+
 fn s(text: &str) -> Val {
     Val::String(text.into())
 }
@@ -78,6 +82,8 @@ fn decodes_each_kind_of_value() {
         (Plan::Int(Int::S8), "-128", Val::S8(-128)),
         (Plan::Int(Int::U8), "30.0", Val::U8(30)),
         (Plan::Int(Int::U32), "1e3", Val::U32(1000)),
+        (Plan::Digits(Int::U64), "18446744073709551615", digits("exact-u64", "18446744073709551615")),
+        (Plan::Digits(Int::S64), r#"" -30.0 ""#, digits("exact-s64", "-30")),
         (Plan::Float64, "1.5", Val::Float64(1.5)),
         (Plan::Float64, r#""2""#, Val::Float64(2.0)),
         (Plan::Char, r#""é""#, Val::Char('é')),
@@ -198,6 +204,16 @@ fn finds_keys_among_very_many_fields_without_comparing_each() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let Val::Record(values) = read.value else { panic!("no record") };
     assert_eq!(values[7].1, some(Val::Bool(true)));
+}
+
+#[test]
+fn a_number_with_a_point_is_an_integer_only_if_it_is_exact() {
+    let plan = Plan::Int(Int::U64);
+    assert_eq!(decode_clean(&plan, "9007199254740991.0"), Ok(Val::U64((1 << 53) - 1)));
+    let plan = Plan::Digits(Int::U64);
+    assert_eq!(decode_clean(&option(Plan::Digits(Int::U64)), r#""""#), Ok(Val::Option(None)));
+    let rounded = decode(&plan, "9007199254740993.0").unwrap_err();
+    assert_eq!(rounded.to_string(), "payload: expected u64, found number 9007199254740993.0");
 }
 
 #[test]
@@ -322,7 +338,7 @@ fn exceeding_the_memory_limit_fails_the_payload_even_in_an_optional_value() {
 }
 
 #[test]
-fn decoding_goes_on_after_a_mismatch() {
+fn decoding_continues_after_a_mismatch() {
     let pair = Plan::Tuple(vec![list(Plan::Bool), Plan::Int(Int::U8)]);
     let plan = record_of(vec![field("pair", option(pair)), field("id", Plan::Int(Int::U8))]);
     for (json, note) in [
@@ -383,7 +399,7 @@ fn a_value_takes_as_long_at_any_depth() {
 }
 
 #[test]
-fn a_number_that_no_float_holds_loses_only_the_optional_value_that_it_stands_for() {
+fn a_number_beyond_any_float_loses_only_its_optional_value() {
     let inner = Plan::Record(Fields::new(vec![field("a", Plan::Bool)]));
     let plan = Plan::Record(Fields::new(vec![
         field("odd", Plan::Option(Box::new(inner))),

@@ -1,4 +1,4 @@
-// Writing JSON. Begin with {0}; what is put into an object has a name, what is put into an array has NULL:
+// Writes JSON. Begin with {0}. A member of an object has a name; an item of an array has NULL:
 //   hy_json_writer json = {0};
 //   hy_begin_object(&json, NULL);
 //   hy_put_string(&json, "name", appointment->name);
@@ -12,28 +12,28 @@ enum { HY_JSON_DEPTH_MAX = 32 };
 typedef struct {
   hy_buffer buffer;
   unsigned depth;
-  bool has_members;               // at this depth
-  char closing[HY_JSON_DEPTH_MAX]; // what ends each depth
+  bool has_members;               // at the current depth
+  char closing[HY_JSON_DEPTH_MAX]; // the closing bracket of each depth
 } hy_json_writer;
 
 void hy_begin_object(hy_json_writer *json, const char *name);
 void hy_begin_array(hy_json_writer *json, const char *name);
-// Ends the object or array that was begun last.
+// Ends the innermost open object or array.
 void hy_end(hy_json_writer *json);
 
 // Bytes that are not UTF-8 become U+FFFD.
 void hy_put_string(hy_json_writer *json, const char *name, hy_string value);
-// null where there is none.
+// Writes null if the value is none.
 void hy_put_optional(hy_json_writer *json, const char *name, hy_optional value);
 void hy_put_strings(hy_json_writer *json, const char *name, hy_strings values);
 void hy_put_int(hy_json_writer *json, const char *name, int64_t value);
 void hy_put_uint(hy_json_writer *json, const char *name, uint64_t value);
 void hy_put_bool(hy_json_writer *json, const char *name, bool value);
 void hy_put_null(hy_json_writer *json, const char *name);
-// JSON that is there already.
+// Inserts existing JSON text.
 void hy_put_json(hy_json_writer *json, const char *name, hy_string value);
-// The name of what is put next, with NULL for its own, where that is no constant.
+// Sets the name of the next member if it is not a constant. That member's own name is then NULL.
 void hy_put_name(hy_json_writer *json, hy_string name);
 
-// What is written. Ends the call if something that was begun has not been ended.
+// The written text. Ends the call if an object or array is still open.
 hy_string hy_written(const hy_json_writer *json);

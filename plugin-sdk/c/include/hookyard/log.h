@@ -1,4 +1,4 @@
-// Lines for the operator, kept with the attempt.
+// Log lines for the operator, which the host keeps with the attempt.
 #pragma once
 #include <hookyard/text.h>
 
@@ -13,5 +13,5 @@ __attribute__((format(printf, 2, 3))) void hy_log(hy_level level, const char *fo
 #define hy_warn(...) hy_log(HY_WARN, __VA_ARGS__)
 #define hy_error(...) hy_log(HY_ERROR, __VA_ARGS__)
 
-// A line as it is.
+// Logs a line without formatting.
 void hy_log_line(hy_level level, hy_string line);

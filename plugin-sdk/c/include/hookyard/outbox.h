@@ -1,19 +1,19 @@
-// Effects: what is to happen outside once the event is handled. They go out if and only if the handler
-// returns true, after its writes are kept; the host tries each until it succeeds, at least once, with
-// the same idempotency key on every try.
+// Effects: HTTP requests, emails and events that the host sends after the event is handled. It sends them
+// if and only if the handler returns true, after the commit. It attempts each effect at least once, with
+// the same idempotency key on every attempt.
 //
-// `key` gets that key, and may be NULL. A request that is malformed, a destination that the operator has
-// not granted, or a limit rejects the event: asking again would not help.
+// `key` receives that key, and may be NULL. A malformed request, a destination without a grant, or a limit
+// rejects the event, because another attempt would not help.
 #pragma once
 #include <hookyard/http.h>
 
-// The header Idempotency-Key is set by the host.
+// The host sets the header Idempotency-Key.
 bool hy_send_http(const hy_http_request *request, hy_string *key, hy_failure *failure);
-// A request with a JSON body. A token that is not empty goes as `Authorization: Bearer TOKEN`.
+// Queues a request with a JSON body. A token that is not empty is sent as `Authorization: Bearer TOKEN`.
 bool hy_send_json(hy_string method, hy_string url, hy_string token, hy_string json, hy_string *key, hy_failure *failure);
 
 typedef struct {
-  hy_string filename;     // as the recipient sees it
+  hy_string filename;     // the name that the recipient sees
   hy_string content_type; // such as "application/pdf"
   hy_string content;
 } hy_attachment;
@@ -26,7 +26,7 @@ typedef struct {
 #define HY_ATTACHMENTS(...) \
   ((hy_attachments){(hy_attachment[]){__VA_ARGS__}, sizeof((hy_attachment[]){__VA_ARGS__}) / sizeof(hy_attachment)})
 
-// The sender is the operator's. The recipients have to be granted: email = ["*@example.gn"].
+// The operator configures the sender, and must grant the recipients: email = ["*@example.gn"].
 typedef struct {
   hy_strings to; // "aissatou@example.gn" or "Aissatou Diallo <aissatou@example.gn>"
   hy_strings cc;
@@ -40,6 +40,6 @@ typedef struct {
 
 bool hy_send_email(const hy_email *email, hy_string *key, hy_failure *failure);
 
-// An event of the plugin's own, routed to plugins like one that was received. `data` is JSON.
-// Its type has to be granted: emit = ["visit.*"].
+// Emits an event, which the host stores and routes like a received one. `data` is JSON. The operator must
+// grant its type: emit = ["visit.*"].
 bool hy_emit_event(hy_string event_type, hy_string data, hy_string *key, hy_failure *failure);

@@ -1,4 +1,4 @@
-// Randomness that nobody can predict.
+// Cryptographically secure random values.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -38,45 +38,45 @@ typedef struct {
 // For "%.*s" in formats: hy_info("welcome, %.*s", HY_ARG(appointment->name)).
 #define HY_ARG(string) (int)(string).len, (string).ptr
 
-// Lists that are written out: HY_STRINGS(hy_str("a"), hy_str("b")), HY_PAIRS({hy_str("Accept"), hy_str("*/*")}).
-// They last as long as the block that they stand in.
+// Literal lists: HY_STRINGS(hy_str("a"), hy_str("b")), HY_PAIRS({hy_str("Accept"), hy_str("*/*")}).
+// They last as long as their block.
 #define HY_STRINGS(...) ((hy_strings){(hy_string[]){__VA_ARGS__}, sizeof((hy_string[]){__VA_ARGS__}) / sizeof(hy_string)})
 #define HY_PAIRS(...) ((hy_pairs){(hy_pair[]){__VA_ARGS__}, sizeof((hy_pair[]){__VA_ARGS__}) / sizeof(hy_pair)})
 
-// A zero-terminated string, not copied.
+// Wraps a zero-terminated string without a copy.
 hy_string hy_text(const char *zero_terminated);
 // A zero-terminated copy.
 const char *hy_zero_terminated(hy_string string);
 
 bool hy_equal(hy_string a, hy_string b);
-// Less than 0, 0, more than 0, by bytes.
+// Compares by bytes; returns a value less than 0, equal to 0, or greater than 0.
 int hy_compare(hy_string a, hy_string b);
 bool hy_starts_with(hy_string string, hy_string start);
 bool hy_ends_with(hy_string string, hy_string end);
-// The part from a byte on, of at most `len` bytes; cut where the string ends.
+// The part from a byte on, at most `len` bytes and at most to the end of the string.
 hy_string hy_slice(hy_string string, size_t from, size_t len);
-// Without spaces, tabs and line ends around it.
+// Removes spaces, tabs and line ends at both ends.
 hy_string hy_trimmed(hy_string string);
-// Cuts at a separator, each part trimmed: "a, b" → "a", "b". Empty parts are left out.
+// Splits at a separator and trims each part: "a, b" → "a", "b". It omits empty parts.
 hy_strings hy_split(hy_string string, char separator);
 // Sorts by bytes, in place.
 void hy_sort(hy_strings strings);
 
 hy_optional hy_some(hy_string value);
 hy_optional hy_none(void);
-// The value, or what to take where there is none.
+// The value, or a default if there is none.
 hy_string hy_or(hy_optional optional, hy_string otherwise);
 
-// A whole decimal number, with a sign if it has one; false if it is none or too large.
+// Parses a whole decimal number with an optional sign; false if it is not a number or is too large.
 bool hy_parse_int(hy_string string, int64_t *number);
 
-// Formats like printf, into memory of the call. Known are d i u x X c s p %%, with flags - and 0, width,
-// precision (* too) and the lengths hh h l ll j z t. Numbers with a fraction are not: anything else ends
-// the call.
+// Formats like printf, into memory of the call. It supports d i u x X c s p %%, the flags - and 0, width,
+// precision (also *), and the lengths hh h l ll j z t. It does not support floating-point numbers. Any
+// other format ends the call.
 __attribute__((format(printf, 1, 2))) hy_string hy_format(const char *format, ...);
 hy_string hy_format_list(const char *format, va_list arguments);
 
-// Text that grows, in memory of the call. Begin with {0}.
+// A text buffer that grows, in memory of the call. Begin with {0}.
 typedef struct {
   char *ptr;
   size_t len;
@@ -86,5 +86,5 @@ typedef struct {
 void hy_append(hy_buffer *buffer, hy_string string);
 __attribute__((format(printf, 2, 3))) void hy_append_format(hy_buffer *buffer, const char *format, ...);
 void hy_append_format_list(hy_buffer *buffer, const char *format, va_list arguments);
-// What it holds so far. Appending may move it.
+// The current content. Appending may move it.
 hy_string hy_appended(const hy_buffer *buffer);

@@ -1,4 +1,4 @@
-// The other capabilities: config, log, HTTP, clock and randomness.
+// The in-memory config, log, HTTP, clock and randomness.
 #include "world.h"
 
 #include <stdio.h>
@@ -42,7 +42,7 @@ _Noreturn void hy_panic_at(const char *file, int line, const char *format, ...) 
   va_start(arguments, format);
   hy_string reason = hy_format_list(format, arguments);
   va_end(arguments);
-  if (hy_world.panic == NULL) hy_test_fail(file, line, "%.*s", HY_ARG(reason)); // the test itself
+  if (hy_world.panic == NULL) hy_test_fail(file, line, "%.*s", HY_ARG(reason)); // outside a handler, the test fails
   hy_log(HY_CRITICAL, "%s:%d: %.*s", file, line, HY_ARG(reason));
   longjmp(*hy_world.panic, 1);
 }

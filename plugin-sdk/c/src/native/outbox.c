@@ -1,4 +1,4 @@
-// The outbox: effects are kept as they were asked for.
+// The in-memory outbox, which keeps effects unchanged.
 #include <hookyard/outbox.h>
 
 #include "world.h"

@@ -1,4 +1,4 @@
-// Runs the tests that were registered, and says which failed.
+// Runs the registered tests and reports the failed ones.
 #include "world.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// The store, in memory. A list is replaced and never changed in place, so that undoing is taking the
-// old one.
+// The in-memory store. A write replaces the list and never changes it in place, so undoing restores the
+// old list.
 #include <hookyard/store.h>
 
 #include "world.h"
@@ -64,10 +64,10 @@ bool hy_store_increment(hy_string bucket, hy_string key, int64_t delta, int64_t 
   int64_t number = 0;
   hy_store_get(bucket, key, &value, failure);
   if (value.is_some && !hy_parse_int(value.value, &number)) {
-    return hy_retry(failure, "store `%.*s`: the value of `%.*s` is no whole number", HY_ARG(bucket), HY_ARG(key));
+    return hy_retry(failure, "store `%.*s`: the value of `%.*s` is no number", HY_ARG(bucket), HY_ARG(key));
   }
   if (__builtin_add_overflow(number, delta, &number)) {
-    return hy_retry(failure, "store `%.*s`: the value of `%.*s` grows too large", HY_ARG(bucket), HY_ARG(key));
+    return hy_retry(failure, "store `%.*s`: `%.*s` would pass the limit of 64 bits", HY_ARG(bucket), HY_ARG(key));
   }
   if (sum != NULL) *sum = number;
   return hy_store_set(bucket, key, hy_format("%" PRId64, number), failure);

@@ -4,7 +4,7 @@
 
 hy_test_world hy_world;
 
-// Each piece of memory is an allocation of its own, so that tools find what is written beyond its end.
+// Each block of memory is a separate allocation, so sanitizers detect writes beyond its end.
 typedef struct block {
   struct block *next;
   _Alignas(16) char memory[];
@@ -52,7 +52,7 @@ void hy_test_begin(void) {
           {
               .event_id = hy_str("evt_sample"),
               .event_type = hy_str(""),
-              .source = hy_str("moncreneau"),
+              .source = hy_str(""),
               .created = hy_str("2026-01-21T14:30:00Z"),
               .received_at = 1769005800000,
               .idempotency_key = hy_str("00000000000000000000000000000000"),
@@ -66,5 +66,8 @@ hy_context *hy_test_context(void) {
 }
 
 void hy_set_now_ms(uint64_t ms) {
+  if (hy_test_component() != NULL) {
+    hy_test_fail(__FILE__, __LINE__, "a component has the machine's clock, and this test sets another time");
+  }
   hy_world.now_ms = ms;
 }

@@ -1,5 +1,5 @@
-// Between the API's types and those that wit-bindgen generates for a world. Both are what the canonical
-// ABI says, so pointers are converted, and the compiler checks here that the types are alike.
+// Converts between the API's types and the types that wit-bindgen generates for a world. Both have the layout
+// of the canonical ABI, so pointers are cast. The compiler checks the layouts here.
 #pragma once
 
 #define SAME_SIZE(a, b) _Static_assert(sizeof(a) == sizeof(b), #a " is not " #b)

@@ -1,4 +1,4 @@
-// The API's types as the bindings of the world `capabilities` have them.
+// Converts the API's types to those of the bindings of the world `capabilities`.
 #pragma once
 #include <hookyard.h>
 
@@ -20,6 +20,6 @@ SAME_SIZE(hy_pair, capabilities_tuple2_string_list_u8_t);
 SAME_SIZE(hy_pairs, capabilities_list_tuple2_string_string_t);
 SAME_SIZE(hy_pairs, capabilities_list_tuple2_string_list_u8_t);
 
-// Pointers to arguments: the bindings take them without const and do not write to them.
+// Pointers to arguments. The bindings' parameters are not const, but the bindings do not write to them.
 #define AS_STRING(string) ((capabilities_string_t *)&(string))
 #define AS_BYTES(string) ((capabilities_list_u8_t *)&(string))

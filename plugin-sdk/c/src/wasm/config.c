@@ -9,7 +9,7 @@ hy_optional hy_config(hy_string key) {
   return value;
 }
 
-// Few enough that inserting each where it belongs is as good as anything.
+// There are few keys, so an insertion sort is fast enough.
 static void sort_by_name(hy_pairs pairs) {
   for (size_t i = 1; i < pairs.count; i++) {
     hy_pair pair = pairs.items[i];

@@ -3,7 +3,6 @@
 #include "../../bindings/event.h"
 #include "handler.h"
 
-SAME_CONTEXT(event_types_context_t);
 SAME_SIZE(hy_string, event_string_t);
 
 LINK_BINDINGS(event);

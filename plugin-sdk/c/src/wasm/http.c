@@ -1,4 +1,4 @@
-// hy_fetch over wasi:http: every handle of the host that is taken is given back, whatever fails.
+// Implements hy_fetch with wasi:http. It drops every handle, also after a failure.
 #include <hookyard.h>
 
 #include "../../bindings/fetch.h"
@@ -13,7 +13,7 @@ SAME_SIZE(hy_pairs, wasi_http_types_list_tuple2_field_name_field_value_t);
 #define AS_STRING(string) ((fetch_string_t *)&(string))
 #define AS_BYTES(string) ((fetch_list_u8_t *)&(string))
 
-enum { WRITE_MAX = 4096, READ_MAX = 65536 }; // what one call of a stream takes and is asked for
+enum { WRITE_MAX = 4096, READ_MAX = 65536 }; // the limit of one write, and the size of one read
 
 typedef struct {
   hy_string scheme, authority, path;
@@ -105,7 +105,7 @@ static void drop_stream_error(wasi_io_streams_stream_error_t error) {
   }
 }
 
-// Whether it could be written does not matter: the response, or its failure, says what came of it.
+// Ignores errors of the write: the response or its failure determines the result.
 static void write_body(wasi_http_types_own_outgoing_body_t body, hy_string content) {
   wasi_http_types_own_output_stream_t stream;
   wasi_io_streams_stream_error_t stream_error;

@@ -1,4 +1,4 @@
-// What went wrong with a request, in words.
+// Describes an error of a request.
 #pragma once
 #include <hookyard/text.h>
 

@@ -1,5 +1,5 @@
-// What compilers and authors expect of a C library. Compiled with -fno-builtin, or a loop here would
-// become a call of the function that it is in; copying and filling are instructions of WebAssembly.
+// The functions of a C library that compilers and authors expect. It is compiled with -fno-builtin, because
+// a loop here could otherwise become a call of its own function. WebAssembly has instructions to copy and fill.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +77,7 @@ static void sink(char *items, size_t root, size_t count, size_t size, int (*comp
   }
 }
 
-// A heap sort: in place, without recursion, and never slow.
+// A heap sort: in place, without recursion, and fast in the worst case.
 void qsort(void *memory, size_t count, size_t size, int (*compare)(const void *, const void *)) {
   char *items = memory;
   for (size_t root = count / 2; root > 0; root--) sink(items, root - 1, count, size, compare);
@@ -87,7 +87,7 @@ void qsort(void *memory, size_t count, size_t size, int (*compare)(const void *,
   }
 }
 
-// What clang calls to multiply 64-bit numbers with a check for overflow: 128-bit numbers, by halves.
+// clang calls this to multiply 64-bit numbers with an overflow check. It multiplies 128-bit numbers by halves.
 typedef unsigned __int128 u128;
 
 static u128 multiplied(uint64_t a, uint64_t b) {

@@ -13,7 +13,7 @@ void hy_log_line(hy_level level, hy_string line) {
 
 _Noreturn void hy_panic_at(const char *file, int line, const char *format, ...) {
   static bool panicking;
-  if (!panicking) { // not again, if it is the text that fails
+  if (!panicking) { // avoids recursion if formatting the text panics
     panicking = true;
     va_list arguments;
     va_start(arguments, format);

@@ -1,9 +1,9 @@
-// Memory: an arena, then from the end of the data upwards, and all of it free again when the call is over.
-// In an instance that the operator has reused, the next call thus begins with empty memory; the host reads
-// results before that, as it is the arguments of the next call that begin it.
+// The allocator: first an arena, then the memory after the data. A new call frees all memory of the last one,
+// so a reused instance begins each call with empty memory. The host has read the results by then, because the
+// arguments of the next call begin it.
 //
-// Growing memory costs the host two system calls in each call of a handler. The arena is part of the initial
-// memory, so calls that need no more than that do not grow it, however the linker lays out the data.
+// Memory growth costs the host two system calls per handler call. The arena is part of the initial memory, so
+// calls that need no more do not grow it, whatever the linker's data layout.
 #include <hookyard/memory.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 
 enum { ALIGNMENT = 16, PAGE = 65536, ARENA = 16384, AT_END_MAX = 4 };
 
-extern char __heap_base; // where the linker's data ends, which the arena belongs to
+extern char __heap_base; // the end of the linker's data, which includes the arena
 
 static _Alignas(ALIGNMENT) char arena[ARENA];
-static uintptr_t next;  // the first free byte; 0 at first
-static bool over = true; // whether the last call is
+static uintptr_t next;  // the first free byte; initially 0
+static bool over = true; // whether the last call is over
 static void (*at_end[AT_END_MAX])(void);
 static size_t at_end_count;
 
@@ -35,10 +35,10 @@ static void grow_to(uintptr_t end) {
   size_t have = __builtin_wasm_memory_size(0);
   size_t needed = end / PAGE + 1;
   if (needed <= have) return;
-  // By half as much again at least, so that it is not done often; by what is needed where that is refused.
+  // Grows by at least half of the memory, so growth is rare. If that fails, grows by the needed size.
   if (__builtin_wasm_memory_grow(0, needed - have + have / 2) != SIZE_MAX) return;
   if (__builtin_wasm_memory_grow(0, needed - have) != SIZE_MAX) return;
-  next = (uintptr_t)arena; // the arguments are lost with the call; its last words need some room
+  next = (uintptr_t)arena; // the call ends, so its arguments can be overwritten by its last log line
   hy_panic("out of memory: %zu bytes are in use and there are no more", have * PAGE);
 }
 
@@ -65,10 +65,10 @@ void *hy_alloc(size_t size) {
 }
 
 void *hy_resize(void *memory, size_t old_size, size_t new_size) {
-  if (memory != NULL && (uintptr_t)memory + old_size == next) { // the last: it grows where it is
+  if (memory != NULL && (uintptr_t)memory + old_size == next) { // the last block grows in place
     next = (uintptr_t)memory;
     void *grown = allocate(new_size);
-    if (grown != memory) memcpy(grown, memory, old_size); // out of the arena
+    if (grown != memory) memcpy(grown, memory, old_size); // moves out of the arena
     return grown;
   }
   void *moved = allocate(new_size);
@@ -76,16 +76,19 @@ void *hy_resize(void *memory, size_t old_size, size_t new_size) {
   return moved;
 }
 
-// The host's way to put arguments and results into memory. In place of the bindings' own, which is weak.
+// The host calls this to allocate arguments and results. It replaces the weak definition of the bindings.
 __attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *memory, size_t old_size, size_t align,
                                                                size_t new_size) {
   begin_if_over();
   if (new_size == 0) return (void *)align;
-  return hy_resize(old_size == 0 ? NULL : memory, old_size, new_size);
+  if (old_size > 0) return hy_resize(memory, old_size, new_size);
+  // The host does not write the value of an option that is none. Zeros there are an empty string or list. Memory
+  // without alignment is text or bytes, and has no options.
+  return align > 1 ? hy_alloc(new_size) : allocate(new_size);
 }
 
 void hy_call_begins(void) {
-  begin_if_over(); // there were no arguments that needed memory
+  begin_if_over(); // the call had no arguments that needed memory
 }
 
 void hy_call_ends(void) {
@@ -101,7 +104,7 @@ void hy_when_call_ends(void (*function)(void)) {
   at_end[at_end_count++] = function;
 }
 
-// malloc keeps the size before the memory, as realloc is not told it.
+// malloc stores the size before the memory, because realloc does not receive it.
 void *malloc(size_t size) {
   size_t with_size;
   if (__builtin_add_overflow(size, ALIGNMENT, &with_size)) hy_panic("out of memory: %zu bytes were asked for", size);
@@ -125,5 +128,5 @@ void *realloc(void *memory, size_t size) {
 }
 
 void free(void *memory) {
-  (void)memory; // all of it at once, when the call is over
+  (void)memory; // all memory is released at once, when the call is over
 }

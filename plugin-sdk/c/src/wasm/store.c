@@ -5,7 +5,7 @@
 
 _Static_assert(sizeof(wasi_keyvalue_atomics_error_t) == sizeof(wasi_keyvalue_store_error_t), "errors differ");
 
-// Buckets that this call has opened. The host's handles are of the call: they are given back when it ends.
+// The buckets that this call has opened. Their handles are dropped when the call ends.
 typedef struct bucket {
   hy_string name;
   wasi_keyvalue_store_own_bucket_t handle;
@@ -74,7 +74,7 @@ bool hy_store_exists(hy_string bucket, hy_string key, bool *exists, hy_failure *
   return true;
 }
 
-// One page of keys, after a cursor; none: the first, and when it was the last.
+// One page of keys after a cursor. A cursor of none means the first page as input, and the last as output.
 static bool list_keys(hy_string bucket, hy_optional *cursor, hy_strings *keys, hy_failure *failure) {
   wasi_keyvalue_store_key_response_t page;
   capabilities_string_t *after = cursor->is_some ? AS_STRING(cursor->value) : NULL;

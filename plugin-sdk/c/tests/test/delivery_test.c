@@ -1,4 +1,4 @@
-// The harness itself, with a handler that does what it is told.
+// Tests of the harness, with a handler that acts as its payload says.
 #include <hookyard_test.h>
 
 HY_SUBSCRIBE("*");
@@ -9,6 +9,7 @@ bool on_event(const hy_context *ctx, hy_string data, hy_failure *failure) {
   if (!hy_json_parse(data, &json)) return hy_reject(failure, "no JSON");
   hy_string act = hy_or(hy_json_string_at(json, "/do"), hy_str(""));
   hy_info("%.*s: %.*s", HY_ARG(ctx->event_type), HY_ARG(act));
+  if (hy_starts_with(ctx->event_type, hy_str("a."))) hy_info("%.*s %.*s", HY_ARG(ctx->event_id), HY_ARG(ctx->created));
   if (!hy_store_increment(hy_str("counts"), hy_str("calls"), 1, NULL, failure)) return false;
   if (!hy_emit_event(hy_str("test.emitted"), hy_str("{}"), &key, failure)) return false;
   if (hy_equal(act, hy_str("retry"))) return hy_retry_after(failure, 1500, "try %d again", 1);
@@ -53,6 +54,19 @@ HY_TEST(an_answer_is_what_the_test_has_set) {
   hy_set_answer("https://example.gn/", 404, "not here");
   EXPECT_DONE(hy_deliver_event("test", "{\"do\":\"fetch\"}"));
   EXPECT_TEXT(hy_logged(2), "INFO 404 not here");
+}
+
+HY_TEST(a_whole_event_brings_its_type_id_and_payload) {
+  EXPECT_DONE(hy_receive_event("{\"id\":\"evt_7\",\"type\":\"a.b\",\"created\":\"2026-02-01T00:00:00Z\","
+                               "\"data\":{\"object\":{\"do\":\"1\"}}}"));
+  EXPECT_TEXT(hy_logged(0), "INFO a.b: 1");
+  EXPECT_TEXT(hy_logged(1), "INFO evt_7 2026-02-01T00:00:00Z");
+  EXPECT_DONE(hy_receive_event("{\"type\":\"a.c\",\"data\":{\"do\":\"2\"}}"));
+  EXPECT_TEXT(hy_logged(2), "INFO a.c: 2");
+  EXPECT_TEXT(hy_logged(3), "INFO evt_sample 2026-01-21T14:30:00Z");
+  EXPECT_REJECTED(hy_receive_event("{\"type\":\"a.d\",\"data\":{\"object\":{\"do\":\"reject\"}}}"), "never");
+  EXPECT_DONE(hy_receive_event("{\"type\":\"a.e\"}"));
+  EXPECT_TEXT(hy_test_context()->event_id, "evt_sample");
 }
 
 HY_TEST(each_test_begins_with_an_empty_world) {

@@ -2,7 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-// Formats are to be what the C library makes of them.
+// The results must equal those of the C library.
 #define EXPECT_AS_PRINTF(...)                            \
   do {                                                   \
     char expected[256];                                  \

@@ -118,8 +118,8 @@ HY_TEST(escapes_what_json_does_not_take_as_it_is) {
 
 HY_TEST(what_is_no_utf8_becomes_the_replacement_character) {
   EXPECT_TEXT(quoted(hy_str("\xff" "a\xc3")), "\"\uFFFDa\uFFFD\"");
-  EXPECT_TEXT(quoted(hy_str("\xc0\x80")), "\"\uFFFD\uFFFD\"");                       // longer than it need be
-  EXPECT_TEXT(quoted(hy_str("\xed\xa0\x80")), "\"\uFFFD\uFFFD\uFFFD\"");             // half of a UTF-16 pair
+  EXPECT_TEXT(quoted(hy_str("\xc0\x80")), "\"\uFFFD\uFFFD\"");                       // overlong encoding
+  EXPECT_TEXT(quoted(hy_str("\xed\xa0\x80")), "\"\uFFFD\uFFFD\uFFFD\"");             // lone surrogate
   EXPECT_TEXT(quoted(hy_str("\xf4\x90\x80\x80")), "\"\uFFFD\uFFFD\uFFFD\uFFFD\"");   // beyond U+10FFFF
 }
 

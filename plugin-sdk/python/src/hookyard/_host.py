@@ -1,5 +1,5 @@
-"""The seam between a capability and whatever is behind it: the host's imports in a component
-(`hookyard._guest`), in-memory fakes in a test (`hookyard.test`)."""
+"""The interface between a capability and its implementation: the host's imports in a component
+(`hookyard._guest`), or in-memory fakes in a test (`hookyard.test`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -13,18 +13,18 @@ _Host = TypeVar("_Host")
 
 
 class Seam(Generic[_Host]):
-    """Where one capability finds its host."""
+    """Holds the implementation of one capability."""
 
     def __init__(self, capability: str) -> None:
         self._capability = capability
         self._host: _Host | None = None
 
     def install(self, host: _Host | None) -> None:
-        """Puts a host behind the capability, or takes it away."""
+        """Sets or removes the implementation."""
         self._host = host
 
     def host(self) -> _Host:
-        """What is behind the capability now."""
+        """The current implementation."""
         if self._host is None:
             raise RuntimeError(
                 f"hookyard.{self._capability} is there while a handler runs:"
@@ -56,7 +56,7 @@ class Store(Protocol):
 
 
 class Outbox(Protocol):
-    """Each returns the effect's idempotency key."""
+    """Queues effects. Each function returns the effect's idempotency key."""
 
     def send_http(self, request: "HttpRequest") -> str: ...
     def send_email(self, email: "Email") -> str: ...

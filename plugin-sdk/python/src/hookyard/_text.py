@@ -1,12 +1,12 @@
-"""Text on its way to the host, which takes Unicode only.
+"""Converts text for the host, which accepts only valid Unicode.
 
-A Python string may hold half of a surrogate pair: `json.loads` makes one of `"\\ud83d"`. It becomes U+FFFD,
-the replacement character, where it would end the handler otherwise.
+A Python string may contain a lone surrogate, for example from `json.loads` of `"\\ud83d"`. It becomes U+FFFD,
+the replacement character. Without this, it would end the handler.
 """
 
 
 def unicode(text: str) -> str:
-    """The text, with each lone surrogate replaced, and each pair of them joined."""
+    """The text with each lone surrogate replaced and each surrogate pair joined."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,22 +1,22 @@
-"""Why an event was not handled: raise one of these. After a failure nothing that the handler wrote or
-asked for happens."""
+"""Exceptions that a handler raises if it cannot handle an event. After a failure, the host discards the
+handler's writes and effects."""
 
 from datetime import timedelta
 
 
 class Retry(Exception):
-    """Try again later. After the operator's last attempt the delivery becomes a dead letter."""
+    """Requests another attempt. After the last attempt, the delivery becomes a dead letter."""
 
     def __init__(self, reason: str, after: timedelta | int | None = None) -> None:
-        """`reason` is for the operator. `after` (a timedelta, or milliseconds) is the earliest time of
-        the next attempt; without it the operator's backoff decides."""
+        """`reason` is for the operator. `after` (a timedelta, or milliseconds) is the shortest delay before
+        the next attempt. Without it, the operator's backoff decides."""
         super().__init__(reason)
         self.reason = reason
         self.after_ms = _milliseconds(after)
 
 
 class Reject(Exception):
-    """Trying again would not help: the delivery becomes a dead letter at once."""
+    """Makes the delivery a dead letter at once, because another attempt would not help."""
 
     def __init__(self, reason: str) -> None:
         """`reason` is for the operator."""

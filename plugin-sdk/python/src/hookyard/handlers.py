@@ -1,6 +1,6 @@
-"""Which function handles which event: what `@on` and `@on_event` write down when a plugin is imported.
+"""The registry of handlers, which `@on` and `@on_event` fill when a plugin is imported.
 
-The build reads it to know what the component exports.
+The build exports the registered handlers from the component.
 """
 
 import inspect
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
+from hookyard import events
 from hookyard.context import Context
 from hookyard.moncreneau import (
-    PAYLOADS,
     AppointmentCancelled,
     AppointmentCompleted,
     AppointmentCreated,
@@ -33,7 +33,7 @@ class Generic:
 
 
 typed: dict[str, Handler[Any]] = {}
-"""By event type."""
+"""The typed handlers by event type."""
 generic: Generic | None = None
 
 
@@ -47,12 +47,16 @@ def on(event_type: Literal["appointment.cancelled"]) -> _Decorator[AppointmentCa
 def on(event_type: Literal["appointment.validated"]) -> _Decorator[AppointmentValidated]: ...
 @overload
 def on(event_type: Literal["appointment.completed"]) -> _Decorator[AppointmentCompleted]: ...
+@overload
+def on(event_type: str) -> _Decorator[Any]: ...
 def on(event_type: str) -> _Decorator[Any]:
-    """Handles events of one type, with their payload as a dataclass of `hookyard.moncreneau`."""
-    if event_type not in PAYLOADS:
-        known = ", ".join(PAYLOADS)
+    """Handles events of one type. The payload is a type of `hookyard.moncreneau`, or of a module that
+    `hookyard wit generate` made."""
+    if event_type not in events.by_name:
+        known = ", ".join(events.by_name)
         raise ValueError(
-            f'@on("{event_type}"): there are types for {known}; use @on_event("{event_type}") for any other'
+            f'@on("{event_type}"): there are types for {known}, and those of modules that you import;'
+            f' use @on_event("{event_type}") for any other'
         )
 
     def register(handler: Handler[Any]) -> Handler[Any]:
@@ -70,10 +74,10 @@ def on_event(*subscriptions: str, raw: Literal[True]) -> _Decorator[str]: ...
 @overload
 def on_event(*subscriptions: str, raw: Literal[False] = False) -> _Decorator[Any]: ...
 def on_event(*subscriptions: str, raw: bool = False) -> _Decorator[Any]:
-    """Handles events of any type, with their payload read from JSON, or as JSON text if `raw`.
+    """Handles events of any type. The payload is decoded from JSON, or is JSON text if `raw`.
 
-    `subscriptions` are the event types it wants: `appointment.created` alone, `appointment.*` for all
-    that begin so, `*` for all. A typed handler for the same event goes before this one.
+    `subscriptions` are event type patterns: `appointment.created` for one type, `appointment.*` for all
+    types with that prefix, `*` for all. A typed handler for the same event has precedence.
     """
     if not subscriptions or not all(isinstance(pattern, str) and pattern for pattern in subscriptions):
         raise ValueError('@on_event needs the event types it wants, such as @on_event("appointment.*")')
@@ -92,7 +96,7 @@ def on_event(*subscriptions: str, raw: bool = False) -> _Decorator[Any]:
 
 
 def find(handler: Handler[Any]) -> str | Generic:
-    """What a handler was registered for: an event type, or as the generic handler."""
+    """The registration of a handler: an event type, or the generic handler."""
     for event_type, other in typed.items():
         if other is handler:
             return event_type
@@ -102,7 +106,7 @@ def find(handler: Handler[Any]) -> str | Generic:
 
 
 def _check(handler: Handler[Any]) -> None:
-    """What would otherwise come to light with the first event."""
+    """Checks a handler early, before its first event."""
     if inspect.iscoroutinefunction(handler) or inspect.isgeneratorfunction(handler):
         raise TypeError(f"{_name(handler)} has to be a plain function: nothing would run an async one")
     try:

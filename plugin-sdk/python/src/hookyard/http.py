@@ -1,7 +1,7 @@
-"""HTTP requests whose answer the handler needs now.
+"""HTTP requests whose response the handler needs at once.
 
-They are outside the handler's transaction: a request stays sent when the handler fails afterwards, and is
-sent again with the next attempt. Use `outbox` for whatever changes something.
+They are outside the handler's transaction. A request is sent even if the handler fails afterwards, and again
+with the next attempt. Use `outbox` for requests that change data.
 """
 
 import json
@@ -17,17 +17,17 @@ seam: _host.Seam[_host.Http] = _host.Seam("http")
 
 
 class FetchError(Retry):
-    """There is no answer: not granted, not reached, or not in time. Unless it is caught, the event is tried
-    again later, with this as the reason."""
+    """There is no response: the server is not granted, unreachable, or too slow. Unless the handler catches
+    this, the delivery gets another attempt, with this as the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By name in lower case; values of a repeated one are joined by `, `."""
+    """The headers by name in lower case. The values of a repeated header are joined by `, `."""
     body: bytes = b""
 
     @property
@@ -37,11 +37,11 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as text, UTF-8."""
+        """The body as UTF-8 text."""
         return self.body.decode()
 
     def json(self) -> Any:
-        """The body, read from JSON."""
+        """The body, decoded from JSON."""
         return json.loads(self.body)
 
 
@@ -53,13 +53,13 @@ def fetch(
     body: bytes | str = b"",
     timeout: float | None = None,
 ) -> Response:
-    """Sends a request and waits for its answer, whatever the status: at most so many seconds, and at most
-    what is left of the call's own time. The origin has to be granted by the operator."""
+    """Sends a request and waits for its response, whatever the status. The timeout is in seconds; the call's
+    own deadline also applies. The operator must grant the origin."""
     body = _text.utf8(body) if isinstance(body, str) else bytes(body)
     request = HttpRequest(method=method, url=url, headers=headers or {}, body=body)
     return seam.host().fetch(request, timeout)
 
 
 def get(url: str, *, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Response:
-    """Fetches with `GET`."""
+    """Sends a `GET` request and waits for its response."""
     return fetch("GET", url, headers=headers, timeout=timeout)

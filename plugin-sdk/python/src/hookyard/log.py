@@ -1,6 +1,6 @@
-"""Lines for the operator, kept with the attempt.
+"""Log lines for the operator, which the host keeps with the attempt.
 
-`print` and the standard library's `logging` end up there too.
+`print` and the standard library's `logging` write there too.
 """
 
 import logging
@@ -11,37 +11,37 @@ seam: _host.Seam[_host.Log] = _host.Seam("log")
 
 
 def trace(message: object) -> None:
-    """The values of variables and the flow of control."""
+    """Logs values of variables and the flow of control."""
     seam.host().line("trace", "", str(message))
 
 
 def debug(message: object) -> None:
-    """For someone who looks for a bug."""
+    """Logs details that help to find a bug."""
     seam.host().line("debug", "", str(message))
 
 
 def info(message: object) -> None:
-    """For someone who watches."""
+    """Logs normal progress."""
     seam.host().line("info", "", str(message))
 
 
 def warning(message: object) -> None:
-    """A dangerous situation."""
+    """Logs a dangerous situation."""
     seam.host().line("warn", "", str(message))
 
 
 def error(message: object) -> None:
-    """A failure that was dealt with."""
+    """Logs a failure that the plugin handled."""
     seam.host().line("error", "", str(message))
 
 
 def critical(message: object) -> None:
-    """A failure that could not be dealt with."""
+    """Logs a failure that the plugin could not handle."""
     seam.host().line("critical", "", str(message))
 
 
 class LogHandler(logging.Handler):
-    """Takes what the standard library's `logging` is given. The logger's name is the line's context."""
+    """Writes the records of the standard library's `logging`. The logger's name is the line's context."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -1,8 +1,8 @@
-"""Effects: what is to happen outside once the event is handled.
+"""Effects: HTTP requests, emails and events that the host sends after the event is handled.
 
-Nothing leaves while a handler runs. What it asks for here goes out if and only if it returns, after its
-writes are committed; the host then tries each effect until it succeeds, at least once, and with the
-same idempotency key on every try. Each function returns that key.
+No effect leaves while a handler runs. The host sends the effects if and only if the handler returns, after
+its transaction is committed. It attempts each effect at least once, with the same idempotency key on every
+attempt. Each function returns that key.
 """
 
 import json
@@ -18,16 +18,16 @@ seam: _host.Seam[_host.Outbox] = _host.Seam("outbox")
 
 
 class Refused(Reject):
-    """The host does not take an effect: it is malformed, not granted, or over a limit. Asking again would
-    not help, so unless it is caught the event is rejected, with the host's words as the reason."""
+    """The host refused an effect: it is malformed, not granted, or over a limit. Another attempt would not
+    help. If the handler does not catch this, the event is rejected, with the host's text as the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that goes with an email."""
+    """A file that is attached to an email."""
 
     filename: str
-    """As the recipient sees it."""
+    """The name that the recipient sees."""
     content_type: str
     """Its media type, such as `application/pdf` or `text/calendar; charset=utf-8`."""
     content: bytes
@@ -35,10 +35,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """An email. The sender is the operator's."""
+    """An email. The operator configures the sender."""
 
     to: Sequence[str]
-    """Addresses, `aissatou@example.gn` or `Aissatou Diallo <aissatou@example.gn>`."""
+    """Addresses: `aissatou@example.gn` or `Aissatou Diallo <aissatou@example.gn>`."""
     cc: Sequence[str] = ()
     bcc: Sequence[str] = ()
     reply_to: str | None = None
@@ -57,7 +57,7 @@ class Event:
     """JSON text."""
 
     def json(self) -> Any:
-        """The data, read from JSON."""
+        """The data, decoded from JSON."""
         return json.loads(self.data)
 
 
@@ -67,14 +67,14 @@ Effect = HttpRequest | Email | Event
 def send_http(
     method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | str = b""
 ) -> str:
-    """Sends an HTTP request. `Idempotency-Key` is set by the host. It has succeeded once it is answered with
-    a status of 200 to 299; the origin has to be granted by the operator."""
+    """Queues an HTTP request. The host sets `Idempotency-Key`. The effect succeeds with a status of 200 to
+    299. The operator must grant the origin."""
     body = _text.utf8(body) if isinstance(body, str) else bytes(body)
     return seam.host().send_http(HttpRequest(method=method, url=url, headers=headers or {}, body=body))
 
 
 def send_json(method: str, url: str, data: Any, *, headers: Mapping[str, str] | None = None) -> str:
-    """Sends an HTTP request whose body is JSON."""
+    """Queues an HTTP request whose body is JSON."""
     headers = {"Content-Type": "application/json", **(headers or {})}
     return send_http(method, url, headers=headers, body=json.dumps(data, ensure_ascii=False))
 
@@ -90,7 +90,7 @@ def send_email(
     reply_to: str | None = None,
     attachments: Iterable[Attachment] = (),
 ) -> str:
-    """Sends an email by the operator's server. The recipients have to be granted by the operator."""
+    """Queues an email, which the operator's server sends. The operator must grant the recipients."""
     email = Email(
         to=_addresses(to),
         cc=_addresses(cc),
@@ -105,8 +105,8 @@ def send_email(
 
 
 def emit_event(event_type: str, data: Any) -> str:
-    """Emits an event, whose data becomes JSON: it is stored and routed to plugins like one that was
-    received, from the source `plugin.NAME`. Its type has to be granted by the operator."""
+    """Emits an event with `data` as JSON. The host stores it and routes it to plugins like a received event,
+    from the source `plugin.NAME`. The operator must grant the type."""
     return seam.host().emit_event(Event(event_type=event_type, data=json.dumps(data, ensure_ascii=False)))
 
 

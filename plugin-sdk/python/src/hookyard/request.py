@@ -16,5 +16,5 @@ class HttpRequest:
     body: bytes = b""
 
     def json(self) -> Any:
-        """The body, read from JSON."""
+        """The body, decoded from JSON."""
         return json.loads(self.body)

@@ -1,8 +1,8 @@
-"""The plugin's own store, kept by the host.
+"""The plugin's own key-value store in the host's database.
 
-Reads see what is committed plus the call's own writes. Writes are held back, and commit together with the
-mark that the event was handled: after a failure nothing was written. What a call has read cannot
-change under it, so reading and then writing needs no lock.
+Reads see committed values and the call's own writes. The host commits the writes together with the delivery's
+done mark, and discards them after a failure. Two calls that touch the same keys cannot both commit, so a read
+followed by a write needs no lock.
 """
 
 import json
@@ -15,12 +15,12 @@ seam: _host.Seam[_host.Store] = _host.Seam("store")
 
 
 class StoreError(Exception):
-    """What the host says of a key, a value or a limit."""
+    """The host's error about a key, a value or a limit."""
 
 
 class Bucket:
-    """A part of the store: keys in one bucket do not meet those in another. It needs no creation and
-    can be made once, at the top of a module. Text is stored as UTF-8."""
+    """A namespace of keys in the store. It needs no creation, and a module can define it once at its top.
+    Text is stored as UTF-8."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,7 +35,7 @@ class Bucket:
         return None if value is None else value.decode()
 
     def get_json(self, key: str, default: Any = None) -> Any:
-        """The value of a key, read from JSON."""
+        """The value of a key, decoded from JSON."""
         value = self.get(key)
         return default if value is None else json.loads(value)
 
@@ -44,15 +44,15 @@ class Bucket:
         seam.host().set(self.name, key, _bytes(value))
 
     def set_json(self, key: str, value: Any) -> None:
-        """Sets the value of a key to JSON."""
+        """Sets the value of a key, encoded as JSON."""
         self.set(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
     def delete(self, key: str) -> None:
-        """Deletes a key, if it is there."""
+        """Deletes a key if it exists."""
         seam.host().delete(self.name, key)
 
     def exists(self, key: str) -> bool:
-        """Whether a key is there; `key in bucket` is the same."""
+        """Whether a key exists. `key in bucket` is the same."""
         return seam.host().exists(self.name, key)
 
     __contains__ = exists
@@ -62,16 +62,16 @@ class Bucket:
         return sorted(seam.host().keys(self.name))
 
     def increment(self, key: str, by: int = 1) -> int:
-        """Adds to a number, which is kept as decimal text and begins at 0. Returns the sum."""
+        """Adds to a number, which is stored as decimal text and starts at 0. Returns the sum."""
         return seam.host().increment(self.name, key, by)
 
     def compare_and_swap(self, key: str, expected: bytes | str | None, value: bytes | str) -> bool:
-        """Sets the value of a key if it is what is expected (`None`: not there). Says whether it was."""
+        """Sets a key if its current value is as expected (`None`: no value). Returns whether it did."""
         expected = None if expected is None else _bytes(expected)
         return seam.host().swap(self.name, key, expected, _bytes(value))
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """The values of the keys that are there."""
+        """The values of the existing keys."""
         return seam.host().get_many(self.name, list(keys))
 
     def set_many(self, values: Mapping[str, bytes | str]) -> None:

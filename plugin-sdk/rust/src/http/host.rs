@@ -1,4 +1,4 @@
-//! A request by `wasi:http`.
+//! Sends a request through `wasi:http`.
 
 use super::{Error, Request, Response};
 use crate::bindings::base::wasi::http::outgoing_handler;
@@ -8,14 +8,14 @@ use crate::bindings::base::wasi::http::types::{
 };
 use crate::bindings::base::wasi::io::streams::StreamError;
 
-/// The most that one write may hand over, by the definition of `blocking-write-and-flush`.
+/// The maximum bytes of one write, from the definition of `blocking-write-and-flush`.
 const WRITE_MAX: usize = 4096;
-/// What one read asks for.
+/// The bytes that one read requests.
 const READ_MAX: u64 = 64 * 1024;
 
 pub(super) fn fetch(request: &Request) -> Result<Response, Error> {
     let outgoing = outgoing(request)?;
-    // A body that is not asked for is sent as none at all, and not as one that turns out to be empty.
+    // Without a body resource, the host sends no body at all instead of an empty one.
     let body = (!request.body.is_empty()).then(|| outgoing.body());
     let answer = outgoing_handler::handle(outgoing, options(request)).map_err(error)?;
     let written = match body {
@@ -27,7 +27,7 @@ pub(super) fn fetch(request: &Request) -> Result<Response, Error> {
         Some(Ok(result)) => result.map_err(error)?,
         _ => return Err(Error::Failed("the host has lost the answer".into())),
     };
-    // A server may well answer before it has read everything; without an answer this is why.
+    // A server may respond before it has read the whole body. Without a response, the write error is the reason.
     match (read(&response), written) {
         (Err(_), Err(error)) => Err(error),
         (result, _) => result,
@@ -62,7 +62,7 @@ fn fields(request: &Request) -> Result<Fields, Error> {
             .map_err(|error| Error::Invalid(format!("header {name:?}: {}", refusal(error))))?;
     }
     if !request.body.is_empty() {
-        // Where the host does not leave this to the plugin it says so, and finds another way.
+        // A host that frames the body itself rejects this header. That error does no harm.
         let _ = fields.append("content-length", request.body.len().to_string().as_bytes());
     }
     Ok(fields)
@@ -92,7 +92,7 @@ fn method(name: &str) -> Method {
 fn options(request: &Request) -> Option<RequestOptions> {
     let timeout = u64::try_from(request.timeout?.as_nanos()).ok();
     let options = RequestOptions::new();
-    // A host without such a limit has its own, which holds.
+    // A host that does not support this limit applies its own.
     let _ = options.set_connect_timeout(timeout);
     let _ = options.set_first_byte_timeout(timeout);
     Some(options)

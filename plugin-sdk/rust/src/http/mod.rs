@@ -1,9 +1,9 @@
-//! HTTP at once, for an answer that the handler needs now.
+//! HTTP requests whose response the handler needs at once.
 //!
-//! This is outside the handler's transaction: the request goes out even if the handler fails afterwards,
-//! and goes out again with every further attempt. What only has to reach somebody belongs in the
-//! [`outbox`](crate::outbox). The origin has to be granted (`http` in the plugin's section of the
-//! operator's configuration), and the time counts as the handler's.
+//! A request is outside the handler's transaction. It is sent even if the handler fails afterwards, and
+//! again with every attempt. Send requests without a needed response through the
+//! [`outbox`](crate::outbox). The operator must grant the origin (`http` in the plugin's section of the
+//! configuration). The time of the request counts as the handler's.
 //!
 //! ```no_run
 //! use hookyard_plugin::{Failure, Result, http};
@@ -39,19 +39,19 @@ pub fn request(method: impl Into<String>, url: impl Into<String>) -> Request {
     Request { method, url, headers: Vec::new(), body: Vec::new(), timeout: None }
 }
 
-/// A request.
+/// An HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "nothing is sent before `fetch`"]
 pub struct Request {
     /// `GET`, `POST`, …
     pub method: String,
-    /// Absolute, `http` or `https`.
+    /// An absolute URL with the scheme `http` or `https`.
     pub url: String,
-    /// Names and values.
+    /// Header names and values.
     pub headers: Vec<(String, String)>,
-    /// Empty = none.
+    /// Empty means no body.
     pub body: Vec<u8>,
-    /// How long it may take to connect, and then to begin to answer; the host has a limit of its own.
+    /// The time limit for the connection, and again for the start of the response. The host has its own limit.
     pub timeout: Option<Duration>,
 }
 
@@ -73,29 +73,29 @@ impl Request {
         self.header("Content-Type", "application/json").body(body.to_string())
     }
 
-    /// Limits how long it may take to connect, and then to begin to answer.
+    /// Limits the time for the connection, and again for the start of the response.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sends it, and waits for the whole answer. Any status is an answer.
+    /// Sends the request and waits for the whole response, whatever its status.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails if there is no response.
     pub fn fetch(self) -> Result<Response, Error> {
         host::fetch(&self).map_err(|error| error.of(&self))
     }
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// 200 and so on.
+    /// The status code.
     pub status: u16,
-    /// Names and values, as they came.
+    /// Header names and values, as received.
     pub headers: Vec<(String, String)>,
-    /// What came, whole.
+    /// The whole body.
     pub body: Vec<u8>,
 }
 
@@ -105,40 +105,40 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// The first header of this name, however it is spelt.
+    /// The first header with this name. Case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is no UTF-8 is replaced.
+    /// The body as text. U+FFFD replaces invalid UTF-8.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The body, read from JSON.
+    /// The body, decoded from JSON.
     ///
     /// # Errors
-    /// When it does not fit `T`.
+    /// Fails if the body does not fit `T`.
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// It is no request that could be sent. By `?` in a handler it rejects the delivery.
+    /// The request is invalid. With `?` in a handler, this error rejects the delivery.
     Invalid(String),
-    /// The operator has not granted the destination. By `?` in a handler it rejects the delivery.
+    /// The operator has not granted the destination. With `?` in a handler, this error rejects the delivery.
     Denied(String),
-    /// It failed, and may succeed later. By `?` in a handler it asks for another try.
+    /// The request failed and may succeed later. With `?` in a handler, this error requests another attempt.
     Failed(String),
 }
 
 impl Error {
-    /// Names the request, without the query: that may hold what is nobody's business.
+    /// Names the request without its query, which may contain confidential data.
     fn of(self, Request { method, url, .. }: &Request) -> Self {
         let url = url.split('?').next().unwrap_or_default();
         let named = |text| format!("{method} {url}: {text}");

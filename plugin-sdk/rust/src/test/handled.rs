@@ -1,30 +1,30 @@
-//! What became of an event.
+//! The result of a handler's call.
 
 use std::time::Duration;
 
 use crate::http;
 use crate::outbox::{EmailMessage, HttpRequest};
 
-/// One call of a handler, and what it left.
+/// The result of one call of a handler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Handled {
-    /// How it ended.
+    /// The outcome of the call.
     pub outcome: Outcome,
-    /// What it logged, `LEVEL text`.
+    /// The log lines, each as `LEVEL text`.
     pub lines: Vec<String>,
-    /// What is different in the store; nothing unless it is done.
+    /// The changed entries of the store. Empty unless the outcome is done.
     pub writes: Vec<Write>,
-    /// What it asked for, in order; nothing unless it is done.
+    /// The effects, in order. Empty unless the outcome is done.
     pub effects: Vec<Effect>,
-    /// What it fetched: outside of the transaction, so whatever the outcome.
+    /// The fetched requests. They are outside the transaction, so they do not depend on the outcome.
     pub fetched: Vec<http::Request>,
 }
 
 impl Handled {
-    /// This, which is to be done.
+    /// Returns `self` and asserts that the outcome is done.
     ///
     /// # Panics
-    /// When the outcome is another.
+    /// Panics if the outcome is another.
     #[track_caller]
     #[expect(clippy::return_self_not_must_use, reason = "it checks, too")]
     pub fn done(self) -> Self {
@@ -33,43 +33,43 @@ impl Handled {
     }
 }
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The handler returned ok: writes and effects count.
+    /// The handler returned ok. Its writes and effects are committed.
     Done,
-    /// It asked for another try.
+    /// The handler requested another attempt.
     Retry {
-        /// Its reason.
+        /// The reason.
         reason: String,
-        /// Not before so long.
+        /// The shortest delay before the next attempt.
         after: Option<Duration>,
     },
-    /// It wants no other try, for this reason.
+    /// The handler rejected the delivery, for this reason.
     Rejected(String),
-    /// It panicked, with this message. The host tries again.
+    /// The handler panicked with this message. The host makes another attempt.
     Trapped(String),
 }
 
-/// A key of the store that a handler has changed.
+/// A changed entry of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     /// The bucket's name.
     pub bucket: String,
     /// The key.
     pub key: String,
-    /// Its value; `None` where it was deleted.
+    /// The value, or `None` if the key was deleted.
     pub value: Option<Vec<u8>>,
 }
 
 impl Write {
-    /// The value as text; empty where it was deleted or is no text.
+    /// The value as text. Empty if the key was deleted or the value is not text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(self.value.as_deref().unwrap_or_default()).unwrap_or_default()
     }
 }
 
-/// Something that a handler has asked for.
+/// An effect of a handler.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// An HTTP request.

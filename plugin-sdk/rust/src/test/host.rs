@@ -1,4 +1,4 @@
-//! A host in memory, which runs a handler as the real one does: as a transaction.
+//! An in-memory host, which runs a handler as a transaction, as the real host does.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -6,24 +6,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use std::{mem, thread};
 
+use super::received::{Json, unknown};
 use super::world::{self, Key, World};
-use super::{Handled, Outcome, Payload, Write};
+use super::{Handled, Outcome, Payload, Write, component, decoded};
 use crate::http::Response;
 use crate::{Context, EventHandler, Failure, Result};
 
-/// A host for one test: its store lasts from one event to the next.
+/// A host for one test. Its store persists from one event to the next.
 #[derive(Debug, Default)]
 pub struct Host {
     world: World,
 }
 
 impl Host {
-    /// A host with an empty store and an empty configuration, which grants every destination.
+    /// A host with an empty store and an empty configuration. It grants every destination.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets a value of the plugin's `config` or `secrets`.
+    /// Sets a value in the plugin's `config` or `secrets`.
     #[must_use]
     pub fn config(mut self, key: &str, value: &str) -> Self {
         self.world.config.insert(key.into(), value.into());
@@ -44,7 +45,7 @@ impl Host {
         self
     }
 
-    /// Answers a request that is fetched; without an answer it fails.
+    /// Sets the response to a fetched request. A request without a response fails.
     #[must_use]
     pub fn answer(mut self, method: &str, url: &str, status: u16, body: impl AsRef<[u8]>) -> Self {
         let response = Response { status, headers: Vec::new(), body: body.as_ref().into() };
@@ -71,12 +72,51 @@ impl Host {
 
     /// Runs the typed handler of `H` for this payload, in a sample context.
     pub fn handle<H>(&mut self, payload: impl Payload<H>) -> Handled {
-        self.handle_in(Context::sample(event_type(&payload)), payload)
+        self.handle_in(sample_context(&payload), payload)
     }
 
     /// Runs the typed handler of `H` for this payload, in this context.
     pub fn handle_in<H>(&mut self, ctx: Context, payload: impl Payload<H>) -> Handled {
+        if let Some(file) = component::built() {
+            let mut json = String::new();
+            payload.write(&mut json);
+            return self.attempt(&file, &ctx, Some(package(&payload)), json);
+        }
         self.run(ctx, |ctx| payload.call(ctx))
+    }
+
+    /// Runs the typed handler of `H` for a whole event, as its sender posts it: JSON. The program `hookyard` decodes the
+    /// payload, so that values, errors and notes are those of a real host: `host.deliver_event::<Plugin, Order>(body)`.
+    ///
+    /// # Panics
+    /// Panics if the body is no event, or the program is missing.
+    pub fn deliver_event<H, P: Payload<H>>(&mut self, body: &str) -> Handled {
+        let sent: Json = serde_json::from_str(body).unwrap_or_else(|error| unknown(error));
+        assert_eq!(sent["type"].as_str(), Some(P::EVENT_TYPE), "the event has another type than the payload");
+        let text = |name: &str, otherwise: &str| match &sent[name] {
+            Json::Null => otherwise.to_owned(),
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let sample = Context { source: P::SOURCE.into(), ..Context::sample(P::EVENT_TYPE) };
+        let (event_id, created) = (text("id", &sample.event_id), text("created", &sample.created));
+        match decoded::decode(P::EVENT_TYPE, P::PACKAGE, body) {
+            Ok((json, notes)) => {
+                let ctx = Context { event_id, created, ..sample };
+                let mut handled = self.handle_in::<H>(ctx, P::read(&json));
+                handled.lines.splice(0..0, notes);
+                handled
+            }
+            Err(reason) => {
+                let before = self.world.store.clone();
+                self.finish(Outcome::Rejected(reason), &before)
+            }
+        }
+    }
+
+    /// Runs a handler in a sample context: `host.call("order.paid", |ctx| <Plugin as OrderPaid>::handle(ctx, order))`.
+    pub fn call(&mut self, event_type: &str, handle: impl FnOnce(Context) -> Result) -> Handled {
+        self.run(Context::sample(event_type), handle)
     }
 
     /// Runs the generic handler of `H` for an event of this type. `data` is JSON, as text or as a
@@ -87,7 +127,18 @@ impl Host {
 
     /// Runs the generic handler of `H` in this context.
     pub fn event_in<H: EventHandler>(&mut self, ctx: Context, data: impl ToString) -> Handled {
+        if let Some(file) = component::built() {
+            return self.attempt(&file, &ctx, None, data.to_string());
+        }
         self.run(ctx, |ctx| H::handle(ctx, data.to_string()))
+    }
+
+    /// Delivers to the built component.
+    fn attempt(&mut self, file: &str, context: &Context, package: Option<&str>, payload: String) -> Handled {
+        let before = self.world.store.clone();
+        let delivery = component::Delivery { context, package, payload };
+        let outcome = component::attempt(file, &delivery, &mut self.world);
+        self.finish(outcome, &before)
     }
 
     fn run(&mut self, ctx: Context, call: impl FnOnce(Context) -> Result) -> Handled {
@@ -99,29 +150,36 @@ impl Host {
         let result = catch_unwind(AssertUnwindSafe(|| call(ctx)));
         self.exchange();
 
-        let outcome = outcome(result);
+        self.finish(outcome(result), &before)
+    }
+
+    fn finish(&mut self, outcome: Outcome, before: &BTreeMap<Key, Vec<u8>>) -> Handled {
         let mut effects = mem::take(&mut self.world.effects);
         if outcome != Outcome::Done {
-            self.world.store.clone_from(&before);
+            self.world.store.clone_from(before);
             effects.clear();
         }
         Handled {
             outcome,
             lines: mem::take(&mut self.world.lines),
-            writes: differences(&before, &self.world.store),
+            writes: differences(before, &self.world.store),
             effects,
             fetched: mem::take(&mut self.world.fetched),
         }
     }
 
-    /// Puts this host's world in the place of the thread's, or the other way round.
+    /// Swaps this host's state with the thread's.
     fn exchange(&mut self) {
         world::with(|world| mem::swap(world, &mut self.world));
     }
 }
 
-fn event_type<H, P: Payload<H>>(_: &P) -> &'static str {
-    P::EVENT_TYPE
+fn sample_context<H, P: Payload<H>>(_: &P) -> Context {
+    Context { source: P::SOURCE.into(), ..Context::sample(P::EVENT_TYPE) }
+}
+
+fn package<H, P: Payload<H>>(_: &P) -> &'static str {
+    P::PACKAGE
 }
 
 fn outcome(result: thread::Result<Result>) -> Outcome {

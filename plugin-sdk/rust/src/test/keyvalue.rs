@@ -1,4 +1,4 @@
-//! The store in memory, in the shape of the bindings that it stands for.
+//! An in-memory store with the interface of the bindings.
 
 pub(crate) mod store {
     use std::ops::Bound;
@@ -6,7 +6,7 @@ pub(crate) mod store {
     pub(crate) use crate::bindings::base::wasi::keyvalue::store::{Error, KeyResponse};
     use crate::test::world;
 
-    /// Keys that one answer lists: few, so that tests see several.
+    /// Keys per page. The number is small, so tests see several pages.
     const PAGE: usize = 100;
 
     #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(crate) mod atomics {
         Ok(sum)
     }
 
-    /// Nobody comes between here, so that a swap always succeeds; the failure is what it is in the host.
+    /// No other call writes here, so a swap always succeeds. The error type is that of the host.
     pub(crate) struct Cas<'a> {
         bucket: &'a Bucket,
         key: String,

@@ -1,4 +1,4 @@
-//! For unit tests of handlers, natively: a host in memory.
+//! An in-memory host for native unit tests of handlers.
 //!
 //! ```
 //! use hookyard_plugin::moncreneau::{AppointmentCreated, Created};
@@ -25,12 +25,17 @@
 //! assert!(handled.writes.is_empty(), "a handler that fails leaves nothing");
 //! ```
 
+mod component;
+mod decoded;
 mod handled;
 mod host;
 pub(crate) mod http;
 pub(crate) mod keyvalue;
 pub(crate) mod outbox;
 mod payload;
+mod program;
+pub mod received;
+pub mod sent;
 #[cfg(test)]
 mod tests;
 pub(crate) mod world;
@@ -41,15 +46,15 @@ pub use payload::Payload;
 
 use crate::Result;
 
-/// Runs the handler `H` of this payload in a new [`Host`].
+/// Runs the handler of `H` for this payload in a new [`Host`].
 pub fn handle<H>(payload: impl Payload<H>) -> Handled {
     Host::new().handle(payload)
 }
 
-/// Runs handlers, and returns what they logged, `LEVEL text`.
+/// Runs handlers and returns their log lines, each as `LEVEL text`.
 ///
 /// # Panics
-/// When one of them fails: a test of a failure calls the handler itself.
+/// Panics if a handler fails. A test of a failure calls the handler itself.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn logged(run: impl FnOnce() -> Result) -> Vec<String> {
     crate::logger::begin();

@@ -1,4 +1,4 @@
-//! The outbox in memory: it refuses what no operator could grant, and keeps the rest.
+//! An in-memory outbox. It refuses effects that no operator could grant, and keeps all others.
 
 use super::Effect;
 use super::world;
@@ -65,7 +65,7 @@ fn is_url(text: &str) -> bool {
     host.is_some_and(|host| !host.is_empty()) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// `user@host` or `Name <user@host>`.
+/// Whether a text is an address: `user@host` or `Name <user@host>`.
 fn is_address(text: &str) -> bool {
     let bare = text.strip_suffix('>').and_then(|text| text.rsplit_once('<')).map_or(text, |(_, bare)| bare);
     let parts = bare.split_once('@').filter(|(user, host)| !user.is_empty() && !host.is_empty());

@@ -1,39 +1,22 @@
-//! Which handler a payload is for.
+//! Selects the handler for a payload.
 
-use crate::moncreneau::{
-    AppointmentCancelled, AppointmentCompleted, AppointmentCreated, AppointmentUpdated, AppointmentValidated,
-    Cancelled, Completed, Created, Updated, Validated,
-};
+use super::received::Received;
+use super::sent::Sent;
 use crate::{Context, Result};
 
-/// A payload that the plugin `H` has a typed handler for.
-pub trait Payload<H> {
-    /// The type of its event.
+/// A payload for which the plugin `H` has a typed handler. Generated handlers implement it for the payloads that only
+/// one handler takes; for others there is [`Host::call`](super::Host::call).
+pub trait Payload<H>: Sent + Received {
+    /// The event type of the payload.
     const EVENT_TYPE: &'static str;
+    /// The name of the source in the sample context.
+    const SOURCE: &'static str;
+    /// The WIT package of the handler: `acme:events`.
+    const PACKAGE: &'static str;
 
     /// Calls the handler.
     ///
     /// # Errors
-    /// What the handler fails with.
+    /// Returns the handler's failure.
     fn call(self, ctx: Context) -> Result;
-}
-
-macro_rules! payload {
-    ($($payload:ident: $handler:ident, $event_type:literal;)*) => {
-        $(impl<H: $handler> Payload<H> for $payload {
-            const EVENT_TYPE: &'static str = $event_type;
-
-            fn call(self, ctx: Context) -> Result {
-                H::handle(ctx, self)
-            }
-        })*
-    };
-}
-
-payload! {
-    Created: AppointmentCreated, "appointment.created";
-    Updated: AppointmentUpdated, "appointment.updated";
-    Cancelled: AppointmentCancelled, "appointment.cancelled";
-    Validated: AppointmentValidated, "appointment.validated";
-    Completed: AppointmentCompleted, "appointment.completed";
 }

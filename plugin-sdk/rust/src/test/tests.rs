@@ -1,11 +1,11 @@
-//! The host in memory, and the capabilities through it.
+//! Tests of the in-memory host and of the capabilities through it.
 
 use std::time::Duration;
 
 use super::{Effect, Handled, Host, Outcome};
 use crate::{Context, EventHandler, Failure, Result, clock, config, http, log, outbox, store};
 
-/// Does everything, and then what its payload says.
+/// Uses every capability, and then ends as its payload says.
 struct Everything;
 
 impl EventHandler for Everything {
@@ -96,7 +96,7 @@ fn the_store_lasts_from_event_to_event_and_no_longer_than_its_host() {
 }
 
 #[test]
-fn a_refused_effect_rejects_and_a_request_without_an_answer_is_tried_again() {
+fn a_refused_effect_rejects_and_a_request_without_a_response_is_retried() {
     let handled = host().refuse("no grant").event::<Everything>("thing.asked", "");
     assert_eq!(handled.outcome, Outcome::Rejected("no grant".into()));
     let handled = Host::new().event::<Everything>("thing.asked", "");

@@ -1,4 +1,4 @@
-//! What the fakes of this thread know: one world, which [`super::Host`] exchanges for its own.
+//! The state of this thread's fakes, which [`super::Host`] swaps with its own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,19 +14,19 @@ pub(crate) type Key = (String, String);
 pub(crate) struct World {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) store: BTreeMap<Key, Vec<u8>>,
-    /// The idempotency key of the delivery that is handled.
+    /// The idempotency key of the current delivery.
     pub(crate) delivery: String,
-    /// What the call has asked for so far.
+    /// The call's effects so far.
     pub(crate) effects: Vec<Effect>,
-    /// Why effects are refused, if they are.
+    /// The reason for which effects are refused, if they are.
     pub(crate) refusal: Option<String>,
-    /// What servers answer, by method and URL.
+    /// The servers' responses, by method and URL.
     pub(crate) answers: BTreeMap<(String, String), Response>,
-    /// What was fetched.
+    /// The fetched requests.
     pub(crate) fetched: Vec<Request>,
-    /// The time, where it stands still.
+    /// The time at which the clock is stopped, if it is.
     pub(crate) now: Option<Duration>,
-    /// What was logged.
+    /// The log lines.
     pub(crate) lines: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-/// Looks at the thread's world, or changes it.
+/// Reads or changes the thread's state.
 pub(crate) fn with<T>(look: impl FnOnce(&mut World) -> T) -> T {
     WORLD.with_borrow_mut(look)
 }

@@ -2,6 +2,10 @@
 
 use hookyard_plugin::log::info;
 use hookyard_plugin::{Context, Result, export};
+{%- for module in modules %}
+
+pub mod {{ module }};
+{%- endfor %}
 
 /// The plugin.
 pub struct Plugin;

@@ -1,4 +1,4 @@
-// What a build makes of a plugin's sources.
+// Tests of the build.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -8,12 +8,11 @@ import { after, test } from "node:test";
 
 import { BuildError, bundle } from "../bundle.js";
 import { buildComponent, plan } from "../component.js";
-import { fullName, readPackages } from "../packages.js";
 
 const root = mkdtempSync(join(tmpdir(), "hookyard-test-"));
 after(() => rmSync(root, { recursive: true }));
 
-/** A plugin's folder. @param {Record<string, string>} files */
+/** Makes a plugin's folder. @param {Record<string, string>} files */
 function plugin(files) {
   const folder = mkdtempSync(join(root, "plugin-"));
   for (const [name, text] of Object.entries(files)) {
@@ -32,9 +31,8 @@ const HELLO = `
 `;
 
 test("a plugin exports what its entry module exports, and imports what it uses", async () => {
-  const packages = readPackages();
-  const { exports, imports } = await bundle(sources(HELLO), packages);
-  assert.deepEqual(exports.map((one) => fullName(one.in, one.interface.name)), ["moncreneau:events/appointment-created@1.0.0"]);
+  const { exports, imports } = await bundle(sources(HELLO));
+  assert.deepEqual(exports, ["moncreneau:events/appointment-created@1.0.0"]);
   assert.deepEqual(imports, ["wasi:cli/exit", "wasi:logging/logging"]);
   const all = await bundle(
     plugin({
@@ -45,9 +43,8 @@ test("a plugin exports what its entry module exports, and imports what it uses",
           outbox.emitEvent("x", http.fetch(data.url).text());
         });`,
     }),
-    packages,
   );
-  assert.deepEqual(all.exports.map((one) => fullName(one.in, one.interface.name)), ["hookyard:plugin/event-handler@0.1.0"]);
+  assert.deepEqual(all.exports, ["hookyard:plugin/event-handler@0.1.0"]);
   assert.deepEqual(all.imports, [
     "hookyard:plugin/outbox", "wasi:cli/exit", "wasi:config/store", "wasi:http/outgoing-handler", "wasi:http/types",
     "wasi:keyvalue/atomics", "wasi:keyvalue/batch", "wasi:keyvalue/store", "wasi:logging/logging", "wasi:random/random",
@@ -55,19 +52,18 @@ test("a plugin exports what its entry module exports, and imports what it uses",
 });
 
 test("an entry module that is no plugin is refused in words", async () => {
-  const packages = readPackages();
   for (const [text, message] of [
     [HELLO.replace("const appointmentCreated", "const appointmentCreate"), /exports appointmentCreate, which is no handler; handlers are eventHandler, appointmentCreated,/],
     ["export {};", /exports no handler/],
     ["export const appointmentCreated = ;", /src\/plugin\.ts:1:35: Unexpected ";"/],
     [`import fs from "node:fs"; export const eventHandler = fs;`, /Could not resolve "node:fs"/],
   ]) {
-    await assert.rejects(bundle(sources(/** @type {string} */ (text)), packages), (error) => {
+    await assert.rejects(bundle(sources(/** @type {string} */ (text))), (error) => {
       assert.ok(error instanceof BuildError && /** @type {RegExp} */ (message).test(error.message), String(error));
       return true;
     });
   }
-  await assert.rejects(bundle(plugin({}), packages), /a plugin begins in src\/plugin\.ts or src\/plugin\.js/);
+  await assert.rejects(bundle(plugin({})), /a plugin begins in src\/plugin\.ts or src\/plugin\.js/);
 });
 
 test("a component has the engine's imports and those of the plugin", async () => {

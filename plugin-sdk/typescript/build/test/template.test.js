@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 
 import { buildComponent, plan } from "../component.js";
-import { SDK, handlers, pascalCase, readPackages } from "../packages.js";
-import { checkTypes, runTests } from "../testing.js";
+import { SDK, handlers } from "../packages.js";
+import { runTests } from "../testing.js";
+import { typeErrors } from "../types.js";
 
 const root = mkdtempSync(join(tmpdir(), "hookyard-template-"));
 after(() => rmSync(root, { recursive: true }));
@@ -16,7 +17,7 @@ function snippet(name, values) {
   return fill(readFileSync(join(SDK, "template", name), "utf8"), values);
 }
 
-/** What the host's `plugin new` does. @param {string} text @param {Record<string, string>} values */
+/** Fills in the placeholders, as the host's `plugin new` does. @param {string} text @param {Record<string, string>} values */
 function fill(text, values) {
   return text.replace(/{{(\w+)}}/g, (_, name) => values[name] ?? assert.fail(`{{${name}}} has no value`));
 }
@@ -26,21 +27,21 @@ test("a new plugin with every handler builds, and passes its tests", async () =>
   cpSync(join(SDK, "template"), folder, { recursive: true, filter: (path) => !path.endsWith(".snippet") });
   symlinkSync(SDK, join(folder, "sdk"), "dir");
   const subscriptions = { subscriptions: '"example.*", "other.thing"' };
-  const typed = handlers(readPackages()).flatMap(({ eventType: event, exportName: camel, interface: { name } }) =>
-    event === undefined ? [] : [{ event, camel, kebab: name, Pascal: pascalCase(name), snake_event: name.replaceAll("-", "_") }],
+  const typed = handlers(folder).flatMap(({ event, exportName: camel }) =>
+    event === undefined ? [] : [{ event, camel, snake_event: event.replaceAll(".", "_") }],
   );
   assert.equal(typed.length, 5);
   const values = {
     name: "my-plugin",
     snake: "my_plugin",
     handlers: [...typed.map((one) => snippet("handler.snippet", one)), snippet("generic.snippet", subscriptions)].join("\n"),
-    tests: [...typed.map((one) => snippet("test.snippet", one)), snippet("generic-test.snippet", {})].join("\n"),
+    tests: [...typed.map((one) => snippet("test.snippet", one)), snippet("generic-test.snippet", { event: "example.any" })].join("\n"),
   };
   for (const name of ["package.json", "README.md", "src/plugin.ts", "test/plugin.test.ts"]) {
     const file = join(folder, name);
     writeFileSync(file, fill(readFileSync(file, "utf8"), values));
   }
-  assert.ok(checkTypes(folder), "its types are right");
+  assert.equal(await typeErrors(folder, { tests: true }), "");
   assert.ok(await runTests(folder), "its tests pass");
   const planned = await plan(folder);
   assert.equal(planned.exports.length, 6);

@@ -1,4 +1,4 @@
-// The engine has no console. Here it is the log, so that other people's code can be heard too.
+// Defines `console`, which the engine lacks. It writes to the log, also for the code of other packages.
 
 import * as log from "../log.ts";
 

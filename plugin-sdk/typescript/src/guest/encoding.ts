@@ -1,5 +1,5 @@
-// The engine has no TextEncoder and TextDecoder. These are UTF-8 only, and made of its native functions: a loop
-// in JavaScript over a text of a megabyte would take a good part of a handler's time.
+// Defines TextEncoder and TextDecoder, which the engine lacks, for UTF-8 only. They use native functions: a loop in
+// JavaScript over a megabyte of text would take much of a handler's time.
 
 class Encoder {
   readonly encoding = "utf-8";
@@ -29,7 +29,7 @@ class Decoder {
   }
 }
 
-/** `binary` has a character for each byte. */
+/** `binary` has one character per byte. */
 function decodeOrUndefined(binary: string): string | undefined {
   try {
     return decodeURIComponent(escape(binary));
@@ -38,11 +38,11 @@ function decodeOrUndefined(binary: string): string | undefined {
   }
 }
 
-/** What may be a character: a first byte, and those that can follow it. */
+/** A possible character: a first byte and the bytes that can follow it. */
 const CHARACTER =
   /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]|(?:\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f])[\x80-\xbf]|(?:\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf]{2}|(?:\xe0[\xa0-\xbf]?|[\xe1-\xec\xee\xef][\x80-\xbf]?|\xed[\x80-\x9f]?|\xf0(?:[\x90-\xbf][\x80-\xbf]?)?|[\xf1-\xf3](?:[\x80-\xbf][\x80-\xbf]?)?|\xf4(?:[\x80-\x8f][\x80-\xbf]?)?|[^])/g;
 
-/** Puts U+FFFD for each part that is no character, as the Encoding Standard says. */
+/** Replaces each invalid sequence with U+FFFD, as the Encoding Standard requires. */
 function replaceInvalid(binary: string): string {
   return binary.replace(CHARACTER, (part) => decodeOrUndefined(part) ?? "\ufffd");
 }

@@ -6,18 +6,16 @@ import { log } from "wasi:logging/logging";
 import { Reject, Retry } from "../failure.ts";
 import { describe } from "../format.ts";
 import type { Context, Failure } from "../generated/types.ts";
+import { parse } from "../json.ts";
 import type { EventHandler } from "../on.ts";
-import { unsigned } from "./numbers.ts";
+import type { Shape, Types } from "../shape.ts";
+import { converter } from "./numbers.ts";
 
 /** The export for an event type's interface. */
-export function typed(name: string, event: string, handler: unknown): object {
+export function typed(name: string, event: string, handler: unknown, payload: Shape, types: Types): object {
   const { handle } = isObject(handler) && handler["event"] === event ? handler : wrong(name, `on("${event}", …)`);
-  return {
-    handle: (ctx: Context, payload: unknown) => {
-      unsigned(payload);
-      run(name, () => handle(ctx, payload));
-    },
-  };
+  const convert = converter(payload, types) ?? ((value: unknown) => value);
+  return { handle: (ctx: Context, value: unknown) => run(name, () => handle(ctx, convert(value))) };
 }
 
 /** The export for events of any type. */
@@ -26,7 +24,7 @@ export function generic(handler: unknown): object {
   const { subscriptions, handle } = usable ? (handler as unknown as EventHandler) : wrong("eventHandler", "on([…], …)");
   return {
     subscriptions: () => subscriptions,
-    handle: (ctx: Context, text: string) => run("eventHandler", () => handle(ctx, JSON.parse(text), text)),
+    handle: (ctx: Context, text: string) => run("eventHandler", () => handle(ctx, parse(text), text)),
   };
 }
 
@@ -38,7 +36,7 @@ function wrong(name: string, made: string): never {
   throw new TypeError(`the export ${name} has to be made by ${made}`);
 }
 
-/** Calls a handler. A failure is thrown as the bindings want it; anything else ends the call as a trap, once its stack is logged. */
+/** Calls a handler. Throws a failure in the form of the bindings. Logs the stack of any other exception, and traps. */
 function run(name: string, handle: () => unknown): void {
   try {
     const result = handle();
@@ -53,7 +51,7 @@ function run(name: string, handle: () => unknown): void {
   }
 }
 
-/** What the host is told, if it was a failure that the plugin meant. */
+/** The failure for the host, if the exception is a `Retry` or a `Reject`. */
 export function failureOf(error: unknown): Failure | undefined {
   if (error instanceof Reject) return { tag: "reject", val: error.message.toWellFormed() };
   if (!(error instanceof Retry)) return undefined;

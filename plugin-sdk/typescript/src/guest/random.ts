@@ -1,9 +1,9 @@
-// The engine draws its random numbers from a seed of the time when the plugin was built, so that every instance
-// would draw the same. These come from the host. Built in where a plugin uses them.
+// Takes random numbers from the host. The engine's own generator has a seed from build time, so every instance would
+// get the same numbers. A build includes this module only if the plugin uses it.
 
 import { getRandomBytes } from "wasi:random/random";
 
-/** The most that one call may ask for, as on the web. */
+/** The maximum bytes of one call, as on the web. */
 const BYTES_MAX = 65_536;
 
 function getRandomValues<T extends ArrayBufferView>(array: T): T {
@@ -13,7 +13,7 @@ function getRandomValues<T extends ArrayBufferView>(array: T): T {
   return array;
 }
 
-/** Version 4 of RFC 9562. */
+/** A UUID of version 4 (RFC 9562). */
 function randomUUID(): string {
   const bytes = getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
@@ -21,7 +21,7 @@ function randomUUID(): string {
   return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-/** 53 random bits, as many as a number from 0 to 1 can have. */
+/** A number from 0 to 1 with 53 random bits, its full precision. */
 function random(): number {
   const [high = 0, low = 0] = getRandomValues(new Uint32Array(2));
   return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;

@@ -1,8 +1,9 @@
-// The call that is running: what the fake capabilities act on.
+// The current call, on which the fake capabilities act.
 
 import type { Request } from "../wasi/exchange.ts";
 import type { Answer } from "../http.ts";
 import type { Outbox } from "./effects.ts";
+import { enter, leave } from "./engine.ts";
 
 export type Buckets = Map<string, Map<string, Uint8Array>>;
 
@@ -10,28 +11,30 @@ export interface Call extends Outbox {
   config: Readonly<Record<string, string>>;
   buckets: Buckets;
   logs: string[];
-  /** The idempotency key of the delivery; those of its effects begin so. */
+  /** The delivery's idempotency key, which is the prefix of its effects' keys. */
   key: string;
   answer: (request: Request) => Answer;
-  /** Why the host does not take an effect, if it does not. */
+  /** The reason why the host refuses an effect, if it does. */
   refuse: (effect: string) => string | undefined;
 }
 
 let running: Call | undefined;
 
-/** The call that is running. */
+/** The current call. */
 export function current(): Call {
   if (!running) throw new Error("no handler is running: call this by host.deliver(…) or host.call(…)");
   return running;
 }
 
-/** Runs something as a call. */
+/** Runs a function as a call, with the engine's globals. */
 export function within<T>(call: Call, run: () => T): T {
   if (running) throw new Error("a handler is running already");
   running = call;
+  enter();
   try {
     return run();
   } finally {
+    leave();
     running = undefined;
   }
 }

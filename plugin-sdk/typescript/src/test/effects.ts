@@ -3,11 +3,11 @@ import type { Attachment, Email as Message } from "hookyard:plugin/outbox";
 export type { Attachment };
 
 interface Effect {
-  /** The same on every try, and of no other effect. */
+  /** The key is the same on every attempt of this effect, and no other effect has it. */
   idempotencyKey: string;
 }
 
-/** An HTTP request that a handler asked for. */
+/** An HTTP request that a handler queued. */
 export interface EffectRequest extends Effect {
   method: string;
   url: string;
@@ -15,7 +15,7 @@ export interface EffectRequest extends Effect {
   body: Uint8Array;
 }
 
-/** An email that a handler asked for. */
+/** An email that a handler queued. */
 export interface Email extends Effect, Message {}
 
 /** An event that a handler emitted. */
@@ -24,7 +24,7 @@ export interface EmittedEvent extends Effect {
   data: any;
 }
 
-/** What a call asks for, in order. */
+/** The effects of a call, in order. */
 export interface Outbox {
   requests: EffectRequest[];
   emails: Email[];

@@ -1,14 +1,19 @@
 import { utf8 } from "../convert.ts";
 import { Reject, Retry } from "../failure.ts";
-import type { Events } from "../generated/events.ts";
 import type { Context } from "../generated/types.ts";
 import { Answer } from "../http.ts";
-import type { EventHandler, Handler } from "../on.ts";
+import { parse, stringify } from "../json.ts";
+import type { EventHandler, Events, Handler } from "../on.ts";
 import { within, type Buckets, type Call } from "./call.ts";
 import type { EffectRequest, Email, EmittedEvent } from "./effects.ts";
-import { context, sample } from "./samples.ts";
+import { outside } from "./engine.ts";
+import { fromCanonical } from "./canonical.ts";
+import { attempt, built, Trapped, type Asked, type Reply } from "./component.ts";
+import { decode } from "./decode.ts";
+import { context, sample, typedHandler } from "./samples.ts";
+import { sentJson } from "./sent.ts";
 
-/** What a server answers to `http.fetch`. */
+/** A server's response to `http.fetch`. */
 export interface Answered {
   status?: number;
   headers?: Record<string, string>;
@@ -18,24 +23,24 @@ export interface Answered {
 export interface Settings {
   /** The operator's `config` and `secrets`. */
   config?: Record<string, string>;
-  /** Answers `http.fetch`. Without it, nothing can be reached; what it throws is what the handler gets. */
-  answer?: (request: { method: string; url: string; headers: Record<string, string>; body: Uint8Array }) => Answered;
-  /** Says why the host does not take an effect, given its address, its recipient or its event type. */
+  /** Responds to `http.fetch`. Without it, every request fails. The handler gets its exceptions. */
+  answer?: (request: Asked) => Answered;
+  /** Returns the reason to refuse an effect, given its URL, its recipient or its event type. */
   refuse?: (destination: string) => string | undefined;
 }
 
-/** How a delivery ended. An exception that is no failure ends the test in place of it. */
+/** The outcome of a delivery. An exception other than a failure ends the test. */
 export type Delivered =
   | { outcome: "done" }
   | { outcome: "retry"; reason: string; afterMs: number | undefined }
   | { outcome: "rejected"; reason: string };
 
 /**
- * A host in memory. As on a real one, a handler's writes and effects are there once it has succeeded, and not at
- * all where it fails; lines of the log are kept in any case.
+ * An in-memory host. As on a real host, a handler's writes and effects are kept only if it succeeds. Log lines are
+ * always kept.
  */
 export class FakeHost {
-  /** May be changed between deliveries. */
+  /** Tests may change this between deliveries. */
   config: Record<string, string>;
   readonly requests: EffectRequest[] = [];
   readonly emails: Email[] = [];
@@ -51,19 +56,40 @@ export class FakeHost {
     this.#settings = settings;
   }
 
-  /** Runs a typed handler on its event type's sample, with what you change in it and in the context. */
+  /** Runs a typed handler on its event type's sample, with your changes to the payload and the context. */
   deliver<E extends keyof Events>(handler: Handler<E>, changes?: Partial<Events[E]>, ctx?: Partial<Context>): Delivered;
   /** Runs the generic handler on a payload. */
   deliver<Data>(handler: EventHandler<Data>, data: Data, ctx: Partial<Context> & { eventType: string }): Delivered;
   deliver(handler: Handler<any> | EventHandler, payload: any, ctx: Partial<Context> = {}): Delivered {
     const eventType = "event" in handler ? handler.event : (ctx.eventType ?? "");
+    const args = "event" in handler ? [sample(handler.event as keyof Events, payload)] : generic(payload);
+    return this.#run(handler, args, eventType, ctx);
+  }
+
+  /**
+   * Runs a handler on a whole event, as its sender posts it: JSON text or a value. The program `hookyard` decodes the payload
+   * of a typed handler, so that values and errors are those of a real host. The environment variable `HOOKYARD` names the
+   * program if it is not in the path.
+   */
+  deliverEvent(handler: Handler<any> | EventHandler, event: unknown, ctx: Partial<Context> = {}): Delivered {
+    const body = typeof event === "string" ? event : (stringify(event) ?? "");
+    const { id, type, created, data } = parse(body);
+    const sent = { ...(id !== undefined && { eventId: String(id) }), ...(created !== undefined && { created: String(created) }), ...ctx };
+    if (!("event" in handler)) return this.#run(handler, generic(data?.object ?? data), type, sent);
+    if (type !== handler.event) throw new TypeError(`the event has the type ${type}, and the handler ${handler.event}`);
+    const { handler: typed, types, package: name } = typedHandler(handler.event);
+    const decoded = decode(handler.event, name, body);
+    if ("reason" in decoded) return { outcome: "rejected", reason: decoded.reason };
+    this.logs.push(...decoded.notes.map((note) => `WARN hookyard: ${note}`));
+    return this.#run(handler, [fromCanonical(decoded.canonical, typed.payload, types)], handler.event, sent);
+  }
+
+  #run(handler: Handler<any> | EventHandler, args: unknown[], eventType: string, ctx: Partial<Context>): Delivered {
     const made = context(eventType, { idempotencyKey: this.#nextKey(), ...ctx });
+    const file = built();
+    if (file !== undefined) return this.#attempt(file, handler, args, made);
     try {
-      this.#commit(made.idempotencyKey, () => {
-        if ("event" in handler) return handler.handle(made, sample(handler.event as keyof Events, payload) as never);
-        const text = JSON.stringify(payload);
-        return handler.handle(made, JSON.parse(text), text);
-      });
+      this.#commit(made.idempotencyKey, () => handler.handle(made, ...(args as [never, never])));
       return { outcome: "done" };
     } catch (error) {
       if (error instanceof Retry) return { outcome: "retry", reason: error.message, afterMs: error.afterMs };
@@ -72,7 +98,32 @@ export class FakeHost {
     }
   }
 
-  /** Runs any code with the capabilities: parts of a plugin, or a look into its store. */
+  /** Delivers to the built component. */
+  #attempt(file: string, handler: Handler<any> | EventHandler, args: unknown[], made: Context): Delivered {
+    const delivery = { context: made, package: null as string | null, payload: args[1] as string };
+    if ("event" in handler) {
+      const { handler: typed, types, package: name } = typedHandler(handler.event);
+      delivery.package = name.replace(/@.*/, "");
+      delivery.payload = sentJson(args[0], typed.payload, types);
+    }
+    const { outcome, reason, afterMs, ...did } = attempt(file, delivery, {
+      config: this.config,
+      buckets: this.#buckets,
+      reply: (request) => this.#reply(request),
+      refuse: (destination) => this.#settings.refuse?.(destination),
+    });
+    this.logs.push(...did.logs);
+    if (outcome === "trapped") throw new Trapped(reason);
+    if (outcome === "retry") return { outcome, reason, afterMs };
+    if (outcome === "rejected") return { outcome, reason };
+    this.#buckets = did.buckets;
+    this.requests.push(...did.requests);
+    this.emails.push(...did.emails);
+    this.events.push(...did.events);
+    return { outcome };
+  }
+
+  /** Runs any code with the capabilities, such as parts of a plugin or reads of its store. */
   call<T>(run: () => T): T {
     return this.#commit(this.#nextKey(), run);
   }
@@ -92,7 +143,7 @@ export class FakeHost {
       logs: this.logs,
       key,
       answer: (request) => this.#answer(request),
-      refuse: this.#settings.refuse ?? (() => undefined),
+      refuse: (effect) => outside(() => this.#settings.refuse?.(effect)),
     };
     const result = within(call, run);
     if (result instanceof Promise) throw new TypeError("the handler returned a promise: handlers are synchronous");
@@ -103,15 +154,35 @@ export class FakeHost {
     return result;
   }
 
-  #answer(request: Parameters<Call["answer"]>[0]): Answer {
+  #answer({ method, url, headers, body = new Uint8Array() }: Parameters<Call["answer"]>[0]): Answer {
+    const named = Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), utf8(value)]));
+    return outside(() => this.#respond({ method, url, headers: named, body }));
+  }
+
+  #respond(request: Asked): Answer {
     const { answer } = this.#settings;
     if (!answer) throw new Error(`${request.url}: the test has nothing that answers (new FakeHost({ answer }))`);
-    const { method, url, headers, body = new Uint8Array() } = request;
-    const named = Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), utf8(value)]));
-    const { status = 200, headers: answered = {}, body: content = "" } = answer({ method, url, headers: named, body });
-    const lower = Object.fromEntries(Object.entries(answered).map(([name, value]) => [name.toLowerCase(), value]));
-    return new Answer(status, lower, typeof content === "string" ? new TextEncoder().encode(content) : content);
+    const { status = 200, headers = {}, body = "" } = answer(request);
+    const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+    return new Answer(status, lower, typeof body === "string" ? new TextEncoder().encode(body) : body);
   }
+
+  #reply(request: Asked): Reply {
+    try {
+      return this.#respond(request);
+    } catch (error) {
+      // A wrong expectation of the test is no failure of a server.
+      if (!this.#settings.answer || (error as { code?: unknown }).code === "ERR_ASSERTION") throw error;
+      return { failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+/** The payload and its text, as the generic handler gets them. */
+function generic(payload: unknown): [unknown, string] {
+  const text = stringify(payload);
+  if (text === undefined) throw new TypeError("the payload has no JSON");
+  return [parse(text), text];
 }
 
 /** Bytes as text. */
@@ -119,7 +190,7 @@ export function text(bytes: Uint8Array): string {
   return utf8(bytes);
 }
 
-/** Bytes as what the JSON in them says. */
+/** Bytes decoded from JSON. */
 export function json(bytes: Uint8Array): any {
-  return JSON.parse(utf8(bytes));
+  return parse(utf8(bytes));
 }

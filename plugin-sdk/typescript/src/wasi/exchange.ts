@@ -14,7 +14,7 @@ import type { InputStream, OutputStream } from "wasi:io/streams";
 import { refusal, utf8 } from "../convert.ts";
 import { Answer, FetchError } from "../http.ts";
 
-/** A request in the parts that WASI wants. */
+/** The parts of a request for WASI. */
 export interface Request {
   method: string;
   url: string;
@@ -29,7 +29,7 @@ export interface Request {
 const METHODS = ["get", "head", "post", "put", "delete", "connect", "options", "trace", "patch"];
 const READ_MAX_BYTES = 64 * 1024;
 
-/** Sends it, and waits for the answer. Handles are given back in the order that the host insists on: children first. */
+/** Sends the request and waits for the response. Drops handles in the order that the host requires: children first. */
 export function exchange(request: Request): Answer {
   try {
     using future = send(request);
@@ -85,7 +85,7 @@ function write(stream: OutputStream, body: Uint8Array): void {
 function wait(future: FutureIncomingResponse): IncomingResponse {
   using ready = future.subscribe();
   ready.block();
-  // Outside, whether the answer was taken before; inside, whether there is one.
+  // The outer result: whether the response was already taken. The inner result: the response or an error.
   const taken = future.get();
   if (taken?.tag !== "ok") throw new Error("the host has no answer, though it was ready");
   if (taken.val.tag === "err") throw Object.assign(new Error(), { payload: taken.val.val });

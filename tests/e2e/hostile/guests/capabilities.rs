@@ -1,4 +1,4 @@
-//! Guests that call what the host offers with arguments that nobody expects.
+//! Guests that call the host's functions with unexpected arguments.
 
 use super::{Guest, Outcome, check, done, rejected, timed_out, trapped};
 use crate::support::CoreGuest;
@@ -277,12 +277,12 @@ fn wasi_rows() -> Vec<Guest> {
 }
 
 #[tokio::test]
-async fn a_misused_store_answers_with_errors() {
+async fn a_misused_store_returns_errors() {
     check(store_rows()).await;
 }
 
 #[tokio::test]
-async fn a_misused_outbox_answers_with_errors() {
+async fn a_misused_outbox_returns_errors() {
     check(outbox_rows()).await;
 }
 

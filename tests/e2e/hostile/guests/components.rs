@@ -1,4 +1,4 @@
-//! Components of shapes that no compiler makes.
+//! Components of shapes that no compiler produces.
 
 use serde_json::json;
 

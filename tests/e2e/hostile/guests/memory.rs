@@ -1,4 +1,4 @@
-//! Guests that want more memory, tables and handles than they may have.
+//! Guests that exceed their limits of memory, tables and handles.
 
 use super::{Guest, check, done, refused, trapped};
 use crate::support::CoreGuest;
@@ -144,6 +144,6 @@ fn rows() -> Vec<Guest> {
 }
 
 #[tokio::test]
-async fn a_guest_gets_no_more_memory_than_it_may_have() {
+async fn a_guest_gets_at_most_its_memory_limit() {
     check(rows()).await;
 }

@@ -1,4 +1,4 @@
-//! Guests, each with what becomes of its file and of its one event.
+//! A table of guests, each with the outcome of its file and of its one event.
 
 mod capabilities;
 mod components;
@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use hookyard::event::Digest;
 use serde_json::{Value, json};
 
-use super::innocent::{self, Innocent};
-use crate::support::{CoreGuest, Event, Host};
+use super::bystander::{self, Bystander};
+use crate::support::{CoreGuest, Event, RunningHost};
 
 /// Linear memory that each guest may have, unless its settings say another.
 const MEMORY_MAX_BYTES: u64 = 16 << 20;
@@ -20,7 +20,7 @@ const MEMORY_MAX_BYTES: u64 = 16 << 20;
 /// allocator keeps of earlier rows.
 const PEAK_MORE_BYTES: u64 = 96 << 20;
 
-/// A guest and what becomes of it.
+/// A guest and its expected outcome.
 pub(super) struct Guest {
     name: &'static str,
     bytes: Vec<u8>,
@@ -30,7 +30,7 @@ pub(super) struct Guest {
     outcome: Outcome,
 }
 
-/// What becomes of a guest.
+/// The expected outcome of a guest.
 pub(super) enum Outcome {
     /// Its file is refused, and the reason has these parts.
     Refused(&'static [&'static str]),
@@ -110,20 +110,20 @@ impl Guest {
     }
 
     /// Checks it, and that it needed no more of the host's memory than it may.
-    async fn check_with_peak(&self, host: &Host<'_>) {
-        innocent::forget_peak(host);
-        let before = innocent::memory(host, "VmRSS");
+    async fn check_with_peak(&self, host: &RunningHost<'_>) {
+        bystander::forget_peak(host);
+        let before = bystander::memory(host, "VmRSS");
         self.check(host).await;
-        let peak = innocent::memory(host, "VmHWM").saturating_sub(before);
+        let peak = bystander::memory(host, "VmHWM").saturating_sub(before);
         let most = MEMORY_MAX_BYTES * 11 / 10 + PEAK_MORE_BYTES;
         assert!(peak <= most, "it needed {peak} bytes of the host, at most {most} are expected");
     }
 
-    async fn check(&self, host: &Host<'_>) {
-        host.bed().install(self.name, &self.bytes);
+    async fn check(&self, host: &RunningHost<'_>) {
+        host.dir().install(self.name, &self.bytes);
         let digest = Digest::of(&self.bytes).to_string();
         let tried = |plugin: &Value| plugin["revision"] == digest.as_str() || !plugin["refusal"].is_null();
-        let plugin = host.plugin_when(self.name, "it runs or is refused", tried).await;
+        let plugin = host.wait_plugin(self.name, "it runs or is refused", tried).await;
         let refusal = plugin["refusal"].as_str();
         match &self.outcome {
             Outcome::Refused(parts) => {
@@ -148,16 +148,16 @@ impl Guest {
                 contains(self.name, &attempt["logs"].to_string(), log);
             }
         }
-        std::fs::remove_file(host.bed().plugin_file(self.name)).unwrap();
-        host.gone(self.name).await;
+        std::fs::remove_file(host.dir().plugin_file(self.name)).unwrap();
+        host.wait_removed(self.name).await;
     }
 
     /// Sends its event, and waits for the end of its delivery: the state, and the only attempt.
-    async fn attempt(&self, host: &Host<'_>) -> (String, Value) {
+    async fn attempt(&self, host: &RunningHost<'_>) -> (String, Value) {
         let id = format!("evt_{}", self.name);
-        let answer = host.send(&Event::of(&self.type_of_event(), &id, &self.payload)).await;
+        let answer = host.send(&Event::with_payload(&self.type_of_event(), &id, &self.payload)).await;
         assert_eq!((answer.status(), &answer.json["deliveries"]), ("accepted", &1.into()), "{answer:?}");
-        let event = host.settled(&id).await;
+        let event = host.wait_finished(&id).await;
         let delivery = &event["deliveries"][0];
         assert_eq!(delivery["attempts"].as_array().unwrap().len(), 1, "{event}");
         (delivery["state"].as_str().unwrap().to_owned(), delivery["attempts"][0].clone())
@@ -174,11 +174,11 @@ fn contains(row: &str, text: &str, parts: &[&str]) {
 /// Checks each row in one host.
 async fn check(rows: Vec<Guest>) {
     let sections: String = rows.iter().map(Guest::section).collect();
-    let bed = innocent::bed(&format!(
+    let dir = bystander::host_dir(&format!(
         "[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n[runtime]\ntable_elements_max = 20000\n{sections}"
     ));
-    let undisturbed = innocent::bed("");
-    let (host, undisturbed) = tokio::join!(bed.start(), undisturbed.start());
-    let innocent = Innocent::measure(&host, &undisturbed).await;
-    innocent.check_beside(rows.iter().map(|row| (row.name, row.check_with_peak(&host)))).await;
+    let undisturbed = bystander::host_dir("");
+    let (host, undisturbed) = tokio::join!(dir.start(), undisturbed.start());
+    let bystander = Bystander::measure(&host, &undisturbed).await;
+    bystander.check_rows(rows.iter().map(|row| (row.name, row.check_with_peak(&host)))).await;
 }

@@ -1,4 +1,4 @@
-//! Guests that trap, loop, or go too deep, in each place at which the host enters them.
+//! Guests that trap, loop or recurse too deeply, at each point where the host enters them.
 
 use super::{Guest, check, done, refused, timed_out, trapped};
 use crate::support::CoreGuest;
@@ -181,6 +181,6 @@ fn rows() -> Vec<Guest> {
 }
 
 #[tokio::test]
-async fn a_guest_that_traps_or_loops_hurts_itself_only() {
+async fn a_guest_that_traps_or_loops_affects_only_itself() {
     check(rows()).await;
 }

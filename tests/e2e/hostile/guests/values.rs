@@ -1,4 +1,4 @@
-//! Guests whose values are none: addresses, lengths, cases, texts and handles that they may not hand out.
+//! Guests that pass invalid values: addresses, lengths, cases, texts and handles.
 
 use super::{Guest, check, done, refused, rejected, trapped};
 use crate::support::CoreGuest;
@@ -227,21 +227,21 @@ fn handle_rows() -> Vec<Guest> {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_value_is_a_trap() {
+async fn an_invalid_result_is_a_trap() {
     check(answer_rows()).await;
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_no_value_is_refused() {
+async fn an_invalid_subscription_is_refused() {
     check(subscription_rows()).await;
 }
 
 #[tokio::test]
-async fn an_argument_that_is_no_value_is_a_trap() {
+async fn an_invalid_argument_is_a_trap() {
     check(argument_rows()).await;
 }
 
 #[tokio::test]
-async fn a_handle_that_is_not_the_guests_is_a_trap() {
+async fn a_foreign_handle_is_a_trap() {
     check(handle_rows()).await;
 }

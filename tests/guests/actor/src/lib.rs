@@ -1,5 +1,6 @@
-//! Does what it is told, good or bad: typed handlers by the key `act` of the configuration, the generic
-//! one by `act` in the payload, or by the configuration where that says nothing.
+//! Performs the act that a test names: a success, a failure, or something that the host must contain. Typed
+//! handlers read the act from the key `act` of the configuration. The generic handler reads it from `act` in the
+//! payload, or else from the configuration.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -84,7 +85,7 @@ fn perform(act: &str, ctx: &Context) -> Result {
     Ok(())
 }
 
-// Where these end badly, the host is to name them: so none is inlined, as then its module is lost.
+// Not inlined: the host must name the function that fails, and an inlined one loses its module.
 
 #[inline(never)]
 fn loop_for_ever() {
@@ -105,7 +106,7 @@ fn allocate_for_ever() {
     }
 }
 
-/// Not a loop after optimisation: the array is looked at after the call.
+/// Reads the array after the call, so that the optimiser does not turn the recursion into a loop.
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let here = black_box([depth; 64]);
@@ -116,18 +117,18 @@ fn recurse(depth: u64) -> u64 {
     here[usize::try_from(below % 64).unwrap_or(0)] + below
 }
 
-/// Deep without the guest's own stack: what it has is in registers, so it is the host that ends it.
+/// Recurses without the guest's own stack, because all values are in registers. So the host's limit ends it.
 #[inline(never)]
 fn descend(depth: u32) -> u32 {
     if depth == u32::MAX { 0 } else { descend(depth + 1).rotate_left(depth) ^ depth }
 }
 
-/// `wasm32-unknown-unknown` has no standard output: nothing is to appear, and nothing to break.
+/// `wasm32-unknown-unknown` has no standard output, so this must have no effect.
 fn print() {
     println!("printed");
 }
 
-/// Tells whether an earlier call in this instance was here.
+/// Logs the number of the call in this instance.
 fn remember() {
     use std::sync::atomic::{AtomicU32, Ordering};
     static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -138,13 +139,13 @@ const STAIN: u64 = 0x5741_5348_204d_4521;
 const PAGE: usize = 64 * 1024;
 const PAGES: usize = 64;
 
-/// Writes all over memory that is new to this instance.
+/// Overwrites pages that this instance has just added.
 fn stain() {
     new_memory().for_each(|word| unsafe { word.write_volatile(STAIN) });
     info!("stained");
 }
 
-/// Looks where an instance of the same shape would have written.
+/// Counts the words that another instance left in the same pages.
 fn look_for_stains() {
     let stains = new_memory().filter(|word| unsafe { word.read_volatile() } != 0).count();
     info!("{stains} stains");

@@ -1,11 +1,28 @@
-// The typed handlers: each stores every field of what it was given, by the appointment's id.
-#include <hookyard/appointment_cancelled.h>
-#include <hookyard/appointment_completed.h>
-#include <hookyard/appointment_created.h>
-#include <hookyard/appointment_updated.h>
-#include <hookyard/appointment_validated.h>
+// The typed handlers. Each stores every field of its payload, under the appointment's id.
+#include "moncreneau/appointment_cancelled.h"
+#include "moncreneau/appointment_completed.h"
+#include "moncreneau/appointment_created.h"
+#include "moncreneau/appointment_updated.h"
+#include "moncreneau/appointment_validated.h"
 
-static void put_department(hy_json_writer *json, hy_optional_department department) {
+// The status as the service writes it.
+static hy_string status_text(moncreneau_status status) {
+  switch (status.kind) {
+    case MONCRENEAU_STATUS_SCHEDULED: return hy_str("SCHEDULED");
+    case MONCRENEAU_STATUS_CANCELLED: return hy_str("CANCELLED");
+    case MONCRENEAU_STATUS_VALIDATED: return hy_str("VALIDATED");
+    case MONCRENEAU_STATUS_COMPLETED: return hy_str("COMPLETED");
+    case MONCRENEAU_STATUS_NO_SHOW: return hy_str("NO_SHOW");
+    default: return status.other;
+  }
+}
+
+// The party as the service writes it.
+static hy_string canceller_text(moncreneau_canceller canceller) {
+  return canceller.kind == MONCRENEAU_CANCELLER_OTHER ? canceller.other : hy_name_of_moncreneau_canceller(canceller);
+}
+
+static void put_department(hy_json_writer *json, hy_optional_moncreneau_department department) {
   if (!department.is_some) {
     hy_put_null(json, "department");
     return;
@@ -29,30 +46,30 @@ static void put_number(hy_json_writer *json, const char *name, hy_optional_u32 n
   else hy_put_null(json, name);
 }
 
-static void put_changes(hy_json_writer *json, hy_optional_changes changes) {
+static void put_changes(hy_json_writer *json, hy_optional_map_moncreneau_change changes) {
   if (!changes.is_some) {
     hy_put_null(json, "changes");
     return;
   }
   hy_begin_object(json, "changes");
-  for (size_t i = 0; i < changes.count; i++) {
-    hy_put_name(json, changes.items[i].field);
+  for (size_t i = 0; i < changes.value.count; i++) {
+    hy_put_name(json, changes.value.items[i].name);
     hy_begin_object(json, NULL);
-    hy_put_optional(json, "from", changes.items[i].from);
-    hy_put_optional(json, "to", changes.items[i].to);
+    hy_put_optional(json, "from", changes.value.items[i].value.from);
+    hy_put_optional(json, "to", changes.value.items[i].value.to);
     hy_end(json);
   }
   hy_end(json);
 }
 
-// Fields that all five have, each in a type of its own.
+// The fields that all five records have. The records have different types.
 #define COMMON_FIELDS(json, appointment)                             \
   hy_begin_object(&json, NULL);                                      \
   hy_put_uint(&json, "id", appointment->id);                         \
   hy_put_uint(&json, "departmentId", appointment->department_id);    \
   put_department(&json, appointment->department);                    \
   hy_put_string(&json, "dateTime", appointment->date_time);          \
-  hy_put_string(&json, "status", hy_status_text(appointment->status)); \
+  hy_put_string(&json, "status", status_text(appointment->status)); \
   hy_put_string(&json, "name", appointment->name);                   \
   hy_put_optional(&json, "phone", appointment->phone);               \
   hy_put_optional(&json, "email", appointment->email)
@@ -62,7 +79,7 @@ static bool store(hy_json_writer *json, uint64_t id, hy_failure *failure) {
   return hy_store_set(hy_str("typed"), hy_format("%" PRIu64, id), hy_written(json), failure);
 }
 
-bool on_appointment_created(const hy_context *ctx, const hy_appointment_created *appointment, hy_failure *failure) {
+bool on_appointment_created(const hy_context *ctx, const moncreneau_created *appointment, hy_failure *failure) {
   (void)ctx;
   hy_json_writer json = {0};
   COMMON_FIELDS(json, appointment);
@@ -72,7 +89,7 @@ bool on_appointment_created(const hy_context *ctx, const hy_appointment_created 
   return store(&json, appointment->id, failure);
 }
 
-bool on_appointment_updated(const hy_context *ctx, const hy_appointment_updated *appointment, hy_failure *failure) {
+bool on_appointment_updated(const hy_context *ctx, const moncreneau_updated *appointment, hy_failure *failure) {
   (void)ctx;
   hy_json_writer json = {0};
   COMMON_FIELDS(json, appointment);
@@ -81,19 +98,19 @@ bool on_appointment_updated(const hy_context *ctx, const hy_appointment_updated 
   return store(&json, appointment->id, failure);
 }
 
-bool on_appointment_cancelled(const hy_context *ctx, const hy_appointment_cancelled *appointment, hy_failure *failure) {
+bool on_appointment_cancelled(const hy_context *ctx, const moncreneau_cancelled *appointment, hy_failure *failure) {
   (void)ctx;
   hy_json_writer json = {0};
   COMMON_FIELDS(json, appointment);
   hy_put_optional(&json, "cancelledAt", appointment->cancelled_at);
-  hy_optional_canceller by = appointment->cancelled_by;
-  hy_put_optional(&json, "cancelledBy", by.is_some ? hy_some(hy_canceller_text(by.value)) : hy_none());
+  hy_optional_moncreneau_canceller by = appointment->cancelled_by;
+  hy_put_optional(&json, "cancelledBy", by.is_some ? hy_some(canceller_text(by.value)) : hy_none());
   hy_put_optional(&json, "cancelReason", appointment->cancel_reason);
   put_number(&json, "creditsRefunded", appointment->credits_refunded);
   return store(&json, appointment->id, failure);
 }
 
-bool on_appointment_validated(const hy_context *ctx, const hy_appointment_validated *appointment, hy_failure *failure) {
+bool on_appointment_validated(const hy_context *ctx, const moncreneau_validated *appointment, hy_failure *failure) {
   (void)ctx;
   hy_json_writer json = {0};
   COMMON_FIELDS(json, appointment);
@@ -109,7 +126,7 @@ bool on_appointment_validated(const hy_context *ctx, const hy_appointment_valida
   return store(&json, appointment->id, failure);
 }
 
-bool on_appointment_completed(const hy_context *ctx, const hy_appointment_completed *appointment, hy_failure *failure) {
+bool on_appointment_completed(const hy_context *ctx, const moncreneau_completed *appointment, hy_failure *failure) {
   (void)ctx;
   hy_json_writer json = {0};
   COMMON_FIELDS(json, appointment);

@@ -1,4 +1,4 @@
-// Actions on what the host offers.
+// Actions that use the host's capabilities.
 #include "actions.h"
 
 bool do_echo(const order *order, hy_failure *failure) {
@@ -66,7 +66,7 @@ bool do_large(const order *order, hy_failure *failure) {
   return store_result("large", hy_format("%zu", order->text.len), failure);
 }
 
-// There is no stdio without a C library: the log is all there is.
+// Without a C library there is no stdio, so this action logs.
 bool do_print(const order *order, hy_failure *failure) {
   (void)order, (void)failure;
   hy_info("to stdout");

@@ -1,5 +1,5 @@
-// The conformance guest, the same in every language: the generic handler does what its payload says,
-// {"do": ACTION, …}; the typed ones store what they were given.
+// The conformance guest in C; every SDK has one with the same behaviour. The generic handler performs the action
+// that the payload names ({"do": ACTION, …}), and the typed handlers store their payloads.
 #include <hookyard/event.h>
 
 #include "actions.h"

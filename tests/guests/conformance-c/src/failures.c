@@ -1,4 +1,4 @@
-// Actions that fail, each in a way of its own, after they have written and asked for something.
+// Actions that fail in different ways, after a write and an effect.
 #include "actions.h"
 
 static bool leave_traces(hy_failure *failure) {

@@ -1,4 +1,4 @@
-// Actions that ask for effects.
+// Actions that queue effects.
 #include "actions.h"
 
 static bool send_http(const order *order, hy_string *key, hy_failure *failure) {

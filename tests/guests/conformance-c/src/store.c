@@ -16,7 +16,7 @@ static bool one_by_one(hy_failure *failure) {
 }
 
 static bool compare_and_swap(hy_failure *failure) {
-  bool swapped, again; // swapped is false where an earlier event has done it
+  bool swapped, again; // swapped is false if an earlier event has swapped the value
   if (!hy_store_compare_and_swap(RESULTS, hy_str("cas"), hy_none(), hy_str("swapped"), &swapped, failure)) return false;
   if (!hy_store_compare_and_swap(RESULTS, hy_str("cas"), hy_none(), hy_str("twice"), &again, failure)) return false;
   HY_ASSERT(!again);

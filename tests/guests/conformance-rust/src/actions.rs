@@ -1,4 +1,4 @@
-//! What ends well. Each leaves its finding in bucket `conformance`, under its own name.
+//! Actions that succeed. Each stores its result in the bucket `conformance`, under its own name.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What ends badly, after it has written and asked for an effect: nothing of it is to be left.
+//! Failures after a write and an effect, neither of which may remain.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub fn trap(reason: &str) -> Result {
     panic!("{reason}");
 }
 
-// The host names where these ended: so they are not inlined.
+// Not inlined: the host names the function that failed.
 
 #[inline(never)]
 pub fn loop_for_ever() -> Result {

@@ -1,10 +1,13 @@
-//! The behaviours that every SDK's conformance guest has, in Rust: the generic handler does what its
-//! payload says (`{"do": …}`), and the typed ones keep what they got.
+//! The conformance guest in Rust; every SDK has one with the same behaviour. The generic handler performs the action
+//! that the payload names (`{"do": …}`), and the typed handlers store their payloads.
 
 mod actions;
 mod endings;
 mod typed;
 
+use hookyard_plugin::moncreneau::{
+    AppointmentCancelled, AppointmentCompleted, AppointmentCreated, AppointmentUpdated, AppointmentValidated,
+};
 use hookyard_plugin::{Context, EventHandler, Failure, OrReject as _, Result, export};
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The typed handlers: each keeps what it got, in bucket `typed` under the appointment's id.
+//! The typed handlers. Each stores its payload in the bucket `typed`, under the appointment's id.
 
 use hookyard_plugin::moncreneau::{
     Agent, AppointmentCancelled, AppointmentCompleted, AppointmentCreated, AppointmentUpdated,
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Conformance;
 
-/// A handler that keeps these fields, by the provider's names.
+/// Defines a handler that stores these fields under the provider's names.
 macro_rules! keeps {
     ($handler:ident: $payload:ident { $($name:literal: $field:ident $(by $convert:expr)?),* $(,)? }) => {
         impl $handler for Conformance {

@@ -80,7 +80,7 @@ export const actions: Record<string, (order: Order, ctx: Context) => void> = {
   },
 
   random() {
-    // The engine's generator, and then the host's.
+    // Uses the engine's generator, and then the host's.
     const bytes = Array.from({ length: 8 }, () => Math.floor(Math.random() * 256));
     bytes.push(...crypto.getRandomValues(new Uint8Array(8)));
     kept.set("random", bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(""));

@@ -1,4 +1,4 @@
-// The conformance suite's plugin: the same behaviours in every language, each asked for by an event's `do`.
+// The conformance guest in TypeScript; every SDK has one with the same behaviour. The payload's `do` names the action.
 
 import { on, Reject } from "@hookyard/plugin";
 

@@ -3,7 +3,7 @@ import type { Status } from "@hookyard/plugin/moncreneau";
 
 const typed = store.bucket("typed");
 
-/** Keeps every field of a payload as it was received. */
+/** Stores every field of a payload as received. */
 export function remember(_ctx: Context, appointment: Events[keyof Events]): void {
   const fields = Object.entries({ ...appointment, status: statusText(appointment.status) }).map(([name, value]) => [name, plain(value)]);
   typed.setJson(String(appointment.id), Object.fromEntries(fields));
@@ -14,7 +14,7 @@ function statusText(status: Status): string {
   return status.tag === "other" ? status.val : status.tag.toUpperCase().replace("-", "_");
 }
 
-/** Variants as their text, a list of pairs as an object. */
+/** Converts a variant to its text, and a list of pairs to an object. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return Object.fromEntries(value);
   if (typeof value !== "object" || value === null || !("tag" in value)) return value;

@@ -1,4 +1,4 @@
-//! Says that it was called.
+//! Logs that it was called.
 
 use hookyard_plugin::log::info;
 use hookyard_plugin::{Context, EventHandler, Result, export};

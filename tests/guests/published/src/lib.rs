@@ -1,4 +1,4 @@
-//! Built without the SDK against the published versions of the contract, one handler of each package.
+//! One handler of each package, built without the SDK against the published versions of the contract.
 
 #![allow(clippy::same_length_and_capacity, reason = "generated")]
 

@@ -1,5 +1,5 @@
-//! Figures about bookings and visits: how long ahead people book and what it costs the office, and how
-//! long a visit takes. Its work is small and has a native counterpart in `tests/bench/native.rs`.
+//! Logs figures about bookings and visits: the days and credits of a booking, the minutes of a visit. Its work is
+//! small and has a native counterpart in `tests/bench/native.rs`.
 
 mod days;
 

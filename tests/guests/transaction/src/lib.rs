@@ -1,5 +1,5 @@
-//! What a transaction costs: the handler of an event does nothing in its store and asks for nothing, or
-//! it reads an entry, writes it, and asks for a request. Which one, the key `do` of the configuration says.
+//! Measures the cost of a transaction. As the key `do` of the configuration says, the handler does nothing, or it
+//! reads an entry, writes it, and queues a request.
 
 use hookyard_plugin::moncreneau::{AppointmentCreated, Created};
 use hookyard_plugin::{Context, Result, config, export, outbox, store};
@@ -11,9 +11,9 @@ export!(Transaction: AppointmentCreated);
 impl AppointmentCreated for Transaction {
     fn handle(ctx: Context, appointment: Created) -> Result {
         let url = match config::get("do").as_deref() {
-            // An entry of the event's own: in no cache, and in nobody's way.
+            // An entry per event, which is in no cache and conflicts with no other call.
             Some("own") => touch(&ctx.event_id, &appointment.name)?,
-            // One that every event reads and writes.
+            // One entry that every event reads and writes.
             Some("shared") => touch("shared", &ctx.event_id)?,
             _ => return Ok(()),
         };

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::EffectView;
+use super::{EffectView, ReplaySelection};
 use crate::db;
-use crate::delivery::{Cause, HeldBecause, Outcome, Settled, State};
+use crate::delivery::{Cause, DeliveryId, HoldReason, Outcome, Resolution, State, reason_without_names};
 
 /// One page of deliveries, the newest event's first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -26,14 +26,18 @@ pub struct DeliverySummary {
     /// Its state.
     #[schema(value_type = String)]
     pub state: State,
-    /// Why it is held, if it is: `absent`, `paused`, `breaker` or `order`.
+    /// Why it is held, if it is: `absent`, `paused`, `unmatched`, `order` or `breaker`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
-    pub held_because: Option<HeldBecause>,
+    pub held_because: Option<HoldReason>,
+    /// The delivery that blocks it, for `order`: the first open one of its ordering key.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub blocked_by: Option<DeliveryId>,
     /// How a dead letter was resolved: `replayed` or `discarded`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
-    pub settled: Option<Settled>,
+    pub resolution: Option<Resolution>,
     /// Attempts made.
     pub attempts: u32,
 }
@@ -53,7 +57,7 @@ pub struct ListedDelivery {
     /// The delivery.
     #[serde(flatten)]
     pub delivery: DeliverySummary,
-    /// Why its last attempt is not done.
+    /// Why its last attempt is not done, without the names of plugin, revision, event and interface.
     pub reason: Option<String>,
 }
 
@@ -82,14 +86,18 @@ pub struct DeliveryView {
     /// Its state.
     #[schema(value_type = String)]
     pub state: State,
-    /// Why it is held, if it is: `absent`, `paused`, `breaker` or `order`.
+    /// Why it is held, if it is: `absent`, `paused`, `unmatched`, `order` or `breaker`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
-    pub held_because: Option<HeldBecause>,
+    pub held_because: Option<HoldReason>,
+    /// The delivery that blocks it, for `order`: the first open one of its ordering key.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub blocked_by: Option<DeliveryId>,
     /// How a dead letter was resolved: `replayed` or `discarded`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
-    pub settled: Option<Settled>,
+    pub resolution: Option<Resolution>,
     /// The replay that made it; absent when it was made with the event.
     #[serde(default)]
     pub cause: Option<ReplayedView>,
@@ -136,10 +144,30 @@ pub struct AttemptView {
     pub logs: Vec<String>,
 }
 
+/// Makes waiting deliveries due: those that match all of `where`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryRequest {
+    /// Which of them; all without it.
+    #[serde(rename = "where")]
+    pub selection: ReplaySelection,
+    /// Only count them.
+    pub dry_run: bool,
+}
+
+/// The waiting deliveries that are due now.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RetryResult {
+    /// Their number; in a dry run, the number that would be. At most 100,000 become due at once.
+    pub deliveries: u64,
+    /// In a dry run, the newest of them.
+    pub first: Vec<ListedDelivery>,
+}
+
 /// The result of discarding a delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DiscardResult {
-    /// `skipped`: it was open; `settled`: it was a dead letter, which is resolved now.
+    /// `skipped`: it was open; `resolved`: it was a dead letter, which is resolved now.
     pub done: String,
 }
 
@@ -154,22 +182,24 @@ impl From<db::DeliveryPage> for DeliveryList {
 
 impl From<db::DeliverySummary> for DeliverySummary {
     fn from(delivery: db::DeliverySummary) -> Self {
-        let db::DeliverySummary { id, plugin, state, held_because, settled, attempts } = delivery;
-        Self { id, plugin, state, held_because, settled, attempts }
+        let db::DeliverySummary { id, plugin, state, held_because, blocked_by, resolution, attempts } =
+            delivery;
+        Self { id, plugin, state, held_because, blocked_by, resolution, attempts }
     }
 }
 
 impl From<DeliveryView> for DeliverySummary {
     fn from(delivery: DeliveryView) -> Self {
-        let DeliveryView { id, plugin, state, held_because, settled, attempts, .. } = delivery;
+        let DeliveryView { id, plugin, state, held_because, blocked_by, resolution, attempts, .. } = delivery;
         let attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
-        Self { id, plugin, state, held_because, settled, attempts }
+        Self { id, plugin, state, held_because, blocked_by, resolution, attempts }
     }
 }
 
 impl From<db::ListedDelivery> for ListedDelivery {
     fn from(listed: db::ListedDelivery) -> Self {
         let db::ListedDelivery { source, event, event_type, received_at, delivery, reason } = listed;
+        let reason = reason.map(|reason| reason_without_names(&reason, &delivery.plugin, &event).to_owned());
         Self { source, event, event_type, received_at, delivery: delivery.into(), reason }
     }
 }
@@ -181,7 +211,8 @@ impl From<db::DeliveryView> for DeliveryView {
             plugin: delivery.plugin,
             state: delivery.state,
             held_because: delivery.held_because,
-            settled: delivery.settled,
+            blocked_by: delivery.blocked_by,
+            resolution: delivery.resolution,
             cause: delivery.cause.map(Into::into),
             due_at: delivery.due_at,
             attempts: delivery.attempts.into_iter().map(Into::into).collect(),

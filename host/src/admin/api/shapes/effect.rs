@@ -1,11 +1,11 @@
-//! Effects and the tries at them.
+//! Effects and the attempts at them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::db;
 use crate::delivery::State;
-use crate::effect::{Selection, TryOutcome};
+use crate::effect::{EffectOutcome, Selection};
 
 /// One page of effects, the newest event's first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -16,9 +16,12 @@ pub struct EffectList {
     pub next_cursor: Option<String>,
 }
 
-/// An effect in a list, without its tries.
+/// An effect in a list, without its attempts.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ListedEffect {
+    /// Its id, such as 12-1-1: its delivery and its number.
+    #[serde(default)]
+    pub id: String,
     /// The event's source.
     pub source: String,
     /// The event's id.
@@ -27,43 +30,61 @@ pub struct ListedEffect {
     pub delivery: String,
     /// The plugin.
     pub plugin: String,
-    /// The answer to the last try, or what went wrong.
+    /// The response to the last attempt, or the error.
     pub last: Option<String>,
     /// The effect.
     #[serde(flatten)]
     pub effect: EffectView,
 }
 
-/// An effect that a handler requested, and its tries. Without secrets, and without the values of headers that may
+/// One effect, with its request and its attempts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EffectDetail {
+    /// Its id, such as 12-1-1: its delivery and its number.
+    pub id: String,
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event: String,
+    /// The delivery whose handler requested it.
+    pub delivery: String,
+    /// The plugin.
+    pub plugin: String,
+    /// The effect.
+    #[serde(flatten)]
+    pub effect: EffectView,
+}
+
+/// An effect that a handler requested, and its attempts. Without secrets, and without the values of headers that may
 /// hold some.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EffectView {
-    /// The same on every try: its `Idempotency-Key`.
+    /// Its `Idempotency-Key`, the same on each attempt.
     pub key: String,
     /// `http`, `email` or `event`.
     pub kind: String,
     /// `pending`, `waiting`, `done` or `dead`.
     #[schema(value_type = String)]
     pub state: State,
-    /// When its next try is due, ms since the Unix epoch.
+    /// The time of its next attempt, ms since the Unix epoch.
     pub due_at: Option<u64>,
     /// The request in a line: `POST https://sms.example.gn/send`.
     pub summary: String,
     /// The request in full.
     #[schema(value_type = Object)]
     pub request: serde_json::Value,
-    /// The tries, in order.
-    pub tries: Vec<TryView>,
+    /// The attempts, in order.
+    pub attempts: Vec<EffectAttemptView>,
 }
 
-/// One try at an effect.
+/// One attempt at an effect.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct TryView {
+pub struct EffectAttemptView {
     /// From 1.
     pub number: u32,
     /// `done`, `retry`, `refused` or `crash`.
     #[schema(value_type = String)]
-    pub outcome: TryOutcome,
+    pub outcome: EffectOutcome,
     /// ms since the Unix epoch.
     pub started_at: u64,
     /// How long it took.
@@ -100,14 +121,14 @@ impl From<db::EffectPage> for EffectList {
 
 impl From<db::ListedEffect> for ListedEffect {
     fn from(listed: db::ListedEffect) -> Self {
-        let db::ListedEffect { source, event, delivery, plugin, last, effect } = listed;
-        Self { source, event, delivery, plugin, last, effect: effect.into() }
+        let db::ListedEffect { id, source, event, delivery, plugin, last, effect } = listed;
+        Self { id: id.to_string(), source, event, delivery, plugin, last, effect: effect.into() }
     }
 }
 
 impl From<db::EffectView> for EffectView {
     fn from(view: db::EffectView) -> Self {
-        let db::EffectView { key, state, due_at, effect, tries } = view;
+        let db::EffectView { key, state, due_at, effect, attempts } = view;
         Self {
             key,
             kind: effect.kind().into(),
@@ -116,14 +137,14 @@ impl From<db::EffectView> for EffectView {
             summary: effect.summary(),
             // Text, numbers and lists only: this cannot fail.
             request: serde_json::to_value(&effect).unwrap_or_default(),
-            tries: tries.into_iter().map(Into::into).collect(),
+            attempts: attempts.into_iter().map(Into::into).collect(),
         }
     }
 }
 
-impl From<db::TryView> for TryView {
-    fn from(made: db::TryView) -> Self {
-        let db::TryView { number, outcome, started_at, duration_us, detail } = made;
+impl From<db::EffectAttemptView> for EffectAttemptView {
+    fn from(made: db::EffectAttemptView) -> Self {
+        let db::EffectAttemptView { number, outcome, started_at, duration_us, detail } = made;
         Self { number, outcome, started_at, duration_us, detail }
     }
 }

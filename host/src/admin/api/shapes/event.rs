@@ -3,10 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{DeliverySummary, DeliveryView};
 use crate::db;
+use crate::delivery::{DeliveryId, idempotency_key};
 
 /// One page of events, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -57,7 +59,7 @@ pub struct EventSummary {
     pub deliveries: Vec<DeliverySummary>,
 }
 
-/// Everything about an event but its body.
+/// Everything about an event.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct EventView {
     /// Who sent it.
@@ -86,6 +88,64 @@ pub struct EventView {
     pub deliveries: Vec<DeliveryView>,
     /// Other payloads received with its id.
     pub conflicts: Vec<ConflictView>,
+    /// The payload that handlers get, as it was sent.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub payload: Option<Box<RawValue>>,
+    /// Whether `payload` is a string with the payload's text: it is no JSON, nested deeper than 100 levels, or
+    /// has a number beyond the range of a 64-bit float.
+    #[serde(default)]
+    pub payload_is_text: bool,
+    /// JSON pointers to personal values of the body that are masked here.
+    #[serde(default)]
+    pub masked: Vec<String>,
+}
+
+/// An event with its context, to be run again elsewhere.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExportedEvent {
+    /// Who sent it.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The sender's timestamp.
+    pub created: String,
+    /// ms since the Unix epoch.
+    #[serde(default)]
+    pub received_at: Option<u64>,
+    /// The WIT package of the source's typed handlers.
+    #[serde(default)]
+    pub package: Option<String>,
+    /// The payload that handlers get, as it was sent.
+    #[schema(value_type = Object)]
+    pub payload: Box<RawValue>,
+    /// Whether `payload` is a string with the payload's text: it is no JSON, nested deeper than 100 levels, or
+    /// has a number beyond the range of a 64-bit float.
+    #[serde(default)]
+    pub payload_is_text: bool,
+    /// JSON pointers to personal values of the body that are masked here.
+    #[serde(default)]
+    pub masked: Vec<String>,
+    /// One per plugin, and one per replay.
+    #[serde(default)]
+    pub deliveries: Vec<ExportedDelivery>,
+}
+
+/// A delivery of an exported event.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExportedDelivery {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: DeliveryId,
+    /// The plugin it goes to.
+    pub plugin: String,
+    /// The key that its handler gets.
+    pub idempotency_key: String,
+    /// Attempts made.
+    pub attempts: u32,
 }
 
 /// The origin of an event that a plugin emitted.
@@ -186,7 +246,41 @@ impl From<db::EventView> for EventView {
             cause: event.cause.map(Into::into),
             deliveries: event.deliveries.into_iter().map(Into::into).collect(),
             conflicts: event.conflicts.into_iter().map(Into::into).collect(),
+            payload: None,
+            payload_is_text: false,
+            masked: Vec::new(),
         }
+    }
+}
+
+impl EventView {
+    /// The event with its context. `package` is that of its source.
+    pub(in crate::admin) fn into_export(self, package: Option<String>) -> Option<ExportedEvent> {
+        let Self { source, id, event_type, created, received_at, masked, deliveries, .. } = self;
+        let (payload, payload_is_text) = (self.payload, self.payload_is_text);
+        let exported = |delivery: &DeliveryView| {
+            let number: DeliveryId = delivery.id.parse().ok()?;
+            Some(ExportedDelivery {
+                id: number,
+                plugin: delivery.plugin.clone(),
+                idempotency_key: idempotency_key(&source, &id, &delivery.plugin, number.number),
+                attempts: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX),
+            })
+        };
+        let deliveries = deliveries.iter().filter_map(exported).collect();
+        let (received_at, payload) = (Some(received_at), payload?);
+        Some(ExportedEvent {
+            source,
+            id,
+            event_type,
+            created,
+            received_at,
+            package,
+            payload,
+            payload_is_text,
+            masked,
+            deliveries,
+        })
     }
 }
 

@@ -1,21 +1,27 @@
-//! The JSON of the API: what requests and answers look like to programs.
+//! The JSON of the API: requests and answers as programs see them.
 //!
-//! Other rooms have types of their own, which become these here: a change inside the host does not change the API.
+//! Types of other rooms are converted into these, so a change inside the host does not change the API.
 
 mod delivery;
 mod effect;
 mod event;
 mod plugin;
 mod replay;
+mod store;
 
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryList, DeliverySummary, DeliveryView, DiscardResult, ListedDelivery,
-    ReplayedView,
+    ReplayedView, RetryRequest, RetryResult,
 };
-pub use effect::{EffectCount, EffectList, EffectSelection, EffectView, ListedEffect, TryView};
-pub use event::{CauseView, ConflictView, EventList, EventState, EventSummary, EventView};
+pub use effect::{
+    EffectAttemptView, EffectCount, EffectDetail, EffectList, EffectSelection, EffectView, ListedEffect,
+};
+pub use event::{
+    CauseView, ConflictView, EventList, EventState, EventSummary, EventView, ExportedDelivery, ExportedEvent,
+};
 pub use plugin::{Plugin, PluginList, PluginState};
 pub use replay::{
     ReplayAction, ReplayExample, ReplayList, ReplayProgress, ReplayRequest, ReplaySelection, ReplayState,
     ReplayTarget,
 };
+pub use store::{StoreEntry, StoreKey, StoreKeyList};

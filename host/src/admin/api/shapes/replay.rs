@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::delivery::DeliveryId;
+use crate::delivery::{DeliveryId, reason_without_names};
 use crate::event::PluginName;
 use crate::replay;
 
@@ -156,7 +156,7 @@ impl From<replay::Request> for ReplayRequest {
     }
 }
 
-impl From<ReplayTarget> for replay::Of {
+impl From<ReplayTarget> for replay::ReplayTarget {
     fn from(target: ReplayTarget) -> Self {
         match target {
             ReplayTarget::Deliveries => Self::Deliveries,
@@ -165,11 +165,11 @@ impl From<ReplayTarget> for replay::Of {
     }
 }
 
-impl From<replay::Of> for ReplayTarget {
-    fn from(target: replay::Of) -> Self {
+impl From<replay::ReplayTarget> for ReplayTarget {
+    fn from(target: replay::ReplayTarget) -> Self {
         match target {
-            replay::Of::Deliveries => Self::Deliveries,
-            replay::Of::Events => Self::Events,
+            replay::ReplayTarget::Deliveries => Self::Deliveries,
+            replay::ReplayTarget::Events => Self::Events,
         }
     }
 }
@@ -192,7 +192,7 @@ impl From<replay::Action> for ReplayAction {
     }
 }
 
-/// The same fields on both sides.
+/// Converts the fields that both sides share.
 macro_rules! selections {
     ($($from:ty => $into:ty),*) => {
         $(
@@ -245,6 +245,7 @@ impl From<replay::ReplayState> for ReplayState {
 impl From<replay::Example> for ReplayExample {
     fn from(example: replay::Example) -> Self {
         let replay::Example { source, event, event_type, received_at, plugin, of, reason } = example;
+        let reason = reason.map(|reason| reason_without_names(&reason, plugin.as_str(), &event).to_owned());
         Self { source, event, event_type, received_at, plugin, of, reason }
     }
 }

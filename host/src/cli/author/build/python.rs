@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use tokio::process::Child;
+
 use super::super::folder::Folder;
 use super::super::tool::Tool;
 use crate::cli::failure::Failure;
 
-const GET: &str =
+pub(in crate::cli::author) const GET: &str =
     "install Python 3.11 or newer with venv, as `apt-get install python3 python3-venv` does on Debian";
 
 /// The environment in a plugin's folder, and the SDK's program that makes it or finds it good.
@@ -17,13 +19,25 @@ const MAKE: &str = "sdk/venv";
 const ACTIVE: &str = "import sys, hookyard; assert sys.prefix != sys.base_prefix; print(sys.executable)";
 
 pub(super) async fn build(folder: &Folder) -> Result<(), Failure> {
-    let python = python(folder).await?;
+    let python = prepare(folder).await?;
     Tool::new(python, &folder.dir, GET).arguments(["-m", "hookyard", "build"]).run().await.map(drop)
 }
 
-/// The interpreter: of the folder's own environment, or, where the SDK is not in the folder, of the active one.
-async fn python(folder: &Folder) -> Result<PathBuf, Failure> {
-    // A program with a path is looked for in the directory that this process is in, not in the tool's.
+/// Starts a build that waits for the next [`build`] of the same folder, and ends with its standard input.
+pub(super) async fn start_next(folder: &Folder) -> Option<Child> {
+    let python = prepare(folder).await.ok()?;
+    // The host compiles the last build at the same time.
+    let arguments = ["-m", "hookyard", "ahead", "--nice", "10"];
+    Tool::new(python, &folder.dir, GET).arguments(arguments).start_with_stdin().ok()
+}
+
+/// Makes the folder's own environment, and returns its interpreter. If the SDK is not in the folder, it is that of the
+/// active environment.
+///
+/// # Errors
+/// When there is no Python, or no environment with the SDK.
+pub(in crate::cli::author) async fn prepare(folder: &Folder) -> Result<PathBuf, Failure> {
+    // A program with a path is searched in this process's directory, not in the tool's.
     let dir = folder.dir.canonicalize().map_err(Failure::failed)?;
     if dir.join(MAKE).is_file() {
         Tool::new("python3", &dir, GET).arguments(["--version"]).run().await?;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::super::folder::Folder;
 use super::super::tool::Tool;
+use super::super::tool::cache::tools_home;
 use super::install;
 use crate::cli::failure::Failure;
 
-const GET: &str = "install Rust: https://rustup.rs";
+pub(in crate::cli::author) const GET: &str = "install Rust: https://rustup.rs";
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Where Debian's packages put the compiler.
+/// The compiler's path in Debian's packages.
 const SYSTEM_COMPILER: &str = "/usr/bin/rustc";
 
 const NO_TARGET: &str = "no Rust compiler here builds for wasm32-unknown-unknown. One of these gets one:\n  \
@@ -27,12 +28,17 @@ pub(super) async fn build(folder: &Folder) -> Result<(), Failure> {
     let mut cargo = Tool::new("cargo", &folder.dir, GET)
         .quiet()
         .arguments(["build", "--release", "--target", TARGET])
-        // Errors as people read them, and where the result is for this program.
+        // Errors are for people, and the result's path is for this program.
         .arguments(["--message-format", "json-render-diagnostics"])
         .variable("RUSTC", compiler.rustc)
         .variable("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FLAGS);
     if compiler.builds_std {
         cargo = cargo.arguments(["-Z", "build-std=std,panic_abort"]).variable("RUSTC_BOOTSTRAP", "1");
+    }
+    // Dependencies are compiled once for all plugins; only the plugin itself stays in its folder. An older cargo has
+    // everything there.
+    if let Some(home) = tools_home("cargo") {
+        cargo = cargo.variable("CARGO_BUILD_BUILD_DIR", home);
     }
     if let Some((linker, path)) = linker(&folder.dir).await {
         cargo = cargo.variable("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker).variable("PATH", path);
@@ -61,7 +67,7 @@ impl Compiler {
             };
             let Some(root) = ask(&["sysroot"]).await else { continue };
             there = true;
-            // The directory of a target's libraries is named whether or not it is there.
+            // rustc prints the directory of a target's libraries even if it does not exist.
             let library = ask(&["target-libdir", "--target", TARGET]).await;
             if library.is_some_and(|library| has_core(&library)) {
                 return Ok(Self { rustc: rustc.into(), builds_std: false });
@@ -123,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cargo_says_where_the_plugin_is() {
+    fn the_path_of_the_plugin_is_read_from_cargos_messages() {
         let dir = tempfile::tempdir().unwrap();
         let manifest = dir.path().join("Cargo.toml");
         std::fs::write(&manifest, "").unwrap();

@@ -1,10 +1,10 @@
 //! An index that is written late and many entries at a time.
 //!
-//! Ids, and ordering keys, are as good as random. In a large index each new one has a page to itself, which is written
-//! twice for the sake of 20 bytes. So what is new gathers in memory; when there is enough of it, it moves into the
-//! index in the index's order, a few for each that comes in, and a page takes several. Each entry is in memory or in
-//! the index. Memory is as the open transaction is: a rollback is undone in memory too, and after a commit in doubt
-//! what is stored is read again.
+//! Ids and hashes of ordering keys are as good as random. In a large index each new one has a page to itself, which
+//! is written twice for 20 bytes. So new entries gather in memory. When there are enough, they move into the index in
+//! the index's order, a few for each new entry, so that each page takes several. Each entry is in memory or in the
+//! index. Memory follows the open transaction: a rollback undoes its changes, and after a commit in doubt the stored
+//! entries are read again.
 
 mod recent;
 
@@ -27,13 +27,13 @@ pub(super) trait Indexed: Entry + Send + Sync + 'static {
     /// Stores the same.
     const UPDATE_PROGRESS: &'static str;
 
-    /// `next`, whose columns begin with this one.
+    /// Reads `next`, whose columns begin with this one.
     fn from_row(row: &SqliteRow, column: usize) -> Result<Self, sqlx::Error>;
 
     /// Binds the columns of `next`.
     fn bind(self, query: Query<'_, Sqlite, SqliteArguments>) -> Query<'_, Sqlite, SqliteArguments>;
 
-    /// All entries of events after one.
+    /// Reads all entries of events after one.
     fn stored_after(
         conn: &mut SqliteConnection,
         seq: i64,
@@ -45,9 +45,9 @@ pub(super) struct LateIndex<E>(Mutex<State<E>>);
 
 struct State<E> {
     recent: Recent<E>,
-    /// The progress as it is stored; `None` when that is not known.
+    /// The stored progress; `None` when it is not known.
     stored: Option<Progress<E>>,
-    /// As the open transaction has stored it.
+    /// The progress that the open transaction has stored.
     storing: Option<Progress<E>>,
 }
 
@@ -61,7 +61,8 @@ impl<E: Indexed> LateIndex<E> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Before anything else in a transaction: reads what is stored, unless it is known. Whether it did.
+    /// Reads the stored entries, unless they are known, and returns whether it did. Each transaction
+    /// begins with it.
     pub(super) async fn begin(&self, conn: &mut SqliteConnection) -> Result<bool, DbError> {
         if self.state().stored.is_some() {
             return Ok(false);
@@ -84,7 +85,7 @@ impl<E: Indexed> LateIndex<E> {
     /// The transaction is rolled back.
     pub(super) fn undone(&self) {
         let mut state = self.state();
-        // What is in doubt may be stored: a reader still finds it here.
+        // Entries in doubt may be stored, and a reader still finds them here.
         if state.stored.is_some() {
             state.recent.undone();
             state.storing = None;
@@ -96,8 +97,8 @@ impl<E: Indexed> LateIndex<E> {
         self.state().stored = None;
     }
 
-    /// Those between two that may not be in the index. What moves into it meanwhile is there for a query that
-    /// begins after this.
+    /// Returns the entries of a range that may not be in the index. A query of the index that begins after
+    /// this call finds the entries that move meanwhile.
     pub(super) fn find(&self, range: &RangeInclusive<E>) -> Vec<E> {
         self.state().recent.find(range).collect()
     }
@@ -107,13 +108,13 @@ impl<E: Indexed> LateIndex<E> {
         self.state().recent.first(range)
     }
 
-    /// Those that belong into the index, and those that belong into memory.
+    /// Splits entries into those for the index and those for memory.
     pub(super) fn divide(&self, entries: impl Iterator<Item = E>) -> (Vec<E>, Vec<E>) {
         let progress = self.state().recent.progress();
         entries.partition(|entry| progress.covers(entry))
     }
 
-    /// Takes new entries, and takes out those that are to be put into the index instead.
+    /// Takes new entries and returns the entries to put into the index instead.
     pub(super) fn exchange(&self, new: &[E]) -> Vec<E> {
         let mut state = self.state();
         for entry in new {
@@ -130,7 +131,7 @@ impl<E: Indexed> LateIndex<E> {
         }
     }
 
-    /// Stores the progress, where that is not what is stored.
+    /// Stores the progress if it differs from the stored one.
     pub(super) async fn store_progress(&self, conn: &mut SqliteConnection) -> Result<(), DbError> {
         let progress = {
             let state = self.state();

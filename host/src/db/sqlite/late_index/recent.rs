@@ -1,4 +1,4 @@
-//! What an index does not have yet, in memory. No IO.
+//! Entries that an index does not have yet, in memory. No IO.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -9,8 +9,8 @@ pub(in crate::db::sqlite) trait Entry: Copy + Ord + Default {
     fn seq(&self) -> i64;
 }
 
-/// Which entries an index has, as it is stored: those of events up to `done_seq`; and of events up to
-/// `moving_seq` those before `next`.
+/// The stored progress of an index. The index has the entries of events up to `done_seq`, and those
+/// before `next` of events up to `moving_seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::db::sqlite) struct Progress<E> {
     pub(in crate::db::sqlite) done_seq: i64,
@@ -19,16 +19,16 @@ pub(in crate::db::sqlite) struct Progress<E> {
 }
 
 impl<E: Entry> Progress<E> {
-    /// Whether the index has the entry, if there is such a one.
+    /// Returns whether the index has the entry, if the entry exists.
     pub(in crate::db::sqlite) fn covers(&self, entry: &E) -> bool {
         entry.seq() <= self.done_seq || (entry.seq() <= self.moving_seq && *entry < self.next)
     }
 }
 
-/// What is not in the index: all that is new gathers; when there are `max`, they move, one for each that comes in,
+/// Entries that are not in the index. New entries gather; when there are `max`, they move, one for each new entry,
 /// while new ones gather again. So there are never many more than `max`.
 ///
-/// It is as the open transaction is, and remembers how to undo that.
+/// It follows the open transaction and can undo its changes.
 #[derive(Debug)]
 pub(super) struct Recent<E> {
     max: usize,
@@ -39,13 +39,14 @@ pub(super) struct Recent<E> {
     transaction: Transaction<E>,
 }
 
-/// What the open transaction has changed.
+/// The changes of the open transaction.
 #[derive(Debug, Default)]
 struct Transaction<E> {
     /// Progress and newest event at its begin, once it has changed anything.
     before: Option<(Progress<E>, i64)>,
     added: BTreeSet<E>,
-    /// Moved into the index: whoever does not see the transaction does not find them there yet.
+    /// Moved into the index; a reader that does not see the transaction does not find them there
+    /// yet.
     moved: Vec<E>,
     removed: Vec<E>,
 }
@@ -62,7 +63,7 @@ impl<E: Entry> Recent<E> {
         }
     }
 
-    /// Begins anew with what is stored: all entries that may not be in the index.
+    /// Restarts with the stored entries that may not be in the index.
     pub(super) fn load(&mut self, progress: Progress<E>, entries: impl IntoIterator<Item = E>) {
         *self = Self { progress, ..Self::new(self.max) };
         for entry in entries {
@@ -72,7 +73,8 @@ impl<E: Entry> Recent<E> {
         self.turn();
     }
 
-    /// Those between two that a reader may not find in the index, whether or not it sees the open transaction.
+    /// Returns entries of a range that a reader may not find in the index, whether or not it sees the open
+    /// transaction.
     pub(super) fn find(&self, range: &RangeInclusive<E>) -> impl Iterator<Item = E> {
         let moved = self.transaction.moved.iter().filter(move |entry| range.contains(entry));
         let here = [&self.gathering, &self.moving].into_iter().flat_map(move |set| set.range(range.clone()));
@@ -85,12 +87,12 @@ impl<E: Entry> Recent<E> {
         [&self.gathering, &self.moving].into_iter().filter_map(first).min()
     }
 
-    /// Which entries are in the index, and so not here.
+    /// Describes the entries that are in the index, and so not here.
     pub(super) fn progress(&self) -> Progress<E> {
         self.progress
     }
 
-    /// Takes an entry, unless the index has such ones.
+    /// Takes an entry, unless the index covers it.
     pub(super) fn add(&mut self, entry: E) {
         self.begin();
         if self.insert(entry) {
@@ -108,9 +110,9 @@ impl<E: Entry> Recent<E> {
         }
     }
 
-    /// Takes out what is to move into the index while so many new ones were taken.
+    /// Removes and returns the entries to move into the index while `taken` new ones were taken.
     pub(super) fn move_out(&mut self, taken: usize) -> Vec<E> {
-        // What was too much before goes too, though not all at once.
+        // An excess from before moves too, though not all at once.
         let before = self.gathering.len() + self.moving.len() - self.transaction.added.len();
         let excess = before.saturating_sub(self.max).min(taken);
         let entries: Vec<_> = self.moving.iter().copied().take(taken + excess).collect();
@@ -137,7 +139,7 @@ impl<E: Entry> Recent<E> {
         self.turn();
     }
 
-    /// It is rolled back.
+    /// Undoes a transaction that was rolled back.
     pub(super) fn undone(&mut self) {
         let Transaction { before, added, moved, removed } = std::mem::take(&mut self.transaction);
         let Some((progress, newest_seq)) = before else { return };
@@ -154,7 +156,7 @@ impl<E: Entry> Recent<E> {
         self.transaction.before.get_or_insert((self.progress, self.newest_seq));
     }
 
-    /// Whether it was not here, and the index does not have it.
+    /// Returns whether it was not here, and the index does not have it.
     fn insert(&mut self, entry: E) -> bool {
         if entry.seq() > self.progress.moving_seq {
             self.gathering.insert(entry)
@@ -163,7 +165,7 @@ impl<E: Entry> Recent<E> {
         }
     }
 
-    /// What has gathered moves, when it is enough and all before it has moved.
+    /// Lets the gathered entries move, if they are enough and all before them have moved.
     fn turn(&mut self) {
         if self.moving.is_empty() && self.gathering.len() >= self.max {
             self.moving = std::mem::take(&mut self.gathering);
@@ -175,7 +177,7 @@ impl<E: Entry> Recent<E> {
         }
     }
 
-    /// How many are here.
+    /// Counts the entries.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.gathering.len() + self.moving.len()
@@ -200,16 +202,16 @@ mod tests {
         }
     }
 
-    /// What becomes of a transaction.
+    /// The end of a transaction.
     #[derive(Debug, Clone, Copy)]
     enum End {
         Committed,
         RolledBack,
-        /// It is on disk, and the process was killed, or does not know.
+        /// It is on disk, and the process was killed or could not see the result.
         Unknown,
     }
 
-    /// How many entries a transaction adds and removes, a number that their hashes follow from, and its end.
+    /// The numbers of entries that a transaction adds and removes, a seed for their hashes, and its end.
     fn transactions() -> impl Strategy<Value = Vec<(usize, usize, i64, End)>> {
         let end = prop_oneof![6 => Just(End::Committed), 2 => Just(End::RolledBack), 1 => Just(End::Unknown)];
         proptest::collection::vec((0..9_usize, 0..4_usize, 0..40_i64, end), 1..80)
@@ -222,7 +224,7 @@ mod tests {
             let (mut stored, mut index) = (BTreeSet::new(), BTreeSet::new());
             for (count, removals, salt, end) in transactions {
                 let (stored_before, index_before) = (stored.clone(), index.clone());
-                // Numbers are not used again, whatever becomes of them.
+                // Numbers are not used again, however a transaction ends.
                 for n in (1..).take(count) {
                     let entry = Hashed { hash: n * salt % 13, seq: newest + n };
                     recent.add(entry);

@@ -1,6 +1,6 @@
-"""What a plugin handles and asks for: found by importing it here, before it is imported in a component.
+"""Finds a plugin's handlers and capabilities: imports it here, before componentize-py does.
 
-So most mistakes show as Python shows them, in a fraction of the time of a build.
+Most mistakes therefore appear as Python errors, in a fraction of a build's time.
 """
 
 import importlib
@@ -13,37 +13,41 @@ from pathlib import Path
 
 from hookyard import handlers
 from hookyard._build import BuildError
+from hookyard._build.dependencies import install
 from hookyard._build.late_imports import late_imports
 
 MODULE = "plugin"
 SDK = Path(__file__).resolve().parents[2]
 
 CAPABILITIES = ("config", "store", "outbox", "http", "log")
-"""The modules that need something of the host."""
+"""The modules that need a host."""
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """What is known of a plugin before it is built."""
+    """The handlers, capabilities and sources of a plugin."""
 
     folder: Path
     event_types: list[str]
-    """Of its typed handlers."""
+    """The event types of the typed handlers."""
     subscriptions: list[str]
-    """Of its generic handler, if it has one."""
+    """The patterns of the generic handler, if there is one."""
     capabilities: list[str]
-    """Of `CAPABILITIES`, those that it imports."""
+    """The imported modules among `CAPABILITIES`."""
     paths: list[Path]
-    """The folders that its modules and the SDK's were found in, its own first."""
+    """The folders of its modules and of the SDK's modules, its own folder first."""
     files: list[Path]
-    """The sources of all that it imports outside the standard library."""
+    """The sources of all imported modules outside the standard library."""
+    zones: bool = False
+    """Whether the plugin uses time zones."""
 
 
 def discover(folder: Path) -> Discovery:
     """Imports the plugin in a folder."""
     if not (folder / f"{MODULE}.py").is_file() and not (folder / MODULE / "__init__.py").is_file():
         raise BuildError(f"{folder} has no {MODULE}.py, which is where a plugin begins")
-    sys.path.insert(0, str(folder))
+    packages = install(folder)
+    sys.path[:0] = [str(folder), *([str(packages)] if packages else [])]
     sys.dont_write_bytecode = True
     before = set(sys.modules)
     _import(folder)
@@ -52,7 +56,8 @@ def discover(folder: Path) -> Discovery:
             f"{folder / MODULE}.py has no handler: it imports no function with @on or @on_event"
         )
     places = _places(set(sys.modules) - before)
-    for place, module in late_imports(file for file in places if file.is_relative_to(folder)):
+    own = [file for file in places if file.is_relative_to(folder) and not file.is_relative_to(sys.prefix)]
+    for place, module in late_imports(own):
         print(
             f"warning: {place}: {module} is imported when the function is called, and there are no files then;"
             " import it at the top",
@@ -65,6 +70,7 @@ def discover(folder: Path) -> Discovery:
         capabilities=[name for name in CAPABILITIES if _asks_for(name)],
         paths=sorted({*places.values(), SDK}, key=lambda path: (path != folder, path)),
         files=sorted(places),
+        zones="zoneinfo" in sys.modules,
     )
 
 
@@ -84,7 +90,7 @@ def _asks_for(capability: str) -> bool:
 
 
 def _places(names: Iterable[str]) -> dict[Path, Path]:
-    """The sources of modules outside the standard library, each with the folder that it was found in."""
+    """The sources of modules outside the standard library, each with its folder."""
     places = {}
     for name in names:
         origin = getattr(sys.modules[name], "__file__", None)

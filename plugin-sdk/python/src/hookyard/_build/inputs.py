@@ -1,6 +1,7 @@
-"""Whether a plugin has to be built again: a digest of all that goes into its component."""
+"""Decides whether a plugin needs a new build, by a digest of all inputs of its component."""
 
 import hashlib
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -9,10 +10,21 @@ from hookyard._build.wit import wit_folder
 
 
 def digest(found: Discovery) -> str:
-    """A digest of sources, contract and tools."""
-    hashed = hashlib.sha256(metadata.version("componentize-py").encode())
+    """The digest of sources, contract and tools."""
+    return _of_files(tools(found), found.files)
+
+
+def tools(found: Discovery) -> str:
+    """The digest of contract and tools."""
+    versions = " ".join(metadata.version(name) for name in ("componentize-py", "tzdata"))
     sdk = sorted(Path(__file__).parents[1].rglob("*.py"))
-    for file in [*found.files, *sdk, *sorted(wit_folder().rglob("*.wit"))]:
+    contract = [*sorted(wit_folder().rglob("*.wit")), *sorted((found.folder / "wit").rglob("*.wit"))]
+    return _of_files(versions, [*sdk, *contract])
+
+
+def _of_files(text: str, files: Iterable[Path]) -> str:
+    hashed = hashlib.sha256(text.encode())
+    for file in files:
         hashed.update(f"{file.name}\0".encode())
         hashed.update(hashlib.sha256(file.read_bytes()).digest())
     return hashed.hexdigest()

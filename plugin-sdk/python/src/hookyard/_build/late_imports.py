@@ -1,5 +1,5 @@
-"""Finds imports inside functions: a component is a picture of the interpreter after its imports, and has
-no files to import from later."""
+"""Finds imports inside functions. A component is a snapshot of the interpreter after its imports, and has
+no files for later imports."""
 
 import ast
 import importlib.util
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def late_imports(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Place and module of each import in a function that nothing has imported at the top."""
+    """The place and module of each import in a function, if no module imports it at the top."""
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(), str(file))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

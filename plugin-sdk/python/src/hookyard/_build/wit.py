@@ -1,8 +1,8 @@
-"""Where the contract is, and the world of one plugin."""
+"""Finds the WIT contract, and writes the world of one plugin."""
 
 from pathlib import Path
 
-from hookyard import moncreneau
+from hookyard import events
 from hookyard._build import BuildError
 from hookyard._build.discover import Discovery
 
@@ -18,8 +18,8 @@ IMPORTS = {
     "wasi:io/streams@0.2.12": "io_streams",
     "wasi:logging/logging@0.1.0-draft": "logging",
 }
-"""What componentize-py is to call the Python module of an interface. It would choose a name by what
-else is in the world."""
+"""The name of each interface's Python module, for componentize-py. Its default name depends on the rest of
+the world."""
 
 _CAPABILITIES = {
     "config": ["wasi:config/store@0.2.0-rc.1"],
@@ -38,7 +38,7 @@ WORLD = "hookyard:build/plugin"
 
 
 def wit_folder() -> Path:
-    """The contract: packaged with the SDK, beside it, or in hookyard's repository."""
+    """The WIT contract: packaged with the SDK, beside it, or in hookyard's repository."""
     package = Path(__file__).resolve().parents[1]
     sdk = package.parents[1]
     for folder in (package / "wit", sdk / "wit", sdk.parents[1] / "wit"):
@@ -48,18 +48,17 @@ def wit_folder() -> Path:
 
 
 def typed_handler(event_type: str) -> str:
-    """The interface of the handler for an event type."""
-    package, _, version = moncreneau.WIT_PACKAGE.partition("@")
-    return f"{package}/{event_type.replace('.', '-').replace('_', '-')}@{version}"
+    """The handler interface of an event type."""
+    return events.by_name[event_type].interface
 
 
 def world(found: Discovery) -> str:
-    """The world that a plugin exports its handlers to, and imports its capabilities from."""
+    """The world with the plugin's handlers as exports and its capabilities as imports."""
     imports = [interface for name in found.capabilities for interface in _CAPABILITIES[name]]
     exports = [typed_handler(event_type) for event_type in found.event_types]
     if found.subscriptions:
         exports.append(EVENT_HANDLER)
-    lines = ["import hookyard:plugin/types@0.1.0"]  # failures are made of it
+    lines = ["import hookyard:plugin/types@0.1.0"]  # defines the failures
     lines += [f"import {interface}" for interface in imports]
     lines += [f"export {interface}" for interface in exports]
     return "package hookyard:build;\n\nworld plugin {\n" + "".join(f"    {line};\n" for line in lines) + "}\n"

@@ -1,3 +1,3 @@
-"""What runs in the component only: the host's imports behind the capabilities, the exports in front
-of the handlers. `wit_world` and `componentize_py_types` are made by componentize-py at build time.
+"""The code that runs only in the component: it connects the capabilities to the host's imports, and the
+exports to the handlers. componentize-py generates `wit_world` and `componentize_py_types` at build time.
 """

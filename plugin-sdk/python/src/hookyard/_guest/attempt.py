@@ -1,4 +1,4 @@
-"""Runs a handler for the host: what it raised becomes a failure or a trap."""
+"""Runs a handler for the host. An exception becomes a failure or a trap."""
 
 import io
 import os
@@ -13,17 +13,17 @@ from hookyard._guest import traceback
 from hookyard._text import unicode
 from hookyard.failure import Reject, Retry
 
-# What is printed may have lone surrogates, too.
+# Printed text may contain lone surrogates.
 for stream in (sys.stdout, sys.stderr):
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
 
 at_end: list[Callable[[], None]] = []
-"""What has to be done after every call, before the next one in the same instance."""
+"""The cleanup functions that run after every call, before the next call in the same instance."""
 
 
 def run(handler: Callable[..., Any], *arguments: Any) -> Any:
-    """Calls a handler. An exception that is no failure ends the instance: `abort` is a trap."""
+    """Calls a handler. An exception other than a failure ends the instance: `abort` traps."""
     try:
         return handler(*arguments)
     except Retry as failure:

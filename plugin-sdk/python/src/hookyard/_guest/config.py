@@ -1,4 +1,4 @@
-"""`config` over `wasi:config/store`."""
+"""Implements `config` with `wasi:config/store`."""
 
 from wit_world.imports import config_store
 

@@ -1,23 +1,23 @@
-"""The classes that componentize-py looks for: one for each handler that was registered."""
+"""Defines the classes that componentize-py needs: one for each registered handler."""
 
 import json
 from typing import Any
 
-from hookyard import handlers, moncreneau
+from hookyard import events, handlers
 from hookyard._guest import attempt, payload
 
 
 def typed(event_type: str) -> type:
     """The export for a typed handler."""
     handler = handlers.typed[event_type]
-    target = moncreneau.PAYLOADS[event_type]
+    convert = payload.converter(events.by_name[event_type].payload)
 
-    def call(ctx: Any, appointment: Any) -> None:
-        handler(payload.context(ctx), payload.record(target, appointment))
+    def call(ctx: Any, value: Any) -> None:
+        handler(payload.context(ctx), convert(value))
 
     class Export:
-        def handle(self, ctx: Any, appointment: Any) -> None:
-            attempt.run(call, ctx, appointment)
+        def handle(self, ctx: Any, value: Any) -> None:
+            attempt.run(call, ctx, value)
 
     return Export
 

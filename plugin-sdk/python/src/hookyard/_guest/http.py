@@ -1,4 +1,4 @@
-"""`http` over `wasi:http/outgoing-handler`."""
+"""Implements `http` with `wasi:http/outgoing-handler`."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ _METHODS = {
     for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 }
 _SCHEMES = {"http": http_types.Scheme_Http, "https": http_types.Scheme_Https}
-_WRITE_MAX_BYTES = 4096  # what blocking-write-and-flush takes at most
+_WRITE_MAX_BYTES = 4096  # the limit of blocking-write-and-flush
 _READ_BYTES = 64 * 1024
 
 
@@ -60,7 +60,7 @@ def _options(timeout: float | None) -> http_types.RequestOptions | None:
 
 
 def _send(body: http_types.OutgoingBody, content: bytes) -> None:
-    """Writes the body. A server may answer without reading all of it; then its answer counts."""
+    """Writes the body. If a server responds before it has read the whole body, its response counts."""
     try:
         with body.write() as stream:
             for start in range(0, len(content), _WRITE_MAX_BYTES):
@@ -71,7 +71,7 @@ def _send(body: http_types.OutgoingBody, content: bytes) -> None:
 
 
 def _answer(result: Any) -> http_types.IncomingResponse:
-    """Takes the answer out of what `future-incoming-response` holds: a result in a result."""
+    """Unwraps the response of `future-incoming-response`, which is a result in a result."""
     while isinstance(result, Ok):
         result = result.value
     if isinstance(result, Err):
@@ -100,8 +100,8 @@ def _read(incoming: http_types.IncomingResponse) -> bytes:
 
 
 def _words(error: Any) -> str:
-    """`ErrorCode_ConnectionRefused()` as `connection refused`, with what is told about it."""
-    if hasattr(error, "value") and hasattr(error.value, "to_debug_string"):  # a stream's error
+    """Describes an error with its details: `ErrorCode_ConnectionRefused()` as `connection refused`."""
+    if hasattr(error, "value") and hasattr(error.value, "to_debug_string"):  # an error of a stream
         return str(error.value.to_debug_string())
     name = type(error).__name__.partition("_")[2]
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

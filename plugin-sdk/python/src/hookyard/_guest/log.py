@@ -1,4 +1,4 @@
-"""`log` and the standard library's `logging` over `wasi:logging/logging`."""
+"""Implements `log` and the standard library's `logging` with `wasi:logging/logging`."""
 
 import logging
 from typing import Any
@@ -27,7 +27,7 @@ def _install() -> None:
     log.seam.install(_Log())
     handler = log.LogHandler()
     handler.setFormatter(_Formatter())
-    # The operator decides what is kept, so all goes there.
+    # The operator sets the level, so the plugin sends every line.
     logging.basicConfig(handlers=[handler], level=logging.NOTSET)
 
 

@@ -1,4 +1,4 @@
-"""`outbox` over `hookyard:plugin/outbox`."""
+"""Implements `outbox` with `hookyard:plugin/outbox`."""
 
 from collections.abc import Callable
 from typing import Any

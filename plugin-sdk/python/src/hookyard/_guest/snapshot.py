@@ -1,9 +1,9 @@
-"""Makes the interpreter ready for the picture that a component is: later there are no files.
+"""Prepares the interpreter for the snapshot in the component, which has no files later.
 
-What the standard library imports only when it is needed has to be imported now.
+This module imports the modules that the standard library otherwise imports on demand.
 """
 
-import _strptime  # type: ignore[import-not-found] # by datetime.strptime
+import _strptime  # type: ignore[import-not-found] # datetime.strptime imports it
 import encodings.ascii
 import encodings.cp1252
 import encodings.idna
@@ -20,5 +20,5 @@ __all__ = ["_strptime", "encodings", "prepare"]
 
 
 def prepare() -> None:
-    """The last thing that happens before the picture is taken."""
+    """Runs last, before the snapshot is taken."""
     traceback.keep_sources()

@@ -1,4 +1,4 @@
-"""`store` over `wasi:keyvalue`."""
+"""Implements `store` with `wasi:keyvalue`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +78,7 @@ def _open(bucket: str) -> keyvalue_store.Bucket:
 
 
 class _errors:
-    """Says of an error of the host's which bucket and keys it is about."""
+    """Adds the bucket and the keys to an error of the host."""
 
     def __init__(self, bucket: str, *keys: str) -> None:
         self._place = "/".join((bucket, *keys[:1])) + (", …" if len(keys) > 1 else "")

@@ -1,6 +1,7 @@
-"""One call's view of the host in memory: what it reads, and what it wrote and asked for until now."""
+"""One call's view of the in-memory host: the values that it reads, and its writes and effects so far."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hookyard.context import Context
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Transaction:
-    """What a call does, held back."""
+    """The uncommitted writes and effects of a call."""
 
     def __init__(self, host: "Host", context: Context) -> None:
         self.host = host
@@ -125,8 +126,6 @@ class _Http:
     def fetch(self, request: HttpRequest, timeout: float | None) -> Response:
         if (reason := self._host.refusal_of_url(request.url)) is not None:
             raise FetchError(f"{request.method} {request.url}: {reason}")
-        if self._host.respond is None:
-            raise AssertionError(
-                f"no answer to {request.method} {request.url}: give the test Host(respond=…)"
-            )
-        return self._host.respond(request)
+        # As the host passes them on.
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return self._host.answer(replace(request, headers=headers))

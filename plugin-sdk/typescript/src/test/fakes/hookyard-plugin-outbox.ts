@@ -21,7 +21,7 @@ export const emitEvent: typeof real.emitEvent = (type, data) => {
   return idempotencyKey;
 };
 
-/** The next effect of the call, unless the host refuses it. */
+/** Adds an effect to the call, unless the host refuses it. */
 function take(...destinations: string[]): { call: Call; idempotencyKey: string } {
   const call = current();
   const refused = destinations.map(call.refuse).find((reason) => reason !== undefined);

@@ -1,6 +1,6 @@
 import type { FakeBucket } from "./wasi-keyvalue-store.ts";
 
-// Nothing else writes while a call runs, so that a swap always succeeds.
+// No other call writes while a call runs, so a swap always succeeds.
 
 export class Cas {
   readonly bucket: FakeBucket;

@@ -2,7 +2,7 @@ import type * as real from "wasi:keyvalue/store";
 
 import { current } from "../call.ts";
 
-/** Copies what goes in and out, as crossing to a host does. */
+/** Copies the values in both directions, as a real host does. */
 export class FakeBucket implements Pick<real.Bucket, keyof real.Bucket> {
   readonly #name: string;
 

@@ -1,0 +1,117 @@
+//! Plugins' stores: their keys, and one entry.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::extract::{Path, Query};
+use super::{StoreEntry, StoreKeyList, query};
+use crate::admin::{AdminState, Problem};
+use crate::db::StoreFilter;
+use crate::event::PluginName;
+use crate::keyvalue::EntryKey;
+
+/// Which keys to list.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StoreQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Keys on the page: 1 to 500, default 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only in this bucket.
+    bucket: Option<String>,
+    /// Only keys that begin so.
+    prefix: Option<String>,
+}
+
+/// Which entry to read.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EntryQuery {
+    /// Its key.
+    key: String,
+    /// Its bucket; needed when several have the key.
+    bucket: Option<String>,
+}
+
+/// The keys of a plugin's store, as committed.
+#[utoipa::path(get, path = "/plugins/{name}/store", tag = "stores",
+    params(("name" = String, Path, description = "The plugin"), StoreQuery),
+    responses(
+        (status = 200, description = "One page", body = StoreKeyList),
+        (status = 400, description = "A wrong parameter"),
+        (status = 404, description = "No such plugin, and no store of that name"),
+        Problem))]
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+    Path(name): Path<String>,
+    Query(query): Query<StoreQuery>,
+) -> Result<Json<StoreKeyList>, Problem> {
+    let plugin = store_of(&admin, &name).await?;
+    let limit = query::limit(query.limit)? as usize;
+    let after = query::cursor(query.cursor.as_deref(), |text| serde_json::from_str(text).ok())?;
+    let filter = StoreFilter { bucket: query.bucket, prefix: query.prefix.unwrap_or_default(), after };
+    let found = admin.db.stored_keys(&plugin, &filter, limit).await?;
+    let last = found.last().filter(|_| found.len() >= limit);
+    let next_cursor = last.map(|last| serde_json::json!([last.bucket, last.key]).to_string());
+    Ok(Json(StoreKeyList { items: found.into_iter().map(Into::into).collect(), next_cursor }))
+}
+
+/// One entry of a plugin's store, as committed.
+#[utoipa::path(get, path = "/plugins/{name}/store/entry", tag = "stores",
+    params(("name" = String, Path, description = "The plugin"), EntryQuery),
+    responses(
+        (status = 200, description = "The entry", body = StoreEntry),
+        (status = 400, description = "A wrong parameter, or several buckets have the key"),
+        (status = 404, description = "No such plugin or entry"),
+        Problem))]
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Path(name): Path<String>,
+    Query(query): Query<EntryQuery>,
+) -> Result<Json<StoreEntry>, Problem> {
+    let plugin = store_of(&admin, &name).await?;
+    let EntryQuery { key, bucket } = query;
+    let buckets = match bucket {
+        Some(bucket) => vec![bucket],
+        None => admin.db.buckets(&plugin).await?,
+    };
+    let mut found = Vec::new();
+    for bucket in buckets {
+        let entry_key = EntryKey { bucket: bucket.as_str().into(), key: key.as_str().into() };
+        if let Some(entry) = admin.db.stored_entry(&plugin, &entry_key).await? {
+            found.push((bucket, entry));
+        }
+        if found.len() > 1 {
+            let names: Vec<_> = found.iter().map(|(bucket, _)| format!("`{bucket}`")).collect();
+            let names = names.join(" and ");
+            return Err(Problem::bad_request(format!(
+                "several buckets have the key `{key}`, {names}: give `bucket`"
+            )));
+        }
+    }
+    let (bucket, entry) = found.pop().ok_or_else(|| {
+        Problem::not_found(format!(
+            "plugin `{plugin}` has no entry `{key}`; `hookyard store list` shows its keys"
+        ))
+    })?;
+    Ok(Json(StoreEntry::new(bucket, key, &entry.value)))
+}
+
+/// The plugin of a store, which may be absent now.
+async fn store_of(admin: &AdminState, name: &str) -> Result<PluginName, Problem> {
+    let Ok(plugin) = PluginName::new(name) else { return Err(unknown(admin, name)) };
+    if admin.find_plugin(name).is_err() && admin.db.buckets(&plugin).await?.is_empty() {
+        return Err(unknown(admin, name));
+    }
+    Ok(plugin)
+}
+
+fn unknown(admin: &AdminState, name: &str) -> Problem {
+    let unknown = || Problem::not_found(format!("no plugin `{name}` is here"));
+    admin.find_plugin(name).err().unwrap_or_else(unknown)
+}

@@ -1,0 +1,149 @@
+//! JSON text of senders and plugins, shown as it was written: no number is rounded and no name is sorted.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+/// Most lines of a shown value.
+const LINES_MAX: usize = 120;
+/// Longest shown line, in characters.
+const LINE_MAX_CHARS: usize = 400;
+/// Deepest indentation.
+const DEPTH_MAX: usize = 40;
+
+/// Replaces white space between the values that a terminal obeys (carriage returns and tabs), so that all the
+/// control characters of the text are within its strings.
+pub(super) fn with_plain_spaces(json: &str) -> Cow<'_, str> {
+    if !json.contains(['\r', '\t']) {
+        return Cow::Borrowed(json);
+    }
+    let mut strings = StringScan::default();
+    let plain = |c: char| if strings.is_outside(c) && matches!(c, '\r' | '\t') { ' ' } else { c };
+    Cow::Owned(json.chars().map(plain).collect())
+}
+
+/// Replaces white space in a value for printing, as [`with_plain_spaces`] does.
+pub(super) fn make_printable(payload: &mut Box<RawValue>) {
+    let plain = with_plain_spaces(payload.get()).into_owned();
+    if let Ok(plain) = RawValue::from_string(plain) {
+        *payload = plain;
+    }
+}
+
+/// Formats a value with a line for each member, indented, and cut to a readable length.
+pub(super) fn format(json: &str, indent: &str) -> String {
+    let whole = indented(json);
+    let mut lines = whole.lines();
+    let mut shown: Vec<_> =
+        lines.by_ref().take(LINES_MAX).map(|line| format!("{indent}{}", cut(line))).collect();
+    let more = lines.count();
+    if more > 0 {
+        shown.push(format!("{indent}… {more} more lines: --json shows all"));
+    }
+    shown.join("\n")
+}
+
+fn cut(line: &str) -> Cow<'_, str> {
+    match line.char_indices().nth(LINE_MAX_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{}… ({} bytes)", &line[..end], line.len())),
+        None => Cow::Borrowed(line),
+    }
+}
+
+fn indented(json: &str) -> String {
+    let (mut text, mut depth, mut strings) =
+        (String::with_capacity(json.len()), 0_usize, StringScan::default());
+    let line = |text: &mut String, depth: usize| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", depth.min(DEPTH_MAX)));
+    };
+    let mut chars = json.chars().peekable();
+    while let Some(c) = chars.next() {
+        if !strings.is_outside(c) {
+            text.push(c);
+            continue;
+        }
+        match c {
+            '{' | '[' => {
+                text.push(c);
+                while chars.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = chars.next_if(|next| matches!(next, '}' | ']')) {
+                    text.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut text, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut text, depth);
+                text.push(c);
+            }
+            ',' => {
+                text.push(c);
+                line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            _ if c.is_ascii_whitespace() => {}
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+/// Tells strings from what is outside of them. Both quotes belong to the string.
+#[derive(Default)]
+struct StringScan {
+    inside: bool,
+    escaped: bool,
+}
+
+impl StringScan {
+    /// Whether the next character is outside of all strings.
+    fn is_outside(&mut self, c: char) -> bool {
+        if !self.inside {
+            self.inside = c == '"';
+            return !self.inside;
+        }
+        match c {
+            _ if self.escaped => self.escaped = false,
+            '\\' => self.escaped = true,
+            '"' => self.inside = false,
+            _ => {}
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_a_value_as_it_was_written() {
+        let json = "{\"b\" : 9007199254740993.10,\r\n\"a\":[ ],\"c\":{\"x\":[1,2]},\"d\":\"{,}\\\"[\"}";
+        let expected = "  {\n    \"b\": 9007199254740993.10,\n    \"a\": [],\n    \"c\": {\n      \"x\": [\n        \
+                        1,\n        2\n      ]\n    },\n    \"d\": \"{,}\\\"[\"\n  }";
+        assert_eq!(format(json, "  "), expected);
+        assert_eq!(format("7", ""), "7");
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let list = format!("[{}]", vec!["1"; 1000].join(","));
+        let text = format(&list, "");
+        assert!(
+            text.lines().count() == LINES_MAX + 1 && text.ends_with("882 more lines: --json shows all"),
+            "{text}"
+        );
+        let text = format(&format!("\"{}\"", "é".repeat(1000)), "");
+        assert!(text.ends_with("é… (2002 bytes)"), "{text}");
+        assert!(format(&"[".repeat(2000), "").len() < 20_000);
+    }
+
+    #[test]
+    fn white_space_that_a_terminal_obeys_is_replaced_outside_of_strings() {
+        assert_eq!(with_plain_spaces("{\r\n\t\"a\": \"\\t\"}"), "{ \n \"a\": \"\\t\"}");
+        assert!(matches!(with_plain_spaces("{}"), Cow::Borrowed(_)));
+    }
+}

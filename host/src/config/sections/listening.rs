@@ -1,0 +1,83 @@
+//! The two addresses of the host.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::{ADDRESS, CONNECTIONS, DATA, GIB, HOUR_MS, MIB};
+use crate::config::formats;
+use crate::config::section::section;
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+section! {
+    /// The public side: webhooks.
+    pub struct Server {
+        /// Address of the webhook endpoint, `POST /webhooks/SOURCE`.
+        #[key(default = local(8080), restart = ADDRESS)]
+        pub listen: SocketAddr,
+        /// Largest body that is accepted, in bytes. A larger one is answered 413.
+        #[key(default = 1024 * 1024, range = 1..=64 * MIB)]
+        pub body_max_bytes: usize,
+        /// Largest request line and headers that are accepted, in bytes. Larger ones are answered 431.
+        #[key(default = 16 * 1024, range = 512..=MIB, restart = CONNECTIONS)]
+        pub header_max_bytes: usize,
+        /// Time a sender has for its request line and headers, in milliseconds. It begins with the connection for the
+        /// first request, and with the first byte for later ones. The connection is closed after it.
+        #[key(default = 10_000, range = 1..=HOUR_MS, restart = CONNECTIONS)]
+        pub header_timeout_ms: u64,
+        /// Time that a connection may be idle between two requests, in milliseconds. The connection is closed after
+        /// it. It should be longer than the idle timeout of a load balancer, which is often 60 seconds.
+        #[key(default = 75_000, range = 1..=HOUR_MS, restart = CONNECTIONS)]
+        pub idle_timeout_ms: u64,
+        /// Time a sender has for its body, in milliseconds. A slower one is answered 408. The admin address closes the
+        /// connection instead, and takes a change only after a restart.
+        #[key(default = 30_000, range = 1..=HOUR_MS)]
+        pub body_timeout_ms: u64,
+        /// Memory for all bodies that are being received or stored, in bytes. Above it, the host drops a body that has
+        /// been arriving for more than a second, first that of the address with the most bodies: 429 with Retry-After.
+        /// A quarter is reserved for bodies of up to 16 KiB. Set at least twice `body_max_bytes`.
+        #[key(default = 64 * 1024 * 1024, range = 1..=64 * GIB)]
+        pub bodies_max_bytes: usize,
+        /// Time in which a peer must take its response, or at least 64 KiB of it, in milliseconds. The connection is
+        /// closed after it.
+        #[key(default = 30_000, range = 1..=HOUR_MS, restart = CONNECTIONS)]
+        pub write_timeout_ms: u64,
+        /// Open connections. Above it, the host closes the connection that has kept it waiting longest, of the address
+        /// with the most connections. While it works for all of them, new ones wait in the kernel's queue.
+        #[key(default = 1024, range = 1..=1_000_000, restart = CONNECTIONS)]
+        pub connections_max: usize,
+        /// Open connections of one address (for IPv6, of one /64 network). Above it, the host closes the connection of
+        /// that address that has kept it waiting longest. While it works for all of them, new ones are answered 429.
+        /// 0 = no limit, for a load balancer or proxy from whose address all connections come.
+        #[key(default = 512, range = 0..=1_000_000, restart = CONNECTIONS)]
+        pub connections_per_peer_max: usize,
+        /// Requests of one connection. The connection is closed after the last.
+        #[key(default = 100_000, range = 1..=u64::from(u32::MAX), restart = CONNECTIONS)]
+        pub requests_per_connection_max: u32,
+        /// Time that requests and calls in flight have to end after SIGTERM, in milliseconds.
+        #[key(default = 30_000, range = 0..=HOUR_MS, restart = CONNECTIONS)]
+        pub shutdown_timeout_ms: u64,
+        /// Directory of the files that the host generates: admin token, webhook secret, compiled plugins. Default: the
+        /// directory of the database file.
+        #[key(default = None, example = "\"hookyard-data\"", restart = DATA)]
+        pub data_dir: Option<PathBuf>,
+    }
+}
+
+section! {
+    /// The operators' side: API, pages, metrics.
+    pub struct Admin {
+        /// Its address. Do not make it public.
+        #[key(default = local(8081), restart = ADDRESS)]
+        pub listen: SocketAddr,
+        /// Host names that it answers to, without ports, in addition to `localhost`, loopback addresses and the address
+        /// that it listens on. If it listens on 0.0.0.0 or `[::]`, it answers to every address. A request to another
+        /// name is answered 421, so that no web page can reach it under a name of its own. /healthz and /readyz answer
+        /// to any name.
+        #[key(default = Vec::new())]
+        #[serde(deserialize_with = "formats::hosts")]
+        pub hosts: Vec<String>,
+    }
+}

@@ -1,0 +1,5 @@
+// The last import of a test's bundle.
+
+import { leave } from "./engine.ts";
+
+leave();
