@@ -386,7 +386,7 @@ fn bodies() -> Vec<Sender> {
             vec![Send(request(
                 POST,
                 &format!("Transfer-Encoding: chunked\r\n{close}"),
-                &[b"1\r\n{\r\n".repeat(50_000), b"0\r\n\r\n".to_vec()].concat(),
+                &[b"1\r\n{\r\n".repeat(10_000), b"0\r\n\r\n".to_vec()].concat(),
             ))],
             Answer::Status(401, &[]),
         ),
