@@ -115,8 +115,9 @@ async fn after_its_pause_a_plugin_runs_one_delivery_and_resumes_when_it_is_done(
     }
     assert!(starts.is_sorted(), "in order: {starts:?}");
     resumed(&host).await;
-    let lines: Vec<String> =
-        dir.log().lines().filter(|line| line.contains("plugin resumed")).map(str::to_owned).collect();
+    host.wait_log(&["plugin resumed"]).await;
+    let log = host.flushed_log().await;
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("plugin resumed")).collect();
     assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
@@ -191,7 +192,8 @@ async fn rejections_and_a_single_failing_event_pause_no_plugin() {
     assert_eq!((&event["state"], attempts(&event).len()), (&"dead".into(), 20), "{event}");
     let good = send(&host, 11, 1, "well").await;
     assert_eq!(closed(&host, &good[0]).await["state"], "done");
-    assert!(!dir.log().contains("plugin paused"), "{}", dir.log());
+    let log = host.flushed_log().await;
+    assert!(!log.contains("plugin paused"), "{log}");
 }
 
 #[tokio::test]
@@ -207,5 +209,6 @@ async fn a_percentage_of_0_disables_the_breaker() {
         states.insert(closed(&host, id).await["state"].as_str().unwrap().to_owned());
     }
     assert_eq!(states, BTreeSet::from(["dead".to_owned()]));
-    assert!(!dir.log().contains("plugin paused"), "{}", dir.log());
+    let log = host.flushed_log().await;
+    assert!(!log.contains("plugin paused"), "{log}");
 }

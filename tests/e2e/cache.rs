@@ -34,8 +34,8 @@ async fn compiled_code_is_reused_at_the_next_start_and_recompiled_if_damaged() {
     let dir = HostDir::new("");
     let bytes = guest("actor");
     dir.install("actor", &bytes);
-    drop(dir.start().await);
-    drop(dir.start().await);
+    dir.start().await.stop().await;
+    dir.start().await.stop().await;
     assert_eq!(loads(&dir), ["compile", "cache"]);
     let [entry] = cached(&dir).try_into().unwrap();
     let good = fs::read(&entry).unwrap();
@@ -48,7 +48,7 @@ async fn compiled_code_is_reused_at_the_next_start_and_recompiled_if_damaged() {
         let id = format!("evt_{}", damaged.len());
         host.send(&Event::created(&id)).await;
         assert_eq!(host.wait_finished(&id).await["state"], "done");
-        drop(host);
+        host.stop().await;
         expected.push("compile");
         assert_eq!(loads(&dir), expected);
         let warnings =
@@ -63,7 +63,7 @@ async fn a_cache_writable_by_others_is_refused_at_the_start_with_a_remedy() {
     let dir = HostDir::new("");
     let bytes = guest("actor");
     dir.install("actor", &bytes);
-    drop(dir.start().await);
+    dir.start().await.stop().await;
     let root = dir.path("hookyard-data/cache");
     let below = cached(&dir)[0].parent().unwrap().to_owned();
     for cache_dir in [&root, &below] {
@@ -73,7 +73,7 @@ async fn a_cache_writable_by_others_is_refused_at_the_start_with_a_remedy() {
         assert!(output.err.contains("cannot be used") && output.err.contains("chmod go-w"), "{output:?}");
         fs::set_permissions(cache_dir, fs::Permissions::from_mode(0o700)).unwrap();
     }
-    drop(dir.start().await);
+    dir.start().await.stop().await;
     let moved = dir.path("moved");
     fs::rename(&root, &moved).unwrap();
     symlink(&moved, &root).unwrap();
@@ -88,20 +88,20 @@ async fn machine_code_of_another_host_or_file_is_not_loaded() {
     let (dir, other) = (HostDir::new(""), HostDir::new(""));
     for dir in [&dir, &other] {
         dir.install("small", &small(0));
-        drop(dir.start().await);
+        dir.start().await.stop().await;
     }
     let [own] = cached(&dir).try_into().unwrap();
     let [foreign] = cached(&other).try_into().unwrap();
     let good = fs::read(&own).unwrap();
     assert_eq!(good.len(), fs::read(&foreign).unwrap().len(), "the same code");
     fs::copy(&foreign, &own).unwrap();
-    drop(dir.start().await);
+    dir.start().await.stop().await;
     assert_eq!(loads(&dir), ["compile", "compile"]);
     let next = small(1);
     let moved = own.with_file_name(format!("{}.cwasm", Digest::of(&next)));
     fs::write(moved, good).unwrap();
     dir.install("small", &next);
-    drop(dir.start().await);
+    dir.start().await.stop().await;
     assert_eq!(loads(&dir), ["compile"; 3]);
 }
 
@@ -109,7 +109,7 @@ async fn machine_code_of_another_host_or_file_is_not_loaded() {
 async fn an_entry_that_is_a_link_or_writable_by_others_is_not_loaded() {
     let dir = HostDir::new("");
     dir.install("small", &small(0));
-    drop(dir.start().await);
+    dir.start().await.stop().await;
     let [entry] = cached(&dir).try_into().unwrap();
     let moved = dir.path("moved");
     let harm: [&dyn Fn(); 2] = [
@@ -121,7 +121,7 @@ async fn an_entry_that_is_a_link_or_writable_by_others_is_not_loaded() {
     ];
     for (harmed, harm) in harm.iter().enumerate() {
         harm();
-        drop(dir.start().await);
+        dir.start().await.stop().await;
         assert_eq!(loads(&dir), vec!["compile"; harmed + 2]);
         assert_eq!(fs::symlink_metadata(&entry).unwrap().mode(), 0o100_600);
     }
@@ -134,7 +134,7 @@ async fn a_cache_directory_replaced_under_a_running_host_is_not_used() {
         dir.install("small", &small(0));
     }
     other.install("small", &small(1));
-    drop(other.start().await);
+    other.start().await.stop().await;
     let host = dir.start().await;
     let cache = dir.path("hookyard-data/cache");
     fs::rename(&cache, dir.path("moved")).unwrap();
@@ -143,13 +143,9 @@ async fn a_cache_directory_replaced_under_a_running_host_is_not_used() {
     fs::copy(other.path("hookyard-data/cache-key"), dir.path("hookyard-data/cache-key")).unwrap();
     dir.install("small", &small(1));
     host.wait_revision("small", &small(1)).await;
-    assert!(dir.log().contains("\"from\":\"compile\",\"ms\""), "{}", dir.log());
-    let swapped = dir
-        .log()
-        .lines()
-        .filter(|line| line.contains("plugin swapped"))
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
+    let log = host.flushed_log().await;
+    assert!(log.contains("\"from\":\"compile\",\"ms\""), "{log}");
+    let swapped = log.lines().filter(|line| line.contains("plugin swapped")).collect::<Vec<_>>();
     assert!(swapped.len() == 1 && swapped[0].contains("\"compile\""), "{swapped:?}");
 }
 
@@ -187,8 +183,8 @@ async fn the_cache_stays_within_cache_max_bytes_and_evicts_the_least_recently_us
         let bytes: u64 = cached(&dir).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
         assert!(bytes <= MAX && bytes > MAX / 2, "{bytes}");
     }
-    drop(host);
-    drop(dir.start().await);
+    host.stop().await;
+    dir.start().await.stop().await;
     let at_start = loads(&dir)[2..].to_vec();
     assert_eq!(at_start[at_start.len() - 2..], ["cache", "cache"]);
 }

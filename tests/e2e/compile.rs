@@ -52,9 +52,8 @@ fn peak(host: &RunningHost<'_>) -> u64 {
 }
 
 /// How often a plugin was refused.
-fn refusals(dir: &HostDir, plugin: &str) -> Vec<String> {
-    let lines = dir.log();
-    let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+fn refusals(log: &str, plugin: &str) -> Vec<String> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let message = |line: Value| Some(line["message"].as_str()?.to_owned());
     let begin = format!("plugin {plugin} revision ");
     lines
@@ -86,7 +85,8 @@ async fn a_file_that_compiles_for_too_long_is_refused_while_others_load() {
     let new = distinct_copy(&small(), 1);
     dir.install("new", &new);
     host.wait_revision("new", &new).await;
-    assert_eq!(refusals(&dir, "monster-a").len() + refusals(&dir, "monster-b").len(), 0, "{}", dir.log());
+    let log = host.flushed_log().await;
+    assert_eq!(refusals(&log, "monster-a").len() + refusals(&log, "monster-b").len(), 0, "{log}");
     host.send(&Event::created("evt_1")).await;
     assert_eq!(host.wait_finished("evt_1").await["state"], "done");
     let reason = "compiling it takes longer than runtime.compile_timeout_ms, which is 10000";
@@ -116,11 +116,15 @@ async fn a_file_that_takes_too_much_memory_to_compile_is_compiled_again_only_on_
 
     let host = dir.start().await;
     refused(&host, "monster", &before).await;
-    let tried = refusals(&dir, "monster").len();
+    let tried = refusals(&host.flushed_log().await, "monster").len();
     let output = dir.run(&["plugin", "retry", "monster"]);
     assert_eq!(output.code, 0, "{output:?}");
-    wait_until("it is tried again", async || (refusals(&dir, "monster").len() > tried).then_some(())).await;
-    let last = refusals(&dir, "monster").pop().unwrap();
+    let mut last = wait_until("it is tried again", async || {
+        let all = refusals(&dir.log(), "monster");
+        (all.len() > tried).then_some(all)
+    })
+    .await;
+    let last = last.pop().unwrap();
     assert!(last.contains(reason) && !last.contains("before"), "{last}");
     drop(host);
 
@@ -166,7 +170,7 @@ async fn two_plugins_of_one_file_are_compiled_once() {
     let host = dir.start().await;
     host.wait_revision("one", &bytes).await;
     host.wait_revision("other", &bytes).await;
-    let log = dir.log();
+    let log = host.flushed_log().await;
     let count = |from: &str| log.matches(&format!("\"from\":\"{from}\"")).count();
     assert_eq!((count("compile"), count("cache")), (1, 1), "{log}");
 }

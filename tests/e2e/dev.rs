@@ -1,6 +1,6 @@
 //! `hookyard dev`: samples, and plugins that are rebuilt when their sources change.
 
-use crate::support::{CommandOutput, HostDir, RunningHost, TYPES, distinct_copy, example, wait_until, wat};
+use crate::support::{CommandOutput, HostDir, RunningHost, TYPES, distinct_copy, example, wat};
 
 fn with_examples() -> HostDir {
     let dir = HostDir::new("");
@@ -102,11 +102,8 @@ async fn dev_lists_the_plugins_that_it_rebuilds_and_those_that_it_does_not() {
         ),
     ] {
         let dir = HostDir::new(config);
-        let _host = dir.start_with(dir.command(&["dev"])).await;
-        wait_until("it is told", async || {
-            std::fs::read_to_string(dir.path("host.out")).unwrap().contains(told).then_some(())
-        })
-        .await;
+        let host = dir.start_with(dir.command(&["dev"])).await;
+        host.wait_out(told).await;
     }
 }
 
@@ -131,7 +128,7 @@ async fn a_changed_source_is_rebuilt_and_swapped() {
         dir.replace("src/next", format!("{number}.wasm").as_bytes());
         host.wait_revision("event-log", &next).await;
     }
-    assert!(dir.log().contains("dev: sources changed, building"), "{}", dir.log());
+    host.wait_log(&["dev: sources changed, building"]).await;
     host.wait_log(&["dev: built"]).await;
 }
 
@@ -143,7 +140,8 @@ async fn a_failed_build_keeps_the_running_revision_and_is_reported() {
     dir.replace("src/next", b"nowhere.wasm");
     let line = host.wait_log(&["dev: the build failed"]).await;
     assert!(line.contains("\"ERROR\"") && line.contains("plugins stay as they are"), "{line}");
-    assert!(dir.log().contains("nowhere.wasm"), "the build's own words are there: {}", dir.log());
+    // The build's own words.
+    host.wait_log(&["nowhere.wasm"]).await;
     let plugin = host.plugin("event-log").await.unwrap();
     assert_eq!(
         (&plugin["state"], &plugin["refusal"]),
@@ -171,11 +169,7 @@ async fn without_once_dev_keeps_running_and_prints_the_next_steps() {
     dir.replace("src/desk/src/lib.rs", b"// here");
     dir.install("event-log", &example("event-log"));
     let host = dir.start_with(dir.command(&["dev", "--play-samples"])).await;
-    let told = wait_until("the invitation", async || {
-        let told = std::fs::read_to_string(dir.path("host.out")).unwrap();
-        told.contains("See a hot swap").then_some(told)
-    })
-    .await;
+    let told = host.wait_out("event send appointment.created").await;
     let url = format!("{}/webhooks/moncreneau", host.webhooks());
     for part in [&url, host.admin(), "edit src/desk/src/lib.rs, save", "event send appointment.created"] {
         assert!(told.contains(part), "{part}: {told}");

@@ -16,7 +16,7 @@ fn payload_event(id: &str, payload: &Value) -> Event {
 fn host_dir(partner: &Partner, effects: &str) -> HostDir {
     let dir = HostDir::new(&format!(
         "[effects]\nbackoff_base_ms = 5\nbackoff_max_ms = 2000\n{effects}\n\
-         [plugin.outbox]\nhttp = [\"{}\"]\ncall_timeout_ms = 300\nbackoff_base_ms = 1\nattempts_max = 2\n\
+         [plugin.outbox]\nhttp = [\"{}\"]\ncall_timeout_ms = 1000\nbackoff_base_ms = 1\nattempts_max = 2\n\
          secrets = {{ key = \"{SECRET}\" }}\n",
         partner.origin()
     ));
@@ -220,12 +220,11 @@ async fn secrets_are_sent_and_stored_nowhere() {
     host.wait_event("evt_2", "it is dead", |event| event["state"] == "dead").await;
     let shown =
         dir.run(&["event", "show", "evt_1"]).out + &dir.run(&["event", "show", "evt_2", "--json"]).out;
+    host.stop().await;
     for (place, text) in [("the API", event.to_string()), ("the log", dir.log()), ("show", shown)] {
         assert!(!text.contains(SECRET), "{place}: {text}");
         assert!(text.contains("{secret:key}"), "{place}: {text}");
     }
-    host.terminate();
-    host.wait_exit().await;
     for file in std::fs::read_dir(dir.path("hookyard-data")).unwrap() {
         let path = file.unwrap().path();
         let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };

@@ -18,8 +18,7 @@ async fn without_a_terminal_every_line_is_json_with_time_level_and_target() {
     }
     dir.configure("[log]\nlevel = \"debug\"\n");
     host.wait_log(&["`log.level`"]).await;
-    host.terminate();
-    assert!(host.wait_exit().await.success());
+    host.stop().await;
     let log = dir.log();
     let mut levels = Vec::new();
     for line in log.lines() {
@@ -50,7 +49,8 @@ async fn plugin_lines_have_their_own_level_and_are_always_recorded() {
         host.send(&Event::with_payload("shop.opened", "evt_1", &json!({ "act": "well" }))).await;
         let event = host.wait_finished("evt_1").await;
         assert_eq!(event["deliveries"][0]["attempts"][0]["logs"], json!(["INFO evt_1 attempt 1: well"]));
-        assert_eq!(dir.log().contains("evt_1 attempt 1: well"), repeated, "{level}: {}", dir.log());
+        let log = host.flushed_log().await;
+        assert_eq!(log.contains("evt_1 attempt 1: well"), repeated, "{level}: {log}");
     }
 }
 

@@ -9,11 +9,17 @@ use serde_json::{Value, json};
 use crate::support::{Event, HostDir, Partner, Reply, RunningHost, Smtp, guest, wait_until};
 
 const SECRET: &str = "a-very/secret key";
+/// Long enough that a test sees an effect wait for its second attempt, also on a busy machine.
+const LONG_BACKOFF_MS: u64 = 2000;
 
 /// A host whose plugin `outbox` has grants for this partner and all email.
 fn host_dir(partner: &str, more: &str) -> HostDir {
+    host_dir_with_backoff(partner, 100, more)
+}
+
+fn host_dir_with_backoff(partner: &str, backoff_ms: u64, more: &str) -> HostDir {
     let dir = HostDir::new(&format!(
-        "[effects]\nbackoff_base_ms = 100\nattempts_max = 4\n[http]\ntimeout_ms = 500\n{more}\n\
+        "[effects]\nbackoff_base_ms = {backoff_ms}\nattempts_max = 4\n[http]\ntimeout_ms = 2000\n{more}\n\
          [plugin.outbox]\nhttp = [\"{partner}\"]\nemail = [\"*\"]\nsecrets = {{ key = \"{SECRET}\" }}\n"
     ));
     dir.install("outbox", &guest("outbox"));
@@ -115,7 +121,7 @@ async fn a_conflict_after_an_attempt_without_a_response_means_in_progress_also_o
         }
     })
     .await;
-    let dir = host_dir(&partner.origin(), "");
+    let dir = host_dir_with_backoff(&partner.origin(), LONG_BACKOFF_MS, "");
     let host = dir.start().await;
     let send = async |host: &RunningHost<'_>, path: &str| {
         let url = format!("{}/{path}", partner.origin());
@@ -172,14 +178,13 @@ async fn a_visitors_text_does_not_disable_redaction_and_secrets_are_redacted_in_
     );
     let shown = dir.run(&["event", "show", "evt_1", "--json"]).out;
     let inner = &basic[8..basic.len() - 4];
+    host.stop().await;
     for (place, text) in [("the API", event), ("the log", dir.log()), ("show", shown)] {
         for form in [SECRET, encoded, inner] {
             assert!(!text.contains(form), "{place}: {form} in {text}");
         }
         assert!(text.contains("{secret:key"), "{place}: {text}");
     }
-    host.terminate();
-    host.wait_exit().await;
     for file in std::fs::read_dir(dir.path("hookyard-data")).unwrap() {
         let path = file.unwrap().path();
         let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
@@ -195,7 +200,7 @@ async fn an_effect_waits_for_a_secret_removed_from_the_configuration() {
     let partner =
         Partner::start(|number, _| if number == 0 { Reply::text(503, "") } else { Reply::text(200, "") })
             .await;
-    let dir = host_dir(&partner.origin(), "");
+    let dir = host_dir_with_backoff(&partner.origin(), LONG_BACKOFF_MS, "");
     let host = dir.start().await;
     ask(&host, "evt_1", json!({ "do": "send-secret", "url": partner.origin() })).await;
     effect(&host, "evt_1", "waiting").await;
@@ -225,7 +230,7 @@ async fn one_refused_recipient_is_named_and_nobody_gets_an_email_twice() {
         _ => None,
     })
     .await;
-    let dir = host_dir("http://127.0.0.1:1", &email(&smtp));
+    let dir = host_dir_with_backoff("http://127.0.0.1:1", LONG_BACKOFF_MS, &email(&smtp));
     let host = dir.start().await;
     let cc = ["b@example.gn", "c@example.gn"];
     ask(&host, "evt_1", json!({ "do": "email", "to": "a@example.gn", "cc": cc, "text": "x" })).await;

@@ -23,11 +23,6 @@ async fn pruned_by_age(host: &RunningHost<'_>) -> f64 {
     sample(host, "hookyard_pruned_events_total{why=\"age\"}").await
 }
 
-async fn stopped(host: RunningHost<'_>) {
-    host.terminate();
-    assert!(host.wait_exit().await.success());
-}
-
 #[tokio::test]
 async fn old_events_are_pruned_dead_letters_stay_and_duplicates_are_recognised() {
     let dir = HostDir::new("");
@@ -37,7 +32,7 @@ async fn old_events_are_pruned_dead_letters_stay_and_duplicates_are_recognised()
         host.send(&act_event(id, act)).await;
         host.wait_event(id, "it has run", |event| event["deliveries"][0]["attempts"][0].is_object()).await;
     }
-    stopped(host).await;
+    host.stop().await;
     dir.age(31).await;
 
     let host = dir.start().await;
@@ -59,12 +54,12 @@ async fn old_events_are_pruned_dead_letters_stay_and_duplicates_are_recognised()
     assert!(sample(&host, "hookyard_oldest_dead_letter_seconds").await > 30.0 * 86_400.0);
     assert!(sample(&host, "hookyard_database_bytes{part=\"used\"}").await > 0.0);
 
-    let log_before = dir.log().len();
+    let log_before = host.flushed_log().await.len();
     let copy = host.send(&act_event("a", "well")).await;
     assert_eq!((copy.code.as_u16(), copy.status()), (200, "duplicate"));
     let other = host.send(&act_event("a", "reject")).await;
     assert_eq!((other.code.as_u16(), other.status()), (200, "conflict"));
-    assert!(plugin_lines(&dir.log()[log_before..], "actor").is_empty());
+    assert!(plugin_lines(&host.flushed_log().await[log_before..], "actor").is_empty());
     let (code, problem) = host.api_get("/api/v1/events/moncreneau/a").await;
     assert_eq!(code.as_u16(), 410, "{problem}");
     for show in [&["event", "show", "a"][..], &["event", "show", "a", "--source", "moncreneau"]] {
@@ -85,7 +80,7 @@ async fn changed_retention_settings_apply_at_once() {
     let host = dir.start().await;
     host.send(&act_event("a", "well")).await;
     host.wait_finished("a").await;
-    stopped(host).await;
+    host.stop().await;
     dir.age(8).await;
 
     let host = dir.start().await;
@@ -155,7 +150,7 @@ async fn host_dir_with_old_events(count: u64) -> HostDir {
     let host = dir.start().await;
     host.send(&act_event("old", "well")).await;
     host.wait_finished("old").await;
-    stopped(host).await;
+    host.stop().await;
     multiply(&dir, count).await;
     dir.age(31).await;
     dir

@@ -69,8 +69,9 @@ async fn two_hundred_swaps_under_load_lose_nothing_and_run_everything_once_on_a_
     host.wait_drained().await;
 
     every_event_is_done_after_one_attempt(&host, sent.len()).await;
-    each_ran_once_as_recorded(&host, &dir, &sent, &revisions, &periods).await;
-    let swapped = dir.log().lines().filter(|line| line.contains("plugin swapped")).count();
+    let log = host.flushed_log().await;
+    each_ran_once_as_recorded(&host, &log, &sent, &revisions, &periods).await;
+    let swapped = log.lines().filter(|line| line.contains("plugin swapped")).count();
     assert_eq!(swapped, SWAPS);
 }
 
@@ -96,13 +97,13 @@ async fn every_event_is_done_after_one_attempt(host: &RunningHost<'_>, sent: usi
 /// either. Two swaps are `BETWEEN` answers apart, so that most events are decided.
 async fn each_ran_once_as_recorded(
     host: &RunningHost<'_>,
-    dir: &HostDir,
+    log: &str,
     sent: &[SentEvent],
     revisions: &[Revision; 2],
     periods: &[RevisionPeriod],
 ) {
     let mut lines = std::collections::HashMap::<String, Vec<String>>::new();
-    for line in plugin_lines(&dir.log(), "desk") {
+    for line in plugin_lines(log, "desk") {
         lines.entry(line.event).or_default().push(line.text);
     }
     let mut decided = [0; 2];
@@ -146,8 +147,11 @@ fn possible(periods: &[RevisionPeriod], from: u64, to: u64) -> [bool; 2] {
 async fn a_call_in_flight_finishes_on_its_revision() {
     let dir = HostDir::new("[plugin.actor]\ncall_timeout_ms = 30_000\n");
     let (old, new) = (distinct_copy(&guest("actor"), 1), distinct_copy(&guest("actor"), 2));
-    dir.install("actor", &old);
+    // Both are compiled before the call: it has to last longer than a swap takes.
+    dir.install("actor", &new);
     let host = dir.start().await;
+    dir.install("actor", &old);
+    host.wait_revision("actor", &old).await;
     host.send(&Event::with_payload("any.type", "long", &json!({ "act": "busy 4000" }))).await;
     host.wait_event("long", "it runs", |event| event["state"] == "running").await;
     dir.install("actor", &new);

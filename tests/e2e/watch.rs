@@ -311,7 +311,7 @@ async fn a_touched_file_or_the_same_content_again_swaps_nothing() {
     let loaded = |line: &&str| {
         line.contains("\"actor\"") && (line.contains("plugin loaded") || line.contains("swapped"))
     };
-    assert_eq!(dir.log().lines().filter(loaded).count(), 1);
+    assert_eq!(host.flushed_log().await.lines().filter(loaded).count(), 1);
 }
 
 /// Waits until the host has looked at what was changed before: it looks at files in the order of their

@@ -163,8 +163,7 @@ async fn dev_serves_a_plugin_folder_and_rebuilds_it() {
     ])
     .await;
     assert_eq!(host.plugin("desk").await.unwrap()["refusal"], serde_json::Value::Null);
-    let told = std::fs::read_to_string(dir.path("host.out")).unwrap();
-    assert!(told.contains("  rebuild    desk (Makefile) when something changes in desk\n"), "{told}");
+    host.wait_out("  rebuild    desk (Makefile) when something changes in desk\n").await;
 }
 
 #[tokio::test]

@@ -43,11 +43,11 @@ async fn ready(host: &RunningHost<'_>) -> bool {
 }
 
 /// Each of these was accepted, and is done with its first attempt.
-async fn all_done_once(dir: &HostDir, host: &RunningHost<'_>, accepted: &[String]) {
+async fn all_done_once(host: &RunningHost<'_>, accepted: &[String]) {
     host.wait_drained().await;
     let events = host.events("").await;
     assert_eq!(events.len(), accepted.len(), "what was not accepted is not there");
-    let lines = plugin_lines(&dir.log(), "actor");
+    let lines = plugin_lines(&host.flushed_log().await, "actor");
     for id in accepted {
         let event = events.iter().find(|event| event["id"] == id.as_str()).unwrap();
         let delivery = &event["deliveries"][0];
@@ -87,7 +87,7 @@ async fn a_full_disk_is_503_and_loses_nothing_until_there_is_room() {
         assert_eq!(host.send(&sent.event).await.code, 202);
         accepted.push(sent.event.id);
     }
-    all_done_once(&dir, &host, &accepted).await;
+    all_done_once(&host, &accepted).await;
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_disk_that_becomes_read_only_is_503_and_loses_nothing_until_it_is_writ
         assert_eq!(host.send(&act_event(&id, "well")).await.code, 202);
         accepted.push(id);
     }
-    all_done_once(&dir, &host, &accepted).await;
+    all_done_once(&host, &accepted).await;
 }
 
 #[tokio::test]

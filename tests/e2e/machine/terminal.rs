@@ -43,11 +43,12 @@ async fn received_text_forges_no_line_of_a_command_or_of_the_log() {
         assert!(parsed.to_string().contains("x\\n|INFO_forged") || arguments[1] == "list", "{parsed}");
         assert!(output.out.lines().all(|line| line.chars().all(is_shown)), "{output:?}");
     }
-    for line in dir.log().lines() {
+    let log = host.flushed_log().await;
+    for line in log.lines() {
         assert!(line.chars().all(is_shown), "{line:?}");
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
-    assert!(dir.log().contains("forged"), "it is logged");
+    assert!(log.contains("forged"), "it is logged");
 }
 
 #[tokio::test]

@@ -171,13 +171,15 @@ impl HostDir {
         command
     }
 
-    /// The standard error of all hosts in this directory so far.
+    /// The standard error of all hosts in this directory so far. A running host writes a line some time after it
+    /// did what the line is about, and a killed host leaves its last lines out: see [`RunningHost::flushed_log`],
+    /// [`RunningHost::wait_log`] and [`RunningHost::stop`].
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("host.log")).unwrap_or_default()
     }
 }
 
-/// A running host process. It is killed when it is dropped.
+/// A running host process. It is killed when it is dropped, so that its log may lack its last lines.
 pub(crate) struct RunningHost<'dir> {
     dir: &'dir HostDir,
     child: Child,
@@ -375,7 +377,42 @@ impl RunningHost<'_> {
         .await
     }
 
-    /// Kills the process with SIGKILL.
+    /// Waits until the standard output of all hosts in this directory contains a text. A thread of the host writes it.
+    pub(crate) async fn wait_out(&self, part: &str) -> String {
+        wait_until(&format!("the output contains {part}"), async || {
+            let out = fs::read_to_string(self.dir.path("host.out")).unwrap();
+            out.contains(part).then_some(out)
+        })
+        .await
+    }
+
+    /// The log with all lines that the host has queued so far. Lines are written in order by a thread of the host,
+    /// and the line about SIGHUP comes after them. The host needs a level that shows it.
+    pub(crate) async fn flushed_log(&self) -> String {
+        let whole_lines = || {
+            let mut log = self.dir.log();
+            log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+            log
+        };
+        let count = |log: &str| log.matches("SIGHUP received").count();
+        let before = count(&whole_lines());
+        self.signal("HUP");
+        wait_until("the log tells of SIGHUP", async || {
+            let log = whole_lines();
+            (count(&log) > before).then_some(log)
+        })
+        .await
+    }
+
+    /// Stops the process with SIGTERM, and waits for its end. Then its log has all its lines.
+    pub(crate) async fn stop(self) {
+        let dir = self.dir;
+        self.terminate();
+        let ended = self.wait_exit().await;
+        assert!(ended.success(), "the host ended with {ended:?}:\n{}", dir.log());
+    }
+
+    /// Kills the process with SIGKILL. Lines that it has not written to its log are lost.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

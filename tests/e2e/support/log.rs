@@ -1,5 +1,5 @@
-//! Log lines of plugins in the host's log. A plugin's line is written at once, so the log shows calls of a
-//! host that died before it recorded them.
+//! Log lines of plugins in the host's log. A line is queued during the call, so the log may show calls of a host
+//! that died before it recorded them. A killed host writes no more of its queue, so it may also lack calls.
 
 use serde_json::Value;
 
