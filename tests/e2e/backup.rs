@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{CommandOutput, Event, HostDir, Load, RunningHost, SentEvent, guest, wait_until};
+use crate::support::{CommandOutput, Event, HostDir, Load, SentEvent, guest, wait_until};
 
 fn act_event(id: &str, act: &str) -> Event {
     Event::with_payload("any.type", id, &json!({ "act": act }))
@@ -29,19 +29,13 @@ async fn all_but_one_have_run(dir: &HostDir) {
     wait_until("all but one have run", async || (dir.number(open).await == 1).then_some(())).await;
 }
 
-/// Ends a host as it should end.
-async fn stopped(host: RunningHost<'_>) {
-    host.terminate();
-    assert!(host.wait_exit().await.success());
-}
-
 /// A place with the database of a stopped host and a backup of it, `copy.db`: both have the event `first`.
 async fn with_backup() -> HostDir {
     let dir = host_dir();
     let host = dir.start().await;
     host.send(&act_event("first", "well")).await;
     host.wait_finished("first").await;
-    stopped(host).await;
+    host.stop().await;
     let output = dir.run(&["backup", "copy.db"]);
     assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
     dir
@@ -112,9 +106,11 @@ async fn a_backup_under_load_contains_all_acknowledged_events_and_a_host_runs_on
 #[tokio::test]
 async fn open_deliveries_of_a_backup_run_with_the_same_key() {
     let (dir, elsewhere) = (host_dir(), host_dir());
-    dir.configure("[plugin.actor]\ncall_timeout_ms = 60_000\n");
+    for dir in [&dir, &elsewhere] {
+        dir.configure("[plugin.actor]\ncall_timeout_ms = 60_000\n");
+    }
     let host = dir.start().await;
-    host.send(&act_event("runs", "busy 1000")).await;
+    host.send(&act_event("runs", "busy 5000")).await;
     host.wait_event("runs", "it runs", |event| event["state"] == "running").await;
     let file = elsewhere.path("copy.db");
     assert_eq!(dir.run(&["backup", file.to_str().unwrap()]).code, 0);

@@ -67,12 +67,12 @@ async fn a_retry_waits_for_the_handlers_own_delay() {
     let dir = HostDir::new("[plugin.actor]\nattempts_max = 2\n");
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
-    host.send(&act_event("evt_later", "retry-after 700")).await;
+    host.send(&act_event("evt_later", "retry-after 2000")).await;
     let waits = host.wait_event("evt_later", "it waits", |event| event["state"] == "waiting").await;
     let due = waits["deliveries"][0]["due_at"].as_u64().unwrap();
     let event = host.wait_finished("evt_later").await;
     let [first, second] = attempts(&event).as_slice() else { panic!("{event}") };
-    assert!(due >= first["started_at"].as_u64().unwrap() + 700, "{event}, due at {due}");
+    assert!(due >= first["started_at"].as_u64().unwrap() + 2000, "{event}, due at {due}");
     assert!(second["started_at"].as_u64().unwrap() >= due, "{event}, due at {due}");
 }
 

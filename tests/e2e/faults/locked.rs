@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{DatabaseLock, Event, HostDir, RunningHost, guest, plugin_lines, wait_until};
+use crate::support::{
+    DatabaseLock, Event, HostDir, PreparedLock, RunningHost, guest, plugin_lines, wait_until,
+};
 
 const DATABASE: &str = "hookyard-data/hookyard.db";
 
@@ -54,9 +56,10 @@ async fn a_database_locked_for_less_than_the_timeout_only_delays_senders() {
 async fn a_database_locked_for_longer_is_503_and_each_finished_attempt_is_recorded_once() {
     let dir = host_dir(50);
     let host = dir.start().await;
+    let lock = PreparedLock::start(&dir.path(DATABASE));
     host.send(&act_event("evt_runs", "busy 3000")).await;
     host.wait_log(&["evt_runs attempt 1"]).await;
-    let lock = DatabaseLock::acquire(&dir.path(DATABASE));
+    let lock = lock.acquire();
     for n in 0..3 {
         let answer = host.send(&act_event(&format!("evt_{n}"), "well")).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (503, "unavailable"), "{answer:?}");
@@ -80,7 +83,8 @@ async fn a_database_locked_for_longer_is_503_and_each_finished_attempt_is_record
     host.wait_drained().await;
     let event = host.event("evt_runs").await.unwrap();
     assert_eq!((&event["state"], outcomes(&event)), (&"done".into(), vec!["done"]), "{event}");
-    assert_eq!(plugin_lines(&dir.log(), "actor").iter().filter(|line| line.event == "evt_runs").count(), 1);
+    let lines = plugin_lines(&host.flushed_log().await, "actor");
+    assert_eq!(lines.iter().filter(|line| line.event == "evt_runs").count(), 1);
 }
 
 #[tokio::test]

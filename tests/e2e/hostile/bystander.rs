@@ -2,7 +2,7 @@
 //!
 //! Other programs may load the machine, so an absolute time says little. A second host with the same plugin
 //! and no hostile neighbour runs beside the first. The usual time is the median before the first row, or the
-//! time of the second host at the same moment if that is longer.
+//! time of the second host at about the same moment if that is longer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +17,8 @@ use crate::support::{CoreGuest, Event, HostDir, RunningHost};
 const NAME: &str = "bystander";
 /// Events whose median is the usual time.
 const SAMPLES: usize = 9;
+/// Events of the second host whose longest time is compared with an event of the first host that took long.
+const BUSY_SAMPLES: usize = 20;
 /// What the scheduler of a busy machine, and the disk, add now and then to an event of some 5 ms.
 const NOISE: Duration = Duration::from_millis(100);
 /// How much larger the host may be after a table: code of guests that are still loaded, and memory that the
@@ -77,11 +79,19 @@ impl<'a> Bystander<'a> {
     /// The next event is done within twice the usual time.
     pub(super) async fn goes_on(&self, row: &str) {
         let (took, undisturbed) = tokio::join!(time(self.host), time(self.undisturbed));
-        let most = 2 * self.usual.max(undisturbed) + NOISE;
+        let most = |undisturbed| 2 * self.usual.max(undisturbed) + NOISE;
+        if took <= most(undisturbed) {
+            return;
+        }
+        // On a busy machine events of any host take long now and then.
+        let mut longest = undisturbed;
+        for _ in 0..BUSY_SAMPLES {
+            longest = longest.max(time(self.undisturbed).await);
+        }
         assert!(
-            took <= most,
-            "after {row} the next event of another plugin took {took:?}; usual are {:?}, and {undisturbed:?} \
-             in another host at the same time",
+            took <= most(longest),
+            "after {row} the next event of another plugin took {took:?}; usual are {:?}, and up to {longest:?} \
+             in another host",
             self.usual
         );
     }

@@ -450,10 +450,10 @@ fn email() -> Vec<Partner> {
 async fn check(rows: Vec<Partner>) {
     let servers = Servers { http: serve(true).await, smtp: serve(false).await };
     let dir = bystander::host_dir(&format!(
-        "[effects]\nattempts_max = 1\n[http]\ntimeout_ms = 400\nanswer_max_bytes = 65536\n\
-         [email]\nsmtp = \"smtp://{}\"\nfrom = \"host@example.gn\"\ntimeout_ms = 400\n\
+        "[effects]\nattempts_max = 1\n[http]\ntimeout_ms = 1000\nanswer_max_bytes = 65536\n\
+         [email]\nsmtp = \"smtp://{}\"\nfrom = \"host@example.gn\"\ntimeout_ms = 1000\n\
          [plugin.outbox]\nevents = [\"ask\"]\nhttp = [\"http://{}\"]\nemail = [\"*\"]\n\
-         [plugin.http-client]\nattempts_max = 1\nhttp = [\"http://{}\"]\ncall_timeout_ms = 1000\n",
+         [plugin.http-client]\nattempts_max = 1\nhttp = [\"http://{}\"]\ncall_timeout_ms = 10_000\n",
         servers.smtp.address, servers.http.address, servers.http.address
     ));
     dir.install("outbox", &guest("outbox"));

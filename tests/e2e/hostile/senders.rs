@@ -82,7 +82,7 @@ impl Step {
             Send(bytes) => drop(stream.write_all(bytes).await),
             Flood(bytes, times) => {
                 for _ in 0..*times {
-                    let write = tokio::time::timeout(Duration::from_millis(200), stream.write_all(bytes));
+                    let write = tokio::time::timeout(Duration::from_secs(1), stream.write_all(bytes));
                     if !matches!(write.await, Ok(Ok(()))) {
                         break;
                     }
@@ -475,7 +475,7 @@ fn forms() -> Vec<Sender> {
 async fn check(rows: Vec<Sender>) {
     let dir = bystander::host_dir("");
     let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
-    let times = "[server]\nheader_timeout_ms = 500\nbody_timeout_ms = 500\n";
+    let times = "[server]\nheader_timeout_ms = 2000\nbody_timeout_ms = 2000\n";
     dir.replace("hookyard.toml", text.replacen("[server]\n", times, 1).as_bytes());
     let undisturbed = bystander::host_dir("");
     let (host, undisturbed) = tokio::join!(dir.start(), undisturbed.start());

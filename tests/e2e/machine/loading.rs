@@ -119,7 +119,7 @@ async fn an_unmatched_event_outlives_a_kill_and_keeps_its_place_in_its_order() {
 #[tokio::test]
 async fn an_unmatched_event_waits_for_a_plugin_that_is_refused_or_absent() {
     let config =
-        "[runtime]\ncompile_timeout_ms = 6000\n[plugins]\nremoval_grace_ms = 100\nstart_wait_ms = 3000\n";
+        "[runtime]\ncompile_timeout_ms = 12_000\n[plugins]\nremoval_grace_ms = 100\nstart_wait_ms = 3000\n";
     let dir = HostDir::new(config);
     dir.install("refused", &monster());
     dir.install("removed", &distinct_copy(&monster(), 1));

@@ -127,7 +127,7 @@ async fn request_and_response_sizes_are_limited() {
 #[tokio::test]
 async fn a_request_ends_at_the_calls_deadline_and_their_number_is_limited() {
     let partner = Partner::start(|_, _| Reply::Hang).await;
-    let dir = host_dir(&[&partner.origin()], "call_timeout_ms = 500\n");
+    let dir = host_dir(&[&partner.origin()], "call_timeout_ms = 2000\n");
     let host = dir.start().await;
     let started = Instant::now();
     let hanging = attempt(&host, "evt_hang", json!([{ "host": to(&partner) }])).await;

@@ -231,7 +231,7 @@ async fn a_conflict_is_retried_only_after_a_request_without_a_response() {
         path => Reply::text(path[1..].parse().unwrap(), "still in progress"),
     })
     .await;
-    let out = outbound(&[], |config| config.http.timeout_ms = 300);
+    let out = outbound(&[], |config| config.http.timeout_ms = 2000);
     let grants = grants(&[&partner.origin()], &[]);
     let mask = Mask::default();
     let sent = async |path: &str, progress: &Progress| {

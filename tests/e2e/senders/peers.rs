@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::{answer, connect, head, lock, request, starts, until_closed, with, with_more};
+use super::{answer, connect, head, is_read, lock, request, starts, until_closed, with, with_more};
 use crate::support::{Event, LIMIT, RunningHost, wait_until};
 
 /// Well below every timeout that the tests leave at its default.
@@ -103,7 +103,7 @@ async fn the_last_response_of_a_connection_announces_its_end() {
 
 #[tokio::test]
 async fn the_header_timeout_begins_with_the_request() {
-    let dir = with("header_timeout_ms = 200\nidle_timeout_ms = 60000\n");
+    let dir = with("header_timeout_ms = 1000\nidle_timeout_ms = 60000\n");
     let host = dir.start().await;
     let event = Event::created("evt_1");
     let mut idle = connect(&host).await;
@@ -163,6 +163,7 @@ async fn busy_connections_are_not_closed_for_new_ones() {
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
         stream.write_all(request(&Event::created(&format!("evt_{number}"))).as_bytes()).await.unwrap();
+        is_read(stream).await;
     }
     let mut third = connect(&host).await;
     third.write_all(request(&Event::created("evt_2")).as_bytes()).await.unwrap();
@@ -183,6 +184,7 @@ async fn one_address_cannot_take_all_connections() {
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
         stream.write_all(request(&Event::created(&format!("evt_{number}"))).as_bytes()).await.unwrap();
+        is_read(stream).await;
     }
     // While the host works for both there is no place for a third one of this address, but for others.
     let refusal = wait_until("a third one is refused", async || {

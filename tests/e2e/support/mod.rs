@@ -27,7 +27,7 @@ pub(crate) use guest::{distinct_copy, example, guest, is_other_language_built, o
 pub(crate) use handwritten::Handwritten;
 pub(crate) use host::{CommandOutput, HostDir, RunningHost, Sender, WebhookResponse};
 pub(crate) use load::{Load, SentEvent};
-pub(crate) use lock::DatabaseLock;
+pub(crate) use lock::{DatabaseLock, PreparedLock};
 pub(crate) use log::plugin_lines;
 pub(crate) use namespace::namespaces;
 pub(crate) use partner::{Partner, ReceivedRequest, Reply};

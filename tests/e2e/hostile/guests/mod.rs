@@ -101,7 +101,11 @@ impl Guest {
         let event_type = self.type_of_event();
         let mut section =
             format!("[plugin.{name}]\nattempts_max = 1\nevents = [\"{event_type}\"]\n{settings}");
-        for (key, value) in [("call_timeout_ms", 200), ("memory_max_bytes", MEMORY_MAX_BYTES)] {
+        // A guest that ends by itself may need longer than others on a busy machine.
+        let is_timed_out = matches!(&self.outcome, Outcome::Failed { cause: "timeout", .. })
+            || matches!(&self.outcome, Outcome::Refused(parts) if parts.contains(&"call_timeout_ms (200 ms)"));
+        let call_timeout_ms = if is_timed_out { 200 } else { 20_000 };
+        for (key, value) in [("call_timeout_ms", call_timeout_ms), ("memory_max_bytes", MEMORY_MAX_BYTES)] {
             if !settings.contains(key) {
                 writeln!(section, "{key} = {value}").unwrap();
             }
