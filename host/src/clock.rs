@@ -125,10 +125,10 @@ mod tests {
     fn the_clock_runs_with_an_unchanged_system_clock() {
         let clock = HostClock::start();
         let start = clock.now();
-        assert!(start.abs_diff(system()) < 1000, "{start} {}", system());
+        assert!(start.abs_diff(system()) < 10_000, "{start} {}", system());
         assert_eq!((clock.jumped(), clock.offset()), (None, 0));
         std::thread::sleep(Duration::from_millis(20));
-        assert!((20..1000).contains(&(clock.now() - start)));
+        assert!((20..60_000).contains(&(clock.now() - start)));
         assert_eq!(measured(7000, -2000), 5000);
     }
 
@@ -144,10 +144,10 @@ mod tests {
             let clock = HostClock::start();
             clock.resume(offset, system() + newest_in);
             let ahead = clock.now() - system();
-            assert!(ahead.abs_diff(expected_in) < 1000, "{ahead}, not {expected_in}");
+            assert!(ahead.abs_diff(expected_in) < 10_000, "{ahead}, not {expected_in}");
             assert_eq!(clock.jumped().is_some(), expected_in != offset);
             clock.resume(-3 * HOUR_MS, 0);
-            assert!((clock.now() - system() - ahead).abs() < 1000, "back");
+            assert!((clock.now() - system() - ahead).abs() < 10_000, "back");
         }
     }
 }

@@ -176,9 +176,19 @@ enum Config {
     Check(config_check::Check),
 }
 
+/// Writes what is queued for the log and standard output at the end of the program, also after a panic.
+struct FlushAtEnd;
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        out::background_writer().into_iter().chain(stderr::writer()).for_each(BackgroundWriter::flush);
+    }
+}
+
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
+    let _flush = FlushAtEnd;
     // The child of the compiler: it reads no config and has no threads but the compiler's.
     let mut words = std::env::args().skip(1);
     if let (Some(COMPILE_COMMAND), Some(setup), None) = (words.next().as_deref(), words.next(), words.next())
@@ -193,9 +203,7 @@ pub fn main() -> ExitCode {
         runtime.shutdown_background();
         done
     });
-    let code = done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
-    out::background_writer().into_iter().chain(stderr::writer()).for_each(BackgroundWriter::flush);
-    code
+    done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
