@@ -55,7 +55,7 @@ async fn mail(out: &Outbound, grants: &Grants, key: &str, email: &Email) -> Effe
 
 /// An address without a listener.
 fn nobody() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    crate::support::free_address()
 }
 
 fn request(method: &str, url: &str, body: &str) -> HttpRequest {

@@ -1,15 +1,15 @@
 //! A start that takes long: it is alive, not ready, says why, and ends when it is asked to.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{DatabaseLock, Event, HostDir, guest, wait_until};
+use crate::support::{DatabaseLock, Event, HostDir, free_address, guest, wait_until};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// A host that starts. Dropped, it is killed.
 struct Starting<'dir> {
@@ -22,9 +22,7 @@ struct Starting<'dir> {
 
 impl<'dir> Starting<'dir> {
     fn new(dir: &'dir HostDir) -> Self {
-        // Free again at once: the host takes the ports that the kernel chose here.
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (webhooks, admin) = (free(), free());
+        let (webhooks, admin) = (free_address(), free_address());
         let text = fs::read_to_string(dir.path("hookyard.toml")).unwrap();
         let text = text.replacen("127.0.0.1:0", &webhooks.to_string(), 1);
         dir.replace("hookyard.toml", text.replacen("127.0.0.1:0", &admin.to_string(), 1).as_bytes());

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Event, HostDir, Load, RunningHost, SentEvent, guest, wait_until};
 
 /// Nothing that is asked of the host waits for a reader.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
 /// The capacity of a pipe on Linux, pipe(7).
 const PIPE_BYTES: usize = 65_536;
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use reqwest::{Client, Method, StatusCode};
 
-use super::wait_until;
+use super::{free_address, wait_until};
 
 /// The Python of the servers that tests start.
 pub(crate) fn test_python() -> PathBuf {
@@ -35,8 +35,7 @@ impl CalDav {
     /// Starts one with an empty calendar.
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // It does not take port 0: the kernel chooses one here, and it is free again at once.
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let (users, log) = (dir.path().join("users"), dir.path().join("log"));
         fs::write(&users, format!("{}:{}\n", Self::USER, Self::PASSWORD)).unwrap();
         let config = format!(
