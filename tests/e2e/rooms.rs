@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LIBRARIES: [(&[&str], &[&str]); 17] = [
     (&["wasmtime::", "wasmtime_wasi::", "wasmtime_wasi_http::"], &["runtime/"]),
     (&["wit_component::", "wit_parser::"], &["runtime/", "wit/"]),
-    (&["wasm_encoder::", "wasmparser::"], &["cli/author/build/", "wit/"]),
+    (&["wasm_encoder::", "wasmparser::"], &["cli/author/build/", "runtime/compile/merge/", "wit/"]),
     (&["sqlx::"], &["db/"]),
     (&["axum::"], &["admin/", "ingress/"]),
     (&["utoipa::", "utoipa_axum::"], &["admin/"]),

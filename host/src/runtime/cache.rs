@@ -20,6 +20,8 @@ use crate::event::Digest;
 
 /// The directory in the cache's home.
 const ROOT: &str = "cache";
+/// Changes when this program makes other code of the same file: 1 since it merges core modules.
+const CODE_VERSION: u32 = 1;
 /// The extension of files with machine code.
 const CODE: &str = "cwasm";
 /// Most files kept of each kind.
@@ -55,6 +57,7 @@ impl CodeCache {
         let root = home.subdir(ROOT).map_err(fail)?;
         let mut hash = std::hash::DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hash);
+        CODE_VERSION.hash(&mut hash);
         let name = format!("{:016x}", hash.finish());
         let dir = root.subdir(&name).map_err(fail)?;
         for entry in root.entries().map_err(fail)?.into_iter().filter(|entry| entry.name != name) {

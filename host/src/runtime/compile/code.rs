@@ -7,6 +7,8 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wasmtime::Engine;
 
+use super::merge::merge_modules;
+
 enum FileKind {
     Component,
     Module,
@@ -41,7 +43,13 @@ pub(super) fn check_preamble(bytes: &[u8]) -> Result<(), String> {
 /// # Errors
 /// The compiler's error.
 pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    engine.precompile_component(&as_component(bytes)?).map_err(|error| format!("{error:#}"))
+    let component = as_component(bytes)?;
+    // An error has to name places in the file, so it comes from compiling the component itself.
+    let merged = merge_modules(&component).map(|merged| engine.precompile_component(&merged));
+    if let Some(Ok(code)) = merged {
+        return Ok(code);
+    }
+    engine.precompile_component(&component).map_err(|error| format!("{error:#}"))
 }
 
 /// Returns a file as a component: itself, or one made from it.

@@ -8,6 +8,7 @@ mod child;
 mod code;
 mod exports;
 mod frame;
+mod merge;
 mod parent;
 
 use wasmtime::Engine;
