@@ -38,6 +38,7 @@ pub use environment::{
 };
 pub use kept::{
     ADMIN_TOKEN, LISTENING, WEBHOOK_SECRET, admin_token, kept_admin_token, kept_cache_key, listening,
+    remote_token, remote_url,
 };
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
 pub use private_dir::{PrivateDir, PrivateEntry};

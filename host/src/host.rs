@@ -17,10 +17,11 @@ use crate::admin::Readiness;
 use crate::config::{self, Config, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
-use crate::event::Event;
+use crate::event::{Event, Name};
 use crate::outbound::{self, Outbound};
 use crate::plugins::{PluginSetup, Plugins, RunningEntry, Stamp, Watch};
 use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
+use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
 use crate::{admin, ingress};
 
 use records::StoredRevisions;
@@ -87,6 +88,8 @@ pub struct Host {
     config_task: JoinHandle<()>,
     metrics_task: JoinHandle<()>,
     watch_task: JoinHandle<()>,
+    access: admin::Access,
+    access_task: JoinHandle<()>,
     pruning: Pruning,
     readiness: Readiness,
     /// Requests a new read of the configuration.
@@ -113,7 +116,7 @@ impl Host {
         let metrics = admin::metrics::install().map_err(StartError::Metrics)?;
         let config = Arc::new(loaded.config.clone());
         let data_dir = data_dir(&config)?;
-        let token = config::kept_admin_token(&config)?;
+        let first_token = first_token(&config)?;
         let current = channel::Sender::new(Arc::clone(&config));
         let on_webhooks = bind("server.listen", config.server.listen)?;
         let admin_side = AdminSide::serve(&current, &metrics)?;
@@ -132,6 +135,9 @@ impl Host {
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
         let pruning = db.start_pruning(current.subscribe());
+        let access =
+            admin::Access::open(db.clone(), first_token, current.subscribe(), ingress::peer_address).await?;
+        let access_task = tokio::spawn(access.clone().run());
 
         let webhooks = local_address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
@@ -155,10 +161,10 @@ impl Host {
             fault: Arc::new(move || working.fault()),
             personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
+            access: access.clone(),
             cache: admin::AnswerCache::default(),
         };
-        let token = admin::Token::new(token.expose());
-        admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts, token)));
+        admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts)));
         readiness.set_ready();
         let reload = Arc::new(Notify::new());
         let follow = Follow {
@@ -185,6 +191,8 @@ impl Host {
             config_task: tokio::spawn(follow.run()),
             metrics_task,
             watch_task,
+            access,
+            access_task,
             pruning,
             readiness,
             reload,
@@ -231,6 +239,8 @@ impl Host {
         drop(self.pruning);
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
+        self.access_task.abort();
+        self.access.flush().await;
         if let Err(error) = self.db.close().await {
             tracing::error!("closing: {error}");
         }
@@ -369,6 +379,19 @@ fn data_dir(config: &Config) -> Result<PrivateDir, StartError> {
         );
     }
     Ok(dir)
+}
+
+/// The token in the data directory's file, which is made at the first start.
+fn first_token(config: &Config) -> Result<NewToken, StartError> {
+    let secret = config::kept_admin_token(config)?;
+    let hash = TokenHash::of(secret.expose());
+    Ok(NewToken {
+        name: Name::stored(FIRST_TOKEN),
+        hash,
+        role: Role::Admin,
+        plugins: Vec::new(),
+        expires_at: None,
+    })
 }
 
 /// Logs how guests are kept inside their memories.

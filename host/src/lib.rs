@@ -18,6 +18,7 @@
 //! and environment. The parts are wired here, in [`Host::start`], and nowhere else.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod completion;
@@ -37,6 +38,7 @@ pub mod replay;
 pub mod revision;
 pub mod runtime;
 pub mod secrets;
+pub mod token;
 
 pub use host::{Host, StartError};
 pub mod wit;

@@ -40,7 +40,7 @@ const LIBRARIES: [(&[&str], &[&str]); 17] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `secrets`, `config` and `failpoint`.
+/// `audit`, `token`, `secrets`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 6] = [
     ("ingress", &["db"]),
     ("plugins", &["outbound", "runtime"]),
@@ -50,7 +50,9 @@ const DEPENDENCIES: [(&str, &[&str]); 6] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 13] = [
+const LEAVES: [(&str, &[&str]); 15] = [
+    ("audit", &["effect", "event", "replay"]),
+    ("token", &["event"]),
     ("event", &[]),
     ("clock", &["event"]),
     ("delivery", &["event"]),
@@ -192,6 +194,8 @@ fn dependencies_point_one_way() {
         "keyvalue",
         "replay",
         "revision",
+        "audit",
+        "token",
         "secrets",
         "config",
         "failpoint",

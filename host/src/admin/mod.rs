@@ -4,7 +4,7 @@
 //! discarded dead letters. It never touches `runtime`. All JSON shapes of the API are here (`api/shapes/`),
 //! and no other room knows them.
 //!
-//! Everything under `/api/v1` requires the bearer token. `/healthz`, `/readyz`, `/metrics` and `/` are open
+//! Everything under `/api/v1` requires a bearer token, and each endpoint a permission (`auth/`). `/healthz`, `/readyz`, `/metrics` and `/` are open
 //! to every client that reaches the address, by default this machine only; they contain no payloads and no
 //! secrets.
 
@@ -36,7 +36,7 @@ mod starting;
 
 use cached::Cached;
 
-pub use auth::Token;
+pub use auth::{Access, FindPeer};
 pub use hosts::Hosts;
 pub use personal::PersonalFields;
 pub use problem::{PROBLEM_JSON, Problem};
@@ -74,6 +74,8 @@ pub struct AdminState {
     pub personal: PersonalFields,
     /// The process's numbers, from [`metrics::install`].
     pub metrics: PrometheusHandle,
+    /// The tokens and their permissions.
+    pub access: Access,
     /// Answers of the database that hold for a second; made by its default.
     pub cache: AnswerCache,
 }
@@ -99,11 +101,11 @@ impl AdminState {
 }
 
 /// The endpoints of a host that has started.
-pub fn router(state: AdminState, hosts: Hosts, token: Token) -> Router {
+pub fn router(state: AdminState, hosts: Hosts) -> Router {
     Router::new()
         .route("/", get(index::index))
         .route("/metrics", get(metrics::scrape))
-        .nest(api::PREFIX, api::router(token))
+        .nest(api::PREFIX, api::router(state.access.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(hosts, hosts::require))

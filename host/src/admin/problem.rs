@@ -16,7 +16,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// What went wrong, for programs and for people (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Always `about:blank`: the status says what kind of problem it is.
+    /// What kind of problem it is, the same in every version: `/problems/` and a word for the status, such as
+    /// `not-found`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The status in words.
@@ -31,12 +32,8 @@ impl Problem {
     /// A problem of this status.
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            kind: "about:blank".into(),
-            title: status.canonical_reason().unwrap_or("Error").into(),
-            status: status.as_u16(),
-            detail: detail.into(),
-        }
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self { kind: kind_of(title), title: title.into(), status: status.as_u16(), detail: detail.into() }
     }
 
     /// 400.
@@ -70,6 +67,11 @@ impl Problem {
     }
 }
 
+/// The type of problems with this title: `/problems/not-found` for `Not Found`.
+fn kind_of(title: &str) -> String {
+    format!("/problems/{}", title.to_ascii_lowercase().replace(' ', "-"))
+}
+
 impl Problem {
     /// The content of every answer that is an error, as the API's description has it.
     pub(super) fn content() -> (String, RefOr<Content>) {
@@ -81,13 +83,21 @@ impl Problem {
 /// The errors that every endpoint of the API may answer.
 impl IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<Description>> {
-        let usual = [("401", "No token, or a wrong one"), ("503", "The database does not answer")];
+        let usual = [
+            ("401", "No token, or one that is not valid"),
+            ("403", "The token has not the permission, or is not for this plugin"),
+            ("429", "Too many requests without a valid token from this address"),
+            ("503", "The database does not answer"),
+        ];
         usual.map(|(status, why)| (status.into(), RefOr::T(Description::new(why)))).into()
     }
 }
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
+        if let DbError::Revoked(_) = error {
+            return Self::new(StatusCode::UNAUTHORIZED, error.to_string());
+        }
         Self::unavailable(error.to_string())
     }
 }
@@ -102,6 +112,9 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"hookyard\"");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -121,7 +134,7 @@ mod tests {
         let problem = Problem::not_found("no event `x`");
         let json = serde_json::to_value(&problem).unwrap();
         let expected = serde_json::json!({
-            "type": "about:blank", "title": "Not Found", "status": 404, "detail": "no event `x`",
+            "type": "/problems/not-found", "title": "Not Found", "status": 404, "detail": "no event `x`",
         });
         assert_eq!(json, expected);
         let response = problem.into_response();

@@ -7,14 +7,18 @@ use tokio::sync::watch as channel;
 
 use super::*;
 use crate::delivery::Recipient;
-use crate::event::{Digest, Event, PluginName, SourceName};
+use crate::event::{Digest, Event, Name, PluginName, SourceName};
 use crate::plugins::PluginState;
+use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
 
 const TOKEN: &str = "right-token";
+
+mod permissions;
 
 struct TestServer {
     base: String,
     db: Db,
+    access: Access,
     readiness: Readiness,
     _data: tempfile::TempDir,
 }
@@ -25,6 +29,7 @@ impl TestServer {
         let readiness = Readiness::starting();
         readiness.set_ready();
         let db = db(&data).await;
+        let access = access(&db).await;
         let state = AdminState {
             db: db.clone(),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
@@ -34,14 +39,15 @@ impl TestServer {
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
+            access: access.clone(),
             cache: AnswerCache::default(),
         };
         let hosts = Hosts::new([127, 0, 0, 1].into(), channel::Sender::new(Arc::default()).subscribe());
-        let router = router(state, hosts, Token::new(TOKEN));
+        let router = router(state, hosts);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router).await });
-        Self { base, db, readiness, _data: data }
+        Self { base, db, access, readiness, _data: data }
     }
 
     async fn ask(&self, method: Method, path: &str, token: Option<&str>) -> Response {
@@ -56,6 +62,19 @@ impl TestServer {
     async fn get(&self, path: &str) -> Response {
         self.ask(Method::GET, path, Some(TOKEN)).await
     }
+}
+
+/// The tokens of a host whose data directory has [`TOKEN`].
+async fn access(db: &Db) -> Access {
+    let first = NewToken {
+        name: Name::new(FIRST_TOKEN).unwrap(),
+        hash: TokenHash::of(TOKEN),
+        role: Role::Admin,
+        plugins: Vec::new(),
+        expires_at: None,
+    };
+    let config = channel::Sender::new(Arc::default()).subscribe();
+    Access::open(db.clone(), first, config, |_| Some([192, 0, 2, 1].into())).await.unwrap()
 }
 
 fn plugin(name: &str) -> PluginView {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Bearer,
+    /// The reason for a change, for the audit log.
+    note: Option<String>,
 }
 
 /// The token and its origin, for messages.
@@ -42,7 +45,13 @@ impl Client {
     /// When TLS cannot be set up.
     pub(super) fn new(base: &str, token: Bearer) -> Result<Self, Failure> {
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { http: http(&base)?, base, token })
+        Ok(Self { http: http(&base)?, base, token, note: None })
+    }
+
+    /// This client, with a reason for its changes.
+    #[must_use]
+    pub(super) fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
     }
 
     /// The base of its URLs.
@@ -75,18 +84,30 @@ impl Client {
         self.send(self.http.post(url(&self.base, segments)?).json(body)).await
     }
 
+    /// Removes the resource at `segments`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn delete(&self, segments: &[&str]) -> Result<(), Failure> {
+        self.answer(self.http.delete(url(&self.base, segments)?)).await.map(drop)
+    }
+
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
+        serde_json::from_slice(&self.answer(request).await?).map_err(|error| {
+            let base = &self.base;
+            Failure::Failed(format!("{base} does not answer like a hookyard host: {error}"))
+        })
+    }
+
+    async fn answer(&self, mut request: reqwest::RequestBuilder) -> Result<Bytes, Failure> {
+        if let Some(note) = &self.note {
+            request = request.header("x-hookyard-note", note.as_bytes());
+        }
         let response = request.bearer_auth(&self.token.token).send().await;
         let response = response.map_err(|error| self.explain_unreachable(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| {
-                let base = &self.base;
-                Failure::Failed(format!("{base} does not answer like a hookyard host: {error}"))
-            });
-        }
-        Err(self.explain_refusal(status, &body))
+        if status.is_success() { Ok(body) } else { Err(self.explain_refusal(status, &body)) }
     }
 
     /// Whether the host is ready, and no plugin is still being loaded.
@@ -112,9 +133,11 @@ impl Client {
         let base = &self.base;
         if status == StatusCode::UNAUTHORIZED {
             let origin = &self.token.origin;
+            let why = serde_json::from_slice::<Problem>(body).map(|problem| problem.detail);
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             return Failure::Failed(format!(
-                "the admin API at {base} refuses the token from {origin}; \
-                 give the right one with --token-file FILE or HOOKYARD_TOKEN"
+                "the admin API at {base} refuses the token from {origin}{why}\n\
+                 give a valid one with --token-file FILE or HOOKYARD_TOKEN"
             ));
         }
         match serde_json::from_slice::<Problem>(body) {

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::selectors::{DeliverySelector, require_selection};
-use super::settings::{Connection, Settings};
+use super::settings::{ChangeConnection, Settings};
 use super::{out, replaying};
 use crate::admin::api::{
     DiscardResult, ReplayAction, ReplayProgress, ReplayRequest, ReplaySelection, ReplayTarget,
@@ -56,7 +56,7 @@ struct DeliveryArguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connection: Connection,
+    connection: ChangeConnection,
 }
 
 impl Replay {
@@ -90,7 +90,7 @@ impl Discard {
             return replaying::print(&progress, deliveries.json);
         }
         deliveries.selection()?;
-        let client = settings.client(&deliveries.connection)?;
+        let client = settings.client_to_change(&deliveries.connection)?;
         let mut done = Vec::new();
         for id in &deliveries.ids {
             let discarded: DiscardResult =
@@ -121,6 +121,6 @@ impl DeliveryArguments {
             again: false,
             dry_run,
         };
-        replaying::follow(&settings.client(&self.connection)?, &request).await
+        replaying::follow(&settings.client_to_change(&self.connection)?, &request).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::selectors::{DeliverySelector, require_selection};
-use super::settings::{Connection, Settings};
+use super::settings::{ChangeConnection, Settings};
 use super::{delivery_list, out};
 use crate::admin::api::{ReplaySelection, RetryRequest, RetryResult};
 use crate::delivery::DeliveryId;
@@ -36,7 +36,7 @@ pub(super) struct Retry {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connection: Connection,
+    connection: ChangeConnection,
 }
 
 impl Retry {
@@ -48,7 +48,7 @@ impl Retry {
         let ids = (!self.ids.is_empty()).then(|| self.ids.clone());
         let selection = ReplaySelection { deliveries: ids, ..self.which.selection() };
         let selection = require_selection(selection, self.all, "waiting deliveries")?;
-        let client = settings.client(&self.connection)?;
+        let client = settings.client_to_change(&self.connection)?;
         let request = RetryRequest { selection, dry_run: self.dry_run };
         let result: RetryResult = client.post(&["deliveries", "retry"], &request).await?;
         if self.json {

@@ -1,7 +1,7 @@
 //! `hookyard effect list`, `replay` and `discard`: the effects of all events.
 
 use super::failure::Failure;
-use super::settings::{Connection, Settings};
+use super::settings::{ChangeConnection, Connection, Settings};
 use super::{out, show};
 use crate::admin::api::{EffectCount, EffectList, EffectSelection, ListedEffect};
 
@@ -68,7 +68,7 @@ struct DeadEffects {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connection: Connection,
+    connection: ChangeConnection,
 }
 
 impl List {
@@ -133,7 +133,7 @@ impl DeadEffects {
             (false, true) => return Err(Failure::Usage("--all means all of them: name none".into())),
             _ => {}
         }
-        let client = settings.client(&self.connection)?;
+        let client = settings.client_to_change(&self.connection)?;
         let resolved: EffectCount = client.post(&["effects", verb], &selection).await?;
         if resolved.effects < self.keys.len() as u64 {
             let missing = self.keys.len() as u64 - resolved.effects;

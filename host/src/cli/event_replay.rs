@@ -5,7 +5,7 @@ use super::event_show::source_of;
 use super::failure::Failure;
 use super::replaying;
 use super::selectors::{EventSelector, require_selection};
-use super::settings::{Connection, Settings};
+use super::settings::{ChangeConnection, Settings};
 use crate::admin::api::{EventView, ReplayAction, ReplayRequest, ReplaySelection, ReplayTarget};
 use crate::event::PluginName;
 
@@ -48,7 +48,7 @@ pub(super) struct Replay {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connection: Connection,
+    connection: ChangeConnection,
 }
 
 impl Replay {
@@ -58,7 +58,7 @@ impl Replay {
     /// When nothing was named, the event that was is unknown, open or wanted by no plugin, or the host does
     /// not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
+        let client = settings.client_to_change(&self.connection)?;
         let selection = self.selection(&client).await?;
         let request = ReplayRequest {
             of: ReplayTarget::Events,

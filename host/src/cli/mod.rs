@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod author;
 mod background;
 mod backup;
@@ -60,6 +61,7 @@ mod signals;
 mod similar;
 mod stderr;
 mod stores;
+mod tokens;
 mod tour;
 mod visible;
 mod wit;
@@ -89,6 +91,10 @@ struct Arguments {
     /// The config [default: hookyard.toml if it is there]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    /// The admin address of a host on another machine, for commands on a running host [default: `HOOKYARD_URL`, or
+    /// the host of the config]; the token is then `HOOKYARD_TOKEN` or in --token-file
+    #[arg(long, value_name = "URL", global = true)]
+    url: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -112,6 +118,12 @@ enum Verb {
     /// Make, build, check and run plugins; list, pause and resume those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
+    /// Make, list and revoke tokens for the admin API
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(Token),
+    /// Read and check the log of what operators and the host decided
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(Audit),
     Backup(backup::Backup),
     Restore(restore::Restore),
     /// Check WIT packages of event types, generate typed handlers for them
@@ -171,6 +183,20 @@ enum Plugin {
 }
 
 #[derive(Debug, Subcommand)]
+enum Token {
+    Create(tokens::Create),
+    List(tokens::List),
+    Revoke(tokens::Revoke),
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    List(audit::List),
+    Export(audit::Export),
+    Verify(audit::Verify),
+}
+
+#[derive(Debug, Subcommand)]
 enum Config {
     Init(config_init::Init),
     Check(config_check::Check),
@@ -206,39 +232,65 @@ pub fn main() -> ExitCode {
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
+impl Verb {
+    /// Whether the command asks a running host.
+    fn is_on_running_host(&self) -> bool {
+        match self {
+            Self::Event(verb) => !matches!(verb, Event::Send(_)),
+            Self::Delivery(_) | Self::Effect(_) | Self::Store(_) | Self::Token(_) | Self::Audit(_) => true,
+            Self::Plugin(verb) => {
+                matches!(verb, Plugin::List(_) | Plugin::Pause(_) | Plugin::Resume(_) | Plugin::Retry(_))
+            }
+            _ => false,
+        }
+    }
+}
+
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { config, verb } = arguments;
+    let Arguments { config, url, verb } = arguments;
+    if url.is_some() && !verb.is_on_running_host() {
+        return Err(Failure::Usage(
+            "--url is for commands on a running host: this one works on this machine".into(),
+        ));
+    }
+    let of_running = |config| Settings::for_client(config, url);
     // Only a command that starts a host makes the host's missing secrets and data directory.
     let of_host = |config| Settings::load(config, false);
     match verb {
         Verb::Serve(verb) => verb.run(Settings::load(config, true)?).await,
         Verb::Dev(verb) => verb.run(Settings::load(config, true)?).await,
         Verb::Event(Event::Send(verb)) => verb.run(of_host(config)?).await,
-        Verb::Event(Event::List(verb)) => verb.run(of_host(config)?).await,
-        Verb::Event(Event::Show(verb)) => verb.run(of_host(config)?).await,
-        Verb::Event(Event::Export(verb)) => verb.run(of_host(config)?).await,
-        Verb::Event(Event::Replay(verb)) => verb.run(of_host(config)?).await,
-        Verb::Delivery(Delivery::List(verb)) => verb.run(of_host(config)?).await,
-        Verb::Delivery(Delivery::Show(verb)) => verb.run(of_host(config)?).await,
-        Verb::Delivery(Delivery::Replay(verb)) => verb.run(of_host(config)?).await,
-        Verb::Delivery(Delivery::Retry(verb)) => verb.run(of_host(config)?).await,
-        Verb::Delivery(Delivery::Discard(verb)) => verb.run(of_host(config)?).await,
-        Verb::Effect(Effect::List(verb)) => verb.run(of_host(config)?).await,
-        Verb::Effect(Effect::Show(verb)) => verb.run(of_host(config)?).await,
-        Verb::Effect(Effect::Replay(verb)) => verb.run(of_host(config)?).await,
-        Verb::Effect(Effect::Discard(verb)) => verb.run(of_host(config)?).await,
-        Verb::Store(Store::List(verb)) => verb.run(of_host(config)?).await,
-        Verb::Store(Store::Get(verb)) => verb.run(of_host(config)?).await,
+        Verb::Event(Event::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Event(Event::Show(verb)) => verb.run(of_running(config)?).await,
+        Verb::Event(Event::Export(verb)) => verb.run(of_running(config)?).await,
+        Verb::Event(Event::Replay(verb)) => verb.run(of_running(config)?).await,
+        Verb::Delivery(Delivery::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Delivery(Delivery::Show(verb)) => verb.run(of_running(config)?).await,
+        Verb::Delivery(Delivery::Replay(verb)) => verb.run(of_running(config)?).await,
+        Verb::Delivery(Delivery::Retry(verb)) => verb.run(of_running(config)?).await,
+        Verb::Delivery(Delivery::Discard(verb)) => verb.run(of_running(config)?).await,
+        Verb::Effect(Effect::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Effect(Effect::Show(verb)) => verb.run(of_running(config)?).await,
+        Verb::Effect(Effect::Replay(verb)) => verb.run(of_running(config)?).await,
+        Verb::Effect(Effect::Discard(verb)) => verb.run(of_running(config)?).await,
+        Verb::Store(Store::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Store(Store::Get(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::New(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Plugin(Plugin::Test(verb)) => verb.run().await,
         Verb::Plugin(Plugin::Build(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Plugin(Plugin::Run(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Plugin(Plugin::Attempt(verb)) => verb.run().await,
-        Verb::Plugin(Plugin::List(verb)) => verb.run(of_host(config)?).await,
-        Verb::Plugin(Plugin::Pause(verb)) => verb.run(of_host(config)?).await,
-        Verb::Plugin(Plugin::Resume(verb)) => verb.run(of_host(config)?).await,
-        Verb::Plugin(Plugin::Retry(verb)) => verb.run(of_host(config)?).await,
+        Verb::Plugin(Plugin::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Pause(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Resume(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Retry(verb)) => verb.run(of_running(config)?).await,
+        Verb::Token(Token::Create(verb)) => verb.run(of_running(config)?).await,
+        Verb::Token(Token::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
+        Verb::Audit(Audit::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Audit(Audit::Export(verb)) => verb.run(of_running(config)?).await,
+        Verb::Audit(Audit::Verify(verb)) => verb.run(of_running(config)?).await,
         Verb::Wit(verb) => verb.run(Settings::for_authors(config)?).await,
         Verb::Backup(verb) => verb.run(of_host(config)?).await,
         Verb::Restore(verb) => verb.run(of_host(config)?).await,

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::out;
-use super::settings::{Connection, Settings};
+use super::settings::{ChangeConnection, Settings};
 use crate::admin::api::Plugin;
 
 /// Pause a plugin: what comes for it waits in the database, and nothing is lost
@@ -38,7 +38,7 @@ struct PluginArgument {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    connection: Connection,
+    connection: ChangeConnection,
 }
 
 impl Pause {
@@ -76,7 +76,7 @@ impl Retry {
 
 impl PluginArgument {
     async fn post(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
+        let client = settings.client_to_change(&self.connection)?;
         let answer: Plugin = client.post(&["plugins", &self.name, verb], &()).await?;
         if self.json { out::print_json(&answer) } else { out::print(said) }
     }

@@ -73,7 +73,7 @@ pub(super) fn require_selection(
 }
 
 /// A time, or how long ago it was, as ms since the Unix epoch.
-fn parse_time(text: &str) -> Result<u64, String> {
+pub(super) fn parse_time(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no time: write 2026-11-25T08:00:00Z, or 2h or 7d for so long ago");
     if let Ok(time) = text.parse::<Timestamp>() {
         return u64::try_from(time.as_millisecond()).map_err(|_| wrong());

@@ -1,13 +1,14 @@
 //! The config for commands: the source to send as, its signature, and the address of the running host.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::client::{Bearer, Client};
-use super::failure::Failure;
+use super::failure::{Failure, warn};
 use super::send::base_url;
 use super::sign::Signer;
 use crate::Host;
+use crate::audit::NOTE_MAX_BYTES;
 use crate::config::{self, Config, Loaded, Scheme, Secret, Source};
 use crate::event::{Name, SourceName};
 
@@ -19,14 +20,34 @@ pub(super) struct Settings {
     new_secrets: Vec<NewSecret>,
     /// Whether the config names no source, and the host's own one is used.
     has_own_source: bool,
+    /// The address of a host on another machine.
+    url: Option<String>,
 }
 
 /// How to reach a running host.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Connection {
-    /// Read the admin token from this file [default: `HOOKYARD_TOKEN`, or the data directory]
+    /// Read the token from this file [default: `HOOKYARD_TOKEN`, or the admin token in the data directory]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+/// How to reach a running host to change something.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct ChangeConnection {
+    #[command(flatten)]
+    connection: Connection,
+    /// The reason, for the audit log (no personal values, no secrets)
+    #[arg(long, value_name = "TEXT", value_parser = parse_note)]
+    note: Option<String>,
+}
+
+fn parse_note(text: &str) -> Result<String, String> {
+    if text.len() > NOTE_MAX_BYTES {
+        return Err(format!("it has {} bytes; at most {NOTE_MAX_BYTES} are recorded", text.len()));
+    }
+    // It is sent as a header.
+    Ok(text.replace(char::is_control, " "))
 }
 
 /// A secret made at the first start, for the terminal of the user who started the host.
@@ -61,7 +82,16 @@ impl Settings {
                 new_secrets.push(NewSecret { what: "admin token", value, path: token_at });
             }
         }
-        Ok(Self { loaded, log_level, new_secrets, has_own_source })
+        Ok(Self { loaded, log_level, new_secrets, has_own_source, url: None })
+    }
+
+    /// Loads the config for a command on a running host. With the address of a host on another machine, by `url` or the
+    /// variable, no config is needed.
+    pub(super) fn for_client(file: Option<PathBuf>, url: Option<String>) -> Result<Self, Failure> {
+        let Some(url) = url.or_else(config::remote_url) else { return Self::load(file, false) };
+        check_url(&url)?;
+        let settings = if file.is_some() { Self::load(file, false)? } else { Self::of_defaults() };
+        Ok(Self { url: Some(url), ..settings })
     }
 
     /// Loads the config for a verb that only reads files. If the file was not named and a host would reject
@@ -85,7 +115,7 @@ impl Settings {
     }
 
     fn of_files(loaded: Loaded) -> Self {
-        Self { loaded, log_level: None, new_secrets: Vec::new(), has_own_source: false }
+        Self { loaded, log_level: None, new_secrets: Vec::new(), has_own_source: false, url: None }
     }
 
     /// The source for a plugin's trial events: of the config, or else Moncreneau's preset.
@@ -153,8 +183,20 @@ impl Settings {
 
     /// A client of the host that runs with this config.
     pub(super) fn client(&self, connection: &Connection) -> Result<Client, Failure> {
-        let (_, admin) = self.addresses();
-        self.client_at(admin, connection.token_file.as_deref())
+        let token_file = connection.token_file.as_deref();
+        let Some(url) = &self.url else {
+            let (_, admin) = self.addresses();
+            return self.client_at(admin, token_file);
+        };
+        // The token in the data directory is for the host on this machine, and is not sent to another.
+        let (token, origin) = config::remote_token(token_file).map_err(Failure::failed)?;
+        Client::new(url, Bearer { token: token.expose().into(), origin })
+    }
+
+    /// A client of that host, to change something.
+    pub(super) fn client_to_change(&self, connection: &ChangeConnection) -> Result<Client, Failure> {
+        let client = self.client(&connection.connection)?;
+        Ok(client.with_note(connection.note.clone()))
     }
 
     /// A client of a host in this process.
@@ -215,5 +257,25 @@ impl Settings {
         let secret = given.or_else(|| source.secrets.first().cloned()).ok_or_else(missing)?;
         let header = source.signatures.first().cloned().ok_or_else(missing)?;
         Ok(Signer::new(header, secret))
+    }
+}
+
+/// Checks the address of a host, and warns if its token would be sent in clear over a network.
+fn check_url(url: &str) -> Result<(), Failure> {
+    let wrong =
+        || Failure::Usage(format!("`{url}` is no address of a host: write https://HOST or http://HOST:PORT"));
+    let parsed = reqwest::Url::parse(url).map_err(|_| wrong())?;
+    let host = parsed.host_str().ok_or_else(wrong)?;
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    match parsed.scheme() {
+        "https" => Ok(()),
+        "http" => {
+            if !is_local {
+                warn(&format!("the token is sent to {url} in clear: use https"));
+            }
+            Ok(())
+        }
+        _ => Err(wrong()),
     }
 }

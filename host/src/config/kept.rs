@@ -22,6 +22,8 @@ const SIZE_MAX_BYTES: u64 = 4096;
 const DEFAULT_SOURCE: &str = "moncreneau";
 /// The variable that commands take the admin token from.
 const TOKEN_VARIABLE: &str = "HOOKYARD_TOKEN";
+/// The variable that commands take the address of a host on another machine from.
+const URL_VARIABLE: &str = "HOOKYARD_URL";
 
 impl Loaded {
     /// Adds the source `moncreneau` to a configuration that names no source, with a secret that is made once
@@ -78,6 +80,25 @@ pub fn kept_cache_key(home: &PrivateDir) -> Result<Secret, ConfigError> {
 /// Names the three places where none of them has one.
 pub fn admin_token(token_file: Option<&Path>, config: &Config) -> Result<(Secret, String), ConfigError> {
     token_from(token_file, std::env::var(TOKEN_VARIABLE).ok(), config)
+}
+
+/// The address of the host's admin API that commands use, if it is on another machine: `HOOKYARD_URL`.
+pub fn remote_url() -> Option<String> {
+    std::env::var(URL_VARIABLE).ok().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty())
+}
+
+/// The token for a host on another machine: the named file, else `HOOKYARD_TOKEN`.
+///
+/// # Errors
+/// If neither has one.
+pub fn remote_token(token_file: Option<&Path>) -> Result<(Secret, String), ConfigError> {
+    let variable = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty());
+    if token_file.is_none() && variable.is_none() {
+        return Err(ConfigError::NoToken(format!(
+            "no token for a host on another machine: set {TOKEN_VARIABLE}, or name a file with --token-file"
+        )));
+    }
+    token_from(token_file, variable, &Config::default())
 }
 
 /// The addresses of a running host with this configuration, from its data directory: webhooks and

@@ -12,12 +12,11 @@ use super::entries::Entries;
 use super::shared::Shared;
 use super::sqlite;
 use super::storage::{NewEvent, Opened, Reads, Storage};
-use super::types::{
-    Accept, Conflict, DbError, EffectShare, Handoff, HoldChange, Limits, PluginHold, emitted_events,
-};
+use super::types::{Accept, Conflict, DbError, EffectShare, Handoff, HoldChange, Limits, emitted_events};
 use super::view::{EventFilter, EventPage, EventView, StoredBody};
-use super::writer::inbox::{Accepting, Inbox, Reply, Request};
+use super::writer::inbox::{Accepting, Inbox, Operation, Reply, Request};
 use super::writer::{Writer, WriterLimits};
+use crate::audit::Decision;
 use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::config;
@@ -240,20 +239,40 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn hold(&self, plugin: &PluginName, why: PluginHold) -> Result<(), DbError> {
-        self.change_hold(HoldChange { plugin: plugin.clone(), why, held: true }).await
+    pub async fn hold(&self, plugin: &PluginName) -> Result<(), DbError> {
+        self.change_hold(HoldChange { plugin: plugin.clone(), held: true }).await
     }
 
-    /// Ends a hold: its deliveries can be leased, unless they are also held for the other reason.
+    /// Ends the hold of an absent plugin: its deliveries can be leased, unless it is paused.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn end_hold(&self, plugin: &PluginName, why: PluginHold) -> Result<(), DbError> {
-        self.change_hold(HoldChange { plugin: plugin.clone(), why, held: false }).await
+    pub async fn end_hold(&self, plugin: &PluginName) -> Result<(), DbError> {
+        self.change_hold(HoldChange { plugin: plugin.clone(), held: false }).await
     }
 
     async fn change_hold(&self, change: HoldChange) -> Result<(), DbError> {
         self.ask(|reply| Request::PluginHold(change, reply)).await
+    }
+
+    /// Pauses a plugin: its deliveries are held until [`Db::resume`].
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`], [`DbError::Revoked`].
+    pub async fn pause(&self, plugin: &PluginName, by: Decision) -> Result<(), DbError> {
+        self.change_pause(plugin.clone(), true, by).await
+    }
+
+    /// Resumes a paused plugin: its deliveries can be leased, unless it is absent.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`], [`DbError::Revoked`].
+    pub async fn resume(&self, plugin: &PluginName, by: Decision) -> Result<(), DbError> {
+        self.change_pause(plugin.clone(), false, by).await
+    }
+
+    async fn change_pause(&self, plugin: PluginName, paused: bool, by: Decision) -> Result<(), DbError> {
+        self.ask(|reply| Request::Operate(Operation::Pause { plugin, paused, by, reply })).await
     }
 
     /// Plugins that an operator paused, and since when (ms since the Unix epoch).

@@ -2,9 +2,11 @@
 //!
 //! Every write goes through one group-commit writer: many operations, one `fsync`.
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod crashes;
+mod decisions;
 mod entries;
 mod handle;
 mod health;
@@ -25,6 +27,7 @@ mod storage;
 mod stored_entries;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod types;
 mod view;
 mod writer;
@@ -34,10 +37,10 @@ pub use handle::Db;
 pub use health::WatchLimits;
 pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;
-pub use sqlite::{backup, restore};
+pub use sqlite::{backup, restore, verify_audit};
 pub use types::{
     Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Lease, Limits,
-    MatchCount, MatchDecision, Notices, PluginHold, Size, Stock, UnmatchedDelivery,
+    MatchCount, MatchDecision, Notices, Size, Stock, TokenCreation, UnmatchedDelivery,
 };
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,

@@ -4,8 +4,10 @@ use super::handle::Db;
 use super::types::{DbError, Discard, EffectResolution};
 use super::view::{DeliveryFilter, DeliveryPage, EffectFilter, EffectPage};
 use super::writer::inbox::{Operation, Reply, Request};
+use crate::audit::{self, Bulk, Decision};
 use crate::delivery::DeliveryId;
 use crate::effect::{self, EffectId};
+use crate::event::PluginName;
 use crate::replay::{self, Candidate, Progress, ReplayInProgress, ReplayPage};
 
 /// Effects that are searched for a key.
@@ -18,9 +20,9 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn begin_replay(&self, request: replay::Request) -> Result<i64, DbError> {
+    pub async fn begin_replay(&self, request: replay::Request, by: Decision) -> Result<i64, DbError> {
         let (found, last_event) = self.inner.reads.count(&request).await?;
-        self.operate(|reply| Operation::BeginReplay { request, found, last_event, reply }).await
+        self.operate(|reply| Operation::BeginReplay { request, found, last_event, by, reply }).await
     }
 
     /// Commits a part of a replay.
@@ -35,16 +37,16 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn stop_replay(&self, replay: i64) -> Result<bool, DbError> {
-        self.operate(|reply| Operation::StopReplay { replay, reply }).await
+    pub async fn stop_replay(&self, replay: i64, by: Decision) -> Result<bool, DbError> {
+        self.operate(|reply| Operation::StopReplay { replay, by, reply }).await
     }
 
     /// Sees to it that a delivery is not run any more: skips it, or resolves a dead letter.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn discard(&self, id: DeliveryId) -> Result<Discard, DbError> {
-        self.operate(|reply| Operation::Discard { id, reply }).await
+    pub async fn discard(&self, id: DeliveryId, by: Decision) -> Result<Discard, DbError> {
+        self.operate(|reply| Operation::Discard { id, by, reply }).await
     }
 
     /// Returns replays in progress, the oldest first.
@@ -105,6 +107,14 @@ impl Db {
         self.inner.reads.event_of(delivery).await
     }
 
+    /// The plugin of a delivery.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn plugin_of(&self, delivery: DeliveryId) -> Result<Option<PluginName>, DbError> {
+        self.inner.reads.plugin_of(delivery).await
+    }
+
     /// A page of effects, the newest event's first. `before` is the last page's `next`.
     ///
     /// # Errors
@@ -134,17 +144,25 @@ impl Db {
         &self,
         selection: &effect::Selection,
         action: replay::Action,
+        by: Decision,
     ) -> Result<u64, DbError> {
+        let name = match action {
+            replay::Action::Replay => "effect.replay",
+            replay::Action::Discard => "effect.discard",
+        };
+        let mut by = Bulk::new(by, name, "effects", audit::describe_effects(selection));
         let (mut resolved, mut after) =
             (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
         loop {
             let selection = selection.clone();
-            let resolution = EffectResolution { selection, action, after, limit: EFFECTS_PAGE };
+            let bulk = by.clone();
+            let resolution = EffectResolution { selection, action, after, limit: EFFECTS_PAGE, by: bulk };
             let page = self.operate(|reply| Operation::ResolveEffects { resolution, reply }).await?;
             resolved += page.len() as u64;
+            by = by.after(page.len() as u64);
             match page.last() {
-                Some(last) => after = *last,
-                None => return Ok(resolved),
+                Some(last) if page.len() >= EFFECTS_PAGE as usize => after = *last,
+                _ => return Ok(resolved),
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Waiting deliveries that are made due before their time, for an operator or for a new revision.
 
 use super::handle::Db;
-use super::types::{DbError, DueChange, WaitingFilter};
+use super::types::{DbError, DueCause, DueChange, WaitingFilter};
 use super::writer::inbox::{Operation, Request};
+use crate::audit::{self, Bulk, Decision};
 use crate::clock;
 use crate::delivery::DeliveryId;
 use crate::event::{Digest, PluginName};
@@ -35,8 +36,10 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Unavailable`]; some may be due then.
-    pub async fn retry(&self, selection: Selection) -> Result<u64, DbError> {
-        Ok(self.make_due(selection, None).await?.changed)
+    pub async fn retry(&self, selection: Selection, by: Decision) -> Result<u64, DbError> {
+        let filter = audit::describe_selection(&selection);
+        let by = Bulk::new(by, "delivery.retry", "deliveries", filter);
+        Ok(self.make_due(selection, None, Some(by)).await?.changed)
     }
 
     /// Makes the waiting deliveries of a plugin due whose last attempt ran another revision than this one, and
@@ -48,17 +51,19 @@ impl Db {
         let selection = Selection { plugin: Some(plugin.to_string()), ..Selection::default() };
         let mut changed = 0;
         // Attempts on the old revision that ended before now are committed with this: the query finds them.
-        self.change_due(DueChange { ids: Vec::new(), at: clock::now_ms(), retried: None }).await?;
+        let at = clock::now_ms();
+        let cause = DueCause::NewRevision { retried: None };
+        self.change_due(DueChange { ids: Vec::new(), at, cause }).await?;
         loop {
             // Those that were made due, or that failed on this revision meanwhile, are not found again.
-            let made = self.make_due(selection.clone(), Some(revision)).await?;
+            let made = self.make_due(selection.clone(), Some(revision), None).await?;
             changed += made.changed;
             if made.found < RETRIED_MAX {
                 break;
             }
         }
-        let retried = Some((plugin.clone(), revision));
-        self.change_due(DueChange { ids: Vec::new(), at: clock::now_ms(), retried }).await?;
+        let cause = DueCause::NewRevision { retried: Some((plugin.clone(), revision)) };
+        self.change_due(DueChange { ids: Vec::new(), at: clock::now_ms(), cause }).await?;
         Ok(changed)
     }
 
@@ -74,15 +79,28 @@ impl Db {
         &self,
         selection: Selection,
         failed_before: Option<Digest>,
+        mut by: Option<Bulk>,
     ) -> Result<MadeDue, DbError> {
         let at = clock::now_ms();
         let filter = WaitingFilter { selection, failed_before, due_after: at };
         // All ids are read before any delivery is due: one that fails again meanwhile is not found again.
         let ids: Vec<DeliveryId> = self.inner.reads.waiting(&filter, RETRIED_MAX).await?;
         let mut changed = 0;
-        for page in ids.chunks(PAGE) {
+        let mut pages: Vec<_> = ids.chunks(PAGE).map(<[_]>::to_vec).collect();
+        if pages.is_empty() && by.is_some() {
+            // An operator's decision about nothing is recorded too.
+            pages.push(Vec::new());
+        }
+        let last = pages.len();
+        for (number, ids) in (1..).zip(pages) {
             failpoint::pass(Point::DueStep);
-            changed += self.change_due(DueChange { ids: page.to_vec(), at, retried: None }).await?;
+            let cause = match &by {
+                Some(by) => DueCause::Operator { by: by.clone(), is_last: number == last },
+                None => DueCause::NewRevision { retried: None },
+            };
+            let due = self.change_due(DueChange { ids, at, cause }).await?;
+            by = by.map(|by| by.after(due));
+            changed += due;
         }
         Ok(MadeDue { found: ids.len(), changed })
     }

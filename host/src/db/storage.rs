@@ -13,12 +13,13 @@ use super::running::RunningAttempts;
 use super::types::{
     Accept, DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
     HoldChange, InMemoryState, Interrupted, Lease, LeaseRequest, MatchCount, OldKeys, PluginMatch, Removal,
-    RevisionRecord, RunningId, Size, Stock, StoreSummary, UnmatchedDelivery, WaitingFilter,
+    RevisionRecord, RunningId, Size, Stock, StoreSummary, TokenCreation, UnmatchedDelivery, WaitingFilter,
 };
 use super::view::{
     DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
     StoredKey,
 };
+use crate::audit::{Decision, Entry as AuditEntry, EntryFilter, Head, Record};
 use crate::completion::FinishedAttempt;
 use crate::delivery::{Delivery, DeliveryId, Recipient};
 use crate::effect::{CompletedEffect, EffectId};
@@ -26,6 +27,7 @@ use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{self, Candidate, Progress, ReplayPage};
 use crate::revision::KnownHandlers;
+use crate::token::{NewToken, StoredToken};
 
 /// An event to be stored.
 #[derive(Debug)]
@@ -128,22 +130,64 @@ pub(super) trait Storage: Send + 'static {
     /// Ends leases without an attempt. Ids that are not leased are skipped.
     fn release(&mut self, leased: &[RunningId]) -> impl Future<Output = ()> + Send;
 
+    /// Pauses or resumes a plugin. Like all decisions, it is refused with [`DbError::Revoked`] if its token was
+    /// revoked, and its audit entry commits with it.
+    fn pause(
+        &mut self,
+        plugin: &PluginName,
+        paused: bool,
+        by: &Decision,
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Stores a token, unless its name is in use or there are `tokens_max`.
+    fn create_token(
+        &mut self,
+        new: &NewToken,
+        tokens_max: u32,
+        by: &Decision,
+    ) -> impl Future<Output = Result<TokenCreation, DbError>> + Send;
+
+    /// Revokes a token. False if there is none of this name.
+    fn revoke_token(
+        &mut self,
+        name: &str,
+        by: &Decision,
+    ) -> impl Future<Output = Result<bool, DbError>> + Send;
+
+    /// Stores the token of the data directory's file, unless its hash is known, and revokes an earlier one.
+    fn keep_first_token(&mut self, new: &NewToken) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Notes when tokens were used, by their numbers.
+    fn note_token_uses(&mut self, uses: &[(i64, u64)]) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Appends entries to the audit log.
+    fn record(&mut self, records: &[Record]) -> impl Future<Output = Result<(), DbError>> + Send;
+
     /// Stores a requested replay, and returns its number.
     fn begin_replay(
         &mut self,
         request: &replay::Request,
         found: u64,
         last_event: i64,
+        by: &Decision,
     ) -> impl Future<Output = Result<i64, DbError>> + Send;
 
     /// A part of a replay, unless it was stopped.
     fn advance_replay(&mut self, step: &ReplayPage) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Stops a replay. False when it does not run.
-    fn stop_replay(&mut self, replay: i64) -> impl Future<Output = Result<bool, DbError>> + Send;
+    fn stop_replay(
+        &mut self,
+        replay: i64,
+        by: &Decision,
+    ) -> impl Future<Output = Result<bool, DbError>> + Send;
 
     /// Sees to it that a delivery is not run any more, unless it is leased.
-    fn discard(&mut self, id: DeliveryId) -> impl Future<Output = Result<(Discard, Ready), DbError>> + Send;
+    fn discard(
+        &mut self,
+        id: DeliveryId,
+        by: &Decision,
+    ) -> impl Future<Output = Result<(Discard, Ready), DbError>> + Send;
 
     /// Matches unmatched deliveries. Handled ones become due or blocked, and are not leased. The others are removed
     /// as if their event had not gone to the plugin, and the next delivery of their ordering key is unblocked. A
@@ -253,6 +297,9 @@ pub(super) trait Reads: EntryReads {
     /// The source and id of a delivery's event.
     fn event_of(&self, id: DeliveryId) -> Answer<'_, Option<(String, String)>>;
 
+    /// The plugin of a delivery.
+    fn plugin_of(&self, id: DeliveryId) -> Answer<'_, Option<PluginName>>;
+
     /// A page of effects, the newest event's first.
     fn effects<'a>(
         &'a self,
@@ -304,6 +351,18 @@ pub(super) trait Reads: EntryReads {
 
     /// Returns the handlers of a revision, if they were recorded and can be read.
     fn known_handlers<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<KnownHandlers>>;
+
+    /// All tokens.
+    fn tokens(&self) -> Answer<'_, Vec<StoredToken>>;
+
+    /// The newest entry of the audit log, as it is noted apart from it.
+    fn audit_head(&self) -> Answer<'_, Head>;
+
+    /// Up to `limit` entries of the audit log after this one, in order.
+    fn audit_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
+
+    /// Up to `limit` entries of the audit log before this one, the newest first.
+    fn audit<'a>(&'a self, filter: &'a EntryFilter, before: i64, limit: u32) -> Answer<'a, Vec<AuditEntry>>;
 
     /// Plugins that an operator paused, and since when.
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>>;

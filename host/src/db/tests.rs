@@ -275,9 +275,9 @@ async fn attempts_are_recorded_and_due_in_time() {
     assert_eq!(state(&db, "e").await, State::Waiting);
     assert_eq!(db.anything_due(due - 1, &[(&name("p"), Duration::MAX)]).await, Ok(false));
     assert_eq!(db.anything_due(due, &[(&name("p"), Duration::MAX)]).await, Ok(true));
-    db.hold(&name("p"), PluginHold::Absent).await.unwrap();
+    db.hold(&name("p")).await.unwrap();
     assert_eq!(db.anything_due(due, &[(&name("p"), Duration::MAX)]).await, Ok(false));
-    db.end_hold(&name("p"), PluginHold::Absent).await.unwrap();
+    db.end_hold(&name("p")).await.unwrap();
     assert_eq!(leased(&db, 1).await.0, [""; 0]);
     delivery = loop {
         let lease = db.lease(name("p"), 1, Duration::MAX).await.unwrap();
@@ -329,14 +329,14 @@ async fn holds_and_releases() {
     let db = db(&dir, &window).await;
     accept(&db, "a").await.unwrap();
     accept(&db, "b").await.unwrap();
-    db.hold(&name("p"), PluginHold::Absent).await.unwrap();
+    db.hold(&name("p")).await.unwrap();
     assert_eq!(state(&db, "b").await, State::Held);
     db.release_deliveries(vec![window.first().id]);
     accept(&db, "c").await.unwrap();
     assert_eq!(leased(&db, 9).await, (vec![], false));
     assert_eq!(db.open_plugins().await.unwrap(), [name("p")]);
     assert_eq!(listed(&db, EventState::Held).await, ["c", "b", "a"]);
-    db.end_hold(&name("p"), PluginHold::Absent).await.unwrap();
+    db.end_hold(&name("p")).await.unwrap();
     assert_eq!(leased(&db, 9).await.0, ["a", "b", "c"]);
 }
 

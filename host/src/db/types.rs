@@ -5,11 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::audit::Bulk;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{self, Effect, EffectId, LeasedEffect, QueuedEffect};
 use crate::event::{Digest, PluginName, SourceName};
 use crate::replay;
 use crate::revision::KnownHandlers;
+use crate::token::StoredToken;
 
 /// The result for an event offered for acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,9 @@ pub enum DbError {
     /// An attempt at a delivery that this process has not leased, or that has an attempt already.
     #[error("delivery {0} is not leased")]
     NotLeased(DeliveryId),
+    /// The token that decides was revoked.
+    #[error("the token `{0}` was revoked")]
+    Revoked(String),
     /// Another call has changed an entry that this one read.
     #[error("another call changed an entry that this one had read")]
     Conflict,
@@ -65,19 +70,32 @@ pub struct Conflict;
 
 /// The reason why a plugin's deliveries are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PluginHold {
+pub(super) enum PluginHold {
     /// The plugin is absent.
     Absent,
     /// An operator paused it.
     Paused,
 }
 
-/// Whether a plugin's deliveries are held for a reason.
+/// Whether a plugin's deliveries are held because it is absent.
 #[derive(Debug, Clone)]
 pub(super) struct HoldChange {
     pub(super) plugin: PluginName,
-    pub(super) why: PluginHold,
     pub(super) held: bool,
+}
+
+/// Rows of revoked tokens that are kept.
+pub(super) const REVOKED_TOKENS_MAX: u32 = 1000;
+
+/// The result for a token that is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenCreation {
+    /// It is stored.
+    Created(Box<StoredToken>),
+    /// This token has its name.
+    NameTaken(Box<StoredToken>),
+    /// There are as many as there may be.
+    Full,
 }
 
 /// Hints that there may be something to do. The tick finds it too, should one be lost.
@@ -420,8 +438,16 @@ pub(super) struct DueChange {
     pub(super) ids: Vec<DeliveryId>,
     /// Their new time, by the host's clock.
     pub(super) at: u64,
-    /// The plugin and the revision for which all are due now.
-    pub(super) retried: Option<(PluginName, Digest)>,
+    pub(super) cause: DueCause,
+}
+
+/// The reason why waiting deliveries become due.
+#[derive(Debug)]
+pub(super) enum DueCause {
+    /// Their plugin has a new revision. With `retried`, all are due now that failed on another one.
+    NewRevision { retried: Option<(PluginName, Digest)> },
+    /// An operator's decision.
+    Operator { by: Bulk, is_last: bool },
 }
 
 /// A page of dead effects, and the action on them.
@@ -431,4 +457,5 @@ pub(super) struct EffectResolution {
     pub(super) action: replay::Action,
     pub(super) after: EffectId,
     pub(super) limit: u32,
+    pub(super) by: Bulk,
 }

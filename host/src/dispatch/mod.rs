@@ -30,7 +30,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Config};
-use crate::db::{Db, DbError, Handoff, Notices, PluginHold};
+use crate::db::{Db, DbError, Handoff, Notices};
 use crate::delivery::Delivery;
 use crate::effect::LeasedEffect;
 use crate::event::PluginName;
@@ -195,7 +195,7 @@ impl Dispatch {
         for plugin in self.0.db.open_plugins().await? {
             if !snapshot.has(&plugin) {
                 tracing::warn!(%plugin, "deliveries are held: their plugin is absent");
-                self.0.db.hold(&plugin, PluginHold::Absent).await?;
+                self.0.db.hold(&plugin).await?;
             }
         }
         Ok(())
@@ -236,9 +236,9 @@ impl Dispatch {
         let snapshot = self.0.plugins.snapshot();
         for plugin in std::mem::take(changed) {
             let written = if snapshot.has(&plugin) {
-                self.0.db.end_hold(&plugin, PluginHold::Absent).await
+                self.0.db.end_hold(&plugin).await
             } else {
-                self.0.db.hold(&plugin, PluginHold::Absent).await
+                self.0.db.hold(&plugin).await
             };
             if let Err(error) = written {
                 tracing::error!(%plugin, "its held deliveries could not be changed, trying again: {error}");

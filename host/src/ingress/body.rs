@@ -6,10 +6,12 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::http::Extensions;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -88,6 +90,12 @@ impl RequestBody {
     pub(super) fn new(incoming: Incoming, connection: Arc<Connection>) -> Self {
         Self { incoming, connection }
     }
+}
+
+/// The remote address of a request that this room serves.
+#[must_use]
+pub fn peer_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<BodyBudget>().map(|budget| budget.connection.address)
 }
 
 impl BodyBudget {

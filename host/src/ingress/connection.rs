@@ -3,6 +3,7 @@
 //!
 //! The connection's own task writes it; the accept loop reads it to choose which connection to evict.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -28,6 +29,8 @@ pub(super) fn now() -> u64 {
 pub(super) struct Connection {
     pub(super) id: u64,
     pub(super) peer: Peer,
+    /// The remote address.
+    pub(super) address: IpAddr,
     limits: Limits,
     /// Wakes the connection's task when it or its body was evicted.
     pub(super) wake: Notify,
@@ -55,11 +58,12 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A new connection, waiting for its first request head.
-    pub(super) fn new(id: u64, peer: Peer, limits: Limits) -> Self {
+    pub(super) fn new(id: u64, address: IpAddr, limits: Limits) -> Self {
         let deadline = now().saturating_add(limits.header_timeout_ms);
         Self {
             id,
-            peer,
+            peer: Peer::from(address),
+            address,
             limits,
             wake: Notify::new(),
             is_evicted: AtomicBool::new(false),

@@ -82,7 +82,7 @@ impl Connections {
             open.evict(largest).or_else(|| open.evict(None)).ok_or(AdmitError::Full)?;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(Connection::new(id, peer, self.limits));
+        let connection = Arc::new(Connection::new(id, address, self.limits));
         open.by_id.insert(id, Arc::clone(&connection));
         *open.per_peer.entry(peer).or_default() += 1;
         open.tasks += 1;

@@ -22,6 +22,7 @@ mod throttle;
 mod trial;
 mod verify;
 
+pub use body::peer_address;
 pub use endpoint::{EventAcceptor, Webhooks};
 pub use limits::Limits;
 pub use serve::{serve, serve_current};

@@ -64,8 +64,14 @@ fn is_key(word: &str) -> bool {
     word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
 }
 
+/// Actions of the audit log that look like keys of `[plugin.NAME]`.
+const AUDIT_ACTIONS: [&str; 3] = ["plugin.pause", "plugin.resume", "plugin.retry"];
+
 /// Whether a document means a key by this: `section.key`, or a word that ends as keys do.
 fn names_a_key(word: &str, sections: &HashSet<String>) -> bool {
+    if AUDIT_ACTIONS.contains(&word) {
+        return false;
+    }
     if let Some((section, rest)) = word.split_once('.') {
         return sections.contains(section) && is_key(rest) && rest != "rs";
     }

@@ -165,7 +165,7 @@ impl HostDir {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookyard"));
         command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
-        for name in ["HOOKYARD_LOG", "HOOKYARD_TOKEN", "HOOKYARD_SECRET"] {
+        for name in ["HOOKYARD_LOG", "HOOKYARD_TOKEN", "HOOKYARD_URL", "HOOKYARD_SECRET"] {
             command.env_remove(name);
         }
         command

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::{DeliveryDetail, DeliveryList, DiscardResult, RetryRequest, RetryResult, events, query};
+use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::{DeliveryFilter, Discard};
 use crate::delivery::{self, BadDeliveryId, DeliveryId};
@@ -59,14 +60,20 @@ impl DeliveryQuery {
     (status = 400, description = "A wrong parameter"),
     Problem))]
 pub(super) async fn list(
+    reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<DeliveryQuery>,
 ) -> Result<Json<DeliveryList>, Problem> {
     let limit = query::limit(query.limit)?;
     let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let state = query::state(query.state.as_deref())?;
+    let plugin = query.plugin.clone();
     let filter = DeliveryFilter { state, selection: query.into_selection() };
-    let page = admin.db.deliveries(&filter, before, limit).await?;
+    if let Some(plugin) = &plugin {
+        reader.check(plugin)?;
+    }
+    let mut page = admin.db.deliveries(&filter, before, limit).await?;
+    page.deliveries.retain(|listed| reader.sees(&listed.delivery.plugin));
     Ok(Json(page.into()))
 }
 
@@ -79,15 +86,17 @@ pub(super) async fn list(
         (status = 404, description = "No such delivery"),
         Problem))]
 pub(super) async fn show(
+    reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(id): Path<String>,
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let id = parse(&id)?;
-    let (source, event) = admin.db.event_of(id).await?.ok_or_else(|| unknown(id))?;
+    let missing = || reader.missing(unknown(id));
+    let (source, event) = admin.db.event_of(id).await?.ok_or_else(missing)?;
     let found = events::find(&admin.db, &source, &event).await?;
     let text = id.to_string();
     let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == text);
-    let delivery = delivery.ok_or_else(|| unknown(id))?;
+    let delivery = delivery.filter(|delivery| reader.sees(&delivery.plugin)).ok_or_else(missing)?;
     Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
 }
 
@@ -102,6 +111,7 @@ const NAMED_MAX: usize = 1000;
     (status = 400, description = "Not a selection, or not one of waiting deliveries"),
     Problem))]
 pub(super) async fn retry(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     JsonBody(request): JsonBody<RetryRequest>,
 ) -> Result<Json<RetryResult>, Problem> {
@@ -113,8 +123,10 @@ pub(super) async fn retry(
     if named.into_iter().flatten().any(|named| named > NAMED_MAX) {
         return Err(Problem::bad_request(format!("name at most {NAMED_MAX} deliveries or events at once")));
     }
+    let operator =
+        operator.plugin_or_all(selection.plugin.as_deref(), "name the plugin in `where.plugin`")?;
     if !request.dry_run {
-        let deliveries = admin.db.retry(selection).await?;
+        let deliveries = admin.db.retry(selection, operator.decision()?).await?;
         return Ok(Json(RetryResult { deliveries, first: Vec::new() }));
     }
     let deliveries = admin.db.count_waiting(selection.clone()).await?;
@@ -134,11 +146,17 @@ pub(super) async fn retry(
         (status = 409, description = "It is running, is done, or was resolved before"),
         Problem))]
 pub(super) async fn discard(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(id): Path<String>,
 ) -> Result<Json<DiscardResult>, Problem> {
     let id = parse(&id)?;
-    let done = match admin.db.discard(id).await? {
+    let plugin = admin.db.plugin_of(id).await?.ok_or_else(|| operator.missing(unknown(id)))?;
+    if !operator.sees(plugin.as_str()) {
+        return Err(operator.missing(unknown(id)));
+    }
+    let by = operator.plugin(plugin.as_str())?.decision()?;
+    let done = match admin.db.discard(id, by).await? {
         Discard::Skipped => "skipped",
         Discard::Resolved => "resolved",
         Discard::Closed => {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::{EffectCount, EffectDetail, EffectList, EffectSelection, events, query};
+use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::EffectFilter;
 use crate::delivery::{self, State};
@@ -34,6 +35,7 @@ pub(super) struct EffectQuery {
     (status = 400, description = "A wrong parameter"),
     Problem))]
 pub(super) async fn list(
+    reader: AllowedFor<need::Read>,
     extract::State(admin): extract::State<AdminState>,
     Query(query): Query<EffectQuery>,
 ) -> Result<Json<EffectList>, Problem> {
@@ -47,7 +49,11 @@ pub(super) async fn list(
         )));
     }
     let filter = EffectFilter { state, plugin: query.plugin };
-    let page = admin.db.effects(&filter, before, limit).await?;
+    if let Some(plugin) = &filter.plugin {
+        reader.check(plugin)?;
+    }
+    let mut page = admin.db.effects(&filter, before, limit).await?;
+    page.effects.retain(|listed| reader.sees(&listed.plugin));
     Ok(Json(page.into()))
 }
 
@@ -60,11 +66,13 @@ pub(super) async fn list(
         (status = 404, description = "No such effect"),
         Problem))]
 pub(super) async fn show(
+    reader: AllowedFor<need::Read>,
     extract::State(admin): extract::State<AdminState>,
     Path(text): Path<String>,
 ) -> Result<Json<EffectDetail>, Problem> {
     let unknown = || {
-        Problem::not_found(format!("no effect `{text}`; `hookyard effect list` shows ids of those there are"))
+        let detail = format!("no effect `{text}`; `hookyard effect list` shows ids of those there are");
+        reader.missing(Problem::not_found(detail))
     };
     let id = match text.parse() {
         Ok(id) => Some(id),
@@ -74,7 +82,8 @@ pub(super) async fn show(
     let (source, event) = admin.db.event_of(id.delivery).await?.ok_or_else(unknown)?;
     let found = events::find(&admin.db, &source, &event).await?;
     let delivery = id.delivery.to_string();
-    let of = found.deliveries.into_iter().find(|of| of.id == delivery).ok_or_else(unknown)?;
+    let of = found.deliveries.into_iter().find(|of| of.id == delivery && reader.sees(&of.plugin));
+    let of = of.ok_or_else(unknown)?;
     let key = delivery::idempotency_key(&source, &event, &of.plugin, id.delivery.number);
     let key = usize::try_from(id.number).ok().map(|number| effect::idempotency_key(&key, number));
     let effect = of.effects.into_iter().find(|effect| key.as_ref() == Some(&effect.key));
@@ -89,10 +98,11 @@ pub(super) async fn show(
         (status = 400, description = "Not a selection"),
         Problem))]
 pub(super) async fn replay(
+    operator: AllowedFor<need::Operate>,
     extract::State(admin): extract::State<AdminState>,
     JsonBody(selection): JsonBody<EffectSelection>,
 ) -> Result<Json<EffectCount>, Problem> {
-    resolve(&admin, selection, Action::Replay).await
+    resolve(operator, &admin, selection, Action::Replay).await
 }
 
 /// Resolves dead effects without another attempt.
@@ -102,17 +112,20 @@ pub(super) async fn replay(
         (status = 400, description = "Not a selection"),
         Problem))]
 pub(super) async fn discard(
+    operator: AllowedFor<need::Operate>,
     extract::State(admin): extract::State<AdminState>,
     JsonBody(selection): JsonBody<EffectSelection>,
 ) -> Result<Json<EffectCount>, Problem> {
-    resolve(&admin, selection, Action::Discard).await
+    resolve(operator, &admin, selection, Action::Discard).await
 }
 
 async fn resolve(
+    operator: AllowedFor<need::Operate>,
     admin: &AdminState,
     selection: EffectSelection,
     action: Action,
 ) -> Result<Json<EffectCount>, Problem> {
-    let effects = admin.db.resolve_effects(&selection.into(), action).await?;
+    let operator = operator.plugin_or_all(selection.plugin.as_deref(), "name the plugin in `plugin`")?;
+    let effects = admin.db.resolve_effects(&selection.into(), action, operator.decision()?).await?;
     Ok(Json(EffectCount { effects }))
 }

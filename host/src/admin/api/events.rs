@@ -6,12 +6,14 @@ use serde::Deserialize;
 
 use super::extract::{Path, Query};
 use super::{EventList, EventState, EventView, ExportedEvent, query};
+use crate::admin::auth::{Allowed, need};
 use crate::admin::personal::{MaskedJson, mask_body, to_raw};
 use crate::admin::{AdminState, Problem};
 use crate::config::Pointer;
 use crate::db::{Db, DbError, EventFilter, StoredBody};
 use crate::effect::EMITTED_PREFIX;
 use crate::event::rfc3339;
+use crate::token::Permission;
 
 /// Which events to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
@@ -40,7 +42,8 @@ pub(super) struct EventQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MaskingQuery {
-    /// Show values at the source's `personal` pointers too.
+    /// Show values at the source's `personal` pointers too. Needs the permission `unmask`, which the roles `operate` and
+    /// `admin` have.
     #[serde(default)]
     unmasked: bool,
 }
@@ -52,6 +55,7 @@ pub(super) struct MaskingQuery {
     (status = 410, description = "The event with the `id` asked for was pruned"),
     Problem))]
 pub(super) async fn list(
+    _reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<EventQuery>,
 ) -> Result<Json<EventList>, Problem> {
@@ -78,11 +82,12 @@ pub(super) async fn list(
         (status = 410, description = "It was pruned, and its id is still known"),
         Problem))]
 pub(super) async fn show(
+    reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Path((source, id)): Path<(String, String)>,
     Query(query): Query<MaskingQuery>,
 ) -> Result<Json<EventView>, Problem> {
-    find_whole(&admin, &source, &id, &query).await.map(Json)
+    find_whole(&reader, &admin, &source, &id, &query).await.map(Json)
 }
 
 /// One event with its context, to be run again elsewhere: `hookyard plugin run --event FILE` takes it.
@@ -96,22 +101,27 @@ pub(super) async fn show(
         (status = 410, description = "It was pruned, and its id is still known"),
         Problem))]
 pub(super) async fn export(
+    reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Path((source, id)): Path<(String, String)>,
     Query(query): Query<MaskingQuery>,
 ) -> Result<Json<ExportedEvent>, Problem> {
-    let event = find_whole(&admin, &source, &id, &query).await?;
+    let event = find_whole(&reader, &admin, &source, &id, &query).await?;
     let package = admin.personal.package(&source);
     event.into_export(package).map(Json).ok_or_else(|| unknown(&source, &id))
 }
 
 /// Reads an event with its payload.
 async fn find_whole(
+    reader: &Allowed<need::Read>,
     admin: &AdminState,
     source: &str,
     id: &str,
     query: &MaskingQuery,
 ) -> Result<EventView, Problem> {
+    if query.unmasked {
+        reader.require(Permission::Unmask)?;
+    }
     let mut event = find(&admin.db, source, id).await?;
     let configured = admin.personal.source(source);
     // Nobody says any more what is personal in events of a source that was removed: all of it may be.

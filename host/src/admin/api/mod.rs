@@ -1,25 +1,28 @@
 //! The API under `/api/v1`: its endpoints, their JSON, and its own description.
 //!
-//! Every path here requires the bearer token. An endpoint names its path and method itself, for the router
-//! and for the description.
+//! Every path here requires a bearer token. An endpoint names its path, its method and the permission that it needs
+//! itself, for the router and for the description.
 
 use axum::routing::get;
 use axum::{Router, middleware};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use super::{AdminState, Token, auth};
+use super::{Access, AdminState, auth};
+use permitted::endpoint;
 
+mod audit;
 mod deliveries;
 mod effects;
 mod events;
 mod extract;
 mod openapi;
+mod permitted;
 mod plugins;
 mod query;
 mod replays;
 mod shapes;
 mod stores;
+mod tokens;
 
 pub use shapes::*;
 
@@ -29,33 +32,40 @@ pub(super) const PREFIX: &str = "/api/v1";
 /// The endpoints and their descriptions, without their prefix.
 fn endpoints() -> OpenApiRouter<AdminState> {
     OpenApiRouter::default()
-        .routes(routes!(events::list))
-        .routes(routes!(events::show))
-        .routes(routes!(events::export))
-        .routes(routes!(deliveries::list))
-        .routes(routes!(deliveries::show))
-        .routes(routes!(deliveries::retry))
-        .routes(routes!(deliveries::discard))
-        .routes(routes!(effects::list))
-        .routes(routes!(effects::show))
-        .routes(routes!(effects::replay))
-        .routes(routes!(effects::discard))
-        .routes(routes!(replays::list, replays::begin))
-        .routes(routes!(replays::show))
-        .routes(routes!(replays::stop))
-        .routes(routes!(plugins::list))
-        .routes(routes!(plugins::pause))
-        .routes(routes!(plugins::resume))
-        .routes(routes!(plugins::retry))
-        .routes(routes!(stores::list))
-        .routes(routes!(stores::show))
+        .routes(endpoint!(events::list))
+        .routes(endpoint!(events::show))
+        .routes(endpoint!(events::export))
+        .routes(endpoint!(deliveries::list))
+        .routes(endpoint!(deliveries::show))
+        .routes(endpoint!(deliveries::retry))
+        .routes(endpoint!(deliveries::discard))
+        .routes(endpoint!(effects::list))
+        .routes(endpoint!(effects::show))
+        .routes(endpoint!(effects::replay))
+        .routes(endpoint!(effects::discard))
+        .routes(endpoint!(replays::list))
+        .routes(endpoint!(replays::begin))
+        .routes(endpoint!(replays::show))
+        .routes(endpoint!(replays::stop))
+        .routes(endpoint!(plugins::list))
+        .routes(endpoint!(plugins::pause))
+        .routes(endpoint!(plugins::resume))
+        .routes(endpoint!(plugins::retry))
+        .routes(endpoint!(stores::list))
+        .routes(endpoint!(stores::show))
+        .routes(endpoint!(tokens::list))
+        .routes(endpoint!(tokens::create))
+        .routes(endpoint!(tokens::revoke))
+        .routes(endpoint!(audit::list))
+        .routes(endpoint!(audit::export))
+        .routes(endpoint!(audit::verify))
 }
 
-/// The endpoints, for those who have the token.
-pub(super) fn router(token: Token) -> Router<AdminState> {
+/// The endpoints, for those who have a token.
+pub(super) fn router(access: Access) -> Router<AdminState> {
     Router::from(endpoints())
         .route("/openapi.json", get(openapi::openapi))
         .fallback(super::not_found)
         .method_not_allowed_fallback(super::method_not_allowed)
-        .layer(middleware::from_fn_with_state(token, auth::require))
+        .layer(middleware::from_fn_with_state(access, auth::require))
 }

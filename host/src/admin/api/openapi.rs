@@ -6,6 +6,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr};
 
+use super::permitted::operations;
 use crate::admin::{Problem, health};
 
 #[derive(utoipa::OpenApi)]
@@ -33,12 +34,12 @@ fn describe() -> OpenApi {
         .merge_from(health::endpoints().into_openapi());
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The admin token, from the data directory"))
+        .description(Some("A token of `hookyard token create`, or the first one, from the data directory"))
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(token));
     for item in document.paths.paths.values_mut() {
-        [&mut item.get, &mut item.post].into_iter().flatten().for_each(complete);
+        operations(item).for_each(complete);
     }
     document
 }

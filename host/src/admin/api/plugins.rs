@@ -5,8 +5,9 @@ use axum::extract::State;
 
 use super::extract::Path;
 use super::{Plugin, PluginList};
+use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
-use crate::db::PluginHold;
+use crate::audit::Decision;
 use crate::event::PluginName;
 use crate::plugins::PluginView;
 
@@ -14,8 +15,12 @@ use crate::plugins::PluginView;
 #[utoipa::path(get, path = "/plugins", tag = "plugins", responses(
     (status = 200, description = "All plugins, by name", body = PluginList),
     Problem))]
-pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<PluginList>, Problem> {
+pub(super) async fn list(
+    reader: AllowedFor<need::Read>,
+    State(admin): State<AdminState>,
+) -> Result<Json<PluginList>, Problem> {
     let mut plugins = (admin.plugins)();
+    plugins.retain(|plugin| reader.sees(&plugin.name));
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     let paused = admin.db.paused().await?;
     let paused_at = |name: &str| paused.iter().find(|(paused, _)| paused.as_str() == name).map(|(_, at)| *at);
@@ -37,11 +42,12 @@ pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<PluginL
         (status = 404, description = "No such plugin"),
         Problem))]
 pub(super) async fn pause(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, Problem> {
-    let (name, plugin) = find(&admin, &name)?;
-    admin.db.hold(&name, PluginHold::Paused).await?;
+    let (by, name, plugin) = find(operator, &admin, &name)?;
+    admin.db.pause(&name, by).await?;
     show(&admin, &name, plugin).await
 }
 
@@ -53,11 +59,12 @@ pub(super) async fn pause(
         (status = 404, description = "No such plugin"),
         Problem))]
 pub(super) async fn resume(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, Problem> {
-    let (name, plugin) = find(&admin, &name)?;
-    admin.db.end_hold(&name, PluginHold::Paused).await?;
+    let (by, name, plugin) = find(operator, &admin, &name)?;
+    admin.db.resume(&name, by).await?;
     show(&admin, &name, plugin).await
 }
 
@@ -70,18 +77,25 @@ pub(super) async fn resume(
         (status = 404, description = "No such plugin"),
         Problem))]
 pub(super) async fn retry(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, Problem> {
-    let (name, plugin) = find(&admin, &name)?;
+    let (by, name, plugin) = find(operator, &admin, &name)?;
+    admin.db.record(vec![by.record("plugin.retry", name.as_str()).result("begun")]).await?;
     (admin.retry_plugin)(&name);
     show(&admin, &name, plugin).await
 }
 
-fn find(admin: &AdminState, name: &str) -> Result<(PluginName, PluginView), Problem> {
+fn find(
+    operator: AllowedFor<need::Operate>,
+    admin: &AdminState,
+    name: &str,
+) -> Result<(Decision, PluginName, PluginView), Problem> {
+    let operator = operator.plugin(name)?;
     let plugin = admin.find_plugin(name)?;
     let name = PluginName::new(name).map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok((name, plugin))
+    Ok((operator.decision()?, name, plugin))
 }
 
 async fn show(admin: &AdminState, name: &PluginName, plugin: PluginView) -> Result<Json<Plugin>, Problem> {

@@ -7,8 +7,10 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::{ReplayList, ReplayProgress, ReplayRequest, query};
+use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
-use crate::replay::Request;
+use crate::event::PluginName;
+use crate::replay::{ReplayTarget, Request};
 
 /// A page of replays.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
@@ -30,15 +32,18 @@ pub(super) struct ReplayQuery {
     (status = 404, description = "No such plugin"),
     Problem))]
 pub(super) async fn begin(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<(StatusCode, Json<ReplayProgress>), Problem> {
     let request = Request::from(request);
     request.check().map_err(Problem::bad_request)?;
+    let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
+    let operator = operator.plugin_or_all(plugin_of(&request), remedy)?;
     if let Some(to) = &request.to {
         admin.find_plugin(to.as_str())?;
     }
-    let id = admin.db.begin_replay(request).await?;
+    let id = admin.db.begin_replay(request, operator.decision()?).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&admin, id).await?)))
 }
 
@@ -51,10 +56,11 @@ pub(super) async fn begin(
         (status = 404, description = "No such replay"),
         Problem))]
 pub(super) async fn show(
+    reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(id): Path<i64>,
 ) -> Result<Json<ReplayProgress>, Problem> {
-    find(&admin, id).await.map(Json)
+    find_seen(&reader, &admin, id).await.map(Json)
 }
 
 /// Stops a replay. Deliveries that it made remain.
@@ -67,10 +73,14 @@ pub(super) async fn show(
         (status = 409, description = "It has ended"),
         Problem))]
 pub(super) async fn stop(
+    operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(id): Path<i64>,
 ) -> Result<Json<ReplayProgress>, Problem> {
-    let is_stopped = admin.db.stop_replay(id).await?;
+    let found = find_seen(&operator, &admin, id).await?;
+    let operator =
+        operator.plugin_or_all(plugin_of(&found.request.into()), "this replay is for all plugins")?;
+    let is_stopped = admin.db.stop_replay(id, operator.decision()?).await?;
     let progress = find(&admin, id).await?;
     if is_stopped { Ok(Json(progress)) } else { Err(Problem::conflict(format!("replay {id} has ended"))) }
 }
@@ -81,6 +91,7 @@ pub(super) async fn stop(
     (status = 400, description = "A wrong parameter"),
     Problem))]
 pub(super) async fn list(
+    reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<ReplayQuery>,
 ) -> Result<Json<ReplayList>, Problem> {
@@ -88,7 +99,29 @@ pub(super) async fn list(
     let replays = admin.db.replays(query.cursor, limit).await?;
     let last = replays.last().filter(|_| replays.len() >= limit as usize);
     let next_cursor = last.map(|replay| replay.id.to_string());
-    Ok(Json(ReplayList { items: replays.into_iter().map(Into::into).collect(), next_cursor }))
+    let seen = replays.into_iter().filter(|replay| sees(&reader, &replay.request));
+    Ok(Json(ReplayList { items: seen.map(Into::into).collect(), next_cursor }))
+}
+
+/// The only plugin whose deliveries a replay makes; `None` if it makes those of all.
+fn plugin_of(request: &Request) -> Option<&str> {
+    match request.of {
+        ReplayTarget::Deliveries => request.selection.plugin.as_deref(),
+        ReplayTarget::Events => request.to.as_ref().map(PluginName::as_str),
+    }
+}
+
+fn sees<P: need::Need>(reader: &AllowedFor<P>, request: &Request) -> bool {
+    plugin_of(request).map_or_else(|| reader.sees_all(), |plugin| reader.sees(plugin))
+}
+
+async fn find_seen<P: need::Need>(
+    reader: &AllowedFor<P>,
+    admin: &AdminState,
+    id: i64,
+) -> Result<ReplayProgress, Problem> {
+    let found = admin.db.replay(id).await?.filter(|replay| sees(reader, &replay.request));
+    found.map(Into::into).ok_or_else(|| reader.missing(Problem::not_found(format!("no replay {id}"))))
 }
 
 async fn find(admin: &AdminState, id: i64) -> Result<ReplayProgress, Problem> {

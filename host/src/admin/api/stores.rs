@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{Path, Query};
 use super::{StoreEntry, StoreKeyList, query};
+use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::StoreFilter;
 use crate::event::PluginName;
@@ -47,11 +48,12 @@ pub(super) struct EntryQuery {
         (status = 404, description = "No such plugin, and no store of that name"),
         Problem))]
 pub(super) async fn list(
+    reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
     Query(query): Query<StoreQuery>,
 ) -> Result<Json<StoreKeyList>, Problem> {
-    let plugin = store_of(&admin, &name).await?;
+    let plugin = store_of(&reader, &admin, &name).await?;
     let limit = query::limit(query.limit)? as usize;
     let after = query::cursor(query.cursor.as_deref(), |text| serde_json::from_str(text).ok())?;
     let filter = StoreFilter { bucket: query.bucket, prefix: query.prefix.unwrap_or_default(), after };
@@ -70,11 +72,12 @@ pub(super) async fn list(
         (status = 404, description = "No such plugin or entry"),
         Problem))]
 pub(super) async fn show(
+    reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
     Query(query): Query<EntryQuery>,
 ) -> Result<Json<StoreEntry>, Problem> {
-    let plugin = store_of(&admin, &name).await?;
+    let plugin = store_of(&reader, &admin, &name).await?;
     let EntryQuery { key, bucket } = query;
     let buckets = match bucket {
         Some(bucket) => vec![bucket],
@@ -103,7 +106,12 @@ pub(super) async fn show(
 }
 
 /// The plugin of a store, which may be absent now.
-async fn store_of(admin: &AdminState, name: &str) -> Result<PluginName, Problem> {
+async fn store_of(
+    reader: &AllowedFor<need::Read>,
+    admin: &AdminState,
+    name: &str,
+) -> Result<PluginName, Problem> {
+    reader.check(name)?;
     let Ok(plugin) = PluginName::new(name) else { return Err(unknown(admin, name)) };
     if admin.find_plugin(name).is_err() && admin.db.buckets(&plugin).await?.is_empty() {
         return Err(unknown(admin, name));

@@ -79,5 +79,12 @@ section! {
         #[key(default = Vec::new())]
         #[serde(deserialize_with = "formats::hosts")]
         pub hosts: Vec<String>,
+        /// Tokens that are not revoked. `hookyard token create` is refused above it.
+        #[key(default = 1000, range = 1..=100_000)]
+        pub tokens_max: u32,
+        /// Requests of one address (for IPv6, of one /64 network) within a minute that are answered 401 because they
+        /// have no valid token. Further ones are answered 429. Requests with a valid token are always answered.
+        #[key(default = 30, range = 1..=1_000_000)]
+        pub auth_failures_per_minute_max: u64,
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Fixture;
+use crate::audit::Decision;
 use crate::db::tests::{LIMITS, Window, attempt, event, listed, name};
-use crate::db::{Accept, Db, Discard, EventState, MatchCount, MatchDecision, PluginHold};
+use crate::db::{Accept, Db, Discard, EventState, MatchCount, MatchDecision};
 use crate::delivery::{DeliveryId, HoldReason, NextStep, Recipient, State};
 use crate::event::{Event, now_ms};
 use crate::replay::{Action, ReplayPage, ReplayTarget, ReplayedDelivery, Request, Selection};
@@ -66,9 +67,9 @@ async fn an_unmatched_delivery_is_stored_and_shown_and_not_leased() {
         assert_eq!(listed(&db, EventState::Held).await, ["e3", "e2", "e1"]);
         for (state, why) in [(true, HoldReason::Paused), (false, HoldReason::Unmatched)] {
             if state {
-                db.hold(&name("p"), PluginHold::Paused).await.unwrap();
+                db.pause(&name("p"), Decision::of_host()).await.unwrap();
             } else {
-                db.end_hold(&name("p"), PluginHold::Paused).await.unwrap();
+                db.resume(&name("p"), Decision::of_host()).await.unwrap();
             }
             assert_eq!(held(&db, "e3").await, [(State::Held, Some(why))]);
         }
@@ -95,7 +96,7 @@ enum Resolution {
 
 async fn resolve(db: &Db, id: DeliveryId, how: Resolution) {
     if how == Resolution::Discarded {
-        assert_eq!(db.discard(id).await, Ok(Discard::Skipped));
+        assert_eq!(db.discard(id, Decision::of_host()).await, Ok(Discard::Skipped));
         return;
     }
     let handled = how == Resolution::Handled;
@@ -180,7 +181,7 @@ async fn an_event_that_no_plugin_handles_is_unhandled_and_can_be_replayed() {
             dry_run: false,
         };
         for handled in [false, true] {
-            let replay = db.begin_replay(request.clone()).await.unwrap();
+            let replay = db.begin_replay(request.clone(), Decision::of_host()).await.unwrap();
             let again = ReplayedDelivery {
                 event: 1,
                 plugin: name("p"),

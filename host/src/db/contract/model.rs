@@ -7,8 +7,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::Fixture;
+use crate::audit::Decision;
 use crate::db::tests::{Window, attempt, event, name};
-use crate::db::{Db, Discard, EventFilter, EventState, MatchCount, MatchDecision, PluginHold};
+use crate::db::{Db, Discard, EventFilter, EventState, MatchCount, MatchDecision};
 use crate::delivery::{Delivery, DeliveryId, NextStep, OrderingHash, Recipient, State};
 use crate::event::{Digest, Event};
 use crate::replay::{Action, ReplayPage, ReplayTarget, ReplayedDelivery, Request, Selection};
@@ -230,7 +231,7 @@ impl Model {
         let refused = self.deliveries.iter().any(open);
         let (of, action, selection) = (ReplayTarget::Deliveries, Action::Replay, Selection::default());
         let request = Request { of, action, selection, to: None, again: false, dry_run: false };
-        let replay = self.db.begin_replay(request).await.unwrap();
+        let replay = self.db.begin_replay(request, Decision::of_host()).await.unwrap();
         self.db
             .replay_step(ReplayPage { replay, again: vec![again], ..ReplayPage::default() })
             .await
@@ -257,7 +258,7 @@ impl Model {
             ExpectedState::Dead { is_resolved: false } => Discard::Resolved,
             ExpectedState::Done | ExpectedState::Dead { .. } => Discard::Closed,
         };
-        assert_eq!(self.db.discard(id).await, Ok(expected), "{id} {is:?}");
+        assert_eq!(self.db.discard(id, Decision::of_host()).await, Ok(expected), "{id} {is:?}");
         if matches!(expected, Discard::Skipped | Discard::Resolved) {
             self.close(id, Some(ExpectedState::Dead { is_resolved: true }));
         }
@@ -294,12 +295,17 @@ impl Model {
     }
 
     async fn hold(&mut self, plugin: &'static str, paused: bool, held: bool) {
-        let why = if paused { PluginHold::Paused } else { PluginHold::Absent };
+        let name = name(plugin);
+        let done = match (paused, held) {
+            (true, true) => self.db.pause(&name, Decision::of_host()).await,
+            (true, false) => self.db.resume(&name, Decision::of_host()).await,
+            (false, true) => self.db.hold(&name).await,
+            (false, false) => self.db.end_hold(&name).await,
+        };
+        done.unwrap();
         if held {
-            self.db.hold(&name(plugin), why).await.unwrap();
             self.held.insert((plugin, paused));
         } else {
-            self.db.end_hold(&name(plugin), why).await.unwrap();
             self.held.remove(&(plugin, paused));
         }
     }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Fixture;
+use crate::audit::Decision;
 use crate::db::tests::{LIMITS, Window, accept, attempt, event, leased, listed, name};
-use crate::db::{Db, DeliveryFilter, Discard, EventState, PluginHold};
+use crate::db::{Db, DeliveryFilter, Discard, EventState};
 use crate::delivery::{Delivery, DeliveryId, HoldReason, NextStep, Recipient, Resolution, State};
 use crate::event::{Event, now_ms};
 use crate::replay::{Action, ReplayPage, ReplayTarget, ReplayedDelivery, Request, Selection};
@@ -101,13 +102,16 @@ async fn one_that_waits_holds_back_its_key_and_no_other() {
         assert_eq!(offered(&db, &window).await, ["a1", "a1", "c1", "a2"], "the other plugin goes on");
         assert_eq!(leased(&db, 9).await.0, [""; 0]);
         // An operator skips a blocked delivery.
-        assert_eq!(db.discard(first.id).await, Ok(Discard::Skipped));
+        assert_eq!(db.discard(first.id, Decision::of_host()).await, Ok(Discard::Skipped));
         assert_eq!(offered(&db, &window).await, ["a1", "a1", "c1", "a2", "a2"]);
         let discarded = db.event(None, "a1").await.unwrap().remove(0).deliveries.remove(0);
         assert_eq!((discarded.state, discarded.resolution), (State::Dead, Some(Resolution::Discarded)));
-        assert_eq!(db.discard(first.id).await, Ok(Discard::Closed));
-        assert_eq!(db.discard(taken(&window, "c1").id).await, Ok(Discard::Busy));
-        assert_eq!(db.discard(DeliveryId { event: 99, number: 1 }).await, Ok(Discard::Unknown));
+        assert_eq!(db.discard(first.id, Decision::of_host()).await, Ok(Discard::Closed));
+        assert_eq!(db.discard(taken(&window, "c1").id, Decision::of_host()).await, Ok(Discard::Busy));
+        assert_eq!(
+            db.discard(DeliveryId { event: 99, number: 1 }, Decision::of_host()).await,
+            Ok(Discard::Unknown)
+        );
     }
 }
 
@@ -126,9 +130,12 @@ async fn to_skip_one_that_is_behind_lets_no_other_go() {
         let again = ReplayedDelivery { event: first.id.event, plugin, order, matched: true, of, dead: false };
         let (of, action, selection) = (ReplayTarget::Deliveries, Action::Replay, Selection::default());
         let request = Request { of, action, selection, to: None, again: false, dry_run: false };
-        let replay = db.begin_replay(request).await.unwrap();
+        let replay = db.begin_replay(request, Decision::of_host()).await.unwrap();
         db.replay_step(ReplayPage { replay, again: vec![again], ..ReplayPage::default() }).await.unwrap();
-        assert_eq!(db.discard(DeliveryId { event: 3, number: 1 }).await, Ok(Discard::Skipped));
+        assert_eq!(
+            db.discard(DeliveryId { event: 3, number: 1 }, Decision::of_host()).await,
+            Ok(Discard::Skipped)
+        );
         assert_eq!(offered(&db, &window).await, ["a1", "a2"]);
         db.finished(attempt(&taken(&window, "a2"), NextStep::Done)).await.unwrap();
         assert_eq!(offered(&db, &window).await, ["a1", "a2", "a1"]);
@@ -188,7 +195,7 @@ async fn a_paused_plugin_waits_and_the_pause_outlives_a_restart() {
     for fixture in Fixture::each() {
         let window = Window::new(99);
         let first = fixture.open(&window).await;
-        first.hold(&name("p"), PluginHold::Paused).await.unwrap();
+        first.pause(&name("p"), Decision::of_host()).await.unwrap();
         accept_keyed(&first, "a1", "a", &["p"]).await;
         assert_eq!((offered(&first, &window).await.len(), leased(&first, 9).await.0.len()), (0, 0));
         assert_eq!(held(&first, "a1").await, (State::Held, Some(HoldReason::Paused)));
@@ -199,11 +206,11 @@ async fn a_paused_plugin_waits_and_the_pause_outlives_a_restart() {
         assert_eq!(db.paused().await.unwrap()[0].0, name("p"));
         assert_eq!(leased(&db, 9).await.0, [""; 0]);
         // Absent as well: both have to end.
-        db.hold(&name("p"), PluginHold::Absent).await.unwrap();
-        db.end_hold(&name("p"), PluginHold::Paused).await.unwrap();
+        db.hold(&name("p")).await.unwrap();
+        db.resume(&name("p"), Decision::of_host()).await.unwrap();
         assert_eq!(held(&db, "a1").await, (State::Held, Some(HoldReason::Absent)));
         assert_eq!(leased(&db, 9).await.0, [""; 0]);
-        db.end_hold(&name("p"), PluginHold::Absent).await.unwrap();
+        db.end_hold(&name("p")).await.unwrap();
         assert_eq!(leased(&db, 9).await.0, ["a1"]);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Fixture;
+use crate::audit::Decision;
 use crate::db::tests::{Window, accept, attempt, event, listed, name, to};
 use crate::db::{Db, DeliveryFilter, DeliveryPage, Discard, EventState};
 use crate::delivery::{DeliveryId, NextStep, Resolution, State};
@@ -40,11 +41,11 @@ async fn three(fixture: &Fixture) -> (Db, Arc<Window>) {
 }
 
 async fn found(db: &Db, request: Request) -> Vec<String> {
-    let id = db.begin_replay(request).await.unwrap();
+    let id = db.begin_replay(request, Decision::of_host()).await.unwrap();
     let running = db.running_replays().await.unwrap().pop().unwrap();
     assert_eq!(running.id, id);
     let found = db.replay_candidates(&running, 100).await.unwrap();
-    assert!(db.stop_replay(id).await.unwrap());
+    assert!(db.stop_replay(id, Decision::of_host()).await.unwrap());
     let progress = db.replay(id).await.unwrap().unwrap();
     assert_eq!((progress.found, progress.state), (found.len() as u64, ReplayState::Stopped));
     found.into_iter().map(|candidate| candidate.id).collect()
@@ -93,7 +94,7 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
     for fixture in Fixture::each() {
         let (db, window) = three(&fixture).await;
         let dead = window.first();
-        let replay = db.begin_replay(request(ReplayTarget::Deliveries)).await.unwrap();
+        let replay = db.begin_replay(request(ReplayTarget::Deliveries), Decision::of_host()).await.unwrap();
         let step = ReplayPage {
             replay,
             again: vec![again(dead.id, true), again(dead.id, true)],
@@ -139,12 +140,12 @@ async fn open_deliveries_are_not_replayed_and_a_dry_run_creates_nothing() {
             dead: false,
         };
         let dry = Request { dry_run: true, ..request(ReplayTarget::Events) };
-        let replay = db.begin_replay(dry).await.unwrap();
+        let replay = db.begin_replay(dry, Decision::of_host()).await.unwrap();
         let step = ReplayPage { replay, again: vec![again.clone()], dry_run: true, ..ReplayPage::default() };
         db.replay_step(step).await.unwrap();
         assert_eq!((db.replay(replay).await.unwrap().unwrap().made, db.backlog()), (1, 0));
 
-        let replay = db.begin_replay(request(ReplayTarget::Events)).await.unwrap();
+        let replay = db.begin_replay(request(ReplayTarget::Events), Decision::of_host()).await.unwrap();
         let step = ReplayPage { replay, again: vec![again.clone(), again], ..ReplayPage::default() };
         db.replay_step(step).await.unwrap();
         let progress = db.replay(replay).await.unwrap().unwrap();
@@ -159,8 +160,8 @@ async fn a_resolved_dead_letter_is_not_counted() {
     for fixture in Fixture::each() {
         let (db, window) = three(&fixture).await;
         let id = window.first().id;
-        assert_eq!(db.discard(id).await, Ok(Discard::Resolved));
-        assert_eq!(db.discard(id).await, Ok(Discard::Closed));
+        assert_eq!(db.discard(id, Decision::of_host()).await, Ok(Discard::Resolved));
+        assert_eq!(db.discard(id, Decision::of_host()).await, Ok(Discard::Closed));
         assert_eq!(listed(&db, EventState::Dead).await, [""; 0]);
         let dead = DeliveryFilter { state: Some(State::Dead), ..DeliveryFilter::default() };
         assert_eq!(db.deliveries(&dead, None, 9).await.unwrap().deliveries.len(), 0);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::Fixture;
+use crate::audit::Decision;
 use crate::clock;
+use crate::db::Db;
 use crate::db::tests::{Window, attempt, event, leased, name};
-use crate::db::{Db, PluginHold};
 use crate::delivery::{DeliveryId, NextStep, Recipient, State};
 use crate::event::{Digest, Event};
 use crate::replay::Selection;
@@ -55,18 +56,18 @@ async fn a_waiting_delivery_becomes_due_and_no_other() {
             Selection { reason: Some("no such".into()), ..Selection::default() },
             Selection { event_type: Some("other".into()), ..Selection::default() },
         ] {
-            assert_eq!(db.retry(no).await, Ok(0));
+            assert_eq!(db.retry(no, Decision::of_host()).await, Ok(0));
         }
-        assert_eq!(db.retry(named(id(2))).await, Ok(1));
-        assert_eq!(db.retry(named(id(2))).await, Ok(0), "it is due");
+        assert_eq!(db.retry(named(id(2)), Decision::of_host()).await, Ok(1));
+        assert_eq!(db.retry(named(id(2)), Decision::of_host()).await, Ok(0), "it is due");
         assert_eq!(leased(&db, 9).await.0, ["b1"]);
 
-        db.hold(&name("p"), PluginHold::Paused).await.unwrap();
+        db.pause(&name("p"), Decision::of_host()).await.unwrap();
         let fell =
             Selection { reason: Some("it fell".into()), plugin: Some("p".into()), ..Selection::default() };
-        assert_eq!(db.retry(fell).await, Ok(1));
+        assert_eq!(db.retry(fell, Decision::of_host()).await, Ok(1));
         assert_eq!(leased(&db, 9).await.0, [""; 0], "it is held");
-        db.end_hold(&name("p"), PluginHold::Paused).await.unwrap();
+        db.resume(&name("p"), Decision::of_host()).await.unwrap();
         assert_eq!(leased(&db, 9).await.0, ["a1"], "a2 keeps its place");
         assert_eq!(state_of(&db, "a2").await, State::Held);
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::storage::MemoryStorage;
-use super::tables::{Key, StoredDelivery, StoredEffect, StoredState, Tables, is_paused};
+use super::tables::{ABSENT, Key, StoredDelivery, StoredEffect, StoredState, Tables};
 use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::db::storage::{Batch, Committed, Verdict};
@@ -29,9 +29,9 @@ impl MemoryStorage {
         }
         let performed = performed.iter().map(|performed| self.perform(performed)).collect();
         let (accepts, opened) = self.database.tables().accept(events);
-        for HoldChange { plugin, why, held } in holds {
+        for HoldChange { plugin, held } in holds {
             let mut tables = self.database.tables();
-            let hold = (plugin.clone(), is_paused(*why));
+            let hold = (plugin.clone(), ABSENT);
             if *held {
                 tables.held.entry(hold).or_insert_with(now_ms);
             } else {

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::MemoryDatabase;
-use super::tables::{Key, Paused, StoredReplay};
+use super::tables::{Key, PAUSED, StoredReplay};
+use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::types::{
     DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
@@ -21,6 +22,7 @@ use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
 use crate::revision::KnownHandlers;
+use crate::token::StoredToken;
 
 /// See the module.
 pub(in crate::db) struct MemoryReads(MemoryDatabase);
@@ -148,6 +150,10 @@ impl Reads for MemoryReads {
         answer(event.map(|event| (event.source.to_string(), event.id.clone())))
     }
 
+    fn plugin_of(&self, id: DeliveryId) -> Answer<'_, Option<PluginName>> {
+        answer(self.0.tables().deliveries.get(&id).map(|stored| stored.plugin.clone()))
+    }
+
     fn effects<'a>(
         &'a self,
         filter: &'a EffectFilter,
@@ -254,8 +260,27 @@ impl Reads for MemoryReads {
         answer(self.0.tables().revisions.get(digest).map(|(_, handlers)| handlers.clone()))
     }
 
+    fn tokens(&self) -> Answer<'_, Vec<StoredToken>> {
+        answer(self.0.tables().tokens.clone())
+    }
+
+    fn audit_head(&self) -> Answer<'_, Head> {
+        answer(self.0.tables().audit_head())
+    }
+
+    fn audit_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
+        let tables = self.0.tables();
+        let found = tables.audit.iter().filter(|entry| entry.number > after);
+        answer(found.take(limit as usize).cloned().collect())
+    }
+
+    fn audit<'a>(&'a self, filter: &'a EntryFilter, before: i64, limit: u32) -> Answer<'a, Vec<AuditEntry>> {
+        let tables = self.0.tables();
+        let found = tables.audit.iter().rev().filter(|entry| entry.number < before && filter.matches(entry));
+        answer(found.take(limit as usize).cloned().collect())
+    }
+
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {
-        const PAUSED: Paused = true;
         let tables = self.0.tables();
         let paused = tables.held.iter().filter(|((_, paused), _)| *paused == PAUSED);
         answer(paused.map(|((plugin, _), since)| (plugin.clone(), *since)).collect())

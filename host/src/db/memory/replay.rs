@@ -1,7 +1,9 @@
 //! Replays in memory.
 
 use super::tables::{StoredDelivery, StoredReplay, StoredState, Tables};
+use crate::audit::Record;
 use crate::clock;
+use crate::db::decisions;
 use crate::db::types::Discard;
 use crate::delivery::{DeliveryId, Resolution};
 use crate::event::{Event, now_ms};
@@ -21,10 +23,11 @@ impl Tables {
         id
     }
 
-    pub(super) fn advance_replay(&mut self, step: &ReplayPage) {
+    /// Carries out a page. Returns the record of the end, after the last one.
+    pub(super) fn advance_replay(&mut self, step: &ReplayPage) -> Option<Record> {
         let is_running = |stored: &StoredReplay| stored.progress.state == ReplayState::Running;
         if !self.replays.get(&step.replay).is_some_and(is_running) {
-            return;
+            return None;
         }
         let (mut made, mut skipped) = (0, step.skipped);
         if step.dry_run {
@@ -41,14 +44,16 @@ impl Tables {
                 skipped += u64::from(!resolved);
             }
         }
-        let Some(stored) = self.replays.get_mut(&step.replay) else { return };
+        let stored = self.replays.get_mut(&step.replay)?;
         stored.progress.made += made;
         stored.progress.skipped += skipped;
         stored.progress.first.extend(step.first.iter().cloned());
-        match step.after {
-            Some(after) => stored.after = after,
-            None => stored.progress.state = ReplayState::Done,
-        }
+        let Some(after) = step.after else {
+            stored.progress.state = ReplayState::Done;
+            return Some(decisions::end_replay(step.replay, stored.progress.made, stored.progress.skipped));
+        };
+        stored.after = after;
+        None
     }
 
     /// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Whether it is
@@ -105,14 +110,14 @@ impl Tables {
         (Discard::Skipped, order.and_then(|order| self.unblock(order)))
     }
 
-    pub(super) fn stop_replay(&mut self, replay: i64) -> bool {
-        match self.replays.get_mut(&replay) {
-            Some(stored) if stored.progress.state == ReplayState::Running => {
-                stored.progress.state = ReplayState::Stopped;
-                true
-            }
-            _ => false,
+    /// Stops a replay, and returns its progress. `None` when it does not run.
+    pub(super) fn stop_replay(&mut self, replay: i64) -> Option<&Progress> {
+        let progress = &mut self.replays.get_mut(&replay)?.progress;
+        let is_running = progress.state == ReplayState::Running;
+        if is_running {
+            progress.state = ReplayState::Stopped;
         }
+        is_running.then_some(&*progress)
     }
 
     pub(super) fn running_replays(&self) -> impl Iterator<Item = &StoredReplay> {

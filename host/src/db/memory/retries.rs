@@ -2,7 +2,7 @@
 
 use super::replay::fits;
 use super::tables::{StoredState, Tables};
-use crate::db::types::{DueChange, WaitingFilter};
+use crate::db::types::{DueCause, DueChange, WaitingFilter};
 use crate::delivery::DeliveryId;
 
 impl Tables {
@@ -30,7 +30,7 @@ impl Tables {
                 changed += 1;
             }
         }
-        if let Some((plugin, revision)) = &change.retried {
+        if let DueCause::NewRevision { retried: Some((plugin, revision)) } = &change.cause {
             self.retried.insert(plugin.clone(), *revision);
         }
         changed

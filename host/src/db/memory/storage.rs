@@ -3,16 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use super::MemoryDatabase;
-use super::tables::StoredState;
+use super::tables::{PAUSED, StoredState};
+use crate::audit::{Decision, Record};
 use crate::clock;
+use crate::db::decisions::{self, Decided};
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
 use crate::db::types::{
-    DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted, Lease,
-    LeaseRequest, MatchCount, PluginMatch, Removal, RunningId,
+    DbError, Discard, DueCause, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted,
+    Lease, LeaseRequest, MatchCount, PluginMatch, Removal, RunningId, TokenCreation,
 };
 use crate::delivery::{DeliveryId, Resolution};
-use crate::event::PluginName;
+use crate::event::{PluginName, now_ms};
 use crate::replay::{self, Action, ReplayPage};
+use crate::token::NewToken;
 
 /// See the module. Its leases end with it.
 pub(in crate::db) struct MemoryStorage {
@@ -104,29 +107,90 @@ impl Storage for MemoryStorage {
         }
     }
 
+    async fn pause(&mut self, plugin: &PluginName, paused: bool, by: &Decision) -> Result<(), DbError> {
+        self.database.decide(by, |tables| {
+            let hold = (plugin.clone(), PAUSED);
+            let was = tables.held.contains_key(&hold);
+            if paused {
+                tables.held.entry(hold).or_insert_with(now_ms);
+            } else {
+                tables.held.remove(&hold);
+            }
+            Decided::new((), decisions::pause(by, plugin, was, paused))
+        })
+    }
+
+    async fn create_token(
+        &mut self,
+        new: &NewToken,
+        tokens_max: u32,
+        by: &Decision,
+    ) -> Result<TokenCreation, DbError> {
+        self.database.decide(by, |tables| tables.create_token(new, tokens_max, by))
+    }
+
+    async fn revoke_token(&mut self, name: &str, by: &Decision) -> Result<bool, DbError> {
+        self.database.decide(by, |tables| tables.revoke_token(name, by))
+    }
+
+    async fn keep_first_token(&mut self, new: &NewToken) -> Result<(), DbError> {
+        self.database.tables().keep_first_token(new);
+        Ok(())
+    }
+
+    async fn note_token_uses(&mut self, uses: &[(i64, u64)]) -> Result<(), DbError> {
+        self.database.tables().note_token_uses(uses);
+        Ok(())
+    }
+
+    async fn record(&mut self, records: &[Record]) -> Result<(), DbError> {
+        let mut tables = self.database.tables();
+        for record in records {
+            tables.append(record);
+        }
+        Ok(())
+    }
+
     async fn begin_replay(
         &mut self,
         request: &replay::Request,
         found: u64,
         last_event: i64,
+        by: &Decision,
     ) -> Result<i64, DbError> {
-        Ok(self.database.tables().begin_replay(request, found, last_event))
+        self.database.decide(by, |tables| {
+            let id = tables.begin_replay(request, found, last_event);
+            Decided::new(id, decisions::begin_replay(by, id, request, found))
+        })
     }
 
     async fn advance_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
-        self.database.tables().advance_replay(step);
+        let mut tables = self.database.tables();
+        let ended = tables.advance_replay(step);
+        if let Some(record) = ended {
+            tables.append(&record);
+        }
         Ok(())
     }
 
-    async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
-        Ok(self.database.tables().stop_replay(replay))
+    async fn stop_replay(&mut self, replay: i64, by: &Decision) -> Result<bool, DbError> {
+        self.database.decide(by, |tables| {
+            let stopped = tables.stop_replay(replay);
+            let record = stopped.map(|at| decisions::stop_replay(by, replay, at.made, at.skipped));
+            Decided::new(record.is_some(), record)
+        })
     }
 
-    async fn discard(&mut self, id: DeliveryId) -> Result<(Discard, Ready), DbError> {
+    async fn discard(&mut self, id: DeliveryId, by: &Decision) -> Result<(Discard, Ready), DbError> {
         if self.leased.contains(&RunningId::Delivery(id)) {
             return Ok((Discard::Busy, Ready::default()));
         }
-        let (discard, unblocked) = self.database.tables().discard(id);
+        let (discard, unblocked) = self.database.decide(by, |tables| {
+            let plugin = tables.deliveries.get(&id).map(|stored| stored.plugin.clone());
+            let done = tables.discard(id);
+            let record = decisions::discard(by, id, plugin.as_ref().map(PluginName::as_str), done.0);
+            Decided::new(done, record)
+        })?;
         Ok((discard, self.make_ready(unblocked)))
     }
 
@@ -135,15 +199,23 @@ impl Storage for MemoryStorage {
     }
 
     async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
-        Ok(self.database.tables().make_due(change))
+        let mut tables = self.database.tables();
+        let DueCause::Operator { by, is_last } = &change.cause else { return Ok(tables.make_due(change)) };
+        tables.check_token(by.token(), by.actor_name())?;
+        let changed = tables.make_due(change);
+        if let Some(record) = by.record(changed, *is_last) {
+            tables.append(&record);
+        }
+        Ok(changed)
     }
 
     async fn resolve_effects(
         &mut self,
         resolution: &EffectResolution,
     ) -> Result<Vec<ResolvedEffect>, DbError> {
-        let EffectResolution { selection, action, after, limit } = resolution;
+        let EffectResolution { selection, action, after, limit, by } = resolution;
         let mut tables = self.database.tables();
+        tables.check_token(by.token(), by.actor_name())?;
         let found = tables.effects.iter_mut().filter(|(id, stored)| {
             **id > *after
                 && stored.standing.is_unresolved()
@@ -164,6 +236,10 @@ impl Storage for MemoryStorage {
                 plugin: stored.plugin.clone(),
                 size: stored.queued.size,
             });
+        }
+        let record = by.record(resolved.len() as u64, resolved.len() < *limit as usize);
+        if let Some(record) = record {
+            tables.append(&record);
         }
         Ok(resolved)
     }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::db::types::{PluginHold, StoreSummary};
+use crate::audit::Entry as AuditEntry;
+use crate::db::types::StoreSummary;
 use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, Resolution, State};
 use crate::effect::{EffectAttempt, EffectId, LeasedEffect, Progress, QueuedEffect};
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay;
 use crate::revision::KnownHandlers;
+use crate::token::StoredToken;
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -34,14 +36,15 @@ pub(super) struct Tables {
     pub(super) retried: BTreeMap<PluginName, Digest>,
     /// Events that were emitted because of a received one.
     pub(super) emitted: HashMap<i64, u64>,
+    pub(super) tokens: Vec<StoredToken>,
+    pub(super) audit: Vec<AuditEntry>,
 }
 
 /// Whether a hold is a pause; otherwise the plugin is absent.
 pub(super) type Paused = bool;
 
-pub(super) fn is_paused(why: PluginHold) -> Paused {
-    why == PluginHold::Paused
-}
+pub(super) const PAUSED: Paused = true;
+pub(super) const ABSENT: Paused = false;
 
 /// A taken idempotency key.
 #[derive(Clone)]

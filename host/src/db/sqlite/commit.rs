@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::replay::Discarded;
 use super::storage::SqliteStorage;
 use super::write::{Matched, Statements, Unblocked};
 use crate::clock;
 use crate::completion::FinishedAttempt;
-use crate::db::storage::{Batch, Committed, NewEvent, Ready, Storage as _, Verdict};
-use crate::db::types::{Accept, DbError, Discard, HoldChange, MatchCount, PluginMatch, RevisionRecord};
+use crate::db::storage::{Batch, Committed, NewEvent, Ready, Verdict};
+use crate::db::types::{Accept, DbError, HoldChange, MatchCount, PluginMatch, RevisionRecord};
 use crate::db::writer::batch::{self, Keyed, NewDelivery, NumberedEvent, NumberedRecipient};
 use crate::delivery::{Delivery, DeliveryId, NextStep};
 use crate::effect::{CompletedEffect, EffectId};
@@ -164,35 +163,6 @@ impl SqliteStorage {
                 );
             }
         }
-    }
-
-    pub(super) async fn discard_delivery(&mut self, id: DeliveryId) -> Result<(Discard, Ready), DbError> {
-        if self.leases.has(id) {
-            return Ok((Discard::Busy, Ready::default()));
-        }
-        self.statements.begin().await?;
-        let discarded = self.statements.discard(id).await;
-        let unblocked = match &discarded {
-            // A blocked delivery blocks no other, so its key has another first delivery.
-            Ok(Discarded::Skipped { blocked: false, order: Some(order) }) => {
-                self.statements.unblock(&[*order]).await
-            }
-            _ => Ok(Unblocked::default()),
-        };
-        let done = discarded.and_then(|discarded| Ok((discarded, unblocked?)));
-        let (discarded, unblocked) = self.end(done).await?;
-        let discard = match discarded {
-            Discarded::Skipped { blocked, .. } => {
-                self.backlog.fetch_sub(1, Ordering::Relaxed);
-                let fewer = u64::from(blocked) + unblocked.count;
-                self.blocked = self.blocked.map(|before| before.saturating_sub(fewer));
-                Discard::Skipped
-            }
-            Discarded::Resolved => Discard::Resolved,
-            Discarded::Closed => Discard::Closed,
-            Discarded::Unknown => Discard::Unknown,
-        };
-        Ok((discard, self.lease_unblocked(&unblocked.due).await))
     }
 
     pub(super) async fn match_of_plugin(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {

@@ -23,24 +23,34 @@ pub(super) async fn copy(from: &Path, settings: &config::Database, to: &Path) ->
 
 /// Checks whether a file that no process has open is a database that this program can use.
 pub(super) async fn inspect(file: &Path) -> Result<BackupContent, BackupError> {
-    // Opens the file alone: no lock, no log. The file's own schema is not trusted.
+    let mut conn = open_alone(file).await?;
+    let content = read(&mut conn).await;
+    conn.close().await.map_err(|error| BackupError::Unfit(error.to_string()))?;
+    content
+}
+
+/// Opens the file alone: no lock, no log. The file's own schema is not trusted.
+pub(super) async fn open_alone(file: &Path) -> Result<SqliteConnection, BackupError> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
     let options = options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON");
-    let unfit = |error: sqlx::Error| BackupError::Unfit(error.to_string());
-    let mut conn = options.disable_statement_logging().connect().await.map_err(unfit)?;
-    let content = read(&mut conn).await;
-    conn.close().await.map_err(unfit)?;
-    content
+    let conn = options.disable_statement_logging().connect().await;
+    conn.map_err(|error| BackupError::Unfit(error.to_string()))
+}
+
+/// Checks that a file has only the objects of a version, and returns that; 0 if it has no tables.
+pub(super) async fn check_schema(conn: &mut SqliteConnection) -> Result<i64, BackupError> {
+    match schema::check(conn).await {
+        Ok(version) => Ok(version.unwrap_or(0)),
+        Err(Misfit::Unreadable(error)) => Err(BackupError::Unfit(error.to_string())),
+        Err(Misfit::Foreign(what)) => Err(BackupError::Unfit(what)),
+    }
 }
 
 async fn read(conn: &mut SqliteConnection) -> Result<BackupContent, BackupError> {
     let unfit = |error: sqlx::Error| BackupError::Unfit(error.to_string());
     let nothing = || BackupError::Unfit("it has not the tables of a hookyard database".into());
-    match schema::check(&mut *conn).await {
-        Ok(Some(version)) if version > 0 => {}
-        Ok(_) => return Err(nothing()),
-        Err(Misfit::Unreadable(error)) => return Err(unfit(error)),
-        Err(Misfit::Foreign(what)) => return Err(BackupError::Unfit(what)),
+    if check_schema(&mut *conn).await? == 0 {
+        return Err(nothing());
     }
     let found: Vec<String> =
         sqlx::query_scalar("PRAGMA quick_check").fetch_all(&mut *conn).await.map_err(unfit)?;

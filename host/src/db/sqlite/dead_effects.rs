@@ -19,7 +19,7 @@ pub(super) async fn resolve(
     conn: &mut SqliteConnection,
     resolution: &EffectResolution,
 ) -> Result<Vec<ResolvedEffect>, DbError> {
-    let EffectResolution { selection, action, after, limit } = resolution;
+    let EffectResolution { selection, action, after, limit, by: _ } = resolution;
     let mut query = QueryBuilder::<Sqlite>::new(match action {
         Action::Replay => "UPDATE effect SET state = 'pending', due_at = 0, tries_before = tries",
         Action::Discard => "UPDATE effect SET settled = 'discarded'",

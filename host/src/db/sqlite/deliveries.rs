@@ -6,13 +6,14 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 use super::clock::shown;
 use super::reader::Reader;
 use super::rows::{BLOCKED, UNMATCHED, UNMATCHED_AND_BLOCKED, id_of};
-use super::values::{integer, parse, unsigned};
+use super::values::{integer, name_of, parse, unsigned};
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::view::{
     AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
     ReplayedView,
 };
 use crate::delivery::{DeliveryId, HoldReason, Resolution, State};
+use crate::event::PluginName;
 use crate::replay::Selection;
 
 const COLUMNS: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
@@ -261,6 +262,13 @@ impl Reader {
         let sql = "SELECT e.source, e.id FROM delivery d JOIN event e ON e.seq = d.event_seq
             WHERE d.event_seq = ? AND d.number = ?";
         Ok(sqlx::query_as(sql).bind(id.event).bind(id.number).fetch_optional(self.pool()).await?)
+    }
+
+    pub(super) async fn plugin_of(&self, id: DeliveryId) -> Result<Option<PluginName>, DbError> {
+        let sql = "SELECT plugin FROM delivery WHERE event_seq = ? AND number = ?";
+        let query = sqlx::query_scalar(sql).bind(id.event).bind(id.number);
+        let name: Option<String> = query.fetch_optional(self.pool()).await?;
+        name.as_deref().map(name_of).transpose()
     }
 }
 

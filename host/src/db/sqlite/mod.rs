@@ -1,5 +1,7 @@
 //! The `SQLite` storage of one host: one file, one connection that writes, a few that read.
 
+mod audit;
+mod audit_file;
 mod backup;
 mod blocked;
 mod bulk;
@@ -9,6 +11,7 @@ mod conn;
 mod copy;
 mod crashes;
 mod dead_effects;
+mod decisions;
 mod deliveries;
 mod effects;
 mod entries;
@@ -34,6 +37,7 @@ mod rows;
 mod schema;
 mod storage;
 mod stored_entries;
+mod tokens;
 mod values;
 mod write;
 
@@ -47,6 +51,7 @@ use super::storage::Opened;
 use super::types::DbError;
 use crate::config;
 
+pub use audit_file::verify_audit;
 pub use backup::{backup, restore};
 
 use file::DatabaseFile;

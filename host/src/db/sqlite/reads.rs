@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::reader::Reader;
+use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::types::{
     DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
@@ -22,6 +23,7 @@ use crate::event::{Digest, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, Request};
 use crate::revision::KnownHandlers;
+use crate::token::StoredToken;
 
 impl EntryReads for Reader {
     fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
@@ -104,6 +106,10 @@ impl Reads for Reader {
         Box::pin(self.event_of(id))
     }
 
+    fn plugin_of(&self, id: DeliveryId) -> Answer<'_, Option<PluginName>> {
+        Box::pin(self.plugin_of(id))
+    }
+
     fn effects<'a>(
         &'a self,
         filter: &'a EffectFilter,
@@ -166,6 +172,22 @@ impl Reads for Reader {
 
     fn known_handlers<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<KnownHandlers>> {
         Box::pin(self.known_handlers(digest))
+    }
+
+    fn tokens(&self) -> Answer<'_, Vec<StoredToken>> {
+        Box::pin(self.tokens())
+    }
+
+    fn audit_head(&self) -> Answer<'_, Head> {
+        Box::pin(self.audit_head())
+    }
+
+    fn audit_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
+        Box::pin(self.audit_after(after, limit))
+    }
+
+    fn audit<'a>(&'a self, filter: &'a EntryFilter, before: i64, limit: u32) -> Answer<'a, Vec<AuditEntry>> {
+        Box::pin(self.audit(filter, before, limit))
     }
 
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {

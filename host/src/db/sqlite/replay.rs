@@ -32,6 +32,15 @@ pub(super) struct Advanced {
     pub(super) opened: u64,
     /// Of these, the ones blocked by an earlier delivery of their ordering key.
     pub(super) blocked: u64,
+    /// The counts of the whole replay, if this was its last step.
+    pub(super) ended: Option<Ended>,
+}
+
+/// The final counts of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) made: u64,
+    pub(super) skipped: u64,
 }
 
 /// The result for a delivery that is not to run again.
@@ -97,7 +106,8 @@ pub(super) async fn advance(
             skipped += u64::from(!resolved);
         }
     }
-    note_progress(conn, step, done.made, skipped).await?;
+    let ended = note_progress(conn, step, done.made, skipped).await?;
+    done.ended = step.after.is_none().then_some(ended);
     Ok(done)
 }
 
@@ -174,14 +184,14 @@ async fn note_progress(
     step: &ReplayPage,
     made: u64,
     skipped: u64,
-) -> Result<(), DbError> {
+) -> Result<Ended, DbError> {
     let sql = "UPDATE replay SET made = made + ?2, skipped = skipped + ?3, state = ?4,
             after_seq = ifnull(?5, after_seq), after_number = ifnull(?6, after_number),
             first = (SELECT json_group_array(json(value)) FROM (
                 SELECT value FROM json_each(first) UNION ALL SELECT value FROM json_each(?7)))
-        WHERE id = ?1";
+        WHERE id = ?1 RETURNING made, skipped";
     let first = serde_json::to_string(&step.first).map_err(damaged)?;
-    sqlx::query(sql)
+    let row = sqlx::query(sql)
         .bind(step.replay)
         .bind(integer(made))
         .bind(integer(skipped))
@@ -189,37 +199,44 @@ async fn note_progress(
         .bind(step.after.map(|id| id.event))
         .bind(step.after.map(|id| id.number))
         .bind(first)
-        .execute(conn)
+        .fetch_one(conn)
         .await?;
-    Ok(())
+    ended_of(&row)
 }
 
-/// Closes an open delivery as a resolved dead letter, or resolves one that is dead.
+fn ended_of(row: &SqliteRow) -> Result<Ended, DbError> {
+    Ok(Ended { made: unsigned(row.try_get(0)?), skipped: unsigned(row.try_get(1)?) })
+}
+
+/// Closes an open delivery as a resolved dead letter, or resolves one that is dead. Returns its plugin too.
 pub(super) async fn discard(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
     id: DeliveryId,
-) -> Result<Discarded, DbError> {
-    let sql = "SELECT due_at, ordering FROM delivery WHERE event_seq = ? AND number = ?";
+) -> Result<(Discarded, Option<String>), DbError> {
+    let sql = "SELECT due_at, ordering, plugin FROM delivery WHERE event_seq = ? AND number = ?";
     let row = sqlx::query(sql).bind(id.event).bind(id.number).fetch_optional(&mut *conn).await?;
-    let Some(row) = row else { return Ok(Discarded::Unknown) };
+    let Some(row) = row else { return Ok((Discarded::Unknown, None)) };
     let (due_at, order): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    let plugin = row.try_get(2)?;
     if due_at.is_none() {
         let resolved = resolve(conn, id, "discarded").await?;
-        return Ok(if resolved { Discarded::Resolved } else { Discarded::Closed });
+        return Ok((if resolved { Discarded::Resolved } else { Discarded::Closed }, plugin));
     }
     let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
         WHERE event_seq = ? AND number = ?";
     sqlx::query(sql).bind(id.event).bind(id.number).execute(&mut *conn).await?;
     let order = order.map(OrderingHash);
     orders.closed(conn, order.map(|order| (order, id)).into_iter()).await?;
-    Ok(Discarded::Skipped { blocked: matches!(due_at, Some(BLOCKED | UNMATCHED_AND_BLOCKED)), order })
+    let blocked = matches!(due_at, Some(BLOCKED | UNMATCHED_AND_BLOCKED));
+    Ok((Discarded::Skipped { blocked, order }, plugin))
 }
 
-/// Stops a replay. False when it does not run.
-pub(super) async fn stop(conn: &mut SqliteConnection, replay: i64) -> Result<bool, DbError> {
-    let sql = "UPDATE replay SET state = 'stopped' WHERE id = ? AND state = 'running'";
-    Ok(sqlx::query(sql).bind(replay).execute(conn).await?.rows_affected() > 0)
+/// Stops a replay, and returns its final counts. `None` when it does not run.
+pub(super) async fn stop(conn: &mut SqliteConnection, replay: i64) -> Result<Option<Ended>, DbError> {
+    let sql =
+        "UPDATE replay SET state = 'stopped' WHERE id = ? AND state = 'running' RETURNING made, skipped";
+    sqlx::query(sql).bind(replay).fetch_optional(conn).await?.as_ref().map(ended_of).transpose()
 }
 
 fn damaged(error: serde_json::Error) -> DbError {

@@ -8,7 +8,7 @@ use super::deliveries::select_deliveries;
 use super::reader::Reader;
 use super::rows::{bind_id, id_of};
 use super::values::{digest_of, integer, name_of, unsigned};
-use crate::db::types::{DbError, DueChange, WaitingFilter};
+use crate::db::types::{DbError, DueCause, DueChange, WaitingFilter};
 use crate::delivery::DeliveryId;
 use crate::event::{Digest, PluginName};
 
@@ -49,7 +49,7 @@ impl RetryStatements {
                 sqlx::Arguments::add(row, *at)
             })
             .await?;
-        if let Some((plugin, revision)) = &change.retried {
+        if let DueCause::NewRevision { retried: Some((plugin, revision)) } = &change.cause {
             let query = sqlx::query(RECORD_RETRIED).bind(plugin.as_str()).bind(&revision.0[..]);
             query.execute(conn).await?;
         }

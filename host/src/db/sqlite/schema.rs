@@ -13,6 +13,16 @@ pub(super) static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 /// Names of the tables that `ANALYZE` makes, which an operator may have run.
 const STATISTICS: [&str; 2] = ["sqlite_stat1", "sqlite_stat4"];
 
+/// Names of the triggers that keep the audit log append-only.
+const TRIGGERS: [&str; 6] = [
+    "audit_insert",
+    "audit_update",
+    "audit_delete",
+    "audit_head_insert",
+    "audit_head_update",
+    "audit_head_delete",
+];
+
 /// The reason why a database is rejected.
 #[derive(Debug)]
 pub(super) enum Misfit {
@@ -41,7 +51,13 @@ pub(super) async fn check(conn: &mut SqliteConnection) -> Result<Option<i64>, Mi
     // Each kind is checked before anything is read from the object.
     for ((kind, name), sql) in &found {
         let is_virtual = sql.to_ascii_uppercase().contains(" CREATE VIRTUAL TABLE ");
-        if is_virtual || !matches!(kind.as_str(), "table" | "index") {
+        let is_known = match kind.as_str() {
+            "table" | "index" => true,
+            // Their statements are compared below, before anything is written.
+            "trigger" => TRIGGERS.contains(&name.as_str()),
+            _ => false,
+        };
+        if is_virtual || !is_known {
             let kind = if is_virtual { "virtual table" } else { kind };
             return Err(Misfit::Foreign(format!(
                 "it has the {kind} {name:?}, which no hookyard database has"
@@ -150,6 +166,11 @@ mod tests {
                 "CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM delivery; END",
                 "it has the trigger \"evil\", which no hookyard database has",
             ),
+            (
+                "DROP TRIGGER audit_update; CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT 1; END",
+                "its trigger \"audit_update\" is not as in a hookyard database",
+            ),
+            ("DROP TRIGGER audit_delete", "it lacks the trigger \"audit_delete\""),
             ("CREATE VIEW evil AS SELECT 1", "it has the view \"evil\""),
             ("CREATE TABLE evil (x)", "it has the table \"evil\", which a hookyard database of version"),
             ("CREATE INDEX evil ON event (length(body))", "it has the index \"evil\""),

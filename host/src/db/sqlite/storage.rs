@@ -9,17 +9,19 @@ use super::crashes::CrashedAttempt;
 use super::leases::Leases;
 use super::lock::HostLock;
 use super::write::Statements;
+use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
 use crate::db::types::{
     DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, HoldChange,
     Interrupted, InterruptedWork, Lease, LeaseRequest, MatchCount, PluginHold, PluginMatch, Removal,
-    RunningAttempt, RunningId,
+    RunningAttempt, RunningId, TokenCreation,
 };
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::EffectId;
 use crate::event::PluginName;
 use crate::replay::{self, ReplayPage};
+use crate::token::NewToken;
 
 /// See the module.
 pub(in crate::db) struct SqliteStorage {
@@ -79,11 +81,12 @@ impl SqliteStorage {
                 .any(|why| self.held.contains(&(plugin.clone(), *why)))
     }
 
-    pub(super) fn note_hold(&mut self, HoldChange { plugin, why, held }: &HoldChange) {
+    pub(super) fn note_hold(&mut self, HoldChange { plugin, held }: &HoldChange) {
+        let hold = (plugin.clone(), PluginHold::Absent);
         if *held {
-            self.held.insert((plugin.clone(), *why));
+            self.held.insert(hold);
         } else {
-            self.held.remove(&(plugin.clone(), *why));
+            self.held.remove(&hold);
         }
     }
 
@@ -227,34 +230,55 @@ impl Storage for SqliteStorage {
         }
     }
 
+    async fn pause(&mut self, plugin: &PluginName, paused: bool, by: &Decision) -> Result<(), DbError> {
+        self.decide_pause(plugin, paused, by).await
+    }
+
+    async fn create_token(
+        &mut self,
+        new: &NewToken,
+        tokens_max: u32,
+        by: &Decision,
+    ) -> Result<TokenCreation, DbError> {
+        self.decide_token(new, tokens_max, by).await
+    }
+
+    async fn revoke_token(&mut self, name: &str, by: &Decision) -> Result<bool, DbError> {
+        self.decide_revocation(name, by).await
+    }
+
+    async fn keep_first_token(&mut self, new: &NewToken) -> Result<(), DbError> {
+        self.store_first_token(new).await
+    }
+
+    async fn note_token_uses(&mut self, uses: &[(i64, u64)]) -> Result<(), DbError> {
+        self.store_token_uses(uses).await
+    }
+
+    async fn record(&mut self, records: &[Record]) -> Result<(), DbError> {
+        self.append_all(records).await
+    }
+
     async fn begin_replay(
         &mut self,
         request: &replay::Request,
         found: u64,
         last_event: i64,
+        by: &Decision,
     ) -> Result<i64, DbError> {
-        self.statements.begin().await?;
-        let begun = self.statements.begin_replay(request, found, last_event).await;
-        self.end(begun).await
+        self.decide_replay(request, (found, last_event), by).await
     }
 
     async fn advance_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
-        self.statements.begin().await?;
-        let replayed = self.statements.advance_replay(step).await;
-        let replayed = self.end(replayed).await?;
-        self.backlog.fetch_add(replayed.opened, Ordering::Relaxed);
-        self.blocked = self.blocked.map(|before| before + replayed.blocked);
-        Ok(())
+        self.step_replay(step).await
     }
 
-    async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
-        self.statements.begin().await?;
-        let stopped = self.statements.stop_replay(replay).await;
-        self.end(stopped).await
+    async fn stop_replay(&mut self, replay: i64, by: &Decision) -> Result<bool, DbError> {
+        self.decide_stop(replay, by).await
     }
 
-    async fn discard(&mut self, id: DeliveryId) -> Result<(Discard, Ready), DbError> {
-        self.discard_delivery(id).await
+    async fn discard(&mut self, id: DeliveryId, by: &Decision) -> Result<(Discard, Ready), DbError> {
+        self.discard_delivery(id, by).await
     }
 
     async fn match_deliveries(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {
@@ -262,18 +286,14 @@ impl Storage for SqliteStorage {
     }
 
     async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
-        self.statements.begin().await?;
-        let changed = self.statements.make_due(change).await;
-        self.end(changed).await
+        self.change_due(change).await
     }
 
     async fn resolve_effects(
         &mut self,
         resolution: &EffectResolution,
     ) -> Result<Vec<ResolvedEffect>, DbError> {
-        self.statements.begin().await?;
-        let resolved = self.statements.resolve_effects(resolution).await;
-        self.end(resolved).await
+        self.decide_effects(resolution).await
     }
 
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {

@@ -16,7 +16,7 @@ use super::keys::Keys;
 use super::matching::{MatchStatements, Withdrawn};
 use super::orders::Orders;
 use super::prune::PruneStatements;
-use super::replay::{Advanced, Discarded};
+use super::replay::{Advanced, Discarded, Ended};
 use super::retries::RetryStatements;
 use super::rows;
 use super::values::{integer, name_of, unsigned};
@@ -64,7 +64,7 @@ pub(super) struct Matched {
 
 /// The connection that writes and its prepared bulk statements.
 pub(super) struct Statements {
-    conn: Conn,
+    pub(super) conn: Conn,
     keys: Keys,
     orders: Orders,
     events_and_deliveries: BulkPair,
@@ -200,6 +200,15 @@ impl Statements {
         self.conn.discard().await;
     }
 
+    /// Ends a transaction that has written nothing.
+    pub(super) async fn abandon(&mut self) {
+        self.keys.index().undone();
+        self.orders.index().undone();
+        if self.run("ROLLBACK").await.is_err() {
+            self.conn.discard().await;
+        }
+    }
+
     /// Takes the idempotency key of each event. Returns for each, in order, `None` if it was free,
     /// or the digest that has it. The keys of `events` must differ.
     pub(super) async fn take_keys(
@@ -322,21 +331,14 @@ impl Statements {
         self.effects.read_effects(self.conn.get().await?, plugin, ids).await
     }
 
-    /// Holds a plugin's open deliveries, or lets go of them.
+    /// Holds an absent plugin's open deliveries, or lets go of them.
     pub(super) async fn hold(&mut self, change: &HoldChange) -> Result<(), DbError> {
-        let sql = match (change.why, change.held) {
-            (PluginHold::Absent, true) => "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)",
-            (PluginHold::Absent, false) => "DELETE FROM held_plugin WHERE plugin = ?",
-            (PluginHold::Paused, true) => {
-                "INSERT OR IGNORE INTO paused_plugin (plugin, paused_at) VALUES (?, ?)"
-            }
-            (PluginHold::Paused, false) => "DELETE FROM paused_plugin WHERE plugin = ?",
+        let sql = if change.held {
+            "INSERT OR IGNORE INTO held_plugin (plugin) VALUES (?)"
+        } else {
+            "DELETE FROM held_plugin WHERE plugin = ?"
         };
-        let mut query = sqlx::query(sql).bind(change.plugin.as_str());
-        if (change.why, change.held) == (PluginHold::Paused, true) {
-            query = query.bind(integer(now_ms()));
-        }
-        query.execute(self.conn.get().await?).await?;
+        sqlx::query(sql).bind(change.plugin.as_str()).execute(self.conn.get().await?).await?;
         Ok(())
     }
 
@@ -370,13 +372,13 @@ impl Statements {
         super::replay::advance(self.conn.get().await?, &mut self.orders, step).await
     }
 
-    /// Stops a replay. False when it does not run.
-    pub(super) async fn stop_replay(&mut self, replay: i64) -> Result<bool, DbError> {
+    /// Stops a replay, and returns its final counts. `None` when it does not run.
+    pub(super) async fn stop_replay(&mut self, replay: i64) -> Result<Option<Ended>, DbError> {
         super::replay::stop(self.conn.get().await?, replay).await
     }
 
-    /// Closes an open delivery, or resolves a dead letter.
-    pub(super) async fn discard(&mut self, id: DeliveryId) -> Result<Discarded, DbError> {
+    /// Closes an open delivery, or resolves a dead letter. Returns its plugin too.
+    pub(super) async fn discard(&mut self, id: DeliveryId) -> Result<(Discarded, Option<String>), DbError> {
         super::replay::discard(self.conn.get().await?, &mut self.orders, id).await
     }
 

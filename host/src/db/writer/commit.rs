@@ -6,7 +6,7 @@ use super::{Turn, Writer, notice_jump};
 use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::db::storage::{Batch, Committed, Storage, Verdict};
-use crate::db::types::{DbError, EffectShare, Handoff, HoldChange, PluginHold, RunningId};
+use crate::db::types::{DbError, EffectShare, Handoff, RunningId};
 use crate::delivery::NextStep;
 use crate::effect::{CompletedEffect, EffectId, LeasedEffect, Progress};
 use crate::event::now_ms;
@@ -48,9 +48,6 @@ impl<S: Storage> Writer<S> {
             Ok(Committed { accepts, finished, performed, ready, unblocked }) => {
                 jump.inspect(|offset| notice_jump(*offset));
                 self.saved(saving, &finished, &performed, handoff).await;
-                for change in holds {
-                    notice_hold(&change, handoff);
-                }
                 for (reply, accept) in replies.into_iter().zip(accepts) {
                     let _ = reply.send(Ok(accept));
                 }
@@ -154,14 +151,5 @@ impl<S: Storage> Writer<S> {
         tracing::info!(failures = self.unsaved.failures, "the database works again");
         self.unsaved.failures = 0;
         self.unsaved.retry_at = None;
-    }
-}
-
-/// The task that sees plugins come and go acts on an absence by itself.
-fn notice_hold(change: &HoldChange, handoff: &dyn Handoff) {
-    match (change.why, change.held) {
-        (PluginHold::Paused, true) => handoff.plugin_paused(&change.plugin),
-        (PluginHold::Paused, false) => handoff.rescan(),
-        (PluginHold::Absent, _) => {}
     }
 }

@@ -2,15 +2,18 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::storage::NewEvent;
 use crate::db::types::{
     Accept, DbError, Discard, DueChange, EffectLease, EffectResolution, HoldChange, Lease, LeaseRequest,
-    MatchCount, PluginMatch, Removal, RevisionRecord, RunningId,
+    MatchCount, PluginMatch, Removal, RevisionRecord, RunningId, TokenCreation,
 };
 use crate::delivery::DeliveryId;
 use crate::effect::{CompletedEffect, EffectId};
+use crate::event::PluginName;
 use crate::replay;
+use crate::token::NewToken;
 
 pub(in crate::db) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
 
@@ -51,6 +54,7 @@ pub(in crate::db) enum Operation {
         request: replay::Request,
         found: u64,
         last_event: i64,
+        by: Decision,
         reply: Reply<i64>,
     },
     AdvanceReplay {
@@ -59,11 +63,42 @@ pub(in crate::db) enum Operation {
     },
     StopReplay {
         replay: i64,
+        by: Decision,
         reply: Reply<bool>,
     },
     Discard {
         id: DeliveryId,
+        by: Decision,
         reply: Reply<Discard>,
+    },
+    Pause {
+        plugin: PluginName,
+        paused: bool,
+        by: Decision,
+        reply: Reply<()>,
+    },
+    CreateToken {
+        new: NewToken,
+        tokens_max: u32,
+        by: Decision,
+        reply: Reply<TokenCreation>,
+    },
+    RevokeToken {
+        name: String,
+        by: Decision,
+        reply: Reply<bool>,
+    },
+    KeepFirstToken {
+        new: NewToken,
+        reply: Reply<()>,
+    },
+    NoteTokenUses {
+        uses: Vec<(i64, u64)>,
+        reply: Reply<()>,
+    },
+    Record {
+        records: Vec<Record>,
+        reply: Reply<()>,
     },
     Match {
         of_plugin: PluginMatch,

@@ -2,6 +2,7 @@
 
 use super::Writer;
 use super::inbox::Operation;
+use crate::audit::Decision;
 use crate::db::storage::{ResolvedEffect, Storage};
 use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff};
 use crate::delivery::DeliveryId;
@@ -11,8 +12,8 @@ use crate::replay::Action;
 impl<S: Storage> Writer<S> {
     pub(super) async fn operate(&mut self, operation: Operation, handoff: &dyn Handoff) {
         match operation {
-            Operation::BeginReplay { request, found, last_event, reply } => {
-                let begun = self.storage.begin_replay(&request, found, last_event).await;
+            Operation::BeginReplay { request, found, last_event, by, reply } => {
+                let begun = self.storage.begin_replay(&request, found, last_event, &by).await;
                 let _ = reply.send(begun);
                 handoff.replay_requested();
             }
@@ -23,13 +24,41 @@ impl<S: Storage> Writer<S> {
                 }
                 let _ = reply.send(advanced);
             }
-            Operation::StopReplay { replay, reply } => {
-                let stopped = self.storage.stop_replay(replay).await;
+            Operation::StopReplay { replay, by, reply } => {
+                let stopped = self.storage.stop_replay(replay, &by).await;
                 let _ = reply.send(stopped);
             }
-            Operation::Discard { id, reply } => {
-                let discarded = self.discard(id, handoff).await;
+            Operation::Discard { id, by, reply } => {
+                let discarded = self.discard(id, &by, handoff).await;
                 let _ = reply.send(discarded);
+            }
+            Operation::Pause { plugin, paused, by, reply } => {
+                let done = self.storage.pause(&plugin, paused, &by).await;
+                match (&done, paused) {
+                    (Ok(()), true) => handoff.plugin_paused(&plugin),
+                    (Ok(()), false) => handoff.rescan(),
+                    (Err(_), _) => {}
+                }
+                let _ = reply.send(done);
+            }
+            Operation::CreateToken { new, tokens_max, by, reply } => {
+                let _ = reply.send(self.storage.create_token(&new, tokens_max, &by).await);
+            }
+            Operation::RevokeToken { name, by, reply } => {
+                let _ = reply.send(self.storage.revoke_token(&name, &by).await);
+            }
+            Operation::KeepFirstToken { new, reply } => {
+                let _ = reply.send(self.storage.keep_first_token(&new).await);
+            }
+            Operation::NoteTokenUses { uses, reply } => {
+                let _ = reply.send(self.storage.note_token_uses(&uses).await);
+            }
+            Operation::Record { records, reply } => {
+                let recorded = self.storage.record(&records).await;
+                if let Err(error) = &recorded {
+                    tracing::error!("entries of the audit log could not be written: {error}");
+                }
+                let _ = reply.send(recorded);
             }
             Operation::Match { of_plugin, reply } => {
                 let matched = self.storage.match_deliveries(&of_plugin).await;
@@ -64,8 +93,13 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    async fn discard(&mut self, id: DeliveryId, handoff: &dyn Handoff) -> Result<Discard, DbError> {
-        let (discarded, ready) = self.storage.discard(id).await?;
+    async fn discard(
+        &mut self,
+        id: DeliveryId,
+        by: &Decision,
+        handoff: &dyn Handoff,
+    ) -> Result<Discard, DbError> {
+        let (discarded, ready) = self.storage.discard(id, by).await?;
         self.offer(ready, handoff).await;
         Ok(discarded)
     }

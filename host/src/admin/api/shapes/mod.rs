@@ -2,13 +2,16 @@
 //!
 //! Types of other rooms are converted into these, so a change inside the host does not change the API.
 
+mod audit;
 mod delivery;
 mod effect;
 mod event;
 mod plugin;
 mod replay;
 mod store;
+mod token;
 
+pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryList, DeliverySummary, DeliveryView, DiscardResult, ListedDelivery,
     ReplayedView, RetryRequest, RetryResult,
@@ -25,3 +28,4 @@ pub use replay::{
     ReplayTarget,
 };
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
+pub use token::{CreatedToken, TokenList, TokenRequest, TokenState, TokenView};

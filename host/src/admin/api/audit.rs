@@ -1,0 +1,105 @@
+//! The audit log: the list, all of it in order, and its check.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::extract::Query;
+use super::{AuditCheck, AuditList, query};
+use crate::admin::auth::{Allowed, need};
+use crate::admin::{AdminState, Problem};
+use crate::audit::{EntryFilter, Head};
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Entries on the page: 1 to 500, default 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only entries of this time or later, ms since the Unix epoch.
+    since: Option<u64>,
+    /// Only decisions of this actor: the name of a token, the path of a file, or `hookyard`.
+    actor: Option<String>,
+    /// Only this action, such as `plugin.pause`, or those below it, such as `plugin`.
+    action: Option<String>,
+    /// Only with this target: a plugin, a token, a delivery, a replay.
+    target: Option<String>,
+}
+
+/// Which entries to export.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditExportQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Entries on the page: 1 to 500, default 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+/// A head that was noted earlier.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditCheckQuery {
+    /// The number and the hash of an entry that the log must have, `NUMBER:HASH`: the head of an earlier check.
+    expect: Option<String>,
+}
+
+/// Entries of the audit log, newest first.
+#[utoipa::path(get, path = "/audit", tag = "audit", params(AuditQuery), responses(
+    (status = 200, description = "One page", body = AuditList),
+    (status = 400, description = "A wrong parameter"),
+    Problem))]
+pub(super) async fn list(
+    _admin: Allowed<need::Admin>,
+    State(state): State<AdminState>,
+    Query(query): Query<AuditQuery>,
+) -> Result<Json<AuditList>, Problem> {
+    let AuditQuery { cursor, limit, since, actor, action, target } = query;
+    let limit = query::limit(limit)?;
+    let before = query::cursor(cursor.as_deref(), parse_number)?;
+    let filter = EntryFilter { since, actor, action, target };
+    let entries = state.db.audit(&filter, before, limit).await?;
+    Ok(Json(AuditList::new(entries, limit)))
+}
+
+/// All entries of the audit log, oldest first.
+#[utoipa::path(get, path = "/audit/export", tag = "audit", params(AuditExportQuery), responses(
+    (status = 200, description = "One page", body = AuditList),
+    (status = 400, description = "A wrong parameter"),
+    Problem))]
+pub(super) async fn export(
+    _admin: Allowed<need::Admin>,
+    State(state): State<AdminState>,
+    Query(query): Query<AuditExportQuery>,
+) -> Result<Json<AuditList>, Problem> {
+    let limit = query::limit(query.limit)?;
+    let after = query::cursor(query.cursor.as_deref(), parse_number)?;
+    let entries = state.db.audit_after(after.unwrap_or(0), limit).await?;
+    Ok(Json(AuditList::new(entries, limit)))
+}
+
+/// Checks that the audit log is whole: that each entry follows from the one before, and none is missing.
+#[utoipa::path(get, path = "/audit/verify", tag = "audit", params(AuditCheckQuery), responses(
+    (status = 200, description = "The result", body = AuditCheck),
+    (status = 400, description = "A wrong parameter"),
+    Problem))]
+pub(super) async fn verify(
+    _admin: Allowed<need::Admin>,
+    State(state): State<AdminState>,
+    Query(query): Query<AuditCheckQuery>,
+) -> Result<Json<AuditCheck>, Problem> {
+    let expected: Option<Head> =
+        query.expect.as_deref().map(str::parse).transpose().map_err(Problem::bad_request)?;
+    Ok(Json(state.db.verify_audit(expected).await?.into()))
+}
+
+fn parse_number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number| *number > 0)
+}

@@ -1,0 +1,92 @@
+//! The permission of each endpoint, from its signature into the API's description.
+
+use serde_json::json;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{PathItem, Required};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::admin::auth::{NOTE_HEADER, StatesPermission};
+use crate::audit::NOTE_MAX_BYTES;
+use crate::token::{Permission, Role};
+
+/// The member of an operation with its permission, the roles that have it, and whether tokens for some plugins may use
+/// it for their plugins.
+const PERMISSION: &str = "x-permission";
+
+/// An endpoint: its first argument states the permission.
+pub(super) trait Endpoint<Arguments> {
+    const PERMISSION: Permission;
+    const PER_PLUGIN: bool;
+}
+
+macro_rules! endpoints_with {
+    ($($argument:ident)*) => {
+        impl<F, R, First, $($argument),*> Endpoint<(First, $($argument,)*)> for F
+        where
+            F: Fn(First, $($argument),*) -> R,
+            First: StatesPermission,
+        {
+            const PERMISSION: Permission = First::PERMISSION;
+            const PER_PLUGIN: bool = First::PER_PLUGIN;
+        }
+    };
+}
+
+endpoints_with!();
+endpoints_with!(A);
+endpoints_with!(A B);
+endpoints_with!(A B C);
+endpoints_with!(A B C D);
+
+/// The routes of an endpoint, described with the permission that it states.
+pub(super) fn with_permission<S, Arguments, E: Endpoint<Arguments>>(
+    _endpoint: &E,
+    (schemas, mut paths, router): UtoipaMethodRouter<S>,
+) -> UtoipaMethodRouter<S> {
+    for item in paths.paths.values_mut() {
+        let changes = item.get.is_none();
+        for operation in operations(item) {
+            describe(operation, E::PERMISSION, E::PER_PLUGIN, changes);
+        }
+    }
+    (schemas, paths, router)
+}
+
+/// The routes of an endpoint: as `routes!` of `utoipa_axum`, with its permission.
+macro_rules! endpoint {
+    ($first:ident $(:: $rest:ident)*) => {
+        $crate::admin::api::permitted::with_permission(
+            &$first $(:: $rest)*,
+            utoipa_axum::routes!($first $(:: $rest)*),
+        )
+    };
+}
+
+pub(super) use endpoint;
+
+/// The operations of a path.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
+    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+}
+
+fn describe(operation: &mut Operation, permission: Permission, per_plugin: bool, changes: bool) {
+    let roles: Vec<_> = Role::ALL.into_iter().filter(|role| role.has(permission)).map(Role::as_str).collect();
+    operation.security = Some(vec![SecurityRequirement::new("token", [permission.as_str()])]);
+    // One member: the order of several would change from process to process.
+    let stated = json!({ "name": permission, "roles": roles, "per_plugin": per_plugin });
+    operation.extensions = Some(Extensions::from_iter([(PERMISSION, stated)]));
+    if changes {
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(NOTE_MAX_BYTES));
+        let note = ParameterBuilder::new()
+            .name(NOTE_HEADER.as_str())
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The reason for the change, which the audit log keeps"))
+            .schema(Some(text));
+        operation.parameters.get_or_insert_default().push(note.build().into());
+    }
+}

@@ -1,0 +1,204 @@
+//! The extractors by which an endpoint states the permission that it needs.
+
+use std::marker::PhantomData;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode};
+
+use super::need::Need;
+use super::{Access, Caller, Problem};
+use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_BYTES};
+use crate::event::{Name, PluginName};
+use crate::token::{Permission, PluginPattern};
+
+/// The header with the reason for a change.
+pub(in crate::admin) const NOTE_HEADER: HeaderName = HeaderName::from_static("x-hookyard-note");
+
+/// The caller has the permission `P` for all plugins. Endpoints that are about no plugin take it.
+pub(in crate::admin) struct Allowed<P> {
+    caller: Caller,
+    note: Option<String>,
+    permission: PhantomData<P>,
+}
+
+/// The caller has the permission `P`, for all plugins or for some. Endpoints that are about plugins take it, and ask it
+/// for each.
+pub(in crate::admin) struct AllowedFor<P>(Allowed<P>);
+
+/// The permission that an extractor requires, for the API's description.
+pub(in crate::admin) trait StatesPermission {
+    /// The permission.
+    const PERMISSION: Permission;
+    /// Whether a token for some plugins only has it too.
+    const PER_PLUGIN: bool;
+}
+
+impl<P: Need> StatesPermission for Allowed<P> {
+    const PERMISSION: Permission = P::PERMISSION;
+    const PER_PLUGIN: bool = false;
+}
+
+impl<P: Need> StatesPermission for AllowedFor<P> {
+    const PERMISSION: Permission = P::PERMISSION;
+    const PER_PLUGIN: bool = true;
+}
+
+impl<P: Need> Allowed<P> {
+    /// The decision of this request, for the audit log. Its token is checked again: it may have been revoked since
+    /// the request began.
+    ///
+    /// # Errors
+    /// A problem if the token is not valid any more.
+    pub(in crate::admin) fn decision(self) -> Result<Decision, Problem> {
+        let Caller { token, address, access } = self.caller;
+        let token = access.tokens.find(&token.stored.token.hash).unwrap_or(token);
+        Access::check(&token).map_err(|refused| Problem::new(StatusCode::UNAUTHORIZED, refused.detail))?;
+        let stored = &token.stored;
+        let actor = Actor { kind: ActorKind::Token, name: stored.token.name.to_string(), address };
+        Ok(Decision { actor, token: Some(stored.id), note: self.note })
+    }
+
+    /// Requires one more permission.
+    ///
+    /// # Errors
+    /// A problem if the caller has it not.
+    pub(in crate::admin) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        self.caller.require(permission)
+    }
+}
+
+impl<P: Need> AllowedFor<P> {
+    /// The permission for a plugin.
+    ///
+    /// # Errors
+    /// A problem if the token is not for this plugin.
+    pub(in crate::admin) fn plugin(self, name: &str) -> Result<Allowed<P>, Problem> {
+        self.check(name)?;
+        Ok(self.0)
+    }
+
+    /// Requires that the token is for this plugin.
+    ///
+    /// # Errors
+    /// A problem if it is not.
+    pub(in crate::admin) fn check(&self, name: &str) -> Result<(), Problem> {
+        if self.sees(name) {
+            return Ok(());
+        }
+        let token = &self.0.caller.token.stored.token;
+        let plugins: Vec<_> = token.plugins.iter().map(|pattern| format!("`{pattern}`")).collect();
+        Err(forbidden(format!(
+            "the token `{}` is for {} only, not for `{name}`",
+            token.name,
+            plugins.join(", ")
+        )))
+    }
+
+    /// The permission for all plugins.
+    ///
+    /// # Errors
+    /// A problem if the token is for some plugins only. `remedy` says what a caller with such a token can do.
+    pub(in crate::admin) fn all_plugins(self, remedy: &str) -> Result<Allowed<P>, Problem> {
+        if !self.0.caller.is_for_some() {
+            return Ok(self.0);
+        }
+        let name = &self.0.caller.token.stored.token.name;
+        Err(forbidden(format!("the token `{name}` is for some plugins only: {remedy}")))
+    }
+
+    /// The permission for the plugin that is named, or else for all.
+    ///
+    /// # Errors
+    /// As [`Self::plugin`] and [`Self::all_plugins`].
+    pub(in crate::admin) fn plugin_or_all(
+        self,
+        name: Option<&str>,
+        remedy: &str,
+    ) -> Result<Allowed<P>, Problem> {
+        match name {
+            Some(name) => self.plugin(name),
+            None => self.all_plugins(remedy),
+        }
+    }
+
+    /// Whether the token is for this plugin.
+    pub(in crate::admin) fn sees(&self, plugin: &str) -> bool {
+        let token = &self.0.caller.token.stored.token;
+        let matches = |name: &PluginName| token.plugins.iter().any(|pattern| pattern.matches(name));
+        token.plugins.is_empty() || Name::new(plugin).is_ok_and(|name| matches(&name))
+    }
+
+    /// Whether the token is for all plugins.
+    pub(in crate::admin) fn sees_all(&self) -> bool {
+        !self.0.caller.is_for_some()
+    }
+
+    /// The problem for something that does not exist. A token for some plugins does not learn whether something of
+    /// another plugin does.
+    pub(in crate::admin) fn missing(&self, missing: Problem) -> Problem {
+        if self.0.caller.is_for_some() {
+            return forbidden("this is of none of the plugins that the token is for, or does not exist");
+        }
+        missing
+    }
+}
+
+impl Caller {
+    fn has(&self, permission: Permission) -> bool {
+        self.token.stored.token.role.has(permission)
+    }
+
+    /// Whether the token is for some plugins only.
+    fn is_for_some(&self) -> bool {
+        let plugins = &self.token.stored.token.plugins;
+        !plugins.is_empty() && !plugins.iter().any(PluginPattern::matches_all)
+    }
+
+    fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.has(permission) {
+            return Ok(());
+        }
+        let token = &self.token.stored.token;
+        Err(forbidden(format!(
+            "the token `{}` has the role `{}`, which has not the permission `{permission}` that this needs",
+            token.name, token.role
+        )))
+    }
+}
+
+fn forbidden(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, detail)
+}
+
+impl<P: Need, S: Send + Sync> FromRequestParts<S> for AllowedFor<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let unknown = || Problem::new(StatusCode::UNAUTHORIZED, "the request has no token");
+        let caller = parts.extensions.get::<Caller>().cloned().ok_or_else(unknown)?;
+        caller.require(P::PERMISSION)?;
+        let note = read_note(parts)?;
+        Ok(Self(Allowed { caller, note, permission: PhantomData }))
+    }
+}
+
+impl<P: Need, S: Send + Sync> FromRequestParts<S> for Allowed<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let allowed = AllowedFor::<P>::from_request_parts(parts, state).await?;
+        allowed.all_plugins("this is about no plugin, or about all")
+    }
+}
+
+fn read_note(parts: &Parts) -> Result<Option<String>, Problem> {
+    let Some(header) = parts.headers.get(NOTE_HEADER) else { return Ok(None) };
+    let wrong = || {
+        let detail =
+            format!("the header `{NOTE_HEADER}` has more than {NOTE_MAX_BYTES} bytes, or is not UTF-8");
+        Problem::bad_request(detail)
+    };
+    let note = std::str::from_utf8(header.as_bytes()).ok().filter(|note| note.len() <= NOTE_MAX_BYTES);
+    Ok(Some(note.ok_or_else(wrong)?.to_owned()))
+}

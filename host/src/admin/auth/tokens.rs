@@ -1,0 +1,89 @@
+//! The tokens in memory. The rows of the database are the truth; this is a copy, so that a request costs one hash.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use crate::db::{Db, DbError};
+use crate::token::{StoredToken, TokenHash};
+
+/// A token and the time of its last use.
+pub(in crate::admin) struct KnownToken {
+    pub(in crate::admin) stored: StoredToken,
+    /// ms since the Unix epoch; 0 = never. Shared by the copies of the same row.
+    used_at: Arc<AtomicU64>,
+}
+
+impl KnownToken {
+    /// Notes a use. It is written later.
+    pub(super) fn note_use(&self, now_ms: u64) {
+        self.used_at.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// The last use, ms since the Unix epoch.
+    pub(in crate::admin) fn used_at(&self) -> Option<u64> {
+        Some(self.used_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(in crate::admin) struct Tokens {
+    known: ArcSwap<HashMap<TokenHash, Arc<KnownToken>>>,
+    /// Reads follow each other, so that none puts an older state in the place of a newer one.
+    reloading: Mutex<()>,
+}
+
+impl Tokens {
+    /// Finds a token, valid or not.
+    pub(in crate::admin) fn find(&self, hash: &TokenHash) -> Option<Arc<KnownToken>> {
+        self.known.load().get(hash).cloned()
+    }
+
+    /// All tokens, the oldest first.
+    pub(in crate::admin) fn list(&self) -> Vec<Arc<KnownToken>> {
+        let mut all: Vec<_> = self.known.load().values().cloned().collect();
+        all.sort_unstable_by_key(|token| token.stored.id);
+        all
+    }
+
+    /// Takes the state of the database.
+    pub(super) async fn reload(&self, db: &Db) -> Result<(), DbError> {
+        let _alone = self.reloading.lock().await;
+        let rows = db.tokens().await?;
+        let before = self.known.load();
+        let known = rows.into_iter().map(|stored| {
+            let hash = stored.token.hash;
+            let used_at = match before.get(&hash) {
+                Some(known) => Arc::clone(&known.used_at),
+                None => Arc::default(),
+            };
+            used_at.fetch_max(stored.used_at.unwrap_or(0), Ordering::Relaxed);
+            (hash, Arc::new(KnownToken { stored, used_at }))
+        });
+        self.known.store(Arc::new(known.collect()));
+        Ok(())
+    }
+
+    /// Takes the tokens with a name out of memory.
+    pub(super) fn forget(&self, name: &str) {
+        let is_other = |token: &KnownToken| token.stored.token.name.as_str() != name;
+        self.known.rcu(|known| {
+            let others = known.iter().filter(|(_, token)| is_other(token));
+            others.map(|(hash, token)| (*hash, Arc::clone(token))).collect::<HashMap<_, _>>()
+        });
+    }
+
+    /// The uses that are not written yet, by the tokens' numbers.
+    pub(super) fn uses(&self) -> Vec<(i64, u64)> {
+        let tokens = self.known.load();
+        let unwritten = tokens.values().filter_map(|token| {
+            let used_at = token.used_at()?;
+            (token.stored.used_at < Some(used_at)).then_some((token.stored.id, used_at))
+        });
+        unwritten.collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! The audit records of operators' decisions. Pure: each storage writes them in the transaction of the change.
+
+use serde_json::{Value, json};
+
+use super::types::Discard;
+use crate::audit::{self, Decision, Record};
+use crate::delivery::DeliveryId;
+use crate::event::PluginName;
+use crate::replay;
+use crate::token::NewToken;
+
+/// The result of a decision, and its record. A decision that changes nothing, since its target does not exist or is
+/// over, has no record.
+pub(super) struct Decided<T> {
+    pub(super) value: T,
+    pub(super) record: Option<Record>,
+}
+
+impl<T> Decided<T> {
+    pub(super) fn new(value: T, record: impl Into<Option<Record>>) -> Self {
+        Self { value, record: record.into() }
+    }
+}
+
+/// A plugin is paused or resumed.
+pub(super) fn pause(by: &Decision, plugin: &PluginName, was: bool, is: bool) -> Record {
+    let action = if is { "plugin.pause" } else { "plugin.resume" };
+    let state = |paused: bool| json!({ "paused": paused });
+    let result = if was == is { "unchanged" } else { "done" };
+    by.record(action, plugin.as_str()).before(state(was)).after(state(is)).result(result)
+}
+
+/// A replay begins.
+pub(super) fn begin_replay(by: &Decision, id: i64, request: &replay::Request, found: u64) -> Record {
+    let after = json!({ "request": audit::describe_replay(request), "found": found });
+    by.record("replay.begin", id.to_string()).after(after).result("begun")
+}
+
+/// A replay ends, with its final counts.
+pub(super) fn end_replay(id: i64, made: u64, skipped: u64) -> Record {
+    Decision::of_host().record("replay.end", id.to_string()).after(counts("done", made, skipped))
+}
+
+/// A replay is stopped, with its final counts.
+pub(super) fn stop_replay(by: &Decision, id: i64, made: u64, skipped: u64) -> Record {
+    let before = json!({ "state": "running" });
+    by.record("replay.stop", id.to_string()).before(before).after(counts("stopped", made, skipped))
+}
+
+fn counts(state: &str, made: u64, skipped: u64) -> Value {
+    json!({ "state": state, "made": made, "skipped": skipped })
+}
+
+/// A delivery is discarded.
+pub(super) fn discard(by: &Decision, id: DeliveryId, plugin: Option<&str>, done: Discard) -> Option<Record> {
+    let (before, result) = match done {
+        Discard::Skipped => ("open", "skipped"),
+        Discard::Resolved => ("dead", "resolved"),
+        Discard::Closed | Discard::Busy | Discard::Unknown => return None,
+    };
+    let record = by.record("delivery.discard", id.to_string());
+    let record = record.before(json!({ "state": before, "plugin": plugin }));
+    Some(record.after(json!({ "state": "dead", "resolution": "discarded" })).result(result))
+}
+
+/// A token is created.
+pub(super) fn create_token(by: &Decision, new: &NewToken) -> Record {
+    by.record("token.create", new.name.as_str()).after(describe_token(new))
+}
+
+/// A token is revoked.
+pub(super) fn revoke_token(by: &Decision, token: &NewToken) -> Record {
+    let record = by.record("token.revoke", token.name.as_str()).before(describe_token(token));
+    record.after(json!({ "revoked": true }))
+}
+
+fn describe_token(token: &NewToken) -> Value {
+    let NewToken { name: _, hash: _, role, plugins, expires_at } = token;
+    json!({ "role": role, "plugins": plugins, "expires_at": expires_at })
+}

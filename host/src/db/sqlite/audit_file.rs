@@ -1,0 +1,62 @@
+//! Checks the audit log in a file that no host has open.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::audit::{entries_after, head};
+use super::copy::{check_schema, open_alone};
+use crate::audit::{ChainError, Head, Verifier};
+use crate::db::types::BackupError;
+
+/// Entries that are read at once.
+const PAGE: u32 = 500;
+/// The first version with an audit log.
+const FIRST_VERSION: i64 = 12;
+
+/// Checks all entries. With `expected`, that head must be one of them.
+///
+/// # Errors
+/// If the file cannot be read. The result is an error if the log is not whole.
+pub async fn verify_audit(
+    file: &Path,
+    expected: Option<Head>,
+) -> Result<Result<Head, ChainError>, BackupError> {
+    if !file.exists() {
+        return Err(BackupError::Missing(file.to_owned()));
+    }
+    let log = PathBuf::from(format!("{}-wal", file.display()));
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(BackupError::Unfit(format!(
+            "{} has changes that are not in the database yet: a host runs with it, or was killed. Ask the running \
+             host (leave out --database), or start and stop one",
+            log.display()
+        )));
+    }
+    let mut conn = open_alone(file).await?;
+    let checked = check(&mut conn, expected).await;
+    conn.close().await.map_err(|error| BackupError::Unfit(error.to_string()))?;
+    checked
+}
+
+async fn check(
+    conn: &mut SqliteConnection,
+    expected: Option<Head>,
+) -> Result<Result<Head, ChainError>, BackupError> {
+    if check_schema(&mut *conn).await? < FIRST_VERSION {
+        return Err(BackupError::Unfit("it is of a version without an audit log".into()));
+    }
+    let stored = head(&mut *conn).await?;
+    let mut verifier = Verifier::new(expected);
+    loop {
+        let page = entries_after(&mut *conn, verifier.head().number, PAGE).await?;
+        if page.is_empty() {
+            return Ok(verifier.finish(stored));
+        }
+        for entry in &page {
+            if let Err(error) = verifier.check(entry) {
+                return Ok(Err(error));
+            }
+        }
+    }
+}

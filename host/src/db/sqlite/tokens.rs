@@ -1,0 +1,130 @@
+//! Tokens in `SQLite`.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::audit;
+use super::reader::Reader;
+use super::values::{digest_of, integer, name_of, parse, unsigned};
+use crate::audit::Decision;
+use crate::db::decisions::{self, Decided};
+use crate::db::types::{DbError, REVOKED_TOKENS_MAX, TokenCreation};
+use crate::event::now_ms;
+use crate::token::{FIRST_TOKEN, NewToken, StoredToken, TokenHash};
+
+const COLUMNS: &str =
+    "SELECT id, name, hash, role, plugins, created_at, created_by, expires_at, used_at, revoked_at
+    FROM token";
+const BY_NAME: &str =
+    "SELECT id, name, hash, role, plugins, created_at, created_by, expires_at, used_at, revoked_at
+    FROM token WHERE name = ? AND revoked_at IS NULL";
+const INSERT: &str = "INSERT INTO token (id, name, hash, role, plugins, created_at, created_by, expires_at)
+    SELECT ifnull(max(id), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM token";
+/// The row of a token that a file of the data directory may still hold is kept, so that the file does not bring it
+/// back; and the newest row, so that no number is used twice.
+const REMOVE_OLD: &str = "DELETE FROM token WHERE name <> ?1 AND id IN
+    (SELECT id FROM token WHERE revoked_at IS NOT NULL AND id <> (SELECT max(id) FROM token)
+     ORDER BY revoked_at DESC, id DESC LIMIT -1 OFFSET ?2)";
+
+/// Whether the token with this number exists and is not revoked.
+pub(super) async fn is_valid(conn: &mut SqliteConnection, id: i64) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM token WHERE id = ? AND revoked_at IS NULL)";
+    Ok(sqlx::query_scalar(sql).bind(id).fetch_one(conn).await?)
+}
+
+pub(super) async fn create(
+    conn: &mut SqliteConnection,
+    new: &NewToken,
+    tokens_max: u32,
+    by: &Decision,
+) -> Result<Decided<TokenCreation>, DbError> {
+    if let Some(taken) = find(&mut *conn, new.name.as_str()).await? {
+        return Ok(Decided::new(TokenCreation::NameTaken(Box::new(taken)), None));
+    }
+    let sql = "SELECT count(*) FROM token WHERE revoked_at IS NULL";
+    let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    if count >= i64::from(tokens_max) {
+        return Ok(Decided::new(TokenCreation::Full, None));
+    }
+    insert(&mut *conn, new, &by.actor.name).await?;
+    sqlx::query(REMOVE_OLD).bind(FIRST_TOKEN).bind(REVOKED_TOKENS_MAX).execute(&mut *conn).await?;
+    let made = find(conn, new.name.as_str()).await?;
+    let made = made.ok_or_else(|| DbError::Unavailable("a new token is not there".into()))?;
+    Ok(Decided::new(TokenCreation::Created(Box::new(made)), decisions::create_token(by, new)))
+}
+
+pub(super) async fn revoke(
+    conn: &mut SqliteConnection,
+    name: &str,
+    by: &Decision,
+) -> Result<Decided<bool>, DbError> {
+    let Some(found) = find(&mut *conn, name).await? else { return Ok(Decided::new(false, None)) };
+    let sql = "UPDATE token SET revoked_at = ? WHERE id = ?";
+    sqlx::query(sql).bind(integer(now_ms())).bind(found.id).execute(conn).await?;
+    Ok(Decided::new(true, decisions::revoke_token(by, &found.token)))
+}
+
+/// Stores the token of the data directory's file, unless a row has its hash. An earlier one is revoked.
+pub(super) async fn keep_first(conn: &mut SqliteConnection, new: &NewToken) -> Result<(), DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM token WHERE hash = ?)";
+    let is_known: bool = sqlx::query_scalar(sql).bind(&new.hash.0.0[..]).fetch_one(&mut *conn).await?;
+    if is_known {
+        return Ok(());
+    }
+    let by = Decision::of_host();
+    if let Some(record) = revoke(&mut *conn, new.name.as_str(), &by).await?.record {
+        audit::append(&mut *conn, &record).await?;
+    }
+    insert(&mut *conn, new, &by.actor.name).await?;
+    audit::append(conn, &decisions::create_token(&by, new)).await
+}
+
+pub(super) async fn note_uses(conn: &mut SqliteConnection, uses: &[(i64, u64)]) -> Result<(), DbError> {
+    let sql = "UPDATE token SET used_at = max(ifnull(used_at, 0), ?) WHERE id = ?";
+    for (id, at) in uses {
+        sqlx::query(sql).bind(integer(*at)).bind(id).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+async fn insert(conn: &mut SqliteConnection, new: &NewToken, created_by: &str) -> Result<(), DbError> {
+    let NewToken { name, hash: TokenHash(hash), role, plugins, expires_at } = new;
+    let plugins = serde_json::to_string(plugins).map_err(damaged)?;
+    let query = sqlx::query(INSERT).bind(name.as_str()).bind(&hash.0[..]).bind(role.as_str()).bind(plugins);
+    let query = query.bind(integer(now_ms())).bind(created_by).bind(expires_at.map(integer));
+    query.execute(conn).await?;
+    Ok(())
+}
+
+async fn find(conn: &mut SqliteConnection, name: &str) -> Result<Option<StoredToken>, DbError> {
+    let row = sqlx::query(BY_NAME).bind(name).fetch_optional(conn).await?;
+    row.as_ref().map(token_of).transpose()
+}
+
+fn token_of(row: &SqliteRow) -> Result<StoredToken, DbError> {
+    let time = |column: usize| Ok::<_, DbError>(row.try_get::<Option<i64>, _>(column)?.map(unsigned));
+    Ok(StoredToken {
+        id: row.try_get(0)?,
+        token: NewToken {
+            name: name_of(row.try_get(1)?)?,
+            hash: TokenHash(digest_of(row, 2)?),
+            role: parse(row.try_get(3)?)?,
+            plugins: serde_json::from_str(row.try_get(4)?).map_err(damaged)?,
+            expires_at: time(7)?,
+        },
+        created_at: unsigned(row.try_get(5)?),
+        created_by: row.try_get(6)?,
+        used_at: time(8)?,
+        revoked_at: time(9)?,
+    })
+}
+
+fn damaged(error: serde_json::Error) -> DbError {
+    DbError::Unavailable(format!("a token is damaged: {error}"))
+}
+
+impl Reader {
+    pub(super) async fn tokens(&self) -> Result<Vec<StoredToken>, DbError> {
+        sqlx::query(COLUMNS).fetch_all(self.pool()).await?.iter().map(token_of).collect()
+    }
+}
