@@ -31,6 +31,9 @@ fn every_command_has_a_help_page_with_an_example() {
     }
     leaves.sort();
     let known = [
+        "audit export",
+        "audit list",
+        "audit verify",
         "backup",
         "completions",
         "config check",
@@ -65,6 +68,9 @@ fn every_command_has_a_help_page_with_an_example() {
         "serve",
         "store get",
         "store list",
+        "token create",
+        "token list",
+        "token revoke",
         "wit check",
         "wit decode",
         "wit export",
@@ -190,7 +196,7 @@ async fn a_rejected_token_is_an_error_that_names_its_origin() {
         let in_variable = CommandOutput::run(dir.command(asking).env("HOOKYARD_TOKEN", "0badt0ken"));
         for (output, origin) in [(dir.run(&with_file), "other-token"), (in_variable, "HOOKYARD_TOKEN")] {
             assert_eq!((output.code, output.out.as_str()), (1, ""), "{output:?}");
-            assert!(output.err.contains(&format!("refuses the token from {origin};")), "{output:?}");
+            assert!(output.err.contains(&format!("refuses the token from {origin}:")), "{output:?}");
             assert!(!output.err.contains("0badt0ken"), "{output:?}");
         }
     }
