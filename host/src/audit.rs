@@ -24,7 +24,7 @@ pub use filter::{describe_effects, describe_replay, describe_selection};
 pub const NOTE_MAX_BYTES: usize = 1000;
 /// The longest value before or after a change, as JSON. A longer one is recorded by its digest.
 const VALUE_MAX_BYTES: usize = 16 * 1024;
-/// The longest target, in bytes; a longer one is cut.
+/// The longest target, actor and result, in bytes; a longer one is cut.
 const TARGET_MAX_BYTES: usize = 512;
 
 /// The kind of an actor.
@@ -181,6 +181,18 @@ impl Record {
     #[must_use]
     pub fn target(&self) -> &str {
         cut(&self.target, TARGET_MAX_BYTES)
+    }
+
+    /// The number of the token that decides.
+    #[must_use]
+    pub fn token(&self) -> Option<i64> {
+        self.decision.token
+    }
+
+    /// The name of the actor.
+    #[must_use]
+    pub fn actor_name(&self) -> &str {
+        &self.decision.actor.name
     }
 
     /// The state after the change, as it is stored.

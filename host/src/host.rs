@@ -1,5 +1,6 @@
 //! The parts, wired.
 
+mod observed;
 mod records;
 mod sockets;
 mod stores;
@@ -24,6 +25,7 @@ use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
 use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
 use crate::{admin, ingress};
 
+use observed::Observations;
 use records::StoredRevisions;
 use sockets::{AdminSide, bind, listen, local_address};
 use stores::Stored;
@@ -129,7 +131,9 @@ impl Host {
         readiness.set("starting: the WebAssembly engine is made");
         let runtime = start_runtime(&config, &data_dir, &db, &outbound)?;
         readiness.set("starting: the host finds out which events the plugins handle");
-        let records = Arc::new(StoredRevisions::new(db.clone()));
+        let observations = Observations::start(db.clone());
+        observations.config(&loaded, None);
+        let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone()));
         let plugins =
             Plugins::start(PluginSetup { runtime, config: current.subscribe(), fixed, records }).await;
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
@@ -176,6 +180,7 @@ impl Host {
             plugins,
             dispatch: dispatch.clone(),
             db: db.clone(),
+            observations,
         };
         let host = Self {
             webhooks,
@@ -269,6 +274,7 @@ struct Follow {
     plugins: Plugins,
     dispatch: Dispatch,
     db: Db,
+    observations: Observations,
 }
 
 impl Follow {
@@ -335,6 +341,7 @@ impl Follow {
         for refusal in &changes.refused {
             tracing::error!("{refusal}");
         }
+        self.observations.config(&loaded, Some(&changes));
         if changes.live.is_empty() {
             return;
         }

@@ -1,6 +1,7 @@
 //! Tokens and the audit log, as operators use them from commands.
 
 mod audit;
+mod personal;
 mod tokens;
 
 use crate::support::{CommandOutput, HostDir, RunningHost};

@@ -27,7 +27,7 @@ WebAssembly plugins on it. This is the operators' side.</p>
 <dt><code>/api/v1/plugins</code></dt><dd>Plugins, what they handle and which revision runs.</dd>
 <dt><code>/api/v1/openapi.json</code></dt><dd>The description of this API.</dd>
 </dl>
-<p>Everything under <code>/api/v1</code> wants <code>Authorization: Bearer TOKEN</code>. The token is
+<p>Everything under <code>/api/v1</code> wants <code>Authorization: Bearer TOKEN</code>. The first token is
 in the data directory, and <code>hookyard event list</code>, <code>hookyard event show ID</code> and
 <code>hookyard plugin list</code> find it there by themselves.</p>
 </html>

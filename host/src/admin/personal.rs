@@ -1,5 +1,7 @@
 //! Masks personal values in bodies of events. `sources.NAME.personal` says where they stand.
 
+mod texts;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use tokio::sync::watch as channel;
 use crate::config::{Config, Pointer, Source};
 use crate::effect::EMITTED_PREFIX;
 use crate::event::replace_lone_surrogates;
+
+pub(super) use texts::PersonalTexts;
 
 /// The value that is shown in place of a personal one, as JSON.
 const MASKED: &str = "\"[masked]\"";
@@ -32,6 +36,28 @@ impl PersonalFields {
     /// The configuration of a source, if it still has one.
     pub(super) fn source(&self, name: &str) -> Option<Source> {
         self.config.borrow().sources.get(name).cloned()
+    }
+
+    /// Whether events of a source may have personal values: it has pointers to some, or nobody says any more. Events that
+    /// plugins emit are made of those of the sources.
+    pub(super) fn has_any(&self, source: &str) -> bool {
+        let config = self.config.borrow();
+        match config.sources.get(source) {
+            Some(source) => !source.personal.is_empty(),
+            None if source.starts_with(EMITTED_PREFIX) => {
+                config.sources.values().any(|source| !source.personal.is_empty())
+            }
+            None => true,
+        }
+    }
+
+    /// The personal values in the body of an event of a source. If nothing says where they are, every text may have some.
+    pub(super) fn texts(&self, source: &str, body: &[u8]) -> PersonalTexts {
+        match self.source(source) {
+            Some(source) => PersonalTexts::of(body, &source.personal),
+            None if self.has_any(source) => PersonalTexts::All,
+            None => PersonalTexts::Values(Vec::new()),
+        }
     }
 
     /// The WIT package of typed handlers for the events of a source, which may be a plugin that emits them.

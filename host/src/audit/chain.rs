@@ -43,13 +43,16 @@ impl Entry {
         let mut entry = Self {
             number: head.number.saturating_add(1),
             at,
-            actor: decision.actor.clone(),
+            actor: Actor {
+                name: cut(&decision.actor.name, TARGET_MAX_BYTES).into(),
+                ..decision.actor.clone()
+            },
             action: record.action.into(),
             target: cut(&record.target, TARGET_MAX_BYTES).into(),
             before: record.before.as_ref().map(stored),
             after: record.stored_after(),
             note: decision.note.as_deref().map(|note| cut(note, NOTE_MAX_BYTES).into()),
-            result: record.result.clone(),
+            result: cut(&record.result, TARGET_MAX_BYTES).into(),
             hash: Digest([0; 32]),
         };
         entry.hash = entry.hash_after(&head.hash);

@@ -13,7 +13,7 @@ impl Db {
     /// the last entry about it has is left out. Before [`Db::start`] it does not wait for the commit.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`].
+    /// [`DbError::Unavailable`], [`DbError::Revoked`].
     pub async fn record(&self, records: Vec<Record>) -> Result<(), DbError> {
         if records.is_empty() {
             return Ok(());

@@ -6,21 +6,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::observed::Observations;
 use crate::db::Db;
-use crate::event::Digest;
-use crate::plugins::RevisionRecords;
+use crate::event::{Digest, PluginName};
+use crate::plugins::{FileChange, RevisionRecords};
 use crate::revision::KnownHandlers;
 
 /// The records of revisions in the database.
 pub(super) struct StoredRevisions {
     db: Db,
+    observations: Observations,
     /// The records that were read before their files are loaded: most revisions need no other.
     read: Mutex<HashMap<Digest, KnownHandlers>>,
 }
 
 impl StoredRevisions {
-    pub(super) fn new(db: Db) -> Self {
-        Self { db, read: Mutex::default() }
+    pub(super) fn new(db: Db, observations: Observations) -> Self {
+        Self { db, observations, read: Mutex::default() }
     }
 
     fn read(&self) -> MutexGuard<'_, HashMap<Digest, KnownHandlers>> {
@@ -55,5 +57,9 @@ impl RevisionRecords for StoredRevisions {
                 tracing::warn!(revision = %revision.short(), "the handlers of a revision are not recorded: {error}");
             }
         });
+    }
+
+    fn note_file(&self, plugin: &PluginName, change: FileChange) {
+        self.observations.plugin_file(plugin, change);
     }
 }

@@ -28,6 +28,20 @@ pub trait RevisionRecords: Send + Sync {
 
     /// Records the handlers of a revision. Does not wait: without the record, the next start reads the file.
     fn record(&self, revision: Digest, handlers: KnownHandlers);
+
+    /// Notes a change of a plugin's file. Does not wait.
+    fn note_file(&self, plugin: &PluginName, change: FileChange);
+}
+
+/// A change of a plugin's file, with its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileChange {
+    /// It was loaded, and runs.
+    Loaded(Digest),
+    /// It was refused; the digest is not known if it could not be read.
+    Refused(Option<Digest>),
+    /// It is gone.
+    Removed,
 }
 
 /// A plugin whose first revision is being loaded.

@@ -38,7 +38,7 @@ use reconciler::Reconciler;
 
 pub use active::{ActivePlugin, Backoff, Breaking, Retry, RunningEntry, Turn};
 pub use cpu_class::CpuClass;
-pub use expected::RevisionRecords;
+pub use expected::{FileChange, RevisionRecords};
 pub use scan::Stamp;
 pub use settings::{mask, settings};
 pub use snapshot::Snapshot;

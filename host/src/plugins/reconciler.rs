@@ -17,7 +17,7 @@ use super::active::RunningEntry;
 use super::actual::{ActualPlugin, Expectation, Loading, RunningRevision};
 use super::desired::{DesiredState, Step, steps};
 use super::directory::Directory;
-use super::expected::{ExpectedHandlers, ExpectedPlugin, HandlerLookup, RevisionRecords};
+use super::expected::{ExpectedHandlers, ExpectedPlugin, FileChange, HandlerLookup, RevisionRecords};
 use super::load::{FileRefusal, LoadResult, Loader};
 use super::scan::{PluginFile, Stamp};
 use super::settings::config_digest;
@@ -211,6 +211,7 @@ impl Reconciler {
                 Step::Remove(name) => {
                     tracing::info!(plugin = %name, "plugin removed with its file; calls in flight finish");
                     self.actual.remove(&name);
+                    self.records.note_file(&name, FileChange::Removed);
                     is_changed = true;
                 }
             }
@@ -311,6 +312,7 @@ impl Reconciler {
         };
         tracing::info!(plugin = %name, revision = %digest, from, ms, "plugin {what}: handles {handles}");
         self.records.record(revision.digest, known_handlers(&revision, config_digest));
+        self.records.note_file(name, FileChange::Loaded(revision.digest));
         let running = Some(RunningRevision { revision, since: now_ms() });
         *plugin = ActualPlugin { stamp: Some(stamp), running, ..ActualPlugin::default() };
     }
@@ -327,6 +329,9 @@ impl Reconciler {
         if plugin.refusal.as_ref() != Some(&reason) || !is_temporary {
             metrics::counter!("hookyard_refusals_total", "plugin" => name.to_string()).increment(1);
             tracing::error!(plugin = %name, "{reason}{stays}");
+            if !is_temporary {
+                self.records.note_file(name, FileChange::Refused(revision));
+            }
         }
         plugin.refusal = Some(reason);
         !is_temporary && plugin.expected.take().is_some()

@@ -49,6 +49,58 @@ async fn a_decision_is_on_record_with_who_from_where_what_and_why() {
     assert!(!table.contains(&token) && !dir.run(&["audit", "export"]).out.contains(&token));
 }
 
+/// The entries with this action, the oldest first, once there are `count` of them.
+async fn entries(dir: &HostDir, action: &str, count: usize) -> Vec<Value> {
+    wait_until(&format!("there are {count} entries {action}"), async || {
+        let listed = dir.run(&["audit", "list", "--action", action, "--json"]).json();
+        let mut items = listed["items"].as_array().unwrap().clone();
+        items.reverse();
+        assert!(items.len() <= count, "{items:#?}");
+        (items.len() == count).then_some(items)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_changed_file_is_on_record_once() {
+    let dir = HostDir::new("");
+    let (first, second) = (example("statistics"), example("event-log"));
+    dir.install("desk", &first);
+    let host = dir.start().await;
+    entries(&dir, "plugin.file", 1).await;
+    entries(&dir, "config.change", 1).await;
+    stop(host).await;
+    // A start without a change has no entry.
+    let host = dir.start().await;
+    dir.install("desk", &second);
+    let files = entries(&dir, "plugin.file", 2).await;
+    assert_eq!((&files[1]["kind"], &files[1]["actor"]), (&"file".into(), &"desk.wasm".into()));
+    let digest = |bytes: &[u8]| Value::from(hookyard::event::Digest::of(bytes).to_string());
+    assert_eq!(files[1]["before"]["revision"], digest(&first));
+    assert_eq!(
+        (&files[1]["after"]["revision"], &files[1]["after"]["state"]),
+        (&digest(&second), &"loaded".into())
+    );
+    dir.install("desk", b"no wasm");
+    let files = entries(&dir, "plugin.file", 3).await;
+    assert_eq!((&files[2]["after"]["state"], &files[2]["target"]), (&"refused".into(), &"desk".into()));
+    std::fs::remove_file(dir.plugin_file("desk")).unwrap();
+    let files = entries(&dir, "plugin.file", 4).await;
+    assert_eq!(files[3]["after"]["state"], "removed");
+
+    let config = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
+    let secret = "whsec_new_and_secret";
+    dir.replace(
+        "hookyard.toml",
+        format!("{config}\n[sources.b]\nscheme = \"hmac\"\nsecrets = [\"{secret}\"]\n").as_bytes(),
+    );
+    let changes = entries(&dir, "config.change", 2).await;
+    assert_eq!((&changes[1]["kind"], &changes[1]["result"]), (&"config".into(), &"sources.b".into()));
+    assert!(!dir.run(&["audit", "export"]).out.contains(secret));
+    assert_eq!(dir.run(&["audit", "verify"]).code, 0);
+    drop(host);
+}
+
 #[tokio::test]
 async fn the_log_is_whole_and_another_program_can_verify_its_export() {
     let dir = HostDir::new("");

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
+use super::masking::{hide_in_delivery, personal_texts};
 use super::{DeliveryDetail, DeliveryList, DiscardResult, RetryRequest, RetryResult, events, query};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -74,7 +75,16 @@ pub(super) async fn list(
     }
     let mut page = admin.db.deliveries(&filter, before, limit).await?;
     page.deliveries.retain(|listed| reader.sees(&listed.delivery.plugin));
-    Ok(Json(page.into()))
+    let mut page: DeliveryList = page.into();
+    if !reader.may_unmask() {
+        for listed in &mut page.items {
+            let number = listed.delivery.id.parse().map_or(0, |id: DeliveryId| id.event);
+            if let Some(reason) = &mut listed.reason {
+                personal_texts(&admin, &listed.source, number).await?.hide(reason);
+            }
+        }
+    }
+    Ok(Json(page))
 }
 
 /// One delivery: its attempts, what its plugin logged, and what it asked for.
@@ -96,7 +106,11 @@ pub(super) async fn show(
     let found = events::find(&admin.db, &source, &event).await?;
     let text = id.to_string();
     let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == text);
-    let delivery = delivery.filter(|delivery| reader.sees(&delivery.plugin)).ok_or_else(missing)?;
+    let mut delivery = delivery.filter(|delivery| reader.sees(&delivery.plugin)).ok_or_else(missing)?;
+    if !reader.may_unmask() {
+        let texts = personal_texts(&admin, &source, id.event).await?;
+        hide_in_delivery(&texts, &mut delivery);
+    }
     Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
 }
 

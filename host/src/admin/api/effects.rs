@@ -5,11 +5,12 @@ use axum::extract;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
+use super::masking::{hide_in_effect, personal_texts};
 use super::{EffectCount, EffectDetail, EffectList, EffectSelection, events, query};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::EffectFilter;
-use crate::delivery::{self, State};
+use crate::delivery::{self, DeliveryId, State};
 use crate::effect::{self, BadEffectId, EffectId};
 use crate::replay::Action;
 
@@ -54,7 +55,16 @@ pub(super) async fn list(
     }
     let mut page = admin.db.effects(&filter, before, limit).await?;
     page.effects.retain(|listed| reader.sees(&listed.plugin));
-    Ok(Json(page.into()))
+    let mut page: EffectList = page.into();
+    if !reader.may_unmask() {
+        for listed in &mut page.items {
+            let number = listed.delivery.parse().map_or(0, |id: DeliveryId| id.event);
+            let texts = personal_texts(&admin, &listed.source, number).await?;
+            hide_in_effect(&texts, &mut listed.effect);
+            listed.last.iter_mut().for_each(|last| texts.hide(last));
+        }
+    }
+    Ok(Json(page))
 }
 
 /// One effect: its request, without secrets, and its attempts.
@@ -87,7 +97,10 @@ pub(super) async fn show(
     let key = delivery::idempotency_key(&source, &event, &of.plugin, id.delivery.number);
     let key = usize::try_from(id.number).ok().map(|number| effect::idempotency_key(&key, number));
     let effect = of.effects.into_iter().find(|effect| key.as_ref() == Some(&effect.key));
-    let effect = effect.ok_or_else(unknown)?;
+    let mut effect = effect.ok_or_else(unknown)?;
+    if !reader.may_unmask() {
+        hide_in_effect(&personal_texts(&admin, &source, id.delivery.event).await?, &mut effect);
+    }
     Ok(Json(EffectDetail { id: id.to_string(), source, event, delivery, plugin: of.plugin, effect }))
 }
 

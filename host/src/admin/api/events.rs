@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{Path, Query};
+use super::masking::hide_in_delivery;
 use super::{EventList, EventState, EventView, ExportedEvent, query};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::personal::{MaskedJson, mask_body, to_raw};
@@ -126,14 +127,20 @@ async fn find_whole(
     let configured = admin.personal.source(source);
     // Nobody says any more what is personal in events of a source that was removed: all of it may be.
     let is_removed = configured.is_none() && !source.starts_with(EMITTED_PREFIX);
+    // What a plugin emits may have values of the events that it was made of, anywhere.
+    let is_derived = configured.is_none() && !reader.may_unmask() && admin.personal.has_any(source);
     let whole = [Pointer::to(&[])];
     let personal = match &configured {
         _ if query.unmasked => &[][..],
         Some(source) => &source.personal,
-        None if is_removed => &whole,
+        None if is_removed || is_derived => &whole,
         None => &[],
     };
     if let Some(StoredBody { body, payload }) = admin.db.body(event.number).await? {
+        if !reader.may_unmask() {
+            let texts = admin.personal.texts(source, &body);
+            event.deliveries.iter_mut().for_each(|delivery| hide_in_delivery(&texts, delivery));
+        }
         let MaskedJson { text, masked } = mask_body(&body, payload, personal);
         let (payload, is_text) = to_raw(&text);
         (event.payload, event.payload_is_text, event.masked) = (Some(payload), is_text, masked);

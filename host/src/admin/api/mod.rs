@@ -15,6 +15,7 @@ mod deliveries;
 mod effects;
 mod events;
 mod extract;
+mod masking;
 mod openapi;
 mod permitted;
 mod plugins;

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
+use super::masking::personal_texts;
 use super::{ReplayList, ReplayProgress, ReplayRequest, query};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -60,7 +61,11 @@ pub(super) async fn show(
     State(admin): State<AdminState>,
     Path(id): Path<i64>,
 ) -> Result<Json<ReplayProgress>, Problem> {
-    find_seen(&reader, &admin, id).await.map(Json)
+    let mut found = find_seen(&reader, &admin, id).await?;
+    if !reader.may_unmask() {
+        hide_reasons(&admin, &mut found).await?;
+    }
+    Ok(Json(found))
 }
 
 /// Stops a replay. Deliveries that it made remain.
@@ -100,7 +105,23 @@ pub(super) async fn list(
     let last = replays.last().filter(|_| replays.len() >= limit as usize);
     let next_cursor = last.map(|replay| replay.id.to_string());
     let seen = replays.into_iter().filter(|replay| sees(&reader, &replay.request));
-    Ok(Json(ReplayList { items: seen.map(Into::into).collect(), next_cursor }))
+    let mut items: Vec<ReplayProgress> = seen.map(Into::into).collect();
+    if !reader.may_unmask() {
+        for replay in &mut items {
+            hide_reasons(&admin, replay).await?;
+        }
+    }
+    Ok(Json(ReplayList { items, next_cursor }))
+}
+
+/// Hides personal values in the reasons of a replay's examples.
+async fn hide_reasons(admin: &AdminState, replay: &mut ReplayProgress) -> Result<(), Problem> {
+    for example in &mut replay.first {
+        if let (Some(reason), Some(of)) = (&mut example.reason, example.of) {
+            personal_texts(admin, &example.source, of.event).await?.hide(reason);
+        }
+    }
+    Ok(())
 }
 
 /// The only plugin whose deliveries a replay makes; `None` if it makes those of all.

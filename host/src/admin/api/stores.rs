@@ -39,7 +39,7 @@ pub(super) struct EntryQuery {
     bucket: Option<String>,
 }
 
-/// The keys of a plugin's store, as committed.
+/// The keys of a plugin's store, as committed. Keys and values may be personal.
 #[utoipa::path(get, path = "/plugins/{name}/store", tag = "stores",
     params(("name" = String, Path, description = "The plugin"), StoreQuery),
     responses(
@@ -48,7 +48,7 @@ pub(super) struct EntryQuery {
         (status = 404, description = "No such plugin, and no store of that name"),
         Problem))]
 pub(super) async fn list(
-    reader: AllowedFor<need::Read>,
+    reader: AllowedFor<need::Unmask>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
     Query(query): Query<StoreQuery>,
@@ -72,7 +72,7 @@ pub(super) async fn list(
         (status = 404, description = "No such plugin or entry"),
         Problem))]
 pub(super) async fn show(
-    reader: AllowedFor<need::Read>,
+    reader: AllowedFor<need::Unmask>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
     Query(query): Query<EntryQuery>,
@@ -107,7 +107,7 @@ pub(super) async fn show(
 
 /// The plugin of a store, which may be absent now.
 async fn store_of(
-    reader: &AllowedFor<need::Read>,
+    reader: &AllowedFor<need::Unmask>,
     admin: &AdminState,
     name: &str,
 ) -> Result<PluginName, Problem> {

@@ -59,6 +59,11 @@ impl<P: Need> Allowed<P> {
         Ok(Decision { actor, token: Some(stored.id), note: self.note })
     }
 
+    /// Whether the caller may see personal values.
+    pub(in crate::admin) fn may_unmask(&self) -> bool {
+        self.caller.has(Permission::Unmask)
+    }
+
     /// Requires one more permission.
     ///
     /// # Errors
@@ -127,6 +132,11 @@ impl<P: Need> AllowedFor<P> {
         let token = &self.0.caller.token.stored.token;
         let matches = |name: &PluginName| token.plugins.iter().any(|pattern| pattern.matches(name));
         token.plugins.is_empty() || Name::new(plugin).is_ok_and(|name| matches(&name))
+    }
+
+    /// Whether the caller may see personal values.
+    pub(in crate::admin) fn may_unmask(&self) -> bool {
+        self.0.may_unmask()
     }
 
     /// Whether the token is for all plugins.

@@ -122,6 +122,7 @@ async fn a_revoked_token_decides_nothing() {
         let revoked = DbError::Revoked("ops".into());
         assert_eq!(db.pause(&name("p"), by(id)).await, Err(revoked.clone()));
         assert_eq!(db.discard(DeliveryId { event: 1, number: 1 }, by(id)).await, Err(revoked.clone()));
+        assert_eq!(db.record(vec![by(id).record("plugin.retry", "p")]).await, Err(revoked.clone()));
         assert_eq!(db.retry(Selection::default(), by(id)).await, Err(revoked.clone()));
         assert_eq!(db.revoke_token("ops".into(), by(id)).await, Err(revoked.clone()));
         let all = effect::Selection::default();

@@ -146,6 +146,9 @@ impl Storage for MemoryStorage {
     async fn record(&mut self, records: &[Record]) -> Result<(), DbError> {
         let mut tables = self.database.tables();
         for record in records {
+            tables.check_token(record.token(), record.actor_name())?;
+        }
+        for record in records {
             tables.append(record);
         }
         Ok(())

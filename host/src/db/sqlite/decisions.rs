@@ -21,6 +21,11 @@ impl SqliteStorage {
     /// Begins the transaction of a decision, unless its token was revoked.
     async fn begin_decision(&mut self, token: Option<i64>, actor: &str) -> Result<(), DbError> {
         self.statements.begin().await?;
+        self.check_token(token, actor).await
+    }
+
+    /// Ends the open transaction if the token was revoked.
+    async fn check_token(&mut self, token: Option<i64>, actor: &str) -> Result<(), DbError> {
         let Some(token) = token else { return Ok(()) };
         let valid = match self.statements.conn.get().await {
             Ok(conn) => tokens::is_valid(conn, token).await,
@@ -53,6 +58,9 @@ impl SqliteStorage {
 
     pub(super) async fn append_all(&mut self, records: &[Record]) -> Result<(), DbError> {
         self.statements.begin().await?;
+        for record in records {
+            self.check_token(record.token(), record.actor_name()).await?;
+        }
         let mut done = Ok(());
         for record in records {
             if done.is_ok() {

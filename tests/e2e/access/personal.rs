@@ -1,0 +1,75 @@
+//! What a token with the role `read` sees of personal values: nothing.
+
+use serde_json::json;
+
+use super::{create, run_as};
+use crate::support::{Event, HostDir, guest};
+
+const PHONE: &str = "+224 620 00 00 01";
+
+#[tokio::test]
+async fn the_role_read_sees_no_personal_value_in_any_text_about_an_event() {
+    let dir = HostDir::new(
+        "personal = [\"/data/object/phone\", \"/data/object/reason\", \"/data/object/text\"]\n\
+         [plugin.sender]\nemit = [\"x.y\"]\n[plugin.strict]\nemit = [\"*\"]\n",
+    );
+    dir.install("strict", &guest("conformance-rust"));
+    dir.install("sender", &guest("outbox"));
+    let host = dir.start().await;
+    let rejected = json!({ "do": "reject", "reason": PHONE });
+    host.send(&Event::with_payload("conformance.a", "evt_1", &rejected)).await;
+    let text = json!({ "to": PHONE }).to_string();
+    let emitted = json!({ "do": "emit-data", "type": "x.y", "text": text, "phone": PHONE });
+    host.send(&Event::with_payload("any.type", "evt_2", &emitted)).await;
+    let strict = |event: &serde_json::Value| {
+        let deliveries = event["deliveries"].as_array().unwrap().iter();
+        deliveries.filter(|of| of["plugin"] == "strict").map(|of| of["state"].clone()).next()
+    };
+    let event = host.wait_event("evt_1", "it is dead", |event| strict(event) == Some("dead".into())).await;
+    host.wait_event("evt_2", "it asked for an event", |event| {
+        event["deliveries"][0]["effects"].as_array().is_some_and(|effects| !effects.is_empty())
+    })
+    .await;
+    let deliveries = event["deliveries"].as_array().unwrap().iter();
+    let delivery =
+        deliveries.filter(|of| of["plugin"] == "strict").map(|of| of["id"].as_str().unwrap()).next().unwrap();
+    assert_eq!(dir.run(&["delivery", "replay", "--plugin", "strict", "--dry-run"]).code, 0);
+    let read = create(&dir, &["dashboard", "--role", "read"]);
+    let operate = create(&dir, &["ops", "--role", "operate"]);
+
+    for arguments in [
+        &["event", "show", "evt_1", "--json"][..],
+        &["event", "show", "evt_2", "--json"],
+        &["event", "export", "evt_2"],
+        &["delivery", "list", "--json"],
+        &["delivery", "show", delivery, "--json"],
+        &["effect", "list", "--json"],
+        &["effect", "show", "2-1-1", "--json"],
+    ] {
+        let masked = run_as(&dir, &read, arguments);
+        assert_eq!(masked.code, 0, "{arguments:?}: {masked:?}");
+        assert!(!masked.out.contains(PHONE) && masked.out.contains("[masked]"), "{arguments:?}: {masked:?}");
+        let whole = run_as(&dir, &operate, arguments);
+        let is_payload_only = arguments[1] == "export";
+        assert!(
+            whole.code == 0 && (is_payload_only || whole.out.contains(PHONE)),
+            "{arguments:?}: {whole:?}"
+        );
+    }
+    let listed = dir.run(&["event", "list", "--type", "x.y", "--json"]).json();
+    let emitted = ["event", "show", listed["items"][0]["id"].as_str().unwrap(), "--json"];
+    let masked = run_as(&dir, &read, &emitted).json();
+    assert_eq!(masked["payload"], "[masked]", "{masked}");
+    assert!(run_as(&dir, &operate, &emitted).out.contains(PHONE));
+    for (token, code) in [(&read, 1), (&operate, 0)] {
+        assert_eq!(run_as(&dir, token, &["store", "list", "sender"]).code, code);
+    }
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let ask = async |token: &str| {
+        let request = client.get(format!("{}/api/v1/replays", host.admin())).bearer_auth(token);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    assert!(ask(&operate).await.contains(PHONE));
+    let masked = ask(&read).await;
+    assert!(masked.contains("[masked]") && !masked.contains(PHONE), "{masked}");
+}
