@@ -30,7 +30,7 @@ use records::StoredRevisions;
 use sockets::{AdminSide, bind, listen, local_address};
 use stores::Stored;
 
-/// Time for the admin side to finish open answers at the end.
+/// Time for the admin side to finish open answers at the end, and to write what it has in memory.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 
 /// The reason why the host did not start.
@@ -245,7 +245,9 @@ impl Host {
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
         self.access_task.abort();
-        self.access.flush().await;
+        if tokio::time::timeout(ADMIN_GRACE, self.access.flush()).await.is_err() {
+            tracing::warn!("the last uses of tokens and failed authentications were not written");
+        }
         if let Err(error) = self.db.close().await {
             tracing::error!("closing: {error}");
         }

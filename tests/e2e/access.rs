@@ -1,5 +1,6 @@
 //! Tokens and the audit log, as operators use them from commands.
 
+mod attacks;
 mod audit;
 mod personal;
 mod tokens;

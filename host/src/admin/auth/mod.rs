@@ -10,8 +10,8 @@ pub(super) mod need;
 mod tokens;
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
@@ -65,6 +65,7 @@ impl Access {
         config: channel::Receiver<Arc<Config>>,
         find_peer: FindPeer,
     ) -> Result<Self, DbError> {
+        let _the_clock_starts = expiry_clock_ms();
         let tokens = Arc::new(Tokens::default());
         tokens.reload(&db).await?;
         let access = Self { tokens, failures: Arc::default(), first: Arc::new(first), db, config, find_peer };
@@ -214,10 +215,13 @@ impl Access {
     }
 }
 
-/// The time by which tokens expire: the later one of the system clock and the host's own, so that a clock that is set back
-/// brings no token back.
+/// The time by which tokens expire: the later one of the system clock, and the clock that continues from its first use
+/// here. So a clock that is set back while the host runs brings no token back.
 pub(super) fn expiry_clock_ms() -> u64 {
-    now_ms().max(clock::now_ms())
+    static START: LazyLock<(u64, Instant)> = LazyLock::new(|| (now_ms(), Instant::now()));
+    let (started_at, start) = *START;
+    let elapsed = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    now_ms().max(started_at.saturating_add(elapsed))
 }
 
 /// The reason why a request is not authenticated.
