@@ -1,14 +1,16 @@
 //! Tokens, and the audit entries of decisions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Fixture;
 use crate::audit::{Actor, ActorKind, Decision, Entry, EntryFilter};
-use crate::db::tests::{Window, event, name};
+use crate::clock;
+use crate::db::tests::{Window, attempt, event, name};
 use crate::db::{Db, DbError, Discard, TokenCreation};
-use crate::delivery::{DeliveryId, Recipient};
+use crate::delivery::{DeliveryId, NextStep, Recipient};
 use crate::effect;
 use crate::event::Name;
 use crate::replay::{Action, ReplayPage, ReplayTarget, Request, Selection};
@@ -240,6 +242,39 @@ async fn entries_are_listed_by_pages_and_filters() {
         assert_eq!(list(EntryFilter { since: Some(u64::MAX), ..EntryFilter::default() }, None).await, [0; 0]);
         let nobody = EntryFilter { actor: Some("nobody".into()), ..EntryFilter::default() };
         assert_eq!(list(nobody, None).await, [0; 0]);
+    }
+}
+
+/// More deliveries than one transaction makes due.
+#[tokio::test]
+async fn a_decision_about_many_deliveries_has_an_entry_at_its_beginning_and_its_end() {
+    for fixture in Fixture::each() {
+        let db = fixture.open(&Window::new(0)).await;
+        let accepts: Vec<_> = (0..501)
+            .map(|number| {
+                let db = db.clone();
+                tokio::spawn(async move { accept(&db, &format!("e{number}")).await })
+            })
+            .collect();
+        for accepted in accepts {
+            accepted.await.unwrap();
+        }
+        let leased = db.lease(name("p"), 1000, Duration::MAX).await.unwrap().deliveries;
+        assert_eq!(leased.len(), 501);
+        let until = clock::now_ms() + 3_600_000;
+        for delivery in &leased {
+            db.finish(attempt(delivery, NextStep::Wait(until))).unwrap();
+        }
+        let id = create(&db, token("ops", "1")).await;
+        let of_p = Selection { plugin: Some("p".into()), ..Selection::default() };
+        assert_eq!(db.retry(of_p, by(id)).await, Ok(501));
+        let all = entries(&db).await;
+        let retried: Vec<_> = all.iter().filter(|entry| entry.action == "delivery.retry").collect();
+        let results: Vec<_> = retried.iter().map(|entry| (entry.result.as_str(), after(entry))).collect();
+        let filter = json!({ "plugin": "p" });
+        let expected =
+            [("begun", json!({ "filter": filter })), ("done", json!({ "filter": filter, "count": 501 }))];
+        assert_eq!(results, expected);
     }
 }
 
