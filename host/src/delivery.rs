@@ -249,6 +249,9 @@ pub enum HoldReason {
     Absent,
     /// An operator paused its plugin.
     Paused,
+    /// An operator switched its plugin off for its event's type.
+    #[serde(rename = "switched off")]
+    SwitchedOff,
     /// The breaker paused its plugin.
     Breaker,
     /// Its plugin's handlers are not known yet.

@@ -29,6 +29,8 @@ pub enum Point {
     MatchStep,
     /// A page of waiting deliveries that become due is chosen, and not committed.
     DueStep,
+    /// A page of held deliveries that are released is read, and not committed.
+    HeldStep,
     /// A part of the rows of old events is removed.
     PruneStep,
     /// A step of a migration is done, and not committed.
@@ -37,7 +39,7 @@ pub enum Point {
 
 impl Point {
     /// All points.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InAttempt,
@@ -49,6 +51,7 @@ impl Point {
         Self::ReplayStep,
         Self::MatchStep,
         Self::DueStep,
+        Self::HeldStep,
         Self::PruneStep,
         Self::Migration,
     ];
@@ -69,6 +72,7 @@ impl Point {
             Self::ReplayStep => "replay-step",
             Self::MatchStep => "match-step",
             Self::DueStep => "due-step",
+            Self::HeldStep => "held-step",
             Self::PruneStep => "prune-step",
             Self::Migration => "migration",
         }

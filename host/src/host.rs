@@ -163,6 +163,7 @@ impl Host {
             retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
             readiness: readiness.clone(),
             fault: Arc::new(move || working.fault()),
+            config: current.subscribe(),
             personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
             access: access.clone(),

@@ -38,6 +38,7 @@ pub mod replay;
 pub mod revision;
 pub mod runtime;
 pub mod secrets;
+pub mod switch;
 pub mod token;
 
 pub use host::{Host, StartError};

@@ -13,3 +13,4 @@ mod migration;
 mod plan;
 mod replay;
 mod rounds;
+mod switching;

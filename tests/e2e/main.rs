@@ -51,6 +51,7 @@ mod stop;
 mod store;
 mod support;
 mod swap;
+mod switches;
 mod usecases;
 mod watch;
 mod wit;

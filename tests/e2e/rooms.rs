@@ -40,7 +40,7 @@ const LIBRARIES: [(&[&str], &[&str]); 17] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `secrets`, `config` and `failpoint`.
+/// `audit`, `token`, `secrets`, `switch`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 6] = [
     ("ingress", &["db"]),
     ("plugins", &["outbound", "runtime"]),
@@ -50,7 +50,7 @@ const DEPENDENCIES: [(&str, &[&str]); 6] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 15] = [
+const LEAVES: [(&str, &[&str]); 16] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
     ("event", &[]),
@@ -62,6 +62,7 @@ const LEAVES: [(&str, &[&str]); 15] = [
     ("replay", &["delivery", "event"]),
     ("revision", &["event"]),
     ("secrets", &["effect"]),
+    ("switch", &["delivery", "event"]),
     ("wit", &["event"]),
     ("failpoint", &["config"]),
     ("config", &["effect", "event"]),
@@ -197,6 +198,7 @@ fn dependencies_point_one_way() {
         "audit",
         "token",
         "secrets",
+        "switch",
         "config",
         "failpoint",
     ];

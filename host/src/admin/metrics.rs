@@ -89,6 +89,7 @@ fn describe() {
         Unit::Bytes,
         "Size of the database on disk, by part: used, free, log"
     );
+    describe_gauge!("hookyard_switches_off", "Switches that are off: their plugins' new deliveries are held");
     describe_gauge!("hookyard_dead_letters", "Unresolved dead letters: deliveries and effects");
     describe_gauge!(
         "hookyard_oldest_dead_letter_seconds",
@@ -131,6 +132,7 @@ fn set_stock_gauges(stock: &Stock) {
     for (what, dead) in [("delivery", stock.dead_deliveries), ("effect", stock.dead_effects)] {
         metrics::gauge!("hookyard_dead_letters", "what" => what).set(as_f64(dead));
     }
+    metrics::gauge!("hookyard_switches_off").set(as_f64(stock.switches_off));
     let age_ms = stock.oldest_dead_at.map_or(0, |at| now_ms().saturating_sub(at));
     metrics::gauge!("hookyard_oldest_dead_letter_seconds").set(as_f64(age_ms) / 1000.0);
 }

@@ -17,7 +17,9 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 
+use crate::config::Config;
 use crate::db::{Db, Stock};
 use crate::event::PluginName;
 use crate::plugins::PluginView;
@@ -70,6 +72,8 @@ pub struct AdminState {
     pub readiness: Readiness,
     /// Returns the fault that stops the host's work.
     pub fault: FindFault,
+    /// The configuration in force.
+    pub config: watch::Receiver<Arc<Config>>,
     /// The personal values of bodies.
     pub personal: PersonalFields,
     /// The process's numbers, from [`metrics::install`].

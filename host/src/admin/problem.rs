@@ -54,6 +54,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
+    /// 412.
+    #[must_use]
+    pub fn precondition_failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, detail)
+    }
+
     /// 410.
     #[must_use]
     pub fn gone(detail: impl Into<String>) -> Self {

@@ -38,6 +38,7 @@ impl TestServer {
             readiness: readiness.clone(),
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
+            config: channel::Sender::new(Arc::default()).subscribe(),
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             access: access.clone(),
             cache: AnswerCache::default(),
@@ -183,6 +184,8 @@ impl crate::db::Notices for Window {
     fn replay_requested(&self) {}
 
     fn rescan_effects(&self) {}
+
+    fn release_requested(&self) {}
 
     fn plugin_paused(&self, _plugin: &PluginName) {}
 

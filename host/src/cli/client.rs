@@ -92,6 +92,23 @@ impl Client {
         self.answer(self.http.delete(url(&self.base, segments)?)).await.map(drop)
     }
 
+    /// Sets the resource at `segments`, if it still has this version.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        body: &(impl Serialize + ?Sized),
+        version: Option<i64>,
+    ) -> Result<T, Failure> {
+        let mut request = self.http.put(url(&self.base, segments)?).json(body);
+        if let Some(version) = version {
+            request = request.header(reqwest::header::IF_MATCH, format!("\"{version}\""));
+        }
+        self.send(request).await
+    }
+
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
         serde_json::from_slice(&self.answer(request).await?).map_err(|error| {
             let base = &self.base;

@@ -42,9 +42,11 @@ mod plugin_attempt;
 mod plugin_build;
 mod plugin_check;
 mod plugin_list;
+mod plugin_matrix;
 mod plugin_new;
 mod plugin_pause;
 mod plugin_run;
+mod plugin_switch;
 mod plugin_test;
 mod private_file;
 mod rebuild;
@@ -115,7 +117,7 @@ enum Verb {
     /// Read what plugins keep in their stores
     #[command(subcommand, arg_required_else_help = true)]
     Store(Store),
-    /// Make, build, check and run plugins; list, pause and resume those of a running host
+    /// Make, build, check and run plugins; list, pause and switch those of a running host
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     /// Make, list and revoke tokens for the admin API
@@ -180,6 +182,9 @@ enum Plugin {
     Pause(plugin_pause::Pause),
     Resume(plugin_pause::Resume),
     Retry(plugin_pause::Retry),
+    Enable(plugin_switch::Enable),
+    Disable(plugin_switch::Disable),
+    Matrix(plugin_matrix::Matrix),
 }
 
 #[derive(Debug, Subcommand)]
@@ -285,6 +290,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Plugin(Plugin::Pause(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Resume(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Retry(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Enable(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Disable(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Matrix(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Create(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,

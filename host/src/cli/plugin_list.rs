@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
 use super::{out, visible};
-use crate::admin::api::{Plugin, PluginList};
+use crate::admin::api::{Plugin, PluginList, PluginSwitch};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -66,10 +66,26 @@ fn describe_pause(plugin: &str, until: u64) -> String {
 }
 
 fn format_state(plugin: &Plugin) -> String {
-    match plugin {
-        Plugin { paused_at: Some(_), state, .. } => format!("{state}, paused"),
-        Plugin { breaker_until: Some(_), state, .. } => format!("{state}, paused by its breaker"),
-        _ => plugin.state.to_string(),
+    let paused = match plugin {
+        Plugin { paused_at: Some(_), .. } => ", paused",
+        Plugin { breaker_until: Some(_), .. } => ", paused by its breaker",
+        _ => "",
+    };
+    format!("{}{paused}{}", plugin.state, format_switches(&plugin.switches))
+}
+
+/// `, switched off except a.b`, or `, switched off for a.b`.
+fn format_switches(switches: &[PluginSwitch]) -> String {
+    let types = |on: bool| {
+        let wanted = switches.iter().filter(|switch| switch.on == on && switch.types != "*");
+        wanted.map(|switch| switch.types.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let is_off = switches.iter().any(|switch| !switch.on && switch.types == "*");
+    match (is_off, types(true), types(false)) {
+        (true, on, _) if on.is_empty() => ", switched off".into(),
+        (true, on, _) => format!(", switched off except {on}"),
+        (false, _, off) if off.is_empty() => String::new(),
+        (false, _, off) => format!(", switched off for {off}"),
     }
 }
 
@@ -110,6 +126,7 @@ mod tests {
             refusal: Some("not WebAssembly".into()),
             paused_at: Some(7),
             breaker_until: Some(8),
+            switches: Vec::new(),
         };
         let text = table(std::slice::from_ref(&plugin));
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
@@ -121,10 +138,31 @@ mod tests {
     }
 
     #[test]
+    fn switched_off_types_are_named() {
+        let switch = |types: &str, on| PluginSwitch {
+            types: types.into(),
+            on,
+            changed_at: 0,
+            changed_by: "ops".into(),
+            note: None,
+        };
+        for (switches, expected) in [
+            (vec![], ""),
+            (vec![switch("a.b", true)], ""),
+            (vec![switch("a.b", false), switch("c.*", false)], ", switched off for a.b c.*"),
+            (vec![switch("*", false)], ", switched off"),
+            (vec![switch("*", false), switch("a.b", true)], ", switched off except a.b"),
+        ] {
+            assert_eq!(format_switches(&switches), expected);
+        }
+    }
+
+    #[test]
     fn a_printed_list_has_every_key_of_the_api() {
         let json = serde_json::json!({ "items": [{
             "name": "desk", "state": "refused", "revision": null, "size_bytes": 1536, "since": 0, "handles": [],
             "imports": [], "refusal": "not WebAssembly", "paused_at": 7, "breaker_until": 8,
+            "switches": [{ "type": "*", "on": false, "changed_at": 9, "changed_by": "ops", "note": null }],
         }], "next_cursor": null });
         let page: PluginList = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(&page).unwrap(), json);

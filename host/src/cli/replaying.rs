@@ -29,10 +29,15 @@ pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<R
         polls += 1;
         if polls.is_multiple_of(POLLS_PER_LINE) {
             let looked_at = progress.made + progress.skipped;
-            eprintln!("replay {id}: {looked_at} of {} (it continues if this is interrupted)", progress.found);
+            print_progress(&format!("replay {id}"), looked_at, progress.found);
         }
     }
     Ok(progress)
+}
+
+/// Prints the progress of long work on stderr.
+pub(super) fn print_progress(what: &str, done: u64, of: u64) {
+    eprintln!("{what}: {done} of {of} (it continues if this is interrupted)");
 }
 
 /// Prints the result of a replay.

@@ -153,6 +153,7 @@ fn describe_hold(because: HoldReason) -> &'static str {
     match because {
         HoldReason::Absent => "its plugin is not there",
         HoldReason::Paused => "its plugin is paused",
+        HoldReason::SwitchedOff => "switched off",
         HoldReason::Breaker => "its plugin failed too often of late",
         HoldReason::Unmatched => "not matched yet",
         HoldReason::Order => "an earlier one of its ordering key is open",

@@ -303,6 +303,7 @@ mod tests {
             imports: Vec::new(),
             refusal: None,
             breaker_until: None,
+            switches: Vec::new(),
             paused_at: None,
         };
         let plugins = [plugin];

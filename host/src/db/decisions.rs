@@ -7,6 +7,7 @@ use crate::audit::{self, Decision, Record};
 use crate::delivery::DeliveryId;
 use crate::event::PluginName;
 use crate::replay;
+use crate::switch::{HeldAction, HeldRelease};
 use crate::token::NewToken;
 
 /// The result of a decision, and its record. A decision that changes nothing, since its target does not exist or is
@@ -20,6 +21,15 @@ impl<T> Decided<T> {
     pub(super) fn new(value: T, record: impl Into<Option<Record>>) -> Self {
         Self { value, record: record.into() }
     }
+}
+
+/// An instruction for a switch.
+pub(super) struct SwitchInstruction<'a> {
+    pub(super) by: &'a Decision,
+    pub(super) plugin: &'a PluginName,
+    pub(super) types: &'a str,
+    /// When it is turned on: what becomes of held deliveries, and their number.
+    pub(super) held: Option<(HeldAction, u64)>,
 }
 
 /// A plugin is paused or resumed.
@@ -49,6 +59,24 @@ pub(super) fn stop_replay(by: &Decision, id: i64, made: u64, skipped: u64) -> Re
 
 fn counts(state: &str, made: u64, skipped: u64) -> Value {
     json!({ "state": state, "made": made, "skipped": skipped })
+}
+
+/// A switch is turned on or off. `was_on` is the state of its types before, as far as one switch decided about all.
+pub(super) fn switch(change: &SwitchInstruction<'_>, was_on: bool) -> Record {
+    let SwitchInstruction { by, plugin, types, held } = change;
+    let action = if held.is_some() { "plugin.enable" } else { "plugin.disable" };
+    let after = match held {
+        Some((action, found)) => json!({ "type": types, "on": true, "held": action, "found": found }),
+        None => json!({ "type": types, "on": false }),
+    };
+    by.record(action, plugin.as_str()).before(json!({ "type": types, "on": was_on })).after(after)
+}
+
+/// A release of held deliveries ends, with its final count.
+pub(super) fn end_release(release: &HeldRelease, released: u64) -> Record {
+    let HeldRelease { plugin, types, action, .. } = release;
+    let after = json!({ "type": types.as_str(), "held": action, "released": released });
+    Decision::of_host().record("plugin.release", plugin.as_str()).after(after)
 }
 
 /// A delivery is discarded.

@@ -84,6 +84,7 @@ const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE ide
         WHERE due_at IS NOT NULL AND ordering IS NOT NULL;
     DROP INDEX attempt_crash; DROP INDEX effect_try_crash; DROP TABLE fanout; DROP TABLE clock; DROP TABLE revision;
     DROP TABLE retried_revision; DROP TABLE token; DROP TABLE audit_head; DROP TABLE audit;
+    DROP TABLE plugin_switch; DROP TABLE held_release;
     ALTER TABLE cause DROP COLUMN root; ALTER TABLE effect DROP COLUMN size; ALTER TABLE store DROP COLUMN bytes;
     DELETE FROM _sqlx_migrations WHERE version >= 4;
     CREATE TABLE idempotency_key (

@@ -25,6 +25,8 @@ mod shared;
 mod sqlite;
 mod storage;
 mod stored_entries;
+mod switch_change;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -38,6 +40,7 @@ pub use health::WatchLimits;
 pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;
 pub use sqlite::{backup, restore, verify_audit};
+pub use switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 pub use types::{
     Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Lease, Limits,
     MatchCount, MatchDecision, Notices, Size, Stock, TokenCreation, UnmatchedDelivery,

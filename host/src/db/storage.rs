@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::running::RunningAttempts;
+use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 use super::types::{
     Accept, DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
     HoldChange, InMemoryState, Interrupted, Lease, LeaseRequest, MatchCount, OldKeys, PluginMatch, Removal,
@@ -27,6 +28,7 @@ use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{self, Candidate, Progress, ReplayPage};
 use crate::revision::KnownHandlers;
+use crate::switch::{HeldRelease, Switches, TypePattern};
 use crate::token::{NewToken, StoredToken};
 
 /// An event to be stored.
@@ -197,6 +199,14 @@ pub(super) trait Storage: Send + 'static {
         of_plugin: &PluginMatch,
     ) -> impl Future<Output = Result<MatchCount, DbError>> + Send;
 
+    /// Changes a switch. The deliveries of later transactions follow it.
+    fn switch(&mut self, change: &SwitchChange)
+    -> impl Future<Output = Result<SwitchResult, DbError>> + Send;
+
+    /// Releases a page of the deliveries that a switch held, unless a later instruction replaced that of the release.
+    /// Those that another switch governs now are skipped. Returns how many were released.
+    fn release_held(&mut self, page: &HeldPage) -> impl Future<Output = Result<u64, DbError>> + Send;
+
     /// Makes waiting deliveries due, whether or not they are held. Returns how many it changed.
     fn make_due(&mut self, change: &DueChange) -> impl Future<Output = Result<u64, DbError>> + Send;
 
@@ -345,6 +355,35 @@ pub(super) trait Reads: EntryReads {
 
     /// The last revision of each plugin for which all waiting deliveries were made due.
     fn retried_revisions(&self) -> Answer<'_, Vec<(PluginName, Digest)>>;
+
+    /// All switches.
+    fn switches(&self) -> Answer<'_, Switches>;
+
+    /// Up to `limit` deliveries of a plugin after `after` that a switch holds, in order of acceptance.
+    fn switched_off<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Answer<'a, Vec<SwitchedOffDelivery>>;
+
+    /// Counts open deliveries of a plugin with events of these types, up to `max`.
+    fn count_open_of<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        types: &'a TypePattern,
+        scope: OpenScope,
+        max: u32,
+    ) -> Answer<'a, u64>;
+
+    /// Returns releases of held deliveries in progress, the oldest first.
+    fn running_releases(&self) -> Answer<'_, Vec<HeldRelease>>;
+
+    /// A release of held deliveries.
+    fn held_release(&self, number: i64) -> Answer<'_, Option<HeldRelease>>;
+
+    /// The types of the newest `newest` events.
+    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<String>>;
 
     /// Plugins with effects that are neither done nor dead.
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>>;

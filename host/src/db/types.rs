@@ -109,6 +109,9 @@ pub trait Notices: Send + Sync + 'static {
     /// An operator requested a replay.
     fn replay_requested(&self);
 
+    /// A switch was turned on: the deliveries that it held are to be released.
+    fn release_requested(&self);
+
     /// A plugin was paused: its deliveries and effects in memory are to be released.
     fn plugin_paused(&self, plugin: &PluginName);
 }
@@ -328,6 +331,8 @@ pub struct Stock {
     pub dead_deliveries: u64,
     /// Dead effects.
     pub dead_effects: u64,
+    /// Switches that are off.
+    pub switches_off: u64,
     /// The time when the oldest event with one of these was received, ms since the Unix epoch.
     pub oldest_dead_at: Option<u64>,
     /// The database's size on disk.

@@ -113,7 +113,8 @@ pub struct DeliverySummary {
     pub plugin: String,
     /// Its state.
     pub state: State,
-    /// The reason of a held delivery: `absent`, `paused`, `unmatched`, `order` or `breaker`.
+    /// The reason of a held delivery: `absent`, `paused`, `switched off`,
+    /// `unmatched`, `order` or `breaker`.
     pub held_because: Option<HoldReason>,
     /// The delivery that blocks it: the first open one of its ordering key.
     pub blocked_by: Option<DeliveryId>,
@@ -214,7 +215,8 @@ pub struct DeliveryView {
     pub plugin: String,
     /// Its state.
     pub state: State,
-    /// The reason of a held delivery: `absent`, `paused`, `unmatched`, `order` or `breaker`.
+    /// The reason of a held delivery: `absent`, `paused`, `switched off`,
+    /// `unmatched`, `order` or `breaker`.
     pub held_because: Option<HoldReason>,
     /// The delivery that blocks it: the first open one of its ordering key.
     pub blocked_by: Option<DeliveryId>,

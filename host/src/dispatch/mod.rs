@@ -2,7 +2,7 @@
 //!
 //! Owns: acceptance (`acceptance.rs`), the loop that leases and runs (`dispatcher.rs`), the two kinds of work
 //! in it (`deliveries.rs`, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), the next
-//! step after an attempt (`retry.rs`), replays (`replay.rs`), events accepted before their plugins were
+//! step after an attempt (`retry.rs`), replays (`replay.rs`), deliveries that a switch held (`held_releases.rs`), events accepted before their plugins were
 //! loaded (`matching.rs`), deliveries that failed on earlier revisions (`new_revisions.rs`). It answers no HTTP, and knows no SQL and no wasm.
 
 mod acceptance;
@@ -12,6 +12,7 @@ mod deliveries;
 mod dispatcher;
 mod effects;
 mod gate;
+mod held_releases;
 mod lanes;
 mod matching;
 mod new_revisions;
@@ -42,6 +43,7 @@ use deliveries::Deliveries;
 use dispatcher::{Dispatcher, WorkKind as _};
 use effects::Effects;
 use gate::Gate;
+use held_releases::HeldReleases;
 use lanes::Lanes;
 use matching::Matching;
 use new_revisions::NewRevisions;
@@ -65,6 +67,8 @@ struct Inner {
     effects: Dispatcher<Effects>,
     /// Notified when an operator requests a replay.
     replay: Arc<Notify>,
+    /// Notified when an operator turns a switch on.
+    release: Arc<Notify>,
 }
 
 impl Dispatch {
@@ -81,6 +85,8 @@ impl Dispatch {
         let (limits, runtime) = (config.borrow().dispatch.clone(), config.borrow().runtime.clone());
         let replay = Arc::new(Notify::new());
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
+        let release = Arc::new(Notify::new());
+        let releases = HeldReleases::new(db.clone(), Arc::clone(&release));
         let gate = Arc::new(Gate::new(Duration::from_millis(limits.alone_max_ms)));
         let workers = Workers::start(Duration::from_millis(runtime.tick_ms))?;
         let places = runtime.instances_max as usize;
@@ -94,13 +100,14 @@ impl Dispatch {
             Effects::new(db.clone(), acceptance, outbound, config, gate),
             Lanes::new(limits.concurrency, limits.window),
         );
-        let dispatch = Self(Arc::new(Inner { db, plugins, deliveries, effects, replay }));
+        let dispatch = Self(Arc::new(Inner { db, plugins, deliveries, effects, replay, release }));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         tokio::spawn(dispatch.clone().take_over_effects());
         let snapshot = dispatch.0.plugins.snapshot();
         tokio::spawn(dispatch.clone().follow_plugins(snapshot));
         tokio::spawn(dispatch.0.deliveries.clone().lease_loop());
         tokio::spawn(replays.run());
+        tokio::spawn(releases.run());
         tokio::spawn(Matching::new(dispatch.0.db.clone(), dispatch.0.plugins.clone()).run());
         tokio::spawn(NewRevisions::new(dispatch.0.db.clone(), dispatch.0.plugins.clone()).run());
         Ok(dispatch)
@@ -266,6 +273,10 @@ impl Notices for Dispatch {
 
     fn replay_requested(&self) {
         self.0.replay.notify_one();
+    }
+
+    fn release_requested(&self) {
+        self.0.release.notify_one();
     }
 
     /// Scans again: dead effects are due again, perhaps of a plugin that had none here.

@@ -28,11 +28,38 @@ impl EventPattern {
             Self::Prefix(prefix) => event_type.starts_with(prefix),
         }
     }
+
+    /// Whether the pattern matches all types that the other one matches.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(exact), Self::Exact(other)) => exact == other,
+            (Self::Exact(_), Self::Prefix(_)) => false,
+            (Self::Prefix(prefix), Self::Exact(other) | Self::Prefix(other)) => other.starts_with(prefix),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_covers_those_that_match_fewer_types() {
+        for (wide, narrow, covers) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.*", false),
+            ("a.*", "a.b", true),
+            ("a.*", "a.*", true),
+            ("a.*", "a.b.*", true),
+            ("a.b.*", "a.*", false),
+            ("a.*", "ab", false),
+            ("*", "a.*", true),
+            ("a.*", "*", false),
+        ] {
+            assert_eq!(EventPattern::new(wide).covers(&EventPattern::new(narrow)), covers, "{wide} {narrow}");
+        }
+    }
 
     #[test]
     fn a_pattern_matches_a_type_a_family_or_everything() {

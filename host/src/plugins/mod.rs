@@ -7,6 +7,7 @@
 //! | the actual state | `actual`, `expected` (before the first revision is loaded) |
 //! | the steps between them | `reconciler`, `load` |
 //! | the routing table | `snapshot`, `subscriptions`, `active`, `settings`, `cpu_class` |
+//! | what operators see of it | `matrix` |
 //!
 //! Start is a reload from empty: [`Plugins::start`] takes the same path as every later change. It returns
 //! when the plugins' handlers are known, which may be before they are loaded.
@@ -18,6 +19,7 @@ mod desired;
 mod directory;
 mod expected;
 mod load;
+mod matrix;
 mod reconciler;
 mod scan;
 mod settings;
@@ -39,6 +41,7 @@ use reconciler::Reconciler;
 pub use active::{ActivePlugin, Backoff, Breaking, Retry, RunningEntry, Turn};
 pub use cpu_class::CpuClass;
 pub use expected::{FileChange, RevisionRecords};
+pub use matrix::{MatrixRow, PluginMatrix, matrix};
 pub use scan::Stamp;
 pub use settings::{mask, settings};
 pub use snapshot::Snapshot;

@@ -65,7 +65,15 @@ fn is_key(word: &str) -> bool {
 }
 
 /// Actions of the audit log that look like keys of `[plugin.NAME]`.
-const AUDIT_ACTIONS: [&str; 4] = ["plugin.file", "plugin.pause", "plugin.resume", "plugin.retry"];
+const AUDIT_ACTIONS: [&str; 7] = [
+    "plugin.disable",
+    "plugin.enable",
+    "plugin.file",
+    "plugin.pause",
+    "plugin.release",
+    "plugin.resume",
+    "plugin.retry",
+];
 
 /// Whether a document means a key by this: `section.key`, or a word that ends as keys do.
 fn names_a_key(word: &str, sections: &HashSet<String>) -> bool {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::ledger::{Appointment, Fails};
+use super::ledger::{Appointment, Fails, Span};
 use super::rounds::PLUGINS;
+use super::switching::Switching;
 use crate::support::{HostDir, Partner, ReceivedRequest, RunningHost, wait_until};
 
 /// Violated promises, by kind.
@@ -17,6 +18,7 @@ struct Violations {
     done_twice: Vec<String>,
     out_of_order: Vec<String>,
     without_commit: Vec<String>,
+    while_off: Vec<String>,
 }
 
 /// Checks each cycle, and counts the checked items over all cycles.
@@ -29,16 +31,17 @@ pub(super) struct Checker {
     /// The key of each effect, and its event and plugin.
     keys: BTreeMap<String, (String, &'static str)>,
     requests: usize,
+    accepted_while_off: usize,
 }
 
 impl Checker {
     /// Waits until nothing is left to do, and looks at everything.
     pub(super) async fn check(
         &mut self,
-        dir: &HostDir,
-        host: &RunningHost<'_>,
+        (dir, host): (&HostDir, &RunningHost<'_>),
         partner: &Partner,
         appointments: &[Appointment],
+        switching: &Switching,
     ) {
         wait_until("no replay runs", async || {
             let (_, replays) = host.api_get("/api/v1/replays?limit=500").await;
@@ -55,7 +58,10 @@ impl Checker {
             for number in seen + 1..=appointment.answered {
                 let id = appointment.id(number);
                 match host.event(&id).await {
-                    Some(event) => self.event(&event, appointment.fails(number), &mut violations),
+                    Some(event) => {
+                        self.event(&event, appointment.fails(number), &mut violations);
+                        self.switches(&event, appointment.span(number), switching, &mut violations);
+                    }
                     None => violations.lost.push(format!("{id} is not stored")),
                 }
             }
@@ -86,6 +92,20 @@ impl Checker {
             }
             for delivery in own {
                 self.delivery(event, plugin, delivery, fails, violations);
+            }
+        }
+    }
+
+    /// No attempt began while its plugin was off, if the event was accepted in that time.
+    fn switches(&mut self, event: &Value, span: Span, switching: &Switching, violations: &mut Violations) {
+        for delivery in event["deliveries"].as_array().unwrap() {
+            let plugin = delivery["plugin"].as_str().unwrap();
+            let Some(until) = switching.off_until(plugin, span) else { continue };
+            self.accepted_while_off += 1;
+            let attempts = delivery["attempts"].as_array().unwrap().iter();
+            let started = attempts.filter_map(|attempt| attempt["started_at"].as_u64()).min();
+            if started.is_some_and(|started| started < until) {
+                violations.while_off.push(format!("{plugin} was off until {until}: {delivery}"));
             }
         }
     }
@@ -204,9 +224,11 @@ impl fmt::Display for Checker {
         let events: u64 = self.numbers.values().sum();
         let done: usize = self.done.values().map(BTreeSet::len).sum();
         let (dead, effects, requests) = (self.dead, self.keys.len(), self.requests);
+        let off = self.accepted_while_off;
         write!(
             f,
-            "{events} events, {done} deliveries done and {dead} dead, {effects} effects in {requests} requests"
+            "{events} events, {done} deliveries done and {dead} dead, {effects} effects in {requests} requests, \
+             {off} deliveries accepted while their plugin was off"
         )
     }
 }

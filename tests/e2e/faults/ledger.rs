@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use hookyard::event::now_ms;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -23,7 +24,13 @@ pub(super) struct Appointment {
     pub(super) answered: u64,
     /// The last number that was sent.
     sent: u64,
+    /// When that was first sent.
+    sent_at: u64,
+    spans: Vec<Span>,
 }
+
+/// When an event was first sent, and when it was answered, ms since the Unix epoch.
+pub(super) type Span = (u64, u64);
 
 /// How a handler fails at an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +46,16 @@ pub(super) enum Fails {
 impl Appointment {
     /// All of them, with nothing sent.
     pub(super) fn all() -> Vec<Self> {
-        (0..SENDERS * APPOINTMENTS).map(|index| Self { index, answered: 0, sent: 0 }).collect()
+        (0..SENDERS * APPOINTMENTS).map(Self::new).collect()
+    }
+
+    fn new(index: usize) -> Self {
+        Self { index, answered: 0, sent: 0, sent_at: 0, spans: Vec::new() }
+    }
+
+    /// The time of its event with this number, which was answered.
+    pub(super) fn span(&self, number: u64) -> Span {
+        self.spans[usize::try_from(number).unwrap() - 1]
     }
 
     /// Its key in the payload.
@@ -79,6 +95,9 @@ impl Appointment {
     async fn send(&mut self, to: &Sender) -> bool {
         let number = self.answered + 1;
         let first = self.sent < number;
+        if first {
+            self.sent_at = now_ms();
+        }
         self.sent = number;
         let Ok(answer) = to.try_send(&self.event(number)).await else { return false };
         match (answer.code.as_u16(), answer.status()) {
@@ -87,6 +106,7 @@ impl Appointment {
             other => panic!("{} was answered {other:?}, sent before: {}", self.id(number), !first),
         }
         self.answered = number;
+        self.spans.push((self.sent_at, now_ms()));
         if number.is_multiple_of(7) {
             let again = number - number / 7 % 3;
             let Ok(answer) = to.try_send(&self.event(again)).await else { return false };

@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 pub(super) const CYCLE: usize = 20;
 
 /// Points that a host under load passes.
-const POINTS: [Point; 9] = [
+const POINTS: [Point; 10] = [
     Point::BeforeCommit,
     Point::AfterCommit,
     Point::AfterHandler,
@@ -19,6 +19,7 @@ const POINTS: [Point; 9] = [
     Point::PruneStep,
     Point::ReplayStep,
     Point::MatchStep,
+    Point::HeldStep,
 ];
 
 /// How a host ends.
@@ -38,6 +39,7 @@ pub(super) enum End {
 
 /// One host's life.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(super) struct Round {
     pub(super) end: End,
     /// A plugin is swapped when so many events were answered.
@@ -46,6 +48,8 @@ pub(super) struct Round {
     pub(super) prunes: bool,
     /// An operator then asks for all dead letters to be run again.
     pub(super) replays: bool,
+    /// A plugin is switched off for a while.
+    pub(super) switches: bool,
     /// No plugin is compiled yet, so the first events are accepted before any is loaded.
     pub(super) cold: bool,
 }
@@ -86,8 +90,10 @@ impl Round {
             5 => End::Cut(random.random_range(1..150)),
             7 | 9 => End::Killed(random.random_range(1..150)),
             _ => match POINTS[number / 2 % POINTS.len()] {
-                // There is one swap in each round, and one replay of a page at most.
-                point @ (Point::Swap | Point::ReplayStep | Point::MatchStep) => End::At(point, 1),
+                // There is one swap in each round, and one page of a replay and of a release at most.
+                point @ (Point::Swap | Point::ReplayStep | Point::MatchStep | Point::HeldStep) => {
+                    End::At(point, 1)
+                }
                 // From how many tables an event is removed.
                 Point::PruneStep => End::At(Point::PruneStep, random.random_range(1..=8)),
                 point => End::At(point, random.random_range(1..60)),
@@ -97,8 +103,9 @@ impl Round {
         let swap_at = random.random_range(0..80);
         let (prunes, replays) = (random.random_bool(0.3), random.random_bool(0.3));
         let (prunes, replays) = (prunes || at(Point::PruneStep), replays || at(Point::ReplayStep));
+        let switches = random.random_bool(0.5) || at(Point::HeldStep);
         // A plugin that is not loaded yet is not swapped.
         let cold = random.random_bool(0.2) && !at(Point::Swap) || at(Point::MatchStep);
-        Self { end, swap_at, prunes, replays, cold }
+        Self { end, swap_at, prunes, replays, switches, cold }
     }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::check;
 use super::ledger::{Appointment, Senders, settle};
 use super::plan::{CYCLE, End, Plan, Round};
+use super::switching::Switching;
 use crate::support::{HostDir, Partner, Reply, RunningHost, distinct_copy, guest, wait_until};
 
 /// Both are the guest `audit`.
@@ -62,25 +63,28 @@ async fn hosts_killed_at_any_moment_lose_repeat_and_reorder_nothing() {
     let dir = host_dir(&partner).await;
     let mut appointments = Appointment::all();
     let mut checked = check::Checker::default();
+    let mut switching = Switching::default();
     for (number, round) in plan.rounds.iter().enumerate() {
         println!("round {number}: {round:?}");
-        appointments = live(&dir, &partner, round, number, appointments).await;
+        appointments = live((&dir, &partner), round, number, appointments, &mut switching).await;
         if (number + 1) % CYCLE == 0 || number + 1 == plan.rounds.len() {
             let host = dir.start().await;
             settle(&host, &mut appointments).await;
-            checked.check(&dir, &host, &partner, &appointments).await;
+            assert!(switching.turn_on(&host).await);
+            checked.check((&dir, &host), &partner, &appointments, &switching).await;
         }
     }
+    println!("faults: plugins were off {} times", switching.count());
     println!("faults: {checked} in {:.0?}", began.elapsed());
 }
 
 /// A host's life, from its start to its end.
 async fn live(
-    dir: &HostDir,
-    partner: &Partner,
+    (dir, partner): (&HostDir, &Partner),
     round: &Round,
     number: usize,
     appointments: Vec<Appointment>,
+    switching: &mut Switching,
 ) -> Vec<Appointment> {
     if round.prunes {
         dir.alter(&old_events(1 + number * OLD_EVENTS)).await;
@@ -114,6 +118,7 @@ async fn live(
             .await;
     }
     let (asked_before, mut to_swap, mut replay) = (partner.request_count(), true, None);
+    let mut switches = SwitchSteps::new(round);
     let senders = Senders::start(&host, appointments);
     wait_until(&format!("the host is at its end: {round:?}"), async || {
         if to_swap && senders.answered() >= round.swap_at {
@@ -122,6 +127,7 @@ async fn live(
             let asked = || host.admin_post("/api/v1/replays", &json!({ "of": "deliveries" }));
             replay = round.replays.then(|| tokio::spawn(asked()));
         }
+        switches.advance(switching, &host, (number, senders.answered())).await;
         let over = match round.end {
             End::Killed(answered) | End::Stopped(answered) | End::Cut(answered) => {
                 senders.answered() >= answered
@@ -138,6 +144,39 @@ async fn live(
         assert!(answer.is_none_or(|code| code == StatusCode::ACCEPTED), "{answer:?}");
     }
     senders.stop().await
+}
+
+/// Answered events during which a plugin is off.
+const OFF_FOR: usize = 30;
+
+/// What is left to do with switches in a round: turn all on that an earlier round left off, turn one off, and on again.
+struct SwitchSteps {
+    /// How many events are answered at the next step.
+    next_at: usize,
+    step: usize,
+    steps: usize,
+}
+
+impl SwitchSteps {
+    fn new(round: &Round) -> Self {
+        Self { next_at: round.swap_at / 2, step: 0, steps: if round.switches { 3 } else { 1 } }
+    }
+
+    async fn advance(
+        &mut self,
+        switching: &mut Switching,
+        host: &RunningHost<'_>,
+        (round, answered): (usize, usize),
+    ) {
+        if self.step == self.steps || answered < self.next_at {
+            return;
+        }
+        match self.step {
+            1 => switching.turn_off(host, round).await,
+            _ => _ = switching.turn_on(host).await,
+        }
+        (self.step, self.next_at) = (self.step + 1, answered + if self.step == 1 { OFF_FOR } else { 0 });
+    }
 }
 
 /// Removes the marks of compilations that ended with their host: after three of them a file is refused, and plugins

@@ -17,6 +17,7 @@ mod partner;
 mod port;
 mod smtp;
 mod store;
+mod switch;
 mod wait;
 
 pub(crate) use caldav::{CalDav, test_python};
@@ -34,4 +35,5 @@ pub(crate) use namespace::namespaces;
 pub(crate) use partner::{Partner, ReceivedRequest, Reply};
 pub(crate) use port::free_address;
 pub(crate) use smtp::Smtp;
+pub(crate) use switch::put_switch;
 pub(crate) use wait::{CLOCKS_DIFFER_MS, LIMIT, wait_until, wait_until_within};

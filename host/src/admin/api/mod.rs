@@ -23,6 +23,7 @@ mod query;
 mod replays;
 mod shapes;
 mod stores;
+mod switches;
 mod tokens;
 
 pub use shapes::*;
@@ -52,6 +53,10 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(plugins::pause))
         .routes(endpoint!(plugins::resume))
         .routes(endpoint!(plugins::retry))
+        .routes(endpoint!(switches::matrix))
+        .routes(endpoint!(switches::switches))
+        .routes(endpoint!(switches::set_switch))
+        .routes(endpoint!(switches::held_release))
         .routes(endpoint!(stores::list))
         .routes(endpoint!(stores::show))
         .routes(endpoint!(tokens::list))

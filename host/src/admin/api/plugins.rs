@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::State;
 
 use super::extract::Path;
-use super::{Plugin, PluginList};
+use super::{Plugin, PluginList, PluginSwitch};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::audit::Decision;
 use crate::event::PluginName;
 use crate::plugins::PluginView;
+use crate::switch::Switches;
 
 /// Plugins: what they handle, which revision runs, and why a file was refused.
 #[utoipa::path(get, path = "/plugins", tag = "plugins", responses(
@@ -25,10 +26,12 @@ pub(super) async fn list(
     let paused = admin.db.paused().await?;
     let paused_at = |name: &str| paused.iter().find(|(paused, _)| paused.as_str() == name).map(|(_, at)| *at);
     let broken = admin.db.broken();
+    let switches = admin.db.switches().await?;
     let show = |plugin: PluginView| {
         let paused_at = paused_at(&plugin.name);
         let breaker_until = broken.get(plugin.name.as_str()).copied();
-        Plugin::new(plugin, paused_at, breaker_until)
+        let own = PluginName::new(&plugin.name).map(|name| switches_of(&switches, &name));
+        Plugin::new(plugin, paused_at, breaker_until, own.unwrap_or_default())
     };
     Ok(Json(PluginList { items: plugins.into_iter().map(show).collect(), next_cursor: None }))
 }
@@ -102,5 +105,10 @@ async fn show(admin: &AdminState, name: &PluginName, plugin: PluginView) -> Resu
     let paused = admin.db.paused().await?;
     let paused_at = paused.into_iter().find(|(paused, _)| paused == name).map(|(_, since)| since);
     let breaker_until = admin.db.broken().get(name).copied();
-    Ok(Json(Plugin::new(plugin, paused_at, breaker_until)))
+    let switches = switches_of(&admin.db.switches().await?, name);
+    Ok(Json(Plugin::new(plugin, paused_at, breaker_until, switches)))
+}
+
+fn switches_of(switches: &Switches, plugin: &PluginName) -> Vec<PluginSwitch> {
+    switches.of(plugin).into_iter().cloned().map(Into::into).collect()
 }

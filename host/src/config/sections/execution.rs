@@ -31,6 +31,9 @@ section! {
         /// and are matched then.
         #[key(default = 500, range = 0..=HOUR_MS, restart = WAIT)]
         pub start_wait_ms: u64,
+        /// Switches of all plugins together (`hookyard plugin disable`). A further one is refused.
+        #[key(default = 10_000, range = 1..=1_000_000)]
+        pub switches_max: usize,
     }
 }
 

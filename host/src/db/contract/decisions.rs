@@ -9,11 +9,12 @@ use super::Fixture;
 use crate::audit::{Actor, ActorKind, Decision, Entry, EntryFilter};
 use crate::clock;
 use crate::db::tests::{Window, attempt, event, name};
-use crate::db::{Db, DbError, Discard, TokenCreation};
+use crate::db::{Db, DbError, Discard, HeldPage, SwitchChange, SwitchResult, TokenCreation};
 use crate::delivery::{DeliveryId, NextStep, Recipient};
 use crate::effect;
 use crate::event::Name;
 use crate::replay::{Action, ReplayPage, ReplayTarget, Request, Selection};
+use crate::switch::{HeldAction, TypePattern};
 use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
 
 fn token(name: &str, secret: &str) -> NewToken {
@@ -55,6 +56,15 @@ async fn accept(db: &Db, id: &str) {
     db.accept(event(id, "{}"), to).await.unwrap();
 }
 
+fn change(is_on: bool, by: Decision) -> SwitchChange {
+    let (plugin, types, held) = (name("p"), TypePattern::all(), HeldAction::Run);
+    SwitchChange { plugin, types, is_on, held, by, expected: None, found: 7 }
+}
+
+async fn switch(db: &Db, is_on: bool, by: Decision) {
+    assert!(matches!(db.switch(change(is_on, by)).await, Ok(SwitchResult::Changed(_))));
+}
+
 #[tokio::test]
 async fn every_decision_has_an_entry_that_names_its_actor() {
     for fixture in Fixture::each() {
@@ -83,6 +93,12 @@ async fn every_decision_has_an_entry_that_names_its_actor() {
         let second = db.begin_replay(request, by(id)).await.unwrap();
         db.replay_step(ReplayPage { replay: second, skipped: 2, ..ReplayPage::default() }).await.unwrap();
 
+        switch(&db, false, by(id)).await;
+        accept(&db, "c").await;
+        switch(&db, true, by(id)).await;
+        let held = db.switched_off(&name("p"), DeliveryId { event: 0, number: 0 }, 9).await.unwrap();
+        assert_eq!(db.release_held(HeldPage { release: 2, deliveries: held, after: None }).await, Ok(1));
+
         let all = entries(&db).await;
         let actions: Vec<_> =
             all.iter().map(|entry| format!("{} {} {}", entry.action, entry.target, entry.result)).collect();
@@ -98,8 +114,13 @@ async fn every_decision_has_an_entry_that_names_its_actor() {
             "replay.stop 1 done",
             "replay.begin 2 begun",
             "replay.end 2 done",
+            "plugin.disable p done",
+            "plugin.enable p done",
+            "plugin.release p done",
         ];
         assert_eq!(actions, expected);
+        assert_eq!(after(&all[12]), json!({ "type": "*", "on": true, "held": "run", "found": 7 }));
+        assert_eq!(after(&all[13]), json!({ "type": "*", "held": "run", "released": 1 }));
         assert_eq!(all[1].actor, by(id).actor);
         assert_eq!(all[1].note.as_deref(), Some("because"));
         assert_eq!(
@@ -126,6 +147,8 @@ async fn a_revoked_token_decides_nothing() {
         assert_eq!(db.discard(DeliveryId { event: 1, number: 1 }, by(id)).await, Err(revoked.clone()));
         assert_eq!(db.record(vec![by(id).record("plugin.retry", "p")]).await, Err(revoked.clone()));
         assert_eq!(db.retry(Selection::default(), by(id)).await, Err(revoked.clone()));
+        assert_eq!(db.switch(change(false, by(id))).await, Err(revoked.clone()));
+        assert_eq!(db.switches().await.unwrap().all().len(), 0);
         assert_eq!(db.revoke_token("ops".into(), by(id)).await, Err(revoked.clone()));
         let all = effect::Selection::default();
         assert_eq!(db.resolve_effects(&all, Action::Replay, by(id)).await, Err(revoked));

@@ -7,6 +7,7 @@ mod order;
 mod replay;
 mod retry;
 mod revisions;
+mod switches;
 mod transaction;
 
 use super::memory::MemoryDatabase;

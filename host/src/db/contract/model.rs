@@ -1,5 +1,7 @@
 //! The life of deliveries against a model of it: random sequences of events, outcomes, crashes, replays,
-//! pauses, skips, matches and plugins that come and go.
+//! pauses, switches, skips, matches and plugins that come and go.
+
+mod switches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,7 +23,7 @@ const PLUGINS: [&str; 2] = ["p", "q"];
 #[derive(Debug, Clone)]
 enum Operation {
     /// An event with one of a few ordering keys, or without, for one plugin or both. Which are matched.
-    Event { key: Option<u8>, plugins: usize, matched: [bool; 2] },
+    Event { key: Option<u8>, plugins: usize, matched: [bool; 2], kind: usize },
     /// Deliveries are leased.
     Lease { plugin: usize, limit: usize },
     /// An attempt at a leased delivery.
@@ -36,6 +38,10 @@ enum Operation {
     Match { plugin: usize, handled: [bool; 3] },
     /// A plugin is paused, goes, or is back.
     PluginHold { plugin: usize, why: bool, held: bool },
+    /// An operator turns a switch on or off, and discards what it held or not.
+    Switch { plugin: usize, pattern: usize, is_on: bool, discard: bool },
+    /// A page of a release.
+    Release { limit: usize },
     /// The process is killed.
     Crash,
 }
@@ -44,8 +50,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     let plugin = 0..PLUGINS.len();
     let matched = [proptest::bool::weighted(0.7), proptest::bool::weighted(0.7)];
     prop_oneof![
-        6 => (proptest::option::of(0..3_u8), 1..=PLUGINS.len(), matched)
-            .prop_map(|(key, plugins, matched)| Operation::Event { key, plugins, matched }),
+        6 => (proptest::option::of(0..3_u8), 1..=PLUGINS.len(), matched, 0..switches::TYPES.len())
+            .prop_map(|(key, plugins, matched, kind)| Operation::Event { key, plugins, matched, kind }),
         4 => (plugin.clone(), 1..4_usize).prop_map(|(plugin, limit)| Operation::Lease { plugin, limit }),
         10 => (any::<usize>(), 0..4_usize).prop_map(|(which, next)| Operation::Attempt { which, next }),
         1 => any::<usize>().prop_map(|which| Operation::GiveBack { which }),
@@ -53,6 +59,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => any::<usize>().prop_map(|which| Operation::Discard { which }),
         3 => (plugin.clone(), any::<[bool; 3]>())
             .prop_map(|(plugin, handled)| Operation::Match { plugin, handled }),
+        2 => (plugin.clone(), 0..switches::PATTERNS.len(), any::<bool>(), any::<bool>())
+            .prop_map(|(plugin, pattern, is_on, discard)| Operation::Switch { plugin, pattern, is_on, discard }),
+        2 => (1..4_usize).prop_map(|limit| Operation::Release { limit }),
         2 => (plugin, any::<bool>(), any::<bool>())
             .prop_map(|(plugin, why, held)| Operation::PluginHold { plugin, why, held }),
         1 => Just(Operation::Crash),
@@ -88,6 +97,11 @@ struct Model {
     in_hand: BTreeMap<DeliveryId, Delivery>,
     held: BTreeSet<(&'static str, bool)>,
     events: i64,
+    /// The type of each event.
+    types: BTreeMap<i64, &'static str>,
+    instructions: Vec<switches::Instruction>,
+    /// Open deliveries that a switch holds.
+    switched_off: BTreeSet<DeliveryId>,
     done: BTreeMap<DeliveryId, u32>,
 }
 
@@ -104,13 +118,18 @@ impl Model {
             in_hand: BTreeMap::new(),
             held: BTreeSet::new(),
             events: 0,
+            types: BTreeMap::new(),
+            instructions: Vec::new(),
+            switched_off: BTreeSet::new(),
             done: BTreeMap::new(),
         }
     }
 
     async fn happen(&mut self, happens: &Operation) {
         match *happens {
-            Operation::Event { key, plugins, matched } => self.event(key, &matched[..plugins]).await,
+            Operation::Event { key, plugins, matched, kind } => {
+                self.event(key, &matched[..plugins], switches::TYPES[kind]).await;
+            }
             Operation::Lease { plugin, limit } => self.lease(PLUGINS[plugin], limit).await,
             Operation::Attempt { which, next } => self.attempt(which, next).await,
             Operation::GiveBack { which } => {
@@ -123,6 +142,10 @@ impl Model {
             Operation::Discard { which } => self.discard(which).await,
             Operation::Match { plugin, handled } => self.match_some(PLUGINS[plugin], &handled).await,
             Operation::PluginHold { plugin, why, held } => self.hold(PLUGINS[plugin], why, held).await,
+            Operation::Switch { plugin, pattern, is_on, discard } => {
+                self.switch(PLUGINS[plugin], pattern, is_on, discard).await;
+            }
+            Operation::Release { limit } => _ = self.release(limit).await,
             Operation::Crash => self.crash().await,
         }
         self.settle().await;
@@ -153,12 +176,16 @@ impl Model {
         if let Some(order) = order {
             self.heads.entry(order).or_insert(id);
         }
+        if !self.switched(plugin, self.types[&id.event]).0 {
+            self.switched_off.insert(id);
+        }
         self.deliveries.insert(id, (is, order, plugin));
     }
 
     /// Closes a delivery. If others of its ordering key were blocked, the first of them blocks the rest now.
     fn close(&mut self, id: DeliveryId, is: Option<ExpectedState>) {
         let order = self.deliveries[&id].1;
+        self.switched_off.remove(&id);
         match is {
             Some(is) => self.deliveries.get_mut(&id).unwrap().0 = is,
             None => _ = self.deliveries.remove(&id),
@@ -171,10 +198,12 @@ impl Model {
         };
     }
 
-    async fn event(&mut self, key: Option<u8>, matched: &[bool]) {
+    async fn event(&mut self, key: Option<u8>, matched: &[bool], event_type: &'static str) {
         self.events += 1;
+        self.types.insert(self.events, event_type);
         let ordering_key = key.map(|key| key.to_string());
-        let event = Event { ordering_key, ..event(&format!("evt_{}", self.events), "{}") };
+        let event_type = event_type.to_owned();
+        let event = Event { event_type, ordering_key, ..event(&format!("evt_{}", self.events), "{}") };
         let mut to = Vec::new();
         for ((number, plugin), matched) in (1..).zip(PLUGINS).zip(matched) {
             let key = event.ordering_key.as_deref();
@@ -318,11 +347,12 @@ impl Model {
         self.in_hand.clear();
     }
 
-    /// Takes a delivery. It must be open and matched, not taken, and the first of its ordering key.
+    /// Takes a delivery. It must be open, matched and not switched off, not taken, and the first of its ordering key.
     fn take(&mut self, delivery: Delivery) {
         let id = delivery.id;
         let (is, order, _) = &self.deliveries[&id];
         assert_eq!(*is, ExpectedState::Open, "{id}");
+        assert!(!self.switched_off.contains(&id), "{id} is switched off");
         assert!(!self.in_hand.contains_key(&id), "{id} is in hand");
         // A replay of an earlier event does not overtake the delivery that was first when it was
         // requested.
@@ -337,6 +367,7 @@ impl Model {
                 self.hold(plugin, paused, false).await;
             }
         }
+        self.switch_all_on().await;
         for plugin in PLUGINS {
             self.match_some(plugin, &[true, false].repeat(50)).await;
             self.settle().await;

@@ -87,7 +87,7 @@ impl Tables {
     fn accept(&mut self, events: Vec<crate::db::storage::NewEvent>) -> (Vec<Accept>, Vec<DeliveryId>) {
         let numbered = events.into_iter().map(|new| {
             self.last_seq += 1;
-            NumberedEvent::new(self.last_seq, new.event, new.recipients)
+            NumberedEvent::new(self.last_seq, new.event, new.recipients, &self.switches)
         });
         let events: Vec<_> = numbered.collect();
         let keyed = Keyed::of(&events);
@@ -124,7 +124,7 @@ impl Tables {
             let stored = StoredDelivery {
                 plugin: delivery.plugin.clone(),
                 order: delivery.order,
-                standing: StoredState::open(delivery.placement.matched, delivery.placement.blocked),
+                standing: StoredState::open(delivery.placement),
                 since,
                 failures: 0,
                 attempts: Vec::new(),

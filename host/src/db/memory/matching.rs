@@ -2,6 +2,7 @@
 
 use super::tables::{StoredState, Tables};
 use crate::db::types::{MatchCount, MatchDecision, PluginMatch, UnmatchedDelivery};
+use crate::db::writer::batch::Placement;
 use crate::delivery::DeliveryId;
 use crate::event::PluginName;
 
@@ -10,16 +11,16 @@ impl Tables {
         let mut count = MatchCount::default();
         for MatchDecision { id, handled } in &of_plugin.decisions {
             let Some(stored) = self.deliveries.get_mut(id) else { continue };
-            let StoredState::Unmatched { blocked } = stored.standing else { continue };
-            if stored.plugin != of_plugin.plugin {
+            let StoredState::Held(placement) = stored.standing else { continue };
+            if stored.plugin != of_plugin.plugin || placement.matched {
                 continue;
             }
             if *handled {
-                stored.standing = StoredState::open(true, blocked);
+                stored.standing = StoredState::open(Placement { matched: true, ..placement });
                 count.handled += 1;
                 continue;
             }
-            let order = stored.order.filter(|_| !blocked);
+            let order = stored.order.filter(|_| !placement.blocked);
             self.deliveries.remove(id);
             count.withdrawn += 1;
             if let Some(order) = order {
@@ -43,10 +44,9 @@ impl Tables {
 
     /// All unmatched deliveries, each with its plugin.
     pub(super) fn unmatched_ids(&self) -> impl Iterator<Item = (DeliveryId, &PluginName)> {
-        let unmatched = self
-            .deliveries
-            .iter()
-            .filter(|(_, stored)| matches!(stored.standing, StoredState::Unmatched { .. }));
+        let unmatched = self.deliveries.iter().filter(|(_, stored)| {
+            matches!(stored.standing, StoredState::Held(Placement { matched: false, .. }))
+        });
         unmatched.map(|(id, stored)| (*id, &stored.plugin))
     }
 }

@@ -12,6 +12,7 @@ mod replay;
 mod retries;
 mod shown;
 mod storage;
+mod switches;
 mod tables;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

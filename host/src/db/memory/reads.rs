@@ -8,6 +8,7 @@ use super::MemoryDatabase;
 use super::tables::{Key, PAUSED, StoredReplay};
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::storage::{Answer, EntryReads, Reads};
+use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
     DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
     WaitingFilter,
@@ -22,6 +23,7 @@ use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
 use crate::revision::KnownHandlers;
+use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
 use crate::token::StoredToken;
 
 /// See the module.
@@ -250,6 +252,45 @@ impl Reads for MemoryReads {
         answer(tables.retried.iter().map(|(plugin, revision)| (plugin.clone(), *revision)).collect())
     }
 
+    fn switches(&self) -> Answer<'_, Switches> {
+        answer(self.0.tables().switches.clone())
+    }
+
+    fn switched_off<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Answer<'a, Vec<SwitchedOffDelivery>> {
+        let tables = self.0.tables();
+        let next = tables.switched_off(plugin).filter(|held| held.id > after);
+        answer(next.take(limit as usize).collect())
+    }
+
+    fn count_open_of<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        types: &'a TypePattern,
+        scope: OpenScope,
+        max: u32,
+    ) -> Answer<'a, u64> {
+        answer(self.0.tables().count_open_of(plugin, types, scope, max))
+    }
+
+    fn running_releases(&self) -> Answer<'_, Vec<HeldRelease>> {
+        let tables = self.0.tables();
+        let running = tables.releases.values().filter(|release| release.state == ReleaseState::Running);
+        answer(running.cloned().collect())
+    }
+
+    fn held_release(&self, number: i64) -> Answer<'_, Option<HeldRelease>> {
+        answer(self.0.tables().releases.get(&number).cloned())
+    }
+
+    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<String>> {
+        answer(self.0.tables().recent_types(newest))
+    }
+
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>> {
         let tables = self.0.tables();
         let open = tables.effects.values().filter(|stored| stored.standing.is_open());
@@ -387,6 +428,7 @@ impl Reads for MemoryReads {
         let effects: Vec<_> = effects.map(|(id, _)| id.delivery.event).collect();
         let oldest = deliveries.iter().chain(&effects).min().and_then(|seq| tables.events.get(seq));
         answer(Stock {
+            switches_off: tables.switches.all().iter().filter(|switch| !switch.is_on).count() as u64,
             dead_deliveries: deliveries.len() as u64,
             dead_effects: effects.len() as u64,
             oldest_dead_at: oldest.map(|event| event.received_at),

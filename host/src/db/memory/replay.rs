@@ -5,6 +5,7 @@ use crate::audit::Record;
 use crate::clock;
 use crate::db::decisions;
 use crate::db::types::Discard;
+use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, Resolution};
 use crate::event::{Event, now_ms};
 use crate::replay::{
@@ -71,11 +72,14 @@ impl Tables {
             }
         }
         let is_blocked = again.order.is_some_and(|order| self.first_open(order).is_some());
+        let event = self.events.get(&again.event);
+        let switched_on = event.is_none_or(|event| self.switches.is_on(&again.plugin, &event.event_type));
+        let placement = Placement { matched: again.matched, switched_on, blocked: is_blocked };
         let number = self.of_event(again.event).map(|(id, _)| id.number).max().unwrap_or(0) + 1;
         let stored = StoredDelivery {
             plugin: again.plugin.clone(),
             order: again.order,
-            standing: StoredState::open(again.matched, is_blocked),
+            standing: StoredState::open(placement),
             since: clock::now_ms(),
             failures: 0,
             attempts: Vec::new(),

@@ -8,6 +8,7 @@ use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliverySummary, DeliveryView, EffectAttemptView,
     EffectView, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
 };
+use crate::db::writer::batch::Placement;
 use crate::delivery::{Attempt, DeliveryId, HoldReason, State};
 use crate::effect::{EffectAttempt, EffectId};
 use crate::event::Event;
@@ -28,8 +29,9 @@ impl Tables {
             standing if !standing.is_open() || memory.running.contains(&id) => None,
             _ if is_held(ABSENT) => Some(HoldReason::Absent),
             _ if is_held(PAUSED) => Some(HoldReason::Paused),
-            StoredState::Unmatched { .. } => Some(HoldReason::Unmatched),
-            StoredState::Blocked => Some(HoldReason::Order),
+            StoredState::Held(Placement { switched_on: false, .. }) => Some(HoldReason::SwitchedOff),
+            StoredState::Held(Placement { matched: false, .. }) => Some(HoldReason::Unmatched),
+            StoredState::Held(_) => Some(HoldReason::Order),
             _ if memory.broken.contains(&stored.plugin) => Some(HoldReason::Breaker),
             _ => None,
         }

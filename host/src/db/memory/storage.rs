@@ -8,6 +8,7 @@ use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::decisions::{self, Decided};
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
+use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
 use crate::db::types::{
     DbError, Discard, DueCause, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted,
     Lease, LeaseRequest, MatchCount, PluginMatch, Removal, RunningId, TokenCreation,
@@ -199,6 +200,14 @@ impl Storage for MemoryStorage {
 
     async fn match_deliveries(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {
         Ok(self.database.tables().match_deliveries(of_plugin))
+    }
+
+    async fn switch(&mut self, change: &SwitchChange) -> Result<SwitchResult, DbError> {
+        self.database.decide(&change.by, |tables| tables.switch(change))
+    }
+
+    async fn release_held(&mut self, page: &HeldPage) -> Result<u64, DbError> {
+        Ok(self.database.tables().release_held(page))
     }
 
     async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::audit::Entry as AuditEntry;
 use crate::db::types::StoreSummary;
+use crate::db::writer::batch::Placement;
 use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, Resolution, State};
 use crate::effect::{EffectAttempt, EffectId, LeasedEffect, Progress, QueuedEffect};
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay;
 use crate::revision::KnownHandlers;
+use crate::switch::{HeldRelease, Switches};
 use crate::token::StoredToken;
 
 /// See the module.
@@ -28,6 +30,8 @@ pub(super) struct Tables {
     pub(super) store_version: u64,
     /// Plugins that are held, and since when.
     pub(super) held: BTreeMap<(PluginName, Paused), u64>,
+    pub(super) switches: Switches,
+    pub(super) releases: BTreeMap<i64, HeldRelease>,
     pub(super) replays: BTreeMap<i64, StoredReplay>,
     /// Records by digest, each with the number of records before it.
     pub(super) revisions: HashMap<Digest, (u64, KnownHandlers)>,
@@ -59,13 +63,8 @@ pub(super) struct Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoredState {
     Pending,
-    /// An earlier delivery of its ordering key is open.
-    Blocked,
-    /// Its plugin's handlers are not known yet.
-    Unmatched {
-        /// An earlier delivery of its ordering key is open too.
-        blocked: bool,
-    },
+    /// It cannot be leased yet.
+    Held(Placement),
     /// Until this time.
     Waiting(u64),
     Done,
@@ -75,17 +74,13 @@ pub(super) enum StoredState {
 
 impl StoredState {
     /// The state of a new delivery.
-    pub(super) fn open(matched: bool, blocked: bool) -> Self {
-        match (matched, blocked) {
-            (false, blocked) => Self::Unmatched { blocked },
-            (true, true) => Self::Blocked,
-            (true, false) => Self::Pending,
-        }
+    pub(super) fn open(placement: Placement) -> Self {
+        if placement.is_due() { Self::Pending } else { Self::Held(placement) }
     }
 
     /// Whether an earlier delivery of its ordering key is open.
     pub(super) fn is_blocked(self) -> bool {
-        matches!(self, Self::Blocked | Self::Unmatched { blocked: true })
+        matches!(self, Self::Held(Placement { blocked: true, .. }))
     }
 
     pub(super) fn is_open(self) -> bool {
@@ -101,14 +96,14 @@ impl StoredState {
         match self {
             Self::Pending => true,
             Self::Waiting(until) => until <= by || until > beyond,
-            Self::Blocked | Self::Unmatched { .. } | Self::Done | Self::Dead(_) => false,
+            Self::Held(_) | Self::Done | Self::Dead(_) => false,
         }
     }
 
     /// Returns the shown state, without holds.
     pub(super) fn state(self) -> State {
         match self {
-            Self::Pending | Self::Blocked | Self::Unmatched { .. } => State::Pending,
+            Self::Pending | Self::Held(_) => State::Pending,
             Self::Waiting(_) => State::Waiting,
             Self::Done => State::Done,
             Self::Dead(_) => State::Dead,
@@ -191,11 +186,8 @@ impl Tables {
     pub(super) fn unblock(&mut self, order: OrderingHash) -> Option<DeliveryId> {
         let first = self.first_open(order)?;
         let stored = self.deliveries.get_mut(&first)?;
-        stored.standing = match stored.standing {
-            StoredState::Blocked => StoredState::Pending,
-            StoredState::Unmatched { .. } => StoredState::Unmatched { blocked: false },
-            _ => return None,
-        };
+        let StoredState::Held(placement) = stored.standing else { return None };
+        stored.standing = StoredState::open(Placement { blocked: false, ..placement });
         (stored.standing == StoredState::Pending).then_some(first)
     }
 

@@ -62,6 +62,7 @@ impl NewlyOpen {
 
 impl SqliteStorage {
     pub(super) async fn commit_batch(&mut self, batch: Batch<'_>) -> Result<Committed, DbError> {
+        self.reload_switches().await?;
         let Batch { events, finished, performed, holds, revisions, probe, offset_ms } = batch;
         let clock = offset_ms.map(|offset_ms| (self.last_seq + 1, offset_ms));
         let events = self.number(events);
@@ -110,7 +111,7 @@ impl SqliteStorage {
     fn number(&mut self, events: Vec<NewEvent>) -> Vec<NumberedEvent> {
         let numbered = events.into_iter().map(|NewEvent { event, recipients }| {
             self.last_seq += 1;
-            NumberedEvent::new(self.last_seq, event, recipients)
+            NumberedEvent::new(self.last_seq, event, recipients, &self.switches)
         });
         numbered.collect()
     }

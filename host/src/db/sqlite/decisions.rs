@@ -19,7 +19,7 @@ use crate::token::NewToken;
 
 impl SqliteStorage {
     /// Begins the transaction of a decision, unless its token was revoked.
-    async fn begin_decision(&mut self, token: Option<i64>, actor: &str) -> Result<(), DbError> {
+    pub(super) async fn begin_decision(&mut self, token: Option<i64>, actor: &str) -> Result<(), DbError> {
         self.statements.begin().await?;
         self.check_token(token, actor).await
     }
@@ -42,7 +42,7 @@ impl SqliteStorage {
     }
 
     /// Commits a decision with its record, or undoes a failed one.
-    async fn end_decision<T>(&mut self, done: Result<Decided<T>, DbError>) -> Result<T, DbError> {
+    pub(super) async fn end_decision<T>(&mut self, done: Result<Decided<T>, DbError>) -> Result<T, DbError> {
         let done = match done {
             Ok(Decided { value, record: Some(record) }) => self.append(&record).await.map(|()| value),
             Ok(Decided { value, record: None }) => Ok(value),
@@ -156,8 +156,9 @@ impl SqliteStorage {
 
     /// A part of a replay. The last one records the final counts.
     pub(super) async fn step_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
+        self.reload_switches().await?;
         self.statements.begin().await?;
-        let replayed = self.statements.advance_replay(step).await;
+        let replayed = self.statements.advance_replay(step, &self.switches).await;
         let replayed = replayed.map(|replayed| {
             let ended =
                 replayed.ended.map(|ended| decisions::end_replay(step.replay, ended.made, ended.skipped));

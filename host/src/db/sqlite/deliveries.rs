@@ -5,13 +5,14 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::clock::shown;
 use super::reader::Reader;
-use super::rows::{BLOCKED, UNMATCHED, UNMATCHED_AND_BLOCKED, id_of};
+use super::rows::{id_of, placement_of};
 use super::values::{integer, name_of, parse, unsigned};
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::view::{
     AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
     ReplayedView,
 };
+use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, HoldReason, Resolution, State};
 use crate::event::PluginName;
 use crate::replay::Selection;
@@ -103,13 +104,14 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
     let due_at: Option<i64> = row.try_get(5)?;
     let plugin: String = row.try_get(2)?;
     let (absent, paused): (bool, bool) = (row.try_get(6)?, row.try_get(7)?);
-    let because = match due_at {
+    let because = match due_at.map(placement_of) {
         None => None,
         _ if memory.running.contains(&id) => None,
         _ if absent => Some(HoldReason::Absent),
         _ if paused => Some(HoldReason::Paused),
-        Some(UNMATCHED | UNMATCHED_AND_BLOCKED) => Some(HoldReason::Unmatched),
-        Some(BLOCKED) => Some(HoldReason::Order),
+        Some(Placement { switched_on: false, .. }) => Some(HoldReason::SwitchedOff),
+        Some(Placement { matched: false, .. }) => Some(HoldReason::Unmatched),
+        Some(Placement { blocked: true, .. }) => Some(HoldReason::Order),
         _ if memory.broken.iter().any(|broken| broken.as_str() == plugin) => Some(HoldReason::Breaker),
         Some(_) => None,
     };

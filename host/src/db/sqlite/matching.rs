@@ -7,15 +7,15 @@ use sqlx::{Arguments as _, QueryBuilder, Row as _, SqliteConnection};
 use super::bulk::Bulk;
 use super::events::OPEN_PLUGINS;
 use super::reader::Reader;
-use super::rows::{UNMATCHED_AND_BLOCKED, bind_id, id_of, text};
+use super::rows::{bind_id, id_of, placement_of, text};
 use super::values::{integer, name_of};
 use crate::db::types::{DbError, MatchDecision, PluginMatch, UnmatchedDelivery};
 use crate::delivery::{DeliveryId, OrderingHash};
 use crate::event::PluginName;
 
-const HANDLED: &str = "UPDATE delivery SET due_at = due_at + 2 WHERE due_at IN (-2, -3)
+const HANDLED: &str = "UPDATE delivery SET due_at = due_at + 2 WHERE due_at IN (-2, -3, -6, -7)
     AND (event_seq, number, plugin) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
-const WITHDRAW: &str = "DELETE FROM delivery WHERE due_at IN (-2, -3)
+const WITHDRAW: &str = "DELETE FROM delivery WHERE due_at IN (-2, -3, -6, -7)
     AND (event_seq, number, plugin) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
     RETURNING event_seq, number, ordering, due_at";
 const FORGET_REPLAYED: &str = "DELETE FROM replayed
@@ -23,13 +23,19 @@ const FORGET_REPLAYED: &str = "DELETE FROM replayed
 const COUNT_DELIVERIES: &str = "UPDATE event
     SET deliveries = (SELECT count(*) FROM delivery WHERE event_seq = seq)
     WHERE seq IN (SELECT column1 FROM (VALUES {rows}) WHERE column1 IS NOT NULL)";
-/// Each of the two values has its own range in the index of open deliveries.
+/// Each of the values has its own range in the index of open deliveries.
 const PAGE: &str = "SELECT d.event_seq, d.number, e.source, e.type FROM (
     SELECT * FROM (SELECT event_seq, number FROM delivery
         WHERE plugin = ?1 AND due_at = -2 AND (event_seq, number) > (?2, ?3) ORDER BY event_seq, number LIMIT ?4)
     UNION ALL
     SELECT * FROM (SELECT event_seq, number FROM delivery
         WHERE plugin = ?1 AND due_at = -3 AND (event_seq, number) > (?2, ?3) ORDER BY event_seq, number LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, number FROM delivery
+        WHERE plugin = ?1 AND due_at = -6 AND (event_seq, number) > (?2, ?3) ORDER BY event_seq, number LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (SELECT event_seq, number FROM delivery
+        WHERE plugin = ?1 AND due_at = -7 AND (event_seq, number) > (?2, ?3) ORDER BY event_seq, number LIMIT ?4)
     ) d CROSS JOIN event e ON e.seq = d.event_seq ORDER BY d.event_seq, d.number LIMIT ?4";
 
 /// An unmatched delivery that was removed.
@@ -75,7 +81,7 @@ impl MatchStatements {
         for row in &rows {
             let due_at: i64 = row.try_get(3)?;
             let order = row.try_get::<Option<i64>, _>(2)?.map(OrderingHash);
-            withdrawn.push(Withdrawn { id: id_of(row)?, order, blocked: due_at == UNMATCHED_AND_BLOCKED });
+            withdrawn.push(Withdrawn { id: id_of(row)?, order, blocked: placement_of(due_at).blocked });
         }
         let ids: Vec<_> = withdrawn.iter().map(|withdrawn| withdrawn.id).collect();
         self.forget_replayed.execute(conn, &ids, bind_id).await?;
@@ -96,7 +102,7 @@ impl Reader {
     pub(super) async fn unmatched_plugins(&self) -> Result<Vec<PluginName>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(OPEN_PLUGINS);
         query.push(" SELECT plugin FROM plugins p WHERE plugin IS NOT NULL AND EXISTS");
-        query.push(" (SELECT 1 FROM delivery d WHERE d.plugin = p.plugin AND d.due_at IN (-2, -3))");
+        query.push(" (SELECT 1 FROM delivery d WHERE d.plugin = p.plugin AND d.due_at IN (-2, -3, -6, -7))");
         let names: Vec<String> = query.build_query_scalar().fetch_all(self.pool()).await?;
         names.iter().map(|name| name_of(name)).collect()
     }

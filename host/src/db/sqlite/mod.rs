@@ -37,6 +37,8 @@ mod rows;
 mod schema;
 mod storage;
 mod stored_entries;
+mod switches;
+mod switching;
 mod tokens;
 mod values;
 mod write;

@@ -234,12 +234,14 @@ impl Reader {
             (SELECT received_at FROM event WHERE seq = (SELECT min(seq) FROM (
                 SELECT min(event_seq) AS seq FROM delivery WHERE state = 'dead' AND settled IS NULL
                 UNION ALL
-                SELECT min(event_seq) FROM effect WHERE state = 'dead' AND settled IS NULL)))";
-        let (deliveries, effects, oldest): (i64, i64, Option<i64>) =
+                SELECT min(event_seq) FROM effect WHERE state = 'dead' AND settled IS NULL))),
+            (SELECT count(*) FROM plugin_switch WHERE is_on = 0)";
+        let (deliveries, effects, oldest, switches_off): (i64, i64, Option<i64>, i64) =
             sqlx::query_as(sql).fetch_one(self.pool()).await?;
         Ok(Stock {
             dead_deliveries: unsigned(deliveries),
             dead_effects: unsigned(effects),
+            switches_off: unsigned(switches_off),
             oldest_dead_at: oldest.map(unsigned),
             size: self.size().await?,
         })

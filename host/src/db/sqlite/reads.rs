@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::reader::Reader;
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::storage::{Answer, EntryReads, Reads};
+use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
     DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
     WaitingFilter,
@@ -23,6 +24,7 @@ use crate::event::{Digest, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, Request};
 use crate::revision::KnownHandlers;
+use crate::switch::{HeldRelease, Switches, TypePattern};
 use crate::token::StoredToken;
 
 impl EntryReads for Reader {
@@ -164,6 +166,41 @@ impl Reads for Reader {
 
     fn retried_revisions(&self) -> Answer<'_, Vec<(PluginName, Digest)>> {
         Box::pin(self.retried_revisions())
+    }
+
+    fn switches(&self) -> Answer<'_, Switches> {
+        Box::pin(self.switches())
+    }
+
+    fn switched_off<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        after: DeliveryId,
+        limit: u32,
+    ) -> Answer<'a, Vec<SwitchedOffDelivery>> {
+        Box::pin(self.switched_off(plugin, after, limit))
+    }
+
+    fn count_open_of<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        types: &'a TypePattern,
+        scope: OpenScope,
+        max: u32,
+    ) -> Answer<'a, u64> {
+        Box::pin(self.count_open_of(plugin, types, scope, max))
+    }
+
+    fn running_releases(&self) -> Answer<'_, Vec<HeldRelease>> {
+        Box::pin(self.running_releases())
+    }
+
+    fn held_release(&self, number: i64) -> Answer<'_, Option<HeldRelease>> {
+        Box::pin(self.held_release(number))
+    }
+
+    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<String>> {
+        Box::pin(self.recent_types(newest))
     }
 
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>> {

@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 use super::deliveries::{DeliveryScope, WITH_EVENT, deliveries_of, select_deliveries, select_events};
 use super::orders::Orders;
 use super::reader::Reader;
-use super::rows::{BLOCKED, UNMATCHED_AND_BLOCKED, due_at_of};
+use super::rows::{due_at_of, placement_of};
 use super::values::{integer, name_of, parse, unsigned};
 use crate::clock;
 use crate::db::types::{DbError, InMemoryState};
@@ -19,6 +19,7 @@ use crate::replay::{
     Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
     ReplayedDelivery, Request,
 };
+use crate::switch::Switches;
 
 const PROGRESS: &str = "SELECT id, asked_at, request, state, found, made, skipped, first FROM replay ";
 const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key";
@@ -81,6 +82,7 @@ pub(super) async fn advance(
     conn: &mut SqliteConnection,
     orders: &mut Orders,
     step: &ReplayPage,
+    switches: &Switches,
 ) -> Result<Advanced, DbError> {
     let mut done = Advanced::default();
     let mut skipped = step.skipped;
@@ -91,7 +93,7 @@ pub(super) async fn advance(
         done.made = (step.again.len() + step.discard.len()) as u64;
     } else {
         for again in &step.again {
-            match make(conn, orders, step.replay, again).await? {
+            match make(conn, (orders, switches), step.replay, again).await? {
                 Some(blocked) => {
                     done.made += 1;
                     done.opened += 1;
@@ -120,7 +122,7 @@ async fn is_running(conn: &mut SqliteConnection, replay: i64) -> Result<bool, Db
 /// is blocked by another of its ordering key.
 async fn make(
     conn: &mut SqliteConnection,
-    orders: &mut Orders,
+    (orders, switches): (&mut Orders, &Switches),
     replay: i64,
     again: &ReplayedDelivery,
 ) -> Result<Option<bool>, DbError> {
@@ -141,16 +143,32 @@ async fn make(
         Some(order) => !orders.open(conn, &[order]).await?.is_empty(),
         None => false,
     };
-    let id = insert(conn, replay, again, blocked).await?;
+    let switched_on = is_switched_on(conn, switches, again).await?;
+    let placement = Placement { matched: again.matched, switched_on, blocked };
+    let id = insert(conn, replay, again, placement).await?;
     orders.opened(conn, again.order.map(|order| (order, id)).into_iter()).await?;
     Ok(Some(blocked))
+}
+
+/// Whether the plugin is switched on for the event's type.
+async fn is_switched_on(
+    conn: &mut SqliteConnection,
+    switches: &Switches,
+    again: &ReplayedDelivery,
+) -> Result<bool, DbError> {
+    if !switches.has(&again.plugin) {
+        return Ok(true);
+    }
+    let query = sqlx::query_scalar("SELECT type FROM event WHERE seq = ?").bind(again.event);
+    let event_type: String = query.fetch_one(conn).await?;
+    Ok(switches.is_on(&again.plugin, &event_type))
 }
 
 async fn insert(
     conn: &mut SqliteConnection,
     replay: i64,
     again: &ReplayedDelivery,
-    blocked: bool,
+    placement: Placement,
 ) -> Result<DeliveryId, DbError> {
     let sql = "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
         SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4, 'pending', 0 FROM delivery WHERE event_seq = ?1
@@ -159,7 +177,7 @@ async fn insert(
         .bind(again.event)
         .bind(again.plugin.as_str())
         .bind(again.order.map(|OrderingHash(order)| order))
-        .bind(due_at_of(Placement { matched: again.matched, blocked }))
+        .bind(due_at_of(placement))
         .fetch_one(&mut *conn)
         .await?;
     let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at)
@@ -219,17 +237,16 @@ pub(super) async fn discard(
     let Some(row) = row else { return Ok((Discarded::Unknown, None)) };
     let (due_at, order): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     let plugin = row.try_get(2)?;
-    if due_at.is_none() {
+    let Some(due_at) = due_at else {
         let resolved = resolve(conn, id, "discarded").await?;
         return Ok((if resolved { Discarded::Resolved } else { Discarded::Closed }, plugin));
-    }
+    };
     let sql = "UPDATE delivery SET state = 'dead', settled = 'discarded', due_at = NULL
         WHERE event_seq = ? AND number = ?";
     sqlx::query(sql).bind(id.event).bind(id.number).execute(&mut *conn).await?;
     let order = order.map(OrderingHash);
     orders.closed(conn, order.map(|order| (order, id)).into_iter()).await?;
-    let blocked = matches!(due_at, Some(BLOCKED | UNMATCHED_AND_BLOCKED));
-    Ok((Discarded::Skipped { blocked, order }, plugin))
+    Ok((Discarded::Skipped { blocked: placement_of(due_at).blocked, order }, plugin))
 }
 
 /// Stops a replay, and returns its final counts. `None` when it does not run.

@@ -16,12 +16,15 @@ use crate::db::writer::batch::{NewDelivery, NumberedEvent, Placement};
 use crate::delivery::{Cause, Delivery, DeliveryId, NextStep, OrderingHash, Outcome};
 use crate::event::{Event, Origin};
 
-/// The `due_at` of deliveries that are blocked by an earlier one of their ordering key.
-pub(super) const BLOCKED: i64 = -1;
-/// The `due_at` of deliveries whose plugin's handlers are not known yet.
-pub(super) const UNMATCHED: i64 = -2;
-/// The `due_at` of deliveries that wait for both. So unblocking adds 1, and matching adds 2.
-pub(super) const UNMATCHED_AND_BLOCKED: i64 = BLOCKED + UNMATCHED;
+// The `due_at` of an open delivery that cannot be leased is minus the sum of what it waits for. So unblocking adds 1,
+// matching adds 2, and switching on adds 4.
+
+/// It is blocked by an earlier one of its ordering key.
+const BLOCKED: i64 = 1;
+/// Its plugin's handlers are not known yet.
+const UNMATCHED: i64 = 2;
+/// Its plugin is switched off for its event's type.
+const SWITCHED_OFF: i64 = 4;
 
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
@@ -30,7 +33,7 @@ pub(super) const EVENTS: &str =
 pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
     SELECT *, 'pending', 0 FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
-pub(super) const UNBLOCK: &str = "UPDATE delivery SET due_at = due_at + 1 WHERE due_at IN (-1, -3)
+pub(super) const UNBLOCK: &str = "UPDATE delivery SET due_at = due_at + 1 WHERE due_at IN (-1, -3, -5, -7)
     AND (event_seq, number) IN (SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL)
     RETURNING event_seq, number, due_at";
 pub(super) const ATTEMPTS: &str =
@@ -91,12 +94,20 @@ pub(super) fn bind_delivery(row: &mut SqliteArguments, new: &NewDelivery<'_>) ->
 }
 
 /// The `due_at` of a new delivery.
-pub(super) const fn due_at_of(Placement { matched, blocked }: Placement) -> i64 {
-    match (matched, blocked) {
-        (true, false) => 0,
-        (true, true) => BLOCKED,
-        (false, false) => UNMATCHED,
-        (false, true) => UNMATCHED_AND_BLOCKED,
+pub(super) const fn due_at_of(Placement { matched, switched_on, blocked }: Placement) -> i64 {
+    let blocked = if blocked { BLOCKED } else { 0 };
+    let unmatched = if matched { 0 } else { UNMATCHED };
+    let switched_off = if switched_on { 0 } else { SWITCHED_OFF };
+    -(blocked + unmatched + switched_off)
+}
+
+/// The placement of an open delivery with this `due_at`.
+pub(super) const fn placement_of(due_at: i64) -> Placement {
+    let waits_for = if due_at < 0 { -due_at } else { 0 };
+    Placement {
+        matched: waits_for & UNMATCHED == 0,
+        switched_on: waits_for & SWITCHED_OFF == 0,
+        blocked: waits_for & BLOCKED != 0,
     }
 }
 
@@ -199,5 +210,21 @@ const fn cause_name(cause: Cause) -> &'static str {
         Cause::Payload => "payload",
         Cause::Host => "host",
         Cause::Crash => "crash",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placement_is_minus_the_sum_of_what_a_delivery_waits_for() {
+        for due_at in -7..=0 {
+            assert_eq!(due_at_of(placement_of(due_at)), due_at);
+        }
+        assert!((-7..0).all(|due_at| !placement_of(due_at).is_due()));
+        assert!([0, 1, i64::MAX].into_iter().all(|due_at| placement_of(due_at).is_due()));
+        let all = Placement { matched: false, switched_on: false, blocked: true };
+        assert_eq!(placement_of(-7), all);
     }
 }

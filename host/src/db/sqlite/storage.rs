@@ -12,6 +12,7 @@ use super::write::Statements;
 use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
+use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
 use crate::db::types::{
     DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, HoldChange,
     Interrupted, InterruptedWork, Lease, LeaseRequest, MatchCount, PluginHold, PluginMatch, Removal,
@@ -21,6 +22,7 @@ use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::EffectId;
 use crate::event::PluginName;
 use crate::replay::{self, ReplayPage};
+use crate::switch::Switches;
 use crate::token::NewToken;
 
 /// See the module.
@@ -32,6 +34,9 @@ pub(in crate::db) struct SqliteStorage {
     /// The event number at the start of this process.
     seq_at_start: i64,
     pub(super) held: HashSet<(PluginName, PluginHold)>,
+    pub(super) switches: Switches,
+    /// Whether the last change of a switch failed, so that it may be on disk or not.
+    pub(super) switches_in_doubt: bool,
     /// Deliveries that wait for others of their ordering key; `None` when their number is not
     /// known.
     pub(super) blocked: Option<u64>,
@@ -58,6 +63,8 @@ impl SqliteStorage {
             last_seq,
             seq_at_start: last_seq,
             held: statements.held().await?.into_iter().collect(),
+            switches: super::switches::load(statements.conn.get().await?).await?,
+            switches_in_doubt: false,
             blocked: Some(open.blocked),
             backlog: Arc::new(AtomicU64::new(open.all)),
             leases: Leases::default(),
@@ -283,6 +290,14 @@ impl Storage for SqliteStorage {
 
     async fn match_deliveries(&mut self, of_plugin: &PluginMatch) -> Result<MatchCount, DbError> {
         self.match_of_plugin(of_plugin).await
+    }
+
+    async fn switch(&mut self, change: &SwitchChange) -> Result<SwitchResult, DbError> {
+        self.change_switch(change).await
+    }
+
+    async fn release_held(&mut self, page: &HeldPage) -> Result<u64, DbError> {
+        self.release_held_page(page).await
     }
 
     async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {

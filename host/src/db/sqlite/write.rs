@@ -19,6 +19,7 @@ use super::prune::PruneStatements;
 use super::replay::{Advanced, Discarded, Ended};
 use super::retries::RetryStatements;
 use super::rows;
+use super::switches::SwitchStatements;
 use super::values::{integer, name_of, unsigned};
 use crate::completion::FinishedAttempt;
 use crate::db::storage::ResolvedEffect;
@@ -32,6 +33,7 @@ use crate::effect::{CompletedEffect, EffectId, LeasedEffect};
 use crate::event::{Digest, Event, PluginName, now_ms};
 use crate::keyvalue::Changes;
 use crate::replay;
+use crate::switch::Switches;
 
 /// Payloads kept of one id beside the one that has it.
 const CONFLICTS_MAX: i64 = 10;
@@ -66,7 +68,8 @@ pub(super) struct Matched {
 pub(super) struct Statements {
     pub(super) conn: Conn,
     keys: Keys,
-    orders: Orders,
+    pub(super) orders: Orders,
+    pub(super) switches: SwitchStatements,
     events_and_deliveries: BulkPair,
     attempts_and_states: BulkPair,
     leased: Bulk,
@@ -108,6 +111,7 @@ impl Statements {
             conn: Conn { open: Some(conn), options, file },
             keys,
             orders,
+            switches: SwitchStatements::new(),
             events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
@@ -368,8 +372,12 @@ impl Statements {
     }
 
     /// A part of a replay, unless it was stopped.
-    pub(super) async fn advance_replay(&mut self, step: &replay::ReplayPage) -> Result<Advanced, DbError> {
-        super::replay::advance(self.conn.get().await?, &mut self.orders, step).await
+    pub(super) async fn advance_replay(
+        &mut self,
+        step: &replay::ReplayPage,
+        switches: &Switches,
+    ) -> Result<Advanced, DbError> {
+        super::replay::advance(self.conn.get().await?, &mut self.orders, step, switches).await
     }
 
     /// Stops a replay, and returns its final counts. `None` when it does not run.
@@ -454,7 +462,7 @@ impl Statements {
 
     /// Counts the open deliveries.
     pub(super) async fn count_open(&mut self) -> Result<OpenCount, DbError> {
-        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at IN (-1, -3)) FROM delivery WHERE due_at IS NOT NULL";
+        let sql = "SELECT count(*), count(*) FILTER (WHERE due_at IN (-1, -3, -5, -7)) FROM delivery WHERE due_at IS NOT NULL";
         let (all, blocked) = sqlx::query_as(sql).fetch_one(self.conn.get().await?).await?;
         Ok(OpenCount { all: unsigned(all), blocked: unsigned(blocked) })
     }

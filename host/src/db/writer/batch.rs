@@ -9,6 +9,7 @@ use crate::completion::FinishedAttempt;
 use crate::db::types::Accept;
 use crate::delivery::{DeliveryId, NextStep, OrderingHash, Recipient};
 use crate::event::{Digest, Event, PluginName};
+use crate::switch::Switches;
 
 /// A new event under a sequence number that was never used before.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(in crate::db) struct NumberedRecipient {
     pub(in crate::db) plugin: PluginName,
     pub(in crate::db) order: Option<OrderingHash>,
     pub(in crate::db) matched: bool,
+    pub(in crate::db) switched_on: bool,
 }
 
 /// A delivery to be stored.
@@ -35,27 +37,35 @@ pub(in crate::db) struct NewDelivery<'a> {
     pub(in crate::db) placement: Placement,
 }
 
-/// The reasons why an open delivery cannot be leased yet. The two are independent: an unmatched delivery that is
-/// not blocked is the first of its ordering key.
+/// The reasons why an open delivery cannot be leased yet. They are independent: an unmatched or switched-off delivery
+/// that is not blocked is the first of its ordering key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::db) struct Placement {
     /// Whether its plugin is known to handle the event.
     pub(in crate::db) matched: bool,
+    /// Whether its plugin was switched on for its event's type when it was made, or since.
+    pub(in crate::db) switched_on: bool,
     /// Whether it waits for another open delivery of its ordering key.
     pub(in crate::db) blocked: bool,
 }
 
 impl Placement {
     pub(in crate::db) fn is_due(self) -> bool {
-        self.matched && !self.blocked
+        self.matched && self.switched_on && !self.blocked
     }
 }
 
 impl NumberedEvent {
-    pub(in crate::db) fn new(seq: i64, event: Event, recipients: Vec<Recipient>) -> Self {
+    pub(in crate::db) fn new(
+        seq: i64,
+        event: Event,
+        recipients: Vec<Recipient>,
+        switches: &Switches,
+    ) -> Self {
         let key = event.ordering_key.as_deref();
         let to = recipients.into_iter().map(|Recipient { plugin, ordered, matched }| NumberedRecipient {
             order: key.filter(|_| ordered).map(|key| OrderingHash::of(&event.source, key, &plugin)),
+            switched_on: switches.is_on(&plugin, &event.event_type),
             plugin,
             matched,
         });
@@ -69,7 +79,7 @@ impl NumberedEvent {
             id: DeliveryId { event: self.seq, number },
             plugin: &to.plugin,
             order: to.order,
-            placement: Placement { matched: to.matched, blocked: false },
+            placement: Placement { matched: to.matched, switched_on: to.switched_on, blocked: false },
         })
     }
 
@@ -153,7 +163,7 @@ mod tests {
             digest: Digest::of(body.as_bytes()),
             origin: None,
         };
-        NumberedEvent::new(seq, event, Vec::new())
+        NumberedEvent::new(seq, event, Vec::new(), &Switches::default())
     }
 
     #[test]
@@ -180,42 +190,53 @@ mod tests {
     fn counts_matched_and_unmatched_deliveries_of_an_accepted_event() {
         let mut event = event(1, "free", "x");
         event.to = [true, false, true]
-            .map(|matched| NumberedRecipient { plugin: Name::new("p").unwrap(), order: None, matched })
+            .map(|matched| {
+                let plugin = Name::new("p").unwrap();
+                NumberedRecipient { plugin, order: None, matched, switched_on: true }
+            })
             .into();
         let events = [event];
         let verdicts = Keyed::of(&events).judge(&events, &[None]);
         assert_eq!(verdicts, [Accept::Accepted { deliveries: 2, unmatched: 1 }]);
     }
 
-    const DUE: Placement = Placement { matched: true, blocked: false };
-    const BLOCKED: Placement = Placement { matched: true, blocked: true };
-    const UNMATCHED: Placement = Placement { matched: false, blocked: false };
-    const UNMATCHED_AND_BLOCKED: Placement = Placement { matched: false, blocked: true };
+    const DUE: Placement = Placement { matched: true, switched_on: true, blocked: false };
+    const BLOCKED: Placement = Placement { blocked: true, ..DUE };
+    const UNMATCHED: Placement = Placement { matched: false, ..DUE };
+    const UNMATCHED_AND_BLOCKED: Placement = Placement { blocked: true, ..UNMATCHED };
+    const OFF: Placement = Placement { switched_on: false, ..DUE };
+    const OFF_AND_BLOCKED: Placement = Placement { blocked: true, ..OFF };
+    const OFF_AND_UNMATCHED: Placement = Placement { matched: false, ..OFF };
 
     #[test]
-    fn places_each_new_delivery_by_its_key_and_its_match() {
+    fn places_each_new_delivery_by_its_key_its_match_and_its_switch() {
         let plugin = PluginName::new("p").unwrap();
         // Order 2 has an open delivery already.
         let cases = [
-            (Some(1), true, DUE),
-            (Some(2), true, BLOCKED),
-            (None, true, DUE),
-            (Some(1), true, BLOCKED),
-            (Some(3), true, DUE),
-            (None, true, DUE),
-            (Some(3), true, BLOCKED),
-            (None, false, UNMATCHED),
-            (Some(2), false, UNMATCHED_AND_BLOCKED),
-            (Some(3), false, UNMATCHED_AND_BLOCKED),
-            (Some(4), false, UNMATCHED),
-            (Some(4), true, BLOCKED),
-            (Some(4), false, UNMATCHED_AND_BLOCKED),
+            (Some(1), DUE, DUE),
+            (Some(2), DUE, BLOCKED),
+            (None, DUE, DUE),
+            (Some(1), DUE, BLOCKED),
+            (Some(3), DUE, DUE),
+            (None, DUE, DUE),
+            (Some(3), DUE, BLOCKED),
+            (None, UNMATCHED, UNMATCHED),
+            (Some(2), UNMATCHED, UNMATCHED_AND_BLOCKED),
+            (Some(3), UNMATCHED, UNMATCHED_AND_BLOCKED),
+            (Some(4), UNMATCHED, UNMATCHED),
+            (Some(4), DUE, BLOCKED),
+            (Some(4), UNMATCHED, UNMATCHED_AND_BLOCKED),
+            (Some(4), OFF, OFF_AND_BLOCKED),
+            (Some(5), OFF, OFF),
+            (Some(5), DUE, BLOCKED),
+            (None, OFF, OFF),
+            (Some(6), OFF_AND_UNMATCHED, OFF_AND_UNMATCHED),
         ];
-        let new = (1..).zip(cases).map(|(event, (order, matched, _))| NewDelivery {
+        let new = (1..).zip(cases).map(|(event, (order, placement, _))| NewDelivery {
             id: DeliveryId { event, number: 1 },
             plugin: &plugin,
             order: order.map(OrderingHash),
-            placement: Placement { matched, blocked: false },
+            placement,
         });
         let mut new: Vec<_> = new.collect();
         mark_blocked(&mut new, HashSet::from([OrderingHash(2)]));

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::storage::NewEvent;
+use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
 use crate::db::types::{
     Accept, DbError, Discard, DueChange, EffectLease, EffectResolution, HoldChange, Lease, LeaseRequest,
     MatchCount, PluginMatch, Removal, RevisionRecord, RunningId, TokenCreation,
@@ -103,6 +104,14 @@ pub(in crate::db) enum Operation {
     Match {
         of_plugin: PluginMatch,
         reply: Reply<MatchCount>,
+    },
+    Switch {
+        change: SwitchChange,
+        reply: Reply<SwitchResult>,
+    },
+    ReleaseHeld {
+        page: HeldPage,
+        reply: Reply<u64>,
     },
     MakeDue {
         change: DueChange,

@@ -67,6 +67,20 @@ impl<S: Storage> Writer<S> {
                 }
                 let _ = reply.send(matched);
             }
+            Operation::Switch { change, reply } => {
+                let changed = self.storage.switch(&change).await;
+                if changed.is_ok() && change.is_on {
+                    handoff.release_requested();
+                }
+                let _ = reply.send(changed);
+            }
+            Operation::ReleaseHeld { page, reply } => {
+                let released = self.storage.release_held(&page).await;
+                if released.as_ref().is_ok_and(|released| *released > 0) {
+                    handoff.rescan();
+                }
+                let _ = reply.send(released);
+            }
             Operation::MakeDue { change, reply } => {
                 let changed = self.storage.make_due(&change).await;
                 if changed.as_ref().is_ok_and(|changed| *changed > 0) {

@@ -26,7 +26,8 @@ pub struct DeliverySummary {
     /// Its state.
     #[schema(value_type = String)]
     pub state: State,
-    /// Why it is held, if it is: `absent`, `paused`, `unmatched`, `order` or `breaker`.
+    /// Why it is held, if it is: `absent`, `paused`, `switched off`,
+    /// `unmatched`, `order` or `breaker`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub held_because: Option<HoldReason>,
@@ -86,7 +87,8 @@ pub struct DeliveryView {
     /// Its state.
     #[schema(value_type = String)]
     pub state: State,
-    /// Why it is held, if it is: `absent`, `paused`, `unmatched`, `order` or `breaker`.
+    /// Why it is held, if it is: `absent`, `paused`, `switched off`,
+    /// `unmatched`, `order` or `breaker`.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub held_because: Option<HoldReason>,

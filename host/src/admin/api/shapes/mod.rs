@@ -9,6 +9,7 @@ mod event;
 mod plugin;
 mod replay;
 mod store;
+mod switch;
 mod token;
 
 pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
@@ -28,4 +29,8 @@ pub use replay::{
     ReplayTarget,
 };
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
+pub use switch::{
+    HeldChoice, Matrix, MatrixPlugin, MatrixType, PluginSwitch, ReleaseProgress, SwitchList, SwitchOutcome,
+    SwitchRequest,
+};
 pub use token::{CreatedToken, TokenList, TokenRequest, TokenState, TokenView};

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::PluginSwitch;
 use crate::plugins::{self, PluginView};
 
 /// All plugins. There are as many as files in a directory, so there are no pages.
@@ -40,6 +41,9 @@ pub struct Plugin {
     /// Until when its breaker pauses it, ms since the Unix epoch; after that, one delivery at a time is tried until
     /// one is done. Null when its breaker does not pause it.
     pub breaker_until: Option<u64>,
+    /// Its switches: a type of events without one is on.
+    #[serde(default)]
+    pub switches: Vec<PluginSwitch>,
 }
 
 /// See [`Plugin::state`].
@@ -60,10 +64,23 @@ impl Plugin {
         plugin: PluginView,
         paused_at: Option<u64>,
         breaker_until: Option<u64>,
+        switches: Vec<PluginSwitch>,
     ) -> Self {
         let PluginView { name, state, revision, size_bytes, since, handles, imports, refusal } = plugin;
         let state = state.into();
-        Self { name, state, revision, size_bytes, since, handles, imports, refusal, paused_at, breaker_until }
+        Self {
+            name,
+            state,
+            revision,
+            size_bytes,
+            since,
+            handles,
+            imports,
+            refusal,
+            paused_at,
+            breaker_until,
+            switches,
+        }
     }
 }
 
