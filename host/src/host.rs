@@ -136,6 +136,8 @@ impl Host {
         let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone()));
         let plugins =
             Plugins::start(PluginSetup { runtime, config: current.subscribe(), fixed, records }).await;
+        let present = plugins.list().into_iter().map(|plugin| plugin.name).collect();
+        tokio::spawn(observations.clone().missing_plugins(db.clone(), present));
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
         let pruning = db.start_pruning(current.subscribe());

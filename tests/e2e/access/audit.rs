@@ -97,6 +97,13 @@ async fn a_changed_file_is_on_record_once() {
     let changes = entries(&dir, "config.change", 2).await;
     assert_eq!((&changes[1]["kind"], &changes[1]["result"]), (&"config".into(), &"sources.b".into()));
     assert!(!dir.run(&["audit", "export"]).out.contains(secret));
+    dir.install("desk", &first);
+    entries(&dir, "plugin.file", 5).await;
+    stop(host).await;
+    std::fs::remove_file(dir.plugin_file("desk")).unwrap();
+    let host = dir.start().await;
+    let files = entries(&dir, "plugin.file", 6).await;
+    assert_eq!(files[5]["after"]["state"], "removed", "it was removed while no host ran");
     assert_eq!(dir.run(&["audit", "verify"]).code, 0);
     drop(host);
 }
