@@ -43,8 +43,8 @@ pub use kept::{
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use sections::{
-    Admin, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Retention, Runtime, Server,
-    Store,
+    Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Retention,
+    Runtime, Server, Store,
 };
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
 pub use values::{EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
@@ -62,6 +62,8 @@ macro_rules! config {
             )+
             /// `[sources.NAME]`: who may send.
             pub sources: BTreeMap<SourceName, Source>,
+            /// `[[alerts]]`: who is told of which problems.
+            pub alerts: Vec<Alert>,
             /// `[plugin.NAME]`: settings of single plugins.
             pub plugin: BTreeMap<PluginName, Plugin>,
         }

@@ -1,5 +1,6 @@
 //! The parts, wired.
 
+mod alerts;
 mod observed;
 mod records;
 mod sockets;
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 
 use crate::admin::Readiness;
+use crate::alerts::{AlertSetup, Alerts};
 use crate::config::{self, Config, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
@@ -92,6 +94,7 @@ pub struct Host {
     watch_task: JoinHandle<()>,
     access: admin::Access,
     access_task: JoinHandle<()>,
+    alerts_task: JoinHandle<()>,
     pruning: Pruning,
     readiness: Readiness,
     /// Requests a new read of the configuration.
@@ -155,6 +158,13 @@ impl Host {
         let webhooks_task =
             tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
 
+        let alerts = Alerts::new(AlertSetup {
+            config: current.subscribe(),
+            db: db.clone(),
+            plugins: plugins.clone(),
+            outbound: outbound.clone(),
+            verified: alerts::counter(&sources),
+        });
         let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let working = dispatch.clone();
@@ -166,6 +176,7 @@ impl Host {
             readiness: readiness.clone(),
             fault: Arc::new(move || working.fault()),
             config: current.subscribe(),
+            alerts: alerts::functions(&alerts),
             personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
             access: access.clone(),
@@ -201,6 +212,7 @@ impl Host {
             watch_task,
             access,
             access_task,
+            alerts_task: tokio::spawn(alerts.run()),
             pruning,
             readiness,
             reload,
@@ -244,6 +256,7 @@ impl Host {
         self.config_task.abort();
         self.metrics_task.abort();
         self.watch_task.abort();
+        self.alerts_task.abort();
         drop(self.pruning);
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
@@ -351,7 +364,7 @@ impl Follow {
             return;
         }
         let config = config::apply_live(&old, &loaded.config);
-        self.sources.store(Arc::new(ingress::Sources::from_config(&config)));
+        self.sources.store(Arc::new(self.sources.load().from_changed(&config)));
         self.outbound.configure(&config.http, &config.email);
         self.dispatch.limit(&config.dispatch, &config.effects);
         self.db.limit_backlog(config.dispatch.backlog_max);

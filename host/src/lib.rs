@@ -18,6 +18,7 @@
 //! and environment. The parts are wired here, in [`Host::start`], and nowhere else.
 
 pub mod admin;
+pub mod alerts;
 pub mod audit;
 pub mod cli;
 pub mod clock;

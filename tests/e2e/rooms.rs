@@ -41,11 +41,12 @@ const LIBRARIES: [(&[&str], &[&str]); 17] = [
 
 /// What a room may use besides `event`, `clock`, `delivery`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
 /// `audit`, `token`, `secrets`, `switch`, `config` and `failpoint`.
-const DEPENDENCIES: [(&str, &[&str]); 6] = [
+const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("ingress", &["db"]),
     ("plugins", &["outbound", "runtime"]),
     ("dispatch", &["db", "outbound", "plugins", "runtime"]),
-    ("admin", &["db", "plugins"]),
+    ("alerts", &["db", "outbound", "plugins"]),
+    ("admin", &["alerts", "db", "plugins"]),
     ("db", &[]),
     ("runtime", &["outbound"]),
 ];

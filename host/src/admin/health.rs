@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 use super::{AdminState, Problem};
 use crate::event::PluginName;
 
-/// Names of plugins that `/readyz` lists. It answers everyone, and there may be many plugins.
-const LOADING_LISTED_MAX: usize = 20;
+/// Names of plugins, and of alerts, that `/readyz` lists. It answers everyone, and there may be many.
+const LISTED_MAX: usize = 20;
 
 /// A short answer for load balancers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -26,16 +26,21 @@ pub(super) struct Health {
     /// How many plugins that are.
     #[serde(skip_serializing_if = "is_zero")]
     loading_count: usize,
+    /// Alerts whose latest notification could not be handed over so far, at most 20. The host works.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alerts_failing: Vec<String>,
 }
 
 impl Health {
-    fn new(status: &'static str, loading: &[PluginName]) -> Json<Self> {
-        let listed = loading.iter().take(LOADING_LISTED_MAX).map(ToString::to_string).collect();
+    fn new(status: &'static str, loading: &[PluginName], mut alerts_failing: Vec<String>) -> Json<Self> {
+        alerts_failing.truncate(LISTED_MAX);
+        let listed = loading.iter().take(LISTED_MAX).map(ToString::to_string).collect();
         Json(Self {
             status,
             version: env!("CARGO_PKG_VERSION"),
             loading: listed,
             loading_count: loading.len(),
+            alerts_failing,
         })
     }
 }
@@ -54,7 +59,7 @@ pub(super) fn endpoints() -> OpenApiRouter<AdminState> {
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()),
     responses((status = 200, description = "The process is up", body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
-    Health::new("ok", &[])
+    Health::new("ok", &[], Vec::new())
 }
 
 /// The database works, events are accepted, and deliveries are dispatched.
@@ -67,5 +72,5 @@ pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Healt
         return Err(Problem::unavailable(reason));
     }
     admin.cache.ping.get(admin.db.ping()).await?;
-    Ok(Health::new("ready", &(admin.loading_plugins)()))
+    Ok(Health::new("ready", &(admin.loading_plugins)(), (admin.alerts.failing)()))
 }

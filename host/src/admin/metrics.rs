@@ -76,6 +76,18 @@ fn describe() {
         Unit::Seconds,
         "Time from the receipt of an event until its delivery is done, by plugin"
     );
+    describe_gauge!(
+        "hookyard_alert_problems",
+        "Problems that an alert has found and that are not over, by alert"
+    );
+    describe_gauge!(
+        "hookyard_alert_failing",
+        "1 for an alert whose notification could not be handed over so far, else 0"
+    );
+    describe_counter!(
+        "hookyard_alert_notifications_total",
+        "Attempts at notifications, by alert and outcome: delivered, failed, dropped"
+    );
     describe_gauge!("hookyard_backlog", "Deliveries that are neither done nor dead");
     describe_counter!(
         "hookyard_log_lines_dropped_total",

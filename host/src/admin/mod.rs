@@ -8,6 +8,7 @@
 //! to every client that reaches the address, by default this machine only; they contain no payloads and no
 //! secrets.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +20,7 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
+use crate::alerts::{AlertView, TestError, TestResult};
 use crate::config::Config;
 use crate::db::{Db, Stock};
 use crate::event::PluginName;
@@ -57,6 +59,20 @@ pub type ListLoadingPlugins = Arc<dyn Fn() -> Vec<PluginName> + Send + Sync>;
 /// Returns the fault that stops the host's work, other than one of its database.
 pub type FindFault = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
+/// A test of an alert under way.
+pub type AlertTest = Pin<Box<dyn Future<Output = Result<TestResult, TestError>> + Send>>;
+
+/// What operators do with alerts.
+#[derive(Clone)]
+pub struct AlertFunctions {
+    /// Lists them.
+    pub list: Arc<dyn Fn() -> Vec<AlertView> + Send + Sync>,
+    /// Names those whose notification could not be handed over so far.
+    pub failing: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Sends a test notification.
+    pub test: Arc<dyn Fn(String) -> AlertTest + Send + Sync>,
+}
+
 /// The state that endpoints read and change.
 #[derive(Clone)]
 pub struct AdminState {
@@ -74,6 +90,8 @@ pub struct AdminState {
     pub fault: FindFault,
     /// The configuration in force.
     pub config: watch::Receiver<Arc<Config>>,
+    /// The alerts.
+    pub alerts: AlertFunctions,
     /// The personal values of bodies.
     pub personal: PersonalFields,
     /// The process's numbers, from [`metrics::install`].

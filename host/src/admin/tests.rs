@@ -39,6 +39,11 @@ impl TestServer {
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
             config: channel::Sender::new(Arc::default()).subscribe(),
+            alerts: AlertFunctions {
+                list: Arc::new(Vec::new),
+                failing: Arc::new(|| vec!["ops".into()]),
+                test: Arc::new(|name| Box::pin(async { Err(TestError::Unknown(name, "none".into())) })),
+            },
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             access: access.clone(),
             cache: AnswerCache::default(),

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod alerts;
 mod audit;
 mod author;
 mod background;
@@ -123,6 +124,9 @@ enum Verb {
     /// Make, list and revoke tokens for the admin API
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
+    /// List and test alerts
+    #[command(subcommand, arg_required_else_help = true)]
+    Alert(Alert),
     /// Read and check the log of what operators and the host decided
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
@@ -195,6 +199,12 @@ enum Token {
 }
 
 #[derive(Debug, Subcommand)]
+enum Alert {
+    List(alerts::List),
+    Test(alerts::Test),
+}
+
+#[derive(Debug, Subcommand)]
 enum Audit {
     List(audit::List),
     Export(audit::Export),
@@ -242,7 +252,12 @@ impl Verb {
     fn is_on_running_host(&self) -> bool {
         match self {
             Self::Event(verb) => !matches!(verb, Event::Send(_)),
-            Self::Delivery(_) | Self::Effect(_) | Self::Store(_) | Self::Token(_) | Self::Audit(_) => true,
+            Self::Delivery(_)
+            | Self::Effect(_)
+            | Self::Store(_)
+            | Self::Token(_)
+            | Self::Alert(_)
+            | Self::Audit(_) => true,
             Self::Plugin(verb) => {
                 matches!(verb, Plugin::List(_) | Plugin::Pause(_) | Plugin::Resume(_) | Plugin::Retry(_))
             }
@@ -296,6 +311,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(Token::Create(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
+        Verb::Alert(Alert::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Alert(Alert::Test(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::Export(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::Verify(verb)) => verb.run(of_running(config)?).await,

@@ -48,6 +48,9 @@ pub fn changes(old: &Config, new: &Config) -> Changes {
     }
     changes.live.extend(sections("sources", &old.sources, &new.sources));
     changes.live.extend(sections("plugin", &old.plugin, &new.plugin));
+    if old.alerts != new.alerts {
+        changes.live.push("alerts".into());
+    }
     // New values were checked against the new limits of the engine; the running engine has the old
     // ones.
     for (name, plugin) in &new.plugin {

@@ -1,9 +1,15 @@
 //! Checks beyond types: ranges, and values that contradict each other. Pure.
 
+use std::collections::BTreeSet;
+
+use url::Url;
+
 use super::locate::path;
 use super::section::Section as _;
-use super::{Config, Plugin, Retention};
+use super::values::Secret;
+use super::{Condition, Config, Plugin, Retention};
 use crate::effect::EMITTED_PREFIX;
+use crate::event::Name;
 
 /// A key's path, and the error in its value.
 pub(super) type Found = (Vec<String>, String);
@@ -66,6 +72,75 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
     if config.plugins.debounce_ms > config.plugins.rescan_interval_ms {
         let why = "must not be longer than plugins.rescan_interval_ms";
         found.push((path(&["plugins", "debounce_ms"]), why.into()));
+    }
+    alerts(&mut found, config);
+    found
+}
+
+/// Checks what `[[alerts]]` say.
+fn alerts(found: &mut Vec<Found>, config: &Config) {
+    let mut names = BTreeSet::new();
+    for (index, alert) in config.alerts.iter().enumerate() {
+        let index = index.to_string();
+        let mut wrong = |key: &str, why: String| found.push((path(&["alerts", &index, key]), why));
+        for (key, why) in alert.out_of_range() {
+            wrong(key, why);
+        }
+        if let Err(error) = Name::new(&alert.name) {
+            wrong(
+                "name",
+                if alert.name.is_empty() { "an alert needs a name".into() } else { error.to_string() },
+            );
+        } else if !names.insert(&alert.name) {
+            wrong("name", format!("another alert has the name `{}`", alert.name));
+        }
+        if alert.on.is_empty() {
+            wrong("on", "name at least one condition, such as `dead-letter`".into());
+        }
+        match (alert.email.is_empty(), &alert.webhook) {
+            (true, None) => wrong("email", "an alert needs a receiver: set `email` or `webhook`".into()),
+            (false, Some(_)) => wrong("email", "set either `email` or `webhook`, or make two alerts".into()),
+            (false, None) if config.email.smtp.is_none() => {
+                wrong("email", "emails need a mail server: set `smtp` and `from` in [email]".into());
+            }
+            _ => {}
+        }
+        if alert.webhook.is_some() != alert.webhook_secret.is_some() {
+            wrong("webhook_secret", "`webhook` and its key `webhook_secret` belong together".into());
+        }
+        for (condition, key, is_set) in [
+            (Condition::Backlog, "backlog_max", alert.backlog_max.is_some()),
+            (Condition::SourceSilent, "silent_after_ms", alert.silent_after_ms.is_some()),
+        ] {
+            if alert.on.contains(&condition) && !is_set {
+                wrong(key, format!("`{}` needs this limit", condition.as_str()));
+            } else if is_set && !alert.on.contains(&condition) {
+                wrong(key, format!("it has no effect without `{}` in `on`", condition.as_str()));
+            }
+        }
+    }
+}
+
+/// Checks the receivers of alerts, once references are read. No message repeats a value.
+pub(super) fn receivers(config: &Config) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (index, alert) in config.alerts.iter().enumerate() {
+        let index = index.to_string();
+        let mut wrong = |key: &str, why: &str| found.push((path(&["alerts", &index, key]), why.to_owned()));
+        let url = alert.webhook.as_ref().map(|webhook| Url::parse(webhook.expose()));
+        match url {
+            Some(Ok(url)) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
+                wrong("webhook", "it is no `https://` or `http://` URL");
+            }
+            Some(Ok(url)) if !url.username().is_empty() || url.password().is_some() => {
+                wrong("webhook", "a user or password is not sent: the signature proves the sender");
+            }
+            Some(Err(_)) => wrong("webhook", "it is no URL: write `https://host/path`"),
+            Some(Ok(_)) | None => {}
+        }
+        if let Some(Err(why)) = alert.webhook_secret.as_ref().map(Secret::webhook_key) {
+            wrong("webhook_secret", why);
+        }
     }
     found
 }

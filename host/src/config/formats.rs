@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::values::EVENT_TYPE_MAX_BYTES;
+use crate::event::Name;
 
 /// The path in `sqlite:PATH`.
 pub(super) fn sqlite_path(url: &str) -> Option<&str> {
@@ -106,6 +107,28 @@ pub(super) fn recipients<'de, D: Deserializer<'de>>(deserializer: D) -> Result<V
         if known { Ok(text.to_lowercase()) } else { Err(D::Error::custom(wrong())) }
     };
     written.iter().map(recipient).collect()
+}
+
+/// Addresses of people: `recipients` without patterns.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let addresses = recipients(deserializer)?;
+    match addresses.iter().find(|address| address.contains('*')) {
+        Some(pattern) => Err(D::Error::custom(format!("`{pattern}` is no address: write `ops@example.org`"))),
+        None => Ok(addresses),
+    }
+}
+
+/// Names, or beginnings of names with `*` at the end.
+pub(super) fn name_patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let patterns = Vec::<String>::deserialize(deserializer)?;
+    let is_pattern = |text: &String| {
+        let beginning = text.strip_suffix('*');
+        beginning == Some("") || Name::new(beginning.unwrap_or(text)).is_ok()
+    };
+    match patterns.iter().find(|pattern| !is_pattern(pattern)) {
+        Some(wrong) => Err(D::Error::custom(format!("`{wrong}` is no name: write `sms`, `sms-*` or `*`"))),
+        None => Ok(patterns),
+    }
 }
 
 /// Names of hosts without ports: lower case, so that equal is equal.

@@ -144,6 +144,9 @@ impl Config {
         let mut found = check::all(&config);
         found.extend(resolve(&mut config, from));
         if found.is_empty() {
+            found = check::receivers(&config);
+        }
+        if found.is_empty() {
             return Ok(config);
         }
         Err(found.into_iter().map(|found| problem_at(&places, found)).collect())
@@ -178,6 +181,14 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
             found.extend(from.resolve(value).err().map(|message| (key(), message)));
         }
     }
+    for (index, alert) in config.alerts.iter_mut().enumerate() {
+        for (name, secret) in [("webhook", &mut alert.webhook), ("webhook_secret", &mut alert.webhook_secret)]
+        {
+            let key = || path(&["alerts", &index.to_string(), name]);
+            let resolved = secret.as_mut().map_or(Ok(()), |secret| secret.resolve(from));
+            found.extend(resolved.err().map(|message| (key(), message)));
+        }
+    }
     if let Some(smtp) = &mut config.email.smtp {
         found.extend(smtp.resolve(from).err().map(|message| (path(&["email", "smtp"]), message)));
     }
@@ -199,7 +210,11 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
 fn hidden(path: &[String]) -> bool {
     let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
     let inside = path.iter().skip(2).any(|part| part == "secrets" || part == "config");
-    (section && (path.len() <= 2 || inside)) || matches!(dotted(path).as_str(), "database.url" | "email.smtp")
+    let in_alert = path.first().is_some_and(|part| part == "alerts")
+        && path.get(2).is_none_or(|part| part == "webhook" || part == "webhook_secret");
+    in_alert
+        || (section && (path.len() <= 2 || inside))
+        || matches!(dotted(path).as_str(), "database.url" | "email.smtp")
 }
 
 /// The parser names Rust's types; an author of the file need not know them.

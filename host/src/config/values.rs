@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jsonptr::{ParseError, PointerBuf, Tokens};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -46,6 +48,21 @@ impl Secret {
             );
         }
         Ok(())
+    }
+}
+
+/// The bytes of a Standard Webhooks key: 24 to 64.
+const WEBHOOK_KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+impl Secret {
+    /// The key in a Standard Webhooks secret, `whsec_` and base64.
+    ///
+    /// # Errors
+    /// The valid form; the secret is not repeated.
+    pub fn webhook_key(&self) -> Result<Vec<u8>, &'static str> {
+        let key = self.0.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+        key.filter(|key| WEBHOOK_KEY_BYTES.contains(&key.len()))
+            .ok_or("a key is `whsec_` and 24 to 64 bytes in base64: `echo whsec_$(openssl rand -base64 32)` makes one")
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every write goes through one group-commit writer: many operations, one `fsync`.
 
+mod alert_types;
+mod alerts;
 mod audit;
 #[cfg(test)]
 mod contract;
@@ -34,6 +36,7 @@ mod types;
 mod view;
 mod writer;
 
+pub use alert_types::{DeadLetters, PruningState};
 pub use crashes::Isolation;
 pub use handle::Db;
 pub use health::WatchLimits;

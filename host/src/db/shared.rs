@@ -1,7 +1,7 @@
 //! The memory that the writer and the callers of the database share.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use super::quota::Quotas;
 use super::running::RunningAttempts;
 use super::types::{InMemoryState, RunningId};
+use crate::clock;
 use crate::event::PluginName;
 
 /// State that the writer shares with the callers of the room.
@@ -24,6 +25,9 @@ pub(super) struct Shared {
     /// The reason why no event is accepted, if the database has a fault.
     pub(super) fault: ArcSwapOption<String>,
     pub(super) activity: WriterActivity,
+    /// See [`PruningState`](super::alert_types::PruningState).
+    pub(super) pruned_at: AtomicU64,
+    pub(super) is_full: AtomicBool,
 }
 
 impl Shared {
@@ -35,6 +39,8 @@ impl Shared {
             broken: Mutex::default(),
             fault: ArcSwapOption::empty(),
             activity: WriterActivity::default(),
+            pruned_at: AtomicU64::new(clock::now_ms()),
+            is_full: AtomicBool::new(false),
         }
     }
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::alert_types::{DeadLetters, SavedAlert};
 use super::running::RunningAttempts;
 use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 use super::types::{
@@ -215,6 +216,9 @@ pub(super) trait Storage: Send + 'static {
         &mut self,
         resolution: &EffectResolution,
     ) -> impl Future<Output = Result<Vec<ResolvedEffect>, DbError>> + Send;
+
+    /// Stores the state of an alert, or removes it.
+    fn save_alert(&mut self, saved: &SavedAlert) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Removes old rows and returns the number of events or keys. It costs no `fsync`: a power cut may bring back
     /// rows, but only all of a removal.
@@ -456,6 +460,15 @@ pub(super) trait Reads: EntryReads {
 
     /// The numbers of stored items.
     fn stock(&self) -> Answer<'_, Stock>;
+
+    /// The states of alerts, by name.
+    fn alerts(&self) -> Answer<'_, Vec<(String, String)>>;
+
+    /// Counts unresolved dead letters, by plugin.
+    fn dead_letters(&self) -> Answer<'_, Vec<DeadLetters>>;
+
+    /// The sources of the newest `newest` events, and when the last event of each was received.
+    fn last_received(&self, newest: u32) -> Answer<'_, Vec<(String, u64)>>;
 
     /// Returns the time at which a pruned event was received, if its key remains.
     fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>>;

@@ -3,6 +3,7 @@
 //! The router takes about 1 µs of the 60 µs of processor time that an event costs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -165,6 +166,7 @@ impl<A: EventAcceptor> Webhooks<A> {
 
     async fn store(&self, source: &ReadySource, event: Event) -> Response {
         let (id, event_type, received_at) = (event.id.clone(), event.event_type.clone(), event.received_at);
+        source.verified.fetch_add(1, Ordering::Relaxed);
         let answer = match self.acceptor.accept(event).await {
             Ok(Accept::Accepted { deliveries, unmatched }) => {
                 if deliveries + unmatched == 0

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::Counter;
@@ -49,6 +50,8 @@ pub(super) struct ReadySource {
     pub(super) envelope: Envelope,
     pub(super) age: AgeLimit,
     pub(super) counters: Counters,
+    /// Counts verified events since the host started. It is kept when the configuration changes.
+    pub(super) verified: Arc<AtomicU64>,
     /// Throttles log lines about rejected signatures: any client can cause them, so they must not hide
     /// the others.
     pub(super) rejected: Throttle,
@@ -82,6 +85,25 @@ impl Sources {
     /// Prepares the sources of a configuration. Counters are registered with the recorder that is installed now.
     #[must_use]
     pub fn from_config(config: &Config) -> Self {
+        Self::build(config, |_| Arc::default())
+    }
+
+    /// Prepares the sources of a changed configuration. Sources that were there before continue to count.
+    #[must_use]
+    pub fn from_changed(&self, config: &Config) -> Self {
+        Self::build(config, |name| {
+            self.by_name.get(name).map(|old| Arc::clone(&old.verified)).unwrap_or_default()
+        })
+    }
+
+    /// The number of verified events of each source since the host started.
+    #[must_use]
+    pub fn verified_counts(&self) -> Vec<(SourceName, u64)> {
+        let count = |source: &Arc<ReadySource>| source.verified.load(Ordering::Relaxed);
+        self.by_name.iter().map(|(name, source)| (name.clone(), count(source))).collect()
+    }
+
+    fn build(config: &Config, verified: impl Fn(&SourceName) -> Arc<AtomicU64>) -> Self {
         let ready = config.sources.iter().map(|(name, source)| {
             let ready = ReadySource {
                 name: name.clone(),
@@ -92,6 +114,7 @@ impl Sources {
                     keys_days: config.retention.keys_days,
                 },
                 counters: Counters::register(name),
+                verified: verified(name),
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),
                 failed: Throttle::default(),

@@ -15,6 +15,8 @@ pub(super) struct Destination {
     pub(super) granted: Vec<IpAddr>,
     /// The plugin's section in the configuration, for messages.
     pub(super) section: String,
+    /// Whether the operator alone chose it, so that it may be internal.
+    pub(super) of_operator: bool,
 }
 
 impl Destination {
@@ -37,7 +39,13 @@ impl Destination {
             granted.extend(addresses.map(|address| address.to_canonical()));
             granted.sort_unstable();
         }
-        Ok(Self { origin, granted, section: grants.section() })
+        Ok(Self { origin, granted, section: grants.section(), of_operator: false })
+    }
+
+    /// The receiver of an alert.
+    pub(super) fn of_operator(url: &Url) -> Result<Self, OutboundFailure> {
+        let section = "[[alerts]]".to_owned();
+        Ok(Self { origin: Origin::of(url)?, granted: Vec::new(), section, of_operator: true })
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn exchange(
     }
 }
 
-async fn send(
+pub(super) async fn send(
     clients: &Clients,
     to: &Destination,
     request: &OutgoingRequest,

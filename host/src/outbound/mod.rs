@@ -3,6 +3,7 @@
 //! room knows no database and no wasm.
 
 mod address;
+mod alert;
 mod answer;
 mod bounded;
 mod clients;
@@ -193,6 +194,12 @@ impl Outbound {
     /// Makes one attempt at an email.
     pub async fn mail(&self, context: &EffectContext<'_>, email: &Email) -> EffectResult {
         self.0.mailer.load_full().send(context, email).await
+    }
+
+    /// Makes one attempt at a request to the receiver of an alert, which the operator chose: it may be internal.
+    pub async fn notify(&self, context: &EffectContext<'_>, request: &HttpRequest) -> EffectResult {
+        let clients = self.0.clients.load_full();
+        alert::request(&clients, context, request).await.unwrap_or_else(EffectResult::from)
     }
 
     /// The largest body of a handler's own request, in bytes.

@@ -31,6 +31,8 @@ fn every_command_has_a_help_page_with_an_example() {
     }
     leaves.sort();
     let known = [
+        "alert list",
+        "alert test",
         "audit export",
         "audit list",
         "audit verify",

@@ -14,6 +14,8 @@ fn the_configuration_of_make_run_passes_the_check() {
     assert_eq!(output.code, 0, "{output:?}");
 }
 
+const WEBHOOK_KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 #[test]
 fn every_configuration_in_a_document_passes_the_check() {
     let mut checked = 0;
@@ -25,7 +27,14 @@ fn every_configuration_in_a_document_passes_the_check() {
             dir.replace("hookyard.toml", block.as_bytes());
             let mut command = dir.command(&["config", "check"]);
             let references = block.match_indices("env:").map(|(at, _)| &block[at + 4..]);
-            command.envs(references.map(|name| (name.split('"').next().unwrap(), "set")));
+            // Only the receiver of an alert has a form.
+            let value = |name: &str| match name {
+                "ALERT_WEBHOOK_SECRET" => WEBHOOK_KEY,
+                "ALERT_WEBHOOK_URL" => "https://hooks.example.gn/hookyard",
+                _ => "set",
+            };
+            let names = references.map(|name| name.split('"').next().unwrap());
+            command.envs(names.map(|name| (name, value(name))));
             let output = CommandOutput::run(&mut command);
             assert_eq!(output.code, 0, "{name}:\n{block}\n{output:?}");
             checked += 1;

@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{Access, AdminState, auth};
 use permitted::endpoint;
 
+mod alerts;
 mod audit;
 mod deliveries;
 mod effects;
@@ -62,6 +63,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(tokens::list))
         .routes(endpoint!(tokens::create))
         .routes(endpoint!(tokens::revoke))
+        .routes(endpoint!(alerts::list))
+        .routes(endpoint!(alerts::test))
         .routes(endpoint!(audit::list))
         .routes(endpoint!(audit::export))
         .routes(endpoint!(audit::verify))

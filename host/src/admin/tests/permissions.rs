@@ -55,6 +55,7 @@ impl Operation {
     fn url(&self) -> String {
         let ids = [
             ("/plugins/{name}", "/plugins/desk"),
+            ("/alerts/{name}", "/alerts/ops"),
             ("/tokens/{name}", "/tokens/nobody"),
             ("/events/{source}/{id}", "/events/moncreneau/evt_1"),
             ("/deliveries/{id}", "/deliveries/1-1"),

@@ -1,5 +1,6 @@
 //! The sections of the configuration: every key with its type, default, range and documentation.
 
+mod alert;
 mod execution;
 mod listening;
 mod operation;
@@ -7,6 +8,7 @@ mod outbound;
 mod plugin;
 mod storage;
 
+pub use alert::{Alert, Condition};
 pub use execution::{Dispatch, Plugins, Runtime};
 pub use listening::{Admin, Server};
 pub use operation::{Dev, Log};

@@ -187,9 +187,86 @@ const PLUGINS: &[Row] = &[
     ),
 ];
 
+/// An alert with a webhook, and what follows.
+macro_rules! alert {
+    ($more:literal) => {
+        concat!(
+            "[[alerts]]\nname = 'ops'\nwebhook_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'\n",
+            $more
+        )
+    };
+}
+
+const ALERTS: &[Row] = &[
+    (alert!("on = ['dead']"), "hookyard.toml:4: `alerts.0.on.0 = 'dead'`: unknown value `dead`"),
+    (alert!("webhook = 'https://h'"), "hookyard.toml:1: `alerts.0.on`: name at least one condition"),
+    (
+        alert!("webhook = 'https://h'\non = ['backlog']"),
+        "hookyard.toml:1: `alerts.0.backlog_max`: `backlog` needs this limit",
+    ),
+    (
+        alert!("webhook = 'https://h'\non = ['backlog']\nbacklog_max = 1\nsilent_after_ms = 5"),
+        "hookyard.toml:7: `alerts.0.silent_after_ms = 5`: it has no effect without `source-silent`",
+    ),
+    (
+        alert!("webhook = 'https://h'\non = ['dead-letter']\ntimeout_ms = 0"),
+        "hookyard.toml:6: `alerts.0.timeout_ms = 0`: must be 1 to 25000",
+    ),
+    (alert!("wait = 1"), "hookyard.toml:4: `alerts.0.wait`: unknown key `wait`, expected one of `name`"),
+    (alert!("plugins = ['a b']"), "hookyard.toml:4: `alerts.0.plugins = ['a b']`: `a b` is no name"),
+    (
+        alert!("webhook = 'ftp://h'\non = ['dead-letter']"),
+        "hookyard.toml:4: `alerts.0.webhook`: it is no `https://`",
+    ),
+    (alert!("webhook = 'h'\non = ['dead-letter']"), "hookyard.toml:4: `alerts.0.webhook`: it is no URL"),
+    (
+        alert!("webhook = 'https://u:p@h'\non = ['dead-letter']"),
+        "hookyard.toml:4: `alerts.0.webhook`: a user or password is not sent",
+    ),
+    (alert!("on = ['dead-letter']"), "hookyard.toml:1: `alerts.0.email`: an alert needs a receiver"),
+    (
+        "[[alerts]]\nname = 'ops'\non = ['dead-letter']\nwebhook = 'https://h'",
+        "`alerts.0.webhook_secret`: `webhook` and its key `webhook_secret` belong together",
+    ),
+    (
+        "[[alerts]]\nname = 'ops'\non = ['dead-letter']\nwebhook = 'https://h'\nwebhook_secret = 'short'",
+        "hookyard.toml:5: `alerts.0.webhook_secret`: a key is `whsec_` and 24 to 64 bytes in base64",
+    ),
+    (
+        "[[alerts]]\nname = 'a b'\non = ['dead-letter']\nemail = ['a@b.c']",
+        "hookyard.toml:2: `alerts.0.name = 'a b'`: `a b` is not a name",
+    ),
+    (
+        "[[alerts]]\non = ['dead-letter']\nemail = ['a@b.c']",
+        "hookyard.toml:1: `alerts.0.name`: an alert needs a name",
+    ),
+    (
+        "[[alerts]]\nname = 'ops'\non = ['dead-letter']\nemail = ['a@b.c']",
+        "hookyard.toml:4: `alerts.0.email = ['a@b.c']`: emails need a mail server",
+    ),
+    ("[[alerts]]\nemail = ['*@b.c']", "hookyard.toml:2: `alerts.0.email = ['*@b.c']`: `*@b.c` is no address"),
+];
+
+#[test]
+fn a_wrong_receiver_of_an_alert_is_not_repeated() {
+    let text =
+        "[[alerts]]\nname = 'a'\non = ['dead-letter']\nwebhook = 'no-url-1'\nwebhook_secret = 'no-key-1'";
+    let message = parse(text).map(|_| ()).unwrap_err();
+    assert_eq!(message.lines().count(), 2, "{message}");
+    assert!(!message.contains("no-url-1") && !message.contains("no-key-1"), "{message}");
+}
+
+#[test]
+fn two_alerts_may_not_share_a_name() {
+    let one = "[[alerts]]\nname = 'ops'\non = ['dead-letter']\nemail = ['a@b.c']\n";
+    let text = format!("[email]\nsmtp = 'smtp://h'\nfrom = 'a@b.c'\n{one}{one}");
+    let message = parse(&text).map(|_| ()).unwrap_err();
+    assert!(message.contains("hookyard.toml:9: `alerts.1.name = 'ops'`: another alert"), "{message}");
+}
+
 #[test]
 fn errors_name_key_value_and_line() {
-    for (text, expected) in [HOST, OUTSIDE, SOURCES, PLUGINS].concat() {
+    for (text, expected) in [HOST, OUTSIDE, SOURCES, PLUGINS, ALERTS].concat() {
         let message = parse(text).map(|_| ()).unwrap_err();
         assert!(message.contains(expected), "\n{text}\n  gave     {message}\n  expected {expected}");
     }
@@ -220,6 +297,11 @@ fn errors_and_debug_never_show_a_secret() {
         "[plugin.x]\nhttp = ['https://a.example.with.a.long.name', 'https://u:whsec_1wwwwwwwwwwwwwwwwwwwwwwwwwwww@h']",
         "[plugin.x]\nhttp = 'https://user:whsec_1@h'",
         "dev.watch = 'https://user:whsec_1@h'",
+        "[[alerts]]\nwebhook_secret = ['whsec_1']",
+        "[[alerts]]\nwebhook = { whsec_1 = 1 }",
+        "alerts = 'whsec_1'",
+        "alerts = ['whsec_1']",
+        "[alerts]\nwebhook_secret = 'whsec_1'",
     ];
     for text in table {
         let message = parse(text).map(|_| ()).unwrap_err();

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::config::section::{Key, Section};
-use crate::config::{Config, DEFAULT_TEXT, Plugin, source};
+use crate::config::{Alert, Config, DEFAULT_TEXT, Plugin, source};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config.default.toml");
 /// Longest line.
@@ -50,6 +50,8 @@ fn text() -> String {
         &Config::reference(),
         "\n",
         &sources,
+        "\n",
+        &section::<Alert>("[alerts]", true),
         "\n",
         &section::<Plugin>("plugin.confirmation-sms", true),
     ]

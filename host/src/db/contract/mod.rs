@@ -1,5 +1,6 @@
 //! The promises of every storage, tested over each of them.
 
+mod alerts;
 mod decisions;
 mod matching;
 mod model;

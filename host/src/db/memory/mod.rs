@@ -3,6 +3,7 @@
 //! It does not outlive the process, but its tables outlive the storage: a storage that opens them again has
 //! all commits, and no leases.
 
+mod alerts;
 mod audit;
 mod commit;
 mod entries;

@@ -1,12 +1,13 @@
 //! The read side in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use super::MemoryDatabase;
 use super::tables::{Key, PAUSED, StoredReplay};
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
+use crate::db::alert_types::DeadLetters;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
@@ -434,6 +435,25 @@ impl Reads for MemoryReads {
             oldest_dead_at: oldest.map(|event| event.received_at),
             size: SIZE,
         })
+    }
+
+    fn alerts(&self) -> Answer<'_, Vec<(String, String)>> {
+        let tables = self.0.tables();
+        answer(tables.alerts.iter().map(|(name, state)| (name.clone(), state.clone())).collect())
+    }
+
+    fn dead_letters(&self) -> Answer<'_, Vec<DeadLetters>> {
+        answer(self.0.tables().dead_letters())
+    }
+
+    fn last_received(&self, newest: u32) -> Answer<'_, Vec<(String, u64)>> {
+        let tables = self.0.tables();
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for event in tables.events.values().rev().take(newest as usize) {
+            let at = last.entry(event.source.to_string()).or_default();
+            *at = event.received_at.max(*at);
+        }
+        answer(last.into_iter().collect())
     }
 
     fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>> {

@@ -6,6 +6,7 @@ use super::MemoryDatabase;
 use super::tables::{PAUSED, StoredState};
 use crate::audit::{Decision, Record};
 use crate::clock;
+use crate::db::alert_types::SavedAlert;
 use crate::db::decisions::{self, Decided};
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
@@ -254,6 +255,11 @@ impl Storage for MemoryStorage {
             tables.append(&record);
         }
         Ok(resolved)
+    }
+
+    async fn save_alert(&mut self, saved: &SavedAlert) -> Result<(), DbError> {
+        self.database.tables().save_alert(saved);
+        Ok(())
     }
 
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {

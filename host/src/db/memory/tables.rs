@@ -38,6 +38,8 @@ pub(super) struct Tables {
     pub(super) revisions_recorded: u64,
     /// The last revision of each plugin for which all waiting deliveries were made due.
     pub(super) retried: BTreeMap<PluginName, Digest>,
+    /// The states of alerts.
+    pub(super) alerts: BTreeMap<String, String>,
     /// Events that were emitted because of a received one.
     pub(super) emitted: HashMap<i64, u64>,
     pub(super) tokens: Vec<StoredToken>,

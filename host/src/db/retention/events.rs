@@ -1,12 +1,14 @@
 //! Prunes events, the oldest first.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::rule::{PruneReason, PruneStep, REST, RetentionClock, StepSize};
 use super::{Db, DbError, EventAge, FailureLog, Removal};
+use crate::clock;
 use crate::config::{Config, Retention};
 
 /// Interval at which the oldest events are checked: short, so that each pass has little to do.
@@ -91,6 +93,7 @@ impl EventPruner {
         }
         self.front = walk.at;
         self.replays_ended = replays_ended;
+        self.db.inner.shared.pruned_at.store(clock::now_ms(), Ordering::Relaxed);
         if review {
             self.reviewed = Some(Instant::now());
         }
@@ -123,8 +126,12 @@ impl EventPruner {
     fn report_full(&mut self, keep: &Retention, used_bytes: u64, reason: PruneReason, nothing_left: bool) {
         let Some(most) = keep.size_max_bytes.filter(|_| reason == PruneReason::Size) else {
             self.reported_full = false;
+            self.db.inner.shared.is_full.store(false, Ordering::Relaxed);
             return;
         };
+        if nothing_left {
+            self.db.inner.shared.is_full.store(true, Ordering::Relaxed);
+        }
         if nothing_left && !std::mem::replace(&mut self.reported_full, true) {
             tracing::warn!(
                 "the database has {used_bytes} bytes in use, more than retention.size_max_bytes ({most}), and \

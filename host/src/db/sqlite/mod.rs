@@ -1,5 +1,6 @@
 //! The `SQLite` storage of one host: one file, one connection that writes, a few that read.
 
+mod alerts;
 mod audit;
 mod audit_file;
 mod backup;

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::reader::Reader;
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
+use crate::db::alert_types::DeadLetters;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
@@ -289,6 +290,18 @@ impl Reads for Reader {
 
     fn stock(&self) -> Answer<'_, Stock> {
         Box::pin(self.stock())
+    }
+
+    fn alerts(&self) -> Answer<'_, Vec<(String, String)>> {
+        Box::pin(self.alerts())
+    }
+
+    fn dead_letters(&self) -> Answer<'_, Vec<DeadLetters>> {
+        Box::pin(self.dead_letters())
+    }
+
+    fn last_received(&self, newest: u32) -> Answer<'_, Vec<(String, u64)>> {
+        Box::pin(self.last_received(newest))
     }
 
     fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>> {

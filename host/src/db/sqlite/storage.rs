@@ -11,6 +11,7 @@ use super::lock::HostLock;
 use super::write::Statements;
 use crate::audit::{Decision, Record};
 use crate::clock;
+use crate::db::alert_types::SavedAlert;
 use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
 use crate::db::types::{
@@ -309,6 +310,12 @@ impl Storage for SqliteStorage {
         resolution: &EffectResolution,
     ) -> Result<Vec<ResolvedEffect>, DbError> {
         self.decide_effects(resolution).await
+    }
+
+    async fn save_alert(&mut self, saved: &SavedAlert) -> Result<(), DbError> {
+        self.statements.begin().await?;
+        let done = self.statements.save_alert(saved).await;
+        self.end(done).await
     }
 
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {

@@ -4,6 +4,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
+use crate::db::alert_types::SavedAlert;
 use crate::db::storage::NewEvent;
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
 use crate::db::types::{
@@ -116,6 +117,10 @@ pub(in crate::db) enum Operation {
     MakeDue {
         change: DueChange,
         reply: Reply<u64>,
+    },
+    SaveAlert {
+        saved: SavedAlert,
+        reply: Reply<()>,
     },
     Remove {
         removal: Removal,

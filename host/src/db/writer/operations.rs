@@ -100,6 +100,10 @@ impl<S: Storage> Writer<S> {
                     tracing::warn!("the write-ahead log could not be saved: {error}");
                 }
             }
+            Operation::SaveAlert { saved, reply } => {
+                let done = self.storage.save_alert(&saved).await;
+                let _ = reply.send(done);
+            }
             Operation::Remove { removal, reply } => {
                 let removed = self.storage.remove(&removal).await;
                 let _ = reply.send(removed);

@@ -2,6 +2,7 @@
 //!
 //! Types of other rooms are converted into these, so a change inside the host does not change the API.
 
+mod alert;
 mod audit;
 mod delivery;
 mod effect;
@@ -12,6 +13,7 @@ mod store;
 mod switch;
 mod token;
 
+pub use alert::{Alert, AlertList, AlertProblem, AlertTestResult, PendingNotification};
 pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryList, DeliverySummary, DeliveryView, DiscardResult, ListedDelivery,

@@ -1,0 +1,18 @@
+//! Alerts: which conditions of `[[alerts]]` hold, and notifications of their beginning and end.
+//!
+//! One task observes every two seconds what the host counts anyway, so no event pays for it. The state of each alert is
+//! a row: it is stored before a notification is sent, so that a restart tells nothing twice under another id, and
+//! forgets nothing. This room knows no HTTP server and no SQL, and it reads nothing of an event.
+//!
+//! Public: [`Alerts`], [`AlertView`], [`TestResult`].
+
+mod attempt;
+mod conditions;
+mod notification;
+mod outbox;
+mod rules;
+mod task;
+mod view;
+
+pub use task::{AlertSetup, Alerts, CountVerified};
+pub use view::{AlertView, PendingView, ProblemView, TestError, TestResult};

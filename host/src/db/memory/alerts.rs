@@ -1,0 +1,32 @@
+//! Alerts in memory.
+
+use std::collections::BTreeMap;
+
+use super::tables::Tables;
+use crate::db::alert_types::{DeadLetters, SavedAlert};
+
+impl Tables {
+    pub(super) fn save_alert(&mut self, saved: &SavedAlert) {
+        match &saved.state {
+            Some(state) => self.alerts.insert(saved.name.clone(), state.clone()),
+            None => self.alerts.remove(&saved.name),
+        };
+    }
+
+    pub(super) fn dead_letters(&self) -> Vec<DeadLetters> {
+        let deliveries = self.deliveries.values().filter(|stored| stored.standing.is_unresolved());
+        let effects = self.effects.values().filter(|stored| stored.standing.is_unresolved());
+        let each = deliveries.map(|stored| (&stored.plugin, 1, 0));
+        let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for (plugin, delivery, effect) in each.chain(effects.map(|stored| (&stored.plugin, 0, 1))) {
+            let count = counts.entry(plugin.as_str()).or_default();
+            *count = (count.0 + delivery, count.1 + effect);
+        }
+        let dead = counts.into_iter().map(|(plugin, (deliveries, effects))| DeadLetters {
+            plugin: plugin.to_owned(),
+            deliveries,
+            effects,
+        });
+        dead.collect()
+    }
+}
