@@ -16,7 +16,6 @@ use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 
 use crate::admin::Readiness;
-use crate::alerts::{AlertSetup, Alerts};
 use crate::config::{self, Config, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
@@ -158,13 +157,7 @@ impl Host {
         let webhooks_task =
             tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
 
-        let alerts = Alerts::new(AlertSetup {
-            config: current.subscribe(),
-            db: db.clone(),
-            plugins: plugins.clone(),
-            outbound: outbound.clone(),
-            verified: alerts::counter(&sources),
-        });
+        let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
         let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let working = dispatch.clone();

@@ -3,15 +3,30 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::admin::AlertFunctions;
-use crate::alerts::{Alerts, CountVerified};
+use crate::alerts::{AlertSetup, Alerts};
+use crate::config::Config;
+use crate::db::Db;
 use crate::ingress::Sources;
+use crate::outbound::Outbound;
+use crate::plugins::Plugins;
 
-/// Counts the verified events of each source.
-pub(super) fn counter(sources: &Arc<ArcSwap<Sources>>) -> CountVerified {
-    let sources = Arc::clone(sources);
-    Arc::new(move || sources.load().verified_counts())
+/// The alerts of a host with these parts.
+pub(super) fn set_up(
+    config: watch::Receiver<Arc<Config>>,
+    (db, plugins, outbound): (&Db, &Plugins, &Outbound),
+    sources: &Arc<ArcSwap<Sources>>,
+) -> Alerts {
+    let counted = Arc::clone(sources);
+    Alerts::new(AlertSetup {
+        config,
+        db: db.clone(),
+        plugins: plugins.clone(),
+        outbound: outbound.clone(),
+        verified: Arc::new(move || counted.load().verified_counts()),
+    })
 }
 
 /// Alerts, for the operators' side.
