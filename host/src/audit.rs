@@ -11,8 +11,8 @@ mod filter;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::event::Digest;
 
@@ -22,10 +22,14 @@ pub use filter::{describe_effects, describe_replay, describe_selection};
 
 /// The longest note, in bytes.
 pub const NOTE_MAX_BYTES: usize = 1000;
-/// The longest value before or after a change, as JSON. A longer one is recorded by its digest.
+/// The longest value before or after a change, as JSON. In a longer one, long members are recorded by their digests.
 const VALUE_MAX_BYTES: usize = 16 * 1024;
 /// The longest target, actor and result, in bytes; a longer one is cut.
 const TARGET_MAX_BYTES: usize = 512;
+/// Ids of a list that are recorded; of all, the number and a digest.
+const LISTED_MAX: usize = 100;
+/// The longest text within a value that is too long; a longer one is recorded by its digest then.
+const MEMBER_MAX_BYTES: usize = 256;
 
 /// The kind of an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,13 +206,41 @@ impl Record {
     }
 }
 
-/// A value's JSON text, or its length and digest if it is too long.
+/// A value's JSON text. If it is too long, long members are replaced by their length and digest, so that the others
+/// remain.
 fn stored(value: &Value) -> String {
     let text = value.to_string();
     if text.len() <= VALUE_MAX_BYTES {
         return text;
     }
-    serde_json::json!({ "bytes": text.len(), "sha256": Digest::of(text.as_bytes()) }).to_string()
+    let mut short = value.clone();
+    shorten(&mut short);
+    let mut text = short.to_string();
+    while text.len() > VALUE_MAX_BYTES {
+        let members = short.as_object_mut().into_iter().flat_map(Map::values_mut);
+        match members.max_by_key(|member| member.to_string().len()) {
+            Some(longest) if longest.to_string().len() > MEMBER_MAX_BYTES => *longest = digest_of(longest),
+            _ => return digest_of(value).to_string(),
+        }
+        text = short.to_string();
+    }
+    text
+}
+
+/// Replaces long texts and lists in a value.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > MEMBER_MAX_BYTES => *value = digest_of(value),
+        Value::Array(items) if items.len() > LISTED_MAX => *value = digest_of(value),
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(members) => members.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+fn digest_of(value: &Value) -> Value {
+    let text = value.to_string();
+    serde_json::json!({ "bytes": text.len(), "sha256": Digest::of(text.as_bytes()) })
 }
 
 fn cut(text: &str, max: usize) -> &str {
@@ -257,13 +289,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_value_is_stored_by_its_digest() {
+    fn a_long_value_is_stored_with_its_short_members_and_digests_of_the_long_ones() {
         let decision = Decision::of_host();
         let short = decision.record("plugin.pause", "desk").after(json!({ "paused": true }));
         assert_eq!(short.stored_after().as_deref(), Some(r#"{"paused":true}"#));
         let long = decision.record("x.y", "z").after(json!(["x".repeat(VALUE_MAX_BYTES)]));
         let stored = long.stored_after().unwrap();
-        assert!(stored.starts_with(r#"{"bytes":16388,"sha256":""#), "{stored}");
+        assert!(stored.starts_with(r#"[{"bytes":16386,"sha256":""#), "{stored}");
+        let members: Map<_, _> =
+            (0..9).map(|n| (format!("m{n}"), vec!["y".repeat(200); 99].into())).collect();
+        let long =
+            decision.record("x.y", "z").after(json!({ "count": 7, "filter": members, "ids": ["1-1"] }));
+        let stored: Value = serde_json::from_str(&long.stored_after().unwrap()).unwrap();
+        assert_eq!((&stored["count"], &stored["ids"]), (&json!(7), &json!(["1-1"])));
+        assert!(stored["filter"]["sha256"].is_string(), "{stored}");
+        let many: Map<_, _> = (0..3000).map(|n| (format!("m{n}"), n.into())).collect();
+        let stored = decision.record("x.y", "z").after(many.into()).stored_after().unwrap();
+        assert!(stored.starts_with(r#"{"bytes":"#), "{stored}");
         let target = "é".repeat(TARGET_MAX_BYTES);
         assert_eq!(decision.record("x.y", target).target().len(), TARGET_MAX_BYTES);
     }

@@ -178,6 +178,9 @@ impl Verifier {
         if self.head.number < stored.number {
             return wrong(self.head.number.saturating_add(1), "it is missing, and so are all after it");
         }
+        if self.head.number > stored.number {
+            return wrong(stored.number.saturating_add(1), "it is newer than the stored head");
+        }
         if self.head != stored {
             return wrong(self.head.number, "the stored head is another one");
         }
@@ -296,6 +299,8 @@ mod tests {
         }
         assert_eq!(verify(&entries, head, None), Ok(head));
         assert_eq!(verify(&entries, head, Some(noted)).unwrap_err().number, 5);
+        let lowered = verify(&entries, entries[2].as_head(), None);
+        assert_eq!(lowered.unwrap_err().number, 4, "a stored head before the end");
         let cut = &entries[..3];
         assert_eq!(verify(cut, cut[2].as_head(), Some(noted)).unwrap_err().number, 4);
     }

@@ -5,13 +5,10 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::LISTED_MAX;
 use crate::effect;
+use crate::event::Digest;
 use crate::replay::{self, Selection};
-
-/// Ids of a list that are recorded; of the others, the number is.
-const LISTED_MAX: usize = 20;
-/// Digits in a row that are left out of a text: a phone number has more.
-const DIGITS_MAX: usize = 4;
 
 static NOTHING: LazyLock<Selection> = LazyLock::new(Selection::default);
 
@@ -23,12 +20,12 @@ pub fn describe_selection(selection: &Selection) -> Value {
         selection;
     add_list(&mut shown, "events", events.as_deref());
     add_list(&mut shown, "deliveries", deliveries.as_deref());
-    add(&mut shown, "type", event_type.as_ref());
-    add(&mut shown, "source", source.as_ref());
-    add(&mut shown, "plugin", plugin.as_ref());
+    add(&mut shown, "type", event_type.as_deref().map(name_or_digest).as_ref());
+    add(&mut shown, "source", source.as_deref().map(name_or_digest).as_ref());
+    add(&mut shown, "plugin", plugin.as_deref().map(name_or_digest).as_ref());
     add(&mut shown, "since", since.as_ref());
     add(&mut shown, "until", until.as_ref());
-    add(&mut shown, "reason", reason.as_deref().map(without_values).as_ref());
+    add(&mut shown, "reason", reason.as_deref().map(digest_of).as_ref());
     add(&mut shown, "unhandled", unhandled.then_some(&true));
     if *selection == *NOTHING {
         shown.insert("all".into(), true.into());
@@ -51,8 +48,10 @@ pub fn describe_replay(request: &replay::Request) -> Value {
 pub fn describe_effects(selection: &effect::Selection) -> Value {
     let mut shown = Map::new();
     let effect::Selection { keys, plugin } = selection;
-    add_list(&mut shown, "keys", keys.as_deref());
-    add(&mut shown, "plugin", plugin.as_ref());
+    let keys_shown: Option<Vec<_>> =
+        keys.as_deref().map(|keys| keys.iter().map(|key| name_or_digest(key)).collect());
+    add_list(&mut shown, "keys", keys_shown.as_deref());
+    add(&mut shown, "plugin", plugin.as_deref().map(name_or_digest).as_ref());
     if keys.is_none() && plugin.is_none() {
         shown.insert("all".into(), true.into());
     }
@@ -71,16 +70,24 @@ fn add_list<T: Serialize>(shown: &mut Map<String, Value>, name: &str, list: Opti
     add(shown, name, Some(&first));
     if first.len() < list.len() {
         shown.insert(format!("{name}_count"), list.len().into());
+        let all = serde_json::to_string(list).unwrap_or_default();
+        shown.insert(format!("{name}_sha256"), Digest::of(all.as_bytes()).to_string().into());
     }
 }
 
-/// A text without words that look like a phone number or an address of email. A reason that operators look for may be
-/// one that a plugin gave, with a value of the payload in it.
-fn without_values(text: &str) -> String {
-    let is_value =
-        |word: &str| word.contains('@') || word.chars().filter(char::is_ascii_digit).count() >= DIGITS_MAX;
-    let words = text.split(' ').map(|word| if is_value(word) { "[masked]" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+/// The longest name that is recorded.
+const NAME_MAX_BYTES: usize = 128;
+
+/// A name as it is, and any other text by its length and digest: it may be a personal value.
+fn name_or_digest(text: &str) -> Value {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.*/:".contains(c);
+    let is_name = text.len() <= NAME_MAX_BYTES && text.chars().all(is_of_name);
+    if is_name { text.into() } else { digest_of(text) }
+}
+
+/// A free text, which may be a reason that a plugin gave, with personal values in it: only its length and digest.
+fn digest_of(text: &str) -> Value {
+    json!({ "bytes": text.len(), "sha256": Digest::of(text.as_bytes()) })
 }
 
 #[cfg(test)]
@@ -94,17 +101,25 @@ mod tests {
         assert_eq!(describe_selection(&Selection::default()), json!({ "all": true }));
         let many = Selection { events: Some((0..1000).collect()), ..Selection::default() };
         let shown = describe_selection(&many);
-        assert_eq!((shown["events"].as_array().unwrap().len(), &shown["events_count"]), (20, &json!(1000)));
+        assert!(shown["events_sha256"].is_string(), "{shown}");
+        assert_eq!(
+            (shown["events"].as_array().unwrap().len(), &shown["events_count"]),
+            (LISTED_MAX, &json!(1000))
+        );
     }
 
     #[test]
-    fn texts_are_recorded_without_values() {
-        for (text, shown) in [
-            ("no office for +224622000001", "no office for [masked]"),
-            ("mail to awa@example.gn failed: 550", "mail to [masked] failed: 550"),
-            ("no connection", "no connection"),
-        ] {
-            assert_eq!(without_values(text), shown);
+    fn free_texts_are_recorded_by_their_digests() {
+        for text in
+            ["no office for +224622000001", "622 00 00 01", "622.00.00.01", "622-00-00-01", "Awa Diallo"]
+        {
+            let selection = Selection { reason: Some(text.into()), ..Selection::default() };
+            let shown = describe_selection(&selection);
+            let digest = Digest::of(text.as_bytes());
+            assert_eq!(shown, json!({ "reason": { "bytes": text.len(), "sha256": digest } }));
         }
+        let named = |plugin: &str| Selection { plugin: Some(plugin.into()), ..Selection::default() };
+        assert_eq!(describe_selection(&named("confirmation-sms")), json!({ "plugin": "confirmation-sms" }));
+        assert!(describe_selection(&named("+224 622 00 00 01"))["plugin"]["sha256"].is_string());
     }
 }

@@ -86,9 +86,11 @@ impl Settings {
     }
 
     /// Loads the config for a command on a running host. With the address of a host on another machine, by `url` or the
-    /// variable, no config is needed.
+    /// variable, no config is needed. The order is: `url`, the named config, the variable, the default config.
     pub(super) fn for_client(file: Option<PathBuf>, url: Option<String>) -> Result<Self, Failure> {
-        let Some(url) = url.or_else(config::remote_url) else { return Self::load(file, false) };
+        // What is typed goes before the environment.
+        let of_environment = || if file.is_none() { config::remote_url() } else { None };
+        let Some(url) = url.or_else(of_environment) else { return Self::load(file, false) };
         check_url(&url)?;
         let settings = if file.is_some() { Self::load(file, false)? } else { Self::of_defaults() };
         Ok(Self { url: Some(url), ..settings })
@@ -266,6 +268,13 @@ fn check_url(url: &str) -> Result<(), Failure> {
         || Failure::Usage(format!("`{url}` is no address of a host: write https://HOST or http://HOST:PORT"));
     let parsed = reqwest::Url::parse(url).map_err(|_| wrong())?;
     let host = parsed.host_str().ok_or_else(wrong)?;
+    let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+    if has_user || parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
+        // A user's password is not repeated.
+        return Err(Failure::Usage(
+            "the address of a host has no user, path or query: write https://HOST or http://HOST:PORT".into(),
+        ));
+    }
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     match parsed.scheme() {

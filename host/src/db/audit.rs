@@ -52,20 +52,16 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`]. The result is an error if the log is not whole.
     pub async fn verify_audit(&self, expected: Option<Head>) -> Result<Result<Head, ChainError>, DbError> {
-        let stored = self.inner.reads.audit_head().await?;
         let mut verifier = Verifier::new(expected);
-        while verifier.head().number < stored.number {
-            let page = self.inner.reads.audit_after(verifier.head().number, PAGE).await?;
-            if page.is_empty() {
-                break;
+        loop {
+            let (page, stored) = self.inner.reads.audit_page(verifier.head().number, PAGE).await?;
+            if let Err(error) = page.iter().try_for_each(|entry| verifier.check(entry)) {
+                return Ok(Err(error));
             }
-            // Entries that were added since the head was read are checked the next time.
-            for entry in page.iter().filter(|entry| entry.number <= stored.number) {
-                if let Err(error) = verifier.check(entry) {
-                    return Ok(Err(error));
-                }
+            // The stored head is of the same moment as the page: after a page that ends the log, it is the last entry.
+            if page.len() < PAGE as usize {
+                return Ok(verifier.finish(stored));
             }
         }
-        Ok(verifier.finish(stored))
     }
 }

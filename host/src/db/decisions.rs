@@ -97,9 +97,9 @@ pub(super) fn create_token(by: &Decision, new: &NewToken) -> Record {
 }
 
 /// A token is revoked.
-pub(super) fn revoke_token(by: &Decision, token: &NewToken) -> Record {
-    let record = by.record("token.revoke", token.name.as_str()).before(describe_token(token));
-    record.after(json!({ "revoked": true }))
+pub(super) fn revoke_token(by: &Decision, name: &str, token: Option<&NewToken>) -> Record {
+    let before = token.map_or_else(|| json!({ "damaged": true }), describe_token);
+    by.record("token.revoke", name).before(before).after(json!({ "revoked": true }))
 }
 
 fn describe_token(token: &NewToken) -> Value {

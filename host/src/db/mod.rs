@@ -46,7 +46,7 @@ pub use sqlite::{backup, restore, verify_audit};
 pub use switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 pub use types::{
     Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Lease, Limits,
-    MatchCount, MatchDecision, Notices, Size, Stock, TokenCreation, UnmatchedDelivery,
+    MatchCount, MatchDecision, Notices, Size, Stock, StoredTokens, TokenCreation, UnmatchedDelivery,
 };
 pub use view::{
     AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,

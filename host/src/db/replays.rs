@@ -157,9 +157,15 @@ impl Db {
             let selection = selection.clone();
             let bulk = by.clone();
             let resolution = EffectResolution { selection, action, after, limit: EFFECTS_PAGE, by: bulk };
-            let page = self.operate(|reply| Operation::ResolveEffects { resolution, reply }).await?;
+            let page = match self.operate(|reply| Operation::ResolveEffects { resolution, reply }).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.record_failed(Some(&by)).await;
+                    return Err(error);
+                }
+            };
             resolved += page.len() as u64;
-            by = by.after(page.len() as u64);
+            by = by.after(&page);
             match page.last() {
                 Some(last) if page.len() >= EFFECTS_PAGE as usize => after = *last,
                 _ => return Ok(resolved),

@@ -98,14 +98,31 @@ impl Db {
                 Some(by) => DueCause::Operator { by: by.clone(), is_last: number == last },
                 None => DueCause::NewRevision { retried: None },
             };
-            let due = self.change_due(DueChange { ids, at, cause }).await?;
+            let due = match self.change_due(DueChange { ids, at, cause }).await {
+                Ok(due) => due,
+                Err(error) => {
+                    self.record_failed(by.as_ref()).await;
+                    return Err(error);
+                }
+            };
+            changed += due.len() as u64;
             by = by.map(|by| by.after(due));
-            changed += due;
         }
         Ok(MadeDue { found: ids.len(), changed })
     }
 
-    async fn change_due(&self, change: DueChange) -> Result<u64, DbError> {
+    /// Records a decision that ended with an error after some of its transactions. Without a database the log says
+    /// that it has begun only.
+    pub(super) async fn record_failed(&self, by: Option<&Bulk>) {
+        let record = by.and_then(Bulk::record_failure);
+        if self.record(record.into_iter().collect()).await.is_err() {
+            tracing::warn!(
+                "the audit log says only that a decision has begun, and not how many rows it changed"
+            );
+        }
+    }
+
+    async fn change_due(&self, change: DueChange) -> Result<Vec<DeliveryId>, DbError> {
         self.ask(|reply| Request::Operate(Operation::MakeDue { change, reply })).await
     }
 }

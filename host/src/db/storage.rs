@@ -15,7 +15,8 @@ use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, Swit
 use super::types::{
     Accept, DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
     HoldChange, InMemoryState, Interrupted, Lease, LeaseRequest, MatchCount, OldKeys, PluginMatch, Removal,
-    RevisionRecord, RunningId, Size, Stock, StoreSummary, TokenCreation, UnmatchedDelivery, WaitingFilter,
+    RevisionRecord, RunningId, Size, Stock, StoreSummary, StoredTokens, TokenCreation, UnmatchedDelivery,
+    WaitingFilter,
 };
 use super::view::{
     DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
@@ -30,7 +31,7 @@ use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{self, Candidate, Progress, ReplayPage};
 use crate::revision::KnownHandlers;
 use crate::switch::{HeldRelease, Switches, TypePattern};
-use crate::token::{NewToken, StoredToken};
+use crate::token::NewToken;
 
 /// An event to be stored.
 #[derive(Debug)]
@@ -209,7 +210,10 @@ pub(super) trait Storage: Send + 'static {
     fn release_held(&mut self, page: &HeldPage) -> impl Future<Output = Result<u64, DbError>> + Send;
 
     /// Makes waiting deliveries due, whether or not they are held. Returns how many it changed.
-    fn make_due(&mut self, change: &DueChange) -> impl Future<Output = Result<u64, DbError>> + Send;
+    fn make_due(
+        &mut self,
+        change: &DueChange,
+    ) -> impl Future<Output = Result<Vec<DeliveryId>, DbError>> + Send;
 
     /// Makes a page of dead effects due again, or resolves them. Returns their ids.
     fn resolve_effects(
@@ -396,10 +400,11 @@ pub(super) trait Reads: EntryReads {
     fn known_handlers<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<KnownHandlers>>;
 
     /// All tokens.
-    fn tokens(&self) -> Answer<'_, Vec<StoredToken>>;
+    fn tokens(&self) -> Answer<'_, StoredTokens>;
 
-    /// The newest entry of the audit log, as it is noted apart from it.
-    fn audit_head(&self) -> Answer<'_, Head>;
+    /// Up to `limit` entries of the audit log after this one, in order; and the newest entry as it is noted apart from
+    /// them. Both are of one moment.
+    fn audit_page(&self, after: i64, limit: u32) -> Answer<'_, (Vec<AuditEntry>, Head)>;
 
     /// Up to `limit` entries of the audit log after this one, in order.
     fn audit_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AuditEntry>>;

@@ -1,17 +1,17 @@
 //! Tokens, as the admin room stores and reads them.
 
 use super::handle::Db;
-use super::types::{DbError, TokenCreation};
+use super::types::{DbError, StoredTokens, TokenCreation};
 use super::writer::inbox::{Operation, Request};
 use crate::audit::Decision;
-use crate::token::{NewToken, StoredToken};
+use crate::token::NewToken;
 
 impl Db {
-    /// All tokens, revoked ones included.
+    /// All tokens, revoked ones included, and the rows that are damaged.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn tokens(&self) -> Result<Vec<StoredToken>, DbError> {
+    pub async fn tokens(&self) -> Result<StoredTokens, DbError> {
         self.inner.reads.tokens().await
     }
 

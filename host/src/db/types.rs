@@ -87,6 +87,15 @@ pub(super) struct HoldChange {
 /// Rows of revoked tokens that are kept.
 pub(super) const REVOKED_TOKENS_MAX: u32 = 1000;
 
+/// The tokens that are stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredTokens {
+    /// Those that can be used, and revoked ones.
+    pub tokens: Vec<StoredToken>,
+    /// Rows that are no tokens, since the database was changed by another program: their names, and what is wrong.
+    pub damaged: Vec<(String, String)>,
+}
+
 /// The result for a token that is to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenCreation {

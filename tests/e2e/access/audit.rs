@@ -146,7 +146,7 @@ print(e['number'], last.hex())";
 }
 
 /// Opens the database beside the host and runs statements, as someone who may write the file.
-fn tamper(dir: &HostDir, statements: &str) {
+pub(super) fn tamper(dir: &HostDir, statements: &str) {
     let program = "
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -176,6 +176,11 @@ async fn a_changed_a_missing_and_a_cut_entry_are_found_by_their_number() {
             2,
         ),
         ("DELETE FROM audit", 1),
+        ("UPDATE audit_head SET number = 3, hash = (SELECT hash FROM audit WHERE number = 3)", 4),
+        (
+            "UPDATE audit_head SET number = 2, hash = (SELECT hash FROM audit WHERE number = 2); DELETE FROM audit WHERE number = 2",
+            2,
+        ),
     ] {
         let dir = HostDir::new("");
         let host = dir.start().await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::audit::tamper;
 use super::{create, run_as, stop, with_admin_keys};
 use crate::support::{CommandOutput, Event, HostDir, example};
 
@@ -150,6 +151,13 @@ async fn commands_work_from_another_machine_with_an_address_and_a_token() {
         elsewhere.command(&["event", "list"]).env("HOOKYARD_URL", url).env("HOOKYARD_TOKEN", &token),
     );
     assert!(by_variable.out.contains("evt_remote"), "{by_variable:?}");
+    let by_config = CommandOutput::run(
+        elsewhere.command(&["event", "list", "--config", "hookyard.toml"]).env("HOOKYARD_URL", url),
+    );
+    assert!(
+        by_config.code == 0 && !by_config.out.contains("evt_remote"),
+        "a named config goes before the variable: {by_config:?}"
+    );
     let without = run(&["event", "list", "--url", url], None);
     assert!(
         without.code == 1 && without.err.contains("HOOKYARD_TOKEN"),
@@ -158,10 +166,34 @@ async fn commands_work_from_another_machine_with_an_address_and_a_token() {
     for (arguments, why) in [
         (&["event", "list", "--url", "nowhere"][..], "no address of a host"),
         (&["event", "list", "--url", "ftp://x"], "no address of a host"),
+        (&["event", "list", "--url", "https://x/path"], "no user, path or query"),
+        (&["event", "list", "--url", "https://x/?a=b"], "no user, path or query"),
+        (&["event", "list", "--url", "https://me:secret@x"], "no user, path or query"),
         (&["config", "check", "--url", url], "on this machine"),
     ] {
         let output = run(arguments, Some(&token));
         assert!(output.code == 2 && output.err.contains(why), "{arguments:?}: {output:?}");
     }
     drop((local, host));
+}
+
+#[tokio::test]
+async fn a_damaged_token_is_not_valid_and_stops_nothing() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let (whole, damaged) =
+        (create(&dir, &["whole", "--role", "read"]), create(&dir, &["bad", "--role", "read"]));
+    stop(host).await;
+    tamper(&dir, "UPDATE token SET role = 'boss' WHERE name = 'bad'");
+    let host = dir.start().await;
+    assert_eq!(run_as(&dir, &whole, &["plugin", "list"]).code, 0);
+    assert_eq!(run_as(&dir, &damaged, &["plugin", "list"]).code, 1);
+    // Changes of the others are in force.
+    let later = create(&dir, &["later", "--role", "read"]);
+    assert_eq!(run_as(&dir, &later, &["plugin", "list"]).code, 0);
+    assert_eq!(dir.run(&["token", "revoke", "whole"]).code, 0);
+    assert_eq!(run_as(&dir, &whole, &["plugin", "list"]).code, 1);
+    assert_eq!(dir.run(&["token", "revoke", "bad"]).code, 0);
+    stop(host).await;
+    assert_eq!(dir.log().matches("the token `bad` is not valid").count(), 1, "{}", dir.log());
 }

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::masking::{hide_in_delivery, personal_texts};
-use super::{DeliveryDetail, DeliveryList, DiscardResult, RetryRequest, RetryResult, events, query};
+use super::{
+    DeliveryDetail, DeliveryList, DiscardResult, RetryRequest, RetryResult, events, query, selections,
+};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::{DeliveryFilter, Discard};
@@ -130,6 +132,7 @@ pub(super) async fn retry(
     JsonBody(request): JsonBody<RetryRequest>,
 ) -> Result<Json<RetryResult>, Problem> {
     let selection = Selection::from(request.selection);
+    selections::check(&selection)?;
     if selection.unhandled {
         return Err(Problem::bad_request("`where.unhandled` is for events: no delivery of these waits"));
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::masking::{hide_in_effect, personal_texts};
-use super::{EffectCount, EffectDetail, EffectList, EffectSelection, events, query};
+use super::{EffectCount, EffectDetail, EffectList, EffectSelection, events, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::EffectFilter;
@@ -139,6 +139,8 @@ async fn resolve(
     action: Action,
 ) -> Result<Json<EffectCount>, Problem> {
     let operator = operator.plugin_or_all(selection.plugin.as_deref(), "name the plugin in `plugin`")?;
-    let effects = admin.db.resolve_effects(&selection.into(), action, operator.decision()?).await?;
+    let selection = selection.into();
+    selections::check_effects(&selection)?;
+    let effects = admin.db.resolve_effects(&selection, action, operator.decision()?).await?;
     Ok(Json(EffectCount { effects }))
 }

@@ -22,6 +22,7 @@ mod permitted;
 mod plugins;
 mod query;
 mod replays;
+mod selections;
 mod shapes;
 mod stores;
 mod switches;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::masking::personal_texts;
-use super::{ReplayList, ReplayProgress, ReplayRequest, query};
+use super::{ReplayList, ReplayProgress, ReplayRequest, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::event::PluginName;
@@ -39,6 +39,7 @@ pub(super) async fn begin(
 ) -> Result<(StatusCode, Json<ReplayProgress>), Problem> {
     let request = Request::from(request);
     request.check().map_err(Problem::bad_request)?;
+    selections::check(&request.selection)?;
     let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
     let operator = operator.plugin_or_all(plugin_of(&request), remedy)?;
     if let Some(to) = &request.to {

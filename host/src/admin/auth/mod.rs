@@ -92,17 +92,22 @@ impl Access {
 
     /// Records failures, reads changed tokens, and notes when tokens were used. It never ends.
     pub async fn run(self) {
-        let mut ticks: u64 = 0;
+        let (mut ticks, mut is_stale): (u64, bool) = (0, false);
         loop {
             tokio::time::sleep(TICK).await;
             ticks += 1;
             self.record_failures(false).await;
             if ticks.is_multiple_of(RELOAD_TICKS) {
                 match self.reload().await {
-                    Ok(()) => self.keep_first().await,
-                    Err(error) => {
-                        tracing::debug!("the tokens could not be read, and stay as they are: {error}");
+                    Ok(()) => {
+                        is_stale = false;
+                        self.keep_first().await;
                     }
+                    Err(error) if !is_stale => {
+                        is_stale = true;
+                        tracing::warn!("the tokens could not be read, and stay as they are: {error}");
+                    }
+                    Err(_) => {}
                 }
             }
             if ticks.is_multiple_of(USES_TICKS) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, StoredTokens};
 use crate::token::{StoredToken, TokenHash};
 
 /// A token and the time of its last use.
@@ -33,8 +33,9 @@ impl KnownToken {
 #[derive(Default)]
 pub(in crate::admin) struct Tokens {
     known: ArcSwap<HashMap<TokenHash, Arc<KnownToken>>>,
-    /// Reads follow each other, so that none puts an older state in the place of a newer one.
-    reloading: Mutex<()>,
+    /// Reads follow each other, so that none puts an older state in the place of a newer one. The damaged rows that the
+    /// last one found.
+    damaged: Mutex<Vec<(String, String)>>,
 }
 
 impl Tokens {
@@ -52,8 +53,15 @@ impl Tokens {
 
     /// Takes the state of the database.
     pub(super) async fn reload(&self, db: &Db) -> Result<(), DbError> {
-        let _alone = self.reloading.lock().await;
-        let rows = db.tokens().await?;
+        let mut known_damaged = self.damaged.lock().await;
+        let StoredTokens { tokens: rows, damaged } = db.tokens().await?;
+        for (name, problem) in damaged.iter().filter(|row| !known_damaged.contains(row)) {
+            tracing::warn!(
+                "the token `{name}` is not valid, since its row in the database is damaged: {problem}; \
+                 revoke it, and create another"
+            );
+        }
+        *known_damaged = damaged;
         let before = self.known.load();
         let known = rows.into_iter().map(|stored| {
             let hash = stored.token.hash;

@@ -273,7 +273,13 @@ async fn failures_are_limited_and_recorded_and_a_valid_token_is_answered() {
     assert_eq!(entry.len(), 1);
     assert_eq!(entry[0].after.as_deref(), Some(r#"{"count":32,"token":"unknown"}"#));
     assert_eq!(entry[0].actor.address.as_deref(), Some("192.0.2.1"));
-    let used =
-        server.db.tokens().await.unwrap().into_iter().find(|token| token.token.name.as_str() == "all-read");
+    let used = server
+        .db
+        .tokens()
+        .await
+        .unwrap()
+        .tokens
+        .into_iter()
+        .find(|token| token.token.name.as_str() == "all-read");
     assert!(used.unwrap().used_at.is_some());
 }

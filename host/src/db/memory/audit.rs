@@ -77,7 +77,7 @@ impl Tables {
             return Decided::new(false, None);
         };
         found.revoked_at = Some(now_ms());
-        Decided::new(true, decisions::revoke_token(by, &found.token))
+        Decided::new(true, decisions::revoke_token(by, name, Some(&found.token)))
     }
 
     pub(super) fn keep_first_token(&mut self, new: &NewToken) {

@@ -11,8 +11,8 @@ use crate::db::alert_types::DeadLetters;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
-    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
-    WaitingFilter,
+    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, StoredTokens,
+    UnmatchedDelivery, WaitingFilter,
 };
 use crate::db::view::{
     DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventState, EventView,
@@ -25,7 +25,6 @@ use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
 use crate::revision::KnownHandlers;
 use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
-use crate::token::StoredToken;
 
 /// See the module.
 pub(in crate::db) struct MemoryReads(MemoryDatabase);
@@ -302,12 +301,14 @@ impl Reads for MemoryReads {
         answer(self.0.tables().revisions.get(digest).map(|(_, handlers)| handlers.clone()))
     }
 
-    fn tokens(&self) -> Answer<'_, Vec<StoredToken>> {
-        answer(self.0.tables().tokens.clone())
+    fn tokens(&self) -> Answer<'_, StoredTokens> {
+        answer(StoredTokens { tokens: self.0.tables().tokens.clone(), damaged: Vec::new() })
     }
 
-    fn audit_head(&self) -> Answer<'_, Head> {
-        answer(self.0.tables().audit_head())
+    fn audit_page(&self, after: i64, limit: u32) -> Answer<'_, (Vec<AuditEntry>, Head)> {
+        let tables = self.0.tables();
+        let found = tables.audit.iter().filter(|entry| entry.number > after);
+        answer((found.take(limit as usize).cloned().collect(), tables.audit_head()))
     }
 
     fn audit_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AuditEntry>> {

@@ -21,18 +21,19 @@ impl Tables {
         found.map(|(id, _)| *id)
     }
 
-    pub(super) fn make_due(&mut self, change: &DueChange) -> u64 {
-        let mut changed = 0;
+    pub(super) fn make_due(&mut self, change: &DueChange) -> Vec<DeliveryId> {
+        let mut changed = Vec::new();
         for id in &change.ids {
             let Some(stored) = self.deliveries.get_mut(id) else { continue };
             if matches!(stored.standing, StoredState::Waiting(until) if until > change.at) {
                 stored.standing = StoredState::Waiting(change.at);
-                changed += 1;
+                changed.push(*id);
             }
         }
         if let DueCause::NewRevision { retried: Some((plugin, revision)) } = &change.cause {
             self.retried.insert(plugin.clone(), *revision);
         }
+        changed.sort_unstable();
         changed
     }
 }

@@ -211,12 +211,12 @@ impl Storage for MemoryStorage {
         Ok(self.database.tables().release_held(page))
     }
 
-    async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+    async fn make_due(&mut self, change: &DueChange) -> Result<Vec<DeliveryId>, DbError> {
         let mut tables = self.database.tables();
         let DueCause::Operator { by, is_last } = &change.cause else { return Ok(tables.make_due(change)) };
         tables.check_token(by.token(), by.actor_name())?;
         let changed = tables.make_due(change);
-        if let Some(record) = by.record(changed, *is_last) {
+        if let Some(record) = by.record(&changed, *is_last) {
             tables.append(&record);
         }
         Ok(changed)
@@ -250,7 +250,8 @@ impl Storage for MemoryStorage {
                 size: stored.queued.size,
             });
         }
-        let record = by.record(resolved.len() as u64, resolved.len() < *limit as usize);
+        let ids = resolved.iter().map(|resolved| resolved.id);
+        let record = by.record(ids, resolved.len() < *limit as usize);
         if let Some(record) = record {
             tables.append(&record);
         }

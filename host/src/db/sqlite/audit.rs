@@ -70,8 +70,12 @@ pub(super) async fn entries_after(
 }
 
 impl Reader {
-    pub(super) async fn audit_head(&self) -> Result<Head, DbError> {
-        head_of(&sqlx::query(HEAD).fetch_one(self.pool()).await?)
+    pub(super) async fn audit_page(&self, after: i64, limit: u32) -> Result<(Vec<Entry>, Head), DbError> {
+        let mut snapshot = self.pool().begin().await?;
+        let stored = head(&mut snapshot).await?;
+        let entries = entries_after(&mut snapshot, after, limit).await?;
+        snapshot.commit().await?;
+        Ok((entries, stored))
     }
 
     pub(super) async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<Entry>, DbError> {

@@ -210,7 +210,7 @@ impl SqliteStorage {
         Ok((result_of(&discarded), self.lease_unblocked(&unblocked.due).await))
     }
 
-    pub(super) async fn change_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+    pub(super) async fn change_due(&mut self, change: &DueChange) -> Result<Vec<DeliveryId>, DbError> {
         let DueCause::Operator { by, is_last } = &change.cause else {
             self.statements.begin().await?;
             let changed = self.statements.make_due(change).await;
@@ -218,7 +218,11 @@ impl SqliteStorage {
         };
         self.begin_decision(by.token(), by.actor_name()).await?;
         let changed = self.statements.make_due(change).await;
-        self.end_decision(changed.map(|changed| Decided::new(changed, by.record(changed, *is_last)))).await
+        let changed = changed.map(|changed| {
+            let record = by.record(&changed, *is_last);
+            Decided::new(changed, record)
+        });
+        self.end_decision(changed).await
     }
 
     pub(super) async fn decide_effects(
@@ -230,7 +234,7 @@ impl SqliteStorage {
         let resolved = self.statements.resolve_effects(resolution).await;
         let resolved = resolved.map(|resolved| {
             let is_last = resolved.len() < resolution.limit as usize;
-            let record = by.record(resolved.len() as u64, is_last);
+            let record = by.record(resolved.iter().map(|resolved| resolved.id), is_last);
             Decided::new(resolved, record)
         });
         self.end_decision(resolved).await

@@ -12,8 +12,8 @@ use crate::db::alert_types::DeadLetters;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
-    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, UnmatchedDelivery,
-    WaitingFilter,
+    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, StoredTokens,
+    UnmatchedDelivery, WaitingFilter,
 };
 use crate::db::view::{
     DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
@@ -26,7 +26,6 @@ use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, Request};
 use crate::revision::KnownHandlers;
 use crate::switch::{HeldRelease, Switches, TypePattern};
-use crate::token::StoredToken;
 
 impl EntryReads for Reader {
     fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
@@ -212,12 +211,12 @@ impl Reads for Reader {
         Box::pin(self.known_handlers(digest))
     }
 
-    fn tokens(&self) -> Answer<'_, Vec<StoredToken>> {
+    fn tokens(&self) -> Answer<'_, StoredTokens> {
         Box::pin(self.tokens())
     }
 
-    fn audit_head(&self) -> Answer<'_, Head> {
-        Box::pin(self.audit_head())
+    fn audit_page(&self, after: i64, limit: u32) -> Answer<'_, (Vec<AuditEntry>, Head)> {
+        Box::pin(self.audit_page(after, limit))
     }
 
     fn audit_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AuditEntry>> {

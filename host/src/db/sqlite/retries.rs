@@ -14,7 +14,8 @@ use crate::event::{Digest, PluginName};
 
 const MAKE_DUE: &str = "UPDATE delivery SET due_at = v.at
     FROM (SELECT column1 AS seq, column2 AS number, column3 AS at FROM (VALUES {rows})) v
-    WHERE delivery.event_seq = v.seq AND delivery.number = v.number AND delivery.due_at > v.at";
+    WHERE delivery.event_seq = v.seq AND delivery.number = v.number AND delivery.due_at > v.at
+    RETURNING event_seq, number";
 const RECORD_RETRIED: &str = "INSERT INTO retried_revision (plugin, revision) VALUES (?, ?)
     ON CONFLICT (plugin) DO UPDATE SET revision = excluded.revision";
 /// The index has no closed deliveries.
@@ -34,17 +35,17 @@ impl RetryStatements {
         Self { make_due: Bulk::new(MAKE_DUE, 3) }
     }
 
-    /// Makes waiting deliveries due, and records that all of a revision are. Returns how many it changed.
+    /// Makes waiting deliveries due, and records that all of a revision are. Returns those that it changed.
     pub(super) async fn apply(
         &self,
         conn: &mut SqliteConnection,
         change: &DueChange,
-    ) -> Result<u64, DbError> {
+    ) -> Result<Vec<DeliveryId>, DbError> {
         let at = integer(change.at.max(1));
         let rows: Vec<(DeliveryId, i64)> = change.ids.iter().map(|id| (*id, at)).collect();
         let changed = self
             .make_due
-            .execute(conn, &rows, |row, (id, at): &(DeliveryId, i64)| {
+            .fetch(&mut *conn, &rows, |row, (id, at): &(DeliveryId, i64)| {
                 bind_id(row, id)?;
                 sqlx::Arguments::add(row, *at)
             })
@@ -53,6 +54,8 @@ impl RetryStatements {
             let query = sqlx::query(RECORD_RETRIED).bind(plugin.as_str()).bind(&revision.0[..]);
             query.execute(conn).await?;
         }
+        let mut changed = changed.iter().map(id_of).collect::<Result<Vec<_>, _>>()?;
+        changed.sort_unstable();
         Ok(changed)
     }
 }

@@ -301,7 +301,7 @@ impl Storage for SqliteStorage {
         self.release_held_page(page).await
     }
 
-    async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+    async fn make_due(&mut self, change: &DueChange) -> Result<Vec<DeliveryId>, DbError> {
         self.change_due(change).await
     }
 

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::values::{digest_of, integer, name_of, parse, unsigned};
 use crate::audit::Decision;
 use crate::db::decisions::{self, Decided};
-use crate::db::types::{DbError, REVOKED_TOKENS_MAX, TokenCreation};
+use crate::db::types::{DbError, REVOKED_TOKENS_MAX, StoredTokens, TokenCreation};
 use crate::event::now_ms;
 use crate::token::{FIRST_TOKEN, NewToken, StoredToken, TokenHash};
 
@@ -58,10 +58,15 @@ pub(super) async fn revoke(
     name: &str,
     by: &Decision,
 ) -> Result<Decided<bool>, DbError> {
-    let Some(found) = find(&mut *conn, name).await? else { return Ok(Decided::new(false, None)) };
+    let Some(row) = sqlx::query(BY_NAME).bind(name).fetch_optional(&mut *conn).await? else {
+        return Ok(Decided::new(false, None));
+    };
+    let id: i64 = row.try_get(0)?;
     let sql = "UPDATE token SET revoked_at = ? WHERE id = ?";
-    sqlx::query(sql).bind(integer(now_ms())).bind(found.id).execute(conn).await?;
-    Ok(Decided::new(true, decisions::revoke_token(by, &found.token)))
+    sqlx::query(sql).bind(integer(now_ms())).bind(id).execute(conn).await?;
+    // A damaged row can be revoked too.
+    let found = token_of(&row).ok();
+    Ok(Decided::new(true, decisions::revoke_token(by, name, found.as_ref().map(|found| &found.token))))
 }
 
 /// Stores the token of the data directory's file, unless a row has its hash. An earlier one is revoked.
@@ -119,12 +124,27 @@ fn token_of(row: &SqliteRow) -> Result<StoredToken, DbError> {
     })
 }
 
+/// The name of a damaged row, or else its number.
+fn describe_row(row: &SqliteRow) -> String {
+    let name = row.try_get::<String, _>(1);
+    let number = || row.try_get::<i64, _>(0).map(|id| format!("number {id}"));
+    name.or_else(|_| number()).unwrap_or_default()
+}
+
 fn damaged(error: serde_json::Error) -> DbError {
     DbError::Unavailable(format!("a token is damaged: {error}"))
 }
 
 impl Reader {
-    pub(super) async fn tokens(&self) -> Result<Vec<StoredToken>, DbError> {
-        sqlx::query(COLUMNS).fetch_all(self.pool()).await?.iter().map(token_of).collect()
+    /// All tokens. A damaged row is no token: it is left out, so that it stops neither the host nor the others.
+    pub(super) async fn tokens(&self) -> Result<StoredTokens, DbError> {
+        let mut stored = StoredTokens::default();
+        for row in &sqlx::query(COLUMNS).fetch_all(self.pool()).await? {
+            match token_of(row) {
+                Ok(token) => stored.tokens.push(token),
+                Err(error) => stored.damaged.push((describe_row(row), error.to_string())),
+            }
+        }
+        Ok(stored)
     }
 }

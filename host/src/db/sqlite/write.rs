@@ -391,7 +391,7 @@ impl Statements {
     }
 
     /// Makes waiting deliveries due. Returns how many it changed.
-    pub(super) async fn make_due(&mut self, change: &DueChange) -> Result<u64, DbError> {
+    pub(super) async fn make_due(&mut self, change: &DueChange) -> Result<Vec<DeliveryId>, DbError> {
         self.retries.apply(self.conn.get().await?, change).await
     }
 

@@ -116,7 +116,7 @@ pub(in crate::db) enum Operation {
     },
     MakeDue {
         change: DueChange,
-        reply: Reply<u64>,
+        reply: Reply<Vec<DeliveryId>>,
     },
     SaveAlert {
         saved: SavedAlert,

@@ -83,7 +83,7 @@ impl<S: Storage> Writer<S> {
             }
             Operation::MakeDue { change, reply } => {
                 let changed = self.storage.make_due(&change).await;
-                if changed.as_ref().is_ok_and(|changed| *changed > 0) {
+                if changed.as_ref().is_ok_and(|changed| !changed.is_empty()) {
                     handoff.rescan();
                 }
                 let _ = reply.send(changed);

@@ -1,0 +1,98 @@
+//! Checks of the selections that change something: their texts are recorded in the audit log.
+
+use crate::admin::Problem;
+use crate::effect;
+use crate::event::Name;
+use crate::replay::Selection;
+
+/// The longest text in a selection.
+const TEXT_MAX_BYTES: usize = 256;
+/// Most keys in a request.
+const KEYS_MAX: usize = 1000;
+/// The longest key of an effect.
+const KEY_MAX_BYTES: usize = 64;
+
+/// Checks a selection of events or deliveries.
+///
+/// # Errors
+/// A problem that names the member.
+pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
+    let Selection { event_type, source, plugin, reason, .. } = selection;
+    for (member, text) in [("type", event_type), ("reason", reason)] {
+        if text.as_ref().is_some_and(|text| text.len() > TEXT_MAX_BYTES) {
+            return Err(Problem::bad_request(format!(
+                "`where.{member}` has more than {TEXT_MAX_BYTES} bytes: give a part of it"
+            )));
+        }
+    }
+    check_name(
+        "where.source",
+        source.as_deref().map(|name| name.strip_prefix(effect::EMITTED_PREFIX).unwrap_or(name)),
+    )?;
+    check_name("where.plugin", plugin.as_deref())
+}
+
+/// Checks a selection of effects.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_effects(selection: &effect::Selection) -> Result<(), Problem> {
+    let effect::Selection { keys, plugin } = selection;
+    let keys = keys.as_deref().unwrap_or_default();
+    if keys.len() > KEYS_MAX {
+        return Err(Problem::bad_request(format!("`keys` names more than {KEYS_MAX} effects")));
+    }
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_hexdigit());
+    let is_key = |key: &str| {
+        key.len() <= KEY_MAX_BYTES
+            && key.split_once('.').is_some_and(|(delivery, number)| is_part(delivery) && is_part(number))
+    };
+    if let Some(place) = keys.iter().position(|key| !is_key(key)) {
+        return Err(Problem::bad_request(format!(
+            "`keys[{place}]` is not the key of an effect; `hookyard effect list` shows them"
+        )));
+    }
+    check_name("plugin", plugin.as_deref())
+}
+
+fn check_name(member: &str, name: Option<&str>) -> Result<(), Problem> {
+    let Some(name) = name else { return Ok(()) };
+    Name::new(name).map(drop).map_err(|_| Problem::bad_request(format!("`{member}` is not a name")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_a_selection_are_names_or_short() {
+        let with = |change: fn(&mut Selection)| {
+            let mut selection = Selection::default();
+            change(&mut selection);
+            check(&selection).map_err(|problem| problem.detail)
+        };
+        assert_eq!(with(|_| ()), Ok(()));
+        assert_eq!(with(|s| s.reason = Some("x".repeat(TEXT_MAX_BYTES))), Ok(()));
+        assert!(
+            with(|s| s.reason = Some("x".repeat(TEXT_MAX_BYTES + 1))).unwrap_err().contains("where.reason")
+        );
+        assert!(with(|s| s.event_type = Some("x".repeat(300))).unwrap_err().contains("where.type"));
+        assert_eq!(with(|s| s.source = Some(format!("plugin.{}", "x".repeat(64)))), Ok(()));
+        assert!(with(|s| s.source = Some("Awa Diallo".into())).unwrap_err().contains("where.source"));
+        assert!(with(|s| s.plugin = Some("+224 622".into())).unwrap_err().contains("where.plugin"));
+    }
+
+    #[test]
+    fn keys_of_effects_have_their_form() {
+        let with = |keys: Vec<String>| {
+            let selection = effect::Selection { keys: Some(keys), plugin: None };
+            check_effects(&selection).map_err(|problem| problem.detail)
+        };
+        let key = format!("{}.12", "0af9".repeat(8));
+        assert_eq!(with(vec![key.clone(); KEYS_MAX]), Ok(()));
+        assert!(with(vec![key.clone(); KEYS_MAX + 1]).unwrap_err().contains("more than"));
+        for wrong in ["", "x", ".1", "af.", "af.1 ", "+224 622 00 00 01", &format!("{}.1", "a".repeat(64))] {
+            assert!(with(vec![key.clone(), wrong.into()]).unwrap_err().contains("keys[1]"), "{wrong}");
+        }
+    }
+}
