@@ -33,6 +33,8 @@ use stores::Stored;
 
 /// Time for the admin side to finish open answers at the end, and to write what it has in memory.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
+/// The length below which the host warns of an admin token. Those that it makes have twice as much.
+const TOKEN_MIN_BYTES: usize = 32;
 
 /// The reason why the host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -402,6 +404,13 @@ fn data_dir(config: &Config) -> Result<PrivateDir, StartError> {
 /// The token in the data directory's file, which is made at the first start.
 fn first_token(config: &Config) -> Result<NewToken, StartError> {
     let secret = config::kept_admin_token(config)?;
+    if secret.expose().len() < TOKEN_MIN_BYTES {
+        tracing::warn!(
+            "the admin token in {} has fewer than {TOKEN_MIN_BYTES} characters, and may be guessed: remove the file and \
+             start the host again, which makes a new one",
+            config.data_dir().join(config::ADMIN_TOKEN).display()
+        );
+    }
     let hash = TokenHash::of(secret.expose());
     Ok(NewToken {
         name: Name::stored(FIRST_TOKEN),

@@ -157,6 +157,21 @@ pub struct StoredToken {
     pub revoked_at: Option<u64>,
 }
 
+impl StoredToken {
+    /// Whether its time is over.
+    #[must_use]
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.token.expires_at.is_some_and(|end| end <= now_ms)
+    }
+
+    /// The time when it was revoked or expired, whichever came first; `None` if it is valid.
+    #[must_use]
+    pub fn ended_at(&self, now_ms: u64) -> Option<u64> {
+        let expired_at = self.token.expires_at.filter(|_| self.is_expired(now_ms));
+        self.revoked_at.into_iter().chain(expired_at).min()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

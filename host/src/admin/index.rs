@@ -25,11 +25,13 @@ WebAssembly plugins on it. This is the operators' side.</p>
 <dt><a href="/metrics">/metrics</a></dt><dd>Numbers for Prometheus.</dd>
 <dt><code>/api/v1/events</code></dt><dd>Events, newest first.</dd>
 <dt><code>/api/v1/plugins</code></dt><dd>Plugins, what they handle and which revision runs.</dd>
+<dt><code>/api/v1/tokens</code></dt><dd>Tokens of this API, without their secrets.</dd>
+<dt><code>/api/v1/audit</code></dt><dd>What operators and the host decided.</dd>
 <dt><code>/api/v1/openapi.json</code></dt><dd>The description of this API.</dd>
 </dl>
 <p>Everything under <code>/api/v1</code> wants <code>Authorization: Bearer TOKEN</code>. The first token is
-in the data directory, and <code>hookyard event list</code>, <code>hookyard event show ID</code> and
-<code>hookyard plugin list</code> find it there by themselves.</p>
+in the data directory, where commands on this machine find it: <code>hookyard event list</code>. It makes others, with
+<code>hookyard token create NAME --role ROLE</code>.</p>
 </html>
 "#
 );

@@ -113,10 +113,13 @@ impl AdminState {
     /// The plugin of this name.
     ///
     /// # Errors
-    /// A problem that names those there are.
-    fn find_plugin(&self, name: &str) -> Result<PluginView, Problem> {
+    /// A problem that names those there are and that the caller sees.
+    fn find_plugin(&self, name: &str, sees: impl Fn(&str) -> bool) -> Result<PluginView, Problem> {
         let plugins = (self.plugins)();
-        let names = || plugins.iter().map(|plugin| plugin.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            let names = plugins.iter().map(|plugin| plugin.name.as_str()).filter(|name| sees(name));
+            names.collect::<Vec<_>>().join(", ")
+        };
         let unknown = || Problem::not_found(format!("no plugin `{name}` is here; there are: {}", names()));
         plugins.iter().find(|plugin| plugin.name == name).cloned().ok_or_else(unknown)
     }

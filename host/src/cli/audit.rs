@@ -25,7 +25,8 @@ Examples:
   hookyard audit verify --expect 812:9f2c…     the log must have this entry, which an earlier check printed
   hookyard audit verify --database backup.db   a backup, or the database while no host runs
 
-Exit code: 0 when the log is whole, 1 with the number of the first wrong entry.
+Exit code: 0 when the log is whole; 1 with the number of the first wrong entry, or with the reason why the
+log could not be checked.
 An attacker who can write the database can write the whole log anew. That is noticed only with --expect, so
 note the head that this prints somewhere else.";
 
@@ -148,10 +149,12 @@ impl Verify {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let check: AuditCheck = if let Some(file) = &self.database {
             let expected = self.expect.as_deref().map(str::parse).transpose().map_err(Failure::Usage)?;
-            db::verify_audit(file, expected).await.map_err(Failure::failed)?.into()
+            db::verify_audit(file, expected).await.map_err(Failure::failed).map_err(unchecked)?.into()
         } else {
             let client = settings.client(&self.connection)?;
-            client.get(&["audit", "verify"], &[("expect", self.expect.as_deref())]).await?
+            let checked =
+                client.get_slowly(&["audit", "verify"], &[("expect", self.expect.as_deref())]).await;
+            checked.map_err(unchecked)?
         };
         if self.json {
             out::print_json(&check)?;
@@ -159,6 +162,14 @@ impl Verify {
             out::print(&describe(&check))?;
         }
         if check.whole { Ok(()) } else { Err(Failure::Shown) }
+    }
+}
+
+/// A failure of the check itself, which says nothing about the log.
+fn unchecked(failure: Failure) -> Failure {
+    match failure {
+        Failure::Failed(why) => Failure::Failed(format!("the audit log could not be checked: {why}")),
+        other => other,
     }
 }
 

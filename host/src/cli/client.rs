@@ -12,6 +12,8 @@ use crate::admin::Problem;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for an answer that takes long to compute.
+const SLOW_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// A running host, from outside.
 #[derive(Debug, Clone)]
@@ -70,6 +72,18 @@ impl Client {
         query: &(impl Serialize + ?Sized),
     ) -> Result<T, Failure> {
         self.send(self.http.get(url(&self.base, segments)?).query(query)).await
+    }
+
+    /// Reads a resource that takes long to compute.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn get_slowly<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &(impl Serialize + ?Sized),
+    ) -> Result<T, Failure> {
+        self.send(self.http.get(url(&self.base, segments)?).query(query).timeout(SLOW_TIMEOUT)).await
     }
 
     /// Asks for something to be done at `segments`.

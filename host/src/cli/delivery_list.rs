@@ -42,9 +42,17 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let query = self.query();
+        let mut query = self.query();
         let client = settings.client(&self.connection)?;
-        let page: DeliveryList = client.get(&["deliveries"], &query).await?;
+        let page = loop {
+            let page: DeliveryList = client.get(&["deliveries"], &query).await?;
+            // A page without items is not the end.
+            let Some(cursor) = page.next_cursor.as_ref().filter(|_| page.items.is_empty()) else {
+                break page;
+            };
+            query.retain(|(key, _)| *key != "cursor");
+            query.push(("cursor", cursor.clone()));
+        };
         if self.json {
             return out::print_json(&page);
         }

@@ -84,9 +84,18 @@ impl List {
             ("cursor", self.cursor.as_deref()),
             ("limit", Some(&limit)),
         ];
-        let query: Vec<_> = filters.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect();
+        let mut query: Vec<_> =
+            filters.iter().filter_map(|(key, value)| Some((*key, (*value)?.to_owned()))).collect();
         let client = settings.client(&self.connection)?;
-        let page: EffectList = client.get(&["effects"], &query).await?;
+        let page = loop {
+            let page: EffectList = client.get(&["effects"], &query).await?;
+            // A page without items is not the end.
+            let Some(cursor) = page.next_cursor.as_ref().filter(|_| page.items.is_empty()) else {
+                break page;
+            };
+            query.retain(|(key, _)| *key != "cursor");
+            query.push(("cursor", cursor.clone()));
+        };
         if self.json {
             return out::print_json(&page);
         }

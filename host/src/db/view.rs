@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::delivery::{Cause, DeliveryId, HoldReason, Outcome, Resolution, State};
 use crate::effect::{Effect, EffectId, EffectOutcome};
 use crate::replay::Selection;
+use crate::token::PluginPattern;
 
 /// The state of an event: the first of these that any of its deliveries has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +158,8 @@ pub struct DeliveryFilter {
     pub state: Option<State>,
     /// Those of these that it also fits.
     pub selection: Selection,
+    /// Of plugins that match one of these; of all if there is none.
+    pub plugins: Vec<PluginPattern>,
 }
 
 /// The origin of a replayed delivery.
@@ -305,6 +308,8 @@ pub struct EffectFilter {
     pub state: Option<State>,
     /// Queued by this plugin.
     pub plugin: Option<String>,
+    /// Queued by plugins that match one of these; by all if there is none.
+    pub plugins: Vec<PluginPattern>,
 }
 
 /// A page of effects, the newest event's first.

@@ -45,7 +45,13 @@ impl PluginPattern {
         self.0 == "*"
     }
 
-    /// The pattern as text.
+    /// Whether one of these patterns matches this plugin. No pattern at all matches every plugin.
+    #[must_use]
+    pub fn any_matches(patterns: &[Self], plugin: &PluginName) -> bool {
+        patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(plugin))
+    }
+
+    /// The pattern as text. It is a pattern of SQL's `GLOB` too: of its wildcards, names have none.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

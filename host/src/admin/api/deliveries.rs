@@ -71,13 +71,11 @@ pub(super) async fn list(
     let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let state = query::state(query.state.as_deref())?;
     let plugin = query.plugin.clone();
-    let filter = DeliveryFilter { state, selection: query.into_selection() };
+    let filter = DeliveryFilter { state, selection: query.into_selection(), plugins: reader.patterns() };
     if let Some(plugin) = &plugin {
         reader.check(plugin)?;
     }
-    let mut page = admin.db.deliveries(&filter, before, limit).await?;
-    page.deliveries.retain(|listed| reader.sees(&listed.delivery.plugin));
-    let mut page: DeliveryList = page.into();
+    let mut page: DeliveryList = admin.db.deliveries(&filter, before, limit).await?.into();
     if !reader.may_unmask() {
         for listed in &mut page.items {
             let number = listed.delivery.id.parse().map_or(0, |id: DeliveryId| id.event);
@@ -104,11 +102,15 @@ pub(super) async fn show(
 ) -> Result<Json<DeliveryDetail>, Problem> {
     let id = parse(&id)?;
     let missing = || reader.missing(unknown(id));
+    let plugin = admin.db.plugin_of(id).await?;
+    if !plugin.is_some_and(|plugin| reader.sees(plugin.as_str())) {
+        return Err(missing());
+    }
     let (source, event) = admin.db.event_of(id).await?.ok_or_else(missing)?;
     let found = events::find(&admin.db, &source, &event).await?;
     let text = id.to_string();
     let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == text);
-    let mut delivery = delivery.filter(|delivery| reader.sees(&delivery.plugin)).ok_or_else(missing)?;
+    let mut delivery = delivery.ok_or_else(missing)?;
     if !reader.may_unmask() {
         let texts = personal_texts(&admin, &source, id.event).await?;
         hide_in_delivery(&texts, &mut delivery);
@@ -147,7 +149,7 @@ pub(super) async fn retry(
         return Ok(Json(RetryResult { deliveries, first: Vec::new() }));
     }
     let deliveries = admin.db.count_waiting(selection.clone()).await?;
-    let filter = DeliveryFilter { state: Some(delivery::State::Waiting), selection };
+    let filter = DeliveryFilter { state: Some(delivery::State::Waiting), selection, plugins: Vec::new() };
     let first: DeliveryList = admin.db.deliveries(&filter, None, EXAMPLES).await?.into();
     Ok(Json(RetryResult { deliveries, first: first.items }))
 }

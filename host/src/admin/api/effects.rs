@@ -49,13 +49,11 @@ pub(super) async fn list(
             "`state`: unknown state `{given}`, expected one of `pending`, `waiting`, `done`, `dead`"
         )));
     }
-    let filter = EffectFilter { state, plugin: query.plugin };
+    let filter = EffectFilter { state, plugin: query.plugin, plugins: reader.patterns() };
     if let Some(plugin) = &filter.plugin {
         reader.check(plugin)?;
     }
-    let mut page = admin.db.effects(&filter, before, limit).await?;
-    page.effects.retain(|listed| reader.sees(&listed.plugin));
-    let mut page: EffectList = page.into();
+    let mut page: EffectList = admin.db.effects(&filter, before, limit).await?.into();
     if !reader.may_unmask() {
         for listed in &mut page.items {
             let number = listed.delivery.parse().map_or(0, |id: DeliveryId| id.event);
@@ -89,10 +87,14 @@ pub(super) async fn show(
         Err(BadEffectId) => admin.db.effect_id(&text).await?,
     };
     let id: EffectId = id.ok_or_else(unknown)?;
+    let plugin = admin.db.plugin_of(id.delivery).await?;
+    if !plugin.is_some_and(|plugin| reader.sees(plugin.as_str())) {
+        return Err(unknown());
+    }
     let (source, event) = admin.db.event_of(id.delivery).await?.ok_or_else(unknown)?;
     let found = events::find(&admin.db, &source, &event).await?;
     let delivery = id.delivery.to_string();
-    let of = found.deliveries.into_iter().find(|of| of.id == delivery && reader.sees(&of.plugin));
+    let of = found.deliveries.into_iter().find(|of| of.id == delivery);
     let of = of.ok_or_else(unknown)?;
     let key = delivery::idempotency_key(&source, &event, &of.plugin, id.delivery.number);
     let key = usize::try_from(id.number).ok().map(|number| effect::idempotency_key(&key, number));

@@ -96,7 +96,7 @@ fn find(
     name: &str,
 ) -> Result<(Decision, PluginName, PluginView), Problem> {
     let operator = operator.plugin(name)?;
-    let plugin = admin.find_plugin(name)?;
+    let plugin = admin.find_plugin(name, |plugin| operator.sees(plugin))?;
     let name = PluginName::new(name).map_err(|error| Problem::bad_request(error.to_string()))?;
     Ok((operator.decision()?, name, plugin))
 }

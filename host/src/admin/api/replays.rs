@@ -11,7 +11,10 @@ use super::{ReplayList, ReplayProgress, ReplayRequest, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::event::PluginName;
-use crate::replay::{ReplayTarget, Request};
+use crate::replay::{Progress, ReplayTarget, Request};
+
+/// Pages of replays that one request reads.
+const PAGES_MAX: usize = 20;
 
 /// A page of replays.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
@@ -43,7 +46,7 @@ pub(super) async fn begin(
     let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
     let operator = operator.plugin_or_all(plugin_of(&request), remedy)?;
     if let Some(to) = &request.to {
-        admin.find_plugin(to.as_str())?;
+        admin.find_plugin(to.as_str(), |plugin| operator.sees(plugin))?;
     }
     let id = admin.db.begin_replay(request, operator.decision()?).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&admin, id).await?)))
@@ -102,17 +105,43 @@ pub(super) async fn list(
     Query(query): Query<ReplayQuery>,
 ) -> Result<Json<ReplayList>, Problem> {
     let limit = query::limit(query.limit)?;
-    let replays = admin.db.replays(query.cursor, limit).await?;
-    let last = replays.last().filter(|_| replays.len() >= limit as usize);
-    let next_cursor = last.map(|replay| replay.id.to_string());
-    let seen = replays.into_iter().filter(|replay| sees(&reader, &replay.request));
-    let mut items: Vec<ReplayProgress> = seen.map(Into::into).collect();
+    let (found, next) = find_page(&reader, &admin, query.cursor, limit).await?;
+    let mut items: Vec<ReplayProgress> = found.into_iter().map(Into::into).collect();
+    let next_cursor = next.map(|next| next.to_string());
     if !reader.may_unmask() {
         for replay in &mut items {
             hide_reasons(&admin, replay).await?;
         }
     }
     Ok(Json(ReplayList { items, next_cursor }))
+}
+
+/// Up to `limit` replays that the caller sees, and the cursor after them. The pages without any are read on, so that a
+/// page is empty at the end only, or after [`PAGES_MAX`] of them.
+async fn find_page(
+    reader: &AllowedFor<need::Read>,
+    admin: &AdminState,
+    mut before: Option<i64>,
+    limit: u32,
+) -> Result<(Vec<Progress>, Option<i64>), Problem> {
+    let mut seen = Vec::new();
+    for _ in 0..PAGES_MAX {
+        let page = admin.db.replays(before, limit).await?;
+        let is_last = page.len() < limit as usize;
+        for replay in page {
+            before = Some(replay.id);
+            if sees(reader, &replay.request) {
+                seen.push(replay);
+            }
+            if seen.len() >= limit as usize {
+                return Ok((seen, before));
+            }
+        }
+        if is_last {
+            return Ok((seen, None));
+        }
+    }
+    Ok((seen, before))
 }
 
 /// Hides personal values in the reasons of a replay's examples.

@@ -112,14 +112,16 @@ async fn store_of(
     name: &str,
 ) -> Result<PluginName, Problem> {
     reader.check(name)?;
-    let Ok(plugin) = PluginName::new(name) else { return Err(unknown(admin, name)) };
-    if admin.find_plugin(name).is_err() && admin.db.buckets(&plugin).await?.is_empty() {
-        return Err(unknown(admin, name));
+    let Ok(plugin) = PluginName::new(name) else { return Err(unknown(reader, admin, name)) };
+    if admin.find_plugin(name, |plugin| reader.sees(plugin)).is_err()
+        && admin.db.buckets(&plugin).await?.is_empty()
+    {
+        return Err(unknown(reader, admin, name));
     }
     Ok(plugin)
 }
 
-fn unknown(admin: &AdminState, name: &str) -> Problem {
+fn unknown(reader: &AllowedFor<need::Unmask>, admin: &AdminState, name: &str) -> Problem {
     let unknown = || Problem::not_found(format!("no plugin `{name}` is here"));
-    admin.find_plugin(name).err().unwrap_or_else(unknown)
+    admin.find_plugin(name, |plugin| reader.sees(plugin)).err().unwrap_or_else(unknown)
 }

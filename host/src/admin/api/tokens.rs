@@ -9,7 +9,7 @@ use super::{CreatedToken, TokenList, TokenRequest, TokenView};
 use crate::admin::auth::{Allowed, expiry_clock_ms, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::TokenCreation;
-use crate::token::{NewToken, Role, TokenHash};
+use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
 
 /// The longest time that a token can be valid for: 100 years.
 const EXPIRY_MAX_MS: u64 = 100 * 365 * 24 * 3_600_000;
@@ -77,7 +77,8 @@ pub(super) async fn revoke(
     State(state): State<AdminState>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    if !state.db.revoke_token(name.clone(), admin.decision()?).await? {
+    let revoked = state.db.revoke_token(name.clone(), admin.decision()?).await;
+    if !revoked.map_err(|error| state.access.refuse_unstored(&name, error))? {
         let detail = format!("no token `{name}`, or it was revoked before; `hookyard token list` shows all");
         return Err(Problem::not_found(detail));
     }
@@ -87,6 +88,11 @@ pub(super) async fn revoke(
 
 fn check(request: TokenRequest, hash: TokenHash, now: u64) -> Result<NewToken, Problem> {
     let TokenRequest { name, role, plugins, expires_in_ms } = request;
+    if name.as_str() == FIRST_TOKEN {
+        return Err(Problem::bad_request(format!(
+            "`{FIRST_TOKEN}` is the token of the data directory's file: give another name"
+        )));
+    }
     if role == Role::Deploy && plugins.is_empty() {
         return Err(Problem::bad_request(
             "a token with the role `deploy` names its plugins: give `plugins`, such as [\"confirmation-sms\"], or \

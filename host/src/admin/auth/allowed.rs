@@ -59,6 +59,13 @@ impl<P: Need> Allowed<P> {
         Ok(Decision { actor, token: Some(stored.id), note: self.note })
     }
 
+    /// Whether the token is for this plugin.
+    pub(in crate::admin) fn sees(&self, plugin: &str) -> bool {
+        let patterns = &self.caller.token.stored.token.plugins;
+        patterns.is_empty()
+            || Name::new(plugin).is_ok_and(|name: PluginName| PluginPattern::any_matches(patterns, &name))
+    }
+
     /// Whether the caller may see personal values.
     pub(in crate::admin) fn may_unmask(&self) -> bool {
         self.caller.has(Permission::Unmask)
@@ -93,11 +100,10 @@ impl<P: Need> AllowedFor<P> {
         }
         let token = &self.0.caller.token.stored.token;
         let plugins: Vec<_> = token.plugins.iter().map(|pattern| format!("`{pattern}`")).collect();
-        Err(forbidden(format!(
-            "the token `{}` is for {} only, not for `{name}`",
-            token.name,
-            plugins.join(", ")
-        )))
+        Err(self.0.caller.deny(
+            P::PERMISSION,
+            format!("the token `{}` is for {} only, not for `{name}`", token.name, plugins.join(", ")),
+        ))
     }
 
     /// The permission for all plugins.
@@ -109,7 +115,8 @@ impl<P: Need> AllowedFor<P> {
             return Ok(self.0);
         }
         let name = &self.0.caller.token.stored.token.name;
-        Err(forbidden(format!("the token `{name}` is for some plugins only: {remedy}")))
+        let detail = format!("the token `{name}` is for some plugins only: {remedy}");
+        Err(self.0.caller.deny(P::PERMISSION, detail))
     }
 
     /// The permission for the plugin that is named, or else for all.
@@ -129,9 +136,12 @@ impl<P: Need> AllowedFor<P> {
 
     /// Whether the token is for this plugin.
     pub(in crate::admin) fn sees(&self, plugin: &str) -> bool {
-        let token = &self.0.caller.token.stored.token;
-        let matches = |name: &PluginName| token.plugins.iter().any(|pattern| pattern.matches(name));
-        token.plugins.is_empty() || Name::new(plugin).is_ok_and(|name| matches(&name))
+        self.0.sees(plugin)
+    }
+
+    /// The patterns of the plugins that the token is for; none if it is for all.
+    pub(in crate::admin) fn patterns(&self) -> Vec<PluginPattern> {
+        if self.sees_all() { Vec::new() } else { self.0.caller.token.stored.token.plugins.clone() }
     }
 
     /// Whether the caller may see personal values.
@@ -148,7 +158,8 @@ impl<P: Need> AllowedFor<P> {
     /// another plugin does.
     pub(in crate::admin) fn missing(&self, missing: Problem) -> Problem {
         if self.0.caller.is_for_some() {
-            return forbidden("this is of none of the plugins that the token is for, or does not exist");
+            let detail = "this is of none of the plugins that the token is for, or does not exist";
+            return self.0.caller.deny(P::PERMISSION, detail);
         }
         missing
     }
@@ -170,15 +181,18 @@ impl Caller {
             return Ok(());
         }
         let token = &self.token.stored.token;
-        Err(forbidden(format!(
-            "the token `{}` has the role `{}`, which has not the permission `{permission}` that this needs",
+        let detail = format!(
+            "the token `{}` has the role `{}`, which lacks the permission `{permission}` that this needs",
             token.name, token.role
-        )))
+        );
+        Err(self.deny(permission, detail))
     }
-}
 
-fn forbidden(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, detail)
+    /// The problem of a request that the token does not permit. It is counted for the audit log.
+    fn deny(&self, permission: Permission, detail: impl Into<String>) -> Problem {
+        self.access.failures.count_denial(self.token.stored.token.name.as_str(), permission);
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
 }
 
 impl<P: Need, S: Send + Sync> FromRequestParts<S> for AllowedFor<P> {

@@ -1,8 +1,9 @@
-//! Requests without a valid token: limited for each address, and recorded in the audit log as counts, so that nobody
-//! can fill the database with them.
+//! Requests without a valid token, limited for each address, and requests without a permission. Both are recorded in the
+//! audit log as counts, so that nobody can fill the database with them.
 //!
-//! Entries for single addresses have a budget: 100 at once, and one more every five minutes. Beyond it, failures
-//! are counted together, in one entry an hour.
+//! Three budgets bound the entries, so that a flood of one kind hides no other: for expired and revoked tokens, for
+//! missing permissions, and for all other failures. Each has 100 entries at once, and one more every five minutes.
+//! Beyond it, failures are counted together, in one entry an hour.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,16 +12,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 
 use crate::audit::{ActorKind, Decision, Record};
+use crate::token::Permission;
 
 /// The time in which failures are counted for the limit, and between two writes.
 const WINDOW_MS: u64 = 60_000;
 /// Addresses of which failures are counted one by one; those of the others are counted together.
 const ADDRESSES_MAX: usize = 1000;
-/// Entries for single addresses that are written at once.
+/// Entries of a kind that are written at once.
 const ENTRIES_MAX: u64 = 100;
 /// The time after which one more of them is written.
 const ENTRY_MS: u64 = 5 * 60_000;
-/// The time between two entries for all other addresses.
+/// The time between two entries for all others.
 const REST_MS: u64 = 60 * 60_000;
 
 /// The reason why a request has no valid token.
@@ -37,6 +39,11 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the host knows the token.
+    pub(super) fn is_of_known_token(&self) -> bool {
+        matches!(self, Self::Expired(_) | Self::Revoked(_))
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -62,22 +69,51 @@ pub(super) struct Failures(Mutex<Counts>);
 /// An address, or `None` for those that are not counted one by one.
 type Address = Option<IpAddr>;
 
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Failure {
+    /// Requests of an address without a valid token.
+    Authentication(Address, Refusal),
+    /// Requests of the token with this name without this permission.
+    Denial(String, &'static str),
+}
+
 #[derive(Debug, Default)]
 struct Counts {
     /// The time when the window began.
     began: u64,
     /// Failures of each address in this window.
     window: BTreeMap<Address, u64>,
-    /// Failures that are not recorded.
-    unrecorded: BTreeMap<(Address, Refusal), u64>,
-    /// Failures beyond the budget, and their number.
-    rest: u64,
-    /// The time of the last write, and of the last one of the rest.
+    /// The time of the last write.
     written: Option<u64>,
+    /// Failures that are not recorded: of known tokens, of permissions, and others, in the order in which they are written.
+    budgets: [Budget; 3],
+}
+
+/// Failures of one kind, and the entries that may be written about them.
+#[derive(Debug, Default)]
+struct Budget {
+    /// Failures that are not recorded.
+    unrecorded: BTreeMap<Failure, u64>,
+    /// Failures beyond the budget, and the time when they were written last.
+    rest: u64,
     rest_written: Option<u64>,
     /// Entries written, less one for each [`ENTRY_MS`] since `spent_at`.
     spent: u64,
     spent_at: u64,
+}
+
+/// Records to be written, and their counts, which are put back if that fails.
+#[derive(Debug, Default)]
+pub(super) struct UnwrittenFailures {
+    pub(super) records: Vec<Record>,
+    taken: [TakenCounts; 3],
+}
+
+#[derive(Debug, Default)]
+struct TakenCounts {
+    counted: Vec<(Failure, u64)>,
+    rest: u64,
 }
 
 impl Failures {
@@ -99,45 +135,92 @@ impl Failures {
         let failures = counts.window.entry(address).or_default();
         *failures = failures.saturating_add(1);
         let is_within = *failures <= max;
-        let key = (address, refusal);
-        if counts.unrecorded.contains_key(&key) || counts.unrecorded.len() < ADDRESSES_MAX {
-            *counts.unrecorded.entry(key).or_default() += 1;
-        } else {
-            counts.rest += 1;
-        }
+        let [known_tokens, _, others] = &mut counts.budgets;
+        let budget = if refusal.is_of_known_token() { known_tokens } else { others };
+        budget.add(Failure::Authentication(address, refusal), 1);
         is_within
     }
 
+    /// Counts a request of a token without a permission.
+    pub(super) fn count_denial(&self, token: &str, permission: Permission) {
+        let [_, denials, _] = &mut self.lock().budgets;
+        denials.add(Failure::Denial(token.into(), permission.as_str()), 1);
+    }
+
     /// The records of failures, if it is time to write them, or `all` are to be written.
-    pub(super) fn take(&self, now_ms: u64, all: bool) -> Vec<Record> {
+    pub(super) fn take(&self, now_ms: u64, all: bool) -> UnwrittenFailures {
         let mut counts = self.lock();
-        let is_due =
-            |last: Option<u64>, interval| last.is_none_or(|at| now_ms.saturating_sub(at) >= interval);
-        let mut records = Vec::new();
-        if !counts.unrecorded.is_empty() && (all || is_due(counts.written, WINDOW_MS)) {
-            counts.written = Some(now_ms);
-            let mut unrecorded: Vec<_> = std::mem::take(&mut counts.unrecorded).into_iter().collect();
-            unrecorded.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-            for ((address, refusal), count) in unrecorded {
-                if address.is_some() && counts.spend(now_ms) {
-                    records.push(record(address, &refusal, count));
-                } else {
-                    counts.rest += count;
-                }
+        let Counts { written, budgets, .. } = &mut *counts;
+        let is_due = all || is_over(*written, now_ms, WINDOW_MS);
+        if is_due && budgets.iter().any(|budget| !budget.unrecorded.is_empty()) {
+            *written = Some(now_ms);
+        }
+        let mut unwritten = UnwrittenFailures::default();
+        for ((budget, taken), action) in
+            budgets.iter_mut().zip(&mut unwritten.taken).zip(["auth.failure", "auth.denied", "auth.failure"])
+        {
+            if is_due {
+                taken.counted = budget.take(now_ms);
+                unwritten
+                    .records
+                    .extend(taken.counted.iter().map(|(failure, count)| record(failure, *count)));
+            }
+            if budget.rest > 0 && (all || is_over(budget.rest_written, now_ms, REST_MS)) {
+                budget.rest_written = Some(now_ms);
+                taken.rest = std::mem::take(&mut budget.rest);
+                let decision = Decision::of_kind(ActorKind::Host, "hookyard");
+                let after = json!({ "count": taken.rest, "addresses": "others" });
+                unwritten.records.push(decision.record(action, "").after(after).result("refused"));
             }
         }
-        if counts.rest > 0 && (all || is_due(counts.rest_written, REST_MS)) {
-            counts.rest_written = Some(now_ms);
-            let rest = std::mem::take(&mut counts.rest);
-            let decision = Decision::of_kind(ActorKind::Host, "hookyard");
-            let after = json!({ "count": rest, "addresses": "others" });
-            records.push(decision.record("auth.failure", "").after(after).result("refused"));
+        unwritten
+    }
+
+    /// Counts failures again whose records could not be written.
+    pub(super) fn put_back(&self, unwritten: UnwrittenFailures) {
+        let mut counts = self.lock();
+        for (budget, taken) in counts.budgets.iter_mut().zip(unwritten.taken) {
+            budget.spent = budget.spent.saturating_sub(taken.counted.len() as u64);
+            for (failure, count) in taken.counted {
+                budget.add(failure, count);
+            }
+            if taken.rest > 0 {
+                budget.rest = budget.rest.saturating_add(taken.rest);
+                budget.rest_written = None;
+            }
         }
-        records
     }
 }
 
-impl Counts {
+fn is_over(last: Option<u64>, now_ms: u64, interval: u64) -> bool {
+    last.is_none_or(|at| now_ms.saturating_sub(at) >= interval)
+}
+
+impl Budget {
+    fn add(&mut self, failure: Failure, count: u64) {
+        let room = self.unrecorded.len() < ADDRESSES_MAX;
+        match self.unrecorded.get_mut(&failure) {
+            Some(counted) => *counted = counted.saturating_add(count),
+            None if room => _ = self.unrecorded.insert(failure, count),
+            None => self.rest = self.rest.saturating_add(count),
+        }
+    }
+
+    /// Takes the failures that get an entry of their own, those with the most requests first. The others are counted
+    /// together.
+    fn take(&mut self, now_ms: u64) -> Vec<(Failure, u64)> {
+        let mut unrecorded: Vec<_> = std::mem::take(&mut self.unrecorded).into_iter().collect();
+        unrecorded.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        unrecorded.retain(|(failure, count)| {
+            let has_entry = !matches!(failure, Failure::Authentication(None, _)) && self.spend(now_ms);
+            if !has_entry {
+                self.rest = self.rest.saturating_add(*count);
+            }
+            has_entry
+        });
+        unrecorded
+    }
+
     /// Takes an entry from the budget, if there is one.
     fn spend(&mut self, now_ms: u64) -> bool {
         let regained = now_ms.saturating_sub(self.spent_at) / ENTRY_MS;
@@ -151,11 +234,19 @@ impl Counts {
     }
 }
 
-fn record(address: Address, refusal: &Refusal, count: u64) -> Record {
+fn record(failure: &Failure, count: u64) -> Record {
     let mut decision = Decision::of_kind(ActorKind::Host, "hookyard");
-    decision.actor.address = address.map(|address| address.to_string());
-    let after = json!({ "count": count, "token": refusal.word() });
-    decision.record("auth.failure", refusal.token()).after(after).result("refused")
+    match failure {
+        Failure::Authentication(address, refusal) => {
+            decision.actor.address = address.map(|address| address.to_string());
+            let after = json!({ "count": count, "token": refusal.word() });
+            decision.record("auth.failure", refusal.token()).after(after).result("refused")
+        }
+        Failure::Denial(token, permission) => {
+            let after = json!({ "count": count, "permission": permission });
+            decision.record("auth.denied", token.as_str()).after(after).result("refused")
+        }
+    }
 }
 
 /// The address of one machine: of IPv6 addresses the first 64 bits, since one machine may have all with the same.
@@ -174,8 +265,8 @@ mod tests {
         std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).into()
     }
 
-    fn counts(records: &[Record]) -> Vec<String> {
-        records.iter().map(|record| record.stored_after().unwrap()).collect()
+    fn counts(unwritten: &UnwrittenFailures) -> Vec<String> {
+        unwritten.records.iter().map(|record| record.stored_after().unwrap()).collect()
     }
 
     #[test]
@@ -210,12 +301,53 @@ mod tests {
         let records = failures.take(160_001, false);
         assert_eq!(
             counts(&records),
-            [r#"{"count":7,"token":"unknown"}"#, r#"{"count":1,"token":"revoked"}"#]
+            [r#"{"count":1,"token":"revoked"}"#, r#"{"count":7,"token":"unknown"}"#]
         );
-        assert_eq!(records[1].target(), "ci");
+        assert_eq!(records.records[0].target(), "ci");
         count(&Refusal::Missing, 160_002);
         assert_eq!(counts(&failures.take(160_003, true)), [r#"{"count":1,"token":"missing"}"#], "at the end");
         assert_eq!(counts(&failures.take(999_999, true)), [""; 0]);
+    }
+
+    #[test]
+    fn failures_that_could_not_be_written_are_written_later() {
+        let failures = Failures::default();
+        for number in 0..150 {
+            failures.count(Refusal::Unknown, Some(peer(number)), 100_000, 100);
+        }
+        failures.count_denial("ci", Permission::Admin);
+        for round in 0..5 {
+            let unwritten = failures.take(100_000 + round * WINDOW_MS, false);
+            assert_eq!(unwritten.records.len(), 1 + 100 + 1);
+            failures.put_back(unwritten);
+        }
+        let written = failures.take(900_000, false);
+        let sum: u64 = counts(&written)
+            .iter()
+            .map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap()["count"].as_u64().unwrap())
+            .sum();
+        assert_eq!(sum, 151);
+        assert_eq!(counts(&failures.take(u64::MAX, true)), [""; 0]);
+    }
+
+    #[test]
+    fn a_flood_hides_neither_a_revoked_token_nor_a_missing_permission() {
+        let failures = Failures::default();
+        for number in 0..2000 {
+            for _ in 0..2 {
+                failures.count(Refusal::Unknown, Some(peer(number % 900)), 100_000, 10);
+            }
+        }
+        failures.count(Refusal::Revoked("ci".into()), Some(peer(901)), 100_000, 10);
+        failures.count_denial("dashboard", Permission::Operate);
+        failures.count_denial("dashboard", Permission::Operate);
+        let unwritten = failures.take(100_000, false);
+        assert_eq!(
+            counts(&unwritten)[..2],
+            [r#"{"count":1,"token":"revoked"}"#, r#"{"count":2,"permission":"operate"}"#]
+        );
+        assert_eq!(unwritten.records[1].target(), "dashboard");
+        assert_eq!(unwritten.records.len(), 2 + 100 + 1);
     }
 
     /// A day of failures from ever new addresses.
@@ -231,8 +363,8 @@ mod tests {
                 made += 1;
             }
             assert!(failures.lock().window.len() <= ADDRESSES_MAX + 1);
-            assert!(failures.lock().unrecorded.len() <= ADDRESSES_MAX);
-            for record in failures.take(now, minute + 1 == 24 * 60) {
+            assert!(failures.lock().budgets.iter().all(|budget| budget.unrecorded.len() <= ADDRESSES_MAX));
+            for record in failures.take(now, minute + 1 == 24 * 60).records {
                 let after: serde_json::Value = serde_json::from_str(&record.stored_after().unwrap()).unwrap();
                 entries += 1;
                 recorded += after["count"].as_u64().unwrap();

@@ -123,9 +123,10 @@ impl Access {
     }
 
     async fn record_failures(&self, now: bool) {
-        let records = self.failures.take(clock::now_ms(), now);
-        if let Err(error) = self.db.record(records).await {
-            tracing::warn!("failed authentications are not in the audit log: {error}");
+        let unwritten = self.failures.take(clock::now_ms(), now);
+        if let Err(error) = self.db.record(unwritten.records.clone()).await {
+            self.failures.put_back(unwritten);
+            tracing::warn!("failed authentications are not in the audit log yet: {error}");
         }
     }
 
@@ -143,8 +144,26 @@ impl Access {
     /// Reads the tokens again after one was revoked. If they cannot be read, it is taken out of memory.
     pub(super) async fn reload_without(&self, revoked: &str) {
         if self.reload().await.is_err() {
-            self.tokens.forget(revoked);
+            self.tokens.refuse(revoked);
         }
+    }
+
+    /// The problem of a revocation that could not be stored. The token is refused all the same while this host runs.
+    pub(super) fn refuse_unstored(&self, name: &str, error: DbError) -> Problem {
+        let mut problem = Problem::from(error);
+        if problem.status == StatusCode::SERVICE_UNAVAILABLE && self.tokens.refuse(name) {
+            tracing::warn!(
+                "the revocation of the token `{name}` is not stored: it is refused until the host stops"
+            );
+        }
+        if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+            problem.detail = format!(
+                "{}; the token `{name}` is refused while this host runs, but its revocation is not stored: revoke it \
+                 again when the database can be written",
+                problem.detail
+            );
+        }
+        problem
     }
 
     /// The most tokens that are not revoked.
@@ -207,7 +226,9 @@ impl Access {
     fn refuse(&self, refused: Refused, peer: Option<IpAddr>) -> Problem {
         let max = self.config.borrow().admin.auth_failures_per_minute_max;
         let Refused { refusal, detail } = refused;
-        if self.failures.count(refusal, peer, clock::now_ms(), max) {
+        // Whoever has a token that the host knows learns why it is not valid, also behind an address with many failures.
+        let has_known_token = refusal.is_of_known_token();
+        if self.failures.count(refusal, peer, clock::now_ms(), max) || has_known_token {
             return Problem::new(StatusCode::UNAUTHORIZED, detail);
         }
         Problem::new(

@@ -1,8 +1,8 @@
 //! The tokens in memory. The rows of the database are the truth; this is a copy, so that a request costs one hash.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -36,6 +36,8 @@ pub(in crate::admin) struct Tokens {
     /// Reads follow each other, so that none puts an older state in the place of a newer one. The damaged rows that the
     /// last one found.
     damaged: Mutex<Vec<(String, String)>>,
+    /// The numbers of tokens that are refused although no row says that they are revoked.
+    refused: std::sync::Mutex<HashSet<i64>>,
 }
 
 impl Tokens {
@@ -63,7 +65,9 @@ impl Tokens {
         }
         *known_damaged = damaged;
         let before = self.known.load();
-        let known = rows.into_iter().map(|stored| {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|id| rows.iter().any(|stored| stored.id == *id && stored.revoked_at.is_none()));
+        let known = rows.into_iter().filter(|stored| !refused.contains(&stored.id)).map(|stored| {
             let hash = stored.token.hash;
             let used_at = match before.get(&hash) {
                 Some(known) => Arc::clone(&known.used_at),
@@ -76,13 +80,23 @@ impl Tokens {
         Ok(())
     }
 
-    /// Takes the tokens with a name out of memory.
-    pub(super) fn forget(&self, name: &str) {
+    /// Refuses the tokens with a name, whose revocation could not be stored or read, until a row says that they are
+    /// revoked. Returns whether there was one.
+    pub(super) fn refuse(&self, name: &str) -> bool {
         let is_other = |token: &KnownToken| token.stored.token.name.as_str() != name;
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let named: Vec<_> = self.known.load().values().filter(|token| !is_other(token)).cloned().collect();
+        let valid =
+            named.iter().filter(|token| token.stored.revoked_at.is_none()).map(|token| token.stored.id);
+        let before = refused.len();
+        refused.extend(valid);
+        let found = refused.len() > before;
+        drop(refused);
         self.known.rcu(|known| {
             let others = known.iter().filter(|(_, token)| is_other(token));
             others.map(|(hash, token)| (*hash, Arc::clone(token))).collect::<HashMap<_, _>>()
         });
+        found
     }
 
     /// The uses that are not written yet, by the tokens' numbers.

@@ -283,3 +283,86 @@ async fn failures_are_limited_and_recorded_and_a_valid_token_is_answered() {
         .find(|token| token.token.name.as_str() == "all-read");
     assert!(used.unwrap().used_at.is_some());
 }
+
+#[tokio::test]
+async fn a_token_finds_what_is_of_its_plugins_behind_many_of_others() {
+    let server = filled().await;
+    let to = |plugin: &str| {
+        vec![Recipient { plugin: PluginName::new(plugin).unwrap(), ordered: false, matched: true }]
+    };
+    server.db.accept(event("moncreneau", "evt_own", "appointment.created"), to("outside-a")).await.unwrap();
+    for number in 0..60 {
+        let event = event("moncreneau", &format!("evt_other_{number}"), "appointment.created");
+        server.db.accept(event, to("desk")).await.unwrap();
+    }
+    let page = body_of(server.ask(Method::GET, "/api/v1/deliveries", Some("some-read")).await).await;
+    assert_eq!((page["items"].as_array().unwrap().len(), &page["next_cursor"]), (1, &Value::Null), "{page}");
+    assert_eq!(page["items"][0]["plugin"], "outside-a");
+    let page = body_of(server.ask(Method::GET, "/api/v1/effects", Some("some-read")).await).await;
+    assert_eq!((&page["items"], &page["next_cursor"]), (&json!([]), &Value::Null));
+
+    let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+    let post = async |path: &str, body: Value| {
+        let request = client.post(format!("{}/api/v1/{path}", server.base)).bearer_auth("some-operate");
+        request.json(&body).send().await.unwrap().status().as_u16()
+    };
+    for (plugin, is_own) in [("outside-a", true), ("desk", false)] {
+        for (path, body) in [
+            ("deliveries/retry", json!({ "where": { "plugin": plugin } })),
+            ("effects/replay", json!({ "plugin": plugin })),
+            ("effects/discard", json!({ "plugin": plugin })),
+            ("replays", json!({ "of": "deliveries", "where": { "plugin": plugin } })),
+        ] {
+            let status = post(path, body).await;
+            assert!(if is_own { status < 300 } else { status == 403 }, "{path} of {plugin}: {status}");
+        }
+    }
+    // The replay of its own plugin, behind more than a page of others'.
+    for _ in 0..60 {
+        let request = Request {
+            of: ReplayTarget::Deliveries,
+            action: Action::Replay,
+            selection: Selection { plugin: Some("desk".into()), ..Selection::default() },
+            to: None,
+            again: false,
+            dry_run: true,
+        };
+        server.db.begin_replay(request, Decision::of_host()).await.unwrap();
+    }
+    let page = body_of(server.ask(Method::GET, "/api/v1/replays", Some("some-read")).await).await;
+    assert_eq!(page["items"][0]["request"]["where"]["plugin"], "outside-a", "{page}");
+    for (path, status) in
+        [("replays/2", 200), ("replays/3", 403), ("deliveries/2-1", 200), ("deliveries/3-1", 403)]
+    {
+        let response = server.ask(Method::GET, &format!("/api/v1/{path}"), Some("some-read")).await;
+        assert_eq!(response.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn requests_without_a_permission_are_on_record_with_their_number() {
+    let server = filled().await;
+    for _ in 0..3 {
+        let refused = server.ask(Method::POST, "/api/v1/plugins/desk/pause", Some("all-read")).await;
+        assert_eq!(refused.status(), 403);
+    }
+    let outside = server.ask(Method::POST, "/api/v1/plugins/nobody/pause", Some("some-operate")).await;
+    assert!(!outside.text().await.unwrap().contains("desk"));
+    server.access.flush().await;
+    let filter = EntryFilter { action: Some("auth.denied".into()), ..EntryFilter::default() };
+    let entries = server.db.audit(&filter, None, 10).await.unwrap();
+    let of_reader = entries.iter().find(|entry| entry.target == "all-read").unwrap();
+    assert_eq!(of_reader.after.as_deref(), Some(r#"{"count":3,"permission":"operate"}"#));
+}
+
+#[tokio::test]
+async fn an_expired_token_behind_a_noisy_address_learns_why() {
+    let server = filled().await;
+    for _ in 0..40 {
+        server.ask(Method::GET, "/api/v1/plugins", Some("wrong")).await;
+    }
+    for (token, status) in [("wrong", 429), ("expired", 401), ("revoked", 401)] {
+        let refused = server.ask(Method::GET, "/api/v1/plugins", Some(token)).await;
+        assert_eq!(refused.status(), status, "{token}");
+    }
+}

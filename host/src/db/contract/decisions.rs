@@ -268,6 +268,20 @@ async fn entries_are_listed_by_pages_and_filters() {
     }
 }
 
+#[tokio::test]
+async fn an_expired_token_leaves_its_name_and_its_place() {
+    for fixture in Fixture::each() {
+        let db = fixture.open(&Window::new(0)).await;
+        create(&db, NewToken { expires_at: Some(1), ..token("a", "1") }).await;
+        let other = |new| db.create_token(new, 1, Decision::of_host());
+        assert!(matches!(other(token("a", "2")).await.unwrap(), TokenCreation::Created(_)));
+        assert_eq!(other(token("b", "3")).await.unwrap(), TokenCreation::Full);
+        let all = entries(&db).await;
+        let actions: Vec<_> = all.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(actions, ["token.create", "token.revoke", "token.create"]);
+    }
+}
+
 /// More deliveries than one transaction makes due.
 #[tokio::test]
 async fn a_decision_about_many_deliveries_has_an_entry_at_its_beginning_and_its_end() {

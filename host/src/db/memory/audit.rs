@@ -53,16 +53,21 @@ impl Tables {
         tokens_max: u32,
         by: &Decision,
     ) -> Decided<TokenCreation> {
-        let valid: Vec<_> = self.tokens.iter().filter(|token| token.revoked_at.is_none()).collect();
+        let now = now_ms();
+        let valid: Vec<_> = self.tokens.iter().filter(|token| token.ended_at(now).is_none()).collect();
         if let Some(taken) = valid.iter().find(|taken| taken.token.name == new.name) {
             return Decided::new(TokenCreation::NameTaken(Box::new((*taken).clone())), None);
         }
         if valid.len() >= tokens_max as usize {
             return Decided::new(TokenCreation::Full, None);
         }
+        // An expired token leaves its name.
+        if let Some(record) = self.revoke_token(new.name.as_str(), by).record {
+            self.append(&record);
+        }
         let made = self.insert_token(new, &by.actor.name);
         let mut revocations: Vec<_> =
-            self.tokens.iter().filter_map(|stored| Some((stored.revoked_at?, stored.id))).collect();
+            self.tokens.iter().filter_map(|stored| Some((stored.ended_at(now)?, stored.id))).collect();
         revocations.sort_unstable_by(|a, b| b.cmp(a));
         let old = revocations.get(REVOKED_TOKENS_MAX as usize..).unwrap_or_default();
         self.tokens.retain(|token| {

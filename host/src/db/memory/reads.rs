@@ -25,6 +25,7 @@ use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
 use crate::revision::KnownHandlers;
 use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
+use crate::token::PluginPattern;
 
 /// See the module.
 pub(in crate::db) struct MemoryReads(MemoryDatabase);
@@ -171,7 +172,9 @@ impl Reads for MemoryReads {
                 Some(state) => stored.standing.state() == state,
                 None => true,
             };
-            in_state && filter.plugin.as_deref().is_none_or(|plugin| plugin == stored.plugin.as_str())
+            in_state
+                && filter.plugin.as_deref().is_none_or(|plugin| plugin == stored.plugin.as_str())
+                && PluginPattern::any_matches(&filter.plugins, &stored.plugin)
         });
         let page: Vec<_> = listed.take(limit.max(1) as usize).collect();
         let next = page.last().filter(|_| page.len() >= limit as usize).map(|(id, _)| **id);

@@ -12,6 +12,7 @@ use crate::db::writer::batch::Placement;
 use crate::delivery::{Attempt, DeliveryId, HoldReason, State};
 use crate::effect::{EffectAttempt, EffectId};
 use crate::event::Event;
+use crate::token::PluginPattern;
 
 const PAUSED: Paused = true;
 const ABSENT: Paused = false;
@@ -153,6 +154,7 @@ impl Tables {
         let selection = &filter.selection;
         let delivery = self.delivery_summary(id, stored, memory);
         let is_wanted = fits(selection, stored)
+            && PluginPattern::any_matches(&filter.plugins, &stored.plugin)
             && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(&id))
             && filter.state.is_none_or(|state| state == delivery.state)
             && !(filter.state == Some(State::Dead) && delivery.resolution.is_some())

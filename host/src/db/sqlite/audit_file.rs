@@ -6,8 +6,9 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::audit::{entries_after, head};
 use super::copy::{check_schema, open_alone};
+use super::lock::HostLock;
 use crate::audit::{ChainError, Head, Verifier};
-use crate::db::types::BackupError;
+use crate::db::types::{BackupError, DbError};
 
 /// Entries that are read at once.
 const PAGE: u32 = 500;
@@ -25,6 +26,9 @@ pub async fn verify_audit(
     if !file.exists() {
         return Err(BackupError::Missing(file.to_owned()));
     }
+    // A backup has no lock, and gets none.
+    let lock = PathBuf::from(format!("{}.lock", file.display()));
+    let _lock = if lock.exists() { Some(HostLock::take(file).map_err(in_use)?) } else { None };
     let log = PathBuf::from(format!("{}-wal", file.display()));
     if log.metadata().is_ok_and(|log| log.len() > 0) {
         return Err(BackupError::Unfit(format!(
@@ -37,6 +41,15 @@ pub async fn verify_audit(
     let checked = check(&mut conn, expected).await;
     conn.close().await.map_err(|error| BackupError::Unfit(error.to_string()))?;
     checked
+}
+
+fn in_use(error: DbError) -> BackupError {
+    BackupError::Unfit(match error {
+        DbError::InUse(_) => {
+            "a host runs with it: ask the running host (leave out --database), or stop it".into()
+        }
+        other => other.to_string(),
+    })
 }
 
 async fn check(

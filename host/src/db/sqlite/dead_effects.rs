@@ -4,6 +4,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::clock::shown;
+use super::deliveries::of_plugins;
 use super::effects::{effect_of, id_of};
 use super::reader::Reader;
 use super::values::{name_of, parse, unsigned};
@@ -96,6 +97,7 @@ impl Reader {
         if let Some(plugin) = &filter.plugin {
             query.push(" AND f.plugin = ").push_bind(plugin.clone());
         }
+        of_plugins(&mut query, "f.plugin", &filter.plugins);
         query.push(" ORDER BY f.event_seq DESC, f.delivery_number DESC, f.number DESC LIMIT ");
         let rows = query.push_bind(limit.max(1)).build().fetch_all(self.pool()).await?;
         let next = rows.last().filter(|_| rows.len() >= limit as usize).map(id_of).transpose()?;

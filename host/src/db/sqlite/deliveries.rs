@@ -16,6 +16,7 @@ use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, HoldReason, Resolution, State};
 use crate::event::PluginName;
 use crate::replay::Selection;
+use crate::token::PluginPattern;
 
 const COLUMNS: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
     h.plugin IS NOT NULL, p.plugin IS NOT NULL, d.settled, r.replay, r.of_number, d.ordering";
@@ -198,6 +199,18 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
     }
 }
 
+/// Appends ` AND …` for plugins that match one of these patterns; nothing if there is none.
+pub(super) fn of_plugins(query: &mut QueryBuilder<Sqlite>, column: &str, patterns: &[PluginPattern]) {
+    let mut word = " AND (";
+    for pattern in patterns {
+        query.push(word).push(column).push(" GLOB ").push_bind(pattern.as_str().to_owned());
+        word = " OR ";
+    }
+    if !patterns.is_empty() {
+        query.push(")");
+    }
+}
+
 /// Whether something holds an open delivery `d`, to which [`HOLDS`] are joined.
 pub(super) fn held(query: &mut QueryBuilder<Sqlite>, memory: &InMemoryState) {
     query.push("(h.plugin IS NOT NULL OR p.plugin IS NOT NULL OR d.due_at < 0");
@@ -242,6 +255,7 @@ impl Reader {
         query.push(" WHERE (d.event_seq, d.number) < (").push_bind(before.event);
         query.push(", ").push_bind(before.number).push(")");
         select_deliveries(&mut query, &filter.selection);
+        of_plugins(&mut query, "d.plugin", &filter.plugins);
         if let Some(state) = filter.state {
             in_state(&mut query, state, memory);
         }

@@ -23,8 +23,10 @@ const INSERT: &str = "INSERT INTO token (id, name, hash, role, plugins, created_
 /// The row of a token that a file of the data directory may still hold is kept, so that the file does not bring it
 /// back; and the newest row, so that no number is used twice.
 const REMOVE_OLD: &str = "DELETE FROM token WHERE name <> ?1 AND id IN
-    (SELECT id FROM token WHERE revoked_at IS NOT NULL AND id <> (SELECT max(id) FROM token)
-     ORDER BY revoked_at DESC, id DESC LIMIT -1 OFFSET ?2)";
+    (SELECT id FROM token WHERE min(ifnull(revoked_at, expires_at), ifnull(expires_at, revoked_at)) <= ?3
+        AND id <> (SELECT max(id) FROM token)
+     ORDER BY min(ifnull(revoked_at, expires_at), ifnull(expires_at, revoked_at)) DESC, id DESC
+     LIMIT -1 OFFSET ?2)";
 
 /// Whether the token with this number exists and is not revoked.
 pub(super) async fn is_valid(conn: &mut SqliteConnection, id: i64) -> Result<bool, DbError> {
@@ -38,16 +40,26 @@ pub(super) async fn create(
     tokens_max: u32,
     by: &Decision,
 ) -> Result<Decided<TokenCreation>, DbError> {
-    if let Some(taken) = find(&mut *conn, new.name.as_str()).await? {
+    let now = now_ms();
+    let same = find(&mut *conn, new.name.as_str()).await?;
+    let (expired, taken): (Vec<_>, Vec<_>) = same.into_iter().partition(|same| same.is_expired(now));
+    if let Some(taken) = taken.into_iter().next() {
         return Ok(Decided::new(TokenCreation::NameTaken(Box::new(taken)), None));
     }
-    let sql = "SELECT count(*) FROM token WHERE revoked_at IS NULL";
-    let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    let sql =
+        "SELECT count(*) FROM token WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)";
+    let count: i64 = sqlx::query_scalar(sql).bind(integer(now)).fetch_one(&mut *conn).await?;
     if count >= i64::from(tokens_max) {
         return Ok(Decided::new(TokenCreation::Full, None));
     }
+    for expired in expired {
+        if let Some(record) = revoke(&mut *conn, expired.token.name.as_str(), by).await?.record {
+            audit::append(&mut *conn, &record).await?;
+        }
+    }
     insert(&mut *conn, new, &by.actor.name).await?;
-    sqlx::query(REMOVE_OLD).bind(FIRST_TOKEN).bind(REVOKED_TOKENS_MAX).execute(&mut *conn).await?;
+    let query = sqlx::query(REMOVE_OLD).bind(FIRST_TOKEN).bind(REVOKED_TOKENS_MAX).bind(integer(now));
+    query.execute(&mut *conn).await?;
     let made = find(conn, new.name.as_str()).await?;
     let made = made.ok_or_else(|| DbError::Unavailable("a new token is not there".into()))?;
     Ok(Decided::new(TokenCreation::Created(Box::new(made)), decisions::create_token(by, new)))
