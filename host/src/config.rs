@@ -44,10 +44,10 @@ pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Pr
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Retention,
-    Runtime, Server, Store,
+    Revisions, Runtime, Server, Store,
 };
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
-pub use values::{EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
+pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
 
 /// All of `hookyard.toml`. The sections of the host, in the order of the reference.
 macro_rules! config {
@@ -107,6 +107,7 @@ config! {
     database: Database,
     retention: Retention,
     plugins: Plugins,
+    revisions: Revisions,
     dispatch: Dispatch,
     runtime: Runtime,
     store: Store,

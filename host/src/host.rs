@@ -137,11 +137,11 @@ impl Host {
         readiness.set("starting: the host finds out which events the plugins handle");
         let observations = Observations::start(db.clone());
         observations.config(&loaded, None);
-        let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone()));
-        let plugins =
-            Plugins::start(PluginSetup { runtime, config: current.subscribe(), fixed, records }).await;
-        let present = plugins.list().into_iter().map(|plugin| plugin.name).collect();
-        tokio::spawn(observations.clone().missing_plugins(db.clone(), present));
+        let records = StoredRevisions::new(db.clone(), observations.clone(), current.subscribe());
+        let records = Arc::new(records);
+        let choices = db.plugin_choices().await?;
+        let setup = PluginSetup { runtime, config: current.subscribe(), fixed, records, choices };
+        let plugins = Plugins::start(setup).await;
         let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
             .map_err(StartError::Threads)?;
         let pruning = db.start_pruning(current.subscribe());
@@ -168,6 +168,7 @@ impl Host {
             plugins: Arc::new(move || listing.list()),
             loading_plugins: Arc::new(move || loading.snapshot().expected().cloned().collect()),
             retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
+            revisions: Some(plugins.clone()),
             readiness: readiness.clone(),
             fault: Arc::new(move || working.fault()),
             config: current.subscribe(),

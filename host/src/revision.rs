@@ -1,4 +1,14 @@
-//! The recorded handlers of a plugin's revision, known without loading it. No IO.
+//! Revisions of plugins: what is known of one without loading it, and which one is in force. No IO.
+
+pub(crate) mod choice;
+mod facts;
+mod history;
+
+pub use choice::{Choice, ChoiceError, FileReading, Origin, RevisionChoice, WaitingRevision};
+pub use facts::{BuildFact, RevisionDifference, RevisionFacts};
+pub use history::{
+    Decision, EntryState, HistoryEntry, HistoryPage, InstructionRecord, StoredSize, removable,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -46,6 +46,7 @@ mod replay;
 mod retention;
 mod retry;
 mod reuse;
+mod revisions;
 mod rooms;
 mod senders;
 mod stop;

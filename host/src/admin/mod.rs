@@ -24,7 +24,7 @@ use crate::alerts::{AlertView, TestError, TestResult};
 use crate::config::Config;
 use crate::db::{Db, Stock};
 use crate::event::PluginName;
-use crate::plugins::PluginView;
+use crate::plugins::{PluginView, Plugins};
 
 pub mod api;
 mod auth;
@@ -84,6 +84,8 @@ pub struct AdminState {
     pub loading_plugins: ListLoadingPlugins,
     /// Loads one of them again.
     pub retry_plugin: RetryPlugin,
+    /// Takes instructions about revisions; `None` in tests without plugins.
+    pub revisions: Option<Plugins>,
     /// Whether the host is ready.
     pub readiness: Readiness,
     /// Returns the fault that stops the host's work.

@@ -35,6 +35,7 @@ impl TestServer {
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
             loading_plugins: Arc::new(Vec::new),
             retry_plugin: Arc::new(|_| {}),
+            revisions: None,
             readiness: readiness.clone(),
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
@@ -93,6 +94,10 @@ fn plugin(name: &str) -> PluginView {
         handles: Vec::new(),
         imports: Vec::new(),
         refusal: None,
+        origin: None,
+        is_pinned: false,
+        waiting: None,
+        version: 0,
     }
 }
 

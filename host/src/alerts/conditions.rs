@@ -89,7 +89,7 @@ fn refused(facts: &Facts, observed: &mut Observed) {
         let Some(reason) = refusal else { continue };
         let stays = match state {
             PluginState::Running => "the earlier revision continues",
-            PluginState::Refused | PluginState::Loading => "no revision runs",
+            PluginState::Refused | PluginState::Loading | PluginState::Waiting => "no revision runs",
         };
         let detail = format!("the file of plugin {name} was refused, and {stays}: {}", quoted(reason));
         observed.add(Condition::PluginRefused, name, 0, detail);

@@ -28,6 +28,10 @@ fn view(state: PluginState, refusal: Option<&str>) -> PluginView {
         handles: Vec::new(),
         imports: Vec::new(),
         refusal: refusal.map(str::to_owned),
+        origin: None,
+        is_pinned: false,
+        waiting: None,
+        version: 0,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -121,6 +122,34 @@ impl Client {
             request = request.header(reqwest::header::IF_MATCH, format!("\"{version}\""));
         }
         self.send(request).await
+    }
+
+    /// As [`Client::post`], for what may take longer than other requests.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn post_within<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        body: &(impl Serialize + ?Sized),
+        timeout: Duration,
+    ) -> Result<T, Failure> {
+        self.send(self.http.post(url(&self.base, segments)?).timeout(timeout).json(body)).await
+    }
+
+    /// Sends a plugin's file to `segments`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &(impl Serialize + ?Sized),
+        bytes: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<T, Failure> {
+        let request = self.http.post(url(&self.base, segments)?).query(query).timeout(timeout);
+        self.send(request.header(CONTENT_TYPE, "application/wasm").body(bytes)).await
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {

@@ -46,7 +46,8 @@ impl Dev {
     ///
     /// # Errors
     /// When the host does not start, or with `--once` when a sample was not handled.
-    pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, mut settings: Settings) -> Result<(), Failure> {
+        settings.approve_all();
         let rebuilds = self.list_rebuilds(&settings)?;
         for rebuild in &rebuilds {
             match rebuild.build_first().await {

@@ -46,6 +46,8 @@ mod plugin_list;
 mod plugin_matrix;
 mod plugin_new;
 mod plugin_pause;
+mod plugin_push;
+mod plugin_revisions;
 mod plugin_run;
 mod plugin_switch;
 mod plugin_test;
@@ -118,7 +120,7 @@ enum Verb {
     /// Read what plugins keep in their stores
     #[command(subcommand, arg_required_else_help = true)]
     Store(Store),
-    /// Make, build, check and run plugins; list, pause and switch those of a running host
+    /// Make, build, check and run plugins; list, pause, switch and push those of a running host, and go back
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(Plugin),
     /// Make, list and revoke tokens for the admin API
@@ -189,6 +191,14 @@ enum Plugin {
     Enable(plugin_switch::Enable),
     Disable(plugin_switch::Disable),
     Matrix(plugin_matrix::Matrix),
+    Push(plugin_push::Push),
+    History(plugin_revisions::History),
+    Diff(plugin_revisions::Diff),
+    Rollback(plugin_revisions::Rollback),
+    Pin(plugin_revisions::Pin),
+    Unpin(plugin_revisions::Unpin),
+    Approve(plugin_revisions::Approve),
+    Reject(plugin_revisions::Reject),
 }
 
 #[derive(Debug, Subcommand)]
@@ -308,6 +318,14 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Plugin(Plugin::Enable(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Disable(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Matrix(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Push(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::History(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Diff(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Rollback(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Pin(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Unpin(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Approve(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Reject(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Create(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,

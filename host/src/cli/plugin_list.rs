@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::settings::{Connection, Settings};
-use super::{out, visible};
+use super::{out, plugin_revisions, visible};
 use crate::admin::api::{Plugin, PluginList, PluginSwitch};
 
 const EXAMPLE: &str = "\
@@ -43,6 +43,11 @@ impl List {
                 let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
                 out::print(&format!("\n{}{stays}", visible::escape_continued(refusal, "  ! ")))?;
             }
+            if let Some(waiting) = &plugin.waiting {
+                let waits =
+                    plugin_revisions::describe_waiting(&plugin.name, &waiting.digest, waiting.waits_for);
+                out::print(&format!("\n{waits}"))?;
+            }
             if let Some(until) = plugin.breaker_until {
                 out::print(&format!("\n{}", describe_pause(&plugin.name, until)))?;
             }
@@ -71,7 +76,8 @@ fn format_state(plugin: &Plugin) -> String {
         Plugin { breaker_until: Some(_), .. } => ", paused by its breaker",
         _ => "",
     };
-    format!("{}{paused}{}", plugin.state, format_switches(&plugin.switches))
+    let pinned = if plugin.pinned { ", pinned" } else { "" };
+    format!("{}{paused}{pinned}{}", plugin.state, format_switches(&plugin.switches))
 }
 
 /// `, switched off except a.b`, or `, switched off for a.b`.
@@ -99,13 +105,14 @@ fn table(plugins: &[Plugin]) -> String {
                 plugin.name.clone(),
                 format_state(plugin),
                 revision.to_owned(),
+                plugin.origin.clone().unwrap_or_else(|| "-".into()),
                 out::format_size(plugin.size_bytes),
                 since,
                 plugin.handles.iter().map(|handler| handler_name(handler)).collect::<Vec<_>>().join(", "),
             ]
         })
         .collect();
-    out::format_table(["PLUGIN", "STATE", "REVISION", "SIZE", "SINCE", "HANDLES"], &rows)
+    out::format_table(["PLUGIN", "STATE", "REVISION", "FROM", "SIZE", "SINCE", "HANDLES"], &rows)
 }
 
 #[cfg(test)]
@@ -127,12 +134,27 @@ mod tests {
             paused_at: Some(7),
             breaker_until: Some(8),
             switches: Vec::new(),
+            origin: Some("push".into()),
+            pinned: false,
+            waiting: None,
+            version: 1,
         };
         let text = table(std::slice::from_ref(&plugin));
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(
             row,
-            ["desk", "refused,", "paused", "-", "1.5", "KiB", "-", "appointment-created,", "appointment.*"]
+            [
+                "desk",
+                "refused,",
+                "paused",
+                "-",
+                "push",
+                "1.5",
+                "KiB",
+                "-",
+                "appointment-created,",
+                "appointment.*"
+            ]
         );
         assert_eq!(format_state(&Plugin { paused_at: None, ..plugin }), "refused, paused by its breaker");
     }
@@ -163,6 +185,7 @@ mod tests {
             "name": "desk", "state": "refused", "revision": null, "size_bytes": 1536, "since": 0, "handles": [],
             "imports": [], "refusal": "not WebAssembly", "paused_at": 7, "breaker_until": 8,
             "switches": [{ "type": "*", "on": false, "changed_at": 9, "changed_by": "ops", "note": null }],
+            "origin": "push", "pinned": true, "waiting": { "digest": "00", "waits_for": "unpin" }, "version": 3,
         }], "next_cursor": null });
         let page: PluginList = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(&page).unwrap(), json);

@@ -304,6 +304,10 @@ mod tests {
             refusal: None,
             breaker_until: None,
             switches: Vec::new(),
+            origin: None,
+            pinned: false,
+            waiting: None,
+            version: 0,
             paused_at: None,
         };
         let plugins = [plugin];

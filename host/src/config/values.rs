@@ -162,6 +162,19 @@ impl<'de> Deserialize<'de> for Pointer {
     }
 }
 
+/// The revisions that an operator has to approve before they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Approval {
+    /// None.
+    #[default]
+    None,
+    /// Those with a capability or an event type that the revision in force does not have.
+    Widening,
+    /// All but those that were in force before.
+    All,
+}
+
 /// The lifetime of a plugin's instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]

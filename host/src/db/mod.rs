@@ -16,11 +16,13 @@ mod lease;
 mod matching;
 #[cfg(test)]
 mod memory;
+mod plugin_revisions;
 mod quota;
 mod replays;
 mod reserve;
 mod retention;
 mod retries;
+mod revision_types;
 mod revisions;
 mod running;
 mod shared;

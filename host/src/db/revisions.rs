@@ -1,7 +1,8 @@
 //! Records of plugins' revisions.
 
 use super::handle::Db;
-use super::types::{DbError, RevisionRecord};
+use super::revision_types::RevisionRecord;
+use super::types::DbError;
 use super::writer::inbox::Request;
 use crate::event::Digest;
 use crate::revision::KnownHandlers;

@@ -10,12 +10,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::alert_types::{DeadLetters, SavedAlert};
+use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
 use super::running::RunningAttempts;
 use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 use super::types::{
     Accept, DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
     HoldChange, InMemoryState, Interrupted, Lease, LeaseRequest, MatchCount, OldKeys, PluginMatch, Removal,
-    RevisionRecord, RunningId, Size, Stock, StoreSummary, StoredTokens, TokenCreation, UnmatchedDelivery,
+    ResolvedEffect, RunningId, Size, Stock, StoreSummary, StoredTokens, TokenCreation, UnmatchedDelivery,
     WaitingFilter,
 };
 use super::view::{
@@ -29,7 +30,7 @@ use crate::effect::{CompletedEffect, EffectId};
 use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{self, Candidate, Progress, ReplayPage};
-use crate::revision::KnownHandlers;
+use crate::revision::{HistoryPage, InstructionRecord, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, Switches, TypePattern};
 use crate::token::NewToken;
 
@@ -91,14 +92,6 @@ pub(super) struct Ready {
     pub(super) deliveries: Vec<Delivery>,
     /// Whether a lease may find more.
     pub(super) rescan: bool,
-}
-
-/// A dead effect that was resolved.
-#[derive(Debug)]
-pub(super) struct ResolvedEffect {
-    pub(super) id: EffectId,
-    pub(super) plugin: PluginName,
-    pub(super) size: u64,
 }
 
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
@@ -223,6 +216,12 @@ pub(super) trait Storage: Send + 'static {
 
     /// Stores the state of an alert, or removes it.
     fn save_alert(&mut self, saved: &SavedAlert) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Stores a part of a revision's file. It costs no `fsync`: it is durable with the next commit.
+    fn keep_part(&mut self, part: &RevisionPart) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Stores an instruction about a plugin's revisions, with what is in force after it.
+    fn instruct(&mut self, record: &InstructionRecord) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Removes old rows and returns the number of events or keys. It costs no `fsync`: a power cut may bring back
     /// rows, but only all of a removal.
@@ -411,6 +410,21 @@ pub(super) trait Reads: EntryReads {
 
     /// Up to `limit` entries of the audit log before this one, the newest first.
     fn audit<'a>(&'a self, filter: &'a EntryFilter, before: i64, limit: u32) -> Answer<'a, Vec<AuditEntry>>;
+
+    /// Each plugin's revision in force, and the one that waits.
+    fn plugin_choices(&self) -> Answer<'_, Vec<(PluginName, RevisionChoice)>>;
+
+    /// A plugin's history of instructions, the newest first; `None` if there was none.
+    fn plugin_history<'a>(&'a self, plugin: &'a PluginName, limit: u32) -> Answer<'a, Option<HistoryPage>>;
+
+    /// The facts of a revision whose file is stored.
+    fn revision_facts<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<RevisionFacts>>;
+
+    /// The file of a revision, if it is stored.
+    fn revision_file<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<Vec<u8>>>;
+
+    /// All stored files of revisions.
+    fn stored_files(&self) -> Answer<'_, Vec<StoredFile>>;
 
     /// Plugins that an operator paused, and since when.
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>>;

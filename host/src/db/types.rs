@@ -10,7 +10,6 @@ use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{self, Effect, EffectId, LeasedEffect, QueuedEffect};
 use crate::event::{Digest, PluginName, SourceName};
 use crate::replay;
-use crate::revision::KnownHandlers;
 use crate::token::StoredToken;
 
 /// The result for an event offered for acceptance.
@@ -205,13 +204,6 @@ pub(super) struct PluginMatch {
 /// Most revisions of which something is recorded.
 pub(super) const REVISIONS_MAX: u32 = 10_000;
 
-/// A revision's handlers, to be recorded.
-#[derive(Debug, Clone)]
-pub(super) struct RevisionRecord {
-    pub(super) digest: Digest,
-    pub(super) handlers: KnownHandlers,
-}
-
 /// A request to lease a plugin's due work.
 #[derive(Debug)]
 pub(super) struct LeaseRequest {
@@ -385,6 +377,8 @@ pub(super) enum Removal {
     Events(Vec<i64>),
     /// Idempotency keys of these events, which are pruned.
     Keys(Vec<i64>),
+    /// Files of these revisions, unless they are in force or wait.
+    Revisions(Vec<Digest>),
 }
 
 impl Removal {
@@ -393,6 +387,7 @@ impl Removal {
         match self {
             Self::Events(events) => events.is_empty(),
             Self::Keys(keys) => keys.is_empty(),
+            Self::Revisions(digests) => digests.is_empty(),
         }
     }
 }
@@ -472,4 +467,12 @@ pub(super) struct EffectResolution {
     pub(super) after: EffectId,
     pub(super) limit: u32,
     pub(super) by: Bulk,
+}
+
+/// A dead effect that was resolved.
+#[derive(Debug)]
+pub(super) struct ResolvedEffect {
+    pub(super) id: EffectId,
+    pub(super) plugin: PluginName,
+    pub(super) size: u64,
 }

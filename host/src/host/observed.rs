@@ -1,11 +1,9 @@
 //! Records in the audit log what the host finds in its files: plugins, and the configuration.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::audit::{ActorKind, Decision, EntryFilter, Record};
+use crate::audit::{ActorKind, Decision, Record};
 use crate::config::{Changes, Loaded};
 use crate::db::Db;
 use crate::event::{Digest, PluginName};
@@ -16,8 +14,6 @@ const BATCH: usize = 256;
 
 /// The action of entries about plugins' files.
 const PLUGIN_FILE: &str = "plugin.file";
-/// Entries that are read at once.
-const PAGE: u32 = 500;
 
 /// The queue of records, which a task writes, so that nobody waits for the database.
 #[derive(Clone)]
@@ -42,34 +38,12 @@ impl Observations {
     pub(super) fn plugin_file(&self, plugin: &PluginName, change: FileChange) {
         let after = match change {
             FileChange::Loaded(digest) => json!({ "state": "loaded", "revision": digest }),
+            FileChange::Waits(digest) => json!({ "state": "waiting", "revision": digest }),
             FileChange::Refused(digest) => json!({ "state": "refused", "revision": digest }),
             FileChange::Removed => json!({ "state": "removed" }),
         };
         let by = Decision::of_kind(ActorKind::File, format!("{plugin}.wasm"));
         self.send(by.record(PLUGIN_FILE, plugin.as_str()).after(after));
-    }
-
-    /// Plugins whose files were removed while no host ran: those that the log has last with a file, and that are not
-    /// among these.
-    pub(super) async fn missing_plugins(self, db: Db, plugins: HashSet<String>) {
-        let filter = EntryFilter { action: Some(PLUGIN_FILE.into()), ..EntryFilter::default() };
-        let (mut seen, mut before) = (plugins, None);
-        while let Ok(page) = db.audit(&filter, before, PAGE).await {
-            for entry in &page {
-                let is_newest = seen.insert(entry.target.clone());
-                let is_there = entry.after.as_deref().is_none_or(|after| !after.contains(r#""removed""#));
-                if is_newest
-                    && is_there
-                    && let Ok(plugin) = PluginName::new(&entry.target)
-                {
-                    self.plugin_file(&plugin, FileChange::Removed);
-                }
-            }
-            match page.last() {
-                Some(last) => before = Some(last.number),
-                None => return,
-            }
-        }
     }
 
     /// The configuration at the start, or after a change. Its digest leaves secrets out.

@@ -1,34 +1,37 @@
-//! The actual state of one plugin: the file that was read last, the running revision, the file being loaded,
-//! the refused file.
+//! The actual state of one plugin: the source that was read last, the running revision, the one being loaded,
+//! the refused one.
 
 use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 
+use super::desired::LoadSource;
 use super::expected::{ExpectedHandlers, ExpectedPlugin};
-use super::scan::Stamp;
 use super::{PluginState, PluginView};
 use crate::event::{Digest, PluginName};
+use crate::revision::RevisionChoice;
 use crate::runtime::Revision;
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct ActualPlugin {
-    /// The file's stamp when it was last read.
-    pub(super) stamp: Option<Stamp>,
+    /// What was read last.
+    pub(super) source: Option<LoadSource>,
     pub(super) loading: Option<Loading>,
     pub(super) running: Option<RunningRevision>,
-    /// The expected handlers of its first revision, until it runs or is refused. Only for a plugin whose file
-    /// was there when the host started.
+    /// The expected handlers of its first revision, until it runs or is refused. Only for a plugin that was there
+    /// when the host started.
     pub(super) expected: Option<Expectation>,
     pub(super) refusal: Option<String>,
-    /// The digest of the file that was refused.
+    /// The digest of the revision that was refused.
     pub(super) refused: Option<Digest>,
+    /// The revision in force, if it was refused.
+    pub(super) refused_in_force: Option<Digest>,
 }
 
 /// The handlers that are expected of a file. Dropped, it ends the task that finds them out.
 pub(super) struct Expectation {
-    pub(super) stamp: Stamp,
+    pub(super) source: LoadSource,
     pub(super) handlers: ExpectedHandlers,
     pub(super) task: AbortHandle,
 }
@@ -41,7 +44,7 @@ impl Drop for Expectation {
 
 /// A load under way. Dropped, it is given up.
 pub(super) struct Loading {
-    pub(super) stamp: Stamp,
+    pub(super) source: LoadSource,
     pub(super) task: AbortHandle,
 }
 
@@ -59,9 +62,22 @@ pub(super) struct RunningRevision {
 }
 
 impl ActualPlugin {
-    /// The file that was loaded, or is being loaded.
-    pub(super) fn file(&self) -> Option<Stamp> {
-        self.loading.as_ref().map(|loading| loading.stamp).or(self.stamp)
+    /// The source that was read, or is being read. The revision in force may be loaded instead of a file that was
+    /// read and is refused or waits.
+    pub(super) fn source(&self) -> Option<LoadSource> {
+        match self.loading.as_ref().map(|loading| loading.source) {
+            Some(LoadSource::Stored(digest)) => self.source.or(Some(LoadSource::Stored(digest))),
+            Some(file) => Some(file),
+            None => self.source,
+        }
+    }
+
+    /// Notes that a source was read. A file stays the plugin's source when the revision in force is loaded beside it.
+    pub(super) fn note_source(&mut self, source: LoadSource) {
+        let keeps_file = matches!((self.source, source), (Some(LoadSource::File(_)), LoadSource::Stored(_)));
+        if !keeps_file {
+            self.source = Some(source);
+        }
     }
 
     /// The digest of the revision that runs.
@@ -76,7 +92,7 @@ impl ActualPlugin {
     }
 
     /// The plugin as operators see it.
-    pub(super) fn view(&self, name: &PluginName) -> PluginView {
+    pub(super) fn view(&self, name: &PluginName, choice: &RevisionChoice) -> PluginView {
         let running = self.running.as_ref();
         let expected = self.expected.as_ref().filter(|_| running.is_none());
         let handles = expected.map(|of| [of.handlers.interfaces(), of.handlers.patterns()].concat());
@@ -85,7 +101,8 @@ impl ActualPlugin {
             state: match (running, &self.refusal) {
                 (Some(_), _) => PluginState::Running,
                 (None, Some(_)) => PluginState::Refused,
-                (None, None) => PluginState::Loading,
+                (None, None) if self.loading.is_some() || choice.waiting().is_none() => PluginState::Loading,
+                (None, None) => PluginState::Waiting,
             },
             revision: running.map(|running| running.revision.digest.to_string()),
             size_bytes: running.map_or(0, |running| running.revision.size_bytes),
@@ -93,6 +110,10 @@ impl ActualPlugin {
             handles: running.map(|running| running.revision.handles()).or(handles).unwrap_or_default(),
             imports: running.map(|running| running.revision.imports.clone()).unwrap_or_default(),
             refusal: self.refusal.clone(),
+            origin: choice.in_force().map(|of| of.origin),
+            is_pinned: choice.is_pinned(),
+            waiting: choice.waiting(),
+            version: choice.version,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::desired::{DesiredPlugin, DesiredState};
+use super::desired::{DesiredPlugin, DesiredState, Target};
 use super::scan::{Scan, scan};
 use super::watch::Watch;
 use crate::config;
@@ -71,7 +71,7 @@ impl Directory {
         let mut desired: DesiredState = missing.collect();
         for (name, file) in found.files {
             self.seen.insert(name.clone(), None);
-            desired.insert(name, DesiredPlugin::File(file));
+            desired.insert(name, DesiredPlugin::Target(Target::File(file)));
         }
         desired
     }

@@ -1,13 +1,13 @@
 //! The events that a plugin will handle, found before its first revision is loaded. So a host accepts events
 //! at once, and none is routed without the plugin.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::load::{ReadResult, read_file};
+use super::desired::Target;
+use super::ledger::Ledger;
+use super::read::{ReadResult, read_file};
 use super::scan::PluginFile;
 use super::settings::config_digest;
 use crate::config::Config;
@@ -17,32 +17,6 @@ use crate::runtime::{Runtime, interface_of};
 
 /// Files that are read at once.
 const READERS: usize = 4;
-
-/// The stored records of revisions, which outlive the host's process.
-pub trait RevisionRecords: Send + Sync {
-    /// The handlers of a revision that was loaded before, if they are known.
-    fn handlers<'a>(
-        &'a self,
-        revision: &'a Digest,
-    ) -> Pin<Box<dyn Future<Output = Option<KnownHandlers>> + Send + 'a>>;
-
-    /// Records the handlers of a revision. Does not wait: without the record, the next start reads the file.
-    fn record(&self, revision: Digest, handlers: KnownHandlers);
-
-    /// Notes a change of a plugin's file. Does not wait.
-    fn note_file(&self, plugin: &PluginName, change: FileChange);
-}
-
-/// A change of a plugin's file, with its digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileChange {
-    /// It was loaded, and runs.
-    Loaded(Digest),
-    /// It was refused; the digest is not known if it could not be read.
-    Refused(Option<Digest>),
-    /// It is gone.
-    Removed,
-}
 
 /// A plugin whose first revision is being loaded.
 #[derive(Debug, Clone)]
@@ -109,52 +83,88 @@ impl ExpectedHandlers {
     }
 }
 
-/// Finds the handlers of files without compiling them. Cheap to clone.
+/// Finds the handlers of revisions without compiling them. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct HandlerLookup {
     runtime: Runtime,
-    records: Arc<dyn RevisionRecords>,
+    ledger: Ledger,
     /// Places for reading files, and for the processes that read exports.
     readers: Arc<Semaphore>,
     processes: Arc<Semaphore>,
 }
 
+/// The revision that is to be loaded.
+enum ExpectedRevision {
+    /// None is in force, or it cannot be read now: the load reports the reason.
+    None { is_known: bool },
+    /// A file with this digest.
+    File(Digest, Vec<u8>),
+    /// A stored one.
+    Stored(Digest),
+}
+
 impl HandlerLookup {
-    pub(super) fn new(runtime: Runtime, records: Arc<dyn RevisionRecords>, config: &Config) -> Self {
+    pub(super) fn new(runtime: Runtime, ledger: Ledger, config: &Config) -> Self {
         let processes = Arc::new(Semaphore::new(config.runtime.compile_concurrency));
-        Self { runtime, records, readers: Arc::new(Semaphore::new(READERS)), processes }
+        Self { runtime, ledger, readers: Arc::new(Semaphore::new(READERS)), processes }
     }
 
-    /// Returns a file's handlers: from the record of its digest, or else from its exports.
-    pub(super) async fn find(
-        &self,
-        name: &PluginName,
-        file: &PluginFile,
-        config: &Config,
-    ) -> ExpectedHandlers {
-        match self.recorded(name, file, config).await {
+    /// Returns the handlers of the revision that a target gives: from the record of its digest, or else from its
+    /// exports.
+    pub(super) async fn find(&self, name: &PluginName, target: &Target, config: &Config) -> ExpectedHandlers {
+        match self.recorded(name, target, config).await {
             Some(known) => known,
-            None => self.exported(file, config).await,
+            None => self.exported(name, target, config).await,
+        }
+    }
+
+    /// Finds which revision a target gives. A changed file may turn out to be refused, or to wait.
+    async fn revision(&self, name: &PluginName, target: &Target, config: &Config) -> ExpectedRevision {
+        let file = match target {
+            Target::Stored(digest) => return ExpectedRevision::Stored(*digest),
+            Target::File(file) => file,
+        };
+        let Some((bytes, digest)) = read(file, config).await else {
+            return ExpectedRevision::None { is_known: false };
+        };
+        let choice = self.ledger.choices.of(name).get();
+        match choice.in_force().map(|of| of.digest) {
+            in_force if in_force == Some(digest) || !choice.is_unchanged_file(digest) => {
+                ExpectedRevision::File(digest, bytes)
+            }
+            Some(in_force) => ExpectedRevision::Stored(in_force),
+            None => ExpectedRevision::None { is_known: true },
         }
     }
 
     async fn recorded(
         &self,
         name: &PluginName,
-        file: &PluginFile,
+        target: &Target,
         config: &Config,
     ) -> Option<ExpectedHandlers> {
         // Semaphores are never closed, so there always is a place.
         let _place = self.readers.acquire().await;
-        let (_, digest) = read(file, config).await?;
-        let known = self.records.handlers(&digest).await?;
+        let digest = match self.revision(name, target, config).await {
+            ExpectedRevision::None { is_known: true } => {
+                return Some(ExpectedHandlers::All(KnownHandlers::default()));
+            }
+            ExpectedRevision::None { is_known: false } => return None,
+            ExpectedRevision::File(digest, _) | ExpectedRevision::Stored(digest) => digest,
+        };
+        let known = self.ledger.records.handlers(&digest).await?;
         Some(under_config(known, &config_digest(config, name)))
     }
 
-    async fn exported(&self, file: &PluginFile, config: &Config) -> ExpectedHandlers {
+    async fn exported(&self, name: &PluginName, target: &Target, config: &Config) -> ExpectedHandlers {
         let _place = self.processes.acquire().await;
         // The file is read again: its bytes would take memory while it waits for a place.
-        let Some((bytes, _)) = read(file, config).await else { return ExpectedHandlers::Unknown };
+        let bytes = match self.revision(name, target, config).await {
+            ExpectedRevision::None { .. } => None,
+            ExpectedRevision::File(_, bytes) => Some(bytes),
+            ExpectedRevision::Stored(digest) => self.ledger.records.file(&digest).await.ok().flatten(),
+        };
+        let Some(bytes) = bytes else { return ExpectedHandlers::Unknown };
         match self.runtime.read_exports(bytes).await {
             // The load reports the error in the file.
             Err(_) => ExpectedHandlers::Unknown,

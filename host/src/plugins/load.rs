@@ -1,24 +1,28 @@
-//! Loads single files, several at a time, so that a slow load delays no other.
+//! Loads single revisions, several at a time, so that a slow load delays no other.
 
 use std::future::Future;
-use std::io::Read as _;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::scan::{PluginFile, Stamp};
+use super::ledger::Ledger;
+use super::read::{ReadResult, read_file};
+use super::scan::PluginFile;
 use super::settings::settings;
 use crate::config::Config;
 use crate::event::{Digest, PluginName};
-use crate::runtime::{LoadedRevision, Runtime};
+use crate::revision::RevisionFacts;
+use crate::runtime::{LoadedRevision, Refusal, Runtime, origins_in, tools_of};
 
 /// Loads files; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Loader {
     runtime: Runtime,
+    ledger: Ledger,
     file_max_bytes: u64,
     /// A load that takes longer gives its place to others, and continues in one of as many places for
     /// long loads.
@@ -27,17 +31,28 @@ pub(super) struct Loader {
     long: Arc<Semaphore>,
 }
 
+/// A loaded revision, and its facts.
+pub(super) struct Loaded {
+    pub(super) revision: LoadedRevision,
+    pub(super) facts: RevisionFacts,
+}
+
 /// The result of loading a file.
 pub(super) enum LoadResult {
+    /// The revision in force.
     Loaded(LoadedRevision),
-    /// The file is the running revision.
-    Same,
-    /// It changed while it was read, and has to be read again.
+    /// The file is as it was when it was last read, and the revision in force runs, or none is in force.
+    Unchanged,
+    /// It has changed.
+    Changed(Box<Loaded>, Bytes),
+    /// The file changed while it was read, and has to be read again.
     Changing,
-    Refused(FileRefusal),
+    /// The revision in force, or the changed file with this digest, cannot be loaded.
+    Refused(FileRefusal, Option<Digest>),
 }
 
 /// The reason why a file is refused.
+#[derive(Debug)]
 pub(super) struct FileRefusal {
     pub(super) revision: Option<Digest>,
     pub(super) reason: String,
@@ -46,11 +61,11 @@ pub(super) struct FileRefusal {
 }
 
 impl Loader {
-    pub(super) fn new(runtime: Runtime, config: &Config) -> Self {
+    pub(super) fn new(runtime: Runtime, ledger: Ledger, config: &Config) -> Self {
         let places = || Arc::new(Semaphore::new(config.runtime.compile_concurrency));
         let quick_time = Duration::from_millis(config.runtime.compile_quick_ms);
         let file_max_bytes = config.plugins.file_max_bytes;
-        Self { runtime, file_max_bytes, quick_time, quick: places(), long: places() }
+        Self { runtime, ledger, file_max_bytes, quick_time, quick: places(), long: places() }
     }
 
     /// Lets the compiler try again a file that crashed it.
@@ -73,8 +88,30 @@ impl Loader {
         }
     }
 
-    /// Loads a plugin's file at its turn, unless it is the running revision. Dropping the future ends the load.
-    pub(super) async fn load(
+    /// Runs a load at its turn. One that takes long leaves its place to others. Dropping the future ends the load.
+    async fn in_place<T, F: Future<Output = T>>(
+        &self,
+        turn: impl Future<Output = Option<OwnedSemaphorePermit>>,
+        load: impl Fn() -> F,
+    ) -> T {
+        let quick = turn.await;
+        let mut loading = Box::pin(load());
+        if let Ok(result) = timeout(self.quick_time, &mut loading).await {
+            return result;
+        }
+        if let Ok(_long) = self.long.try_acquire() {
+            drop(quick);
+            return loading.await;
+        }
+        // The load begins again later: kept, it would hold memory, and there may be many.
+        drop(loading);
+        drop(quick);
+        let _long = self.long.acquire().await;
+        load().await
+    }
+
+    /// Loads what a plugin's file means at its turn: the changed file, or the revision in force, unless it runs.
+    pub(super) async fn load_file(
         &self,
         turn: impl Future<Output = Option<OwnedSemaphorePermit>>,
         name: &PluginName,
@@ -82,20 +119,41 @@ impl Loader {
         running: Option<Digest>,
         config: &Config,
     ) -> LoadResult {
-        let quick = turn.await;
-        let mut load = Box::pin(self.read_and_load(name, file, running, config));
-        if let Ok(result) = timeout(self.quick_time, &mut load).await {
-            return result;
+        self.in_place(turn, || self.read_and_load(name, file, running, config)).await
+    }
+
+    /// Loads the revision in force of a plugin without a changed file, at its turn.
+    pub(super) async fn load_in_force(
+        &self,
+        turn: impl Future<Output = Option<OwnedSemaphorePermit>>,
+        name: &PluginName,
+        digest: Digest,
+        config: &Config,
+    ) -> LoadResult {
+        match self.in_place(turn, || self.read_stored(name, digest, config)).await {
+            Ok(loaded) => LoadResult::Loaded(loaded),
+            Err(refusal) => LoadResult::Refused(refusal, None),
         }
-        if let Ok(_long) = self.long.try_acquire() {
-            drop(quick);
-            return load.await;
-        }
-        // The load begins again later: kept, it would hold memory, and there may be many.
-        drop(load);
-        drop(quick);
-        let _long = self.long.acquire().await;
-        self.read_and_load(name, file, running, config).await
+    }
+
+    /// Loads a pushed file at the next turn.
+    pub(super) async fn load_bytes(
+        &self,
+        name: &PluginName,
+        bytes: Bytes,
+        config: &Config,
+    ) -> Result<Loaded, FileRefusal> {
+        self.in_place(self.take_turn(), || self.load(name, bytes.clone(), config)).await
+    }
+
+    /// Loads a stored revision at the next turn.
+    pub(super) async fn load_stored(
+        &self,
+        name: &PluginName,
+        digest: Digest,
+        config: &Config,
+    ) -> Result<LoadedRevision, FileRefusal> {
+        self.in_place(self.take_turn(), || self.read_stored(name, digest, config)).await
     }
 
     async fn read_and_load(
@@ -105,53 +163,82 @@ impl Loader {
         running: Option<Digest>,
         config: &Config,
     ) -> LoadResult {
-        let refused = |reason, revision, is_temporary| {
-            LoadResult::Refused(FileRefusal { revision, reason, is_temporary })
-        };
         let (file, max) = (file.clone(), self.file_max_bytes);
         let read = tokio::task::spawn_blocking(move || read_file(&file, max)).await;
         let (bytes, digest) = match read.unwrap_or_else(|error| ReadResult::Refused(error.to_string())) {
             ReadResult::Read(bytes, digest) => (bytes, digest),
             ReadResult::Changing => return LoadResult::Changing,
             ReadResult::Refused(reason) => {
-                return refused(format!("plugin {name} is refused: {reason}"), None, false);
+                let reason = format!("plugin {name} is refused: {reason}");
+                return LoadResult::Refused(
+                    FileRefusal { revision: None, reason, is_temporary: false },
+                    None,
+                );
             }
         };
-        if running == Some(digest) {
-            return LoadResult::Same;
+        let of_plugin = self.ledger.choices.of(name);
+        let choice = of_plugin.get();
+        if choice.is_unchanged_file(digest) {
+            let loaded = match choice.in_force().map(|of| of.digest) {
+                target if target.is_none() || target == running => return LoadResult::Unchanged,
+                Some(target) if target != digest => self.read_stored(name, target, config).await,
+                _ => {
+                    let loaded = self.runtime.load(name, bytes, &settings(config, name)).await;
+                    loaded.map_err(|refusal| refused(&refusal))
+                }
+            };
+            return match loaded {
+                Ok(loaded) => LoadResult::Loaded(loaded),
+                Err(refusal) => LoadResult::Refused(refusal, None),
+            };
         }
-        match self.runtime.load(name, bytes, &settings(config, name)).await {
-            Ok(loaded) => LoadResult::Loaded(loaded),
-            Err(refusal) => refused(refusal.to_string(), Some(digest), refusal.is_temporary),
+        of_plugin.note_changed_file(Some(digest));
+        let bytes = Bytes::from(bytes);
+        match self.load(name, bytes.clone(), config).await {
+            Ok(loaded) => LoadResult::Changed(Box::new(loaded), bytes),
+            Err(refusal) => LoadResult::Refused(refusal, Some(digest)),
         }
+    }
+
+    async fn read_stored(
+        &self,
+        name: &PluginName,
+        digest: Digest,
+        config: &Config,
+    ) -> Result<LoadedRevision, FileRefusal> {
+        let failed = |reason, is_temporary| FileRefusal { revision: Some(digest), reason, is_temporary };
+        let about = format!("plugin {name} revision {}", digest.short());
+        let bytes = self.ledger.records.file(&digest).await;
+        let bytes = bytes.map_err(|error| failed(format!("{about} cannot be read: {error}"), true))?;
+        let Some(bytes) = bytes else {
+            return Err(failed(format!("{about} is refused: its file is not in the database"), false));
+        };
+        let loaded = self.runtime.load(name, bytes, &settings(config, name)).await;
+        loaded.map_err(|refusal| refused(&refusal))
+    }
+
+    async fn load(&self, name: &PluginName, bytes: Bytes, config: &Config) -> Result<Loaded, FileRefusal> {
+        let loaded = self.runtime.load(name, bytes.to_vec(), &settings(config, name)).await;
+        let loaded = loaded.map_err(|refusal| refused(&refusal))?;
+        let described = tokio::task::spawn_blocking(move || (origins_in(&bytes), tools_of(&bytes))).await;
+        let (origins, build) = described.unwrap_or_default();
+        let revision = &loaded.revision;
+        let facts = RevisionFacts {
+            size_bytes: revision.size_bytes,
+            interfaces: revision.interfaces().map(ToOwned::to_owned).collect(),
+            patterns: revision.subscriptions.clone(),
+            imports: revision.imports.clone(),
+            origins,
+            build,
+        };
+        Ok(Loaded { revision: loaded, facts })
     }
 }
 
-/// The result of reading a file.
-pub(super) enum ReadResult {
-    Read(Vec<u8>, Digest),
-    /// It changed while it was read.
-    Changing,
-    Refused(String),
-}
-
-/// Reads a whole file. It must still match its stamp after the read.
-pub(super) fn read_file(PluginFile { path, stamp }: &PluginFile, max_bytes: u64) -> ReadResult {
-    let size = stamp.size_bytes();
-    if size > max_bytes {
-        return ReadResult::Refused(format!(
-            "{} has {size} bytes, plugins.file_max_bytes is {max_bytes}",
-            path.display()
-        ));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    let read = std::fs::File::open(path).and_then(|file| file.take(max_bytes).read_to_end(&mut bytes));
-    match read {
-        _ if Stamp::of(path) != Some(*stamp) => ReadResult::Changing,
-        Ok(_) => {
-            let digest = Digest::of(&bytes);
-            ReadResult::Read(bytes, digest)
-        }
-        Err(error) => ReadResult::Refused(format!("{} cannot be read: {error}", path.display())),
+fn refused(refusal: &Refusal) -> FileRefusal {
+    FileRefusal {
+        revision: Some(refusal.revision),
+        reason: refusal.to_string(),
+        is_temporary: refusal.is_temporary,
     }
 }

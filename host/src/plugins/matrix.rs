@@ -159,6 +159,10 @@ mod tests {
             handles: handles.iter().map(ToString::to_string).collect(),
             imports: Vec::new(),
             refusal: None,
+            origin: None,
+            is_pinned: false,
+            waiting: None,
+            version: 0,
         }
     }
 

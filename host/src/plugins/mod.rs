@@ -1,11 +1,12 @@
 //! Compares the plugins that should run with those that do, loads files into revisions, and publishes one
-//! snapshot. It never calls a handler, and knows no database and no HTTP.
+//! snapshot. It decides which revision is in force. It never calls a handler, and knows no database and no HTTP.
 //!
 //! | For | Files |
 //! |---|---|
 //! | the desired state | `desired`, `directory`, `scan`, `watch` |
 //! | the actual state | `actual`, `expected` (before the first revision is loaded) |
-//! | the steps between them | `reconciler`, `load` |
+//! | instructions about revisions | `instruct`, `compare`, `ledger`, `choices`, `records` |
+//! | the steps between them | `reconciler`, `outcome`, `load`, `read` |
 //! | the routing table | `snapshot`, `subscriptions`, `active`, `settings`, `cpu_class` |
 //! | what operators see of it | `matrix` |
 //!
@@ -14,13 +15,20 @@
 
 mod active;
 mod actual;
+mod choices;
+mod compare;
 mod cpu_class;
 mod desired;
 mod directory;
 mod expected;
+mod instruct;
+mod ledger;
 mod load;
 mod matrix;
+mod outcome;
+mod read;
 mod reconciler;
+mod records;
 mod scan;
 mod settings;
 mod snapshot;
@@ -34,14 +42,21 @@ use tokio::sync::{mpsc, watch as channel};
 
 use crate::config::Config;
 use crate::event::PluginName;
+use crate::revision::{Origin, RevisionChoice, WaitingRevision};
 use crate::runtime::Runtime;
 
-use reconciler::Reconciler;
+use choices::Choices;
+use instruct::Desk;
+use ledger::Ledger;
+use load::Loader;
+use reconciler::{Reconciler, Requests};
 
 pub use active::{ActivePlugin, Backoff, Breaking, Retry, RunningEntry, Turn};
+pub use compare::Comparison;
 pub use cpu_class::CpuClass;
-pub use expected::{FileChange, RevisionRecords};
+pub use instruct::{Instructed, InstructionError, Instructor};
 pub use matrix::{MatrixRow, PluginMatrix, matrix};
+pub use records::{FileChange, RecordError, RecordFuture, RevisionFile, RevisionRecords};
 pub use scan::Stamp;
 pub use settings::{mask, settings};
 pub use snapshot::Snapshot;
@@ -66,6 +81,14 @@ pub struct PluginView {
     pub imports: Vec<String>,
     /// The reason why the file on disk is not the running revision.
     pub refusal: Option<String>,
+    /// The kind of the instruction that put the revision in force.
+    pub origin: Option<Origin>,
+    /// Whether that revision stays until the pin is lifted.
+    pub is_pinned: bool,
+    /// The revision that waits.
+    pub waiting: Option<WaitingRevision>,
+    /// Counts the instructions.
+    pub version: u64,
 }
 
 /// See [`PluginView::state`].
@@ -77,6 +100,8 @@ pub enum PluginState {
     Refused,
     /// Its first revision is being loaded.
     Loading,
+    /// Its first revision waits for approval.
+    Waiting,
 }
 
 /// The resources of a host's plugins.
@@ -90,6 +115,8 @@ pub struct PluginSetup {
     pub fixed: Vec<RunningEntry>,
     /// The stored records of revisions.
     pub records: Arc<dyn RevisionRecords>,
+    /// The stored revisions in force, and those that wait.
+    pub choices: Vec<(PluginName, RevisionChoice)>,
 }
 
 /// The plugins of this host, now.
@@ -102,24 +129,32 @@ struct Inner {
     version: channel::Sender<u64>,
     views: Mutex<Vec<PluginView>>,
     retries: mpsc::UnboundedSender<PluginName>,
+    desk: Desk,
 }
 
 impl Plugins {
     /// Starts loading the files in the plugins directory, and follows its changes in one task. Returns when
     /// the plugins' handlers are known, or after `plugins.start_wait_ms`.
     pub async fn start(setup: PluginSetup) -> Self {
+        let PluginSetup { runtime, config, fixed, records, choices } = setup;
         let (retries, requested) = mpsc::unbounded_channel();
+        let (takeovers, to_publish) = mpsc::unbounded_channel();
+        let now = config.borrow().clone();
+        let ledger = Ledger::new(records, Arc::new(Choices::new(choices)), &now);
+        let loader = Loader::new(runtime.clone(), ledger.clone(), &now);
         let plugins = Self(Arc::new(Inner {
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
             version: channel::Sender::new(0),
             views: Mutex::default(),
             retries,
+            desk: Desk::new(ledger.clone(), loader.clone(), config.clone(), takeovers),
         }));
-        let runtime = setup.runtime.clone();
-        let mut reconciler = Reconciler::new(setup, plugins.clone(), requested);
-        reconciler.start().await;
+        let parts = (runtime.clone(), loader, ledger);
+        let requests = Requests { retries: requested, takeovers: to_publish };
+        let mut reconciler = Reconciler::new(parts, config, fixed, plugins.clone(), requests);
+        let has_unread_files = reconciler.start().await;
         runtime.start_compiler_ahead();
-        tokio::spawn(reconciler.run());
+        tokio::spawn(reconciler.run(has_unread_files));
         plugins
     }
 
@@ -146,6 +181,11 @@ impl Plugins {
     pub fn retry(&self, plugin: &PluginName) {
         // If the task has ended, the host is ending.
         let _ = self.0.retries.send(plugin.clone());
+    }
+
+    /// The desk for instructions about revisions.
+    fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     fn publish(&self, snapshot: Snapshot) {

@@ -5,7 +5,7 @@
 //! loaded is refused, and the error names it and the reason; the running revision stays. Calls in flight
 //! hold their revision and finish on it; it is freed with the last of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,20 +13,23 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
+use super::Plugins;
 use super::active::RunningEntry;
 use super::actual::{ActualPlugin, Expectation, Loading, RunningRevision};
-use super::desired::{DesiredState, Step, steps};
+use super::desired::{DesiredState, LoadSource, Step, Target, add_stored, delay_files, steps};
 use super::directory::Directory;
-use super::expected::{ExpectedHandlers, ExpectedPlugin, FileChange, HandlerLookup, RevisionRecords};
-use super::load::{FileRefusal, LoadResult, Loader};
-use super::scan::{PluginFile, Stamp};
+use super::expected::{ExpectedHandlers, ExpectedPlugin, HandlerLookup};
+use super::instruct::Takeover;
+use super::ledger::Ledger;
+use super::load::{FileRefusal, Loader};
+use super::outcome::{LoadOutcome, known_handlers, load};
+use super::records::FileChange;
 use super::settings::config_digest;
-use super::{PluginSetup, Plugins};
-use crate::config::Config;
+use crate::config::{Approval, Config};
 use crate::event::{Digest, PluginName, now_ms};
 use crate::failpoint::{self, Point};
-use crate::revision::KnownHandlers;
-use crate::runtime::{LoadedRevision, Revision};
+use crate::revision::RevisionChoice;
+use crate::runtime::{LoadedRevision, Runtime};
 
 /// Time for which a finished load waits for others, so that one snapshot has all of them.
 const GATHER_TIME: Duration = Duration::from_millis(10);
@@ -38,60 +41,74 @@ pub(super) struct Reconciler {
     expectations: JoinSet<FoundHandlers>,
     loader: Loader,
     loads: JoinSet<FinishedLoad>,
-    /// Plugins whose file an operator wants loaded again.
-    retries: mpsc::UnboundedReceiver<PluginName>,
+    requests: Requests,
     config: channel::Receiver<Arc<Config>>,
     fixed: Vec<RunningEntry>,
-    records: Arc<dyn RevisionRecords>,
+    ledger: Ledger,
     plugins: Plugins,
     actual: BTreeMap<PluginName, ActualPlugin>,
 }
 
-/// The handlers of a file that is being loaded for the first time.
+/// Requests of operators.
+pub(super) struct Requests {
+    /// Plugins whose file is to be loaded again.
+    pub(super) retries: mpsc::UnboundedReceiver<PluginName>,
+    /// Instructions that were carried out, and are to be published.
+    pub(super) takeovers: mpsc::UnboundedReceiver<Takeover>,
+}
+
+/// The handlers of a plugin that is being loaded for the first time.
 struct FoundHandlers {
     plugin: PluginName,
-    stamp: Stamp,
+    source: LoadSource,
     handlers: ExpectedHandlers,
 }
 
 /// A load that has ended.
 struct FinishedLoad {
     plugin: PluginName,
-    stamp: Stamp,
+    source: LoadSource,
     /// The digest of the plugin's config when the load began.
     config_digest: Digest,
-    result: LoadResult,
+    outcome: LoadOutcome,
 }
 
 impl Reconciler {
     pub(super) fn new(
-        setup: PluginSetup,
+        (runtime, loader, ledger): (Runtime, Loader, Ledger),
+        config: channel::Receiver<Arc<Config>>,
+        fixed: Vec<RunningEntry>,
         plugins: Plugins,
-        retries: mpsc::UnboundedReceiver<PluginName>,
+        requests: Requests,
     ) -> Self {
-        let PluginSetup { runtime, config, fixed, records } = setup;
         let now = config.borrow().clone();
         Self {
             directory: Directory::new(now.plugins.dir.clone()),
-            lookup: HandlerLookup::new(runtime.clone(), Arc::clone(&records), &now),
+            lookup: HandlerLookup::new(runtime, ledger.clone(), &now),
             expectations: JoinSet::new(),
-            loader: Loader::new(runtime, &now),
+            loader,
             loads: JoinSet::new(),
-            retries,
+            requests,
             config,
             fixed,
-            records,
+            ledger,
             plugins,
             actual: BTreeMap::new(),
         }
     }
 
     /// Starts all loads, and publishes the first snapshot when the plugins' handlers are known, or after
-    /// `plugins.start_wait_ms`.
-    pub(super) async fn start(&mut self) {
+    /// `plugins.start_wait_ms`. Returns whether files are to be read after that.
+    pub(super) async fn start(&mut self) -> bool {
         let config = self.config.borrow().clone();
         let deadline = Instant::now() + Duration::from_millis(config.plugins.start_wait_ms);
-        let desired = self.directory.scan(&config.plugins).unwrap_or_default();
+        let mut desired = match self.directory.scan(&config.plugins) {
+            Some(desired) => self.with_stored(desired),
+            // Nothing is known of the files, so what was in force runs.
+            None => self.all_stored(DesiredState::new()),
+        };
+        let choices = self.ledger.choices.list();
+        let is_delayed = delay_files(&mut desired, &choices, config.plugins.approval != Approval::None);
         self.expect_all(&desired);
         // This comes before any load, because compilers take all processors.
         while let Ok(Some(found)) = timeout_at(deadline, self.expectations.join_next()).await {
@@ -105,28 +122,45 @@ impl Reconciler {
             }
         }
         self.publish();
+        is_delayed
+    }
+
+    /// Notes the files that are gone, and adds the plugins that run without one.
+    fn with_stored(&self, desired: DesiredState) -> DesiredState {
+        for (name, choice) in self.ledger.choices.list() {
+            if choice.file().is_some() && !desired.contains_key(&name) {
+                // While an instruction is under way, the plugin stays: the next scan looks again.
+                self.ledger.remove_file(&name);
+            }
+        }
+        self.all_stored(desired)
+    }
+
+    fn all_stored(&self, mut desired: DesiredState) -> DesiredState {
+        add_stored(&mut desired, &self.ledger.choices.list());
+        desired
     }
 
     /// Starts finding the handlers of all plugins, those with small files first.
     fn expect_all(&mut self, desired: &DesiredState) {
-        let mut files: Vec<_> =
-            desired.iter().filter_map(|(name, plugin)| Some((name, plugin.file()?))).collect();
-        files.sort_by_key(|(_, file)| file.stamp.size_bytes());
-        for (name, file) in files {
-            self.expect(name, file);
+        let mut targets: Vec<_> =
+            desired.iter().filter_map(|(name, plugin)| Some((name, plugin.target()?))).collect();
+        targets.sort_by_key(|(_, target)| target.size_bytes());
+        for (name, target) in targets {
+            self.expect(name, target);
         }
     }
 
     /// Starts finding the handlers of a plugin.
-    fn expect(&mut self, name: &PluginName, file: &PluginFile) {
-        let stamp = file.stamp;
+    fn expect(&mut self, name: &PluginName, target: &Target) {
+        let source = target.source();
         let (lookup, config) = (self.lookup.clone(), self.config.borrow().clone());
-        let (plugin, file) = (name.clone(), file.clone());
+        let (plugin, target) = (name.clone(), target.clone());
         let task = self.expectations.spawn(async move {
-            let handlers = lookup.find(&plugin, &file, &config).await;
-            FoundHandlers { plugin, stamp, handlers }
+            let handlers = lookup.find(&plugin, &target, &config).await;
+            FoundHandlers { plugin, source, handlers }
         });
-        let unknown = Expectation { stamp, handlers: ExpectedHandlers::Unknown, task };
+        let unknown = Expectation { source, handlers: ExpectedHandlers::Unknown, task };
         self.actual.entry(name.clone()).or_default().expected = Some(unknown);
     }
 
@@ -145,17 +179,20 @@ impl Reconciler {
     /// this changes the snapshot.
     fn take_handlers(&mut self, found: Result<FoundHandlers, JoinError>) -> bool {
         // After a panic the file's handlers are unknown; the load reports its error.
-        let Ok(FoundHandlers { plugin: name, stamp, handlers }) = found else { return false };
+        let Ok(FoundHandlers { plugin: name, source, handlers }) = found else { return false };
         let config = config_digest(&self.config.borrow(), &name);
         let expected = self.actual.get_mut(&name).and_then(|plugin| plugin.expected.as_mut());
-        let Some(expected) = expected.filter(|expected| expected.stamp == stamp) else { return false };
+        let Some(expected) = expected.filter(|expected| expected.source == source) else { return false };
         tracing::debug!(plugin = %name, "handlers known before the plugin is loaded: {handlers:?}");
         expected.handlers = handlers.under_config(&config);
         expected.handlers != ExpectedHandlers::Unknown
     }
 
     /// Follows changes.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, has_unread_files: bool) {
+        if has_unread_files {
+            self.follow_directory();
+        }
         loop {
             // The config is not marked as seen: a change during a scan has yet to be published.
             let config = self.config.borrow().clone();
@@ -163,7 +200,8 @@ impl Reconciler {
                 () = self.directory.changed(&config.plugins) => self.follow_directory(),
                 Some(finished) = self.loads.join_next() => self.take_all(finished).await,
                 Some(found) = self.expectations.join_next() => self.take_all_handlers(found),
-                Some(name) = self.retries.recv() => self.retry(&name),
+                Some(name) = self.requests.retries.recv() => self.retry(&name),
+                Some(takeover) = self.requests.takeovers.recv() => self.take_over(takeover),
                 changed = self.config.changed() => match changed {
                     Ok(()) => self.follow_config(),
                     Err(_) => return,
@@ -175,6 +213,7 @@ impl Reconciler {
     fn follow_directory(&mut self) {
         let config = self.config.borrow().clone();
         if let Some(desired) = self.directory.scan(&config.plugins) {
+            let desired = self.with_stored(desired);
             self.reconcile(&desired);
         }
     }
@@ -193,27 +232,29 @@ impl Reconciler {
 
     /// Takes the steps to the desired state.
     fn reconcile(&mut self, desired: &DesiredState) {
-        let actual = self.actual.iter().map(|(name, plugin)| (name, plugin.file())).collect();
+        let actual = self.actual.iter().map(|(name, plugin)| (name, plugin.source())).collect();
         let mut steps = steps(desired, &actual);
         // Plugins that events wait for to be matched are loaded first, and small files before large ones.
         steps.sort_by_key(|step| match step {
-            Step::Load(name, file) => (!self.is_incomplete(name), file.stamp.size_bytes()),
+            Step::Load(name, target) => (!self.is_incomplete(name), target.size_bytes()),
             Step::Forget(_) | Step::Remove(_) => (false, 0),
         });
         let mut is_changed = false;
         for step in steps {
             match step {
-                Step::Load(name, file) => is_changed |= self.begin(name, file),
+                Step::Load(name, target) => {
+                    let plugin = self.actual.entry(name.clone()).or_default();
+                    if matches!(target, Target::Stored(_)) {
+                        // Its file is gone.
+                        plugin.source = None;
+                    }
+                    is_changed |= self.begin(name, target);
+                }
                 Step::Forget(name) => {
                     let plugin = self.actual.entry(name).or_default();
-                    (plugin.stamp, plugin.loading) = (None, None);
+                    (plugin.source, plugin.loading) = (None, None);
                 }
-                Step::Remove(name) => {
-                    tracing::info!(plugin = %name, "plugin removed with its file; calls in flight finish");
-                    self.actual.remove(&name);
-                    self.records.note_file(&name, FileChange::Removed);
-                    is_changed = true;
-                }
+                Step::Remove(name) => is_changed |= self.remove(&name),
             }
         }
         if is_changed {
@@ -223,23 +264,74 @@ impl Reconciler {
         }
     }
 
-    /// Starts the load of a file, and gives up an earlier load of the same plugin. Returns true if this
-    /// changes the snapshot: the handlers of another file were expected.
-    fn begin(&mut self, name: PluginName, file: PluginFile) -> bool {
-        let expected = self.actual.get(&name).and_then(|plugin| plugin.expected.as_ref());
-        let is_other_file = expected.is_some_and(|expected| expected.stamp != file.stamp);
-        if is_other_file {
-            self.expect(&name, &file);
-        }
-        let (loader, config, stamp) = (self.loader.clone(), self.config.borrow().clone(), file.stamp);
+    fn remove(&mut self, name: &PluginName) -> bool {
+        tracing::info!(plugin = %name, "plugin removed with its file; calls in flight finish");
+        self.actual.remove(name).is_some()
+    }
+
+    /// Starts a load, and gives up an earlier one of the same plugin. Returns true if this changes the snapshot: the
+    /// handlers of another revision were expected.
+    fn begin(&mut self, name: PluginName, target: Target) -> bool {
+        let source = target.source();
         let plugin = self.actual.entry(name.clone()).or_default();
-        let (running, turn) = (plugin.running_digest(), loader.take_turn());
-        let load = async move {
-            let result = loader.load(turn, &name, &file, running, &config).await;
-            FinishedLoad { config_digest: config_digest(&config, &name), plugin: name, stamp, result }
+        let running = plugin.running_digest();
+        if let LoadSource::Stored(digest) = source
+            && running == Some(digest)
+        {
+            plugin.loading = None;
+            plugin.note_source(source);
+            return false;
+        }
+        let is_other = plugin.expected.as_ref().is_some_and(|expected| expected.source != source);
+        if is_other {
+            self.expect(&name, &target);
+        }
+        let (loader, ledger) = (self.loader.clone(), self.ledger.clone());
+        let (config, turn, plugin) = (self.config.borrow().clone(), loader.take_turn(), name.clone());
+        let task = self.loads.spawn(async move {
+            let outcome = load((&loader, &ledger), turn, &plugin, &target, running, &config).await;
+            FinishedLoad { config_digest: config_digest(&config, &plugin), plugin, source, outcome }
+        });
+        self.actual.entry(name).or_default().loading = Some(Loading { source, task });
+        is_other
+    }
+
+    /// Loads the revision in force if it does not run: a file that was read is refused or waits. Returns true if this
+    /// changes the snapshot.
+    fn run_in_force(&mut self, name: &PluginName) -> bool {
+        let in_force = self.ledger.choices.in_force(name);
+        let plugin = self.actual.entry(name.clone()).or_default();
+        let Some(digest) = in_force.filter(|digest| plugin.refused_in_force != Some(*digest)) else {
+            return plugin.running.is_none() && plugin.expected.take().is_some();
         };
-        plugin.loading = Some(Loading { stamp, task: self.loads.spawn(load) });
-        is_other_file
+        if plugin.running_digest() == Some(digest) || plugin.loading.is_some() {
+            return false;
+        }
+        let target = Target::Stored(digest);
+        if plugin.running.is_none() && plugin.expected.is_none() {
+            self.expect(name, &target);
+        }
+        self.begin(name.clone(), target);
+        true
+    }
+
+    /// Publishes what an instruction put in force.
+    fn take_over(&mut self, takeover: Takeover) {
+        let Takeover { plugin: name, loaded, reply } = takeover;
+        match (self.ledger.choices.in_force(&name), loaded) {
+            (Some(digest), Some(loaded)) if loaded.revision.digest == digest => {
+                let config = config_digest(&self.config.borrow(), &name);
+                self.replace(&name, loaded, config);
+            }
+            (Some(_), _) => drop(self.run_in_force(&name)),
+            (None, _) if self.actual.get(&name).is_some_and(|plugin| plugin.running.is_some()) => {
+                self.remove(&name);
+            }
+            (None, _) => {}
+        }
+        self.publish();
+        // The caller may have gone.
+        let _ = reply.send(());
     }
 
     /// Takes the loads that have ended or end soon. A snapshot for each of very many plugins would cost more
@@ -263,24 +355,35 @@ impl Reconciler {
             Ok(finished) => finished,
             Err(error) => return self.take_panic(&error),
         };
-        let FinishedLoad { plugin: name, stamp, config_digest, result } = finished;
+        let FinishedLoad { plugin: name, source, config_digest, outcome } = finished;
+        let in_force = self.ledger.choices.in_force(&name);
         let Some(plugin) = self.actual.get_mut(&name) else { return false };
         // It may have ended at the moment in which it was given up.
-        if plugin.loading.take_if(|loading| loading.stamp == stamp).is_none() {
-            return false;
+        let is_current = plugin.loading.take_if(|loading| loading.source == source).is_some();
+        if is_current && !matches!(outcome, LoadOutcome::Changing) {
+            plugin.note_source(source);
         }
-        match result {
-            LoadResult::Loaded(loaded) => {
-                self.replace(&name, stamp, loaded, config_digest);
+        match outcome {
+            LoadOutcome::Loaded(loaded) if in_force == Some(loaded.revision.digest) => {
+                self.replace(&name, loaded, config_digest);
                 true
             }
-            LoadResult::Same => {
-                (plugin.stamp, plugin.refusal, plugin.refused) = (Some(stamp), None, None);
-                false
+            _ if !is_current => false,
+            // Another revision took force meanwhile.
+            LoadOutcome::Loaded(_) => self.run_in_force(&name),
+            LoadOutcome::Unchanged => {
+                if plugin.running_digest() == in_force {
+                    (plugin.refusal, plugin.refused) = (None, None);
+                }
+                self.run_in_force(&name)
             }
-            // The stamp stays unknown, so the next scan reads it again; a change hints at one.
-            LoadResult::Changing => false,
-            LoadResult::Refused(refusal) => self.refuse(&name, stamp, refusal),
+            LoadOutcome::Waits => {
+                (plugin.refusal, plugin.refused) = (None, None);
+                self.run_in_force(&name)
+            }
+            // The source stays unknown, so the next scan reads it again; a change hints at one.
+            LoadOutcome::Changing => false,
+            LoadOutcome::Refused(refusal) => self.refuse(&name, source, refusal),
         }
     }
 
@@ -292,10 +395,10 @@ impl Reconciler {
         let Some((name, plugin)) = found.filter(|_| error.is_panic()) else { return false };
         let (name, Some(loading)) = (name.clone(), plugin.loading.take()) else { return false };
         let reason = format!("plugin {name} is refused: loading it stopped: {error}");
-        self.refuse(&name, loading.stamp, FileRefusal { revision: None, reason, is_temporary: false })
+        self.refuse(&name, loading.source, FileRefusal { revision: None, reason, is_temporary: false })
     }
 
-    fn replace(&mut self, name: &PluginName, stamp: Stamp, loaded: LoadedRevision, config_digest: Digest) {
+    fn replace(&mut self, name: &PluginName, loaded: LoadedRevision, config_digest: Digest) {
         let LoadedRevision { revision, from_cache, took } = loaded;
         let from = if from_cache { "cache" } else { "compile" };
         metrics::histogram!("hookyard_plugin_load_seconds", "from" => from).record(took);
@@ -311,30 +414,39 @@ impl Reconciler {
             "loaded"
         };
         tracing::info!(plugin = %name, revision = %digest, from, ms, "plugin {what}: handles {handles}");
-        self.records.record(revision.digest, known_handlers(&revision, config_digest));
-        self.records.note_file(name, FileChange::Loaded(revision.digest));
+        self.ledger.records.record(revision.digest, known_handlers(&revision, config_digest));
         let running = Some(RunningRevision { revision, since: now_ms() });
-        *plugin = ActualPlugin { stamp: Some(stamp), running, ..ActualPlugin::default() };
+        let (source, loading) = (plugin.source, plugin.loading.take());
+        *plugin = ActualPlugin { source, loading, running, ..ActualPlugin::default() };
     }
 
-    /// Refuses a file. Returns true if this changes the snapshot: the plugin was expected to run.
-    fn refuse(&mut self, name: &PluginName, stamp: Stamp, refusal: FileRefusal) -> bool {
+    /// Refuses a revision. Returns true if this changes the snapshot: the plugin was expected to run.
+    fn refuse(&mut self, name: &PluginName, source: LoadSource, refusal: FileRefusal) -> bool {
         let FileRefusal { revision, reason, is_temporary } = refusal;
+        let in_force = self.ledger.choices.in_force(name);
         let plugin = self.actual.entry(name.clone()).or_default();
-        // After a failure of the host, the next scan tries again.
-        plugin.stamp = (!is_temporary).then_some(stamp);
-        plugin.refused = revision;
+        if is_temporary {
+            // After a failure of the host, the next scan tries again.
+            plugin.source = None;
+        } else if revision.is_some() && revision == in_force {
+            plugin.refused_in_force = revision;
+        }
+        // The revision in force is loaded because a file is refused: that file's reason is shown.
+        let is_fallback =
+            matches!((plugin.source, source), (Some(LoadSource::File(_)), LoadSource::Stored(_)));
         let stays = plugin.running_digest().map(|running| format!("; revision {} stays", running.short()));
         let stays = stays.unwrap_or_default();
         if plugin.refusal.as_ref() != Some(&reason) || !is_temporary {
             metrics::counter!("hookyard_refusals_total", "plugin" => name.to_string()).increment(1);
             tracing::error!(plugin = %name, "{reason}{stays}");
-            if !is_temporary {
-                self.records.note_file(name, FileChange::Refused(revision));
+            if revision.is_none() && !is_temporary {
+                self.ledger.records.note_file(name, FileChange::Refused(None));
             }
         }
-        plugin.refusal = Some(reason);
-        !is_temporary && plugin.expected.take().is_some()
+        if !(is_fallback && plugin.refusal.is_some()) {
+            (plugin.refused, plugin.refusal) = (revision, Some(reason));
+        }
+        !is_temporary && self.run_in_force(name)
     }
 
     /// Loads a plugin's file again, even if the compiler crashed on it.
@@ -346,7 +458,7 @@ impl Reconciler {
         if let Some(refused) = &plugin.refused {
             self.loader.try_again(refused);
         }
-        plugin.stamp = None;
+        (plugin.source, plugin.refused_in_force) = (None, None);
         self.follow_directory();
     }
 
@@ -370,15 +482,14 @@ impl Reconciler {
     }
 
     fn show(&self) {
-        self.plugins.show(self.actual.iter().map(|(name, plugin)| plugin.view(name)).collect());
-    }
-}
-
-/// The handlers of a revision that was loaded under this config, for the next start.
-fn known_handlers(revision: &Revision, config_digest: Digest) -> KnownHandlers {
-    KnownHandlers {
-        interfaces: revision.interfaces().map(ToOwned::to_owned).collect(),
-        patterns: revision.subscriptions.clone(),
-        config_digest: revision.has_generic_handler().then_some(config_digest),
+        let choices: BTreeMap<_, _> = self.ledger.choices.list().into_iter().collect();
+        let none = (ActualPlugin::default(), RevisionChoice::default());
+        let waiting = choices.iter().filter(|(_, choice)| choice.waiting().is_some()).map(|(name, _)| name);
+        let names: BTreeSet<_> = self.actual.keys().chain(waiting).collect();
+        let view = |name: &PluginName| {
+            let plugin = self.actual.get(name).unwrap_or(&none.0);
+            plugin.view(name, choices.get(name).unwrap_or(&none.1))
+        };
+        self.plugins.show(names.into_iter().map(view).collect());
     }
 }

@@ -4,7 +4,7 @@
 //! | For | Files |
 //! |---|---|
 //! | calls from other rooms | `calls`, `stores`, `engine`, `engine_config` |
-//! | a file to a revision | `load`, `compile`, `compile_locks`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
+//! | a file to a revision | `load`, `describe`, `compile`, `compile_locks`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
 //! | a component's exports and imports | `handlers`, `context`, `outcome`, `imports`, `versions`, `type_budget` |
 //! | JSON to a guest's own types | `plan`, `decode`, `canonical` |
 //! | an attempt in an instance | `attempt`, `pool`, `instance`, `trap` |
@@ -24,6 +24,7 @@ mod compiler_failures;
 mod context;
 mod deadline;
 mod decode;
+mod describe;
 mod engine;
 mod engine_config;
 mod handlers;
@@ -51,6 +52,7 @@ mod wasi_context;
 pub use calls::{AttemptReport, Call, PluginSettings, Runner};
 pub use canonical::DecodedForTools;
 pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, HandlerExports, compile_from_stdin};
+pub use describe::{origins_in, tools_of};
 pub use engine::{CompileOptions, Runtime, RuntimeError};
 pub use engine_config::{MemoryBounds, compiler_config, engine_config};
 pub use load::{LoadedRevision, Refusal};

@@ -38,7 +38,7 @@ async fn list_shows_revisions_and_the_reason_of_a_refusal() {
     let output = dir.run(&["plugin", "list"]);
     assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
     let rows: Vec<Vec<&str>> = output.out.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["PLUGIN", "STATE", "REVISION", "SIZE", "SINCE", "HANDLES"]);
+    assert_eq!(rows[0], ["PLUGIN", "STATE", "REVISION", "FROM", "SIZE", "SINCE", "HANDLES"]);
     assert_eq!(rows[1][..2], ["bad", "refused"]);
     let short = &Digest::of(&stats).to_string()[..12];
     assert_eq!(rows[2][..3], ["stats", "running", short]);

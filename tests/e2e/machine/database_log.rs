@@ -42,11 +42,11 @@ impl Drop for Reader {
 
 #[tokio::test]
 async fn a_reader_that_blocks_the_write_ahead_log_is_named() {
-    let dir = HostDir::new("[database]\nlog_warn_bytes = 1_048_576\n");
+    let dir = HostDir::new("[database]\nlog_warn_bytes = 4_194_304\n");
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     let reader = Reader::start(&dir);
-    for number in 0..60 {
+    for number in 0..120 {
         let payload = json!({ "act": "well", "padding": "x".repeat(50_000) });
         let event = Event::with_payload("any.type", &format!("evt_{number}"), &payload);
         assert_eq!(host.send(&event).await.code, 202);

@@ -1,5 +1,7 @@
 //! A host process in a directory of its own.
 
+mod posts;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -22,6 +22,7 @@ mod permitted;
 mod plugins;
 mod query;
 mod replays;
+mod revisions;
 mod selections;
 mod shapes;
 mod stores;
@@ -59,6 +60,14 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(switches::switches))
         .routes(endpoint!(switches::set_switch))
         .routes(endpoint!(switches::held_release))
+        .routes(endpoint!(revisions::push))
+        .routes(endpoint!(revisions::history))
+        .routes(endpoint!(revisions::diff))
+        .routes(endpoint!(revisions::rollback))
+        .routes(endpoint!(revisions::pin))
+        .routes(endpoint!(revisions::unpin))
+        .routes(endpoint!(revisions::approve))
+        .routes(endpoint!(revisions::reject))
         .routes(endpoint!(stores::list))
         .routes(endpoint!(stores::show))
         .routes(endpoint!(tokens::list))

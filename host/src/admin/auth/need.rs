@@ -21,4 +21,4 @@ macro_rules! needs {
     };
 }
 
-needs!(Read, Unmask, Operate, Admin);
+needs!(Read, Unmask, Operate, Deploy, Admin);

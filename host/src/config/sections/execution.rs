@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{CRASHES, ENGINE, GIB, HOUR_MS, INTEGER_MAX, KIB, MIB, QUEUES, WAIT, WATCH, WRITER};
 use crate::config::section::section;
+use crate::config::values::Approval;
 
 section! {
     /// Where plugins come from.
@@ -34,6 +35,11 @@ section! {
         /// Switches of all plugins together (`hookyard plugin disable`). A further one is refused.
         #[key(default = 10_000, range = 1..=1_000_000)]
         pub switches_max: usize,
+        /// Revisions that wait for `hookyard plugin approve` before they run: `none`; `widening`, those with a capability
+        /// (an import) or an event type that the revision in force does not have, and so each first revision of a
+        /// plugin; or `all`. A way back to a revision that was in force needs no approval. `hookyard dev` takes `none`.
+        #[key(default = Approval::None, restart = WATCH)]
+        pub approval: Approval,
     }
 }
 

@@ -51,6 +51,19 @@ section! {
 }
 
 section! {
+    /// Files of plugins' revisions, which are kept in the database as ways back. The revision in force and the one that
+    /// waits are kept in any case.
+    pub struct Revisions {
+        /// Revisions of each plugin that are kept, the newest first.
+        #[key(default = 10, range = 1..=10_000)]
+        pub keep: usize,
+        /// Size of all kept files, in bytes; the oldest are removed first. `retention.size_max_bytes` counts them too.
+        #[key(default = GIB, range = MIB..=INTEGER_MAX)]
+        pub max_bytes: u64,
+    }
+}
+
+section! {
     /// Plugins' own stores (wasi:keyvalue), which are kept in the database.
     pub struct Store {
         /// Longest key, and longest bucket name, in bytes.

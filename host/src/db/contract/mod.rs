@@ -5,6 +5,7 @@ mod decisions;
 mod matching;
 mod model;
 mod order;
+mod plugin_revisions;
 mod replay;
 mod retry;
 mod revisions;

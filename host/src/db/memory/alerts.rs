@@ -13,6 +13,15 @@ impl Tables {
         };
     }
 
+    pub(super) fn last_received(&self, newest: usize) -> Vec<(String, u64)> {
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for event in self.events.values().rev().take(newest) {
+            let at = last.entry(event.source.to_string()).or_default();
+            *at = event.received_at.max(*at);
+        }
+        last.into_iter().collect()
+    }
+
     pub(super) fn dead_letters(&self) -> Vec<DeadLetters> {
         let deliveries = self.deliveries.values().filter(|stored| stored.standing.is_unresolved());
         let effects = self.effects.values().filter(|stored| stored.standing.is_unresolved());

@@ -7,10 +7,9 @@ use super::storage::MemoryStorage;
 use super::tables::{ABSENT, Key, StoredDelivery, StoredEffect, StoredState, Tables};
 use crate::clock;
 use crate::completion::FinishedAttempt;
+use crate::db::revision_types::RevisionRecord;
 use crate::db::storage::{Batch, Committed, Verdict};
-use crate::db::types::{
-    Accept, HoldChange, REVISIONS_MAX, Removal, RevisionRecord, RunningId, emitted_events,
-};
+use crate::db::types::{Accept, HoldChange, REVISIONS_MAX, Removal, RunningId, emitted_events};
 use crate::db::writer::batch::{self, Keyed, NumberedEvent};
 use crate::delivery::{DeliveryId, NextStep};
 use crate::effect::{CompletedEffect, EffectId, EffectOutcome, Progress};
@@ -217,6 +216,7 @@ impl Tables {
                     }
                 }
             }
+            Removal::Revisions(digests) => removed += self.remove_revisions(digests),
         }
         removed
     }

@@ -8,6 +8,7 @@ mod audit;
 mod commit;
 mod entries;
 mod matching;
+mod plugin_revisions;
 mod reads;
 mod replay;
 mod retries;

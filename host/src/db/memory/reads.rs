@@ -1,6 +1,6 @@
 //! The read side in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::MemoryDatabase;
 use super::tables::{Key, PAUSED, StoredReplay};
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
+use crate::db::revision_types::StoredFile;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
@@ -23,7 +24,7 @@ use crate::effect::EffectId;
 use crate::event::{Digest, Event, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
-use crate::revision::KnownHandlers;
+use crate::revision::{HistoryPage, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
 use crate::token::PluginPattern;
 
@@ -326,6 +327,30 @@ impl Reads for MemoryReads {
         answer(found.take(limit as usize).cloned().collect())
     }
 
+    fn plugin_choices(&self) -> Answer<'_, Vec<(PluginName, RevisionChoice)>> {
+        answer(
+            self.0.tables().choices.iter().map(|(plugin, choice)| (plugin.clone(), choice.clone())).collect(),
+        )
+    }
+
+    fn plugin_history<'a>(&'a self, plugin: &'a PluginName, limit: u32) -> Answer<'a, Option<HistoryPage>> {
+        answer(self.0.tables().plugin_history(plugin, limit))
+    }
+
+    fn revision_facts<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<RevisionFacts>> {
+        answer(self.0.tables().revision_files.get(digest).and_then(|file| file.facts.clone()))
+    }
+
+    fn revision_file<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<Vec<u8>>> {
+        let tables = self.0.tables();
+        let file = tables.revision_files.get(digest).filter(|file| file.facts.is_some());
+        answer(file.map(|file| file.parts.concat()))
+    }
+
+    fn stored_files(&self) -> Answer<'_, Vec<StoredFile>> {
+        answer(self.0.tables().stored_files())
+    }
+
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {
         let tables = self.0.tables();
         let paused = tables.held.iter().filter(|((_, paused), _)| *paused == PAUSED);
@@ -442,8 +467,7 @@ impl Reads for MemoryReads {
     }
 
     fn alerts(&self) -> Answer<'_, Vec<(String, String)>> {
-        let tables = self.0.tables();
-        answer(tables.alerts.iter().map(|(name, state)| (name.clone(), state.clone())).collect())
+        answer(self.0.tables().alerts.clone().into_iter().collect())
     }
 
     fn dead_letters(&self) -> Answer<'_, Vec<DeadLetters>> {
@@ -451,13 +475,7 @@ impl Reads for MemoryReads {
     }
 
     fn last_received(&self, newest: u32) -> Answer<'_, Vec<(String, u64)>> {
-        let tables = self.0.tables();
-        let mut last: BTreeMap<String, u64> = BTreeMap::new();
-        for event in tables.events.values().rev().take(newest as usize) {
-            let at = last.entry(event.source.to_string()).or_default();
-            *at = event.received_at.max(*at);
-        }
-        answer(last.into_iter().collect())
+        answer(self.0.tables().last_received(newest as usize))
     }
 
     fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>> {

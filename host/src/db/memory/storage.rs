@@ -8,8 +8,10 @@ use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::alert_types::SavedAlert;
 use crate::db::decisions::{self, Decided};
-use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
+use crate::db::revision_types::RevisionPart;
+use crate::db::storage::{Batch, Committed, Ready, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
+use crate::db::types::ResolvedEffect;
 use crate::db::types::{
     DbError, Discard, DueCause, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted,
     Lease, LeaseRequest, MatchCount, PluginMatch, Removal, RunningId, TokenCreation,
@@ -17,6 +19,7 @@ use crate::db::types::{
 use crate::delivery::{DeliveryId, Resolution};
 use crate::event::{PluginName, now_ms};
 use crate::replay::{self, Action, ReplayPage};
+use crate::revision::InstructionRecord;
 use crate::token::NewToken;
 
 /// See the module. Its leases end with it.
@@ -265,6 +268,22 @@ impl Storage for MemoryStorage {
 
     async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
         Ok(self.database.tables().remove(removal))
+    }
+
+    async fn keep_part(&mut self, part: &RevisionPart) -> Result<(), DbError> {
+        self.database.tables().keep_part(part);
+        Ok(())
+    }
+
+    async fn instruct(&mut self, record: &InstructionRecord) -> Result<(), DbError> {
+        let Some((by, audit)) = &record.audit else {
+            self.database.tables().instruct(record);
+            return Ok(());
+        };
+        self.database.decide(by, |tables| {
+            tables.instruct(record);
+            Decided::new((), audit.clone())
+        })
     }
 
     async fn save(&mut self) -> Result<(), DbError> {

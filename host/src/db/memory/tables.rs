@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::audit::Entry as AuditEntry;
 use crate::db::types::StoreSummary;
 use crate::db::writer::batch::Placement;
+use bytes::Bytes;
+
 use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, Resolution, State};
 use crate::effect::{EffectAttempt, EffectId, LeasedEffect, Progress, QueuedEffect};
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay;
-use crate::revision::KnownHandlers;
+use crate::revision::{HistoryEntry, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, Switches};
 use crate::token::StoredToken;
 
@@ -36,6 +38,10 @@ pub(super) struct Tables {
     /// Records by digest, each with the number of records before it.
     pub(super) revisions: HashMap<Digest, (u64, KnownHandlers)>,
     pub(super) revisions_recorded: u64,
+    pub(super) revision_files: BTreeMap<Digest, StoredRevision>,
+    /// Instructions by plugin and number.
+    pub(super) history: BTreeMap<(PluginName, u64), HistoryEntry>,
+    pub(super) choices: BTreeMap<PluginName, RevisionChoice>,
     /// The last revision of each plugin for which all waiting deliveries were made due.
     pub(super) retried: BTreeMap<PluginName, Digest>,
     /// The states of alerts.
@@ -44,6 +50,15 @@ pub(super) struct Tables {
     pub(super) emitted: HashMap<i64, u64>,
     pub(super) tokens: Vec<StoredToken>,
     pub(super) audit: Vec<AuditEntry>,
+}
+
+/// A file of a revision.
+#[derive(Clone)]
+pub(super) struct StoredRevision {
+    pub(super) size_bytes: u64,
+    pub(super) parts: Vec<Bytes>,
+    /// `None` until all parts are there.
+    pub(super) facts: Option<RevisionFacts>,
 }
 
 /// Whether a hold is a pause; otherwise the plugin is absent.

@@ -8,7 +8,7 @@ use super::deliveries::of_plugins;
 use super::effects::{effect_of, id_of};
 use super::reader::Reader;
 use super::values::{name_of, parse, unsigned};
-use crate::db::storage::ResolvedEffect;
+use crate::db::types::ResolvedEffect;
 use crate::db::types::{DbError, EffectResolution};
 use crate::db::view::{EffectFilter, EffectPage, EffectView, ListedEffect};
 use crate::delivery::{DeliveryId, State};

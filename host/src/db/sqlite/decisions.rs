@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::audit;
+use super::plugin_revisions;
 use super::replay::Discarded;
 use super::storage::SqliteStorage;
 use super::tokens;
@@ -10,11 +11,13 @@ use super::values::integer;
 use super::write::Unblocked;
 use crate::audit::{Decision, Record};
 use crate::db::decisions::{self, Decided};
-use crate::db::storage::{Ready, ResolvedEffect, Storage as _};
+use crate::db::storage::{Ready, Storage as _};
+use crate::db::types::ResolvedEffect;
 use crate::db::types::{DbError, Discard, DueCause, DueChange, EffectResolution, PluginHold, TokenCreation};
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, now_ms};
 use crate::replay::{self, ReplayPage};
+use crate::revision::InstructionRecord;
 use crate::token::NewToken;
 
 impl SqliteStorage {
@@ -88,6 +91,18 @@ impl SqliteStorage {
             self.held.remove(&hold);
         }
         Ok(())
+    }
+
+    pub(super) async fn decide_instruction(&mut self, record: &InstructionRecord) -> Result<(), DbError> {
+        let by = record.audit.as_ref().map(|(by, _)| by);
+        let (token, actor) = by.map_or((None, ""), |by| (by.token, by.actor.name.as_str()));
+        self.begin_decision(token, actor).await?;
+        let done = match self.statements.conn.get().await {
+            Ok(conn) => plugin_revisions::instruct(conn, record).await,
+            Err(error) => Err(error),
+        };
+        let audit = record.audit.as_ref().map(|(_, audit)| audit.clone());
+        self.end_decision(done.map(|()| Decided::new((), audit))).await
     }
 
     async fn write_pause(&mut self, plugin: &PluginName, paused: bool) -> Result<(), DbError> {

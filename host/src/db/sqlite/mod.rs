@@ -27,6 +27,7 @@ mod log_watch;
 mod matching;
 mod open;
 mod orders;
+mod plugin_revisions;
 mod prune;
 mod reader;
 mod reads;

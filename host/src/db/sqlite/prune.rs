@@ -9,6 +9,7 @@ use super::bulk::Bulk;
 use super::clock::offset_of;
 use super::key_place::KeyPlace;
 use super::keys::bind_place;
+use super::plugin_revisions;
 use super::reader::Reader;
 use super::rows::text;
 use super::values::{integer, unsigned};
@@ -139,6 +140,7 @@ impl PruneStatements {
                 self.conflicts.execute(conn, &keys, bind_key).await?;
                 Ok(self.keys.execute(conn, &places, bind_place).await?)
             }
+            Removal::Revisions(digests) => plugin_revisions::remove(conn, digests).await,
         }
     }
 }

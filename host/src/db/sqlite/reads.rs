@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::reader::Reader;
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
+use crate::db::revision_types::StoredFile;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
@@ -24,7 +25,7 @@ use crate::effect::EffectId;
 use crate::event::{Digest, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, Request};
-use crate::revision::KnownHandlers;
+use crate::revision::{HistoryPage, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, Switches, TypePattern};
 
 impl EntryReads for Reader {
@@ -225,6 +226,26 @@ impl Reads for Reader {
 
     fn audit<'a>(&'a self, filter: &'a EntryFilter, before: i64, limit: u32) -> Answer<'a, Vec<AuditEntry>> {
         Box::pin(self.audit(filter, before, limit))
+    }
+
+    fn plugin_choices(&self) -> Answer<'_, Vec<(PluginName, RevisionChoice)>> {
+        Box::pin(self.plugin_choices())
+    }
+
+    fn plugin_history<'a>(&'a self, plugin: &'a PluginName, limit: u32) -> Answer<'a, Option<HistoryPage>> {
+        Box::pin(self.plugin_history(plugin, limit))
+    }
+
+    fn revision_facts<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<RevisionFacts>> {
+        Box::pin(self.revision_facts(digest))
+    }
+
+    fn revision_file<'a>(&'a self, digest: &'a Digest) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(self.revision_file(digest))
+    }
+
+    fn stored_files(&self) -> Answer<'_, Vec<StoredFile>> {
+        Box::pin(self.stored_files())
     }
 
     fn paused(&self) -> Answer<'_, Vec<(PluginName, u64)>> {

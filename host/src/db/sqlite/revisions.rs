@@ -4,7 +4,8 @@ use sqlx::SqliteConnection;
 
 use super::reader::Reader;
 use super::values::integer;
-use crate::db::types::{DbError, REVISIONS_MAX, RevisionRecord};
+use crate::db::revision_types::RevisionRecord;
+use crate::db::types::{DbError, REVISIONS_MAX};
 use crate::event::{Digest, now_ms};
 use crate::revision::KnownHandlers;
 

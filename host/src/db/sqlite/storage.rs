@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::crashes::CrashedAttempt;
 use super::leases::Leases;
 use super::lock::HostLock;
+use super::plugin_revisions;
 use super::write::Statements;
 use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::alert_types::SavedAlert;
-use crate::db::storage::{Batch, Committed, Ready, ResolvedEffect, Storage};
+use crate::db::revision_types::RevisionPart;
+use crate::db::storage::{Batch, Committed, Ready, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
+use crate::db::types::ResolvedEffect;
 use crate::db::types::{
     DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, HoldChange,
     Interrupted, InterruptedWork, Lease, LeaseRequest, MatchCount, PluginHold, PluginMatch, Removal,
@@ -23,6 +26,7 @@ use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::EffectId;
 use crate::event::PluginName;
 use crate::replay::{self, ReplayPage};
+use crate::revision::InstructionRecord;
 use crate::switch::Switches;
 use crate::token::NewToken;
 
@@ -324,6 +328,23 @@ impl Storage for SqliteStorage {
             self.statements.rollback().await;
         }
         removed
+    }
+
+    async fn keep_part(&mut self, part: &RevisionPart) -> Result<(), DbError> {
+        let kept = async {
+            self.statements.begin_unsynced().await?;
+            plugin_revisions::keep_part(self.statements.conn.get().await?, part).await?;
+            self.statements.commit_unsynced().await
+        };
+        let kept = kept.await;
+        if kept.is_err() {
+            self.statements.rollback().await;
+        }
+        kept
+    }
+
+    async fn instruct(&mut self, record: &InstructionRecord) -> Result<(), DbError> {
+        self.decide_instruction(record).await
     }
 
     async fn save(&mut self) -> Result<(), DbError> {

@@ -22,10 +22,11 @@ use super::rows;
 use super::switches::SwitchStatements;
 use super::values::{integer, name_of, unsigned};
 use crate::completion::FinishedAttempt;
-use crate::db::storage::ResolvedEffect;
+use crate::db::revision_types::RevisionRecord;
+use crate::db::types::ResolvedEffect;
 use crate::db::types::{
     DbError, DueChange, DueTimes, EffectResolution, EffectShare, HoldChange, PluginHold, PluginMatch,
-    Removal, RevisionRecord, RunningAttempt, RunningId,
+    Removal, RunningAttempt, RunningId,
 };
 use crate::db::writer::batch::{self, NewDelivery, NumberedEvent};
 use crate::delivery::{Delivery, DeliveryId, OrderingHash};
@@ -353,12 +354,20 @@ impl Statements {
 
     /// Removes old rows in a transaction of its own.
     pub(super) async fn remove(&mut self, removal: &Removal) -> Result<u64, DbError> {
-        self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?;
+        self.begin_unsynced().await?;
         let removed = self.prune.remove(self.conn.get().await?, removal).await?;
-        self.conn.file.check()?;
-        // The next commit syncs this one too.
-        self.run("COMMIT; PRAGMA synchronous = FULL").await?;
+        self.commit_unsynced().await?;
         Ok(removed)
+    }
+
+    pub(super) async fn begin_unsynced(&mut self) -> Result<(), DbError> {
+        self.run("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await
+    }
+
+    /// The next commit syncs this one too.
+    pub(super) async fn commit_unsynced(&mut self) -> Result<(), DbError> {
+        self.conn.file.check()?;
+        self.run("COMMIT; PRAGMA synchronous = FULL").await
     }
 
     /// Stores a requested replay, and returns its number.

@@ -5,16 +5,18 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::alert_types::SavedAlert;
+use crate::db::revision_types::{RevisionPart, RevisionRecord};
 use crate::db::storage::NewEvent;
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
 use crate::db::types::{
     Accept, DbError, Discard, DueChange, EffectLease, EffectResolution, HoldChange, Lease, LeaseRequest,
-    MatchCount, PluginMatch, Removal, RevisionRecord, RunningId, TokenCreation,
+    MatchCount, PluginMatch, Removal, RunningId, TokenCreation,
 };
 use crate::delivery::DeliveryId;
 use crate::effect::{CompletedEffect, EffectId};
 use crate::event::PluginName;
 use crate::replay;
+use crate::revision::InstructionRecord;
 use crate::token::NewToken;
 
 pub(in crate::db) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
@@ -129,6 +131,14 @@ pub(in crate::db) enum Operation {
     ResolveEffects {
         resolution: EffectResolution,
         reply: Reply<Vec<EffectId>>,
+    },
+    KeepPart {
+        part: RevisionPart,
+        reply: Reply<()>,
+    },
+    Instruct {
+        record: Box<InstructionRecord>,
+        reply: Reply<()>,
     },
     /// Moves commits to their final place.
     Save,

@@ -16,11 +16,11 @@ use std::sync::Arc;
 use tokio::time::sleep_until;
 
 use super::entries::Entries;
+use super::revision_types::RevisionRecord;
 use super::shared::Shared;
 use super::storage::{Ready, Storage};
 use super::types::{
-    DbError, EffectLease, EffectShare, Handoff, HoldChange, Lease, LeaseRequest, RevisionRecord, RunningId,
-    emitted_events,
+    DbError, EffectLease, EffectShare, Handoff, HoldChange, Lease, LeaseRequest, RunningId, emitted_events,
 };
 use crate::clock;
 use crate::completion::FinishedAttempt;

@@ -3,7 +3,8 @@
 use super::Writer;
 use super::inbox::Operation;
 use crate::audit::Decision;
-use crate::db::storage::{ResolvedEffect, Storage};
+use crate::db::storage::Storage;
+use crate::db::types::ResolvedEffect;
 use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
@@ -95,6 +96,8 @@ impl<S: Storage> Writer<S> {
                     handoff.rescan_effects();
                 }
             }
+            Operation::KeepPart { part, reply } => drop(reply.send(self.storage.keep_part(&part).await)),
+            Operation::Instruct { record, reply } => drop(reply.send(self.storage.instruct(&record).await)),
             Operation::Save => {
                 if let Err(error) = self.storage.save().await {
                     tracing::warn!("the write-ahead log could not be saved: {error}");

@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod plugin;
 mod replay;
+mod revision;
 mod store;
 mod switch;
 mod token;
@@ -25,10 +26,14 @@ pub use effect::{
 pub use event::{
     CauseView, ConflictView, EventList, EventState, EventSummary, EventView, ExportedDelivery, ExportedEvent,
 };
-pub use plugin::{Plugin, PluginList, PluginState};
+pub use plugin::{Plugin, PluginList, PluginState, WaitingRevision};
 pub use replay::{
     ReplayAction, ReplayExample, ReplayList, ReplayProgress, ReplayRequest, ReplaySelection, ReplayState,
     ReplayTarget,
+};
+pub use revision::{
+    BuildTool, KeptRevision, RevisionDecision, RevisionDifference, RevisionEntry, RevisionHistory,
+    RevisionInstruction, RevisionResult, RevisionState, WaitsFor,
 };
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
 pub use switch::{

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::PluginSwitch;
+use super::{PluginSwitch, WaitsFor};
 use crate::plugins::{self, PluginView};
 
 /// All plugins. There are as many as files in a directory, so there are no pages.
@@ -22,7 +22,8 @@ pub struct PluginList {
 pub struct Plugin {
     /// Its name.
     pub name: String,
-    /// `running`, `refused` when its file was never good, or `loading` while its first one is compiled.
+    /// `running`, `refused` when its file was never good, `loading` while its first one is compiled, or `waiting` when
+    /// its first one has to be approved.
     pub state: PluginState,
     /// SHA-256 of the file that runs, hexadecimal.
     pub revision: Option<String>,
@@ -44,6 +45,23 @@ pub struct Plugin {
     /// Its switches: a type of events without one is on.
     #[serde(default)]
     pub switches: Vec<PluginSwitch>,
+    /// What put the revision in force: `file`, `push` or `rollback`.
+    pub origin: Option<String>,
+    /// Whether the revision in force stays until the pin is lifted.
+    pub pinned: bool,
+    /// The revision that waits.
+    pub waiting: Option<WaitingRevision>,
+    /// Counts the instructions about its revisions.
+    pub version: u64,
+}
+
+/// A revision that waits.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WaitingRevision {
+    /// SHA-256 of its file, hexadecimal.
+    pub digest: String,
+    /// What it waits for.
+    pub waits_for: WaitsFor,
 }
 
 /// See [`Plugin::state`].
@@ -56,6 +74,8 @@ pub enum PluginState {
     Refused,
     /// Its first revision is being loaded.
     Loading,
+    /// Its first revision waits for approval.
+    Waiting,
 }
 
 impl Plugin {
@@ -66,20 +86,26 @@ impl Plugin {
         breaker_until: Option<u64>,
         switches: Vec<PluginSwitch>,
     ) -> Self {
-        let PluginView { name, state, revision, size_bytes, since, handles, imports, refusal } = plugin;
-        let state = state.into();
+        let waiting = plugin.waiting.map(|waiting| WaitingRevision {
+            digest: waiting.choice.digest.to_string(),
+            waits_for: if waiting.needs_approval { WaitsFor::Approval } else { WaitsFor::Unpin },
+        });
         Self {
-            name,
-            state,
-            revision,
-            size_bytes,
-            since,
-            handles,
-            imports,
-            refusal,
+            name: plugin.name,
+            state: plugin.state.into(),
+            revision: plugin.revision,
+            size_bytes: plugin.size_bytes,
+            since: plugin.since,
+            handles: plugin.handles,
+            imports: plugin.imports,
+            refusal: plugin.refusal,
             paused_at,
             breaker_until,
             switches,
+            origin: plugin.origin.map(|origin| origin.as_str().to_owned()),
+            pinned: plugin.is_pinned,
+            waiting,
+            version: plugin.version,
         }
     }
 }
@@ -90,6 +116,7 @@ impl From<plugins::PluginState> for PluginState {
             plugins::PluginState::Running => Self::Running,
             plugins::PluginState::Refused => Self::Refused,
             plugins::PluginState::Loading => Self::Loading,
+            plugins::PluginState::Waiting => Self::Waiting,
         }
     }
 }
@@ -100,6 +127,7 @@ impl fmt::Display for PluginState {
             Self::Running => "running",
             Self::Refused => "refused",
             Self::Loading => "loading",
+            Self::Waiting => "waiting",
         })
     }
 }

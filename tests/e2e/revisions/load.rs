@@ -1,0 +1,187 @@
+//! Instructions under load, and kills in the middle of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{digest, history, push, revisions};
+use crate::support::{Event, HostDir, Load, SentEvent, distinct_copy, guest, wait_until};
+
+/// Pushes and rollbacks under load.
+const INSTRUCTIONS: usize = 30;
+const BETWEEN: usize = 40;
+const EVENTS_MAX: usize = 60_000;
+
+/// When a revision was surely in force: from its answer until the next instruction was given.
+struct Period {
+    digest: String,
+    given: u64,
+    answered: u64,
+}
+
+#[tokio::test]
+async fn pushes_and_rollbacks_under_load_lose_nothing_and_each_event_runs_on_a_revision_in_force() {
+    let dir = HostDir::new("");
+    let [first, second] = revisions();
+    dir.install("actor", &first);
+    let host = dir.start().await;
+    let event = |n| Event::with_payload("any.type", &format!("evt_{n}"), &json!({ "act": "well" }));
+    let load = Load::start(&host, 4, (0..EVENTS_MAX).map(event).collect());
+    let mut periods = vec![Period { digest: digest(&first), given: 0, answered: 0 }];
+    for number in 0..INSTRUCTIONS {
+        let before = load.accepted();
+        wait_until("events between two instructions", async || {
+            (load.accepted() >= before + BETWEEN).then_some(())
+        })
+        .await;
+        let given = hookyard::event::now_ms();
+        let path = "/api/v1/plugins/actor";
+        let (code, answer) = if number % 3 == 2 {
+            host.api_post(&format!("{path}/rollback"), &json!({}), &[]).await
+        } else {
+            let bytes = if number % 2 == 0 { &second } else { &first };
+            host.api_post_bytes(&format!("{path}/revisions"), bytes.clone()).await
+        };
+        assert_eq!((code.as_u16(), &answer["state"]), (200, &"in force".into()), "{answer}");
+        let digest = answer["digest"].as_str().unwrap().to_owned();
+        periods.push(Period { digest, given, answered: hookyard::event::now_ms() });
+    }
+    let sent = load.stop().await;
+    assert!(sent.iter().all(SentEvent::accepted) && sent.len() < EVENTS_MAX);
+    host.wait_drained().await;
+    let mut decided = BTreeMap::<String, usize>::new();
+    for sent in &sent {
+        let event = host.event(&sent.event.id).await.unwrap();
+        let deliveries = event["deliveries"].as_array().unwrap();
+        let attempts = deliveries[0]["attempts"].as_array().unwrap();
+        assert_eq!((deliveries.len(), attempts.len()), (1, 1), "{event}");
+        assert_eq!(deliveries[0]["state"], "done", "{event}");
+        let (ran, started) =
+            (attempts[0]["revision"].as_str().unwrap(), attempts[0]["started_at"].as_u64().unwrap());
+        // In force at some moment between the sending and the start of the attempt.
+        let possible: Vec<_> = periods
+            .iter()
+            .enumerate()
+            .filter(|(at, period)| {
+                let ended = periods.get(at + 1).map_or(u64::MAX, |next| next.answered);
+                period.given <= started && sent.at <= ended
+            })
+            .map(|(_, period)| period.digest.as_str())
+            .collect();
+        assert!(possible.contains(&ran), "{event} sent at {}: {possible:?}", sent.at);
+        if possible.iter().all(|digest| *digest == ran) {
+            *decided.entry(ran.to_owned()).or_default() += 1;
+        }
+    }
+    assert!(
+        decided.len() == 2 && decided.values().sum::<usize>() > sent.len() / 4,
+        "{decided:?} of {}",
+        sent.len()
+    );
+}
+
+#[tokio::test]
+async fn of_two_racing_pushes_the_later_answer_is_in_force() {
+    let dir = HostDir::new("");
+    let [first, second, third] = revisions();
+    let host = dir.start().await;
+    push(&dir, &first);
+    let path = "/api/v1/plugins/actor/revisions";
+    let answers =
+        tokio::join!(host.api_post_bytes(path, second.clone()), host.api_post_bytes(path, third.clone()));
+    let (one, other) = (&answers.0.1, &answers.1.1);
+    assert_eq!((&one["state"], &other["state"]), (&"in force".into(), &"in force".into()), "{answers:?}");
+    let later = if one["version"].as_u64() > other["version"].as_u64() { one } else { other };
+    assert_eq!(host.plugin("actor").await.unwrap()["revision"], later["digest"]);
+    let states: Vec<_> = history(&dir).into_iter().map(|(.., state)| state).collect();
+    assert_eq!(states, ["in force", "superseded", "superseded"]);
+}
+
+#[tokio::test]
+async fn a_kill_at_any_moment_of_a_push_leaves_the_one_before_or_the_pushed_one() {
+    let dir = HostDir::new("");
+    let mut current = distinct_copy(&guest("actor"), 0);
+    dir.install("actor", &current);
+    let mut kept = 0;
+    for round in 1..=12_usize {
+        let next = distinct_copy(&guest("actor"), round);
+        let host = dir.start().await;
+        let running = host.plugin("actor").await.unwrap()["revision"].as_str().unwrap().to_owned();
+        assert_eq!(running, digest(&current), "round {round}");
+        let push = tokio::spawn(host.start_push("/api/v1/plugins/actor/revisions", next.clone()));
+        tokio::time::sleep(Duration::from_millis(u64::try_from(round).unwrap() * 17 % 200)).await;
+        host.kill();
+        let answered = push.await.unwrap().is_some_and(|code| code.is_success());
+        let host = dir.start().await;
+        let running = host.plugin("actor").await.unwrap()["revision"].as_str().unwrap().to_owned();
+        assert!(
+            running == digest(&next) || !answered && running == digest(&current),
+            "round {round}: {running}"
+        );
+        if running == digest(&next) {
+            current = next;
+            kept += 1;
+        }
+        let listed = history(&dir);
+        assert_eq!(listed.iter().filter(|(.., state)| state == "in force").count(), 1, "{listed:?}");
+        assert_eq!(listed.iter().find(|(.., state)| state == "in force").unwrap().0, running);
+    }
+    println!("{kept} of 12 pushes took force before the kill");
+}
+
+/// Measures how long senders wait beside pushes of 20 MB: `cargo nextest run --run-ignored all -E 'test(beside_pushes)'`.
+#[tokio::test]
+#[ignore = "it measures"]
+async fn the_waits_of_senders_beside_pushes_of_20_mb() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    // A custom section of 20 MB at the end.
+    let padded = |number: usize| {
+        let byte = |value: usize| u8::try_from(value).unwrap();
+        let fill = (0..20_000_000).map(|at| byte(at * number % 251));
+        let content: Vec<u8> = std::iter::once(4).chain(*b"fill").chain(fill).collect();
+        let (mut bytes, mut length) = ([&guest("actor")[..], &[0]].concat(), content.len());
+        while length >= 0x80 {
+            bytes.push(byte(length & 0x7f) | 0x80);
+            length >>= 7;
+        }
+        bytes.push(byte(length));
+        [bytes, content].concat()
+    };
+    push(&dir, &padded(1));
+    for (what, pushes) in [("alone", 0), ("beside pushes", 5), ("alone again", 0)] {
+        let sender = host.sender();
+        let what_id = what.replace(' ', "_");
+        let sending = tokio::spawn(async move {
+            let (mut waits, begun) = (Vec::new(), Instant::now());
+            while begun.elapsed() < Duration::from_secs(8) {
+                let id = format!("evt_{what_id}_{}", waits.len());
+                let event = Event::with_payload("any.type", &id, &json!({ "act": "well" }));
+                let at = Instant::now();
+                assert_eq!(sender.try_send(&event).await.unwrap().status(), "accepted");
+                waits.push(at.elapsed());
+            }
+            waits
+        });
+        let mut took = Vec::new();
+        for number in 0..pushes {
+            let at = Instant::now();
+            let (code, answer) =
+                host.api_post_bytes("/api/v1/plugins/actor/revisions", padded(number + 2)).await;
+            assert!(code.is_success(), "{answer}");
+            took.push(at.elapsed());
+        }
+        let mut waits = sending.await.unwrap();
+        waits.sort();
+        let at = |percent: usize| waits[(waits.len() - 1) * percent / 100];
+        println!(
+            "{what}: {} events, p50 {:?} p95 {:?} p99 {:?} max {:?}; pushes took {took:?}",
+            waits.len(),
+            at(50),
+            at(95),
+            at(99),
+            at(100)
+        );
+    }
+}
