@@ -11,10 +11,9 @@ use crate::db::decisions::{self, Decided};
 use crate::db::revision_types::RevisionPart;
 use crate::db::storage::{Batch, Committed, Ready, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
-use crate::db::types::ResolvedEffect;
 use crate::db::types::{
     DbError, Discard, DueCause, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted,
-    Lease, LeaseRequest, MatchCount, PluginMatch, Removal, RunningId, TokenCreation,
+    Lease, LeaseRequest, MatchCount, PluginMatch, Removal, ResolvedEffect, RunningId, TokenCreation,
 };
 use crate::delivery::{DeliveryId, Resolution};
 use crate::event::{PluginName, now_ms};

@@ -12,8 +12,9 @@ use super::write::Unblocked;
 use crate::audit::{Decision, Record};
 use crate::db::decisions::{self, Decided};
 use crate::db::storage::{Ready, Storage as _};
-use crate::db::types::ResolvedEffect;
-use crate::db::types::{DbError, Discard, DueCause, DueChange, EffectResolution, PluginHold, TokenCreation};
+use crate::db::types::{
+    DbError, Discard, DueCause, DueChange, EffectResolution, PluginHold, ResolvedEffect, TokenCreation,
+};
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, now_ms};
 use crate::replay::{self, ReplayPage};

@@ -16,11 +16,10 @@ use crate::db::alert_types::SavedAlert;
 use crate::db::revision_types::RevisionPart;
 use crate::db::storage::{Batch, Committed, Ready, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
-use crate::db::types::ResolvedEffect;
 use crate::db::types::{
     DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, HoldChange,
     Interrupted, InterruptedWork, Lease, LeaseRequest, MatchCount, PluginHold, PluginMatch, Removal,
-    RunningAttempt, RunningId, TokenCreation,
+    ResolvedEffect, RunningAttempt, RunningId, TokenCreation,
 };
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::EffectId;

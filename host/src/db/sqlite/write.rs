@@ -23,10 +23,9 @@ use super::switches::SwitchStatements;
 use super::values::{integer, name_of, unsigned};
 use crate::completion::FinishedAttempt;
 use crate::db::revision_types::RevisionRecord;
-use crate::db::types::ResolvedEffect;
 use crate::db::types::{
     DbError, DueChange, DueTimes, EffectResolution, EffectShare, HoldChange, PluginHold, PluginMatch,
-    Removal, RunningAttempt, RunningId,
+    Removal, ResolvedEffect, RunningAttempt, RunningId,
 };
 use crate::db::writer::batch::{self, NewDelivery, NumberedEvent};
 use crate::delivery::{Delivery, DeliveryId, OrderingHash};

@@ -4,8 +4,7 @@ use super::Writer;
 use super::inbox::Operation;
 use crate::audit::Decision;
 use crate::db::storage::Storage;
-use crate::db::types::ResolvedEffect;
-use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff};
+use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff, ResolvedEffect};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
 use crate::replay::Action;
@@ -103,14 +102,8 @@ impl<S: Storage> Writer<S> {
                     tracing::warn!("the write-ahead log could not be saved: {error}");
                 }
             }
-            Operation::SaveAlert { saved, reply } => {
-                let done = self.storage.save_alert(&saved).await;
-                let _ = reply.send(done);
-            }
-            Operation::Remove { removal, reply } => {
-                let removed = self.storage.remove(&removal).await;
-                let _ = reply.send(removed);
-            }
+            Operation::SaveAlert { saved, reply } => drop(reply.send(self.storage.save_alert(&saved).await)),
+            Operation::Remove { removal, reply } => drop(reply.send(self.storage.remove(&removal).await)),
         }
     }
 
