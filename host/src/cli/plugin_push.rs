@@ -65,6 +65,9 @@ impl Push {
             out::print(&plugin_revisions::describe_difference(difference))?;
         }
         let said = plugin_revisions::describe_result(&result);
-        out::print(&if self.dry_run { format!("dry run: {said}") } else { said })
+        if !self.dry_run {
+            return out::print(&said);
+        }
+        out::print(&format!("a push would come to: {said}\nnothing was changed: this was a dry run"))
     }
 }
