@@ -91,7 +91,7 @@ impl IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<Description>> {
         let usual = [
             ("401", "No token, or one that is not valid"),
-            ("403", "The token has not the permission, or is not for this plugin"),
+            ("403", "The token lacks the permission, or is not for this plugin"),
             ("429", "Too many requests without a valid token from this address"),
             ("503", "The database does not answer"),
         ];

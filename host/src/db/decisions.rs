@@ -79,6 +79,11 @@ pub(super) fn end_release(release: &HeldRelease, released: u64) -> Record {
     Decision::of_host().record("plugin.release", plugin.as_str()).after(after)
 }
 
+/// A later switch stops a release, which has released this many. `None` if it has released none.
+pub(super) fn stop_release(release: &HeldRelease) -> Option<Record> {
+    (release.released > 0).then(|| end_release(release, release.released).result("stopped"))
+}
+
 /// A delivery is discarded.
 pub(super) fn discard(by: &Decision, id: DeliveryId, plugin: Option<&str>, done: Discard) -> Option<Record> {
     let (before, result) = match done {

@@ -74,7 +74,7 @@ impl<P: Need> Allowed<P> {
     /// Requires one more permission.
     ///
     /// # Errors
-    /// A problem if the caller has it not.
+    /// A problem if the caller lacks it.
     pub(in crate::admin) fn require(&self, permission: Permission) -> Result<(), Problem> {
         self.caller.require(permission)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Fixture;
-use crate::audit::Decision;
+use crate::audit::{Decision, EntryFilter};
 use crate::db::tests::{Window, attempt, event, listed, name};
 use crate::db::{Db, Discard, EventState, HeldPage, MatchDecision, OpenScope, SwitchChange, SwitchResult};
 use crate::delivery::{DeliveryId, HoldReason, NextStep, Recipient, Resolution, State};
@@ -218,6 +218,26 @@ async fn a_later_instruction_decides_about_the_deliveries_that_it_covers() {
         assert_eq!(db.release_held(late).await, Ok(0), "its instruction was replaced");
         assert_eq!(release(&db, 9).await, 1);
         assert_eq!(run(&db).await, ["e2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_a_later_instruction_stops_leaves_its_count_in_the_audit_log() {
+    for fixture in Fixture::each() {
+        let db = fixture.open(&Window::new(0)).await;
+        turn_off(&db, "*").await;
+        for id in ["e1", "e2"] {
+            accept(&db, id, "a.b", None, true).await;
+        }
+        let number = set(&db, "*", true, HeldAction::Discard).await;
+        let page = db.switched_off(&name("p"), START, 1).await.unwrap();
+        let after = page.last().map(|held| held.id);
+        assert_eq!(db.release_held(HeldPage { release: number, deliveries: page, after }).await, Ok(1));
+        turn_off(&db, "*").await;
+        let filter = EntryFilter { action: Some("plugin.release".into()), ..EntryFilter::default() };
+        let [stopped] = &db.audit(&filter, None, 9).await.unwrap()[..] else { panic!("one entry") };
+        assert_eq!(stopped.result, "stopped");
+        assert!(stopped.after.as_deref().unwrap().contains(r#""released":1"#), "{stopped:?}");
     }
 }
 

@@ -21,6 +21,9 @@ impl Tables {
                 && release.state == ReleaseState::Running
             {
                 release.state = ReleaseState::Stopped;
+                if let Some(record) = decisions::stop_release(release) {
+                    self.append(&record);
+                }
             }
         }
         if let Some(release) = planned.release {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::audit;
 use super::storage::SqliteStorage;
 use super::switches::{self, DiscardedPage};
 use super::write::Unblocked;
@@ -48,6 +49,13 @@ impl SqliteStorage {
 
     async fn write_switch(&mut self, planned: &PlannedSwitch) -> Result<(), DbError> {
         let conn = self.statements.conn.get().await?;
+        for number in &planned.replaced {
+            if let Some(stopped) = switches::running_release(conn, *number).await?
+                && let Some(record) = decisions::stop_release(&stopped)
+            {
+                audit::append(conn, &record).await?;
+            }
+        }
         switches::store(conn, &planned.switch, &planned.replaced).await?;
         match &planned.release {
             Some(release) => switches::begin(conn, release).await,
