@@ -1,6 +1,6 @@
 # The targets call scripts/ and cargo. None names a package: cargo unites features over the built packages, and another
 # set of packages would build wasmtime a second time.
-.PHONY: run test bench lint plugins generate config-reference clean
+.PHONY: run test bench lint plugins docs generate config-reference clean
 export CARGO_TERM_COLOR ?= auto
 
 # Builds everything, starts the host with an embedded database and stand-ins for the plugins' partners, plays
@@ -24,6 +24,10 @@ lint:
 # Every example plugin to target/plugins/NAME.wasm.
 plugins:
 	@scripts/build-plugins
+
+# Manual pages and shell completions, from the commands, to target/docs.
+docs:
+	@scripts/docs
 
 # Writes the typed handlers that are generated from WIT packages, in the SDKs and the example plugins.
 generate:

@@ -12,4 +12,5 @@ mod plugin_run;
 mod send;
 mod show;
 mod store;
+mod terminal;
 mod usage;

@@ -37,7 +37,7 @@ const LIBRARIES: [(&[&str], &[&str]); 18] = [
     ),
     (&["env::var", "env::vars"], &["config/"]),
     (&["unsafe {", "unsafe fn", "unsafe impl"], &["runtime/precompiled.rs"]),
-    (&["println!", "eprintln!"], &["cli/replaying.rs"]),
+    (&["println!", "eprintln!"], &["cli/progress.rs"]),
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,

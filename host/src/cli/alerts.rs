@@ -1,7 +1,10 @@
 //! `hookyard alert list` and `test`.
 
+use super::client::Client;
 use super::failure::Failure;
-use super::settings::{ChangeConnection, Connection, Settings};
+use super::listing::ListOptions;
+use super::settings::{ChangeConnection, Settings};
+use super::table::{TextTable, format_table};
 use super::{out, visible};
 use crate::admin::api::{Alert, AlertList, AlertTestResult};
 
@@ -9,11 +12,8 @@ use crate::admin::api::{Alert, AlertList, AlertTestResult};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  hookyard alert list\n  hookyard alert list --json")]
 pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 /// Send a test notification, and print the receiver's answer
@@ -36,21 +36,15 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
-        let page: AlertList = client.get(&["alerts"], &()).await?;
-        if self.json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            return out::print("no alerts are configured; [[alerts]] in the configuration makes one");
-        }
-        out::print(&table(&page.items))?;
-        for alert in &page.items {
-            for line in describe(alert) {
-                out::print(&line)?;
+        let fetch = async |client: &Client| client.get(&["alerts"], &()).await;
+        let print = |page: &AlertList| {
+            if page.items.is_empty() {
+                return out::print("no alerts are configured; [[alerts]] in the configuration makes one");
             }
-        }
-        Ok(())
+            out::print_table(&table(&page.items))?;
+            page.items.iter().flat_map(describe).try_for_each(|line| out::print(&line))
+        };
+        self.options.show(&settings, fetch, print).await
     }
 }
 
@@ -76,7 +70,7 @@ impl Test {
     }
 }
 
-fn table(alerts: &[Alert]) -> String {
+fn table(alerts: &[Alert]) -> TextTable {
     let rows: Vec<_> = alerts
         .iter()
         .map(|alert| {
@@ -97,7 +91,7 @@ fn table(alerts: &[Alert]) -> String {
             ]
         })
         .collect();
-    out::format_table(["ALERT", "STATE", "PROBLEMS", "NOTIFIED", "ON", "RECEIVER"], &rows)
+    format_table(["ALERT", "STATE", "PROBLEMS", "NOTIFIED", "ON", "RECEIVER"], &rows)
 }
 
 /// The problems of an alert, and why its notification has not arrived.

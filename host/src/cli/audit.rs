@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::client::Client;
 use super::failure::Failure;
+use super::listing::{ListOptions, print_page};
 use super::out;
 use super::selectors::parse_time;
 use super::settings::{Connection, Settings};
+use super::table::{TextTable, format_table};
 use crate::admin::api::{AuditCheck, AuditEntry, AuditHead, AuditList};
 use crate::db;
 
@@ -52,11 +54,8 @@ pub(super) struct List {
     /// `next_cursor` of the page before
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 /// Print the whole audit log, oldest first, one JSON document a line
@@ -100,21 +99,11 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
-        let Self { since, actor, action, target, limit, cursor, json, .. } = self;
+        let Self { since, actor, action, target, limit, cursor, options } = self;
         let query = ListQuery { since, actor, action, target, limit, cursor };
-        let page: AuditList = client.get(&["audit"], &query).await?;
-        if json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            return out::print("no entries");
-        }
-        out::print(&table(&page.items))?;
-        match page.next_cursor {
-            Some(next) => out::print(&format!("\nmore: --cursor {next}")),
-            None => Ok(()),
-        }
+        let fetch = async |client: &Client| client.get(&["audit"], &query).await;
+        let print = |page: &AuditList| print_page(page, "no entries", table);
+        options.show(&settings, fetch, print).await
     }
 }
 
@@ -187,7 +176,7 @@ fn describe(check: &AuditCheck) -> String {
     }
 }
 
-fn table(entries: &[AuditEntry]) -> String {
+fn table(entries: &[AuditEntry]) -> TextTable {
     let rows: Vec<_> = entries
         .iter()
         .map(|entry| {
@@ -203,7 +192,7 @@ fn table(entries: &[AuditEntry]) -> String {
             ]
         })
         .collect();
-    out::format_table(["NUMBER", "TIME", "WHO", "FROM", "ACTION", "TARGET", "RESULT", "NOTE"], &rows)
+    format_table(["NUMBER", "TIME", "WHO", "FROM", "ACTION", "TARGET", "RESULT", "NOTE"], &rows)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! `hookyard delivery list`: deliveries, the newest event's first.
 
+use super::client::Client;
 use super::failure::Failure;
+use super::listing::{ListOptions, find_page, print_page};
 use super::out;
 use super::selectors::DeliverySelector;
-use super::settings::{Connection, Settings};
+use super::settings::Settings;
+use super::table::{TextTable, format_table};
 use crate::admin::api::{DeliveryList, DeliverySummary, ListedDelivery};
 
 const EXAMPLE: &str = "\
@@ -29,11 +32,8 @@ pub(super) struct List {
     /// Go on after a page: `next_cursor` of --json
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 impl List {
@@ -42,28 +42,10 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let mut query = self.query();
-        let client = settings.client(&self.connection)?;
-        let page = loop {
-            let page: DeliveryList = client.get(&["deliveries"], &query).await?;
-            // A page without items is not the end.
-            let Some(cursor) = page.next_cursor.as_ref().filter(|_| page.items.is_empty()) else {
-                break page;
-            };
-            query.retain(|(key, _)| *key != "cursor");
-            query.push(("cursor", cursor.clone()));
-        };
-        if self.json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            return out::print("no such deliveries");
-        }
-        out::print(&table(&page.items))?;
-        if let Some(cursor) = &page.next_cursor {
-            out::print(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
-        }
-        Ok(())
+        let query = self.query();
+        let fetch = async |client: &Client| find_page(client, &["deliveries"], &query).await;
+        let print = |page: &DeliveryList| print_page(page, "no such deliveries", table);
+        self.options.show(&settings, fetch, print).await
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
@@ -87,7 +69,7 @@ fn format_state(delivery: &DeliverySummary) -> String {
     super::show::format_state(delivery.state, delivery.held_because, delivery.blocked_by)
 }
 
-pub(super) fn table(deliveries: &[ListedDelivery]) -> String {
+pub(super) fn table(deliveries: &[ListedDelivery]) -> TextTable {
     let rows: Vec<_> = deliveries
         .iter()
         .map(|listed| {
@@ -103,8 +85,5 @@ pub(super) fn table(deliveries: &[ListedDelivery]) -> String {
             ]
         })
         .collect();
-    out::format_table(
-        ["RECEIVED", "DELIVERY", "EVENT", "TYPE", "PLUGIN", "STATE", "ATTEMPTS", "REASON"],
-        &rows,
-    )
+    format_table(["RECEIVED", "DELIVERY", "EVENT", "TYPE", "PLUGIN", "STATE", "ATTEMPTS", "REASON"], &rows)
 }

@@ -1,7 +1,10 @@
 //! `hookyard effect list`, `replay` and `discard`: the effects of all events.
 
+use super::client::Client;
 use super::failure::Failure;
-use super::settings::{ChangeConnection, Connection, Settings};
+use super::listing::{ListOptions, find_page, print_page};
+use super::settings::{ChangeConnection, Settings};
+use super::table::{TextTable, format_table};
 use super::{out, show};
 use crate::admin::api::{EffectCount, EffectList, EffectSelection, ListedEffect};
 
@@ -28,11 +31,8 @@ pub(super) struct List {
     /// Go on after a page: `next_cursor` of --json
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 /// Retry dead effects, with their idempotency keys
@@ -84,29 +84,11 @@ impl List {
             ("cursor", self.cursor.as_deref()),
             ("limit", Some(&limit)),
         ];
-        let mut query: Vec<_> =
+        let query: Vec<_> =
             filters.iter().filter_map(|(key, value)| Some((*key, (*value)?.to_owned()))).collect();
-        let client = settings.client(&self.connection)?;
-        let page = loop {
-            let page: EffectList = client.get(&["effects"], &query).await?;
-            // A page without items is not the end.
-            let Some(cursor) = page.next_cursor.as_ref().filter(|_| page.items.is_empty()) else {
-                break page;
-            };
-            query.retain(|(key, _)| *key != "cursor");
-            query.push(("cursor", cursor.clone()));
-        };
-        if self.json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            return out::print("no such effects");
-        }
-        out::print(&table(&page.items))?;
-        if let Some(cursor) = &page.next_cursor {
-            out::print(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
-        }
-        Ok(())
+        let fetch = async |client: &Client| find_page(client, &["effects"], &query).await;
+        let print = |page: &EffectList| print_page(page, "no such effects", table);
+        self.options.show(&settings, fetch, print).await
     }
 }
 
@@ -158,7 +140,7 @@ impl DeadEffects {
     }
 }
 
-fn table(effects: &[ListedEffect]) -> String {
+fn table(effects: &[ListedEffect]) -> TextTable {
     let rows: Vec<_> = effects
         .iter()
         .map(|listed| {
@@ -173,5 +155,5 @@ fn table(effects: &[ListedEffect]) -> String {
             ]
         })
         .collect();
-    out::format_table(["ID", "EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
+    format_table(["ID", "EVENT", "PLUGIN", "KEY", "EFFECT", "STATE", "LAST TRY"], &rows)
 }

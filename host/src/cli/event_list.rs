@@ -1,9 +1,12 @@
 //! `hookyard event list`: events, newest first.
 
+use super::client::Client;
 use super::failure::Failure;
 use super::follow::follow;
+use super::listing::{ListOptions, find_page, print_page};
 use super::out;
-use super::settings::{Connection, Settings};
+use super::settings::Settings;
+use super::table::{TextTable, format_table};
 use crate::admin::api::{EventList, EventSummary};
 
 const EXAMPLE: &str = "\
@@ -12,6 +15,7 @@ Examples:
   hookyard event list --type appointment.created --state dead
   hookyard event list --limit 500 --json
   hookyard event list --follow               goes on until Ctrl-C, also while the host is restarted
+  hookyard event list --state dead --watch
 
 States: STATES";
 
@@ -34,14 +38,11 @@ pub(super) struct List {
     /// Go on after a page: `next_cursor` of --json
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Go on with events as they come, and with changes of the states of the latest
-    #[arg(long, conflicts_with_all = ["state", "cursor"])]
+    /// Go on with events as they come, and with changes of the states of the latest; with --json one on a line
+    #[arg(long, conflicts_with_all = ["state", "cursor", "watch"])]
     follow: bool,
-    /// Print JSON; with --follow an object on each line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 const STATES: &str = "unhandled, pending, running, waiting, held, done, dead";
@@ -62,28 +63,28 @@ impl List {
         ];
         let query: Vec<_> =
             filters.iter().filter_map(|(key, value)| value.map(|value| (*key, value))).collect();
-        let client = settings.client(&self.connection)?;
-        let page: EventList = client.get(&["events"], &query).await?;
         if self.follow {
+            let client = settings.client(&self.options.connection)?;
+            let page: EventList = client.get(&["events"], &query).await?;
             let filters: Vec<_> = query.iter().copied().filter(|(key, _)| *key != "limit").collect();
             let print = |event: &EventSummary| {
-                if self.json { out::print_json_line(event) } else { out::print(&describe_line(event)) }
+                if self.options.json {
+                    out::print_json_line(event)
+                } else {
+                    out::print(&describe_line(event))
+                }
             };
-            return follow(&settings, &self.connection, &filters, &page, print).await;
+            return follow(&settings, &self.options.connection, &filters, &page, print).await;
         }
-        if self.json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            let all = self.event_type.is_none() && self.source.is_none() && self.state.is_none();
-            let none = "no events yet; `hookyard event send appointment.created` sends one";
-            return out::print(if all && self.cursor.is_none() { none } else { "no such events" });
-        }
-        out::print(&table(&page.items))?;
-        if let Some(cursor) = &page.next_cursor {
-            out::print(&format!("\nthere are more: --cursor {cursor}, or --limit N"))?;
-        }
-        Ok(())
+        let fetch = async |client: &Client| find_page(client, &["events"], &query).await;
+        let all = self.event_type.is_none() && self.source.is_none() && self.state.is_none();
+        let none = if all && self.cursor.is_none() {
+            "no events yet; `hookyard event send appointment.created` sends one"
+        } else {
+            "no such events"
+        };
+        let print = |page: &EventList| print_page(page, none, table);
+        self.options.show(&settings, fetch, print).await
     }
 }
 
@@ -95,7 +96,7 @@ fn describe_line(event: &EventSummary) -> String {
     format!("{}  {state:<9}  {event_type:<24}  {source}  {id}", out::format_time(event.received_at))
 }
 
-fn table(events: &[EventSummary]) -> String {
+fn table(events: &[EventSummary]) -> TextTable {
     let rows: Vec<_> = events
         .iter()
         .map(|event| {
@@ -109,7 +110,7 @@ fn table(events: &[EventSummary]) -> String {
             ]
         })
         .collect();
-    out::format_table(["RECEIVED", "SOURCE", "ID", "TYPE", "STATE", "DELIVERIES"], &rows)
+    format_table(["RECEIVED", "SOURCE", "ID", "TYPE", "STATE", "DELIVERIES"], &rows)
 }
 
 #[cfg(test)]
@@ -128,7 +129,7 @@ mod tests {
             received_at: 1_769_005_800_000,
             deliveries: Vec::new(),
         };
-        let text = table(&[event]);
+        let text = table(&[event]).to_string();
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
         let expected =
             ["2026-01-21T14:30:00.000Z", "moncreneau", "evt_1", "appointment.created", "done", "0"];

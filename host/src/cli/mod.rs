@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 mod alerts;
 mod audit;
@@ -37,6 +37,7 @@ mod follow;
 mod input;
 mod inspect;
 mod json_text;
+mod listing;
 mod log;
 mod out;
 mod plugin_attempt;
@@ -52,6 +53,7 @@ mod plugin_run;
 mod plugin_switch;
 mod plugin_test;
 mod private_file;
+mod progress;
 mod rebuild;
 mod replaying;
 mod restore;
@@ -66,6 +68,7 @@ mod signals;
 mod similar;
 mod stderr;
 mod stores;
+mod table;
 mod tokens;
 mod tour;
 mod visible;
@@ -246,7 +249,14 @@ pub fn main() -> ExitCode {
     {
         return inspect::compile(&setup);
     }
-    let arguments = Arguments::parse();
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if arguments.url.is_some() && !is_on_running_host(&matches) {
+        return Failure::Usage(
+            "--url is for commands on a running host: this one works on this machine".into(),
+        )
+        .report();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(|error| Failure::Failed(format!("threads: {error}"))).and_then(|runtime| {
         let done = runtime.block_on(run(arguments));
@@ -257,33 +267,17 @@ pub fn main() -> ExitCode {
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-impl Verb {
-    /// Whether the command asks a running host.
-    fn is_on_running_host(&self) -> bool {
-        match self {
-            Self::Event(verb) => !matches!(verb, Event::Send(_)),
-            Self::Delivery(_)
-            | Self::Effect(_)
-            | Self::Store(_)
-            | Self::Token(_)
-            | Self::Alert(_)
-            | Self::Audit(_) => true,
-            Self::Plugin(verb) => {
-                matches!(verb, Plugin::List(_) | Plugin::Pause(_) | Plugin::Resume(_) | Plugin::Retry(_))
-            }
-            _ => false,
-        }
+/// Whether the command asks a running host: it takes that host's token.
+fn is_on_running_host(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, matches)) => is_on_running_host(matches),
+        None => matches.try_contains_id("token_file").is_ok(),
     }
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config, url, verb } = arguments;
-    if url.is_some() && !verb.is_on_running_host() {
-        return Err(Failure::Usage(
-            "--url is for commands on a running host: this one works on this machine".into(),
-        ));
-    }
-    let of_running = |config| Settings::for_client(config, url);
+    let of_running = |config| Settings::for_client(config, url.clone());
     // Only a command that starts a host makes the host's missing secrets and data directory.
     let of_host = |config| Settings::load(config, false);
     match verb {
@@ -309,7 +303,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Plugin(Plugin::Test(verb)) => verb.run().await,
         Verb::Plugin(Plugin::Build(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Plugin(Plugin::Check(verb)) => verb.run(Settings::for_authors(config)?).await,
-        Verb::Plugin(Plugin::Run(verb)) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Plugin(Plugin::Run(verb)) => verb.run(Settings::for_author_of_host(config, url.clone())?).await,
         Verb::Plugin(Plugin::Attempt(verb)) => verb.run().await,
         Verb::Plugin(Plugin::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Pause(verb)) => verb.run(of_running(config)?).await,
@@ -346,8 +340,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -366,6 +358,21 @@ mod tests {
             }
         }
         look(&mut Arguments::command());
+    }
+
+    #[test]
+    fn a_command_that_takes_a_token_takes_the_address_of_its_host() {
+        for (arguments, expected) in [
+            (&["hookyard", "plugin", "push", "desk", "desk.wasm"][..], true),
+            (&["hookyard", "plugin", "matrix"], true),
+            (&["hookyard", "audit", "verify"], true),
+            (&["hookyard", "serve"], false),
+            (&["hookyard", "plugin", "build"], false),
+            (&["hookyard", "config", "check"], false),
+        ] {
+            let matches = Arguments::command().try_get_matches_from(arguments).unwrap();
+            assert_eq!(is_on_running_host(&matches), expected, "{arguments:?}");
+        }
     }
 
     #[test]

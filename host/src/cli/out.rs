@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::sync::OnceLock;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use humansize::BINARY;
 use serde::Serialize;
 
 use super::background::BackgroundWriter;
 use super::failure::Failure;
+use super::table::TextTable;
 use super::visible;
 
 /// Standard output of a process that runs a host.
@@ -41,6 +41,14 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     write(&visible::escape_block(text))
 }
 
+/// Prints a table, whose cells are escaped already.
+///
+/// # Errors
+/// [`Failure::ReaderGone`] when the reader has gone.
+pub(super) fn print_table(table: &TextTable) -> Result<(), Failure> {
+    write(&table.to_styled_text())
+}
+
 /// Prints JSON for programs, with the control characters that JSON lets through escaped too.
 ///
 /// # Errors
@@ -63,21 +71,6 @@ fn write(text: &str) -> Result<(), Failure> {
         None => writeln!(std::io::stdout().lock(), "{text}")?,
     }
     Ok(())
-}
-
-/// A table without lines: a header, and columns two spaces apart.
-#[must_use]
-pub(super) fn format_table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    for row in rows {
-        table.add_row(row.iter().map(|cell| escape(cell)));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
 }
 
 /// Escapes a text of a sender, a plugin or a partner, as a part of one line.
@@ -133,14 +126,6 @@ pub(super) fn format_count(number: u64, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_has_a_header_and_aligned_columns() {
-        let rows = [["a".into(), "1".into()], ["longer".into(), "\u{1b}[2J".into()]];
-        let text = format_table(["NAME", "NUMBER"], &rows);
-        let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        assert_eq!(lines, ["NAME    NUMBER", "a       1", "longer  \\u{1b}[2J"]);
-    }
 
     #[test]
     fn numbers_are_readable() {

@@ -1,24 +1,25 @@
 //! `hookyard plugin list`: each plugin's handlers and running revision.
 
+use super::client::Client;
 use super::failure::Failure;
-use super::settings::{Connection, Settings};
+use super::listing::ListOptions;
+use super::settings::Settings;
+use super::table::{TextTable, format_table};
 use super::{out, plugin_revisions, visible};
 use crate::admin::api::{Plugin, PluginList, PluginSwitch};
 
 const EXAMPLE: &str = "\
 Examples:
   hookyard plugin list
+  hookyard plugin list --watch
   hookyard plugin list --json";
 
 /// List plugins: what they handle, which revision runs, why a file was refused, which are paused
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 impl List {
@@ -27,33 +28,33 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
-        let page: PluginList = client.get(&["plugins"], &()).await?;
-        if self.json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            let dir = settings.config().plugins.dir.display().to_string();
-            return out::print(&format!("no plugins; a NAME.wasm in {dir} is taken at once"));
-        }
-        out::print(&table(&page.items))?;
-        for plugin in &page.items {
-            if let Some(refusal) = &plugin.refusal {
-                let stays = plugin.revision.as_deref().map(out::shorten_digest);
-                let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
-                out::print(&format!("\n{}{stays}", visible::escape_continued(refusal, "  ! ")))?;
-            }
-            if let Some(waiting) = &plugin.waiting {
-                let waits =
-                    plugin_revisions::describe_waiting(&plugin.name, &waiting.digest, waiting.waits_for);
-                out::print(&format!("\n{waits}"))?;
-            }
-            if let Some(until) = plugin.breaker_until {
-                out::print(&format!("\n{}", describe_pause(&plugin.name, until)))?;
-            }
-        }
-        Ok(())
+        let fetch = async |client: &Client| client.get(&["plugins"], &()).await;
+        let dir = settings.config().plugins.dir.display().to_string();
+        let print = |page: &PluginList| match page.items.as_slice() {
+            [] => out::print(&format!("no plugins; a NAME.wasm in {dir} is taken at once")),
+            plugins => print(plugins),
+        };
+        self.options.show(&settings, fetch, print).await
     }
+}
+
+fn print(plugins: &[Plugin]) -> Result<(), Failure> {
+    out::print_table(&table(plugins))?;
+    for plugin in plugins {
+        if let Some(refusal) = &plugin.refusal {
+            let stays = plugin.revision.as_deref().map(out::shorten_digest);
+            let stays = stays.map(|stays| format!("; revision {stays} stays")).unwrap_or_default();
+            out::print(&format!("\n{}{stays}", visible::escape_continued(refusal, "  ! ")))?;
+        }
+        if let Some(waiting) = &plugin.waiting {
+            let waits = plugin_revisions::describe_waiting(&plugin.name, &waiting.digest, waiting.waits_for);
+            out::print(&format!("\n{waits}"))?;
+        }
+        if let Some(until) = plugin.breaker_until {
+            out::print(&format!("\n{}", describe_pause(&plugin.name, until)))?;
+        }
+    }
+    Ok(())
 }
 
 /// A handler without its package: `appointment-created` of `moncreneau:events/appointment-created@1.0.0`.
@@ -95,7 +96,7 @@ fn format_switches(switches: &[PluginSwitch]) -> String {
     }
 }
 
-fn table(plugins: &[Plugin]) -> String {
+fn table(plugins: &[Plugin]) -> TextTable {
     let rows: Vec<_> = plugins
         .iter()
         .map(|plugin| {
@@ -112,7 +113,7 @@ fn table(plugins: &[Plugin]) -> String {
             ]
         })
         .collect();
-    out::format_table(["PLUGIN", "STATE", "REVISION", "FROM", "SIZE", "SINCE", "HANDLES"], &rows)
+    format_table(["PLUGIN", "STATE", "REVISION", "FROM", "SIZE", "SINCE", "HANDLES"], &rows)
 }
 
 #[cfg(test)]
@@ -139,7 +140,7 @@ mod tests {
             waiting: None,
             version: 1,
         };
-        let text = table(std::slice::from_ref(&plugin));
+        let text = table(std::slice::from_ref(&plugin)).to_string();
         let row = text.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
         assert_eq!(
             row,

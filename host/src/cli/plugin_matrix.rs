@@ -1,13 +1,17 @@
 //! `hookyard plugin matrix`: plugins and types of events.
 
+use super::client::Client;
 use super::failure::Failure;
+use super::listing::ListOptions;
 use super::out;
-use super::settings::{Connection, Settings};
+use super::settings::Settings;
+use super::table::{TextTable, format_table};
 use crate::admin::api::{Matrix as MatrixOfHost, MatrixPlugin, MatrixType};
 
 const EXAMPLE: &str = "\
 Examples:
   hookyard plugin matrix
+  hookyard plugin matrix --watch
   hookyard plugin matrix --json
 
 HANDLES: the plugin has a handler. CONFIG: `events` of its section allows it. SWITCH: `plugin enable` and
@@ -18,11 +22,8 @@ as appointment.*, is about all of the family; a row of one type is about that ty
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Matrix {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 impl Matrix {
@@ -31,25 +32,21 @@ impl Matrix {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
-        let matrix: MatrixOfHost = client.get(&["plugins", "matrix"], &()).await?;
-        if self.json {
-            return out::print_json(&matrix);
-        }
-        if matrix.plugins.iter().all(|plugin| plugin.types.is_empty()) {
-            return out::print("no plugins, and no switches");
-        }
-        out::print(&table(&matrix.plugins))
+        let fetch = async |client: &Client| client.get(&["plugins", "matrix"], &()).await;
+        let print = |matrix: &MatrixOfHost| {
+            if matrix.plugins.iter().all(|plugin| plugin.types.is_empty()) {
+                return out::print("no plugins, and no switches");
+            }
+            out::print_table(&table(&matrix.plugins))
+        };
+        self.options.show(&settings, fetch, print).await
     }
 }
 
-fn table(plugins: &[MatrixPlugin]) -> String {
+fn table(plugins: &[MatrixPlugin]) -> TextTable {
     let rows = plugins.iter().flat_map(|plugin| plugin.types.iter().map(|row| cells(&plugin.name, row)));
     let rows: Vec<_> = rows.collect();
-    out::format_table(
-        ["PLUGIN", "TYPE", "HANDLES", "CONFIG", "SWITCH", "EFFECTIVE", "SINCE", "BY", "NOTE"],
-        &rows,
-    )
+    format_table(["PLUGIN", "TYPE", "HANDLES", "CONFIG", "SWITCH", "EFFECTIVE", "SINCE", "BY", "NOTE"], &rows)
 }
 
 fn cells(plugin: &str, row: &MatrixType) -> [String; 9] {

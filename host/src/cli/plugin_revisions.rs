@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::client::Client;
 use super::failure::Failure;
+use super::listing::ListOptions;
 use super::settings::{ChangeConnection, Connection, Settings};
+use super::table::{TextTable, format_table};
 use super::{out, visible};
 use crate::admin::api::{
     RevisionDifference, RevisionEntry, RevisionHistory, RevisionInstruction, RevisionResult, RevisionState,
@@ -21,8 +24,11 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 #[command(after_help = "Examples:\n  hookyard plugin history confirmation-sms\n  \
                         hookyard plugin history confirmation-sms --json")]
 pub(super) struct History {
+    /// The plugin
+    #[arg(value_name = "NAME")]
+    name: String,
     #[command(flatten)]
-    plugin: PluginArgument,
+    options: ListOptions,
 }
 
 /// Show what a revision of a plugin gained and lost
@@ -139,12 +145,10 @@ impl History {
     /// # Errors
     /// When there is no such plugin, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.plugin.connection)?;
-        let history: RevisionHistory = client.get(&["plugins", &self.plugin.name, "revisions"], &()).await?;
-        if self.plugin.json {
-            return out::print_json(&history);
-        }
-        out::print(&history_table(&history))
+        let path = ["plugins", &self.name, "revisions"];
+        let fetch = async |client: &Client| client.get(&path, &()).await;
+        let print = |history: &RevisionHistory| out::print_table(&history_table(history));
+        self.options.show(&settings, fetch, print).await
     }
 }
 
@@ -311,7 +315,7 @@ pub(super) fn describe_difference(difference: &RevisionDifference) -> String {
     lines.join("\n")
 }
 
-fn history_table(history: &RevisionHistory) -> String {
+fn history_table(history: &RevisionHistory) -> TextTable {
     let row = |entry: &RevisionEntry| {
         let waits = entry.waits_for.map(|waits_for| match waits_for {
             WaitsFor::Approval => " for approval",
@@ -331,7 +335,7 @@ fn history_table(history: &RevisionHistory) -> String {
         ]
     };
     let rows: Vec<_> = history.items.iter().map(row).collect();
-    out::format_table(["REVISION", "STATE", "FROM", "BY", "AT", "SIZE", "NOTE"], &rows)
+    format_table(["REVISION", "STATE", "FROM", "BY", "AT", "SIZE", "NOTE"], &rows)
 }
 
 fn describe_notes(entry: &RevisionEntry) -> String {

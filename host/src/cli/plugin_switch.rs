@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::failure::Failure;
+use super::out;
+use super::progress::Progress;
 use super::settings::{ChangeConnection, Settings};
-use super::{out, replaying};
 use crate::admin::api::{HeldChoice, ReleaseProgress, SwitchOutcome, SwitchRequest};
 use crate::switch::ReleaseState;
 
 /// Interval between requests for the progress.
 const POLL: Duration = Duration::from_millis(50);
-/// Polls between two lines about the progress.
-const POLLS_PER_LINE: u32 = 40;
 
 const ENABLE: &str = "\
 Examples:
@@ -141,14 +140,11 @@ impl SwitchArguments {
 /// Waits until a release has ended; prints its progress on stderr if that takes long.
 async fn follow(client: &Client, mut release: ReleaseProgress) -> Result<ReleaseProgress, Failure> {
     let number = release.number.to_string();
-    let mut polls = 0_u32;
+    let mut shown = Progress::new("held deliveries");
     while release.state == ReleaseState::Running {
         tokio::time::sleep(POLL).await;
         release = client.get(&["held-releases", &number], &()).await?;
-        polls += 1;
-        if polls.is_multiple_of(POLLS_PER_LINE) {
-            replaying::print_progress("held deliveries", release.released, release.found);
-        }
+        shown.update(release.released, release.found);
     }
     Ok(release)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::client::Client;
 use super::failure::Failure;
 use super::out;
+use super::progress::Progress;
+use super::table::{TextTable, format_table};
 use crate::admin::api::{
     ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState, ReplayTarget,
 };
@@ -12,8 +14,6 @@ use crate::delivery::DeliveryId;
 
 /// Interval between requests for the progress.
 const POLL: Duration = Duration::from_millis(50);
-/// Polls between two lines about the progress.
-const POLLS_PER_LINE: u32 = 40;
 
 /// Begins a replay and waits until it has ended; prints its progress on stderr if that takes long.
 ///
@@ -22,22 +22,13 @@ const POLLS_PER_LINE: u32 = 40;
 pub(super) async fn follow(client: &Client, request: &ReplayRequest) -> Result<ReplayProgress, Failure> {
     let mut progress: ReplayProgress = client.post(&["replays"], request).await?;
     let id = progress.id.to_string();
-    let mut polls = 0_u32;
+    let mut shown = Progress::new(format!("replay {id}"));
     while progress.state == ReplayState::Running {
         tokio::time::sleep(POLL).await;
         progress = client.get(&["replays", &id], &()).await?;
-        polls += 1;
-        if polls.is_multiple_of(POLLS_PER_LINE) {
-            let looked_at = progress.made + progress.skipped;
-            print_progress(&format!("replay {id}"), looked_at, progress.found);
-        }
+        shown.update(progress.made + progress.skipped, progress.found);
     }
     Ok(progress)
-}
-
-/// Prints the progress of long work on stderr.
-pub(super) fn print_progress(what: &str, done: u64, of: u64) {
-    eprintln!("{what}: {done} of {of} (it continues if this is interrupted)");
 }
 
 /// Prints the result of a replay.
@@ -85,7 +76,7 @@ fn describe(progress: &ReplayProgress) -> String {
     text
 }
 
-fn table(examples: &[ReplayExample]) -> String {
+fn table(examples: &[ReplayExample]) -> TextTable {
     let rows: Vec<_> = examples
         .iter()
         .map(|example| {
@@ -99,7 +90,7 @@ fn table(examples: &[ReplayExample]) -> String {
             ]
         })
         .collect();
-    out::format_table(["RECEIVED", "EVENT", "TYPE", "PLUGIN", "DELIVERY", "REASON"], &rows)
+    format_table(["RECEIVED", "EVENT", "TYPE", "PLUGIN", "DELIVERY", "REASON"], &rows)
 }
 
 #[cfg(test)]

@@ -88,10 +88,7 @@ impl Settings {
     /// Loads the config for a command on a running host. With the address of a host on another machine, by `url` or the
     /// variable, no config is needed. The order is: `url`, the named config, the variable, the default config.
     pub(super) fn for_client(file: Option<PathBuf>, url: Option<String>) -> Result<Self, Failure> {
-        // What is typed goes before the environment.
-        let of_environment = || if file.is_none() { config::remote_url() } else { None };
-        let Some(url) = url.or_else(of_environment) else { return Self::load(file, false) };
-        check_url(&url)?;
+        let Some(url) = find_url(file.as_deref(), url)? else { return Self::load(file, false) };
         let settings = if file.is_some() { Self::load(file, false)? } else { Self::of_defaults() };
         Ok(Self { url: Some(url), ..settings })
     }
@@ -108,6 +105,12 @@ impl Settings {
                 Ok(Self::of_defaults())
             }
         }
+    }
+
+    /// As [`Settings::for_authors`], for a verb that may also ask a running host, as [`Settings::for_client`] finds it.
+    pub(super) fn for_author_of_host(file: Option<PathBuf>, url: Option<String>) -> Result<Self, Failure> {
+        let url = find_url(file.as_deref(), url)?;
+        Ok(Self { url, ..Self::for_authors(file)? })
     }
 
     /// The defaults, for work that no config concerns.
@@ -265,6 +268,14 @@ impl Settings {
         let header = source.signatures.first().cloned().ok_or_else(missing)?;
         Ok(Signer::new(header, secret))
     }
+}
+
+/// The address of a host on another machine: `url`, or the variable if no config is named.
+fn find_url(file: Option<&Path>, url: Option<String>) -> Result<Option<String>, Failure> {
+    // What is typed goes before the environment.
+    let of_environment = || if file.is_none() { config::remote_url() } else { None };
+    let url = url.or_else(of_environment);
+    url.as_deref().map_or(Ok(()), check_url).map(|()| url)
 }
 
 /// Checks the address of a host, and warns if its token would be sent in clear over a network.

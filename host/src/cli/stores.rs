@@ -1,7 +1,10 @@
 //! `hookyard store list` and `get`: what a plugin keeps in its store.
 
+use super::client::Client;
 use super::failure::Failure;
+use super::listing::{ListOptions, print_page};
 use super::settings::{Connection, Settings};
+use super::table::{TextTable, format_table};
 use super::{out, visible};
 use crate::admin::api::{StoreEntry, StoreKey, StoreKeyList};
 
@@ -37,11 +40,8 @@ pub(super) struct List {
     /// Go on after a page: `next_cursor` of --json
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 /// Print a value of a plugin's store
@@ -78,19 +78,10 @@ impl List {
             ("limit", Some(&limit)),
         ];
         let query: Vec<_> = filters.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect();
-        let client = settings.client(&self.connection)?;
-        let page: StoreKeyList = client.get(&["plugins", &self.plugin, "store"], &query).await?;
-        if self.json {
-            return out::print_json(&page);
-        }
-        if page.items.is_empty() {
-            return out::print("no such keys");
-        }
-        out::print(&table(&page.items))?;
-        if page.next_cursor.is_some() {
-            out::print("\nthere are more: --limit N, or --cursor with `next_cursor` of --json")?;
-        }
-        Ok(())
+        let path = ["plugins", &self.plugin, "store"];
+        let fetch = async |client: &Client| client.get(&path, &query).await;
+        let print = |page: &StoreKeyList| print_page(page, "no such keys", table);
+        self.options.show(&settings, fetch, print).await
     }
 }
 
@@ -114,7 +105,7 @@ impl Get {
     }
 }
 
-fn table(keys: &[StoreKey]) -> String {
+fn table(keys: &[StoreKey]) -> TextTable {
     let row = |key: &StoreKey| [key.bucket.clone(), key.key.clone(), out::format_size(key.bytes)];
-    out::format_table(["BUCKET", "KEY", "SIZE"], &keys.iter().map(row).collect::<Vec<_>>())
+    format_table(["BUCKET", "KEY", "SIZE"], &keys.iter().map(row).collect::<Vec<_>>())
 }

@@ -2,9 +2,12 @@
 
 use jiff::{Span, SpanRelativeTo};
 
+use super::client::Client;
 use super::failure::Failure;
+use super::listing::ListOptions;
 use super::out;
-use super::settings::{ChangeConnection, Connection, Settings};
+use super::settings::{ChangeConnection, Settings};
+use super::table::{TextTable, format_table};
 use crate::admin::api::{CreatedToken, TokenList, TokenRequest, TokenState, TokenView};
 use crate::event::Name;
 use crate::token::{PluginPattern, Role};
@@ -53,11 +56,8 @@ pub(super) struct List {
     /// Revoked ones too
     #[arg(long)]
     all: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    connection: Connection,
+    options: ListOptions,
 }
 
 /// Revoke a token: from then on no request with it is answered
@@ -96,13 +96,12 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let client = settings.client(&self.connection)?;
-        let mut page: TokenList = client.get(&["tokens"], &()).await?;
-        page.items.retain(|token| self.all || token.state != TokenState::Revoked);
-        if self.json {
-            return out::print_json(&page);
-        }
-        out::print(&table(&page.items))
+        let fetch = async |client: &Client| {
+            let mut page: TokenList = client.get(&["tokens"], &()).await?;
+            page.items.retain(|token| self.all || token.state != TokenState::Revoked);
+            Ok(page)
+        };
+        self.options.show(&settings, fetch, |page| out::print_table(&table(&page.items))).await
     }
 }
 
@@ -118,7 +117,7 @@ impl Revoke {
     }
 }
 
-fn table(tokens: &[TokenView]) -> String {
+fn table(tokens: &[TokenView]) -> TextTable {
     let time = |at: Option<u64>| at.map_or_else(|| "-".into(), out::format_time);
     let rows: Vec<_> = tokens
         .iter()
@@ -142,7 +141,7 @@ fn table(tokens: &[TokenView]) -> String {
         })
         .collect();
     let header = ["NAME", "ROLE", "PLUGINS", "STATE", "CREATED", "BY", "LAST USE", "EXPIRES"];
-    out::format_table(header, &rows)
+    format_table(header, &rows)
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {

@@ -133,6 +133,7 @@ async fn an_invalid_token_request_is_an_error_with_its_remedy() {
 #[tokio::test]
 async fn commands_work_from_another_machine_with_an_address_and_a_token() {
     let dir = HostDir::new("");
+    dir.install("desk", &example("confirmation-sms"));
     let host = dir.start().await;
     let token = create(&dir, &["remote", "--role", "operate"]);
     // Without a config, and with another host's data directory.
@@ -158,6 +159,18 @@ async fn commands_work_from_another_machine_with_an_address_and_a_token() {
         by_config.code == 0 && !by_config.out.contains("evt_remote"),
         "a named config goes before the variable: {by_config:?}"
     );
+    for arguments in [
+        &["plugin", "list"][..],
+        &["plugin", "matrix"],
+        &["plugin", "disable", "desk"],
+        &["plugin", "enable", "desk"],
+        &["delivery", "list"],
+        &["effect", "list"],
+        &["alert", "list"],
+    ] {
+        let output = run(&[arguments, &["--url", url]].concat(), Some(&token));
+        assert!(output.code == 0, "{arguments:?}: {output:?}");
+    }
     let without = run(&["event", "list", "--url", url], None);
     assert!(
         without.code == 1 && without.err.contains("HOOKYARD_TOKEN"),
