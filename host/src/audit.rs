@@ -17,11 +17,11 @@ use serde_json::{Map, Value};
 use crate::event::Digest;
 
 pub use bulk::Bulk;
-pub use chain::{ChainError, Entry, Head, Verifier};
+pub use chain::{ChainError, Entry, HEAD_PATTERN, Head, Verifier};
 pub use filter::{describe_effects, describe_replay, describe_selection};
 
-/// The longest note, in bytes.
-pub const NOTE_MAX_BYTES: usize = 1000;
+/// The longest note, in characters.
+pub const NOTE_MAX_CHARS: usize = 1000;
 /// The longest value before or after a change, as JSON. In a longer one, long members are recorded by their digests.
 const VALUE_MAX_BYTES: usize = 16 * 1024;
 /// The longest target, actor and result, in bytes; a longer one is cut.

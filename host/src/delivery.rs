@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Digest, Event, PluginName, SourceName};
+use crate::event::{Digest, Event, PluginName, SourceName, parse_number};
 
 /// A delivery's own id: the event's place in the order of acceptance, and the delivery's number
 /// among that event's deliveries, from 1.
@@ -19,6 +19,9 @@ pub struct DeliveryId {
     pub number: i64,
 }
 
+/// The form of a delivery's id, as a regular expression.
+pub const DELIVERY_ID_PATTERN: &str = "^[1-9][0-9]{0,17}-[1-9][0-9]{0,17}$";
+
 /// A text that is no delivery's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a delivery id: ids look like 12-1, and `hookyard delivery list` shows them")]
@@ -28,9 +31,9 @@ impl FromStr for DeliveryId {
     type Err = BadDeliveryId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('-').map(|(event, number)| (event.parse(), number.parse()));
+        let parts = text.split_once('-').map(|(event, number)| (parse_number(event), parse_number(number)));
         match parts {
-            Some((Ok(event), Ok(number))) => Ok(Self { event, number }),
+            Some((Some(event), Some(number))) => Ok(Self { event, number }),
             _ => Err(BadDeliveryId(text.into())),
         }
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::DeliveryId;
-use crate::event::{PluginName, SourceName};
+use crate::event::{PluginName, SourceName, parse_number};
 
 /// The header by which a receiver recognises a repeated request.
 pub const KEY_HEADER: &str = "idempotency-key";
@@ -21,6 +21,9 @@ pub struct EffectId {
     pub number: i64,
 }
 
+/// The form of an effect's id, as a regular expression.
+pub const EFFECT_ID_PATTERN: &str = "^[1-9][0-9]{0,17}-[1-9][0-9]{0,17}-[1-9][0-9]{0,17}$";
+
 /// A text that is no effect's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadEffectId;
@@ -31,7 +34,7 @@ impl FromStr for EffectId {
     fn from_str(text: &str) -> Result<Self, BadEffectId> {
         let (delivery, number) = text.rsplit_once('-').ok_or(BadEffectId)?;
         let delivery = delivery.parse().map_err(|_| BadEffectId)?;
-        Ok(Self { delivery, number: number.parse().map_err(|_| BadEffectId)? })
+        Ok(Self { delivery, number: parse_number(number).ok_or(BadEffectId)? })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Events: ids, names, digests and the idempotency key. No IO.
 
+mod number;
 mod pattern;
 mod text;
 
@@ -11,11 +12,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+pub use number::{NUMBER_PATTERN, parse_number};
 pub use pattern::EventPattern;
 pub use text::replace_lone_surrogates;
 
 /// The longest name of a source or a plugin, in bytes.
 pub const NAME_MAX_BYTES: usize = 64;
+/// The form of a [`Name`], as a regular expression.
+pub const NAME_PATTERN: &str = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$";
 
 /// The name of a source or of a plugin: 1 to 64 of `a-z A-Z 0-9 - _ .`, beginning with a letter or
 /// a digit. It is part of URLs, file names and database keys, where none of these characters needs quoting.

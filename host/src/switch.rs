@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::DeliveryId;
 use crate::event::{EventPattern, PluginName};
 
-/// The longest pattern of event types, in bytes.
-pub const TYPES_MAX_BYTES: usize = 256;
+/// The longest pattern of event types, in characters.
+pub const TYPES_MAX_CHARS: usize = 256;
+/// The form of a [`TypePattern`], as a regular expression.
+pub const TYPES_PATTERN: &str = r"^(\*|[^*\x00-\x1f\x7f-\x9f]+|[^*\x00-\x1f\x7f-\x9f]*\.\*)$";
 
 /// A type of events, a family of types (`appointment.*`), or all (`*`), as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub enum BadTypePattern {
     )]
     Wildcard(String),
     /// An empty text, one that is too long, or one with control characters.
-    #[error("a type of events has 1 to {TYPES_MAX_BYTES} bytes and no control characters")]
+    #[error("a type of events has 1 to {TYPES_MAX_CHARS} characters and no control characters")]
     Text,
 }
 
@@ -40,7 +42,7 @@ impl TypePattern {
     /// # Errors
     /// [`BadTypePattern`].
     pub fn new(text: &str) -> Result<Self, BadTypePattern> {
-        if text.is_empty() || text.len() > TYPES_MAX_BYTES || text.chars().any(char::is_control) {
+        if text.is_empty() || text.chars().count() > TYPES_MAX_CHARS || text.chars().any(char::is_control) {
             return Err(BadTypePattern::Text);
         }
         match EventPattern::new(text) {
@@ -303,13 +305,13 @@ mod tests {
 
     #[test]
     fn a_pattern_is_a_type_a_family_or_everything() {
-        for text in ["appointment.created", "appointment.*", "*", "Ünlü", &"x".repeat(TYPES_MAX_BYTES)] {
+        for text in ["appointment.created", "appointment.*", "*", "Ünlü", &"é".repeat(TYPES_MAX_CHARS)] {
             assert_eq!(TypePattern::new(text).map(|types| types.to_string()), Ok(text.to_owned()));
         }
         for wrong in ["app*", "*.created", "a.*.b", "a*.*"] {
             assert!(matches!(TypePattern::new(wrong), Err(BadTypePattern::Wildcard(_))), "{wrong}");
         }
-        for wrong in ["", "a\nb", &"x".repeat(TYPES_MAX_BYTES + 1)] {
+        for wrong in ["", "a\nb", &"x".repeat(TYPES_MAX_CHARS + 1)] {
             assert_eq!(TypePattern::new(wrong), Err(BadTypePattern::Text));
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Digest, Name};
 
-pub use pattern::{BadPattern, PluginPattern};
+pub use pattern::{BadPattern, PLUGINS_PATTERN, PluginPattern};
 
 /// What an endpoint requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The operators' API over HTTP, as tools use it.
 
+mod described;
 mod events;
 mod metrics;
 

@@ -327,7 +327,7 @@ async fn an_instruction_on_an_old_version_of_the_history_is_refused() {
     let version = history["version"].as_u64().unwrap();
     for (tag, code) in [
         (format!("\"{}\"", version - 1), StatusCode::PRECONDITION_FAILED),
-        ("7".into(), StatusCode::BAD_REQUEST),
+        ("seven".into(), StatusCode::BAD_REQUEST),
         (format!("\"{version}\""), StatusCode::OK),
         (format!("\"{version}\""), StatusCode::PRECONDITION_FAILED),
         ("*".into(), StatusCode::OK),

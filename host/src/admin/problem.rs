@@ -60,6 +60,12 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_FAILED, detail)
     }
 
+    /// 422: a request of the right form that makes no sense.
+    #[must_use]
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
     /// 410.
     #[must_use]
     pub fn gone(detail: impl Into<String>) -> Self {

@@ -7,8 +7,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Actor, NOTE_MAX_BYTES, Record, TARGET_MAX_BYTES, cut, stored};
-use crate::event::Digest;
+use super::{Actor, NOTE_MAX_CHARS, Record, TARGET_MAX_BYTES, cut, stored};
+use crate::event::{Digest, parse_number};
 
 /// A stored entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Entry {
             target: cut(&record.target, TARGET_MAX_BYTES).into(),
             before: record.before.as_ref().map(stored),
             after: record.stored_after(),
-            note: decision.note.as_deref().map(|note| cut(note, NOTE_MAX_BYTES).into()),
+            note: decision.note.as_deref().map(|note| cut(note, 4 * NOTE_MAX_CHARS).into()),
             result: cut(&record.result, TARGET_MAX_BYTES).into(),
             hash: Digest([0; 32]),
         };
@@ -103,6 +103,9 @@ impl Default for Head {
     }
 }
 
+/// The form of a [`Head`] as text, as a regular expression.
+pub const HEAD_PATTERN: &str = "^[1-9][0-9]{0,17}:[0-9a-fA-F]{64}$";
+
 impl std::str::FromStr for Head {
     type Err = String;
 
@@ -111,7 +114,7 @@ impl std::str::FromStr for Head {
         let parsed = text.split_once(':').and_then(|(number, hash)| {
             let mut bytes = [0; 32];
             hex::decode_to_slice(hash, &mut bytes).ok()?;
-            let number = number.parse().ok().filter(|number| *number > 0)?;
+            let number = parse_number(number)?;
             Some(Self { number, hash: Digest(bytes) })
         });
         parsed

@@ -8,7 +8,7 @@ use super::failure::{Failure, warn};
 use super::send::base_url;
 use super::sign::Signer;
 use crate::Host;
-use crate::audit::NOTE_MAX_BYTES;
+use crate::audit::NOTE_MAX_CHARS;
 use crate::config::{self, Approval, Config, Loaded, Scheme, Secret, Source};
 use crate::event::{Name, SourceName};
 
@@ -43,8 +43,11 @@ pub(super) struct ChangeConnection {
 }
 
 fn parse_note(text: &str) -> Result<String, String> {
-    if text.len() > NOTE_MAX_BYTES {
-        return Err(format!("it has {} bytes; at most {NOTE_MAX_BYTES} are recorded", text.len()));
+    if text.chars().count() > NOTE_MAX_CHARS {
+        return Err(format!(
+            "it has {} characters; at most {NOTE_MAX_CHARS} are recorded",
+            text.chars().count()
+        ));
     }
     // It is sent as a header.
     Ok(text.replace(char::is_control, " "))

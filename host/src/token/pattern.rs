@@ -10,6 +10,9 @@ use crate::event::{Name, PluginName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginPattern(String);
 
+/// The form of a [`PluginPattern`], as a regular expression.
+pub const PLUGINS_PATTERN: &str = r"^(\*|[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}\*?)$";
+
 /// The error of a text that is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

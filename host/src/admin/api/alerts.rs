@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::extract::Path;
+use super::formats::NameText;
 use super::{Alert, AlertList, AlertTestResult};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
@@ -23,7 +24,7 @@ pub(super) async fn list(
 
 /// Sends a test notification, with one attempt, and answers with its result.
 #[utoipa::path(post, path = "/alerts/{name}/test", tag = "alerts",
-    params(("name" = String, Path, description = "The alert")),
+    params(("name" = inline(NameText), Path, description = "The alert")),
     responses(
         (status = 200, description = "The attempt was made: `delivered` says whether the receiver has it",
             body = AlertTestResult),

@@ -5,10 +5,12 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::Query;
+use super::formats::{HeadText, NumberCursor, read_time};
 use super::{AuditCheck, AuditList, query};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
 use crate::audit::{EntryFilter, Head};
+use crate::event::parse_number;
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
@@ -16,11 +18,14 @@ use crate::audit::{EntryFilter, Head};
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<NumberCursor>, inline)]
     cursor: Option<String>,
     /// Entries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only entries of this time or later, ms since the Unix epoch.
+    #[serde(default, deserialize_with = "read_time")]
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     since: Option<u64>,
     /// Only decisions of this actor: the name of a token, the path of a file, or `hookyard`.
     actor: Option<String>,
@@ -36,6 +41,7 @@ pub(super) struct AuditQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditExportQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<NumberCursor>, inline)]
     cursor: Option<String>,
     /// Entries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
@@ -48,6 +54,7 @@ pub(super) struct AuditExportQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditCheckQuery {
     /// The number and the hash of an entry that the log must have, `NUMBER:HASH`: the head of an earlier check.
+    #[param(value_type = Option<HeadText>, inline)]
     expect: Option<String>,
 }
 
@@ -98,8 +105,4 @@ pub(super) async fn verify(
     let expected: Option<Head> =
         query.expect.as_deref().map(str::parse).transpose().map_err(Problem::bad_request)?;
     Ok(Json(state.db.verify_audit(expected).await?.into()))
-}
-
-fn parse_number(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|number| *number > 0)
 }

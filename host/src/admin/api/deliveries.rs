@@ -5,9 +5,11 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
+use super::formats::{DeliveryIdText, read_time};
 use super::masking::{hide_in_delivery, personal_texts};
 use super::{
-    DeliveryDetail, DeliveryList, DiscardResult, RetryRequest, RetryResult, events, query, selections,
+    DeliveryDetail, DeliveryList, DeliveryState, DiscardResult, RetryRequest, RetryResult, events, query,
+    selections,
 };
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -21,11 +23,13 @@ use crate::replay::Selection;
 #[into_params(parameter_in = Query)]
 pub(super) struct DeliveryQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<DeliveryIdText>, inline)]
     cursor: Option<String>,
     /// Deliveries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only in this state; `dead` means unresolved dead letters.
+    #[param(value_type = Option<DeliveryState>, inline)]
     state: Option<String>,
     /// Only to this plugin.
     plugin: Option<String>,
@@ -36,8 +40,12 @@ pub(super) struct DeliveryQuery {
     /// Only of events of this source.
     source: Option<String>,
     /// Only of events received at this time or after, ms since the Unix epoch.
+    #[serde(default, deserialize_with = "read_time")]
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     since: Option<u64>,
     /// Only of events received before this time, ms since the Unix epoch.
+    #[serde(default, deserialize_with = "read_time")]
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     until: Option<u64>,
     /// Only those whose last attempt's reason has this text in it.
     reason: Option<String>,
@@ -89,7 +97,7 @@ pub(super) async fn list(
 
 /// One delivery: its attempts, what its plugin logged, and what it asked for.
 #[utoipa::path(get, path = "/deliveries/{id}", tag = "deliveries",
-    params(("id" = String, Path, description = "Its id, such as 12-1")),
+    params(("id" = inline(DeliveryIdText), Path, description = "Its id, such as 12-1")),
     responses(
         (status = 200, description = "The delivery", body = DeliveryDetail),
         (status = 400, description = "Not an id"),
@@ -126,7 +134,8 @@ const NAMED_MAX: usize = 1000;
 /// Makes waiting deliveries due now. Those that are held or blocked stay so, and no attempt is added.
 #[utoipa::path(post, path = "/deliveries/retry", tag = "deliveries", request_body = RetryRequest, responses(
     (status = 200, description = "How many", body = RetryResult),
-    (status = 400, description = "Not a selection, or not one of waiting deliveries"),
+    (status = 400, description = "Not a selection"),
+    (status = 422, description = "Not a selection of waiting deliveries"),
     Problem))]
 pub(super) async fn retry(
     operator: AllowedFor<need::Operate>,
@@ -136,7 +145,7 @@ pub(super) async fn retry(
     let selection = Selection::from(request.selection);
     selections::check(&selection)?;
     if selection.unhandled {
-        return Err(Problem::bad_request("`where.unhandled` is for events: no delivery of these waits"));
+        return Err(Problem::unprocessable("`where.unhandled` is for events: no delivery of these waits"));
     }
     let named = [selection.deliveries.as_ref().map(Vec::len), selection.events.as_ref().map(Vec::len)];
     if named.into_iter().flatten().any(|named| named > NAMED_MAX) {
@@ -157,7 +166,7 @@ pub(super) async fn retry(
 /// Discards a delivery: an open one is skipped, which unblocks the next one of its ordering key, and a dead letter is
 /// resolved.
 #[utoipa::path(post, path = "/deliveries/{id}/discard", tag = "deliveries",
-    params(("id" = String, Path, description = "Its id, such as 12-1")),
+    params(("id" = inline(DeliveryIdText), Path, description = "Its id, such as 12-1")),
     responses(
         (status = 200, description = "It is discarded", body = DiscardResult),
         (status = 400, description = "Not an id"),

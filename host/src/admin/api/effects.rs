@@ -5,8 +5,9 @@ use axum::extract;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
+use super::formats::EffectCursor;
 use super::masking::{hide_in_effect, personal_texts};
-use super::{EffectCount, EffectDetail, EffectList, EffectSelection, events, query, selections};
+use super::{EffectCount, EffectDetail, EffectList, EffectSelection, EffectState, events, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::db::EffectFilter;
@@ -20,11 +21,13 @@ use crate::replay::Action;
 #[into_params(parameter_in = Query)]
 pub(super) struct EffectQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<EffectCursor>, inline)]
     cursor: Option<String>,
     /// Effects on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only `pending`, `waiting`, `done` or `dead` (unresolved).
+    #[param(value_type = Option<EffectState>, inline)]
     state: Option<String>,
     /// Only those that this plugin requested.
     plugin: Option<String>,

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{Path, Query};
+use super::formats::NumberCursor;
 use super::masking::hide_in_delivery;
 use super::{EventList, EventState, EventView, ExportedEvent, query};
 use crate::admin::auth::{Allowed, need};
@@ -13,7 +14,7 @@ use crate::admin::{AdminState, Problem};
 use crate::config::Pointer;
 use crate::db::{Db, DbError, EventFilter, StoredBody};
 use crate::effect::EMITTED_PREFIX;
-use crate::event::rfc3339;
+use crate::event::{parse_number, rfc3339};
 use crate::token::Permission;
 
 /// Which events to list.
@@ -22,6 +23,7 @@ use crate::token::Permission;
 #[into_params(parameter_in = Query)]
 pub(super) struct EventQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<NumberCursor>, inline)]
     cursor: Option<String>,
     /// Events on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
@@ -33,6 +35,7 @@ pub(super) struct EventQuery {
     /// Only of this source.
     source: Option<String>,
     /// Only in this state.
+    #[param(value_type = Option<EventState>, inline)]
     state: Option<String>,
     /// Only with this id (ids are unique within a source only).
     id: Option<String>,
@@ -61,7 +64,7 @@ pub(super) async fn list(
     Query(query): Query<EventQuery>,
 ) -> Result<Json<EventList>, Problem> {
     let limit = query::limit(query.limit)?;
-    let cursor = query::cursor(query.cursor.as_deref(), parse_cursor)?;
+    let cursor = query::cursor(query.cursor.as_deref(), parse_number)?;
     let state: Option<EventState> = query::state(query.state.as_deref())?;
     if let Some(id) = &query.id {
         return list_by_id(&admin.db, &query, state, id).await.map(Json);
@@ -204,21 +207,4 @@ async fn list_by_id(
     };
     let events = found.into_iter().map(EventView::from).filter(is_wanted);
     Ok(EventList { items: events.map(Into::into).collect(), next_cursor: None })
-}
-
-fn parse_cursor(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|number| *number > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_a_positive_number() {
-        assert_eq!(parse_cursor("12"), Some(12));
-        for wrong in ["", "-1", "0", "next", "1 "] {
-            assert_eq!(parse_cursor(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -16,6 +16,7 @@ mod deliveries;
 mod effects;
 mod events;
 mod extract;
+mod formats;
 mod masking;
 mod openapi;
 mod permitted;

@@ -5,11 +5,11 @@ use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{PathItem, Required};
+use utoipa::openapi::{PathItem, Required, Response};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::admin::auth::{NOTE_HEADER, StatesPermission};
-use crate::audit::NOTE_MAX_BYTES;
+use crate::audit::NOTE_MAX_CHARS;
 use crate::token::{Permission, Role};
 
 /// The member of an operation with its permission, the roles that have it, and whether tokens for some plugins may use
@@ -40,6 +40,7 @@ endpoints_with!(A);
 endpoints_with!(A B);
 endpoints_with!(A B C);
 endpoints_with!(A B C D);
+endpoints_with!(A B C D E);
 
 /// The routes of an endpoint, described with the permission that it states.
 pub(super) fn with_permission<S, Arguments, E: Endpoint<Arguments>>(
@@ -78,9 +79,11 @@ fn describe(operation: &mut Operation, permission: Permission, per_plugin: bool,
     operation.security = Some(vec![SecurityRequirement::new("token", [permission.as_str()])]);
     // One member: the order of several would change from process to process.
     let stated = json!({ "name": permission, "roles": roles, "per_plugin": per_plugin });
+    let wrong = || Response::new("A wrong path, parameter or header").into();
+    operation.responses.responses.entry("400".into()).or_insert_with(wrong);
     operation.extensions = Some(Extensions::from_iter([(PERMISSION, stated)]));
     if changes {
-        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(NOTE_MAX_BYTES));
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(NOTE_MAX_CHARS));
         let note = ParameterBuilder::new()
             .name(NOTE_HEADER.as_str())
             .parameter_in(ParameterIn::Header)

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::extract::Path;
+use super::formats::NameText;
 use super::{Plugin, PluginList, PluginSwitch};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -39,7 +40,7 @@ pub(super) async fn list(
 /// Pauses a plugin until it is resumed, also after a restart: attempts in flight end, its other deliveries wait, and
 /// events for it are accepted as before.
 #[utoipa::path(post, path = "/plugins/{name}/pause", tag = "plugins",
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = inline(NameText), Path, description = "The plugin")),
     responses(
         (status = 200, description = "It is paused", body = Plugin),
         (status = 404, description = "No such plugin"),
@@ -56,7 +57,7 @@ pub(super) async fn pause(
 
 /// Resumes a paused plugin.
 #[utoipa::path(post, path = "/plugins/{name}/resume", tag = "plugins",
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = inline(NameText), Path, description = "The plugin")),
     responses(
         (status = 200, description = "It is not paused", body = Plugin),
         (status = 404, description = "No such plugin"),
@@ -74,7 +75,7 @@ pub(super) async fn resume(
 /// Loads a refused plugin file again, even if it crashed the compiler. The answer does not wait for the result, which
 /// the list of plugins shows.
 #[utoipa::path(post, path = "/plugins/{name}/retry", tag = "plugins",
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = inline(NameText), Path, description = "The plugin")),
     responses(
         (status = 200, description = "It is being loaded", body = Plugin),
         (status = 404, description = "No such plugin"),

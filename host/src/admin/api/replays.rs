@@ -6,11 +6,12 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
+use super::formats::NumberCursor;
 use super::masking::personal_texts;
 use super::{ReplayList, ReplayProgress, ReplayRequest, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
-use crate::event::PluginName;
+use crate::event::{PluginName, parse_number};
 use crate::replay::{Progress, ReplayTarget, Request};
 
 /// Pages of replays that one request reads.
@@ -22,7 +23,8 @@ const PAGES_MAX: usize = 20;
 #[into_params(parameter_in = Query)]
 pub(super) struct ReplayQuery {
     /// `next_cursor` of the page before.
-    cursor: Option<i64>,
+    #[param(value_type = Option<NumberCursor>, inline)]
+    cursor: Option<String>,
     /// Replays on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
@@ -32,8 +34,9 @@ pub(super) struct ReplayQuery {
 /// restart; `GET` returns its progress.
 #[utoipa::path(post, path = "/replays", tag = "replays", request_body = ReplayRequest, responses(
     (status = 202, description = "It has begun", body = ReplayProgress),
-    (status = 400, description = "Not a request, or one that contradicts itself"),
+    (status = 400, description = "Not a request"),
     (status = 404, description = "No such plugin"),
+    (status = 422, description = "A request that contradicts itself"),
     Problem))]
 pub(super) async fn begin(
     operator: AllowedFor<need::Operate>,
@@ -41,7 +44,7 @@ pub(super) async fn begin(
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<(StatusCode, Json<ReplayProgress>), Problem> {
     let request = Request::from(request);
-    request.check().map_err(Problem::bad_request)?;
+    request.check().map_err(Problem::unprocessable)?;
     selections::check(&request.selection)?;
     let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
     let operator = operator.plugin_or_all(plugin_of(&request), remedy)?;
@@ -105,7 +108,8 @@ pub(super) async fn list(
     Query(query): Query<ReplayQuery>,
 ) -> Result<Json<ReplayList>, Problem> {
     let limit = query::limit(query.limit)?;
-    let (found, next) = find_page(&reader, &admin, query.cursor, limit).await?;
+    let cursor = query::cursor(query.cursor.as_deref(), parse_number)?;
+    let (found, next) = find_page(&reader, &admin, cursor, limit).await?;
     let mut items: Vec<ReplayProgress> = found.into_iter().map(Into::into).collect();
     let next_cursor = next.map(|next| next.to_string());
     if !reader.may_unmask() {

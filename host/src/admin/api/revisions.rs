@@ -3,11 +3,14 @@
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::extract::{JsonBody, Path, Query};
-use super::{RevisionDifference, RevisionHistory, RevisionInstruction, RevisionResult};
+use super::extract::{IfMatch, JsonBody, Path, Query};
+use super::formats::NameText;
+use super::{
+    ApprovalRequest, RevisionDifference, RevisionHistory, RevisionInstruction, RevisionResult, UnpinRequest,
+};
 use crate::admin::auth::need::{self, Need};
 use crate::admin::auth::{Allowed, AllowedFor};
 use crate::admin::{AdminState, Problem};
@@ -43,11 +46,13 @@ type Answer = Result<([(header::HeaderName, HeaderValue); 1], Json<RevisionResul
 /// waits, or is refused; events accepted after the answer get the revision in force. A plugin needs no file in the
 /// plugins directory.
 #[utoipa::path(post, path = "/plugins/{name}/revisions", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin"), PushQuery),
+    params(("name" = inline(NameText), Path, description = "The plugin"), PushQuery, IfMatch),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses(
-        (status = 200, description = "It is in force, or waits", body = RevisionResult),
+        (status = 200, description = "It is in force, or waits", body = RevisionResult,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 400, description = "Not the name of a plugin, or a wrong parameter"),
+        (status = 412, description = "`If-Match` is not the version of the history"),
         (status = 413, description = "Larger than `plugins.file_max_bytes`"),
         (status = 422, description = "The host refuses the revision; the one in force stays"),
         Problem))]
@@ -56,6 +61,7 @@ pub(super) async fn push(
     State(admin): State<AdminState>,
     Path(name): Path<String>,
     Query(query): Query<PushQuery>,
+    IfMatch(version): IfMatch,
     body: Body,
 ) -> Answer {
     let deployer = deployer.plugin(&name)?;
@@ -63,15 +69,16 @@ pub(super) async fn push(
     let most = plugins.file_max_bytes();
     let bytes = to_bytes(body, usize::try_from(most).unwrap_or(usize::MAX)).await;
     let bytes = bytes.map_err(|error| explain_body(&error, most))?;
-    let instructor = Instructor { decision: deployer.decision()?, version: None };
+    let instructor = instructor(deployer, version)?;
     answer(name, plugins.push(&plugin, bytes, instructor, query.dry_run).await)
 }
 
 /// The history of a plugin's revisions: who named which one, when and how, and which one is in force.
 #[utoipa::path(get, path = "/plugins/{name}/revisions", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin")),
+    params(("name" = inline(NameText), Path, description = "The plugin")),
     responses(
-        (status = 200, description = "The last instructions, the newest first", body = RevisionHistory),
+        (status = 200, description = "The last instructions, the newest first", body = RevisionHistory,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 404, description = "No such plugin"),
         Problem))]
 pub(super) async fn history(
@@ -87,7 +94,7 @@ pub(super) async fn history(
 
 /// The difference between two revisions of a plugin whose files are kept.
 #[utoipa::path(get, path = "/plugins/{name}/revisions/diff", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin"), DifferenceQuery),
+    params(("name" = inline(NameText), Path, description = "The plugin"), DifferenceQuery),
     responses(
         (status = 200, description = "What the later one gained and lost", body = RevisionDifference),
         (status = 400, description = "A wrong parameter"),
@@ -111,9 +118,10 @@ pub(super) async fn diff(
 
 /// Goes back to a revision that was in force: by its digest, or to the one before. It needs no approval.
 #[utoipa::path(post, path = "/plugins/{name}/rollback", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin")), request_body = RevisionInstruction,
+    params(("name" = inline(NameText), Path, description = "The plugin"), IfMatch), request_body = RevisionInstruction,
     responses(
-        (status = 200, description = "It is in force, or waits for the end of the pin", body = RevisionResult),
+        (status = 200, description = "It is in force, or waits for the end of the pin", body = RevisionResult,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such plugin, or no such revision"),
         (status = 412, description = "`If-Match` is not the version of the history"),
@@ -123,20 +131,21 @@ pub(super) async fn rollback(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    IfMatch(version): IfMatch,
     JsonBody(request): JsonBody<RevisionInstruction>,
 ) -> Answer {
     let operator = operator.plugin(&name)?;
     let (plugins, plugin) = (plugins(&admin)?, known(&name)?);
-    let instructor = instructor(operator, &headers)?;
+    let instructor = instructor(operator, version)?;
     answer(name, plugins.roll_back(&plugin, request.digest.as_deref(), instructor).await)
 }
 
 /// Pins the revision in force, or goes back to another and pins it: until the pin is lifted, what comes waits.
 #[utoipa::path(post, path = "/plugins/{name}/pin", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin")), request_body = RevisionInstruction,
+    params(("name" = inline(NameText), Path, description = "The plugin"), IfMatch), request_body = RevisionInstruction,
     responses(
-        (status = 200, description = "It is pinned", body = RevisionResult),
+        (status = 200, description = "It is pinned", body = RevisionResult,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such plugin, or no such revision"),
         (status = 409, description = "No revision is in force"),
@@ -147,20 +156,21 @@ pub(super) async fn pin(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    IfMatch(version): IfMatch,
     JsonBody(request): JsonBody<RevisionInstruction>,
 ) -> Answer {
     let operator = operator.plugin(&name)?;
     let (plugins, plugin) = (plugins(&admin)?, known(&name)?);
-    let instructor = instructor(operator, &headers)?;
+    let instructor = instructor(operator, version)?;
     answer(name, plugins.pin(&plugin, request.digest.as_deref(), instructor).await)
 }
 
 /// Lifts a pin: the revision that waits takes force, unless it has to be approved.
 #[utoipa::path(post, path = "/plugins/{name}/unpin", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin")), request_body = RevisionInstruction,
+    params(("name" = inline(NameText), Path, description = "The plugin"), IfMatch), request_body = UnpinRequest,
     responses(
-        (status = 200, description = "It is not pinned", body = RevisionResult),
+        (status = 200, description = "It is not pinned", body = RevisionResult,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such plugin"),
         (status = 412, description = "`If-Match` is not the version of the history"),
@@ -170,23 +180,21 @@ pub(super) async fn unpin(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    JsonBody(request): JsonBody<RevisionInstruction>,
+    IfMatch(version): IfMatch,
+    JsonBody(_): JsonBody<UnpinRequest>,
 ) -> Answer {
     let operator = operator.plugin(&name)?;
     let (plugins, plugin) = (plugins(&admin)?, known(&name)?);
-    if request.digest.is_some() {
-        return Err(Problem::bad_request("`digest` has no meaning here: a plugin has one pin"));
-    }
-    let instructor = instructor(operator, &headers)?;
+    let instructor = instructor(operator, version)?;
     answer(name, plugins.unpin(&plugin, instructor).await)
 }
 
 /// Approves the revision that waits for it.
 #[utoipa::path(post, path = "/plugins/{name}/approve", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin")), request_body = RevisionInstruction,
+    params(("name" = inline(NameText), Path, description = "The plugin"), IfMatch), request_body = ApprovalRequest,
     responses(
-        (status = 200, description = "It is in force, or waits for the end of the pin", body = RevisionResult),
+        (status = 200, description = "It is in force, or waits for the end of the pin", body = RevisionResult,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such plugin"),
         (status = 409, description = "This revision does not wait for approval"),
@@ -197,17 +205,18 @@ pub(super) async fn approve(
     caller: AllowedFor<need::Admin>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    JsonBody(request): JsonBody<RevisionInstruction>,
+    IfMatch(version): IfMatch,
+    JsonBody(request): JsonBody<ApprovalRequest>,
 ) -> Answer {
-    decide(caller, &admin, name, true, (&headers, request)).await
+    decide(caller, &admin, name, true, (version, request)).await
 }
 
 /// Rejects the revision that waits; the one in force stays.
 #[utoipa::path(post, path = "/plugins/{name}/reject", tag = "revisions",
-    params(("name" = String, Path, description = "The plugin")), request_body = RevisionInstruction,
+    params(("name" = inline(NameText), Path, description = "The plugin"), IfMatch), request_body = ApprovalRequest,
     responses(
-        (status = 200, description = "It is rejected", body = RevisionResult),
+        (status = 200, description = "It is rejected", body = RevisionResult,
+            headers(("ETag" = String, description = "The version of the history"))),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such plugin"),
         (status = 409, description = "This revision does not wait"),
@@ -217,10 +226,10 @@ pub(super) async fn reject(
     caller: AllowedFor<need::Admin>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    JsonBody(request): JsonBody<RevisionInstruction>,
+    IfMatch(version): IfMatch,
+    JsonBody(request): JsonBody<ApprovalRequest>,
 ) -> Answer {
-    decide(caller, &admin, name, false, (&headers, request)).await
+    decide(caller, &admin, name, false, (version, request)).await
 }
 
 async fn decide(
@@ -228,14 +237,12 @@ async fn decide(
     admin: &AdminState,
     name: String,
     approved: bool,
-    (headers, request): (&HeaderMap, RevisionInstruction),
+    (version, request): (Option<i64>, ApprovalRequest),
 ) -> Answer {
     let caller = caller.plugin(&name)?;
     let (plugins, plugin) = (plugins(admin)?, known(&name)?);
-    let digest =
-        request.digest.ok_or_else(|| Problem::bad_request("`digest` is missing: name the revision"))?;
-    let instructor = instructor(caller, headers)?;
-    answer(name, plugins.decide(&plugin, &digest, approved, instructor).await)
+    let instructor = instructor(caller, version)?;
+    answer(name, plugins.decide(&plugin, &request.digest, approved, instructor).await)
 }
 
 fn plugins(admin: &AdminState) -> Result<&Plugins, Problem> {
@@ -258,23 +265,9 @@ fn unknown(name: &str) -> Problem {
     ))
 }
 
-fn instructor<P: Need>(allowed: Allowed<P>, headers: &HeaderMap) -> Result<Instructor, Problem> {
-    let version = version(headers)?;
+fn instructor<P: Need>(allowed: Allowed<P>, version: Option<i64>) -> Result<Instructor, Problem> {
+    let version = version.map(i64::unsigned_abs);
     Ok(Instructor { decision: allowed.decision()?, version })
-}
-
-/// The version that a request is based on.
-fn version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(header) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let text = header.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let version = number.and_then(|number| number.parse().ok());
-    version
-        .map(Some)
-        .ok_or_else(|| Problem::bad_request("`If-Match` is not an `ETag` of the plugin's history"))
 }
 
 fn tag(version: u64) -> (header::HeaderName, HeaderValue) {

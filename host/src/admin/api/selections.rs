@@ -5,12 +5,16 @@ use crate::effect;
 use crate::event::Name;
 use crate::replay::Selection;
 
-/// The longest text in a selection.
-const TEXT_MAX_BYTES: usize = 256;
+/// The longest text in a selection, in characters.
+pub(super) const TEXT_MAX_CHARS: usize = 256;
 /// Most keys in a request.
 const KEYS_MAX: usize = 1000;
 /// The longest key of an effect.
-const KEY_MAX_BYTES: usize = 64;
+pub(super) const KEY_MAX_BYTES: usize = 64;
+/// The form of an effect's key, as a regular expression.
+pub(super) const KEY_PATTERN: &str = r"^[0-9a-fA-F]+\.[0-9a-fA-F]+$";
+/// The form of the name of a source of received or emitted events, as a regular expression.
+pub(super) const SOURCE_PATTERN: &str = r"^(plugin\.)?[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$";
 
 /// Checks a selection of events or deliveries.
 ///
@@ -19,16 +23,16 @@ const KEY_MAX_BYTES: usize = 64;
 pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
     let Selection { event_type, source, plugin, reason, .. } = selection;
     for (member, text) in [("type", event_type), ("reason", reason)] {
-        if text.as_ref().is_some_and(|text| text.len() > TEXT_MAX_BYTES) {
+        if text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MAX_CHARS) {
             return Err(Problem::bad_request(format!(
-                "`where.{member}` has more than {TEXT_MAX_BYTES} bytes: give a part of it"
+                "`where.{member}` has more than {TEXT_MAX_CHARS} characters: give a part of it"
             )));
         }
     }
-    check_name(
-        "where.source",
-        source.as_deref().map(|name| name.strip_prefix(effect::EMITTED_PREFIX).unwrap_or(name)),
-    )?;
+    let emitted = source.as_deref().and_then(|name| name.strip_prefix(effect::EMITTED_PREFIX));
+    if emitted.is_none_or(|plugin| Name::new(plugin).is_err()) {
+        check_name("where.source", source.as_deref())?;
+    }
     check_name("where.plugin", plugin.as_deref())
 }
 
@@ -72,9 +76,9 @@ mod tests {
             check(&selection).map_err(|problem| problem.detail)
         };
         assert_eq!(with(|_| ()), Ok(()));
-        assert_eq!(with(|s| s.reason = Some("x".repeat(TEXT_MAX_BYTES))), Ok(()));
+        assert_eq!(with(|s| s.reason = Some("x".repeat(TEXT_MAX_CHARS))), Ok(()));
         assert!(
-            with(|s| s.reason = Some("x".repeat(TEXT_MAX_BYTES + 1))).unwrap_err().contains("where.reason")
+            with(|s| s.reason = Some("x".repeat(TEXT_MAX_CHARS + 1))).unwrap_err().contains("where.reason")
         );
         assert!(with(|s| s.event_type = Some("x".repeat(300))).unwrap_err().contains("where.type"));
         assert_eq!(with(|s| s.source = Some(format!("plugin.{}", "x".repeat(64)))), Ok(()));

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{Path, Query};
+use super::formats::{NameText, StoreCursor};
 use super::{StoreEntry, StoreKeyList, query};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -18,6 +19,7 @@ use crate::keyvalue::EntryKey;
 #[into_params(parameter_in = Query)]
 pub(super) struct StoreQuery {
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<StoreCursor>, inline)]
     cursor: Option<String>,
     /// Keys on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
@@ -41,7 +43,7 @@ pub(super) struct EntryQuery {
 
 /// The keys of a plugin's store, as committed. Keys and values may be personal.
 #[utoipa::path(get, path = "/plugins/{name}/store", tag = "stores",
-    params(("name" = String, Path, description = "The plugin"), StoreQuery),
+    params(("name" = inline(NameText), Path, description = "The plugin"), StoreQuery),
     responses(
         (status = 200, description = "One page", body = StoreKeyList),
         (status = 400, description = "A wrong parameter"),
@@ -55,21 +57,22 @@ pub(super) async fn list(
 ) -> Result<Json<StoreKeyList>, Problem> {
     let plugin = store_of(&reader, &admin, &name).await?;
     let limit = query::limit(query.limit)? as usize;
-    let after = query::cursor(query.cursor.as_deref(), |text| serde_json::from_str(text).ok())?;
+    let after = query::cursor(query.cursor.as_deref(), parse_cursor)?;
     let filter = StoreFilter { bucket: query.bucket, prefix: query.prefix.unwrap_or_default(), after };
     let found = admin.db.stored_keys(&plugin, &filter, limit).await?;
     let last = found.last().filter(|_| found.len() >= limit);
-    let next_cursor = last.map(|last| serde_json::json!([last.bucket, last.key]).to_string());
+    let next_cursor = last.map(|last| format!("{}.{}", hex::encode(&last.bucket), hex::encode(&last.key)));
     Ok(Json(StoreKeyList { items: found.into_iter().map(Into::into).collect(), next_cursor }))
 }
 
 /// One entry of a plugin's store, as committed.
 #[utoipa::path(get, path = "/plugins/{name}/store/entry", tag = "stores",
-    params(("name" = String, Path, description = "The plugin"), EntryQuery),
+    params(("name" = inline(NameText), Path, description = "The plugin"), EntryQuery),
     responses(
         (status = 200, description = "The entry", body = StoreEntry),
-        (status = 400, description = "A wrong parameter, or several buckets have the key"),
+        (status = 400, description = "A wrong parameter"),
         (status = 404, description = "No such plugin or entry"),
+        (status = 409, description = "Several buckets have the key"),
         Problem))]
 pub(super) async fn show(
     reader: AllowedFor<need::Unmask>,
@@ -92,7 +95,7 @@ pub(super) async fn show(
         if found.len() > 1 {
             let names: Vec<_> = found.iter().map(|(bucket, _)| format!("`{bucket}`")).collect();
             let names = names.join(" and ");
-            return Err(Problem::bad_request(format!(
+            return Err(Problem::conflict(format!(
                 "several buckets have the key `{key}`, {names}: give `bucket`"
             )));
         }
@@ -103,6 +106,15 @@ pub(super) async fn show(
         ))
     })?;
     Ok(Json(StoreEntry::new(bucket, key, &entry.value)))
+}
+
+/// Reads a cursor: the bucket and the key of the last entry, hexadecimal.
+fn parse_cursor(text: &str) -> Option<(String, String)> {
+    let (bucket, key) = text.split_once('.')?;
+    let is_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f' | '.');
+    let part = |text| hex::decode(text).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok();
+    text.chars().all(is_hex).then_some(())?;
+    Some((part(bucket)?, part(key)?))
 }
 
 /// The plugin of a store, which may be absent now.

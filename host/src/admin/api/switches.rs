@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::extract::{JsonBody, Path};
+use super::extract::{IfMatch, JsonBody, Path};
+use super::formats::NameText;
 use super::{Matrix, ReleaseProgress, SwitchList, SwitchOutcome, SwitchRequest};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -37,7 +38,7 @@ pub(super) async fn matrix(
 
 /// The switches of a plugin. Their version is in the `ETag`.
 #[utoipa::path(get, path = "/plugins/{name}/switches", tag = "plugins",
-    params(("name" = String, Path, description = "The plugin; it may be absent")),
+    params(("name" = inline(NameText), Path, description = "The plugin; it may be absent")),
     responses(
         (status = 200, description = "Its switches", body = SwitchList,
             headers(("ETag" = String, description = "The version of the plugin's switches"))),
@@ -62,26 +63,26 @@ pub(super) async fn switches(
 /// discarded, after the answer and in the order of their keys; the answer's `release` is followed at
 /// `/held-releases/{number}`. An absent plugin has switches too.
 #[utoipa::path(put, path = "/plugins/{name}/switches", tag = "plugins", request_body = SwitchRequest,
-    params(("name" = String, Path, description = "The plugin; it may be absent"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the switches that the request is based on")),
+    params(("name" = inline(NameText), Path, description = "The plugin; it may be absent"),
+        IfMatch),
     responses(
         (status = 200, description = "It is set, or would be", body = SwitchOutcome,
             headers(("ETag" = String, description = "The version of the plugin's switches"))),
-        (status = 400, description = "Not a name, not a type, or too many switches"),
+        (status = 400, description = "Not a name or not a type"),
+        (status = 409, description = "There are as many switches as there may be"),
         (status = 412, description = "The plugin's switches were changed meanwhile"),
         Problem))]
 pub(super) async fn set_switch(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    IfMatch(expected): IfMatch,
     JsonBody(request): JsonBody<SwitchRequest>,
 ) -> Result<Response, Problem> {
     let operator = operator.plugin(&name)?;
     let plugin = parse(&name)?;
     let types =
         TypePattern::new(&request.types).map_err(|error| Problem::bad_request(format!("`type`: {error}")))?;
-    let expected = expected_version(&headers);
     let switches = admin.db.switches().await?;
     check_room(&admin, &switches, &plugin, &types)?;
     let version = switches.version(&plugin);
@@ -177,7 +178,7 @@ fn check_room(
     if covers || all.len() < max {
         return Ok(());
     }
-    Err(Problem::bad_request(format!(
+    Err(Problem::conflict(format!(
         "there are {max} switches already (plugins.switches_max): one for a family of types, or for all of a plugin's, \
          replaces those that it covers"
     )))
@@ -188,17 +189,6 @@ fn check_version(expected: Option<i64>, version: i64) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::precondition_failed("the plugin's switches were changed meanwhile: read them again"))
-}
-
-/// The version in `If-Match`, if there is one.
-fn expected_version(headers: &HeaderMap) -> Option<i64> {
-    let text = headers.get(header::IF_MATCH)?.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return None;
-    }
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::parse);
-    // A tag that is none of this resource's matches none of its versions.
-    Some(number.and_then(Result::ok).unwrap_or(-1))
 }
 
 fn tagged<T: serde::Serialize>(version: i64, body: T) -> Response {

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::extract::{JsonBody, Path};
+use super::formats::NameText;
 use super::{CreatedToken, TokenList, TokenRequest, TokenView};
 use crate::admin::auth::{Allowed, expiry_clock_ms, need};
 use crate::admin::{AdminState, Problem};
@@ -37,6 +38,7 @@ pub(super) async fn list(
     (status = 201, description = "The token and its secret", body = CreatedToken),
     (status = 400, description = "Not a token"),
     (status = 409, description = "A token has this name, or there are too many"),
+    (status = 422, description = "A token with the role `deploy` that names no plugins"),
     Problem))]
 pub(super) async fn create(
     admin: Allowed<need::Admin>,
@@ -67,7 +69,7 @@ pub(super) async fn create(
 
 /// Revokes a token: no request with it is answered from now on. Its name is free again.
 #[utoipa::path(delete, path = "/tokens/{name}", tag = "tokens",
-    params(("name" = String, Path, description = "The token")),
+    params(("name" = inline(NameText), Path, description = "The token")),
     responses(
         (status = 204, description = "It is revoked"),
         (status = 404, description = "No such token, or it was revoked before"),
@@ -89,12 +91,12 @@ pub(super) async fn revoke(
 fn check(request: TokenRequest, hash: TokenHash, now: u64) -> Result<NewToken, Problem> {
     let TokenRequest { name, role, plugins, expires_in_ms } = request;
     if name.as_str() == FIRST_TOKEN {
-        return Err(Problem::bad_request(format!(
+        return Err(Problem::conflict(format!(
             "`{FIRST_TOKEN}` is the token of the data directory's file: give another name"
         )));
     }
     if role == Role::Deploy && plugins.is_empty() {
-        return Err(Problem::bad_request(
+        return Err(Problem::unprocessable(
             "a token with the role `deploy` names its plugins: give `plugins`, such as [\"confirmation-sms\"], or \
              [\"*\"] for all (`--plugins`)",
         ));

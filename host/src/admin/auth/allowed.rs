@@ -8,7 +8,7 @@ use axum::http::{HeaderName, StatusCode};
 
 use super::need::Need;
 use super::{Access, Caller, Problem};
-use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_BYTES};
+use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_CHARS};
 use crate::event::{Name, PluginName};
 use crate::token::{Permission, PluginPattern};
 
@@ -216,13 +216,15 @@ impl<P: Need, S: Send + Sync> FromRequestParts<S> for Allowed<P> {
     }
 }
 
+/// The note of a request: UTF-8, or else ISO 8859-1, which HTTP had for headers once and many clients send.
 fn read_note(parts: &Parts) -> Result<Option<String>, Problem> {
     let Some(header) = parts.headers.get(NOTE_HEADER) else { return Ok(None) };
-    let wrong = || {
-        let detail =
-            format!("the header `{NOTE_HEADER}` has more than {NOTE_MAX_BYTES} bytes, or is not UTF-8");
-        Problem::bad_request(detail)
-    };
-    let note = std::str::from_utf8(header.as_bytes()).ok().filter(|note| note.len() <= NOTE_MAX_BYTES);
-    Ok(Some(note.ok_or_else(wrong)?.to_owned()))
+    let bytes = header.as_bytes();
+    let note = std::str::from_utf8(bytes)
+        .map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
+    if note.chars().count() > NOTE_MAX_CHARS {
+        let detail = format!("the header `{NOTE_HEADER}` has more than {NOTE_MAX_CHARS} characters");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(Some(note))
 }

@@ -74,6 +74,7 @@ impl Operation {
             "/api/v1/replays" => json!({ "of": "deliveries" }),
             "/api/v1/tokens" => json!({ "name": format!("t{}", now_ms()), "role": "read" }),
             path if path.ends_with("/switches") => json!({ "on": true }),
+            path if path.ends_with("/approve") || path.ends_with("/reject") => json!({ "digest": "0af9" }),
             _ => json!({}),
         }
     }
@@ -234,9 +235,11 @@ async fn a_decision_names_its_token_address_and_note() {
         ("all-operate", Some("192.0.2.1"))
     );
     assert_eq!(entry.note.as_deref(), Some("attente du fournisseur, prévue"));
-    for wrong in [&b"\xff"[..], &[b'x'; 1001]] {
-        assert_eq!(pause(wrong).await.unwrap().status(), 400);
-    }
+    assert_eq!(pause(b"pr\xe9vue").await.unwrap().status(), 200);
+    let entry = server.db.audit(&filter, None, 1).await.unwrap().pop().unwrap();
+    assert_eq!(entry.note.as_deref(), Some("prévue"), "it was ISO 8859-1");
+    assert_eq!(pause("é".repeat(1000).as_bytes()).await.unwrap().status(), 200);
+    assert_eq!(pause("é".repeat(1001).as_bytes()).await.unwrap().status(), 400);
 }
 
 #[tokio::test]

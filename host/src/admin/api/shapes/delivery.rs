@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::formats::read_object;
 use super::{EffectView, ReplaySelection};
 use crate::db;
 use crate::delivery::{Cause, DeliveryId, HoldReason, Outcome, Resolution, State, reason_without_names};
@@ -24,7 +25,7 @@ pub struct DeliverySummary {
     /// The plugin it goes to.
     pub plugin: String,
     /// Its state.
-    #[schema(value_type = String)]
+    #[schema(value_type = DeliveryState)]
     pub state: State,
     /// Why it is held, if it is: `absent`, `paused`, `switched off`,
     /// `unmatched`, `order` or `breaker`.
@@ -85,7 +86,7 @@ pub struct DeliveryView {
     /// The plugin it goes to.
     pub plugin: String,
     /// Its state.
-    #[schema(value_type = String)]
+    #[schema(value_type = DeliveryState)]
     pub state: State,
     /// Why it is held, if it is: `absent`, `paused`, `switched off`,
     /// `unmatched`, `order` or `breaker`.
@@ -110,6 +111,24 @@ pub struct DeliveryView {
     /// The effects of its handler, in order.
     #[serde(default)]
     pub effects: Vec<EffectView>,
+}
+
+/// The state of a delivery.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// An attempt is under way.
+    Running,
+    /// It is due.
+    Pending,
+    /// It waits for its next attempt.
+    Waiting,
+    /// It waits for something else than time; `held_because` says for what.
+    Held,
+    /// It is done.
+    Done,
+    /// It is a dead letter.
+    Dead,
 }
 
 /// The replay that made a delivery.
@@ -151,7 +170,7 @@ pub struct AttemptView {
 #[serde(deny_unknown_fields, default)]
 pub struct RetryRequest {
     /// Which of them; all without it.
-    #[serde(rename = "where")]
+    #[serde(rename = "where", deserialize_with = "read_object")]
     pub selection: ReplaySelection,
     /// Only count them.
     pub dry_run: bool,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::formats::{EffectKeyText, NameText};
 use crate::db;
 use crate::delivery::State;
 use crate::effect::{EffectOutcome, Selection};
@@ -64,7 +65,7 @@ pub struct EffectView {
     /// `http`, `email` or `event`.
     pub kind: String,
     /// `pending`, `waiting`, `done` or `dead`.
-    #[schema(value_type = String)]
+    #[schema(value_type = EffectState)]
     pub state: State,
     /// The time of its next attempt, ms since the Unix epoch.
     pub due_at: Option<u64>,
@@ -75,6 +76,20 @@ pub struct EffectView {
     pub request: serde_json::Value,
     /// The attempts, in order.
     pub attempts: Vec<EffectAttemptView>,
+}
+
+/// The state of an effect.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub enum EffectState {
+    /// It is due.
+    Pending,
+    /// It waits for its next attempt.
+    Waiting,
+    /// It is done.
+    Done,
+    /// It is dead and not resolved, or was discarded.
+    Dead,
 }
 
 /// One attempt at an effect.
@@ -98,8 +113,10 @@ pub struct EffectAttemptView {
 #[serde(deny_unknown_fields, default)]
 pub struct EffectSelection {
     /// With one of these keys.
+    #[schema(value_type = Option<Vec<EffectKeyText>>, max_items = 1000)]
     pub keys: Option<Vec<String>>,
     /// Requested by this plugin.
+    #[schema(value_type = Option<NameText>)]
     pub plugin: Option<String>,
 }
 

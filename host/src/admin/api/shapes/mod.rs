@@ -17,11 +17,12 @@ mod token;
 pub use alert::{Alert, AlertList, AlertProblem, AlertTestResult, PendingNotification};
 pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
 pub use delivery::{
-    AttemptView, DeliveryDetail, DeliveryList, DeliverySummary, DeliveryView, DiscardResult, ListedDelivery,
-    ReplayedView, RetryRequest, RetryResult,
+    AttemptView, DeliveryDetail, DeliveryList, DeliveryState, DeliverySummary, DeliveryView, DiscardResult,
+    ListedDelivery, ReplayedView, RetryRequest, RetryResult,
 };
 pub use effect::{
-    EffectAttemptView, EffectCount, EffectDetail, EffectList, EffectSelection, EffectView, ListedEffect,
+    EffectAttemptView, EffectCount, EffectDetail, EffectList, EffectSelection, EffectState, EffectView,
+    ListedEffect,
 };
 pub use event::{
     CauseView, ConflictView, EventList, EventState, EventSummary, EventView, ExportedDelivery, ExportedEvent,
@@ -32,8 +33,8 @@ pub use replay::{
     ReplayTarget,
 };
 pub use revision::{
-    BuildTool, KeptRevision, RevisionDecision, RevisionDifference, RevisionEntry, RevisionHistory,
-    RevisionInstruction, RevisionResult, RevisionState, WaitsFor,
+    ApprovalRequest, BuildTool, KeptRevision, RevisionDecision, RevisionDifference, RevisionEntry,
+    RevisionHistory, RevisionInstruction, RevisionResult, RevisionState, UnpinRequest, WaitsFor,
 };
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
 pub use switch::{

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::formats::{
+    DeliveryIdText, NameText, SelectionText, SourceText, read_integers, read_object, read_time,
+};
 use crate::delivery::{DeliveryId, reason_without_names};
 use crate::event::PluginName;
 use crate::replay;
@@ -26,10 +29,10 @@ pub struct ReplayRequest {
     #[serde(default)]
     pub action: ReplayAction,
     /// Which of them; all by default.
-    #[serde(default, rename = "where")]
+    #[serde(default, rename = "where", deserialize_with = "read_object")]
     pub selection: ReplaySelection,
     /// For events: to this plugin. By default to all that handle them now.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<NameText>)]
     #[serde(default)]
     pub to: Option<PluginName>,
     /// For events: also to plugins whose deliveries are done.
@@ -66,22 +69,31 @@ pub enum ReplayAction {
 #[serde(deny_unknown_fields, default)]
 pub struct ReplaySelection {
     /// Events with one of these places in the order of acceptance (`number` of an event).
+    #[serde(deserialize_with = "read_integers")]
     pub events: Option<Vec<i64>>,
     /// Deliveries with one of these ids.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<DeliveryIdText>>)]
     pub deliveries: Option<Vec<DeliveryId>>,
     /// Of this type.
     #[serde(rename = "type")]
+    #[schema(value_type = Option<SelectionText>)]
     pub event_type: Option<String>,
     /// Of this source.
+    #[schema(value_type = Option<SourceText>)]
     pub source: Option<String>,
     /// Deliveries to this plugin.
+    #[schema(value_type = Option<NameText>)]
     pub plugin: Option<String>,
     /// Received at this time or after, ms since the Unix epoch.
+    #[serde(deserialize_with = "read_time")]
+    #[schema(maximum = 9_223_372_036_854_775_807_u64)]
     pub since: Option<u64>,
     /// Received before this time, ms since the Unix epoch.
+    #[serde(deserialize_with = "read_time")]
+    #[schema(maximum = 9_223_372_036_854_775_807_u64)]
     pub until: Option<u64>,
     /// Deliveries whose last attempt's reason contains this text.
+    #[schema(value_type = Option<SelectionText>)]
     pub reason: Option<String>,
     /// Only events that no plugin handles.
     pub unhandled: bool,

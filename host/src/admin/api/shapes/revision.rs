@@ -164,8 +164,23 @@ pub struct RevisionDifference {
 pub struct RevisionInstruction {
     /// The first digits of the revision's digest, enough to tell it from others.
     #[schema(max_length = 64, pattern = "^[0-9a-f]+$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
+
+/// A decision about a revision that waits.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRequest {
+    /// The first digits of the revision's digest, enough to tell it from others.
+    #[schema(max_length = 64, pattern = "^[0-9a-f]+$")]
+    pub digest: String,
+}
+
+/// The end of a pin. It has no members: a plugin has one pin.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnpinRequest {}
 
 impl WaitsFor {
     /// What the revision waits for that waits under this choice.

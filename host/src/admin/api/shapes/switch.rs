@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::formats::TypesText;
 use crate::plugins::{MatrixRow, PluginMatrix};
 use crate::switch::{HeldAction, HeldRelease, ReleaseState, Switch};
 
@@ -79,6 +80,7 @@ pub struct SwitchList {
 pub struct SwitchRequest {
     /// A type of events, `appointment.*`, or `*`; all without it.
     #[serde(rename = "type", default = "all_types")]
+    #[schema(value_type = TypesText)]
     pub types: String,
     /// Whether the plugin is to handle them.
     pub on: bool,

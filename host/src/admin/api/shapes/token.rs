@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::formats::{NameText, PluginsText, read_time};
 use crate::event::Name;
 use crate::token::{PluginPattern, Role, StoredToken};
 
@@ -72,17 +73,17 @@ enum TokenRole {
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Its name: 1 to 64 of `a-z A-Z 0-9 - _ .`, beginning with a letter or a digit.
-    #[schema(value_type = String, pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$")]
+    #[schema(value_type = NameText)]
     pub name: Name,
     /// `read`, `operate`, `deploy` or `admin`.
     #[schema(value_type = TokenRole)]
     pub role: Role,
     /// Patterns of the plugins that it is for: names, beginnings of names and a `*`, or `*`. None for all plugins.
     #[serde(default)]
-    #[schema(value_type = Vec<String>, max_items = 100)]
+    #[schema(value_type = Vec<PluginsText>, max_items = 100)]
     pub plugins: Vec<PluginPattern>,
     /// How long it is valid, in milliseconds; without it, until it is revoked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_time")]
     #[schema(minimum = 1, maximum = 3_153_600_000_000_u64)]
     pub expires_in_ms: Option<u64>,
 }
