@@ -30,7 +30,7 @@ use crate::event::{PluginName, SourceName};
 
 use section::{Key, Section as _};
 
-pub use changes::{Changes, Refusal, apply_live, changes};
+pub use changes::{Changes, ConfigState, Refusal, apply_live, changes};
 #[cfg(debug_assertions)]
 pub(crate) use environment::kill_at;
 pub use environment::{

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 
 use crate::admin::Readiness;
-use crate::config::{self, Config, Loaded, PrivateDir};
+use crate::config::{self, Config, ConfigState, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
 use crate::event::{Event, Name};
@@ -160,6 +160,7 @@ impl Host {
             tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
 
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
+        let config_state = Arc::new(ArcSwap::default());
         let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
         let working = dispatch.clone();
@@ -172,6 +173,7 @@ impl Host {
             readiness: readiness.clone(),
             fault: Arc::new(move || working.fault()),
             config: current.subscribe(),
+            config_state: Arc::clone(&config_state),
             alerts: alerts::functions(&alerts),
             personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
@@ -185,6 +187,7 @@ impl Host {
             loaded,
             reload: Arc::clone(&reload),
             current,
+            state: config_state,
             sources,
             outbound,
             plugins,
@@ -283,6 +286,8 @@ struct Follow {
     loaded: Loaded,
     reload: Arc<Notify>,
     current: channel::Sender<Arc<Config>>,
+    /// How the last read ended.
+    state: Arc<ArcSwap<ConfigState>>,
     sources: Arc<ArcSwap<ingress::Sources>>,
     outbound: Outbound,
     plugins: Plugins,
@@ -338,6 +343,8 @@ impl Follow {
         let (loaded, own_source) = match tokio::task::spawn_blocking(load).await {
             Ok(Ok(read)) => read,
             Ok(Err(error)) => {
+                self.state
+                    .rcu(|state| ConfigState { error: Some(error.to_string()), ..state.as_ref().clone() });
                 return tracing::error!(
                     "the changed configuration is rejected and the previous one stays: {error}"
                 );
@@ -355,6 +362,7 @@ impl Follow {
         for refusal in &changes.refused {
             tracing::error!("{refusal}");
         }
+        self.state.store(Arc::new(ConfigState { error: None, refused: changes.refused.clone() }));
         self.observations.config(&loaded, Some(&changes));
         if changes.live.is_empty() {
             return;

@@ -1,5 +1,6 @@
 //! The command line: output, standard error and exit codes.
 
+mod doctor;
 mod export;
 mod first_start;
 mod list;

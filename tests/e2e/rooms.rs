@@ -25,6 +25,7 @@ const LIBRARIES: [(&[&str], &[&str]); 18] = [
     (
         &["rustix::"],
         &[
+            "admin/doctor/disk.rs",
             "clock.rs",
             "failpoint.rs",
             "dispatch/workers.rs",

@@ -11,6 +11,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -21,7 +22,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::alerts::{AlertView, TestError, TestResult};
-use crate::config::Config;
+use crate::config::{Config, ConfigState};
 use crate::db::{Db, Stock};
 use crate::event::PluginName;
 use crate::plugins::{PluginView, Plugins};
@@ -29,6 +30,7 @@ use crate::plugins::{PluginView, Plugins};
 pub mod api;
 mod auth;
 mod cached;
+pub mod doctor;
 mod health;
 mod hosts;
 mod index;
@@ -92,6 +94,8 @@ pub struct AdminState {
     pub fault: FindFault,
     /// The configuration in force.
     pub config: watch::Receiver<Arc<Config>>,
+    /// How the last read of the configuration file ended.
+    pub config_state: Arc<ArcSwap<ConfigState>>,
     /// The alerts.
     pub alerts: AlertFunctions,
     /// The personal values of bodies.

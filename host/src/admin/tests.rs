@@ -40,6 +40,7 @@ impl TestServer {
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
             config: channel::Sender::new(Arc::default()).subscribe(),
+            config_state: Arc::default(),
             alerts: AlertFunctions {
                 list: Arc::new(Vec::new),
                 failing: Arc::new(|| vec!["ops".into()]),

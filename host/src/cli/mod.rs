@@ -23,6 +23,7 @@ mod delivery_replay;
 mod delivery_retry;
 mod delivery_show;
 mod dev;
+mod doctor;
 mod documents;
 mod effect_show;
 mod effects;
@@ -135,6 +136,7 @@ enum Verb {
     /// Read and check the log of what operators and the host decided
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
+    Doctor(doctor::Doctor),
     Backup(backup::Backup),
     Restore(restore::Restore),
     /// Check WIT packages of event types, generate typed handlers for them
@@ -329,6 +331,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Audit(Audit::Export(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::Verify(verb)) => verb.run(of_running(config)?).await,
         Verb::Wit(verb) => verb.run(Settings::for_authors(config)?).await,
+        Verb::Doctor(verb) => verb.run(of_running(config)?).await,
         Verb::Backup(verb) => verb.run(of_host(config)?).await,
         Verb::Restore(verb) => verb.run(of_host(config)?).await,
         Verb::Config(Config::Init(verb)) => verb.run(config),

@@ -143,6 +143,11 @@ impl Settings {
         &self.loaded.config
     }
 
+    /// Whether the host is on another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// Lets every revision run without approval.
     pub(super) fn approve_all(&mut self) {
         self.loaded.config.plugins.approval = Approval::None;

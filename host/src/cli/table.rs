@@ -12,7 +12,8 @@ use super::visible::escape_line;
 
 /// Columns of free text, which are cut first. Ids and names are there to be copied, so they stay whole while
 /// there is room.
-const FREE_TEXT: [&str; 8] = ["REASON", "LAST TRY", "EFFECT", "NOTE", "HANDLES", "ON", "RECEIVER", "PLUGINS"];
+const FREE_TEXT: [&str; 9] =
+    ["FOUND", "REASON", "LAST TRY", "EFFECT", "NOTE", "HANDLES", "ON", "RECEIVER", "PLUGINS"];
 /// The columns of states, which are coloured.
 const STATES: [&str; 2] = ["STATE", "RESULT"];
 /// The least width of a column that is cut.

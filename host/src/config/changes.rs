@@ -32,6 +32,15 @@ impl Display for Refusal {
     }
 }
 
+/// How the last read of a running host's configuration file ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfigState {
+    /// Why the file was rejected: the configuration before it is in force.
+    pub error: Option<String>,
+    /// Keys that keep their old value until a restart.
+    pub refused: Vec<Refusal>,
+}
+
 const TOO_MUCH_MEMORY: &str = "more than the runtime.memory_max_bytes that the host runs with";
 const TOO_MANY_AT_ONCE: &str = "more than the runtime.instances_max that the host runs with";
 

@@ -46,6 +46,7 @@ fn every_command_has_a_help_page_with_an_example() {
         "delivery retry",
         "delivery show",
         "dev",
+        "doctor",
         "effect discard",
         "effect list",
         "effect replay",

@@ -13,6 +13,7 @@ use permitted::endpoint;
 mod alerts;
 mod audit;
 mod deliveries;
+mod doctor;
 mod effects;
 mod events;
 mod extract;
@@ -30,6 +31,7 @@ mod stores;
 mod switches;
 mod tokens;
 
+pub use super::doctor::{Diagnosis, Finding, Severity};
 pub use shapes::*;
 
 /// The common prefix of all endpoints' paths.
@@ -74,6 +76,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(tokens::list))
         .routes(endpoint!(tokens::create))
         .routes(endpoint!(tokens::revoke))
+        .routes(endpoint!(doctor::show))
         .routes(endpoint!(alerts::list))
         .routes(endpoint!(alerts::test))
         .routes(endpoint!(audit::list))

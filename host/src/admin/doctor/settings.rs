@@ -1,0 +1,167 @@
+//! Which keys of the configuration have no effect. Pure.
+
+use super::Finding;
+use super::facts::Facts;
+use crate::config::Plugin;
+use crate::event::EventPattern;
+use crate::plugins::PluginView;
+
+/// The findings about the configuration.
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let mut items = Vec::new();
+    if let Some(error) = &facts.config_state.error {
+        let help = "`hookyard config check` says where; the previous configuration is in force";
+        items.push(Finding::problem("configuration", format!("the changed file is rejected: {error}"), help));
+    }
+    items.extend(facts.config_state.refused.iter().map(|refusal| {
+        let help = "start the host again when it suits";
+        Finding::warning("configuration", refusal.to_string(), help).about(&refusal.key)
+    }));
+    let known = |name: &str| facts.plugins.iter().find(|plugin| plugin.name == name);
+    for (name, section) in &facts.config.plugin {
+        match known(name.as_str()) {
+            Some(plugin) => items.extend(section_findings(plugin, section)),
+            None if facts.sees_all => items.push(absent(name.as_str())),
+            None => {}
+        }
+    }
+    if items.is_empty() {
+        items.push(Finding::ok("configuration", "every key has an effect"));
+    }
+    items
+}
+
+fn absent(name: &str) -> Finding {
+    let help = format!("bring the plugin with `hookyard plugin push {name} FILE`, or remove the section");
+    Finding::warning("configuration", format!("no plugin {name} is here"), help)
+        .about(&format!("plugin.{name}"))
+}
+
+/// Keys of a plugin's section that its revision has no use for.
+fn section_findings(plugin: &PluginView, section: &Plugin) -> Vec<Finding> {
+    let name = &plugin.name;
+    // Without a revision nothing is known about its use of them.
+    if plugin.revision.is_none() {
+        return Vec::new();
+    }
+    let imports = |interface: &str| plugin.imports.iter().any(|import| import.starts_with(interface));
+    let has_outbox = imports("hookyard:plugin/outbox");
+    let mut items = Vec::new();
+    for (key, is_set, is_used, what) in [
+        ("http", !section.http.is_empty(), has_outbox || imports("wasi:http/"), "sends no HTTP requests"),
+        (
+            "http_credentials",
+            !section.http_credentials.is_empty(),
+            has_outbox || imports("wasi:http/"),
+            "sends no HTTP requests",
+        ),
+        ("email", !section.email.is_empty(), has_outbox, "sends no email"),
+        ("emit", !section.emit.is_empty(), has_outbox, "emits no events"),
+        ("config", !section.config.is_empty(), imports("wasi:config/"), "reads no configuration"),
+        ("secrets", !section.secrets.is_empty(), imports("wasi:config/"), "reads no configuration"),
+    ] {
+        if is_set && !is_used {
+            let detail = format!("the key has no effect: {name} {what}");
+            let help = "remove the key: what a plugin does not need, it should not have";
+            items
+                .push(Finding::warning("configuration", detail, help).about(&format!("plugin.{name}.{key}")));
+        }
+    }
+    let unhandled = section.events.iter().flatten().filter(|pattern| !handles(plugin, pattern));
+    items.extend(unhandled.map(|pattern| {
+        let detail = format!("`{pattern}` has no effect: {name} has no handler for it");
+        let help = format!("`hookyard plugin matrix` shows what {name} handles");
+        Finding::warning("configuration", detail, help).about(&format!("plugin.{name}.events"))
+    }));
+    items
+}
+
+/// Whether a plugin may handle an event type that the pattern matches.
+fn handles(plugin: &PluginView, pattern: &str) -> bool {
+    let wanted = EventPattern::new(pattern);
+    plugin.handles.iter().any(|handler| {
+        let Some(interface) = typed_handler(handler) else {
+            let handled = EventPattern::new(handler);
+            return handled.covers(&wanted) || wanted.covers(&handled);
+        };
+        match pattern.strip_suffix('*') {
+            Some(beginning) => interface.starts_with(&interface_name(beginning)),
+            None => interface == interface_name(pattern),
+        }
+    })
+}
+
+/// The interface of a typed handler: `appointment-created` of `moncreneau:events/appointment-created@1.0.0`.
+fn typed_handler(handler: &str) -> Option<&str> {
+    let (_, interface) = handler.split_once('/')?;
+    Some(interface.split_once('@').map_or(interface, |(name, _)| name))
+}
+
+/// The name of a typed handler's interface, by contract: `.` and `_` become `-`.
+fn interface_name(event_type: &str) -> String {
+    event_type.replace(['.', '_'], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::PluginState;
+
+    fn plugin(handles: &[&str], imports: &[&str]) -> PluginView {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        PluginView {
+            name: "desk".into(),
+            state: PluginState::Running,
+            revision: Some("ab".into()),
+            size_bytes: 1,
+            since: 0,
+            handles: owned(handles),
+            imports: owned(imports),
+            refusal: None,
+            origin: None,
+            is_pinned: false,
+            waiting: None,
+            version: 1,
+        }
+    }
+
+    fn subjects(plugin: &PluginView, section: &Plugin) -> Vec<String> {
+        section_findings(plugin, section).into_iter().filter_map(|finding| finding.subject).collect()
+    }
+
+    #[test]
+    fn a_pattern_without_a_handler_has_no_effect() {
+        let typed = plugin(&["moncreneau:events/appointment-created@1.0.0"], &[]);
+        let generic = plugin(&["invoice.*"], &[]);
+        for (plugin, pattern, is_handled) in [
+            (&typed, "appointment.created", true),
+            (&typed, "appointment.*", true),
+            (&typed, "*", true),
+            (&typed, "appointment.cancelled", false),
+            (&typed, "invoice.*", false),
+            (&generic, "invoice.paid", true),
+            (&generic, "*", true),
+            (&generic, "appointment.*", false),
+        ] {
+            assert_eq!(handles(plugin, pattern), is_handled, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_grant_that_is_not_imported_has_no_effect() {
+        let section = Plugin {
+            http: vec!["https://sms.example.gn".into()],
+            email: vec!["*".into()],
+            config: [("sender".to_owned(), "x".to_owned())].into(),
+            ..Plugin::default()
+        };
+        assert_eq!(
+            subjects(&plugin(&["*"], &[]), &section),
+            ["plugin.desk.http", "plugin.desk.email", "plugin.desk.config"]
+        );
+        let imports = ["hookyard:plugin/outbox@0.1.0", "wasi:config/store@0.2.0-rc.1"];
+        assert_eq!(subjects(&plugin(&["*"], &imports), &section), [""; 0]);
+        let by_request = plugin(&["*"], &["wasi:http/outgoing-handler@0.2.6"]);
+        assert_eq!(subjects(&by_request, &section), ["plugin.desk.email", "plugin.desk.config"]);
+    }
+}
