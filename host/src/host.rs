@@ -178,6 +178,7 @@ impl Host {
             personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
             access: access.clone(),
+            changes: admin::Changes::new(admin_side.stop.subscribe()),
             cache: admin::AnswerCache::default(),
         };
         admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts)));

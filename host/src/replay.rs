@@ -29,6 +29,15 @@ pub struct Request {
 }
 
 impl Request {
+    /// The only plugin whose deliveries it makes; `None` if it makes those of all.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&str> {
+        match self.of {
+            ReplayTarget::Deliveries => self.selection.plugin.as_deref(),
+            ReplayTarget::Events => self.to.as_ref().map(PluginName::as_str),
+        }
+    }
+
     /// Checks the combination of its members.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ fn run_as(dir: &HostDir, token: &str, arguments: &[&str]) -> CommandOutput {
 }
 
 /// Makes a token, and returns its secret.
-fn create(dir: &HostDir, arguments: &[&str]) -> String {
+pub(crate) fn create(dir: &HostDir, arguments: &[&str]) -> String {
     let output = dir.run(&[&["token", "create"], arguments].concat());
     assert_eq!((output.code, output.err.as_str()), (0, ""), "{output:?}");
     let secret = output.out.trim_end().to_owned();

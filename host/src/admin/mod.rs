@@ -30,6 +30,7 @@ use crate::plugins::{PluginView, Plugins};
 pub mod api;
 mod auth;
 mod cached;
+mod changes;
 pub mod doctor;
 mod health;
 mod hosts;
@@ -43,6 +44,7 @@ mod starting;
 use cached::Cached;
 
 pub use auth::{Access, FindPeer};
+pub use changes::Changes;
 pub use hosts::Hosts;
 pub use personal::PersonalFields;
 pub use problem::{PROBLEM_JSON, Problem};
@@ -104,6 +106,8 @@ pub struct AdminState {
     pub metrics: PrometheusHandle,
     /// The tokens and their permissions.
     pub access: Access,
+    /// The changes that clients follow.
+    pub changes: Changes,
     /// Answers of the database that hold for a second; made by its default.
     pub cache: AnswerCache,
 }

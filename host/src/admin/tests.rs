@@ -48,6 +48,7 @@ impl TestServer {
             },
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             access: access.clone(),
+            changes: Changes::new(channel::Sender::new(false).subscribe()),
             cache: AnswerCache::default(),
         };
         let hosts = Hosts::new([127, 0, 0, 1].into(), channel::Sender::new(Arc::default()).subscribe());

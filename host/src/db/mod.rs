@@ -10,12 +10,14 @@ mod contract;
 mod crashes;
 mod decisions;
 mod entries;
+mod following;
 mod handle;
 mod health;
 mod lease;
 mod matching;
 #[cfg(test)]
 mod memory;
+mod outcomes;
 mod plugin_revisions;
 mod quota;
 mod replays;
@@ -42,6 +44,7 @@ pub use alert_types::{DeadLetters, PruningState};
 pub use crashes::Isolation;
 pub use handle::Db;
 pub use health::WatchLimits;
+pub use outcomes::{AttemptedId, Outcomes};
 pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;
 pub use sqlite::{backup, restore, verify_audit};
@@ -51,7 +54,8 @@ pub use types::{
     MatchCount, MatchDecision, Notices, Size, Stock, StoredTokens, TokenCreation, UnmatchedDelivery,
 };
 pub use view::{
-    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView,
-    EffectAttemptView, EffectFilter, EffectPage, EffectView, EventFilter, EventPage, EventState,
-    EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView, StoreFilter, StoredBody, StoredKey,
+    AcceptedEvent, AttemptView, CauseView, ConflictView, DeliveryFilter, DeliveryPage, DeliverySummary,
+    DeliveryView, EffectAttemptView, EffectFilter, EffectPage, EffectView, EventFilter, EventPage,
+    EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView, StoreFilter, StoredBody,
+    StoredKey,
 };

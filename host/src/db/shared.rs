@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
+use super::outcomes::OutcomeNotes;
 use super::quota::Quotas;
 use super::running::RunningAttempts;
 use super::types::{InMemoryState, RunningId};
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     /// The reason why no event is accepted, if the database has a fault.
     pub(super) fault: ArcSwapOption<String>,
     pub(super) activity: WriterActivity,
+    /// What attempts came to, for those who follow it.
+    pub(super) outcomes: OutcomeNotes,
     /// See [`PruningState`](super::alert_types::PruningState).
     pub(super) pruned_at: AtomicU64,
     pub(super) is_full: AtomicBool,
@@ -39,6 +42,7 @@ impl Shared {
             broken: Mutex::default(),
             fault: ArcSwapOption::empty(),
             activity: WriterActivity::default(),
+            outcomes: OutcomeNotes::default(),
             pruned_at: AtomicU64::new(clock::now_ms()),
             is_full: AtomicBool::new(false),
         }

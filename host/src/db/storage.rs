@@ -20,8 +20,8 @@ use super::types::{
     WaitingFilter,
 };
 use super::view::{
-    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
-    StoredKey,
+    AcceptedEvent, DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView,
+    StoredBody, StoredKey,
 };
 use crate::audit::{Decision, Entry as AuditEntry, EntryFilter, Head, Record};
 use crate::completion::FinishedAttempt;
@@ -470,6 +470,9 @@ pub(super) trait Reads: EntryReads {
     /// Returns the keys after that of `after`, in order, that were taken before `before` and whose events are
     /// gone. The clocks are as in [`Reads::ages`].
     fn old_keys(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, OldKeys>;
+
+    /// Up to `limit` events after this one, in order.
+    fn events_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AcceptedEvent>>;
 
     /// The number of the newest event.
     fn newest_seq(&self) -> Answer<'_, i64>;

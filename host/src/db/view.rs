@@ -86,6 +86,19 @@ pub struct EventPage {
     pub next: Option<i64>,
 }
 
+/// An event that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedEvent {
+    /// Its place in the order of acceptance.
+    pub number: i64,
+    /// Its source.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub event_type: String,
+}
+
 /// An event in a list.
 #[derive(Debug, Clone)]
 pub struct EventSummary {

@@ -12,6 +12,7 @@ use permitted::endpoint;
 
 mod alerts;
 mod audit;
+mod changes;
 mod deliveries;
 mod doctor;
 mod effects;
@@ -82,6 +83,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(audit::list))
         .routes(endpoint!(audit::export))
         .routes(endpoint!(audit::verify))
+        .routes(endpoint!(changes::follow))
 }
 
 /// The endpoints, for those who have a token.

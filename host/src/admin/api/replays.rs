@@ -11,8 +11,8 @@ use super::masking::personal_texts;
 use super::{ReplayList, ReplayProgress, ReplayRequest, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
-use crate::event::{PluginName, parse_number};
-use crate::replay::{Progress, ReplayTarget, Request};
+use crate::event::parse_number;
+use crate::replay::{Progress, Request};
 
 /// Pages of replays that one request reads.
 const PAGES_MAX: usize = 20;
@@ -47,7 +47,7 @@ pub(super) async fn begin(
     request.check().map_err(Problem::unprocessable)?;
     selections::check(&request.selection)?;
     let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
-    let operator = operator.plugin_or_all(plugin_of(&request), remedy)?;
+    let operator = operator.plugin_or_all(request.plugin(), remedy)?;
     if let Some(to) = &request.to {
         admin.find_plugin(to.as_str(), |plugin| operator.sees(plugin))?;
     }
@@ -91,7 +91,7 @@ pub(super) async fn stop(
 ) -> Result<Json<ReplayProgress>, Problem> {
     let found = find_seen(&operator, &admin, id).await?;
     let operator =
-        operator.plugin_or_all(plugin_of(&found.request.into()), "this replay is for all plugins")?;
+        operator.plugin_or_all(Request::from(found.request).plugin(), "this replay is for all plugins")?;
     let is_stopped = admin.db.stop_replay(id, operator.decision()?).await?;
     let progress = find(&admin, id).await?;
     if is_stopped { Ok(Json(progress)) } else { Err(Problem::conflict(format!("replay {id} has ended"))) }
@@ -158,16 +158,8 @@ async fn hide_reasons(admin: &AdminState, replay: &mut ReplayProgress) -> Result
     Ok(())
 }
 
-/// The only plugin whose deliveries a replay makes; `None` if it makes those of all.
-fn plugin_of(request: &Request) -> Option<&str> {
-    match request.of {
-        ReplayTarget::Deliveries => request.selection.plugin.as_deref(),
-        ReplayTarget::Events => request.to.as_ref().map(PluginName::as_str),
-    }
-}
-
 fn sees<P: need::Need>(reader: &AllowedFor<P>, request: &Request) -> bool {
-    plugin_of(request).map_or_else(|| reader.sees_all(), |plugin| reader.sees(plugin))
+    request.plugin().map_or_else(|| reader.sees_all(), |plugin| reader.sees(plugin))
 }
 
 async fn find_seen<P: need::Need>(

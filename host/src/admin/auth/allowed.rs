@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 
-use super::need::Need;
+use super::need::{Need, Read};
 use super::{Access, Caller, Problem};
 use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_CHARS};
 use crate::event::{Name, PluginName};
@@ -162,6 +162,45 @@ impl<P: Need> AllowedFor<P> {
             return self.0.caller.deny(P::PERMISSION, detail);
         }
         missing
+    }
+}
+
+/// A caller whose answer goes on for long.
+pub(in crate::admin) struct Viewer(Allowed<Read>);
+
+impl Viewer {
+    /// Checks that the token is still valid.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(in crate::admin) fn check(&self) -> Result<(), String> {
+        let Caller { token, access, .. } = &self.0.caller;
+        let name = &token.stored.token.name;
+        let known = access.tokens.find(&token.stored.token.hash);
+        let known = known.ok_or_else(|| format!("the token `{name}` is not known any more"))?;
+        Access::check(&known).map_err(|refused| refused.detail)
+    }
+
+    /// Whether the token is for this plugin.
+    pub(in crate::admin) fn sees(&self, plugin: &str) -> bool {
+        self.0.sees(plugin)
+    }
+
+    /// Whether the token is for all plugins.
+    pub(in crate::admin) fn sees_all(&self) -> bool {
+        !self.0.caller.is_for_some()
+    }
+
+    /// Whether the token may see the audit log.
+    pub(in crate::admin) fn sees_audit(&self) -> bool {
+        self.sees_all() && self.0.caller.has(Permission::Admin)
+    }
+}
+
+impl AllowedFor<Read> {
+    /// The caller of an answer that goes on for long.
+    pub(in crate::admin) fn into_viewer(self) -> Viewer {
+        Viewer(self.0)
     }
 }
 

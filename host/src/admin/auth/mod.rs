@@ -26,7 +26,7 @@ use crate::db::{Db, DbError};
 use crate::event::now_ms;
 use crate::token::{NewToken, TokenHash};
 
-pub(super) use allowed::{Allowed, AllowedFor, NOTE_HEADER, StatesPermission};
+pub(super) use allowed::{Allowed, AllowedFor, NOTE_HEADER, StatesPermission, Viewer};
 pub(super) use tokens::KnownToken;
 
 use failures::{Failures, Refusal};

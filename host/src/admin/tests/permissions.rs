@@ -91,6 +91,10 @@ impl Operation {
         }
         let response = request.send().await.unwrap();
         let status = response.status();
+        if response.headers().get("content-type").is_some_and(|of| of == "text/event-stream") {
+            // It has no end. The tests of changes read what it sends.
+            return (status, json!({ "items": [] }));
+        }
         (status, response.json().await.unwrap_or_default())
     }
 

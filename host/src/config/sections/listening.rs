@@ -86,5 +86,8 @@ section! {
         /// have no valid token. Further ones are answered 429. Requests with a valid token are always answered.
         #[key(default = 30, range = 1..=1_000_000)]
         pub auth_failures_per_minute_max: u64,
+        /// Clients that may follow the changes (`/api/v1/changes`) at the same time. Further ones are answered 503.
+        #[key(default = 100, range = 0..=10_000)]
+        pub changes_max_clients: usize,
     }
 }

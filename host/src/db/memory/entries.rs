@@ -1,8 +1,13 @@
 //! Plugins' stores in memory.
 
+use std::sync::Arc;
+
+use super::reads::{MemoryReads, answer};
 use super::tables::Tables;
+use crate::db::storage::{Answer, EntryReads};
+use crate::db::types::StoreSummary;
 use crate::event::PluginName;
-use crate::keyvalue::{Changes, Entry};
+use crate::keyvalue::{Changes, Entry, EntryKey};
 
 impl Tables {
     /// Writes a call's changes if its reads are current, and returns whether they were.
@@ -38,5 +43,31 @@ impl Tables {
         }
         self.store_version = self.store_version.max(changes.version);
         true
+    }
+}
+
+impl EntryReads for MemoryReads {
+    fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
+        answer(self.0.tables().entries.get(&(plugin.clone(), key.clone())).cloned())
+    }
+
+    fn keys<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        bucket: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Vec<Arc<str>>> {
+        let tables = self.0.tables();
+        let of_bucket =
+            tables.entries.keys().filter(|(owner, key)| owner == plugin && &*key.bucket == bucket);
+        let keys = of_bucket.map(|(_, key)| Arc::clone(&key.key));
+        let keys = keys.filter(|key| after.is_none_or(|after| &**key > after));
+        answer(keys.take(limit).collect())
+    }
+
+    fn store_summary<'a>(&'a self, plugin: &'a PluginName) -> Answer<'a, StoreSummary> {
+        let summary = self.0.tables().stores.get(plugin).copied().unwrap_or_default();
+        answer(StoreSummary { complete: summary.keys == 0, ..summary })
     }
 }

@@ -9,27 +9,26 @@ use super::tables::{Key, PAUSED, StoredReplay};
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
 use crate::db::revision_types::StoredFile;
-use crate::db::storage::{Answer, EntryReads, Reads};
+use crate::db::storage::{Answer, Reads};
 use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
 use crate::db::types::{
-    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, StoredTokens,
-    UnmatchedDelivery, WaitingFilter,
+    DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoredTokens, UnmatchedDelivery,
+    WaitingFilter,
 };
 use crate::db::view::{
-    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventState, EventView,
-    StoredBody, StoredKey,
+    AcceptedEvent, DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage,
+    EventState, EventView, StoredBody, StoredKey,
 };
 use crate::delivery::{DeliveryId, State};
 use crate::effect::EffectId;
 use crate::event::{Digest, Event, PluginName};
-use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
 use crate::revision::{HistoryPage, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
 use crate::token::PluginPattern;
 
 /// See the module.
-pub(in crate::db) struct MemoryReads(MemoryDatabase);
+pub(in crate::db) struct MemoryReads(pub(super) MemoryDatabase);
 
 impl MemoryReads {
     pub(super) fn new(database: MemoryDatabase) -> Self {
@@ -37,37 +36,11 @@ impl MemoryReads {
     }
 }
 
-fn answer<'a, T: Send + 'a>(found: T) -> Answer<'a, T> {
+pub(super) fn answer<'a, T: Send + 'a>(found: T) -> Answer<'a, T> {
     Box::pin(std::future::ready(Ok(found)))
 }
 
 const SIZE: Size = Size { used_bytes: 0, free_bytes: 0, log_bytes: 0 };
-
-impl EntryReads for MemoryReads {
-    fn entry<'a>(&'a self, plugin: &'a PluginName, key: &'a EntryKey) -> Answer<'a, Option<Entry>> {
-        answer(self.0.tables().entries.get(&(plugin.clone(), key.clone())).cloned())
-    }
-
-    fn keys<'a>(
-        &'a self,
-        plugin: &'a PluginName,
-        bucket: &'a str,
-        after: Option<&'a str>,
-        limit: usize,
-    ) -> Answer<'a, Vec<Arc<str>>> {
-        let tables = self.0.tables();
-        let of_bucket =
-            tables.entries.keys().filter(|(owner, key)| owner == plugin && &*key.bucket == bucket);
-        let keys = of_bucket.map(|(_, key)| Arc::clone(&key.key));
-        let keys = keys.filter(|key| after.is_none_or(|after| &**key > after));
-        answer(keys.take(limit).collect())
-    }
-
-    fn store_summary<'a>(&'a self, plugin: &'a PluginName) -> Answer<'a, StoreSummary> {
-        let summary = self.0.tables().stores.get(plugin).copied().unwrap_or_default();
-        answer(StoreSummary { complete: summary.keys == 0, ..summary })
-    }
-}
 
 impl Reads for MemoryReads {
     fn backlog(&self) -> u64 {
@@ -440,6 +413,18 @@ impl Reads for MemoryReads {
             .iter()
             .filter(|(seq, key)| is_old(key.received_at, before, ahead) && !tables.events.contains_key(*seq));
         answer(OldKeys { keys: old.map(|(seq, _)| **seq).collect(), last })
+    }
+
+    fn events_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AcceptedEvent>> {
+        let tables = self.0.tables();
+        let events =
+            tables.events.range(after + 1..).take(limit as usize).map(|(number, event)| AcceptedEvent {
+                number: *number,
+                source: event.source.to_string(),
+                id: event.id.clone(),
+                event_type: event.event_type.clone(),
+            });
+        answer(events.collect())
     }
 
     fn newest_seq(&self) -> Answer<'_, i64> {

@@ -14,6 +14,7 @@ use super::reader::Reader;
 use super::rows::text;
 use super::values::{integer, unsigned};
 use crate::db::types::{DbError, EventAge, OldKeys, Removal, Size, Stock};
+use crate::db::view::AcceptedEvent;
 use crate::failpoint::{self, Point};
 
 /// The condition that an event `e` may go: nothing of it is open, no operator must see it, and no
@@ -187,6 +188,15 @@ impl Reader {
         let sql = "SELECT (SELECT ifnull(max(id), 0) FROM replay)
             - (SELECT count(*) FROM replay WHERE state = 'running')";
         Ok(sqlx::query_scalar(sql).fetch_one(self.pool()).await?)
+    }
+
+    /// Up to `limit` events after this one, in order.
+    pub(super) async fn events_after(&self, after: i64, limit: u32) -> Result<Vec<AcceptedEvent>, DbError> {
+        let sql = "SELECT seq, source, id, type FROM event WHERE seq > ? ORDER BY seq LIMIT ?";
+        let query = sqlx::query_as(sql).bind(after).bind(limit);
+        let rows: Vec<(i64, String, String, String)> = query.fetch_all(self.pool()).await?;
+        let event = |(number, source, id, event_type)| AcceptedEvent { number, source, id, event_type };
+        Ok(rows.into_iter().map(event).collect())
     }
 
     /// The number of the newest event.

@@ -17,8 +17,8 @@ use crate::db::types::{
     UnmatchedDelivery, WaitingFilter,
 };
 use crate::db::view::{
-    DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView, StoredBody,
-    StoredKey,
+    AcceptedEvent, DeliveryFilter, DeliveryPage, EffectFilter, EffectPage, EventFilter, EventPage, EventView,
+    StoredBody, StoredKey,
 };
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
@@ -298,6 +298,10 @@ impl Reads for Reader {
 
     fn old_keys(&self, after: i64, before: u64, ahead: i64, limit: usize) -> Answer<'_, OldKeys> {
         Box::pin(self.old_keys(after, (before, ahead), limit))
+    }
+
+    fn events_after(&self, after: i64, limit: u32) -> Answer<'_, Vec<AcceptedEvent>> {
+        Box::pin(self.events_after(after, limit))
     }
 
     fn newest_seq(&self) -> Answer<'_, i64> {

@@ -90,6 +90,7 @@ impl<S: Storage> Writer<S> {
             let id = RunningId::Delivery(finished.id);
             self.shared.running.end(id);
             let answer = if *verdict == Verdict::Recorded {
+                self.shared.outcomes.note_delivery(&finished);
                 if !matches!(finished.next, NextStep::Wait(_)) {
                     self.shared.suspects.remove(id);
                 }
@@ -118,6 +119,7 @@ impl<S: Storage> Writer<S> {
         }
         let id = RunningId::Effect(performed.id);
         self.shared.running.end(id);
+        self.shared.outcomes.note_effect(performed);
         if performed.due.is_none() {
             self.shared.suspects.remove(id);
             let share = EffectShare { count: 1, bytes: performed.size };

@@ -4,6 +4,7 @@
 
 mod alert;
 mod audit;
+mod change;
 mod delivery;
 mod effect;
 mod event;
@@ -16,6 +17,7 @@ mod token;
 
 pub use alert::{Alert, AlertList, AlertProblem, AlertTestResult, PendingNotification};
 pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
+pub use change::{Change, ChangeKind, ChangeList};
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryList, DeliveryState, DeliverySummary, DeliveryView, DiscardResult,
     ListedDelivery, ReplayedView, RetryRequest, RetryResult,
