@@ -44,7 +44,7 @@ pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Pr
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Retention,
-    Revisions, Runtime, Server, Store,
+    Revisions, Runtime, Search, Server, Store,
 };
 pub use source::{Encoding, Scheme, SignatureHeader, Source};
 pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
@@ -106,6 +106,7 @@ config! {
     admin: Admin,
     database: Database,
     retention: Retention,
+    search: Search,
     plugins: Plugins,
     revisions: Revisions,
     dispatch: Dispatch,

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::Readiness;
 use crate::config::{self, Config, ConfigState, Loaded, PrivateDir};
-use crate::db::{self, Accept, Db, DbError, Pruning};
+use crate::db::{self, Accept, Db, DbError, Following, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
 use crate::event::{Event, Name};
 use crate::outbound::{self, Outbound};
@@ -97,6 +97,7 @@ pub struct Host {
     access_task: JoinHandle<()>,
     alerts_task: JoinHandle<()>,
     pruning: Pruning,
+    indexing: Following,
     readiness: Readiness,
     /// Requests a new read of the configuration.
     reload: Arc<Notify>,
@@ -131,14 +132,14 @@ impl Host {
         readiness.set("starting: the database is opened, and its tables are brought up to date");
         let db = Db::open(&config.database, db_limits(&config)).await?;
         let watch_task = tokio::spawn(db.clone().watch(watch_limits(&config.database)));
+        let indexing = db.start_indexing(current.subscribe()).await;
         let outbound = Outbound::new(&config.http, &config.email)?;
         readiness.set("starting: the WebAssembly engine is made");
         let runtime = start_runtime(&config, &data_dir, &db, &outbound)?;
         readiness.set("starting: the host finds out which events the plugins handle");
         let observations = Observations::start(db.clone());
         observations.config(&loaded, None);
-        let records = StoredRevisions::new(db.clone(), observations.clone(), current.subscribe());
-        let records = Arc::new(records);
+        let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone(), current.subscribe()));
         let choices = db.plugin_choices().await?;
         let setup = PluginSetup { runtime, config: current.subscribe(), fixed, records, choices };
         let plugins = Plugins::start(setup).await;
@@ -147,7 +148,6 @@ impl Host {
         let pruning = db.start_pruning(current.subscribe());
         let access =
             admin::Access::open(db.clone(), first_token, current.subscribe(), ingress::peer_address).await?;
-        let access_task = tokio::spawn(access.clone().run());
 
         let webhooks = local_address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
@@ -210,10 +210,11 @@ impl Host {
             config_task: tokio::spawn(follow.run()),
             metrics_task,
             watch_task,
+            access_task: tokio::spawn(access.clone().run()),
             access,
-            access_task,
             alerts_task: tokio::spawn(alerts.run()),
             pruning,
+            indexing,
             readiness,
             reload,
         };
@@ -258,6 +259,7 @@ impl Host {
         self.watch_task.abort();
         self.alerts_task.abort();
         drop(self.pruning);
+        self.indexing.stop().await;
         self.stop_admin.send_replace(true);
         let _ = tokio::time::timeout(ADMIN_GRACE, self.admin_task).await;
         self.access_task.abort();

@@ -98,6 +98,11 @@ impl HostProcess {
         }
     }
 
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id()
     }

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
 //! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
-//! `languages`, `language-events`, `swap`, `start`, `cold`. How to read them: README.md beside this file.
+//! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -27,6 +27,7 @@ mod load;
 mod native;
 mod order;
 mod retention;
+mod search;
 mod start;
 mod swap;
 mod throughput;
@@ -50,7 +51,7 @@ fn main() {
         let _ = hookyard::runtime::compile_from_stdin(setup);
         return;
     }
-    let all: [(&str, fn()); 16] = [
+    let all: [(&str, fn()); 18] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -67,6 +68,8 @@ fn main() {
         ("start", start::run),
         ("cold", cold::run),
         ("growth", growth::run),
+        ("search", search::run),
+        ("search-ingest", search::ingest),
     ];
     for (name, run) in all {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

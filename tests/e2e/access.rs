@@ -8,7 +8,7 @@ mod tokens;
 use crate::support::{CommandOutput, HostDir, RunningHost};
 
 /// Runs `hookyard` as someone who has this token only.
-fn run_as(dir: &HostDir, token: &str, arguments: &[&str]) -> CommandOutput {
+pub(crate) fn run_as(dir: &HostDir, token: &str, arguments: &[&str]) -> CommandOutput {
     CommandOutput::run(dir.command(arguments).env("HOOKYARD_TOKEN", token))
 }
 

@@ -48,6 +48,7 @@ mod retry;
 mod reuse;
 mod revisions;
 mod rooms;
+mod search;
 mod senders;
 mod stop;
 mod store;

@@ -29,6 +29,9 @@ pub(super) struct Health {
     /// Alerts whose latest notification could not be handed over so far, at most 20. The host works.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     alerts_failing: Vec<String>,
+    /// Event numbers that the search index is behind; absent when it has all. The host works.
+    #[serde(skip_serializing_if = "is_none_behind")]
+    search_index_lag_events: u64,
 }
 
 impl Health {
@@ -41,6 +44,7 @@ impl Health {
             loading: listed,
             loading_count: loading.len(),
             alerts_failing,
+            search_index_lag_events: 0,
         })
     }
 }
@@ -48,6 +52,11 @@ impl Health {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_none_behind(lag: &u64) -> bool {
+    *lag == 0
 }
 
 /// The endpoints and their descriptions.
@@ -72,5 +81,7 @@ pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Healt
         return Err(Problem::unavailable(reason));
     }
     admin.cache.ping.get(admin.db.ping()).await?;
-    Ok(Health::new("ready", &(admin.loading_plugins)(), (admin.alerts.failing)()))
+    let Json(health) = Health::new("ready", &(admin.loading_plugins)(), (admin.alerts.failing)());
+    let search_index_lag_events = admin.db.index_status().lag_events;
+    Ok(Json(Health { search_index_lag_events, ..health }))
 }

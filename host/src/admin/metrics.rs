@@ -101,6 +101,12 @@ fn describe() {
         Unit::Bytes,
         "Size of the database on disk, by part: used, free, log"
     );
+    describe_gauge!("hookyard_search_index_lag_events", "Event numbers that the search index is behind");
+    describe_gauge!(
+        "hookyard_search_index_lag_seconds",
+        Unit::Seconds,
+        "Time since the search index had all events; 0 while it has"
+    );
     describe_gauge!("hookyard_switches_off", "Switches that are off: their plugins' new deliveries are held");
     describe_gauge!("hookyard_dead_letters", "Unresolved dead letters: deliveries and effects");
     describe_gauge!(
@@ -123,6 +129,9 @@ fn describe() {
 pub(super) async fn scrape(State(admin): State<AdminState>) -> impl IntoResponse {
     set_plugin_gauges(&(admin.plugins)());
     metrics::gauge!("hookyard_backlog").set(as_f64(admin.db.backlog()));
+    let index = admin.db.index_status();
+    metrics::gauge!("hookyard_search_index_lag_events").set(as_f64(index.lag_events));
+    metrics::gauge!("hookyard_search_index_lag_seconds").set(as_f64(index.lag_ms) / 1000.0);
     match admin.cache.stock.get(admin.db.stock()).await {
         Ok(stock) => set_stock_gauges(&stock),
         Err(error) => tracing::debug!("the database could not be counted for /metrics: {error}"),

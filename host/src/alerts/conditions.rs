@@ -27,6 +27,8 @@ pub(super) struct Facts {
     /// Since when the host watches its sources.
     pub(super) watched_since: u64,
     pub(super) pruning: PruningState,
+    /// Time since the search index had all events; 0 while it has, or if there is none.
+    pub(super) index_lag_ms: u64,
 }
 
 /// The conditions of an alert that hold.
@@ -40,6 +42,7 @@ pub(super) fn observe(facts: &Facts, alert: &Alert, config: &Config) -> Observed
             Condition::Backlog => backlog(facts, alert, &mut observed),
             Condition::SourceSilent => silent(facts, alert, config, &mut observed),
             Condition::RetentionBehind => behind(facts, alert, config, &mut observed),
+            Condition::IndexBehind => index_behind(facts, alert, &mut observed),
         }
     }
     observed.holding.retain(|one| alert.watches(one.condition, &one.subject));
@@ -133,6 +136,14 @@ fn behind(facts: &Facts, alert: &Alert, config: &Config, observed: &mut Observed
         return;
     };
     observed.add(Condition::RetentionBehind, "", 0, detail);
+}
+
+fn index_behind(facts: &Facts, alert: &Alert, observed: &mut Observed) {
+    if facts.index_lag_ms >= alert.behind_after_ms {
+        let after = duration(alert.behind_after_ms);
+        let detail = format!("the search index has not caught up for {after} or more");
+        observed.add(Condition::IndexBehind, "", 0, detail);
+    }
 }
 
 fn counted(count: u64, what: &str) -> String {

@@ -15,6 +15,7 @@ fn facts() -> Facts {
         heard: BTreeMap::new(),
         watched_since: 10_000_000,
         pruning: PruningState { passed_at: 10_000_000, is_full: false },
+        index_lag_ms: 0,
     }
 }
 
@@ -56,6 +57,7 @@ fn sentences(facts: &Facts, plugins: &[&str]) -> Vec<String> {
             Condition::Backlog,
             Condition::SourceSilent,
             Condition::RetentionBehind,
+            Condition::IndexBehind,
         ],
         plugins: plugins.iter().map(|&plugin| plugin.to_owned()).collect(),
         backlog_max: Some(10),
@@ -111,6 +113,11 @@ fn each_condition_is_one_sentence() {
         (
             Facts { pruning: PruningState { passed_at: 10_000_000, is_full: true }, ..facts() },
             &["the database has more than 5 bytes (retention.size_max_bytes), and no event may be removed"],
+        ),
+        (Facts { index_lag_ms: 3_599_999, ..facts() }, &[]),
+        (
+            Facts { index_lag_ms: 3_600_000, ..facts() },
+            &["the search index has not caught up for 1 h or more"],
         ),
     ];
     for (facts, expected) in table {

@@ -115,6 +115,7 @@ fn recovery(problem: &Problem) -> String {
         Condition::Backlog => "the backlog is below its limit".into(),
         Condition::SourceSilent => format!("source {subject} sends events"),
         Condition::RetentionBehind => "the removal of old events has caught up".into(),
+        Condition::IndexBehind => "the search index has caught up".into(),
     }
 }
 
@@ -131,6 +132,7 @@ pub(super) fn describe(problem: &Problem) -> String {
         Condition::Backlog => "the backlog is above its limit".into(),
         Condition::SourceSilent => format!("source {subject} sends no events"),
         Condition::RetentionBehind => "the removal of old events has not caught up".into(),
+        Condition::IndexBehind => "the search index has not caught up".into(),
     }
 }
 
@@ -144,6 +146,7 @@ pub(super) fn help(problem: &Problem) -> String {
         Condition::Backlog => "hookyard delivery list --state pending".into(),
         Condition::SourceSilent => format!("hookyard event list --source {subject}"),
         Condition::RetentionBehind => "hookyard delivery list --state dead".into(),
+        Condition::IndexBehind => "hookyard event list --search TEXT".into(),
     }
 }
 

@@ -262,6 +262,7 @@ impl Runner {
             heard: self.heard.last.clone(),
             watched_since: self.heard.since.unwrap_or(now),
             pruning: setup.db.pruning_state(),
+            index_lag_ms: setup.db.index_status().lag_ms,
         }
     }
 

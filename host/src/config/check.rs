@@ -17,6 +17,9 @@ pub(super) type Found = (Vec<String>, String);
 /// Providers send again for some days, and by hand for some weeks.
 const KEYS_DAYS_MIN: u64 = 30;
 
+/// Each pointer costs some terms of each event in the search index.
+const SEARCH_POINTERS_MAX: usize = 16;
+
 /// Everything wrong with this configuration.
 pub(super) fn all(config: &Config) -> Vec<Found> {
     let ranges = config.out_of_range().into_iter();
@@ -30,6 +33,10 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
         if source.secrets.is_empty() {
             let why = "without a secret nothing could be verified: name at least one";
             found.push((path(&["sources", name.as_str(), "secrets"]), why.into()));
+        }
+        if source.search.len() > SEARCH_POINTERS_MAX {
+            let why = format!("{} pointers; give at most {SEARCH_POINTERS_MAX}", source.search.len());
+            found.push((path(&["sources", name.as_str(), "search"]), why));
         }
     }
     for name in config.sources.keys().filter(|name| name.as_str().starts_with(EMITTED_PREFIX)) {

@@ -32,6 +32,8 @@ pub struct Source {
     pub ordering_key: Option<Pointer>,
     /// The WIT package of typed handlers, `namespace:name`.
     pub package: Option<String>,
+    /// The values of bodies by which events are found.
+    pub search: Vec<Pointer>,
     /// The values of bodies that concern persons.
     pub personal: Vec<Pointer>,
 }
@@ -122,6 +124,11 @@ entry! {
         #[example("\"moncreneau:events\"")]
         #[serde(default, deserialize_with = "formats::package")]
         package: Option<String>,
+        /// JSON pointers to values in the body by which `hookyard event list --search` finds an event, besides its id and
+        /// its ordering key: texts, numbers, or lists of them. At most 16. A change makes the search index anew. Default:
+        /// none for `hmac`, `id`, `name`, `phone` and `email` in /data/object for `moncreneau`.
+        #[example("[\"/data/object/phone\"]")]
+        search: Option<Vec<Pointer>>,
         /// JSON pointers to personal values in the body, such as a phone number. The API and the commands show them as
         /// `[masked]`, unless they are asked with `unmasked`. Handlers get them. Default: none.
         #[example("[\"/data/object/phone\"]")]
@@ -153,6 +160,7 @@ impl From<Written> for Source {
             payload: written.payload.unwrap_or(preset.payload),
             ordering_key: written.ordering_key.or(preset.ordering_key),
             package: written.package.or(preset.package),
+            search: written.search.unwrap_or(preset.search),
             personal: written.personal,
             ..preset
         }
@@ -181,6 +189,7 @@ impl Source {
             payload: Pointer::to(&[]),
             ordering_key: None,
             package: None,
+            search: Vec::new(),
             personal: Vec::new(),
         };
         match scheme {
@@ -190,6 +199,9 @@ impl Source {
                 payload: Pointer::to(&["data", "object"]),
                 ordering_key: Some(Pointer::to(&["data", "object", "id"])),
                 package: Some("moncreneau:events".into()),
+                search: ["id", "name", "phone", "email"]
+                    .map(|name| Pointer::to(&["data", "object", name]))
+                    .into(),
                 ..hmac
             },
         }

@@ -69,6 +69,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         ordering_key: Some(Pointer::to(&["data", "object", "id"])),
         package: Some("moncreneau:events".into()),
         created_age_max_days: Some(44),
+        search: vec![Pointer::to(&["data", "object", "phone"])],
         personal: vec![Pointer::to(&["data", "object", "phone"])],
         ..preset
     };

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::entries::Entries;
+use super::search::SearchState;
 use super::shared::Shared;
 use super::sqlite;
 use super::storage::{NewEvent, Opened, Reads, Storage};
@@ -37,6 +38,7 @@ pub(super) struct Inner {
     pub(super) shared: Arc<Shared>,
     pub(super) reads: Box<dyn Reads>,
     pub(super) entries: Arc<Entries>,
+    pub(super) search: SearchState,
     /// See [`Limits::backlog_max`].
     pub(super) backlog_max: AtomicU64,
     /// The time when the database was made, ms since the Unix epoch.
@@ -84,6 +86,7 @@ impl Db {
                 shared,
                 reads,
                 entries,
+                search: SearchState::default(),
                 backlog_max: AtomicU64::new(limits.backlog_max),
                 made_at,
                 ids_pruned_before: AtomicU64::new(0),

@@ -27,6 +27,7 @@ mod retries;
 mod revision_types;
 mod revisions;
 mod running;
+mod search;
 mod shared;
 mod sqlite;
 mod storage;
@@ -47,6 +48,7 @@ pub use health::WatchLimits;
 pub use outcomes::{AttemptedId, Outcomes};
 pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;
+pub use search::{Following, IndexStatus, IndexedField, SearchFilter, SearchPage};
 pub use sqlite::{backup, restore, verify_audit};
 pub use switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 pub use types::{

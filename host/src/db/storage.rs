@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::alert_types::{DeadLetters, SavedAlert};
 use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
 use super::running::RunningAttempts;
+use super::search::reads::SearchReads;
 use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
 use super::types::{
     Accept, DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
@@ -243,8 +244,7 @@ pub(super) struct Opened<S> {
     pub(super) running: RunningAttempts,
 }
 
-/// The future result of a read.
-pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbError>> + Send + 'a>>;
+pub(super) use super::types::Answer;
 
 /// Reads committed entries of plugins' stores.
 pub(super) trait EntryReads: Send + Sync {
@@ -265,7 +265,7 @@ pub(super) trait EntryReads: Send + Sync {
 }
 
 /// The read side of a database: it reads commits, and does not wait for the writer.
-pub(super) trait Reads: EntryReads {
+pub(super) trait Reads: EntryReads + SearchReads {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
 

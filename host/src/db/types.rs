@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::audit::Bulk;
@@ -11,6 +12,9 @@ use crate::effect::{self, Effect, EffectId, LeasedEffect, QueuedEffect};
 use crate::event::{Digest, PluginName, SourceName};
 use crate::replay;
 use crate::token::StoredToken;
+
+/// The future result of a read.
+pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DbError>> + Send + 'a>>;
 
 /// The result for an event offered for acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -377,6 +381,8 @@ pub(super) enum Removal {
     Events(Vec<i64>),
     /// Idempotency keys of these events, which are pruned.
     Keys(Vec<i64>),
+    /// Changes of events up to this number, but the newest.
+    Changes(i64),
     /// Files of these revisions, unless they are in force or wait.
     Revisions(Vec<Digest>),
 }
@@ -387,6 +393,7 @@ impl Removal {
         match self {
             Self::Events(events) => events.is_empty(),
             Self::Keys(keys) => keys.is_empty(),
+            Self::Changes(up_to) => *up_to <= 0,
             Self::Revisions(digests) => digests.is_empty(),
         }
     }

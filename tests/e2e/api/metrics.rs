@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Event, HostDir, RunningHost, guest, wait_until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 20] = [
+const METRICS: [(&str, &str); 22] = [
     ("hookyard_build_info", "gauge"),
     ("hookyard_memory_bounds", "gauge"),
     ("hookyard_requests_total", "counter"),
@@ -20,6 +20,8 @@ const METRICS: [(&str, &str); 20] = [
     ("hookyard_pruned_events_total", "counter"),
     ("hookyard_pruned_keys_total", "counter"),
     ("hookyard_database_bytes", "gauge"),
+    ("hookyard_search_index_lag_events", "gauge"),
+    ("hookyard_search_index_lag_seconds", "gauge"),
     ("hookyard_switches_off", "gauge"),
     ("hookyard_dead_letters", "gauge"),
     ("hookyard_oldest_dead_letter_seconds", "gauge"),

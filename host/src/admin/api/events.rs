@@ -5,14 +5,14 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{Path, Query};
-use super::formats::NumberCursor;
+use super::formats::{NumberCursor, read_time};
 use super::masking::hide_in_delivery;
-use super::{EventList, EventState, EventView, ExportedEvent, query};
+use super::{EventList, EventState, EventView, ExportedEvent, query, search};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::personal::{MaskedJson, mask_body, to_raw};
 use crate::admin::{AdminState, Problem};
 use crate::config::Pointer;
-use crate::db::{Db, DbError, EventFilter, StoredBody};
+use crate::db::{self, Db, DbError, EventFilter, IndexedField, SearchFilter, StoredBody};
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{parse_number, rfc3339};
 use crate::token::Permission;
@@ -37,8 +37,53 @@ pub(super) struct EventQuery {
     /// Only in this state.
     #[param(value_type = Option<EventState>, inline)]
     state: Option<String>,
-    /// Only with this id (ids are unique within a source only).
+    /// Only with this id (ids are unique within a source only). Goes with `type`, `source` and `state`.
     id: Option<String>,
+    /// Only with a value that is this text, begins with it, or ends with it: the id, type, source, a plugin, the
+    /// ordering key, the id of the event that caused it, a word of a reason, or a value at the source's `search`
+    /// pointers. Letters may be of either case. Types, sources, plugins and words are found by their beginning only. A
+    /// value of digits and separators, such as a phone number, is found by its digits. Callers who may not see personal
+    /// values find nothing by them.
+    search: Option<String>,
+    /// Only with a delivery to this plugin.
+    plugin: Option<String>,
+    /// Only received at this time or after, ms since the Unix epoch.
+    #[serde(default, deserialize_with = "read_time")]
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
+    since: Option<u64>,
+    /// Only received before this time, ms since the Unix epoch.
+    #[serde(default, deserialize_with = "read_time")]
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
+    until: Option<u64>,
+    /// Only with this ordering key.
+    ordering_key: Option<String>,
+    /// Only those that this replay ran again.
+    replay: Option<i64>,
+    /// Only those that a handler of an event with this id emitted.
+    caused_by: Option<String>,
+    /// Only with a failed attempt whose reason has these words; the last one may be the beginning of a word.
+    reason: Option<String>,
+    /// Only with a failed attempt of this outcome: `retry` or `rejected`.
+    outcome: Option<String>,
+}
+
+impl EventQuery {
+    fn into_filter(self, state: Option<EventState>) -> SearchFilter {
+        SearchFilter {
+            text: self.search,
+            event_type: self.event_type,
+            source: self.source,
+            plugin: self.plugin,
+            state: state.map(Into::into),
+            since: self.since,
+            until: self.until,
+            ordering_key: self.ordering_key,
+            replay: self.replay,
+            caused_by: self.caused_by,
+            reason: self.reason,
+            outcome: self.outcome,
+        }
+    }
 }
 
 /// Whether to show personal values.
@@ -57,21 +102,37 @@ pub(super) struct MaskingQuery {
     (status = 200, description = "One page", body = EventList),
     (status = 400, description = "A wrong parameter"),
     (status = 410, description = "The event with the `id` asked for was pruned"),
+    (status = 422, description = "A text without a letter or digit to search for, or `id` beside a search"),
     Problem))]
 pub(super) async fn list(
-    _reader: Allowed<need::Read>,
+    reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<EventQuery>,
 ) -> Result<Json<EventList>, Problem> {
     let limit = query::limit(query.limit)?;
     let cursor = query::cursor(query.cursor.as_deref(), parse_number)?;
     let state: Option<EventState> = query::state(query.state.as_deref())?;
-    if let Some(id) = &query.id {
-        return list_by_id(&admin.db, &query, state, id).await.map(Json);
+    let id = query.id.clone();
+    let filter = query.into_filter(state);
+    if let Some(id) = &id {
+        if filter.needs_search() {
+            let why =
+                "`id` goes with `type`, `source` and `state` only: `search` finds an event by its id too";
+            return Err(Problem::unprocessable(why));
+        }
+        return list_by_id(&admin.db, &filter, id).await.map(Json);
     }
-    let EventQuery { event_type, source, .. } = query;
-    let filter = EventFilter { event_type, source, state: state.map(Into::into) };
-    let page = admin.db.events(&filter, cursor, limit).await?;
+    search::check(&filter)?;
+    if filter.needs_search() || admin.db.prefers_index(&filter) {
+        let may_unmask = reader.may_unmask();
+        let is_visible = |field: &IndexedField| may_unmask || search::is_impersonal(&admin.personal, field);
+        let page = admin.db.search(&filter, &is_visible, cursor, limit).await?;
+        if page.is_complete || filter.needs_search() {
+            return Ok(Json(page.into()));
+        }
+    }
+    let SearchFilter { event_type, source, state, .. } = filter;
+    let page = admin.db.events(&EventFilter { event_type, source, state }, cursor, limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -188,23 +249,19 @@ async fn find_pruned(db: &Db, source: Option<&str>, id: &str) -> Result<Option<P
 }
 
 /// The events with an id: one per source at most, so there is one page.
-async fn list_by_id(
-    db: &Db,
-    query: &EventQuery,
-    state: Option<EventState>,
-    id: &str,
-) -> Result<EventList, Problem> {
-    let source = query.source.as_deref();
+async fn list_by_id(db: &Db, filter: &SearchFilter, id: &str) -> Result<EventList, Problem> {
+    let source = filter.source.as_deref();
     let found = db.event(source, id).await?;
     if found.is_empty()
         && let Some(pruned) = find_pruned(db, source, id).await?
     {
         return Err(pruned);
     }
-    let is_wanted = |event: &EventView| {
-        query.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
-            && state.is_none_or(|wanted| wanted == event.state)
+    let is_wanted = |event: &db::EventView| {
+        filter.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+            && filter.state.is_none_or(|wanted| wanted == event.state)
     };
-    let events = found.into_iter().map(EventView::from).filter(is_wanted);
-    Ok(EventList { items: events.map(Into::into).collect(), next_cursor: None })
+    let events = found.into_iter().filter(is_wanted).map(EventView::from);
+    let items = events.map(Into::into).collect();
+    Ok(EventList { items, next_cursor: None, complete: true, indexed_through: None })
 }

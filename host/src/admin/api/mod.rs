@@ -26,6 +26,7 @@ mod plugins;
 mod query;
 mod replays;
 mod revisions;
+mod search;
 mod selections;
 mod shapes;
 mod stores;
@@ -44,6 +45,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(events::list))
         .routes(endpoint!(events::show))
         .routes(endpoint!(events::export))
+        .routes(endpoint!(search::show))
         .routes(endpoint!(deliveries::list))
         .routes(endpoint!(deliveries::show))
         .routes(endpoint!(deliveries::retry))

@@ -23,6 +23,8 @@ pub enum Condition {
     SourceSilent,
     /// Pruning has not caught up for a time, or cannot make enough room.
     RetentionBehind,
+    /// The search index has not caught up for a time.
+    IndexBehind,
 }
 
 impl Condition {
@@ -36,6 +38,7 @@ impl Condition {
             Self::Backlog => "backlog",
             Self::SourceSilent => "source-silent",
             Self::RetentionBehind => "retention-behind",
+            Self::IndexBehind => "index-behind",
         }
     }
 }
@@ -50,8 +53,9 @@ section! {
         pub name: String,
         /// What it tells of, at least one: `dead-letter` (a plugin has dead letters that nobody has resolved, and when
         /// there are more), `plugin-paused` (by an operator or its breaker), `plugin-refused` (its file),
-        /// `backlog` (more than `backlog_max`), `source-silent` (for `silent_after_ms`), and `retention-behind` (pruning
-        /// has not caught up for `behind_after_ms`, or nothing may go although `retention.size_max_bytes` is exceeded).
+        /// `backlog` (more than `backlog_max`), `source-silent` (for `silent_after_ms`), `retention-behind` (pruning has
+        /// not caught up for `behind_after_ms`, or nothing may go although `retention.size_max_bytes` is exceeded), and
+        /// `index-behind` (the search index has not caught up for `behind_after_ms`).
         #[key(default = Vec::new(), example = "[\"dead-letter\", \"plugin-paused\", \"backlog\", \"source-silent\"]")]
         pub on: Vec<Condition>,
         /// Addresses that get an email, such as `ops@example.gn`, through `email.smtp`. Either this or `webhook`.
@@ -80,7 +84,8 @@ section! {
         /// begins anew with the host for a source whose last event is not among the newest 10,000.
         #[key(default = None, range = 1..=52 * WEEK_MS, example = "3_600_000")]
         pub silent_after_ms: Option<u64>,
-        /// Time without a complete pass of pruning after which `retention-behind` is told, in milliseconds.
+        /// Time without a complete pass of pruning after which `retention-behind` is told, in milliseconds, and
+        /// time since the search index had all events after which `index-behind` is told.
         #[key(default = 3_600_000, range = 1..=WEEK_MS)]
         pub behind_after_ms: u64,
         /// Wait after the first change, in milliseconds, so that others are told with it. A problem that ends meanwhile
@@ -108,7 +113,9 @@ impl Alert {
         let patterns = match condition {
             Condition::DeadLetter | Condition::PluginPaused | Condition::PluginRefused => &self.plugins,
             Condition::SourceSilent => &self.sources,
-            Condition::Backlog | Condition::RetentionBehind => return self.on.contains(&condition),
+            Condition::Backlog | Condition::RetentionBehind | Condition::IndexBehind => {
+                return self.on.contains(&condition);
+            }
         };
         let is_named = |pattern: &String| match pattern.strip_suffix('*') {
             Some(beginning) => subject.starts_with(beginning),

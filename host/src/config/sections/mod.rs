@@ -14,7 +14,7 @@ pub use listening::{Admin, Server};
 pub use operation::{Dev, Log};
 pub use outbound::{Effects, Email, Http};
 pub use plugin::Plugin;
-pub use storage::{Database, Retention, Revisions, Store};
+pub use storage::{Database, Retention, Revisions, Search, Store};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;

@@ -51,6 +51,28 @@ section! {
 }
 
 section! {
+    /// The search in stored events. Its index is a file beside the database, `DATABASE.search`, which is filled after the
+    /// events are stored. It can be removed while the host is stopped: it is then made anew. The values that are indexed
+    /// are in `sources.NAME.search`.
+    pub struct Search {
+        /// Whether there is an index. Without one, a search reads the newest `scan_max_events` only.
+        #[key(default = true, restart = START)]
+        pub index: bool,
+        /// Events that a search reads because the index does not have them yet. If there are more, the answer says that it
+        /// is not complete.
+        #[key(default = 2000, range = 0..=1_000_000)]
+        pub scan_max_events: u32,
+        /// Longest text of a value that is indexed, in bytes. A longer value is found by its first bytes only. A change
+        /// makes the index anew.
+        #[key(default = 256, range = 16..=4096)]
+        pub value_max_bytes: usize,
+        /// Values of one event that are indexed by `sources.NAME.search`. A change makes the index anew.
+        #[key(default = 32, range = 1..=1000)]
+        pub values_max: usize,
+    }
+}
+
+section! {
     /// Files of plugins' revisions, which are kept in the database as ways back. The revision in force and the one that
     /// waits are kept in any case.
     pub struct Revisions {

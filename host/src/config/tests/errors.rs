@@ -46,6 +46,16 @@ const HOST: &[Row] = &[
         "[retention]\nsize_max_bytes = 1000",
         "hookyard.toml:2: `retention.size_max_bytes = 1000`: must be at least 1048576",
     ),
+    ("[search]\nvalue_max_bytes = 15", "hookyard.toml:2: `search.value_max_bytes = 15`: must be 16 to 4096"),
+    ("[search]\nvalues_max = 1001", "hookyard.toml:2: `search.values_max = 1001`: must be 1 to 1000"),
+    (
+        "[search]\nscan_max_events = 1000001",
+        "hookyard.toml:2: `search.scan_max_events = 1000001`: must be 0 to 1000000",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['s']\nsearch = ['', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '']",
+        "17 pointers; give at most 16",
+    ),
     ("[log]\nlevel = 'loud=='", "hookyard.toml:2: `log.level = 'loud=='`: use error, warn"),
     ("[log]\nplugin_level = 'x'", "hookyard.toml:2: `log.plugin_level = 'x'`: use error, warn"),
     (

@@ -9,6 +9,7 @@ mod plugin_revisions;
 mod replay;
 mod retry;
 mod revisions;
+mod search;
 mod switches;
 mod transaction;
 

@@ -53,6 +53,9 @@ impl MemoryStorage {
             return Verdict::Stale;
         }
         tables.record(finished);
+        if finished.attempt.failure.is_some() {
+            tables.note_change(finished.id.event, finished.id.event);
+        }
         for (number, _) in (1..).zip(&finished.work.effects) {
             self.leased.insert(RunningId::Effect(EffectId { delivery: finished.id, number }));
         }
@@ -199,6 +202,9 @@ impl Tables {
         let mut removed = 0;
         match removal {
             Removal::Events(seqs) => {
+                if let (Some(first), Some(last)) = (seqs.iter().min(), seqs.iter().max()) {
+                    self.note_change(*first, *last);
+                }
                 for seq in seqs {
                     if self.is_over(*seq) && self.events.remove(seq).is_some() {
                         removed += 1;
@@ -215,6 +221,10 @@ impl Tables {
                         self.conflicts.retain(|kept| (&kept.source, &kept.id) != (&key.source, &key.id));
                     }
                 }
+            }
+            Removal::Changes(up_to) => {
+                let newest = self.changes.keys().next_back().copied().unwrap_or(0);
+                self.changes.retain(|number, _| number > up_to || *number == newest);
             }
             Removal::Revisions(digests) => removed += self.remove_revisions(digests),
         }

@@ -12,6 +12,7 @@ mod plugin_revisions;
 mod reads;
 mod replay;
 mod retries;
+mod search;
 mod shown;
 mod storage;
 mod switches;

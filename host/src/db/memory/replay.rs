@@ -36,6 +36,7 @@ impl Tables {
         } else {
             for again in &step.again {
                 let is_made = self.make(step.replay, again);
+                self.note_change(again.event, again.event);
                 made += u64::from(is_made);
                 skipped += u64::from(!is_made);
             }

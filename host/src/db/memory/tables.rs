@@ -46,6 +46,8 @@ pub(super) struct Tables {
     pub(super) retried: BTreeMap<PluginName, Digest>,
     /// The states of alerts.
     pub(super) alerts: BTreeMap<String, String>,
+    /// Changes of stored events: the first and the last one.
+    pub(super) changes: BTreeMap<i64, (i64, i64)>,
     /// Events that were emitted because of a received one.
     pub(super) emitted: HashMap<i64, u64>,
     pub(super) tokens: Vec<StoredToken>,
@@ -206,6 +208,12 @@ impl Tables {
         let StoredState::Held(placement) = stored.standing else { return None };
         stored.standing = StoredState::open(Placement { blocked: false, ..placement });
         (stored.standing == StoredState::Pending).then_some(first)
+    }
+
+    /// Notes that the terms of the events between two changed.
+    pub(super) fn note_change(&mut self, first: i64, last: i64) {
+        let number = self.changes.keys().next_back().map_or(1, |newest| newest + 1);
+        self.changes.insert(number, (first, last));
     }
 
     /// The deliveries of an event.

@@ -65,7 +65,8 @@ pub async fn restore(
     part.as_file().sync_all().map_err(at(to))?;
     let content = inspect(part.path()).await.map_err(about(from))?;
     // These belong to the replaced database: the new one must not be opened with another one's log.
-    for end in ["-wal", "-shm"] {
+    // And the search index is one of the replaced database.
+    for end in ["-wal", "-shm", ".search", ".search-wal", ".search-shm"] {
         removed(&beside(to, end))?;
     }
     put(part.path(), to)?;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::event_changes;
 use super::storage::SqliteStorage;
 use super::write::{Matched, Statements, Unblocked};
 use crate::clock;
@@ -232,6 +233,7 @@ async fn finish(
     let ended: Vec<_> = ended.map(|(ended, _)| *ended).collect();
     if !ended.is_empty() {
         statements.record(&ended).await?;
+        event_changes::note_failures(statements.conn.get().await?, &ended).await?;
     }
     let mut unblocked = Unblocked::default();
     if writing.any_blocked {

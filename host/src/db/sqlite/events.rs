@@ -250,7 +250,7 @@ fn ranked(query: &mut QueryBuilder<Sqlite>, rank: char, memory: &InMemoryState) 
     query.push_bind(rank.to_string());
 }
 
-fn summary_of(row: &SqliteRow, deliveries: Vec<DeliverySummary>) -> Result<EventSummary, DbError> {
+pub(super) fn summary_of(row: &SqliteRow, deliveries: Vec<DeliverySummary>) -> Result<EventSummary, DbError> {
     Ok(EventSummary {
         source: row.try_get(1)?,
         id: row.try_get(2)?,

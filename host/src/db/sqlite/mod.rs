@@ -14,8 +14,10 @@ mod crashes;
 mod dead_effects;
 mod decisions;
 mod deliveries;
+mod documents;
 mod effects;
 mod entries;
+mod event_changes;
 mod events;
 mod file;
 mod key_place;
@@ -37,6 +39,8 @@ mod retries;
 mod revisions;
 mod rows;
 mod schema;
+pub(super) mod search_index;
+mod search_reads;
 mod storage;
 mod stored_entries;
 mod switches;
@@ -96,6 +100,8 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteSto
         )
     });
     let readers = readers.connect_with(open::read_options(&path, settings)).await.map_err(refused)?;
+    let follower = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let follower = follower.connect_lazy_with(open::read_options(&path, settings));
 
     file.note_log()?;
     clock::resume(&mut conn).await?;
@@ -109,6 +115,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteSto
         Statements::new(conn, options.create_if_missing(false), Arc::clone(&file), keys, orders);
     let store_version = statements.store_version().await?;
     let storage = SqliteStorage::new(statements, left, Arc::clone(&lock)).await?;
-    let reader = Reader::new(readers, (key_index, order_index), &path, file, &lock, storage.backlog());
+    let reader =
+        Reader::new((readers, follower), (key_index, order_index), &path, file, &lock, storage.backlog());
     Ok(Opened { storage, reads: Box::new(reader), store_version, running })
 }

@@ -7,6 +7,7 @@ use sqlx::{Arguments as _, QueryBuilder, Row as _};
 
 use super::bulk::Bulk;
 use super::clock::offset_of;
+use super::event_changes;
 use super::key_place::KeyPlace;
 use super::keys::bind_place;
 use super::plugin_revisions;
@@ -127,6 +128,7 @@ impl PruneStatements {
                     statement.execute(conn, &over, bind_seq).await?;
                     failpoint::pass(Point::PruneStep);
                 }
+                event_changes::note_removed(conn, &over).await?;
                 Ok(over.len() as u64)
             }
             Removal::Keys(seqs) => {
@@ -141,6 +143,7 @@ impl PruneStatements {
                 self.conflicts.execute(conn, &keys, bind_key).await?;
                 Ok(self.keys.execute(conn, &places, bind_place).await?)
             }
+            Removal::Changes(up_to) => event_changes::remove(conn, *up_to).await,
             Removal::Revisions(digests) => plugin_revisions::remove(conn, digests).await,
         }
     }

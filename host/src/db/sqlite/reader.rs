@@ -12,10 +12,13 @@ use super::late_index::LateIndex;
 use super::lock::HostLock;
 use super::log_watch::LogWatch;
 use super::orders::Open;
+use crate::db::search::reads::ReadLane;
 
 /// The read connections, and the other state of the database that needs no writer.
 pub(in crate::db) struct Reader {
     pool: SqlitePool,
+    /// The connection of the search index's follower.
+    follower: SqlitePool,
     keys: Arc<LateIndex<KeyPlace>>,
     orders: Arc<LateIndex<Open>>,
     log: PathBuf,
@@ -29,7 +32,7 @@ pub(in crate::db) struct Reader {
 
 impl Reader {
     pub(super) fn new(
-        pool: SqlitePool,
+        (pool, follower): (SqlitePool, SqlitePool),
         (keys, orders): (Arc<LateIndex<KeyPlace>>, Arc<LateIndex<Open>>),
         path: &Path,
         file: Arc<DatabaseFile>,
@@ -39,6 +42,7 @@ impl Reader {
         let log = format!("{}-wal", path.display()).into();
         Self {
             pool,
+            follower,
             keys,
             orders,
             log,
@@ -66,5 +70,19 @@ impl Reader {
 
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    /// The connections for a reader of this kind.
+    pub(super) fn pool_of(&self, lane: ReadLane) -> &SqlitePool {
+        match lane {
+            ReadLane::Answer => &self.pool,
+            ReadLane::Follower => &self.follower,
+        }
+    }
+
+    /// Ends reading.
+    pub(super) async fn close_pools(&self) {
+        self.follower.close().await;
+        self.pool.close().await;
     }
 }

@@ -69,7 +69,7 @@ impl Reads for Reader {
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.pool().close())
+        Box::pin(self.close_pools())
     }
 
     fn events<'a>(

@@ -6,6 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
 use super::deliveries::{DeliveryScope, WITH_EVENT, deliveries_of, select_deliveries, select_events};
+use super::event_changes;
 use super::orders::Orders;
 use super::reader::Reader;
 use super::rows::{due_at_of, placement_of};
@@ -107,6 +108,10 @@ pub(super) async fn advance(
             done.made += u64::from(resolved);
             skipped += u64::from(!resolved);
         }
+    }
+    if !step.dry_run {
+        let again: Vec<_> = step.again.iter().map(|again| again.event).collect();
+        event_changes::note(conn, &again).await?;
     }
     let ended = note_progress(conn, step, done.made, skipped).await?;
     done.ended = step.after.is_none().then_some(ended);

@@ -17,6 +17,17 @@ pub struct EventList {
     pub items: Vec<EventSummary>,
     /// Give it as `cursor` for the page after this one; null on the last.
     pub next_cursor: Option<String>,
+    /// Whether no event is missing. A search misses some while the search index is far behind.
+    #[serde(default = "complete")]
+    pub complete: bool,
+    /// Of a search: all events up to this number are in the search index. Of newer ones, the newest
+    /// `search.scan_max_events` were read.
+    #[serde(default)]
+    pub indexed_through: Option<i64>,
+}
+
+fn complete() -> bool {
+    true
 }
 
 /// The state of an event: the first of these that any of its deliveries is in.
@@ -211,6 +222,19 @@ impl From<db::EventPage> for EventList {
         Self {
             items: page.events.into_iter().map(Into::into).collect(),
             next_cursor: page.next.map(|next| next.to_string()),
+            complete: true,
+            indexed_through: None,
+        }
+    }
+}
+
+impl From<db::SearchPage> for EventList {
+    fn from(page: db::SearchPage) -> Self {
+        Self {
+            items: page.events.into_iter().map(Into::into).collect(),
+            next_cursor: page.next.map(|next| next.to_string()),
+            complete: page.is_complete,
+            indexed_through: Some(page.indexed_through),
         }
     }
 }

@@ -11,6 +11,7 @@ mod event;
 mod plugin;
 mod replay;
 mod revision;
+mod search;
 mod store;
 mod switch;
 mod token;
@@ -38,6 +39,7 @@ pub use revision::{
     ApprovalRequest, BuildTool, KeptRevision, RevisionDecision, RevisionDifference, RevisionEntry,
     RevisionHistory, RevisionInstruction, RevisionResult, RevisionState, UnpinRequest, WaitsFor,
 };
+pub use search::SearchIndex;
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
 pub use switch::{
     HeldChoice, Matrix, MatrixPlugin, MatrixType, PluginSwitch, ReleaseProgress, SwitchList, SwitchOutcome,

@@ -1,0 +1,59 @@
+//! What is indexed: the configured part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Config, Pointer, Search};
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::db) struct SearchSettings {
+    /// The pointers of each source, without those of values that are indexed anyway.
+    sources: BTreeMap<Arc<str>, Vec<Pointer>>,
+    pub(in crate::db) value_max_bytes: usize,
+    pub(in crate::db) values_max: usize,
+    pub(in crate::db) scan_max_events: u32,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self::new(BTreeMap::new(), &Search::default())
+    }
+}
+
+impl From<&Config> for SearchSettings {
+    fn from(config: &Config) -> Self {
+        let pointers = config.sources.iter().map(|(name, source)| {
+            let is_known =
+                |pointer: &&Pointer| Some(*pointer) != source.ordering_key.as_ref() && **pointer != source.id;
+            let pointers = source.search.iter().filter(is_known).cloned().collect();
+            (Arc::from(name.as_str()), pointers)
+        });
+        Self::new(pointers.collect(), &config.search)
+    }
+}
+
+impl SearchSettings {
+    fn new(mut sources: BTreeMap<Arc<str>, Vec<Pointer>>, limits: &Search) -> Self {
+        sources.retain(|_, pointers| !pointers.is_empty());
+        Self {
+            sources,
+            value_max_bytes: limits.value_max_bytes,
+            values_max: limits.values_max,
+            scan_max_events: limits.scan_max_events,
+        }
+    }
+
+    /// The pointers of a source.
+    pub(in crate::db) fn pointers(&self, source: &str) -> Option<(&Arc<str>, &[Pointer])> {
+        self.sources.get_key_value(source).map(|(source, pointers)| (source, pointers.as_slice()))
+    }
+
+    /// A text that differs if the terms of any event may differ.
+    pub(in crate::db) fn fingerprint(&self) -> String {
+        let pointers = |pointers: &Vec<Pointer>| pointers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let sources = self.sources.iter().map(|(source, at)| (source.to_string(), pointers(at).into()));
+        let sources: serde_json::Map<String, serde_json::Value> = sources.collect();
+        serde_json::json!([sources, self.value_max_bytes, self.values_max]).to_string()
+    }
+}
