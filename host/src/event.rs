@@ -1,5 +1,7 @@
 //! Events: ids, names, digests and the idempotency key. No IO.
 
+mod fields;
+mod names;
 mod number;
 mod pattern;
 mod text;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+pub use fields::{FieldPaths, FoundField};
+pub use names::{is_same_name, normalize_name};
 pub use number::{NUMBER_PATTERN, parse_number};
 pub use pattern::EventPattern;
 pub use text::replace_lone_surrogates;

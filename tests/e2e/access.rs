@@ -3,6 +3,7 @@
 mod attacks;
 mod audit;
 mod personal;
+mod redact;
 mod tokens;
 
 use crate::support::{CommandOutput, HostDir, RunningHost};

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::locate::path;
 use super::section::Section as _;
-use super::values::Secret;
+use super::values::{Pointer, Secret};
 use super::{Condition, Config, Plugin, Retention};
 use crate::effect::EMITTED_PREFIX;
 use crate::event::Name;
@@ -183,10 +183,27 @@ fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin
             format!("less than runtime.tick_ms, which is {}", config.runtime.tick_ms),
         );
     }
+    for pointer in &plugin.redact {
+        if let Some(why) = redact_wrong(config, pointer) {
+            wrong(&["redact"], why);
+        }
+    }
     for origin in plugin.http_credentials.iter().filter(|origin| !plugin.http.contains(origin)) {
         wrong(&["http_credentials"], format!("`{origin}` is not in `http`, so nothing is sent there"));
     }
     for key in plugin.secrets.keys().filter(|key| plugin.config.contains_key(*key)) {
         wrong(&["secrets", key], "config has the same key, and the plugin could see only one".into());
     }
+}
+
+/// Every handler gets an event's id, type and time in its context, so that these cannot be redacted.
+fn redact_wrong(config: &Config, pointer: &Pointer) -> Option<String> {
+    config.sources.iter().find_map(|(name, source)| {
+        let given = [("id", &source.id), ("type", &source.event_type), ("time", &source.created)];
+        let (what, at) = given.into_iter().find(|(_, given)| given.is_within(pointer))?;
+        Some(format!(
+            "`{pointer}` has the {what} of events of `{name}` (`{at}`), which every handler gets in its context: \
+             name the fields beside it"
+        ))
+    })
 }

@@ -58,6 +58,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         emit_package: None,
         config: std::collections::BTreeMap::new(),
         secrets: std::collections::BTreeMap::new(),
+        redact: Vec::new(),
         ..plugin.clone().into_owned()
     };
     assert_eq!(documented, Plugin::default());

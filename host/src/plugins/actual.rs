@@ -7,10 +7,12 @@ use tokio::task::AbortHandle;
 
 use super::desired::LoadSource;
 use super::expected::{ExpectedHandlers, ExpectedPlugin};
+use super::settings::{config_digest, redaction};
 use super::{PluginState, PluginView};
-use crate::event::{Digest, PluginName};
+use crate::config::Config;
+use crate::event::{Digest, PluginName, now_ms};
 use crate::revision::RevisionChoice;
-use crate::runtime::Revision;
+use crate::runtime::{Redaction, Revision};
 
 /// See the module.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(super) struct ActualPlugin {
     pub(super) refusal: Option<String>,
     /// The digest of the revision that was refused.
     pub(super) refused: Option<Digest>,
+    /// The fields that were kept from it when it was loaded last.
+    pub(super) redaction: Option<Arc<Redaction>>,
     /// The revision in force, if it was refused.
     pub(super) refused_in_force: Option<Digest>,
 }
@@ -59,9 +63,46 @@ pub(super) struct RunningRevision {
     pub(super) revision: Arc<Revision>,
     /// ms since the Unix epoch.
     pub(super) since: u64,
+    /// The reason why it cannot run under the current `redact`. It takes events, and its deliveries wait.
+    pub(super) misfit: Option<String>,
+}
+
+impl RunningRevision {
+    /// Starts to run now.
+    pub(super) fn new(revision: Arc<Revision>) -> Self {
+        Self { revision, since: now_ms(), misfit: None }
+    }
+
+    /// Checks whether it can do without the fields that the config keeps from it.
+    fn check_redaction(&mut self, name: &PluginName, redaction: Option<&Arc<Redaction>>) {
+        let checked = redaction.map_or(Ok(()), |redaction| self.revision.check_redaction(redaction));
+        let misfit = checked.err();
+        if let Some(reason) = misfit.as_ref().filter(|_| misfit != self.misfit) {
+            tracing::error!(plugin = %name, "the running revision does not fit the config, its deliveries wait: {reason}");
+        }
+        self.misfit = misfit;
+    }
 }
 
 impl ActualPlugin {
+    /// Follows a config. Returns whether the plugin was refused under another `redact`, so that it is to be loaded again.
+    pub(super) fn follow_config(&mut self, name: &PluginName, config: &Config) -> bool {
+        if let Some(expected) = &mut self.expected {
+            let handlers = std::mem::take(&mut expected.handlers);
+            expected.handlers = handlers.under_config(&config_digest(config, name));
+        }
+        let redaction = redaction(config, name);
+        if let Some(running) = &mut self.running {
+            running.check_redaction(name, redaction.as_ref());
+        }
+        self.refusal.is_some() && self.redaction != redaction
+    }
+
+    /// Notes the config under which it is loaded.
+    pub(super) fn note_config(&mut self, name: &PluginName, config: &Config) {
+        self.redaction = redaction(config, name);
+    }
+
     /// The source that was read, or is being read. The revision in force may be loaded instead of a file that was
     /// read and is refused or waits.
     pub(super) fn source(&self) -> Option<LoadSource> {
@@ -109,7 +150,7 @@ impl ActualPlugin {
             since: running.map_or(0, |running| running.since),
             handles: running.map(|running| running.revision.handles()).or(handles).unwrap_or_default(),
             imports: running.map(|running| running.revision.imports.clone()).unwrap_or_default(),
-            refusal: self.refusal.clone(),
+            refusal: self.refusal.clone().or_else(|| running.and_then(|running| running.misfit.clone())),
             origin: choice.in_force().map(|of| of.origin),
             is_pinned: choice.is_pinned(),
             waiting: choice.waiting(),

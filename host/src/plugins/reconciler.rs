@@ -26,7 +26,7 @@ use super::outcome::{LoadOutcome, known_handlers, load};
 use super::records::FileChange;
 use super::settings::config_digest;
 use crate::config::{Approval, Config};
-use crate::event::{Digest, PluginName, now_ms};
+use crate::event::{Digest, PluginName};
 use crate::failpoint::{self, Point};
 use crate::revision::RevisionChoice;
 use crate::runtime::{LoadedRevision, Runtime};
@@ -218,16 +218,17 @@ impl Reconciler {
         }
     }
 
-    /// Updates expected subscriptions: those of a generic handler may differ under another config.
+    /// Updates expected subscriptions, which may differ under another config, and what is refused under `redact`.
     fn follow_config(&mut self) {
         let config = self.config.borrow().clone();
-        for (name, plugin) in &mut self.actual {
-            if let Some(expected) = &mut plugin.expected {
-                let handlers = std::mem::take(&mut expected.handlers);
-                expected.handlers = handlers.under_config(&config_digest(&config, name));
-            }
-        }
+        let follow = |(name, plugin): (&PluginName, &mut ActualPlugin)| {
+            plugin.follow_config(name, &config).then(|| name.clone())
+        };
+        let refused: Vec<_> = self.actual.iter_mut().filter_map(follow).collect();
         self.publish();
+        for name in &refused {
+            self.retry(name);
+        }
     }
 
     /// Takes the steps to the desired state.
@@ -292,7 +293,9 @@ impl Reconciler {
             let outcome = load((&loader, &ledger), turn, &plugin, &target, running, &config).await;
             FinishedLoad { config_digest: config_digest(&config, &plugin), plugin, source, outcome }
         });
-        self.actual.entry(name).or_default().loading = Some(Loading { source, task });
+        let plugin = self.actual.entry(name.clone()).or_default();
+        plugin.loading = Some(Loading { source, task });
+        plugin.note_config(&name, &self.config.borrow());
         is_other
     }
 
@@ -415,9 +418,11 @@ impl Reconciler {
         };
         tracing::info!(plugin = %name, revision = %digest, from, ms, "plugin {what}: handles {handles}");
         self.ledger.records.record(revision.digest, known_handlers(&revision, config_digest));
-        let running = Some(RunningRevision { revision, since: now_ms() });
+        let running = Some(RunningRevision::new(revision));
         let (source, loading) = (plugin.source, plugin.loading.take());
         *plugin = ActualPlugin { source, loading, running, ..ActualPlugin::default() };
+        // The config may have changed since the load began.
+        plugin.follow_config(name, &self.config.borrow());
     }
 
     /// Refuses a revision. Returns true if this changes the snapshot: the plugin was expected to run.

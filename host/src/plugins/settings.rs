@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{self, Config};
 use crate::event::{Digest, PluginName};
 use crate::outbound::Grants;
-use crate::runtime;
+use crate::runtime::{self, Redaction};
 use crate::secrets::Mask;
 
 /// Returns the mask that finds a plugin's secrets in text.
@@ -24,6 +24,7 @@ fn exposed(plugin: &config::Plugin) -> BTreeMap<String, String> {
 #[must_use]
 pub fn settings(config: &Config, name: &PluginName) -> runtime::PluginSettings {
     let plugin = config.plugin(name.as_str());
+    let redaction = redaction(config, name);
     let (store, effects) = (config.store.clone(), config.effects.clone());
     let secrets = exposed(&plugin);
     let mask = Arc::new(Mask::new(&secrets));
@@ -31,6 +32,7 @@ pub fn settings(config: &Config, name: &PluginName) -> runtime::PluginSettings {
     runtime::PluginSettings {
         config: Arc::new(config.chain(secrets).collect()),
         mask,
+        redaction,
         grants: Arc::new(Grants::of(name, &plugin)),
         store,
         effects,
@@ -43,6 +45,12 @@ pub fn settings(config: &Config, name: &PluginName) -> runtime::PluginSettings {
             config::Instances::Reused => Some(plugin.reuse_max),
         },
     }
+}
+
+/// The fields of events that the operator keeps from a plugin.
+pub(super) fn redaction(config: &Config, name: &PluginName) -> Option<Arc<Redaction>> {
+    let plugin = config.plugin(name.as_str());
+    (!plugin.redact.is_empty()).then(|| Arc::new(Redaction::new(&plugin.redact, &config.sources)))
 }
 
 /// The digest of the config that an operator gives a plugin, without its secrets. A generic handler may derive its

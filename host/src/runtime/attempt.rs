@@ -4,13 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use wasmtime::component::Val;
-
 use super::calls::{AttemptReport, Call, Runner};
-use super::decode::{DecodeLimits, DecodedPayload, Mismatch, decode};
-use super::handlers::{Handler, HandlerInput};
+use super::decode::DecodedPayload;
+use super::handlers::Handler;
 use super::logs::Severity;
 use super::outcome;
+use super::payload::rejected;
 use super::revision::Revision;
 use super::text::{self, NAMED_REASON_MAX_BYTES};
 use crate::completion::CallWork;
@@ -52,26 +51,13 @@ impl Revision {
         call: Call<'_>,
         attempt: &mut Attempt,
     ) -> (CallWork, Option<u64>) {
-        let event = &call.delivery.event;
-        let text = event.payload_text();
-        let limits = DecodeLimits {
-            memory_max_bytes: call.settings.host_memory_max_bytes,
-            deadline: Instant::now() + call.settings.call_timeout,
-        };
-        let decoded = match &handler.input {
-            HandlerInput::Typed(plan) => decode(plan, &text, limits),
-            HandlerInput::Json => {
-                let memory_bytes = text.len();
-                Ok(DecodedPayload { value: Val::String(text.into_owned()), memory_bytes, notes: Vec::new() })
-            }
-        };
         let at = |reason: String| format!("{}: {reason}", handler.export);
-        let (params, payload_bytes, notes) = match decoded {
+        let (params, payload_bytes, notes) = match self.payload(handler, call) {
             Ok(DecodedPayload { value, memory_bytes, notes }) => {
                 ([handler.context.to_value(call.delivery, attempt.number), value], memory_bytes, notes)
             }
-            Err(mismatch) => {
-                attempt.failure = Some(unreadable(&mismatch, at));
+            Err(failure) => {
+                attempt.failure = Some(failure);
                 return (CallWork::default(), None);
             }
         };
@@ -131,17 +117,4 @@ fn reject_denied(failure: Failure, denied: Option<String>) -> Failure {
         format!("{missing}; then {}", failure.reason)
     };
     Failure { outcome: Outcome::Rejected, cause: Cause::Handler, reason, after_ms: None }
-}
-
-/// The failure for an unreadable payload: a permanent one, or one for lack of time.
-fn unreadable(mismatch: &Mismatch, at: impl Fn(String) -> String) -> Failure {
-    let reason = at(mismatch.to_string());
-    if mismatch.is_late() {
-        return Failure { outcome: Outcome::Retry, cause: Cause::Timeout, reason, after_ms: None };
-    }
-    rejected(reason)
-}
-
-fn rejected(reason: String) -> Failure {
-    Failure { outcome: Outcome::Rejected, cause: Cause::Payload, reason, after_ms: None }
 }

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::redaction::Redaction;
 use crate::completion::CallWork;
 use crate::config;
 use crate::delivery::{Attempt, Delivery};
@@ -20,6 +21,8 @@ pub struct PluginSettings {
     pub config: Arc<BTreeMap<String, String>>,
     /// Finds the secrets among them.
     pub mask: Arc<Mask>,
+    /// The fields of events that it never gets.
+    pub redaction: Option<Arc<Redaction>>,
     /// Limits of the plugin's store.
     pub store: config::Store,
     /// Limits of the effects that a call may queue.

@@ -14,6 +14,7 @@ use super::handlers::Handlers;
 use super::imports;
 use super::pool::{RevisionId, places_of};
 use super::precompiled;
+use super::redacted_plan::RedactedPlanCache;
 use super::revision::Revision;
 use super::text;
 use super::trial;
@@ -81,6 +82,9 @@ impl Runtime {
         let (runtime, name) = (self.clone(), plugin.clone());
         let link = move || runtime.link(&name, digest, hold, size_bytes, &component);
         let mut revision = run_blocking(link).await.and_then(|linked| linked).map_err(refuse)?;
+        if let Some(redaction) = &settings.redaction {
+            revision.check_redaction(redaction).map_err(refuse)?;
+        }
         revision.subscriptions = trial::try_out(&revision, settings).await.map_err(refuse)?;
         Ok(LoadedRevision { revision: Arc::new(revision), from_cache, took: started.elapsed() })
     }
@@ -185,6 +189,7 @@ impl Runtime {
             subscriptions: Vec::new(),
             runtime,
             handlers,
+            redacted: RedactedPlanCache::default(),
             pre,
             places,
         })

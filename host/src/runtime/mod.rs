@@ -6,7 +6,8 @@
 //! | calls from other rooms | `calls`, `stores`, `engine`, `engine_config` |
 //! | a file to a revision | `load`, `describe`, `compile`, `compile_locks`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
 //! | a component's exports and imports | `handlers`, `context`, `outcome`, `imports`, `versions`, `type_budget` |
-//! | JSON to a guest's own types | `plan`, `decode`, `canonical` |
+//! | JSON to a guest's own types | `payload`, `plan`, `decode`, `canonical` |
+//! | fields that a plugin never gets | `redaction`, `redacted_plan` |
 //! | an attempt in an instance | `attempt`, `pool`, `instance`, `trap` |
 //! | the host's side of an instance | `state`, `transaction`, `requests`, `wasi_context`, `logs`, `limits`, `budget`, `deadline` |
 //! | functions that guests import | `capabilities` |
@@ -34,9 +35,12 @@ mod limits;
 mod load;
 mod logs;
 mod outcome;
+mod payload;
 mod plan;
 mod pool;
 mod precompiled;
+mod redacted_plan;
+mod redaction;
 mod requests;
 mod revision;
 mod state;
@@ -56,6 +60,7 @@ pub use describe::{origins_in, tools_of};
 pub use engine::{CompileOptions, Runtime, RuntimeError};
 pub use engine_config::{MemoryBounds, compiler_config, engine_config};
 pub use load::{LoadedRevision, Refusal};
+pub use redaction::Redaction;
 pub use revision::Revision;
 pub use stores::{EmptyStores, PluginStores, StoreFuture};
 pub use versions::interface_of;

@@ -4,6 +4,7 @@
 use wasmtime::component::Type;
 
 use super::text::{self, NAME_MAX_BYTES};
+use crate::event::{is_same_name, normalize_name};
 
 /// The rules for decoding a JSON value.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +20,40 @@ pub(super) enum Plan {
     String,
     Option(Box<Plan>),
     List(Box<Plan>),
-    /// `list<tuple<string, T>>`: a JSON object, in its order.
-    Map(Box<Plan>),
+    /// `list<tuple<string, T>>`: a JSON object, in its order, without the members with these names.
+    Map(Box<Plan>, RedactedKeys),
     Tuple(Vec<Plan>),
     Record(Fields),
     Variant(Variant),
     Enum(Names),
     Flags(Names),
+    /// An optional value that the plugin never gets.
+    RedactedOption,
+    /// A text that the plugin never gets.
+    RedactedString,
+}
+
+/// The text in place of one that a plugin never gets.
+pub(super) const REDACTED: &str = "[redacted]";
+
+/// The members of a map that a plugin never gets.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) enum RedactedKeys {
+    #[default]
+    None,
+    /// Those with one of these names.
+    Named(Vec<String>),
+    All,
+}
+
+impl RedactedKeys {
+    pub(super) fn contains(&self, key: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Named(names) => names.iter().any(|name| is_same_name(key, name)),
+            Self::All => true,
+        }
+    }
 }
 
 /// The integer types.
@@ -66,7 +94,12 @@ impl Fields {
 
     /// The field that a sender's key means.
     pub(super) fn find(&self, key: &str) -> Option<usize> {
-        self.index.find(key).next()
+        self.find_all(key).next()
+    }
+
+    /// The fields whose names are the same as a key.
+    pub(super) fn find_all(&self, key: &str) -> impl Iterator<Item = usize> {
+        self.index.find(key)
     }
 }
 
@@ -114,29 +147,23 @@ impl Names {
     }
 }
 
-/// Finds names by [`same_name`] without comparing each of them.
+/// Finds names by [`crate::event::is_same_name`] without comparing each of them.
 #[derive(Debug, Clone, PartialEq)]
 struct NameIndex(Vec<(String, usize)>);
 
 impl NameIndex {
     fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut index: Vec<_> = names.enumerate().map(|(at, name)| (normalize(name), at)).collect();
+        let mut index: Vec<_> = names.enumerate().map(|(at, name)| (normalize_name(name), at)).collect();
         index.sort();
         Self(index)
     }
 
-    /// The positions of the names that are the same by [`same_name`], in their order.
+    /// The positions of the names that are the same by [`crate::event::is_same_name`], in their order.
     fn find(&self, name: &str) -> impl Iterator<Item = usize> {
-        let normalized = normalize(name);
+        let normalized = normalize_name(name);
         let start = self.0.partition_point(|(known, _)| *known < normalized);
         self.0[start..].iter().take_while(move |(known, _)| *known == normalized).map(|(_, at)| *at)
     }
-}
-
-/// A name without case and separators, which do not count.
-fn normalize(name: &str) -> String {
-    let kept = name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' '));
-    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Memory of a text of this length on the heap, about.
@@ -172,11 +199,13 @@ impl Plan {
             | Self::Float64
             | Self::Char
             | Self::String
-            | Self::Enum(_) => true,
+            | Self::Enum(_)
+            | Self::RedactedOption
+            | Self::RedactedString => true,
             Self::Variant(variant) => variant.has_simple_payloads,
             Self::Option(_)
             | Self::List(_)
-            | Self::Map(_)
+            | Self::Map(..)
             | Self::Tuple(_)
             | Self::Record(_)
             | Self::Flags(_) => false,
@@ -192,10 +221,11 @@ impl Plan {
             Self::Float32 => "f32".into(),
             Self::Float64 => "f64".into(),
             Self::Char => "char".into(),
-            Self::String => "string".into(),
+            Self::String | Self::RedactedString => "string".into(),
+            Self::RedactedOption => "option".into(),
             Self::Option(inner) => format!("option<{}>", inner.type_name()),
             Self::List(inner) => format!("list<{}>", inner.type_name()),
-            Self::Map(inner) => format!("list<tuple<string, {}>>", inner.type_name()),
+            Self::Map(inner, _) => format!("list<tuple<string, {}>>", inner.type_name()),
             Self::Tuple(parts) if parts.len() > TUPLE_SHOWN_MAX => format!("tuple of {} values", parts.len()),
             Self::Tuple(parts) => {
                 format!("tuple<{}>", parts.iter().map(Self::type_name).collect::<Vec<_>>().join(", "))
@@ -253,7 +283,8 @@ impl PlanBuilder {
         if let Type::Tuple(tuple) = item {
             let mut types = tuple.types();
             if let (Some(Type::String), Some(value), None) = (types.next(), types.next(), types.next()) {
-                return Ok(Plan::Map(Box::new(self.plan(&value, &format!("{place}.*"))?)));
+                let value = self.plan(&value, &format!("{place}.*"))?;
+                return Ok(Plan::Map(Box::new(value), RedactedKeys::None));
             }
         }
         Ok(Plan::List(Box::new(self.plan(item, &format!("{place}[]"))?)))
@@ -364,41 +395,5 @@ pub(super) fn type_name(ty: &Type) -> &'static str {
         Type::Stream(_) => "a stream",
         Type::ErrorContext => "an error context",
         Type::FixedLengthList(_) => "a list of fixed length",
-    }
-}
-
-/// Whether a JSON name (`departmentId`, `department_id`, `DEPARTMENT_ID`) means a WIT name (`department-id`). Case and the
-/// separators between words do not count.
-pub(super) fn same_name(json: &str, wit: &str) -> bool {
-    let mut wit = wit.bytes().filter(|byte| *byte != b'-');
-    let mut json = json.bytes().filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' '));
-    loop {
-        match (json.next(), wit.next()) {
-            (None, None) => return true,
-            (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
-            _ => return false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_match_with_any_separator_between_words() {
-        for (json, wit, same) in [
-            ("departmentId", "department-id", true),
-            ("qrCode", "qr-code", true),
-            ("QRCode", "qr-code", true),
-            ("department_id", "department-id", true),
-            ("NO_SHOW", "no-show", true),
-            ("id", "id", true),
-            ("ids", "id", false),
-            ("i", "id", false),
-            ("", "id", false),
-        ] {
-            assert_eq!(same_name(json, wit), same, "{json} {wit}");
-        }
     }
 }

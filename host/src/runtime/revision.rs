@@ -10,6 +10,8 @@ use super::engine::Runtime;
 use super::handlers::Handlers;
 use super::instance::Instance;
 use super::pool::RevisionId;
+use super::redacted_plan::{RedactedPlanCache, RedactedPlans};
+use super::redaction::Redaction;
 use super::state::InstanceState;
 use crate::delivery::Delivery;
 use crate::event::{Digest, PluginName};
@@ -29,6 +31,8 @@ pub struct Revision {
     pub(super) id: RevisionId,
     pub(super) runtime: Runtime,
     pub(super) handlers: Handlers,
+    /// The payload types under the last redaction.
+    pub(super) redacted: RedactedPlanCache,
     pub(super) pre: InstancePre<InstanceState>,
     /// Places that an instance takes.
     pub(super) places: u32,
@@ -55,6 +59,19 @@ impl Revision {
     #[must_use]
     pub fn handler(&self, package: Option<&str>, event_type: &str) -> Option<&str> {
         self.handlers.find(package, event_type).map(|handler| handler.export.as_str())
+    }
+
+    /// Checks that the plugin can do without the fields that the operator keeps from it.
+    ///
+    /// # Errors
+    /// The message names the field, the operator's pointer to it, and what to do.
+    pub fn check_redaction(&self, redaction: &Arc<Redaction>) -> Result<(), String> {
+        self.redacted_plans(redaction).map(drop)
+    }
+
+    /// The payload types of typed handlers without these fields.
+    pub(super) fn redacted_plans(&self, redaction: &Arc<Redaction>) -> Result<Arc<RedactedPlans>, String> {
+        self.redacted.plans(&self.handlers, redaction)
     }
 
     /// The interfaces of its typed handlers, as exported, with versions.

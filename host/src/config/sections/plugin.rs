@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{GIB, HOUR_MS, KIB, MIB, WEEK_MS};
 use crate::config::formats;
 use crate::config::section::section;
-use crate::config::values::{Instances, Secret};
+use crate::config::values::{Instances, Pointer, Secret};
 
 const YEAR_MS: u64 = 366 * 24 * HOUR_MS;
 
@@ -48,6 +48,12 @@ section! {
         /// Secret values that it reads likewise. They are never printed or logged. Default: none.
         #[key(default = BTreeMap::new(), example = "{ api_key = \"env:SMS_API_KEY\" }")]
         pub secrets: BTreeMap<String, Secret>,
+        /// JSON pointers to fields in bodies of events that it never gets, whatever source they come from. A number means
+        /// that item of an array, and `*` every item of an array or member of an object. In a typed handler, an optional
+        /// field is absent, and a text is `[redacted]`; a plugin with another type for such a field is refused. A
+        /// generic handler gets `[redacted]` in place of a text, and its JSON has no other such field. Default: none.
+        #[key(default = Vec::new(), example = "[\"/data/object/phone\"]")]
+        pub redact: Vec<Pointer>,
         /// Longest time of one call, in milliseconds.
         #[key(default = 2000, range = 1..=HOUR_MS)]
         pub call_timeout_ms: u64,

@@ -10,7 +10,8 @@ use wasmtime::component::Val;
 use super::budget::{BOXED_BYTES, FIELD_BYTES, VALUE_BYTES};
 use super::names::{is_sent_name, to_path_part, to_sent_name};
 use super::{Decoding, Mismatch, Target, ValueSeed};
-use crate::runtime::plan::{Field, Fields, Names, Plan, Variant, heap_bytes, same_name};
+use crate::event::is_same_name;
+use crate::runtime::plan::{Field, Fields, Names, Plan, REDACTED, RedactedKeys, Variant, heap_bytes};
 
 /// A decoded value or a mismatch, where serde did not fail.
 type Visited<E> = Result<Result<Val, Mismatch>, E>;
@@ -56,7 +57,7 @@ impl<'de> Visitor<'de> for CompoundVisitor<'_> {
             return Ok(Ok(Val::Option(None)));
         }
         Ok(match target.plan {
-            Plan::List(_) | Plan::Map(_) => Ok(Val::List(Vec::new())),
+            Plan::List(_) | Plan::Map(..) => Ok(Val::List(Vec::new())),
             Plan::Flags(_) if !target.is_item => Ok(Val::Flags(Vec::new())),
             _ => Err(target.mismatch("null")),
         })
@@ -98,7 +99,7 @@ impl<'de> Visitor<'de> for CompoundVisitor<'_> {
                 Ok(given.and_then(|given| target.flags(names, &given, "[")))
             }
             Plan::Tuple(parts) => target.tuple(parts, &mut seq),
-            Plan::Map(item) => target.map_of_items(item, &mut seq),
+            Plan::Map(item, redacted) => target.map_of_items(item, redacted, &mut seq),
             // An empty object, as PHP writes it.
             Plan::Record(fields) if seq.next_element::<IgnoredAny>()?.is_none() => {
                 let decoding = target.decoding;
@@ -115,7 +116,7 @@ impl<'de> Visitor<'de> for CompoundVisitor<'_> {
         let target = self.target;
         let value = target.try_decode(|| match target.plan {
             Plan::Record(fields) => target.record(fields, &mut map),
-            Plan::Map(item) => target.map(item, &mut map),
+            Plan::Map(item, redacted) => target.map(item, redacted, &mut map),
             Plan::Variant(variant) => target.variant(variant, &mut map),
             Plan::List(item) => Ok(target.numbered_items(item, &mut map)?.map(Val::List)),
             Plan::Flags(names) => {
@@ -219,9 +220,18 @@ impl<'p> Target<'p> {
         Ok(values.map(Val::Tuple))
     }
 
-    fn map<'de, A: MapAccess<'de>>(&self, item: &'p Plan, map: &mut A) -> Visited<A::Error> {
+    fn map<'de, A: MapAccess<'de>>(
+        &self,
+        item: &'p Plan,
+        redacted: &RedactedKeys,
+        map: &mut A,
+    ) -> Visited<A::Error> {
         let mut pairs = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
+            if redacted.contains(&key) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
             fits_or_skip!(map, self.charge_pair(&key));
             let mark = self.decoding.notes.len();
             let value = map.next_value_seed(self.seed(item))?;
@@ -232,12 +242,22 @@ impl<'p> Target<'p> {
     }
 
     /// PHP writes an object whose keys are 0, 1, … as an array, and an empty one, too.
-    fn map_of_items<'de, A: SeqAccess<'de>>(&self, item: &'p Plan, seq: &mut A) -> Visited<A::Error> {
+    fn map_of_items<'de, A: SeqAccess<'de>>(
+        &self,
+        item: &'p Plan,
+        redacted: &RedactedKeys,
+        seq: &mut A,
+    ) -> Visited<A::Error> {
         let mut pairs = Vec::new();
         for at in 0_usize.. {
-            let mark = self.decoding.notes.len();
+            let (key, mark) = (at.to_string(), self.decoding.notes.len());
+            if redacted.contains(&key) {
+                if seq.next_element::<IgnoredAny>()?.is_none() {
+                    break;
+                }
+                continue;
+            }
             let Some(value) = seq.next_element_seed(self.seed(item))? else { break };
-            let key = at.to_string();
             fits!(self.charge_pair(&key));
             let value = fits!(self.decoding.notes.locate(mark, || to_path_part(&key), value));
             pairs.push((key, value));
@@ -352,7 +372,7 @@ impl<'p> RecordSlots<'p> {
     /// The field of a key, and its slot; `None` if the key does not count.
     fn slot_of(&mut self, key: &str) -> Option<(&mut Option<Slot>, &'p Field)> {
         // Senders mostly keep to one order, and types mostly follow it: the next field is most likely the next key's.
-        let is_next = self.fields.all.get(self.next).is_some_and(|field| same_name(key, &field.name));
+        let is_next = self.fields.all.get(self.next).is_some_and(|field| is_same_name(key, &field.name));
         let at = if is_next { self.next } else { self.fields.find(key)? };
         self.next = at + 1;
         let (field, slot) = (self.fields.all.get(at)?, self.slots.get_mut(at)?);
@@ -368,7 +388,11 @@ impl<'p> RecordSlots<'p> {
         for (field, slot) in self.fields.all.iter().zip(self.slots) {
             let value = match (slot, &field.plan) {
                 (Some(slot), _) => slot.value?,
-                (None, Plan::Option(_)) => Val::Option(None),
+                (None, Plan::Option(_) | Plan::RedactedOption) => Val::Option(None),
+                (None, Plan::RedactedString) => {
+                    budget.charge_text(REDACTED.len())?;
+                    Val::String(REDACTED.into())
+                }
                 (None, plan) => {
                     let missing = Err(Mismatch::new(plan.type_name(), "nothing"));
                     return notes.locate(notes.len(), || format!(".{}", to_sent_name(&field.name)), missing);

@@ -1,6 +1,6 @@
 //! Decodes JSON text into a guest's value, along the plan of its type, in one pass over the text.
 //!
-//! Keys match fields by [`same_name`]. A missing or null key is `none`. Numbers and numeric strings become each other.
+//! Keys match fields by [`crate::event::is_same_name`]. A missing or null key is `none`. Numbers and numeric strings become each other.
 //! Compound JSON in a string field stays JSON text. An unknown name becomes the case `other(string)` of a variant that
 //! has one. Unknown keys are ignored. Of a repeated key the last counts, and a key spelled as the sender spells its
 //! keys counts before other spellings.

@@ -9,7 +9,7 @@ use wasmtime::component::Val;
 use super::budget::{BOXED_BYTES, FIELD_BYTES};
 use super::compound::CompoundVisitor;
 use super::{Decoding, Mismatch, Target, ValueSeed, describe};
-use crate::runtime::plan::{Int, Plan, Variant};
+use crate::runtime::plan::{Int, Plan, REDACTED, Variant};
 
 impl Decoding {
     /// Decodes a value of a plan that [`Plan::is_scalar`].
@@ -17,6 +17,8 @@ impl Decoding {
         let mismatch = || Mismatch::new(plan.type_name(), describe(json));
         Ok(match plan {
             Plan::String => Val::String(self.text(text(json).ok_or_else(mismatch)?)?),
+            Plan::RedactedOption => Val::Option(None),
+            Plan::RedactedString => Val::String(self.text(Cow::Borrowed(REDACTED))?),
             Plan::Bool => Val::Bool(boolean(json).ok_or_else(mismatch)?),
             Plan::Int(int) => {
                 integer(*int, number(json).ok_or_else(mismatch)?.trim()).ok_or_else(mismatch)?

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::budget::{FIELD_BYTES, STEPS, VALUE_BYTES};
 use super::mismatch::NOTES_MAX;
 use super::*;
-use crate::runtime::plan::{Field, Fields, Int, Names, Variant};
+use crate::runtime::plan::{Field, Fields, Int, Names, RedactedKeys, Variant};
 
 const LIMITS_BYTES: usize = 64 * 1024 * 1024;
 
@@ -49,7 +49,7 @@ fn list(plan: Plan) -> Plan {
 }
 
 fn map(plan: Plan) -> Plan {
-    Plan::Map(Box::new(plan))
+    Plan::Map(Box::new(plan), RedactedKeys::None)
 }
 
 fn some(val: Val) -> Val {
