@@ -124,8 +124,8 @@ entry! {
         #[example("\"moncreneau:events\"")]
         #[serde(default, deserialize_with = "formats::package")]
         package: Option<String>,
-        /// JSON pointers to values in the body by which `hookyard event list --search` finds an event, besides its id and
-        /// its ordering key: texts, numbers, or lists of them. At most 16. A change makes the search index anew. Default:
+        /// JSON pointers to values in the body by which `hookyard event list --search TEXT` finds an event, besides its id
+        /// and its ordering key: texts, numbers, or lists of them. At most 16. A change makes the search index anew. Default:
         /// none for `hmac`, `id`, `name`, `phone` and `email` in /data/object for `moncreneau`.
         #[example("[\"/data/object/phone\"]")]
         search: Option<Vec<Pointer>>,
