@@ -171,16 +171,19 @@ pub struct Event {
     pub ordering_key: Option<String>,
     /// SHA-256 of `body`, which distinguishes a duplicate from a conflict.
     pub digest: Digest,
-    /// The handler that emitted it; `None` if it was received.
+    /// The event that it comes from; `None` if it was received.
     pub origin: Option<Origin>,
 }
 
-/// The origin of an emitted event.
+/// The delivery number of the origin of events that an operator made with an edited payload. No delivery has it.
+pub const EDITED: i64 = 0;
+
+/// The origin of an event that a handler emitted, or that an operator made with an edited payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// The event whose handler emitted it: its sequence number in the database.
+    /// The event whose handler emitted it, or that was edited: its sequence number in the database.
     pub event: i64,
-    /// The number of that event's delivery.
+    /// The number of that event's delivery, or [`EDITED`].
     pub delivery: i64,
     /// The number of emitted events from the received one to this one: 1 for events of its own handlers.
     pub depth: u32,

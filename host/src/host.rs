@@ -2,6 +2,7 @@
 
 mod alerts;
 mod observed;
+mod operators;
 mod records;
 mod sockets;
 mod stores;
@@ -27,6 +28,7 @@ use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
 use crate::{admin, ingress};
 
 use observed::Observations;
+use operators::OperatorParts;
 use records::StoredRevisions;
 use sockets::{AdminSide, bind, listen, local_address};
 use stores::Stored;
@@ -152,8 +154,8 @@ impl Host {
         let webhooks = local_address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
         let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::from_config(&config)));
-        let accepts = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
-        let endpoint = ingress::Webhooks::new(Arc::clone(&sources), accepts).router();
+        let acceptance = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
+        let endpoint = ingress::Webhooks::new(Arc::clone(&sources), Arc::clone(&acceptance)).router();
         let stop_webhooks = channel::Sender::new(false);
         let serving = ingress::Limits::from(&config.server);
         let webhooks_task =
@@ -161,26 +163,19 @@ impl Host {
 
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
         let config_state = Arc::new(ArcSwap::default());
-        let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
-        let working = dispatch.clone();
-        let admin_state = admin::AdminState {
-            db: db.clone(),
-            plugins: Arc::new(move || listing.list()),
-            loading_plugins: Arc::new(move || loading.snapshot().expected().cloned().collect()),
-            retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
-            revisions: Some(plugins.clone()),
-            readiness: readiness.clone(),
-            fault: Arc::new(move || working.fault()),
+        let admin_state = operators::state(OperatorParts {
+            db: &db,
+            plugins: &plugins,
+            dispatch: &dispatch,
+            acceptance,
+            alerts: &alerts,
+            access: &access,
             config: current.subscribe(),
             config_state: Arc::clone(&config_state),
-            alerts: alerts::functions(&alerts),
-            personal: admin::PersonalFields::new(current.subscribe()),
             metrics,
-            access: access.clone(),
-            changes: admin::Changes::new(admin_side.stop.subscribe()),
-            cache: admin::AnswerCache::default(),
-        };
+            side: &admin_side,
+        });
         admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts)));
         readiness.set_ready();
         let reload = Arc::new(Notify::new());

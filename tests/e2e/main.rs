@@ -25,6 +25,7 @@ mod dead_effects;
 mod dev;
 mod dispatch;
 mod documents;
+mod edits;
 mod effects;
 mod engine;
 mod faults;

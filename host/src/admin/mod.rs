@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 use crate::alerts::{AlertView, TestError, TestResult};
 use crate::config::{Config, ConfigState};
-use crate::db::{Db, Stock};
-use crate::event::PluginName;
+use crate::db::{Accept, Db, DbError, Stock};
+use crate::event::{Event, PluginName};
 use crate::plugins::{PluginView, Plugins};
 
 pub mod api;
@@ -77,11 +77,19 @@ pub struct AlertFunctions {
     pub test: Arc<dyn Fn(String) -> AlertTest + Send + Sync>,
 }
 
+/// The answer of a database that accepts an event.
+pub type Accepting = Pin<Box<dyn Future<Output = Result<Accept, DbError>> + Send>>;
+
+/// Accepts an event, for the plugins that handle its type or for the one that is named.
+pub type AcceptEvent = Arc<dyn Fn(Event, Option<PluginName>) -> Accepting + Send + Sync>;
+
 /// The state that endpoints read and change.
 #[derive(Clone)]
 pub struct AdminState {
     /// Events, deliveries, effects and replays.
     pub db: Db,
+    /// Accepts events with edited payloads.
+    pub accept: AcceptEvent,
     /// Lists the plugins.
     pub plugins: ListPlugins,
     /// Lists the expected plugins that are not loaded yet.

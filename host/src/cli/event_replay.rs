@@ -1,6 +1,9 @@
 //! `hookyard event replay`: past events, for current plugins.
 
+use std::path::PathBuf;
+
 use super::client::Client;
+use super::event_edit;
 use super::event_show::source_of;
 use super::failure::Failure;
 use super::replaying;
@@ -15,7 +18,10 @@ Examples:
   hookyard event replay evt_abc123 --to confirmation-sms
   hookyard event replay --unhandled --dry-run
   hookyard event replay --since 2026-11-01T00:00:00Z --to statistics
+  hookyard event export evt_abc123 --unmasked > event.json     then edit `payload` in it, and
+  hookyard event replay evt_abc123 --payload event.json --note 'wrong phone number'
 
+With --payload a new event is made, with an id of its own; `event show` of each names the other.
 Plugins whose delivery of an event is done are skipped, unless the event is named or --again is given. Plugins
 whose delivery is open are always skipped.";
 
@@ -41,6 +47,9 @@ pub(super) struct Replay {
     /// Also for plugins whose deliveries are done
     #[arg(long)]
     again: bool,
+    /// With this payload: a file with the payload alone or the edited output of `event export`; `-` is standard input
+    #[arg(long, value_name = "FILE", requires = "id", conflicts_with_all = ["all", "again", "dry_run", "unhandled"])]
+    payload: Option<PathBuf>,
     /// Only count them, and show the first
     #[arg(long)]
     dry_run: bool,
@@ -59,6 +68,10 @@ impl Replay {
     /// not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let client = settings.client_to_change(&self.connection)?;
+        if let (Some(id), Some(file)) = (&self.id, &self.payload) {
+            let source = self.find_source(&client, id).await?;
+            return event_edit::run(&client, (&source, id), file, self.to, self.json).await;
+        }
         let selection = self.selection(&client).await?;
         let request = ReplayRequest {
             of: ReplayTarget::Events,
@@ -78,21 +91,25 @@ impl Replay {
         }
     }
 
+    /// The source of the event that is named.
+    async fn find_source(&self, client: &Client, id: &str) -> Result<String, Failure> {
+        let which = EventSelector { source: None, ..self.which.clone() };
+        if self.unhandled || self.all || which.selection() != ReplaySelection::default() {
+            return Err(Failure::Usage("an event that is named needs no other filter".into()));
+        }
+        match &self.which.source {
+            Some(source) => Ok(source.clone()),
+            None => source_of(client, id).await,
+        }
+    }
+
     async fn selection(&self, client: &Client) -> Result<ReplaySelection, Failure> {
         let Some(id) = &self.id else {
             let selection = ReplaySelection { unhandled: self.unhandled, ..self.which.selection() };
             return require_selection(selection, self.all, "events");
         };
-        let source = match &self.which.source {
-            Some(source) => source.clone(),
-            None => source_of(client, id).await?,
-        };
+        let source = self.find_source(client, id).await?;
         let event: EventView = client.get(&["events", &source, id], &()).await?;
-        let which = EventSelector { source: None, ..self.which.clone() };
-        let narrowed = self.unhandled || self.all || which.selection() != ReplaySelection::default();
-        if narrowed {
-            return Err(Failure::Usage("an event that is named needs no other filter".into()));
-        }
         Ok(ReplaySelection { events: Some(vec![event.number]), ..ReplaySelection::default() })
     }
 }

@@ -27,6 +27,7 @@ mod doctor;
 mod documents;
 mod effect_show;
 mod effects;
+mod event_edit;
 mod event_export;
 mod event_list;
 mod event_replay;

@@ -21,7 +21,12 @@ pub(super) fn format_event(event: &EventView) -> String {
          created   {created}\nreceived  {received}\n"
     );
     if let Some(CauseView { source, id, plugin, .. }) = &event.cause {
-        let _ = writeln!(text, "cause     {plugin} on {} of {}", out::escape(id), out::escape(source));
+        let what = plugin.as_ref().map_or_else(|| "edited from".into(), |plugin| format!("{plugin} on"));
+        let _ = writeln!(text, "cause     {what} {} of {}", out::escape(id), out::escape(source));
+    }
+    if !event.edits.is_empty() {
+        let edits: Vec<_> = event.edits.iter().map(|id| out::escape(id)).collect();
+        let _ = writeln!(text, "edited    {}", edits.join(", "));
     }
     if event.deliveries.is_empty() {
         text.push_str("\nNo plugin handles it.\n");

@@ -115,7 +115,7 @@ impl TourResult {
 fn print_event(event: &EventView) -> Result<(), Failure> {
     if let Some(cause) = &event.cause {
         let (event_type, id) = (out::escape(&event.event_type), out::escape(&event.id));
-        out::print(&format!("\n{event_type}  {id}, emitted by {}", cause.plugin))?;
+        out::print(&format!("\n{event_type}  {id}, emitted by {}", cause.plugin.as_deref().unwrap_or("-")))?;
         if event.deliveries.is_empty() {
             out::print("  no plugin handles it")?;
         }

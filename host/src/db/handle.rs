@@ -23,7 +23,7 @@ use crate::completion::FinishedAttempt;
 use crate::config;
 use crate::delivery::Recipient;
 use crate::effect::CompletedEffect;
-use crate::event::{Event, PluginName};
+use crate::event::{Event, Origin, PluginName};
 use crate::keyvalue::{Entry, EntryKey, Keys, Peeked};
 
 /// The database. Clones are the same one.
@@ -356,6 +356,14 @@ impl Db {
     /// [`DbError::Unavailable`].
     pub async fn body(&self, number: i64) -> Result<Option<StoredBody>, DbError> {
         self.inner.reads.body(number).await
+    }
+
+    /// The origin of an event; of a received one itself.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn origin(&self, number: i64) -> Result<Origin, DbError> {
+        self.inner.reads.origin(number).await
     }
 
     /// Whether [`Db::start`] is still to come.

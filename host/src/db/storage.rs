@@ -28,7 +28,7 @@ use crate::audit::{Decision, Entry as AuditEntry, EntryFilter, Head, Record};
 use crate::completion::FinishedAttempt;
 use crate::delivery::{Delivery, DeliveryId, Recipient};
 use crate::effect::{CompletedEffect, EffectId};
-use crate::event::{Digest, Event, PluginName};
+use crate::event::{Digest, Event, Origin, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{self, Candidate, Progress, ReplayPage};
 use crate::revision::{HistoryPage, InstructionRecord, KnownHandlers, RevisionChoice, RevisionFacts};
@@ -491,6 +491,9 @@ pub(super) trait Reads: EntryReads + SearchReads {
 
     /// The sources of the newest `newest` events, and when the last event of each was received.
     fn last_received(&self, newest: u32) -> Answer<'_, Vec<(String, u64)>>;
+
+    /// The origin of an event; of a received one itself.
+    fn origin(&self, event: i64) -> Answer<'_, Origin>;
 
     /// Returns the time at which a pruned event was received, if its key remains.
     fn pruned<'a>(&'a self, source: Option<&'a str>, id: &'a str) -> Answer<'a, Option<u64>>;

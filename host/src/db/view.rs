@@ -175,6 +175,9 @@ pub struct DeliveryFilter {
     pub plugins: Vec<PluginPattern>,
 }
 
+/// The number of edited events that an event shows.
+pub(super) const EDITS_MAX: u32 = 100;
+
 /// The origin of a replayed delivery.
 #[derive(Debug, Clone)]
 pub struct ReplayedView {
@@ -207,6 +210,8 @@ pub struct EventView {
     pub ordering_key: Option<String>,
     /// The handler that emitted it; absent when it was received.
     pub cause: Option<CauseView>,
+    /// The ids of the latest events that an operator made of it with an edited payload.
+    pub edits: Vec<String>,
     /// One per plugin.
     pub deliveries: Vec<DeliveryView>,
     /// Other payloads that came with its id.
@@ -278,8 +283,8 @@ pub struct CauseView {
     pub source: String,
     /// Its id.
     pub id: String,
-    /// The plugin that handled it.
-    pub plugin: String,
+    /// The plugin that handled it; absent when an operator edited it.
+    pub plugin: Option<String>,
     /// The distance, in events, from the received event.
     pub depth: u32,
 }

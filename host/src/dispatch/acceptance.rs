@@ -4,7 +4,7 @@
 //! The webhook endpoint accepts received events here. An effect that emits an event accepts it here.
 
 use crate::db::{Accept, Db, DbError};
-use crate::event::Event;
+use crate::event::{Event, PluginName};
 use crate::plugins::Plugins;
 
 /// Accepts events. Cheap to clone.
@@ -26,7 +26,18 @@ impl Acceptance {
     /// # Errors
     /// [`DbError`]: nothing was stored, or the result is unknown. The sender tries again.
     pub async fn accept(&self, event: Event) -> Result<Accept, DbError> {
-        let recipients = self.plugins.snapshot().route(&event.source, &event.event_type);
+        self.accept_for(event, None).await
+    }
+
+    /// As [`Self::accept`], only for the plugin `to`, if it is named.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub async fn accept_for(&self, event: Event, to: Option<&PluginName>) -> Result<Accept, DbError> {
+        let mut recipients = self.plugins.snapshot().route(&event.source, &event.event_type);
+        if let Some(to) = to {
+            recipients.retain(|recipient| recipient.plugin == *to);
+        }
         self.db.accept(event, recipients).await
     }
 

@@ -15,6 +15,7 @@ mod audit;
 mod changes;
 mod deliveries;
 mod doctor;
+mod edits;
 mod effects;
 mod events;
 mod extract;
@@ -46,6 +47,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(events::show))
         .routes(endpoint!(events::export))
         .routes(endpoint!(search::show))
+        .routes(endpoint!(edits::create))
         .routes(endpoint!(deliveries::list))
         .routes(endpoint!(deliveries::show))
         .routes(endpoint!(deliveries::retry))

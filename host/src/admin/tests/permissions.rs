@@ -72,6 +72,7 @@ impl Operation {
     fn body(&self) -> Value {
         match self.path.as_str() {
             "/api/v1/replays" => json!({ "of": "deliveries" }),
+            "/api/v1/events/{source}/{id}/edits" => json!({ "payload": {} }),
             "/api/v1/tokens" => json!({ "name": format!("t{}", now_ms()), "role": "read" }),
             path if path.ends_with("/switches") => json!({ "on": true }),
             path if path.ends_with("/approve") || path.ends_with("/reject") => json!({ "digest": "0af9" }),

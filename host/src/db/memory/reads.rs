@@ -21,7 +21,7 @@ use crate::db::view::{
 };
 use crate::delivery::{DeliveryId, State};
 use crate::effect::EffectId;
-use crate::event::{Digest, Event, PluginName};
+use crate::event::{Digest, Event, Origin, PluginName};
 use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
 use crate::revision::{HistoryPage, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
@@ -340,6 +340,11 @@ impl Reads for MemoryReads {
 
     fn emitted(&self, root: i64) -> Answer<'_, u64> {
         answer(self.0.tables().emitted.get(&root).copied().unwrap_or(0))
+    }
+
+    fn origin(&self, event: i64) -> Answer<'_, Origin> {
+        let received = Origin { event, delivery: 0, depth: 0, root: event };
+        answer(self.0.tables().events.get(&event).and_then(|event| event.origin).unwrap_or(received))
     }
 
     fn name_of_event(&self, seq: i64) -> Answer<'_, Option<String>> {

@@ -1,17 +1,20 @@
 //! Views of the tables in memory.
 
+use std::sync::Arc;
+
 use super::replay::fits;
 use super::tables::{Paused, StoredDelivery, StoredEffect, StoredState, Tables};
 use crate::clock;
 use crate::db::types::InMemoryState;
 use crate::db::view::{
-    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliverySummary, DeliveryView, EffectAttemptView,
-    EffectView, EventState, EventSummary, EventView, ListedDelivery, ListedEffect, ReplayedView,
+    AttemptView, CauseView, ConflictView, DeliveryFilter, DeliverySummary, DeliveryView, EDITS_MAX,
+    EffectAttemptView, EffectView, EventState, EventSummary, EventView, ListedDelivery, ListedEffect,
+    ReplayedView,
 };
 use crate::db::writer::batch::Placement;
 use crate::delivery::{Attempt, DeliveryId, HoldReason, State};
 use crate::effect::{EffectAttempt, EffectId};
-use crate::event::Event;
+use crate::event::{EDITED, Event};
 use crate::token::PluginPattern;
 
 const PAUSED: Paused = true;
@@ -109,6 +112,7 @@ impl Tables {
             body_bytes: event.body.len() as u64,
             ordering_key: event.ordering_key.clone(),
             cause: self.cause(event),
+            edits: self.edits(seq),
             deliveries,
             conflicts: conflicts.map(|kept| conflict_view(kept)).collect(),
         }
@@ -117,9 +121,16 @@ impl Tables {
     fn cause(&self, event: &Event) -> Option<CauseView> {
         let origin = event.origin?;
         let by = self.events.get(&origin.event)?;
-        let of = self.deliveries.get(&DeliveryId { event: origin.event, number: origin.delivery })?;
-        let (source, plugin) = (by.source.to_string(), of.plugin.to_string());
+        let of = self.deliveries.get(&DeliveryId { event: origin.event, number: origin.delivery });
+        let (source, plugin) = (by.source.to_string(), of.map(|of| of.plugin.to_string()));
         Some(CauseView { source, id: by.id.clone(), plugin, depth: origin.depth })
+    }
+
+    fn edits(&self, seq: i64) -> Vec<String> {
+        let is_edit =
+            |event: &&Arc<Event>| event.origin.is_some_and(|of| (of.event, of.delivery) == (seq, EDITED));
+        let edits = self.events.values().rev().filter(is_edit).take(EDITS_MAX as usize);
+        edits.map(|event| event.id.clone()).collect()
     }
 
     fn delivery_view(&self, id: DeliveryId, stored: &StoredDelivery, memory: &InMemoryState) -> DeliveryView {

@@ -11,11 +11,11 @@ use super::reader::Reader;
 use super::values::{hex_of, integer, name_of, parse, unsigned};
 use crate::db::types::{DbError, DueTimes, InMemoryState};
 use crate::db::view::{
-    AttemptView, CauseView, ConflictView, DeliverySummary, EventFilter, EventPage, EventState, EventSummary,
-    EventView, StoredBody,
+    AttemptView, CauseView, ConflictView, DeliverySummary, EDITS_MAX, EventFilter, EventPage, EventState,
+    EventSummary, EventView, StoredBody,
 };
 use crate::delivery::{Cause, Outcome};
-use crate::event::PluginName;
+use crate::event::{Origin, PluginName};
 
 /// Each plugin with open deliveries, found with one step of the index per plugin and not per
 /// delivery.
@@ -133,11 +133,22 @@ impl Reader {
             body_bytes: unsigned(row.try_get(6)?),
             ordering_key: row.try_get(7)?,
             cause: cause_of(moment, seq).await?,
+            edits: edits_of(moment, seq).await?,
             deliveries,
             conflicts: conflicts_of(moment, &source, &id).await?,
             source,
             id,
         })
+    }
+
+    /// The origin of an event; of a received one itself.
+    pub(super) async fn origin(&self, seq: i64) -> Result<Origin, DbError> {
+        let sql = "SELECT caused_by_event, caused_by_number, depth, root FROM cause WHERE event_seq = ?";
+        let Some(row) = sqlx::query(sql).bind(seq).fetch_optional(self.pool()).await? else {
+            return Ok(Origin { event: seq, delivery: 0, depth: 0, root: seq });
+        };
+        let (event, delivery) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Origin { event, delivery, depth: row.try_get(2)?, root: row.try_get(3)? })
     }
 
     pub(super) async fn body(&self, seq: i64) -> Result<Option<StoredBody>, DbError> {
@@ -166,15 +177,22 @@ async fn attempts_of(
     Ok(attempts)
 }
 
-/// Returns the handler that emitted an event. Events may be pruned before those that they caused.
+/// Returns the event that an event comes from. Events may be pruned before those that they caused.
 async fn cause_of(moment: &mut SqliteConnection, seq: i64) -> Result<Option<CauseView>, DbError> {
     let sql = "SELECT e.source, e.id, d.plugin, c.depth FROM cause c
         JOIN event e ON e.seq = c.caused_by_event
-        JOIN delivery d ON d.event_seq = c.caused_by_event AND d.number = c.caused_by_number
+        LEFT JOIN delivery d ON d.event_seq = c.caused_by_event AND d.number = c.caused_by_number
         WHERE c.event_seq = ?";
     let Some(row) = sqlx::query(sql).bind(seq).fetch_optional(&mut *moment).await? else { return Ok(None) };
     let (source, id, plugin) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     Ok(Some(CauseView { source, id, plugin, depth: row.try_get(3)? }))
+}
+
+/// The ids of the latest events that an operator made of an event.
+async fn edits_of(moment: &mut SqliteConnection, seq: i64) -> Result<Vec<String>, DbError> {
+    let sql = "SELECT e.id FROM cause c JOIN event e ON e.seq = c.event_seq
+        WHERE c.caused_by_event = ? AND c.caused_by_number = 0 ORDER BY c.event_seq DESC LIMIT ?";
+    Ok(sqlx::query_scalar(sql).bind(seq).bind(EDITS_MAX).fetch_all(moment).await?)
 }
 
 async fn conflicts_of(

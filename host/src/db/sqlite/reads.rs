@@ -22,7 +22,7 @@ use crate::db::view::{
 };
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
-use crate::event::{Digest, PluginName};
+use crate::event::{Digest, Origin, PluginName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay::{Candidate, Progress, ReplayInProgress, Request};
 use crate::revision::{HistoryPage, KnownHandlers, RevisionChoice, RevisionFacts};
@@ -258,6 +258,10 @@ impl Reads for Reader {
 
     fn emitted(&self, root: i64) -> Answer<'_, u64> {
         Box::pin(self.emitted(root))
+    }
+
+    fn origin(&self, event: i64) -> Answer<'_, Origin> {
+        Box::pin(self.origin(event))
     }
 
     fn name_of_event(&self, seq: i64) -> Answer<'_, Option<String>> {

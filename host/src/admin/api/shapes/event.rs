@@ -7,8 +7,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{DeliverySummary, DeliveryView};
+use crate::admin::api::formats::NameText;
 use crate::db;
 use crate::delivery::{DeliveryId, idempotency_key};
+use crate::event::PluginName;
 
 /// One page of events, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -93,8 +95,11 @@ pub struct EventView {
     pub body_bytes: u64,
     /// The value at the source's `ordering_key`.
     pub ordering_key: Option<String>,
-    /// The handler that emitted it; absent when it was received.
+    /// The event that it comes from; absent when it was received.
     pub cause: Option<CauseView>,
+    /// The ids of the latest 100 events that an operator made of it with an edited payload.
+    #[serde(default)]
+    pub edits: Vec<String>,
     /// One per plugin.
     pub deliveries: Vec<DeliveryView>,
     /// Other payloads received with its id.
@@ -110,6 +115,32 @@ pub struct EventView {
     /// JSON pointers to personal values of the body that are masked here.
     #[serde(default)]
     pub masked: Vec<String>,
+}
+
+/// The request to run an event again with another payload.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditRequest {
+    /// The payload that handlers get.
+    #[schema(value_type = Object)]
+    pub payload: Box<RawValue>,
+    /// The only plugin that gets it. Without it, all plugins that handle its type now.
+    #[serde(default)]
+    #[schema(value_type = Option<NameText>)]
+    pub to: Option<PluginName>,
+}
+
+/// An event with an edited payload.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct EditedEvent {
+    /// Its source: that of the edited event.
+    pub source: String,
+    /// Its id.
+    pub id: String,
+    /// The id of the edited event.
+    pub of: String,
+    /// The deliveries that were made; 0 when no plugin handles its type.
+    pub deliveries: usize,
 }
 
 /// An event with its context, to be run again elsewhere.
@@ -159,15 +190,15 @@ pub struct ExportedDelivery {
     pub attempts: u32,
 }
 
-/// The origin of an event that a plugin emitted.
+/// The event that another comes from.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CauseView {
-    /// The source of the event that was handled.
+    /// The source of the event that was handled or edited.
     pub source: String,
     /// Its id.
     pub id: String,
-    /// The plugin that handled it.
-    pub plugin: String,
+    /// The plugin that handled it; absent when an operator edited it.
+    pub plugin: Option<String>,
     /// Number of emitted events from the received one to this one.
     pub depth: u32,
 }
@@ -268,6 +299,7 @@ impl From<db::EventView> for EventView {
             body_bytes: event.body_bytes,
             ordering_key: event.ordering_key,
             cause: event.cause.map(Into::into),
+            edits: event.edits,
             deliveries: event.deliveries.into_iter().map(Into::into).collect(),
             conflicts: event.conflicts.into_iter().map(Into::into).collect(),
             payload: None,

@@ -28,7 +28,8 @@ pub use effect::{
     ListedEffect,
 };
 pub use event::{
-    CauseView, ConflictView, EventList, EventState, EventSummary, EventView, ExportedDelivery, ExportedEvent,
+    CauseView, ConflictView, EditRequest, EditedEvent, EventList, EventState, EventSummary, EventView,
+    ExportedDelivery, ExportedEvent,
 };
 pub use plugin::{Plugin, PluginList, PluginState, WaitingRevision};
 pub use replay::{

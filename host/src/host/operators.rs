@@ -1,0 +1,58 @@
+//! What the operators' side uses of other rooms.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+
+use super::alerts;
+use super::sockets::AdminSide;
+use crate::admin::{Access, AdminState, AnswerCache, Changes, PersonalFields};
+use crate::alerts::Alerts;
+use crate::config::{Config, ConfigState};
+use crate::db::Db;
+use crate::dispatch::{Acceptance, Dispatch};
+use crate::plugins::Plugins;
+
+/// The parts of a host that operators see or change.
+pub(super) struct OperatorParts<'a> {
+    pub(super) db: &'a Db,
+    pub(super) plugins: &'a Plugins,
+    pub(super) dispatch: &'a Dispatch,
+    pub(super) acceptance: Arc<Acceptance>,
+    pub(super) alerts: &'a Alerts,
+    pub(super) access: &'a Access,
+    pub(super) config: watch::Receiver<Arc<Config>>,
+    pub(super) config_state: Arc<ArcSwap<ConfigState>>,
+    pub(super) metrics: PrometheusHandle,
+    pub(super) side: &'a AdminSide,
+}
+
+/// The state of the operators' side of a host with these parts.
+pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
+    let OperatorParts { db, plugins, dispatch, acceptance, alerts, access, config, side, .. } = parts;
+    let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
+    let working = dispatch.clone();
+    AdminState {
+        db: db.clone(),
+        accept: Arc::new(move |event, to| {
+            let acceptance = Arc::clone(&acceptance);
+            Box::pin(async move { acceptance.accept_for(event, to.as_ref()).await })
+        }),
+        plugins: Arc::new(move || listing.list()),
+        loading_plugins: Arc::new(move || loading.snapshot().expected().cloned().collect()),
+        retry_plugin: Arc::new(move |plugin| retrying.retry(plugin)),
+        revisions: Some(plugins.clone()),
+        readiness: side.readiness.clone(),
+        fault: Arc::new(move || working.fault()),
+        personal: PersonalFields::new(config.clone()),
+        config,
+        config_state: parts.config_state,
+        alerts: alerts::functions(alerts),
+        metrics: parts.metrics,
+        access: access.clone(),
+        changes: Changes::new(side.stop.subscribe()),
+        cache: AnswerCache::default(),
+    }
+}
