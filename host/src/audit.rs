@@ -7,6 +7,7 @@
 mod bulk;
 mod chain;
 mod filter;
+mod keyed;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ use crate::event::Digest;
 pub use bulk::Bulk;
 pub use chain::{ChainError, Entry, HEAD_PATTERN, Head, Verifier};
 pub use filter::{describe_effects, describe_replay, describe_selection};
+pub use keyed::{KeptAnswer, KeyedRequest, REQUEST_KEY_PATTERN, RequestKey};
 
 /// The longest note, in characters.
 pub const NOTE_MAX_CHARS: usize = 1000;
@@ -87,6 +89,8 @@ pub struct Decision {
     pub token: Option<i64>,
     /// Why, in the actor's words.
     pub note: Option<String>,
+    /// The idempotency key of the token's request. It is stored with the decision.
+    pub key: Option<RequestKey>,
 }
 
 impl Decision {
@@ -99,7 +103,7 @@ impl Decision {
     /// A change that the host finds in a file.
     #[must_use]
     pub fn of_kind(kind: ActorKind, name: impl Into<String>) -> Self {
-        Self { actor: Actor { kind, name: name.into(), address: None }, token: None, note: None }
+        Self { actor: Actor { kind, name: name.into(), address: None }, token: None, note: None, key: None }
     }
 
     /// The decision's record. `action` is a noun and a verb (`plugin.pause`), `target` names what it changes.
@@ -191,6 +195,12 @@ impl Record {
     #[must_use]
     pub fn token(&self) -> Option<i64> {
         self.decision.token
+    }
+
+    /// The idempotency key of the request that decides, and the number of its token.
+    #[must_use]
+    pub fn request_key(&self) -> Option<(i64, &RequestKey)> {
+        self.decision.token.zip(self.decision.key.as_ref())
     }
 
     /// The name of the actor.

@@ -35,11 +35,13 @@ pub enum Point {
     PruneStep,
     /// A step of a migration is done, and not committed.
     Migration,
+    /// A request with an idempotency key has made its decision, and its answer is not stored.
+    KeepAnswer,
 }
 
 impl Point {
     /// All points.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InAttempt,
@@ -54,6 +56,7 @@ impl Point {
         Self::HeldStep,
         Self::PruneStep,
         Self::Migration,
+        Self::KeepAnswer,
     ];
 
     /// The name in `HOOKYARD_KILL_AT`: `NAME` for the first passing, `NAME:3` for the third, and
@@ -75,6 +78,7 @@ impl Point {
             Self::HeldStep => "held-step",
             Self::PruneStep => "prune-step",
             Self::Migration => "migration",
+            Self::KeepAnswer => "keep-answer",
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn create(dir: &HostDir, arguments: &[&str]) -> String {
 }
 
 /// A directory whose configuration has these keys in `[admin]`.
-fn with_admin_keys(keys: &str) -> HostDir {
+pub(crate) fn with_admin_keys(keys: &str) -> HostDir {
     let dir = HostDir::new("");
     let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
     dir.replace("hookyard.toml", text.replacen("[admin]\n", &format!("[admin]\n{keys}\n"), 1).as_bytes());

@@ -3,6 +3,7 @@
 mod changes;
 mod described;
 mod events;
+mod keyed;
 mod metrics;
 
 use reqwest::StatusCode;

@@ -35,6 +35,7 @@ pub mod doctor;
 mod health;
 mod hosts;
 mod index;
+mod keyed;
 pub mod metrics;
 mod personal;
 mod problem;
@@ -148,7 +149,7 @@ pub fn router(state: AdminState, hosts: Hosts) -> Router {
     Router::new()
         .route("/", get(index::index))
         .route("/metrics", get(metrics::scrape))
-        .nest(api::PREFIX, api::router(state.access.clone()))
+        .nest(api::PREFIX, api::router(&state))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(hosts, hosts::require))

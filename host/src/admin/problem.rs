@@ -36,6 +36,12 @@ impl Problem {
         Self { kind: kind_of(title), title: title.into(), status: status.as_u16(), detail: detail.into() }
     }
 
+    /// This problem with a type of its own: `/problems/` and this word.
+    #[must_use]
+    pub fn of_kind(self, word: &str) -> Self {
+        Self { kind: format!("/problems/{word}"), ..self }
+    }
+
     /// 400.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {

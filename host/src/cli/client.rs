@@ -1,6 +1,6 @@
 //! Asks a running host's admin API.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::StatusCode;
@@ -15,6 +15,11 @@ use crate::admin::Problem;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for an answer that takes long to compute.
 const SLOW_TIMEOUT: Duration = Duration::from_mins(30);
+
+/// How long a request is repeated after its connection broke. Most hosts start within a second or two.
+const REPEAT_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time between two of these requests.
+const REPEAT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A running host, from outside.
 #[derive(Debug, Clone)]
@@ -96,7 +101,7 @@ impl Client {
         segments: &[&str],
         body: &(impl Serialize + ?Sized),
     ) -> Result<T, Failure> {
-        self.send(self.http.post(url(&self.base, segments)?).json(body)).await
+        self.act(self.http.post(url(&self.base, segments)?).json(body)).await
     }
 
     /// Removes the resource at `segments`.
@@ -134,7 +139,7 @@ impl Client {
         body: &(impl Serialize + ?Sized),
         timeout: Duration,
     ) -> Result<T, Failure> {
-        self.send(self.http.post(url(&self.base, segments)?).timeout(timeout).json(body)).await
+        self.act(self.http.post(url(&self.base, segments)?).timeout(timeout).json(body)).await
     }
 
     /// Sends a plugin's file to `segments`.
@@ -149,11 +154,15 @@ impl Client {
         timeout: Duration,
     ) -> Result<T, Failure> {
         let request = self.http.post(url(&self.base, segments)?).query(query).timeout(timeout);
-        self.send(request.header(CONTENT_TYPE, "application/wasm").body(bytes)).await
+        self.act(request.header(CONTENT_TYPE, "application/wasm").body(bytes)).await
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
-        serde_json::from_slice(&self.answer(request).await?).map_err(|error| {
+        self.read(&self.answer(request).await?)
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {
+        serde_json::from_slice(body).map_err(|error| {
             let base = &self.base;
             Failure::Failed(format!("{base} does not answer like a hookyard host: {error}"))
         })
@@ -163,10 +172,32 @@ impl Client {
         if let Some(note) = &self.note {
             request = request.header("x-hookyard-note", note.as_bytes());
         }
-        let response = request.bearer_auth(&self.token.token).send().await;
-        let response = response.map_err(|error| self.explain_unreachable(&error))?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
+        let answer = receive(request.bearer_auth(&self.token.token)).await;
+        self.explain(answer)
+    }
+
+    /// Sends a request that does something, with an idempotency key of its own. If the connection breaks before the
+    /// answer arrives, which happens when the host is restarted, the request is repeated with the same key, until a
+    /// host answers: nothing is done twice.
+    async fn act<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
+        let mut request = request.header("idempotency-key", format!("{:032x}", rand::random::<u128>()));
+        if let Some(note) = &self.note {
+            request = request.header("x-hookyard-note", note.as_bytes());
+        }
+        request = request.bearer_auth(&self.token.token);
+        let again = request.try_clone();
+        let mut answer = receive(request).await;
+        if let (Err(error), Some(again)) = (&answer, again)
+            && !error.is_connect()
+            && !error.is_timeout()
+        {
+            answer = repeat(again).await;
+        }
+        self.read(&self.explain(answer)?)
+    }
+
+    fn explain(&self, answer: reqwest::Result<(StatusCode, Bytes)>) -> Result<Bytes, Failure> {
+        let (status, body) = answer.map_err(|error| self.explain_unreachable(&error))?;
         if status.is_success() { Ok(body) } else { Err(self.explain_refusal(status, &body)) }
     }
 
@@ -209,6 +240,36 @@ impl Client {
     }
 }
 
+async fn receive(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, Bytes)> {
+    let response = request.send().await?;
+    let status = response.status();
+    Ok((status, response.bytes().await?))
+}
+
+/// Repeats a request with an idempotency key until a host answers it. While a host starts, it does not listen or
+/// answers 503, and while the first request goes on, the answer is 409.
+async fn repeat(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, Bytes)> {
+    let end = Instant::now() + REPEAT_TIMEOUT;
+    loop {
+        tokio::time::sleep(REPEAT_INTERVAL).await;
+        // A body that can be cloned once can be cloned again.
+        let Some(again) = request.try_clone() else { return receive(request).await };
+        let answer = receive(again).await;
+        let is_over = match &answer {
+            Ok((StatusCode::SERVICE_UNAVAILABLE, _)) => false,
+            Ok((StatusCode::CONFLICT, body)) => {
+                let kind = serde_json::from_slice::<Problem>(body).map(|problem| problem.kind);
+                kind.is_ok_and(|kind| kind != "/problems/in-progress")
+            }
+            Ok(_) => true,
+            Err(error) => error.is_timeout(),
+        };
+        if is_over || Instant::now() >= end {
+            return answer;
+        }
+    }
+}
+
 /// An HTTP client for `base`. For plain HTTP it needs no certificates, so it works on a machine
 /// without any.
 ///
@@ -242,6 +303,8 @@ pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     fn client() -> Client {
@@ -267,6 +330,40 @@ mod tests {
         let body = serde_json::to_vec(&Problem::not_found("no event `x`")).unwrap();
         let failure = client().explain_refusal(StatusCode::NOT_FOUND, &body).to_string();
         assert_eq!(failure, "no event `x`");
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_connection_broke_is_repeated_with_its_key_until_the_host_answers() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let token = Bearer { token: "t0p".into(), origin: "data/admin-token".into() };
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::new(&base, token).unwrap();
+        let busy = r#"{"type":"/problems/in-progress","title":"","status":409,"detail":""}"#;
+        let host = tokio::spawn(async move {
+            let mut keys = Vec::new();
+            for (status, body) in [("", ""), ("503 x", ""), ("409 x", busy), ("200 x", "7")] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"{\"a\":1}") {
+                    stream.read_buf(&mut request).await.unwrap();
+                }
+                let text = String::from_utf8(request).unwrap();
+                let key = text.lines().find(|line| line.starts_with("idempotency-key: ")).unwrap();
+                keys.push(key.to_owned());
+                if !status.is_empty() {
+                    let length = body.len();
+                    let answer = format!(
+                        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+                    );
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+            keys
+        });
+        let answer: i64 = client.post(&["replays"], &serde_json::json!({ "a": 1 })).await.unwrap();
+        let keys = host.await.unwrap();
+        assert_eq!((answer, keys.len()), (7, 4));
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     }
 
     #[tokio::test]

@@ -86,7 +86,14 @@ impl Create {
         }
         let request = TokenRequest { name, role, plugins, expires_in_ms };
         let created: CreatedToken = client.post(&["tokens"], &request).await?;
-        if self.json { out::print_json(&created) } else { out::print(&created.secret) }
+        let Some(secret) = &created.secret else {
+            let name = created.token.name;
+            return Err(Failure::Failed(format!(
+                "the token `{name}` was made, but the connection broke before its secret arrived: revoke it \
+                 (`hookyard token revoke {name}`), and make another"
+            )));
+        };
+        if self.json { out::print_json(&created) } else { out::print(secret) }
     }
 }
 

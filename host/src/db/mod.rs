@@ -13,6 +13,8 @@ mod entries;
 mod following;
 mod handle;
 mod health;
+mod keyed_requests;
+mod keyed_types;
 mod lease;
 mod matching;
 #[cfg(test)]
@@ -45,6 +47,7 @@ pub use alert_types::{DeadLetters, PruningState};
 pub use crashes::Isolation;
 pub use handle::Db;
 pub use health::WatchLimits;
+pub use keyed_types::AnsweredRequest;
 pub use outcomes::{AttemptedId, Outcomes};
 pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;

@@ -5,11 +5,11 @@
 //! complete cache of a store, counters. Code above them does not depend on how many hosts share the database.
 
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use super::alert_types::{DeadLetters, SavedAlert};
+use super::keyed_types::{KeyedReads, KeyedWrites};
 use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
 use super::running::RunningAttempts;
 use super::search::reads::SearchReads;
@@ -97,7 +97,7 @@ pub(super) struct Ready {
 
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
 /// error nothing of it.
-pub(super) trait Storage: Send + 'static {
+pub(super) trait Storage: KeyedWrites + 'static {
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 
@@ -265,7 +265,7 @@ pub(super) trait EntryReads: Send + Sync {
 }
 
 /// The read side of a database: it reads commits, and does not wait for the writer.
-pub(super) trait Reads: EntryReads + SearchReads {
+pub(super) trait Reads: EntryReads + KeyedReads + SearchReads {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
 

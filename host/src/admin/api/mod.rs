@@ -4,10 +4,11 @@
 //! itself, for the router and for the description.
 
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Access, AdminState, auth};
+use super::keyed::KeyedRequests;
+use super::{AdminState, auth};
 use permitted::endpoint;
 
 mod alerts;
@@ -91,10 +92,13 @@ fn endpoints() -> OpenApiRouter<AdminState> {
 }
 
 /// The endpoints, for those who have a token.
-pub(super) fn router(access: Access) -> Router<AdminState> {
+pub(super) fn router(state: &AdminState) -> Router<AdminState> {
+    let access = state.access.clone();
+    let keyed = KeyedRequests::new(state.db.clone(), state.config.clone());
     Router::from(endpoints())
         .route("/openapi.json", get(openapi::openapi))
         .fallback(super::not_found)
         .method_not_allowed_fallback(super::method_not_allowed)
+        .layer(Extension(keyed))
         .layer(middleware::from_fn_with_state(access, auth::require))
 }

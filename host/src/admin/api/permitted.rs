@@ -1,15 +1,17 @@
 //! The permission of each endpoint, from its signature into the API's description.
 
+use axum::middleware;
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{PathItem, Required, Response};
+use utoipa::openapi::{PathItem, RefOr, Required, Response};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::admin::auth::{NOTE_HEADER, StatesPermission};
-use crate::audit::NOTE_MAX_CHARS;
+use crate::admin::keyed::{self, KeyRule};
+use crate::audit::{NOTE_MAX_CHARS, REQUEST_KEY_PATTERN};
 use crate::token::{Permission, Role};
 
 /// The member of an operation with its permission, the roles that have it, and whether tokens for some plugins may use
@@ -43,17 +45,61 @@ endpoints_with!(A B C D);
 endpoints_with!(A B C D E);
 
 /// The routes of an endpoint, described with the permission that it states.
-pub(super) fn with_permission<S, Arguments, E: Endpoint<Arguments>>(
+pub(super) fn with_permission<S, Arguments, E>(
     _endpoint: &E,
     (schemas, mut paths, router): UtoipaMethodRouter<S>,
-) -> UtoipaMethodRouter<S> {
+) -> UtoipaMethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    E: Endpoint<Arguments>,
+{
+    let mut takes_key = None;
     for item in paths.paths.values_mut() {
         let changes = item.get.is_none();
+        if let Some(operation) = &mut item.post {
+            takes_key = Some(KeyRule { permission: E::PERMISSION, takes_file: takes_file(operation) });
+            describe_key(operation);
+        }
         for operation in operations(item) {
             describe(operation, E::PERMISSION, E::PER_PLUGIN, changes);
         }
     }
-    (schemas, paths, router)
+    let Some(rule) = takes_key else { return (schemas, paths, router) };
+    (schemas, paths, router.layer(middleware::from_fn_with_state(rule, keyed::answer_once)))
+}
+
+/// Whether the body of an operation is a plugin's file.
+fn takes_file(operation: &Operation) -> bool {
+    let Some(RefOr::T(body)) = &operation.request_body else { return false };
+    body.content.contains_key("application/wasm")
+}
+
+/// Describes the idempotency key of an operation that does something.
+fn describe_key(operation: &mut Operation) {
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(REQUEST_KEY_PATTERN));
+    let key = ParameterBuilder::new()
+        .name(keyed::KEY_HEADER)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A text of the client's own for this request. If the request is repeated with it, nothing is done again, \
+             and the answer is that of the first time, with the header `Idempotency-Replayed: true`",
+        ))
+        .schema(Some(text));
+    operation.parameters.get_or_insert_default().push(key.build().into());
+    for (status, why) in [
+        ("409", "The request with this `Idempotency-Key` is in progress, or its answer is not kept"),
+        ("422", "The `Idempotency-Key` was used for another request"),
+    ] {
+        let response = operation.responses.responses.entry(status.into());
+        response
+            .and_modify(|response| {
+                if let RefOr::T(response) = response {
+                    response.description = format!("{}. Or: {why}", response.description);
+                }
+            })
+            .or_insert_with(|| Response::new(why).into());
+    }
 }
 
 /// The routes of an endpoint: as `routes!` of `utoipa_axum`, with its permission.

@@ -1,13 +1,14 @@
 //! Tokens of this API: the list, making and revoking one.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 
 use super::extract::{JsonBody, Path};
 use super::formats::NameText;
 use super::{CreatedToken, TokenList, TokenRequest, TokenView};
 use crate::admin::auth::{Allowed, expiry_clock_ms, need};
+use crate::admin::keyed::AnswerToKeep;
 use crate::admin::{AdminState, Problem};
 use crate::db::TokenCreation;
 use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
@@ -44,7 +45,7 @@ pub(super) async fn create(
     admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
     JsonBody(request): JsonBody<TokenRequest>,
-) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
+) -> Result<(StatusCode, Extension<AnswerToKeep>, Json<CreatedToken>), Problem> {
     let secret = format!("{PREFIX}{}", hex::encode(rand::random::<[u8; 32]>()));
     let now = expiry_clock_ms();
     let new = check(request, TokenHash::of(&secret), now)?;
@@ -55,7 +56,8 @@ pub(super) async fn create(
                 tracing::warn!("the new token `{name}` is valid when the tokens can be read: {error}");
             }
             let token = TokenView::new(&stored, None, now);
-            Ok((StatusCode::CREATED, Json(CreatedToken { secret, token })))
+            let to_keep = AnswerToKeep::new(&CreatedToken { secret: None, token: token.clone() });
+            Ok((StatusCode::CREATED, Extension(to_keep), Json(CreatedToken { secret: Some(secret), token })))
         }
         TokenCreation::NameTaken(_) => Err(Problem::conflict(format!(
             "there is a token `{name}`: give another name, or revoke that one first (`hookyard token revoke {name}`)"

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, StatusCode};
 
 use super::need::{Need, Read};
 use super::{Access, Caller, Problem};
-use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_CHARS};
+use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_CHARS, RequestKey};
 use crate::event::{Name, PluginName};
 use crate::token::{Permission, PluginPattern};
 
@@ -19,6 +19,7 @@ pub(in crate::admin) const NOTE_HEADER: HeaderName = HeaderName::from_static("x-
 pub(in crate::admin) struct Allowed<P> {
     caller: Caller,
     note: Option<String>,
+    key: Option<RequestKey>,
     permission: PhantomData<P>,
 }
 
@@ -56,7 +57,7 @@ impl<P: Need> Allowed<P> {
         Access::check(&token).map_err(|refused| Problem::new(StatusCode::UNAUTHORIZED, refused.detail))?;
         let stored = &token.stored;
         let actor = Actor { kind: ActorKind::Token, name: stored.token.name.to_string(), address };
-        Ok(Decision { actor, token: Some(stored.id), note: self.note })
+        Ok(Decision { actor, token: Some(stored.id), note: self.note, key: self.key })
     }
 
     /// Whether the token is for this plugin.
@@ -215,7 +216,16 @@ impl Caller {
         !plugins.is_empty() && !plugins.iter().any(PluginPattern::matches_all)
     }
 
-    fn require(&self, permission: Permission) -> Result<(), Problem> {
+    /// The number of the token.
+    pub(in crate::admin) fn token_id(&self) -> i64 {
+        self.token.stored.id
+    }
+
+    /// Requires a permission.
+    ///
+    /// # Errors
+    /// A problem if the caller lacks it.
+    pub(in crate::admin) fn require(&self, permission: Permission) -> Result<(), Problem> {
         if self.has(permission) {
             return Ok(());
         }
@@ -242,7 +252,8 @@ impl<P: Need, S: Send + Sync> FromRequestParts<S> for AllowedFor<P> {
         let caller = parts.extensions.get::<Caller>().cloned().ok_or_else(unknown)?;
         caller.require(P::PERMISSION)?;
         let note = read_note(parts)?;
-        Ok(Self(Allowed { caller, note, permission: PhantomData }))
+        let key = parts.extensions.get::<RequestKey>().cloned();
+        Ok(Self(Allowed { caller, note, key, permission: PhantomData }))
     }
 }
 

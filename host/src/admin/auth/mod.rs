@@ -264,7 +264,7 @@ impl Refused {
 
 /// The sender of a request with a valid token.
 #[derive(Clone)]
-pub(super) struct Caller {
+pub(in crate::admin) struct Caller {
     token: Arc<KnownToken>,
     address: Option<String>,
     access: Access,

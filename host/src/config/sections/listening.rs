@@ -89,5 +89,13 @@ section! {
         /// Clients that may follow the changes (`/api/v1/changes`) at the same time. Further ones are answered 503.
         #[key(default = 100, range = 0..=10_000)]
         pub changes_max_clients: usize,
+        /// How long the host remembers a request with an `Idempotency-Key`, in hours. A later one with the same key is
+        /// a new request.
+        #[key(default = 24, range = 1..=720)]
+        pub idempotency_keys_hours: u64,
+        /// Requests with an `Idempotency-Key` that the host remembers, with answers of up to 64 KiB. Above it, it
+        /// forgets the oldest.
+        #[key(default = 10_000, range = 1..=1_000_000)]
+        pub idempotency_keys_max: u32,
     }
 }

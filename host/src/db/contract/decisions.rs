@@ -29,7 +29,7 @@ fn token(name: &str, secret: &str) -> NewToken {
 
 fn by(token: i64) -> Decision {
     let actor = Actor { kind: ActorKind::Token, name: "ops".into(), address: Some("192.0.2.1".into()) };
-    Decision { actor, token: Some(token), note: Some("because".into()) }
+    Decision { actor, token: Some(token), note: Some("because".into()), key: None }
 }
 
 async fn create(db: &Db, new: NewToken) -> i64 {

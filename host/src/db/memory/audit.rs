@@ -44,7 +44,9 @@ impl Tables {
             let Some(changed) = record.since(last) else { return };
             record = changed;
         }
-        self.audit.push(Entry::seal(&self.audit_head(), now_ms(), &record));
+        let entry = Entry::seal(&self.audit_head(), now_ms(), &record);
+        self.insert_keyed(&record, &entry);
+        self.audit.push(entry);
     }
 
     pub(super) fn create_token(

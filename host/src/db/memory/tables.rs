@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::audit::Entry as AuditEntry;
+use crate::audit::{Entry as AuditEntry, KeyedRequest};
 use crate::db::types::StoreSummary;
 use crate::db::writer::batch::Placement;
 use bytes::Bytes;
@@ -52,6 +52,8 @@ pub(super) struct Tables {
     pub(super) emitted: HashMap<i64, u64>,
     pub(super) tokens: Vec<StoredToken>,
     pub(super) audit: Vec<AuditEntry>,
+    /// Requests with an idempotency key, by token and key.
+    pub(super) keyed: BTreeMap<(i64, String), KeyedRequest>,
 }
 
 /// A file of a revision.

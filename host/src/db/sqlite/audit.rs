@@ -3,6 +3,7 @@
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
+use super::keyed;
 use super::reader::Reader;
 use super::values::{digest_of, integer, parse, unsigned};
 use crate::audit::{Actor, Entry, EntryFilter, Head, Record};
@@ -19,7 +20,7 @@ const INSERT: &str = "INSERT INTO audit
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const ADVANCE: &str = "UPDATE audit_head SET number = ?, hash = ? WHERE id = 1";
 
-/// Appends the entry of a record, in the transaction of its change.
+/// Appends the entry of a record, and the idempotency key of its request, in the transaction of its change.
 pub(super) async fn append(conn: &mut SqliteConnection, record: &Record) -> Result<(), DbError> {
     let head = head(&mut *conn).await?;
     let changed;
@@ -49,8 +50,8 @@ pub(super) async fn append(conn: &mut SqliteConnection, record: &Record) -> Resu
         .bind(&entry.hash.0[..])
         .execute(&mut *conn)
         .await?;
-    sqlx::query(ADVANCE).bind(entry.number).bind(&entry.hash.0[..]).execute(conn).await?;
-    Ok(())
+    sqlx::query(ADVANCE).bind(entry.number).bind(&entry.hash.0[..]).execute(&mut *conn).await?;
+    keyed::insert(conn, record, &entry).await
 }
 
 /// The stored head.

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::audit;
+use super::keyed;
 use super::plugin_revisions;
 use super::replay::Discarded;
 use super::storage::SqliteStorage;
@@ -11,6 +12,7 @@ use super::values::integer;
 use super::write::Unblocked;
 use crate::audit::{Decision, Record};
 use crate::db::decisions::{self, Decided};
+use crate::db::keyed_types::{AnsweredRequest, KeyedWrites};
 use crate::db::storage::{Ready, Storage as _};
 use crate::db::types::{
     DbError, Discard, DueCause, DueChange, EffectResolution, PluginHold, ResolvedEffect, TokenCreation,
@@ -254,6 +256,21 @@ impl SqliteStorage {
             Decided::new(resolved, record)
         });
         self.end_decision(resolved).await
+    }
+}
+
+impl KeyedWrites for SqliteStorage {
+    async fn keep_answer(&mut self, answered: &AnsweredRequest) -> Result<(), DbError> {
+        let kept = async {
+            self.statements.begin_unsynced().await?;
+            keyed::keep_answer(self.statements.conn.get().await?, answered).await?;
+            self.statements.commit_unsynced().await
+        };
+        let kept = kept.await;
+        if kept.is_err() {
+            self.statements.rollback().await;
+        }
+        kept
     }
 }
 

@@ -21,6 +21,7 @@ mod event_changes;
 mod events;
 mod file;
 mod key_place;
+mod keyed;
 mod keys;
 mod late_index;
 mod leases;

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::alert_types::SavedAlert;
+use crate::db::keyed_types::AnsweredRequest;
 use crate::db::revision_types::{RevisionPart, RevisionRecord};
 use crate::db::storage::NewEvent;
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
@@ -138,6 +139,10 @@ pub(in crate::db) enum Operation {
     },
     Instruct {
         record: Box<InstructionRecord>,
+        reply: Reply<()>,
+    },
+    KeepAnswer {
+        answered: AnsweredRequest,
         reply: Reply<()>,
     },
     /// Moves commits to their final place.

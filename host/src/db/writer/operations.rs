@@ -97,6 +97,9 @@ impl<S: Storage> Writer<S> {
             }
             Operation::KeepPart { part, reply } => drop(reply.send(self.storage.keep_part(&part).await)),
             Operation::Instruct { record, reply } => drop(reply.send(self.storage.instruct(&record).await)),
+            Operation::KeepAnswer { answered, reply } => {
+                drop(reply.send(self.storage.keep_answer(&answered).await));
+            }
             Operation::Save => {
                 if let Err(error) = self.storage.save().await {
                     tracing::warn!("the write-ahead log could not be saved: {error}");

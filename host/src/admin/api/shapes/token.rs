@@ -91,8 +91,9 @@ pub struct TokenRequest {
 /// A new token.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct CreatedToken {
-    /// Its secret, which is shown here only.
-    pub secret: String,
+    /// Its secret, which is shown here only. Null in the answer to a repeated request (`Idempotency-Key`).
+    #[schema(required)]
+    pub secret: Option<String>,
     /// The token.
     #[serde(flatten)]
     pub token: TokenView,

@@ -1,0 +1,254 @@
+//! Requests with an `Idempotency-Key`: each makes its decision once, and a repeated one gets the answer of the first.
+//!
+//! The key is stored with the decision, in its transaction ([`RequestKey`] in the decision). The answer is stored after
+//! it. A process that is killed between them has the decision without its answer: a repeated request is refused then,
+//! and its problem names the entry of the audit log.
+//!
+//! A request that makes no decision, such as a dry run or a refused one, leaves nothing to repeat.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use tokio::sync::watch as channel;
+
+use super::Problem;
+use super::auth::{Caller, NOTE_HEADER};
+use crate::audit::{KeptAnswer, KeyedRequest, RequestKey};
+use crate::config::Config;
+use crate::db::{AnsweredRequest, Db};
+use crate::event::{Digest, now_ms};
+use crate::failpoint::{self, Point};
+use crate::token::Permission;
+
+/// The header with the key.
+pub(super) const KEY_HEADER: &str = "Idempotency-Key";
+/// The header of an answer that was stored.
+const REPLAYED_HEADER: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The largest body of a request, but for files. It is the limit of the endpoints too.
+const BODY_MAX_BYTES: usize = 2 * 1024 * 1024;
+/// The largest answer that is kept.
+const ANSWER_MAX_BYTES: usize = 64 * 1024;
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What an endpoint that takes a key needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyRule {
+    /// Its permission, which is checked before the body is read.
+    pub(super) permission: Permission,
+    /// Whether its body is a plugin's file.
+    pub(super) takes_file: bool,
+}
+
+/// The answer to keep instead of the one that is sent: it has no secret.
+#[derive(Debug, Clone)]
+pub(super) struct AnswerToKeep(Option<String>);
+
+impl AnswerToKeep {
+    pub(super) fn new(answer: &impl Serialize) -> Self {
+        Self(serde_json::to_string(answer).ok())
+    }
+}
+
+/// Requests in progress, by token and key.
+type InProgress = Arc<Mutex<HashMap<(i64, String), Digest>>>;
+
+/// The requests with a key of a host.
+#[derive(Clone)]
+pub(super) struct KeyedRequests {
+    db: Db,
+    config: channel::Receiver<Arc<Config>>,
+    in_progress: InProgress,
+}
+
+/// A request in progress, until this is dropped.
+struct Claim {
+    in_progress: InProgress,
+    token: i64,
+    key: String,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        in_progress.remove(&(self.token, std::mem::take(&mut self.key)));
+    }
+}
+
+impl KeyedRequests {
+    pub(super) fn new(db: Db, config: channel::Receiver<Arc<Config>>) -> Self {
+        Self { db, config, in_progress: Arc::default() }
+    }
+
+    /// Claims a key for a request.
+    fn claim(&self, token: i64, request: &RequestKey) -> Result<Claim, Problem> {
+        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match in_progress.entry((token, request.key.clone())) {
+            Entry::Vacant(place) => _ = place.insert(request.digest),
+            Entry::Occupied(other) if *other.get() != request.digest => return Err(reused(&request.key)),
+            Entry::Occupied(_) => {
+                let detail = format!(
+                    "a request with the `{KEY_HEADER}` `{}` is in progress: repeat it when that one has ended",
+                    request.key
+                );
+                return Err(Problem::conflict(detail).of_kind("in-progress"));
+            }
+        }
+        Ok(Claim { in_progress: Arc::clone(&self.in_progress), token, key: request.key.clone() })
+    }
+
+    /// The time from which requests are remembered.
+    fn since(&self) -> u64 {
+        let hours = self.config.borrow().admin.idempotency_keys_hours;
+        let kept = HOUR.as_millis().saturating_mul(hours.into());
+        now_ms().saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX))
+    }
+
+    /// The answer to a request that was made before, or why it has none; `None` if it was not made.
+    async fn find_answer(&self, token: i64, request: &RequestKey) -> Result<Option<Response>, Problem> {
+        let found = self.db.keyed_request(token, &request.key).await?;
+        let Some(found) = found.filter(|found| found.at >= self.since()) else { return Ok(None) };
+        if found.digest != request.digest {
+            return Err(reused(&request.key));
+        }
+        match &found.answer {
+            Some(answer) => Ok(Some(replay(answer))),
+            None => Err(self.explain_unanswered(&found).await?),
+        }
+    }
+
+    /// The problem of a repeated request whose first answer is not kept.
+    async fn explain_unanswered(&self, found: &KeyedRequest) -> Result<Problem, Problem> {
+        let entry = self.db.audit_entry(found.entry).await?;
+        let what = entry.map(|entry| format!(" (`{}`, {})", entry.action, entry.result)).unwrap_or_default();
+        let detail = format!(
+            "this request was made before, and is not made again; its answer is not kept. Entry {} of the audit log{what} \
+             says what it did; a new request needs another `{KEY_HEADER}`",
+            found.entry
+        );
+        Ok(Problem::conflict(detail).of_kind("already-done"))
+    }
+
+    /// Makes the request, and keeps its answer if it made a decision.
+    async fn perform(self, claim: Claim, request: Request, next: Next) -> Response {
+        let response = next.run(request).await;
+        let found = self.db.keyed_request(claim.token, &claim.key).await;
+        // An earlier request with this key, which is too old, has an answer.
+        if !matches!(&found, Ok(Some(found)) if found.answer.is_none()) {
+            return response;
+        }
+        failpoint::pass(Point::KeepAnswer);
+        let to_keep = response.extensions().get::<AnswerToKeep>().cloned();
+        let (parts, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, usize::MAX).await else {
+            return Problem::unavailable("the answer could not be read").into_response();
+        };
+        let text = || String::from_utf8(body.to_vec()).ok();
+        let kept = to_keep.map_or_else(text, |to_keep| to_keep.0);
+        let answer = kept.filter(|body| body.len() <= ANSWER_MAX_BYTES && !parts.status.is_server_error());
+        let etag = parts.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let answer = answer.map(|body| KeptAnswer { status: parts.status.as_u16(), etag, body });
+        let (token, key, since) = (claim.token, claim.key.clone(), self.since());
+        let keys_max = self.config.borrow().admin.idempotency_keys_max;
+        if let Err(error) = self.db.keep_answer(AnsweredRequest { token, key, answer, since, keys_max }).await
+        {
+            tracing::warn!("the answer to a request with an idempotency key is not kept: {error}");
+        }
+        Response::from_parts(parts, Body::from(body))
+    }
+}
+
+/// Passes a request on once for its key. Requests without a key are passed on as they are.
+pub(super) async fn answer_once(
+    State(rule): State<KeyRule>,
+    Extension(caller): Extension<Caller>,
+    Extension(requests): Extension<KeyedRequests>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answered = async {
+        let Some(key) = read_key(request.headers())? else { return Ok(next.run(request).await) };
+        caller.require(rule.permission)?;
+        let limit = if rule.takes_file { requests.config.borrow().plugins.file_max_bytes } else { 0 };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(BODY_MAX_BYTES);
+        let (mut parts, body) = request.into_parts();
+        let body = read_body(body, limit, rule).await?;
+        let keyed = RequestKey::new(&key, describe_head(&parts), &body);
+        let claim = requests.claim(caller.token_id(), &keyed)?;
+        if let Some(answer) = requests.find_answer(caller.token_id(), &keyed).await? {
+            return Ok(answer);
+        }
+        parts.extensions.insert(keyed);
+        let request = Request::from_parts(parts, Body::from(body));
+        // A client that goes away does not end the request: its claim holds until the decision is made.
+        let performed = tokio::spawn(requests.perform(claim, request, next)).await;
+        performed.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request ended early"))
+    };
+    answered.await.unwrap_or_else(|problem: Problem| problem.into_response())
+}
+
+/// What makes the head of a request another one: its method, its path, its query, its note and its `If-Match`.
+fn describe_head(parts: &Parts) -> Vec<&[u8]> {
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let mut head = vec![parts.method.as_str().as_bytes(), path.as_bytes()];
+    for name in [NOTE_HEADER, header::IF_MATCH] {
+        let values: Vec<_> = parts.headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        head.push(if values.is_empty() { b"none" } else { b"some" });
+        head.extend(values);
+    }
+    head
+}
+
+fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut all = headers.get_all(KEY_HEADER).iter();
+    let Some(header) = all.next() else { return Ok(None) };
+    let key = header.to_str().ok().and_then(RequestKey::parse).filter(|_| all.next().is_none());
+    let wrong = "`Idempotency-Key` is no key: give one of 1 to 255 visible ASCII characters other than `\"` and `\\`, \
+                 with or without quotes";
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| Problem::bad_request(wrong))
+}
+
+async fn read_body(body: Body, limit: usize, rule: KeyRule) -> Result<Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        let is_too_long = cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+        if is_too_long && rule.takes_file {
+            let detail = format!("the file has more than plugins.file_max_bytes ({limit})");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+        }
+        let what = if is_too_long { format!("it has more than {limit} bytes") } else { error.to_string() };
+        Problem::bad_request(format!("the body did not arrive whole: {what}"))
+    })
+}
+
+fn reused(key: &str) -> Problem {
+    let detail = format!(
+        "the `{KEY_HEADER}` `{key}` was used for another request: give each request a key of its own, and the same \
+         only to repeat it"
+    );
+    Problem::unprocessable(detail).of_kind("idempotency-key-reused")
+}
+
+/// A stored answer.
+fn replay(answer: &KeptAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, answer.body.clone()).into_response();
+    let is_problem = status.is_client_error() || status.is_server_error();
+    let media_type = if is_problem { super::PROBLEM_JSON } else { "application/json" };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(REPLAYED_HEADER, HeaderValue::from_static("true"));
+    if let Some(etag) = answer.etag.as_deref().and_then(|etag| HeaderValue::from_str(etag).ok()) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}

@@ -1,0 +1,42 @@
+//! Requests with an idempotency key in memory.
+
+use super::reads::{MemoryReads, answer};
+use super::storage::MemoryStorage;
+use super::tables::Tables;
+use crate::audit::{Entry, KeyedRequest, Record};
+use crate::db::keyed_types::{AnsweredRequest, KeyedReads, KeyedWrites};
+use crate::db::types::{Answer, DbError};
+
+impl Tables {
+    /// Inserts the request of a record that has an idempotency key.
+    pub(super) fn insert_keyed(&mut self, record: &Record, entry: &Entry) {
+        let Some((token, request)) = record.request_key() else { return };
+        let (digest, entry, at) = (request.digest, entry.number, entry.at);
+        let stored = KeyedRequest { digest, entry, at, answer: None };
+        self.keyed.insert((token, request.key.clone()), stored);
+    }
+
+    fn keep_answer(&mut self, answered: &AnsweredRequest) {
+        let AnsweredRequest { token, key, answer, since, keys_max } = answered;
+        if let (Some(stored), Some(answer)) = (self.keyed.get_mut(&(*token, key.clone())), answer) {
+            stored.answer = Some(answer.clone());
+        }
+        let mut entries: Vec<_> = self.keyed.values().map(|stored| stored.entry).collect();
+        entries.sort_unstable_by(|a, b| b.cmp(a));
+        let removed = entries.get(*keys_max as usize).copied().unwrap_or(0);
+        self.keyed.retain(|_, stored| stored.at >= *since && stored.entry > removed);
+    }
+}
+
+impl KeyedWrites for MemoryStorage {
+    async fn keep_answer(&mut self, answered: &AnsweredRequest) -> Result<(), DbError> {
+        self.database.tables().keep_answer(answered);
+        Ok(())
+    }
+}
+
+impl KeyedReads for MemoryReads {
+    fn keyed_request<'a>(&'a self, token: i64, key: &'a str) -> Answer<'a, Option<KeyedRequest>> {
+        answer(self.0.tables().keyed.get(&(token, key.to_owned())).cloned())
+    }
+}

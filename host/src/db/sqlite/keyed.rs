@@ -1,0 +1,59 @@
+//! Requests with an idempotency key in `SQLite`.
+
+use sqlx::{Row as _, SqliteConnection};
+
+use super::reader::Reader;
+use super::values::{digest_of, integer, unsigned};
+use crate::audit::{Entry, KeptAnswer, KeyedRequest, Record};
+use crate::db::keyed_types::{AnsweredRequest, KeyedReads};
+use crate::db::types::{Answer, DbError};
+
+const INSERT: &str = "INSERT INTO keyed_request (entry, token, key, digest, at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (token, key) DO UPDATE SET entry = excluded.entry, digest = excluded.digest, at = excluded.at,
+        status = NULL, etag = NULL, body = NULL";
+const ANSWER: &str = "UPDATE keyed_request SET status = ?, etag = ?, body = ? WHERE token = ? AND key = ?";
+const FIND: &str =
+    "SELECT digest, entry, at, status, etag, body FROM keyed_request WHERE token = ? AND key = ?";
+const REMOVE_OLD: &str = "DELETE FROM keyed_request WHERE at < ?1 OR entry <= ifnull(
+    (SELECT entry FROM keyed_request ORDER BY entry DESC LIMIT 1 OFFSET ?2), 0)";
+
+/// Inserts the request of a record that has an idempotency key, in the transaction of its entry. A later entry about
+/// the same request takes the place of an earlier one.
+pub(super) async fn insert(
+    conn: &mut SqliteConnection,
+    record: &Record,
+    entry: &Entry,
+) -> Result<(), DbError> {
+    let Some((token, request)) = record.request_key() else { return Ok(()) };
+    let query = sqlx::query(INSERT).bind(entry.number).bind(token).bind(&request.key);
+    query.bind(&request.digest.0[..]).bind(integer(entry.at)).execute(conn).await?;
+    Ok(())
+}
+
+/// Stores an answer, and removes old requests.
+pub(super) async fn keep_answer(
+    conn: &mut SqliteConnection,
+    answered: &AnsweredRequest,
+) -> Result<(), DbError> {
+    let AnsweredRequest { token, key, answer, since, keys_max } = answered;
+    if let Some(KeptAnswer { status, etag, body }) = answer {
+        let query = sqlx::query(ANSWER).bind(status).bind(etag).bind(body);
+        query.bind(token).bind(key).execute(&mut *conn).await?;
+    }
+    sqlx::query(REMOVE_OLD).bind(integer(*since)).bind(keys_max).execute(conn).await?;
+    Ok(())
+}
+
+impl KeyedReads for Reader {
+    fn keyed_request<'a>(&'a self, token: i64, key: &'a str) -> Answer<'a, Option<KeyedRequest>> {
+        Box::pin(async move {
+            let query = sqlx::query(FIND).bind(token).bind(key);
+            let Some(row) = query.fetch_optional(self.pool()).await? else { return Ok(None) };
+            let (status, body): (Option<u16>, Option<String>) = (row.try_get(3)?, row.try_get(5)?);
+            let etag = row.try_get(4)?;
+            let answer = status.zip(body).map(|(status, body)| KeptAnswer { status, etag, body });
+            let (digest, at) = (digest_of(&row, 0)?, unsigned(row.try_get(2)?));
+            Ok(Some(KeyedRequest { digest, entry: row.try_get(1)?, at, answer }))
+        })
+    }
+}
