@@ -111,6 +111,8 @@ pub struct Delivery {
     pub since: u64,
     /// The hash of its ordering key for the plugin; `None` without one.
     pub order: Option<OrderingHash>,
+    /// The revision that a replay chose for it; `None` for the one in force.
+    pub revision: Option<Digest>,
 }
 
 impl Delivery {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{DeliveryId, OrderingHash, State};
-use crate::event::{PluginName, SourceName};
+use crate::event::{Digest, PluginName, SourceName};
 
 /// The request for a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Request {
     /// For events: include plugins that have done them already.
     #[serde(default)]
     pub again: bool,
+    /// The revision of the plugin that the deliveries run on; `None` for the one in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Digest>,
     /// Only report the result, and change nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -36,6 +39,25 @@ impl Request {
             ReplayTarget::Deliveries => self.selection.plugin.as_deref(),
             ReplayTarget::Events => self.to.as_ref().map(PluginName::as_str),
         }
+    }
+
+    /// Checks that it may run on a revision that it names: it replays deliveries of one plugin.
+    ///
+    /// # Errors
+    /// The contradiction, and a remedy.
+    pub fn check_revision(&self) -> Result<(), String> {
+        let Selection { plugin, deliveries, .. } = &self.selection;
+        let wrong = match self.of {
+            _ if self.action == Action::Discard => {
+                "`revision` is for a replay: nothing runs when deliveries are discarded"
+            }
+            ReplayTarget::Events if self.to.is_none() => "`revision` needs one plugin: name it in `to`",
+            ReplayTarget::Deliveries if plugin.is_none() && deliveries.is_none() => {
+                "`revision` needs one plugin: name it in `where.plugin`, or its deliveries in `where.deliveries`"
+            }
+            _ => return Ok(()),
+        };
+        Err(wrong.into())
     }
 
     /// Checks the combination of its members.
@@ -176,6 +198,8 @@ pub struct ReplayPage {
     pub after: Option<DeliveryId>,
     /// The first candidates, as examples.
     pub first: Vec<Example>,
+    /// The revision that they run on; `None` for the one in force.
+    pub revision: Option<Digest>,
     /// Only count.
     pub dry_run: bool,
 }
@@ -271,6 +295,22 @@ mod tests {
         ] {
             let request: Request = serde_json::from_str(json).unwrap();
             let found = request.check().err();
+            let fits = found.as_deref().zip(wrong).is_some_and(|(found, wrong)| found.contains(wrong));
+            assert!(fits || found.is_none() && wrong.is_none(), "{json}: {found:?}");
+        }
+    }
+    #[test]
+    fn a_revision_needs_a_replay_of_one_plugin() {
+        for (json, wrong) in [
+            (r#"{"of":"events","to":"p"}"#, None),
+            (r#"{"of":"deliveries","where":{"plugin":"p"}}"#, None),
+            (r#"{"of":"deliveries","where":{"deliveries":["1-2"]}}"#, None),
+            (r#"{"of":"events"}"#, Some("in `to`")),
+            (r#"{"of":"deliveries","where":{"source":"s"}}"#, Some("in `where.plugin`")),
+            (r#"{"of":"deliveries","action":"discard","where":{"plugin":"p"}}"#, Some("is for a replay")),
+        ] {
+            let request: Request = serde_json::from_str(json).unwrap();
+            let found = request.check_revision().err();
             let fits = found.as_deref().zip(wrong).is_some_and(|(found, wrong)| found.contains(wrong));
             assert!(fits || found.is_none() && wrong.is_none(), "{json}: {found:?}");
         }

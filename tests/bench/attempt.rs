@@ -123,7 +123,16 @@ impl HookyardRuntime {
         };
         let id = DeliveryId { event: 1, number: 1 };
         let event = Arc::new(event);
-        let delivery = Delivery { id, event, plugin: name, attempts: 0, failures: 0, since: 0, order: None };
+        let delivery = Delivery {
+            id,
+            event,
+            plugin: name,
+            attempts: 0,
+            failures: 0,
+            since: 0,
+            order: None,
+            revision: None,
+        };
         Self { revision, delivery, settings }
     }
 

@@ -171,5 +171,5 @@ fn delivery(plugin: &PluginName) -> Delivery {
     };
     let id = DeliveryId { event: 1, number: 1 };
     let (event, plugin) = (Arc::new(event), plugin.clone());
-    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None }
+    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None, revision: None }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{Event, HostDir, RunningHost, distinct_copy, guest, wait_until, wat};
 
 mod load;
+mod replay;
 
 /// So many revisions of one plugin.
 fn revisions<const N: usize>() -> [Vec<u8>; N] {

@@ -36,11 +36,15 @@ pub fn describe_selection(selection: &Selection) -> Value {
 /// The request of a replay.
 #[must_use]
 pub fn describe_replay(request: &replay::Request) -> Value {
-    let replay::Request { of, action, selection, to, again, dry_run } = request;
-    json!({
+    let replay::Request { of, action, selection, to, again, revision, dry_run } = request;
+    let mut shown = json!({
         "of": of, "action": action, "filter": describe_selection(selection), "to": to, "again": again,
         "dry_run": dry_run,
-    })
+    });
+    if let (Some(shown), Some(revision)) = (shown.as_object_mut(), revision) {
+        shown.insert("revision".into(), revision.to_string().into());
+    }
+    shown
 }
 
 /// A selection of dead effects.

@@ -12,6 +12,7 @@ use crate::delivery::DeliveryId;
 const REPLAY_EXAMPLE: &str = "\
 Examples:
   hookyard delivery replay 12-1
+  hookyard delivery replay 12-1 --revision 3f2a90c1
   hookyard delivery replay --plugin confirmation-sms --reason 'timed out' --dry-run
   hookyard delivery replay --since 2h
   hookyard delivery replay --all";
@@ -26,6 +27,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = REPLAY_EXAMPLE)]
 pub(super) struct Replay {
+    /// On this kept revision of their plugin, by the first digits of its digest [default: the one in force]
+    #[arg(long, value_name = "DIGEST")]
+    revision: Option<String>,
     #[command(flatten)]
     deliveries: DeliveryArguments,
 }
@@ -66,12 +70,13 @@ impl Replay {
     /// When nothing was selected, a named delivery cannot run again, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let deliveries = self.deliveries;
-        let progress = deliveries.follow(ReplayAction::Replay, &settings).await?;
+        let progress = deliveries.follow(ReplayAction::Replay, self.revision, &settings).await?;
         replaying::print(&progress, deliveries.json)?;
         let missing = (deliveries.ids.len() as u64).saturating_sub(progress.made);
         if missing > 0 {
             return Err(Failure::Failed(format!(
-                "{missing} of those named cannot run again: they are open (`hookyard delivery show ID`), or unknown"
+                "{missing} of those named cannot run again: they are open (`hookyard delivery show ID`), unknown, \
+                 or of a type that the revision does not handle"
             )));
         }
         Ok(())
@@ -86,7 +91,7 @@ impl Discard {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let deliveries = self.deliveries;
         if deliveries.ids.is_empty() || deliveries.dry_run {
-            let progress = deliveries.follow(ReplayAction::Discard, &settings).await?;
+            let progress = deliveries.follow(ReplayAction::Discard, None, &settings).await?;
             return replaying::print(&progress, deliveries.json);
         }
         deliveries.selection()?;
@@ -111,7 +116,12 @@ impl DeliveryArguments {
         require_selection(selection, self.all, "dead letters")
     }
 
-    async fn follow(&self, action: ReplayAction, settings: &Settings) -> Result<ReplayProgress, Failure> {
+    async fn follow(
+        &self,
+        action: ReplayAction,
+        revision: Option<String>,
+        settings: &Settings,
+    ) -> Result<ReplayProgress, Failure> {
         let (selection, dry_run) = (self.selection()?, self.dry_run);
         let request = ReplayRequest {
             of: ReplayTarget::Deliveries,
@@ -119,6 +129,7 @@ impl DeliveryArguments {
             selection,
             to: None,
             again: false,
+            revision,
             dry_run,
         };
         replaying::follow(&settings.client_to_change(&self.connection)?, &request).await

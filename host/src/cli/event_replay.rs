@@ -16,6 +16,7 @@ const EXAMPLE: &str = "\
 Examples:
   hookyard event replay evt_abc123
   hookyard event replay evt_abc123 --to confirmation-sms
+  hookyard event replay evt_abc123 --to confirmation-sms --revision 3f2a90c1
   hookyard event replay --unhandled --dry-run
   hookyard event replay --since 2026-11-01T00:00:00Z --to statistics
   hookyard event export evt_abc123 --unmasked > event.json     then edit `payload` in it, and
@@ -36,6 +37,9 @@ pub(super) struct Replay {
     /// To this plugin [default: all that handle it now]
     #[arg(long, value_name = "PLUGIN", value_parser = plugin)]
     to: Option<PluginName>,
+    /// On this kept revision of it, by the first digits of its digest [default: the one in force]
+    #[arg(long, value_name = "DIGEST", requires = "to")]
+    revision: Option<String>,
     #[command(flatten)]
     which: EventSelector,
     /// Only events that no plugin handles
@@ -79,6 +83,7 @@ impl Replay {
             selection,
             to: self.to.clone(),
             again: self.again || self.id.is_some(),
+            revision: self.revision.clone(),
             dry_run: self.dry_run,
         };
         let progress = replaying::follow(&client, &request).await?;

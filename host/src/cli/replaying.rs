@@ -57,13 +57,19 @@ fn describe(progress: &ReplayProgress) -> String {
         (ReplayAction::Discard, false) => format!("resolved {deliveries}"),
         (ReplayAction::Discard, true) => format!("would resolve {deliveries}"),
     };
-    let left = match (skipped, request.of) {
-        (0, _) => String::new(),
-        (skipped, ReplayTarget::Events) => format!(
+    let left = match (skipped, request.of, &request.revision) {
+        (0, ..) => String::new(),
+        (skipped, ReplayTarget::Events, _) => format!(
             "; skipped {}: open, done already (--again), or handled by no such plugin",
             out::format_count(*skipped, "event", "events")
         ),
-        (skipped, ReplayTarget::Deliveries) => format!("; skipped {skipped}: open, or resolved meanwhile"),
+        (skipped, ReplayTarget::Deliveries, None) => {
+            format!("; skipped {skipped}: open, or resolved meanwhile")
+        }
+        (skipped, ReplayTarget::Deliveries, Some(revision)) => format!(
+            "; skipped {skipped}: open, resolved meanwhile, or not handled by revision {}",
+            out::shorten_digest(revision)
+        ),
     };
     let mut text = format!("{did}{left}");
     if !progress.first.is_empty() && (request.dry_run || *made > 0) {
@@ -107,6 +113,7 @@ mod tests {
             selection,
             to: None,
             again: false,
+            revision: None,
             dry_run,
         };
         let example = ReplayExample {

@@ -70,14 +70,13 @@ pub(super) fn format_delivery(delivery: &DeliveryView) -> String {
         Some(Resolution::Discarded) => text.push_str(", discarded"),
         None => {}
     }
-    match &delivery.cause {
-        Some(ReplayedView { replay, of: Some(of) }) => {
-            let _ = write!(text, ", runs {of} again (replay {replay})");
-        }
-        Some(ReplayedView { replay, of: None }) => {
-            let _ = write!(text, ", by replay {replay}");
-        }
-        None => {}
+    if let Some(ReplayedView { replay, of, revision }) = &delivery.cause {
+        let on = revision.as_ref().map(|of| format!(" on revision {}", out::shorten_digest(of)));
+        let by = format!("by replay {replay}{}", on.unwrap_or_default());
+        let _ = match of {
+            Some(of) => write!(text, ", runs {of} again {by}"),
+            None => write!(text, ", {by}"),
+        };
     }
     if let Some(next) = delivery.due_at {
         let _ = write!(text, ", next attempt {}", out::format_time(next));

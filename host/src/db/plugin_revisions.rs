@@ -90,19 +90,24 @@ impl Db {
     }
 
     /// Removes the files of old revisions: beyond the newest `keep` of each plugin and beyond `max_bytes` in all,
-    /// and those that no instruction names. What is in force or waits stays. Returns how many it removed.
+    /// and those that no instruction names. What is in force, waits, or is the choice of a replay that is not over,
+    /// stays. Returns how many it removed.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
     pub async fn prune_revisions(&self, keep: usize, max_bytes: u64) -> Result<u64, DbError> {
         let stored = self.inner.reads.stored_files().await?;
         let choices = self.plugin_choices().await?;
-        let needed: BTreeSet<Digest> = choices
+        let mut needed: BTreeSet<Digest> = choices
             .iter()
             .flat_map(|(_, choice)| [choice.in_force(), choice.waiting().map(|of| of.choice)])
             .flatten()
             .map(|of| of.digest)
             .collect();
+        // A replay that begins now may still lose its revision. Its deliveries are dead letters then, with the reason.
+        let replays = self.running_replays().await?;
+        needed.extend(replays.into_iter().filter_map(|replay| replay.request.revision));
+        needed.extend(self.inner.reads.replayed_revisions().await?);
         let (mut named, mut unnamed) = (Vec::new(), Vec::new());
         for StoredFile { digest, size_bytes, plugin, number, at } in stored {
             match plugin {

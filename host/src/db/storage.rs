@@ -447,10 +447,10 @@ pub(super) trait Reads: EntryReads + KeyedReads + SearchReads {
         running: &'a replay::ReplayInProgress,
         limit: u32,
     ) -> Answer<'a, Vec<Candidate>>;
-
+    /// Returns the revisions that open deliveries of replays run on.
+    fn replayed_revisions(&self) -> Answer<'_, Vec<Digest>>;
     /// Returns replays in progress, the oldest first.
     fn running_replays(&self) -> Answer<'_, Vec<replay::ReplayInProgress>>;
-
     /// A replay.
     fn replay(&self, id: i64) -> Answer<'_, Option<Progress>>;
 

@@ -185,6 +185,8 @@ pub struct ReplayedView {
     pub replay: i64,
     /// The delivery that it runs again; absent when the event had not gone to this plugin.
     pub of: Option<String>,
+    /// The revision that it chose, hexadecimal; absent for the one in force.
+    pub revision: Option<String>,
 }
 
 /// Everything about an event but its body.

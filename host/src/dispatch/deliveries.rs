@@ -1,4 +1,5 @@
-//! Deliveries as work: each runs on the revision that is current when it starts, and its attempt is committed.
+//! Deliveries as work: each runs on the revision that is in force when it starts, or on the one that its replay chose,
+//! and its attempt is committed.
 //!
 //! No wasm but through [`crate::runtime::Runner`].
 
@@ -44,6 +45,10 @@ impl dispatcher::WorkKind for Deliveries {
             // Due now, in case the plugin is back meanwhile.
             return Completion { id: delivery.id, due: Some(0), signal: AttemptSignal::Neutral };
         };
+        let active = match delivery.revision {
+            None => active,
+            Some(chosen) => self.plugins.on_revision(active, &delivery.plugin, chosen).await,
+        };
         let cpu_class = Arc::clone(&active.cpu_class);
         self.workers.run(&cpu_class, Arc::clone(self).run_in_company(delivery, snapshot, active)).await
     }
@@ -85,9 +90,20 @@ impl Deliveries {
     }
 
     /// Whether another revision of the plugin is in force than the one that ran.
-    fn was_swapped(&self, delivery: &Delivery, ran: &ActivePlugin) -> bool {
+    fn is_other_in_force(&self, delivery: &Delivery, ran: &ActivePlugin) -> bool {
         let snapshot = self.plugins.snapshot();
         snapshot.get(&delivery.plugin).is_some_and(|active| active.revision != ran.revision)
+    }
+
+    /// Whether the next attempt runs on another revision than this one.
+    fn was_swapped(&self, delivery: &Delivery, ran: &ActivePlugin) -> bool {
+        delivery.revision.is_none() && self.is_other_in_force(delivery, ran)
+    }
+
+    /// The signal for the plugin's breaker. An old revision that a replay chose says nothing about the one in force.
+    fn signal(&self, delivery: &Delivery, ran: &ActivePlugin, summary: &AttemptSummary) -> AttemptSignal {
+        let is_chosen = delivery.revision.is_some() && self.is_other_in_force(delivery, ran);
+        if is_chosen { AttemptSignal::Neutral } else { summary.signal() }
     }
 
     /// Makes and records one attempt. A call whose reads another call changed runs again at once: a rerun is
@@ -123,7 +139,8 @@ impl Deliveries {
             if self.db.finish(finished).is_ok() {
                 report(&delivery, &summary, next, active);
                 let due = if let NextStep::Wait(due) = next { Some(due) } else { None };
-                return Completion { id, due, signal: summary.signal() };
+                let signal = self.signal(&delivery, active, &summary);
+                return Completion { id, due, signal };
             }
             metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
             reruns += 1;

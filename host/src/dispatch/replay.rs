@@ -12,8 +12,9 @@ use super::TICK;
 use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::delivery::{DeliveryId, OrderingHash, Recipient, State};
+use crate::event::PluginName;
 use crate::failpoint::{self, Point};
-use crate::plugins::{Plugins, Snapshot};
+use crate::plugins::{ChosenRevision, Plugins, Snapshot};
 use crate::replay::{
     Action, Candidate, EventDelivery, Example, ReplayInProgress, ReplayPage, ReplayTarget, ReplayedDelivery,
     Request,
@@ -45,6 +46,7 @@ impl Replays {
     /// Continues the replays that an earlier process left, and then runs new ones.
     pub(super) async fn run(self) {
         loop {
+            self.plugins.drop_idle_revisions();
             let pause = match self.db.running_replays().await {
                 Ok(running) => self.advance_all(running).await,
                 Err(error) => {
@@ -76,7 +78,10 @@ impl Replays {
         if limit == 0 {
             return PAUSE;
         }
-        match self.page(&running, limit, &plugins).await {
+        let chosen = self.chosen(&running.request, &plugins);
+        let Ok(chosen) = tokio::time::timeout(PAUSE, chosen).await else { return PAUSE };
+        let routing = Routing { plugins: &plugins, chosen: chosen.as_deref() };
+        match self.page(&running, limit, &routing).await {
             Ok(()) => Duration::ZERO,
             Err(error) => {
                 tracing::error!(replay = running.id, "a replay could not go on, trying again: {error}");
@@ -86,28 +91,57 @@ impl Replays {
         }
     }
 
+    /// The revision that a request chose, when it is loaded or refused; `None` for the one in force.
+    async fn chosen(&self, request: &Request, plugins: &Snapshot) -> Option<Arc<ChosenRevision>> {
+        let plugin = PluginName::new(request.plugin()?).ok()?;
+        self.plugins.chosen_revision(plugins, &plugin, request.revision?).await
+    }
+
     /// The number of deliveries that have room: half of the backlog's room is left to senders.
     fn room(&self) -> u32 {
         let half = self.config.borrow().dispatch.backlog_max.div_ceil(2);
         u32::try_from(half.saturating_sub(self.db.backlog())).unwrap_or(u32::MAX).min(PAGE)
     }
 
-    async fn page(&self, running: &ReplayInProgress, limit: u32, plugins: &Snapshot) -> Result<(), DbError> {
+    async fn page(
+        &self,
+        running: &ReplayInProgress,
+        limit: u32,
+        routing: &Routing<'_>,
+    ) -> Result<(), DbError> {
         let found = self.db.replay_candidates(running, limit).await?;
         let more = found.len() >= limit as usize;
-        let step = step(running, &found, more, plugins);
+        let step = step(running, &found, more, routing);
         failpoint::pass(Point::ReplayStep);
         self.db.replay_step(step).await
     }
 }
 
+/// The plugins for a replay's events.
+struct Routing<'a> {
+    plugins: &'a Snapshot,
+    /// The revision that the request chose, unless it is in force.
+    chosen: Option<&'a ChosenRevision>,
+}
+
+impl Routing<'_> {
+    /// Whether the revision that the request chose would handle an event; `None` if it is in force. One that was refused
+    /// takes all events: their dead letters have the reason.
+    fn would_handle(&self, candidate: &Candidate) -> Option<bool> {
+        let entry = self.chosen?.entry();
+        let handles = |entry| self.plugins.would_handle(entry, &candidate.source, &candidate.event_type);
+        Some(entry.is_none_or(handles))
+    }
+}
+
 /// Decides about a page of candidates, after which there may be more.
-fn step(running: &ReplayInProgress, found: &[Candidate], more: bool, plugins: &Snapshot) -> ReplayPage {
+fn step(running: &ReplayInProgress, found: &[Candidate], more: bool, routing: &Routing<'_>) -> ReplayPage {
     let request = &running.request;
-    let mut step = ReplayPage { replay: running.id, dry_run: request.dry_run, ..ReplayPage::default() };
+    let (replay, revision, dry_run) = (running.id, request.revision, request.dry_run);
+    let mut step = ReplayPage { replay, revision, dry_run, ..ReplayPage::default() };
     for candidate in found {
         let again = match request.action {
-            Action::Replay => again(candidate, request, &recipients(candidate, request, plugins)),
+            Action::Replay => again(candidate, request, &recipients(candidate, request, routing)),
             Action::Discard => resolve(candidate),
         };
         step.skipped += u64::from(again.is_empty());
@@ -142,7 +176,15 @@ fn can_route(request: &Request, plugins: &Snapshot) -> bool {
 }
 
 /// The plugins that a candidate goes to, if all else allows it.
-fn recipients(candidate: &Candidate, request: &Request, plugins: &Snapshot) -> Vec<Recipient> {
+fn recipients(candidate: &Candidate, request: &Request, routing: &Routing<'_>) -> Vec<Recipient> {
+    let plugins = routing.plugins;
+    let on_chosen = routing.would_handle(candidate);
+    if on_chosen == Some(false) {
+        return Vec::new();
+    }
+    if let (Some(_), Some(to)) = (on_chosen, &request.to) {
+        return vec![Recipient { plugin: to.clone(), ordered: plugins.is_ordered(to), matched: true }];
+    }
     if request.of == ReplayTarget::Deliveries {
         let ordered = |made: &EventDelivery| plugins.is_ordered(&made.plugin);
         let to = |made: &EventDelivery| Recipient {
@@ -241,7 +283,7 @@ mod tests {
 
     fn request(of: ReplayTarget, again: bool) -> Request {
         let (action, selection) = (Action::Replay, Selection::default());
-        Request { of, action, selection, to: None, again, dry_run: false }
+        Request { of, action, selection, to: None, again, revision: None, dry_run: false }
     }
 
     #[test]
@@ -299,9 +341,11 @@ mod tests {
             examples: 2,
         };
         let page = vec![candidate(&[("p", State::Dead, false)]); 5];
-        let next = step(&running, &page, true, &Snapshot::default());
+        let snapshot = Snapshot::default();
+        let routing = Routing { plugins: &snapshot, chosen: None };
+        let next = step(&running, &page, true, &routing);
         assert_eq!((next.after, next.first.len()), (Some(DeliveryId { event: 7, number: 1 }), 2));
         assert_eq!(next.discard.len(), 5);
-        assert_eq!(step(&running, &page, false, &Snapshot::default()).after, None);
+        assert_eq!(step(&running, &page, false, &routing).after, None);
     }
 }

@@ -37,5 +37,6 @@ pub(super) fn delivery(plugin: &str, seq: i64) -> Delivery {
         failures: 0,
         since: 0,
         order: None,
+        revision: None,
     }
 }

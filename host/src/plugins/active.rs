@@ -64,6 +64,7 @@ pub struct ActivePlugin {
 }
 
 /// This plugin's metrics, looked up once.
+#[derive(Clone)]
 struct Attempts {
     done: metrics::Counter,
     retry: metrics::Counter,
@@ -150,6 +151,23 @@ impl ActivePlugin {
             }
         }
         Arc::new(active)
+    }
+
+    /// Makes the plugin with another revision, under the same settings. Both share the turns, because they share the
+    /// plugin's store.
+    pub(super) fn on(&self, entry: &RunningEntry) -> Self {
+        Self {
+            runner: Arc::clone(&entry.runner),
+            revision: entry.revision,
+            settings: self.settings.clone(),
+            concurrency: self.concurrency,
+            ordered: self.ordered,
+            retry: self.retry,
+            breaking: self.breaking,
+            cpu_class: Arc::default(),
+            attempts: self.attempts.clone(),
+            turns: Arc::clone(&self.turns),
+        }
     }
 
     /// Whether both share the same turns: of any two calls that are to run alone, one waits for the other.

@@ -418,7 +418,7 @@ fn instructed(choice: RevisionChoice, digest: Option<Digest>) -> Instructed {
 }
 
 /// Finds a revision that was in force: by the first digits of its digest, or the one before.
-fn find_revision(history: &HistoryPage, digest: Option<&str>) -> Result<Digest, InstructionError> {
+pub(super) fn find_revision(history: &HistoryPage, digest: Option<&str>) -> Result<Digest, InstructionError> {
     let none = |reason: String| Err(InstructionError::NoRevision(reason));
     let Some(prefix) = digest else {
         return match history.in_force_before() {

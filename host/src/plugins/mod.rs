@@ -6,6 +6,7 @@
 //! | the desired state | `desired`, `directory`, `scan`, `watch` |
 //! | the actual state | `actual`, `expected` (before the first revision is loaded) |
 //! | instructions about revisions | `instruct`, `compare`, `ledger`, `choices`, `records` |
+//! | revisions that replays run on | `chosen` |
 //! | the steps between them | `reconciler`, `outcome`, `load`, `read` |
 //! | the routing table | `snapshot`, `subscriptions`, `active`, `settings`, `cpu_class` |
 //! | what operators see of it | `matrix` |
@@ -16,6 +17,7 @@
 mod active;
 mod actual;
 mod choices;
+mod chosen;
 mod compare;
 mod cpu_class;
 mod desired;
@@ -46,12 +48,14 @@ use crate::revision::{Origin, RevisionChoice, WaitingRevision};
 use crate::runtime::Runtime;
 
 use choices::Choices;
+use chosen::ChosenRevisions;
 use instruct::Desk;
 use ledger::Ledger;
 use load::Loader;
 use reconciler::{Reconciler, Requests};
 
 pub use active::{ActivePlugin, Backoff, Breaking, Retry, RunningEntry, Turn};
+pub use chosen::ChosenRevision;
 pub use compare::Comparison;
 pub use cpu_class::CpuClass;
 pub use instruct::{Instructed, InstructionError, Instructor};
@@ -130,6 +134,7 @@ struct Inner {
     views: Mutex<Vec<PluginView>>,
     retries: mpsc::UnboundedSender<PluginName>,
     desk: Desk,
+    chosen: ChosenRevisions,
 }
 
 impl Plugins {
@@ -148,6 +153,7 @@ impl Plugins {
             views: Mutex::default(),
             retries,
             desk: Desk::new(ledger.clone(), loader.clone(), config.clone(), takeovers),
+            chosen: ChosenRevisions::new(),
         }));
         let parts = (runtime.clone(), loader, ledger);
         let requests = Requests { retries: requested, takeovers: to_publish };

@@ -76,6 +76,15 @@ impl Snapshot {
         subscribers.iter().any(|found| found.plugin == plugin && found.is_matched)
     }
 
+    /// Whether a revision of a plugin that is not in force would handle an event.
+    #[must_use]
+    pub fn would_handle(&self, entry: &RunningEntry, source: &SourceName, event_type: &str) -> bool {
+        let Some(config) = &self.config else { return false };
+        let interface = self.package(source).map(|package| interface_name(package, event_type));
+        let subscriptions = Subscriptions::new([wants_of_entry(entry, config)]);
+        !subscriptions.matching(interface.as_deref(), event_type).is_empty()
+    }
+
     /// Whether all handlers of a plugin are known.
     #[must_use]
     pub fn knows_handlers(&self, plugin: &PluginName) -> bool {
@@ -217,6 +226,31 @@ mod tests {
         other.plugin.insert(name("a"), limited);
         let after = before.next(&[entry("a", 1)], &[], &Arc::new(other));
         assert_eq!(kept(&before, &after), (false, true, true), "its settings changed");
+    }
+
+    #[test]
+    fn another_revision_would_handle_what_it_exports_and_the_operator_allows() {
+        let mut config = Config::default();
+        let allowed =
+            config::Plugin { events: Some(vec!["appointment.*".into()]), ..config::Plugin::default() };
+        config.plugin.insert(name("a"), allowed);
+        let source = toml::from_str("scheme = 'moncreneau'\nsecrets = ['x']").unwrap();
+        config.sources.insert(name("moncreneau"), source);
+        let snapshot = Snapshot::default().next(&[entry("a", 1)], &[], &Arc::new(config));
+        let typed = RunningEntry {
+            typed: vec!["moncreneau:events/appointment-created".into()],
+            patterns: vec!["x.*".into(), "appointment.moved".into()],
+            ..entry("a", 2)
+        };
+        for (event_type, expected) in [
+            ("appointment.created", true),
+            ("appointment.moved", true),
+            ("appointment.updated", false),
+            ("x.y", false),
+        ] {
+            let handles = snapshot.would_handle(&typed, &name("moncreneau"), event_type);
+            assert_eq!(handles, expected, "{event_type}");
+        }
     }
 
     #[test]

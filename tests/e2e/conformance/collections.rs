@@ -37,7 +37,7 @@ fn delivery(name: &PluginName, payload: &Value) -> Delivery {
     };
     let id = DeliveryId { event: 1, number: 1 };
     let (event, plugin) = (Arc::new(event), name.clone());
-    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None }
+    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None, revision: None }
 }
 
 /// Runs events of several sizes, and returns the collections that the last instance had.

@@ -10,7 +10,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::selections::{KEY_MAX_BYTES, KEY_PATTERN, SOURCE_PATTERN, TEXT_MAX_CHARS};
+use super::selections::{KEY_MAX_BYTES, KEY_PATTERN, REVISION_PATTERN, SOURCE_PATTERN, TEXT_MAX_CHARS};
 use crate::audit::HEAD_PATTERN;
 use crate::delivery::DELIVERY_ID_PATTERN;
 use crate::effect::EFFECT_ID_PATTERN;
@@ -53,6 +53,8 @@ texts! {
     NumberCursor: Some(NUMBER_PATTERN), None;
     /// The cursor of a list of a store's keys.
     StoreCursor: Some(STORE_CURSOR_PATTERN), None;
+    /// The first digits of a revision's digest.
+    RevisionText: Some(REVISION_PATTERN), None;
     /// An effect's key.
     EffectKeyText: Some(KEY_PATTERN), Some(KEY_MAX_BYTES);
     /// The number and the hash of an entry of the audit log.

@@ -8,11 +8,14 @@ use serde::Deserialize;
 use super::extract::{JsonBody, Path, Query};
 use super::formats::NumberCursor;
 use super::masking::personal_texts;
+use super::revisions::{plugins, problem};
 use super::{ReplayList, ReplayProgress, ReplayRequest, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
-use crate::event::parse_number;
-use crate::replay::{Progress, Request};
+use crate::delivery::DeliveryId;
+use crate::event::{PluginName, parse_number};
+use crate::plugins::InstructionError;
+use crate::replay::{Progress, ReplayTarget, Request};
 
 /// Pages of replays that one request reads.
 const PAGES_MAX: usize = 20;
@@ -35,24 +38,67 @@ pub(super) struct ReplayQuery {
 #[utoipa::path(post, path = "/replays", tag = "replays", request_body = ReplayRequest, responses(
     (status = 202, description = "It has begun", body = ReplayProgress),
     (status = 400, description = "Not a request"),
-    (status = 404, description = "No such plugin"),
-    (status = 422, description = "A request that contradicts itself"),
+    (status = 404, description = "No such plugin, or none of its kept revisions is meant"),
+    (status = 422, description = "A request that contradicts itself, or a revision that cannot be loaded"),
     Problem))]
 pub(super) async fn begin(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<(StatusCode, Json<ReplayProgress>), Problem> {
-    let request = Request::from(request);
+    let digits = request.revision.clone();
+    selections::check_revision(digits.as_deref())?;
+    let mut request = request.on(None);
     request.check().map_err(Problem::unprocessable)?;
+    if digits.is_some() {
+        request.check_revision().map_err(Problem::unprocessable)?;
+    }
     selections::check(&request.selection)?;
     let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
     let operator = operator.plugin_or_all(request.plugin(), remedy)?;
     if let Some(to) = &request.to {
         admin.find_plugin(to.as_str(), |plugin| operator.sees(plugin))?;
     }
+    if let Some(digits) = &digits {
+        choose_revision(&admin, &mut request, digits).await?;
+    }
     let id = admin.db.begin_replay(request, operator.decision()?).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&admin, id).await?)))
+}
+
+/// Finds and loads the revision of a request, and the plugin that it is about.
+async fn choose_revision(admin: &AdminState, request: &mut Request, digits: &str) -> Result<(), Problem> {
+    let plugin = match request.plugin() {
+        Some(plugin) => PluginName::new(plugin).map_err(|error| Problem::bad_request(error.to_string()))?,
+        None => plugin_of_all(admin, request.selection.deliveries.as_deref().unwrap_or_default()).await?,
+    };
+    let revision = plugins(admin)?.choose_revision(&plugin, digits).await;
+    request.revision = Some(revision.map_err(|error| match error {
+        InstructionError::NoRevision(reason) => Problem::not_found(format!(
+            "plugin {plugin}: {reason}; `hookyard plugin history {plugin}` lists them"
+        )),
+        error => problem(plugin.as_str(), &error),
+    })?);
+    if request.of == ReplayTarget::Deliveries {
+        request.selection.plugin = Some(plugin.to_string());
+    }
+    Ok(())
+}
+
+/// The plugin of these deliveries, if they are of one.
+async fn plugin_of_all(admin: &AdminState, deliveries: &[DeliveryId]) -> Result<PluginName, Problem> {
+    let mut found: Option<PluginName> = None;
+    for id in deliveries {
+        let plugin = admin.db.plugin_of(*id).await?;
+        let plugin = plugin.ok_or_else(|| Problem::not_found(format!("no delivery {id}")))?;
+        if let Some(other) = found.as_ref().filter(|other| **other != plugin) {
+            return Err(Problem::unprocessable(format!(
+                "`revision` needs one plugin: `where.deliveries` has deliveries of {other} and of {plugin}"
+            )));
+        }
+        found = Some(plugin);
+    }
+    found.ok_or_else(|| Problem::unprocessable("`revision` needs one plugin: `where.deliveries` is empty"))
 }
 
 /// The progress of a replay.
@@ -91,7 +137,7 @@ pub(super) async fn stop(
 ) -> Result<Json<ReplayProgress>, Problem> {
     let found = find_seen(&operator, &admin, id).await?;
     let operator =
-        operator.plugin_or_all(Request::from(found.request).plugin(), "this replay is for all plugins")?;
+        operator.plugin_or_all(found.request.on(None).plugin(), "this replay is for all plugins")?;
     let is_stopped = admin.db.stop_replay(id, operator.decision()?).await?;
     let progress = find(&admin, id).await?;
     if is_stopped { Ok(Json(progress)) } else { Err(Problem::conflict(format!("replay {id} has ended"))) }

@@ -245,7 +245,7 @@ async fn decide(
     answer(name, plugins.decide(&plugin, &request.digest, approved, instructor).await)
 }
 
-fn plugins(admin: &AdminState) -> Result<&Plugins, Problem> {
+pub(super) fn plugins(admin: &AdminState) -> Result<&Plugins, Problem> {
     admin.revisions.as_ref().ok_or_else(|| Problem::unavailable("this host keeps no revisions"))
 }
 
@@ -281,7 +281,7 @@ fn answer(name: String, instructed: Result<Instructed, InstructionError>) -> Ans
     Ok(([tag(result.version)], Json(result)))
 }
 
-fn problem(name: &str, error: &InstructionError) -> Problem {
+pub(super) fn problem(name: &str, error: &InstructionError) -> Problem {
     let detail = format!("plugin {name}: {error}");
     match error {
         InstructionError::UnknownPlugin => unknown(name),

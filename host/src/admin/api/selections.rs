@@ -15,6 +15,8 @@ pub(super) const KEY_MAX_BYTES: usize = 64;
 pub(super) const KEY_PATTERN: &str = r"^[0-9a-fA-F]+\.[0-9a-fA-F]+$";
 /// The form of the name of a source of received or emitted events, as a regular expression.
 pub(super) const SOURCE_PATTERN: &str = r"^(plugin\.)?[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$";
+/// The form of the first digits of a revision's digest, as a regular expression.
+pub(super) const REVISION_PATTERN: &str = "^[0-9a-f]{4,64}$";
 
 /// Checks a selection of events or deliveries.
 ///
@@ -34,6 +36,21 @@ pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
         check_name("where.source", source.as_deref())?;
     }
     check_name("where.plugin", plugin.as_deref())
+}
+
+/// Checks the first digits of a revision's digest.
+///
+/// # Errors
+/// A problem that names the member.
+pub(super) fn check_revision(digits: Option<&str>) -> Result<(), Problem> {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    if digits.is_some_and(|digits| !(4..=64).contains(&digits.len()) || !digits.chars().all(is_digit)) {
+        return Err(Problem::bad_request(
+            "`revision` is not the beginning of a revision's digest: give 4 to 64 digits of 0-9 and a-f; \
+             `hookyard plugin history NAME` shows them",
+        ));
+    }
+    Ok(())
 }
 
 /// Checks a selection of effects.

@@ -125,6 +125,7 @@ async fn filled() -> TestServer {
         selection: Selection::default(),
         to: None,
         again: false,
+        revision: None,
         dry_run: false,
     };
     assert_eq!(server.db.begin_replay(request, Decision::of_host()).await, Ok(1));
@@ -336,6 +337,7 @@ async fn a_token_finds_what_is_of_its_plugins_behind_many_of_others() {
             selection: Selection { plugin: Some("desk".into()), ..Selection::default() },
             to: None,
             again: false,
+            revision: None,
             dry_run: true,
         };
         server.db.begin_replay(request, Decision::of_host()).await.unwrap();

@@ -136,6 +136,7 @@ impl Trial {
             attempts: attempt - 1,
             failures: attempt - 1,
             order: None,
+            revision: None,
         };
         let call = Call { delivery: &delivery, package, settings: &self.settings };
         let tried = self.revision.attempt(call).await;

@@ -85,6 +85,7 @@ async fn every_decision_has_an_entry_that_names_its_actor() {
             selection: Selection::default(),
             to: None,
             again: false,
+            revision: None,
             dry_run: false,
         };
         let first = db.begin_replay(request.clone(), by(id)).await.unwrap();

@@ -178,6 +178,7 @@ async fn an_event_that_no_plugin_handles_is_unhandled_and_can_be_replayed() {
             selection: unhandled,
             to: None,
             again: false,
+            revision: None,
             dry_run: false,
         };
         for handled in [false, true] {

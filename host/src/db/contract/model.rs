@@ -259,7 +259,8 @@ impl Model {
         };
         let refused = self.deliveries.iter().any(open);
         let (of, action, selection) = (ReplayTarget::Deliveries, Action::Replay, Selection::default());
-        let request = Request { of, action, selection, to: None, again: false, dry_run: false };
+        let request =
+            Request { of, action, selection, to: None, again: false, revision: None, dry_run: false };
         let replay = self.db.begin_replay(request, Decision::of_host()).await.unwrap();
         self.db
             .replay_step(ReplayPage { replay, again: vec![again], ..ReplayPage::default() })

@@ -129,7 +129,8 @@ async fn to_skip_one_that_is_behind_lets_no_other_go() {
         let (plugin, order, of) = (name("p"), first.order, Some(first.id.number));
         let again = ReplayedDelivery { event: first.id.event, plugin, order, matched: true, of, dead: false };
         let (of, action, selection) = (ReplayTarget::Deliveries, Action::Replay, Selection::default());
-        let request = Request { of, action, selection, to: None, again: false, dry_run: false };
+        let request =
+            Request { of, action, selection, to: None, again: false, revision: None, dry_run: false };
         let replay = db.begin_replay(request, Decision::of_host()).await.unwrap();
         db.replay_step(ReplayPage { replay, again: vec![again], ..ReplayPage::default() }).await.unwrap();
         assert_eq!(

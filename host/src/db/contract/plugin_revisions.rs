@@ -1,12 +1,17 @@
 //! Instructions about revisions and their files outlive the process.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::Fixture;
+use crate::audit;
 use crate::db::Db;
-use crate::db::tests::{Window, name};
+use crate::db::tests::{Window, accept, attempt, name};
+use crate::delivery::NextStep;
 use crate::event::{Digest, now_ms};
+use crate::replay::{self, Action, ReplayPage, ReplayTarget, ReplayedDelivery, Selection};
 use crate::revision::choice::tests::{Model, Step, apply, digests, steps};
 use crate::revision::{
     Decision, EntryState, HistoryEntry, InstructionRecord, Origin, RevisionChoice, RevisionFacts,
@@ -127,6 +132,45 @@ async fn old_files_go_but_not_the_one_in_force_or_waiting() {
         let history = db.plugin_history(&name("p"), 9).await.unwrap().unwrap();
         assert_eq!(history.entries.len(), 5, "what happened stays");
         assert!(history.entries[4].facts.is_none() && history.entries[0].facts.is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_file_of_a_revision_stays_while_a_replay_on_it_is_open() {
+    for fixture in Fixture::each() {
+        let window = Window::new(9);
+        let db = fixture.open(&window).await;
+        let mut choice = RevisionChoice::default();
+        let old = push(&db, "p", &mut choice, &Bytes::from_static(b"old"), false).await;
+        push(&db, "p", &mut choice, &Bytes::from_static(b"new"), false).await;
+        accept(&db, "dead").await.unwrap();
+        let dead = window.first();
+        db.finished(attempt(&dead, NextStep::Dead)).await.unwrap();
+        let request = replay::Request {
+            of: ReplayTarget::Deliveries,
+            action: Action::Replay,
+            selection: Selection::default(),
+            to: None,
+            again: false,
+            revision: Some(old),
+            dry_run: false,
+        };
+        let replay = db.begin_replay(request, audit::Decision::of_host()).await.unwrap();
+        assert_eq!(db.prune_revisions(1, u64::MAX).await, Ok(0), "the replay is in progress");
+        let again = ReplayedDelivery {
+            event: dead.id.event,
+            plugin: name("p"),
+            order: None,
+            matched: true,
+            of: Some(dead.id.number),
+            dead: true,
+        };
+        let page = ReplayPage { replay, again: vec![again], revision: Some(old), ..ReplayPage::default() };
+        db.replay_step(page).await.unwrap();
+        assert_eq!(db.prune_revisions(1, u64::MAX).await, Ok(0), "its delivery is open");
+        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        db.finished(attempt(&lease.deliveries[0], NextStep::Done)).await.unwrap();
+        assert_eq!(db.prune_revisions(1, u64::MAX).await, Ok(1));
     }
 }
 

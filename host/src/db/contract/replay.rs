@@ -7,13 +7,13 @@ use crate::audit::Decision;
 use crate::db::tests::{Window, accept, attempt, event, listed, name, to};
 use crate::db::{Db, DeliveryFilter, DeliveryPage, Discard, EventState};
 use crate::delivery::{DeliveryId, NextStep, Resolution, State};
-use crate::event::now_ms;
+use crate::event::{Digest, now_ms};
 use crate::replay::{Action, ReplayPage, ReplayState, ReplayTarget, ReplayedDelivery, Request, Selection};
 use std::sync::Arc;
 
 fn request(of: ReplayTarget) -> Request {
     let (action, selection) = (Action::Replay, Selection::default());
-    Request { of, action, selection, to: None, again: false, dry_run: false }
+    Request { of, action, selection, to: None, again: false, revision: None, dry_run: false }
 }
 
 fn again(delivery: DeliveryId, dead: bool) -> ReplayedDelivery {
@@ -193,5 +193,45 @@ async fn deliveries_are_listed_by_state_and_page() {
             let filter = DeliveryFilter { state: Some(state), ..DeliveryFilter::default() };
             assert_eq!(ids(&db.deliveries(&filter, None, 9).await.unwrap()), expected, "{state:?}");
         }
+    }
+}
+
+/// A replay on this revision, and the delivery that it made.
+async fn replay_on(db: &Db, dead: DeliveryId, revision: Digest) -> i64 {
+    let request = Request { revision: Some(revision), ..request(ReplayTarget::Deliveries) };
+    let replay = db.begin_replay(request, Decision::of_host()).await.unwrap();
+    let running = db.running_replays().await.unwrap().pop().unwrap();
+    assert_eq!((running.id, running.request.revision), (replay, Some(revision)));
+    let again = vec![again(dead, true)];
+    let page = ReplayPage { replay, again, revision: Some(revision), ..ReplayPage::default() };
+    db.replay_step(page).await.unwrap();
+    replay
+}
+
+#[tokio::test]
+async fn a_delivery_stays_on_the_revision_of_its_replay() {
+    let (chosen, other) = (Digest::of(b"chosen"), Digest::of(b"other"));
+    for fixture in Fixture::each() {
+        let (db, window) = three(&fixture).await;
+        let dead = window.first();
+        assert_eq!(dead.revision, None);
+        let replay = replay_on(&db, dead.id, chosen).await;
+        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        assert_eq!(lease.deliveries[0].revision, Some(chosen));
+        let cause = db.event(None, "dead").await.unwrap()[0].deliveries[1].cause.clone().unwrap();
+        assert_eq!((cause.replay, cause.revision), (replay, Some(chosen.to_string())));
+
+        let mut failed = attempt(&lease.deliveries[0], NextStep::Wait(crate::clock::now_ms() + 3_600_000));
+        failed.attempt.revision = chosen;
+        db.finished(failed).await.unwrap();
+        // Another revision in force is no reason to try it again.
+        assert_eq!(db.retry_on_revision(&name("p"), other).await, Ok(0));
+        let waiting = Selection { plugin: Some("p".into()), ..Selection::default() };
+        assert_eq!(db.retry(waiting, Decision::of_host()).await, Ok(1));
+        let killed = fixture.as_killed();
+        drop(db);
+        let db = killed.open(&Window::new(0)).await;
+        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        assert_eq!((lease.deliveries[0].attempts, lease.deliveries[0].revision), (1, Some(chosen)));
     }
 }

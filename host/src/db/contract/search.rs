@@ -196,7 +196,8 @@ async fn a_reason_and_a_replay_after_the_event_was_indexed_are_found() {
         assert_eq!(search(db, &by_reason, 10).await, ["evt_0"]);
         let selection = Selection::default();
         let (of, action) = (ReplayTarget::Deliveries, Action::Replay);
-        let request = replay::Request { of, action, selection, to: None, again: false, dry_run: false };
+        let request =
+            replay::Request { of, action, selection, to: None, again: false, revision: None, dry_run: false };
         let replay = db.begin_replay(request, Decision::of_host()).await.unwrap();
         let (of, event) = (Some(delivery.id.number), delivery.id.event);
         let again =

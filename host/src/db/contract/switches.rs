@@ -331,7 +331,8 @@ async fn a_replay_of_a_switched_off_type_is_held() {
         assert_eq!(run(&db).await, ["e1", "e2"]);
         turn_off(&db, "x").await;
         let (of, action, selection) = (ReplayTarget::Deliveries, Action::Replay, Selection::default());
-        let request = Request { of, action, selection, to: None, again: false, dry_run: false };
+        let request =
+            Request { of, action, selection, to: None, again: false, revision: None, dry_run: false };
         let replay = db.begin_replay(request, Decision::of_host()).await.unwrap();
         let again = |event| ReplayedDelivery {
             event,

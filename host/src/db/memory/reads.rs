@@ -372,6 +372,10 @@ impl Reads for MemoryReads {
         answer(next.map(|(_, candidate)| candidate).collect())
     }
 
+    fn replayed_revisions(&self) -> Answer<'_, Vec<Digest>> {
+        answer(self.0.tables().replayed_revisions())
+    }
+
     fn running_replays(&self) -> Answer<'_, Vec<ReplayInProgress>> {
         answer(self.0.tables().running_replays().map(StoredReplay::running).collect())
     }

@@ -1,13 +1,13 @@
 //! Replays in memory.
 
-use super::tables::{StoredDelivery, StoredReplay, StoredState, Tables};
+use super::tables::{StoredCause, StoredDelivery, StoredReplay, StoredState, Tables};
 use crate::audit::Record;
 use crate::clock;
 use crate::db::decisions;
 use crate::db::types::Discard;
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, Resolution};
-use crate::event::{Event, now_ms};
+use crate::event::{Digest, Event, now_ms};
 use crate::replay::{
     Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayState, ReplayTarget,
     ReplayedDelivery, Request, Selection,
@@ -35,7 +35,7 @@ impl Tables {
             made = (step.again.len() + step.discard.len()) as u64;
         } else {
             for again in &step.again {
-                let is_made = self.make(step.replay, again);
+                let is_made = self.make(step, again);
                 self.note_change(again.event, again.event);
                 made += u64::from(is_made);
                 skipped += u64::from(!is_made);
@@ -60,7 +60,7 @@ impl Tables {
 
     /// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Whether it is
     /// made.
-    fn make(&mut self, replay: i64, again: &ReplayedDelivery) -> bool {
+    fn make(&mut self, step: &ReplayPage, again: &ReplayedDelivery) -> bool {
         let is_open =
             self.of_event(again.event).any(|(_, of)| of.plugin == again.plugin && of.standing.is_open());
         if is_open {
@@ -84,7 +84,7 @@ impl Tables {
             since: clock::now_ms(),
             failures: 0,
             attempts: Vec::new(),
-            replayed: Some((replay, again.of)),
+            replayed: Some(StoredCause { replay: step.replay, of: again.of, revision: step.revision }),
         };
         self.deliveries.insert(DeliveryId { event: again.event, number }, stored);
         true
@@ -127,6 +127,12 @@ impl Tables {
 
     pub(super) fn running_replays(&self) -> impl Iterator<Item = &StoredReplay> {
         self.replays.values().filter(|stored| stored.progress.state == ReplayState::Running)
+    }
+
+    /// The revisions that open deliveries of replays run on.
+    pub(super) fn replayed_revisions(&self) -> Vec<Digest> {
+        let open = self.deliveries.values().filter(|stored| stored.standing.is_open());
+        open.filter_map(|stored| stored.replayed?.revision).collect()
     }
 
     /// Everything that a request finds, in order.

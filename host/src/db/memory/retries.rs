@@ -16,7 +16,11 @@ impl Tables {
                 && fits(selection, stored)
                 && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(id))
                 && event.is_some_and(|event| self.fits_event(selection, id.event, event))
-                && failed_before.is_none_or(|wanted| revision.is_some_and(|revision| revision != wanted))
+                && failed_before.is_none_or(|wanted| {
+                    // Another revision in force changes nothing for one that a replay runs on a revision of its own.
+                    let is_in_force = stored.replayed.is_none_or(|cause| cause.revision.is_none());
+                    is_in_force && revision.is_some_and(|revision| revision != wanted)
+                })
         });
         found.map(|(id, _)| *id)
     }

@@ -1,7 +1,7 @@
 //! Reads for search in memory.
 
 use super::reads::{MemoryReads, answer};
-use super::tables::Tables;
+use super::tables::{StoredCause, Tables};
 use crate::db::search::SearchSettings;
 use crate::db::search::reads::{
     ChangeRange, DocumentPage, DocumentScope, EventChange, ReadLane, SearchReads,
@@ -30,7 +30,7 @@ impl Tables {
         }
         for (_, stored) in self.of_event(number) {
             document.add(IndexedField::Plugin, stored.plugin.as_str(), settings);
-            if let Some((replay, _)) = stored.replayed {
+            if let Some(StoredCause { replay, .. }) = stored.replayed {
                 document.add(IndexedField::Replay, &replay.to_string(), settings);
             }
             for failure in stored.attempts.iter().filter_map(|attempt| attempt.failure.as_ref()) {

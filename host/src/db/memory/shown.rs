@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::replay::fits;
-use super::tables::{Paused, StoredDelivery, StoredEffect, StoredState, Tables};
+use super::tables::{Paused, StoredCause, StoredDelivery, StoredEffect, StoredState, Tables};
 use crate::clock;
 use crate::db::types::InMemoryState;
 use crate::db::view::{
@@ -144,8 +144,9 @@ impl Tables {
             held_because,
             blocked_by,
             resolution,
-            cause: stored.replayed.map(|(replay, of)| ReplayedView {
+            cause: stored.replayed.map(|StoredCause { replay, of, revision }| ReplayedView {
                 replay,
+                revision: revision.map(|revision| revision.to_string()),
                 of: of.map(|number| DeliveryId { number, ..id }.to_string()),
             }),
             due_at: waits_until(stored.standing).filter(|_| state == State::Waiting),

@@ -147,8 +147,17 @@ pub(super) struct StoredDelivery {
     pub(super) since: u64,
     pub(super) failures: u32,
     pub(super) attempts: Vec<Attempt>,
-    /// The replay that made it, and the number of the delivery that it runs again.
-    pub(super) replayed: Option<(i64, Option<i64>)>,
+    pub(super) replayed: Option<StoredCause>,
+}
+
+/// The replay that made a delivery.
+#[derive(Clone, Copy)]
+pub(super) struct StoredCause {
+    pub(super) replay: i64,
+    /// The number of the delivery that it runs again.
+    pub(super) of: Option<i64>,
+    /// The revision that it runs on.
+    pub(super) revision: Option<Digest>,
 }
 
 #[derive(Clone)]
@@ -194,6 +203,7 @@ impl Tables {
             failures: stored.failures,
             since: stored.since,
             order: stored.order,
+            revision: stored.replayed.and_then(|cause| cause.revision),
         })
     }
 

@@ -39,7 +39,7 @@ async fn aged(dir: &tempfile::TempDir, ids: &[&str]) -> Db {
              INSERT INTO effect_try SELECT event_seq, number, 1, 1, 'done', 1, 1, '' FROM delivery;
              INSERT INTO cause SELECT seq, 1, 1, 1, 1 FROM event;
              INSERT INTO fanout SELECT seq, 1 FROM event;
-             INSERT INTO replayed SELECT seq, 1, 1, NULL, 1 FROM event;"
+             INSERT INTO replayed SELECT seq, 1, 1, NULL, 1, NULL FROM event;"
         ),
     )
     .await;

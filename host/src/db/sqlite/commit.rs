@@ -161,7 +161,7 @@ impl SqliteStorage {
                 let event = Arc::clone(&new.event);
                 let since = clock::measured(event.received_at, clock::offset_ms());
                 self.make_ready(
-                    Delivery { id, event, plugin, attempts: 0, failures: 0, since, order },
+                    Delivery { id, event, plugin, attempts: 0, failures: 0, since, order, revision: None },
                     ready,
                 );
             }

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 use super::clock::shown;
 use super::reader::Reader;
 use super::rows::{id_of, placement_of};
-use super::values::{integer, name_of, parse, unsigned};
+use super::values::{integer, name_of, optional_digest_of, parse, unsigned};
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::view::{
     AttemptView, DeliveryFilter, DeliveryPage, DeliverySummary, DeliveryView, EffectView, ListedDelivery,
@@ -19,7 +19,7 @@ use crate::replay::Selection;
 use crate::token::PluginPattern;
 
 const COLUMNS: &str = "SELECT d.event_seq, d.number, d.plugin, d.state, d.attempts, d.due_at,
-    h.plugin IS NOT NULL, p.plugin IS NOT NULL, d.settled, r.replay, r.of_number, d.ordering";
+    h.plugin IS NOT NULL, p.plugin IS NOT NULL, d.settled, r.replay, r.of_number, d.ordering, r.revision";
 const HOLDS: &str = " LEFT JOIN held_plugin h ON h.plugin = d.plugin
     LEFT JOIN paused_plugin p ON p.plugin = d.plugin
     LEFT JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number";
@@ -124,6 +124,7 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
     };
     let resolution: Option<&str> = row.try_get(8)?;
     let replay: Option<i64> = row.try_get(9)?;
+    let revision = optional_digest_of(row, 12)?.map(|revision| revision.to_string());
     let of: Option<i64> = row.try_get(10)?;
     let of = of.map(|number| DeliveryId { number, ..id }.to_string());
     Ok(Stored {
@@ -134,7 +135,7 @@ fn stored_of(row: &SqliteRow, memory: &InMemoryState) -> Result<Stored, DbError>
         held_because: because,
         attempts: row.try_get(4)?,
         due_at: due_at.filter(|_| state == State::Waiting).map(shown),
-        cause: replay.map(|replay| ReplayedView { replay, of }),
+        cause: replay.map(|replay| ReplayedView { replay, of, revision }),
         order: row.try_get(11)?,
         blocked_by: None,
     })
@@ -292,11 +293,11 @@ fn listed_of(row: &SqliteRow, stored: Stored) -> Result<ListedDelivery, DbError>
     let delivery = stored.summary();
     let open = !matches!(delivery.state, State::Done | State::Dead);
     Ok(ListedDelivery {
-        source: row.try_get(12)?,
-        event: row.try_get(13)?,
-        event_type: row.try_get(14)?,
-        received_at: unsigned(row.try_get(15)?),
-        reason: row.try_get::<Option<String>, _>(16)?.filter(|_| open || delivery.state == State::Dead),
+        source: row.try_get(13)?,
+        event: row.try_get(14)?,
+        event_type: row.try_get(15)?,
+        received_at: unsigned(row.try_get(16)?),
+        reason: row.try_get::<Option<String>, _>(17)?.filter(|_| open || delivery.state == State::Dead),
         delivery,
     })
 }

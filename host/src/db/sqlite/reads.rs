@@ -276,6 +276,10 @@ impl Reads for Reader {
         Box::pin(self.candidates(running, limit))
     }
 
+    fn replayed_revisions(&self) -> Answer<'_, Vec<Digest>> {
+        Box::pin(self.replayed_revisions())
+    }
+
     fn running_replays(&self) -> Answer<'_, Vec<ReplayInProgress>> {
         Box::pin(self.running_replays())
     }

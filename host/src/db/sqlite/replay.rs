@@ -10,12 +10,12 @@ use super::event_changes;
 use super::orders::Orders;
 use super::reader::Reader;
 use super::rows::{due_at_of, placement_of};
-use super::values::{integer, name_of, parse, unsigned};
+use super::values::{digest_of, integer, name_of, parse, unsigned};
 use crate::clock;
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, OrderingHash};
-use crate::event::now_ms;
+use crate::event::{Digest, now_ms};
 use crate::replay::{
     Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
     ReplayedDelivery, Request,
@@ -94,7 +94,7 @@ pub(super) async fn advance(
         done.made = (step.again.len() + step.discard.len()) as u64;
     } else {
         for again in &step.again {
-            match make(conn, (orders, switches), step.replay, again).await? {
+            match make(conn, (orders, switches), step, again).await? {
                 Some(blocked) => {
                     done.made += 1;
                     done.opened += 1;
@@ -128,7 +128,7 @@ async fn is_running(conn: &mut SqliteConnection, replay: i64) -> Result<bool, Db
 async fn make(
     conn: &mut SqliteConnection,
     (orders, switches): (&mut Orders, &Switches),
-    replay: i64,
+    step: &ReplayPage,
     again: &ReplayedDelivery,
 ) -> Result<Option<bool>, DbError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM delivery
@@ -150,7 +150,7 @@ async fn make(
     };
     let switched_on = is_switched_on(conn, switches, again).await?;
     let placement = Placement { matched: again.matched, switched_on, blocked };
-    let id = insert(conn, replay, again, placement).await?;
+    let id = insert(conn, step, again, placement).await?;
     orders.opened(conn, again.order.map(|order| (order, id)).into_iter()).await?;
     Ok(Some(blocked))
 }
@@ -171,7 +171,7 @@ async fn is_switched_on(
 
 async fn insert(
     conn: &mut SqliteConnection,
-    replay: i64,
+    step: &ReplayPage,
     again: &ReplayedDelivery,
     placement: Placement,
 ) -> Result<DeliveryId, DbError> {
@@ -185,10 +185,11 @@ async fn insert(
         .bind(due_at_of(placement))
         .fetch_one(&mut *conn)
         .await?;
-    let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at)
-        VALUES (?, ?, ?, ?, ?)";
-    let query = sqlx::query(sql).bind(again.event).bind(number).bind(replay).bind(again.of);
-    query.bind(integer(clock::now_ms())).execute(&mut *conn).await?;
+    let sql = "INSERT INTO replayed (event_seq, delivery_number, replay, of_number, at, revision)
+        VALUES (?, ?, ?, ?, ?, ?)";
+    let query = sqlx::query(sql).bind(again.event).bind(number).bind(step.replay).bind(again.of);
+    let query = query.bind(integer(clock::now_ms())).bind(step.revision.as_ref().map(|of| &of.0[..]));
+    query.execute(&mut *conn).await?;
     let sql = "UPDATE event SET deliveries = deliveries + 1 WHERE seq = ?";
     sqlx::query(sql).bind(again.event).execute(conn).await?;
     Ok(DeliveryId { event: again.event, number })
@@ -326,6 +327,16 @@ impl Reader {
             })
         };
         rows.iter().map(running).collect()
+    }
+
+    /// The revisions that open deliveries of replays run on.
+    pub(super) async fn replayed_revisions(&self) -> Result<Vec<Digest>, DbError> {
+        // The index has no closed deliveries.
+        let sql = "SELECT DISTINCT r.revision FROM delivery d INDEXED BY delivery_open
+            CROSS JOIN replayed r ON r.event_seq = d.event_seq AND r.delivery_number = d.number
+            WHERE d.due_at IS NOT NULL AND r.revision IS NOT NULL";
+        let rows = sqlx::query(sql).fetch_all(self.pool()).await?;
+        rows.iter().map(|row| digest_of(row, 0)).collect()
     }
 
     /// A replay.

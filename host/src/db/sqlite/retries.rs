@@ -95,5 +95,10 @@ fn select(query: &mut QueryBuilder<Sqlite>, filter: &WaitingFilter) {
     select_deliveries(query, selection);
     if let Some(revision) = failed_before {
         query.push(" AND a.revision <> ").push_bind(revision.0.to_vec());
+        // Another revision in force changes nothing for one that a replay runs on a revision of its own.
+        query.push(
+            " AND NOT EXISTS (SELECT 1 FROM replayed r WHERE r.event_seq = d.event_seq
+            AND r.delivery_number = d.number AND r.revision IS NOT NULL)",
+        );
     }
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
 use super::clock::offset_of;
-use super::values::{digest_of, integer, name_of, unsigned};
+use super::values::{digest_of, integer, name_of, optional_digest_of, unsigned};
 use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::db::types::DbError;
@@ -48,7 +48,7 @@ pub(super) const LEASED: &str = concat!(
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
         c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at, c.root, ",
     offset_of!("e.seq"),
-    "
+    ", r.revision
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
@@ -186,6 +186,7 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
         attempts: row.try_get(2)?,
         failures: row.try_get(18)?,
         order: row.try_get::<Option<i64>, _>(17)?.map(OrderingHash),
+        revision: optional_digest_of(row, 22)?,
     })
 }
 

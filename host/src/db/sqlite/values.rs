@@ -20,6 +20,12 @@ pub(super) fn digest_of(row: &SqliteRow, column: usize) -> Result<Digest, DbErro
     Ok(Digest(bytes))
 }
 
+/// A digest, unless the column is null.
+pub(super) fn optional_digest_of(row: &SqliteRow, column: usize) -> Result<Option<Digest>, DbError> {
+    let is_null = row.try_get::<Option<&[u8]>, _>(column)?.is_none();
+    if is_null { Ok(None) } else { digest_of(row, column).map(Some) }
+}
+
 pub(super) fn hex_of(row: &SqliteRow, column: usize) -> Result<String, DbError> {
     Ok(digest_of(row, column)?.to_string())
 }

@@ -138,6 +138,9 @@ pub struct ReplayedView {
     pub replay: i64,
     /// The delivery that is replayed; absent when the plugin had none of this event.
     pub of: Option<String>,
+    /// The revision that the replay chose, hexadecimal; absent for the one in force at each attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// One attempt at a delivery.
@@ -244,8 +247,8 @@ impl From<db::DeliveryView> for DeliveryView {
 
 impl From<db::ReplayedView> for ReplayedView {
     fn from(cause: db::ReplayedView) -> Self {
-        let db::ReplayedView { replay, of } = cause;
-        Self { replay, of }
+        let db::ReplayedView { replay, of, revision } = cause;
+        Self { replay, of, revision }
     }
 }
 

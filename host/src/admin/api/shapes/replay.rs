@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::formats::{
-    DeliveryIdText, NameText, SelectionText, SourceText, read_integers, read_object, read_time,
+    DeliveryIdText, NameText, RevisionText, SelectionText, SourceText, read_integers, read_object, read_time,
 };
 use crate::delivery::{DeliveryId, reason_without_names};
-use crate::event::PluginName;
+use crate::event::{Digest, PluginName};
 use crate::replay;
 
 /// One page of replays, newest first.
@@ -38,6 +38,11 @@ pub struct ReplayRequest {
     /// For events: also to plugins whose deliveries are done.
     #[serde(default)]
     pub again: bool,
+    /// Run on this kept revision of the plugin, whatever is in force: the first digits of its digest, at least 4.
+    /// The request must be about one plugin.
+    #[schema(value_type = Option<RevisionText>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Only count, and change nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -154,17 +159,21 @@ pub struct ReplayExample {
     pub reason: Option<String>,
 }
 
-impl From<ReplayRequest> for replay::Request {
-    fn from(request: ReplayRequest) -> Self {
-        let ReplayRequest { of, action, selection, to, again, dry_run } = request;
-        Self { of: of.into(), action: action.into(), selection: selection.into(), to, again, dry_run }
+impl ReplayRequest {
+    /// The request on a revision whose digest was found.
+    pub(in crate::admin) fn on(self, revision: Option<Digest>) -> replay::Request {
+        let Self { of, action, selection, to, again, revision: _, dry_run } = self;
+        let selection = selection.into();
+        replay::Request { of: of.into(), action: action.into(), selection, to, again, revision, dry_run }
     }
 }
 
 impl From<replay::Request> for ReplayRequest {
     fn from(request: replay::Request) -> Self {
-        let replay::Request { of, action, selection, to, again, dry_run } = request;
-        Self { of: of.into(), action: action.into(), selection: selection.into(), to, again, dry_run }
+        let replay::Request { of, action, selection, to, again, revision, dry_run } = request;
+        let revision = revision.map(|revision| revision.to_string());
+        let selection = selection.into();
+        Self { of: of.into(), action: action.into(), selection, to, again, revision, dry_run }
     }
 }
 
