@@ -91,6 +91,30 @@ const SHOWN_HEADERS: [&str; 9] = [
 ];
 
 impl Effect {
+    /// An effect of the same kind whose texts are all replaced by this one.
+    #[must_use]
+    pub fn erased(&self, text: &str) -> Self {
+        match self {
+            Self::Http(_) => Self::Http(HttpRequest {
+                method: text.into(),
+                url: text.into(),
+                headers: Vec::new(),
+                body: Vec::new(),
+            }),
+            Self::Email(_) => Self::Email(Email {
+                to: vec![text.into()],
+                cc: Vec::new(),
+                bcc: Vec::new(),
+                reply_to: None,
+                subject: text.into(),
+                text: text.into(),
+                html: None,
+                attachments: Vec::new(),
+            }),
+            Self::Event(_) => Self::Event(Emitted { event_type: text.into(), data: format!("\"{text}\"") }),
+        }
+    }
+
     /// A copy for operators, in which the values of headers that may hold a secret are replaced.
     #[must_use]
     pub fn shown(&self) -> Self {

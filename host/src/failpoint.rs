@@ -31,6 +31,8 @@ pub enum Point {
     DueStep,
     /// A page of held deliveries that are released is read, and not committed.
     HeldStep,
+    /// A page of an erasure is computed, and not committed.
+    ErasureStep,
     /// A part of the rows of old events is removed.
     PruneStep,
     /// A step of a migration is done, and not committed.
@@ -41,7 +43,7 @@ pub enum Point {
 
 impl Point {
     /// All points.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InAttempt,
@@ -54,6 +56,7 @@ impl Point {
         Self::MatchStep,
         Self::DueStep,
         Self::HeldStep,
+        Self::ErasureStep,
         Self::PruneStep,
         Self::Migration,
         Self::KeepAnswer,
@@ -76,6 +79,7 @@ impl Point {
             Self::MatchStep => "match-step",
             Self::DueStep => "due-step",
             Self::HeldStep => "held-step",
+            Self::ErasureStep => "erasure-step",
             Self::PruneStep => "prune-step",
             Self::Migration => "migration",
             Self::KeepAnswer => "keep-answer",

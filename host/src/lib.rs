@@ -28,6 +28,7 @@ pub mod db;
 pub mod delivery;
 pub mod dispatch;
 pub mod effect;
+pub mod erasure;
 pub mod event;
 pub mod failpoint;
 mod host;

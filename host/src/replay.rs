@@ -151,6 +151,8 @@ pub struct Candidate {
     pub deliveries: Vec<EventDelivery>,
     /// The reason of the selected delivery's last failure.
     pub reason: Option<String>,
+    /// Whether its personal values were erased: it cannot run again.
+    pub is_erased: bool,
 }
 
 /// An existing delivery of an event.

@@ -28,6 +28,7 @@ mod documents;
 mod edits;
 mod effects;
 mod engine;
+mod erase;
 mod faults;
 mod fuzz;
 mod host_memory;

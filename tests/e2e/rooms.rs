@@ -41,7 +41,7 @@ const LIBRARIES: [(&[&str], &[&str]); 18] = [
     (&["println!", "eprintln!"], &["cli/progress.rs"]),
 ];
 
-/// What a room may use besides `event`, `clock`, `delivery`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
+/// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
 /// `audit`, `token`, `secrets`, `switch`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("ingress", &["db"]),
@@ -53,10 +53,11 @@ const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 16] = [
+const LEAVES: [(&str, &[&str]); 17] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
     ("event", &[]),
+    ("erasure", &["replay"]),
     ("clock", &["event"]),
     ("delivery", &["event"]),
     ("effect", &["delivery", "event"]),
@@ -196,6 +197,7 @@ fn dependencies_point_one_way() {
         "effect",
         "completion",
         "keyvalue",
+        "erasure",
         "replay",
         "revision",
         "audit",

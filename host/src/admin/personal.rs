@@ -6,13 +6,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::sync::watch as channel;
 
-use crate::config::{Config, Pointer, Source};
+use crate::config::{Config, FoundValue, Pointer, Source, find_values};
 use crate::effect::EMITTED_PREFIX;
+use crate::erasure::{PersonalSource, PersonalSources};
 use crate::event::replace_lone_surrogates;
 
 pub(super) use texts::PersonalTexts;
@@ -58,6 +59,22 @@ impl PersonalFields {
             None if self.has_any(source) => PersonalTexts::All,
             None => PersonalTexts::Values(Vec::new()),
         }
+    }
+
+    /// The personal values of the configured sources, for an erasure.
+    pub(super) fn erasable(&self) -> PersonalSources {
+        let config = self.config.borrow();
+        let source = |source: &Source| {
+            let is_personal = |key: &Pointer| {
+                // An object in which a personal value is may be no key, but an erasure need not know that.
+                source.personal.iter().any(|pointer| key.is_within(pointer) || pointer.is_within(key))
+            };
+            PersonalSource {
+                pointers: source.personal.iter().map(ToString::to_string).collect(),
+                ordering_key: source.ordering_key.as_ref().is_some_and(is_personal),
+            }
+        };
+        config.sources.iter().map(|(name, of)| (name.to_string(), source(of))).collect()
     }
 
     /// The WIT package of typed handlers for the events of a source, which may be a plugin that emits them.
@@ -109,100 +126,6 @@ pub(super) fn mask_body(body: &[u8], within: Range<usize>, personal: &[Pointer])
     }
     shown.push_str(text.get(at..within.end).unwrap_or_default());
     MaskedJson { text: shown, masked }
-}
-
-/// A value in a body to which a pointer points.
-struct FoundValue {
-    /// The pointer's index.
-    pointer: usize,
-    range: Range<usize>,
-}
-
-/// The rest of a pointer below the value that is read.
-type Rest = (usize, Vec<String>);
-
-/// Finds the values at the pointers, each as often as a name is repeated.
-fn find_values(text: &str, personal: &[Pointer]) -> Result<Vec<FoundValue>, serde_json::Error> {
-    // As long as the body, so the positions are the same.
-    let readable = replace_lone_surrogates(text);
-    let start = readable.len() - readable.trim_start_matches('\u{feff}').len();
-    let json: &RawValue = serde_json::from_str(readable.get(start..).unwrap_or_default())?;
-    let rests =
-        personal.iter().map(|pointer| pointer.tokens().map(|token| token.decoded().into_owned()).collect());
-    let rests: Vec<Rest> = rests.enumerate().collect();
-    let mut search = Search { whole: &readable, found: Vec::new() };
-    search.value(json, rests)?;
-    Ok(search.found)
-}
-
-struct Search<'a> {
-    whole: &'a str,
-    found: Vec<FoundValue>,
-}
-
-impl<'a> Search<'a> {
-    fn value(&mut self, json: &'a RawValue, rests: Vec<Rest>) -> Result<(), serde_json::Error> {
-        let text = json.get();
-        let start = text.as_ptr().addr() - self.whole.as_ptr().addr();
-        let (here, below): (Vec<_>, Vec<_>) = rests.into_iter().partition(|(_, rest)| rest.is_empty());
-        self.found.extend(
-            here.into_iter().map(|(pointer, _)| FoundValue { pointer, range: start..start + text.len() }),
-        );
-        if below.is_empty() || !text.starts_with(['{', '[']) {
-            return Ok(());
-        }
-        let children = Children { search: self, rests: below };
-        (&mut serde_json::Deserializer::from_str(text)).deserialize_any(children)
-    }
-}
-
-/// Visits the members of a value to which pointers lead, one after the other.
-struct Children<'s, 'a> {
-    search: &'s mut Search<'a>,
-    rests: Vec<Rest>,
-}
-
-impl Children<'_, '_> {
-    /// The pointers that lead to a member, without its name.
-    fn below(&self, name: &str) -> Vec<Rest> {
-        let leads = self.rests.iter().filter(|(_, rest)| rest.first().is_some_and(|token| token == name));
-        leads.map(|(pointer, rest)| (*pointer, rest[1..].to_vec())).collect()
-    }
-}
-
-impl<'a> Visitor<'a> for Children<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            let below = self.below(&name);
-            if below.is_empty() {
-                map.next_value::<IgnoredAny>()?;
-            } else {
-                self.search.value(map.next_value::<&RawValue>()?, below).map_err(A::Error::custom)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
-        for index in 0_usize.. {
-            let below = self.below(&index.to_string());
-            if below.is_empty() {
-                if list.next_element::<IgnoredAny>()?.is_none() {
-                    break;
-                }
-            } else {
-                let Some(json) = list.next_element::<&RawValue>()? else { break };
-                self.search.value(json, below).map_err(A::Error::custom)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// JSON text as a value that is written as it is, and whether it became a string: text that is no JSON, that is nested

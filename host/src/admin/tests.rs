@@ -198,6 +198,8 @@ impl crate::db::Notices for Window {
 
     fn rescan_effects(&self) {}
 
+    fn erasure_requested(&self) {}
+
     fn release_requested(&self) {}
 
     fn plugin_paused(&self, _plugin: &PluginName) {}

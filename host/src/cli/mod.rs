@@ -28,6 +28,7 @@ mod documents;
 mod effect_show;
 mod effects;
 mod event_edit;
+mod event_erase;
 mod event_export;
 mod event_list;
 mod event_replay;
@@ -157,6 +158,7 @@ enum Event {
     Show(event_show::Show),
     Export(event_export::Export),
     Replay(event_replay::Replay),
+    Erase(event_erase::Erase),
 }
 
 #[derive(Debug, Subcommand)]
@@ -290,6 +292,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Event(Event::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Event(Event::Show(verb)) => verb.run(of_running(config)?).await,
         Verb::Event(Event::Export(verb)) => verb.run(of_running(config)?).await,
+        Verb::Event(Event::Erase(verb)) => verb.run(of_running(config)?).await,
         Verb::Event(Event::Replay(verb)) => verb.run(of_running(config)?).await,
         Verb::Delivery(Delivery::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Delivery(Delivery::Show(verb)) => verb.run(of_running(config)?).await,

@@ -60,14 +60,14 @@ fn describe(progress: &ReplayProgress) -> String {
     let left = match (skipped, request.of, &request.revision) {
         (0, ..) => String::new(),
         (skipped, ReplayTarget::Events, _) => format!(
-            "; skipped {}: open, done already (--again), or handled by no such plugin",
+            "; skipped {}: open, done already (--again), erased, or handled by no such plugin",
             out::format_count(*skipped, "event", "events")
         ),
         (skipped, ReplayTarget::Deliveries, None) => {
-            format!("; skipped {skipped}: open, or resolved meanwhile")
+            format!("; skipped {skipped}: open, erased, or resolved meanwhile")
         }
         (skipped, ReplayTarget::Deliveries, Some(revision)) => format!(
-            "; skipped {skipped}: open, resolved meanwhile, or not handled by revision {}",
+            "; skipped {skipped}: open, erased, resolved meanwhile, or not handled by revision {}",
             out::shorten_digest(revision)
         ),
     };

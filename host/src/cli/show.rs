@@ -20,6 +20,9 @@ pub(super) fn format_event(event: &EventView) -> String {
         "event     {id}\nsource    {source}\ntype      {event_type}\nstate     {state}\n\
          created   {created}\nreceived  {received}\n"
     );
+    if let Some(at) = event.erased_at {
+        let _ = writeln!(text, "erased    {}", out::format_time(at));
+    }
     if let Some(CauseView { source, id, plugin, .. }) = &event.cause {
         let what = plugin.as_ref().map_or_else(|| "edited from".into(), |plugin| format!("{plugin} on"));
         let _ = writeln!(text, "cause     {what} {} of {}", out::escape(id), out::escape(source));

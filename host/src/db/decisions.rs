@@ -1,10 +1,14 @@
 //! The audit records of operators' decisions. Pure: each storage writes them in the transaction of the change.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::erasures::NewErasure;
 use super::types::Discard;
 use crate::audit::{self, Decision, Record};
 use crate::delivery::DeliveryId;
+use crate::erasure::Skipped;
 use crate::event::PluginName;
 use crate::replay;
 use crate::switch::{HeldAction, HeldRelease};
@@ -55,6 +59,23 @@ pub(super) fn end_replay(id: i64, made: u64, skipped: u64) -> Record {
 pub(super) fn stop_replay(by: &Decision, id: i64, made: u64, skipped: u64) -> Record {
     let before = json!({ "state": "running" });
     by.record("replay.stop", id.to_string()).before(before).after(counts("stopped", made, skipped))
+}
+
+/// An erasure begins. The pointers are names in bodies, and no values.
+pub(super) fn begin_erasure(by: &Decision, id: i64, new: &NewErasure) -> Record {
+    let NewErasure { request, sources, found, .. } = new;
+    let pointers: BTreeMap<_, _> = sources.iter().map(|(name, of)| (name, &of.pointers)).collect();
+    let after = json!({
+        "where": audit::describe_selection(&request.selection), "dry_run": request.dry_run,
+        "personal": pointers, "found": found,
+    });
+    by.record("erasure.begin", id.to_string()).after(after).result("begun")
+}
+
+/// An erasure ends, with its final counts.
+pub(super) fn end_erasure(id: i64, erased: u64, skipped: &Skipped) -> Record {
+    let after = json!({ "state": "done", "erased": erased, "skipped": skipped });
+    Decision::of_host().record("erasure.end", id.to_string()).after(after)
 }
 
 fn counts(state: &str, made: u64, skipped: u64) -> Value {

@@ -173,7 +173,10 @@ impl Db {
         }
     }
 
-    async fn operate<T>(&self, operation: impl FnOnce(Reply<T>) -> Operation) -> Result<T, DbError> {
+    pub(super) async fn operate<T>(
+        &self,
+        operation: impl FnOnce(Reply<T>) -> Operation,
+    ) -> Result<T, DbError> {
         self.ask(|reply| Request::Operate(operation(reply))).await
     }
 }

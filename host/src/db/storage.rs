@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::alert_types::{DeadLetters, SavedAlert};
+use super::erasures::{ErasureReads, ErasureStorage};
 use super::keyed_types::{KeyedReads, KeyedWrites};
 use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
 use super::running::RunningAttempts;
@@ -97,7 +98,7 @@ pub(super) struct Ready {
 
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
 /// error nothing of it.
-pub(super) trait Storage: KeyedWrites + 'static {
+pub(super) trait Storage: KeyedWrites + ErasureStorage + 'static {
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 
@@ -224,8 +225,7 @@ pub(super) trait Storage: KeyedWrites + 'static {
     /// Stores an instruction about a plugin's revisions, with what is in force after it.
     fn instruct(&mut self, record: &InstructionRecord) -> impl Future<Output = Result<(), DbError>> + Send;
 
-    /// Removes old rows and returns the number of events or keys. It costs no `fsync`: a power cut may bring back
-    /// rows, but only all of a removal.
+    /// Removes old rows, and counts them. It costs no `fsync`: a power cut may undo a removal, but only all of it.
     fn remove(&mut self, removal: &Removal) -> impl Future<Output = Result<u64, DbError>> + Send;
 
     /// Moves commits to their final place, without waiting for readers.
@@ -265,7 +265,7 @@ pub(super) trait EntryReads: Send + Sync {
 }
 
 /// The read side of a database: it reads commits, and does not wait for the writer.
-pub(super) trait Reads: EntryReads + KeyedReads + SearchReads {
+pub(super) trait Reads: EntryReads + ErasureReads + KeyedReads + SearchReads {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
 

@@ -40,6 +40,8 @@ impl Notices for Window {
 
     fn rescan_effects(&self) {}
 
+    fn erasure_requested(&self) {}
+
     fn release_requested(&self) {}
 
     fn plugin_paused(&self, _plugin: &PluginName) {}

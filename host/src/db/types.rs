@@ -121,6 +121,9 @@ pub trait Notices: Send + Sync + 'static {
     /// An operator requested a replay.
     fn replay_requested(&self);
 
+    /// An operator requested an erasure.
+    fn erasure_requested(&self);
+
     /// A switch was turned on: the deliveries that it held are to be released.
     fn release_requested(&self);
 

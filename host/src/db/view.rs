@@ -218,6 +218,8 @@ pub struct EventView {
     pub deliveries: Vec<DeliveryView>,
     /// Other payloads that came with its id.
     pub conflicts: Vec<ConflictView>,
+    /// The time when its personal values were erased, ms since the Unix epoch.
+    pub erased_at: Option<u64>,
 }
 
 /// The body of an event.

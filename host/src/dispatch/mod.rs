@@ -2,7 +2,8 @@
 //!
 //! Owns: acceptance (`acceptance.rs`), the loop that leases and runs (`dispatcher.rs`), the two kinds of work
 //! in it (`deliveries.rs`, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), the next
-//! step after an attempt (`retry.rs`), replays (`replay.rs`), deliveries that a switch held (`held_releases.rs`), events accepted before their plugins were
+//! step after an attempt (`retry.rs`), replays (`replay.rs`), erasures of personal values (`erasures.rs`), deliveries
+//! that a switch held (`held_releases.rs`), events accepted before their plugins were
 //! loaded (`matching.rs`), deliveries that failed on earlier revisions (`new_revisions.rs`). It answers no HTTP, and knows no SQL and no wasm.
 
 mod acceptance;
@@ -11,6 +12,7 @@ mod breaker;
 mod deliveries;
 mod dispatcher;
 mod effects;
+mod erasures;
 mod gate;
 mod held_releases;
 mod lanes;
@@ -42,6 +44,7 @@ pub use acceptance::Acceptance;
 use deliveries::Deliveries;
 use dispatcher::{Dispatcher, WorkKind as _};
 use effects::Effects;
+use erasures::Erasures;
 use gate::Gate;
 use held_releases::HeldReleases;
 use lanes::Lanes;
@@ -67,6 +70,8 @@ struct Inner {
     effects: Dispatcher<Effects>,
     /// Notified when an operator requests a replay.
     replay: Arc<Notify>,
+    /// Notified when an operator requests an erasure.
+    erase: Arc<Notify>,
     /// Notified when an operator turns a switch on.
     release: Arc<Notify>,
 }
@@ -85,6 +90,8 @@ impl Dispatch {
         let (limits, runtime) = (config.borrow().dispatch.clone(), config.borrow().runtime.clone());
         let replay = Arc::new(Notify::new());
         let replays = Replays::new(db.clone(), plugins.clone(), config.clone(), Arc::clone(&replay));
+        let erase = Arc::new(Notify::new());
+        tokio::spawn(Erasures::new(db.clone(), Arc::clone(&erase)).run());
         let release = Arc::new(Notify::new());
         let releases = HeldReleases::new(db.clone(), Arc::clone(&release));
         let gate = Arc::new(Gate::new(Duration::from_millis(limits.alone_max_ms)));
@@ -100,7 +107,7 @@ impl Dispatch {
             Effects::new(db.clone(), acceptance, outbound, config, gate),
             Lanes::new(limits.concurrency, limits.window),
         );
-        let dispatch = Self(Arc::new(Inner { db, plugins, deliveries, effects, replay, release }));
+        let dispatch = Self(Arc::new(Inner { db, plugins, deliveries, effects, replay, erase, release }));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         tokio::spawn(dispatch.clone().take_over_effects());
         let snapshot = dispatch.0.plugins.snapshot();
@@ -273,6 +280,10 @@ impl Notices for Dispatch {
 
     fn replay_requested(&self) {
         self.0.replay.notify_one();
+    }
+
+    fn erasure_requested(&self) {
+        self.0.erase.notify_one();
     }
 
     fn release_requested(&self) {

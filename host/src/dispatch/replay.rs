@@ -141,6 +141,7 @@ fn step(running: &ReplayInProgress, found: &[Candidate], more: bool, routing: &R
     let mut step = ReplayPage { replay, revision, dry_run, ..ReplayPage::default() };
     for candidate in found {
         let again = match request.action {
+            Action::Replay if candidate.is_erased => Vec::new(),
             Action::Replay => again(candidate, request, &recipients(candidate, request, routing)),
             Action::Discard => resolve(candidate),
         };
@@ -278,6 +279,7 @@ mod tests {
             ordering_key: Some("12".into()),
             deliveries: made.collect(),
             reason: None,
+            is_erased: false,
         }
     }
 

@@ -51,6 +51,7 @@ fn every_command_has_a_help_page_with_an_example() {
         "effect list",
         "effect replay",
         "effect show",
+        "event erase",
         "event export",
         "event list",
         "event replay",

@@ -18,6 +18,7 @@ mod deliveries;
 mod doctor;
 mod edits;
 mod effects;
+mod erasures;
 mod events;
 mod extract;
 mod formats;
@@ -61,6 +62,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(replays::begin))
         .routes(endpoint!(replays::show))
         .routes(endpoint!(replays::stop))
+        .routes(endpoint!(erasures::begin))
+        .routes(endpoint!(erasures::show))
         .routes(endpoint!(plugins::list))
         .routes(endpoint!(plugins::pause))
         .routes(endpoint!(plugins::resume))

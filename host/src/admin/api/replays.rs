@@ -15,7 +15,7 @@ use crate::admin::{AdminState, Problem};
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, parse_number};
 use crate::plugins::InstructionError;
-use crate::replay::{Progress, ReplayTarget, Request};
+use crate::replay::{Action, Progress, ReplayTarget, Request, Selection};
 
 /// Pages of replays that one request reads.
 const PAGES_MAX: usize = 20;
@@ -39,6 +39,7 @@ pub(super) struct ReplayQuery {
     (status = 202, description = "It has begun", body = ReplayProgress),
     (status = 400, description = "Not a request"),
     (status = 404, description = "No such plugin, or none of its kept revisions is meant"),
+    (status = 409, description = "An event that is named was erased"),
     (status = 422, description = "A request that contradicts itself, or a revision that cannot be loaded"),
     Problem))]
 pub(super) async fn begin(
@@ -58,6 +59,9 @@ pub(super) async fn begin(
     let operator = operator.plugin_or_all(request.plugin(), remedy)?;
     if let Some(to) = &request.to {
         admin.find_plugin(to.as_str(), |plugin| operator.sees(plugin))?;
+    }
+    if request.action == Action::Replay {
+        refuse_erased(&admin, &request).await?;
     }
     if let Some(digits) = &digits {
         choose_revision(&admin, &mut request, digits).await?;
@@ -99,6 +103,23 @@ async fn plugin_of_all(admin: &AdminState, deliveries: &[DeliveryId]) -> Result<
         found = Some(plugin);
     }
     found.ok_or_else(|| Problem::unprocessable("`revision` needs one plugin: `where.deliveries` is empty"))
+}
+
+/// Refuses a replay that names an erased event.
+async fn refuse_erased(admin: &AdminState, request: &Request) -> Result<(), Problem> {
+    let Selection { events, deliveries, .. } = &request.selection;
+    let of_deliveries = deliveries.iter().flatten().map(|delivery| delivery.event);
+    let named: Vec<_> = events.iter().flatten().copied().chain(of_deliveries).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    match admin.db.erased_among(&named).await?.first() {
+        None => Ok(()),
+        Some(event) => Err(Problem::conflict(format!(
+            "event {event} is erased: its personal values are gone, so it cannot run again; leave it out, or send it again \
+             with another id"
+        ))),
+    }
 }
 
 /// The progress of a replay.

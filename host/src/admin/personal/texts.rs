@@ -5,8 +5,7 @@
 
 use serde_json::Value;
 
-use super::find_values;
-use crate::config::Pointer;
+use crate::config::{Pointer, find_values};
 
 /// The text in place of a personal value.
 const MASKED: &str = "[masked]";

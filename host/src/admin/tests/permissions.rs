@@ -61,6 +61,7 @@ impl Operation {
             ("/deliveries/{id}", "/deliveries/1-1"),
             ("/effects/{id}", "/effects/1-1-1"),
             ("/replays/{id}", "/replays/1"),
+            ("/erasures/{id}", "/erasures/1"),
             ("/held-releases/{number}", "/held-releases/1"),
         ];
         let url = ids.iter().fold(self.path.clone(), |path, (from, to)| path.replace(from, to));
@@ -73,6 +74,7 @@ impl Operation {
         match self.path.as_str() {
             "/api/v1/replays" => json!({ "of": "deliveries" }),
             "/api/v1/events/{source}/{id}/edits" => json!({ "payload": {} }),
+            "/api/v1/erasures" => json!({ "all": true, "dry_run": true }),
             "/api/v1/tokens" => json!({ "name": format!("t{}", now_ms()), "role": "read" }),
             path if path.ends_with("/switches") => json!({ "on": true }),
             path if path.ends_with("/approve") || path.ends_with("/reject") => json!({ "digest": "0af9" }),

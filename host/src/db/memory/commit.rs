@@ -211,6 +211,7 @@ impl Tables {
                         self.deliveries.retain(|id, _| id.event != *seq);
                         self.effects.retain(|id, _| id.delivery.event != *seq);
                         self.emitted.remove(seq);
+                        self.erased.remove(seq);
                     }
                 }
             }

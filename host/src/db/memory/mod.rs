@@ -7,6 +7,7 @@ mod alerts;
 mod audit;
 mod commit;
 mod entries;
+mod erasures;
 mod keyed;
 mod matching;
 mod plugin_revisions;

@@ -63,7 +63,7 @@ impl Tables {
     fn make(&mut self, step: &ReplayPage, again: &ReplayedDelivery) -> bool {
         let is_open =
             self.of_event(again.event).any(|(_, of)| of.plugin == again.plugin && of.standing.is_open());
-        if is_open {
+        if is_open || self.erased.contains_key(&again.event) {
             return false;
         }
         if let Some(number) = again.of {
@@ -141,10 +141,11 @@ impl Tables {
         let events = self.events.iter().filter(|(seq, event)| self.fits_event(selection, **seq, event));
         let mut found = Vec::new();
         for (seq, event) in events {
+            let is_erased = self.erased.contains_key(seq);
             if request.of == ReplayTarget::Events {
                 let deliveries = self.of_event(*seq).map(|(id, stored)| made_of(id, stored)).collect();
                 let at = DeliveryId { event: *seq, number: 0 };
-                found.push((at, candidate_of(*seq, event, deliveries, None)));
+                found.push((at, Candidate { is_erased, ..candidate_of(*seq, event, deliveries, None) }));
                 continue;
             }
             for (id, stored) in
@@ -152,7 +153,8 @@ impl Tables {
             {
                 let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
                 let reason = failure.map(|failure| failure.reason.clone());
-                found.push((id, candidate_of(*seq, event, vec![made_of(id, stored)], reason)));
+                let found_one = candidate_of(*seq, event, vec![made_of(id, stored)], reason);
+                found.push((id, Candidate { is_erased, ..found_one }));
             }
         }
         found
@@ -212,6 +214,7 @@ fn candidate_of(
         ordering_key: event.ordering_key.clone(),
         deliveries,
         reason,
+        is_erased: false,
     }
 }
 

@@ -115,6 +115,7 @@ impl Tables {
             edits: self.edits(seq),
             deliveries,
             conflicts: conflicts.map(|kept| conflict_view(kept)).collect(),
+            erased_at: self.erased.get(&seq).copied(),
         }
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, Resolution, State};
 use crate::effect::{EffectAttempt, EffectId, LeasedEffect, Progress, QueuedEffect};
+use crate::erasure;
 use crate::event::{Digest, Event, PluginName, SourceName};
 use crate::keyvalue::{Entry, EntryKey};
 use crate::replay;
@@ -35,6 +36,9 @@ pub(super) struct Tables {
     pub(super) switches: Switches,
     pub(super) releases: BTreeMap<i64, HeldRelease>,
     pub(super) replays: BTreeMap<i64, StoredReplay>,
+    pub(super) erasures: BTreeMap<i64, StoredErasure>,
+    /// Erased events, and when they were.
+    pub(super) erased: BTreeMap<i64, u64>,
     /// Records by digest, each with the number of records before it.
     pub(super) revisions: HashMap<Digest, (u64, KnownHandlers)>,
     pub(super) revisions_recorded: u64,
@@ -184,6 +188,13 @@ impl StoredEffect {
 pub(super) struct StoredReplay {
     pub(super) progress: replay::Progress,
     pub(super) after: DeliveryId,
+    pub(super) last_event: i64,
+}
+
+#[derive(Clone)]
+pub(super) struct StoredErasure {
+    pub(super) progress: erasure::Progress,
+    pub(super) after: i64,
     pub(super) last_event: i64,
 }
 

@@ -92,7 +92,7 @@ impl Reader {
     ) -> Result<Vec<EventView>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
-                e.ordering_key
+                e.ordering_key, (SELECT erased_at FROM erased_event x WHERE x.event_seq = e.seq)
             FROM event e WHERE ",
         );
         self.key_index().push_key(&mut query, ("e", "seq"), source, id);
@@ -136,6 +136,7 @@ impl Reader {
             edits: edits_of(moment, seq).await?,
             deliveries,
             conflicts: conflicts_of(moment, &source, &id).await?,
+            erased_at: row.try_get::<Option<i64>, _>(8)?.map(unsigned),
             source,
             id,
         })

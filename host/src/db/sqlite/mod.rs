@@ -17,6 +17,7 @@ mod deliveries;
 mod documents;
 mod effects;
 mod entries;
+mod erasures;
 mod event_changes;
 mod events;
 mod file;

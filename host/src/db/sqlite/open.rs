@@ -47,6 +47,8 @@ pub(super) fn write_options(path: &Path, settings: &config::Database) -> SqliteC
         .pragma("wal_autocheckpoint", "4096")
         // The log shrinks to this after a long reader, such as a backup, has made it grow.
         .pragma("journal_size_limit", "67108864")
+        // What is erased or pruned leaves no copy in free space.
+        .pragma("secure_delete", "ON")
         .pragma("temp_store", "memory")
         // The file's own schema is not trusted.
         .pragma("trusted_schema", "OFF")

@@ -65,7 +65,8 @@ const OLD_KEYS: &str = concat!(
 const STILL_OVER: &str =
     concat!("SELECT e.seq FROM (VALUES {rows}) v CROSS JOIN event e ON e.seq = v.column1 WHERE ", over!());
 /// Tables with rows of an event, and their column with its number.
-const OF_EVENTS: [(&str, &str); 8] = [
+const OF_EVENTS: [(&str, &str); 9] = [
+    ("erased_event", "event_seq"),
     ("effect_try", "event_seq"),
     ("effect", "event_seq"),
     ("attempt", "event_seq"),

@@ -23,7 +23,8 @@ use crate::replay::{
 use crate::switch::Switches;
 
 const PROGRESS: &str = "SELECT id, asked_at, request, state, found, made, skipped, first FROM replay ";
-const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key";
+const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key,
+    EXISTS (SELECT 1 FROM erased_event x WHERE x.event_seq = e.seq)";
 
 /// The result of one step of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -131,11 +132,13 @@ async fn make(
     step: &ReplayPage,
     again: &ReplayedDelivery,
 ) -> Result<Option<bool>, DbError> {
+    // An erased event is skipped too, if it was not yet when the page was computed.
     let sql = "SELECT EXISTS (SELECT 1 FROM delivery
-        WHERE event_seq = ? AND plugin = ? AND due_at IS NOT NULL)";
+            WHERE event_seq = ?1 AND plugin = ?2 AND due_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM erased_event WHERE event_seq = ?1)";
     let plugin = again.plugin.as_str();
-    let open = sqlx::query_scalar(sql).bind(again.event).bind(plugin).fetch_one(&mut *conn).await?;
-    if open {
+    let is_skipped = sqlx::query_scalar(sql).bind(again.event).bind(plugin).fetch_one(&mut *conn).await?;
+    if is_skipped {
         return Ok(None);
     }
     if let Some(number) = again.of {
@@ -386,6 +389,7 @@ fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
         ordering_key: row.try_get(5)?,
         deliveries: Vec::new(),
         reason: None,
+        is_erased: row.try_get(6)?,
     })
 }
 
@@ -403,7 +407,7 @@ async fn found_deliveries(
     found: &mut [Candidate],
     rows: &[SqliteRow],
 ) -> Result<(), DbError> {
-    let number = |row: &SqliteRow| row.try_get(6);
+    let number = |row: &SqliteRow| row.try_get(7);
     let numbers = rows.iter().map(number).collect::<Result<Vec<i64>, _>>()?;
     let ids = found.iter().zip(&numbers).map(|(at, number)| DeliveryId { event: at.event, number: *number });
     let ids: Vec<_> = ids.collect();
@@ -411,7 +415,7 @@ async fn found_deliveries(
     for ((candidate, id), row) in found.iter_mut().zip(ids).zip(rows) {
         let of_event = made.get(&candidate.event).into_iter().flatten();
         candidate.deliveries = of_event.filter(|made| made.number == id.number).cloned().collect();
-        candidate.reason = row.try_get(7)?;
+        candidate.reason = row.try_get(8)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::alert_types::SavedAlert;
+use crate::db::erasures::ErasureOperation;
 use crate::db::keyed_types::AnsweredRequest;
 use crate::db::revision_types::{RevisionPart, RevisionRecord};
 use crate::db::storage::NewEvent;
@@ -145,6 +146,7 @@ pub(in crate::db) enum Operation {
         answered: AnsweredRequest,
         reply: Reply<()>,
     },
+    Erase(ErasureOperation),
     /// Moves commits to their final place.
     Save,
 }

@@ -3,6 +3,7 @@
 use super::Writer;
 use super::inbox::Operation;
 use crate::audit::Decision;
+use crate::db::erasures::ErasureOperation;
 use crate::db::storage::Storage;
 use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff, ResolvedEffect};
 use crate::delivery::DeliveryId;
@@ -95,6 +96,7 @@ impl<S: Storage> Writer<S> {
                     handoff.rescan_effects();
                 }
             }
+            Operation::Erase(operation) => self.erase(operation, handoff).await,
             Operation::KeepPart { part, reply } => drop(reply.send(self.storage.keep_part(&part).await)),
             Operation::Instruct { record, reply } => drop(reply.send(self.storage.instruct(&record).await)),
             Operation::KeepAnswer { answered, reply } => {
@@ -107,6 +109,22 @@ impl<S: Storage> Writer<S> {
             }
             Operation::SaveAlert { saved, reply } => drop(reply.send(self.storage.save_alert(&saved).await)),
             Operation::Remove { removal, reply } => drop(reply.send(self.storage.remove(&removal).await)),
+        }
+    }
+
+    async fn erase(&mut self, operation: ErasureOperation, handoff: &dyn Handoff) {
+        match operation {
+            ErasureOperation::Begin { new, by, reply } => {
+                let begun = self.storage.begin_erasure(&new, &by).await;
+                if begun.is_ok() {
+                    handoff.erasure_requested();
+                }
+                let _ = reply.send(begun);
+            }
+            ErasureOperation::Advance { page, reply } => {
+                drop(reply.send(self.storage.advance_erasure(&page).await));
+            }
+            ErasureOperation::EmptyLog { reply } => drop(reply.send(self.storage.empty_log().await)),
         }
     }
 

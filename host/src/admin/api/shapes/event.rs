@@ -104,6 +104,9 @@ pub struct EventView {
     pub deliveries: Vec<DeliveryView>,
     /// Other payloads received with its id.
     pub conflicts: Vec<ConflictView>,
+    /// When its personal values were erased, ms since the Unix epoch; null if they were not.
+    #[serde(default)]
+    pub erased_at: Option<u64>,
     /// The payload that handlers get, as it was sent.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
@@ -302,6 +305,7 @@ impl From<db::EventView> for EventView {
             edits: event.edits,
             deliveries: event.deliveries.into_iter().map(Into::into).collect(),
             conflicts: event.conflicts.into_iter().map(Into::into).collect(),
+            erased_at: event.erased_at,
             payload: None,
             payload_is_text: false,
             masked: Vec::new(),

@@ -7,6 +7,7 @@ mod audit;
 mod change;
 mod delivery;
 mod effect;
+mod erasure;
 mod event;
 mod plugin;
 mod replay;
@@ -26,6 +27,9 @@ pub use delivery::{
 pub use effect::{
     EffectAttemptView, EffectCount, EffectDetail, EffectList, EffectSelection, EffectState, EffectView,
     ListedEffect,
+};
+pub use erasure::{
+    ErasureExample, ErasureProgress, ErasureRequest, ErasureSelection, ErasureState, SkippedEvents,
 };
 pub use event::{
     CauseView, ConflictView, EditRequest, EditedEvent, EventList, EventState, EventSummary, EventView,

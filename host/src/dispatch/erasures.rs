@@ -1,0 +1,210 @@
+//! Carries out erasures of personal values, page by page.
+//!
+//! Each page commits with the erasure's progress, so a restart continues there. An erasure ends only when the
+//! database's log is empty of the old values.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::TICK;
+use crate::config::{Pointer, find_values};
+use crate::db::{Db, DbError};
+use crate::effect::EMITTED_PREFIX;
+use crate::erasure::{
+    Candidate, ERASED, ErasedEvent, ErasureInProgress, ErasurePage, PersonalSource, PersonalSources,
+};
+use crate::failpoint::{self, Point};
+
+/// Events of one page: their bodies are in memory meanwhile.
+const PAGE: u32 = 50;
+
+/// See the module.
+pub(super) struct Erasures {
+    db: Db,
+    requested: Arc<Notify>,
+}
+
+impl Erasures {
+    pub(super) fn new(db: Db, requested: Arc<Notify>) -> Self {
+        Self { db, requested }
+    }
+
+    /// Continues the erasures that an earlier process left, and then carries out new ones.
+    pub(super) async fn run(self) {
+        let mut is_failing = false;
+        loop {
+            let done = self.erase_all().await;
+            if let Err(error) = &done
+                && !is_failing
+            {
+                tracing::warn!("an erasure of personal values could not go on, trying again: {error}");
+            }
+            is_failing = done.is_err();
+            let _ = tokio::time::timeout(TICK, self.requested.notified()).await;
+        }
+    }
+
+    /// Takes the erasures in turn, a page of each, so that a short one need not wait for a long one.
+    async fn erase_all(&self) -> Result<(), DbError> {
+        loop {
+            let running = self.db.running_erasures().await?;
+            if running.is_empty() {
+                return Ok(());
+            }
+            for erasure in running {
+                self.advance(&erasure).await?;
+            }
+        }
+    }
+
+    async fn advance(&self, running: &ErasureInProgress) -> Result<(), DbError> {
+        let found = self.db.erasure_candidates(running, PAGE).await?;
+        if found.is_empty() && !running.request.dry_run {
+            self.db.empty_log().await?;
+        }
+        let page = page(running, &found);
+        failpoint::pass(Point::ErasureStep);
+        self.db.erasure_step(page).await
+    }
+}
+
+/// Decides about a page of candidates. An empty page is the last one.
+fn page(running: &ErasureInProgress, found: &[Candidate]) -> ErasurePage {
+    let (erasure, dry_run) = (running.id, running.request.dry_run);
+    let mut page = ErasurePage { erasure, dry_run, ..ErasurePage::default() };
+    for candidate in found {
+        let Some(personal) = personal_of(&running.sources, &candidate.example.source) else {
+            page.skipped.not_personal += 1;
+            continue;
+        };
+        if candidate.is_erased {
+            page.skipped.erased += 1;
+        } else if candidate.is_open {
+            page.skipped.open += 1;
+        } else {
+            let (body, payload) = erase(&candidate.body, &candidate.payload, &personal.pointers);
+            let ordering_key = personal.ordering_key;
+            page.events.push(ErasedEvent { event: candidate.event, body, payload, ordering_key });
+            if page.first.len() < running.examples {
+                page.first.push(candidate.example.clone());
+            }
+        }
+    }
+    page.after = found.last().map(|candidate| candidate.event);
+    page
+}
+
+/// Where the personal values of a source's events are; `None` if they have none. Events that plugins emit are made of
+/// those of the sources, and nobody says any more what is personal in those of a removed source: all of both is erased.
+fn personal_of(sources: &PersonalSources, source: &str) -> Option<PersonalSource> {
+    if let Some(source) = sources.get(source) {
+        return (!source.pointers.is_empty()).then(|| source.clone());
+    }
+    let has_personal = sources.values().any(|source| !source.pointers.is_empty());
+    let is_personal = has_personal || !source.starts_with(EMITTED_PREFIX);
+    is_personal.then(|| PersonalSource { pointers: vec![String::new()], ordering_key: true })
+}
+
+/// Overwrites the values at the pointers in a body. A body that cannot be read as JSON is overwritten as a whole.
+/// Returns the new range of the payload too.
+fn erase(body: &[u8], payload: &Range<usize>, pointers: &[String]) -> (Bytes, Range<usize>) {
+    let erased = format!("\"{ERASED}\"");
+    let pointers: Result<Vec<_>, _> = pointers.iter().map(|pointer| Pointer::parse(pointer)).collect();
+    let found = std::str::from_utf8(body).ok().zip(pointers.ok());
+    let found = found.and_then(|(text, pointers)| find_values(text, &pointers).ok());
+    let Some(mut found) = found else {
+        let length = erased.len();
+        return (erased.into(), 0..length);
+    };
+    found.sort_by_key(|value| (value.range.start, std::cmp::Reverse(value.range.end)));
+    let mut new = Vec::with_capacity(body.len());
+    let (mut at, mut range) = (0, payload.clone());
+    for value in found {
+        // One that stands within another is erased with it.
+        if value.range.start < at {
+            continue;
+        }
+        new.extend_from_slice(body.get(at..value.range.start).unwrap_or_default());
+        let start = new.len();
+        new.extend_from_slice(erased.as_bytes());
+        at = value.range.end;
+        if value.range.start <= payload.start && payload.end <= value.range.end {
+            range = start..new.len();
+        } else {
+            let moved = |position: usize| {
+                if at <= position { (position + new.len()).saturating_sub(at) } else { position }
+            };
+            if at <= payload.start {
+                range.start = moved(payload.start);
+            }
+            if at <= payload.end {
+                range.end = moved(payload.end);
+            }
+        }
+    }
+    new.extend_from_slice(body.get(at..).unwrap_or_default());
+    (new.into(), range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn erased(body: &str, payload: &str, pointers: &[&str]) -> (String, String) {
+        let start = body.find(payload).unwrap();
+        let pointers: Vec<_> = pointers.iter().map(|&pointer| pointer.to_owned()).collect();
+        let (body, range) = erase(body.as_bytes(), &(start..start + payload.len()), &pointers);
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        (body[range].to_owned(), body)
+    }
+
+    #[test]
+    fn overwrites_values_and_keeps_the_rest_and_the_payload() {
+        let data = r#"{"phone":"1","n":1.10,"list":[{"a":1},2]}"#;
+        let body = format!(r#"{{"name":"Awa Diallo","id":1, "data":{data},"end":"last"}}"#);
+        for (pointers, expected, whole) in [
+            (&[][..], data.to_owned(), body.clone()),
+            (&["/none"], data.to_owned(), body.clone()),
+            (&["/name"], data.to_owned(), body.replace("Awa Diallo", ERASED)),
+            (&["/end"], data.to_owned(), body.replace("last", ERASED)),
+            (
+                &["/data/list", "/data/phone", "/name", "/data/list/0/a"],
+                r#"{"phone":"[erased]","n":1.10,"list":"[erased]"}"#.into(),
+                body.replace("Awa Diallo", ERASED)
+                    .replace(r#""1""#, "\"[erased]\"")
+                    .replace(r#"[{"a":1},2]"#, "\"[erased]\""),
+            ),
+            (
+                &["/data", "/name"],
+                "\"[erased]\"".into(),
+                body.replace("Awa Diallo", ERASED).replace(data, "\"[erased]\""),
+            ),
+            (&[""], "\"[erased]\"".into(), "\"[erased]\"".into()),
+        ] {
+            assert_eq!(erased(&body, data, pointers), (expected, whole), "{pointers:?}");
+        }
+        let repeated = r#"{"phone":"1","phone":"2"}"#;
+        assert_eq!(erased(repeated, repeated, &["/phone"]).0, r#"{"phone":"[erased]","phone":"[erased]"}"#);
+        assert_eq!(erased("{\"phone\":", "{", &["/phone"]).1, "\"[erased]\"", "no JSON");
+    }
+
+    #[test]
+    fn events_of_emitting_plugins_and_of_removed_sources_are_erased_as_a_whole() {
+        let personal = |pointers: &[&str]| PersonalSource {
+            pointers: pointers.iter().map(|&pointer| pointer.to_owned()).collect(),
+            ordering_key: false,
+        };
+        let with: PersonalSources = [("s".into(), personal(&["/a"])), ("t".into(), personal(&[]))].into();
+        let without: PersonalSources = [("t".into(), personal(&[]))].into();
+        let pointers =
+            |sources: &PersonalSources, source: &str| personal_of(sources, source).map(|of| of.pointers);
+        assert_eq!(pointers(&with, "s"), Some(vec!["/a".to_owned()]));
+        assert_eq!(pointers(&with, "t"), None);
+        assert_eq!(pointers(&with, "plugin.p"), Some(vec![String::new()]));
+        assert_eq!(pointers(&without, "plugin.p"), None);
+        assert_eq!(pointers(&without, "removed"), Some(vec![String::new()]));
+    }
+}
