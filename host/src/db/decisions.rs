@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::erasures::NewErasure;
+use super::erasure_types::NewErasure;
 use super::types::Discard;
 use crate::audit::{self, Decision, Record};
 use crate::delivery::DeliveryId;

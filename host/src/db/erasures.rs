@@ -1,67 +1,12 @@
 //! Erasures of personal values, as operators and [`crate::dispatch`] ask for them.
 
-use std::future::Future;
-
+use super::erasure_types::NewErasure;
 use super::handle::Db;
-use super::types::{Answer, DbError};
-use super::writer::inbox::{Operation, Reply};
+use super::types::DbError;
+use super::writer::inbox::{ErasureOperation, Operation};
 use crate::audit::Decision;
 use crate::erasure::{Candidate, ErasureInProgress, ErasurePage, PersonalSources, Progress, Request};
 use crate::replay;
-
-/// An erasure to be stored.
-#[derive(Debug, Clone)]
-pub(super) struct NewErasure {
-    pub(super) request: Request,
-    pub(super) sources: PersonalSources,
-    /// The number of events that the selection matches.
-    pub(super) found: u64,
-    /// The newest event.
-    pub(super) last_event: i64,
-}
-
-/// A request to the writer.
-pub(super) enum ErasureOperation {
-    Begin { new: Box<NewErasure>, by: Decision, reply: Reply<i64> },
-    Advance { page: ErasurePage, reply: Reply<()> },
-    EmptyLog { reply: Reply<()> },
-}
-
-/// The write side. Each call is one transaction.
-pub(super) trait ErasureStorage {
-    /// Stores a requested erasure, and returns its number.
-    fn begin_erasure(
-        &mut self,
-        new: &NewErasure,
-        by: &Decision,
-    ) -> impl Future<Output = Result<i64, DbError>> + Send;
-
-    /// Overwrites the values of a page of events. An event that is open or was erased meanwhile is skipped.
-    fn advance_erasure(&mut self, page: &ErasurePage) -> impl Future<Output = Result<(), DbError>> + Send;
-
-    /// Moves commits to their final place, so that no old value remains in the database's log. An error if a reader
-    /// prevents it.
-    fn empty_log(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
-}
-
-/// The read side.
-pub(super) trait ErasureReads: Send + Sync {
-    /// Up to `limit` events that an erasure finds, in order.
-    fn erasure_candidates<'a>(
-        &'a self,
-        running: &'a ErasureInProgress,
-        limit: u32,
-    ) -> Answer<'a, Vec<Candidate>>;
-
-    /// Erasures in progress, the oldest first.
-    fn running_erasures(&self) -> Answer<'_, Vec<ErasureInProgress>>;
-
-    /// An erasure.
-    fn erasure(&self, id: i64) -> Answer<'_, Option<Progress>>;
-
-    /// Those of these events that were erased, in order.
-    fn erased_among<'a>(&'a self, events: &'a [i64]) -> Answer<'a, Vec<i64>>;
-}
 
 impl Db {
     /// Stores an erasure, to be carried out by the dispatch room, and returns its number. It includes the events up to

@@ -10,6 +10,7 @@ mod contract;
 mod crashes;
 mod decisions;
 mod entries;
+mod erasure_types;
 mod erasures;
 mod following;
 mod handle;

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::alert_types::{DeadLetters, SavedAlert};
-use super::erasures::{ErasureReads, ErasureStorage};
+use super::erasure_types::{ErasureReads, ErasureStorage};
 use super::keyed_types::{KeyedReads, KeyedWrites};
 use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
 use super::running::RunningAttempts;

@@ -8,7 +8,7 @@ use super::tables::{StoredErasure, Tables};
 use super::{MemoryReads, MemoryStorage};
 use crate::audit::{Decision, Record};
 use crate::db::decisions::{self, Decided};
-use crate::db::erasures::{ErasureReads, ErasureStorage, NewErasure};
+use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure};
 use crate::db::types::{Answer, DbError};
 use crate::delivery::{DeliveryId, Resolution};
 use crate::effect;

@@ -11,7 +11,7 @@ use super::values::{integer, unsigned};
 use super::write::Statements;
 use crate::audit::Decision;
 use crate::db::decisions::{self, Decided};
-use crate::db::erasures::{ErasureReads, ErasureStorage, NewErasure};
+use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure};
 use crate::db::types::{Answer, DbError};
 use crate::effect::{Effect, Emitted};
 use crate::erasure::{

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::alert_types::SavedAlert;
-use crate::db::erasures::ErasureOperation;
+use crate::db::erasure_types::NewErasure;
 use crate::db::keyed_types::AnsweredRequest;
 use crate::db::revision_types::{RevisionPart, RevisionRecord};
 use crate::db::storage::NewEvent;
@@ -16,6 +16,7 @@ use crate::db::types::{
 };
 use crate::delivery::DeliveryId;
 use crate::effect::{CompletedEffect, EffectId};
+use crate::erasure::ErasurePage;
 use crate::event::PluginName;
 use crate::replay;
 use crate::revision::InstructionRecord;
@@ -149,4 +150,11 @@ pub(in crate::db) enum Operation {
     Erase(ErasureOperation),
     /// Moves commits to their final place.
     Save,
+}
+
+/// An operation of an erasure.
+pub(in crate::db) enum ErasureOperation {
+    Begin { new: Box<NewErasure>, by: Decision, reply: Reply<i64> },
+    Advance { page: ErasurePage, reply: Reply<()> },
+    EmptyLog { reply: Reply<()> },
 }

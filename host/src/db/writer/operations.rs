@@ -1,9 +1,8 @@
 //! Carries out operations: each a transaction of its own between two batches.
 
 use super::Writer;
-use super::inbox::Operation;
+use super::inbox::{ErasureOperation, Operation};
 use crate::audit::Decision;
-use crate::db::erasures::ErasureOperation;
 use crate::db::storage::Storage;
 use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff, ResolvedEffect};
 use crate::delivery::DeliveryId;

@@ -1,0 +1,54 @@
+//! What an erasure asks of a storage.
+
+use std::future::Future;
+
+use super::types::{Answer, DbError};
+use crate::audit::Decision;
+use crate::erasure::{Candidate, ErasureInProgress, ErasurePage, PersonalSources, Progress, Request};
+
+/// An erasure to be stored.
+#[derive(Debug, Clone)]
+pub(super) struct NewErasure {
+    pub(super) request: Request,
+    pub(super) sources: PersonalSources,
+    /// The number of events that the selection matches.
+    pub(super) found: u64,
+    /// The newest event.
+    pub(super) last_event: i64,
+}
+
+/// The write side. Each call is one transaction.
+pub(super) trait ErasureStorage {
+    /// Stores a requested erasure, and returns its number.
+    fn begin_erasure(
+        &mut self,
+        new: &NewErasure,
+        by: &Decision,
+    ) -> impl Future<Output = Result<i64, DbError>> + Send;
+
+    /// Overwrites the values of a page of events. An event that is open or was erased meanwhile is skipped.
+    fn advance_erasure(&mut self, page: &ErasurePage) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Moves commits to their final place, so that no old value remains in the database's log. An error if a reader
+    /// prevents it.
+    fn empty_log(&mut self) -> impl Future<Output = Result<(), DbError>> + Send;
+}
+
+/// The read side.
+pub(super) trait ErasureReads: Send + Sync {
+    /// Up to `limit` events that an erasure finds, in order.
+    fn erasure_candidates<'a>(
+        &'a self,
+        running: &'a ErasureInProgress,
+        limit: u32,
+    ) -> Answer<'a, Vec<Candidate>>;
+
+    /// Erasures in progress, the oldest first.
+    fn running_erasures(&self) -> Answer<'_, Vec<ErasureInProgress>>;
+
+    /// An erasure.
+    fn erasure(&self, id: i64) -> Answer<'_, Option<Progress>>;
+
+    /// Those of these events that were erased, in order.
+    fn erased_among<'a>(&'a self, events: &'a [i64]) -> Answer<'a, Vec<i64>>;
+}
