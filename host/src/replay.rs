@@ -65,7 +65,7 @@ impl Request {
     /// # Errors
     /// The contradiction, and a remedy.
     pub fn check(&self) -> Result<(), String> {
-        let Selection { plugin, deliveries, reason, unhandled, .. } = &self.selection;
+        let Selection { plugin, deliveries, reason, unhandled, replay, .. } = &self.selection;
         let wrong = match self.of {
             ReplayTarget::Events if self.action == Action::Discard => "only deliveries can be discarded",
             ReplayTarget::Events if deliveries.is_some() => {
@@ -75,6 +75,7 @@ impl Request {
                 "`where.plugin` is for deliveries; `to` names a plugin for events"
             }
             ReplayTarget::Events if reason.is_some() => "`where.reason` is for deliveries, not for events",
+            ReplayTarget::Events if replay.is_some() => "`where.replay` is for deliveries, not for events",
             ReplayTarget::Deliveries if self.to.is_some() => {
                 "`to` is for events: a delivery goes to its own plugin"
             }
@@ -130,6 +131,8 @@ pub struct Selection {
     pub reason: Option<String>,
     /// Only events without a subscriber.
     pub unhandled: bool,
+    /// Deliveries that this replay made.
+    pub replay: Option<i64>,
 }
 
 /// A candidate of a replay.
@@ -291,6 +294,8 @@ mod tests {
             (r#"{"of":"events","where":{"deliveries":["1-2"]}}"#, Some("`where.deliveries`")),
             (r#"{"of":"events","where":{"plugin":"p"}}"#, Some("`to` names a plugin")),
             (r#"{"of":"events","where":{"reason":"x"}}"#, Some("`where.reason`")),
+            (r#"{"of":"events","where":{"replay":7}}"#, Some("`where.replay`")),
+            (r#"{"of":"deliveries","where":{"replay":7}}"#, None),
             (r#"{"of":"deliveries","to":"p"}"#, Some("`to` is for events")),
             (r#"{"of":"deliveries","again":true}"#, Some("`again` is for events")),
             (r#"{"of":"deliveries","where":{"unhandled":true}}"#, Some("`where.unhandled`")),

@@ -194,6 +194,44 @@ async fn dead_letters_are_resolved_one_by_one_or_all_at_once() {
 }
 
 #[tokio::test]
+async fn a_replay_shows_which_of_its_deliveries_failed_and_these_run_once_more() {
+    let dir = HostDir::new(&config("reject"));
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    for number in 0..3 {
+        host.send(&Event::created(&format!("evt_{number}"))).await;
+        host.wait_finished(&format!("evt_{number}")).await;
+    }
+    assert_eq!(dir.run(&["delivery", "replay", "--reason", "told"]).code, 0);
+    let failed = || dir.run(&["delivery", "list", "--replay", "1", "--state", "dead", "--json"]).json();
+    wait_until("all have failed again", async || (failed()["items"].as_array()?.len() == 3).then_some(()))
+        .await;
+    let shown = dir.run(&["replay", "show", "1"]);
+    assert!(shown.code == 0 && shown.out.contains("replay 1 is done: 3 of 3 looked at"), "{shown:?}");
+    assert_eq!(
+        shown.out.matches("told to").count(),
+        6,
+        "the dead letters before it and those of it: {shown:?}"
+    );
+    let shown = dir.run(&["replay", "show", "1", "--json"]).json();
+    assert_eq!((&shown["made"], shown["failures"]["items"].as_array().unwrap().len()), (&3.into(), 3));
+
+    dir.configure(&config("well"));
+    host.wait_log(&["configuration changed"]).await;
+    let again = dir.run(&["delivery", "replay", "--replay", "1", "--json"]).json();
+    assert_eq!(again["made"], 3, "{again}");
+    for number in 0..3 {
+        done(&host, &format!("evt_{number}")).await;
+    }
+    assert_eq!(failed()["items"], json!([]), "they are resolved");
+    let listed = dir.run(&["replay", "list", "--json"]).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    let stopped = dir.run(&["replay", "stop", "1"]);
+    assert!(stopped.code == 1 && stopped.err.contains("replay 1 has ended"), "{stopped:?}");
+    assert_eq!(dir.run(&["replay", "show", "9"]).code, 1);
+}
+
+#[tokio::test]
 async fn a_contradictory_request_is_rejected_with_a_remedy() {
     let dir = HostDir::new("");
     let _host = dir.start().await;

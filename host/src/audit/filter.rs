@@ -16,7 +16,7 @@ static NOTHING: LazyLock<Selection> = LazyLock::new(Selection::default);
 #[must_use]
 pub fn describe_selection(selection: &Selection) -> Value {
     let mut shown = Map::new();
-    let Selection { events, deliveries, event_type, source, plugin, since, until, reason, unhandled } =
+    let Selection { events, deliveries, event_type, source, plugin, since, until, reason, unhandled, replay } =
         selection;
     add_list(&mut shown, "events", events.as_deref());
     add_list(&mut shown, "deliveries", deliveries.as_deref());
@@ -27,6 +27,7 @@ pub fn describe_selection(selection: &Selection) -> Value {
     add(&mut shown, "until", until.as_ref());
     add(&mut shown, "reason", reason.as_deref().map(digest_of).as_ref());
     add(&mut shown, "unhandled", unhandled.then_some(&true));
+    add(&mut shown, "replay", replay.as_ref());
     if *selection == *NOTHING {
         shown.insert("all".into(), true.into());
     }

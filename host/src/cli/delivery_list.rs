@@ -54,6 +54,7 @@ impl List {
             ("state", self.state.clone()),
             ("plugin", which.plugin.clone()),
             ("reason", which.reason.clone()),
+            ("replay", which.replay.map(|replay| replay.to_string())),
             ("type", which.events.event_type.clone()),
             ("source", which.events.source.clone()),
             ("since", which.events.since.map(|time| time.to_string())),

@@ -14,7 +14,7 @@ use super::signals::Signals;
 use super::table::TextTable;
 use crate::admin::api::{
     AuditEntry, AuditList, DeliveryList, EffectList, EventList, EventSummary, ListedDelivery, ListedEffect,
-    StoreKey, StoreKeyList,
+    ReplayList, ReplayProgress, StoreKey, StoreKeyList,
 };
 
 /// Moves the cursor to the upper left, and clears the terminal.
@@ -54,6 +54,7 @@ pages! {
     EffectList of ListedEffect,
     AuditList of AuditEntry,
     StoreKeyList of StoreKey,
+    ReplayList of ReplayProgress,
 }
 
 /// Reads the first page with items. A page without items is not the end, while it names a next one.

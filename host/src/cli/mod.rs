@@ -59,6 +59,7 @@ mod private_file;
 mod progress;
 mod rebuild;
 mod replaying;
+mod replays;
 mod restore;
 mod samples;
 mod selectors;
@@ -120,6 +121,9 @@ enum Verb {
     /// List, show and retry deliveries, replay or discard dead letters
     #[command(subcommand, arg_required_else_help = true)]
     Delivery(Delivery),
+    /// List, show and stop replays
+    #[command(subcommand, arg_required_else_help = true)]
+    Replay(Replay),
     /// List and show effects, replay or discard dead ones
     #[command(subcommand, arg_required_else_help = true)]
     Effect(Effect),
@@ -168,6 +172,13 @@ enum Delivery {
     Replay(delivery_replay::Replay),
     Retry(delivery_retry::Retry),
     Discard(delivery_replay::Discard),
+}
+
+#[derive(Debug, Subcommand)]
+enum Replay {
+    List(replays::List),
+    Show(replays::Show),
+    Stop(replays::Stop),
 }
 
 #[derive(Debug, Subcommand)]
@@ -299,6 +310,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Delivery(Delivery::Replay(verb)) => verb.run(of_running(config)?).await,
         Verb::Delivery(Delivery::Retry(verb)) => verb.run(of_running(config)?).await,
         Verb::Delivery(Delivery::Discard(verb)) => verb.run(of_running(config)?).await,
+        Verb::Replay(Replay::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Replay(Replay::Show(verb)) => verb.run(of_running(config)?).await,
+        Verb::Replay(Replay::Stop(verb)) => verb.run(of_running(config)?).await,
         Verb::Effect(Effect::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Effect(Effect::Show(verb)) => verb.run(of_running(config)?).await,
         Verb::Effect(Effect::Replay(verb)) => verb.run(of_running(config)?).await,

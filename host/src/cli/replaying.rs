@@ -48,7 +48,9 @@ pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure
     }
 }
 
-fn describe(progress: &ReplayProgress) -> String {
+/// The result of a replay, and its first deliveries.
+#[must_use]
+pub(super) fn describe(progress: &ReplayProgress) -> String {
     let ReplayProgress { request, made, skipped, .. } = progress;
     let deliveries = out::format_count(*made, "delivery", "deliveries");
     let did = match (request.action, request.dry_run) {

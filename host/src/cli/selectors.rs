@@ -32,6 +32,9 @@ pub(super) struct DeliverySelector {
     /// Only deliveries whose last attempt's reason has this text in it
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
+    /// Only deliveries that this replay made
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) replay: Option<i64>,
     #[command(flatten)]
     pub(super) events: EventSelector,
 }
@@ -51,7 +54,7 @@ impl EventSelector {
 impl DeliverySelector {
     pub(super) fn selection(&self) -> ReplaySelection {
         let (plugin, reason) = (self.plugin.clone(), self.reason.clone());
-        ReplaySelection { plugin, reason, ..self.events.selection() }
+        ReplaySelection { plugin, reason, replay: self.replay, ..self.events.selection() }
     }
 }
 

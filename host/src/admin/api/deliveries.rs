@@ -49,6 +49,8 @@ pub(super) struct DeliveryQuery {
     until: Option<u64>,
     /// Only those whose last attempt's reason has this text in it.
     reason: Option<String>,
+    /// Only those that this replay made.
+    replay: Option<i64>,
 }
 
 impl DeliveryQuery {
@@ -60,6 +62,7 @@ impl DeliveryQuery {
             since: self.since,
             until: self.until,
             reason: self.reason,
+            replay: self.replay,
             ..Selection::default()
         }
     }

@@ -182,9 +182,10 @@ fn fits_delivery(selection: &Selection, id: DeliveryId, stored: &StoredDelivery)
 
 /// Whether a delivery is of the plugin and has failed for the reason that a selection names.
 pub(super) fn fits(selection: &Selection, stored: &StoredDelivery) -> bool {
-    let Selection { plugin, reason, .. } = selection;
+    let Selection { plugin, reason, replay, .. } = selection;
     let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
     plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
+        && replay.is_none_or(|wanted| stored.replayed.is_some_and(|(replay, _)| replay == wanted))
         && reason
             .as_ref()
             .is_none_or(|wanted| failure.is_some_and(|failure| failure.reason.contains(wanted.as_str())))

@@ -195,6 +195,10 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
     if let Some(plugin) = &selection.plugin {
         query.push(" AND d.plugin = ").push_bind(plugin.clone());
     }
+    if let Some(replay) = selection.replay {
+        query.push(" AND (d.event_seq, d.number) IN (SELECT event_seq, delivery_number FROM replayed WHERE replay = ");
+        query.push_bind(replay).push(")");
+    }
     if let Some(reason) = &selection.reason {
         query.push(" AND instr(a.reason, ").push_bind(reason.clone()).push(") > 0");
     }

@@ -102,6 +102,8 @@ pub struct ReplaySelection {
     pub reason: Option<String>,
     /// Only events that no plugin handles.
     pub unhandled: bool,
+    /// Deliveries that this replay made.
+    pub replay: Option<i64>,
 }
 
 /// The progress of a replay.
@@ -229,6 +231,7 @@ macro_rules! selections {
                         until: selection.until,
                         reason: selection.reason,
                         unhandled: selection.unhandled,
+                        replay: selection.replay,
                     }
                 }
             }

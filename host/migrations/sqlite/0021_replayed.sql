@@ -1,0 +1,2 @@
+-- The deliveries that a replay made.
+CREATE INDEX replayed_by ON replayed (replay);
