@@ -12,5 +12,6 @@ mod locked;
 mod migration;
 mod plan;
 mod replay;
+mod revising;
 mod rounds;
 mod switching;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ledger::{Appointment, Fails, Span};
-use super::rounds::PLUGINS;
+use super::revising::Revising;
+use super::rounds::{Operators, PLUGINS};
 use super::switching::Switching;
 use crate::support::{HostDir, Partner, ReceivedRequest, RunningHost, wait_until};
 
@@ -19,6 +20,7 @@ struct Violations {
     out_of_order: Vec<String>,
     without_commit: Vec<String>,
     while_off: Vec<String>,
+    not_in_force: Vec<String>,
 }
 
 /// Checks each cycle, and counts the checked items over all cycles.
@@ -32,6 +34,7 @@ pub(super) struct Checker {
     keys: BTreeMap<String, (String, &'static str)>,
     requests: usize,
     accepted_while_off: usize,
+    attempts: usize,
 }
 
 impl Checker {
@@ -41,7 +44,7 @@ impl Checker {
         (dir, host): (&HostDir, &RunningHost<'_>),
         partner: &Partner,
         appointments: &[Appointment],
-        switching: &Switching,
+        Operators { switching, revising }: &Operators,
     ) {
         wait_until("no replay runs", async || {
             let (_, replays) = host.api_get("/api/v1/replays?limit=500").await;
@@ -60,7 +63,9 @@ impl Checker {
                 match host.event(&id).await {
                     Some(event) => {
                         self.event(&event, appointment.fails(number), &mut violations);
-                        self.switches(&event, appointment.span(number), switching, &mut violations);
+                        let span = appointment.span(number);
+                        self.switches(&event, span, switching, &mut violations);
+                        self.revisions(&event, span, revising, &mut violations);
                     }
                     None => violations.lost.push(format!("{id} is not stored")),
                 }
@@ -106,6 +111,25 @@ impl Checker {
             let started = attempts.filter_map(|attempt| attempt["started_at"].as_u64()).min();
             if started.is_some_and(|started| started < until) {
                 violations.while_off.push(format!("{plugin} was off until {until}: {delivery}"));
+            }
+        }
+    }
+
+    /// Each attempt ran on a revision that was in force between the acceptance of the event and its end.
+    fn revisions(&mut self, event: &Value, span: Span, revising: &Revising, violations: &mut Violations) {
+        for delivery in event["deliveries"].as_array().unwrap() {
+            let plugin = delivery["plugin"].as_str().unwrap();
+            for attempt in delivery["attempts"].as_array().unwrap() {
+                let revision = attempt["revision"].as_str().unwrap();
+                let took = attempt["duration_us"].as_u64().unwrap() / 1000 + 1;
+                let ended = attempt["started_at"].as_u64().unwrap() + took;
+                self.attempts += 1;
+                if !revising.may_have_run(plugin, revision, span, ended) {
+                    let (id, of) = (&event["id"], &delivery["id"]);
+                    violations
+                        .not_in_force
+                        .push(format!("{plugin} {revision} on {id} {of} {span:?}: {attempt}"));
+                }
             }
         }
     }
@@ -224,11 +248,11 @@ impl fmt::Display for Checker {
         let events: u64 = self.numbers.values().sum();
         let done: usize = self.done.values().map(BTreeSet::len).sum();
         let (dead, effects, requests) = (self.dead, self.keys.len(), self.requests);
-        let off = self.accepted_while_off;
+        let (off, attempts) = (self.accepted_while_off, self.attempts);
         write!(
             f,
             "{events} events, {done} deliveries done and {dead} dead, {effects} effects in {requests} requests, \
-             {off} deliveries accepted while their plugin was off"
+             {off} deliveries accepted while their plugin was off, {attempts} attempts by their revisions"
         )
     }
 }

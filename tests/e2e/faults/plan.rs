@@ -50,6 +50,8 @@ pub(super) struct Round {
     pub(super) replays: bool,
     /// A plugin is switched off for a while.
     pub(super) switches: bool,
+    /// A revision is pushed, pinned or gone back to.
+    pub(super) instructs: bool,
     /// No plugin is compiled yet, so the first events are accepted before any is loaded.
     pub(super) cold: bool,
 }
@@ -104,8 +106,9 @@ impl Round {
         let (prunes, replays) = (random.random_bool(0.3), random.random_bool(0.3));
         let (prunes, replays) = (prunes || at(Point::PruneStep), replays || at(Point::ReplayStep));
         let switches = random.random_bool(0.5) || at(Point::HeldStep);
+        let instructs = random.random_bool(0.6);
         // A plugin that is not loaded yet is not swapped.
         let cold = random.random_bool(0.2) && !at(Point::Swap) || at(Point::MatchStep);
-        Self { end, swap_at, prunes, replays, switches, cold }
+        Self { end, swap_at, prunes, replays, switches, instructs, cold }
     }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::check;
 use super::ledger::{Appointment, Senders, settle};
 use super::plan::{CYCLE, End, Plan, Round};
+use super::revising::Revising;
 use super::switching::Switching;
 use crate::support::{HostDir, Partner, Reply, RunningHost, distinct_copy, guest, wait_until};
 
@@ -63,19 +64,31 @@ async fn hosts_killed_at_any_moment_lose_repeat_and_reorder_nothing() {
     let dir = host_dir(&partner).await;
     let mut appointments = Appointment::all();
     let mut checked = check::Checker::default();
-    let mut switching = Switching::default();
+    let mut operators = Operators::default();
+    for plugin in PLUGINS {
+        operators.revising.file(plugin, &guest("audit"));
+    }
     for (number, round) in plan.rounds.iter().enumerate() {
         println!("round {number}: {round:?}");
-        appointments = live((&dir, &partner), round, number, appointments, &mut switching).await;
+        appointments = live((&dir, &partner), round, number, appointments, &mut operators).await;
         if (number + 1) % CYCLE == 0 || number + 1 == plan.rounds.len() {
             let host = dir.start().await;
             settle(&host, &mut appointments).await;
-            assert!(switching.turn_on(&host).await);
-            checked.check((&dir, &host), &partner, &appointments, &switching).await;
+            assert!(operators.switching.turn_on(&host).await);
+            checked.check((&dir, &host), &partner, &appointments, &operators).await;
         }
     }
-    println!("faults: plugins were off {} times", switching.count());
+    let (instructions, revisions) = operators.revising.counts();
+    println!("faults: plugins were off {} times", operators.switching.count());
+    println!("faults: {instructions} instructions about revisions were answered, {revisions} were named");
     println!("faults: {checked} in {:.0?}", began.elapsed());
+}
+
+/// What operators do over all rounds.
+#[derive(Debug, Default)]
+pub(super) struct Operators {
+    pub(super) switching: Switching,
+    pub(super) revising: Revising,
 }
 
 /// A host's life, from its start to its end.
@@ -84,7 +97,7 @@ async fn live(
     round: &Round,
     number: usize,
     appointments: Vec<Appointment>,
-    switching: &mut Switching,
+    Operators { switching, revising }: &mut Operators,
 ) -> Vec<Appointment> {
     if round.prunes {
         dir.alter(&old_events(1 + number * OLD_EVENTS)).await;
@@ -95,7 +108,9 @@ async fn live(
         // Of half of them the host knows from before which events they handle.
         if number.is_multiple_of(2) || matches!(round.end, End::At(Point::MatchStep, _)) {
             for name in PLUGINS {
-                dir.install(name, &distinct_copy(&guest("audit"), NEW_COPIES + number));
+                let bytes = distinct_copy(&guest("audit"), NEW_COPIES + number);
+                revising.file(name, &bytes);
+                dir.install(name, &bytes);
             }
         }
     } else {
@@ -117,15 +132,23 @@ async fn live(
         wait_until("there is something to swap", async || host.has_loaded_plugins().await.then_some(()))
             .await;
     }
+    revising.synchronize(&host).await;
+    let mut to_instruct = round.instructs;
     let (asked_before, mut to_swap, mut replay) = (partner.request_count(), true, None);
     let mut switches = SwitchSteps::new(round);
     let senders = Senders::start(&host, appointments);
     wait_until(&format!("the host is at its end: {round:?}"), async || {
         if to_swap && senders.answered() >= round.swap_at {
             to_swap = false;
-            dir.install(PLUGINS[number % PLUGINS.len()], &distinct_copy(&guest("audit"), number));
+            let (name, bytes) = (PLUGINS[number % PLUGINS.len()], distinct_copy(&guest("audit"), number));
+            revising.file(name, &bytes);
+            dir.install(name, &bytes);
             let asked = || host.admin_post("/api/v1/replays", &json!({ "of": "deliveries" }));
             replay = round.replays.then(|| tokio::spawn(asked()));
+        }
+        if to_instruct && senders.answered() >= round.swap_at / 2 {
+            to_instruct = false;
+            revising.instruct(&host, number).await;
         }
         switches.advance(switching, &host, (number, senders.answered())).await;
         let over = match round.end {

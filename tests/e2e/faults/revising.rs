@@ -1,0 +1,160 @@
+//! Instructions about revisions during the rounds: which revision of a plugin may have been in force, and when.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use hookyard::event::{Digest, now_ms};
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use super::ledger::Span;
+use super::rounds::PLUGINS;
+use crate::support::{CLOCKS_DIFFER_MS, RunningHost, distinct_copy, guest};
+
+/// Marks the pushed copies of the guest, beside those of files.
+const PUSHED_COPIES: usize = 2_000_000;
+
+/// A time in which a revision may have been in force.
+#[derive(Debug)]
+struct ForceTime {
+    plugin: &'static str,
+    revision: String,
+    /// The instruction that named it.
+    from: u64,
+    /// The first answer that named another one; `None` while there is none.
+    until: Option<u64>,
+}
+
+/// The revisions over all rounds.
+#[derive(Debug, Default)]
+pub(super) struct Revising {
+    times: Vec<ForceTime>,
+    /// By plugin: when an answer last named its revision in force.
+    answered_at: BTreeMap<&'static str, u64>,
+    instructions: usize,
+}
+
+impl Revising {
+    /// A file was written: from then on the host may take it, and nobody is told when.
+    pub(super) fn file(&mut self, plugin: &'static str, bytes: &[u8]) {
+        self.may_be(plugin, Digest::of(bytes).to_string());
+    }
+
+    /// Lifts all pins, and asks which revisions are in force, unless the host ends meanwhile.
+    pub(super) async fn synchronize(&mut self, host: &RunningHost<'_>) {
+        for plugin in PLUGINS {
+            if instruct(host, plugin, "unpin").await.is_none() {
+                return;
+            }
+            let Some(plugins) = host.try_api_get("/api/v1/plugins").await else { return };
+            let listed = plugins["items"].as_array().unwrap().iter().find(|listed| listed["name"] == plugin);
+            if let Some(revision) = listed.and_then(|listed| listed["revision"].as_str()) {
+                self.is(plugin, revision);
+            }
+        }
+    }
+
+    /// Gives an instruction about a plugin's revisions, which differs from round to round.
+    pub(super) async fn instruct(&mut self, host: &RunningHost<'_>, round: usize) {
+        let plugin = PLUGINS[(round + 1) % PLUGINS.len()];
+        let answer = match round / 2 % 4 {
+            0 | 2 => {
+                let bytes = distinct_copy(&guest("audit"), PUSHED_COPIES + round);
+                self.file(plugin, &bytes);
+                push(host, plugin, bytes).await
+            }
+            1 => {
+                // The answer, or the next start, tells which one that is.
+                let requested = now_ms();
+                let answer = instruct(host, plugin, "rollback").await;
+                if let Some(revision) = answer.as_ref().and_then(in_force) {
+                    self.times.push(ForceTime {
+                        plugin,
+                        revision: revision.into(),
+                        from: requested,
+                        until: None,
+                    });
+                }
+                answer
+            }
+            _ => instruct(host, plugin, "pin").await,
+        };
+        if let Some(revision) = answer.as_ref().and_then(in_force) {
+            self.instructions += 1;
+            self.is(plugin, revision);
+        }
+    }
+
+    fn may_be(&mut self, plugin: &'static str, revision: String) {
+        self.times.push(ForceTime { plugin, revision, from: now_ms(), until: None });
+    }
+
+    /// An answer names the revision in force: the others are not, unless an instruction comes after it.
+    fn is(&mut self, plugin: &'static str, revision: &str) {
+        let now = now_ms();
+        let open = |time: &&mut ForceTime| time.plugin == plugin && time.until.is_none();
+        let mut is_named = false;
+        for time in self.times.iter_mut().filter(open) {
+            if time.revision == revision {
+                is_named = true;
+            } else {
+                time.until = Some(now);
+            }
+        }
+        let last_answer = self.answered_at.insert(plugin, now).unwrap_or(0);
+        if !is_named {
+            // An instruction that was not answered named it, after the last answer.
+            self.times.push(ForceTime { plugin, revision: revision.into(), from: last_answer, until: None });
+        }
+    }
+
+    /// Whether a revision may have been in force between the acceptance of an event and the end of an attempt.
+    pub(super) fn may_have_run(&self, plugin: &str, revision: &str, (sent, _): Span, ended: u64) -> bool {
+        let fits = |time: &ForceTime| {
+            time.plugin == plugin
+                && time.revision == revision
+                && time.from <= ended + CLOCKS_DIFFER_MS
+                && time.until.is_none_or(|until| until + CLOCKS_DIFFER_MS >= sent)
+        };
+        self.times.iter().any(fits)
+    }
+
+    /// How many instructions were answered, and how many revisions were named.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.instructions, self.times.len())
+    }
+}
+
+fn in_force(result: &Value) -> Option<&str> {
+    result["in_force"].as_str()
+}
+
+/// The answer to an instruction: null if it was refused; `None` if the host ended.
+async fn instruct(host: &RunningHost<'_>, plugin: &str, verb: &str) -> Option<Value> {
+    let path = format!("{plugin}/{verb}");
+    let (code, answer) = post(host, &path, |request| request.json(&json!({}))).await?;
+    // There may be nothing to go back to, or to unpin.
+    let is_expected = [StatusCode::CONFLICT, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
+    assert!(code.is_success() || is_expected.contains(&code), "{verb}: {code} {answer}");
+    Some(if code.is_success() { answer } else { Value::Null })
+}
+
+/// The answer to a push: null if it was refused; `None` if the host ended.
+async fn push(host: &RunningHost<'_>, plugin: &str, bytes: Vec<u8>) -> Option<Value> {
+    let with_file = |request: RequestBuilder| request.header("content-type", "application/wasm").body(bytes);
+    let (code, answer) = post(host, &format!("{plugin}/revisions"), with_file).await?;
+    assert!(code.is_success() || code == StatusCode::SERVICE_UNAVAILABLE, "push: {code} {answer}");
+    Some(if code.is_success() { answer } else { Value::Null })
+}
+
+async fn post(
+    host: &RunningHost<'_>,
+    path: &str,
+    with_body: impl FnOnce(RequestBuilder) -> RequestBuilder,
+) -> Option<(StatusCode, Value)> {
+    let token = fs::read_to_string(host.dir().path("hookyard-data/admin-token")).ok()?;
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().ok()?;
+    let request = client.post(format!("{}/api/v1/plugins/{path}", host.admin())).bearer_auth(token.trim());
+    let answer = with_body(request).send().await.ok()?;
+    Some((answer.status(), answer.json().await.ok()?))
+}
