@@ -4,6 +4,7 @@
 mod commands;
 mod configuration;
 mod links;
+mod tasks;
 
 use std::fs;
 use std::path::{Path, PathBuf};
