@@ -10,7 +10,7 @@ use crate::config::Pointer;
 use crate::db::{IndexedField, SearchFilter};
 
 /// How far the search index is.
-#[utoipa::path(get, path = "/search-index", tag = "events", responses(
+#[utoipa::path(get, path = "/search-index", tag = "search", responses(
     (status = 200, description = "Its position, and what is missing", body = SearchIndex),
     Problem))]
 pub(super) async fn show(
