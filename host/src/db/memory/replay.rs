@@ -185,7 +185,7 @@ pub(super) fn fits(selection: &Selection, stored: &StoredDelivery) -> bool {
     let Selection { plugin, reason, replay, .. } = selection;
     let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
     plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
-        && replay.is_none_or(|wanted| stored.replayed.is_some_and(|(replay, _)| replay == wanted))
+        && replay.is_none_or(|wanted| stored.replayed.is_some_and(|cause| cause.replay == wanted))
         && reason
             .as_ref()
             .is_none_or(|wanted| failure.is_some_and(|failure| failure.reason.contains(wanted.as_str())))
