@@ -137,8 +137,10 @@ async fn a_revision_that_may_not_run_or_is_not_named_well_is_refused() {
         "0000000000000000",
         &["no revision of it has a digest that begins with `0000000000000000`", listed],
     );
-    refused("abc", &["4 to 64 digits"]);
-    refused("not hexadecimal", &["4 to 64 digits"]);
+    for digits in ["abc", "not hexadecimal"] {
+        let malformed = dir.run(&["delivery", "replay", &dead, "--revision", digits]);
+        assert!(malformed.code == 2 && malformed.err.contains("4 to 64 digits"), "{malformed:?}");
+    }
     let (_, replays) = host.api_get("/api/v1/replays").await;
     assert_eq!(replays["items"].as_array().unwrap().len(), 1, "{replays}");
 }
