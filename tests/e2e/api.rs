@@ -157,9 +157,11 @@ async fn the_openapi_document_lists_existing_paths_and_the_fields_of_responses()
     let read: Vec<&String> =
         paths.filter(|(_, verbs)| !verbs["get"].is_null()).map(|(path, _)| path).collect();
     assert!(read.len() >= 9, "{read:?}");
-    // There is no effect, no entry and no release here; `cli::store` and `switches` read some. Changes have no end.
+    // There is no effect, no entry, no release and no erasure here; `cli::store`, `switches` and `erase` read some.
+    // Changes have no end.
     let none_here = [
         "/api/v1/effects/{id}",
+        "/api/v1/erasures/{id}",
         "/api/v1/plugins/{name}/store/entry",
         "/api/v1/held-releases/{number}",
         "/api/v1/changes",
