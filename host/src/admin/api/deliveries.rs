@@ -16,6 +16,7 @@ use crate::admin::{AdminState, Problem};
 use crate::db::{DeliveryFilter, Discard};
 use crate::delivery::{self, BadDeliveryId, DeliveryId};
 use crate::replay::Selection;
+use crate::token::Permission;
 
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
@@ -47,7 +48,7 @@ pub(super) struct DeliveryQuery {
     #[serde(default, deserialize_with = "read_time")]
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
     until: Option<u64>,
-    /// Only those whose last attempt's reason has this text in it.
+    /// Only those whose last attempt's reason has this text in it. It needs the permission to see personal values.
     reason: Option<String>,
     /// Only those that this replay made.
     replay: Option<i64>,
@@ -82,6 +83,10 @@ pub(super) async fn list(
     let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let state = query::state(query.state.as_deref())?;
     let plugin = query.plugin.clone();
+    if query.reason.is_some() {
+        // Reasons quote values of payloads: a reader without personal values could find them out one by one.
+        reader.require(Permission::Unmask)?;
+    }
     let filter = DeliveryFilter { state, selection: query.into_selection(), plugins: reader.patterns() };
     if let Some(plugin) = &plugin {
         reader.check(plugin)?;

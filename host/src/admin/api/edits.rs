@@ -30,6 +30,7 @@ const ID_PART_MAX_BYTES: usize = 240;
         (status = 202, description = "The new event is stored", body = EditedEvent),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such event, or no such plugin"),
+        (status = 409, description = "The event was erased"),
         (status = 410, description = "The event was pruned"),
         (status = 422, description = "The payload has masked values"),
         Problem))]
@@ -51,6 +52,11 @@ pub(super) async fn create(
         ));
     }
     let original = find(&admin.db, &source, &id).await?;
+    if original.erased_at.is_some() {
+        return Err(Problem::conflict(format!(
+            "event `{id}` is erased: its personal values and its ordering key are gone, so it cannot run again"
+        )));
+    }
     let gone = || Problem::gone(format!("event `{id}` was pruned"));
     let stored = admin.db.body(original.number).await?.ok_or_else(gone)?;
     let event = edit(&original, &stored, &request.payload, admin.db.origin(original.number).await?);

@@ -82,6 +82,14 @@ impl<P: Need> Allowed<P> {
 }
 
 impl<P: Need> AllowedFor<P> {
+    /// Requires one more permission.
+    ///
+    /// # Errors
+    /// A problem if the caller lacks it.
+    pub(in crate::admin) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        self.0.require(permission)
+    }
+
     /// The permission for a plugin.
     ///
     /// # Errors

@@ -230,6 +230,15 @@ async fn a_token_for_some_plugins_works_for_them() {
 }
 
 #[tokio::test]
+async fn reasons_are_searched_only_by_those_who_see_personal_values() {
+    let server = filled().await;
+    for (token, status) in [("all-read", 403), ("all-operate", 200)] {
+        let response = server.ask(Method::GET, "/api/v1/deliveries?reason=622", Some(token)).await;
+        assert_eq!(response.status(), status, "{token}");
+    }
+}
+
+#[tokio::test]
 async fn a_decision_names_its_token_address_and_note() {
     let server = filled().await;
     let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
