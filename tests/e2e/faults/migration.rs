@@ -24,9 +24,11 @@ const EVENTS: [(&str, &str, &str, u32); 4] = [
 #[tokio::test]
 async fn a_kill_at_any_step_of_a_migration_loses_nothing() {
     let partner = Partner::start(|_, _| Reply::text(200, "")).await;
-    // All but the newest.
+    let oldest = MIGRATIONS.iter().map(|migration| migration.version).min().unwrap();
+    // All but the newest. Later steps from a version are the first ones from a later version.
     for version in MIGRATIONS.iter().map(|migration| migration.version).rev().skip(1) {
-        for step in 1.. {
+        let steps = if version == oldest { usize::MAX } else { 1 };
+        for step in 1..=steps {
             let dir = HostDir::new(&format!("[plugin.actor]\nhttp = [\"{}\"]\n", partner.origin()));
             dir.install("actor", &guest("actor"));
             older(&dir, version, &partner.origin()).await;

@@ -50,7 +50,7 @@ pub(super) struct Round {
     pub(super) replays: bool,
     /// A plugin is switched off for a while.
     pub(super) switches: bool,
-    /// A revision is pushed, pinned or gone back to.
+    /// A revision is pushed, or an operator goes back to the one before.
     pub(super) instructs: bool,
     /// No plugin is compiled yet, so the first events are accepted before any is loaded.
     pub(super) cold: bool,

@@ -40,12 +40,9 @@ impl Revising {
         self.may_be(plugin, Digest::of(bytes).to_string());
     }
 
-    /// Lifts all pins, and asks which revisions are in force, unless the host ends meanwhile.
+    /// Asks which revisions are in force, unless the host ends meanwhile.
     pub(super) async fn synchronize(&mut self, host: &RunningHost<'_>) {
         for plugin in PLUGINS {
-            if instruct(host, plugin, "unpin").await.is_none() {
-                return;
-            }
             let Some(plugins) = host.try_api_get("/api/v1/plugins").await else { return };
             let listed = plugins["items"].as_array().unwrap().iter().find(|listed| listed["name"] == plugin);
             if let Some(revision) = listed.and_then(|listed| listed["revision"].as_str()) {
@@ -57,27 +54,18 @@ impl Revising {
     /// Gives an instruction about a plugin's revisions, which differs from round to round.
     pub(super) async fn instruct(&mut self, host: &RunningHost<'_>, round: usize) {
         let plugin = PLUGINS[(round + 1) % PLUGINS.len()];
-        let answer = match round / 2 % 4 {
-            0 | 2 => {
-                let bytes = distinct_copy(&guest("audit"), PUSHED_COPIES + round);
-                self.file(plugin, &bytes);
-                push(host, plugin, bytes).await
+        let answer = if (round / 2).is_multiple_of(2) {
+            let bytes = distinct_copy(&guest("audit"), PUSHED_COPIES + round);
+            self.file(plugin, &bytes);
+            push(host, plugin, bytes).await
+        } else {
+            // The answer, or the next start, tells which one that is.
+            let from = now_ms();
+            let answer = roll_back(host, plugin).await;
+            if let Some(revision) = answer.as_ref().and_then(in_force) {
+                self.times.push(ForceTime { plugin, revision: revision.into(), from, until: None });
             }
-            1 => {
-                // The answer, or the next start, tells which one that is.
-                let requested = now_ms();
-                let answer = instruct(host, plugin, "rollback").await;
-                if let Some(revision) = answer.as_ref().and_then(in_force) {
-                    self.times.push(ForceTime {
-                        plugin,
-                        revision: revision.into(),
-                        from: requested,
-                        until: None,
-                    });
-                }
-                answer
-            }
-            _ => instruct(host, plugin, "pin").await,
+            answer
         };
         if let Some(revision) = answer.as_ref().and_then(in_force) {
             self.instructions += 1;
@@ -129,13 +117,13 @@ fn in_force(result: &Value) -> Option<&str> {
     result["in_force"].as_str()
 }
 
-/// The answer to an instruction: null if it was refused; `None` if the host ended.
-async fn instruct(host: &RunningHost<'_>, plugin: &str, verb: &str) -> Option<Value> {
-    let path = format!("{plugin}/{verb}");
-    let (code, answer) = post(host, &path, |request| request.json(&json!({}))).await?;
-    // There may be nothing to go back to, or to unpin.
+/// The answer to the instruction to go back: null if it was refused; `None` if the host ended.
+async fn roll_back(host: &RunningHost<'_>, plugin: &str) -> Option<Value> {
+    let (code, answer) =
+        post(host, &format!("{plugin}/rollback"), |request| request.json(&json!({}))).await?;
+    // There may be nothing to go back to.
     let is_expected = [StatusCode::CONFLICT, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
-    assert!(code.is_success() || is_expected.contains(&code), "{verb}: {code} {answer}");
+    assert!(code.is_success() || is_expected.contains(&code), "rollback: {code} {answer}");
     Some(if code.is_success() { answer } else { Value::Null })
 }
 

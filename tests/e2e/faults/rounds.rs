@@ -132,7 +132,10 @@ async fn live(
         wait_until("there is something to swap", async || host.has_loaded_plugins().await.then_some(()))
             .await;
     }
-    revising.synchronize(&host).await;
+    if !round.cold {
+        // A cold host takes its first events before its plugins are loaded.
+        revising.synchronize(&host).await;
+    }
     let mut to_instruct = round.instructs;
     let (asked_before, mut to_swap, mut replay) = (partner.request_count(), true, None);
     let mut switches = SwitchSteps::new(round);
