@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CLOCKS_DIFFER_MS, Event, HostDir, Load, Partner, ReceivedRequest, Reply, RunningHost, example, guest,
-    wait_until,
+    CLOCKS_DIFFER_MS, Event, HostDir, Load, Partner, ReceivedRequest, Reply, RunningHost, SentEvent, example,
+    guest, wait_until,
 };
 
 fn payload_event(id: &str, payload: &Value) -> Event {
@@ -278,8 +278,14 @@ async fn survive(dir: &HostDir, events: Vec<Event>, kills: usize) {
         wait_until("some are taken", async || (load.answered() >= enough).then_some(())).await;
         host.kill();
         let sent = load.finish().await;
-        // Accepted as new, or a duplicate of an event whose response was lost.
-        let taken = sent.iter().filter(|sent| sent.answer.is_some()).map(|sent| sent.event.id.clone());
+        // Accepted as new, or a duplicate of an event whose response was lost. A sender sends the others again.
+        let is_taken = |sent: &&SentEvent| {
+            sent.answer.as_ref().is_some_and(|answer| matches!(answer.status(), "accepted" | "duplicate"))
+        };
+        for refused in sent.iter().filter(|sent| sent.answer.is_some() && !is_taken(sent)) {
+            println!("sent again later: {} was answered {:?}", refused.event.id, refused.answer);
+        }
+        let taken = sent.iter().filter(is_taken).map(|sent| sent.event.id.clone());
         let taken: BTreeSet<_> = taken.collect();
         left.retain(|event| !taken.contains(&event.id));
     }
