@@ -295,6 +295,7 @@ async fn survive(dir: &HostDir, events: Vec<Event>, kills: usize) {
         assert!(matches!(answer.status(), "accepted" | "duplicate"), "{answer:?}");
     }
     host.wait_drained().await;
+    assert_eq!(host.events("&state=dead").await, Vec::<Value>::new(), "none was given up");
     wait_until("every effect is done or dead", async || (dir.open_effects().await == 0).then_some(())).await;
 }
 
@@ -308,8 +309,8 @@ async fn a_thousand_appointments_lead_to_a_thousand_sms_though_the_gateway_fails
     })
     .await;
     let dir = HostDir::new(&format!(
-        "[effects]\nbackoff_base_ms = 5\nbackoff_max_ms = 100\nattempts_max = 1000\n[http]\ntimeout_ms = 300\n\
-         [plugin.confirmation-sms]\nhttp = [\"{0}\"]\nsecrets = {{ sms_api_key = \"key-of-the-gateway\" }}\n\
+        "[dispatch]\ncrashes_max = 1000\n[effects]\nbackoff_base_ms = 5\nbackoff_max_ms = 100\nattempts_max = 1000\n\
+         [http]\ntimeout_ms = 300\n[plugin.confirmation-sms]\nhttp = [\"{0}\"]\nsecrets = {{ sms_api_key = \"key-of-the-gateway\" }}\n\
          config = {{ sms_url = \"{0}/sms\", sender = \"Passeports\" }}\n",
         gateway.origin()
     ));
@@ -324,7 +325,7 @@ async fn a_thousand_appointments_lead_to_a_thousand_sms_though_the_gateway_fails
 
 #[tokio::test]
 async fn a_thousand_visitors_get_invoices_1_to_1000_without_gap_or_repeat_though_the_host_is_killed() {
-    let dir = HostDir::new("[plugin.invoice]\nemit = [\"invoice.*\"]\n");
+    let dir = HostDir::new("[dispatch]\ncrashes_max = 1000\n[plugin.invoice]\nemit = [\"invoice.*\"]\n");
     dir.install("invoice", &example("invoice"));
     let events = (0..1000).map(|n| Event::sample("appointment.validated", &format!("evt_{n}"))).collect();
     survive(&dir, events, 12).await;
