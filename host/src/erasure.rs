@@ -40,8 +40,6 @@ pub type PersonalSources = BTreeMap<String, PersonalSource>;
 pub struct Skipped {
     /// A delivery or an effect is open: its handler needs the values.
     pub open: u64,
-    /// They were erased before.
-    pub erased: u64,
     /// Their source has no personal values.
     pub not_personal: u64,
 }
@@ -50,14 +48,13 @@ impl Skipped {
     /// The number of all of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.open + self.erased + self.not_personal
+        self.open + self.not_personal
     }
 }
 
 impl AddAssign for Skipped {
     fn add_assign(&mut self, more: Self) {
         self.open += more.open;
-        self.erased += more.erased;
         self.not_personal += more.not_personal;
     }
 }
@@ -75,8 +72,6 @@ pub struct Candidate {
     pub payload: Range<usize>,
     /// Whether a delivery or an effect is open.
     pub is_open: bool,
-    /// Whether it was erased before.
-    pub is_erased: bool,
 }
 
 /// An event that an erasure shows.

@@ -156,7 +156,7 @@ async fn open_events_are_skipped_and_erased_ones_do_not_run_again() {
         "{erased:?}"
     );
     let again = dir.run(&["event", "erase", "evt_1", "--yes", "--json"]).json();
-    assert_eq!((&again["erased"], &again["skipped"]["erased"]), (&0.into(), &1.into()));
+    assert_eq!(again["erased"], 1, "what came since is erased too: {again}");
     let unmasked = dir.run(&["event", "show", "evt_open", "--unmasked"]).out;
     assert!(unmasked.contains(NAME), "{unmasked}");
 

@@ -4,9 +4,10 @@ CREATE TABLE keyed_request (
     token  INTEGER NOT NULL,
     key    TEXT    NOT NULL,
     digest BLOB    NOT NULL,    -- SHA-256 of what the request asks for
-    at     INTEGER NOT NULL,    -- ms since the Unix epoch
+    at     INTEGER NOT NULL,    -- ms since the Unix epoch, by the host's clock
     status INTEGER,             -- of the answer; NULL while none is kept
     etag   TEXT,
     body   TEXT,
     UNIQUE (token, key)
 ) STRICT;
+CREATE INDEX keyed_request_age ON keyed_request (at, entry);

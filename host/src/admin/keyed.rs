@@ -24,9 +24,10 @@ use tokio::sync::watch as channel;
 use super::Problem;
 use super::auth::{Caller, NOTE_HEADER};
 use crate::audit::{KeptAnswer, KeyedRequest, RequestKey};
+use crate::clock;
 use crate::config::Config;
 use crate::db::{AnsweredRequest, Db};
-use crate::event::{Digest, now_ms};
+use crate::event::Digest;
 use crate::failpoint::{self, Point};
 use crate::token::Permission;
 
@@ -47,6 +48,8 @@ pub(super) struct KeyRule {
     pub(super) permission: Permission,
     /// Whether its body is a plugin's file.
     pub(super) takes_file: bool,
+    /// Whether a request may be made again while its answer is not kept, because it does the same once more.
+    pub(super) is_repeatable: bool,
 }
 
 /// The answer to keep instead of the one that is sent: it has no secret.
@@ -106,15 +109,20 @@ impl KeyedRequests {
         Ok(Claim { in_progress: Arc::clone(&self.in_progress), token, key: request.key.clone() })
     }
 
-    /// The time from which requests are remembered.
+    /// The time from which requests are remembered, by the host's clock: a jump of the system's makes none older.
     fn since(&self) -> u64 {
         let hours = self.config.borrow().admin.idempotency_keys_hours;
         let kept = HOUR.as_millis().saturating_mul(hours.into());
-        now_ms().saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX))
+        clock::now_ms().saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX))
     }
 
     /// The answer to a request that was made before, or why it has none; `None` if it was not made.
-    async fn find_answer(&self, token: i64, request: &RequestKey) -> Result<Option<Response>, Problem> {
+    async fn find_answer(
+        &self,
+        token: i64,
+        request: &RequestKey,
+        rule: KeyRule,
+    ) -> Result<Option<Response>, Problem> {
         let found = self.db.keyed_request(token, &request.key).await?;
         let Some(found) = found.filter(|found| found.at >= self.since()) else { return Ok(None) };
         if found.digest != request.digest {
@@ -122,6 +130,7 @@ impl KeyedRequests {
         }
         match &found.answer {
             Some(answer) => Ok(Some(replay(answer))),
+            None if rule.is_repeatable => Ok(None),
             None => Err(self.explain_unanswered(&found).await?),
         }
     }
@@ -184,7 +193,7 @@ pub(super) async fn answer_once(
         let body = read_body(body, limit, rule).await?;
         let keyed = RequestKey::new(&key, describe_head(&parts), &body);
         let claim = requests.claim(caller.token_id(), &keyed)?;
-        if let Some(answer) = requests.find_answer(caller.token_id(), &keyed).await? {
+        if let Some(answer) = requests.find_answer(caller.token_id(), &keyed, rule).await? {
             return Ok(answer);
         }
         parts.extensions.insert(keyed);

@@ -59,16 +59,9 @@ fn dead_letters(facts: &Facts, observed: &mut Observed) {
     let Some(dead_letters) = &facts.dead_letters else {
         return observed.unknown.push((Condition::DeadLetter, None));
     };
-    for DeadLetters { plugin, deliveries, effects } in dead_letters {
-        let parts = [(*deliveries, "dead letter"), (*effects, "dead effect")];
-        let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what));
-        let what = parts.collect::<Vec<_>>().join(" and ");
-        observed.add(
-            Condition::DeadLetter,
-            plugin,
-            deliveries + effects,
-            format!("plugin {plugin} has {what}"),
-        );
+    for dead in dead_letters {
+        let count = dead.deliveries + dead.effects;
+        observed.add(Condition::DeadLetter, &dead.plugin, count, describe_dead_letters(dead));
     }
 }
 
@@ -146,11 +139,20 @@ fn index_behind(facts: &Facts, alert: &Alert, observed: &mut Observed) {
     }
 }
 
+/// The dead letters of a plugin in a sentence.
+pub fn describe_dead_letters(dead: &DeadLetters) -> String {
+    let DeadLetters { plugin, deliveries, effects } = dead;
+    let parts = [(*deliveries, "dead letter"), (*effects, "dead effect")];
+    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what));
+    format!("plugin {plugin} has {}", parts.collect::<Vec<_>>().join(" and "))
+}
+
 fn counted(count: u64, what: &str) -> String {
     counted_as(count, what, &format!("{what}s"))
 }
 
-fn counted_as(count: u64, one: &str, many: &str) -> String {
+/// Writes a count with its word: `1 delivery`, `2 deliveries`.
+pub fn counted_as(count: u64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
@@ -162,7 +164,7 @@ fn duration(ms: u64) -> String {
 }
 
 /// One line of a text that the author of a plugin's file may have chosen.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(REASON_MAX_CHARS) {

@@ -14,5 +14,6 @@ mod rules;
 mod task;
 mod view;
 
+pub use conditions::{counted_as, describe_dead_letters, quoted};
 pub use task::{AlertSetup, Alerts, CountVerified};
 pub use view::{AlertView, PendingView, ProblemView, TestError, TestResult};

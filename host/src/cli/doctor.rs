@@ -1,6 +1,6 @@
 //! `hookyard doctor`: what is wrong with a host, and what to do about it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::client::Client;
 use super::failure::Failure;
@@ -9,6 +9,7 @@ use super::table::format_table;
 use super::{out, visible};
 use crate::admin::api::{Diagnosis, Finding, Severity};
 use crate::admin::doctor::diagnose_files;
+use crate::event::now_ms;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -77,11 +78,6 @@ impl Doctor {
 
 async fn ask(client: &Client) -> Result<Diagnosis, Failure> {
     client.get(&["doctor"], &()).await
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A finding if the clocks of the host and of this machine differ.

@@ -104,7 +104,7 @@ async fn follow(client: &Client, request: &ErasureRequest) -> Result<ErasureProg
 }
 
 fn skipped(progress: &ErasureProgress) -> u64 {
-    progress.skipped.open + progress.skipped.erased + progress.skipped.not_personal
+    progress.skipped.open + progress.skipped.not_personal
 }
 
 fn describe(progress: &ErasureProgress) -> String {
@@ -118,7 +118,6 @@ fn describe(progress: &ErasureProgress) -> String {
     if skipped(progress) > 0 {
         let reasons = [
             (progress.skipped.open, "with open deliveries or effects"),
-            (progress.skipped.erased, "erased before"),
             (progress.skipped.not_personal, "of sources without personal values"),
         ];
         let reasons = reasons.iter().filter(|(count, _)| *count > 0);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::failure::{Failure, warn};
+use super::poll::{Look, Poll};
 use super::settings::{Connection, Settings};
-use super::signals::Signals;
 use crate::admin::api::{EventList, EventState, EventSummary};
 
 /// Interval between requests.
@@ -59,44 +59,25 @@ pub(super) async fn follow(
     first: &EventList,
     print: impl Fn(&EventSummary) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+    let mut poll = Poll::every(INTERVAL)?;
     let mut seen = Seen::default();
     let show = |seen: &mut Seen, events: &[EventSummary]| {
         // Newest first on a page, oldest first on the terminal.
         seen.take_news(events).into_iter().rev().try_for_each(&print)
     };
     show(&mut seen, &first.items)?;
-    let mut is_lost = false;
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            _ = signals.wait_for_stop() => return Ok(()),
-        }
         // A restarted host may have another address and another token.
         let look = async { look(&settings.client(connection)?, filters, &seen).await };
-        let found = tokio::select! {
-            found = look => found,
-            _ = signals.wait_for_stop() => return Ok(()),
+        let (events, is_cut) = match poll.look(look).await? {
+            Look::Found(found) => found,
+            Look::Lost => continue,
+            Look::Stopped => return Ok(()),
         };
-        match found {
-            Ok((events, is_cut)) => {
-                if std::mem::take(&mut is_lost) {
-                    warn("the host answers again");
-                }
-                if is_cut {
-                    warn(&format!(
-                        "more than {} new events at once: older ones are not shown",
-                        PAGE * PAGES_MAX
-                    ));
-                }
-                show(&mut seen, &events)?;
-            }
-            Err(failure) if !is_lost => {
-                is_lost = true;
-                warn(&format!("{failure}; it is asked again until it answers"));
-            }
-            Err(_) => {}
+        if is_cut {
+            warn(&format!("more than {} new events at once: older ones are not shown", PAGE * PAGES_MAX));
         }
+        show(&mut seen, &events)?;
     }
 }
 

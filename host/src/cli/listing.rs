@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::client::Client;
-use super::failure::{Failure, warn};
+use super::failure::Failure;
 use super::out;
+use super::poll::{Look, Poll};
 use super::settings::{Connection, Settings};
-use super::signals::Signals;
 use super::table::TextTable;
 use crate::admin::api::{
     AuditEntry, AuditList, DeliveryList, EffectList, EventList, EventSummary, ListedDelivery, ListedEffect,
@@ -138,34 +138,15 @@ impl ListOptions {
         fetch: impl AsyncFn(&Client) -> Result<T, Failure>,
         print: impl Fn(&T) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
+        let mut poll = Poll::every(interval)?;
         let mut shown = self.print_again(&first, None, &print)?;
-        let mut is_lost = false;
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(interval) => {}
-                _ = signals.wait_for_stop() => return Ok(()),
-            }
             // A restarted host may have another address and another token.
             let look = async { fetch(&settings.client(&self.connection)?).await };
-            let found = tokio::select! {
-                found = look => found,
-                _ = signals.wait_for_stop() => return Ok(()),
-            };
-            match found {
-                Ok(list) => {
-                    if std::mem::take(&mut is_lost) {
-                        warn("the host answers again");
-                    }
-                    shown = self.print_again(&list, Some(shown), &print)?;
-                }
-                // What the arguments say does not become right by waiting.
-                Err(usage @ Failure::Usage(_)) => return Err(usage),
-                Err(failure) if !is_lost => {
-                    is_lost = true;
-                    warn(&format!("{failure}; it is asked again until it answers"));
-                }
-                Err(_) => {}
+            match poll.look(look).await? {
+                Look::Found(list) => shown = self.print_again(&list, Some(shown), &print)?,
+                Look::Lost => {}
+                Look::Stopped => return Ok(()),
             }
         }
     }

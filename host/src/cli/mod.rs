@@ -55,6 +55,7 @@ mod plugin_revisions;
 mod plugin_run;
 mod plugin_switch;
 mod plugin_test;
+mod poll;
 mod private_file;
 mod progress;
 mod rebuild;

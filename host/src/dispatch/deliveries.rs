@@ -39,15 +39,23 @@ impl dispatcher::WorkKind for Deliveries {
     }
 
     async fn run(self: &Arc<Self>, delivery: Delivery) -> Completion<DeliveryId> {
-        let snapshot = self.plugins.snapshot();
+        let mut snapshot = self.plugins.snapshot();
+        let chosen = match delivery.revision {
+            Some(chosen) => self.plugins.chosen_revision(&snapshot, &delivery.plugin, chosen).await,
+            None => None,
+        };
+        if chosen.is_some() {
+            // It may have been loaded now. What operators changed meanwhile holds for the attempt.
+            snapshot = self.plugins.snapshot();
+        }
         let Some(active) = snapshot.get(&delivery.plugin).cloned() else {
             self.db.release_deliveries(vec![delivery.id]);
             // Due now, in case the plugin is back meanwhile.
             return Completion { id: delivery.id, due: Some(0), signal: AttemptSignal::Neutral };
         };
-        let active = match delivery.revision {
+        let active = match chosen {
+            Some(chosen) => chosen.active(&active),
             None => active,
-            Some(chosen) => self.plugins.on_revision(active, &delivery.plugin, chosen).await,
         };
         let cpu_class = Arc::clone(&active.cpu_class);
         self.workers.run(&cpu_class, Arc::clone(self).run_in_company(delivery, snapshot, active)).await

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::TICK;
 use crate::config::{Pointer, find_values};
@@ -47,16 +48,22 @@ impl Erasures {
         }
     }
 
-    /// Takes the erasures in turn, a page of each, so that a short one need not wait for a long one.
+    /// Takes the erasures in turn, a page of each, so that a short one need not wait for a long one. One that fails
+    /// keeps no other.
     async fn erase_all(&self) -> Result<(), DbError> {
         loop {
+            let began = Instant::now();
             let running = self.db.running_erasures().await?;
             if running.is_empty() {
                 return Ok(());
             }
-            for erasure in running {
-                self.advance(&erasure).await?;
+            let mut failure = Ok(());
+            for erasure in &running {
+                failure = failure.and(self.advance(erasure).await);
             }
+            failure?;
+            // New events have the writer for as long.
+            tokio::time::sleep(began.elapsed()).await;
         }
     }
 
@@ -80,9 +87,8 @@ fn page(running: &ErasureInProgress, found: &[Candidate]) -> ErasurePage {
             page.skipped.not_personal += 1;
             continue;
         };
-        if candidate.is_erased {
-            page.skipped.erased += 1;
-        } else if candidate.is_open {
+        // One that was erased before is erased again: pointers and conflicts may have come since.
+        if candidate.is_open {
             page.skipped.open += 1;
         } else {
             let (body, payload) = erase(&candidate.body, &candidate.payload, &personal.pointers);

@@ -73,7 +73,8 @@ impl ChosenRevision {
 
     /// The plugin with this revision and its present settings. If the revision was refused, each attempt fails with
     /// the reason.
-    fn active(&self, now: &Arc<ActivePlugin>) -> Arc<ActivePlugin> {
+    #[must_use]
+    pub fn active(&self, now: &Arc<ActivePlugin>) -> Arc<ActivePlugin> {
         let mut known = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((before, active)) = &*known
             && before.as_ptr() == Arc::as_ptr(now)
@@ -262,19 +263,6 @@ impl Plugins {
     ) -> Option<Arc<ChosenRevision>> {
         let is_in_force = snapshot.get(plugin).is_some_and(|active| active.revision == digest);
         if is_in_force { None } else { Some(self.0.chosen.wait(self, plugin, digest).await) }
-    }
-
-    /// The plugin with the revision that a replay chose. If it cannot be loaded, each attempt fails with the reason.
-    pub async fn on_revision(
-        &self,
-        now: Arc<ActivePlugin>,
-        plugin: &PluginName,
-        digest: Digest,
-    ) -> Arc<ActivePlugin> {
-        if now.revision == digest {
-            return now;
-        }
-        self.0.chosen.wait(self, plugin, digest).await.active(&now)
     }
 
     /// Drops the revisions of replays that were not needed for a while.

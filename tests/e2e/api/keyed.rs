@@ -3,11 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
+use hookyard::failpoint::Point;
 use serde_json::{Value, json};
 
 use super::token;
 use crate::access::{create, with_admin_keys};
-use crate::support::{HostDir, RunningHost, example};
+use crate::support::{Event, HostDir, RunningHost, example};
 
 /// An answer: its status, whether it was stored, and its body.
 type Answer = (u16, bool, Value);
@@ -197,6 +198,34 @@ async fn a_decision_whose_answer_was_lost_is_named_and_not_made_again() {
     let detail = lost.2["detail"].as_str().unwrap();
     assert!(detail.contains(&format!("Entry {number} ")) && detail.contains("`replay.begin`"), "{detail}");
     assert_eq!(decisions(&host, "replay.begin").await, 1);
+}
+
+#[tokio::test]
+async fn an_edit_whose_host_was_killed_is_one_event_when_it_is_repeated() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    host.send(&Event::created("evt_1")).await;
+    host.stop().await;
+    let (path, body) = ("/api/v1/events/moncreneau/evt_1/edits", json!({ "payload": { "id": 1 } }));
+    // Before the event is stored, and after it. The decision is on record in both cases.
+    for point in [Point::BeforeCommit, Point::KeepAnswer] {
+        let mut command = dir.command(&["serve"]);
+        command.env("HOOKYARD_KILL_AT", point.name());
+        let host = dir.start_with(command).await;
+        assert_eq!(post(&host, path, &body, point.name()).await, None, "{point:?}");
+        host.wait_exit().await;
+        let host = dir.start().await;
+        let edits = async || host.event("evt_1").await.unwrap()["edits"].as_array().unwrap().clone();
+        let before = edits().await.len();
+        let made = post(&host, path, &body, point.name()).await.unwrap();
+        let again = post(&host, path, &body, point.name()).await.unwrap();
+        assert_eq!((made.0, again.0, again.1), (202, 202, true), "{point:?}: {made:?} {again:?}");
+        assert_eq!(made.2["id"], again.2["id"]);
+        let is_stored = point == Point::KeepAnswer;
+        assert_eq!(edits().await.len(), before + usize::from(!is_stored), "{point:?}");
+        assert!(edits().await.contains(&made.2["id"]), "{point:?}: {made:?}");
+        host.stop().await;
+    }
 }
 
 /// Kills the host at 20 moments from before a request arrives to after its answer, and repeats the request.

@@ -66,7 +66,7 @@ async fn each_trouble_is_named_with_what_to_do() {
         ("plugins", "actor is paused", "warning", "hookyard plugin resume actor"),
         (
             "dead letters",
-            "actor has 1 dead letters",
+            "actor has 1 dead letter",
             "warning",
             "hookyard delivery list --state dead --plugin actor",
         ),
@@ -86,7 +86,9 @@ async fn each_trouble_is_named_with_what_to_do() {
     let token = dir.run(&["token", "create", "team", "--role", "operate", "--plugins", "actor"]).out;
     let seen = CommandOutput::run(dir.command(&["doctor", "--json"]).env("HOOKYARD_TOKEN", token.trim()));
     assert!(seen.code == 0 && seen.out.contains("actor is paused"), "{seen:?}");
-    assert!(!seen.out.contains("broken") && !seen.out.contains("absent"), "{seen:?}");
+    for hidden in ["broken", "absent", "silent", "hookyard.db"] {
+        assert!(!seen.out.contains(hidden), "{hidden}: {seen:?}");
+    }
 }
 
 #[tokio::test]

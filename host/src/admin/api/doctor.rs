@@ -16,5 +16,5 @@ pub(super) async fn show(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<Diagnosis>, Problem> {
-    Ok(Json(doctor::diagnose(&admin, |plugin| reader.sees(plugin)).await))
+    Ok(Json(doctor::diagnose(&admin, &reader).await))
 }

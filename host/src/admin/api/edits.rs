@@ -12,6 +12,7 @@ use super::extract::{JsonBody, Path};
 use super::{EditRequest, EditedEvent, EventView};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
+use crate::audit::Decision;
 use crate::db::{Accept, StoredBody};
 use crate::event::{Digest, EDITED, Event, Name, Origin, now_ms};
 use crate::token::Permission;
@@ -19,7 +20,9 @@ use crate::token::Permission;
 /// What the API shows in the place of a personal value.
 const MASK: &str = "\"[masked]\"";
 /// Longest part of the edited event's id in the id of the new one, in bytes.
-const ID_PART_MAX_BYTES: usize = 240;
+const ID_PART_MAX_BYTES: usize = 239;
+/// What is added to it, after a `~`.
+const ID_SUFFIX_CHARS: usize = 16;
 
 /// Runs an event again with another payload: as a new event with an id of its own, the same type and ordering key, and
 /// the edited event as its cause. It goes to the plugins that handle its type now, or to `to`.
@@ -33,7 +36,8 @@ const ID_PART_MAX_BYTES: usize = 240;
         (status = 409, description = "The event was erased"),
         (status = 410, description = "The event was pruned"),
         (status = 422, description = "The payload has masked values"),
-        Problem))]
+        Problem),
+    extensions(("x-repeatable" = json!(true))))]
 pub(super) async fn create(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
@@ -51,6 +55,7 @@ pub(super) async fn create(
             "the payload has masked values in it: export the event with its personal values (`--unmasked`)",
         ));
     }
+    let decision = operator.decision()?;
     let original = find(&admin.db, &source, &id).await?;
     if original.erased_at.is_some() {
         return Err(Problem::conflict(format!(
@@ -59,29 +64,41 @@ pub(super) async fn create(
     }
     let gone = || Problem::gone(format!("event `{id}` was pruned"));
     let stored = admin.db.body(original.number).await?.ok_or_else(gone)?;
-    let event = edit(&original, &stored, &request.payload, admin.db.origin(original.number).await?);
+    let new_id = new_id(&id, &decision);
+    let event = edit((&original, &stored), new_id, &request.payload, admin.db.origin(original.number).await?);
     let edited = EditedEvent { source, id: event.id.clone(), of: id, deliveries: 0 };
     let after = json!({ "event": edited.id, "payload": Digest::of(event.payload()), "to": to });
     let target = format!("{}/{}", edited.source, edited.of);
-    admin.db.record(vec![operator.decision()?.record("event.edit", target).after(after)]).await?;
+    // The decision is on record before the event is stored. A request that is repeated under its key, because the
+    // host was killed in between, stores it then.
+    admin.db.record(vec![decision.record("event.edit", target).after(after)]).await?;
     match (admin.accept)(event, request.to).await? {
         Accept::Accepted { deliveries, unmatched } => {
             let deliveries = deliveries + unmatched;
             Ok((StatusCode::ACCEPTED, Json(EditedEvent { deliveries, ..edited })))
         }
-        Accept::Duplicate | Accept::Conflict => Err(Problem::conflict("the new id was taken: try again")),
+        Accept::Duplicate => {
+            let deliveries = find(&admin.db, &edited.source, &edited.id).await?.deliveries.len();
+            Ok((StatusCode::ACCEPTED, Json(EditedEvent { deliveries, ..edited })))
+        }
+        Accept::Conflict => Err(Problem::conflict("the new id was taken: try again with another key")),
     }
 }
 
 /// The new event. Its body is that of the original with the payload replaced, so that pointers into it stay right.
-fn edit(original: &EventView, stored: &StoredBody, payload: &RawValue, origin: Origin) -> Event {
+fn edit(
+    (original, stored): (&EventView, &StoredBody),
+    id: String,
+    payload: &RawValue,
+    origin: Origin,
+) -> Event {
     let StoredBody { body, payload: place } = stored;
     let part = |range| body.get(range).unwrap_or_default();
     let payload = payload.get().as_bytes();
     let edited = Bytes::from([part(0..place.start), payload, part(place.end..body.len())].concat());
     Event {
         source: Name::stored(&original.source),
-        id: new_id(&original.id),
+        id,
         event_type: original.event_type.clone(),
         created: original.created.clone(),
         received_at: now_ms(),
@@ -93,24 +110,40 @@ fn edit(original: &EventView, stored: &StoredBody, payload: &RawValue, origin: O
     }
 }
 
-/// An id that no sender uses: that of the edited event, and a random part.
-fn new_id(id: &str) -> String {
+/// An id that no sender uses: that of the edited event, and a part that is the same for requests with the same
+/// idempotency key, or else random.
+fn new_id(id: &str, decision: &Decision) -> String {
+    let by_key = decision.token.zip(decision.key.as_ref());
+    let part = by_key.map_or_else(
+        || format!("{:016x}", rand::random::<u64>()),
+        |(token, request)| Digest::of(format!("{token}/{}", request.key).as_bytes()).to_string(),
+    );
     let mut end = id.len().min(ID_PART_MAX_BYTES);
     while !id.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}~{:08x}", &id[..end], rand::random::<u32>())
+    format!("{}~{}", &id[..end], &part[..ID_SUFFIX_CHARS])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::RequestKey;
 
     #[test]
-    fn a_new_id_fits_and_names_the_edited_event() {
-        assert!(new_id("evt_1").starts_with("evt_1~"));
-        assert_ne!(new_id("evt_1"), new_id("evt_1"));
-        let long = new_id(&"é".repeat(128));
+    fn a_new_id_fits_names_the_edited_event_and_is_the_same_for_the_same_key() {
+        let keyless = Decision::of_host();
+        assert!(new_id("evt_1", &keyless).starts_with("evt_1~"));
+        assert_ne!(new_id("evt_1", &keyless), new_id("evt_1", &keyless));
+        let long = new_id(&"é".repeat(128), &keyless);
         assert!(long.len() <= 256 && long.starts_with('é'), "{long}");
+
+        let with_key = |token, key| {
+            let key = Some(RequestKey::new(key, [], b""));
+            new_id("evt_1", &Decision { token: Some(token), key, ..Decision::of_host() })
+        };
+        assert_eq!(with_key(1, "a"), with_key(1, "a"));
+        assert_ne!(with_key(1, "a"), with_key(1, "b"));
+        assert_ne!(with_key(1, "a"), with_key(2, "a"));
     }
 }

@@ -18,6 +18,9 @@ use crate::token::{Permission, Role};
 /// it for their plugins.
 const PERMISSION: &str = "x-permission";
 
+/// The member of an operation that is made again when it is repeated under its key and its answer is not kept.
+const REPEATABLE: &str = "x-repeatable";
+
 /// An endpoint: its first argument states the permission.
 pub(super) trait Endpoint<Arguments> {
     const PERMISSION: Permission;
@@ -57,7 +60,11 @@ where
     for item in paths.paths.values_mut() {
         let changes = item.get.is_none();
         if let Some(operation) = &mut item.post {
-            takes_key = Some(KeyRule { permission: E::PERMISSION, takes_file: takes_file(operation) });
+            takes_key = Some(KeyRule {
+                permission: E::PERMISSION,
+                takes_file: takes_file(operation),
+                is_repeatable: is_repeatable(operation),
+            });
             describe_key(operation);
         }
         for operation in operations(item) {
@@ -72,6 +79,11 @@ where
 fn takes_file(operation: &Operation) -> bool {
     let Some(RefOr::T(body)) = &operation.request_body else { return false };
     body.content.contains_key("application/wasm")
+}
+
+/// Whether an operation that is repeated under its key does nothing more.
+fn is_repeatable(operation: &Operation) -> bool {
+    operation.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(REPEATABLE))
 }
 
 /// Describes the idempotency key of an operation that does something.

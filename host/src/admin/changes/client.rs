@@ -103,7 +103,9 @@ impl Follower {
             let following = self.changes.ring().after(self.position);
             let mut text = String::new();
             match following {
-                Following::Lost => text = self.reset("the client is too slow for the changes"),
+                Following::Lost => {
+                    text = self.reset("some changes are not known any more");
+                }
                 Following::Batches(batches) => {
                     for (number, batch) in batches {
                         self.position.batch = number;

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch as channel;
+use tokio::task::JoinHandle;
 
 use super::{AdminState, Problem};
 use reader::Reader;
@@ -38,8 +39,8 @@ struct Shared {
     /// The number of the newest batch; 0 while there is no reader.
     newest: channel::Sender<u64>,
     clients: AtomicUsize,
-    /// Whether the reader runs. Held while one starts, so that there is one at most.
-    is_read: tokio::sync::Mutex<bool>,
+    /// The task of the reader. Held while one starts, so that there is one at most.
+    reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The place of a client among those there may be.
@@ -59,7 +60,7 @@ impl Changes {
             ring: Mutex::new(Ring::new()),
             newest: channel::Sender::new(0),
             clients: AtomicUsize::new(0),
-            is_read: tokio::sync::Mutex::default(),
+            reader: tokio::sync::Mutex::default(),
         };
         Self { shared: Arc::new(shared), stopping }
     }
@@ -74,15 +75,14 @@ impl Changes {
                 "{clients_max} clients follow the changes already (`admin.changes_max_clients`): end one, or try again later"
             )));
         }
-        let mut is_read = self.shared.is_read.lock().await;
-        if !*is_read {
+        let mut task = self.shared.reader.lock().await;
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
             admin.db.follow_outcomes(true);
             let reader = Reader::start(admin.clone()).await;
             let reader = reader.inspect_err(|_| admin.db.follow_outcomes(false))?;
             // Positions of an earlier reader are unknown to this one.
             *self.ring() = Ring::new();
-            *is_read = true;
-            tokio::spawn(self.clone().read(reader, admin.clone()));
+            *task = Some(tokio::spawn(self.clone().read(reader, admin.clone())));
         }
         Ok(place)
     }
@@ -100,20 +100,22 @@ impl Changes {
                     is_failing = false;
                     self.publish(changes);
                 }
-                Err(error) if !is_failing => {
-                    is_failing = true;
-                    tracing::warn!("changes could not be read, and are read again: {error}");
+                Err(error) => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!("changes could not be read, and are read again: {error}");
+                    }
+                    // Some may be lost: in a new run every client is told to read its lists again.
+                    *self.ring() = Ring::new();
                 }
-                Err(_) => {}
             }
             if self.shared.clients.load(Ordering::Relaxed) > 0 {
                 used_at = Instant::now();
             } else if used_at.elapsed() >= LINGER {
-                let mut is_read = self.shared.is_read.lock().await;
+                let mut task = self.shared.reader.lock().await;
                 // One may have come meanwhile.
                 if self.shared.clients.load(Ordering::Relaxed) == 0 {
                     admin.db.follow_outcomes(false);
-                    *is_read = false;
+                    *task = None;
                     return;
                 }
             }

@@ -5,10 +5,11 @@ use std::path::Path;
 use super::Finding;
 use super::disk::{DiskBytes, DiskSpace};
 use super::facts::Facts;
+use crate::alerts::{counted_as, describe_dead_letters, quoted};
 use crate::config::Condition;
 use crate::plugins::{PluginState, PluginView};
 
-/// Free space below which nobody should sleep, and below which somebody should look, in bytes.
+/// Free space below which there is a problem, and below which there is a warning, in bytes.
 const FREE_PROBLEM_BYTES: u64 = 256 << 20;
 const FREE_WARNING_BYTES: u64 = 2 << 30;
 /// A difference of the clocks that matters, in ms: senders sign with their time.
@@ -19,17 +20,17 @@ const CLOCK_MIN_MS: u64 = 1_767_225_600_000;
 const SILENT_AFTER_MS: u64 = 24 * 3_600_000;
 /// The share of `runtime.cache_max_bytes` above which the cache is nearly full, in percent.
 const CACHE_WARNING_PERCENT: u64 = 90;
-/// The longest quoted reason, in characters.
-const REASON_MAX_CHARS: usize = 300;
 
-/// The findings about the host and its surroundings.
+/// The findings about plugins, and about the host and its surroundings for those who see all plugins.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
-    let mut items = vec![host(facts), database(facts), clock(facts), cache(facts), retention(facts)];
-    items.extend(disks(&facts.disks));
+    let mut items = vec![host(facts)];
     items.extend(plugins(facts));
     items.extend(dead_letters(facts));
-    items.extend(sources(facts));
-    items.push(alerts(facts));
+    if facts.sees_all {
+        items.extend([database(facts), clock(facts), cache(facts), retention(facts), alerts(facts)]);
+        items.extend(disks(&facts.disks));
+        items.extend(sources(facts));
+    }
     items
 }
 
@@ -53,7 +54,7 @@ fn database(facts: &Facts) -> Finding {
             format!("{backlog} deliveries are open; at {most} (dispatch.backlog_max) events are answered 429"),
             "`hookyard delivery list --state waiting` says what they wait for",
         ),
-        Ok(()) => Finding::ok("database", format!("it answers; {backlog} deliveries are open")),
+        Ok(()) => Finding::ok("database", format!("it answers; open: {}", counted_as(backlog, "delivery", "deliveries"))),
     }
     .about(&facts.database_path.display().to_string())
 }
@@ -112,7 +113,7 @@ fn retention(facts: &Facts) -> Finding {
         return Finding::warning(
             "retention",
             format!("the removal of old events has not caught up for {hours} h"),
-            "the disk or the database is slow: see `hookyard_write_seconds` in /metrics",
+            "the disk or the database is slow: see `hookyard_commit_seconds` in /metrics",
         );
     }
     Finding::ok("retention", "old events are removed in time")
@@ -120,25 +121,30 @@ fn retention(facts: &Facts) -> Finding {
 
 fn plugins(facts: &Facts) -> Vec<Finding> {
     let mut items: Vec<_> = facts.plugins.iter().flat_map(plugin).collect();
-    let named = |name: &String, finding: Finding| finding.about(name);
     items.extend(facts.loading.iter().map(|name| {
         let help = "its events wait until it is loaded; the log says when";
-        named(name, Finding::warning("plugins", format!("{name} is being loaded"), help))
+        Finding::warning("plugins", format!("{name} is being loaded"), help).about(name)
     }));
     items.extend(facts.paused.iter().map(|name| {
         let help = format!("`hookyard plugin resume {name}` lets its deliveries run");
-        named(name, Finding::warning("plugins", format!("{name} is paused by an operator"), help))
+        Finding::warning("plugins", format!("{name} is paused by an operator"), help).about(name)
     }));
     items.extend(facts.broken.iter().map(|name| {
         let detail = format!("{name} is paused by its breaker: nearly all of its latest deliveries failed");
         let help = format!("`hookyard delivery list --plugin {name} --state waiting` shows the reasons");
-        named(name, Finding::problem("plugins", detail, help))
+        Finding::problem("plugins", detail, help).about(name)
     }));
     if items.is_empty() {
         let running = facts.plugins.len();
         items.push(match running {
             0 => Finding::warning("plugins", "there is no plugin", "`hookyard plugin new NAME` makes one"),
-            _ => Finding::ok("plugins", format!("{running} run, none is refused, paused or waiting")),
+            _ => Finding::ok(
+                "plugins",
+                format!(
+                    "{}, none refused, paused or waiting",
+                    counted_as(running as u64, "plugin", "plugins")
+                ),
+            ),
         });
     }
     items
@@ -152,7 +158,7 @@ fn plugin(plugin: &PluginView) -> Vec<Finding> {
             PluginState::Running => "the earlier revision runs",
             PluginState::Refused | PluginState::Loading | PluginState::Waiting => "no revision runs",
         };
-        let detail = format!("the latest revision of {name} is refused, and {stays}: {}", shorten(reason));
+        let detail = format!("the latest revision of {name} is refused, and {stays}: {}", quoted(reason));
         let help = "mend the file or the plugin's section of the configuration; the host takes it at once";
         items.push(Finding::problem("plugins", detail, help).about(name));
     }
@@ -174,8 +180,8 @@ fn plugin(plugin: &PluginView) -> Vec<Finding> {
 
 fn dead_letters(facts: &Facts) -> Vec<Finding> {
     let found = facts.dead_letters.iter().map(|dead| {
-        let (plugin, deliveries, effects) = (&dead.plugin, dead.deliveries, dead.effects);
-        let detail = format!("{plugin} has {deliveries} dead letters and {effects} dead effects");
+        let plugin = &dead.plugin;
+        let detail = describe_dead_letters(dead);
         let help = format!(
             "`hookyard delivery list --state dead --plugin {plugin}` and `hookyard effect list --state dead \
              --plugin {plugin}` show them; `replay` or `discard` resolves them"
@@ -256,11 +262,4 @@ pub(super) fn database_file(path: &Path) -> Finding {
         Err(error) => Finding::problem("database", error.to_string(), "see who owns the file"),
     };
     finding.about(&path.display().to_string())
-}
-
-/// One line of a text that the author of a plugin's file may have chosen.
-fn shorten(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    let line: String = words.join(" ").chars().take(REASON_MAX_CHARS).collect();
-    if line.len() < words.join(" ").len() { format!("{line}…") } else { line }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::disk::{self, DiskSpace};
 use crate::admin::AdminState;
+use crate::admin::auth::{AllowedFor, need};
 use crate::clock;
 use crate::config::{Config, ConfigState};
 use crate::db::{DbError, DeadLetters, PruningState};
@@ -29,7 +30,7 @@ pub(super) struct Facts {
     pub(super) disks: Vec<DiskSpace>,
     /// The size of the compiled plugins, if the directory can be read.
     pub(super) cache_bytes: Option<u64>,
-    /// Whether the caller sees all plugins.
+    /// Whether the caller's token is for all plugins.
     pub(super) sees_all: bool,
     pub(super) plugins: Vec<PluginView>,
     pub(super) loading: Vec<String>,
@@ -46,8 +47,9 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Reads them. Plugins that `sees` refuses are left out.
-    pub(super) async fn read(admin: &AdminState, sees: impl Fn(&str) -> bool) -> Self {
+    /// Reads them. Plugins that the caller does not see are left out.
+    pub(super) async fn read(admin: &AdminState, reader: &AllowedFor<need::Read>) -> Self {
+        let sees = |plugin: &str| reader.sees(plugin);
         let config = Arc::clone(&admin.config.borrow());
         let files = Arc::clone(&config);
         let read_files = move || (disk::read_all(&files), directory_bytes(&files.data_dir().join(CACHE)));
@@ -59,7 +61,6 @@ impl Facts {
         let answers = [paused.as_ref().err(), dead_letters.as_ref().err(), heard.as_ref().err()];
         let failed = answers.into_iter().flatten().next().map(DbError::to_string);
         let mut plugins = (admin.plugins)();
-        let all = plugins.len();
         plugins.retain(|plugin| sees(&plugin.name));
         let names = |names: Vec<String>| names.into_iter().filter(|name| sees(name)).collect();
         let mut dead_letters = dead_letters.unwrap_or_default();
@@ -73,7 +74,7 @@ impl Facts {
             database_path: config.database.path().to_owned(),
             disks,
             cache_bytes,
-            sees_all: plugins.len() == all && config.plugin.keys().all(|name| sees(name.as_str())),
+            sees_all: reader.sees_all(),
             plugins,
             loading: names((admin.loading_plugins)().iter().map(ToString::to_string).collect()),
             paused: names(paused.unwrap_or_default().iter().map(|(name, _)| name.to_string()).collect()),

@@ -11,6 +11,7 @@ mod settings;
 use serde::{Deserialize, Serialize};
 
 use super::AdminState;
+use super::auth::{AllowedFor, need};
 use crate::clock;
 use crate::config::Config;
 
@@ -93,9 +94,9 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
-/// Checks a running host. Findings about plugins that `sees` refuses are left out.
-pub(super) async fn diagnose(admin: &AdminState, sees: impl Fn(&str) -> bool) -> Diagnosis {
-    let facts = Facts::read(admin, sees).await;
+/// Checks a running host. A token for some plugins gets what is about these, and whether events are accepted.
+pub(super) async fn diagnose(admin: &AdminState, reader: &AllowedFor<need::Read>) -> Diagnosis {
+    let facts = Facts::read(admin, reader).await;
     let mut findings = checks::check(&facts);
     findings.extend(settings::check(&facts));
     sort(&mut findings);

@@ -9,11 +9,11 @@ use crate::plugins::PluginView;
 /// The findings about the configuration.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut items = Vec::new();
-    if let Some(error) = &facts.config_state.error {
+    if let Some(error) = facts.config_state.error.as_ref().filter(|_| facts.sees_all) {
         let help = "`hookyard config check` says where; the previous configuration is in force";
         items.push(Finding::problem("configuration", format!("the changed file is rejected: {error}"), help));
     }
-    items.extend(facts.config_state.refused.iter().map(|refusal| {
+    items.extend(facts.config_state.refused.iter().filter(|_| facts.sees_all).map(|refusal| {
         let help = "start the host again when it suits";
         Finding::warning("configuration", refusal.to_string(), help).about(&refusal.key)
     }));

@@ -65,9 +65,7 @@ impl Tables {
         }
         let (mut erased, mut skipped) = (0, page.skipped);
         for event in &page.events {
-            if self.erased.contains_key(&event.event) {
-                skipped.erased += 1;
-            } else if self.is_open(event.event) {
+            if self.is_open(event.event) {
                 skipped.open += 1;
             } else if self.events.contains_key(&event.event) {
                 erased += 1;
@@ -76,7 +74,7 @@ impl Tables {
                 }
             }
         }
-        if !page.dry_run {
+        if !page.dry_run && erased > 0 {
             self.keyed.values_mut().for_each(|request| request.answer = None);
         }
         let stored = self.erasures.get_mut(&page.erasure)?;
@@ -165,7 +163,6 @@ impl ErasureReads for MemoryReads {
             body: event.body.clone(),
             payload: event.payload.clone(),
             is_open: tables.is_open(*seq),
-            is_erased: tables.erased.contains_key(seq),
         };
         let found = found.take(limit as usize).map(candidate).collect();
         Box::pin(std::future::ready(Ok(found)))

@@ -4,6 +4,7 @@ use super::reads::{MemoryReads, answer};
 use super::storage::MemoryStorage;
 use super::tables::Tables;
 use crate::audit::{Entry, KeyedRequest, Record};
+use crate::clock;
 use crate::db::keyed_types::{AnsweredRequest, KeyedReads, KeyedWrites};
 use crate::db::types::{Answer, DbError};
 
@@ -11,7 +12,7 @@ impl Tables {
     /// Inserts the request of a record that has an idempotency key.
     pub(super) fn insert_keyed(&mut self, record: &Record, entry: &Entry) {
         let Some((token, request)) = record.request_key() else { return };
-        let (digest, entry, at) = (request.digest, entry.number, entry.at);
+        let (digest, entry, at) = (request.digest, entry.number, clock::now_ms());
         let stored = KeyedRequest { digest, entry, at, answer: None };
         self.keyed.insert((token, request.key.clone()), stored);
     }
@@ -21,10 +22,12 @@ impl Tables {
         if let (Some(stored), Some(answer)) = (self.keyed.get_mut(&(*token, key.clone())), answer) {
             stored.answer = Some(answer.clone());
         }
-        let mut entries: Vec<_> = self.keyed.values().map(|stored| stored.entry).collect();
-        entries.sort_unstable_by(|a, b| b.cmp(a));
-        let removed = entries.get(*keys_max as usize).copied().unwrap_or(0);
-        self.keyed.retain(|_, stored| stored.at >= *since && stored.entry > removed);
+        let mut ages: Vec<_> = self.keyed.values().map(|stored| (stored.at, stored.entry)).collect();
+        ages.sort_unstable_by(|a, b| b.cmp(a));
+        let surplus = ages.get(*keys_max as usize).copied();
+        self.keyed.retain(|_, stored| {
+            stored.at >= *since && surplus.is_none_or(|surplus| (stored.at, stored.entry) > surplus)
+        });
     }
 }
 

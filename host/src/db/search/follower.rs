@@ -88,6 +88,8 @@ impl Db {
         let mut follower = Follower::new(self.clone(), config, search_index::index_path(&database));
         if is_on {
             follower.open().await;
+        } else {
+            follower.remove_unused().await;
         }
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -118,6 +120,26 @@ impl Follower {
         let settings = db.inner.search.settings.load_full();
         let emptied_at = Instant::now();
         Self { db, config, path, writer: None, settings, removed: 0, emptied_at, reported: None }
+    }
+
+    /// Removes the index of a host that has it switched off: nobody would erase values in it.
+    async fn remove_unused(&self) {
+        let removed = match search_index::open(&self.path).await {
+            Ok(Opening::Opened(opened, _)) => {
+                close(*opened).await;
+                search_index::remove(&self.path, None)
+            }
+            Ok(Opening::Missing) => return,
+            Ok(Opening::Unfit(why)) => {
+                let path = self.path.display();
+                return tracing::warn!("{path} is not removed, though search.index is off: {why}");
+            }
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(()) => tracing::info!("search.index is off: the search index was removed"),
+            Err(error) => tracing::warn!("the search index, which is off, cannot be removed: {error}"),
+        }
     }
 
     fn state(&self) -> &SearchState {

@@ -22,15 +22,15 @@ use crate::event::now_ms;
 
 const OPEN: &str = "(EXISTS (SELECT 1 FROM delivery d WHERE d.event_seq = e.seq AND d.due_at IS NOT NULL)
     OR EXISTS (SELECT 1 FROM effect f WHERE f.event_seq = e.seq AND f.due_at IS NOT NULL))";
-const IS_ERASED: &str = "EXISTS (SELECT 1 FROM erased_event x WHERE x.event_seq = e.seq)";
 
 // `json_each` gives a replay's examples one by one. An example names its delivery as EVENT-NUMBER, of which the cast
 // takes the number before the `-`.
 const EXAMPLES_OF_REPLAYS: &str = "UPDATE replay SET first = (SELECT json_group_array(json(
-        CASE WHEN CAST(json_extract(value, '$.of') AS INTEGER) = ?1 AND json_extract(value, '$.reason') IS NOT NULL
+        CASE WHEN CAST(json_extract(value, '$.of') AS INTEGER) IN (SELECT value FROM json_each(?1))
+                AND json_extract(value, '$.reason') IS NOT NULL
             THEN json_set(value, '$.reason', ?2) ELSE value END)) FROM json_each(replay.first))
     WHERE EXISTS (SELECT 1 FROM json_each(replay.first)
-        WHERE CAST(json_extract(value, '$.of') AS INTEGER) = ?1)";
+        WHERE CAST(json_extract(value, '$.of') AS INTEGER) IN (SELECT value FROM json_each(?1)))";
 
 fn damaged(error: serde_json::Error) -> DbError {
     DbError::Unavailable(format!("an erasure is damaged: {error}"))
@@ -40,7 +40,6 @@ fn damaged(error: serde_json::Error) -> DbError {
 enum Erased {
     Done,
     Open,
-    Before,
     /// It was pruned meanwhile.
     Gone,
 }
@@ -125,12 +124,13 @@ async fn advance(conn: &mut SqliteConnection, page: &ErasurePage) -> Result<Opti
         match done {
             Erased::Done => erased.push(event.event),
             Erased::Open => skipped.open += 1,
-            Erased::Before => skipped.erased += 1,
             Erased::Gone => {}
         }
     }
-    if !page.dry_run {
+    if !page.dry_run && !erased.is_empty() {
         event_changes::note(conn, &erased).await?;
+        let events = serde_json::to_string(&erased).map_err(damaged)?;
+        sqlx::query(EXAMPLES_OF_REPLAYS).bind(events).bind(ERASED).execute(&mut *conn).await?;
         // Kept answers to operators' requests may have reasons.
         let sql = "UPDATE keyed_request SET status = NULL, etag = NULL, body = NULL WHERE status IS NOT NULL";
         sqlx::query(sql).execute(&mut *conn).await?;
@@ -155,12 +155,9 @@ async fn advance(conn: &mut SqliteConnection, page: &ErasurePage) -> Result<Opti
 /// Overwrites an event's values in every row about it.
 async fn erase(conn: &mut SqliteConnection, event: &ErasedEvent) -> Result<Erased, DbError> {
     let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-    query.push(OPEN).push(", ").push(IS_ERASED).push(" FROM event e WHERE e.seq = ").push_bind(event.event);
+    query.push(OPEN).push(" FROM event e WHERE e.seq = ").push_bind(event.event);
     let row = query.build().fetch_optional(&mut *conn).await?;
     let Some(row) = row else { return Ok(Erased::Gone) };
-    if row.try_get(1)? {
-        return Ok(Erased::Before);
-    }
     if row.try_get(0)? {
         return Ok(Erased::Open);
     }
@@ -186,12 +183,11 @@ async fn erase(conn: &mut SqliteConnection, event: &ErasedEvent) -> Result<Erase
         WHERE event_seq = ?1";
     sqlx::query(sql).bind(event.event).bind(ERASED).execute(&mut *conn).await?;
     erase_effects(conn, event.event).await?;
-    sqlx::query(EXAMPLES_OF_REPLAYS).bind(event.event).bind(ERASED).execute(&mut *conn).await?;
     // It cannot run again, so nobody has to decide about it.
     let sql = "UPDATE delivery SET settled = 'discarded'
         WHERE event_seq = ? AND state = 'dead' AND settled IS NULL";
     sqlx::query(sql).bind(event.event).execute(&mut *conn).await?;
-    let sql = "INSERT INTO erased_event (event_seq, erased_at) VALUES (?, ?)";
+    let sql = "INSERT OR REPLACE INTO erased_event (event_seq, erased_at) VALUES (?, ?)";
     sqlx::query(sql).bind(event.event).bind(integer(now_ms())).execute(conn).await?;
     Ok(Erased::Done)
 }
@@ -225,7 +221,7 @@ impl ErasureReads for Reader {
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.body, e.payload_start, e.payload_end, ",
             );
-            query.push(OPEN).push(", ").push(IS_ERASED).push(" FROM event e WHERE true");
+            query.push(OPEN).push(" FROM event e WHERE true");
             select_events(&mut query, &running.request.selection);
             query.push(" AND e.seq > ").push_bind(running.after);
             query.push(" AND e.seq <= ").push_bind(running.last_event);
@@ -275,7 +271,6 @@ fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
         body: body.into(),
         payload: position(6)?..position(7)?,
         is_open: row.try_get(8)?,
-        is_erased: row.try_get(9)?,
     })
 }
 

@@ -5,6 +5,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::reader::Reader;
 use super::values::{digest_of, integer, unsigned};
 use crate::audit::{Entry, KeptAnswer, KeyedRequest, Record};
+use crate::clock;
 use crate::db::keyed_types::{AnsweredRequest, KeyedReads};
 use crate::db::types::{Answer, DbError};
 
@@ -14,8 +15,10 @@ const INSERT: &str = "INSERT INTO keyed_request (entry, token, key, digest, at) 
 const ANSWER: &str = "UPDATE keyed_request SET status = ?, etag = ?, body = ? WHERE token = ? AND key = ?";
 const FIND: &str =
     "SELECT digest, entry, at, status, etag, body FROM keyed_request WHERE token = ? AND key = ?";
-const REMOVE_OLD: &str = "DELETE FROM keyed_request WHERE at < ?1 OR entry <= ifnull(
-    (SELECT entry FROM keyed_request ORDER BY entry DESC LIMIT 1 OFFSET ?2), 0)";
+const REMOVE_OLD: &str = "DELETE FROM keyed_request WHERE at < ?";
+// The index has no answers in it, so counting reads few pages.
+const REMOVE_SURPLUS: &str = "DELETE FROM keyed_request WHERE (at, entry) <= (
+    SELECT at, entry FROM keyed_request ORDER BY at DESC, entry DESC LIMIT 1 OFFSET ?)";
 
 /// Inserts the request of a record that has an idempotency key, in the transaction of its entry. A later entry about
 /// the same request takes the place of an earlier one.
@@ -26,7 +29,7 @@ pub(super) async fn insert(
 ) -> Result<(), DbError> {
     let Some((token, request)) = record.request_key() else { return Ok(()) };
     let query = sqlx::query(INSERT).bind(entry.number).bind(token).bind(&request.key);
-    query.bind(&request.digest.0[..]).bind(integer(entry.at)).execute(conn).await?;
+    query.bind(&request.digest.0[..]).bind(integer(clock::now_ms())).execute(conn).await?;
     Ok(())
 }
 
@@ -40,7 +43,8 @@ pub(super) async fn keep_answer(
         let query = sqlx::query(ANSWER).bind(status).bind(etag).bind(body);
         query.bind(token).bind(key).execute(&mut *conn).await?;
     }
-    sqlx::query(REMOVE_OLD).bind(integer(*since)).bind(keys_max).execute(conn).await?;
+    sqlx::query(REMOVE_OLD).bind(integer(*since)).execute(&mut *conn).await?;
+    sqlx::query(REMOVE_SURPLUS).bind(keys_max).execute(conn).await?;
     Ok(())
 }
 

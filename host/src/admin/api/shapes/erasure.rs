@@ -77,8 +77,6 @@ pub struct ErasureProgress {
 pub struct SkippedEvents {
     /// A delivery or an effect is open: its handler needs the values.
     pub open: u64,
-    /// They were erased before.
-    pub erased: u64,
     /// Their source has no `personal` pointers.
     pub not_personal: u64,
 }
@@ -126,7 +124,7 @@ impl From<erasure::Progress> for ErasureProgress {
         let erasure::Request { selection, dry_run } = progress.request;
         let selection = ErasureSelection::from(selection);
         let all = selection == ErasureSelection::default();
-        let erasure::Skipped { open, erased, not_personal } = progress.skipped;
+        let erasure::Skipped { open, not_personal } = progress.skipped;
         let personal = progress.sources.into_iter().filter(|(_, source)| !source.pointers.is_empty());
         Self {
             id: progress.id,
@@ -139,7 +137,7 @@ impl From<erasure::Progress> for ErasureProgress {
             },
             found: progress.found,
             erased: progress.erased,
-            skipped: SkippedEvents { open, erased, not_personal },
+            skipped: SkippedEvents { open, not_personal },
             first: progress.first.into_iter().map(Into::into).collect(),
         }
     }

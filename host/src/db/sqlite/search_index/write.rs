@@ -43,7 +43,7 @@ pub(in crate::db) struct IndexWriter {
     insert: Bulk,
     delete: Bulk,
     documents: Bulk,
-    /// Whether something was removed that is still in the log.
+    /// Whether something that was removed may still be in the log, also from before a kill.
     has_remains: bool,
 }
 
@@ -68,7 +68,7 @@ impl IndexWriter {
             insert: Bulk::new(INSERT_TERMS, 5),
             delete: Bulk::new(DELETE_TERMS, 5),
             documents: Bulk::new(INSERT_DOCUMENTS, 3),
-            has_remains: false,
+            has_remains: true,
         }
     }
 
