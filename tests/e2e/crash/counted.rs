@@ -34,12 +34,13 @@ async fn survivor<'dir>(dir: &'dir HostDir, point: &str) -> (RunningHost<'dir>, 
 /// Open deliveries and effects, unless the host died.
 async fn backlog(host: &RunningHost<'_>) -> Option<usize> {
     let mut open = 0;
+    // In the order in which they go through the states, so that none changes its state unseen.
     for path in [
+        "deliveries?state=waiting",
         "deliveries?state=pending",
         "deliveries?state=running",
-        "deliveries?state=waiting",
-        "effects?state=pending",
         "effects?state=waiting",
+        "effects?state=pending",
     ] {
         open += host.try_api_get(&format!("/api/v1/{path}")).await?["items"].as_array()?.len();
     }

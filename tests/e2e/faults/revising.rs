@@ -13,6 +13,8 @@ use crate::support::{CLOCKS_DIFFER_MS, RunningHost, distinct_copy, guest};
 
 /// Marks the pushed copies of the guest, beside those of files.
 const PUSHED_COPIES: usize = 2_000_000;
+/// The longest wait of an attempt for its place, in ms.
+const PLACE_WAIT_MAX_MS: u64 = 2000;
 
 /// A time in which a revision may have been in force.
 #[derive(Debug)]
@@ -96,20 +98,22 @@ impl Revising {
         }
     }
 
-    /// Whether a revision may have been in force between the acceptance of an event and the end of an attempt.
-    pub(super) fn may_have_run(&self, plugin: &str, revision: &str, (sent, _): Span, ended: u64) -> bool {
+    /// Whether a revision may have been in force when an attempt at an event began, or just before.
+    pub(super) fn may_have_run(&self, plugin: &str, revision: &str, (sent, _): Span, started: u64) -> bool {
+        // An attempt takes its revision before it waits for a place among those that run.
+        let earliest = sent.max(started.saturating_sub(PLACE_WAIT_MAX_MS));
         let fits = |time: &ForceTime| {
             time.plugin == plugin
                 && time.revision == revision
-                && time.from <= ended + CLOCKS_DIFFER_MS
-                && time.until.is_none_or(|until| until + CLOCKS_DIFFER_MS >= sent)
+                && time.from <= started + CLOCKS_DIFFER_MS
+                && time.until.is_none_or(|until| until + CLOCKS_DIFFER_MS >= earliest)
         };
         self.times.iter().any(fits)
     }
 
-    /// How many instructions were answered, and how many revisions were named.
+    /// How many instructions were answered, and how many revisions were surely replaced.
     pub(super) fn counts(&self) -> (usize, usize) {
-        (self.instructions, self.times.len())
+        (self.instructions, self.times.iter().filter(|time| time.until.is_some()).count())
     }
 }
 
@@ -145,4 +149,26 @@ async fn post(
     let request = client.post(format!("{}/api/v1/plugins/{path}", host.admin())).bearer_auth(token.trim());
     let answer = with_body(request).send().await.ok()?;
     Some((answer.status(), answer.json().await.ok()?))
+}
+
+#[test]
+fn a_revision_that_was_replaced_before_an_attempt_is_a_violation() {
+    let times = vec![
+        ForceTime { plugin: "desk", revision: "old".into(), from: 0, until: Some(10_000) },
+        ForceTime { plugin: "desk", revision: "new".into(), from: 9_900, until: None },
+    ];
+    let revising = Revising { times, ..Revising::default() };
+    for (revision, sent, started, expected) in [
+        ("old", 9_000, 9_500, true),
+        ("old", 9_000, 11_000, true),
+        ("old", 10_100, 10_500, false),
+        ("old", 9_000, 30_000, false),
+        ("new", 9_000, 30_000, true),
+        ("new", 9_000, 9_500, false),
+        ("none", 9_000, 9_500, false),
+    ] {
+        let found = revising.may_have_run("desk", revision, (sent, sent), started);
+        assert_eq!(found, expected, "{revision} {sent} {started}");
+    }
+    assert!(!revising.may_have_run("archive", "old", (9_000, 9_000), 9_500));
 }
