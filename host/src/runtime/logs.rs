@@ -58,7 +58,9 @@ struct LogBuffer {
     partial_lines: [Vec<u8>; 2],
     /// Of the lines on standard error and those with the severity critical, the one that explains the end.
     fatal: FatalLine,
-    /// The grant that the last request lacked.
+    /// Requests that were sent. The counter goes on over the attempts of an instance.
+    requests: u64,
+    /// The grant that the last request sent lacked.
     denied: Option<String>,
     left_bytes: usize,
     max_bytes: usize,
@@ -77,6 +79,7 @@ impl AttemptLog {
             lines: Vec::new(),
             partial_lines: Default::default(),
             fatal: FatalLine::default(),
+            requests: 0,
             denied: None,
             left_bytes: max_bytes,
             max_bytes,
@@ -121,9 +124,21 @@ impl AttemptLog {
         buffer.fatal.get().map(str::to_owned)
     }
 
-    /// Remembers of the last request whether it was denied because a grant is missing, which the text names.
-    pub(super) fn set_denied(&self, missing: Option<&str>) {
-        self.lock().denied = missing.map(str::to_owned);
+    /// The number of a request that is sent. From now on, this is the last one.
+    pub(super) fn begin_request(&self) -> u64 {
+        let mut buffer = self.lock();
+        buffer.denied = None;
+        buffer.requests += 1;
+        buffer.requests
+    }
+
+    /// Remembers that the request was denied because a grant is missing, which the text names, unless another was sent
+    /// since: requests that are under way together end in any order.
+    pub(super) fn deny_request(&self, number: u64, missing: &str) {
+        let mut buffer = self.lock();
+        if buffer.requests == number {
+            buffer.denied = Some(missing.to_owned());
+        }
     }
 
     /// The grant that the last request of the attempt lacked.
@@ -311,6 +326,19 @@ mod tests {
         logs.begin("another");
         logs.print(StdStream::Err, b"without an end");
         assert_eq!(logs.fatal_line().unwrap(), "without an end");
+    }
+
+    #[test]
+    fn only_the_last_request_sent_may_have_been_denied() {
+        let logs = logs(100);
+        let (first, last) = (logs.begin_request(), logs.begin_request());
+        logs.deny_request(first, "ended last, but sent first");
+        assert_eq!(logs.denied(), None);
+        logs.deny_request(last, "x is not granted");
+        logs.deny_request(first, "ended last, but sent first");
+        assert_eq!(logs.denied().unwrap(), "x is not granted");
+        logs.begin_request();
+        assert_eq!(logs.denied(), None);
     }
 
     #[test]

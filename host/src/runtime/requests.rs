@@ -142,27 +142,25 @@ impl WasiHttpHooks for RequestSender {
         let (outbound, grants) = (self.outbound.clone(), Arc::clone(&self.grants));
         let mask = Arc::clone(&self.mask);
         let (log, slot) = (self.log.clone(), Arc::clone(&self.slots).try_acquire_owned());
-        let held = self.next_held.take();
+        let (held, number) = (self.next_held.take(), self.log.begin_request());
         Box::new(async move {
             let Ok(slot) = slot else {
                 let reason = format!("a handler may have {CONCURRENT_MAX} requests under way");
                 log.push(Severity::Warn, LOG_CONTEXT, &reason);
                 return Err(Error::ConnectionLimitReached);
             };
-            let answered = log.clone();
             let log_failure = move |failure: OutboundFailure| {
                 // The error's code alone would not say which grant is missing.
                 log.push(Severity::Warn, LOG_CONTEXT, &failure.detail);
-                let is_denied =
-                    matches!(failure.kind, FailureKind::NotGranted | FailureKind::InternalAddress);
-                log.set_denied(is_denied.then_some(&failure.detail));
+                if matches!(failure.kind, FailureKind::NotGranted | FailureKind::InternalAddress) {
+                    log.deny_request(number, &failure.detail);
+                }
                 error_code(&failure)
             };
             let options = options.unwrap_or_default();
             let connect = options.connect_timeout.unwrap_or_default();
             let first_byte = options.first_byte_timeout.map(|time| time.saturating_add(connect));
             let response = outbound.fetch(&grants, &mask, request, first_byte).await.map_err(&log_failure)?;
-            answered.set_denied(None);
             let body = move |body: outbound::Body| {
                 let map_error = move |failure| {
                     // The closure owns both, so they are free when the answer's body is dropped.
