@@ -137,7 +137,7 @@ async fn a_loop_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn memory_growth_ends_at_its_limit() {
-    let dir = host_dir("memory_max_bytes = 67108864", "");
+    let dir = host_dir("memory_max_bytes = 67108864\ncall_timeout_ms = 30000", "");
     let host = start(&dir).await;
     let (_, deliveries) = deliver(&host, &plain("memory")).await;
     for (language, delivery) in &deliveries {

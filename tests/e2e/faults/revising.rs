@@ -1,6 +1,6 @@
 //! Instructions about revisions during the rounds: which revision of a plugin may have been in force, and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use hookyard::event::{Digest, now_ms};
@@ -33,6 +33,9 @@ pub(super) struct Revising {
     times: Vec<ForceTime>,
     /// By plugin: when an answer last named its revision in force.
     answered_at: BTreeMap<&'static str, u64>,
+    /// Plugins that may be pinned.
+    pinned: BTreeSet<&'static str>,
+    pins: usize,
     instructions: usize,
 }
 
@@ -56,20 +59,58 @@ impl Revising {
     /// Gives an instruction about a plugin's revisions, which differs from round to round.
     pub(super) async fn instruct(&mut self, host: &RunningHost<'_>, round: usize) {
         let plugin = PLUGINS[(round + 1) % PLUGINS.len()];
-        let answer = if (round / 2).is_multiple_of(2) {
-            let bytes = distinct_copy(&guest("audit"), PUSHED_COPIES + round);
-            self.file(plugin, &bytes);
-            push(host, plugin, bytes).await
-        } else {
-            // The answer, or the next start, tells which one that is.
-            let from = now_ms();
-            let answer = roll_back(host, plugin).await;
-            if let Some(revision) = answer.as_ref().and_then(in_force) {
-                self.times.push(ForceTime { plugin, revision: revision.into(), from, until: None });
+        match round / 2 % 3 {
+            0 => self.push(host, plugin, round).await,
+            1 => _ = self.choose(host, plugin, "rollback").await,
+            _ => {
+                self.pinned.insert(plugin);
+                if self.choose(host, plugin, "pin").await {
+                    self.pins += 1;
+                    // It waits until the pin is lifted, perhaps by a later host.
+                    self.push(host, plugin, round).await;
+                }
             }
-            answer
-        };
-        if let Some(revision) = answer.as_ref().and_then(in_force) {
+        }
+    }
+
+    /// Lifts what earlier rounds pinned. Whether all of it was.
+    pub(super) async fn unpin(&mut self, host: &RunningHost<'_>) -> bool {
+        for plugin in self.pinned.clone() {
+            if !self.choose(host, plugin, "unpin").await {
+                return false;
+            }
+            self.pinned.remove(plugin);
+        }
+        true
+    }
+
+    /// Whether what comes for a plugin may have to wait.
+    pub(super) fn may_be_pinned(&self) -> bool {
+        !self.pinned.is_empty()
+    }
+
+    async fn push(&mut self, host: &RunningHost<'_>, plugin: &'static str, round: usize) {
+        let bytes = distinct_copy(&guest("audit"), PUSHED_COPIES + round);
+        self.file(plugin, &bytes);
+        if let Some(answer) = push(host, plugin, bytes).await {
+            self.answered(plugin, &answer);
+        }
+    }
+
+    /// Gives an instruction that chooses among the kept revisions. The answer, or the next start, tells which one it
+    /// chose. Returns whether it was answered.
+    async fn choose(&mut self, host: &RunningHost<'_>, plugin: &'static str, instruction: &str) -> bool {
+        let from = now_ms();
+        let Some(answer) = instruct(host, plugin, instruction).await else { return false };
+        if let Some(revision) = in_force(&answer) {
+            self.times.push(ForceTime { plugin, revision: revision.into(), from, until: None });
+        }
+        self.answered(plugin, &answer);
+        true
+    }
+
+    fn answered(&mut self, plugin: &'static str, answer: &Value) {
+        if let Some(revision) = in_force(answer) {
             self.instructions += 1;
             self.is(plugin, revision);
         }
@@ -111,9 +152,9 @@ impl Revising {
         self.times.iter().any(fits)
     }
 
-    /// How many instructions were answered, and how many revisions were surely replaced.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        (self.instructions, self.times.iter().filter(|time| time.until.is_some()).count())
+    /// How many instructions were answered, how many of them pinned, and how many revisions were surely replaced.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        (self.instructions, self.pins, self.times.iter().filter(|time| time.until.is_some()).count())
     }
 }
 
@@ -121,14 +162,17 @@ fn in_force(result: &Value) -> Option<&str> {
     result["in_force"].as_str()
 }
 
-/// The answer to the instruction to go back: null if it was refused; `None` if the host ended.
-async fn roll_back(host: &RunningHost<'_>, plugin: &str) -> Option<Value> {
-    let (code, answer) =
-        post(host, &format!("{plugin}/rollback"), |request| request.json(&json!({}))).await?;
-    // There may be nothing to go back to.
-    let is_expected = [StatusCode::CONFLICT, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
-    assert!(code.is_success() || is_expected.contains(&code), "rollback: {code} {answer}");
-    Some(if code.is_success() { answer } else { Value::Null })
+/// The answer to an instruction that carries nothing: null if it was refused; `None` if the host ended, or is not ready.
+async fn instruct(host: &RunningHost<'_>, plugin: &str, instruction: &str) -> Option<Value> {
+    let path = format!("{plugin}/{instruction}");
+    let (code, answer) = post(host, &path, |request| request.json(&json!({}))).await?;
+    match code {
+        StatusCode::OK => Some(answer),
+        // There may be nothing to go back to.
+        StatusCode::CONFLICT | StatusCode::NOT_FOUND => Some(Value::Null),
+        StatusCode::SERVICE_UNAVAILABLE => None,
+        _ => panic!("{instruction}: {code} {answer}"),
+    }
 }
 
 /// The answer to a push: null if it was refused; `None` if the host ended.

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use hookyard::event::now_ms;
 use serde_json::json;
 
 use super::{digest, history, push, revisions};
-use crate::support::{Event, HostDir, Load, SentEvent, distinct_copy, guest, wait_until};
+use crate::support::{
+    CLOCKS_DIFFER_MS, Event, HostDir, Load, RunningHost, SentEvent, distinct_copy, guest, put_switch,
+    wait_until,
+};
 
-/// Pushes and rollbacks under load.
-const INSTRUCTIONS: usize = 30;
+/// Instructions under load, and events between two of them.
+const INSTRUCTIONS: usize = 32;
 const BETWEEN: usize = 40;
-const EVENTS_MAX: usize = 60_000;
+const EVENTS_MAX: usize = 200_000;
 
 /// When a revision was surely in force: from its answer until the next instruction was given.
 struct Period {
@@ -20,38 +24,82 @@ struct Period {
     answered: u64,
 }
 
+/// When the plugin was surely off: from the answer until the request that turned it on.
+struct OffTime {
+    from: u64,
+    until: u64,
+}
+
 #[tokio::test]
-async fn pushes_and_rollbacks_under_load_lose_nothing_and_each_event_runs_on_a_revision_in_force() {
+async fn each_event_runs_on_a_revision_and_a_subscription_in_force_whatever_is_instructed_under_load() {
+    instruct_under_load(4, BETWEEN).await;
+}
+
+/// Takes half a minute: `cargo nextest run --run-ignored all --no-capture -E 'test(two_thousand_events)'`.
+#[tokio::test]
+#[ignore = "it needs a quiet machine"]
+async fn the_same_at_two_thousand_events_a_second() {
+    let rate = instruct_under_load(32, 2000).await;
+    assert!(rate >= 2000.0, "only {rate:.0} events/s");
+}
+
+/// Pushes, goes back, pins and switches while senders send; returns how many events were accepted each second.
+async fn instruct_under_load(senders: usize, between: usize) -> f64 {
     let dir = HostDir::new("");
     let [first, second] = revisions();
     dir.install("actor", &first);
     let host = dir.start().await;
     let event = |n| Event::with_payload("any.type", &format!("evt_{n}"), &json!({ "act": "well" }));
-    let load = Load::start(&host, 4, (0..EVENTS_MAX).map(event).collect());
+    let load = Load::start(&host, senders, (0..EVENTS_MAX).map(event).collect());
+    let (began, mut off_from) = (Instant::now(), 0);
     let mut periods = vec![Period { digest: digest(&first), given: 0, answered: 0 }];
+    let mut off = Vec::new();
     for number in 0..INSTRUCTIONS {
         let before = load.accepted();
         wait_until("events between two instructions", async || {
-            (load.accepted() >= before + BETWEEN).then_some(())
+            (load.accepted() >= before + between).then_some(())
         })
         .await;
-        let given = hookyard::event::now_ms();
-        let path = "/api/v1/plugins/actor";
-        let (code, answer) = if number % 3 == 2 {
-            host.api_post(&format!("{path}/rollback"), &json!({}), &[]).await
-        } else {
-            let bytes = if number % 2 == 0 { &second } else { &first };
-            host.api_post_bytes(&format!("{path}/revisions"), bytes.clone()).await
+        let (given, path) = (now_ms(), "/api/v1/plugins/actor");
+        let push = async |bytes: &[u8]| host.api_post_bytes(&format!("{path}/revisions"), bytes.into()).await;
+        let instruct =
+            async |instruction| host.api_post(&format!("{path}/{instruction}"), &json!({}), &[]).await;
+        let (code, answer) = match number % 8 {
+            0 => push(&second).await,
+            1 => push(&first).await,
+            2 => instruct("rollback").await,
+            3 => instruct("pin").await,
+            // It waits.
+            4 => push(&first).await,
+            5 => instruct("unpin").await,
+            step => {
+                let body = json!({ "type": "any.*", "on": step == 7 });
+                put_switch(&host, "actor", &body, None).await.unwrap()
+            }
         };
-        assert_eq!((code.as_u16(), &answer["state"]), (200, &"in force".into()), "{answer}");
-        let digest = answer["digest"].as_str().unwrap().to_owned();
-        periods.push(Period { digest, given, answered: hookyard::event::now_ms() });
+        assert_eq!(code.as_u16(), 200, "{answer}");
+        match number % 8 {
+            6 => off_from = now_ms(),
+            7 => off.push(OffTime { from: off_from, until: given }),
+            _ => {
+                let digest = answer["in_force"].as_str().unwrap().to_owned();
+                periods.push(Period { digest, given, answered: now_ms() });
+            }
+        }
     }
+    let rate = load.accepted() as f64 / began.elapsed().as_secs_f64();
     let sent = load.stop().await;
     assert!(sent.iter().all(SentEvent::accepted) && sent.len() < EVENTS_MAX);
     host.wait_drained().await;
-    let mut decided = BTreeMap::<String, usize>::new();
-    for sent in &sent {
+    check(&host, &sent, &periods, &off).await;
+    println!("{} events, {rate:.0} events/s, {INSTRUCTIONS} instructions", sent.len());
+    rate
+}
+
+/// Each event was done once, on a revision that was in force, and not while its plugin was off.
+async fn check(host: &RunningHost<'_>, sent: &[SentEvent], periods: &[Period], off: &[OffTime]) {
+    let (mut decided, mut held) = (BTreeMap::<String, usize>::new(), 0);
+    for sent in sent {
         let event = host.event(&sent.event.id).await.unwrap();
         let deliveries = event["deliveries"].as_array().unwrap();
         let attempts = deliveries[0]["attempts"].as_array().unwrap();
@@ -73,12 +121,15 @@ async fn pushes_and_rollbacks_under_load_lose_nothing_and_each_event_runs_on_a_r
         if possible.iter().all(|digest| *digest == ran) {
             *decided.entry(ran.to_owned()).or_default() += 1;
         }
+        let received = event["received_at"].as_u64().unwrap();
+        if let Some(off) = off.iter().find(|off| off.from < sent.at && received < off.until) {
+            held += 1;
+            assert!(started + CLOCKS_DIFFER_MS >= off.until, "it was off until {}: {event}", off.until);
+        }
     }
-    assert!(
-        decided.len() == 2 && decided.values().sum::<usize>() > sent.len() / 4,
-        "{decided:?} of {}",
-        sent.len()
-    );
+    let known = decided.values().sum::<usize>();
+    assert!(decided.len() == 2 && known > sent.len() / 4, "{decided:?} of {}", sent.len());
+    assert!(held > 0, "some came while it was off");
 }
 
 #[tokio::test]
