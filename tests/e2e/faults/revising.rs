@@ -42,7 +42,7 @@ pub(super) struct Revising {
 impl Revising {
     /// A file was written: from then on the host may take it, and nobody is told when.
     pub(super) fn file(&mut self, plugin: &'static str, bytes: &[u8]) {
-        self.may_be(plugin, Digest::of(bytes).to_string());
+        self.may_be_from(plugin, Digest::of(bytes).to_string(), now_ms());
     }
 
     /// Asks which revisions are in force, unless the host ends meanwhile.
@@ -97,16 +97,30 @@ impl Revising {
         }
     }
 
-    /// Gives an instruction that chooses among the kept revisions. The answer, or the next start, tells which one it
-    /// chose. Returns whether it was answered.
+    /// Gives an instruction that chooses among the kept revisions. The answer tells which one it chose, or the next
+    /// answer of a later host. Returns whether it was answered.
     async fn choose(&mut self, host: &RunningHost<'_>, plugin: &'static str, instruction: &str) -> bool {
         let from = now_ms();
-        let Some(answer) = instruct(host, plugin, instruction).await else { return false };
-        if let Some(revision) = in_force(&answer) {
-            self.times.push(ForceTime { plugin, revision: revision.into(), from, until: None });
+        let answer = instruct(host, plugin, instruction).await;
+        match answer.as_ref().map(in_force) {
+            Some(Some(revision)) => self.may_be_from(plugin, revision.into(), from),
+            Some(None) => {}
+            None => {
+                for revision in self.named(plugin) {
+                    self.may_be_from(plugin, revision, from);
+                }
+            }
         }
-        self.answered(plugin, &answer);
-        true
+        if let Some(answer) = &answer {
+            self.answered(plugin, answer);
+        }
+        answer.is_some()
+    }
+
+    /// All revisions that a plugin had so far.
+    fn named(&self, plugin: &str) -> BTreeSet<String> {
+        let own = self.times.iter().filter(|time| time.plugin == plugin);
+        own.map(|time| time.revision.clone()).collect()
     }
 
     fn answered(&mut self, plugin: &'static str, answer: &Value) {
@@ -116,8 +130,8 @@ impl Revising {
         }
     }
 
-    fn may_be(&mut self, plugin: &'static str, revision: String) {
-        self.times.push(ForceTime { plugin, revision, from: now_ms(), until: None });
+    fn may_be_from(&mut self, plugin: &'static str, revision: String, from: u64) {
+        self.times.push(ForceTime { plugin, revision, from, until: None });
     }
 
     /// An answer names the revision in force: the others are not, unless an instruction comes after it.
@@ -135,7 +149,7 @@ impl Revising {
         let last_answer = self.answered_at.insert(plugin, now).unwrap_or(0);
         if !is_named {
             // An instruction that was not answered named it, after the last answer.
-            self.times.push(ForceTime { plugin, revision: revision.into(), from: last_answer, until: None });
+            self.may_be_from(plugin, revision.into(), last_answer);
         }
     }
 

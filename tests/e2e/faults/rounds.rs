@@ -76,6 +76,7 @@ async fn hosts_killed_at_any_moment_lose_repeat_and_reorder_nothing() {
         appointments = live((&dir, &partner), &round, number, appointments, &mut operators).await;
         if (number + 1) % CYCLE == 0 || number + 1 == plan.rounds.len() {
             let host = dir.start().await;
+            operators.revising.synchronize(&host).await;
             settle(&host, &mut appointments).await;
             assert!(operators.switching.turn_on(&host).await);
             checked.check((&dir, &host), &partner, &appointments, &operators).await;
