@@ -150,8 +150,11 @@ async fn live(
         .await;
     }
     if matches!(round.end, End::At(Point::Swap, _)) {
-        wait_until("there is something to swap", async || host.has_loaded_plugins().await.then_some(()))
-            .await;
+        // What a lifted pin lets in may be the swap.
+        wait_until("there is something to swap, or the host is at its end", async || {
+            (host.has_loaded_plugins().await || host.exit_status().is_some()).then_some(())
+        })
+        .await;
     }
     if !round.cold {
         // A cold host takes its first events before its plugins are loaded.
