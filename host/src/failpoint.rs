@@ -33,6 +33,8 @@ pub enum Point {
     HeldStep,
     /// A page of an erasure is computed, and not committed.
     ErasureStep,
+    /// An event with an edited payload is written, and neither its decision nor its commit is.
+    EditStep,
     /// A part of the rows of old events is removed.
     PruneStep,
     /// A step of a migration is done, and not committed.
@@ -43,7 +45,7 @@ pub enum Point {
 
 impl Point {
     /// All points.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::InAttempt,
@@ -57,6 +59,7 @@ impl Point {
         Self::DueStep,
         Self::HeldStep,
         Self::ErasureStep,
+        Self::EditStep,
         Self::PruneStep,
         Self::Migration,
         Self::KeepAnswer,
@@ -80,6 +83,7 @@ impl Point {
             Self::DueStep => "due-step",
             Self::HeldStep => "held-step",
             Self::ErasureStep => "erasure-step",
+            Self::EditStep => "edit-step",
             Self::PruneStep => "prune-step",
             Self::Migration => "migration",
             Self::KeepAnswer => "keep-answer",

@@ -92,3 +92,25 @@ async fn a_payload_that_cannot_be_meant_is_refused_and_makes_nothing() {
     let listed: Value = dir.run(&["event", "list", "--json"]).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
 }
+
+#[tokio::test]
+async fn an_edit_that_finds_no_room_leaves_neither_an_event_nor_an_entry() {
+    let dir = HostDir::new("[plugin.actor]\n[dispatch]\nbacklog_max = 1\n");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    assert_eq!(dir.run(&["plugin", "pause", "actor"]).code, 0);
+    host.send(&Event::created("evt_1")).await;
+    fs::write(dir.path("payload.json"), r#"{"act":"well"}"#).unwrap();
+    let edit = ["event", "replay", "evt_1", "--payload", "payload.json"];
+    let full = dir.run(&edit);
+    assert!(full.code == 1 && full.err.contains("open deliveries"), "{full:?}");
+    let entries = async || {
+        let (_, page) = host.api_get("/api/v1/audit?action=event.edit").await;
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!((entries().await, host.event("evt_1").await.unwrap()["edits"].clone()), (0, json!([])));
+    assert_eq!(dir.run(&["plugin", "resume", "actor"]).code, 0);
+    host.wait_finished("evt_1").await;
+    assert_eq!(dir.run(&edit).code, 0);
+    assert_eq!(entries().await, 1);
+}

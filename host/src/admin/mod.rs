@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 use crate::alerts::{AlertView, TestError, TestResult};
 use crate::config::{Config, ConfigState};
-use crate::db::{Accept, Db, DbError, Stock};
-use crate::event::{Event, PluginName};
+use crate::db::{Db, DbError, Edit, EditResult, Stock};
+use crate::event::PluginName;
 use crate::plugins::{PluginView, Plugins};
 
 pub mod api;
@@ -78,19 +78,19 @@ pub struct AlertFunctions {
     pub test: Arc<dyn Fn(String) -> AlertTest + Send + Sync>,
 }
 
-/// The answer of a database that accepts an event.
-pub type Accepting = Pin<Box<dyn Future<Output = Result<Accept, DbError>> + Send>>;
+/// An event with an edited payload that is being stored.
+pub type EditInProgress = Pin<Box<dyn Future<Output = Result<EditResult, DbError>> + Send>>;
 
-/// Accepts an event, for the plugins that handle its type or for the one that is named.
-pub type AcceptEvent = Arc<dyn Fn(Event, Option<PluginName>) -> Accepting + Send + Sync>;
+/// Stores an event with an edited payload, for the plugins that handle its type or for the one that is named.
+pub type StoreEdit = Arc<dyn Fn(Edit, Option<PluginName>) -> EditInProgress + Send + Sync>;
 
 /// The state that endpoints read and change.
 #[derive(Clone)]
 pub struct AdminState {
     /// Events, deliveries, effects and replays.
     pub db: Db,
-    /// Accepts events with edited payloads.
-    pub accept: AcceptEvent,
+    /// Stores events with edited payloads.
+    pub store_edit: StoreEdit,
     /// Lists the plugins.
     pub plugins: ListPlugins,
     /// Lists the expected plugins that are not loaded yet.

@@ -32,7 +32,7 @@ impl TestServer {
         let access = access(&db).await;
         let state = AdminState {
             db: db.clone(),
-            accept: Arc::new(|_, _| Box::pin(async { Ok(Accept::Duplicate) })),
+            store_edit: Arc::new(|_, _| Box::pin(async { Ok(EditResult::Pruned) })),
             plugins: Arc::new(|| vec![plugin("stats"), plugin("desk")]),
             loading_plugins: Arc::new(Vec::new),
             retry_plugin: Arc::new(|_| {}),

@@ -111,12 +111,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Full`] above a limit, [`DbError::Unavailable`] when it could not be committed.
     pub async fn accept(&self, event: Event, recipients: Vec<Recipient>) -> Result<Accept, DbError> {
-        if let Some(fault) = self.fault() {
-            return Err(DbError::Unavailable(fault));
-        }
-        if self.backlog() >= self.inner.backlog_max.load(Ordering::Relaxed) {
-            return Err(DbError::Full("open deliveries"));
-        }
+        self.check_room()?;
         let (reply, answer) = oneshot::channel();
         let sent = self.inner.accepts.try_send(Accepting { new: NewEvent { event, recipients }, reply });
         sent.map_err(|error| match error {
@@ -124,6 +119,17 @@ impl Db {
             TrySendError::Closed(_) => DbError::closed(),
         })?;
         answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+    }
+
+    /// Refuses a new event while the database does not work, or too many deliveries are open.
+    pub(super) fn check_room(&self) -> Result<(), DbError> {
+        if let Some(fault) = self.fault() {
+            return Err(DbError::Unavailable(fault));
+        }
+        if self.backlog() >= self.inner.backlog_max.load(Ordering::Relaxed) {
+            return Err(DbError::Full("open deliveries"));
+        }
+        Ok(())
     }
 
     /// Submits an attempt. It is kept until it is committed with its consequences, whatever errors the database has.

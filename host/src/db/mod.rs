@@ -9,6 +9,8 @@ mod audit;
 mod contract;
 mod crashes;
 mod decisions;
+mod edit_types;
+mod edits;
 mod entries;
 mod erasure_types;
 mod erasures;
@@ -47,6 +49,7 @@ mod writer;
 
 pub use alert_types::{DeadLetters, PruningState};
 pub use crashes::Isolation;
+pub use edit_types::{Edit, EditResult};
 pub use handle::Db;
 pub use health::WatchLimits;
 pub use keyed_types::AnsweredRequest;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::alert_types::{DeadLetters, SavedAlert};
+use super::edit_types::EditStorage;
 use super::erasure_types::{ErasureReads, ErasureStorage};
 use super::keyed_types::{KeyedReads, KeyedWrites};
 use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
@@ -98,7 +99,7 @@ pub(super) struct Ready {
 
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
 /// error nothing of it.
-pub(super) trait Storage: KeyedWrites + ErasureStorage + 'static {
+pub(super) trait Storage: KeyedWrites + ErasureStorage + EditStorage + 'static {
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 
@@ -110,8 +111,7 @@ pub(super) trait Storage: KeyedWrites + ErasureStorage + 'static {
         &mut self,
     ) -> impl Future<Output = Result<HashMap<PluginName, EffectShare>, DbError>> + Send;
 
-    /// Commits a batch. Attempts are recorded before events are stored, so a delivery that an attempt unblocks
-    /// does not wait for the batch's new events.
+    /// Commits a batch: attempts first, so a delivery that one unblocks does not wait for the batch's new events.
     fn commit(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<Committed, DbError>> + Send;
 
     /// Leases deliveries that a commit has unblocked, unless they are held.

@@ -3,7 +3,7 @@
 //!
 //! The webhook endpoint accepts received events here. An effect that emits an event accepts it here.
 
-use crate::db::{Accept, Db, DbError};
+use crate::db::{Accept, Db, DbError, Edit, EditResult};
 use crate::event::{Event, PluginName};
 use crate::plugins::Plugins;
 
@@ -26,19 +26,21 @@ impl Acceptance {
     /// # Errors
     /// [`DbError`]: nothing was stored, or the result is unknown. The sender tries again.
     pub async fn accept(&self, event: Event) -> Result<Accept, DbError> {
-        self.accept_for(event, None).await
+        let recipients = self.plugins.snapshot().route(&event.source, &event.event_type);
+        self.db.accept(event, recipients).await
     }
 
-    /// As [`Self::accept`], only for the plugin `to`, if it is named.
+    /// Stores an event with an edited payload, for the plugins that handle its type or only for `to`, with the entry of
+    /// the decision.
     ///
     /// # Errors
-    /// As [`Self::accept`].
-    pub async fn accept_for(&self, event: Event, to: Option<&PluginName>) -> Result<Accept, DbError> {
-        let mut recipients = self.plugins.snapshot().route(&event.source, &event.event_type);
+    /// [`DbError`]: nothing was stored, or the result is unknown.
+    pub async fn store_edit(&self, edit: Edit, to: Option<&PluginName>) -> Result<EditResult, DbError> {
+        let mut recipients = self.plugins.snapshot().route(&edit.event.source, &edit.event.event_type);
         if let Some(to) = to {
             recipients.retain(|recipient| recipient.plugin == *to);
         }
-        self.db.accept(event, recipients).await
+        self.db.store_edit(edit, recipients).await
     }
 
     /// The time since which ids of received events are known, in ms since the Unix epoch; 0: all ids

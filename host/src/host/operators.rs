@@ -36,9 +36,9 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
     let working = dispatch.clone();
     AdminState {
         db: db.clone(),
-        accept: Arc::new(move |event, to| {
+        store_edit: Arc::new(move |edit, to| {
             let acceptance = Arc::clone(&acceptance);
-            Box::pin(async move { acceptance.accept_for(event, to.as_ref()).await })
+            Box::pin(async move { acceptance.store_edit(edit, to.as_ref()).await })
         }),
         plugins: Arc::new(move || listing.list()),
         loading_plugins: Arc::new(move || loading.snapshot().expected().cloned().collect()),

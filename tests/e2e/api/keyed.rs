@@ -207,8 +207,8 @@ async fn an_edit_whose_host_was_killed_is_one_event_when_it_is_repeated() {
     host.send(&Event::created("evt_1")).await;
     host.stop().await;
     let (path, body) = ("/api/v1/events/moncreneau/evt_1/edits", json!({ "payload": { "id": 1 } }));
-    // Before the event is stored, and after it. The decision is on record in both cases.
-    for point in [Point::BeforeCommit, Point::KeepAnswer] {
+    // Between the event and the entry of the decision, and after their commit.
+    for point in [Point::EditStep, Point::KeepAnswer] {
         let mut command = dir.command(&["serve"]);
         command.env("HOOKYARD_KILL_AT", point.name());
         let host = dir.start_with(command).await;
@@ -217,6 +217,7 @@ async fn an_edit_whose_host_was_killed_is_one_event_when_it_is_repeated() {
         let host = dir.start().await;
         let edits = async || host.event("evt_1").await.unwrap()["edits"].as_array().unwrap().clone();
         let before = edits().await.len();
+        assert_eq!(decisions(&host, "event.edit").await, before, "{point:?}: an entry for each event");
         let made = post(&host, path, &body, point.name()).await.unwrap();
         let again = post(&host, path, &body, point.name()).await.unwrap();
         assert_eq!((made.0, again.0, again.1), (202, 202, true), "{point:?}: {made:?} {again:?}");
@@ -224,8 +225,29 @@ async fn an_edit_whose_host_was_killed_is_one_event_when_it_is_repeated() {
         let is_stored = point == Point::KeepAnswer;
         assert_eq!(edits().await.len(), before + usize::from(!is_stored), "{point:?}");
         assert!(edits().await.contains(&made.2["id"]), "{point:?}: {made:?}");
+        assert_eq!(decisions(&host, "event.edit").await, edits().await.len(), "{point:?}");
         host.stop().await;
     }
+}
+
+#[tokio::test]
+async fn an_edit_whose_answer_was_lost_is_answered_also_when_its_event_was_erased_since() {
+    let dir = HostDir::new("personal = [\"/data/object/phone\"]\n");
+    let mut command = dir.command(&["serve"]);
+    command.env("HOOKYARD_KILL_AT", Point::KeepAnswer.name());
+    let host = dir.start_with(command).await;
+    host.send(&Event::created("evt_1")).await;
+    let (path, body) = ("/api/v1/events/moncreneau/evt_1/edits", json!({ "payload": { "id": 1 } }));
+    assert_eq!(post(&host, path, &body, "lost").await, None);
+    host.wait_exit().await;
+    let host = dir.start().await;
+    assert_eq!(dir.run(&["event", "erase", "evt_1", "--yes"]).code, 0);
+    let made = post(&host, path, &body, "lost").await.unwrap();
+    assert_eq!(made.0, 202, "{made:?}");
+    assert_eq!(host.event("evt_1").await.unwrap()["edits"], json!([made.2["id"]]));
+    let other = post(&host, path, &body, "other").await.unwrap();
+    assert_eq!(other.0, 409, "{other:?}");
+    assert_eq!(decisions(&host, "event.edit").await, 1);
 }
 
 /// Kills the host at 20 moments from before a request arrives to after its answer, and repeats the request.

@@ -13,7 +13,7 @@ use super::{EditRequest, EditedEvent, EventView};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::audit::Decision;
-use crate::db::{Accept, StoredBody};
+use crate::db::{Accept, Edit, EditResult, StoredBody};
 use crate::event::{Digest, EDITED, Event, Name, Origin, now_ms};
 use crate::token::Permission;
 
@@ -33,7 +33,7 @@ const ID_SUFFIX_CHARS: usize = 16;
         (status = 202, description = "The new event is stored", body = EditedEvent),
         (status = 400, description = "Not a request"),
         (status = 404, description = "No such event, or no such plugin"),
-        (status = 409, description = "The event was erased"),
+        (status = 409, description = "The event was erased, or is being erased"),
         (status = 410, description = "The event was pruned"),
         (status = 422, description = "The payload has masked values"),
         Problem),
@@ -56,32 +56,59 @@ pub(super) async fn create(
         ));
     }
     let decision = operator.decision()?;
+    let new_id = new_id(&id, &decision);
+    if let Some(stored) = find_repeated(&admin, &decision, &source, &new_id).await? {
+        let deliveries = stored.deliveries.len();
+        return Ok((StatusCode::ACCEPTED, Json(EditedEvent { source, id: new_id, of: id, deliveries })));
+    }
     let original = find(&admin.db, &source, &id).await?;
     if original.erased_at.is_some() {
-        return Err(Problem::conflict(format!(
-            "event `{id}` is erased: its personal values and its ordering key are gone, so it cannot run again"
-        )));
+        return Err(refuse(EditResult::Erased, &id));
     }
-    let gone = || Problem::gone(format!("event `{id}` was pruned"));
-    let stored = admin.db.body(original.number).await?.ok_or_else(gone)?;
-    let new_id = new_id(&id, &decision);
+    let stored = admin.db.body(original.number).await?.ok_or_else(|| refuse(EditResult::Pruned, &id))?;
     let event = edit((&original, &stored), new_id, &request.payload, admin.db.origin(original.number).await?);
     let edited = EditedEvent { source, id: event.id.clone(), of: id, deliveries: 0 };
     let after = json!({ "event": edited.id, "payload": Digest::of(event.payload()), "to": to });
     let target = format!("{}/{}", edited.source, edited.of);
-    // The decision is on record before the event is stored. A request that is repeated under its key, because the
-    // host was killed in between, stores it then.
-    admin.db.record(vec![decision.record("event.edit", target).after(after)]).await?;
-    match (admin.accept)(event, request.to).await? {
-        Accept::Accepted { deliveries, unmatched } => {
-            let deliveries = deliveries + unmatched;
-            Ok((StatusCode::ACCEPTED, Json(EditedEvent { deliveries, ..edited })))
+    let record = decision.record("event.edit", target).after(after);
+    let deliveries = match (admin.store_edit)(Edit { of: original.number, event, record }, request.to).await?
+    {
+        EditResult::Judged(Accept::Accepted { deliveries, unmatched }) => deliveries + unmatched,
+        EditResult::Judged(Accept::Duplicate) => {
+            find(&admin.db, &edited.source, &edited.id).await?.deliveries.len()
         }
-        Accept::Duplicate => {
-            let deliveries = find(&admin.db, &edited.source, &edited.id).await?.deliveries.len();
-            Ok((StatusCode::ACCEPTED, Json(EditedEvent { deliveries, ..edited })))
-        }
-        Accept::Conflict => Err(Problem::conflict("the new id was taken: try again with another key")),
+        refused => return Err(refuse(refused, &edited.of)),
+    };
+    Ok((StatusCode::ACCEPTED, Json(EditedEvent { deliveries, ..edited })))
+}
+
+/// The event that an earlier request with the same key stored, if its answer was lost. The edited event may have been
+/// erased since.
+async fn find_repeated(
+    admin: &AdminState,
+    decision: &Decision,
+    source: &str,
+    id: &str,
+) -> Result<Option<crate::db::EventView>, Problem> {
+    let Some((token, request)) = decision.token.zip(decision.key.as_ref()) else { return Ok(None) };
+    let before = admin.db.keyed_request(token, &request.key).await?;
+    if before.is_none_or(|before| before.digest != request.digest) {
+        return Ok(None);
+    }
+    Ok(admin.db.event(Some(source), id).await?.pop())
+}
+
+/// The problem of an edit that stores nothing.
+fn refuse(result: EditResult, id: &str) -> Problem {
+    match result {
+        EditResult::Judged(_) => Problem::conflict("the new id was taken: try again with another key"),
+        EditResult::Erased => Problem::conflict(format!(
+            "event `{id}` is erased: its personal values and its ordering key are gone, so it cannot run again"
+        )),
+        EditResult::BeingErased => Problem::conflict(format!(
+            "event `{id}` is among those of an erasure in progress: try again when that has ended"
+        )),
+        EditResult::Pruned => Problem::gone(format!("event `{id}` was pruned")),
     }
 }
 

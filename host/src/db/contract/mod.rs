@@ -2,6 +2,7 @@
 
 mod alerts;
 mod decisions;
+mod edits;
 mod erasure;
 mod keyed;
 mod matching;

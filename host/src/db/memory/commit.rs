@@ -86,7 +86,10 @@ impl MemoryStorage {
 
 impl Tables {
     /// Stores new events. Returns the result of each, and the deliveries that can be leased.
-    fn accept(&mut self, events: Vec<crate::db::storage::NewEvent>) -> (Vec<Accept>, Vec<DeliveryId>) {
+    pub(super) fn accept(
+        &mut self,
+        events: Vec<crate::db::storage::NewEvent>,
+    ) -> (Vec<Accept>, Vec<DeliveryId>) {
         let numbered = events.into_iter().map(|new| {
             self.last_seq += 1;
             NumberedEvent::new(self.last_seq, new.event, new.recipients, &self.switches)

@@ -47,15 +47,15 @@ struct Written {
 
 /// The deliveries of new events that cannot be leased.
 #[derive(Default)]
-struct NewlyOpen {
+pub(super) struct NewlyOpen {
     /// They are blocked or unmatched.
-    not_due: HashSet<DeliveryId>,
+    pub(super) not_due: HashSet<DeliveryId>,
     /// The number of blocked ones.
-    blocked: u64,
+    pub(super) blocked: u64,
 }
 
 impl NewlyOpen {
-    fn of(deliveries: &[NewDelivery<'_>]) -> Self {
+    pub(super) fn of(deliveries: &[NewDelivery<'_>]) -> Self {
         let not_due = deliveries.iter().filter(|new| !new.placement.is_due()).map(|new| new.id);
         let blocked = deliveries.iter().filter(|new| new.placement.blocked).count() as u64;
         Self { not_due: not_due.collect(), blocked }
@@ -79,7 +79,7 @@ impl SqliteStorage {
             revisions,
             probe,
             clock,
-            any_open: self.backlog.load(Ordering::Relaxed) > 0 || self.blocked != Some(0),
+            any_open: self.any_open(),
             any_blocked: self.blocked != Some(0),
         };
         let written = write(&mut self.statements, &writing).await;
@@ -99,10 +99,7 @@ impl SqliteStorage {
         }
         let mut ready = Ready::default();
         for (new, accept) in events.into_iter().zip(&accepts) {
-            if let Accept::Accepted { deliveries, unmatched } = *accept {
-                self.backlog.fetch_add((deliveries + unmatched) as u64, Ordering::Relaxed);
-                self.make_new_ready(new, &newly_open.not_due, &mut ready);
-            }
+            self.note_accepted(new, *accept, &newly_open.not_due, &mut ready);
         }
         self.blocked = self.blocked.map(|before| before + newly_open.blocked - unblocked.count);
         self.recount().await;
@@ -110,7 +107,7 @@ impl SqliteStorage {
     }
 
     /// Gives events their numbers.
-    fn number(&mut self, events: Vec<NewEvent>) -> Vec<NumberedEvent> {
+    pub(super) fn number(&mut self, events: Vec<NewEvent>) -> Vec<NumberedEvent> {
         let numbered = events.into_iter().map(|NewEvent { event, recipients }| {
             self.last_seq += 1;
             NumberedEvent::new(self.last_seq, event, recipients, &self.switches)
@@ -154,7 +151,16 @@ impl SqliteStorage {
         performed.iter().map(verdict).collect()
     }
 
-    fn make_new_ready(&mut self, new: NumberedEvent, not_due: &HashSet<DeliveryId>, ready: &mut Ready) {
+    /// A new event is committed: its deliveries are open, and those that are due are leased.
+    pub(super) fn note_accepted(
+        &mut self,
+        new: NumberedEvent,
+        accept: Accept,
+        not_due: &HashSet<DeliveryId>,
+        ready: &mut Ready,
+    ) {
+        let Accept::Accepted { deliveries, unmatched } = accept else { return };
+        self.backlog.fetch_add((deliveries + unmatched) as u64, Ordering::Relaxed);
         for (number, NumberedRecipient { plugin, order, .. }) in (1..).zip(new.to) {
             let id = DeliveryId { event: new.seq, number };
             if !not_due.contains(&id) {
@@ -273,7 +279,7 @@ async fn accept(
 }
 
 /// The deliveries of new events. Without `any_open`, no delivery was open before.
-async fn deliveries<'a>(
+pub(super) async fn deliveries<'a>(
     statements: &mut Statements,
     events: &[&'a NumberedEvent],
     any_open: bool,

@@ -32,7 +32,7 @@ const EXAMPLES_OF_REPLAYS: &str = "UPDATE replay SET first = (SELECT json_group_
     WHERE EXISTS (SELECT 1 FROM json_each(replay.first)
         WHERE CAST(json_extract(value, '$.of') AS INTEGER) IN (SELECT value FROM json_each(?1)))";
 
-fn damaged(error: serde_json::Error) -> DbError {
+pub(super) fn damaged(error: serde_json::Error) -> DbError {
     DbError::Unavailable(format!("an erasure is damaged: {error}"))
 }
 

@@ -15,6 +15,7 @@ mod dead_effects;
 mod decisions;
 mod deliveries;
 mod documents;
+mod edits;
 mod effects;
 mod entries;
 mod erasures;

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
 use crate::db::alert_types::SavedAlert;
+use crate::db::edit_types::{EditResult, NewEdit};
 use crate::db::erasure_types::NewErasure;
 use crate::db::keyed_types::AnsweredRequest;
 use crate::db::revision_types::{RevisionPart, RevisionRecord};
@@ -146,6 +147,10 @@ pub(in crate::db) enum Operation {
     KeepAnswer {
         answered: AnsweredRequest,
         reply: Reply<()>,
+    },
+    StoreEdit {
+        edit: Box<NewEdit>,
+        reply: Reply<EditResult>,
     },
     Erase(ErasureOperation),
     /// Moves commits to their final place.

@@ -1,12 +1,16 @@
 //! Carries out operations: each a transaction of its own between two batches.
 
-use super::Writer;
 use super::inbox::{ErasureOperation, Operation};
+use super::unsaved::Saving;
+use super::{Turn, Writer};
 use crate::audit::Decision;
+use crate::clock;
+use crate::db::edit_types::{EditResult, NewEdit};
 use crate::db::storage::Storage;
 use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff, ResolvedEffect};
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
+use crate::event::now_ms;
 use crate::replay::Action;
 
 impl<S: Storage> Writer<S> {
@@ -25,8 +29,7 @@ impl<S: Storage> Writer<S> {
                 let _ = reply.send(advanced);
             }
             Operation::StopReplay { replay, by, reply } => {
-                let stopped = self.storage.stop_replay(replay, &by).await;
-                let _ = reply.send(stopped);
+                let _ = reply.send(self.storage.stop_replay(replay, &by).await);
             }
             Operation::Discard { id, by, reply } => {
                 let discarded = self.discard(id, &by, handoff).await;
@@ -95,6 +98,7 @@ impl<S: Storage> Writer<S> {
                     handoff.rescan_effects();
                 }
             }
+            Operation::StoreEdit { edit, reply } => drop(reply.send(self.store_edit(*edit, handoff).await)),
             Operation::Erase(operation) => self.erase(operation, handoff).await,
             Operation::KeepPart { part, reply } => drop(reply.send(self.storage.keep_part(&part).await)),
             Operation::Instruct { record, reply } => drop(reply.send(self.storage.instruct(&record).await)),
@@ -125,6 +129,17 @@ impl<S: Storage> Writer<S> {
             }
             ErasureOperation::EmptyLog { reply } => drop(reply.send(self.storage.empty_log().await)),
         }
+    }
+
+    async fn store_edit(&mut self, mut edit: NewEdit, handoff: &dyn Handoff) -> Result<EditResult, DbError> {
+        if clock::jumped().is_some() {
+            // The new event's times are of the clock after the jump, which a batch records.
+            self.commit(Turn { clock: true, ..Turn::default() }, Saving::default(), handoff).await;
+        }
+        edit.new.event.received_at = now_ms();
+        let (result, ready) = self.storage.store_edit(edit).await?;
+        self.offer(ready, handoff).await;
+        Ok(result)
     }
 
     async fn discard(
