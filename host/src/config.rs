@@ -42,7 +42,7 @@ pub use kept::{
     remote_token, remote_url,
 };
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
-pub use pointed::{FoundValue, find_values};
+pub use pointed::{find_texts, find_values};
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Retention,

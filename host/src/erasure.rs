@@ -70,12 +70,14 @@ pub struct Candidate {
     pub body: Bytes,
     /// The range of the payload in the body.
     pub payload: Range<usize>,
+    /// Its ordering key.
+    pub ordering_key: Option<String>,
     /// Whether a delivery or an effect is open.
     pub is_open: bool,
 }
 
 /// An event that an erasure shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     /// Its source.
     pub source: String,

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 pub use fields::{FieldPaths, FoundField};
-pub use names::{is_same_name, normalize_name};
+pub use names::{is_same_name, normalize_name, parse_index};
 pub use number::{NUMBER_PATTERN, parse_number};
 pub use pattern::EventPattern;
 pub use text::replace_lone_surrogates;

@@ -11,10 +11,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::sync::watch as channel;
 
-use crate::config::{Config, FoundValue, Pointer, Source, find_values};
+use crate::config::{Config, Pointer, Source, find_values};
 use crate::effect::EMITTED_PREFIX;
 use crate::erasure::{PersonalSource, PersonalSources};
-use crate::event::replace_lone_surrogates;
+use crate::event::{FoundField, replace_lone_surrogates};
 
 pub(super) use texts::PersonalTexts;
 
@@ -77,6 +77,14 @@ impl PersonalFields {
         config.sources.iter().map(|(name, of)| (name.to_string(), source(of))).collect()
     }
 
+    /// Whether an event's ordering key is personal: a pointer leads to it, or it is one of the personal values of the body,
+    /// because another pointer was configured when the event came.
+    pub(super) fn is_key_personal(source: &Source, personal: &[Pointer], body: &[u8], key: &str) -> bool {
+        let is_personal = |at: &Pointer| personal.iter().any(|pointer| at.is_within(pointer));
+        source.ordering_key.as_ref().is_some_and(is_personal)
+            || PersonalTexts::of(body, personal).has_value(key)
+    }
+
     /// The WIT package of typed handlers for the events of a source, which may be a plugin that emits them.
     pub(super) fn package(&self, name: &str) -> Option<String> {
         let config = self.config.borrow();
@@ -107,13 +115,13 @@ pub(super) fn mask_body(body: &[u8], within: Range<usize>, personal: &[Pointer])
         || MaskedJson { text: MASKED.into(), masked: personal.iter().map(ToString::to_string).collect() };
     let Ok(text) = std::str::from_utf8(body) else { return all_masked() };
     let Ok(mut found) = find_values(text, personal) else { return all_masked() };
-    found.retain(|value| value.range.start < within.end && within.start < value.range.end);
-    found.sort_by_key(|value| (value.range.start, std::cmp::Reverse(value.range.end)));
-    let mut masked: Vec<_> = found.iter().map(|value| personal[value.pointer].to_string()).collect();
+    found.retain(|field| field.value.start < within.end && within.start < field.value.end);
+    found.sort_by_key(|field| (field.value.start, std::cmp::Reverse(field.value.end)));
+    let mut masked: Vec<_> = found.iter().map(|field| personal[field.path].to_string()).collect();
     masked.sort();
     masked.dedup();
     let (mut shown, mut at) = (String::new(), within.start);
-    for FoundValue { range, .. } in found {
+    for FoundField { value: range, .. } in found {
         if range.start <= within.start && within.end <= range.end {
             return MaskedJson { text: MASKED.into(), masked };
         }
@@ -265,10 +273,17 @@ mod tests {
     }
 
     #[test]
-    fn masks_each_repetition_of_a_name() {
-        let body = r#"{"phone":"1","phone":"2","\u0070hone":"3"}"#;
-        let expected = r#"{"phone":"[masked]","phone":"[masked]","\u0070hone":"[masked]"}"#;
+    fn masks_each_repetition_and_each_spelling_of_a_name() {
+        let body = r#"{"phone":"1","phone":"2","\u0070hone":"3","PHONE":"4"}"#;
+        let expected =
+            r#"{"phone":"[masked]","phone":"[masked]","\u0070hone":"[masked]","PHONE":"[masked]"}"#;
         assert_eq!(masked(body, body, &["/phone"]), expected);
+        let body = r#"{"customer_phone":"1","x":{"customer-phone":"2"},"customers":[{"phone":"3"}]}"#;
+        let expected = r#"{"customer_phone":"[masked]","x":{"customer-phone":"[masked]"},"customers":[{"phone":"[masked]"}]}"#;
+        assert_eq!(
+            masked(body, body, &["/customerPhone", "/x/customer_phone", "/customers/*/phone"]),
+            expected
+        );
     }
 
     #[test]

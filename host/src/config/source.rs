@@ -130,7 +130,8 @@ entry! {
         #[example("[\"/data/object/phone\"]")]
         search: Option<Vec<Pointer>>,
         /// JSON pointers to personal values in the body, such as a phone number. The API and the commands show them as
-        /// `[masked]`, unless they are asked with `unmasked`. Handlers get them. Default: none.
+        /// `[masked]`, unless they are asked with `unmasked`. Handlers get them. A name means every spelling of it that
+        /// a typed handler takes (`customerPhone`, `customer_phone`), and `*` every item and every member. Default: none.
         #[example("[\"/data/object/phone\"]")]
         #[serde(default)]
         personal: Vec<Pointer>,

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jsonptr::{ParseError, PointerBuf, Tokens};
+use jsonptr::{ParseError, PointerBuf, Token, Tokens};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::event::is_same_name;
 
 /// Longest event type, in bytes.
 pub const EVENT_TYPE_MAX_BYTES: usize = 128;
@@ -137,10 +139,15 @@ impl Pointer {
         self.0.is_root()
     }
 
-    /// Whether it points to the same value as `other`, or to one inside of it.
+    /// Whether it may lead to the same value as `other`, or to one inside of it: names are the same by
+    /// [`is_same_name`], and `*` is every name.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
+        let is_same = |(one, other): (Token<'_>, Token<'_>)| {
+            let (one, other) = (one.decoded(), other.decoded());
+            one == "*" || other == "*" || is_same_name(&one, &other)
+        };
+        other.0.count() <= self.0.count() && self.tokens().zip(other.tokens()).all(is_same)
     }
 
     /// The names and indexes on the way.

@@ -11,12 +11,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::TICK;
-use crate::config::{Pointer, find_values};
+use crate::config::{Pointer, find_texts, find_values};
 use crate::db::{Db, DbError};
 use crate::effect::EMITTED_PREFIX;
 use crate::erasure::{
     Candidate, ERASED, ErasedEvent, ErasureInProgress, ErasurePage, PersonalSource, PersonalSources,
 };
+use crate::event::FoundField;
 use crate::failpoint::{self, Point};
 
 /// Events of one page: their bodies are in memory meanwhile.
@@ -92,7 +93,7 @@ fn page(running: &ErasureInProgress, found: &[Candidate]) -> ErasurePage {
             page.skipped.open += 1;
         } else {
             let (body, payload) = erase(&candidate.body, &candidate.payload, &personal.pointers);
-            let ordering_key = personal.ordering_key;
+            let ordering_key = personal.ordering_key || is_key_personal(candidate, &personal.pointers);
             page.events.push(ErasedEvent { event: candidate.event, body, payload, ordering_key });
             if page.first.len() < running.examples {
                 page.first.push(candidate.example.clone());
@@ -114,6 +115,15 @@ fn personal_of(sources: &PersonalSources, source: &str) -> Option<PersonalSource
     is_personal.then(|| PersonalSource { pointers: vec![String::new()], ordering_key: true })
 }
 
+/// Whether the ordering key is one of the personal values: another pointer led to it when the event came.
+fn is_key_personal(candidate: &Candidate, pointers: &[String]) -> bool {
+    let Some(key) = &candidate.ordering_key else { return false };
+    let pointers: Result<Vec<_>, _> = pointers.iter().map(|pointer| Pointer::parse(pointer)).collect();
+    let texts = std::str::from_utf8(&candidate.body).ok().zip(pointers.ok());
+    let texts = texts.and_then(|(body, pointers)| find_texts(body, &pointers));
+    texts.is_none_or(|texts| texts.contains(key))
+}
+
 /// Overwrites the values at the pointers in a body. A body that cannot be read as JSON is overwritten as a whole.
 /// Returns the new range of the payload too.
 fn erase(body: &[u8], payload: &Range<usize>, pointers: &[String]) -> (Bytes, Range<usize>) {
@@ -125,19 +135,19 @@ fn erase(body: &[u8], payload: &Range<usize>, pointers: &[String]) -> (Bytes, Ra
         let length = erased.len();
         return (erased.into(), 0..length);
     };
-    found.sort_by_key(|value| (value.range.start, std::cmp::Reverse(value.range.end)));
+    found.sort_by_key(|field| (field.value.start, std::cmp::Reverse(field.value.end)));
     let mut new = Vec::with_capacity(body.len());
     let (mut at, mut range) = (0, payload.clone());
-    for value in found {
+    for FoundField { value, .. } in found {
         // One that stands within another is erased with it.
-        if value.range.start < at {
+        if value.start < at {
             continue;
         }
-        new.extend_from_slice(body.get(at..value.range.start).unwrap_or_default());
+        new.extend_from_slice(body.get(at..value.start).unwrap_or_default());
         let start = new.len();
         new.extend_from_slice(erased.as_bytes());
-        at = value.range.end;
-        if value.range.start <= payload.start && payload.end <= value.range.end {
+        at = value.end;
+        if value.start <= payload.start && payload.end <= value.end {
             range = start..new.len();
         } else {
             let moved = |position: usize| {
@@ -158,6 +168,7 @@ fn erase(body: &[u8], payload: &Range<usize>, pointers: &[String]) -> (Bytes, Ra
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::erasure::Example;
 
     fn erased(body: &str, payload: &str, pointers: &[&str]) -> (String, String) {
         let start = body.find(payload).unwrap();
@@ -192,9 +203,34 @@ mod tests {
         ] {
             assert_eq!(erased(&body, data, pointers), (expected, whole), "{pointers:?}");
         }
+        let spelled = r#"{"customer_phone":"1","CustomerPhone":2}"#;
+        let both = r#"{"customer_phone":"[erased]","CustomerPhone":"[erased]"}"#;
+        assert_eq!(erased(spelled, spelled, &["/customerPhone"]).0, both);
         let repeated = r#"{"phone":"1","phone":"2"}"#;
         assert_eq!(erased(repeated, repeated, &["/phone"]).0, r#"{"phone":"[erased]","phone":"[erased]"}"#);
         assert_eq!(erased("{\"phone\":", "{", &["/phone"]).1, "\"[erased]\"", "no JSON");
+    }
+
+    #[test]
+    fn an_ordering_key_of_an_earlier_pointer_is_erased_with_its_value() {
+        let candidate = |body: &'static str, key: Option<&str>| Candidate {
+            event: 1,
+            example: Example::default(),
+            body: Bytes::from(body),
+            payload: 0..body.len(),
+            ordering_key: key.map(ToOwned::to_owned),
+            is_open: false,
+        };
+        let body = r#"{"id":7,"customer_phone":"+224"}"#;
+        let pointers = ["/customerPhone".to_owned()];
+        for (body, key, expected) in [
+            (body, Some("+224"), true),
+            (body, Some("7"), false),
+            (body, None, false),
+            ("{", Some("7"), true),
+        ] {
+            assert_eq!(is_key_personal(&candidate(body, key), &pointers), expected, "{body} {key:?}");
+        }
     }
 
     #[test]

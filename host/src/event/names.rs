@@ -20,6 +20,13 @@ pub fn is_same_name(one: &str, other: &str) -> bool {
     }
 }
 
+/// The index of an item of a list, as RFC 6901 writes it: digits without a sign and without zeros before them.
+#[must_use]
+pub fn parse_index(name: &str) -> Option<usize> {
+    let is_index = name == "0" || (!name.starts_with('0') && name.bytes().all(|byte| byte.is_ascii_digit()));
+    name.parse().ok().filter(|_| is_index)
+}
+
 fn is_separator(c: char) -> bool {
     matches!(c, '-' | '_' | '.' | ' ')
 }
@@ -27,6 +34,15 @@ fn is_separator(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_has_one_form() {
+        assert_eq!(["0", "1", "10"].map(parse_index), [Some(0), Some(1), Some(10)]);
+        assert_eq!(
+            ["", "00", "01", "+1", "-1", "1.0", "x", "99999999999999999999999"].map(parse_index),
+            [None; 8]
+        );
+    }
 
     #[test]
     fn names_match_with_any_separator_between_words() {

@@ -24,14 +24,18 @@ impl Revision {
         let at = |reason: String| format!("{}: {reason}", handler.export);
         match (&handler.input, &call.settings.redaction) {
             (HandlerInput::Typed(plan), None) => {
-                read(plan, call).map_err(|mismatch| unreadable(&mismatch, at))
+                let text = call.delivery.event.payload_text();
+                read(plan, &text, call).map_err(|mismatch| unreadable(&mismatch, at))
             }
             (HandlerInput::Typed(_), Some(redaction)) => {
                 let interface = call.package.map(|package| interface_name(package, &event.event_type));
                 let plans = self.redacted_plans(redaction).map_err(misfit)?;
                 let plan = interface.and_then(|interface| plans.get(&interface));
                 let plan = plan.ok_or_else(|| misfit("its payload type is not known".into()))?;
-                read(plan, call).map_err(|mismatch| unreadable(&mismatch, at))
+                // The plan knows the fields of payloads where they are now. Those of an event that was accepted under
+                // another `payload` are found in its body.
+                let text = redaction.redact(event).map_err(|reason| rejected(at(reason)))?;
+                read(plan, &text, call).map_err(|mismatch| unreadable(&mismatch, at))
             }
             (HandlerInput::Json, redaction) => {
                 let text =
@@ -43,12 +47,12 @@ impl Revision {
     }
 }
 
-fn read(plan: &Plan, call: Call<'_>) -> Result<DecodedPayload, Mismatch> {
+fn read(plan: &Plan, text: &str, call: Call<'_>) -> Result<DecodedPayload, Mismatch> {
     let limits = DecodeLimits {
         memory_max_bytes: call.settings.host_memory_max_bytes,
         deadline: Instant::now() + call.settings.call_timeout,
     };
-    decode(plan, &call.delivery.event.payload_text(), limits)
+    decode(plan, text, limits)
 }
 
 fn redacted_text(redaction: Option<&Redaction>, call: Call<'_>) -> Result<String, String> {

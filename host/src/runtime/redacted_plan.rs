@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::handlers::{Handler, HandlerInput, Handlers};
 use super::plan::{Field, Fields, Plan, RedactedKeys};
 use super::redaction::{RedactedField, Redaction};
-use crate::event::is_same_name;
+use crate::event::{is_same_name, parse_index};
 
 /// Plans of typed handlers by interface without version.
 pub(super) type RedactedPlans = BTreeMap<String, Plan>;
@@ -93,7 +93,7 @@ fn redact(plan: &Plan, names: &[String], place: &str) -> Result<Plan, Unredactab
         }
         Plan::Map(item, keys) => Plan::Map(item.clone(), without_key(keys, name)),
         Plan::Tuple(parts) if is_index(name) => {
-            let is_it = |at: usize| name == "*" || name.parse() == Ok(at);
+            let is_it = |at: usize| name == "*" || parse_index(name) == Some(at);
             let part = |(at, part): (usize, &Plan)| {
                 if is_it(at) { redact(part, rest, &format!("{place}.{at}")) } else { Ok(part.clone()) }
             };
@@ -135,7 +135,7 @@ fn is_opaque(plan: &Plan) -> bool {
 
 /// Whether a name means items of a list. Senders write a list as an object with numbers as keys, too.
 fn is_index(name: &str) -> bool {
-    name == "*" || name.parse::<usize>().is_ok()
+    name == "*" || parse_index(name).is_some()
 }
 
 fn without_key(keys: &RedactedKeys, name: &str) -> RedactedKeys {

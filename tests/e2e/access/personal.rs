@@ -73,3 +73,44 @@ async fn the_role_read_sees_no_personal_value_in_any_text_about_an_event() {
     let masked = ask(&read).await;
     assert!(masked.contains("[masked]") && !masked.contains(PHONE), "{masked}");
 }
+
+#[tokio::test]
+async fn a_personal_field_is_one_however_its_name_is_written_and_in_a_key_of_an_earlier_pointer() {
+    let config = |key: &str| {
+        format!(
+            "personal = [\"/data/object/customerPhone\"]\nordering_key = \"/data/object/{key}\"\n\
+             search = [\"/data/object/customer_phone\", \"/data/object/id\"]\n"
+        )
+    };
+    let dir = HostDir::new(&config("customer_phone"));
+    let host = dir.start().await;
+    let object = json!({ "id": 7, "customer_phone": PHONE, "CUSTOMER-PHONE": [PHONE] });
+    host.send(&Event::with_payload("x.y", "evt_1", &object)).await;
+    let read = create(&dir, &["dashboard", "--role", "read"]);
+    let operate = create(&dir, &["ops", "--role", "operate"]);
+    let masked = run_as(&dir, &read, &["event", "show", "evt_1", "--json"]).json();
+    let expected = json!({ "id": 7, "customer_phone": "[masked]", "CUSTOMER-PHONE": "[masked]" });
+    assert_eq!((&masked["payload"], &masked["ordering_key"]), (&expected, &"[masked]".into()));
+    host.stop().await;
+
+    // The key of this event was its phone number; those of later events are not personal.
+    dir.configure(&config("id"));
+    let host = dir.start().await;
+    let masked = run_as(&dir, &read, &["event", "show", "evt_1", "--json"]).json();
+    assert_eq!(masked["ordering_key"], "[masked]", "{masked}");
+    host.send(&Event::with_payload("x.y", "evt_2", &json!({ "id": 8, "customer_phone": "" }))).await;
+    assert_eq!(run_as(&dir, &read, &["event", "show", "evt_2", "--json"]).json()["ordering_key"], "8");
+    let found = |token: &str, arguments: &[&str]| {
+        let page = run_as(&dir, token, &[&["event", "list", "--json"], arguments].concat()).json();
+        page["items"].as_array().unwrap().iter().map(|of| of["id"].clone()).collect::<Vec<_>>()
+    };
+    for arguments in [&["--ordering-key", PHONE], &["--search", "0000001"]] {
+        assert_eq!(found(&read, arguments), [""; 0], "{arguments:?}");
+        assert_eq!(found(&operate, arguments), ["evt_1"], "{arguments:?}");
+    }
+    assert_eq!(found(&read, &["--ordering-key", "8"]), ["evt_2"]);
+    assert_eq!(dir.run(&["event", "erase", "evt_1", "--yes"]).code, 0);
+    let erased = dir.run(&["event", "show", "evt_1", "--unmasked", "--json"]).json();
+    assert_eq!(erased["ordering_key"], "[erased]", "{erased}");
+    assert!(!erased.to_string().contains(PHONE), "{erased}");
+}

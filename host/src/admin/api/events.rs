@@ -10,7 +10,7 @@ use super::masking::hide_in_delivery;
 use super::{EventList, EventState, EventView, ExportedEvent, query, search};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::personal::{MaskedJson, mask_body, to_raw};
-use crate::admin::{AdminState, Problem};
+use crate::admin::{AdminState, PersonalFields, Problem};
 use crate::config::Pointer;
 use crate::db::{self, Db, DbError, EventFilter, IndexedField, SearchFilter, StoredBody};
 use crate::effect::EMITTED_PREFIX;
@@ -200,10 +200,14 @@ async fn find_whole(
         None if is_removed || is_derived => &whole,
         None => &[],
     };
+    let mut is_key_personal = is_removed && !query.unmasked;
     if let Some(StoredBody { body, payload }) = admin.db.body(event.number).await? {
         if !reader.may_unmask() {
             let texts = admin.personal.texts(source, &body);
             event.deliveries.iter_mut().for_each(|delivery| hide_in_delivery(&texts, delivery));
+        }
+        if let (Some(configured), Some(key)) = (&configured, &event.ordering_key) {
+            is_key_personal = PersonalFields::is_key_personal(configured, personal, &body, key);
         }
         let MaskedJson { text, masked } = mask_body(&body, payload, personal);
         let (payload, is_text) = to_raw(&text);
@@ -216,9 +220,7 @@ async fn find_whole(
             conflict.digest = "[masked]".into();
         }
     }
-    let key = configured.as_ref().and_then(|source| source.ordering_key.as_ref());
-    let is_personal = |key: &Pointer| personal.iter().any(|pointer| key.is_within(pointer));
-    if key.is_some_and(is_personal) || (is_removed && !query.unmasked) {
+    if is_key_personal {
         event.ordering_key = event.ordering_key.map(|_| "[masked]".into());
     }
     Ok(event)

@@ -45,8 +45,8 @@ pub(super) fn is_impersonal(personal: &PersonalFields, field: &IndexedField) -> 
         | IndexedField::CausedBy
         | IndexedField::Replay
         | IndexedField::Outcome => true,
-        // A reason may quote a value.
-        IndexedField::Reason(source) => !personal.has_any(source),
+        // A reason may quote a value, and nobody says where an earlier key was.
+        IndexedField::Reason(source) | IndexedField::EarlierOrderingKey(source) => !personal.has_any(source),
         IndexedField::OrderingKey(source) => match personal.source(source) {
             Some(configured) => {
                 let key = configured.ordering_key.as_ref();

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::config::{Pointer, find_values};
+use crate::config::{Pointer, find_texts};
 
 /// The text in place of a personal value.
 const MASKED: &str = "[masked]";
@@ -15,7 +15,7 @@ const LENGTH_MIN: usize = 3;
 /// The personal values of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::admin) enum PersonalTexts {
-    /// These, the longest first.
+    /// These, the longest first, each also as it is within a JSON string.
     Values(Vec<String>),
     /// Every text may have some.
     All,
@@ -27,25 +27,22 @@ impl PersonalTexts {
         if personal.is_empty() {
             return Self::Values(Vec::new());
         }
-        let Some((text, found)) =
-            std::str::from_utf8(body).ok().and_then(|text| Some((text, find_values(text, personal).ok()?)))
-        else {
-            return Self::All;
-        };
-        let mut values = Vec::new();
-        for value in found {
-            match text.get(value.range).and_then(|json| serde_json::from_str(json).ok()) {
-                Some(value) => add_leaves(&value, &mut values),
-                None => return Self::All,
-            }
-        }
+        let texts = std::str::from_utf8(body).ok().and_then(|text| find_texts(text, personal));
+        let Some(mut values) = texts else { return Self::All };
         // In JSON within a text, a value may be escaped.
         let escaped: Vec<_> = values.iter().map(|value| escape(value)).collect();
         values.extend(escaped);
-        values.retain(|value| value.chars().count() >= LENGTH_MIN);
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
         Self::Values(values)
+    }
+
+    /// Whether a text is one of the values, or may be.
+    pub(in crate::admin) fn has_value(&self, text: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Values(values) => values.iter().any(|value| value == text),
+        }
     }
 
     /// A text without the values.
@@ -54,7 +51,7 @@ impl PersonalTexts {
             Self::All if !text.is_empty() => *text = MASKED.into(),
             Self::All => {}
             Self::Values(values) => {
-                for value in values.iter().filter(|value| !value.is_empty()) {
+                for value in values.iter().filter(|value| value.chars().count() >= LENGTH_MIN) {
                     if text.contains(value.as_str()) {
                         *text = text.replace(value.as_str(), MASKED);
                     }
@@ -83,16 +80,6 @@ impl PersonalTexts {
 
     fn has_any(&self) -> bool {
         *self != Self::Values(Vec::new())
-    }
-}
-
-fn add_leaves(value: &Value, leaves: &mut Vec<String>) {
-    match value {
-        Value::String(text) => leaves.push(text.clone()),
-        Value::Number(number) => leaves.push(number.to_string()),
-        Value::Array(items) => items.iter().for_each(|item| add_leaves(item, leaves)),
-        Value::Object(members) => members.values().for_each(|member| add_leaves(member, leaves)),
-        Value::Null | Value::Bool(_) => {}
     }
 }
 

@@ -162,6 +162,7 @@ impl ErasureReads for MemoryReads {
             },
             body: event.body.clone(),
             payload: event.payload.clone(),
+            ordering_key: event.ordering_key.clone(),
             is_open: tables.is_open(*seq),
         };
         let found = found.take(limit as usize).map(candidate).collect();

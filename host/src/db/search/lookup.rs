@@ -42,7 +42,9 @@ impl FieldKind {
             Self::CausedBy => *field == IndexedField::CausedBy,
             Self::Replay => *field == IndexedField::Replay,
             Self::Outcome => *field == IndexedField::Outcome,
-            Self::OrderingKey => matches!(field, IndexedField::OrderingKey(_)),
+            Self::OrderingKey => {
+                matches!(field, IndexedField::OrderingKey(_) | IndexedField::EarlierOrderingKey(_))
+            }
             Self::Reason => matches!(field, IndexedField::Reason(_)),
         }
     }

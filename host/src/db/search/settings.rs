@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Config, Pointer, Search};
+use crate::config::{Config, Pointer, Search, Source};
+use crate::event::SourceName;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::db) struct SearchSettings {
     /// The pointers of each source, without those of values that are indexed anyway.
     sources: BTreeMap<Arc<str>, Vec<Pointer>>,
+    /// The pointer to the ordering key of each configured source.
+    ordering_keys: BTreeMap<Arc<str>, Option<Pointer>>,
     pub(in crate::db) value_max_bytes: usize,
     pub(in crate::db) values_max: usize,
     pub(in crate::db) scan_max_events: u32,
@@ -17,7 +20,7 @@ pub(in crate::db) struct SearchSettings {
 
 impl Default for SearchSettings {
     fn default() -> Self {
-        Self::new(BTreeMap::new(), &Search::default())
+        Self::new(BTreeMap::new(), BTreeMap::new(), &Search::default())
     }
 }
 
@@ -29,15 +32,22 @@ impl From<&Config> for SearchSettings {
             let pointers = source.search.iter().filter(is_known).cloned().collect();
             (Arc::from(name.as_str()), pointers)
         });
-        Self::new(pointers.collect(), &config.search)
+        let ordering_key =
+            |(name, source): (&SourceName, &Source)| (Arc::from(name.as_str()), source.ordering_key.clone());
+        Self::new(pointers.collect(), config.sources.iter().map(ordering_key).collect(), &config.search)
     }
 }
 
 impl SearchSettings {
-    fn new(mut sources: BTreeMap<Arc<str>, Vec<Pointer>>, limits: &Search) -> Self {
+    fn new(
+        mut sources: BTreeMap<Arc<str>, Vec<Pointer>>,
+        ordering_keys: BTreeMap<Arc<str>, Option<Pointer>>,
+        limits: &Search,
+    ) -> Self {
         sources.retain(|_, pointers| !pointers.is_empty());
         Self {
             sources,
+            ordering_keys,
             value_max_bytes: limits.value_max_bytes,
             values_max: limits.values_max,
             scan_max_events: limits.scan_max_events,
@@ -49,11 +59,24 @@ impl SearchSettings {
         self.sources.get_key_value(source).map(|(source, pointers)| (source, pointers.as_slice()))
     }
 
+    /// Whether a source is configured.
+    pub(in crate::db) fn is_configured(&self, source: &str) -> bool {
+        self.ordering_keys.contains_key(source)
+    }
+
+    /// Where the ordering keys of a source's events are now.
+    pub(in crate::db) fn ordering_key(&self, source: &str) -> Option<&Pointer> {
+        self.ordering_keys.get(source)?.as_ref()
+    }
+
     /// A text that differs if the terms of any event may differ.
     pub(in crate::db) fn fingerprint(&self) -> String {
         let pointers = |pointers: &Vec<Pointer>| pointers.iter().map(ToString::to_string).collect::<Vec<_>>();
         let sources = self.sources.iter().map(|(source, at)| (source.to_string(), pointers(at).into()));
         let sources: serde_json::Map<String, serde_json::Value> = sources.collect();
-        serde_json::json!([sources, self.value_max_bytes, self.values_max]).to_string()
+        let keys =
+            self.ordering_keys.iter().filter_map(|(source, at)| Some((source.to_string(), at.as_ref()?)));
+        let keys: BTreeMap<_, _> = keys.map(|(source, at)| (source, at.to_string())).collect();
+        serde_json::json!([sources, keys, self.value_max_bytes, self.values_max]).to_string()
     }
 }

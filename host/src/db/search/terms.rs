@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::settings::SearchSettings;
 use crate::config::Pointer;
-use crate::event::replace_lone_surrogates;
+use crate::event::{parse_index, replace_lone_surrogates};
 
 /// Fewest digits of a value that counts as a number with separators, such as a phone number.
 const NUMBER_MIN_DIGITS: usize = 6;
@@ -35,6 +35,8 @@ pub enum IndexedField {
     Outcome,
     /// The ordering key of an event of this source.
     OrderingKey(Arc<str>),
+    /// The ordering key of an event of this source, which came when another `ordering_key` was configured.
+    EarlierOrderingKey(Arc<str>),
     /// A word of the reason of a failed attempt, of an event of this source.
     Reason(Arc<str>),
     /// The value at a JSON pointer, of an event of this source.
@@ -44,7 +46,10 @@ pub enum IndexedField {
 impl IndexedField {
     /// Whether its terms are found by their ends too.
     pub(in crate::db) fn has_suffixes(&self) -> bool {
-        matches!(self, Self::Id | Self::CausedBy | Self::OrderingKey(_) | Self::Value(..))
+        matches!(
+            self,
+            Self::Id | Self::CausedBy | Self::OrderingKey(_) | Self::EarlierOrderingKey(_) | Self::Value(..)
+        )
     }
 
     /// Its name in the index. A source's name has no spaces.
@@ -58,6 +63,7 @@ impl IndexedField {
             Self::Replay => "replay".into(),
             Self::Outcome => "outcome".into(),
             Self::OrderingKey(source) => format!("ordering-key {source}"),
+            Self::EarlierOrderingKey(source) => format!("earlier-ordering-key {source}"),
             Self::Reason(source) => format!("reason {source}"),
             Self::Value(source, pointer) => format!("value {source} {pointer}"),
         }
@@ -75,6 +81,7 @@ impl IndexedField {
             ("replay", None, None) => Self::Replay,
             ("outcome", None, None) => Self::Outcome,
             ("ordering-key", Some(source), None) => Self::OrderingKey(source.into()),
+            ("earlier-ordering-key", Some(source), None) => Self::EarlierOrderingKey(source.into()),
             ("reason", Some(source), None) => Self::Reason(source.into()),
             ("value", Some(source), Some(pointer)) => Self::Value(source.into(), pointer.into()),
             _ => return None,
@@ -158,11 +165,14 @@ impl Document {
         document.add(IndexedField::Id, parts.id, settings);
         document.add(IndexedField::Type, parts.event_type, settings);
         document.add(IndexedField::Source, parts.source, settings);
+        let pointers = settings.pointers(parts.source);
+        let needs_body = pointers.is_some() || parts.ordering_key.is_some();
+        let json = if needs_body { read_json(parts.body) } else { None };
         if let Some(key) = parts.ordering_key {
-            document.add(IndexedField::OrderingKey(parts.source.into()), key, settings);
+            document.add(ordering_key_field(parts, json.as_ref(), key, settings), key, settings);
         }
-        if let Some((source, pointers)) = settings.pointers(parts.source) {
-            document.add_values(source, pointers, parts.body, settings);
+        if let Some(((source, pointers), json)) = pointers.zip(json.as_ref()) {
+            document.add_values(source, pointers, json, settings);
         }
         document
     }
@@ -203,15 +213,12 @@ impl Document {
         &mut self,
         source: &Arc<str>,
         pointers: &[Pointer],
-        body: &[u8],
+        json: &Value,
         settings: &SearchSettings,
     ) {
-        let Ok(text) = std::str::from_utf8(body) else { return };
-        let readable = replace_lone_surrogates(text);
-        let Ok(json) = serde_json::from_str::<Value>(readable.trim_start_matches('\u{feff}')) else { return };
         let mut left = settings.values_max;
         for pointer in pointers {
-            let Some(value) = resolve(&json, pointer) else { continue };
+            let Some(value) = resolve(json, pointer) else { continue };
             let values = match value {
                 Value::Array(items) => items.as_slice(),
                 value => std::slice::from_ref(value),
@@ -225,10 +232,37 @@ impl Document {
     }
 }
 
+fn read_json(body: &[u8]) -> Option<Value> {
+    let readable = replace_lone_surrogates(std::str::from_utf8(body).ok()?);
+    serde_json::from_str(readable.trim_start_matches('\u{feff}')).ok()
+}
+
+/// The field of an ordering key: whether it is the value at the pointer that is configured now. Who may search values at
+/// that pointer may not know those of another one.
+fn ordering_key_field(
+    parts: &EventParts<'_>,
+    json: Option<&Value>,
+    key: &str,
+    settings: &SearchSettings,
+) -> IndexedField {
+    let source = parts.source.into();
+    if !settings.is_configured(parts.source) {
+        // What a plugin emits has a key of its own.
+        return IndexedField::OrderingKey(source);
+    }
+    let value =
+        settings.ordering_key(parts.source).zip(json).and_then(|(at, json)| scalar(resolve(json, at)?));
+    if value.as_deref() == Some(key) {
+        IndexedField::OrderingKey(source)
+    } else {
+        IndexedField::EarlierOrderingKey(source)
+    }
+}
+
 fn resolve<'a>(json: &'a Value, pointer: &Pointer) -> Option<&'a Value> {
     pointer.tokens().try_fold(json, |json, token| match json {
         Value::Object(members) => members.get(token.decoded().as_ref()),
-        Value::Array(items) => items.get(token.decoded().parse::<usize>().ok()?),
+        Value::Array(items) => items.get(parse_index(&token.decoded())?),
         _ => None,
     })
 }

@@ -4,7 +4,7 @@ use super::lookup::{FieldKind, Lookup, LookupRange};
 use super::query::{Query, SearchFilter};
 use super::settings::SearchSettings;
 use super::terms::{Document, EventParts, IndexedField, digits, fold};
-use crate::config::{Config, Scheme, Source};
+use crate::config::{Config, Pointer, Scheme, Source};
 use crate::event::Name;
 
 fn settings() -> SearchSettings {
@@ -86,6 +86,30 @@ fn the_terms_of_an_event() {
 }
 
 #[test]
+fn a_key_that_is_not_at_the_configured_pointer_is_of_an_earlier_one_and_an_index_has_one_form() {
+    let mut config = Config::default();
+    let mut source = Source::preset(Scheme::Moncreneau, Vec::new());
+    let pointers = ["/list/+1", "/list/01", "/list/1"];
+    source.search = pointers.map(|pointer| Pointer::parse(pointer).unwrap()).into();
+    config.sources.insert(Name::new("moncreneau").unwrap(), source);
+    let settings = SearchSettings::from(&config);
+    let fields = |body: &str| {
+        let document = Document::of(&parts(body), &settings);
+        document.terms.into_iter().map(|term| term.field.to_name()).collect::<Vec<_>>()
+    };
+    let known = fields(BODY);
+    assert!(known.contains(&"ordering-key moncreneau".to_owned()), "{known:?}");
+    for body in [r#"{"data":{"object":{"id":1}}}"#, "{}", "no json"] {
+        let earlier = fields(body);
+        assert!(earlier.contains(&"earlier-ordering-key moncreneau".to_owned()), "{body}: {earlier:?}");
+        assert!(!earlier.contains(&"ordering-key moncreneau".to_owned()), "{body}: {earlier:?}");
+    }
+    let values: Vec<_> =
+        fields(r#"{"list":["a","b"]}"#).into_iter().filter(|of| of.starts_with("value")).collect();
+    assert_eq!(values, ["value moncreneau /list/1"]);
+}
+
+#[test]
 fn the_name_of_a_field_is_read_as_it_is_written() {
     for field in [
         IndexedField::Id,
@@ -96,6 +120,7 @@ fn the_name_of_a_field_is_read_as_it_is_written() {
         IndexedField::Replay,
         IndexedField::Outcome,
         IndexedField::OrderingKey("s".into()),
+        IndexedField::EarlierOrderingKey("s".into()),
         IndexedField::Reason("plugin.p".into()),
         IndexedField::Value("s".into(), "/a b/c".into()),
         IndexedField::Value("s".into(), "".into()),

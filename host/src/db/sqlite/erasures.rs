@@ -219,7 +219,8 @@ impl ErasureReads for Reader {
     ) -> Answer<'a, Vec<Candidate>> {
         Box::pin(async move {
             let mut query = QueryBuilder::<Sqlite>::new(
-                "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.body, e.payload_start, e.payload_end, ",
+                "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.body, e.payload_start, e.payload_end,
+                    e.ordering_key, ",
             );
             query.push(OPEN).push(" FROM event e WHERE true");
             select_events(&mut query, &running.request.selection);
@@ -270,7 +271,8 @@ fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
         },
         body: body.into(),
         payload: position(6)?..position(7)?,
-        is_open: row.try_get(8)?,
+        ordering_key: row.try_get(8)?,
+        is_open: row.try_get(9)?,
     })
 }
 
