@@ -36,6 +36,8 @@ pub struct Source {
     pub search: Vec<Pointer>,
     /// The values of bodies that concern persons.
     pub personal: Vec<Pointer>,
+    /// Whether these are the scheme's preset: then only callers who may not see them get `[masked]`.
+    pub is_personal_preset: bool,
 }
 
 /// The preset of a source.
@@ -131,10 +133,11 @@ entry! {
         search: Option<Vec<Pointer>>,
         /// JSON pointers to personal values in the body, such as a phone number. The API and the commands show them as
         /// `[masked]`, unless they are asked with `unmasked`. Handlers get them. A name means every spelling of it that
-        /// a typed handler takes (`customerPhone`, `customer_phone`), and `*` every item and every member. Default: none.
+        /// a typed handler takes (`customerPhone`, `customer_phone`), and `*` every item and every member. Default:
+        /// none for `hmac`, `name`, `phone` and `email` in /data/object for `moncreneau`; these defaults are masked for
+        /// tokens that may not see personal values only. `[]` masks nothing.
         #[example("[\"/data/object/phone\"]")]
-        #[serde(default)]
-        personal: Vec<Pointer>,
+        personal: Option<Vec<Pointer>>,
     }
 }
 
@@ -162,7 +165,8 @@ impl From<Written> for Source {
             ordering_key: written.ordering_key.or(preset.ordering_key),
             package: written.package.or(preset.package),
             search: written.search.unwrap_or(preset.search),
-            personal: written.personal,
+            is_personal_preset: written.personal.is_none(),
+            personal: written.personal.unwrap_or(preset.personal),
             ..preset
         }
     }
@@ -192,6 +196,7 @@ impl Source {
             package: None,
             search: Vec::new(),
             personal: Vec::new(),
+            is_personal_preset: true,
         };
         match scheme {
             Scheme::Hmac => hmac,
@@ -201,6 +206,9 @@ impl Source {
                 ordering_key: Some(Pointer::to(&["data", "object", "id"])),
                 package: Some("moncreneau:events".into()),
                 search: ["id", "name", "phone", "email"]
+                    .map(|name| Pointer::to(&["data", "object", name]))
+                    .into(),
+                personal: ["name", "phone", "email"]
                     .map(|name| Pointer::to(&["data", "object", name]))
                     .into(),
                 ..hmac

@@ -72,6 +72,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         created_age_max_days: Some(44),
         search: vec![Pointer::to(&["data", "object", "phone"])],
         personal: vec![Pointer::to(&["data", "object", "phone"])],
+        is_personal_preset: false,
         ..preset
     };
     assert_eq!(*sender, documented);

@@ -114,3 +114,51 @@ async fn a_personal_field_is_one_however_its_name_is_written_and_in_a_key_of_an_
     assert_eq!(erased["ordering_key"], "[erased]", "{erased}");
     assert!(!erased.to_string().contains(PHONE), "{erased}");
 }
+
+#[tokio::test]
+async fn clients_of_moncreneau_are_masked_for_the_role_read_unless_the_source_says_otherwise() {
+    let client = [("name", "Awa Diallo"), ("phone", PHONE), ("email", "awa@example.gn")];
+    let mut object = json!({ "id": 7, "department": { "name": "Passport Service" } });
+    for (name, value) in client {
+        object[name] = value.into();
+    }
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    host.send(&Event::with_payload("appointment.created", "evt_1", &object)).await;
+    let read = create(&dir, &["dashboard", "--role", "read"]);
+    let operate = create(&dir, &["ops", "--role", "operate"]);
+    for command in ["show", "export"] {
+        let arguments = ["event", command, "evt_1", "--json"];
+        let arguments = if command == "show" { &arguments[..] } else { &arguments[..3] };
+        let masked = run_as(&dir, &read, arguments);
+        let masked: serde_json::Value = serde_json::from_str(&masked.out).unwrap();
+        let mut expected = object.clone();
+        for (name, _) in client {
+            expected[name] = "[masked]".into();
+        }
+        assert_eq!(masked["payload"], expected, "{command}");
+        // Who may see the values sees them, as what runs an event again needs them.
+        let whole = run_as(&dir, &operate, arguments).json();
+        assert_eq!((&whole["payload"], &whole["masked"]), (&object, &json!([])), "{command}");
+    }
+    let search = |token: &str| {
+        let page = run_as(&dir, token, &["event", "list", "--search", "Awa", "--json"]).json();
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!((search(&read), search(&operate)), (0, 1));
+    host.stop().await;
+
+    for (personal, masked) in [("[]", &[][..]), ("[\"/data/object/email\"]", &["email"])] {
+        dir.configure(&format!("personal = {personal}\n"));
+        let host = dir.start().await;
+        let mut expected = object.clone();
+        for name in masked {
+            expected[*name] = "[masked]".into();
+        }
+        for token in [&read, &operate] {
+            let shown = run_as(&dir, token, &["event", "show", "evt_1", "--json"]).json();
+            assert_eq!(shown["payload"], expected, "{personal}");
+        }
+        host.stop().await;
+    }
+}

@@ -196,6 +196,8 @@ async fn find_whole(
     let whole = [Pointer::to(&[])];
     let personal = match &configured {
         _ if query.unmasked => &[][..],
+        // A preset is for those who may not see the values. Pointers of an operator's are for all who do not ask.
+        Some(source) if source.is_personal_preset && reader.may_unmask() => &[],
         Some(source) => &source.personal,
         None if is_removed || is_derived => &whole,
         None => &[],
