@@ -4,7 +4,11 @@
 //! it. A process that is killed between them has the decision without its answer: a repeated request is refused then,
 //! and its problem names the entry of the audit log.
 //!
+//! Kept keys, kept answers, the bodies in memory and the time of a request have limits.
+//!
 //! A request that makes no decision, such as a dry run or a refused one, leaves nothing to repeat.
+
+mod bodies;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -20,6 +24,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use tokio::sync::watch as channel;
+use tokio::time::timeout;
+
+use bodies::{BodyLimits, BodyMemory, BodyPlace};
 
 use super::Problem;
 use super::auth::{Caller, NOTE_HEADER};
@@ -71,6 +78,7 @@ pub(super) struct KeyedRequests {
     db: Db,
     config: channel::Receiver<Arc<Config>>,
     in_progress: InProgress,
+    bodies: BodyMemory,
 }
 
 /// A request in progress, until this is dropped.
@@ -78,6 +86,7 @@ struct Claim {
     in_progress: InProgress,
     token: i64,
     key: String,
+    _body: BodyPlace,
 }
 
 impl Drop for Claim {
@@ -89,11 +98,11 @@ impl Drop for Claim {
 
 impl KeyedRequests {
     pub(super) fn new(db: Db, config: channel::Receiver<Arc<Config>>) -> Self {
-        Self { db, config, in_progress: Arc::default() }
+        Self { db, config, in_progress: Arc::default(), bodies: BodyMemory::default() }
     }
 
     /// Claims a key for a request.
-    fn claim(&self, token: i64, request: &RequestKey) -> Result<Claim, Problem> {
+    fn claim(&self, token: i64, request: &RequestKey, body: BodyPlace) -> Result<Claim, Problem> {
         let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
         match in_progress.entry((token, request.key.clone())) {
             Entry::Vacant(place) => _ = place.insert(request.digest),
@@ -106,7 +115,26 @@ impl KeyedRequests {
                 return Err(Problem::conflict(detail).of_kind("in-progress"));
             }
         }
-        Ok(Claim { in_progress: Arc::clone(&self.in_progress), token, key: request.key.clone() })
+        let in_progress = Arc::clone(&self.in_progress);
+        Ok(Claim { in_progress, token, key: request.key.clone(), _body: body })
+    }
+
+    /// Refuses a new request of a token that has used its keys up. Without its key a request that is repeated could be
+    /// made twice, so no key is forgotten for a new one of the same token.
+    async fn check_room(&self, token: i64) -> Result<(), Problem> {
+        let keys_max = self.config.borrow().admin.idempotency_keys_per_token_max;
+        let kept = self.db.keyed_requests(token, self.since(), keys_max).await?;
+        if kept >= keys_max { Err(too_many(keys_max)) } else { Ok(()) }
+    }
+
+    /// The memory for a body.
+    fn body_limits(&self, rule: KeyRule) -> BodyLimits {
+        let config = self.config.borrow();
+        let file = if rule.takes_file { config.plugins.file_max_bytes } else { 0 };
+        BodyLimits {
+            of_one: usize::try_from(file).unwrap_or(usize::MAX).max(BODY_MAX_BYTES),
+            of_all: config.admin.idempotency_bodies_max_bytes,
+        }
     }
 
     /// The time from which requests are remembered, by the host's clock: a jump of the system's makes none older.
@@ -149,7 +177,12 @@ impl KeyedRequests {
 
     /// Makes the request, and keeps its answer if it made a decision.
     async fn perform(self, claim: Claim, request: Request, next: Next) -> Response {
-        let response = next.run(request).await;
+        let limit = Duration::from_millis(self.config.borrow().admin.idempotency_timeout_ms);
+        let Ok(response) = timeout(limit, next.run(request)).await else {
+            let detail = "the request took longer than admin.idempotency_timeout_ms, and was ended: the audit log says \
+                          whether it did something";
+            return Problem::unavailable(detail).of_kind("request-timeout").into_response();
+        };
         let found = self.db.keyed_request(claim.token, &claim.key).await;
         // An earlier request with this key, which is too old, has an answer.
         if !matches!(&found, Ok(Some(found)) if found.answer.is_none()) {
@@ -167,9 +200,12 @@ impl KeyedRequests {
         let etag = parts.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let answer = answer.map(|body| KeptAnswer { status: parts.status.as_u16(), etag, body });
         let (token, key, since) = (claim.token, claim.key.clone(), self.since());
-        let keys_max = self.config.borrow().admin.idempotency_keys_max;
-        if let Err(error) = self.db.keep_answer(AnsweredRequest { token, key, answer, since, keys_max }).await
-        {
+        let (keys_max, answers_max_bytes) = {
+            let admin = &self.config.borrow().admin;
+            (admin.idempotency_keys_max, admin.idempotency_answers_max_bytes)
+        };
+        let answered = AnsweredRequest { token, key, answer, since, keys_max, answers_max_bytes };
+        if let Err(error) = self.db.keep_answer(answered).await {
             tracing::warn!("the answer to a request with an idempotency key is not kept: {error}");
         }
         Response::from_parts(parts, Body::from(body))
@@ -187,15 +223,14 @@ pub(super) async fn answer_once(
     let answered = async {
         let Some(key) = read_key(request.headers())? else { return Ok(next.run(request).await) };
         caller.require(rule.permission)?;
-        let limit = if rule.takes_file { requests.config.borrow().plugins.file_max_bytes } else { 0 };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(BODY_MAX_BYTES);
         let (mut parts, body) = request.into_parts();
-        let body = read_body(body, limit, rule).await?;
+        let (body, place) = requests.bodies.read(body, requests.body_limits(rule), rule).await?;
         let keyed = RequestKey::new(&key, describe_head(&parts), &body);
-        let claim = requests.claim(caller.token_id(), &keyed)?;
+        let claim = requests.claim(caller.token_id(), &keyed, place)?;
         if let Some(answer) = requests.find_answer(caller.token_id(), &keyed, rule).await? {
             return Ok(answer);
         }
+        requests.check_room(caller.token_id()).await?;
         parts.extensions.insert(keyed);
         let request = Request::from_parts(parts, Body::from(body));
         // A client that goes away does not end the request: its claim holds until the decision is made.
@@ -226,17 +261,13 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     key.map(|key| Some(key.to_owned())).ok_or_else(|| Problem::bad_request(wrong))
 }
 
-async fn read_body(body: Body, limit: usize, rule: KeyRule) -> Result<Bytes, Problem> {
-    to_bytes(body, limit).await.map_err(|error| {
-        let cause = std::error::Error::source(&error);
-        let is_too_long = cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_too_long && rule.takes_file {
-            let detail = format!("the file has more than plugins.file_max_bytes ({limit})");
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
-        }
-        let what = if is_too_long { format!("it has more than {limit} bytes") } else { error.to_string() };
-        Problem::bad_request(format!("the body did not arrive whole: {what}"))
-    })
+/// The problem of a token that has used its keys up.
+fn too_many(keys_max: u32) -> Problem {
+    let detail = format!(
+        "the host remembers {keys_max} requests with an `{KEY_HEADER}` of this token, as many as it may \
+         (admin.idempotency_keys_per_token_max): repeat the request later, or make it without a key"
+    );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).of_kind("too-many-idempotency-keys")
 }
 
 fn reused(key: &str) -> Problem {

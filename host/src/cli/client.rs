@@ -180,13 +180,20 @@ impl Client {
     /// answer arrives, which happens when the host is restarted, the request is repeated with the same key, until a
     /// host answers: nothing is done twice.
     async fn act<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Failure> {
-        let mut request = request.header("idempotency-key", format!("{:032x}", rand::random::<u128>()));
+        let mut request = request.bearer_auth(&self.token.token);
         if let Some(note) = &self.note {
             request = request.header("x-hookyard-note", note.as_bytes());
         }
-        request = request.bearer_auth(&self.token.token);
+        let keyless = request.try_clone();
+        let request = request.header("idempotency-key", format!("{:032x}", rand::random::<u128>()));
         let again = request.try_clone();
         let mut answer = receive(request).await;
+        // A token that has used its keys up can still do everything: only not repeat it by itself.
+        if let (Ok((StatusCode::TOO_MANY_REQUESTS, body)), Some(keyless)) = (&answer, keyless)
+            && kind_of(body).as_deref() == Some("/problems/too-many-idempotency-keys")
+        {
+            return self.read(&self.explain(receive(keyless).await)?);
+        }
         if let (Err(error), Some(again)) = (&answer, again)
             && !error.is_connect()
             && !error.is_timeout()
@@ -246,6 +253,11 @@ async fn receive(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCod
     Ok((status, response.bytes().await?))
 }
 
+/// The type of a problem.
+fn kind_of(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Problem>(body).map(|problem| problem.kind).ok()
+}
+
 /// Repeats a request with an idempotency key until a host answers it. While a host starts, it does not listen or
 /// answers 503, and while the first request goes on, the answer is 409.
 async fn repeat(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, Bytes)> {
@@ -258,8 +270,7 @@ async fn repeat(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode
         let is_over = match &answer {
             Ok((StatusCode::SERVICE_UNAVAILABLE, _)) => false,
             Ok((StatusCode::CONFLICT, body)) => {
-                let kind = serde_json::from_slice::<Problem>(body).map(|problem| problem.kind);
-                kind.is_ok_and(|kind| kind != "/problems/in-progress")
+                kind_of(body).is_some_and(|kind| kind != "/problems/in-progress")
             }
             Ok(_) => true,
             Err(error) => error.is_timeout(),

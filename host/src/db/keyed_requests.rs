@@ -15,6 +15,14 @@ impl Db {
         self.inner.reads.keyed_request(token, key).await
     }
 
+    /// Counts the requests of a token that made a decision since this time (ms since the Unix epoch), up to `limit`.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn keyed_requests(&self, token: i64, since: u64, limit: u32) -> Result<u32, DbError> {
+        self.inner.reads.keyed_requests(token, since, limit).await
+    }
+
     /// Stores the answer to a request that made a decision, and removes old requests.
     ///
     /// # Errors

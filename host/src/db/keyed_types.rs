@@ -19,6 +19,8 @@ pub struct AnsweredRequest {
     pub since: u64,
     /// The most requests that remain: the newest ones.
     pub keys_max: u32,
+    /// The most bytes of answers that remain: the newest ones.
+    pub answers_max_bytes: u64,
 }
 
 /// Writes what is stored of requests with an idempotency key.
@@ -33,4 +35,7 @@ pub(super) trait KeyedWrites: Send {
 pub(super) trait KeyedReads: Send + Sync {
     /// The request of a token with this key, if it made a decision.
     fn keyed_request<'a>(&'a self, token: i64, key: &'a str) -> Answer<'a, Option<KeyedRequest>>;
+
+    /// Counts the requests of a token since this time, up to `limit`.
+    fn keyed_requests(&self, token: i64, since: u64, limit: u32) -> Answer<'_, u32>;
 }

@@ -7,7 +7,7 @@ use hookyard::failpoint::Point;
 use serde_json::{Value, json};
 
 use super::token;
-use crate::access::{create, with_admin_keys};
+use crate::access::{create, run_as, with_admin_keys};
 use crate::support::{Event, HostDir, RunningHost, example};
 
 /// An answer: its status, whether it was stored, and its body.
@@ -134,6 +134,48 @@ async fn a_key_has_its_form_and_its_limits() {
     let repeated = post(&host, REPLAY, &many, "many").await.unwrap();
     assert_eq!(kind(&repeated), (409, "/problems/already-done"), "{repeated:?}");
     assert_eq!(decisions(&host, "replay.begin").await, 5);
+}
+
+#[tokio::test]
+async fn a_token_has_its_keys_and_all_answers_have_their_bytes() {
+    let dir = with_admin_keys("idempotency_keys_per_token_max = 3\nidempotency_answers_max_bytes = 1");
+    let host = dir.start().await;
+    let operator = create(&dir, &["night-shift", "--role", "operate"]);
+    for key in ["a", "b", "c"] {
+        assert_eq!(post_as(&operator, &host, REPLAY, &all_events(), key).await.unwrap().0, 202, "{key}");
+    }
+    let full = post_as(&operator, &host, REPLAY, &all_events(), "d").await.unwrap();
+    assert_eq!(kind(&full), (429, "/problems/too-many-idempotency-keys"), "{full:?}");
+    assert!(full.2["detail"].as_str().unwrap().contains("idempotency_keys_per_token_max"), "{full:?}");
+    // An answer that has no room is dropped, and the request is still made once.
+    let repeated = post_as(&operator, &host, REPLAY, &all_events(), "c").await.unwrap();
+    assert_eq!(kind(&repeated), (409, "/problems/already-done"), "{repeated:?}");
+    assert_eq!(decisions(&host, "replay.begin").await, 3);
+    // Its commands go on, without keys, and so does every other token.
+    let replayed = run_as(&dir, &operator, &["event", "replay", "--all", "--again"]);
+    assert_eq!(replayed.code, 0, "{replayed:?}");
+    assert_eq!(post(&host, REPLAY, &all_events(), "d").await.unwrap().0, 202);
+    assert_eq!(decisions(&host, "replay.begin").await, 5);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_ended_and_its_key_and_body_are_free() {
+    let dir = with_admin_keys("idempotency_timeout_ms = 1\nidempotency_bodies_max_bytes = 1");
+    let host = dir.start().await;
+    let push = async |key: &str| {
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let request = client.post(format!("{}/api/v1/plugins/desk/revisions", host.admin()));
+        let request = request.bearer_auth(token(&dir)).header("Idempotency-Key", key);
+        let response = request.body(example("statistics")).send().await.unwrap();
+        (response.status().as_u16(), false, response.json::<Value>().await.unwrap())
+    };
+    let late = push("a").await;
+    assert_eq!(kind(&late), (503, "/problems/request-timeout"), "{late:?}");
+    // A body of a request in progress would leave no room for this one.
+    let again = push("b").await;
+    assert_eq!(kind(&again), (503, "/problems/request-timeout"), "{again:?}");
+    assert_eq!(kind(&push("a").await), (503, "/problems/request-timeout"));
+    assert_eq!(decisions(&host, "plugin.push").await, 0);
 }
 
 #[tokio::test]

@@ -97,5 +97,22 @@ section! {
         /// forgets the oldest.
         #[key(default = 10_000, range = 1..=1_000_000)]
         pub idempotency_keys_max: u32,
+        /// Requests with an `Idempotency-Key` of one token that the host remembers. Further ones are answered 429, type
+        /// `/problems/too-many-idempotency-keys`. The commands then make their requests without a key.
+        #[key(default = 5_000, range = 1..=1_000_000)]
+        pub idempotency_keys_per_token_max: u32,
+        /// Kept answers of all these requests, in bytes. Above it, the host drops the oldest answers; their requests are
+        /// still not made again.
+        #[key(default = 64 * MIB, range = 0..=64 * GIB)]
+        pub idempotency_answers_max_bytes: u64,
+        /// Memory for the bodies of requests with an `Idempotency-Key` that have not ended, such as pushed files, in
+        /// bytes. Above it, further ones are answered 503, type `/problems/idempotency-bodies-full`; one that is alone is
+        /// not.
+        #[key(default = 256 * 1024 * 1024, range = 1..=64 * GIB)]
+        pub idempotency_bodies_max_bytes: usize,
+        /// Longest time of a request with an `Idempotency-Key`, in milliseconds, also after its client has gone. It is
+        /// ended then, and answered 503, type `/problems/request-timeout`.
+        #[key(default = 1_800_000, range = 1..=HOUR_MS)]
+        pub idempotency_timeout_ms: u64,
     }
 }

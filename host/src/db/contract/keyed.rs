@@ -25,7 +25,8 @@ fn by(token: i64, key: &str) -> Decision {
 }
 
 fn answered(token: i64, key: &str, answer: &KeptAnswer) -> AnsweredRequest {
-    AnsweredRequest { token, key: key.into(), answer: Some(answer.clone()), since: 0, keys_max: 10 }
+    let answer = Some(answer.clone());
+    AnsweredRequest { token, key: key.into(), answer, since: 0, keys_max: 10, answers_max_bytes: 1 << 20 }
 }
 
 fn answer() -> KeptAnswer {
@@ -94,7 +95,8 @@ async fn old_requests_are_forgotten_and_the_newest_remain() {
         };
         let keep = |since, keys_max| {
             let (key, answer) = ("d".into(), None);
-            db.keep_answer(AnsweredRequest { token: ops, key, answer, since, keys_max })
+            let answers_max_bytes = 1 << 20;
+            db.keep_answer(AnsweredRequest { token: ops, key, answer, since, keys_max, answers_max_bytes })
         };
         keep(0, 4).await.unwrap();
         assert_eq!(remaining().await, ["a", "b", "c", "d"]);
@@ -103,5 +105,31 @@ async fn old_requests_are_forgotten_and_the_newest_remain() {
         let at = db.keyed_request(ops, "d").await.unwrap().unwrap().at;
         keep(at + 1, 2).await.unwrap();
         assert_eq!(remaining().await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn the_newest_answers_remain_up_to_their_bytes_and_keys_of_a_token_are_counted() {
+    for fixture in Fixture::each() {
+        let db = fixture.open(&Window::new(0)).await;
+        let (ops, other) =
+            (create(&db, "ops", Decision::of_host()).await, create(&db, "b", Decision::of_host()).await);
+        let bytes = answer().body.len() as u64;
+        for key in ["a", "b", "c"] {
+            db.pause(&name("p"), by(ops, key)).await.unwrap();
+            let answered = AnsweredRequest { answers_max_bytes: 2 * bytes, ..answered(ops, key, &answer()) };
+            db.keep_answer(answered).await.unwrap();
+        }
+        let mut kept = Vec::new();
+        for key in ["a", "b", "c"] {
+            kept.push(db.keyed_request(ops, key).await.unwrap().unwrap().answer.is_some());
+        }
+        assert_eq!(kept, [false, true, true], "the keys remain");
+        let at = db.keyed_request(ops, "c").await.unwrap().unwrap().at;
+        for (token, since, limit, expected) in
+            [(ops, 0, 9, 3), (ops, 0, 2, 2), (ops, at + 1, 9, 0), (other, 0, 9, 0)]
+        {
+            assert_eq!(db.keyed_requests(token, since, limit).await, Ok(expected), "{token} {since} {limit}");
+        }
     }
 }

@@ -18,7 +18,7 @@ impl Tables {
     }
 
     fn keep_answer(&mut self, answered: &AnsweredRequest) {
-        let AnsweredRequest { token, key, answer, since, keys_max } = answered;
+        let AnsweredRequest { token, key, answer, since, keys_max, answers_max_bytes } = answered;
         if let (Some(stored), Some(answer)) = (self.keyed.get_mut(&(*token, key.clone())), answer) {
             stored.answer = Some(answer.clone());
         }
@@ -28,6 +28,15 @@ impl Tables {
         self.keyed.retain(|_, stored| {
             stored.at >= *since && surplus.is_none_or(|surplus| (stored.at, stored.entry) > surplus)
         });
+        let mut newest: Vec<_> = self.keyed.values_mut().filter(|stored| stored.answer.is_some()).collect();
+        newest.sort_unstable_by_key(|stored| std::cmp::Reverse(stored.entry));
+        let mut bytes = 0;
+        for stored in newest {
+            bytes += stored.answer.as_ref().map_or(0, |answer| answer.body.len() as u64);
+            if bytes > *answers_max_bytes {
+                stored.answer = None;
+            }
+        }
     }
 }
 
@@ -41,5 +50,11 @@ impl KeyedWrites for MemoryStorage {
 impl KeyedReads for MemoryReads {
     fn keyed_request<'a>(&'a self, token: i64, key: &'a str) -> Answer<'a, Option<KeyedRequest>> {
         answer(self.0.tables().keyed.get(&(token, key.to_owned())).cloned())
+    }
+
+    fn keyed_requests(&self, token: i64, since: u64, limit: u32) -> Answer<'_, u32> {
+        let tables = self.0.tables();
+        let of_token = tables.keyed.iter().filter(|((of, _), stored)| *of == token && stored.at >= since);
+        answer(u32::try_from(of_token.take(limit as usize).count()).unwrap_or(limit))
     }
 }

@@ -132,7 +132,8 @@ async fn advance(conn: &mut SqliteConnection, page: &ErasurePage) -> Result<Opti
         let events = serde_json::to_string(&erased).map_err(damaged)?;
         sqlx::query(EXAMPLES_OF_REPLAYS).bind(events).bind(ERASED).execute(&mut *conn).await?;
         // Kept answers to operators' requests may have reasons.
-        let sql = "UPDATE keyed_request SET status = NULL, etag = NULL, body = NULL WHERE status IS NOT NULL";
+        let sql = "UPDATE keyed_request SET status = NULL, etag = NULL, body = NULL, answer_bytes = NULL
+            WHERE status IS NOT NULL";
         sqlx::query(sql).execute(&mut *conn).await?;
     }
     let sql = "UPDATE erasure SET erased = erased + ?2, skipped = ?3, state = ?4,

@@ -11,8 +11,16 @@ use crate::db::types::{Answer, DbError};
 
 const INSERT: &str = "INSERT INTO keyed_request (entry, token, key, digest, at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (token, key) DO UPDATE SET entry = excluded.entry, digest = excluded.digest, at = excluded.at,
-        status = NULL, etag = NULL, body = NULL";
-const ANSWER: &str = "UPDATE keyed_request SET status = ?, etag = ?, body = ? WHERE token = ? AND key = ?";
+        status = NULL, etag = NULL, body = NULL, answer_bytes = NULL";
+const ANSWER: &str =
+    "UPDATE keyed_request SET status = ?, etag = ?, body = ?, answer_bytes = ? WHERE token = ? AND key = ?";
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM keyed_request WHERE token = ? AND at >= ? LIMIT ?)";
+// The index has the sizes of kept answers in this order.
+const DROP_ANSWERS: &str =
+    "UPDATE keyed_request SET status = NULL, etag = NULL, body = NULL, answer_bytes = NULL
+    WHERE entry IN (SELECT entry FROM (
+        SELECT entry, sum(answer_bytes) OVER (ORDER BY entry DESC) AS bytes
+        FROM keyed_request WHERE answer_bytes IS NOT NULL) WHERE bytes > ?)";
 const FIND: &str =
     "SELECT digest, entry, at, status, etag, body FROM keyed_request WHERE token = ? AND key = ?";
 const REMOVE_OLD: &str = "DELETE FROM keyed_request WHERE at < ?";
@@ -38,13 +46,14 @@ pub(super) async fn keep_answer(
     conn: &mut SqliteConnection,
     answered: &AnsweredRequest,
 ) -> Result<(), DbError> {
-    let AnsweredRequest { token, key, answer, since, keys_max } = answered;
+    let AnsweredRequest { token, key, answer, since, keys_max, answers_max_bytes } = answered;
     if let Some(KeptAnswer { status, etag, body }) = answer {
         let query = sqlx::query(ANSWER).bind(status).bind(etag).bind(body);
-        query.bind(token).bind(key).execute(&mut *conn).await?;
+        query.bind(integer(body.len() as u64)).bind(token).bind(key).execute(&mut *conn).await?;
     }
     sqlx::query(REMOVE_OLD).bind(integer(*since)).execute(&mut *conn).await?;
-    sqlx::query(REMOVE_SURPLUS).bind(keys_max).execute(conn).await?;
+    sqlx::query(REMOVE_SURPLUS).bind(keys_max).execute(&mut *conn).await?;
+    sqlx::query(DROP_ANSWERS).bind(integer(*answers_max_bytes)).execute(conn).await?;
     Ok(())
 }
 
@@ -58,6 +67,13 @@ impl KeyedReads for Reader {
             let answer = status.zip(body).map(|(status, body)| KeptAnswer { status, etag, body });
             let (digest, at) = (digest_of(&row, 0)?, unsigned(row.try_get(2)?));
             Ok(Some(KeyedRequest { digest, entry: row.try_get(1)?, at, answer }))
+        })
+    }
+
+    fn keyed_requests(&self, token: i64, since: u64, limit: u32) -> Answer<'_, u32> {
+        Box::pin(async move {
+            let query = sqlx::query_scalar(COUNT).bind(token).bind(integer(since)).bind(limit);
+            Ok(query.fetch_one(self.pool()).await?)
         })
     }
 }
