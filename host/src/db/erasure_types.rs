@@ -36,11 +36,12 @@ pub(super) trait ErasureStorage {
 
 /// The read side.
 pub(super) trait ErasureReads: Send + Sync {
-    /// Up to `limit` events that an erasure finds, in order.
+    /// Up to `limit` events that an erasure finds, in order, with bodies of up to `max_bytes` together, but at least one.
     fn erasure_candidates<'a>(
         &'a self,
         running: &'a ErasureInProgress,
         limit: u32,
+        max_bytes: u64,
     ) -> Answer<'a, Vec<Candidate>>;
 
     /// Erasures in progress, the oldest first.
@@ -51,4 +52,15 @@ pub(super) trait ErasureReads: Send + Sync {
 
     /// Those of these events that were erased, in order.
     fn erased_among<'a>(&'a self, events: &'a [i64]) -> Answer<'a, Vec<i64>>;
+}
+
+/// The number of bodies of these lengths that have up to `max_bytes` together; one at least.
+pub(super) fn count_within(lengths: impl Iterator<Item = u64>, max_bytes: u64) -> u32 {
+    let mut bytes = 0_u64;
+    let fits = |length: &u64| {
+        let is_first = bytes == 0;
+        bytes = bytes.saturating_add((*length).max(1));
+        is_first || bytes <= max_bytes
+    };
+    u32::try_from(lengths.take_while(fits).count()).unwrap_or(u32::MAX)
 }

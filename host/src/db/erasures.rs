@@ -58,7 +58,8 @@ impl Db {
         self.inner.reads.running_erasures().await
     }
 
-    /// The next up to `limit` events that an erasure finds, in order.
+    /// The next up to `limit` events that an erasure finds, in order, with bodies of up to `max_bytes` together. At least
+    /// one, if there is one.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
@@ -66,8 +67,9 @@ impl Db {
         &self,
         running: &ErasureInProgress,
         limit: u32,
+        max_bytes: u64,
     ) -> Result<Vec<Candidate>, DbError> {
-        self.inner.reads.erasure_candidates(running, limit).await
+        self.inner.reads.erasure_candidates(running, limit, max_bytes).await
     }
 
     /// Returns an erasure's progress.

@@ -20,8 +20,10 @@ use crate::erasure::{
 use crate::event::FoundField;
 use crate::failpoint::{self, Point};
 
-/// Events of one page: their bodies are in memory meanwhile.
+/// Events of one page.
 const PAGE: u32 = 50;
+/// Bytes of the bodies of one page, which are in memory and are overwritten in one transaction. One body may be larger.
+const PAGE_MAX_BYTES: u64 = 8 << 20;
 
 /// See the module.
 pub(super) struct Erasures {
@@ -69,7 +71,7 @@ impl Erasures {
     }
 
     async fn advance(&self, running: &ErasureInProgress) -> Result<(), DbError> {
-        let found = self.db.erasure_candidates(running, PAGE).await?;
+        let found = self.db.erasure_candidates(running, PAGE, PAGE_MAX_BYTES).await?;
         if found.is_empty() && !running.request.dry_run {
             self.db.empty_log().await?;
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Fixture;
-use crate::audit::{Decision, EntryFilter};
+use crate::audit::{Decision, EntryFilter, KeptAnswer, RequestKey};
 use crate::db::tests::{Window, attempt, event, name, to};
-use crate::db::{Accept, Db};
-use crate::delivery::NextStep;
+use crate::db::{Accept, AnsweredRequest, Db, TokenCreation};
+use crate::delivery::{DeliveryId, NextStep};
 use crate::erasure::{ERASED, ErasedEvent, ErasurePage, ErasureState, PersonalSources, Request};
-use crate::replay::{Action, ReplayPage, ReplayTarget, ReplayedDelivery, Selection};
+use crate::replay::{Action, Example, ReplayPage, ReplayTarget, ReplayedDelivery, Selection};
+use crate::token::{NewToken, Role, TokenHash};
 
 const BODY: &str = "{\"phone\":\"+224 622 00 00 01\"}";
 const NEW: &str = "{\"phone\":\"[erased]\"}";
@@ -43,7 +44,7 @@ async fn a_page_overwrites_closed_events_and_skips_open_ones() {
         let id = begin(&db, false).await;
         db.accept(event("later", BODY), to([])).await.unwrap();
         let running = db.running_erasures().await.unwrap().remove(0);
-        let found = db.erasure_candidates(&running, 9).await.unwrap();
+        let found = db.erasure_candidates(&running, 9, u64::MAX).await.unwrap();
         let found: Vec<_> = found.iter().map(|of| (of.event, of.is_open)).collect();
         assert_eq!((running.id, found), (id, vec![(1, false), (2, true)]));
         let page = ErasurePage {
@@ -126,5 +127,84 @@ async fn a_dry_run_erases_nothing_and_an_erased_event_gets_no_new_delivery() {
         let progress = db.replay(replay).await.unwrap().unwrap();
         assert_eq!((progress.made, progress.skipped), (0, 1));
         assert!(db.lease(name("q"), 9, Duration::MAX).await.unwrap().deliveries.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_page_has_bodies_up_to_its_bytes_and_one_at_least() {
+    for fixture in Fixture::each() {
+        let db = fixture.open(&Window::new(9)).await;
+        for id in ["a", "b", "c"] {
+            db.accept(event(id, BODY), to([])).await.unwrap();
+        }
+        begin(&db, false).await;
+        let running = db.running_erasures().await.unwrap().remove(0);
+        let one = BODY.len() as u64;
+        for (limit, max_bytes, expected) in
+            [(9, 3 * one, 3), (9, 3 * one - 1, 2), (2, 3 * one, 2), (9, one, 1), (9, 0, 1)]
+        {
+            let found = db.erasure_candidates(&running, limit, max_bytes).await.unwrap();
+            assert_eq!(found.len(), expected, "{limit} {max_bytes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_before_an_erasure_is_not_stored_after_it() {
+    for fixture in Fixture::each() {
+        let window = Window::new(9);
+        let db = fixture.open(&window).await;
+        two(&db, &window).await;
+        let hash = TokenHash::of("ops");
+        let new =
+            NewToken { name: name("ops"), hash, role: Role::Admin, plugins: Vec::new(), expires_at: None };
+        let created = db.create_token(new, 10, Decision::of_host()).await.unwrap();
+        let TokenCreation::Created(token) = created else { panic!("{created:?}") };
+        let key = RequestKey::new("k", [], b"");
+        let by = Decision { token: Some(token.id), key: Some(key), ..Decision::of_host() };
+        let request = crate::replay::Request {
+            of: ReplayTarget::Deliveries,
+            action: Action::Discard,
+            selection: Selection::default(),
+            to: None,
+            again: false,
+            revision: None,
+            dry_run: true,
+        };
+        let replay = db.begin_replay(request, by).await.unwrap();
+        let id = begin(&db, false).await;
+        let page = ErasurePage { erasure: id, events: vec![erased(1)], after: Some(1), ..Default::default() };
+        db.erasure_step(page).await.unwrap();
+
+        // A page of a replay and an answer that were made before, with the reason of the failed attempt.
+        let example = Example {
+            source: "moncreneau".into(),
+            event: "closed".into(),
+            event_type: "appointment.created".into(),
+            received_at: 1,
+            plugin: name("p"),
+            of: Some(DeliveryId { event: 1, number: 1 }),
+            reason: Some("it fell".into()),
+        };
+        db.replay_step(ReplayPage { replay, first: vec![example], ..ReplayPage::default() }).await.unwrap();
+        let first = db.replay(replay).await.unwrap().unwrap().first;
+        assert_eq!(first[0].reason.as_deref(), Some(ERASED));
+        let answer = Some(KeptAnswer { status: 202, etag: None, body: "\"it fell\"".into() });
+        let keep = async || {
+            let (token, key, answer) = (token.id, "k".to_owned(), answer.clone());
+            let limits = AnsweredRequest {
+                token,
+                key,
+                answer,
+                since: 0,
+                keys_max: 9,
+                answers_max_bytes: u64::MAX >> 1,
+            };
+            db.keep_answer(limits).await.unwrap();
+            db.keyed_request(token, "k").await.unwrap().unwrap().answer
+        };
+        assert_eq!(keep().await, None, "the erasure is in progress");
+        db.erasure_step(ErasurePage { erasure: id, ..ErasurePage::default() }).await.unwrap();
+        assert_eq!(keep().await, None, "it has ended since");
     }
 }

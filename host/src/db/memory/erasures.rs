@@ -8,7 +8,7 @@ use super::tables::{StoredErasure, Tables};
 use super::{MemoryReads, MemoryStorage};
 use crate::audit::{Decision, Record};
 use crate::db::decisions::{self, Decided};
-use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure};
+use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure, count_within};
 use crate::db::types::{Answer, DbError};
 use crate::delivery::{DeliveryId, Resolution};
 use crate::effect;
@@ -146,6 +146,7 @@ impl ErasureReads for MemoryReads {
         &'a self,
         running: &'a ErasureInProgress,
         limit: u32,
+        max_bytes: u64,
     ) -> Answer<'a, Vec<Candidate>> {
         let tables = self.0.tables();
         let selection = &running.request.selection;
@@ -165,7 +166,9 @@ impl ErasureReads for MemoryReads {
             ordering_key: event.ordering_key.clone(),
             is_open: tables.is_open(*seq),
         };
-        let found = found.take(limit as usize).map(candidate).collect();
+        let mut found: Vec<_> = found.take(limit as usize).map(candidate).collect();
+        let lengths = found.iter().map(|candidate| candidate.body.len() as u64);
+        found.truncate(count_within(lengths, max_bytes) as usize);
         Box::pin(std::future::ready(Ok(found)))
     }
 

@@ -2,11 +2,12 @@
 
 use super::reads::{MemoryReads, answer};
 use super::storage::MemoryStorage;
-use super::tables::Tables;
+use super::tables::{StoredErasure, Tables};
 use crate::audit::{Entry, KeyedRequest, Record};
 use crate::clock;
 use crate::db::keyed_types::{AnsweredRequest, KeyedReads, KeyedWrites};
 use crate::db::types::{Answer, DbError};
+use crate::erasure::ErasureState;
 
 impl Tables {
     /// Inserts the request of a record that has an idempotency key.
@@ -19,6 +20,12 @@ impl Tables {
 
     fn keep_answer(&mut self, answered: &AnsweredRequest) {
         let AnsweredRequest { token, key, answer, since, keys_max, answers_max_bytes } = answered;
+        // An answer that was made before the last page of an erasure may have a value that is erased since.
+        let entry = self.keyed.get(&(*token, key.clone())).map_or(i64::MAX, |stored| stored.entry);
+        let is_running = |erasure: &StoredErasure| erasure.progress.state == ErasureState::Running;
+        let may_be_erased = self.erasures.values().any(is_running)
+            || self.audit.iter().any(|of| of.number > entry && of.action == "erasure.end");
+        let answer = answer.as_ref().filter(|_| !may_be_erased);
         if let (Some(stored), Some(answer)) = (self.keyed.get_mut(&(*token, key.clone())), answer) {
             stored.answer = Some(answer.clone());
         }

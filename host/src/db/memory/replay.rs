@@ -7,6 +7,7 @@ use crate::db::decisions;
 use crate::db::types::Discard;
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, Resolution};
+use crate::erasure::ERASED;
 use crate::event::{Digest, Event, now_ms};
 use crate::replay::{
     Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayState, ReplayTarget,
@@ -46,10 +47,19 @@ impl Tables {
                 skipped += u64::from(!resolved);
             }
         }
+        let erased = &self.erased;
+        let is_erased = |of: Option<DeliveryId>| of.is_some_and(|of| erased.contains_key(&of.event));
+        let first = step.first.iter().cloned().map(|mut example| {
+            if is_erased(example.of) {
+                example.reason = example.reason.map(|_| ERASED.into());
+            }
+            example
+        });
+        let first: Vec<_> = first.collect();
         let stored = self.replays.get_mut(&step.replay)?;
         stored.progress.made += made;
         stored.progress.skipped += skipped;
-        stored.progress.first.extend(step.first.iter().cloned());
+        stored.progress.first.extend(first);
         let Some(after) = step.after else {
             stored.progress.state = ReplayState::Done;
             return Some(decisions::end_replay(step.replay, stored.progress.made, stored.progress.skipped));

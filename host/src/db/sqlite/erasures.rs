@@ -11,7 +11,7 @@ use super::values::{integer, unsigned};
 use super::write::Statements;
 use crate::audit::Decision;
 use crate::db::decisions::{self, Decided};
-use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure};
+use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure, count_within};
 use crate::db::types::{Answer, DbError};
 use crate::effect::{Effect, Emitted};
 use crate::erasure::{
@@ -217,18 +217,22 @@ impl ErasureReads for Reader {
         &'a self,
         running: &'a ErasureInProgress,
         limit: u32,
+        max_bytes: u64,
     ) -> Answer<'a, Vec<Candidate>> {
         Box::pin(async move {
+            // The length of a body is read without the body.
+            let mut query = QueryBuilder::<Sqlite>::new("SELECT length(e.body) FROM event e WHERE true");
+            push_candidates(&mut query, running, limit);
+            let mut moment = self.pool().begin().await?;
+            let lengths: Vec<i64> = query.build_query_scalar().fetch_all(&mut *moment).await?;
+            let limit = count_within(lengths.into_iter().map(unsigned), max_bytes);
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.body, e.payload_start, e.payload_end,
                     e.ordering_key, ",
             );
             query.push(OPEN).push(" FROM event e WHERE true");
-            select_events(&mut query, &running.request.selection);
-            query.push(" AND e.seq > ").push_bind(running.after);
-            query.push(" AND e.seq <= ").push_bind(running.last_event);
-            query.push(" ORDER BY e.seq LIMIT ").push_bind(limit);
-            query.build().fetch_all(self.pool()).await?.iter().map(candidate_of).collect()
+            push_candidates(&mut query, running, limit);
+            query.build().fetch_all(&mut *moment).await?.iter().map(candidate_of).collect()
         })
     }
 
@@ -257,6 +261,14 @@ impl ErasureReads for Reader {
             Ok(sqlx::query_scalar(sql).bind(events).fetch_all(self.pool()).await?)
         })
     }
+}
+
+/// Appends the conditions for the next `limit` events of an erasure.
+fn push_candidates(query: &mut QueryBuilder<Sqlite>, running: &ErasureInProgress, limit: u32) {
+    select_events(query, &running.request.selection);
+    query.push(" AND e.seq > ").push_bind(running.after);
+    query.push(" AND e.seq <= ").push_bind(running.last_event);
+    query.push(" ORDER BY e.seq LIMIT ").push_bind(limit);
 }
 
 fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {

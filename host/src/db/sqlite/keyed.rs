@@ -14,6 +14,10 @@ const INSERT: &str = "INSERT INTO keyed_request (entry, token, key, digest, at) 
         status = NULL, etag = NULL, body = NULL, answer_bytes = NULL";
 const ANSWER: &str =
     "UPDATE keyed_request SET status = ?, etag = ?, body = ?, answer_bytes = ? WHERE token = ? AND key = ?";
+// An answer that was made before the last page of an erasure may have a value that is erased since.
+const MAY_BE_ERASED: &str = "SELECT EXISTS (SELECT 1 FROM erasure WHERE state = 'running')
+    OR EXISTS (SELECT 1 FROM audit WHERE action = 'erasure.end' AND number >
+        (SELECT entry FROM keyed_request WHERE token = ? AND key = ?))";
 const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM keyed_request WHERE token = ? AND at >= ? LIMIT ?)";
 // The index has the sizes of kept answers in this order.
 const DROP_ANSWERS: &str =
@@ -47,7 +51,9 @@ pub(super) async fn keep_answer(
     answered: &AnsweredRequest,
 ) -> Result<(), DbError> {
     let AnsweredRequest { token, key, answer, since, keys_max, answers_max_bytes } = answered;
-    if let Some(KeptAnswer { status, etag, body }) = answer {
+    let query = sqlx::query_scalar(MAY_BE_ERASED).bind(token).bind(key);
+    let may_be_erased = answer.is_some() && query.fetch_one(&mut *conn).await?;
+    if let Some(KeptAnswer { status, etag, body }) = answer.as_ref().filter(|_| !may_be_erased) {
         let query = sqlx::query(ANSWER).bind(status).bind(etag).bind(body);
         query.bind(integer(body.len() as u64)).bind(token).bind(key).execute(&mut *conn).await?;
     }

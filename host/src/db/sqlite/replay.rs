@@ -15,9 +15,10 @@ use crate::clock;
 use crate::db::types::{DbError, InMemoryState};
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, OrderingHash};
+use crate::erasure::ERASED;
 use crate::event::{Digest, now_ms};
 use crate::replay::{
-    Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
+    Candidate, EXAMPLES, EventDelivery, Example, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
     ReplayedDelivery, Request,
 };
 use crate::switch::Switches;
@@ -217,7 +218,7 @@ async fn note_progress(
             first = (SELECT json_group_array(json(value)) FROM (
                 SELECT value FROM json_each(first) UNION ALL SELECT value FROM json_each(?7)))
         WHERE id = ?1 RETURNING made, skipped";
-    let first = serde_json::to_string(&step.first).map_err(damaged)?;
+    let first = serde_json::to_string(&without_erased(conn, &step.first).await?).map_err(damaged)?;
     let row = sqlx::query(sql)
         .bind(step.replay)
         .bind(integer(made))
@@ -229,6 +230,19 @@ async fn note_progress(
         .fetch_one(conn)
         .await?;
     ended_of(&row)
+}
+
+/// The examples of a page, without the reasons of events that were erased since the page was computed.
+async fn without_erased(conn: &mut SqliteConnection, first: &[Example]) -> Result<Vec<Example>, DbError> {
+    let mut first = first.to_vec();
+    for example in first.iter_mut().filter(|example| example.reason.is_some()) {
+        let Some(of) = example.of else { continue };
+        let sql = "SELECT EXISTS (SELECT 1 FROM erased_event WHERE event_seq = ?)";
+        if sqlx::query_scalar(sql).bind(of.event).fetch_one(&mut *conn).await? {
+            example.reason = Some(ERASED.into());
+        }
+    }
+    Ok(first)
 }
 
 fn ended_of(row: &SqliteRow) -> Result<Ended, DbError> {
