@@ -239,3 +239,19 @@ async fn replays_on_more_revisions_than_are_loaded_at_once_all_end() {
         assert_eq!(revisions_of(&event["deliveries"][1]), [digest(bytes)], "{event}");
     }
 }
+
+#[tokio::test]
+async fn a_request_with_a_revision_names_a_thousand_deliveries_at_most() {
+    let dir = HostDir::new(&config("reject"));
+    let [first, second] = revisions();
+    let (host, _) = with_dead_letter(&dir, [&first, &second]).await;
+    for (count, expected) in [(1000, 404), (1001, 422)] {
+        let ids: Vec<_> = (1..=count).map(|number| format!("1-{}", number + 1)).collect();
+        let digits = &digest(&first)[..8];
+        let request = json!({ "of": "deliveries", "where": { "deliveries": ids }, "revision": digits });
+        let (status, problem) = host.api_post("/api/v1/replays", &request, &[]).await;
+        assert_eq!(status, expected, "{problem}");
+        let names = if count > 1000 { "more than 1000" } else { "no delivery 1-2" };
+        assert!(problem["detail"].as_str().unwrap().contains(names), "{problem}");
+    }
+}

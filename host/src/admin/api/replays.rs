@@ -70,6 +70,9 @@ pub(super) async fn begin(
     Ok((StatusCode::ACCEPTED, Json(find(&admin, id).await?)))
 }
 
+/// Most deliveries that a request with a revision may name: each is read, since they must be of one plugin.
+const WITH_REVISION_MAX: usize = 1000;
+
 /// Finds and loads the revision of a request, and the plugin that it is about.
 async fn choose_revision(admin: &AdminState, request: &mut Request, digits: &str) -> Result<(), Problem> {
     let plugin = match request.plugin() {
@@ -91,6 +94,12 @@ async fn choose_revision(admin: &AdminState, request: &mut Request, digits: &str
 
 /// The plugin of these deliveries, if they are of one.
 async fn plugin_of_all(admin: &AdminState, deliveries: &[DeliveryId]) -> Result<PluginName, Problem> {
+    if deliveries.len() > WITH_REVISION_MAX {
+        return Err(Problem::unprocessable(format!(
+            "`where.deliveries` names more than {WITH_REVISION_MAX} deliveries, the most with a `revision`: name fewer, or \
+             select them with `where.plugin` and others"
+        )));
+    }
     let mut found: Option<PluginName> = None;
     for id in deliveries {
         let plugin = admin.db.plugin_of(*id).await?;
