@@ -238,3 +238,20 @@ fn limited(dir: &HostDir, arguments: &str, kib: u32) -> CommandOutput {
     let script = format!("trap '' XFSZ; ulimit -f {kib}; exec {program} {arguments}");
     CommandOutput::run(Command::new("bash").args(["-c", &script]).current_dir(dir))
 }
+
+#[tokio::test]
+async fn a_restore_is_the_next_entry_of_the_restored_audit_log() {
+    let dir = with_backup().await;
+    assert_eq!(dir.run(&["restore", "copy.db", "--force"]).code, 0);
+    let _host = dir.start().await;
+    let verified = dir.run(&["audit", "verify"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let entries = dir.run(&["audit", "list", "--action", "database.restore", "--json"]).json();
+    let entry = &entries["items"][0];
+    assert_eq!((&entry["kind"], &entry["result"]), (&json!("command"), &json!("done")), "{entry}");
+    assert_eq!(
+        (&entry["after"]["backup"], &entry["after"]["open_deliveries"]),
+        (&json!("copy.db"), &json!(0))
+    );
+    assert_eq!(entries["items"].as_array().unwrap().len(), 1, "{entries}");
+}

@@ -74,7 +74,8 @@ fn is_key(word: &str) -> bool {
 }
 
 /// Actions of the audit log that look like keys of `[plugin.NAME]`.
-const AUDIT_ACTIONS: [&str; 7] = [
+const AUDIT_ACTIONS: [&str; 8] = [
+    "database.restore",
     "plugin.disable",
     "plugin.enable",
     "plugin.file",

@@ -1,13 +1,14 @@
-//! Checks the audit log in a file that no host has open.
+//! Checks the audit log in a file that no host has open, and adds an entry to it.
 
 use std::path::{Path, PathBuf};
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::audit::{entries_after, head};
+use super::audit::{append, entries_after, head};
 use super::copy::{check_schema, open_alone};
 use super::lock::HostLock;
-use crate::audit::{ChainError, Head, Verifier};
+use crate::audit::{ChainError, Head, Record, Verifier};
 use crate::db::types::{BackupError, DbError};
 
 /// Entries that are read at once.
@@ -72,4 +73,19 @@ async fn check(
             }
         }
     }
+}
+
+/// Appends an entry to the log in a file that nothing else has open and that a crash may damage. A file of a version
+/// without an audit log stays as it is.
+pub(super) async fn append_to_file(file: &Path, record: &Record) -> Result<(), DbError> {
+    let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Memory);
+    let options = options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON");
+    let mut conn = options.disable_statement_logging().connect().await?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'audit_head')";
+    if sqlx::query_scalar(sql).fetch_one(&mut conn).await? {
+        let mut change = conn.begin().await?;
+        append(&mut change, record).await?;
+        change.commit().await?;
+    }
+    Ok(conn.close().await?)
 }

@@ -8,10 +8,13 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use serde_json::json;
 
+use super::audit_file::append_to_file;
 use super::copy::{copy, inspect};
 use super::file::MAGIC;
 use super::lock::HostLock;
+use crate::audit::{ActorKind, Decision};
 use crate::config;
 use crate::db::types::{BackupContent, BackupError};
 
@@ -64,6 +67,14 @@ pub async fn restore(
     io::copy(&mut source, part.as_file_mut()).map_err(at(to))?;
     part.as_file().sync_all().map_err(at(to))?;
     let content = inspect(part.path()).await.map_err(about(from))?;
+    let after = json!({
+        "backup": from.display().to_string(), "newest_at": content.newest_at,
+        "open_deliveries": content.open_deliveries,
+    });
+    let by = Decision::of_kind(ActorKind::Command, "hookyard restore");
+    let record = by.record("database.restore", to.display().to_string()).after(after);
+    append_to_file(part.path(), &record).await.map_err(|error| about(to)(error.into()))?;
+    part.as_file().sync_all().map_err(at(to))?;
     // These belong to the replaced database: the new one must not be opened with another one's log.
     // And the search index is one of the replaced database.
     for end in ["-wal", "-shm", ".search", ".search-wal", ".search-shm"] {
