@@ -239,3 +239,33 @@ async fn wrong_requests_and_too_many_clients_are_problems() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn fifty_clients_get_every_change() {
+    let dir = HostDir::new("");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    let token = token(&dir);
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = Client::connect(&host, &token, "?types=event,delivery", None).await;
+        assert_eq!(client.next().await.unwrap().0, "reset");
+        clients.push(client);
+    }
+    for number in 1..=20 {
+        host.send(&Event::with_act(1, &format!("evt_{number}"), "well")).await;
+    }
+    host.wait_drained().await;
+    let expected: Vec<_> = (1..=20).map(|number| format!("evt_{number}")).collect();
+    for client in &mut clients {
+        let (mut events, mut deliveries) = (Vec::new(), BTreeSet::new());
+        while events.len() < 20 || deliveries.len() < 20 {
+            let (name, data) = client.next().await.expect("the stream goes on");
+            assert_eq!(name, "changes", "{data}");
+            let changes = data["changes"].as_array().unwrap();
+            events.extend(ids(changes, "event"));
+            deliveries.extend(ids(changes, "delivery"));
+        }
+        assert_eq!(events, expected);
+    }
+}
