@@ -87,7 +87,7 @@ async fn instruct_under_load(senders: usize, between: usize) -> f64 {
             }
         }
     }
-    let rate = load.accepted() as f64 / began.elapsed().as_secs_f64();
+    let rate = f64::from(u32::try_from(load.accepted()).unwrap()) / began.elapsed().as_secs_f64();
     let sent = load.stop().await;
     assert!(sent.iter().all(SentEvent::accepted) && sent.len() < EVENTS_MAX);
     host.wait_drained().await;
