@@ -1,9 +1,12 @@
 //! A finished attempt and the work of its call, which commit together. No IO.
 
+use std::time::Instant;
+
 use crate::delivery::{Attempt, DeliveryId, NextStep, OrderingHash};
 use crate::effect::QueuedEffect;
 use crate::event::PluginName;
 use crate::keyvalue::Changes;
+use crate::trace::AttemptTrace;
 
 /// The store accesses and effects of a call. They commit with the done mark or not at all.
 #[derive(Debug, Clone, Default)]
@@ -48,4 +51,8 @@ pub struct FinishedAttempt {
     pub root: i64,
     /// The hash of the delivery's ordering key.
     pub order: Option<OrderingHash>,
+    /// The time at which it was submitted for its commit.
+    pub submitted: Instant,
+    /// Its trace, if its event has one.
+    pub trace: Option<Box<AttemptTrace>>,
 }

@@ -45,11 +45,11 @@ pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Pr
 pub use pointed::{find_texts, find_values};
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use sections::{
-    Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Retention,
-    Revisions, Runtime, Search, Server, Store,
+    Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Protocol,
+    Retention, Revisions, Runtime, Search, Server, Store, Telemetry,
 };
-pub use source::{Encoding, Scheme, SignatureHeader, Source};
-pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, Pointer, Secret};
+pub use source::{Encoding, Scheme, SignatureHeader, Source, TraceTrust};
+pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, Pointer, Ratio, Secret};
 
 /// All of `hookyard.toml`. The sections of the host, in the order of the reference.
 macro_rules! config {
@@ -118,6 +118,7 @@ config! {
     http: Http,
     email: Email,
     log: Log,
+    telemetry: Telemetry,
     dev: Dev,
 }
 

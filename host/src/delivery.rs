@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::clock;
 use crate::event::{Digest, Event, PluginName, SourceName, parse_number};
 
 /// A delivery's own id: the event's place in the order of acceptance, and the delivery's number
@@ -113,6 +115,28 @@ pub struct Delivery {
     pub order: Option<OrderingHash>,
     /// The revision that a replay chose for it; `None` for the one in force.
     pub revision: Option<Digest>,
+    /// Since when it waits for this attempt.
+    pub ready: ReadySince,
+}
+
+/// Since when a delivery waits for its next attempt.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadySince {
+    /// It was handed over when it was committed.
+    Committed(Instant),
+    /// It was read from the database: the time at which it was received or due, by the host's clock, in ms.
+    Due(u64),
+}
+
+impl ReadySince {
+    /// The time that has passed since.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        match self {
+            Self::Committed(at) => at.elapsed(),
+            Self::Due(at) => Duration::from_millis(clock::now_ms().saturating_sub(at)),
+        }
+    }
 }
 
 impl Delivery {

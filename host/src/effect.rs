@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, SourceName, parse_number};
+use crate::trace::TraceContext;
 
 /// The header by which a receiver recognises a repeated request.
 pub const KEY_HEADER: &str = "idempotency-key";
@@ -284,6 +285,8 @@ pub struct LeasedEffect {
     pub attempts_before: u32,
     /// The results of earlier attempts.
     pub progress: Progress,
+    /// The trace of the event whose handler queued it.
+    pub trace: Option<TraceContext>,
 }
 
 /// A selection of dead effects, which match all of its conditions.

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use crate::trace::TraceContext;
+
 pub use fields::{FieldPaths, FoundField};
 pub use names::{is_same_name, normalize_name, parse_index};
 pub use number::{NUMBER_PATTERN, parse_number};
@@ -173,6 +175,8 @@ pub struct Event {
     pub digest: Digest,
     /// The event that it comes from; `None` if it was received.
     pub origin: Option<Origin>,
+    /// Its place in a trace, if it has one.
+    pub trace: Option<TraceContext>,
 }
 
 /// The delivery number of the origin of events that an operator made with an edited payload. No delivery has it.

@@ -1,6 +1,7 @@
 //! The parts, wired.
 
 mod alerts;
+mod data_dir;
 mod observed;
 mod operators;
 mod records;
@@ -16,17 +17,18 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinHandle;
 
-use crate::admin::Readiness;
+use crate::admin::{LogLevel, Readiness};
 use crate::config::{self, Config, ConfigState, Loaded, PrivateDir};
 use crate::db::{self, Accept, Db, DbError, Following, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
-use crate::event::{Event, Name};
+use crate::event::Event;
 use crate::outbound::{self, Outbound};
 use crate::plugins::{PluginSetup, Plugins, RunningEntry, Stamp, Watch};
 use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
-use crate::token::{FIRST_TOKEN, NewToken, Role, TokenHash};
+use crate::telemetry::Telemetry;
 use crate::{admin, ingress};
 
+use data_dir::{first_token, make_data_dir};
 use observed::Observations;
 use operators::OperatorParts;
 use records::StoredRevisions;
@@ -35,8 +37,6 @@ use stores::Stored;
 
 /// Time for the admin side to finish open answers at the end, and to write what it has in memory.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
-/// The length below which the host warns of an admin token. Those that it makes have twice as much.
-const TOKEN_MIN_BYTES: usize = 32;
 
 /// The reason why the host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,9 @@ pub enum StartError {
     /// The system has no threads for the guests.
     #[error("threads for guests: {0}")]
     Threads(std::io::Error),
+    /// The exporter of spans and metrics could not be made.
+    #[error("telemetry: {0}")]
+    Telemetry(std::io::Error),
     /// The metrics recorder could not be set up.
     #[error("metrics: {0}")]
     Metrics(String),
@@ -94,6 +97,8 @@ pub struct Host {
     admin_task: JoinHandle<()>,
     config_task: JoinHandle<()>,
     metrics_task: JoinHandle<()>,
+    telemetry: Telemetry,
+    telemetry_task: JoinHandle<()>,
     watch_task: JoinHandle<()>,
     access: admin::Access,
     access_task: JoinHandle<()>,
@@ -113,18 +118,23 @@ impl Host {
     /// # Errors
     /// [`StartError`]; nothing runs then.
     pub async fn start(loaded: Loaded) -> Result<Self, StartError> {
-        Self::start_with(loaded, Vec::new()).await
+        Self::start_with(loaded, Vec::new(), LogLevel::default()).await
     }
 
-    /// As [`Host::start`], with plugins without files: native code, for benchmarks.
+    /// As [`Host::start`], with plugins without files: native code, for benchmarks. Operators may change the level of
+    /// this log.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start_with(mut loaded: Loaded, fixed: Vec<RunningEntry>) -> Result<Self, StartError> {
+    pub async fn start_with(
+        mut loaded: Loaded,
+        fixed: Vec<RunningEntry>,
+        log_level: LogLevel,
+    ) -> Result<Self, StartError> {
         loaded.default_source(&loaded.config.data_dir(), true)?;
         let metrics = admin::metrics::install().map_err(StartError::Metrics)?;
         let config = Arc::new(loaded.config.clone());
-        let data_dir = data_dir(&config)?;
+        let data_dir = make_data_dir(&config)?;
         let first_token = first_token(&config)?;
         let current = channel::Sender::new(Arc::clone(&config));
         let on_webhooks = bind("server.listen", config.server.listen)?;
@@ -139,13 +149,15 @@ impl Host {
         readiness.set("starting: the WebAssembly engine is made");
         let runtime = start_runtime(&config, &data_dir, &db, &outbound)?;
         readiness.set("starting: the host finds out which events the plugins handle");
+        let telemetry = Telemetry::start(&config.telemetry).map_err(StartError::Telemetry)?;
         let observations = Observations::start(db.clone());
         observations.config(&loaded, None);
         let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone(), current.subscribe()));
         let choices = db.plugin_choices().await?;
         let setup = PluginSetup { runtime, config: current.subscribe(), fixed, records, choices };
         let plugins = Plugins::start(setup).await;
-        let dispatch = Dispatch::start(current.subscribe(), db.clone(), plugins.clone(), outbound.clone())
+        let parts = (db.clone(), plugins.clone(), outbound.clone());
+        let dispatch = Dispatch::start(current.subscribe(), parts.0, parts.1, parts.2, telemetry.clone())
             .map_err(StartError::Threads)?;
         let pruning = db.start_pruning(current.subscribe());
         let access =
@@ -155,7 +167,8 @@ impl Host {
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
         let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::from_config(&config)));
         let acceptance = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
-        let endpoint = ingress::Webhooks::new(Arc::clone(&sources), Arc::clone(&acceptance)).router();
+        let endpoint =
+            ingress::Webhooks::new(Arc::clone(&sources), Arc::clone(&acceptance), telemetry.clone()).router();
         let stop_webhooks = channel::Sender::new(false);
         let serving = ingress::Limits::from(&config.server);
         let webhooks_task =
@@ -174,8 +187,10 @@ impl Host {
             config: current.subscribe(),
             config_state: Arc::clone(&config_state),
             metrics,
+            log_level,
             side: &admin_side,
         });
+        let telemetry_task = tokio::spawn(admin::metrics::export(admin_state.clone(), telemetry.clone()));
         admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts)));
         readiness.set_ready();
         let reload = Arc::new(Notify::new());
@@ -204,6 +219,8 @@ impl Host {
             admin_task: admin_side.task,
             config_task: tokio::spawn(follow.run()),
             metrics_task,
+            telemetry,
+            telemetry_task,
             watch_task,
             access_task: tokio::spawn(access.clone().run()),
             access,
@@ -251,6 +268,7 @@ impl Host {
         }
         self.config_task.abort();
         self.metrics_task.abort();
+        self.telemetry_task.abort();
         self.watch_task.abort();
         self.alerts_task.abort();
         drop(self.pruning);
@@ -264,6 +282,8 @@ impl Host {
         if let Err(error) = self.db.close().await {
             tracing::error!("closing: {error}");
         }
+        // The commits of the last attempts are spans too.
+        self.telemetry.stop().await;
         let _ = self.data_dir.remove(config::LISTENING);
     }
 
@@ -387,45 +407,6 @@ impl ingress::EventAcceptor for Acceptance {
     fn ids_known_since(&self, now: u64, keys_days: u64) -> u64 {
         Self::ids_known_since(self, now, keys_days)
     }
-}
-
-/// Makes the data directory. Refuses one that others may write, or in which they may write the database.
-fn data_dir(config: &Config) -> Result<PrivateDir, StartError> {
-    let open = |dir: &Path| {
-        PrivateDir::make(dir).map_err(|error| StartError::DataDir { dir: dir.to_owned(), error })
-    };
-    let dir = open(&config.data_dir())?;
-    if let Some(beside) = config.database.path().parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        open(beside)?;
-    }
-    for exposed in dir.exposed_ancestors() {
-        tracing::warn!(
-            "others than the host's user may exchange directories in {}, which the data directory is in: \
-             `chmod go-w` it, or set server.data_dir",
-            exposed.display()
-        );
-    }
-    Ok(dir)
-}
-
-/// The token in the data directory's file, which is made at the first start.
-fn first_token(config: &Config) -> Result<NewToken, StartError> {
-    let secret = config::kept_admin_token(config)?;
-    if secret.expose().len() < TOKEN_MIN_BYTES {
-        tracing::warn!(
-            "the admin token in {} has fewer than {TOKEN_MIN_BYTES} characters, and may be guessed: remove the file and \
-             start the host again, which makes a new one",
-            config.data_dir().join(config::ADMIN_TOKEN).display()
-        );
-    }
-    let hash = TokenHash::of(secret.expose());
-    Ok(NewToken {
-        name: Name::stored(FIRST_TOKEN),
-        hash,
-        role: Role::Admin,
-        plugins: Vec::new(),
-        expires_at: None,
-    })
 }
 
 /// Logs how guests are kept inside their memories.

@@ -41,7 +41,9 @@ pub mod revision;
 pub mod runtime;
 pub mod secrets;
 pub mod switch;
+pub mod telemetry;
 pub mod token;
+pub mod trace;
 
 pub use host::{Host, StartError};
 pub mod wit;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookyard::config::Config;
-use hookyard::delivery::{Delivery, DeliveryId};
+use hookyard::delivery::{Delivery, DeliveryId, ReadySince};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
@@ -120,6 +120,7 @@ impl HookyardRuntime {
             ordering_key: None,
             digest: Digest::of(PAYLOAD.as_bytes()),
             origin: None,
+            trace: None,
         };
         let id = DeliveryId { event: 1, number: 1 };
         let event = Arc::new(event);
@@ -132,6 +133,7 @@ impl HookyardRuntime {
             since: 0,
             order: None,
             revision: None,
+            ready: ReadySince::Due(0),
         };
         Self { revision, delivery, settings }
     }
@@ -143,6 +145,7 @@ impl HookyardRuntime {
                 delivery: &self.delivery,
                 package: Some("moncreneau:events"),
                 settings: &self.settings,
+                trace: None,
             };
             let AttemptReport { attempt, .. } = self.revision.attempt(call).await;
             assert!(attempt.failure.is_none() && attempt.logs.len() == 1);

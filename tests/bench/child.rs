@@ -190,7 +190,7 @@ pub fn run(runner: &str, dir: &Path) {
             }
             _ => Vec::new(),
         };
-        let host = Host::start_with(loaded, fixed).await.unwrap();
+        let host = Host::start_with(loaded, fixed, hookyard::admin::LogLevel::default()).await.unwrap();
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
         host.shutdown().await;
         let ends = std::mem::take(&mut *ends.lock().unwrap());

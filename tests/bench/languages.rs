@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookyard::config::Config;
-use hookyard::delivery::{Delivery, DeliveryId};
+use hookyard::delivery::{Delivery, DeliveryId, ReadySince};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
@@ -138,7 +138,7 @@ async fn measure() -> Vec<Figures> {
 /// µs an attempt.
 async fn round(revision: &Revision, delivery: &Delivery, settings: &PluginSettings) -> f64 {
     let once = async || {
-        let call = Call { delivery, package: Some("moncreneau:events"), settings };
+        let call = Call { delivery, package: Some("moncreneau:events"), settings, trace: None };
         let AttemptReport { attempt, work, .. } = revision.attempt(call).await;
         assert!(attempt.failure.is_none(), "{attempt:?}");
         black_box(work);
@@ -168,8 +168,10 @@ fn delivery(plugin: &PluginName) -> Delivery {
         digest: Digest::of(payload.as_bytes()),
         body: payload.into(),
         origin: None,
+        trace: None,
     };
     let id = DeliveryId { event: 1, number: 1 };
     let (event, plugin) = (Arc::new(event), plugin.clone());
-    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None, revision: None }
+    let ready = ReadySince::Due(0);
+    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None, revision: None, ready }
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
 //! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
-//! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`. How to read them: README.md beside this file.
+//! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`, `telemetry`. How to read them:
+//! README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -30,6 +31,7 @@ mod retention;
 mod search;
 mod start;
 mod swap;
+mod telemetry;
 mod throughput;
 mod transaction;
 
@@ -51,7 +53,7 @@ fn main() {
         let _ = hookyard::runtime::compile_from_stdin(setup);
         return;
     }
-    let all: [(&str, fn()); 18] = [
+    let all: [(&str, fn()); 19] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -70,6 +72,7 @@ fn main() {
         ("growth", growth::run),
         ("search", search::run),
         ("search-ingest", search::ingest),
+        ("telemetry", telemetry::run),
     ];
     for (name, run) in all {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

@@ -9,7 +9,7 @@ use hookyard::completion::CallWork;
 use hookyard::delivery::Attempt;
 use hookyard::event::{Digest, PluginName, now_ms};
 use hookyard::plugins::RunningEntry;
-use hookyard::runtime::{AttemptReport, Call, Runner};
+use hookyard::runtime::{AttemptReport, Call, Runner, Stages};
 use serde::{Deserialize, Serialize};
 
 /// The plugin's handler of `appointment.created`, as native code.
@@ -43,7 +43,7 @@ impl Runner for Native {
                 peak_memory_bytes: 0,
                 failure: None,
             };
-            AttemptReport { attempt, work: CallWork::default(), fuel: None }
+            AttemptReport { attempt, work: CallWork::default(), fuel: None, stages: Stages::default() }
         })
     }
 }

@@ -196,6 +196,7 @@ async fn a_file_that_is_no_backup_is_not_restored() {
     let sql = "INSERT INTO _sqlx_migrations SELECT 9999, description, installed_on, success, checksum, execution_time
         FROM _sqlx_migrations LIMIT 1";
     elsewhere.alter_file("newer.db", sql).await;
+    elsewhere.alter_file("newer.db", "UPDATE program SET version = '7.2.0'").await;
     elsewhere.alter_file("other.db", "CREATE TABLE x (y)").await;
     for (file, why) in [
         ("text", &["text: ", "file is not a database"][..]),
@@ -203,7 +204,10 @@ async fn a_file_that_is_no_backup_is_not_restored() {
         ("other.db", &["other.db: it has not the tables of a hookyard database"]),
         ("cut", &["cut: "]),
         ("in-use.db", &["in-use.db is a database in use, with in-use.db-wal beside it"]),
-        ("newer.db", &["newer.db: its tables are of version 9999", "use a newer one"]),
+        (
+            "newer.db",
+            &["newer.db: its tables are of version 9999, made by hookyard 7.2.0", "use a newer one"],
+        ),
         ("missing", &["missing: No such file"]),
         ("plugins", &["plugins is no regular file"]),
     ] {

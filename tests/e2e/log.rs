@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{CommandOutput, Event, HostDir, example, guest};
+use crate::support::{CommandOutput, Event, HostDir, example, guest, wait_until};
 
 #[tokio::test]
 async fn without_a_terminal_every_line_is_json_with_time_level_and_target() {
@@ -31,7 +31,9 @@ async fn without_a_terminal_every_line_is_json_with_time_level_and_target() {
     for told in ["attempt failed", "now a dead letter"] {
         let line = log.lines().find(|line| line.contains(told)).unwrap_or_else(|| panic!("{told}: {log}"));
         let line: Value = serde_json::from_str(line).unwrap();
+        let delivery = line["delivery"].as_str().unwrap_or_default();
         assert!(line["plugin"] == "actor" && line["event"].is_string(), "to be filtered by: {line}");
+        assert!(delivery.ends_with("-1"), "to be filtered by: {line}");
     }
     for level in ["INFO", "WARN", "ERROR"] {
         assert!(levels.iter().any(|l| l == level), "{level}: {levels:?}");
@@ -97,4 +99,41 @@ fn on_a_terminal_lines_are_human_readable_and_samples_are_reported_once() {
         output.out.lines().filter(|line| line.contains("appointment.created evt_")).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("| INFO appointment.created evt_"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_level_changes_at_once_goes_back_and_is_audited() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let level = |arguments: &[&str]| dir.run(&[&["log", "level"], arguments].concat());
+    assert_eq!(level(&[]).out, "info\n");
+    host.post("nobody", "{}", &[]).await;
+    assert_eq!(level(&["debug"]).out, "debug until a restart, then info\n");
+    host.post("somebody", "{}", &[]).await;
+    let line = host.wait_log(&["DEBUG", "no source has this name"]).await;
+    assert!(line.contains("/webhooks/somebody"), "only from then on: {line}");
+    let shown = level(&["warn", "--for", "2h", "--json"]).json();
+    assert_eq!((&shown["filter"], &shown["configured"]), (&json!("warn"), &json!("info")));
+    assert!(shown["until"].as_u64().unwrap() > 0);
+    assert_eq!(level(&["--reset"]).out, "info\n");
+    // It goes back by itself.
+    assert_eq!(level(&["hookyard=trace", "--for", "1s"]).code, 0);
+    wait_until("the configured level holds again", async || {
+        (level(&["--json"]).json()["filter"] == "info").then_some(())
+    })
+    .await;
+    host.wait_log(&["the level of the log is the configured one again"]).await;
+    for (arguments, code) in [(&["inof"][..], 2), (&["info", "--reset"], 2), (&["--for", "1h"], 2)] {
+        let output = level(arguments);
+        assert_eq!(output.code, code, "{output:?}");
+    }
+    let reader = dir.run(&["token", "create", "reader", "--role", "read"]).out;
+    let mut command = dir.command(&["log", "level", "debug"]);
+    let refused = CommandOutput::run(command.env("HOOKYARD_TOKEN", reader.trim()));
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let entries = dir.run(&["audit", "list", "--action", "log", "--json"]).json();
+    let entries = entries["items"].as_array().unwrap();
+    assert_eq!(entries.len(), 4, "{entries:?}");
+    assert!(entries.iter().all(|entry| entry["action"] == "log.level"), "{entries:?}");
+    host.stop().await;
 }

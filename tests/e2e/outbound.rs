@@ -44,13 +44,13 @@ fn grants(http: &[&str], email: &[&str]) -> Grants {
 /// The first attempt at a request.
 async fn send(out: &Outbound, grants: &Grants, key: &str, request: &HttpRequest) -> EffectResult {
     let (mask, progress) = (Mask::default(), Progress::default());
-    out.send(&EffectContext { grants, mask: &mask, key, progress: &progress }, request).await
+    out.send(&EffectContext { grants, mask: &mask, key, progress: &progress, trace: None }, request).await
 }
 
 /// The first attempt at an email.
 async fn mail(out: &Outbound, grants: &Grants, key: &str, email: &Email) -> EffectResult {
     let (mask, progress) = (Mask::default(), Progress::default());
-    out.mail(&EffectContext { grants, mask: &mask, key, progress: &progress }, email).await
+    out.mail(&EffectContext { grants, mask: &mask, key, progress: &progress, trace: None }, email).await
 }
 
 /// An address without a listener.

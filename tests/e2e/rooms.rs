@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Names, and the only places in `host/src` where code may use them.
-const LIBRARIES: [(&[&str], &[&str]); 18] = [
+const LIBRARIES: [(&[&str], &[&str]); 19] = [
     (&["wasmtime::", "wasmtime_wasi::", "wasmtime_wasi_http::"], &["runtime/"]),
     (&["wit_component::", "wit_parser::"], &["runtime/", "wit/"]),
     (&["wasm_encoder::"], &["cli/author/build/", "runtime/compile/merge/", "wit/"]),
@@ -17,7 +17,8 @@ const LIBRARIES: [(&[&str], &[&str]); 18] = [
     (&["hyper::", "hyper_util::"], &["ingress/"]),
     (&["notify::"], &["plugins/"]),
     (&["clap::"], &["cli/"]),
-    (&["reqwest::"], &["cli/", "outbound/"]),
+    (&["reqwest::"], &["cli/", "outbound/", "telemetry/"]),
+    (&["opentelemetry_proto::", "prost::"], &["telemetry/"]),
     (&["lettre::", "httpdate::", "idna::"], &["outbound/"]),
     (&["aho_corasick::"], &["secrets.rs", "secrets/"]),
     (&["toml::"], &["config/"]),
@@ -42,26 +43,26 @@ const LIBRARIES: [(&[&str], &[&str]); 18] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `secrets`, `switch`, `config` and `failpoint`.
+/// `audit`, `token`, `trace`, `secrets`, `switch`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 7] = [
-    ("ingress", &["db"]),
+    ("ingress", &["db", "telemetry"]),
     ("plugins", &["outbound", "runtime"]),
-    ("dispatch", &["db", "outbound", "plugins", "runtime"]),
+    ("dispatch", &["db", "outbound", "plugins", "runtime", "telemetry"]),
     ("alerts", &["db", "outbound", "plugins"]),
-    ("admin", &["alerts", "db", "plugins"]),
+    ("admin", &["alerts", "db", "plugins", "telemetry"]),
     ("db", &[]),
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 17] = [
+const LEAVES: [(&str, &[&str]); 19] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
-    ("event", &[]),
+    ("event", &["trace"]),
     ("erasure", &["replay"]),
     ("clock", &["event"]),
-    ("delivery", &["event"]),
-    ("effect", &["delivery", "event"]),
-    ("completion", &["delivery", "effect", "event", "keyvalue"]),
+    ("delivery", &["clock", "event"]),
+    ("effect", &["delivery", "event", "trace"]),
+    ("completion", &["delivery", "effect", "event", "keyvalue", "trace"]),
     ("keyvalue", &["event"]),
     ("replay", &["delivery", "event"]),
     ("revision", &["audit", "event"]),
@@ -70,7 +71,9 @@ const LEAVES: [(&str, &[&str]); 17] = [
     ("wit", &["event"]),
     ("failpoint", &["config"]),
     ("config", &["effect", "event"]),
-    ("outbound", &["event", "effect", "config", "secrets"]),
+    ("outbound", &["event", "effect", "config", "secrets", "trace"]),
+    ("telemetry", &["config", "trace"]),
+    ("trace", &[]),
 ];
 /// The only place between the command line and wasm.
 const INSPECT: &str = "cli/inspect/";
@@ -202,6 +205,7 @@ fn dependencies_point_one_way() {
         "revision",
         "audit",
         "token",
+        "trace",
         "secrets",
         "switch",
         "config",

@@ -11,11 +11,13 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::time::MissedTickBehavior;
 
 use super::AdminState;
 use crate::db::{Size, Stock};
 use crate::event::now_ms;
 use crate::plugins::{PluginState, PluginView};
+use crate::telemetry::Telemetry;
 
 /// Interval at which samples of histograms are added to their buckets between scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -71,6 +73,7 @@ fn describe() {
     describe_counter!("hookyard_effect_attempts_total", "Attempts at effects, by plugin, kind and outcome");
     describe_histogram!("hookyard_attempt_seconds", Unit::Seconds, "Time of one attempt, by plugin");
     describe_histogram!("hookyard_commit_seconds", Unit::Seconds, "Time of one group commit");
+    describe_stages();
     describe_histogram!(
         "hookyard_accept_to_done_seconds",
         Unit::Seconds,
@@ -125,8 +128,62 @@ fn describe() {
     );
 }
 
+/// The steps of an event's way that have a histogram each, beside `hookyard_commit_seconds`.
+fn describe_stages() {
+    describe_histogram!(
+        "hookyard_verify_seconds",
+        Unit::Seconds,
+        "Time to verify a request and to read its event, by source"
+    );
+    describe_histogram!(
+        "hookyard_wait_seconds",
+        Unit::Seconds,
+        "Time that a delivery waits for an attempt, since its commit or since it was due, by plugin"
+    );
+    describe_histogram!(
+        "hookyard_instantiate_seconds",
+        Unit::Seconds,
+        "Time to get an instance for an attempt, by plugin"
+    );
+    describe_histogram!("hookyard_call_seconds", Unit::Seconds, "Time of one call of a handler, by plugin");
+    describe_histogram!(
+        "hookyard_finish_seconds",
+        Unit::Seconds,
+        "Time from the end of an attempt until it is committed"
+    );
+    describe_histogram!(
+        "hookyard_effect_seconds",
+        Unit::Seconds,
+        "Time of one attempt at an effect, by plugin and kind"
+    );
+    describe_counter!(
+        "hookyard_telemetry_spans_total",
+        "Spans for the OpenTelemetry collector, by outcome: exported, dropped"
+    );
+    describe_counter!(
+        "hookyard_telemetry_requests_total",
+        "Requests to the OpenTelemetry collector, by signal and outcome: delivered, failed"
+    );
+}
+
+/// Hands all metrics to the exporter at each interval, if the collector gets them.
+pub async fn export(admin: AdminState, telemetry: Telemetry) {
+    let Some(interval) = telemetry.metrics_interval() else { return };
+    let mut tick = tokio::time::interval(interval);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        telemetry.record_metrics(render(&admin).await);
+    }
+}
+
 /// `GET /metrics`
 pub(super) async fn scrape(State(admin): State<AdminState>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], render(&admin).await)
+}
+
+/// The page of all metrics, with gauges as they are now.
+async fn render(admin: &AdminState) -> String {
     set_plugin_gauges(&(admin.plugins)());
     metrics::gauge!("hookyard_backlog").set(as_f64(admin.db.backlog()));
     let index = admin.db.index_status();
@@ -136,8 +193,7 @@ pub(super) async fn scrape(State(admin): State<AdminState>) -> impl IntoResponse
         Ok(stock) => set_stock_gauges(&stock),
         Err(error) => tracing::debug!("the database could not be counted for /metrics: {error}"),
     }
-    let page = admin.metrics.render();
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], page)
+    admin.metrics.render()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]

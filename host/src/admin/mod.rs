@@ -36,6 +36,7 @@ mod health;
 mod hosts;
 mod index;
 mod keyed;
+mod log_level;
 pub mod metrics;
 mod personal;
 mod problem;
@@ -47,6 +48,7 @@ use cached::Cached;
 pub use auth::{Access, FindPeer};
 pub use changes::Changes;
 pub use hosts::Hosts;
+pub use log_level::LogLevel;
 pub use personal::PersonalFields;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use readiness::Readiness;
@@ -111,6 +113,8 @@ pub struct AdminState {
     pub alerts: AlertFunctions,
     /// The personal values of bodies.
     pub personal: PersonalFields,
+    /// The level of the host's log.
+    pub log_level: LogLevel,
     /// The process's numbers, from [`metrics::install`].
     pub metrics: PrometheusHandle,
     /// The tokens and their permissions.

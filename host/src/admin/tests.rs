@@ -40,6 +40,7 @@ impl TestServer {
             readiness: readiness.clone(),
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
+            log_level: LogLevel::new("info", |_| Ok(())),
             config: channel::Sender::new(Arc::default()).subscribe(),
             config_state: Arc::default(),
             alerts: AlertFunctions {
@@ -227,6 +228,7 @@ fn event(source: &str, id: &str, event_type: &str) -> Event {
         received_at: 1,
         digest: Digest::of(&body),
         origin: None,
+        trace: None,
         payload: 0..2,
         body,
         ordering_key: None,

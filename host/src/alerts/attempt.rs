@@ -38,7 +38,7 @@ pub(super) async fn attempt(outbound: &Outbound, alert: &Alert, notification: &N
     let made = async {
         let mask = mask(alert);
         let Notification { id, progress, .. } = notification;
-        let context = EffectContext { grants: &GRANTS, mask: &mask, key: id, progress };
+        let context = EffectContext { grants: &GRANTS, mask: &mask, key: id, progress, trace: None };
         match webhook(alert, notification) {
             Some(request) => outbound.notify(&context, &request).await,
             None => outbound.mail(&context, &email(alert, notification)).await,

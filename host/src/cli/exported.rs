@@ -64,6 +64,7 @@ pub(super) fn to_event(exported: &ExportedEvent) -> Result<Event, Failure> {
         digest: Digest::of(body.as_bytes()),
         body: body.into(),
         origin: None,
+        trace: None,
     })
 }
 

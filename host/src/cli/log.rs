@@ -3,6 +3,7 @@
 //! Plugins' own lines have the target `plugin`, and so a level of their own.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -12,14 +13,37 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 use super::background::BackgroundWriter;
 use super::failure::Failure;
 use super::{stderr, visible};
+use crate::admin::LogLevel;
 use crate::config;
 
 /// The log of this process, started.
 #[derive(Debug)]
 pub(super) struct Log {
-    filter: reload::Handle<EnvFilter, Registry>,
+    filter: Arc<LiveFilter>,
     level: String,
     plugin_level: String,
+}
+
+/// The filter in force.
+#[derive(Debug)]
+struct LiveFilter {
+    handle: reload::Handle<EnvFilter, Registry>,
+    /// The host's level and the plugins'.
+    levels: Mutex<(String, String)>,
+}
+
+impl LiveFilter {
+    /// Changes one or both of the levels.
+    fn change(&self, change: impl FnOnce(&mut (String, String))) -> Result<(), String> {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = levels.clone();
+        change(&mut changed);
+        let filter =
+            EnvFilter::try_new(directives(&changed.0, &changed.1)).map_err(|error| error.to_string())?;
+        self.handle.reload(filter).map_err(|error| error.to_string())?;
+        *levels = changed;
+        Ok(())
+    }
 }
 
 /// Starts writing.
@@ -53,7 +77,9 @@ pub(super) fn start(log: &config::Log, level: Option<&str>) -> Result<Log, Failu
     started.map_err(Failure::failed)?;
     // The default hook writes to standard error itself, and waits for its reader.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    Ok(Log { filter: handle, level: level.into(), plugin_level: log.plugin_level.clone() })
+    let levels = Mutex::new((level.to_owned(), log.plugin_level.clone()));
+    let filter = Arc::new(LiveFilter { handle, levels });
+    Ok(Log { filter, level: level.into(), plugin_level: log.plugin_level.clone() })
 }
 
 /// Takes formatted lines, and escapes characters of plugins and senders that could forge a line.
@@ -96,8 +122,15 @@ impl Log {
     /// way meanwhile.
     pub(super) fn repeat_plugins(&self, on: bool) -> Result<(), Failure> {
         let plugin_level = if on { self.plugin_level.as_str() } else { "off" };
-        let filter = EnvFilter::try_new(directives(&self.level, plugin_level)).map_err(Failure::failed)?;
-        self.filter.reload(filter).map_err(Failure::failed)
+        self.filter.change(|levels| plugin_level.clone_into(&mut levels.1)).map_err(Failure::Failed)
+    }
+
+    /// The level, which operators may change while the host runs.
+    pub(super) fn level(&self) -> LogLevel {
+        let filter = Arc::clone(&self.filter);
+        LogLevel::new(self.level.clone(), move |level| {
+            filter.change(|levels| level.clone_into(&mut levels.0))
+        })
     }
 }
 

@@ -42,6 +42,7 @@ mod inspect;
 mod json_text;
 mod listing;
 mod log;
+mod log_level;
 mod out;
 mod plugin_attempt;
 mod plugin_build;
@@ -140,6 +141,9 @@ enum Verb {
     /// List and test alerts
     #[command(subcommand, arg_required_else_help = true)]
     Alert(Alert),
+    /// Show and change the level of the host's log
+    #[command(subcommand, arg_required_else_help = true)]
+    Log(Log),
     /// Read and check the log of what operators and the host decided
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),
@@ -232,6 +236,11 @@ enum Token {
 enum Alert {
     List(alerts::List),
     Test(alerts::Test),
+}
+
+#[derive(Debug, Subcommand)]
+enum Log {
+    Level(log_level::Level),
 }
 
 #[derive(Debug, Subcommand)]
@@ -346,6 +355,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
         Verb::Alert(Alert::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Alert(Alert::Test(verb)) => verb.run(of_running(config)?).await,
+        Verb::Log(Log::Level(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::Export(verb)) => verb.run(of_running(config)?).await,
         Verb::Audit(Audit::Verify(verb)) => verb.run(of_running(config)?).await,

@@ -43,7 +43,7 @@ pub(super) async fn start(settings: &Settings) -> Result<Option<(Host, Signals, 
     let mut signals = Signals::listen()?;
     banner::print_new_secrets(settings.new_secrets())?;
     let started = tokio::select! {
-        started = Host::start(settings.loaded().clone()) => started,
+        started = Host::start_with(settings.loaded().clone(), Vec::new(), log.level()) => started,
         // The file is read once more when the host has started.
         signal = signals.wait_for_termination() => {
             info!(why = signal, "stopped before the host had started");

@@ -157,7 +157,7 @@ fn parse_role(text: &str) -> Result<Role, String> {
 }
 
 /// A time such as 30d, in ms.
-fn parse_span(text: &str) -> Result<u64, String> {
+pub(super) fn parse_span(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no time: write 30d, 12h or 90m");
     let span: Span = text.parse().map_err(|_| wrong())?;
     let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;

@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::values::EVENT_TYPE_MAX_BYTES;
+use super::values::{EVENT_TYPE_MAX_BYTES, Secret};
 use crate::event::Name;
 
 /// The path in `sqlite:PATH`.
@@ -92,6 +92,40 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
         })
     });
     checked.collect()
+}
+
+/// The base URL of an OpenTelemetry collector, without a slash at its end.
+pub(super) fn collector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let is_base = |url: &url::Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    match url::Url::parse(&text) {
+        Ok(url) if is_base(&url) => Ok(Some(url.as_str().trim_end_matches('/').to_owned())),
+        _ => {
+            let shown = without_passwords(&text);
+            Err(D::Error::custom(format!(
+                "`{shown}` is no collector: write `http://127.0.0.1:4318`, without user, password and query; \
+                 a token belongs into `headers`"
+            )))
+        }
+    }
+}
+
+/// Headers of requests, whose values are secrets.
+pub(super) fn secret_headers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Secret>, D::Error> {
+    let headers = BTreeMap::<String, Secret>::deserialize(deserializer)?;
+    match headers.keys().find(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
+        Some(wrong) => Err(D::Error::custom(format!("`{wrong}` is no header's name"))),
+        None => Ok(headers),
+    }
 }
 
 /// `*`, `*@domain` or an address: lower case, so that equal is equal.

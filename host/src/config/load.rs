@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::read_text;
 use super::locate::{Places, dotted, line_at, path};
-use super::values::References;
+use super::values::{References, Secret};
 use super::{Config, Plugin, check, formats};
 
 /// The default path of the file.
@@ -192,6 +192,11 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
     if let Some(smtp) = &mut config.email.smtp {
         found.extend(smtp.resolve(from).err().map(|message| (path(&["email", "smtp"]), message)));
     }
+    for (name, secret) in &mut config.telemetry.headers {
+        let key = || path(&["telemetry", "headers", name]);
+        let resolved = secret.resolve(from).and_then(|()| header_value(secret));
+        found.extend(resolved.err().map(|message| (key(), message)));
+    }
     config.plugins.dir = from.dir.join(&config.plugins.dir);
     if let Some(dir) = &mut config.server.data_dir {
         *dir = from.dir.join(&*dir);
@@ -205,6 +210,11 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
     found
 }
 
+fn header_value(secret: &Secret) -> Result<(), String> {
+    let value = http::HeaderValue::from_str(secret.expose());
+    value.map(drop).map_err(|_| "it has characters that a header cannot have".into())
+}
+
 /// Whether a key's value may hold a secret, which no error may repeat. A text in a section's place
 /// counts too: `sources.x = "…"` may be a secret in the wrong place.
 fn hidden(path: &[String]) -> bool {
@@ -212,7 +222,10 @@ fn hidden(path: &[String]) -> bool {
     let inside = path.iter().skip(2).any(|part| part == "secrets" || part == "config");
     let in_alert = path.first().is_some_and(|part| part == "alerts")
         && path.get(2).is_none_or(|part| part == "webhook" || part == "webhook_secret");
+    let in_telemetry = path.first().is_some_and(|part| part == "telemetry")
+        && path.get(1).is_none_or(|part| part == "headers");
     in_alert
+        || in_telemetry
         || (section && (path.len() <= 2 || inside))
         || matches!(dotted(path).as_str(), "database.url" | "email.smtp")
 }

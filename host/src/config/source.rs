@@ -38,6 +38,8 @@ pub struct Source {
     pub personal: Vec<Pointer>,
     /// Whether these are the scheme's preset: then only callers who may not see them get `[masked]`.
     pub is_personal_preset: bool,
+    /// What a sender's trace context is used for.
+    pub traceparent: TraceTrust,
 }
 
 /// The preset of a source.
@@ -48,6 +50,19 @@ pub enum Scheme {
     Moncreneau,
     /// HMAC-SHA256 over the body in a header of the operator's choice.
     Hmac,
+}
+
+/// What a sender's `traceparent` is used for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceTrust {
+    /// The host continues the sender's trace, and follows its decision about sampling.
+    Parent,
+    /// The host begins a trace of its own, which names the sender's span.
+    #[default]
+    Link,
+    /// It is not read.
+    Ignore,
 }
 
 /// A header that carries an HMAC-SHA256 of the body.
@@ -138,6 +153,13 @@ entry! {
         /// tokens that may not see personal values only. `[]` masks nothing.
         #[example("[\"/data/object/phone\"]")]
         personal: Option<Vec<Pointer>>,
+        /// What the sender's `traceparent` header is used for, if `telemetry.endpoint` is set. `parent`: the host
+        /// continues the sender's trace, and the sender decides whether it is recorded. `link`: the host begins a trace
+        /// of its own, decides by `telemetry.sample_ratio`, and names the sender's span in it. `ignore`: the header is
+        /// not read. The header is not signed. Default: link.
+        #[example("\"link\"")]
+        #[serde(default)]
+        traceparent: TraceTrust,
     }
 }
 
@@ -167,6 +189,7 @@ impl From<Written> for Source {
             search: written.search.unwrap_or(preset.search),
             is_personal_preset: written.personal.is_none(),
             personal: written.personal.unwrap_or(preset.personal),
+            traceparent: written.traceparent,
             ..preset
         }
     }
@@ -197,6 +220,7 @@ impl Source {
             search: Vec::new(),
             personal: Vec::new(),
             is_personal_preset: true,
+            traceparent: TraceTrust::default(),
         };
         match scheme {
             Scheme::Hmac => hmac,

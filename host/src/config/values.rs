@@ -68,6 +68,47 @@ impl Secret {
     }
 }
 
+/// A part of all, from 0 to 1, exact to a millionth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ratio {
+    millionths: u32,
+}
+
+impl Ratio {
+    /// All, in millionths.
+    pub const ALL: u32 = 1_000_000;
+
+    /// A ratio of at most [`Ratio::ALL`] millionths.
+    #[must_use]
+    pub const fn of_millionths(millionths: u32) -> Self {
+        Self { millionths: if millionths < Self::ALL { millionths } else { Self::ALL } }
+    }
+
+    /// The number of millionths.
+    #[must_use]
+    pub fn millionths(self) -> u32 {
+        self.millionths
+    }
+}
+
+impl Serialize for Ratio {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.millionths) / f64::from(Self::ALL))
+    }
+}
+
+impl<'de> Deserialize<'de> for Ratio {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = f64::deserialize(deserializer)?;
+        if !(0.0..=1.0).contains(&written) {
+            return Err(D::Error::custom("must be 0 to 1"));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to a million")]
+        let millionths = (written * f64::from(Self::ALL)).round() as u32;
+        Ok(Self { millionths })
+    }
+}
+
 /// The sources of `env:` and `file:` references.
 pub(super) struct References<'a> {
     /// Relative paths start here.

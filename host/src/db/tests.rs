@@ -1,7 +1,7 @@
 //! The database as its callers see it, on real files.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -99,6 +99,7 @@ pub(super) fn event(id: &str, body: &str) -> Event {
         ordering_key: Some("a1".into()),
         digest: Digest::of(body.as_bytes()),
         origin: None,
+        trace: None,
     }
 }
 
@@ -140,7 +141,8 @@ pub(super) fn attempt(delivery: &Delivery, next: NextStep) -> FinishedAttempt {
     let failures = delivery.failures + u32::from(next != NextStep::Done);
     let (work, order) = (CallWork::default(), delivery.order);
     let root = delivery.root();
-    FinishedAttempt { id: delivery.id, attempt, next, failures, plugin, work, depth, root, order }
+    let (id, submitted, trace) = (delivery.id, Instant::now(), None);
+    FinishedAttempt { id, attempt, next, failures, plugin, work, depth, root, order, submitted, trace }
 }
 
 pub(super) async fn leased(db: &Db, limit: usize) -> (Vec<String>, bool) {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::audit::Bulk;
+use crate::completion::FinishedAttempt;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{self, Effect, EffectId, LeasedEffect, QueuedEffect};
 use crate::event::{Digest, PluginName, SourceName};
@@ -139,6 +140,9 @@ pub trait Handoff: Notices {
 
     /// Offers a committed effect.
     fn offer_effect(&self, effect: LeasedEffect) -> bool;
+
+    /// Takes note that an attempt was committed.
+    fn recorded(&self, _finished: &FinishedAttempt) {}
 }
 
 /// The limits on waiting work and on memory.

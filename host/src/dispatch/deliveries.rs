@@ -5,7 +5,9 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tracing::field::display;
 
 use crate::clock;
 use crate::completion::{CallWork, FinishedAttempt};
@@ -15,11 +17,13 @@ use crate::event::PluginName;
 use crate::failpoint::{self, Point};
 use crate::plugins::{ActivePlugin, Plugins, Snapshot};
 use crate::runtime::{AttemptReport, Call};
+use crate::telemetry::Telemetry;
 
 use super::breaker::{AttemptSignal, Transition};
 use super::gate::Gate;
 use super::lanes::{Completion, LeasedItems};
 use super::new_revisions::step_after_swap;
+use super::spans::AttemptSpans;
 use super::workers::Workers;
 use super::{dispatcher, pauses, retry};
 
@@ -29,6 +33,7 @@ pub(super) struct Deliveries {
     pub(super) plugins: Plugins,
     pub(super) workers: Workers,
     pub(super) gate: Arc<Gate>,
+    pub(super) telemetry: Telemetry,
 }
 
 impl dispatcher::WorkKind for Deliveries {
@@ -125,12 +130,20 @@ impl Deliveries {
         self.db.started(&delivery, active.revision);
         failpoint::pass_for(Point::InAttempt, &delivery.event.id);
         let package = snapshot.package(&delivery.event.source);
-        let call = Call { delivery: &delivery, package, settings: &active.settings };
+        let waited = delivery.ready.elapsed();
+        active.count_wait(waited);
+        let spans = AttemptSpans::begin(&self.telemetry, &delivery, waited);
         let mut reruns = 0;
         loop {
             let _turn = active.turn(reruns >= RERUNS_AMONG_OTHERS).await;
-            let AttemptReport { attempt, work, .. } = active.runner.attempt(call).await;
+            let trace = spans.map(|spans| spans.call(reruns));
+            let call = Call { delivery: &delivery, package, settings: &active.settings, trace };
+            let AttemptReport { attempt, work, stages, .. } = active.runner.attempt(call).await;
             failpoint::pass(Point::AfterHandler);
+            active.count_stages(&stages);
+            if let (Some(spans), Some(call)) = (&spans, &trace) {
+                spans.record_run(call, stages, delivery.plugin.as_str());
+            }
             let ended = limit_reruns(active.settings.store.reruns_max, reruns, attempt, work);
             let (mut attempt, work) = self.reserve(&delivery, active, ended).await;
             let retry::Decision { next, failures, given_up } =
@@ -143,8 +156,26 @@ impl Deliveries {
             let (plugin, depth) = (delivery.plugin.clone(), delivery.event.depth());
             let summary = AttemptSummary::of(&attempt);
             let (id, root, order) = (delivery.id, delivery.root(), delivery.order);
-            let finished = FinishedAttempt { id, attempt, next, failures, plugin, work, depth, root, order };
+            let (submitted, trace) =
+                (Instant::now(), spans.map(|spans| Box::new(spans.attempt_trace(&delivery))));
+            let finished = FinishedAttempt {
+                id,
+                attempt,
+                next,
+                failures,
+                plugin,
+                work,
+                depth,
+                root,
+                order,
+                submitted,
+                trace,
+            };
             if self.db.finish(finished).is_ok() {
+                if let Some(spans) = &spans {
+                    let cause = summary.failure.as_ref().map(|failure| failure.cause);
+                    spans.record(&delivery, &active.revision.short(), summary.outcome(), cause);
+                }
                 report(&delivery, &summary, next, active);
                 let due = if let NextStep::Wait(due) = next { Some(due) } else { None };
                 let signal = self.signal(&delivery, active, &summary);
@@ -189,6 +220,10 @@ impl AttemptSummary {
         Self { number: *number, duration_us: *duration_us, failure: failure.clone() }
     }
 
+    fn outcome(&self) -> Outcome {
+        self.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome)
+    }
+
     /// A rejection is about one event, and a failure of the host about none.
     fn signal(&self) -> AttemptSignal {
         match &self.failure {
@@ -203,19 +238,19 @@ impl AttemptSummary {
 
 /// Counts an attempt, and logs one that failed.
 fn report(delivery: &Delivery, summary: &AttemptSummary, next: NextStep, active: &ActivePlugin) {
-    let outcome = summary.failure.as_ref().map_or(Outcome::Done, |failure| failure.outcome);
-    active.count(outcome, summary.duration_us, delivery.since);
+    active.count(summary.outcome(), summary.duration_us, delivery.since);
     let Some(failure) = &summary.failure else { return };
     let (number, reason) = (summary.number, &failure.reason);
     let (plugin, event) = (delivery.plugin.as_str(), delivery.event.id.as_str());
+    let (delivery, trace) = (display(delivery.id), delivery.event.trace.map(|trace| display(trace.trace)));
     match next {
         NextStep::Wait(due) => {
             let again_in_ms = due.saturating_sub(clock::now_ms());
-            tracing::warn!(plugin, event, number, again_in_ms, "attempt failed: {reason}");
+            tracing::warn!(plugin, event, delivery, trace, number, again_in_ms, "attempt failed: {reason}");
         }
         _ if failure.outcome == Outcome::Rejected => {
-            tracing::warn!(plugin, event, number, "rejected, now a dead letter: {reason}");
+            tracing::warn!(plugin, event, delivery, trace, number, "rejected, now a dead letter: {reason}");
         }
-        _ => tracing::error!(plugin, event, number, "now a dead letter: {reason}"),
+        _ => tracing::error!(plugin, event, delivery, trace, number, "now a dead letter: {reason}"),
     }
 }

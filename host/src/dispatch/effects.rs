@@ -6,15 +6,16 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
+use tracing::field::display;
 
 use super::acceptance::Acceptance;
 use super::breaker::AttemptSignal;
 use super::gate::Gate;
 use super::lanes::{Completion, LeasedItems};
-use super::{dispatcher, retry};
+use super::{dispatcher, retry, spans};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::db::{Accept, Db, DbError};
@@ -26,6 +27,8 @@ use crate::failpoint::{self, Point};
 use crate::outbound::{EffectContext, EffectResult, Grants, Outbound};
 use crate::plugins::{self, Backoff};
 use crate::secrets::Mask;
+use crate::telemetry::Telemetry;
+use crate::trace::TraceContext;
 
 /// The kind of work that carries out effects.
 pub(super) struct Effects {
@@ -35,6 +38,7 @@ pub(super) struct Effects {
     config: watch::Receiver<Arc<Config>>,
     masks: Mutex<Masks>,
     gate: Arc<Gate>,
+    telemetry: Telemetry,
 }
 
 /// The masks of plugins, built from one configuration.
@@ -81,8 +85,9 @@ impl Effects {
         outbound: Outbound,
         config: watch::Receiver<Arc<Config>>,
         gate: Arc<Gate>,
+        telemetry: Telemetry,
     ) -> Self {
-        Self { db, acceptance, outbound, config, masks: Mutex::default(), gate }
+        Self { db, acceptance, outbound, config, masks: Mutex::default(), gate, telemetry }
     }
 
     /// The most effects of a plugin that are carried out at once.
@@ -103,8 +108,12 @@ impl Effects {
         failpoint::pass(Point::BeforeEffect);
         failpoint::pass_for(Point::InEffect, effect.plugin.as_str());
         let restored = if effect.queued.masked { mask.restore(&mut effect.queued.effect) } else { Ok(()) };
+        let began = SystemTime::now();
+        let trace = self.telemetry.active(effect.trace);
+        let trace = trace.map(|trace| (trace, spans::effect_context(&effect, trace)));
+        let own = trace.map(|(_, own)| own);
         let mut sent = match restored {
-            Ok(()) => self.attempt(&config, &effect, &mask).await,
+            Ok(()) => self.attempt(&config, &effect, &mask, own).await,
             Err(name) => without_secret(&name),
         };
         failpoint::pass(Point::AfterEffect);
@@ -112,7 +121,10 @@ impl Effects {
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let number = effect.attempts + 1;
         let due = due(&sent, number - effect.attempts_before, &config.effects);
-        report(&effect, &sent, due);
+        report(&effect, &sent, due, started.elapsed());
+        if let Some(trace) = trace {
+            spans::record_effect(&self.telemetry, &effect, trace, began, sent.outcome);
+        }
         let attempt =
             EffectAttempt { number, started_at, duration_us, outcome: sent.outcome, detail: sent.detail };
         let LeasedEffect { id, plugin, queued, .. } = effect;
@@ -137,23 +149,34 @@ impl Effects {
         Arc::clone(masks.made.entry(plugin.clone()).or_insert_with(make))
     }
 
-    async fn attempt(&self, config: &Config, effect: &LeasedEffect, mask: &Mask) -> EffectResult {
+    async fn attempt(
+        &self,
+        config: &Config,
+        effect: &LeasedEffect,
+        mask: &Mask,
+        trace: Option<TraceContext>,
+    ) -> EffectResult {
         let grants = Grants::of(&effect.plugin, &config.plugin(effect.plugin.as_str()));
         let (key, progress) = (&effect.queued.key, &effect.progress);
-        let context = EffectContext { grants: &grants, mask, key, progress };
+        let context = EffectContext { grants: &grants, mask, key, progress, trace };
         match &effect.queued.effect {
             Effect::Http(request) => self.outbound.send(&context, request).await,
             Effect::Email(email) => self.outbound.mail(&context, email).await,
             Effect::Event(emitted) => match self.outbound.check_event(&grants, emitted) {
-                Ok(()) => self.emit(effect, emitted).await,
+                Ok(()) => self.emit(effect, emitted, trace).await,
                 Err(detail) => not_granted(detail),
             },
         }
     }
 
     /// Stores an event like one that was received.
-    async fn emit(&self, effect: &LeasedEffect, emitted: &Emitted) -> EffectResult {
-        let event = event_of(effect, emitted);
+    async fn emit(
+        &self,
+        effect: &LeasedEffect,
+        emitted: &Emitted,
+        trace: Option<TraceContext>,
+    ) -> EffectResult {
+        let event = Event { trace, ..event_of(effect, emitted) };
         let sent = |outcome, detail: String| EffectResult { outcome, detail, after: None, progress: None };
         match self.acceptance.accept(event).await {
             Ok(Accept::Accepted { deliveries, .. }) => {
@@ -209,11 +232,12 @@ fn event_of(effect: &LeasedEffect, emitted: &Emitted) -> Event {
             depth: effect.depth + 1,
             root: effect.root,
         }),
+        trace: None,
     }
 }
 
 /// Counts an attempt, and logs a failed one.
-fn report(effect: &LeasedEffect, sent: &EffectResult, due: Option<u64>) {
+fn report(effect: &LeasedEffect, sent: &EffectResult, due: Option<u64>, took: Duration) {
     let (plugin, kind) = (effect.plugin.as_str(), effect.queued.effect.kind());
     let (key, number, detail) = (effect.queued.key.as_str(), effect.attempts + 1, sent.detail.as_str());
     let outcome = match (sent.outcome, due) {
@@ -224,12 +248,24 @@ fn report(effect: &LeasedEffect, sent: &EffectResult, due: Option<u64>) {
     metrics::counter!("hookyard_effect_attempts_total",
         "plugin" => plugin.to_owned(), "kind" => kind, "outcome" => outcome)
     .increment(1);
+    metrics::histogram!("hookyard_effect_seconds", "plugin" => plugin.to_owned(), "kind" => kind)
+        .record(took);
+    let (delivery, trace) = (display(effect.id.delivery), effect.trace.map(|trace| display(trace.trace)));
     match (outcome, due) {
-        ("done", _) => tracing::debug!(plugin, kind, key, number, "effect done: {detail}"),
+        ("done", _) => tracing::debug!(plugin, delivery, trace, kind, key, number, "effect done: {detail}"),
         (_, Some(due)) => {
             let again_in_ms = due.saturating_sub(clock::now_ms());
-            tracing::warn!(plugin, kind, key, number, again_in_ms, "effect failed: {detail}");
+            tracing::warn!(
+                plugin,
+                delivery,
+                trace,
+                kind,
+                key,
+                number,
+                again_in_ms,
+                "effect failed: {detail}"
+            );
         }
-        _ => tracing::error!(plugin, kind, key, number, "effect is dead: {detail}"),
+        _ => tracing::error!(plugin, delivery, trace, kind, key, number, "effect is dead: {detail}"),
     }
 }

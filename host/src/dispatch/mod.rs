@@ -21,6 +21,7 @@ mod new_revisions;
 mod pauses;
 mod replay;
 mod retry;
+mod spans;
 #[cfg(test)]
 mod testing;
 mod under_way;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::completion::FinishedAttempt;
 use crate::config::{self, Config};
 use crate::db::{Db, DbError, Handoff, Notices};
 use crate::delivery::Delivery;
@@ -39,6 +41,7 @@ use crate::effect::LeasedEffect;
 use crate::event::PluginName;
 use crate::outbound::Outbound;
 use crate::plugins::{ActivePlugin, Plugins, Snapshot};
+use crate::telemetry::Telemetry;
 
 pub use acceptance::Acceptance;
 use deliveries::Deliveries;
@@ -74,6 +77,7 @@ struct Inner {
     erase: Arc<Notify>,
     /// Notified when an operator turns a switch on.
     release: Arc<Notify>,
+    telemetry: Telemetry,
 }
 
 impl Dispatch {
@@ -86,6 +90,7 @@ impl Dispatch {
         db: Db,
         plugins: Plugins,
         outbound: Outbound,
+        telemetry: Telemetry,
     ) -> std::io::Result<Self> {
         let (limits, runtime) = (config.borrow().dispatch.clone(), config.borrow().runtime.clone());
         let replay = Arc::new(Notify::new());
@@ -98,16 +103,23 @@ impl Dispatch {
         let workers = Workers::start(Duration::from_millis(runtime.tick_ms))?;
         let places = runtime.instances_max as usize;
         let deliveries = Dispatcher::new(
-            Deliveries { db: db.clone(), plugins: plugins.clone(), workers, gate: Arc::clone(&gate) },
+            Deliveries {
+                db: db.clone(),
+                plugins: plugins.clone(),
+                workers,
+                gate: Arc::clone(&gate),
+                telemetry: telemetry.clone(),
+            },
             Lanes::new(limits.concurrency, limits.window).with_places(places),
         );
         let limits = config.borrow().effects.clone();
         let acceptance = Acceptance::new(db.clone(), plugins.clone());
         let effects = Dispatcher::new(
-            Effects::new(db.clone(), acceptance, outbound, config, gate),
+            Effects::new(db.clone(), acceptance, outbound, config, gate, telemetry.clone()),
             Lanes::new(limits.concurrency, limits.window),
         );
-        let dispatch = Self(Arc::new(Inner { db, plugins, deliveries, effects, replay, erase, release }));
+        let inner = Inner { db, plugins, deliveries, effects, replay, erase, release, telemetry };
+        let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         tokio::spawn(dispatch.clone().take_over_effects());
         let snapshot = dispatch.0.plugins.snapshot();
@@ -316,5 +328,9 @@ impl Handoff for Dispatch {
         let concurrency = self.0.effects.kind().plugin_concurrency();
         self.0.effects.lanes().open(&effect.plugin, concurrency);
         self.0.effects.offer(effect)
+    }
+
+    fn recorded(&self, finished: &FinishedAttempt) {
+        spans::record_finish(&self.0.telemetry, finished);
     }
 }

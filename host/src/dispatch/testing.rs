@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::delivery::{Delivery, DeliveryId};
+use crate::delivery::{Delivery, DeliveryId, ReadySince};
 use crate::event::{Digest, Event, PluginName};
 
 pub(super) fn name(plugin: &str) -> PluginName {
@@ -27,6 +27,7 @@ pub(super) fn delivery(plugin: &str, seq: i64) -> Delivery {
         payload: 0..0,
         ordering_key: None,
         origin: None,
+        trace: None,
         digest: Digest([0; 32]),
     };
     Delivery {
@@ -38,5 +39,6 @@ pub(super) fn delivery(plugin: &str, seq: i64) -> Delivery {
         since: 0,
         order: None,
         revision: None,
+        ready: ReadySince::Due(0),
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::alerts;
 use super::sockets::AdminSide;
-use crate::admin::{Access, AdminState, AnswerCache, Changes, PersonalFields};
+use crate::admin::{Access, AdminState, AnswerCache, Changes, LogLevel, PersonalFields};
 use crate::alerts::Alerts;
 use crate::config::{Config, ConfigState};
 use crate::db::Db;
@@ -26,6 +26,7 @@ pub(super) struct OperatorParts<'a> {
     pub(super) config: watch::Receiver<Arc<Config>>,
     pub(super) config_state: Arc<ArcSwap<ConfigState>>,
     pub(super) metrics: PrometheusHandle,
+    pub(super) log_level: LogLevel,
     pub(super) side: &'a AdminSide,
 }
 
@@ -51,6 +52,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
         config_state: parts.config_state,
         alerts: alerts::functions(alerts),
         metrics: parts.metrics,
+        log_level: parts.log_level,
         access: access.clone(),
         changes: Changes::new(side.stop.subscribe()),
         cache: AnswerCache::default(),

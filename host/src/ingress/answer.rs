@@ -26,7 +26,7 @@ pub(super) const STATUSES: [&str; 12] = [
 #[derive(Debug, Serialize)]
 pub(super) struct Answer<'a> {
     #[serde(skip)]
-    code: StatusCode,
+    pub(super) code: StatusCode,
     #[serde(skip)]
     header: Option<(HeaderName, HeaderValue)>,
     pub(super) status: &'static str,

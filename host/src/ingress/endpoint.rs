@@ -18,11 +18,13 @@ use http::{HeaderMap, request};
 
 use crate::db::{Accept, DbError};
 use crate::event::{Event, now_ms};
+use crate::telemetry::Telemetry;
 
 use super::answer::Answer;
 use super::body::{self, BodyBudget, ReadBodyError};
 use super::envelope::ReadEvent;
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
+use super::spans::{self, ReceiptTimes};
 use super::verify::UnverifiedRequest;
 
 /// Limits on the bytes and the time for reading a rejected body. If a connection is closed with unread bytes,
@@ -48,6 +50,7 @@ pub trait EventAcceptor: Send + Sync + 'static {
 pub struct Webhooks<A> {
     sources: Arc<ArcSwap<Sources>>,
     acceptor: Arc<A>,
+    telemetry: Telemetry,
     /// Both clocks at the time when the endpoint was made.
     started: (u64, Instant),
 }
@@ -59,8 +62,8 @@ impl<A: EventAcceptor> Webhooks<A> {
     /// An endpoint for these sources. They may be replaced at any time; a request in flight finishes with the sources
     /// that it began with.
     #[must_use]
-    pub fn new(sources: Arc<ArcSwap<Sources>>, acceptor: Arc<A>) -> Self {
-        Self { sources, acceptor, started: (now_ms(), Instant::now()) }
+    pub fn new(sources: Arc<ArcSwap<Sources>>, acceptor: Arc<A>, telemetry: Telemetry) -> Self {
+        Self { sources, acceptor, telemetry, started: (now_ms(), Instant::now()) }
     }
 
     /// Its routes.
@@ -90,6 +93,7 @@ impl<A: EventAcceptor> Webhooks<A> {
         budget: BodyBudget,
         limits: BodyLimits,
     ) -> Response {
+        let began = Instant::now();
         if let Some(coding) = find_coding(&head.headers) {
             linger(head, body);
             let reason = format!("Content-Encoding `{coding}` is not supported: send the body as it is");
@@ -112,7 +116,7 @@ impl<A: EventAcceptor> Webhooks<A> {
             Ok(Err(ReadBodyError::Broken)) => return count(source, Answer::incomplete()),
             Err(_) => return count(source, Answer::timeout()),
         };
-        let received_at = now_ms();
+        let (received_at, read_body) = (now_ms(), Instant::now());
         let request = UnverifiedRequest { headers: &head.headers, body: received.bytes.clone() };
         let verified = match request.verify(&source.signing) {
             Ok(verified) => verified,
@@ -126,7 +130,12 @@ impl<A: EventAcceptor> Webhooks<A> {
         };
         match source.envelope.read(&source.name, verified, received_at) {
             Ok(read) => match self.find_staleness(source, &read, received_at) {
-                None => self.store(source, read.event).await,
+                None => {
+                    let verified = Instant::now();
+                    source.verify_seconds.record(verified - read_body);
+                    let times = ReceiptTimes { began, read_body, verified };
+                    self.store(source, read.event, &head.headers, times).await
+                }
                 Some(reason) => {
                     if let Some(skipped) = source.rejected.admit(received_at) {
                         tracing::warn!(source = %source.name, reason, skipped, "rejected: the signature is valid, but the event is too old");
@@ -164,7 +173,15 @@ impl<A: EventAcceptor> Webhooks<A> {
             .then(|| format!("created at {}, which is too old: see {limit}", read.event.created))
     }
 
-    async fn store(&self, source: &ReadySource, event: Event) -> Response {
+    async fn store(
+        &self,
+        source: &ReadySource,
+        mut event: Event,
+        headers: &HeaderMap,
+        times: ReceiptTimes,
+    ) -> Response {
+        let trace = self.telemetry.receive(source.traceparent, spans::find_header(headers));
+        event.trace = trace.map(|trace| trace.context);
         let (id, event_type, received_at) = (event.id.clone(), event.event_type.clone(), event.received_at);
         source.verified.fetch_add(1, Ordering::Relaxed);
         let answer = match self.acceptor.accept(event).await {
@@ -193,6 +210,10 @@ impl<A: EventAcceptor> Webhooks<A> {
                 }
             }
         };
+        if let Some(trace) = trace.filter(|trace| trace.context.sampled) {
+            let names = [source.name.as_str(), &id, &event_type];
+            spans::record(&self.telemetry, &trace, times, names, &answer);
+        }
         count(source, answer)
     }
 }

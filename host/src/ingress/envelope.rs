@@ -77,6 +77,7 @@ impl Envelope {
             ordering_key: ordering_key.map(|key| json.as_sent(key)).and_then(ordering_key_text),
             digest,
             origin: None,
+            trace: None,
             body: body.clone(),
         };
         Ok(ReadEvent { event, created_at })

@@ -15,6 +15,7 @@ mod peer;
 mod pick;
 mod serve;
 mod sources;
+mod spans;
 mod stream;
 #[cfg(test)]
 mod tests;

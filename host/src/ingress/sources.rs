@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use metrics::Counter;
+use metrics::{Counter, Histogram};
 
-use crate::config::Config;
+use crate::config::{Config, TraceTrust};
 use crate::event::SourceName;
 
 use super::envelope::Envelope;
@@ -50,6 +50,9 @@ pub(super) struct ReadySource {
     pub(super) envelope: Envelope,
     pub(super) age: AgeLimit,
     pub(super) counters: Counters,
+    /// The time to verify requests and to read their events.
+    pub(super) verify_seconds: Histogram,
+    pub(super) traceparent: TraceTrust,
     /// Counts verified events since the host started. It is kept when the configuration changes.
     pub(super) verified: Arc<AtomicU64>,
     /// Throttles log lines about rejected signatures: any client can cause them, so they must not hide
@@ -114,6 +117,8 @@ impl Sources {
                     keys_days: config.retention.keys_days,
                 },
                 counters: Counters::register(name),
+                verify_seconds: metrics::histogram!("hookyard_verify_seconds", "source" => name.to_string()),
+                traceparent: source.traceparent,
                 verified: verified(name),
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),

@@ -15,6 +15,7 @@ use super::{EventAcceptor, Limits, Sources, Webhooks, serve, serve_current, sign
 use crate::config::{Config, Scheme, Secret, Source};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, SourceName};
+use crate::telemetry::Telemetry;
 
 const BODY: &str = r#"{"id":"evt_1","type":"appointment.created","data":{"object":{"id":1}}}"#;
 
@@ -86,7 +87,7 @@ async fn start_with(config: Config, gate: Option<Notify>) -> Host {
     });
     let sources = Arc::new(ArcSwap::from_pointee(Sources::from_config(&config)));
     let (stop, stopped) = watch::channel(false);
-    let router = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake)).router();
+    let router = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake), Telemetry::default()).router();
     let ended = tokio::spawn(serve(listener, router, Limits::from(&config.server), stopped));
     Host { address, fake, sources, stop, ended }
 }

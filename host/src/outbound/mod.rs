@@ -37,6 +37,7 @@ use request::OutgoingRequest;
 use crate::config;
 use crate::effect::{Effect, EffectOutcome, Email, Emitted, HttpRequest, Progress};
 use crate::secrets::Mask;
+use crate::trace::TraceContext;
 
 pub use failure::{FailureKind, OutboundFailure};
 pub use grants::Grants;
@@ -67,6 +68,8 @@ pub struct EffectContext<'a> {
     pub key: &'a str,
     /// The progress of earlier attempts.
     pub progress: &'a Progress,
+    /// The trace that a request belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// The result of one attempt at an effect.
@@ -174,9 +177,9 @@ impl Outbound {
     pub async fn send(&self, context: &EffectContext<'_>, request: &HttpRequest) -> EffectResult {
         let clients = self.0.clients.load_full();
         let deadline = Instant::now() + Duration::from_millis(clients.limits.timeout_ms);
-        let EffectContext { grants, mask, key, .. } = *context;
+        let EffectContext { grants, mask, key, trace, .. } = *context;
         let made = match OutgoingRequest::of_effect(request, key) {
-            Ok(made) => exchange(&clients, grants, mask, made, deadline).await,
+            Ok(made) => exchange(&clients, grants, mask, made.traced(trace), deadline).await,
             Err(failure) => Err(failure),
         };
         match made {

@@ -9,6 +9,7 @@ use super::failure::{FailureKind, OutboundFailure};
 use super::grants::{Grants, Origin};
 use crate::effect::{HttpRequest, KEY_HEADER};
 use crate::secrets::Mask;
+use crate::trace::{HEADER as TRACE_HEADER, TraceContext};
 
 /// Headers of the connection, which only the host sets.
 const CONNECTION_HEADERS: [HeaderName; 8] = [
@@ -81,6 +82,14 @@ impl OutgoingRequest {
             headers.insert(KEY_HEADER, key);
         }
         Self::new(method, url, headers, request.body.clone().into())
+    }
+
+    /// With a trace context, unless the plugin set one.
+    pub(super) fn traced(mut self, trace: Option<TraceContext>) -> Self {
+        if let Some(Ok(value)) = trace.map(|trace| trace.header().parse()) {
+            self.headers.entry(TRACE_HEADER).or_insert(value);
+        }
+        self
     }
 
     /// Checks and builds a request.

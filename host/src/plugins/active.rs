@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::delivery::Outcome;
 use crate::event::{Digest, PluginName};
-use crate::runtime::{self, Revision, Runner};
+use crate::runtime::{self, Revision, Runner, Stages};
 
 /// A revision that can run, and its handlers.
 #[derive(Clone)]
@@ -71,6 +71,9 @@ struct Attempts {
     rejected: metrics::Counter,
     seconds: metrics::Histogram,
     since_accepted: metrics::Histogram,
+    wait_seconds: metrics::Histogram,
+    instantiate_seconds: metrics::Histogram,
+    call_seconds: metrics::Histogram,
 }
 
 impl Attempts {
@@ -81,6 +84,9 @@ impl Attempts {
             retry: counter("retry"),
             rejected: counter("rejected"),
             seconds: metrics::histogram!("hookyard_attempt_seconds", "plugin" => plugin.to_string()),
+            wait_seconds: metrics::histogram!("hookyard_wait_seconds", "plugin" => plugin.to_string()),
+            instantiate_seconds: metrics::histogram!("hookyard_instantiate_seconds", "plugin" => plugin.to_string()),
+            call_seconds: metrics::histogram!("hookyard_call_seconds", "plugin" => plugin.to_string()),
             since_accepted: metrics::histogram!("hookyard_accept_to_done_seconds", "plugin" => plugin.to_string()),
         }
     }
@@ -215,6 +221,21 @@ impl ActivePlugin {
     /// goes before later calls.
     pub async fn turn(&self, alone: bool) -> Turn<'_> {
         if alone { Turn::Alone(self.turns.write().await) } else { Turn::Among(self.turns.read().await) }
+    }
+
+    /// Counts the wait of a delivery for an attempt.
+    pub fn count_wait(&self, waited: Duration) {
+        self.attempts.wait_seconds.record(waited);
+    }
+
+    /// Counts the steps of one run of an attempt.
+    pub fn count_stages(&self, stages: &Stages) {
+        if let Some(step) = stages.instantiate {
+            self.attempts.instantiate_seconds.record(step.took);
+        }
+        if let Some(step) = stages.call {
+            self.attempts.call_seconds.record(step.took);
+        }
     }
 
     /// Counts an attempt of a delivery whose time began at `since`, by the host's clock.

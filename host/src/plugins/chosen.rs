@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use crate::completion::CallWork;
 use crate::delivery::{Attempt, Cause, Failure, Outcome};
 use crate::event::{Digest, PluginName, now_ms};
-use crate::runtime::{AttemptReport, Call, Runner};
+use crate::runtime::{AttemptReport, Call, Runner, Stages};
 
 /// Revisions that are loaded at once for replays.
 const CHOSEN_MAX: usize = 4;
@@ -225,7 +225,12 @@ impl Runner for RefusedRunner {
             logs: Vec::new(),
             failure: Some(Failure { outcome, cause: Cause::Host, reason, after_ms: None }),
         };
-        Box::pin(std::future::ready(AttemptReport { attempt, work: CallWork::default(), fuel: None }))
+        Box::pin(std::future::ready(AttemptReport {
+            attempt,
+            work: CallWork::default(),
+            fuel: None,
+            stages: Stages::default(),
+        }))
     }
 }
 

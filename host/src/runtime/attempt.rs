@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use super::calls::{AttemptReport, Call, Runner};
+use super::calls::{AttemptReport, Call, Runner, Stages, Step};
 use super::decode::DecodedPayload;
 use super::handlers::Handler;
+use super::host_calls::HostCalls;
 use super::logs::Severity;
 use super::outcome;
 use super::payload::rejected;
@@ -29,10 +30,10 @@ impl Revision {
             logs: Vec::new(),
             failure: None,
         };
-        let (mut work, mut fuel) = (CallWork::default(), None);
+        let (mut work, mut fuel, mut stages) = (CallWork::default(), None, Stages::default());
         let event_type = &call.delivery.event.event_type;
         if let Some(handler) = self.handlers.find(call.package, event_type) {
-            (work, fuel) = self.call(handler, call, &mut attempt).await;
+            (work, fuel) = self.call(handler, call, &mut attempt, &mut stages).await;
         } else {
             attempt.failure = Some(rejected(format!("this revision has no handler for {event_type}")));
         }
@@ -42,7 +43,7 @@ impl Revision {
             failure.reason = self.named(call.delivery, &reason);
         }
         attempt.duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        AttemptReport { attempt, work, fuel }
+        AttemptReport { attempt, work, fuel, stages }
     }
 
     async fn call(
@@ -50,6 +51,7 @@ impl Revision {
         handler: &Handler,
         call: Call<'_>,
         attempt: &mut Attempt,
+        stages: &mut Stages,
     ) -> (CallWork, Option<u64>) {
         let at = |reason: String| format!("{}: {reason}", handler.export);
         let (params, payload_bytes, notes) = match self.payload(handler, call) {
@@ -61,11 +63,21 @@ impl Revision {
                 return (CallWork::default(), None);
             }
         };
+        let taking = Instant::now();
         let mut instance = self.take_instance(call.settings, Some(call.delivery)).await;
+        let host_calls = HostCalls::new(call.trace);
+        instance.state_mut().trace(&host_calls);
         for note in notes {
             instance.state().log.push(Severity::Warn, "hookyard", &at(note));
         }
+        let taken = taking.elapsed();
+        let calling = Instant::now();
         let result = instance.call(&self.pre, handler.func, &params, payload_bytes).await;
+        // The instance is made within the call, under its deadline.
+        let (made, took) = (instance.instantiated(), calling.elapsed());
+        stages.instantiate = Some(Step { began: taking, took: taken + made });
+        stages.call = Some(Step { began: calling + made, took: took.saturating_sub(made) });
+        stages.host_calls = host_calls.take();
         let fuel = instance.fuel();
         let state = instance.state_mut();
         let failure = match result {

@@ -1,6 +1,6 @@
 //! One instance of a plugin: made within limits, and given a deadline and all the fuel there is for each call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::{ComponentExportIndex, Instance as Handle, InstancePre, Val};
@@ -21,6 +21,8 @@ pub(super) struct Instance {
     store: Store<InstanceState>,
     handle: Option<Handle>,
     calls: u32,
+    /// The time to instantiate it within the current call; zero if that was done before.
+    instantiated: Duration,
     /// Free for another once the store is dropped: after it, so it stands last.
     _places: Option<OwnedSemaphorePermit>,
 }
@@ -36,12 +38,13 @@ impl Instance {
             // Other calls run between two ticks of a guest that computes without end.
             Ok(UpdateDeadline::Yield(1))
         });
-        Self { store, handle: None, calls: 0, _places: places }
+        Self { store, handle: None, calls: 0, instantiated: Duration::ZERO, _places: places }
     }
 
     /// Prepares the next call. `None` is a call outside of a delivery, when the plugin is loaded.
     pub(super) fn begin(&mut self, delivery: Option<&Delivery>) {
         self.store.data_mut().begin(delivery);
+        self.instantiated = Duration::ZERO;
         self.store.set_epoch_deadline(1);
         // Time limits calls. An engine that does not count fuel rejects this.
         let _ = self.store.set_fuel(u64::MAX);
@@ -78,10 +81,13 @@ impl Instance {
     }
 
     async fn handle(&mut self, pre: &InstancePre<InstanceState>) -> Result<Handle, Error> {
-        match self.handle {
-            Some(handle) => Ok(handle),
-            None => Ok(*self.handle.insert(pre.instantiate_async(&mut self.store).await?)),
+        if let Some(handle) = self.handle {
+            return Ok(handle);
         }
+        let began = Instant::now();
+        let made = pre.instantiate_async(&mut self.store).await;
+        self.instantiated = began.elapsed();
+        Ok(*self.handle.insert(made?))
     }
 
     async fn within_deadline<T>(
@@ -91,6 +97,11 @@ impl Instance {
         let left = self.state().deadline.remaining();
         let result = tokio::time::timeout(left + GRACE, body(self)).await;
         result.unwrap_or_else(|_| Err(Error::new(self.state().deadline.exceeded())))
+    }
+
+    /// The time to instantiate it within the current call.
+    pub(super) fn instantiated(&self) -> Duration {
+        self.instantiated
     }
 
     /// The host's state for the instance.

@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
+use tracing::field::display;
 
 use super::budget::{MemoryBudget, Reservation};
+use crate::delivery::{Delivery, DeliveryId};
 use crate::secrets::Mask;
+use crate::trace::TraceId;
 
 mod fatal_line;
 
@@ -69,6 +72,8 @@ struct LogBuffer {
     dropped: u64,
     plugin: String,
     event: String,
+    delivery: Option<DeliveryId>,
+    trace: Option<TraceId>,
     mask: Arc<Mask>,
 }
 
@@ -87,19 +92,24 @@ impl AttemptLog {
             dropped: 0,
             plugin: plugin.into(),
             event: String::new(),
+            delivery: None,
+            trace: None,
             mask: Arc::clone(mask),
         })))
     }
 
-    /// Clears the log and begins that of an attempt, which it names by its event in the host's log.
-    pub(super) fn begin(&self, event: &str) {
+    /// Clears the log and begins that of an attempt, which it names by its event and delivery in the host's log. `None` is
+    /// a call outside of a delivery, when the plugin is loaded.
+    pub(super) fn begin(&self, delivery: Option<&Delivery>) {
         let mut buffer = self.lock();
         buffer.lines = Vec::new();
         buffer.held.clear();
         buffer.partial_lines.iter_mut().for_each(Vec::clear);
         (buffer.fatal, buffer.denied) = (FatalLine::default(), None);
         (buffer.left_bytes, buffer.dropped) = (buffer.max_bytes, 0);
-        event.clone_into(&mut buffer.event);
+        delivery.map_or("(load)", |delivery| &delivery.event.id).clone_into(&mut buffer.event);
+        buffer.delivery = delivery.map(|delivery| delivery.id);
+        buffer.trace = delivery.and_then(|delivery| delivery.event.trace).map(|trace| trace.trace);
     }
 
     /// The mask that keeps secrets out of it.
@@ -234,10 +244,11 @@ impl LogBuffer {
 
     fn forward(&self, severity: Severity, text: &str) {
         let (plugin, event) = (self.plugin.as_str(), self.event.as_str());
+        let (delivery, trace) = (self.delivery.map(display), self.trace.map(display));
         // The level is part of a call site in tracing, so each level needs a call site of its own.
         macro_rules! line {
             ($level:expr) => {
-                tracing::event!(target: "plugin", $level, plugin, event, "{text}")
+                tracing::event!(target: "plugin", $level, plugin, event, delivery, trace, "{text}")
             };
         }
         match severity {
@@ -271,7 +282,7 @@ mod tests {
             lines.len() <= 1000 / LINE_BYTES + 1 && lines.last().unwrap().contains("dropped"),
             "{lines:?}"
         );
-        logs.begin("another");
+        logs.begin(None);
         assert_eq!(budget.held_bytes(), 0);
     }
 
@@ -304,7 +315,7 @@ mod tests {
         }
         assert_eq!(logs.take(), ["INFO a", "INFO bc", "INFO ", "INFO d", "WARN xy"]);
         logs.print(StdStream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
-        logs.begin("another");
+        logs.begin(None);
         assert_eq!(logs.take(), [""; 0]);
         logs.print(StdStream::Out, &[b'z'; PRINTED_LINE_MAX_BYTES + 1]);
         let lengths: Vec<usize> = logs.take().iter().map(|line| line.len() - "INFO ".len()).collect();
@@ -323,7 +334,7 @@ mod tests {
         assert_eq!(logs.fatal_line().unwrap(), "TypeError: x");
         logs.push(Severity::Critical, "", "panicked at src/lib.rs:1:2:\nno such office");
         assert_eq!(logs.fatal_line().unwrap(), "panicked at src/lib.rs:1:2: no such office");
-        logs.begin("another");
+        logs.begin(None);
         logs.print(StdStream::Err, b"without an end");
         assert_eq!(logs.fatal_line().unwrap(), "without an end");
     }
@@ -349,7 +360,7 @@ mod tests {
         let lines = logs.take();
         assert_eq!(lines[0], "INFO aaaé");
         assert!(lines[1].contains("2 lines") && lines[1].contains("log_max_bytes is 10"), "{lines:?}");
-        logs.begin("another");
+        logs.begin(None);
         logs.push(Severity::Info, "", "room");
         assert_eq!(logs.take(), ["INFO room"]);
     }

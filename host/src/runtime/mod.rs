@@ -9,7 +9,7 @@
 //! | JSON to a guest's own types | `payload`, `plan`, `decode`, `canonical` |
 //! | fields that a plugin never gets | `redaction`, `redacted_plan` |
 //! | an attempt in an instance | `attempt`, `pool`, `instance`, `trap` |
-//! | the host's side of an instance | `state`, `transaction`, `requests`, `wasi_context`, `logs`, `limits`, `budget`, `deadline` |
+//! | the host's side of an instance | `state`, `transaction`, `requests`, `wasi_context`, `host_calls`, `logs`, `limits`, `budget`, `deadline` |
 //! | functions that guests import | `capabilities` |
 //! | the length of texts of guests and files | `text` |
 
@@ -29,6 +29,7 @@ mod describe;
 mod engine;
 mod engine_config;
 mod handlers;
+mod host_calls;
 mod imports;
 mod instance;
 mod limits;
@@ -53,12 +54,13 @@ mod type_budget;
 mod versions;
 mod wasi_context;
 
-pub use calls::{AttemptReport, Call, PluginSettings, Runner};
+pub use calls::{AttemptReport, Call, CallTrace, PluginSettings, Runner, Stages, Step};
 pub use canonical::DecodedForTools;
 pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, HandlerExports, compile_from_stdin};
 pub use describe::{origins_in, tools_of};
 pub use engine::{CompileOptions, Runtime, RuntimeError};
 pub use engine_config::{MemoryBounds, compiler_config, engine_config};
+pub use host_calls::HostCall;
 pub use load::{LoadedRevision, Refusal};
 pub use redaction::Redaction;
 pub use revision::Revision;

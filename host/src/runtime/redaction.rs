@@ -189,6 +189,7 @@ mod tests {
             ordering_key: None,
             digest: Digest::of(body.as_bytes()),
             origin: None,
+            trace: None,
         }
     }
 

@@ -13,14 +13,18 @@ use wasmtime_wasi_http::{
 };
 
 use super::budget::{MemoryBudget, OverBudget, Reservation};
+use super::host_calls::{BegunCall, HostCalls};
 use super::logs::{AttemptLog, Severity};
 use crate::outbound::{self, FailureKind, Grants, Outbound, OutboundFailure};
 use crate::secrets::Mask;
+use crate::trace::HEADER;
 
 /// Requests of one instance at once, from the call to the end of the answer.
 const CONCURRENT_MAX: usize = 32;
 /// Bytes that a guest may write into a request's body in one call to the host.
 pub(super) const CHUNK_MAX_BYTES: usize = 64 * 1024;
+/// Methods that are named in traces.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 /// The context of its lines in the log.
 const LOG_CONTEXT: &str = "http";
 
@@ -40,12 +44,18 @@ impl Requests {
         budget: &Arc<MemoryBudget>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(CONCURRENT_MAX));
-        let sender = RequestSender { outbound, grants, mask, log, slots, next_held: None };
+        let host_calls = HostCalls::default();
+        let sender = RequestSender { outbound, grants, mask, log, slots, next_held: None, host_calls };
         Self { context: WasiHttpCtx::new(), sender, memory: HandleMemory::new(budget) }
     }
 
     pub(super) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
         WasiHttpCtxView { hooks: &mut self.sender, table, ctx: &mut self.context }
+    }
+
+    /// Notes the requests of the current call.
+    pub(super) fn trace(&mut self, host_calls: &HostCalls) {
+        self.sender.host_calls = host_calls.clone();
     }
 
     /// Whether one more request may be sent now.
@@ -113,6 +123,7 @@ struct RequestSender {
     slots: Arc<Semaphore>,
     /// Memory of the request that is about to be sent.
     next_held: Option<Reservation>,
+    host_calls: HostCalls,
 }
 
 type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -135,7 +146,7 @@ impl WasiHttpHooks for RequestSender {
 
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Processing,
     ) -> Box<dyn Future<Output = Response> + Send> {
@@ -143,6 +154,7 @@ impl WasiHttpHooks for RequestSender {
         let mask = Arc::clone(&self.mask);
         let (log, slot) = (self.log.clone(), Arc::clone(&self.slots).try_acquire_owned());
         let (held, number) = (self.next_held.take(), self.log.begin_request());
+        let call = TracedRequest::begin(&self.host_calls, &mut request);
         Box::new(async move {
             let Ok(slot) = slot else {
                 let reason = format!("a handler may have {CONCURRENT_MAX} requests under way");
@@ -160,7 +172,9 @@ impl WasiHttpHooks for RequestSender {
             let options = options.unwrap_or_default();
             let connect = options.connect_timeout.unwrap_or_default();
             let first_byte = options.first_byte_timeout.map(|time| time.saturating_add(connect));
-            let response = outbound.fetch(&grants, &mask, request, first_byte).await.map_err(&log_failure)?;
+            let fetched = outbound.fetch(&grants, &mask, request, first_byte).await;
+            let _noted = call.map(|call| call.end(&fetched));
+            let response = fetched.map_err(&log_failure)?;
             let body = move |body: outbound::Body| {
                 let map_error = move |failure| {
                     // The closure owns both, so they are free when the answer's body is dropped.
@@ -171,6 +185,42 @@ impl WasiHttpHooks for RequestSender {
             };
             Ok((response.map(body), Box::new(std::future::ready(Ok(()))) as Processing))
         })
+    }
+}
+
+/// A request that is noted in the trace of its event.
+struct TracedRequest {
+    call: BegunCall,
+    name: String,
+    origin: Option<String>,
+}
+
+impl TracedRequest {
+    /// Gives the request its trace context, unless the guest gave it one.
+    fn begin(host_calls: &HostCalls, request: &mut http::Request<WasiBody>) -> Option<Self> {
+        let call = host_calls.begin()?;
+        let context = host_calls.context(Some(&call))?;
+        if let Ok(value) = context.header().parse() {
+            request.headers_mut().entry(HEADER).or_insert(value);
+        }
+        let uri = request.uri();
+        let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let origin =
+            uri.scheme_str().zip(uri.host()).map(|(scheme, host)| format!("{scheme}://{host}{port}"));
+        // The guest may have made up the method.
+        let name =
+            if METHODS.contains(&request.method().as_str()) { request.method().as_str() } else { "OTHER" };
+        Some(Self { call, name: format!("HTTP {name}"), origin })
+    }
+
+    /// Names the origin only of requests that were granted: else it is a text of the guest.
+    fn end(self, fetched: &Result<http::Response<outbound::Body>, OutboundFailure>) {
+        let is_granted = fetched
+            .as_ref()
+            .err()
+            .is_none_or(|failure| !matches!(failure.kind, FailureKind::NotGranted | FailureKind::Malformed));
+        let status = fetched.as_ref().ok().map(|response| response.status().as_u16());
+        self.call.end_request(&self.name, self.origin.filter(|_| is_granted), status, fetched.is_err());
     }
 }
 

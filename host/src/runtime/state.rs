@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 use super::budget::{MemoryBudget, Reservation};
 use super::calls::PluginSettings;
 use super::deadline::Deadline;
+use super::host_calls::HostCalls;
 use super::limits::ResourceLimits;
 use super::logs::AttemptLog;
 use super::requests::Requests;
@@ -52,6 +53,7 @@ pub(super) struct InstanceState {
     random_max_bytes: u64,
     /// Made on first use, like `wasi`.
     http: Option<Requests>,
+    host_calls: HostCalls,
 }
 
 impl InstanceState {
@@ -87,6 +89,7 @@ impl InstanceState {
             wasi: None,
             random_max_bytes: limits.random_max_bytes,
             http: None,
+            host_calls: HostCalls::default(),
         }
     }
 
@@ -97,7 +100,16 @@ impl InstanceState {
         // A limit that the call before lived with is not why this one ends.
         self.limits.exceeded = None;
         // WASI's output streams have this log, so it is emptied and not replaced.
-        self.log.begin(delivery.map_or("(load)", |delivery| &delivery.event.id));
+        self.log.begin(delivery);
+    }
+
+    /// Notes the calls of the current call to the host.
+    pub(super) fn trace(&mut self, host_calls: &HostCalls) {
+        self.transaction.host_calls = host_calls.clone();
+        self.host_calls = host_calls.clone();
+        if let Some(requests) = &mut self.http {
+            requests.trace(host_calls);
+        }
     }
 
     /// The requests of its calls.
@@ -117,8 +129,13 @@ impl InstanceState {
     }
 
     fn requests_and_table(&mut self) -> (&mut Requests, &mut ResourceTable) {
-        let Self { http, table, outbound, grants, log, budget, .. } = self;
-        let new = || Requests::new(outbound.clone(), Arc::clone(grants), log.mask(), log.clone(), budget);
+        let Self { http, table, outbound, grants, log, budget, host_calls, .. } = self;
+        let new = || {
+            let mut requests =
+                Requests::new(outbound.clone(), Arc::clone(grants), log.mask(), log.clone(), budget);
+            requests.trace(host_calls);
+            requests
+        };
         (http.get_or_insert_with(new), table)
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::budget::{MemoryBudget, OverBudget, Reservation};
 use super::calls::PluginSettings;
 use super::deadline::{Checkpoint, Deadline, DeadlineExceeded};
+use super::host_calls::HostCalls;
 use super::stores::PluginStores;
 use super::text;
 use crate::completion::CallWork;
@@ -73,6 +74,8 @@ pub(super) struct CallTransaction {
     /// The delivery of the call. `None` is a call outside of a delivery, which cannot queue
     /// effects.
     delivery: Option<Delivery>,
+    /// Notes the calls of the guest.
+    pub(super) host_calls: HostCalls,
 }
 
 impl CallTransaction {
@@ -98,6 +101,7 @@ impl CallTransaction {
             held: Reservation::empty(budget),
             checkpoint: Checkpoint::new(deadline),
             delivery: None,
+            host_calls: HostCalls::default(),
         }
     }
 
@@ -108,6 +112,7 @@ impl CallTransaction {
         self.held.clear();
         self.checkpoint = Checkpoint::new(deadline);
         self.delivery = delivery.cloned();
+        self.host_calls = HostCalls::default();
     }
 
     /// Ends the transaction, and returns the call's work.
@@ -140,12 +145,23 @@ impl CallTransaction {
 
     /// Reads an entry.
     pub(super) async fn get(&mut self, key: &EntryKey) -> Result<Option<Bytes>, HostCallError> {
-        self.load(key).await?;
+        let call = self.host_calls.begin();
+        let loaded = self.load(key).await;
+        let _noted = call.map(|call| call.end("keyvalue get", loaded.is_err()));
+        loaded?;
         Ok(self.transaction.get(key).cloned())
     }
 
     /// Writes an entry, or removes it (`None`), when the call ends well.
     pub(super) async fn set(&mut self, key: EntryKey, value: Option<Vec<u8>>) -> Result<(), HostCallError> {
+        let (call, name) =
+            (self.host_calls.begin(), if value.is_some() { "keyvalue set" } else { "keyvalue delete" });
+        let written = self.write(key, value).await;
+        let _noted = call.map(|call| call.end(name, written.is_err()));
+        written
+    }
+
+    async fn write(&mut self, key: EntryKey, value: Option<Vec<u8>>) -> Result<(), HostCallError> {
         let limits = &self.store_limits;
         let (size, most) = (value.as_ref().map_or(0, Vec::len), limits.value_max_bytes);
         if size > most {
@@ -188,7 +204,10 @@ impl CallTransaction {
         bucket: &Arc<str>,
         after: Option<&str>,
     ) -> Result<KeyPage, HostCallError> {
-        let found = self.stores.keys(&self.plugin, bucket, after, KEYS_PER_PAGE).await?;
+        let call = self.host_calls.begin();
+        let found = self.stores.keys(&self.plugin, bucket, after, KEYS_PER_PAGE).await;
+        let _noted = call.map(|call| call.end("keyvalue list-keys", found.is_err()));
+        let found = found?;
         Ok(self.transaction.list(bucket, after, found, KEYS_PER_PAGE))
     }
 
@@ -213,7 +232,14 @@ impl CallTransaction {
     }
 
     /// Queues an effect for when the call has ended well. Returns its idempotency key.
-    pub(super) fn queue_effect(&mut self, mut effect: Effect) -> Result<String, HostCallError> {
+    pub(super) fn queue_effect(&mut self, effect: Effect) -> Result<String, HostCallError> {
+        let (call, kind) = (self.host_calls.begin(), effect.kind());
+        let queued = self.queue(effect);
+        let _noted = call.map(|call| call.end(&format!("outbox {kind}"), queued.is_err()));
+        queued
+    }
+
+    fn queue(&mut self, mut effect: Effect) -> Result<String, HostCallError> {
         let Some(delivery) = &self.delivery else {
             return Err("effects can be asked for while an event is handled only".to_owned().into());
         };

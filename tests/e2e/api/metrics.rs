@@ -7,13 +7,18 @@ use serde_json::json;
 use crate::support::{Event, HostDir, RunningHost, guest, wait_until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 22] = [
+const METRICS: [(&str, &str); 27] = [
     ("hookyard_build_info", "gauge"),
     ("hookyard_memory_bounds", "gauge"),
     ("hookyard_requests_total", "counter"),
     ("hookyard_attempts_total", "counter"),
     ("hookyard_attempt_seconds", "histogram"),
+    ("hookyard_verify_seconds", "histogram"),
     ("hookyard_commit_seconds", "histogram"),
+    ("hookyard_wait_seconds", "histogram"),
+    ("hookyard_instantiate_seconds", "histogram"),
+    ("hookyard_call_seconds", "histogram"),
+    ("hookyard_finish_seconds", "histogram"),
     ("hookyard_accept_to_done_seconds", "histogram"),
     ("hookyard_backlog", "gauge"),
     ("hookyard_log_lines_dropped_total", "counter"),

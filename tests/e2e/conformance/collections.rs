@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookyard::config::Config;
-use hookyard::delivery::{Delivery, DeliveryId};
+use hookyard::delivery::{Delivery, DeliveryId, ReadySince};
 use hookyard::event::{Digest, Event, PluginName};
 use hookyard::outbound::Outbound;
 use hookyard::plugins::settings;
@@ -34,10 +34,12 @@ fn delivery(name: &PluginName, payload: &Value) -> Delivery {
         digest: Digest::of(payload.as_bytes()),
         body: payload.into(),
         origin: None,
+        trace: None,
     };
     let id = DeliveryId { event: 1, number: 1 };
     let (event, plugin) = (Arc::new(event), name.clone());
-    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None, revision: None }
+    let ready = ReadySince::Due(0);
+    Delivery { id, event, plugin, attempts: 0, failures: 0, since: 0, order: None, revision: None, ready }
 }
 
 /// Runs events of several sizes, and returns the collections that the last instance had.
@@ -54,7 +56,7 @@ async fn run(revision: &Revision, name: &PluginName, settings: &PluginSettings, 
     let (mut peak_bytes, mut collections, started) = (0, 0, Instant::now());
     for at in 0..events {
         let delivery = &deliveries[at % deliveries.len()];
-        let report = revision.attempt(Call { delivery, package: None, settings }).await;
+        let report = revision.attempt(Call { delivery, package: None, settings, trace: None }).await;
         assert!(report.attempt.failure.is_none(), "event {at}, {mode}: {:?}", report.attempt);
         peak_bytes = report.attempt.peak_memory_bytes.max(peak_bytes);
         assert!(peak_bytes <= MEMORY_MAX_BYTES, "event {at}, {mode}: {peak_bytes} bytes");

@@ -192,7 +192,8 @@ fn a_malformed_section_names_its_key_and_no_password() {
 /// An attempt after others with this progress.
 async fn mail_after(out: &Outbound, progress: &Progress, email: &Email) -> EffectResult {
     let (grants, mask) = (grants(&[], &["*"]), Mask::default());
-    out.mail(&EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress }, email).await
+    out.mail(&EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress, trace: None }, email)
+        .await
 }
 
 /// Who got emails, one entry for each of them.

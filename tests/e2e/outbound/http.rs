@@ -236,7 +236,11 @@ async fn a_conflict_is_retried_only_after_a_request_without_a_response() {
     let mask = Mask::default();
     let sent = async |path: &str, progress: &Progress| {
         let asked = request("POST", &format!("{}{path}", partner.origin()), "x");
-        out.send(&EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress }, &asked).await
+        out.send(
+            &EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress, trace: None },
+            &asked,
+        )
+        .await
     };
     let nothing = Progress::default();
     for (path, outcome) in
@@ -271,7 +275,8 @@ async fn secrets_are_redacted_in_a_response_before_it_is_truncated() {
     let shown = async |text: String| {
         let partner = Partner::start(move |_, _| Reply::text(400, &text)).await;
         let grants = grants(&[&partner.origin()], &[]);
-        let context = EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress: &progress };
+        let context =
+            EffectContext { grants: &grants, mask: &mask, key: "00ff.1", progress: &progress, trace: None };
         outbound(&[], |_| {}).send(&context, &request("POST", &partner.origin(), "x")).await.detail
     };
     // Around every place at which something could be cut.

@@ -134,6 +134,7 @@ fn edit(
         payload: place.start..place.start + payload.len(),
         ordering_key: original.ordering_key.clone(),
         origin: Some(Origin { event: original.number, delivery: EDITED, ..origin }),
+        trace: None,
     }
 }
 

@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::selections::{KEY_MAX_BYTES, KEY_PATTERN, REVISION_PATTERN, SOURCE_PATTERN, TEXT_MAX_CHARS};
+use crate::admin::log_level::{LOG_FILTER_MAX_CHARS, LOG_FILTER_PATTERN};
 use crate::audit::HEAD_PATTERN;
 use crate::delivery::DELIVERY_ID_PATTERN;
 use crate::effect::EFFECT_ID_PATTERN;
@@ -63,6 +64,8 @@ texts! {
     TypesText: Some(TYPES_PATTERN), Some(TYPES_MAX_CHARS);
     /// A pattern of plugins' names.
     PluginsText: Some(PLUGINS_PATTERN), None;
+    /// A filter of the host's log.
+    LogFilterText: Some(LOG_FILTER_PATTERN), Some(LOG_FILTER_MAX_CHARS);
     /// A text that events or deliveries are selected by.
     SelectionText: None, Some(TEXT_MAX_CHARS);
 }

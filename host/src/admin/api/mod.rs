@@ -22,6 +22,7 @@ mod erasures;
 mod events;
 mod extract;
 mod formats;
+mod log;
 mod masking;
 mod openapi;
 mod permitted;
@@ -86,6 +87,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(tokens::create))
         .routes(endpoint!(tokens::revoke))
         .routes(endpoint!(doctor::show))
+        .routes(endpoint!(log::show_level))
+        .routes(endpoint!(log::set_level))
         .routes(endpoint!(alerts::list))
         .routes(endpoint!(alerts::test))
         .routes(endpoint!(audit::list))

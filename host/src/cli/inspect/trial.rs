@@ -7,7 +7,7 @@ use super::memory::Memory;
 use crate::cli::author::report::{EffectReport, EffectResult, Report, StoreWrite, WrittenValue};
 use crate::cli::settings::Settings;
 use crate::config::{self, Config};
-use crate::delivery::{Delivery, DeliveryId};
+use crate::delivery::{Delivery, DeliveryId, ReadySince};
 use crate::effect::{Effect, Progress, QueuedEffect};
 use crate::event::{Event, EventPattern, PluginName, interface_name};
 use crate::outbound::{EffectContext, InvalidEmailConfig, Outbound, TrialRules};
@@ -137,8 +137,9 @@ impl Trial {
             failures: attempt - 1,
             order: None,
             revision: None,
+            ready: ReadySince::Due(0),
         };
-        let call = Call { delivery: &delivery, package, settings: &self.settings };
+        let call = Call { delivery: &delivery, package, settings: &self.settings, trace: None };
         let tried = self.revision.attempt(call).await;
         if let Some(changes) = &tried.work.store {
             self.store.commit(changes);
@@ -217,7 +218,7 @@ impl Trial {
     pub(in crate::cli) async fn perform(&self, run: &mut TrialRun) {
         let (grants, mask, progress) = (&*self.settings.grants, &*self.settings.mask, Progress::default());
         for (queued, shown) in run.effects.iter().zip(&mut run.report.effects) {
-            let context = EffectContext { grants, mask, key: &queued.key, progress: &progress };
+            let context = EffectContext { grants, mask, key: &queued.key, progress: &progress, trace: None };
             let sent = match self.restore_secrets(queued) {
                 Effect::Http(request) => self.outbound.send(&context, &request).await,
                 Effect::Email(email) => self.outbound.mail(&context, &email).await,

@@ -7,6 +7,7 @@ mod operation;
 mod outbound;
 mod plugin;
 mod storage;
+mod telemetry;
 
 pub use alert::{Alert, Condition};
 pub use execution::{Dispatch, Plugins, Runtime};
@@ -15,6 +16,7 @@ pub use operation::{Dev, Log};
 pub use outbound::{Effects, Email, Http};
 pub use plugin::Plugin;
 pub use storage::{Database, Retention, Revisions, Search, Store};
+pub use telemetry::{Protocol, Telemetry};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -36,4 +38,5 @@ const WATCH: &str = "the watch of the directory began with it";
 const WAIT: &str = "the host waits when it starts";
 const ENGINE: &str = "the engine and its memory pool are made when the host starts";
 const LOGGING: &str = "the log is set up when the host starts";
+const EXPORTER: &str = "the exporter is made when the host starts";
 const BUILD: &str = "the build began with it";

@@ -188,6 +188,7 @@ impl Tables {
                 attempts: Vec::new(),
                 attempts_before: 0,
                 progress: Progress::default(),
+                trace: finished.trace.as_ref().map(|trace| trace.event),
             };
             self.effects.insert(EffectId { delivery: finished.id, number }, effect);
         }

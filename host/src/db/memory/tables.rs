@@ -8,7 +8,7 @@ use crate::db::types::StoreSummary;
 use crate::db::writer::batch::Placement;
 use bytes::Bytes;
 
-use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, Resolution, State};
+use crate::delivery::{Attempt, Delivery, DeliveryId, OrderingHash, ReadySince, Resolution, State};
 use crate::effect::{EffectAttempt, EffectId, LeasedEffect, Progress, QueuedEffect};
 use crate::erasure;
 use crate::event::{Digest, Event, PluginName, SourceName};
@@ -17,6 +17,7 @@ use crate::replay;
 use crate::revision::{HistoryEntry, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, Switches};
 use crate::token::StoredToken;
+use crate::trace::TraceContext;
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -174,13 +175,15 @@ pub(super) struct StoredEffect {
     pub(super) attempts: Vec<EffectAttempt>,
     pub(super) attempts_before: u32,
     pub(super) progress: Progress,
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl StoredEffect {
     pub(super) fn to_leased(&self, id: EffectId) -> LeasedEffect {
-        let Self { plugin, queued, depth, root, attempts, attempts_before, progress, .. } = self.clone();
+        let Self { plugin, queued, depth, root, attempts, attempts_before, progress, trace, .. } =
+            self.clone();
         let attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
-        LeasedEffect { id, plugin, queued, depth, root, attempts, attempts_before, progress }
+        LeasedEffect { id, plugin, queued, depth, root, attempts, attempts_before, progress, trace }
     }
 }
 
@@ -215,6 +218,7 @@ impl Tables {
             since: stored.since,
             order: stored.order,
             revision: stored.replayed.and_then(|cause| cause.revision),
+            ready: ReadySince::Due(stored.since),
         })
     }
 

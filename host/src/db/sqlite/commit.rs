@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::event_changes;
 use super::storage::SqliteStorage;
@@ -13,7 +14,7 @@ use crate::db::revision_types::RevisionRecord;
 use crate::db::storage::{Batch, Committed, NewEvent, Ready, Verdict};
 use crate::db::types::{Accept, DbError, HoldChange, MatchCount, PluginMatch};
 use crate::db::writer::batch::{self, Keyed, NewDelivery, NumberedEvent, NumberedRecipient};
-use crate::delivery::{Delivery, DeliveryId, NextStep};
+use crate::delivery::{Delivery, DeliveryId, NextStep, ReadySince};
 use crate::effect::{CompletedEffect, EffectId};
 use crate::failpoint::{self, Point};
 
@@ -167,7 +168,17 @@ impl SqliteStorage {
                 let event = Arc::clone(&new.event);
                 let since = clock::measured(event.received_at, clock::offset_ms());
                 self.make_ready(
-                    Delivery { id, event, plugin, attempts: 0, failures: 0, since, order, revision: None },
+                    Delivery {
+                        id,
+                        event,
+                        plugin,
+                        attempts: 0,
+                        failures: 0,
+                        since,
+                        order,
+                        revision: None,
+                        ready: ReadySince::Committed(Instant::now()),
+                    },
                     ready,
                 );
             }

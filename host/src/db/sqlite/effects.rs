@@ -10,7 +10,7 @@ use super::bulk::{Bulk, BulkPair};
 use super::clock::shown;
 use super::reader::Reader;
 use super::rows::text;
-use super::values::{integer, name_of, parse, unsigned};
+use super::values::{integer, name_of, parse, trace_of, unsigned};
 use crate::completion::FinishedAttempt;
 use crate::db::types::{DbError, DueTimes, EffectShare, emitted_events};
 use crate::db::view::{EffectAttemptView, EffectView};
@@ -34,7 +34,8 @@ const STATES: &str = "UPDATE effect SET state = v.column4, tries = v.column5, du
 const LEASED: &str =
     "SELECT e.event_seq, e.delivery_number, e.number, e.depth, e.key, e.masked, e.request, e.tries, e.tries_before,
         e.progress,
-        e.size, ifnull((SELECT root FROM cause WHERE event_seq = e.event_seq), e.event_seq)
+        e.size, ifnull((SELECT root FROM cause WHERE event_seq = e.event_seq), e.event_seq),
+        (SELECT trace FROM event WHERE seq = e.event_seq)
     FROM (VALUES {rows}) v CROSS JOIN effect e
         ON e.event_seq = v.column1 AND e.delivery_number = v.column2 AND e.number = v.column3";
 // As for deliveries: pending ones in order, waiting ones by their time.
@@ -215,6 +216,7 @@ fn leased_effect_of(row: &SqliteRow, plugin: &PluginName) -> Result<LeasedEffect
         attempts: row.try_get(7)?,
         attempts_before: row.try_get(8)?,
         progress: progress.map(read).transpose()?.unwrap_or_default(),
+        trace: trace_of(row, 12)?,
     })
 }
 

@@ -211,6 +211,7 @@ mod tests {
             ordering_key: None,
             digest: Digest::of(&seq.to_be_bytes()),
             origin: None,
+            trace: None,
         };
         NumberedEvent { seq, event: Arc::new(event), to: Vec::new() }
     }

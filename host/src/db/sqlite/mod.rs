@@ -93,6 +93,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteSto
     let mut conn = SqliteConnection::connect_with(&options).await.map_err(refused)?;
     schema::check(&mut conn).await.map_err(|misfit| refusal::of_schema(&path, &misfit))?;
     open::migrate(&mut conn).await.map_err(|error| refusal::of_tables(&path, &error))?;
+    schema::note_program(&mut conn).await.map_err(|error| refusal::of_file(&path, &error))?;
     // Made here and kept, so that no guest's thread makes one later: it would have that thread's priority.
     let readers = SqlitePoolOptions::new().min_connections(READERS).max_connections(READERS);
     let readers = readers.idle_timeout(None).max_lifetime(None);

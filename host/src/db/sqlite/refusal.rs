@@ -58,7 +58,7 @@ pub(super) fn of_tables(path: &Path, error: &MigrateError) -> DbError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => of_file(path, error),
         MigrateError::VersionMissing(version) => {
-            let newer = newer(*version).unwrap_or_else(|| error.to_string());
+            let newer = newer(*version, None).unwrap_or_else(|| error.to_string());
             DbError::Open(format!("{}: {newer}, or restore a backup from before", path.display()))
         }
         _ => DbError::Open(format!("{}: {error}", path.display())),

@@ -8,12 +8,12 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
 use super::clock::offset_of;
-use super::values::{digest_of, integer, name_of, optional_digest_of, unsigned};
+use super::values::{digest_of, integer, name_of, optional_digest_of, trace_of, unsigned};
 use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::db::types::DbError;
 use crate::db::writer::batch::{NewDelivery, NumberedEvent, Placement};
-use crate::delivery::{Cause, Delivery, DeliveryId, NextStep, OrderingHash, Outcome};
+use crate::delivery::{Cause, Delivery, DeliveryId, NextStep, OrderingHash, Outcome, ReadySince};
 use crate::event::{Event, Origin};
 
 // The `due_at` of an open delivery that cannot be leased is minus the sum of what it waits for. So unblocking adds 1,
@@ -28,7 +28,7 @@ const SWITCHED_OFF: i64 = 4;
 
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
-        deliveries, payload_start, payload_end, digest, body)
+        deliveries, payload_start, payload_end, digest, body, trace)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
@@ -48,7 +48,7 @@ pub(super) const LEASED: &str = concat!(
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
         c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at, c.root, ",
     offset_of!("e.seq"),
-    ", r.revision
+    ", r.revision, e.trace, d.due_at
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
@@ -72,7 +72,8 @@ pub(super) fn bind_event(row: &mut SqliteArguments, new: &NumberedEvent) -> Resu
     row.add(integer(event.payload.start as u64))?;
     row.add(integer(event.payload.end as u64))?;
     row.add(&event.digest.0[..])?;
-    row.add(&event.body[..])
+    row.add(&event.body[..])?;
+    row.add(event.trace.map(|trace| trace.to_bytes().to_vec()))
 }
 
 pub(super) fn bind_cause(
@@ -173,20 +174,24 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
             }),
             None => None,
         },
+        trace: trace_of(row, 23)?,
     };
+    // Both are of the host's time.
+    let since = match row.try_get::<Option<i64>, _>(19)? {
+        Some(replayed_at) => unsigned(replayed_at),
+        None => clock::measured(event.received_at, row.try_get(21)?),
+    };
+    let due_at = row.try_get::<Option<i64>, _>(24)?.map_or(0, unsigned);
     Ok(Delivery {
         id: id_of(row)?,
-        // Both are of the host's time.
-        since: match row.try_get::<Option<i64>, _>(19)? {
-            Some(replayed_at) => unsigned(replayed_at),
-            None => clock::measured(event.received_at, row.try_get(21)?),
-        },
+        since,
         event: Arc::new(event),
         plugin: name_of(row.try_get(16)?)?,
         attempts: row.try_get(2)?,
         failures: row.try_get(18)?,
         order: row.try_get::<Option<i64>, _>(17)?.map(OrderingHash),
         revision: optional_digest_of(row, 22)?,
+        ready: ReadySince::Due(due_at.max(since)),
     })
 }
 

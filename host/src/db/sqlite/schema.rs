@@ -89,10 +89,11 @@ pub(super) async fn check(conn: &mut SqliteConnection) -> Result<Option<i64>, Mi
 /// checksums.
 async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
     let sql = "SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version";
-    let applied: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(sql).fetch_all(conn).await?;
+    let applied: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(sql).fetch_all(&mut *conn).await?;
     let version = applied.last().map_or(0, |(version, ..)| *version);
-    if let Some(newer) = newer(version) {
-        return Err(Misfit::Foreign(newer));
+    if newer(version, None).is_some() {
+        let program = program(conn).await;
+        return Err(Misfit::Foreign(newer(version, program.as_deref()).unwrap_or_default()));
     }
     let known = MIGRATOR.iter().take(applied.len());
     let same = known.zip(&applied).all(|(known, (version, checksum, success))| {
@@ -105,11 +106,28 @@ async fn version(conn: &mut SqliteConnection) -> Result<i64, Misfit> {
 }
 
 /// Returns the error for a version that this program does not know.
-pub(super) fn newer(version: i64) -> Option<String> {
+pub(super) fn newer(version: i64, program: Option<&str>) -> Option<String> {
     let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
     (version > known).then(|| {
-        format!("its tables are of version {version}, and this hookyard knows up to {known}: use a newer one")
+        let by = program.map(|program| format!(", made by hookyard {program}")).unwrap_or_default();
+        let own = env!("CARGO_PKG_VERSION");
+        format!("its tables are of version {version}{by}, and this hookyard {own} knows up to {known}: use a newer one")
     })
+}
+
+/// Notes that this program has the tables up to date.
+pub(super) async fn note_program(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO program (only, version) VALUES (1, ?)
+        ON CONFLICT DO UPDATE SET version = excluded.version WHERE version <> excluded.version";
+    sqlx::query(sql).bind(env!("CARGO_PKG_VERSION")).execute(conn).await.map(drop)
+}
+
+/// The version of the program that had a database's tables up to date last, as far as it can be read and shown.
+async fn program(conn: &mut SqliteConnection) -> Option<String> {
+    let sql = "SELECT substr(version, 1, 32) FROM program LIMIT 1";
+    let version: String = sqlx::query_scalar(sql).fetch_optional(conn).await.ok()??;
+    let is_shown = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+    (!version.is_empty() && version.chars().all(is_shown)).then_some(version)
 }
 
 /// Returns the objects of a new database of a version.

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::db::types::DbError;
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{Digest, Name};
+use crate::trace::TraceContext;
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
@@ -28,6 +29,12 @@ pub(super) fn optional_digest_of(row: &SqliteRow, column: usize) -> Result<Optio
 
 pub(super) fn hex_of(row: &SqliteRow, column: usize) -> Result<String, DbError> {
     Ok(digest_of(row, column)?.to_string())
+}
+
+/// The place of a stored event in a trace. One that is damaged is none: no event is lost for it.
+pub(super) fn trace_of(row: &SqliteRow, column: usize) -> Result<Option<TraceContext>, DbError> {
+    let stored: Option<&[u8]> = row.try_get(column)?;
+    Ok(stored.and_then(TraceContext::from_bytes))
 }
 
 pub(super) fn name_of(name: &str) -> Result<Name, DbError> {

@@ -112,7 +112,7 @@ impl Statements {
             keys,
             orders,
             switches: SwitchStatements::new(),
-            events_and_deliveries: BulkPair::new((rows::EVENTS, 12), (rows::DELIVERIES, 5)),
+            events_and_deliveries: BulkPair::new((rows::EVENTS, 13), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: Bulk::new(rows::LEASED, 2),
             unblock: Bulk::new(rows::UNBLOCK, 2),

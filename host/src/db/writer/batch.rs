@@ -162,6 +162,7 @@ mod tests {
             ordering_key: None,
             digest: Digest::of(body.as_bytes()),
             origin: None,
+            trace: None,
         };
         NumberedEvent::new(seq, event, Vec::new(), &Switches::default())
     }

@@ -129,7 +129,10 @@ impl<S: Storage> Writer<S> {
 
     /// A call's work is committed: its effects, which are leased, may go out.
     fn recorded(&self, finished: FinishedAttempt, refused: &mut Vec<RunningId>, handoff: &dyn Handoff) {
-        let FinishedAttempt { id: delivery, plugin, work, depth, root, .. } = finished;
+        self.finish_seconds.record(finished.submitted.elapsed());
+        handoff.recorded(&finished);
+        let FinishedAttempt { id: delivery, plugin, work, depth, root, trace, .. } = finished;
+        let trace = trace.map(|trace| trace.event);
         if let Some(changes) = &work.store {
             self.entries.committed(&plugin, changes);
         }
@@ -138,7 +141,7 @@ impl<S: Storage> Writer<S> {
             let (attempts, attempts_before, progress) = (0, 0, Progress::default());
             let plugin = plugin.clone();
             let effect =
-                LeasedEffect { id, plugin, queued, depth, root, attempts, attempts_before, progress };
+                LeasedEffect { id, plugin, queued, depth, root, attempts, attempts_before, progress, trace };
             if !handoff.offer_effect(effect) {
                 refused.push(RunningId::Effect(id));
             }

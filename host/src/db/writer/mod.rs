@@ -13,6 +13,7 @@ mod unsaved;
 
 use std::sync::Arc;
 
+use metrics::Histogram;
 use tokio::time::sleep_until;
 
 use super::entries::Entries;
@@ -57,6 +58,8 @@ pub(super) struct Writer<S> {
     batch_max: usize,
     /// Crashes after which a delivery or an effect is dead.
     crashes_max: u32,
+    /// The time from an attempt's end to its commit.
+    finish_seconds: Histogram,
 }
 
 /// The limits of a writer.
@@ -77,7 +80,9 @@ impl<S: Storage> Writer<S> {
         limits: WriterLimits,
     ) -> Self {
         let WriterLimits { batch_max, crashes_max } = limits;
-        Self { storage, inbox, shared, entries, unsaved: Unsaved::default(), batch_max, crashes_max }
+        let finish_seconds = metrics::histogram!("hookyard_finish_seconds");
+        let unsaved = Unsaved::default();
+        Self { storage, inbox, shared, entries, unsaved, batch_max, crashes_max, finish_seconds }
     }
 
     /// Writes until every [`Db`](super::Db) is dropped or one of them was closed.

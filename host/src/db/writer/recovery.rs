@@ -1,5 +1,7 @@
 //! Attempts that ran when an earlier process died: recorded before anything else is written.
 
+use std::time::Instant;
+
 use super::Writer;
 use crate::completion::{CallWork, FinishedAttempt};
 use crate::db::storage::{Batch, Storage};
@@ -105,5 +107,7 @@ fn finished_of(
         plugin: delivery.plugin,
         work: CallWork::default(),
         order: delivery.order,
+        submitted: Instant::now(),
+        trace: None,
     }
 }

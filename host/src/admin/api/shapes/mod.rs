@@ -9,6 +9,7 @@ mod delivery;
 mod effect;
 mod erasure;
 mod event;
+mod log;
 mod plugin;
 mod replay;
 mod revision;
@@ -35,6 +36,7 @@ pub use event::{
     CauseView, ConflictView, EditRequest, EditedEvent, EventList, EventState, EventSummary, EventView,
     ExportedDelivery, ExportedEvent,
 };
+pub use log::{LogLevelRequest, LogLevelView};
 pub use plugin::{Plugin, PluginList, PluginState, WaitingRevision};
 pub use replay::{
     ReplayAction, ReplayExample, ReplayList, ReplayProgress, ReplayRequest, ReplaySelection, ReplayState,
