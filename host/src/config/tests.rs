@@ -15,7 +15,9 @@ fn environment(name: &str) -> Option<String> {
         "WITH_LINE_END" => Some("value\r\n".into()),
         "ALERT_WEBHOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
         "ONLY_LINE_END" => Some("\n".into()),
-        "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SMTP_URL" | "SET" => Some(format!("value of {name}")),
+        "COLLECTOR_TOKEN" | "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SMTP_URL" | "SET" => {
+            Some(format!("value of {name}"))
+        }
         _ => None,
     }
 }
