@@ -196,13 +196,15 @@ fn load_events(dir: &Path) {
                     || '\",\"created\":\"2026-01-21T14:30:00Z\",\"data\":{{\"object\":' AS head,
                     printf('{{\"id\":%d,\"departmentId\":5,\"department\":{{\"id\":5,\"name\":\"Passport Service\",\"organization\":{{\"id\":1,\"name\":\"Ministry of Interior\"}}}},\"dateTime\":\"2026-01-25T14:30:00\",\"status\":\"SCHEDULED\",\"name\":\"Awa Diallo %d\",\"phone\":\"+2246%08d\",\"email\":\"awa.%d@example.gn\",\"qrCode\":\"https://moncreneau.gn/qr/%d\"}}', i, i, i * 7919 % 100000000, i, i) AS payload
                 FROM n;
-            INSERT INTO event SELECT i, 'moncreneau', id, type, '2026-01-21T14:30:00Z', {START_MS} + i * 200, CAST(i AS TEXT),
+            INSERT INTO event (seq, source, id, type, created, received_at, ordering_key, deliveries, payload_start, payload_end, digest, body)
+                SELECT i, 'moncreneau', id, type, '2026-01-21T14:30:00Z', {START_MS} + i * 200, CAST(i AS TEXT),
                 1, length(head), length(head) + length(payload), randomblob(32), CAST(head || payload || '}}}}' AS BLOB) FROM n;
             INSERT INTO idempotency_key (event_seq, source, id, digest, received_at)
                 SELECT i, 'moncreneau', id, randomblob(32), {START_MS} + i * 200 FROM n;
             INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
                 SELECT i, 1, 'native', CASE WHEN i % 1000 = 0 THEN 'dead' ELSE 'done' END, 1, NULL FROM n;
-            INSERT INTO attempt SELECT i, 1, 1, CASE WHEN i % 1000 = 0 THEN 'rejected' ELSE 'done' END,
+            INSERT INTO attempt (event_seq, delivery_number, number, outcome, cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
+                SELECT i, 1, 1, CASE WHEN i % 1000 = 0 THEN 'rejected' ELSE 'done' END,
                 CASE WHEN i % 1000 = 0 THEN 'handler' END,
                 CASE WHEN i % 1000 = 0 THEN 'no office for department ' || i % 77 END,
                 zeroblob(32), {START_MS} + i * 200, 100, 65536, NULL FROM n;
