@@ -121,14 +121,18 @@ async fn multiply(dir: &HostDir, times: u64) {
     dir.alter(&format!(
         "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {times})
             SELECT i FROM n;
-         INSERT INTO event SELECT seq + i, source, id || '_' || i, type, created, received_at, ordering_key,
+         INSERT INTO event (seq, source, id, type, created, received_at, ordering_key, deliveries,
+            payload_start, payload_end, digest, body)
+            SELECT seq + i, source, id || '_' || i, type, created, received_at, ordering_key,
             deliveries, payload_start, payload_end, digest, body FROM event, n;
          INSERT INTO idempotency_key (source, id, digest, event_seq, received_at)
             SELECT source, id || '_' || i, digest, event_seq + i, received_at
             FROM idempotency_key, n;
          INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
             SELECT event_seq + i, number, plugin, state, attempts, due_at FROM delivery, n;
-         INSERT INTO attempt SELECT event_seq + i, delivery_number, number, outcome, cause, reason, revision,
+         INSERT INTO attempt (event_seq, delivery_number, number, outcome, cause, reason, revision,
+            started_at, duration_us, peak_memory_bytes, logs)
+            SELECT event_seq + i, delivery_number, number, outcome, cause, reason, revision,
             started_at, duration_us, peak_memory_bytes, logs FROM attempt, n;"
     ))
     .await;
