@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hookyard::event::now_ms;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
@@ -31,8 +32,8 @@ pub fn run() {
     load::closed(&host.webhooks, load::requests(1 << 40, 1, false), 1);
     host.wait_done(1);
     let dir = host.stop();
-    let began = Instant::now();
-    load_events(dir.path());
+    let (began, start) = (Instant::now(), now_ms() - STORED * INTERVAL_MS);
+    load_events(dir.path(), start);
     let loaded = began.elapsed().as_secs();
     // The first start puts the ids into the database's own index.
     let dir = without_index(HostProcess::in_directory("native", without_index(dir)).stop());
@@ -43,8 +44,8 @@ pub fn run() {
     wait_indexed(&host, token);
     let indexed = began.elapsed().as_secs_f64();
     let mut lines = Vec::new();
-    for (name, query) in QUERY_KINDS {
-        lines.push(measure(&host, token, name, query));
+    for kind in QUERY_KINDS {
+        lines.push(measure(&host, token, start, kind));
     }
     let data = host.path().join("hookyard-data");
     let bytes = |name: &str| fs::metadata(data.join(name)).unwrap().len() as f64 / STORED as f64;
@@ -76,7 +77,7 @@ const QUERY_KINDS: [(&str, &str); 13] = [
     ("plugin and rare type", "plugin=native&type=appointment.rare&since=1"),
 ];
 
-fn measure(host: &HostProcess, token: &str, name: &str, query: &str) -> String {
+fn measure(host: &HostProcess, token: &str, start: u64, (name, query): (&str, &str)) -> String {
     let mut stream = TcpStream::connect(&host.admin).unwrap();
     let (mut took, mut pages) = (Vec::new(), 0.0);
     for round in 0..QUERIES {
@@ -86,8 +87,8 @@ fn measure(host: &HostProcess, token: &str, name: &str, query: &str) -> String {
             ("{h}", format!("{:08x}{n:08x}", n * 2_654_435_761 % 4_294_967_296)),
             ("{p8}", format!("{:08}", n * 7919 % 100_000_000)),
             ("{p4}", format!("{:04}", n * 7919 % 10_000)),
-            ("{t}", (START_MS + n * 200).to_string()),
-            ("{u}", (START_MS + n * 200 + 3_600_000).to_string()),
+            ("{t}", (start + n * INTERVAL_MS).to_string()),
+            ("{u}", (start + n * INTERVAL_MS + 3_600_000).to_string()),
         ];
         let query = values.iter().fold(query.to_owned(), |query, (key, value)| query.replace(key, value));
         let request = format!(
@@ -179,12 +180,12 @@ fn round(config: &str) -> f64 {
     per_second
 }
 
-/// The receipt of the first stored event. One follows each 200 ms.
-const START_MS: u64 = 1_790_000_000_000;
+/// One event was received each so many milliseconds, up to now, so that none is old enough to be pruned.
+const INTERVAL_MS: u64 = 200;
 
 /// Writes events as the host would have stored them, many with each statement. Values differ; one in a thousand failed,
 /// one in ten thousand is of a rare type.
-fn load_events(dir: &Path) {
+fn load_events(dir: &Path, start: u64) {
     let sql = |from: u64, to: u64| {
         format!(
             "BEGIN;
@@ -197,17 +198,17 @@ fn load_events(dir: &Path) {
                     printf('{{\"id\":%d,\"departmentId\":5,\"department\":{{\"id\":5,\"name\":\"Passport Service\",\"organization\":{{\"id\":1,\"name\":\"Ministry of Interior\"}}}},\"dateTime\":\"2026-01-25T14:30:00\",\"status\":\"SCHEDULED\",\"name\":\"Awa Diallo %d\",\"phone\":\"+2246%08d\",\"email\":\"awa.%d@example.gn\",\"qrCode\":\"https://moncreneau.gn/qr/%d\"}}', i, i, i * 7919 % 100000000, i, i) AS payload
                 FROM n;
             INSERT INTO event (seq, source, id, type, created, received_at, ordering_key, deliveries, payload_start, payload_end, digest, body)
-                SELECT i, 'moncreneau', id, type, '2026-01-21T14:30:00Z', {START_MS} + i * 200, CAST(i AS TEXT),
+                SELECT i, 'moncreneau', id, type, '2026-01-21T14:30:00Z', {start} + i * {INTERVAL_MS}, CAST(i AS TEXT),
                 1, length(head), length(head) + length(payload), randomblob(32), CAST(head || payload || '}}}}' AS BLOB) FROM n;
             INSERT INTO idempotency_key (event_seq, source, id, digest, received_at)
-                SELECT i, 'moncreneau', id, randomblob(32), {START_MS} + i * 200 FROM n;
+                SELECT i, 'moncreneau', id, randomblob(32), {start} + i * {INTERVAL_MS} FROM n;
             INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
                 SELECT i, 1, 'native', CASE WHEN i % 1000 = 0 THEN 'dead' ELSE 'done' END, 1, NULL FROM n;
             INSERT INTO attempt (event_seq, delivery_number, number, outcome, cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
                 SELECT i, 1, 1, CASE WHEN i % 1000 = 0 THEN 'rejected' ELSE 'done' END,
                 CASE WHEN i % 1000 = 0 THEN 'handler' END,
                 CASE WHEN i % 1000 = 0 THEN 'no office for department ' || i % 77 END,
-                zeroblob(32), {START_MS} + i * 200, 100, 65536, NULL FROM n;
+                zeroblob(32), {start} + i * {INTERVAL_MS}, 100, 65536, NULL FROM n;
             DROP TABLE n; COMMIT"
         )
     };
