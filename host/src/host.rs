@@ -176,7 +176,8 @@ impl Host {
 
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
         let config_state = Arc::new(ArcSwap::default());
-        let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone()));
+        let hour = admin::RecentHour::new(metrics.clone());
+        let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone(), hour.clone(), db.clone()));
         let admin_state = operators::state(OperatorParts {
             db: &db,
             plugins: &plugins,
@@ -188,6 +189,7 @@ impl Host {
             config_state: Arc::clone(&config_state),
             metrics,
             log_level,
+            hour,
             side: &admin_side,
         });
         let telemetry_task = tokio::spawn(admin::metrics::export(admin_state.clone(), telemetry.clone()));

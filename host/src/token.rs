@@ -1,6 +1,7 @@
 //! Tokens of the admin API: roles, permissions, and the plugins that a token is for. No IO.
 
 mod pattern;
+mod session;
 
 use std::fmt;
 
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Digest, Name};
 
 pub use pattern::{BadPattern, PLUGINS_PATTERN, PluginPattern};
+pub use session::{
+    AGENT_MAX_BYTES, FormKey, NewSession, SessionEnd, SessionLimits, SessionUse, StoredSession,
+};
 
 /// What an endpoint requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ const LIBRARIES: [(&[&str], &[&str]); 19] = [
     (&["wasmparser::"], &["cli/author/build/", "runtime/compile/merge/", "runtime/describe.rs", "wit/"]),
     (&["sqlx::"], &["db/"]),
     (&["axum::"], &["admin/", "ingress/"]),
+    (&["askama::", "tower_http::"], &["admin/pages/"]),
     (&["utoipa::", "utoipa_axum::"], &["admin/"]),
     (&["hyper::", "hyper_util::"], &["ingress/"]),
     (&["notify::"], &["plugins/"]),

@@ -13,8 +13,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::MissedTickBehavior;
 
-use super::AdminState;
-use crate::db::{Size, Stock};
+use super::{AdminState, RecentHour};
+use crate::db::{Db, Size, Stock};
 use crate::event::now_ms;
 use crate::plugins::{PluginState, PluginView};
 use crate::telemetry::Telemetry;
@@ -48,13 +48,14 @@ fn build() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> 
     Ok(handle)
 }
 
-/// Adds samples to their buckets, and never returns. Without it, a host that is never scraped keeps every
-/// sample.
-pub async fn upkeep(handle: PrometheusHandle) {
+/// Adds samples to their buckets, takes those of the last hour, and never returns. Without it, a host that is never
+/// scraped keeps every sample.
+pub async fn upkeep(handle: PrometheusHandle, hour: RecentHour, db: Db) {
     let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
         tick.tick().await;
         handle.run_upkeep();
+        hour.sample(&db).await;
     }
 }
 

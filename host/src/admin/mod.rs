@@ -1,4 +1,4 @@
-//! The admin address: an API under `/api/v1`, health, metrics and an index page.
+//! The admin address: an API under `/api/v1`, pages, health and metrics.
 //!
 //! It reads `db` and the list of plugins, and `db` carries out operators' decisions: pauses, replays,
 //! discarded dead letters. It never touches `runtime`. All JSON shapes of the API are here (`api/shapes/`),
@@ -34,10 +34,12 @@ mod changes;
 pub mod doctor;
 mod health;
 mod hosts;
+mod hour;
 mod index;
 mod keyed;
 mod log_level;
 pub mod metrics;
+mod pages;
 mod personal;
 mod problem;
 mod readiness;
@@ -49,6 +51,7 @@ pub use auth::{Access, FindPeer};
 pub use changes::Changes;
 pub use hosts::Hosts;
 pub use log_level::LogLevel;
+pub use hour::RecentHour;
 pub use personal::PersonalFields;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use readiness::Readiness;
@@ -121,6 +124,8 @@ pub struct AdminState {
     pub access: Access,
     /// The changes that clients follow.
     pub changes: Changes,
+    /// The last hour in samples.
+    pub hour: RecentHour,
     /// Answers of the database that hold for a second; made by its default.
     pub cache: AnswerCache,
 }
@@ -130,6 +135,7 @@ pub struct AdminState {
 pub struct AnswerCache {
     ping: Cached<()>,
     stock: Cached<Stock>,
+    oldest_open: Cached<Option<u64>>,
 }
 
 impl AdminState {
@@ -151,10 +157,10 @@ impl AdminState {
 /// The endpoints of a host that has started.
 pub fn router(state: AdminState, hosts: Hosts) -> Router {
     Router::new()
-        .route("/", get(index::index))
         .route("/metrics", get(metrics::scrape))
         .nest(api::PREFIX, api::router(&state))
-        .fallback(not_found)
+        .merge(pages::router(&state))
+        .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(hosts, hosts::require))
         // Load balancers ask these under names of their own.
@@ -177,7 +183,8 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 async fn add_security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Files whose address changes with their content say otherwise.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

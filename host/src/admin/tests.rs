@@ -41,6 +41,7 @@ impl TestServer {
             fault: Arc::new(|| None),
             metrics: metrics::install().unwrap(),
             log_level: LogLevel::new("info", |_| Ok(())),
+            hour: RecentHour::new(metrics::install().unwrap()),
             config: channel::Sender::new(Arc::default()).subscribe(),
             config_state: Arc::default(),
             alerts: AlertFunctions {

@@ -67,6 +67,7 @@ mod samples;
 mod selectors;
 mod send;
 mod serve;
+mod sessions;
 mod settings;
 mod show;
 mod sign;
@@ -138,6 +139,9 @@ enum Verb {
     /// Make, list and revoke tokens for the admin API
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
+    /// List browsers that are logged in to the pages, and log them out
+    #[command(subcommand, arg_required_else_help = true)]
+    Session(Session),
     /// List and test alerts
     #[command(subcommand, arg_required_else_help = true)]
     Alert(Alert),
@@ -230,6 +234,12 @@ enum Token {
     Create(tokens::Create),
     List(tokens::List),
     Revoke(tokens::Revoke),
+}
+
+#[derive(Debug, Subcommand)]
+enum Session {
+    List(sessions::List),
+    Revoke(sessions::Revoke),
 }
 
 #[derive(Debug, Subcommand)]
@@ -353,6 +363,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(Token::Create(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
+        Verb::Session(Session::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Session(Session::Revoke(verb)) => verb.run(of_running(config)?).await,
         Verb::Alert(Alert::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Alert(Alert::Test(verb)) => verb.run(of_running(config)?).await,
         Verb::Log(Log::Level(verb)) => verb.run(of_running(config)?).await,

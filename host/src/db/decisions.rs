@@ -12,7 +12,7 @@ use crate::erasure::Skipped;
 use crate::event::PluginName;
 use crate::replay;
 use crate::switch::{HeldAction, HeldRelease};
-use crate::token::NewToken;
+use crate::token::{NewSession, NewToken};
 
 /// The result of a decision, and its record. A decision that changes nothing, since its target does not exist or is
 /// over, has no record.
@@ -115,6 +115,17 @@ pub(super) fn discard(by: &Decision, id: DeliveryId, plugin: Option<&str>, done:
     let record = by.record("delivery.discard", id.to_string());
     let record = record.before(json!({ "state": before, "plugin": plugin }));
     Some(record.after(json!({ "state": "dead", "resolution": "discarded" })).result(result))
+}
+
+/// A browser logs in.
+pub(super) fn create_session(by: &Decision, id: i64, new: &NewSession) -> Record {
+    let after = json!({ "agent": new.agent, "expires_at": new.expires_at });
+    by.record("session.create", id.to_string()).after(after)
+}
+
+/// A session is ended before its time.
+pub(super) fn revoke_session(by: &Decision, id: i64) -> Record {
+    by.record("session.revoke", id.to_string())
 }
 
 /// A token is created.

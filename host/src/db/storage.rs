@@ -1,5 +1,4 @@
-//! The database's interface for this room: whole transactions for the writer ([`Storage`]), and reads
-//! ([`Reads`]).
+//! The database's interface for this room: whole transactions for the writer ([`Storage`]), reads ([`Reads`]).
 //!
 //! The assumptions of a single host stand behind these traits: numbers, leases and order in memory, a
 //! complete cache of a store, counters. Code above them does not depend on how many hosts share the database.
@@ -12,6 +11,7 @@ use super::alert_types::{DeadLetters, SavedAlert};
 use super::edit_types::EditStorage;
 use super::erasure_types::{ErasureReads, ErasureStorage};
 use super::keyed_types::{KeyedReads, KeyedWrites};
+use super::page_types::{PageReads, SessionWrites};
 use super::revision_types::{RevisionPart, RevisionRecord, StoredFile};
 use super::running::RunningAttempts;
 use super::search::reads::SearchReads;
@@ -99,7 +99,7 @@ pub(super) struct Ready {
 
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
 /// error nothing of it.
-pub(super) trait Storage: KeyedWrites + ErasureStorage + EditStorage + 'static {
+pub(super) trait Storage: KeyedWrites + ErasureStorage + EditStorage + SessionWrites + 'static {
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 
@@ -265,7 +265,7 @@ pub(super) trait EntryReads: Send + Sync {
 }
 
 /// The read side of a database: it reads commits, and does not wait for the writer.
-pub(super) trait Reads: EntryReads + ErasureReads + KeyedReads + SearchReads {
+pub(super) trait Reads: EntryReads + ErasureReads + KeyedReads + SearchReads + PageReads {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
 

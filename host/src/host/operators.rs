@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::alerts;
 use super::sockets::AdminSide;
-use crate::admin::{Access, AdminState, AnswerCache, Changes, LogLevel, PersonalFields};
+use crate::admin::{Access, AdminState, AnswerCache, Changes, LogLevel, PersonalFields, RecentHour};
 use crate::alerts::Alerts;
 use crate::config::{Config, ConfigState};
 use crate::db::Db;
@@ -27,6 +27,7 @@ pub(super) struct OperatorParts<'a> {
     pub(super) config_state: Arc<ArcSwap<ConfigState>>,
     pub(super) metrics: PrometheusHandle,
     pub(super) log_level: LogLevel,
+    pub(super) hour: RecentHour,
     pub(super) side: &'a AdminSide,
 }
 
@@ -53,6 +54,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
         alerts: alerts::functions(alerts),
         metrics: parts.metrics,
         log_level: parts.log_level,
+        hour: parts.hour,
         access: access.clone(),
         changes: Changes::new(side.stop.subscribe()),
         cache: AnswerCache::default(),

@@ -16,7 +16,7 @@ use crate::admin::{AdminState, Problem};
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ChangesQuery {
+pub(in crate::admin) struct ChangesQuery {
     /// Only these kinds, with commas between them: `plugin,replay`. All without it.
     #[param(pattern = "^[a-z-]+(,[a-z-]+)*$")]
     types: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct ChangesQuery {
         (status = 200, description = "The changes", body = ChangeList, content_type = "text/event-stream"),
         (status = 400, description = "A wrong parameter, or a `Last-Event-ID` that is none"),
         Problem))]
-pub(super) async fn follow(
+pub(in crate::admin) async fn follow(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<ChangesQuery>,

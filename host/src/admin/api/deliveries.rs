@@ -22,7 +22,7 @@ use crate::token::Permission;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DeliveryQuery {
+pub(in crate::admin) struct DeliveryQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<DeliveryIdText>, inline)]
     cursor: Option<String>,
@@ -74,7 +74,7 @@ impl DeliveryQuery {
     (status = 200, description = "One page", body = DeliveryList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<DeliveryQuery>,
@@ -111,7 +111,7 @@ pub(super) async fn list(
         (status = 400, description = "Not an id"),
         (status = 404, description = "No such delivery"),
         Problem))]
-pub(super) async fn show(
+pub(in crate::admin) async fn show(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(id): Path<String>,
@@ -145,7 +145,7 @@ const NAMED_MAX: usize = 1000;
     (status = 400, description = "Not a selection"),
     (status = 422, description = "Not a selection of waiting deliveries"),
     Problem))]
-pub(super) async fn retry(
+pub(in crate::admin) async fn retry(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     JsonBody(request): JsonBody<RetryRequest>,
@@ -181,7 +181,7 @@ pub(super) async fn retry(
         (status = 404, description = "No such delivery"),
         (status = 409, description = "It is running, is done, or was resolved before"),
         Problem))]
-pub(super) async fn discard(
+pub(in crate::admin) async fn discard(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(id): Path<String>,

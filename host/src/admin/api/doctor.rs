@@ -12,7 +12,7 @@ use crate::admin::{AdminState, Problem, doctor};
 #[utoipa::path(get, path = "/doctor", tag = "doctor", responses(
     (status = 200, description = "The checks ran: `severity` says how each ended", body = Diagnosis),
     Problem))]
-pub(super) async fn show(
+pub(in crate::admin) async fn show(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<Diagnosis>, Problem> {

@@ -38,7 +38,7 @@ const ID_SUFFIX_CHARS: usize = 16;
         (status = 422, description = "The payload has masked values"),
         Problem),
     extensions(("x-repeatable" = json!(true))))]
-pub(super) async fn create(
+pub(in crate::admin) async fn create(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path((source, id)): Path<(String, String)>,

@@ -19,7 +19,7 @@ use crate::replay::Action;
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct EffectQuery {
+pub(in crate::admin) struct EffectQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<EffectCursor>, inline)]
     cursor: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct EffectQuery {
     (status = 200, description = "One page", body = EffectList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     reader: AllowedFor<need::Read>,
     extract::State(admin): extract::State<AdminState>,
     Query(query): Query<EffectQuery>,
@@ -76,7 +76,7 @@ pub(super) async fn list(
         (status = 400, description = "A path that is not text"),
         (status = 404, description = "No such effect"),
         Problem))]
-pub(super) async fn show(
+pub(in crate::admin) async fn show(
     reader: AllowedFor<need::Read>,
     extract::State(admin): extract::State<AdminState>,
     Path(text): Path<String>,
@@ -115,7 +115,7 @@ pub(super) async fn show(
         (status = 200, description = "How many", body = EffectCount),
         (status = 400, description = "Not a selection"),
         Problem))]
-pub(super) async fn replay(
+pub(in crate::admin) async fn replay(
     operator: AllowedFor<need::Operate>,
     extract::State(admin): extract::State<AdminState>,
     JsonBody(selection): JsonBody<EffectSelection>,
@@ -129,7 +129,7 @@ pub(super) async fn replay(
         (status = 200, description = "How many", body = EffectCount),
         (status = 400, description = "Not a selection"),
         Problem))]
-pub(super) async fn discard(
+pub(in crate::admin) async fn discard(
     operator: AllowedFor<need::Operate>,
     extract::State(admin): extract::State<AdminState>,
     JsonBody(selection): JsonBody<EffectSelection>,

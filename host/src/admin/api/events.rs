@@ -21,50 +21,50 @@ use crate::token::Permission;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct EventQuery {
+pub(in crate::admin) struct EventQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<NumberCursor>, inline)]
-    cursor: Option<String>,
+    pub(in crate::admin) cursor: Option<String>,
     /// Events on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    pub(in crate::admin) limit: Option<u32>,
     /// Only this type.
     #[serde(rename = "type")]
     #[param(rename = "type")]
-    event_type: Option<String>,
+    pub(in crate::admin) event_type: Option<String>,
     /// Only of this source.
-    source: Option<String>,
+    pub(in crate::admin) source: Option<String>,
     /// Only in this state.
     #[param(value_type = Option<EventState>, inline)]
-    state: Option<String>,
+    pub(in crate::admin) state: Option<String>,
     /// Only with this id (ids are unique within a source only). Goes with `type`, `source` and `state`.
-    id: Option<String>,
+    pub(in crate::admin) id: Option<String>,
     /// Only with a value that is this text, begins with it, or ends with it: the id, type, source, a plugin, the
     /// ordering key, the id of the event that caused it, a word of a reason, or a value at the source's `search`
     /// pointers. Letters may be of either case. Types, sources, plugins and words are found by their beginning only. A
     /// value of digits and separators, such as a phone number, is found by its digits. Callers who may not see personal
     /// values find nothing by them.
-    search: Option<String>,
+    pub(in crate::admin) search: Option<String>,
     /// Only with a delivery to this plugin.
-    plugin: Option<String>,
+    pub(in crate::admin) plugin: Option<String>,
     /// Only received at this time or after, ms since the Unix epoch.
     #[serde(default, deserialize_with = "read_time")]
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
-    since: Option<u64>,
+    pub(in crate::admin) since: Option<u64>,
     /// Only received before this time, ms since the Unix epoch.
     #[serde(default, deserialize_with = "read_time")]
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
-    until: Option<u64>,
+    pub(in crate::admin) until: Option<u64>,
     /// Only with this ordering key.
-    ordering_key: Option<String>,
+    pub(in crate::admin) ordering_key: Option<String>,
     /// Only those that this replay ran again.
-    replay: Option<i64>,
+    pub(in crate::admin) replay: Option<i64>,
     /// Only those that a handler of an event with this id emitted.
-    caused_by: Option<String>,
+    pub(in crate::admin) caused_by: Option<String>,
     /// Only with a failed attempt whose reason has these words; the last one may be the beginning of a word.
-    reason: Option<String>,
+    pub(in crate::admin) reason: Option<String>,
     /// Only with a failed attempt of this outcome: `retry` or `rejected`.
-    outcome: Option<String>,
+    pub(in crate::admin) outcome: Option<String>,
 }
 
 impl EventQuery {
@@ -90,11 +90,11 @@ impl EventQuery {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct MaskingQuery {
+pub(in crate::admin) struct MaskingQuery {
     /// Show values at the source's `personal` pointers too. Needs the permission `unmask`, which the roles `operate` and
     /// `admin` have.
     #[serde(default)]
-    unmasked: bool,
+    pub(in crate::admin) unmasked: bool,
 }
 
 /// Events, newest first.
@@ -104,7 +104,7 @@ pub(super) struct MaskingQuery {
     (status = 410, description = "The event with the `id` asked for was pruned"),
     (status = 422, description = "A text without a letter or digit to search for, or `id` beside a search"),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<EventQuery>,
@@ -146,7 +146,7 @@ pub(super) async fn list(
         (status = 404, description = "No such event"),
         (status = 410, description = "It was pruned, and its id is still known"),
         Problem))]
-pub(super) async fn show(
+pub(in crate::admin) async fn show(
     reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Path((source, id)): Path<(String, String)>,
@@ -165,7 +165,7 @@ pub(super) async fn show(
         (status = 404, description = "No such event"),
         (status = 410, description = "It was pruned, and its id is still known"),
         Problem))]
-pub(super) async fn export(
+pub(in crate::admin) async fn export(
     reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     Path((source, id)): Path<(String, String)>,
@@ -232,7 +232,7 @@ async fn find_whole(
 ///
 /// # Errors
 /// A problem if there is none, or if it was pruned.
-pub(super) async fn find(db: &Db, source: &str, id: &str) -> Result<EventView, Problem> {
+pub(in crate::admin) async fn find(db: &Db, source: &str, id: &str) -> Result<EventView, Problem> {
     if let Some(event) = db.event(Some(source), id).await?.pop() {
         return Ok(event.into());
     }

@@ -15,13 +15,13 @@ use crate::admin::Problem;
 use crate::event::parse_number;
 
 /// The parameters in a path.
-pub(super) struct Path<T>(pub(super) T);
+pub(in crate::admin) struct Path<T>(pub(in crate::admin) T);
 
 /// The query.
-pub(super) struct Query<T>(pub(super) T);
+pub(in crate::admin) struct Query<T>(pub(in crate::admin) T);
 
 /// The body, JSON.
-pub(super) struct JsonBody<T>(pub(super) T);
+pub(in crate::admin) struct JsonBody<T>(pub(in crate::admin) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
@@ -57,7 +57,7 @@ struct Object<T>(#[serde(deserialize_with = "read_object")] T);
 
 /// The version of what a request changes, from `If-Match`. A change is refused if it has another version by then.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct IfMatch(pub(super) Option<i64>);
+pub(in crate::admin) struct IfMatch(pub(in crate::admin) Option<i64>);
 
 impl IfMatch {
     /// The form of the header: an `ETag` of this API, or `*` for every version. The quotes may be missing, because some

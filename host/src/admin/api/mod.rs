@@ -13,25 +13,26 @@ use permitted::endpoint;
 
 mod alerts;
 mod audit;
-mod changes;
-mod deliveries;
-mod doctor;
-mod edits;
+pub(super) mod changes;
+pub(super) mod deliveries;
+pub(super) mod doctor;
+pub(super) mod edits;
 mod effects;
 mod erasures;
-mod events;
-mod extract;
+pub(super) mod events;
+pub(super) mod extract;
 mod formats;
 mod log;
 mod masking;
 mod openapi;
 mod permitted;
-mod plugins;
+pub(super) mod plugins;
 mod query;
-mod replays;
-mod revisions;
+pub(super) mod replays;
+pub(super) mod revisions;
 mod search;
 mod selections;
+pub(super) mod sessions;
 mod shapes;
 mod stores;
 mod switches;
@@ -86,6 +87,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(tokens::list))
         .routes(endpoint!(tokens::create))
         .routes(endpoint!(tokens::revoke))
+        .routes(endpoint!(sessions::list))
+        .routes(endpoint!(sessions::revoke))
         .routes(endpoint!(doctor::show))
         .routes(endpoint!(log::show_level))
         .routes(endpoint!(log::set_level))

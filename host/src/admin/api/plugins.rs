@@ -17,7 +17,7 @@ use crate::switch::Switches;
 #[utoipa::path(get, path = "/plugins", tag = "plugins", responses(
     (status = 200, description = "All plugins, by name", body = PluginList),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<PluginList>, Problem> {
@@ -45,7 +45,7 @@ pub(super) async fn list(
         (status = 200, description = "It is paused", body = Plugin),
         (status = 404, description = "No such plugin"),
         Problem))]
-pub(super) async fn pause(
+pub(in crate::admin) async fn pause(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -62,7 +62,7 @@ pub(super) async fn pause(
         (status = 200, description = "It is not paused", body = Plugin),
         (status = 404, description = "No such plugin"),
         Problem))]
-pub(super) async fn resume(
+pub(in crate::admin) async fn resume(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -80,7 +80,7 @@ pub(super) async fn resume(
         (status = 200, description = "It is being loaded", body = Plugin),
         (status = 404, description = "No such plugin"),
         Problem))]
-pub(super) async fn retry(
+pub(in crate::admin) async fn retry(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,

@@ -24,7 +24,7 @@ const PAGES_MAX: usize = 20;
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ReplayQuery {
+pub(in crate::admin) struct ReplayQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<NumberCursor>, inline)]
     cursor: Option<String>,
@@ -42,7 +42,7 @@ pub(super) struct ReplayQuery {
     (status = 409, description = "An event that is named was erased"),
     (status = 422, description = "A request that contradicts itself, or a revision that cannot be loaded"),
     Problem))]
-pub(super) async fn begin(
+pub(in crate::admin) async fn begin(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     JsonBody(request): JsonBody<ReplayRequest>,
@@ -139,7 +139,7 @@ async fn refuse_erased(admin: &AdminState, request: &Request) -> Result<(), Prob
         (status = 400, description = "Not a number"),
         (status = 404, description = "No such replay"),
         Problem))]
-pub(super) async fn show(
+pub(in crate::admin) async fn show(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(id): Path<i64>,
@@ -160,7 +160,7 @@ pub(super) async fn show(
         (status = 404, description = "No such replay"),
         (status = 409, description = "It has ended"),
         Problem))]
-pub(super) async fn stop(
+pub(in crate::admin) async fn stop(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(id): Path<i64>,
@@ -178,7 +178,7 @@ pub(super) async fn stop(
     (status = 200, description = "One page", body = ReplayList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Query(query): Query<ReplayQuery>,

@@ -21,7 +21,7 @@ use crate::plugins::{Instructed, InstructionError, Instructor, Plugins};
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PushQuery {
+pub(in crate::admin) struct PushQuery {
     /// Only load the revision, and answer with the difference.
     #[serde(default)]
     dry_run: bool,
@@ -31,7 +31,7 @@ pub(super) struct PushQuery {
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DifferenceQuery {
+pub(in crate::admin) struct DifferenceQuery {
     /// First digits of the earlier one. Default: the one in force, or the one before if `to` is in force.
     #[param(max_length = 64, pattern = "^[0-9a-f]+$")]
     from: Option<String>,
@@ -56,7 +56,7 @@ type Answer = Result<([(header::HeaderName, HeaderValue); 1], Json<RevisionResul
         (status = 413, description = "Larger than `plugins.file_max_bytes`"),
         (status = 422, description = "The host refuses the revision; the one in force stays"),
         Problem))]
-pub(super) async fn push(
+pub(in crate::admin) async fn push(
     deployer: AllowedFor<need::Deploy>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -81,7 +81,7 @@ pub(super) async fn push(
             headers(("ETag" = String, description = "The version of the history"))),
         (status = 404, description = "No such plugin"),
         Problem))]
-pub(super) async fn history(
+pub(in crate::admin) async fn history(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -100,7 +100,7 @@ pub(super) async fn history(
         (status = 400, description = "A wrong parameter"),
         (status = 404, description = "No such plugin, or no such revision"),
         Problem))]
-pub(super) async fn diff(
+pub(in crate::admin) async fn diff(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -127,7 +127,7 @@ pub(super) async fn diff(
         (status = 412, description = "`If-Match` is not the version of the history"),
         (status = 422, description = "The host refuses the revision"),
         Problem))]
-pub(super) async fn rollback(
+pub(in crate::admin) async fn rollback(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -152,7 +152,7 @@ pub(super) async fn rollback(
         (status = 412, description = "`If-Match` is not the version of the history"),
         (status = 422, description = "The host refuses the revision"),
         Problem))]
-pub(super) async fn pin(
+pub(in crate::admin) async fn pin(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -176,7 +176,7 @@ pub(super) async fn pin(
         (status = 412, description = "`If-Match` is not the version of the history"),
         (status = 422, description = "The host refuses the revision that waited"),
         Problem))]
-pub(super) async fn unpin(
+pub(in crate::admin) async fn unpin(
     operator: AllowedFor<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -201,7 +201,7 @@ pub(super) async fn unpin(
         (status = 412, description = "`If-Match` is not the version of the history"),
         (status = 422, description = "The host refuses the revision"),
         Problem))]
-pub(super) async fn approve(
+pub(in crate::admin) async fn approve(
     caller: AllowedFor<need::Admin>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -222,7 +222,7 @@ pub(super) async fn approve(
         (status = 409, description = "This revision does not wait"),
         (status = 412, description = "`If-Match` is not the version of the history"),
         Problem))]
-pub(super) async fn reject(
+pub(in crate::admin) async fn reject(
     caller: AllowedFor<need::Admin>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -245,7 +245,7 @@ async fn decide(
     answer(name, plugins.decide(&plugin, &request.digest, approved, instructor).await)
 }
 
-pub(super) fn plugins(admin: &AdminState) -> Result<&Plugins, Problem> {
+pub(in crate::admin) fn plugins(admin: &AdminState) -> Result<&Plugins, Problem> {
     admin.revisions.as_ref().ok_or_else(|| Problem::unavailable("this host keeps no revisions"))
 }
 
@@ -281,7 +281,7 @@ fn answer(name: String, instructed: Result<Instructed, InstructionError>) -> Ans
     Ok(([tag(result.version)], Json(result)))
 }
 
-pub(super) fn problem(name: &str, error: &InstructionError) -> Problem {
+pub(in crate::admin) fn problem(name: &str, error: &InstructionError) -> Problem {
     let detail = format!("plugin {name}: {error}");
     match error {
         InstructionError::UnknownPlugin => unknown(name),

@@ -1,16 +1,17 @@
 //! The extractors by which an endpoint states the permission that it needs.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 
 use super::need::{Need, Read};
-use super::{Access, Caller, Problem};
+use super::{Access, Caller, KnownSession, Problem};
 use crate::audit::{Actor, ActorKind, Decision, NOTE_MAX_CHARS, RequestKey};
 use crate::event::{Name, PluginName};
-use crate::token::{Permission, PluginPattern};
+use crate::token::{Permission, PluginPattern, StoredToken};
 
 /// The header with the reason for a change.
 pub(in crate::admin) const NOTE_HEADER: HeaderName = HeaderName::from_static("x-hookyard-note");
@@ -52,7 +53,7 @@ impl<P: Need> Allowed<P> {
     /// # Errors
     /// A problem if the token is not valid any more.
     pub(in crate::admin) fn decision(self) -> Result<Decision, Problem> {
-        let Caller { token, address, access } = self.caller;
+        let Caller { token, address, access, .. } = self.caller;
         let token = access.tokens.find(&token.stored.token.hash).unwrap_or(token);
         Access::check(&token).map_err(|refused| Problem::new(StatusCode::UNAUTHORIZED, refused.detail))?;
         let stored = &token.stored;
@@ -81,7 +82,38 @@ impl<P: Need> Allowed<P> {
     }
 }
 
+impl<P> Clone for Allowed<P> {
+    fn clone(&self) -> Self {
+        let Self { caller, note, key, .. } = self;
+        Self { caller: caller.clone(), note: note.clone(), key: key.clone(), permission: PhantomData }
+    }
+}
+
+impl<P> Clone for AllowedFor<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<P: Need> AllowedFor<P> {
+    /// This permission, with the reason that a form gives.
+    ///
+    /// # Errors
+    /// A problem if it is too long.
+    pub(in crate::admin) fn with_note(mut self, note: &str) -> Result<Self, Problem> {
+        let note = note.trim();
+        if note.chars().count() > NOTE_MAX_CHARS {
+            return Err(Problem::bad_request(format!("the note has more than {NOTE_MAX_CHARS} characters")));
+        }
+        self.0.note = Some(note.to_owned()).filter(|note| !note.is_empty());
+        Ok(self)
+    }
+
+    /// The sender of the request.
+    pub(in crate::admin) fn caller(&self) -> &Caller {
+        &self.0.caller
+    }
+
     /// Requires one more permission.
     ///
     /// # Errors
@@ -183,7 +215,10 @@ impl Viewer {
     /// # Errors
     /// Why it is not.
     pub(in crate::admin) fn check(&self) -> Result<(), String> {
-        let Caller { token, access, .. } = &self.0.caller;
+        let Caller { token, access, session, .. } = &self.0.caller;
+        if session.as_ref().is_some_and(|session| !access.continues(session)) {
+            return Err("the session has ended".into());
+        }
         let name = &token.stored.token.name;
         let known = access.tokens.find(&token.stored.token.hash);
         let known = known.ok_or_else(|| format!("the token `{name}` is not known any more"))?;
@@ -207,6 +242,14 @@ impl Viewer {
 }
 
 impl AllowedFor<Read> {
+    /// The decision of this request about what belongs to the caller's token, such as its sessions.
+    ///
+    /// # Errors
+    /// As [`Allowed::decision`].
+    pub(in crate::admin) fn own_decision(self) -> Result<Decision, Problem> {
+        self.0.decision()
+    }
+
     /// The caller of an answer that goes on for long.
     pub(in crate::admin) fn into_viewer(self) -> Viewer {
         Viewer(self.0)
@@ -214,8 +257,25 @@ impl AllowedFor<Read> {
 }
 
 impl Caller {
-    fn has(&self, permission: Permission) -> bool {
+    /// Whether its role has a permission.
+    pub(in crate::admin) fn has(&self, permission: Permission) -> bool {
         self.token.stored.token.role.has(permission)
+    }
+
+    /// The token.
+    pub(in crate::admin) fn token(&self) -> &StoredToken {
+        &self.token.stored
+    }
+
+    /// Whether it may see and end this session.
+    pub(in crate::admin) fn owns(&self, session: &KnownSession) -> bool {
+        let is_own = session.stored.session.token == self.token.stored.id;
+        is_own || (self.has(Permission::Admin) && !self.is_for_some())
+    }
+
+    /// The session of the browser that sent the request, if one did.
+    pub(in crate::admin) fn session(&self) -> Option<&Arc<KnownSession>> {
+        self.session.as_ref()
     }
 
     /// Whether the token is for some plugins only.

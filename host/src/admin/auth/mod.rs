@@ -7,6 +7,7 @@
 mod allowed;
 mod failures;
 pub(super) mod need;
+mod sessions;
 mod tokens;
 
 use std::net::IpAddr;
@@ -29,7 +30,10 @@ use crate::token::{NewToken, TokenHash};
 pub(super) use allowed::{Allowed, AllowedFor, NOTE_HEADER, StatesPermission, Viewer};
 pub(super) use tokens::KnownToken;
 
+pub(super) use sessions::{KnownSession, Resumed};
+
 use failures::{Failures, Refusal};
+use sessions::Sessions;
 use tokens::Tokens;
 
 /// Interval of the upkeep: how long an unsaved failure waits at least.
@@ -46,6 +50,7 @@ pub type FindPeer = fn(&Extensions) -> Option<IpAddr>;
 #[derive(Clone)]
 pub struct Access {
     pub(super) tokens: Arc<Tokens>,
+    pub(super) sessions: Arc<Sessions>,
     failures: Arc<Failures>,
     /// The token of the data directory's file.
     first: Arc<NewToken>,
@@ -68,7 +73,10 @@ impl Access {
         let _the_clock_starts = expiry_clock_ms();
         let tokens = Arc::new(Tokens::default());
         tokens.reload(&db).await?;
-        let access = Self { tokens, failures: Arc::default(), first: Arc::new(first), db, config, find_peer };
+        let sessions = Arc::new(Sessions::default());
+        sessions.reload(&db).await?;
+        let (failures, first) = (Arc::default(), Arc::new(first));
+        let access = Self { tokens, sessions, failures, first, db, config, find_peer };
         access.keep_first().await;
         Ok(access)
     }
@@ -131,14 +139,17 @@ impl Access {
     }
 
     async fn note_uses(&self) {
-        if let Err(error) = self.db.note_token_uses(self.tokens.uses()).await {
-            tracing::debug!("the last uses of tokens could not be written: {error}");
+        let tokens = self.db.note_token_uses(self.tokens.uses()).await;
+        let sessions = self.db.note_session_uses(self.sessions.uses()).await;
+        if let Err(error) = tokens.and(sessions) {
+            tracing::debug!("the last uses of tokens and sessions could not be written: {error}");
         }
     }
 
     /// Reads the tokens again after a change, which is then in force.
     pub(super) async fn reload(&self) -> Result<(), DbError> {
-        self.tokens.reload(&self.db).await
+        self.tokens.reload(&self.db).await?;
+        self.sessions.reload(&self.db).await
     }
 
     /// Reads the tokens again after one was revoked. If they cannot be read, it is taken out of memory.
@@ -188,6 +199,13 @@ impl Access {
         let Some(offered) = header.to_str().ok().and_then(bearer) else {
             return Err(Refused::new(Refusal::Missing, "the `Authorization` header is not `Bearer TOKEN`"));
         };
+        let token = self.find_valid(offered)?;
+        token.note_use(now_ms());
+        Ok(self.caller(token, peer, None))
+    }
+
+    /// Finds the valid token with this secret.
+    fn find_valid(&self, offered: &str) -> Result<Arc<KnownToken>, Refused> {
         // The map is searched by the hash of what was offered. The time of the search depends on that hash only,
         // which tells nothing about the bytes of a valid secret.
         let Some(token) = self.tokens.find(&TokenHash::of(offered)) else {
@@ -198,8 +216,17 @@ impl Access {
             ));
         };
         Self::check(&token)?;
-        token.note_use(now_ms());
-        Ok(Caller { token, address: peer.map(|peer| peer.to_canonical().to_string()), access: self.clone() })
+        Ok(token)
+    }
+
+    fn caller(
+        &self,
+        token: Arc<KnownToken>,
+        peer: Option<IpAddr>,
+        session: Option<Arc<KnownSession>>,
+    ) -> Caller {
+        let address = peer.map(|peer| peer.to_canonical().to_string());
+        Caller { token, address, session, access: self.clone() }
     }
 
     /// Checks that a token is neither revoked nor expired.
@@ -267,6 +294,8 @@ impl Refused {
 pub(in crate::admin) struct Caller {
     token: Arc<KnownToken>,
     address: Option<String>,
+    /// The session, if it is a browser's.
+    session: Option<Arc<KnownSession>>,
     access: Access,
 }
 

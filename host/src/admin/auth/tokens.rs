@@ -46,6 +46,11 @@ impl Tokens {
         self.known.load().get(hash).cloned()
     }
 
+    /// Finds the token with this number, valid or not.
+    pub(super) fn find_number(&self, id: i64) -> Option<Arc<KnownToken>> {
+        self.known.load().values().find(|token| token.stored.id == id).cloned()
+    }
+
     /// All tokens, the oldest first.
     pub(in crate::admin) fn list(&self) -> Vec<Arc<KnownToken>> {
         let mut all: Vec<_> = self.known.load().values().cloned().collect();

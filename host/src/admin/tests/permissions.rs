@@ -57,6 +57,7 @@ impl Operation {
             ("/plugins/{name}", "/plugins/desk"),
             ("/alerts/{name}", "/alerts/ops"),
             ("/tokens/{name}", "/tokens/nobody"),
+            ("/sessions/{id}", "/sessions/1"),
             ("/events/{source}/{id}", "/events/moncreneau/evt_1"),
             ("/deliveries/{id}", "/deliveries/1-1"),
             ("/effects/{id}", "/effects/1-1-1"),

@@ -86,6 +86,26 @@ section! {
         /// have no valid token. Further ones are answered 429. Requests with a valid token are always answered.
         #[key(default = 30, range = 1..=1_000_000)]
         pub auth_failures_per_minute_max: u64,
+        /// How long a browser that logged in to the pages stays so without a request, in minutes.
+        #[key(default = 720, range = 1..=43_200)]
+        pub session_idle_minutes: u64,
+        /// How long a browser that logged in to the pages stays so at most, in hours.
+        #[key(default = 168, range = 1..=2160)]
+        pub session_max_hours: u64,
+        /// How old the secret in a browser's cookie becomes before the host gives it another one, in minutes.
+        #[key(default = 15, range = 0..=1440)]
+        pub session_rotation_minutes: u64,
+        /// Browsers that are logged in to the pages at the same time. Further ones are refused.
+        #[key(default = 1000, range = 1..=100_000)]
+        pub sessions_max: u32,
+        /// Browsers that are logged in with the same token at the same time. A further one ends the session that was
+        /// unused for longest.
+        #[key(default = 50, range = 1..=100_000)]
+        pub sessions_per_token_max: u32,
+        /// Whether browsers send the cookie of the pages over HTTPS only. Set it if they reach the pages through a
+        /// proxy that speaks HTTPS. A browser that logs in over HTTPS gets such a cookie anyway.
+        #[key(default = false)]
+        pub session_cookie_secure: bool,
         /// Clients that may follow the changes (`/api/v1/changes`) at the same time. Further ones are answered 503.
         #[key(default = 100, range = 0..=10_000)]
         pub changes_max_clients: usize,

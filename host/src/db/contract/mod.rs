@@ -13,6 +13,7 @@ mod replay;
 mod retry;
 mod revisions;
 mod search;
+mod sessions;
 mod switches;
 mod transaction;
 

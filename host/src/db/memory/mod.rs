@@ -16,6 +16,7 @@ mod reads;
 mod replay;
 mod retries;
 mod search;
+mod sessions;
 mod shown;
 mod storage;
 mod switches;

@@ -16,7 +16,7 @@ use crate::keyvalue::{Entry, EntryKey};
 use crate::replay;
 use crate::revision::{HistoryEntry, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, Switches};
-use crate::token::StoredToken;
+use crate::token::{StoredSession, StoredToken};
 use crate::trace::TraceContext;
 
 /// See the module.
@@ -56,6 +56,7 @@ pub(super) struct Tables {
     /// Events that were emitted because of a received one.
     pub(super) emitted: HashMap<i64, u64>,
     pub(super) tokens: Vec<StoredToken>,
+    pub(super) sessions: Vec<StoredSession>,
     pub(super) audit: Vec<AuditEntry>,
     /// Requests with an idempotency key, by token and key.
     pub(super) keyed: BTreeMap<(i64, String), KeyedRequest>,

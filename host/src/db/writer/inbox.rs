@@ -8,6 +8,7 @@ use crate::db::alert_types::SavedAlert;
 use crate::db::edit_types::{EditResult, NewEdit};
 use crate::db::erasure_types::NewErasure;
 use crate::db::keyed_types::AnsweredRequest;
+use crate::db::page_types::{Rotation, SessionCreation};
 use crate::db::revision_types::{RevisionPart, RevisionRecord};
 use crate::db::storage::NewEvent;
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
@@ -21,7 +22,7 @@ use crate::erasure::ErasurePage;
 use crate::event::PluginName;
 use crate::replay;
 use crate::revision::InstructionRecord;
-use crate::token::NewToken;
+use crate::token::{NewSession, NewToken, SessionLimits, SessionUse};
 
 pub(in crate::db) type Reply<T> = oneshot::Sender<Result<T, DbError>>;
 
@@ -153,6 +154,7 @@ pub(in crate::db) enum Operation {
         reply: Reply<EditResult>,
     },
     Erase(ErasureOperation),
+    Session(SessionOperation),
     /// Moves commits to their final place.
     Save,
 }
@@ -162,4 +164,12 @@ pub(in crate::db) enum ErasureOperation {
     Begin { new: Box<NewErasure>, by: Decision, reply: Reply<i64> },
     Advance { page: ErasurePage, reply: Reply<()> },
     EmptyLog { reply: Reply<()> },
+}
+
+/// An operation of a session of the pages.
+pub(in crate::db) enum SessionOperation {
+    Create { new: Box<NewSession>, limits: SessionLimits, by: Decision, reply: Reply<SessionCreation> },
+    Revoke { id: i64, by: Decision, reply: Reply<bool> },
+    Rotate { rotation: Rotation, reply: Reply<bool> },
+    NoteUses { uses: Vec<SessionUse>, reply: Reply<()> },
 }

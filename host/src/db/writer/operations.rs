@@ -1,6 +1,6 @@
 //! Carries out operations: each a transaction of its own between two batches.
 
-use super::inbox::{ErasureOperation, Operation};
+use super::inbox::{ErasureOperation, Operation, SessionOperation};
 use super::unsaved::Saving;
 use super::{Turn, Writer};
 use crate::audit::Decision;
@@ -100,6 +100,7 @@ impl<S: Storage> Writer<S> {
             }
             Operation::StoreEdit { edit, reply } => drop(reply.send(self.store_edit(*edit, handoff).await)),
             Operation::Erase(operation) => self.erase(operation, handoff).await,
+            Operation::Session(operation) => self.change_session(operation).await,
             Operation::KeepPart { part, reply } => drop(reply.send(self.storage.keep_part(&part).await)),
             Operation::Instruct { record, reply } => drop(reply.send(self.storage.instruct(&record).await)),
             Operation::KeepAnswer { answered, reply } => {
@@ -140,6 +141,23 @@ impl<S: Storage> Writer<S> {
         let (result, ready) = self.storage.store_edit(edit).await?;
         self.offer(ready, handoff).await;
         Ok(result)
+    }
+
+    async fn change_session(&mut self, operation: SessionOperation) {
+        match operation {
+            SessionOperation::Create { new, limits, by, reply } => {
+                drop(reply.send(self.storage.create_session(&new, limits, &by).await));
+            }
+            SessionOperation::Revoke { id, by, reply } => {
+                drop(reply.send(self.storage.revoke_session(id, &by).await));
+            }
+            SessionOperation::Rotate { rotation, reply } => {
+                drop(reply.send(self.storage.rotate_session(&rotation).await));
+            }
+            SessionOperation::NoteUses { uses, reply } => {
+                drop(reply.send(self.storage.note_session_uses(&uses).await));
+            }
+        }
     }
 
     async fn discard(

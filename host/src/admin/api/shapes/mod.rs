@@ -14,6 +14,7 @@ mod plugin;
 mod replay;
 mod revision;
 mod search;
+mod session;
 mod store;
 mod switch;
 mod token;
@@ -47,6 +48,7 @@ pub use revision::{
     RevisionHistory, RevisionInstruction, RevisionResult, RevisionState, UnpinRequest, WaitsFor,
 };
 pub use search::SearchIndex;
+pub use session::{SessionList, SessionView};
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
 pub use switch::{
     HeldChoice, Matrix, MatrixPlugin, MatrixType, PluginSwitch, ReleaseProgress, SwitchList, SwitchOutcome,

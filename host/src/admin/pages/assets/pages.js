@@ -1,0 +1,137 @@
+// What the pages do beyond links and forms: times in the reader's zone, the keyboard, and news of the host.
+(() => {
+  "use strict";
+  const body = document.body;
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const language = document.documentElement.lang;
+
+  // Times: the distance from now, and the exact moment in the reader's zone.
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long" });
+  const number = new Intl.NumberFormat(language);
+  const unit = language === "fr" ? "\u202f" : " ";
+  const span = (ms) => {
+    const steps = [[86400000, body.dataset.day], [3600000, "h"], [60000, "min"], [1000, "s"]];
+    const [size, name] = steps.find(([size]) => ms >= size) ?? [1, "ms"];
+    return number.format(Math.floor(ms / size)) + unit + name;
+  };
+  // The page was made by the host's clock, which may differ from the reader's.
+  const loadedAt = Date.now();
+  const showTimes = (within = document) => {
+    for (const time of $$("time[datetime]", within)) {
+      const at = Date.parse(time.dateTime);
+      if (!time.dataset.zoned) {
+        time.dataset.zoned = "1";
+        time.dataset.exact = time.title = exact.format(at);
+      }
+      if (time.dataset.fixed !== undefined) { time.textContent = exact.format(at); continue; }
+      const past = Date.now() - at;
+      const text = Math.abs(past) < 1000 ? body.dataset.now
+        : (past > 0 ? body.dataset.ago : body.dataset.ahead).replace("{}", span(Math.abs(past)));
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+  showTimes();
+  setInterval(() => { if (!document.hidden) showTimes(); }, 15000);
+
+  // The keyboard.
+  const rows = () => $$("[data-rows] a.row");
+  const move = (step) => {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.indexOf(document.activeElement);
+    const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1)];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+  };
+  const keys = $("#keys");
+  let awaitsPlace = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if ($("dialog[open]")) return;
+    if (awaitsPlace && Date.now() - awaitsPlace < 1500) {
+      awaitsPlace = 0;
+      const link = $$("nav a[data-key]").find((link) => link.dataset.key === event.key);
+      if (link) { event.preventDefault(); link.click(); return; }
+    }
+    const act = {
+      "/": () => $("[data-search]") && ($("[data-search]").focus(), $("[data-search]").select()),
+      j: () => move(1),
+      k: () => move(-1),
+      g: () => { awaitsPlace = Date.now(); },
+      r: () => { const run = $("[data-run]"); if (run) { run.closest("details")?.setAttribute("open", ""); run.focus(); } },
+      "?": () => keys?.showModal(),
+    }[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
+
+  // A chosen filter is in force at once.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
+  });
+
+  // Filters that are not set are not in the address.
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches("form.filters")) return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+
+  // Copying a text that stands on the page.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy)?.textContent ?? "";
+    try { await navigator.clipboard.writeText(text); } catch { return; }
+    const label = button.textContent;
+    button.textContent = body.dataset.copied;
+    setTimeout(() => { button.textContent = label; }, 1500);
+  });
+
+  // News: counted behind a link, and shown when it is followed. A hidden page follows nothing, so that many open ones
+  // cost nothing and do not use up the browser's connections.
+  const offline = $("#offline");
+  let stream = null, count = 0, failures = 0;
+  const news = () => $(".news[data-kinds]");
+  const concerns = (change, link) => {
+    const { kinds, source, type, event } = link.dataset;
+    return kinds.split(",").includes(change.kind)
+      && (!source || change.source === source)
+      && (!type || change.type === type)
+      && (!event || change.id?.startsWith(`${event}-`));
+  };
+  const announce = (changes) => {
+    const link = news();
+    if (!link) return;
+    const found = changes.filter((change) => concerns(change, link));
+    if (!found.length) return;
+    count += found.reduce((sum, change) => sum + (change.count ?? 1), 0);
+    const { one, many } = link.dataset;
+    if (one) link.textContent = (count === 1 ? one : many).replace("{}", number.format(count));
+    link.hidden = false;
+  };
+  const follow = () => {
+    if (!body.dataset.live || !news() || stream || document.hidden) return;
+    stream = new EventSource(`${body.dataset.live}?types=${news().dataset.kinds}`);
+    stream.addEventListener("open", () => { failures = 0; offline.hidden = true; });
+    stream.addEventListener("changes", (event) => announce(JSON.parse(event.data).changes));
+    stream.addEventListener("end", () => { stream?.close(); stream = null; setTimeout(follow, 5000); });
+    stream.addEventListener("error", () => {
+      failures += 1;
+      offline.hidden = failures < 3;
+      // The browser tries again by itself, unless the host refused.
+      if (stream?.readyState === EventSource.CLOSED) { stream = null; setTimeout(follow, Math.min(60000, 5000 * failures)); }
+    });
+  };
+  const unfollow = () => { stream?.close(); stream = null; };
+  document.addEventListener("visibilitychange", () => (document.hidden ? unfollow() : (showTimes(), follow())));
+  addEventListener("pagehide", unfollow);
+  addEventListener("pageshow", follow);
+  document.addEventListener("htmx:after:swap", () => { count = 0; showTimes(); follow(); });
+  follow();
+  // Tests wait for it.
+  document.documentElement.dataset.ready = "";
+})();

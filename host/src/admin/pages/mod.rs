@@ -1,0 +1,92 @@
+//! The pages: HTML for operators, made by the host, beside the API (`admin/api/`) and over the same reads.
+//!
+//! A page is a file here with its endpoints, a template in `templates/` and its words in `words/`. Its endpoints call
+//! those of the API, so a page shows and does nothing that a program could not, with the same permissions, masks and
+//! audit entries. What all pages share is around them: `guard.rs` (log-ins, forms, headers, errors), `shell.rs` (what
+//! surrounds a page's content), `ui.rs` (times, states, numbers), `assets.rs` (the stylesheet and the scripts).
+//!
+//! Pages work without JavaScript: links, and forms that redirect. Scripts add the keyboard, times in the reader's zone,
+//! and the news of other browsers and senders. No page has a script or a style in it, or asks another machine.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+
+use super::{AdminState, index};
+
+mod assets;
+mod cookies;
+mod errors;
+mod event;
+mod event_actions;
+mod events;
+mod forms;
+mod guard;
+mod json;
+mod language;
+mod live;
+mod login;
+mod origin;
+mod overview;
+mod preferences;
+mod settings;
+mod shell;
+mod sparkline;
+mod states;
+mod timeline;
+mod ui;
+mod visit;
+mod words;
+
+/// The pages, and what they are made of.
+pub(super) fn router(state: &AdminState) -> Router<AdminState> {
+    let pages = Router::new()
+        .route("/", get(overview::show))
+        .route("/events", get(events::show))
+        .route("/events/{source}/{id}", get(event::show))
+        .route("/events/{source}/{id}/download", get(event::download))
+        .route("/events/{source}/{id}/run", post(event_actions::run))
+        .route("/events/{source}/{id}/edit", post(event_actions::run_edited))
+        .route("/events/{source}/{id}/deliveries/{delivery}/replay", post(event_actions::replay))
+        .route("/events/{source}/{id}/deliveries/{delivery}/discard", post(event_actions::discard))
+        .route("/settings", get(settings::show))
+        .route("/settings/sessions/{id}/end", post(settings::end_session))
+        .route("/login", get(login::show).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/preferences", post(preferences::set))
+        .route("/live", get(live::follow))
+        .route_layer(middleware::from_fn_with_state(state.clone(), guard::require))
+        // The guard reads bodies, with limits of its own.
+        .layer(DefaultBodyLimit::disable());
+    let assets = Router::new().route("/assets/{name}", get(assets::show));
+    pages.merge(assets).layer(CompressionLayer::new()).layer(middleware::from_fn(index_for_programs))
+}
+
+/// Answers programs that ask for `/` with the list of addresses.
+async fn index_for_programs(request: Request, next: Next) -> Response {
+    if request.uri().path() == "/" && !accepts_html(request.headers()) {
+        return index::index().await.into_response();
+    }
+    next.run(request).await
+}
+
+/// The answer for a path at which nothing is: a page for browsers, a problem for programs.
+pub(super) async fn not_found(State(admin): State<AdminState>, request: Request) -> Response {
+    let (parts, _body) = request.into_parts();
+    let problem = super::not_found(parts.uri.clone()).await;
+    if accepts_html(&parts.headers) {
+        guard::show_error(admin, parts, problem).await
+    } else {
+        problem.into_response()
+    }
+}
+
+/// Whether a request is a browser's for a page.
+fn accepts_html(headers: &axum::http::HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+}

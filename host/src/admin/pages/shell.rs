@@ -1,0 +1,141 @@
+//! What surrounds the content of a page: navigation, the host's state, who is logged in, and the choices of the reader.
+
+use askama::Template;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::assets::{self, AssetPaths};
+use super::forms;
+use super::language::Language;
+use super::visit::{Theme, Visit};
+use super::words::{ShellWords, TimeWords};
+use crate::admin::{AdminState, Problem};
+use crate::event::now_ms;
+use crate::token::Permission;
+
+/// A place in the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// None of them: the log-in, or an error.
+    None,
+    /// What needs somebody, and the last hour.
+    Overview,
+    /// The events, and one of them.
+    Events,
+    /// Tokens, alerts, sessions.
+    Settings,
+}
+
+/// A link of the navigation.
+pub(super) struct NavigationLink {
+    pub(super) path: &'static str,
+    pub(super) name: &'static str,
+    /// The key after `g` that goes there.
+    pub(super) key: Option<&'static str>,
+    pub(super) is_current: bool,
+}
+
+/// Who is logged in.
+pub(super) struct User {
+    pub(super) name: String,
+    pub(super) role: &'static str,
+}
+
+/// What surrounds the content of a page. Each page's template has it as `shell`.
+pub(super) struct Shell {
+    pub(super) w: ShellWords,
+    pub(super) language: Language,
+    /// The languages, for the choice.
+    pub(super) languages: [Language; 2],
+    pub(super) theme: Theme,
+    pub(super) title: String,
+    /// The path and the query of the page.
+    pub(super) path: String,
+    pub(super) host: String,
+    /// Why the host takes no events, if it does not.
+    pub(super) fault: Option<String>,
+    pub(super) user: Option<User>,
+    pub(super) form_token: String,
+    pub(super) navigation: Vec<NavigationLink>,
+    pub(super) assets: &'static AssetPaths,
+    pub(super) version: &'static str,
+    /// ms since the Unix epoch.
+    pub(super) now: u64,
+    permissions: &'static [Permission],
+}
+
+impl Shell {
+    /// The surroundings of a page with this title.
+    pub(super) fn new(admin: &AdminState, visit: &Visit, section: Section, title: impl Into<String>) -> Self {
+        let w = ShellWords(visit.language);
+        let token = visit.caller.as_ref().map(|caller| &caller.token().token);
+        Self {
+            w,
+            language: visit.language,
+            languages: Language::ALL,
+            theme: visit.theme,
+            title: title.into(),
+            path: visit.path.clone(),
+            host: visit.host.clone(),
+            fault: admin.db.fault().or_else(|| admin.readiness.reason()).or_else(|| (admin.fault)()),
+            user: token.map(|token| User { name: token.name.to_string(), role: token.role.as_str() }),
+            form_token: visit.form_key.map(forms::make_token).unwrap_or_default(),
+            navigation: navigation(w, section),
+            assets: assets::paths(),
+            version: env!("CARGO_PKG_VERSION"),
+            now: now_ms(),
+            permissions: token.map_or(&[], |token| token.role.permissions()),
+        }
+    }
+
+    /// Whether the reader may operate: pause, replay, discard.
+    pub(super) fn may_operate(&self) -> bool {
+        self.permissions.contains(&Permission::Operate)
+    }
+
+    /// Whether the reader may see personal values.
+    pub(super) fn may_unmask(&self) -> bool {
+        self.permissions.contains(&Permission::Unmask)
+    }
+
+    /// The words of times, for the script.
+    pub(super) fn times(&self) -> TimeWords {
+        TimeWords(self.language)
+    }
+
+    /// The themes, for the choice.
+    pub(super) fn themes(&self) -> [(Theme, &'static str); 3] {
+        [
+            (Theme::System, self.w.theme_system()),
+            (Theme::Light, self.w.theme_light()),
+            (Theme::Dark, self.w.theme_dark()),
+        ]
+    }
+}
+
+/// The links of the navigation, in order. A new page has its line here.
+fn navigation(w: ShellWords, section: Section) -> Vec<NavigationLink> {
+    let links = [
+        (Section::Overview, "/", w.overview(), Some("o")),
+        (Section::Events, "/events", w.events(), Some("e")),
+        (Section::Settings, "/settings", w.settings(), None),
+    ];
+    let link = |(own, path, name, key)| NavigationLink { path, name, key, is_current: own == section };
+    links.map(link).into()
+}
+
+/// A page as an answer.
+pub(super) struct Page<T>(pub(super) T);
+
+impl<T: Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(html) => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+            Err(error) => Problem::new(
+                axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the page could not be made: {error}"),
+            )
+            .into_response(),
+        }
+    }
+}
