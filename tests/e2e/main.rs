@@ -42,6 +42,7 @@ mod machine;
 mod order;
 mod other_languages;
 mod outbound;
+mod pages;
 mod parity;
 mod partners;
 mod pause;

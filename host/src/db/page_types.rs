@@ -22,6 +22,8 @@ pub struct Rotation {
     pub id: i64,
     /// The hash of the secret that the browser has. Without it, nothing is changed.
     pub presented: TokenHash,
+    /// When it got that secret, as far as the caller knows. Of two requests at once, one exchanges it.
+    pub rotated_at: u64,
     /// The hash of the new one.
     pub hash: TokenHash,
     /// ms since the Unix epoch.

@@ -1,7 +1,5 @@
-//! The database's interface for this room: whole transactions for the writer ([`Storage`]), reads ([`Reads`]).
-//!
-//! The assumptions of a single host stand behind these traits: numbers, leases and order in memory, a
-//! complete cache of a store, counters. Code above them does not depend on how many hosts share the database.
+//! The database's interface for this room: whole transactions for the writer ([`Storage`]), reads ([`Reads`]). Behind it
+//! stand the assumptions of a single host: numbers, leases and order in memory, a complete cache of a store, counters.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
@@ -99,7 +97,9 @@ pub(super) struct Ready {
 
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
 /// error nothing of it.
-pub(super) trait Storage: KeyedWrites + ErasureStorage + EditStorage + SessionWrites + 'static {
+pub(super) trait Storage:
+    KeyedWrites + ErasureStorage + EditStorage + SessionWrites + 'static
+{
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
 

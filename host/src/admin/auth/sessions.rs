@@ -207,7 +207,13 @@ impl Access {
             return None;
         }
         let secret = new_secret();
-        let rotation = Rotation { id: session.stored.id, presented, hash: TokenHash::of(&secret), at: now };
+        let rotation = Rotation {
+            id: session.stored.id,
+            presented,
+            rotated_at: session.stored.rotated_at,
+            hash: TokenHash::of(&secret),
+            at: now,
+        };
         let rotated = self.db.rotate_session(rotation).await;
         if !rotated.is_ok_and(|is_rotated| is_rotated) {
             return None;

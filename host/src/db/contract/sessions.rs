@@ -91,22 +91,28 @@ async fn a_secret_is_exchanged_for_another_by_those_who_have_it() {
         let db = fixture.open(&Window::new(0)).await;
         let ops = token(&db, "ops").await;
         log_in(&db, ops, "a", 1000).await.unwrap();
-        let rotation = |presented, hash, at| Rotation {
+        let rotation = |presented, rotated_at, hash, at| Rotation {
             id: 1,
             presented: TokenHash::of(presented),
+            rotated_at,
             hash: TokenHash::of(hash),
             at,
         };
-        assert_eq!(db.rotate_session(rotation("x", "y", 1500)).await, Ok(false));
-        assert_eq!(db.rotate_session(rotation("a", "b", 2000)).await, Ok(true));
+        assert_eq!(db.rotate_session(rotation("x", 1000, "y", 1500)).await, Ok(false));
+        assert_eq!(db.rotate_session(rotation("a", 1000, "b", 2000)).await, Ok(true));
+        assert_eq!(
+            db.rotate_session(rotation("a", 1000, "z", 2001)).await,
+            Ok(false),
+            "another request did it"
+        );
         // The answer with the new secret was lost: the browser has the one before.
-        assert_eq!(db.rotate_session(rotation("a", "c", 3000)).await, Ok(true));
-        assert_eq!(db.rotate_session(rotation("b", "d", 3500)).await, Ok(false));
+        assert_eq!(db.rotate_session(rotation("a", 2000, "c", 3000)).await, Ok(true));
+        assert_eq!(db.rotate_session(rotation("b", 3000, "d", 3500)).await, Ok(false));
         let stored = db.sessions().await.unwrap().remove(0);
         assert_eq!((stored.session.hash, stored.previous), (TokenHash::of("c"), Some(TokenHash::of("a"))));
         assert_eq!(stored.rotated_at, 3000);
         db.note_session_uses(vec![SessionUse { id: 1, at: 4000, is_confirmed: true }]).await.unwrap();
-        assert_eq!(db.rotate_session(rotation("a", "e", 5000)).await, Ok(false), "it is over");
+        assert_eq!(db.rotate_session(rotation("a", 3000, "e", 5000)).await, Ok(false), "it is over");
         let stored = db.sessions().await.unwrap().remove(0);
         assert_eq!((stored.previous, stored.used_at), (None, 4000));
     }

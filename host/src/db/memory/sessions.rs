@@ -77,11 +77,12 @@ impl SessionWrites for MemoryStorage {
     }
 
     async fn rotate_session(&mut self, rotation: &Rotation) -> Result<bool, DbError> {
-        let Rotation { id, presented, hash, at } = *rotation;
+        let Rotation { id, presented, rotated_at, hash, at } = *rotation;
         let mut tables = self.database.tables();
         let mut valid = tables.sessions.iter_mut().filter(|session| session.revoked_at.is_none());
         let Some(found) = valid.find(|session| {
-            session.id == id && (session.session.hash == presented || session.previous == Some(presented))
+            let is_its = session.session.hash == presented || session.previous == Some(presented);
+            session.id == id && is_its && session.rotated_at == rotated_at
         }) else {
             return Ok(false);
         };

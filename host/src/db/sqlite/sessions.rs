@@ -30,7 +30,7 @@ const INSERT: &str =
     expires_at) SELECT ifnull(max(id), 0) + 1, ?1, ?2, ?3, ?4, ?5, ?6, ?3, ?3, ?7 FROM session RETURNING id";
 const REVOKE: &str = "UPDATE session SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING token";
 const ROTATE: &str = "UPDATE session SET previous = ?1, hash = ?2, rotated_at = ?3
-    WHERE id = ?4 AND revoked_at IS NULL AND ?1 IN (hash, previous)";
+    WHERE id = ?4 AND revoked_at IS NULL AND ?1 IN (hash, previous) AND rotated_at = ?5";
 const NOTE_USE: &str =
     "UPDATE session SET used_at = max(used_at, ?1), previous = iif(?2, NULL, previous) WHERE id = ?3";
 
@@ -70,8 +70,9 @@ async fn revoke(conn: &mut SqliteConnection, id: i64, by: &Decision) -> Result<D
 }
 
 async fn rotate(conn: &mut SqliteConnection, rotation: &Rotation) -> Result<bool, DbError> {
-    let Rotation { id, presented: TokenHash(presented), hash: TokenHash(hash), at } = rotation;
+    let Rotation { id, presented: TokenHash(presented), rotated_at, hash: TokenHash(hash), at } = rotation;
     let query = sqlx::query(ROTATE).bind(&presented.0[..]).bind(&hash.0[..]).bind(integer(*at)).bind(id);
+    let query = query.bind(integer(*rotated_at));
     Ok(query.execute(conn).await?.rows_affected() > 0)
 }
 

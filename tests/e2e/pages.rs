@@ -1,0 +1,23 @@
+//! The pages, in a real browser and over plain HTTP.
+
+mod assets;
+mod browser;
+mod first_task;
+mod looks;
+mod security;
+mod sessions;
+mod visitor;
+
+use std::fs;
+
+use crate::support::{HostDir, RunningHost};
+
+/// The secret of the host's first token.
+fn first_token(dir: &HostDir) -> String {
+    fs::read_to_string(dir.path("hookyard-data/admin-token")).unwrap().trim().to_owned()
+}
+
+/// A host's address as a browser writes it.
+fn address(host: &RunningHost<'_>) -> String {
+    host.admin().replace("127.0.0.1", "localhost")
+}

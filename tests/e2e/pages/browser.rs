@@ -1,0 +1,185 @@
+//! A browser without a screen, driven over the WebDriver protocol. `scripts/test-browser` installs it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::support::wait_until;
+
+/// The keys of the WebDriver protocol.
+pub(super) const ENTER: &str = "\u{e007}";
+pub(super) const TAB: &str = "\u{e004}";
+
+/// Light or dark.
+pub(super) const SCHEMES: [&str; 2] = ["light", "dark"];
+
+/// A browser with one window. It ends with this.
+pub(super) struct Browser {
+    driver: Child,
+    session: String,
+    http: reqwest::Client,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    pub(super) async fn start() -> Self {
+        let missing = "chromedriver does not start: `scripts/test-browser` installs it (Debian: apt-get install \
+                       chromium chromium-driver)";
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut driver = command.spawn().expect(missing);
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let line = line.unwrap();
+            let port = line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned();
+            Some(port)
+        });
+        let port = port.expect(missing);
+        // The pipe stays open as long as the driver writes to it.
+        std::thread::spawn(move || lines.count());
+        let profile = tempfile::tempdir().unwrap();
+        let arguments = [
+            "--headless=new".to_owned(),
+            "--no-sandbox".into(),
+            "--disable-gpu".into(),
+            "--hide-scrollbars".into(),
+            "--disable-dev-shm-usage".into(),
+            "--no-first-run".into(),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome", "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let driver_url = format!("http://127.0.0.1:{port}/session");
+        let answer = http.post(&driver_url).json(&wanted).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {answer}"));
+        Self { session: format!("{driver_url}/{id}"), driver, http, _profile: profile }
+    }
+
+    async fn ask(&self, command: &str, body: Value) -> Value {
+        let answer = self.http.post(format!("{}/{command}", self.session)).json(&body).send().await.unwrap();
+        let mut answer: Value = answer.json().await.unwrap();
+        assert!(answer["value"]["error"].is_null(), "{command}: {answer}");
+        answer["value"].take()
+    }
+
+    /// A command of the browser's own protocol.
+    async fn command(&self, name: &str, parameters: Value) -> Value {
+        self.ask("goog/cdp/execute", json!({ "cmd": name, "params": parameters })).await
+    }
+
+    /// Goes to an address, and waits until the page's script runs.
+    pub(super) async fn go(&self, url: &str) {
+        self.ask("url", json!({ "url": url })).await;
+        self.wait_ready().await;
+    }
+
+    /// Waits until the script of the page in the window runs.
+    pub(super) async fn wait_ready(&self) {
+        let ready =
+            "return document.readyState === 'complete' && 'ready' in document.documentElement.dataset";
+        self.wait_for("the page is there", ready).await;
+    }
+
+    /// Runs a script in the page, and returns its result.
+    pub(super) async fn run(&self, script: &str) -> Value {
+        self.ask("execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Runs a script that calls its last argument with its result.
+    pub(super) async fn run_async(&self, script: &str) -> Value {
+        self.ask("execute/async", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Waits until a script returns something true. A page that is being left has no answer.
+    pub(super) async fn wait_for(&self, what: &str, script: &str) {
+        wait_until(what, async || {
+            let body = json!({ "script": script, "args": [] });
+            let answer =
+                self.http.post(format!("{}/execute/sync", self.session)).json(&body).send().await.unwrap();
+            let answer: Value = answer.json().await.unwrap();
+            (answer["value"] == true).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the window is at an address that begins with this.
+    pub(super) async fn wait_at(&self, url: &str) {
+        let script = format!("return location.href.startsWith({})", json!(url));
+        self.wait_for(url, &script).await;
+        self.wait_ready().await;
+    }
+
+    /// Presses keys one after the other, wherever the focus is.
+    pub(super) async fn press(&self, keys: &str) {
+        let strokes = keys.chars().flat_map(|key| {
+            [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
+        });
+        let actions = json!([{ "type": "key", "id": "keys", "actions": strokes.collect::<Vec<_>>() }]);
+        self.ask("actions", json!({ "actions": actions })).await;
+    }
+
+    /// The text that the page shows.
+    pub(super) async fn text(&self) -> String {
+        let text = self.run("return document.querySelector('main').innerText").await;
+        text.as_str().unwrap().to_owned()
+    }
+
+    /// Makes the window as large as this, and its system light or dark.
+    pub(super) async fn set_screen(&self, width: u32, height: u32, scheme: &str) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", size).await;
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        self.command("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Writes a picture of the whole page to `target/screenshots/`.
+    pub(super) async fn take_picture(&self, name: &str) {
+        let picture = self.command("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let picture = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap());
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!("{name}.png")), picture.unwrap()).unwrap();
+    }
+
+    /// What axe-core finds wrong with the page for readers with other senses and tools.
+    pub(super) async fn find_barriers(&self) -> Vec<String> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../tests/e2e/browser/node_modules/axe-core/axe.min.js");
+        let axe =
+            fs::read_to_string(path).expect("axe-core is not installed: `scripts/test-browser` installs it");
+        self.run(&axe).await;
+        let script = "const done = arguments[arguments.length - 1];
+            axe.run({ resultTypes: ['violations'] }).then((found) => done(found.violations.flatMap((rule) =>
+                rule.nodes.map((node) => `${rule.id}: ${node.target} ${node.failureSummary}`))),
+                (error) => done([String(error)]));";
+        let found = self.run_async(script).await;
+        found.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What the browser complained about since the last call: scripts that failed, and what the policy forbade.
+    pub(super) async fn complaints(&self) -> Vec<String> {
+        let found = self.ask("se/log", json!({ "type": "browser" })).await;
+        let lines = found.as_array().unwrap().iter().filter(|line| line["level"] == "SEVERE");
+        lines.map(|line| line["message"].to_string()).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver ends its browser when it is told to end.
+        let pid = self.driver.id().to_string();
+        let _told = Command::new("kill").arg(pid).status();
+        let _ended = self.driver.wait();
+    }
+}
