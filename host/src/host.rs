@@ -157,8 +157,7 @@ impl Host {
         let setup = PluginSetup { runtime, config: current.subscribe(), fixed, records, choices };
         let plugins = Plugins::start(setup).await;
         let parts = (db.clone(), plugins.clone(), outbound.clone());
-        let dispatch = Dispatch::start(current.subscribe(), parts.0, parts.1, parts.2, telemetry.clone())
-            .map_err(StartError::Threads)?;
+        let dispatch = start_dispatch(&current, parts, &telemetry)?;
         let pruning = db.start_pruning(current.subscribe());
         let access =
             admin::Access::open(db.clone(), first_token, current.subscribe(), ingress::peer_address).await?;
@@ -170,9 +169,8 @@ impl Host {
         let endpoint =
             ingress::Webhooks::new(Arc::clone(&sources), Arc::clone(&acceptance), telemetry.clone()).router();
         let stop_webhooks = channel::Sender::new(false);
-        let serving = ingress::Limits::from(&config.server);
-        let webhooks_task =
-            tokio::spawn(ingress::serve(on_webhooks, endpoint, serving, stop_webhooks.subscribe()));
+        let serving = (ingress::Limits::from(&config.server), stop_webhooks.subscribe());
+        let webhooks_task = tokio::spawn(ingress::serve(on_webhooks, endpoint, serving.0, serving.1));
 
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
         let config_state = Arc::new(ArcSwap::default());
@@ -438,6 +436,16 @@ fn db_limits(config: &Config) -> db::Limits {
         cache_max_bytes: config.store.cache_max_bytes,
         crashes_max: config.dispatch.crashes_max,
     }
+}
+
+/// Starts the task that runs what is stored.
+fn start_dispatch(
+    config: &channel::Sender<Arc<Config>>,
+    (db, plugins, outbound): (Db, Plugins, Outbound),
+    telemetry: &Telemetry,
+) -> Result<Dispatch, StartError> {
+    let started = Dispatch::start(config.subscribe(), db, plugins, outbound, telemetry.clone());
+    started.map_err(StartError::Threads)
 }
 
 /// Starts the WebAssembly engine.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::storage::{NewEvent, Ready};
+use super::batch::{NewEvent, Ready};
 use super::types::{Accept, DbError};
 use crate::audit::Record;
 use crate::event::Event;

@@ -5,6 +5,7 @@
 mod alert_types;
 mod alerts;
 mod audit;
+mod batch;
 #[cfg(test)]
 mod contract;
 mod crashes;

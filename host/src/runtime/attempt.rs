@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use super::calls::{AttemptReport, Call, Runner, Stages, Step};
+use super::calls::{AttemptReport, Call, Runner, Stages};
 use super::decode::DecodedPayload;
 use super::handlers::Handler;
 use super::host_calls::HostCalls;
@@ -12,6 +12,7 @@ use super::logs::Severity;
 use super::outcome;
 use super::payload::rejected;
 use super::revision::Revision;
+use super::steps::Step;
 use super::text::{self, NAMED_REASON_MAX_BYTES};
 use crate::completion::CallWork;
 use crate::delivery::{Attempt, Cause, Delivery, Failure, Outcome};

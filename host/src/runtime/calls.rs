@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::host_calls::HostCall;
 use super::redaction::Redaction;
+use super::steps::{CallTrace, Step};
 use crate::completion::CallWork;
 use crate::config;
 use crate::delivery::{Attempt, Delivery};
 use crate::outbound::Grants;
 use crate::secrets::Mask;
-use crate::trace::TraceContext;
 
 /// A plugin's settings from the operator: configuration, limits and grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,15 +56,6 @@ pub struct Call<'a> {
     pub trace: Option<CallTrace>,
 }
 
-/// The span of a call.
-#[derive(Debug, Clone, Copy)]
-pub struct CallTrace {
-    /// The span.
-    pub context: TraceContext,
-    /// The delivery, the number of the attempt, and that of the rerun: spans below are derived from them.
-    pub numbers: [i64; 4],
-}
-
 /// An attempt, and its call's work within the transaction.
 #[derive(Debug)]
 pub struct AttemptReport {
@@ -87,15 +78,6 @@ pub struct Stages {
     pub call: Option<Step>,
     /// The calls to the host within it, if its trace is recorded.
     pub host_calls: Vec<HostCall>,
-}
-
-/// A step with its time.
-#[derive(Debug, Clone, Copy)]
-pub struct Step {
-    /// When it began.
-    pub began: Instant,
-    /// How long it took.
-    pub took: Duration,
 }
 
 /// The code that dispatch calls for a plugin: a [`super::Revision`]. Benchmarks put native code in its place to

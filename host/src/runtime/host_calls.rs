@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::calls::{CallTrace, Step};
+use super::steps::{CallTrace, Step};
 use crate::trace::{SpanKey, TraceContext};
 
 /// The most calls that are noted.

@@ -1,4 +1,4 @@
-//! A browser without a screen, driven over the WebDriver protocol. `scripts/test-browser` installs it.
+//! A browser without a screen, driven over the `WebDriver` protocol. `scripts/test-browser` installs it.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::wait_until;
 
-/// The keys of the WebDriver protocol.
+/// A key in the `WebDriver` protocol.
 pub(super) const ENTER: &str = "\u{e007}";
-pub(super) const TAB: &str = "\u{e004}";
 
 /// Light or dark.
 pub(super) const SCHEMES: [&str; 2] = ["light", "dark"];

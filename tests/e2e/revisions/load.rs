@@ -66,11 +66,10 @@ async fn instruct_under_load(senders: usize, between: usize) -> f64 {
             async |instruction| host.api_post(&format!("{path}/{instruction}"), &json!({}), &[]).await;
         let (code, answer) = match number % 8 {
             0 => push(&second).await,
-            1 => push(&first).await,
+            // The second time it is pinned, so this waits.
+            1 | 4 => push(&first).await,
             2 => instruct("rollback").await,
             3 => instruct("pin").await,
-            // It waits.
-            4 => push(&first).await,
             5 => instruct("unpin").await,
             step => {
                 let body = json!({ "type": "any.*", "on": step == 7 });

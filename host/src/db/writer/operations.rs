@@ -3,7 +3,7 @@
 use super::inbox::{ErasureOperation, Operation, SessionOperation};
 use super::unsaved::Saving;
 use super::{Turn, Writer};
-use crate::audit::Decision;
+use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::edit_types::{EditResult, NewEdit};
 use crate::db::storage::Storage;
@@ -56,13 +56,7 @@ impl<S: Storage> Writer<S> {
             Operation::NoteTokenUses { uses, reply } => {
                 let _ = reply.send(self.storage.note_token_uses(&uses).await);
             }
-            Operation::Record { records, reply } => {
-                let recorded = self.storage.record(&records).await;
-                if let Err(error) = &recorded {
-                    tracing::error!("entries of the audit log could not be written: {error}");
-                }
-                let _ = reply.send(recorded);
-            }
+            Operation::Record { records, reply } => drop(reply.send(self.record(&records).await)),
             Operation::Match { of_plugin, reply } => {
                 let matched = self.storage.match_deliveries(&of_plugin).await;
                 if matched.is_ok() {
@@ -114,6 +108,14 @@ impl<S: Storage> Writer<S> {
             Operation::SaveAlert { saved, reply } => drop(reply.send(self.storage.save_alert(&saved).await)),
             Operation::Remove { removal, reply } => drop(reply.send(self.storage.remove(&removal).await)),
         }
+    }
+
+    async fn record(&mut self, records: &[Record]) -> Result<(), DbError> {
+        let recorded = self.storage.record(records).await;
+        if let Err(error) = &recorded {
+            tracing::error!("entries of the audit log could not be written: {error}");
+        }
+        recorded
     }
 
     async fn erase(&mut self, operation: ErasureOperation, handoff: &dyn Handoff) {
