@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -45,9 +46,68 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body = axum::Json::<Object<T>>::from_request(request, state).await;
-        body.map(|body| Self(body.0.0)).map_err(|rejection| Problem::bad_request(rejection.body_text()))
+        let body = axum::Json::<Box<RawValue>>::from_request(request, state).await;
+        let body = body.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+        read_body(body.0.get()).map(Self).map_err(|error| {
+            let detail = format!("Failed to deserialize the JSON body into the target type: {error}");
+            Problem::bad_request(detail)
+        })
     }
+}
+
+/// Reads a body. Numbers such as `1.0` and `1e3` are integers in JSON Schema, which describes the bodies, and in
+/// JavaScript, which writes them; serde takes them for fractions.
+fn read_body<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    let first = match serde_json::from_str::<Object<T>>(text) {
+        Ok(body) => return Ok(body.0),
+        Err(error) => error,
+    };
+    // No body has both an integer and a text that is kept as it is written.
+    serde_json::from_str::<Object<T>>(&write_integers(text)).map(|body| body.0).map_err(|_| first)
+}
+
+/// Writes whole numbers without their fractions and exponents, outside of texts.
+fn write_integers(json: &str) -> String {
+    let mut written = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        written.push_str(before);
+        let length = if from.starts_with('"') { text_length(from) } else { number_length(from) };
+        let (token, after) = from.split_at(length);
+        match token.parse::<f64>() {
+            Ok(number)
+                if number.fract() == 0.0 && number.abs() <= WHOLE_MAX && token.contains(['.', 'e', 'E']) =>
+            {
+                // Zero has no sign.
+                written.push_str(&format!("{:.0}", number + 0.0));
+            }
+            _ => written.push_str(token),
+        }
+        rest = after;
+    }
+    written.push_str(rest);
+    written
+}
+
+/// The largest number below which every integer is a double.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// The length of the text that a JSON text begins with, with its quotes.
+fn text_length(json: &str) -> usize {
+    let mut is_escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+/// The length of the number that a JSON text begins with.
+fn number_length(json: &str) -> usize {
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+    json.find(|c: char| !is_part(c)).unwrap_or(json.len())
 }
 
 /// A JSON object.
@@ -107,6 +167,26 @@ impl IntoParams for IfMatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_integers_however_they_are_written() {
+        for (text, expected) in [
+            (r#"{"a": -41974.0, "b":[1e3,2.50,-0.0]}"#, r#"{"a": -41974, "b":[1000,2.50,0]}"#),
+            (r#"{"a\"1.0":"1.0 \\", "b": 1.0}"#, r#"{"a\"1.0":"1.0 \\", "b": 1}"#),
+            (r#"{"a": 1e300, "b": 12, "c": true}"#, r#"{"a": 1e300, "b": 12, "c": true}"#),
+            (r#"["é", 7.0]"#, r#"["é", 7]"#),
+        ] {
+            assert_eq!(write_integers(text), expected);
+        }
+        #[derive(Deserialize)]
+        struct Asked {
+            limit: u32,
+        }
+        assert_eq!(read_body::<Asked>(r#"{"limit": 12.0}"#).unwrap().limit, 12);
+        let refused = read_body::<Asked>(r#"{"limit": 12.5}"#).err().unwrap().to_string();
+        assert!(refused.contains("floating point `12.5`"), "{refused}");
+        assert!(read_body::<Asked>(r#"{"limit": 1.0, "limit": 2}"#).is_err());
+    }
 
     #[test]
     fn an_if_match_is_one_tag_or_all() {
