@@ -1,5 +1,7 @@
 //! Parts of a request; invalid ones are rejected with a [`Problem`].
 
+use std::fmt::Write as _;
+
 use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -80,7 +82,7 @@ fn write_integers(json: &str) -> String {
                 if number.fract() == 0.0 && number.abs() <= WHOLE_MAX && token.contains(['.', 'e', 'E']) =>
             {
                 // Zero has no sign.
-                written.push_str(&format!("{:.0}", number + 0.0));
+                let _ = write!(written, "{:.0}", number + 0.0);
             }
             _ => written.push_str(token),
         }
@@ -168,6 +170,11 @@ impl IntoParams for IfMatch {
 mod tests {
     use super::*;
 
+    #[derive(Deserialize)]
+    struct Asked {
+        limit: u32,
+    }
+
     #[test]
     fn whole_numbers_are_integers_however_they_are_written() {
         for (text, expected) in [
@@ -177,10 +184,6 @@ mod tests {
             (r#"["é", 7.0]"#, r#"["é", 7]"#),
         ] {
             assert_eq!(write_integers(text), expected);
-        }
-        #[derive(Deserialize)]
-        struct Asked {
-            limit: u32,
         }
         assert_eq!(read_body::<Asked>(r#"{"limit": 12.0}"#).unwrap().limit, 12);
         let refused = read_body::<Asked>(r#"{"limit": 12.5}"#).err().unwrap().to_string();
