@@ -175,6 +175,18 @@ pub enum Outcome {
     Rejected,
 }
 
+impl Outcome {
+    /// Its name, as everywhere outside of the program.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retry => "retry",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// The cause of a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -191,6 +203,21 @@ pub enum Cause {
     Host,
     /// The host process died during the attempt.
     Crash,
+}
+
+impl Cause {
+    /// Its name, as everywhere outside of the program.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Trap => "trap",
+            Self::Timeout => "timeout",
+            Self::Payload => "payload",
+            Self::Host => "host",
+            Self::Crash => "crash",
+        }
+    }
 }
 
 /// The failure of an attempt.

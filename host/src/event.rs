@@ -1,6 +1,7 @@
 //! Events: ids, names, digests and the idempotency key. No IO.
 
 mod fields;
+mod json;
 mod names;
 mod number;
 mod pattern;
@@ -17,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::trace::TraceContext;
 
 pub use fields::{FieldPaths, FoundField};
+pub use json::{JsonStrings, indent_json};
 pub use names::{is_same_name, normalize_name, parse_index};
 pub use number::{NUMBER_PATTERN, parse_number};
 pub use pattern::EventPattern;

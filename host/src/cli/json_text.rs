@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::event::{JsonStrings, indent_json};
+
 /// Most lines of a shown value.
 const LINES_MAX: usize = 120;
 /// Longest shown line, in characters.
 const LINE_MAX_CHARS: usize = 400;
-/// Deepest indentation.
-const DEPTH_MAX: usize = 40;
 
 /// Replaces white space between the values that a terminal obeys (carriage returns and tabs), so that all the
 /// control characters of the text are within its strings.
@@ -17,7 +17,7 @@ pub(super) fn with_plain_spaces(json: &str) -> Cow<'_, str> {
     if !json.contains(['\r', '\t']) {
         return Cow::Borrowed(json);
     }
-    let mut strings = StringScan::default();
+    let mut strings = JsonStrings::default();
     let plain = |c: char| if strings.is_outside(c) && matches!(c, '\r' | '\t') { ' ' } else { c };
     Cow::Owned(json.chars().map(plain).collect())
 }
@@ -32,7 +32,7 @@ pub(super) fn make_printable(payload: &mut Box<RawValue>) {
 
 /// Formats a value with a line for each member, indented, and cut to a readable length.
 pub(super) fn format(json: &str, indent: &str) -> String {
-    let whole = indented(json);
+    let whole = indent_json(json, usize::MAX).unwrap_or_default();
     let mut lines = whole.lines();
     let mut shown: Vec<_> =
         lines.by_ref().take(LINES_MAX).map(|line| format!("{indent}{}", cut(line))).collect();
@@ -47,71 +47,6 @@ fn cut(line: &str) -> Cow<'_, str> {
     match line.char_indices().nth(LINE_MAX_CHARS) {
         Some((end, _)) => Cow::Owned(format!("{}… ({} bytes)", &line[..end], line.len())),
         None => Cow::Borrowed(line),
-    }
-}
-
-fn indented(json: &str) -> String {
-    let (mut text, mut depth, mut strings) =
-        (String::with_capacity(json.len()), 0_usize, StringScan::default());
-    let line = |text: &mut String, depth: usize| {
-        text.push('\n');
-        text.extend(std::iter::repeat_n("  ", depth.min(DEPTH_MAX)));
-    };
-    let mut chars = json.chars().peekable();
-    while let Some(c) = chars.next() {
-        if !strings.is_outside(c) {
-            text.push(c);
-            continue;
-        }
-        match c {
-            '{' | '[' => {
-                text.push(c);
-                while chars.next_if(char::is_ascii_whitespace).is_some() {}
-                if let Some(end) = chars.next_if(|next| matches!(next, '}' | ']')) {
-                    text.push(end);
-                } else {
-                    depth += 1;
-                    line(&mut text, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut text, depth);
-                text.push(c);
-            }
-            ',' => {
-                text.push(c);
-                line(&mut text, depth);
-            }
-            ':' => text.push_str(": "),
-            _ if c.is_ascii_whitespace() => {}
-            _ => text.push(c),
-        }
-    }
-    text
-}
-
-/// Tells strings from what is outside of them. Both quotes belong to the string.
-#[derive(Default)]
-struct StringScan {
-    inside: bool,
-    escaped: bool,
-}
-
-impl StringScan {
-    /// Whether the next character is outside of all strings.
-    fn is_outside(&mut self, c: char) -> bool {
-        if !self.inside {
-            self.inside = c == '"';
-            return !self.inside;
-        }
-        match c {
-            _ if self.escaped => self.escaped = false,
-            '\\' => self.escaped = true,
-            '"' => self.inside = false,
-            _ => {}
-        }
-        false
     }
 }
 

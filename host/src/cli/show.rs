@@ -7,7 +7,7 @@ use super::{json_text, out, visible};
 use crate::admin::api::{
     AttemptView, CauseView, DeliveryView, EffectAttemptView, EffectView, EventView, ReplayedView,
 };
-use crate::delivery::{DeliveryId, HoldReason, Outcome, Resolution, State};
+use crate::delivery::{DeliveryId, HoldReason, Resolution, State};
 
 /// Formats an event with all its deliveries.
 #[must_use]
@@ -118,7 +118,7 @@ fn write_attempt(text: &mut String, attempt: &AttemptView) {
     let _ = writeln!(
         text,
         "  attempt {number}: {} in {}, {}, revision {}, {}",
-        outcome_word(attempt.outcome),
+        attempt.outcome.as_str(),
         out::format_duration(*duration_us),
         out::format_size(*peak_memory_bytes),
         out::shorten_digest(revision),
@@ -164,14 +164,6 @@ fn describe_hold(because: HoldReason) -> &'static str {
         HoldReason::Breaker => "its plugin failed too often of late",
         HoldReason::Unmatched => "not matched yet",
         HoldReason::Order => "an earlier one of its ordering key is open",
-    }
-}
-
-fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done => "done",
-        Outcome::Retry => "retry",
-        Outcome::Rejected => "rejected",
     }
 }
 

@@ -92,8 +92,8 @@ impl<'a> AttemptSpans<'a> {
             .with("hookyard.delivery.id", self.id.to_string())
             .with("hookyard.attempt", self.number)
             .with("hookyard.revision", revision)
-            .with("hookyard.outcome", outcome_name(outcome))
-            .failed(cause.map(cause_name));
+            .with("hookyard.outcome", outcome.as_str())
+            .failed(cause.map(Cause::as_str));
         self.telemetry.record(span);
     }
 
@@ -172,23 +172,4 @@ fn delivery_context(event: TraceContext, id: DeliveryId) -> TraceContext {
 fn times_of(step: Step) -> (SystemTime, SystemTime) {
     let began = system_time(step.began);
     (began, began + step.took)
-}
-
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done => "done",
-        Outcome::Retry => "retry",
-        Outcome::Rejected => "rejected",
-    }
-}
-
-fn cause_name(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Handler => "handler",
-        Cause::Trap => "trap",
-        Cause::Timeout => "timeout",
-        Cause::Payload => "payload",
-        Cause::Host => "host",
-        Cause::Crash => "crash",
-    }
 }

@@ -1,6 +1,6 @@
 //! Parts of a request; invalid ones are rejected with a [`Problem`].
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::header;
@@ -15,7 +15,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::formats::read_object;
 use crate::admin::Problem;
-use crate::event::parse_number;
+use crate::event::{JsonStrings, parse_number};
 
 /// The parameters in a path.
 pub(in crate::admin) struct Path<T>(pub(in crate::admin) T);
@@ -68,49 +68,39 @@ fn read_body<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     serde_json::from_str::<Object<T>>(&write_integers(text)).map(|body| body.0).map_err(|_| first)
 }
 
-/// Writes whole numbers without their fractions and exponents, outside of texts.
+/// Writes whole numbers without their fractions and exponents, outside of strings.
 fn write_integers(json: &str) -> String {
-    let mut written = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
-        let (before, from) = rest.split_at(at);
-        written.push_str(before);
-        let length = if from.starts_with('"') { text_length(from) } else { number_length(from) };
-        let (token, after) = from.split_at(length);
-        match token.parse::<f64>() {
-            Ok(number)
-                if number.fract() == 0.0 && number.abs() <= WHOLE_MAX && token.contains(['.', 'e', 'E']) =>
-            {
-                // Zero has no sign.
-                let _ = write!(written, "{:.0}", number + 0.0);
-            }
-            _ => written.push_str(token),
+    let (mut written, mut strings) = (String::with_capacity(json.len()), JsonStrings::default());
+    let mut number = 0..0;
+    for (at, c) in json.char_indices() {
+        if strings.is_outside(c) && (c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E')) {
+            number.end = at + 1;
+            continue;
         }
-        rest = after;
+        written.push_str(&write_integer(&json[number]));
+        written.push(c);
+        let next = at + c.len_utf8();
+        number = next..next;
     }
-    written.push_str(rest);
+    written.push_str(&write_integer(&json[number]));
     written
 }
 
-/// The largest number below which every integer is a double.
+/// Writes a number that is whole without its fraction and its exponent, and other texts as they are.
+fn write_integer(token: &str) -> Cow<'_, str> {
+    match token.parse::<f64>() {
+        Ok(number)
+            if number.fract() == 0.0 && number.abs() <= WHOLE_MAX && token.contains(['.', 'e', 'E']) =>
+        {
+            // Zero has no sign.
+            Cow::Owned(format!("{:.0}", number + 0.0))
+        }
+        _ => Cow::Borrowed(token),
+    }
+}
+
+/// Up to here every whole number is a double.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
-
-/// The length of the text that a JSON text begins with, with its quotes.
-fn text_length(json: &str) -> usize {
-    let mut is_escaped = false;
-    let end = json.bytes().skip(1).position(|byte| {
-        let ends = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        ends
-    });
-    end.map_or(json.len(), |end| end + 2)
-}
-
-/// The length of the number that a JSON text begins with.
-fn number_length(json: &str) -> usize {
-    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
-    json.find(|c: char| !is_part(c)).unwrap_or(json.len())
-}
 
 /// A JSON object.
 #[derive(Deserialize)]

@@ -124,7 +124,7 @@ fn page(
         wrong: find_wrong(&event.deliveries, w),
         lanes: event.deliveries.into_iter().map(|delivery| lane(delivery, &shell, w)).collect(),
         plugins,
-        payload: event.payload.map(|payload| json::indent(payload.get())),
+        payload: event.payload.map(|payload| json::for_page(payload.get())),
         masked: event.masked.len() as u64,
         is_unmasked: query.unmasked,
         conflicts: conflicts.collect(),

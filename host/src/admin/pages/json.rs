@@ -1,7 +1,9 @@
 //! JSON text for people: a line for each member, as it was written otherwise, and masked values apart.
 
-/// Deepest indentation.
-const DEPTH_MAX: usize = 40;
+use crate::event::indent_json;
+
+/// Most bytes that indentation may add to a payload.
+const INDENTED_MAX_BYTES: usize = 256 * 1024;
 /// What the API shows in the place of a personal value.
 const MASK: &str = "\"[masked]\"";
 
@@ -13,52 +15,10 @@ pub(super) struct Segment<'a> {
     pub(super) is_mask: bool,
 }
 
-/// Writes a value with a line for each member.
-pub(super) fn indent(json: &str) -> String {
-    let (mut text, mut depth) = (String::with_capacity(json.len() * 2), 0_usize);
-    let (mut in_string, mut is_escaped) = (false, false);
-    let line = |text: &mut String, depth: usize| {
-        text.push('\n');
-        text.extend(std::iter::repeat_n("  ", depth.min(DEPTH_MAX)));
-    };
-    let mut chars = json.chars().filter(|c| *c != '\u{feff}').peekable();
-    while let Some(c) = chars.next() {
-        if in_string {
-            text.push(c);
-            in_string = is_escaped || c != '"';
-            is_escaped = !is_escaped && c == '\\';
-            continue;
-        }
-        match c {
-            '"' => {
-                in_string = true;
-                text.push(c);
-            }
-            '{' | '[' => {
-                text.push(c);
-                while chars.next_if(char::is_ascii_whitespace).is_some() {}
-                if let Some(end) = chars.next_if(|next| matches!(next, '}' | ']')) {
-                    text.push(end);
-                } else {
-                    depth += 1;
-                    line(&mut text, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut text, depth);
-                text.push(c);
-            }
-            ',' => {
-                text.push(c);
-                line(&mut text, depth);
-            }
-            ':' => text.push_str(": "),
-            c if c.is_ascii_whitespace() => {}
-            c => text.push(c),
-        }
-    }
-    text
+/// Writes a value with a line for each member, unless the text would be too long for a page then.
+pub(super) fn for_page(json: &str) -> String {
+    let json = json.trim_start_matches('\u{feff}');
+    indent_json(json, json.len().saturating_add(INDENTED_MAX_BYTES)).unwrap_or_else(|| json.to_owned())
 }
 
 /// Divides a text at its masked values.
@@ -79,22 +39,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_indented_and_otherwise_as_it_was_written() {
-        for (json, text) in [
-            ("{}", "{}"),
-            ("[ ]", "[]"),
-            ("1.10", "1.10"),
-            (
-                r#"{"a":1.10,"b":["x, {y}: \"z\"",{}]}"#,
-                "{\n  \"a\": 1.10,\n  \"b\": [\n    \"x, {y}: \\\"z\\\"\",\n    {}\n  ]\n}",
-            ),
-            ("\u{feff}[ 1 ,\r\n\t2 ]", "[\n  1,\n  2\n]"),
-            (r#"["\\",1]"#, "[\n  \"\\\\\",\n  1\n]"),
-        ] {
-            assert_eq!(indent(json), text, "{json}");
-        }
-        // Text that is no JSON is shown all the same.
-        assert_eq!(indent("}{"), "\n}{\n  ");
+    fn a_short_text_that_becomes_a_long_one_stays_as_it_was_written() {
+        assert_eq!(for_page("\u{feff}[1]"), "[\n  1\n]");
+        let deep = format!("{}{}{}", "[".repeat(60), vec!["1"; 10_000].join(","), "]".repeat(60));
+        assert_eq!(for_page(&deep), deep);
     }
 
     #[test]

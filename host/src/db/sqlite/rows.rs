@@ -13,7 +13,7 @@ use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::db::types::DbError;
 use crate::db::writer::batch::{NewDelivery, NumberedEvent, Placement};
-use crate::delivery::{Cause, Delivery, DeliveryId, NextStep, OrderingHash, Outcome, ReadySince};
+use crate::delivery::{Delivery, DeliveryId, NextStep, OrderingHash, ReadySince};
 use crate::event::{Event, Origin};
 
 // The `due_at` of an open delivery that cannot be leased is minus the sum of what it waits for. So unblocking adds 1,
@@ -119,8 +119,8 @@ pub(super) fn bind_attempt(row: &mut SqliteArguments, finished: &FinishedAttempt
     row.add(finished.id.event)?;
     row.add(finished.id.number)?;
     row.add(i64::from(attempt.number))?;
-    row.add(text(outcome_name(attempt.outcome())))?;
-    row.add(failure.map(|failure| text(cause_name(failure.cause))))?;
+    row.add(text(attempt.outcome().as_str()))?;
+    row.add(failure.map(|failure| text(failure.cause.as_str())))?;
     row.add(failure.map(|failure| text(&failure.reason)))?;
     row.add(&attempt.revision.0[..])?;
     row.add(integer(attempt.started_at))?;
@@ -198,25 +198,6 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
 /// One allocation instead of the two that `&str` takes.
 pub(super) fn text(text: &str) -> Arc<str> {
     text.into()
-}
-
-const fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done => "done",
-        Outcome::Retry => "retry",
-        Outcome::Rejected => "rejected",
-    }
-}
-
-const fn cause_name(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Handler => "handler",
-        Cause::Trap => "trap",
-        Cause::Timeout => "timeout",
-        Cause::Payload => "payload",
-        Cause::Host => "host",
-        Cause::Crash => "crash",
-    }
 }
 
 #[cfg(test)]
