@@ -1,9 +1,11 @@
 //! A browser without a screen, driven over the `WebDriver` protocol. `scripts/test-browser` installs it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -174,11 +176,24 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Ends the session, and with it the browser.
+    fn close(&self) -> io::Result<()> {
+        let Some((authority, path)) = self.session.trim_start_matches("http://").split_once('/') else {
+            return Ok(());
+        };
+        let mut stream = TcpStream::connect(authority)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n")?;
+        io::copy(&mut stream, &mut io::sink()).map(drop)
+    }
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browser when it is told to end.
-        let pid = self.driver.id().to_string();
-        let _told = Command::new("kill").arg(pid).status();
-        let _ended = self.driver.wait();
+        // A driver that ends leaves its browser behind: the browser ends with its session.
+        let _closed = self.close();
+        let _ended = self.driver.kill();
+        let _waited = self.driver.wait();
     }
 }

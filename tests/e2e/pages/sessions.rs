@@ -1,11 +1,16 @@
 //! Sessions: their cookies, their ends, and their limits.
 
-use reqwest::StatusCode;
+use std::time::Duration;
+
+use reqwest::{StatusCode, header};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::first_token;
 use super::visitor::Visitor;
 use crate::access::{create, run_as, with_admin_keys};
-use crate::support::HostDir;
+use crate::support::{Event, HostDir, guest};
 
 const COOKIE: &str = "hookyard-session";
 
@@ -38,6 +43,10 @@ async fn over_https_the_cookie_is_for_https_only() {
     let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
     assert!(visitor.cookie("__Host-hookyard-session").is_some() && visitor.cookie(COOKIE).is_none());
     assert_eq!(visitor.get("/").await.status, StatusCode::OK);
+    // A program on another port of this name could set the plain cookie.
+    let planted = Visitor::new(&host);
+    planted.set_cookie(COOKIE, &visitor.cookie("__Host-hookyard-session").unwrap());
+    assert_eq!(planted.get("/").await.location(), "/login");
 }
 
 #[tokio::test]
@@ -146,4 +155,54 @@ async fn the_limits_on_sessions_hold() {
         "{}",
         refused.body
     );
+}
+
+#[tokio::test]
+async fn the_news_of_an_open_page_end_with_its_session() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
+    let stream = header::HeaderValue::from_static("text/event-stream");
+    let follow = || {
+        let accept = header::HeaderMap::from_iter([(header::ACCEPT, stream.clone())]);
+        visitor.request(reqwest::Method::GET, "/live?types=plugin").headers(accept).send()
+    };
+    let open = follow().await.unwrap();
+    assert_eq!(open.status(), StatusCode::OK);
+    let listed = dir.run(&["session", "list", "--json"]).json();
+    assert_eq!(dir.run(&["session", "revoke", &listed["items"][0]["id"].to_string()]).code, 0);
+    // It ends by itself.
+    let news = tokio::time::timeout(Duration::from_mins(1), open.text()).await.unwrap().unwrap();
+    assert!(news.contains("event: end"), "{news}");
+    assert_eq!(follow().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_form_that_is_under_way_when_its_session_ends_changes_nothing() {
+    let dir = HostDir::new("");
+    dir.install("actor", &guest("actor"));
+    let host = dir.start().await;
+    host.send(&Event::with_payload("any.type", "evt_1", &json!({ "act": "well" }))).await;
+    let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
+    let form = format!("form_token={}", visitor.get("/settings").await.form_token());
+    let authority = visitor.base().trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /events/moncreneau/evt_1/run HTTP/1.1\r\nhost: {authority}\r\norigin: http://{authority}\r\n\
+         cookie: {COOKIE}={}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\
+         expect: 100-continue\r\nconnection: close\r\n\r\n",
+        visitor.cookie(COOKIE).unwrap(),
+        form.len()
+    );
+    let mut stream = TcpStream::connect(&authority).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The host asks for the body when it has found the session.
+    let mut asked = [0; 12];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100");
+    assert_eq!(visitor.submit("/logout", &[]).await.location(), "/login");
+    stream.write_all(form.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("HTTP/1.1 401") || answer.contains("location: /login"), "{answer}");
+    assert_eq!(host.event("evt_1").await.unwrap()["deliveries"].as_array().unwrap().len(), 1);
 }

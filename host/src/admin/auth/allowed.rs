@@ -47,13 +47,16 @@ impl<P: Need> StatesPermission for AllowedFor<P> {
 }
 
 impl<P: Need> Allowed<P> {
-    /// The decision of this request, for the audit log. Its token is checked again: it may have been revoked since
-    /// the request began.
+    /// The decision of this request, for the audit log. Its token and its session are checked again: they may have
+    /// ended since the request began.
     ///
     /// # Errors
-    /// A problem if the token is not valid any more.
+    /// A problem if the token is not valid any more, or the session is over.
     pub(in crate::admin) fn decision(self) -> Result<Decision, Problem> {
-        let Caller { token, address, access, .. } = self.caller;
+        let Caller { token, address, access, session } = self.caller;
+        if session.is_some_and(|session| !access.continues(&session)) {
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "the session is over: log in again"));
+        }
         let token = access.tokens.find(&token.stored.token.hash).unwrap_or(token);
         Access::check(&token).map_err(|refused| Problem::new(StatusCode::UNAUTHORIZED, refused.detail))?;
         let stored = &token.stored;

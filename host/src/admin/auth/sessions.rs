@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use axum::http::StatusCode;
 use tokio::sync::Mutex;
 
 use super::failures::Refusal;
@@ -91,6 +92,17 @@ impl Sessions {
         self.by_hash.store(Arc::new(secrets.collect()));
         self.known.store(Arc::new(known));
         Ok(())
+    }
+
+    /// Takes a session out of memory that is over, when the rows cannot be read.
+    async fn forget(&self, id: i64) {
+        let _one_at_a_time = self.reading.lock().await;
+        let is_other = |session: &Arc<KnownSession>| session.stored.id != id;
+        let by_hash = self.by_hash.load();
+        let others = by_hash.iter().filter(|(_, session)| is_other(session));
+        self.by_hash.store(Arc::new(others.map(|(hash, session)| (*hash, Arc::clone(session))).collect()));
+        self.known
+            .store(Arc::new(self.known.load().iter().filter(|session| is_other(session)).cloned().collect()));
     }
 
     /// The uses that are not written yet.
@@ -226,9 +238,19 @@ impl Access {
     /// # Errors
     /// A problem if the database does not answer, or the token was revoked.
     pub(in crate::admin) async fn end_session(&self, id: i64, by: Decision) -> Result<bool, Problem> {
-        let is_ended = self.db.revoke_session(id, by).await?;
-        self.sessions.reload(&self.db).await?;
-        Ok(is_ended)
+        let access = self.clone();
+        // A client that goes away does not leave a session in memory that is over in the database.
+        let ending = tokio::spawn(async move {
+            let is_ended = access.db.revoke_session(id, by).await?;
+            if access.sessions.reload(&access.db).await.is_err() {
+                access.sessions.forget(id).await;
+            }
+            Ok::<_, DbError>(is_ended)
+        });
+        let ended = ending.await.map_err(|error| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("ending the session: {error}"))
+        })?;
+        Ok(ended?)
     }
 
     /// The limits on sessions, and the hours after which each is over.

@@ -79,6 +79,10 @@ impl RecentHour {
         let samples = self.samples();
         let mut all: Vec<_> = samples.iter().cloned().collect();
         drop(samples);
+        // Of a few seconds there is no rate to draw.
+        if all.len() > 1 && all.last().is_some_and(|last| now.at.saturating_sub(last.at) < INTERVAL_MS / 2) {
+            all.pop();
+        }
         all.push(now);
         all
     }

@@ -19,10 +19,15 @@ pub(super) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The secrets of sessions in a request, and whether each came in the cookie for HTTPS. Another program on this machine
-/// may have set the plain cookie, since browsers share cookies between ports, so the other one is first.
-pub(super) fn session_secrets(headers: &HeaderMap) -> impl Iterator<Item = (&str, bool)> {
+/// may have set the plain cookie, since browsers share cookies between ports, so the other one is first, and the only one
+/// where the configuration says so.
+pub(super) fn session_secrets(
+    headers: &HeaderMap,
+    is_secure_only: bool,
+) -> impl Iterator<Item = (&str, bool)> {
     let secure = read(headers, SECURE_SESSION).map(|secret| (secret, true));
-    secure.into_iter().chain(read(headers, SESSION).map(|secret| (secret, false)))
+    let plain = read(headers, SESSION).filter(|_| !is_secure_only).map(|secret| (secret, false));
+    secure.into_iter().chain(plain)
 }
 
 /// Sets the secret of a session. No script reads it, and no request from another site has it.
@@ -59,9 +64,10 @@ mod tests {
         headers.append(header::COOKIE, HeaderValue::from_static("hookyard-session=2;hookyard-session=3"));
         assert_eq!(read(&headers, THEME), Some("dark"));
         assert_eq!(read(&headers, LANGUAGE), None);
-        assert_eq!(session_secrets(&headers).collect::<Vec<_>>(), [("2", false)]);
+        assert_eq!(session_secrets(&headers, false).collect::<Vec<_>>(), [("2", false)]);
+        assert_eq!(session_secrets(&headers, true).count(), 0);
         headers.append(header::COOKIE, HeaderValue::from_static("__Host-hookyard-session=4"));
-        assert_eq!(session_secrets(&headers).collect::<Vec<_>>(), [("4", true), ("2", false)]);
+        assert_eq!(session_secrets(&headers, false).collect::<Vec<_>>(), [("4", true), ("2", false)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::events::path_of;
+use super::forms::FORM_MAX_BYTES;
 use super::json;
 use super::shell::{Page, Section, Shell};
 use super::states;
@@ -21,6 +22,9 @@ use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
 use crate::config::Scheme;
 use crate::effect::EMITTED_PREFIX;
+
+/// The largest payload that the page offers to edit. A form writes up to three bytes for each.
+const EDITABLE_MAX_BYTES: usize = FORM_MAX_BYTES / 4;
 
 #[derive(Template)]
 #[template(path = "event.html")]
@@ -49,6 +53,8 @@ struct EventPage {
     /// The plugins that it can run on.
     plugins: Vec<String>,
     payload: Option<String>,
+    /// Whether the payload, as a form sends it, is within the limit of forms.
+    is_editable: bool,
     masked: u64,
     is_unmasked: bool,
     conflicts: Vec<Conflict>,
@@ -112,6 +118,7 @@ fn page(
         let ConflictView { digest, received_at, body } = conflict;
         Conflict { digest, received: time(received_at), body }
     });
+    let payload = event.payload.map(|payload| json::for_page(payload.get()));
     EventPage {
         verified: describe_verification(admin, &event.source, w),
         state: states::of_event(event.state, language),
@@ -124,13 +131,14 @@ fn page(
         wrong: find_wrong(&event.deliveries, w),
         lanes: event.deliveries.into_iter().map(|delivery| lane(delivery, &shell, w)).collect(),
         plugins,
-        payload: event.payload.map(|payload| json::for_page(payload.get())),
+        is_editable: payload.as_ref().is_none_or(|payload| payload.len() <= EDITABLE_MAX_BYTES),
+        payload,
         masked: event.masked.len() as u64,
         is_unmasked: query.unmasked,
         conflicts: conflicts.collect(),
         curl: format!(
             "curl -H \"Authorization: Bearer $HOOKYARD_TOKEN\" {}",
-            quote(&format!("http://{}/api/v1{path}", shell.host))
+            quote(&format!("{}/api/v1{path}", shell.origin))
         ),
         command: format!("hookyard event show {} --source {source}", quote(&event.id)),
         begun: query.begun,

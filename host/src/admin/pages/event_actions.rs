@@ -52,12 +52,17 @@ pub(super) async fn run(
     Path((source, id)): Path<(String, String)>,
     FormBody(form): FormBody<RunForm>,
 ) -> Result<Redirect, Problem> {
-    let number = events::find(&admin.db, &source, &id).await?.number;
+    let to = plugin(&form.plugin)?;
+    // A token for some plugins does not learn which events there are.
+    let name = to.as_ref().map(Name::as_str);
+    operator.clone().plugin_or_all(name, "choose one of them")?;
+    let found = events::find(&admin.db, &source, &id).await;
+    let number = found.map_err(|problem| operator.missing(problem))?.number;
     let request = ReplayRequest {
         of: ReplayTarget::Events,
         action: ReplayAction::Replay,
         selection: ReplaySelection { events: Some(vec![number]), ..ReplaySelection::default() },
-        to: plugin(&form.plugin)?,
+        to,
         again: true,
         revision: Some(form.revision.trim().to_owned()).filter(|digits| !digits.is_empty()),
         dry_run: false,

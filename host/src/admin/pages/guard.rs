@@ -1,8 +1,6 @@
 //! What every request for a page passes: who is logged in, whether its form is one of this host's, the headers of its
 //! answer, and errors as pages.
 
-use std::net::IpAddr;
-
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -28,15 +26,11 @@ type Found = Option<(Resumed, bool)>;
 
 /// Passes requests on that may go on, and makes pages of errors.
 pub(super) async fn require(State(admin): State<AdminState>, request: Request, next: Next) -> Response {
-    let mut visit = Visit::new(request.uri(), request.headers());
     let (parts, body) = request.into_parts();
-    let peer = admin.access.peer(&parts.extensions);
-    let found = find_session(&admin, &parts.headers, peer).await;
+    let (visit, found) = recognize(&admin, &parts).await;
     let mut request = Request::from_parts(parts, body);
-    if let Some((resumed, _)) = &found {
-        visit.caller = Some(resumed.caller.clone());
-        visit.form_key = Some(resumed.session.stored.session.form_key);
-        request.extensions_mut().insert(resumed.caller.clone());
+    if let Some(caller) = &visit.caller {
+        request.extensions_mut().insert(caller.clone());
     }
     request.extensions_mut().insert(visit.clone());
     let is_stream = is_stream(request.headers());
@@ -45,31 +39,44 @@ pub(super) async fn require(State(admin): State<AdminState>, request: Request, n
         Err(response) => response,
     };
     let mut response = if is_stream { response } else { errors::present(&admin, &visit, response) };
-    if let Some((Resumed { session, rotated: Some(secret), .. }, is_secure)) = &found {
-        let seconds = session.stored.session.expires_at.saturating_sub(now_ms()) / 1000;
-        add_cookies(&mut response, cookies::session(secret, seconds, *is_secure));
-    }
+    renew_cookie(&mut response, found);
     add_headers(response)
 }
 
 /// The page of an error outside the pages.
 pub(super) async fn show_error(admin: AdminState, parts: Parts, problem: Problem) -> Response {
-    let mut visit = Visit::new(&parts.uri, &parts.headers);
-    let peer = admin.access.peer(&parts.extensions);
-    if let Some((resumed, _)) = find_session(&admin, &parts.headers, peer).await {
-        visit.form_key = Some(resumed.session.stored.session.form_key);
-        visit.caller = Some(resumed.caller);
-    }
-    add_headers(errors::present(&admin, &visit, problem.into_response()))
+    let (visit, found) = recognize(&admin, &parts).await;
+    let mut response = errors::present(&admin, &visit, problem.into_response());
+    renew_cookie(&mut response, found);
+    add_headers(response)
 }
 
-async fn find_session(admin: &AdminState, headers: &HeaderMap, peer: Option<IpAddr>) -> Found {
-    for (secret, is_secure) in cookies::session_secrets(headers) {
+/// The visit that a request is part of, and its session.
+async fn recognize(admin: &AdminState, parts: &Parts) -> (Visit, Found) {
+    let mut visit = Visit::new(&parts.uri, &parts.headers);
+    let is_secure_only = admin.config.borrow().admin.session_cookie_secure;
+    let peer = admin.access.peer(&parts.extensions);
+    let mut found = None;
+    for (secret, is_secure) in cookies::session_secrets(&parts.headers, is_secure_only) {
         if let Some(resumed) = admin.access.resume(secret, peer).await {
-            return Some((resumed, is_secure));
+            found = Some((resumed, is_secure));
+            break;
         }
     }
-    None
+    if let Some((resumed, is_secure)) = &found {
+        visit.form_key = Some(resumed.session.stored.session.form_key);
+        visit.caller = Some(resumed.caller.clone());
+        visit.is_https = *is_secure;
+    }
+    (visit, found)
+}
+
+/// Gives the browser the new secret of a session that has one.
+fn renew_cookie(response: &mut Response, found: Found) {
+    if let Some((Resumed { session, rotated: Some(secret), .. }, is_secure)) = found {
+        let seconds = session.stored.session.expires_at.saturating_sub(now_ms()) / 1000;
+        add_cookies(response, cookies::session(&secret, seconds, is_secure));
+    }
 }
 
 /// Whether a request may go on; otherwise its answer.

@@ -15,8 +15,11 @@ pub(super) fn is_own(headers: &HeaderMap, config: &Config) -> bool {
     let Some((_, authority)) = origin.split_once("://") else { return false };
     let host = text(header::HOST.as_str()).unwrap_or_default();
     // A proxy may pass another `Host` on than the browser asked for. Then the names in the config decide.
-    let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name).to_ascii_lowercase();
-    authority.eq_ignore_ascii_case(host) || config.admin.hosts.contains(&name)
+    let (name, port) = authority.split_once(':').map_or((authority, None), |(name, port)| (name, Some(port)));
+    let is_named = config.admin.hosts.contains(&name.to_ascii_lowercase());
+    // Other ports of that name are other programs, except the one that the proxy was asked at.
+    let is_its_port = port.is_none() || port == host.split_once(':').map(|(_, port)| port);
+    authority.eq_ignore_ascii_case(host) || (is_named && is_its_port)
 }
 
 /// Whether a request came over HTTPS, as far as the browser says so.
@@ -57,7 +60,9 @@ mod tests {
             (&[host, ("origin", "http://localhost:8081")], true),
             (&[host, ("origin", "http://LOCALHOST:8081"), ("sec-fetch-site", "same-origin")], true),
             (&[host, ("origin", "https://ops.example.gn")], true),
-            (&[host, ("origin", "https://ops.example.gn:8443")], true),
+            (&[host, ("origin", "https://ops.example.gn:8443")], false),
+            (&[("host", "127.0.0.1:8443"), ("origin", "https://ops.example.gn:8443")], true),
+            (&[host, ("origin", "http://ops.example.gn:3000")], false),
             (&[host, ("origin", "http://localhost:3000")], false),
             (&[host, ("origin", "http://localhost")], false),
             (&[host, ("origin", "http://127.0.0.1:8081")], false),

@@ -27,7 +27,7 @@ struct OverviewPage {
     needs: Vec<Need>,
     /// The last hour, for readers who see all plugins.
     numbers: Option<Numbers>,
-    plugins: Vec<PluginRow>,
+    plugins: Option<Vec<PluginRow>>,
     sources: Vec<SourceRow>,
 }
 
@@ -86,16 +86,19 @@ pub(super) async fn show(
     let w = OverviewWords(visit.language);
     let shell = Shell::new(&admin, &visit, Section::Overview, w.title());
     let diagnosis = doctor::diagnose(&admin, &reader).await;
-    let plugins = plugins::list(reader.clone(), State(admin.clone())).await?.0.items;
+    // What cannot be read is left out: the database's fault is among the findings.
+    let plugins = plugins::list(reader.clone(), State(admin.clone())).await.ok().map(|list| list.0.items);
     let stock = admin.cache.stock.get(admin.db.stock()).await.ok();
     let dead = stock.as_ref().map_or(0, |stock| stock.dead_deliveries + stock.dead_effects);
     let samples = admin.hour.until(admin.hour.take(admin.db.backlog(), dead));
     let context = Context { admin: &admin, shell: &shell, w, samples: &samples };
     let needs = diagnosis.findings.into_iter().filter(|finding| finding.severity != Severity::Ok);
-    let needs = needs.map(|finding| context.need(finding, &plugins, stock.as_ref())).collect();
+    let needs = needs
+        .map(|finding| context.need(finding, plugins.as_deref().unwrap_or_default(), stock.as_ref()))
+        .collect();
     let numbers = if reader.sees_all() { Some(context.numbers(stock.as_ref()).await) } else { None };
-    let sources = if reader.sees_all() { context.sources().await? } else { Vec::new() };
-    let plugins = plugins.into_iter().map(|plugin| context.plugin(plugin)).collect();
+    let sources = if reader.sees_all() { context.sources().await } else { Vec::new() };
+    let plugins = plugins.map(|all| all.into_iter().map(|plugin| context.plugin(plugin)).collect());
     Ok(Page(OverviewPage { shell, w, needs, numbers, plugins, sources }).into_response())
 }
 
@@ -299,8 +302,8 @@ impl Context<'_> {
         }
     }
 
-    async fn sources(&self) -> Result<Vec<SourceRow>, Problem> {
-        let heard = self.admin.db.last_received().await?;
+    async fn sources(&self) -> Vec<SourceRow> {
+        let heard = self.admin.db.last_received().await.unwrap_or_default();
         let config = self.admin.config.borrow().clone();
         let row = |name: &str| {
             let received = self.in_span(|sample| sample.totals.answered(name, "accepted"));
@@ -313,6 +316,6 @@ impl Context<'_> {
                 has_refused: refused > 0,
             }
         };
-        Ok(config.sources.keys().map(|name| row(name.as_str())).collect())
+        config.sources.keys().map(|name| row(name.as_str())).collect()
     }
 }

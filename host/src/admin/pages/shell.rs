@@ -52,6 +52,8 @@ pub(super) struct Shell {
     /// The path and the query of the page.
     pub(super) path: String,
     pub(super) host: String,
+    /// The scheme and the name by which the browser reaches the host.
+    pub(super) origin: String,
     /// Why the host takes no events, if it does not.
     pub(super) fault: Option<String>,
     pub(super) user: Option<User>,
@@ -77,6 +79,7 @@ impl Shell {
             title: title.into(),
             path: visit.path.clone(),
             host: visit.host.clone(),
+            origin: format!("{}://{}", if visit.is_https { "https" } else { "http" }, visit.host),
             fault: admin.db.fault().or_else(|| admin.readiness.reason()).or_else(|| (admin.fault)()),
             user: token.map(|token| User { name: token.name.to_string(), role: token.role.as_str() }),
             form_token: visit.form_key.map(forms::make_token).unwrap_or_default(),

@@ -53,6 +53,8 @@ pub(super) struct Visit {
     pub(super) path: String,
     /// The name by which the browser reaches the host.
     pub(super) host: String,
+    /// Whether the browser reaches it over HTTPS, as far as its session says so.
+    pub(super) is_https: bool,
     /// Who is logged in.
     pub(super) caller: Option<Caller>,
     /// What the tokens of forms are made of.
@@ -69,6 +71,7 @@ impl Visit {
             theme: Theme::of_request(headers),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             host: host.unwrap_or("hookyard").to_owned(),
+            is_https: false,
             caller: None,
             form_key: None,
         }

@@ -15,8 +15,6 @@
     const [size, name] = steps.find(([size]) => ms >= size) ?? [1, "ms"];
     return number.format(Math.floor(ms / size)) + unit + name;
   };
-  // The page was made by the host's clock, which may differ from the reader's.
-  const loadedAt = Date.now();
   const showTimes = (within = document) => {
     for (const time of $$("time[datetime]", within)) {
       const at = Date.parse(time.dateTime);
@@ -24,7 +22,6 @@
         time.dataset.zoned = "1";
         time.dataset.exact = time.title = exact.format(at);
       }
-      if (time.dataset.fixed !== undefined) { time.textContent = exact.format(at); continue; }
       const past = Date.now() - at;
       const text = Math.abs(past) < 1000 ? body.dataset.now
         : (past > 0 ? body.dataset.ago : body.dataset.ahead).replace("{}", span(Math.abs(past)));

@@ -87,6 +87,7 @@ words! {
         edit_about: "A new event with an id of its own, which names this one as its cause.",
             "Un nouvel événement, avec son identifiant, dont celui-ci est la cause.";
         edit_payload: "Payload", "Contenu";
+        edit_too_long: "It is too long to be edited here:", "Il est trop long pour être modifié ici :";
         edit_button: "Run edited event", "Lancer l'événement modifié";
         replay_delivery: "Replay delivery", "Rejouer la remise";
         discard_delivery: "Discard delivery", "Abandonner la remise";
