@@ -2,8 +2,8 @@
 //!
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
 //! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
-//! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`, `telemetry`. How to read them:
-//! README.md beside this file.
+//! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`, `live-pages`,
+//! `telemetry`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -25,8 +25,10 @@ mod http;
 mod isolation;
 mod languages;
 mod load;
+mod many_events;
 mod native;
 mod order;
+mod pages;
 mod retention;
 mod search;
 mod start;
@@ -53,7 +55,7 @@ fn main() {
         let _ = hookyard::runtime::compile_from_stdin(setup);
         return;
     }
-    let all: [(&str, fn()); 19] = [
+    let all: [(&str, fn()); 20] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -72,6 +74,7 @@ fn main() {
         ("growth", growth::run),
         ("search", search::run),
         ("search-ingest", search::ingest),
+        ("live-pages", pages::live),
         ("telemetry", telemetry::run),
     ];
     for (name, run) in all {

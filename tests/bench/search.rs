@@ -2,20 +2,13 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hookyard::event::now_ms;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-
-use crate::child::{HostProcess, directory};
+use crate::child::HostProcess;
 use crate::figures::{Spread, percentile, print};
-use crate::{http, load};
+use crate::many_events::{INTERVAL_MS, STORED, Stored, wait_indexed};
+use crate::{http, load, many_events, pages};
 
-const STORED: u64 = 5_000_000;
-/// Events of one statement of the loader.
-const STEP: u64 = 50_000;
 /// Queries of each kind.
 const QUERIES: u64 = 100;
 const EVENTS: u64 = 60_000;
@@ -26,38 +19,29 @@ const CONNECTIONS: usize = 128;
 const RATE: f64 = 10_000.0;
 const RATE_EVENTS: u64 = 200_000;
 
-/// Queries in a database with many events.
+/// Queries and pages in a database with many events.
 pub fn run() {
-    let host = HostProcess::in_directory("native", directory(&[]));
-    load::closed(&host.webhooks, load::requests(1 << 40, 1, false), 1);
-    host.wait_done(1);
-    let dir = host.stop();
-    let (began, start) = (Instant::now(), now_ms() - STORED * INTERVAL_MS);
-    load_events(dir.path(), start);
-    let loaded = began.elapsed().as_secs();
-    // The first start puts the ids into the database's own index.
-    let dir = without_index(HostProcess::in_directory("native", without_index(dir)).stop());
-    let began = Instant::now();
+    let Stored { dir, start, mut made } = Stored::events();
     let host = HostProcess::in_directory("native", dir);
     let token = fs::read_to_string(host.path().join("hookyard-data/admin-token")).unwrap();
     let token = token.trim();
     wait_indexed(&host, token);
-    let indexed = began.elapsed().as_secs_f64();
     let mut lines = Vec::new();
     for kind in QUERY_KINDS {
         lines.push(measure(&host, token, start, kind));
     }
     let data = host.path().join("hookyard-data");
     let bytes = |name: &str| fs::metadata(data.join(name)).unwrap().len() as f64 / STORED as f64;
-    lines.push(format!(
-        "index made in {indexed:.0} s ({:.0} events/s); {:.0} bytes for each event, the database {:.0}",
-        STORED as f64 / indexed,
+    made.push(format!(
+        "{:.0} bytes of index for each event, {:.0} of database",
         bytes("hookyard.db.search"),
         bytes("hookyard.db")
     ));
-    lines.push(format!("target: p95 at most 200 ms; making the database took {loaded} s"));
-    host.kill();
+    lines.extend(made);
+    lines.push("target: p95 at most 200 ms".into());
     print(&format!("search: time of a page of 50 in {STORED} stored events"), &lines);
+    pages::print_times(&host.admin, token);
+    host.kill();
 }
 
 /// Kinds of queries: `{n}` is the number of an event, `{h}` its hash.
@@ -81,10 +65,10 @@ fn measure(host: &HostProcess, token: &str, start: u64, (name, query): (&str, &s
     let mut stream = TcpStream::connect(&host.admin).unwrap();
     let (mut took, mut pages) = (Vec::new(), 0.0);
     for round in 0..QUERIES {
-        let n = 2 + (round * 7_919_573) % STORED;
+        let n = many_events::spread(round);
         let values = [
             ("{n}", n.to_string()),
-            ("{h}", format!("{:08x}{n:08x}", n * 2_654_435_761 % 4_294_967_296)),
+            ("{h}", many_events::id(n).trim_start_matches("evt_").to_owned()),
             ("{p8}", format!("{:08}", n * 7919 % 100_000_000)),
             ("{p4}", format!("{:04}", n * 7919 % 10_000)),
             ("{t}", (start + n * INTERVAL_MS).to_string()),
@@ -106,23 +90,6 @@ fn measure(host: &HostProcess, token: &str, start: u64, (name, query): (&str, &s
     took.sort_by(f64::total_cmp);
     let [p50, p95] = [0.5, 0.95].map(|share| percentile(&took, share));
     format!("{name:22} p50 {p50:7.2} ms, p95 {p95:7.2} ms, {:.1} events", pages / QUERIES as f64)
-}
-
-fn wait_indexed(host: &HostProcess, token: &str) {
-    loop {
-        let index = http::json(&host.admin, "/api/v1/search-index", token);
-        if index["lag_ms"] == 0 && index["indexed_through"].as_i64().unwrap() > 0 {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn without_index(dir: tempfile::TempDir) -> tempfile::TempDir {
-    for end in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(dir.path().join(format!("hookyard-data/hookyard.db.search{end}")));
-    }
-    dir
 }
 
 /// The host with the follower against the same host without, in turn; and the lag at a fixed rate.
@@ -178,57 +145,4 @@ fn round(config: &str) -> f64 {
     let per_second = EVENTS as f64 / began.elapsed().as_secs_f64();
     host.kill();
     per_second
-}
-
-/// One event was received each so many milliseconds, up to now, so that none is old enough to be pruned.
-const INTERVAL_MS: u64 = 200;
-
-/// Writes events as the host would have stored them, many with each statement. Values differ; one in a thousand failed,
-/// one in ten thousand is of a rare type.
-fn load_events(dir: &Path, start: u64) {
-    let sql = |from: u64, to: u64| {
-        format!(
-            "BEGIN;
-            CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (VALUES ({from}) UNION ALL SELECT i + 1 FROM n WHERE i < {to})
-                SELECT i, printf('evt_%08x%08x', i * 2654435761 % 4294967296, i) AS id,
-                    CASE WHEN i % 10000 = 0 THEN 'appointment.rare' ELSE 'appointment.created' END AS type,
-                    '{{\"id\":\"' || printf('evt_%08x%08x', i * 2654435761 % 4294967296, i)
-                    || '\",\"type\":\"' || CASE WHEN i % 10000 = 0 THEN 'appointment.rare' ELSE 'appointment.created' END
-                    || '\",\"created\":\"2026-01-21T14:30:00Z\",\"data\":{{\"object\":' AS head,
-                    printf('{{\"id\":%d,\"departmentId\":5,\"department\":{{\"id\":5,\"name\":\"Passport Service\",\"organization\":{{\"id\":1,\"name\":\"Ministry of Interior\"}}}},\"dateTime\":\"2026-01-25T14:30:00\",\"status\":\"SCHEDULED\",\"name\":\"Awa Diallo %d\",\"phone\":\"+2246%08d\",\"email\":\"awa.%d@example.gn\",\"qrCode\":\"https://moncreneau.gn/qr/%d\"}}', i, i, i * 7919 % 100000000, i, i) AS payload
-                FROM n;
-            INSERT INTO event (seq, source, id, type, created, received_at, ordering_key, deliveries, payload_start, payload_end, digest, body)
-                SELECT i, 'moncreneau', id, type, '2026-01-21T14:30:00Z', {start} + i * {INTERVAL_MS}, CAST(i AS TEXT),
-                1, length(head), length(head) + length(payload), randomblob(32), CAST(head || payload || '}}}}' AS BLOB) FROM n;
-            INSERT INTO idempotency_key (event_seq, source, id, digest, received_at)
-                SELECT i, 'moncreneau', id, randomblob(32), {start} + i * {INTERVAL_MS} FROM n;
-            INSERT INTO delivery (event_seq, number, plugin, state, attempts, due_at)
-                SELECT i, 1, 'native', CASE WHEN i % 1000 = 0 THEN 'dead' ELSE 'done' END, 1, NULL FROM n;
-            INSERT INTO attempt (event_seq, delivery_number, number, outcome, cause, reason, revision, started_at, duration_us, peak_memory_bytes, logs)
-                SELECT i, 1, 1, CASE WHEN i % 1000 = 0 THEN 'rejected' ELSE 'done' END,
-                CASE WHEN i % 1000 = 0 THEN 'handler' END,
-                CASE WHEN i % 1000 = 0 THEN 'no office for department ' || i % 77 END,
-                zeroblob(32), {start} + i * {INTERVAL_MS}, 100, 65536, NULL FROM n;
-            DROP TABLE n; COMMIT"
-        )
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new()
-            .filename(dir.join("hookyard-data/hookyard.db"))
-            .synchronous(SqliteSynchronous::Off)
-            .pragma("cache_size", "-1000000")
-            .pragma("temp_store", "memory")
-            .disable_statement_logging();
-        let mut file = options.connect().await.unwrap();
-        let journal = "PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF";
-        sqlx::raw_sql(journal).execute(&mut file).await.unwrap();
-        let mut from = 2;
-        while from < STORED {
-            let to = (from + STEP - 1).min(STORED);
-            sqlx::raw_sql(AssertSqlSafe(sql(from, to))).execute(&mut file).await.unwrap();
-            from = to + 1;
-        }
-        file.close().await.unwrap();
-    });
 }
