@@ -31,8 +31,8 @@ const CHANGES: u32 = 256;
 const KEPT_CHANGES: i64 = 10_000;
 /// Changes that are removed at once.
 const REMOVED_CHANGES: i64 = 10_000;
-/// The follower rests for this part of the time that a step took, so that it never takes a core from senders.
-const REST_DIVISOR: u32 = 2;
+/// With fewer events than this to put in, the follower leaves the processors to senders: see [`rest_after`].
+const NEAR_EVENTS: u64 = 50_000;
 /// Interval at which removed values leave the log.
 const EMPTY_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -151,7 +151,7 @@ impl Follower {
             let began = Instant::now();
             let progress = if is_on { self.advance().await } else { self.forget_changes().await };
             let pause = match progress {
-                Ok(Progress::More) => began.elapsed() / REST_DIVISOR,
+                Ok(Progress::More) => rest_after(began.elapsed(), self.state().status().lag_events),
                 Ok(Progress::CaughtUp) => TICK,
                 Err(_) => RETRY,
             };
@@ -417,6 +417,12 @@ impl Follower {
             tracing::warn!("closing the search index: {error}");
         }
     }
+}
+
+/// How long to rest after a step. A burst of events is put in after it; only an index that is far behind takes most of a
+/// processor, so that it falls no further behind.
+fn rest_after(step: Duration, lag_events: u64) -> Duration {
+    if lag_events < NEAR_EVENTS { step * 2 } else { step / 2 }
 }
 
 async fn close(OpenedIndex { index, writer }: OpenedIndex) {

@@ -23,7 +23,7 @@ const LAST: char = '\u{10ffff}';
 
 /// What to look for.
 pub(in crate::db) struct Find<'a> {
-    /// All of these must find an event. The one that finds the fewest should be first.
+    /// All of these must find an event. One that finds few should be first.
     pub(in crate::db) lookups: &'a [Lookup],
     pub(in crate::db) is_visible: IsVisible<'a>,
     pub(in crate::db) received: ReceivedRange,
@@ -37,6 +37,13 @@ pub(in crate::db) struct Find<'a> {
 struct Resolved<'a> {
     ranges: &'a [LookupRange],
     fields: Vec<i64>,
+}
+
+impl Resolved<'_> {
+    /// Whether its events can be read in their order: those of a single text in a single field.
+    fn is_ordered(&self) -> bool {
+        matches!(self.ranges, [LookupRange::Exact(_)]) && self.fields.len() == 1
+    }
 }
 
 impl SearchIndex {
@@ -96,9 +103,12 @@ impl SearchIndex {
         let Some((first, more)) = lookups.split_first() else {
             return self.received_in_part(find, part, wanted).await;
         };
-        // A single text in a single field is in the order of events.
-        let is_ordered = matches!(first.ranges, [LookupRange::Exact(_)]) && first.fields.len() == 1;
-        let limit = if is_ordered && more.is_empty() { wanted } else { usize::MAX };
+        if !more.is_empty()
+            && let Some(events) = self.few_in_part(find, lookups, part, rows).await?
+        {
+            return Ok((events, true));
+        }
+        let limit = if first.is_ordered() && more.is_empty() { wanted } else { usize::MAX };
         let mut events = self.events_of(first, part, find.before, limit).await?;
         *rows += events.len() + 1;
         let is_whole = events.len() < limit;
@@ -111,6 +121,24 @@ impl SearchIndex {
             events.retain(|event| found.contains(event));
         }
         Ok((events, is_whole))
+    }
+
+    /// The events of a lookup that finds few in this part, if there is one.
+    async fn few_in_part(
+        &self,
+        find: &Find<'_>,
+        lookups: &[Resolved<'_>],
+        part: i64,
+        rows: &mut usize,
+    ) -> Result<Option<BTreeSet<i64>>, sqlx::Error> {
+        for lookup in lookups.iter().filter(|lookup| lookup.is_ordered()) {
+            let events = self.events_of(lookup, part, find.before, FEW + 1).await?;
+            *rows += events.len() + 1;
+            if events.len() <= FEW {
+                return Ok(Some(events));
+            }
+        }
+        Ok(None)
     }
 
     async fn events_of(
