@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
+
 use crate::event::now_ms;
 
 /// The form of a filter that operators may set: levels, each for one part of the program or for all.
@@ -34,6 +36,8 @@ struct State {
     changed: Option<ChangedLevel>,
     /// Counts changes, so that the end of an earlier one changes nothing.
     changes: u64,
+    /// Waits for the end of the change.
+    timer: Option<AbortHandle>,
 }
 
 /// A filter that an operator set.
@@ -83,13 +87,16 @@ impl LogLevel {
         let until =
             time.map(|time| now_ms().saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)));
         state.changed = filter.map(|filter| ChangedLevel { filter, until });
-        drop(state);
-        if let (Some(time), true) = (time, self.changed().is_some()) {
+        if let Some(timer) = state.timer.take() {
+            timer.abort();
+        }
+        if let (Some(time), Some(_)) = (time, &state.changed) {
             let inner = Arc::clone(inner);
-            tokio::spawn(async move {
+            let timer = tokio::spawn(async move {
                 tokio::time::sleep(time).await;
                 inner.end(change);
             });
+            state.timer = Some(timer.abort_handle());
         }
         Ok(())
     }

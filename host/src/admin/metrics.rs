@@ -51,12 +51,22 @@ fn build() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> 
 /// Adds samples to their buckets, takes those of the last hour, and never returns. Without it, a host that is never
 /// scraped keeps every sample.
 pub async fn upkeep(handle: PrometheusHandle, hour: RecentHour, db: Db) {
-    let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
-    loop {
-        tick.tick().await;
-        handle.run_upkeep();
-        hour.sample(&db).await;
-    }
+    let sampling = async {
+        let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+        loop {
+            tick.tick().await;
+            hour.sample(&db).await;
+        }
+    };
+    // Beside it: a database that does not answer must not keep the samples of histograms.
+    let upkeep = async {
+        let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+        loop {
+            tick.tick().await;
+            handle.run_upkeep();
+        }
+    };
+    tokio::join!(sampling, upkeep);
 }
 
 fn describe() {

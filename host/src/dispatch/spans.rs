@@ -66,11 +66,10 @@ impl<'a> AttemptSpans<'a> {
             let span = Span::of(call.context, attempt, "call", times_of(step));
             self.telemetry.record(span.with("hookyard.plugin", plugin));
         }
-        for HostCall { context, name, origin, status, step, failed } in host_calls {
-            let is_request = origin.is_some() || status.is_some();
+        for HostCall { context, name, origin, status, step, error } in host_calls {
             let mut span = Span::of(context, call.context, name, times_of(step))
-                .kind(if is_request { Kind::Client } else { Kind::Internal })
-                .failed(failed.then_some("failed"));
+                .kind(if name.starts_with("HTTP ") { Kind::Client } else { Kind::Internal })
+                .failed(error);
             if let Some(origin) = origin {
                 span = span.with("server.address", origin);
             }

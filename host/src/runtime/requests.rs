@@ -23,8 +23,6 @@ use crate::trace::HEADER;
 const CONCURRENT_MAX: usize = 32;
 /// Bytes that a guest may write into a request's body in one call to the host.
 pub(super) const CHUNK_MAX_BYTES: usize = 64 * 1024;
-/// Methods that are named in traces.
-const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 /// The context of its lines in the log.
 const LOG_CONTEXT: &str = "http";
 
@@ -191,26 +189,20 @@ impl WasiHttpHooks for RequestSender {
 /// A request that is noted in the trace of its event.
 struct TracedRequest {
     call: BegunCall,
-    name: String,
     origin: Option<String>,
 }
 
 impl TracedRequest {
     /// Gives the request its trace context, unless the guest gave it one.
     fn begin(host_calls: &HostCalls, request: &mut http::Request<WasiBody>) -> Option<Self> {
-        let call = host_calls.begin()?;
+        let call = host_calls.begin(call_name(request.method()))?;
         let context = host_calls.context(Some(&call))?;
         if let Ok(value) = context.header().parse() {
             request.headers_mut().entry(HEADER).or_insert(value);
         }
-        let uri = request.uri();
-        let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-        let origin =
-            uri.scheme_str().zip(uri.host()).map(|(scheme, host)| format!("{scheme}://{host}{port}"));
-        // The guest may have made up the method.
-        let name =
-            if METHODS.contains(&request.method().as_str()) { request.method().as_str() } else { "OTHER" };
-        Some(Self { call, name: format!("HTTP {name}"), origin })
+        // As a grant is written, however the guest spelled it.
+        let url = url::Url::parse(&request.uri().to_string());
+        Some(Self { call, origin: url.ok().map(|url| url.origin().ascii_serialization()) })
     }
 
     /// Names the origin only of requests that were granted: else it is a text of the guest.
@@ -220,7 +212,21 @@ impl TracedRequest {
             .err()
             .is_none_or(|failure| !matches!(failure.kind, FailureKind::NotGranted | FailureKind::Malformed));
         let status = fetched.as_ref().ok().map(|response| response.status().as_u16());
-        self.call.end_request(&self.name, self.origin.filter(|_| is_granted), status, fetched.is_err());
+        self.call.end_request(self.origin.filter(|_| is_granted), status, fetched.is_err());
+    }
+}
+
+/// The name of the call in a trace. The guest may have made up the method.
+fn call_name(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "DELETE" => "HTTP DELETE",
+        "GET" => "HTTP GET",
+        "HEAD" => "HTTP HEAD",
+        "OPTIONS" => "HTTP OPTIONS",
+        "PATCH" => "HTTP PATCH",
+        "POST" => "HTTP POST",
+        "PUT" => "HTTP PUT",
+        _ => "HTTP OTHER",
     }
 }
 

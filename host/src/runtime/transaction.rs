@@ -145,19 +145,18 @@ impl CallTransaction {
 
     /// Reads an entry.
     pub(super) async fn get(&mut self, key: &EntryKey) -> Result<Option<Bytes>, HostCallError> {
-        let call = self.host_calls.begin();
+        let call = self.host_calls.begin("keyvalue get");
         let loaded = self.load(key).await;
-        let _noted = call.map(|call| call.end("keyvalue get", loaded.is_err()));
+        let _noted = call.map(|call| call.end(loaded.is_err()));
         loaded?;
         Ok(self.transaction.get(key).cloned())
     }
 
     /// Writes an entry, or removes it (`None`), when the call ends well.
     pub(super) async fn set(&mut self, key: EntryKey, value: Option<Vec<u8>>) -> Result<(), HostCallError> {
-        let (call, name) =
-            (self.host_calls.begin(), if value.is_some() { "keyvalue set" } else { "keyvalue delete" });
+        let call = self.host_calls.begin(if value.is_some() { "keyvalue set" } else { "keyvalue delete" });
         let written = self.write(key, value).await;
-        let _noted = call.map(|call| call.end(name, written.is_err()));
+        let _noted = call.map(|call| call.end(written.is_err()));
         written
     }
 
@@ -204,9 +203,9 @@ impl CallTransaction {
         bucket: &Arc<str>,
         after: Option<&str>,
     ) -> Result<KeyPage, HostCallError> {
-        let call = self.host_calls.begin();
+        let call = self.host_calls.begin("keyvalue list-keys");
         let found = self.stores.keys(&self.plugin, bucket, after, KEYS_PER_PAGE).await;
-        let _noted = call.map(|call| call.end("keyvalue list-keys", found.is_err()));
+        let _noted = call.map(|call| call.end(found.is_err()));
         let found = found?;
         Ok(self.transaction.list(bucket, after, found, KEYS_PER_PAGE))
     }
@@ -233,9 +232,9 @@ impl CallTransaction {
 
     /// Queues an effect for when the call has ended well. Returns its idempotency key.
     pub(super) fn queue_effect(&mut self, effect: Effect) -> Result<String, HostCallError> {
-        let (call, kind) = (self.host_calls.begin(), effect.kind());
+        let call = self.host_calls.begin(outbox_call(&effect));
         let queued = self.queue(effect);
-        let _noted = call.map(|call| call.end(&format!("outbox {kind}"), queued.is_err()));
+        let _noted = call.map(|call| call.end(queued.is_err()));
         queued
     }
 
@@ -278,6 +277,15 @@ impl CallTransaction {
         let masked = self.mask.redact(&mut effect);
         self.effects.push(QueuedEffect { key: key.clone(), effect, masked, size: size as u64 });
         Ok(key)
+    }
+}
+
+/// The name of the call in a trace.
+fn outbox_call(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Http(_) => "outbox http",
+        Effect::Email(_) => "outbox email",
+        Effect::Event(_) => "outbox event",
     }
 }
 

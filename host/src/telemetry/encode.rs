@@ -67,7 +67,9 @@ impl Service {
 
     /// A request with these metrics, as they are now.
     pub(super) fn metrics(&self, families: Vec<Family>) -> ExportMetricsServiceRequest {
-        let times = Times { start: nanoseconds(self.started), now: nanoseconds(SystemTime::now()) };
+        let now = nanoseconds(SystemTime::now());
+        // The system clock may have been set back since.
+        let times = Times { start: nanoseconds(self.started).min(now), now };
         let metrics = families.into_iter().map(|family| times.metric(family)).collect();
         let scope_metrics =
             ScopeMetrics { scope: Some(self.scope.clone()), metrics, ..ScopeMetrics::default() };

@@ -21,6 +21,10 @@ use crate::config;
 /// The most that is read of an answer: one names at most an error.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
+/// The interval at which queued spans are taken while a batch fills: if each span woke this thread, whoever records it
+/// would pay for that.
+const COLLECT_INTERVAL: Duration = Duration::from_millis(10);
+
 /// What comes to the exporter.
 pub(super) struct Queues {
     pub(super) spans: mpsc::Receiver<Span>,
@@ -171,15 +175,19 @@ impl Exporter {
             let room = self.batch_max - batch.len();
             let was_empty = batch.is_empty();
             tokio::select! {
-                count = spans.recv_many(&mut batch, room) => {
+                count = spans.recv_many(&mut batch, room), if was_empty => {
                     if count == 0 {
                         break;
                     }
-                    if was_empty {
-                        due = Instant::now() + self.batch_wait;
+                    due = Instant::now() + self.batch_wait;
+                }
+                () = sleep_until(due.min(Instant::now() + COLLECT_INTERVAL)), if !was_empty => {
+                    while batch.len() < self.batch_max
+                        && let Ok(span) = spans.try_recv()
+                    {
+                        batch.push(span);
                     }
                 }
-                () = sleep_until(due), if !was_empty => {}
                 Some(page) = pages.recv() => self.export_metrics(&page, &mut stop).await,
                 _ = stopping.wait_for(|&stop| stop) => break,
             }
