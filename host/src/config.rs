@@ -13,10 +13,15 @@ mod kept;
 mod load;
 mod locate;
 mod pointed;
+mod presets;
 mod private_dir;
+mod scheme;
 mod section;
 mod sections;
 mod source;
+mod source_check;
+mod source_secret;
+mod template;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -43,12 +48,18 @@ pub use kept::{
 };
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
 pub use pointed::{find_texts, find_values};
+pub use presets::Scheme;
 pub use private_dir::{PrivateDir, PrivateEntry};
+pub use scheme::{
+    Algorithm, Encoding, PICKED_MAX, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
+};
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Protocol,
     Retention, Revisions, Runtime, Search, Server, Store, Telemetry,
 };
-pub use source::{Encoding, Scheme, SignatureHeader, Source, TraceTrust};
+pub use source::{Source, TraceTrust};
+pub use source_secret::SourceSecret;
+pub use template::{FieldPlaces, HeaderPlace, Part, Template, ValuePlace};
 pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, Pointer, Ratio, Secret};
 
 /// All of `hookyard.toml`. The sections of the host, in the order of the reference.

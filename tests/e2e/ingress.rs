@@ -91,7 +91,7 @@ async fn a_changed_byte_of_body_signature_or_secret_is_unauthorized_and_stores_n
     {
         let answer = host.post("moncreneau", body, &[("X-Moncreneau-Signature", signature)]).await;
         assert_eq!((answer.code.as_u16(), answer.status()), (401, "unauthorized"), "{answer:?}");
-        assert_eq!(answer.reason(), "signature does not match");
+        assert_eq!(answer.reason(), "signature does not match: no secret matched");
     }
     let answer = host.post("moncreneau", &event.body, &[]).await;
     assert_eq!((answer.code.as_u16(), answer.status()), (401, "unauthorized"));

@@ -46,6 +46,7 @@ mod pages;
 mod parity;
 mod partners;
 mod pause;
+mod providers;
 mod replay;
 mod retention;
 mod retry;

@@ -71,7 +71,7 @@ impl PersonalFields {
             };
             PersonalSource {
                 pointers: source.personal.iter().map(ToString::to_string).collect(),
-                ordering_key: source.ordering_key.as_ref().is_some_and(is_personal),
+                ordering_key: source.ordering_key.pointers().any(is_personal),
             }
         };
         config.sources.iter().map(|(name, of)| (name.to_string(), source(of))).collect()
@@ -81,8 +81,7 @@ impl PersonalFields {
     /// because another pointer was configured when the event came.
     pub(super) fn is_key_personal(source: &Source, personal: &[Pointer], body: &[u8], key: &str) -> bool {
         let is_personal = |at: &Pointer| personal.iter().any(|pointer| at.is_within(pointer));
-        source.ordering_key.as_ref().is_some_and(is_personal)
-            || PersonalTexts::of(body, personal).has_value(key)
+        source.ordering_key.pointers().any(is_personal) || PersonalTexts::of(body, personal).has_value(key)
     }
 
     /// The WIT package of typed handlers for the events of a source, which may be a plugin that emits them.

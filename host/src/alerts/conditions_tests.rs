@@ -42,7 +42,7 @@ fn dead(deliveries: u64, effects: u64) -> Vec<DeadLetters> {
 
 fn config() -> Config {
     let mut config = Config::default();
-    let source = Source::preset(Scheme::Hmac, Vec::new());
+    let source = Source::preset(Scheme::HMAC, Vec::new());
     config.sources.insert(SourceName::new("crm").unwrap(), source);
     config.retention.size_max_bytes = Some(5);
     config

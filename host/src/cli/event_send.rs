@@ -92,7 +92,8 @@ impl Send {
         let content = content.for_source(preset);
         let bodies = EventBodies {
             content,
-            id_at: preset.map_or_else(|| Pointer::to(&["id"]), |preset| preset.id.clone()),
+            id_at: preset
+                .map_or_else(|| Some(Pointer::to(&["id"])), |preset| preset.id.as_pointer().cloned()),
             id: self.id.clone(),
             is_repeated: self.count > 1,
             changes: self.set.clone(),
@@ -185,8 +186,8 @@ struct Change {
 /// The bodies of all events to send.
 struct EventBodies {
     content: Content,
-    /// The place of the id in a body.
-    id_at: Pointer,
+    /// The place of the id in a body; `None` if it is in a header.
+    id_at: Option<Pointer>,
     /// The id of all of them, if it was given.
     id: Option<String>,
     /// Whether there are several, which need ids of their own.
@@ -229,7 +230,7 @@ impl EventBodies {
             }
             Content::Package { sample, source } => {
                 let id = self.id.clone().unwrap_or_else(samples::fresh_id);
-                let preset = || Source::preset(Scheme::Hmac, Vec::new());
+                let preset = || Source::preset(Scheme::HMAC, Vec::new());
                 let source = source.as_deref().cloned().unwrap_or_else(preset);
                 let body = sample.body(&source, &id, &rfc3339(now_ms())).map_err(Failure::Usage)?;
                 Ok((Some(id), self.change(body).map_err(Failure::Usage)?.into()))
@@ -253,8 +254,12 @@ impl EventBodies {
         if self.id.is_none() && !self.is_repeated {
             return Ok((None, text.to_owned()));
         }
+        let Some(id_at) = &self.id_at else {
+            let id = self.id.clone().unwrap_or_else(samples::fresh_id);
+            return Ok((Some(id), text.to_owned()));
+        };
         let explain = |why: String| format!("{why}; the source's `id` says where the id is");
-        let old = edit::value_at(text, &self.id_at).map_err(explain)?;
+        let old = edit::value_at(text, id_at).map_err(explain)?;
         // An id that is a number stays one.
         let is_number = !old.starts_with('"');
         let id = self.id.clone().unwrap_or_else(|| match samples::fresh_id() {
@@ -263,7 +268,7 @@ impl EventBodies {
         });
         let number = is_number && id.parse::<u64>().is_ok_and(|number| number.to_string() == id);
         let value = if number { id.clone() } else { samples::quoted(&id) };
-        Ok((Some(id), edit::replace_at(text, &self.id_at, &value)?))
+        Ok((Some(id), edit::replace_at(text, id_at, &value)?))
     }
 
     fn change(&self, body: String) -> Result<String, String> {
@@ -334,7 +339,7 @@ mod tests {
     fn file(text: &'static str, id: Option<&str>, is_repeated: bool, set: &[&str]) -> EventBodies {
         EventBodies {
             content: Content::File { name: "event.json".into(), bytes: Bytes::from_static(text.as_bytes()) },
-            id_at: Pointer::to(&["id"]),
+            id_at: Some(Pointer::to(&["id"])),
             id: id.map(str::to_owned),
             is_repeated,
             changes: set.iter().map(|text| parse_change(text).unwrap()).collect(),

@@ -17,7 +17,7 @@ use super::{input, out, plugin_check};
 use crate::admin::api::ExportedEvent;
 use crate::config::Source;
 use crate::event::{PluginName, SourceName, now_ms};
-use crate::ingress;
+use crate::ingress::{self, TrialRequest};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -176,7 +176,10 @@ impl Run {
             }
             TrialEvent::Sent { body, source, preset } => {
                 let named = self.event.as_deref().unwrap_or_default();
-                let event = ingress::read_as_sent(source, preset, body.next(run, preset)?, now_ms())
+                let event_type = (!matches!(body, EventBody::File(_))).then_some(named);
+                let id = samples::fresh_id();
+                let request = TrialRequest { id: Some(&id), event_type, body: body.next(run, preset)? };
+                let event = ingress::read_as_sent(source, preset, &request, now_ms())
                     .map_err(|reason| Failure::Failed(format!("{named}: {reason}")))?;
                 let (package, attempt) = (preset.package.clone(), self.attempt.unwrap_or(1));
                 Ok(TrialDelivery { event, package, number: 1, attempt })
@@ -303,7 +306,7 @@ mod tests {
     #[test]
     fn an_event_is_a_sample_or_a_file() {
         let find = |event: &str| EventBody::find(event, read_given(event)?, None);
-        let source = Source::preset(Scheme::Moncreneau, Vec::new());
+        let source = Source::preset(Scheme::MONCRENEAU, Vec::new());
         let sample = EventBody::find("appointment.created", None, None).unwrap();
         assert_eq!(sample.next(0, &source).unwrap(), sample.next(0, &source).unwrap());
         assert_ne!(sample.next(1, &source).unwrap(), sample.next(2, &source).unwrap());

@@ -79,28 +79,31 @@ impl Sender {
         event_type: Option<&str>,
         body: impl Into<bytes::Bytes>,
     ) -> Result<Answer, Failure> {
-        let body = body.into();
-        let mut request = self.http.post(&self.url).header("Content-Type", "application/json");
-        for (name, value) in self.signer.headers(event_type, &body) {
-            request = request.header(name, value);
-        }
-        let response = request.body(body).send().await.map_err(|error| self.explain_unreachable(&error))?;
+        let signed = self.signer.sign(id.as_deref(), event_type, body.into())?;
+        let request = self.http.post(&self.url).header("Content-Type", "application/json");
+        let request = request.headers(signed.headers).body(signed.body);
+        let response = request.send().await.map_err(|error| self.explain_unreachable(&error))?;
         let status = response.status().as_u16();
         let answer = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
         Ok(Answer::new(id, status, &answer))
     }
 
     /// The same request as a command for a shell.
-    #[must_use]
-    pub(super) fn curl(&self, event_type: &str, body: &str) -> String {
-        let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-        headers.extend(self.signer.headers(Some(event_type), body.as_bytes()));
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| format!("-H {}", quote(&format!("{name}: {value}"))))
-            .collect();
+    ///
+    /// # Errors
+    /// As [`Sender::send`] has them for the signature.
+    pub(super) fn curl(&self, id: &str, event_type: &str, body: String) -> Result<String, Failure> {
+        let signed = self.signer.sign(Some(id), Some(event_type), body.into())?;
+        let mut headers = vec![quote("Content-Type: application/json")];
+        headers.extend(
+            signed.headers.iter().map(|(name, value)| {
+                quote(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
+            }),
+        );
+        let headers: Vec<_> = headers.iter().map(|header| format!("-H {header}")).collect();
         let (url, headers) = (quote(&self.url), headers.join(" \\\n    "));
-        format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {}", quote(body))
+        let body = quote(&String::from_utf8_lossy(&signed.body));
+        Ok(format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {body}"))
     }
 
     fn explain_unreachable(&self, error: &reqwest::Error) -> Failure {

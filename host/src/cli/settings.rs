@@ -131,7 +131,7 @@ impl Settings {
         let sources = &self.config().sources;
         if name.is_none() && sources.is_empty() {
             let name = SourceName::new("moncreneau").map_err(Failure::failed)?;
-            return Ok((name, Source::preset(Scheme::Moncreneau, Vec::new())));
+            return Ok((name, Source::preset(Scheme::MONCRENEAU, Vec::new())));
         }
         let name = self.find_source(name)?;
         let found = sources.get_key_value(name.as_str());
@@ -271,10 +271,12 @@ impl Settings {
                 "the source `{source}` has no secret to sign with: use --secret-file FILE"
             ))
         };
-        let source = self.config().sources.get(source).ok_or_else(missing)?;
-        let secret = given.or_else(|| source.secrets.first().cloned()).ok_or_else(missing)?;
-        let header = source.signatures.first().cloned().ok_or_else(missing)?;
-        Ok(Signer::new(header, secret))
+        let name = source;
+        let source = self.config().sources.get(name).ok_or_else(missing)?;
+        let first = || source.secrets.first().map(|secret| secret.secret().clone());
+        let secret = given.or_else(first).ok_or_else(missing)?;
+        let host = self.config().server.public_url.clone().unwrap_or_default();
+        Ok(Signer::new(source.clone(), secret, format!("{host}/webhooks/{name}")))
     }
 }
 

@@ -1,29 +1,49 @@
 //! Signs as a source's senders do.
 
-use crate::config::{Secret, SignatureHeader};
-use crate::ingress;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+use super::failure::Failure;
+use crate::config::{Scheme, Secret, Source};
+use crate::event::now_ms;
+use crate::ingress::{SignedRequest, UnsignedRequest, sign};
+
+/// The header in which Moncreneau repeats the type. Only the body is signed, so the body's type counts.
+const MONCRENEAU_EVENT: HeaderName = HeaderName::from_static("x-moncreneau-event");
 
 /// Signs with one secret. Never printed.
 #[derive(Clone)]
 pub(super) struct Signer {
-    header: SignatureHeader,
+    source: Source,
     secret: Secret,
+    /// The URL of the source as its senders know it.
+    url: String,
 }
 
 impl Signer {
-    pub(super) fn new(header: SignatureHeader, secret: Secret) -> Self {
-        Self { header, secret }
+    pub(super) fn new(source: Source, secret: Secret, url: String) -> Self {
+        Self { source, secret, url }
     }
 
-    /// The headers that go with this body.
-    pub(super) fn headers(&self, event_type: Option<&str>, body: &[u8]) -> Vec<(String, String)> {
-        let signature = ingress::sign(&self.header, &self.secret, body).into_iter();
-        let signature = signature
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        // Moncreneau sends the type in a header too. Only the body is signed, so the body's type
-        // counts.
-        let event_type =
-            event_type.map(|event_type| ("X-Moncreneau-Event".to_owned(), event_type.to_owned()));
-        signature.chain(event_type).collect()
+    /// The request with this body.
+    ///
+    /// # Errors
+    /// When the scheme cannot be signed with a shared secret, or the body has no place for what the scheme puts into it.
+    pub(super) fn sign(
+        &self,
+        id: Option<&str>,
+        event_type: Option<&str>,
+        body: Bytes,
+    ) -> Result<SignedRequest, Failure> {
+        let unsigned =
+            UnsignedRequest { url: &self.url, id, event_type, content_type: None, body, now_ms: now_ms() };
+        let mut signed = sign(&self.source, &self.secret, &unsigned).map_err(|why| {
+            Failure::Failed(format!("cannot sign as `{}`: {why}", self.source.scheme.name()))
+        })?;
+        let value = event_type.and_then(|event_type| HeaderValue::try_from(event_type).ok());
+        if let Some(value) = value.filter(|_| self.source.scheme == Scheme::MONCRENEAU) {
+            signed.headers.insert(MONCRENEAU_EVENT, value);
+        }
+        Ok(signed)
     }
 }

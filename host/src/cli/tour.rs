@@ -132,7 +132,8 @@ pub(super) fn print_next_steps(settings: &Settings, host: &Host, watched: &[Path
     let (source, sender) = make_sender(settings, host)?;
     let sample = SAMPLES[0];
     let id = fresh_id();
-    let curl = sender.curl(sample.event_type, &sample.body_of_today(&id, object_of(&id), now_ms())?);
+    let body = sample.body_of_today(&id, object_of(&id), now_ms())?;
+    let curl = sender.curl(&id, sample.event_type, body)?;
     let url = webhook_url(None, host.webhook_addr(), &source);
     let pages = base_url(host.admin_addr());
     let swap = match first_source(watched) {

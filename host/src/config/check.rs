@@ -4,21 +4,15 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::locate::path;
+use super::locate::{Found, path};
 use super::section::Section as _;
 use super::values::{Pointer, Secret};
-use super::{Condition, Config, Plugin, Retention};
+use super::{Condition, Config, Plugin, Retention, source_check};
 use crate::effect::EMITTED_PREFIX;
 use crate::event::Name;
 
-/// A key's path, and the error in its value.
-pub(super) type Found = (Vec<String>, String);
-
 /// Providers send again for some days, and by hand for some weeks.
 const KEYS_DAYS_MIN: u64 = 30;
-
-/// Each pointer costs some terms of each event in the search index.
-const SEARCH_POINTERS_MAX: usize = 16;
 
 /// Everything wrong with this configuration.
 pub(super) fn all(config: &Config) -> Vec<Found> {
@@ -29,16 +23,7 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
         found.extend(ranges.map(|(key, why)| (path(&["plugin", name.as_str(), key]), why)));
         together(&mut found, config, name.as_str(), plugin);
     }
-    for (name, source) in &config.sources {
-        if source.secrets.is_empty() {
-            let why = "without a secret nothing could be verified: name at least one";
-            found.push((path(&["sources", name.as_str(), "secrets"]), why.into()));
-        }
-        if source.search.len() > SEARCH_POINTERS_MAX {
-            let why = format!("{} pointers; give at most {SEARCH_POINTERS_MAX}", source.search.len());
-            found.push((path(&["sources", name.as_str(), "search"]), why));
-        }
-    }
+    found.extend(source_check::terms(config));
     for name in config.sources.keys().filter(|name| name.as_str().starts_with(EMITTED_PREFIX)) {
         let why = format!("`{EMITTED_PREFIX}…` are the sources of events that plugins emit");
         found.push((path(&["sources", name.as_str()]), why));
@@ -200,7 +185,8 @@ fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin
 fn redact_wrong(config: &Config, pointer: &Pointer) -> Option<String> {
     config.sources.iter().find_map(|(name, source)| {
         let given = [("id", &source.id), ("type", &source.event_type), ("time", &source.created)];
-        let (what, at) = given.into_iter().find(|(_, given)| given.is_within(pointer))?;
+        let mut given = given.iter().flat_map(|(what, places)| places.pointers().map(move |at| (what, at)));
+        let (what, at) = given.find(|(_, at)| at.is_within(pointer))?;
         Some(format!(
             "`{pointer}` has the {what} of events of `{name}` (`{at}`), which every handler gets in its context: \
              name the fields beside it"

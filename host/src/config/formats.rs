@@ -117,6 +117,26 @@ pub(super) fn collector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     }
 }
 
+/// The URL of the host as senders see it, without a slash at its end.
+pub(super) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    origin(text.trim_end_matches('/')).map(Some).ok_or_else(|| {
+        let shown = without_passwords(&text);
+        D::Error::custom(format!("`{shown}` is no address of a host: write `https://hooks.example.gn`"))
+    })
+}
+
+/// The type of an event.
+pub(super) fn event_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() || text.len() > EVENT_TYPE_MAX_BYTES || text.chars().any(char::is_control) {
+        return Err(D::Error::custom(format!(
+            "use 1 to {EVENT_TYPE_MAX_BYTES} bytes without control characters, such as `order.paid`"
+        )));
+    }
+    Ok(Some(text))
+}
+
 /// Headers of requests, whose values are secrets.
 pub(super) fn secret_headers<'de, D: Deserializer<'de>>(
     deserializer: D,

@@ -50,7 +50,7 @@ impl Loaded {
             let empty = || at(&dir.path().join(WEBHOOK_SECRET))(io::ErrorKind::InvalidData.into());
             read_in(&dir, WEBHOOK_SECRET)?.ok_or_else(empty)?
         };
-        let source = Source::preset(Scheme::Moncreneau, vec![secret.clone()]);
+        let source = Source::preset(Scheme::MONCRENEAU, vec![secret.clone()]);
         self.config.sources.insert(name.clone(), source);
         Ok(Some((name, secret)))
     }
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(name.as_str(), "moncreneau");
         assert_eq!(first, second);
         assert!(first.expose().starts_with("whsec_") && first.expose().len() == 70);
-        assert_eq!(again.config.sources[&name].secrets, [first]);
+        assert_eq!(again.config.sources[&name].secrets, [first.into()]);
         assert!(again.default_source(&data, true).unwrap().is_none(), "it is there now");
         let mut of_file = Loaded { path: Some("hookyard.toml".into()), ..in_dir(dir.path()) };
         let (_, third) = of_file.default_source(&data, true).unwrap().unwrap();

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::read_text;
-use super::locate::{Places, dotted, line_at, path};
+use super::locate::{Found, Places, dotted, line_at, path};
 use super::values::{References, Secret};
-use super::{Config, Plugin, check, formats};
+use super::{Config, Plugin, check, formats, source_check};
 
 /// The default path of the file.
 pub const DEFAULT_FILE: &str = "hookyard.toml";
@@ -145,6 +145,7 @@ impl Config {
         found.extend(resolve(&mut config, from));
         if found.is_empty() {
             found = check::receivers(&config);
+            found.extend(source_check::keys(&config));
         }
         if found.is_empty() {
             return Ok(config);
@@ -153,7 +154,7 @@ impl Config {
     }
 }
 
-fn problem_at(places: &Places<'_>, (path, message): check::Found) -> Problem {
+fn problem_at(places: &Places<'_>, (path, message): Found) -> Problem {
     Problem {
         line: places.line(&path),
         value: if hidden(&path) { None } else { places.value(&path) },
@@ -163,7 +164,7 @@ fn problem_at(places: &Places<'_>, (path, message): check::Found) -> Problem {
 }
 
 /// Reads references and makes relative paths start at the configuration's directory.
-fn resolve(config: &mut Config, from: &References<'_>) -> Vec<check::Found> {
+fn resolve(config: &mut Config, from: &References<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (name, source) in &mut config.sources {
         for (index, secret) in source.secrets.iter_mut().enumerate() {

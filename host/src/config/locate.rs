@@ -11,6 +11,9 @@ use super::formats::without_passwords;
 /// Longest value repeated in an error, in characters.
 const SHOWN_MAX: usize = 60;
 
+/// A key's path, and the error in its value.
+pub(super) type Found = (Vec<String>, String);
+
 /// All keys of a document and their places.
 #[derive(Debug, Default)]
 pub(super) struct Places<'t> {

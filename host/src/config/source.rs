@@ -1,12 +1,23 @@
 //! `[sources.NAME]`: how a sender signs, and the places of the envelope's values. Presets are
 //! filled in here, so no other code knows a provider by name.
 
+use std::collections::BTreeMap;
+
 use http::HeaderName;
 use serde::Deserialize;
 
 use super::formats;
+use super::presets::Scheme;
+use super::scheme::{
+    Algorithm, Encoding, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
+};
 use super::section::entry;
+use super::source_secret::SourceSecret;
+use super::template::{FieldPlaces, Template, ValuePlace};
 use super::values::{Pointer, Secret};
+
+/// The window of an operator's own scheme with a timestamp.
+const TOLERANCE_SECONDS: u64 = 300;
 
 /// `[sources.NAME]`, with the scheme's preset filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -15,21 +26,23 @@ pub struct Source {
     /// The preset that the rest began as.
     pub scheme: Scheme,
     /// Any of them may have signed; never empty.
-    pub secrets: Vec<Secret>,
-    /// The headers of the signature, best first: the first one present counts.
-    pub signatures: Vec<SignatureHeader>,
+    pub secrets: Vec<SourceSecret>,
+    /// How requests are verified.
+    pub verification: Verification,
     /// The event's id.
-    pub id: Pointer,
+    pub id: FieldPlaces,
     /// The event's type.
-    pub event_type: Pointer,
+    pub event_type: FieldPlaces,
+    /// The type of an event that has none at these places.
+    pub default_type: Option<String>,
     /// The sender's timestamp.
-    pub created: Pointer,
+    pub created: FieldPlaces,
     /// The maximum age in days; 0 = no limit, `None` = as long as ids are known.
     pub created_age_max_days: Option<u64>,
     /// The payload for handlers; the whole body if there is nothing at this place.
     pub payload: Pointer,
-    /// The ordering key, if the source has one.
-    pub ordering_key: Option<Pointer>,
+    /// The ordering key; no place if the source has none.
+    pub ordering_key: FieldPlaces,
     /// The WIT package of typed handlers, `namespace:name`.
     pub package: Option<String>,
     /// The values of bodies by which events are found.
@@ -40,16 +53,6 @@ pub struct Source {
     pub is_personal_preset: bool,
     /// What a sender's trace context is used for.
     pub traceparent: TraceTrust,
-}
-
-/// The preset of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// Moncreneau's headers and envelope.
-    Moncreneau,
-    /// HMAC-SHA256 over the body in a header of the operator's choice.
-    Hmac,
 }
 
 /// What a sender's `traceparent` is used for.
@@ -65,78 +68,104 @@ pub enum TraceTrust {
     Ignore,
 }
 
-/// A header that carries an HMAC-SHA256 of the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignatureHeader {
-    /// Its name.
-    pub header: HeaderName,
-    /// The text before the digest, such as `sha256=`.
-    pub prefix: String,
-    /// The encoding of the digest.
-    pub encoding: Encoding,
-}
-
-/// The encoding of 32 bytes in a header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoding {
-    /// Hexadecimal, either case.
-    Hex,
-    /// Standard base64 with padding.
-    Base64,
-}
-
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("x-webhook-signature");
-const MONCRENEAU_SIGNATURE: HeaderName = HeaderName::from_static("x-moncreneau-signature");
-
 entry! {
     /// Senders, one section for each. The name of a source is the last part of its URL, `POST /webhooks/NAME`. Without
     /// any there is one source `moncreneau`, with a secret that the first start generates and prints.
     struct Written {
-        /// How it signs. `moncreneau`: HMAC-SHA256 of the body in `X-Moncreneau-Signature: sha256=HEX`, or as bare hex
-        /// in `X-Webhook-Signature`. `hmac`: HMAC-SHA256 of the body in a header of your choice.
+        /// How it signs: the preset of a provider, such as `stripe`, `github` or `moncreneau`. `hmac` (HMAC-SHA256 of the
+        /// body in a header of your choice), `token`, `basic` and `ed25519` are for other senders. docs/providers.md lists
+        /// the presets. Each key below changes one part of the preset.
         #[example("\"hmac\"")]
         scheme: Scheme,
-        /// Any of them may have signed: name the old and the new one while you change a secret. At least one.
+        /// Any of them may have signed: name the old and the new one while you change a secret. At least one. With
+        /// `{ secret = "…", not_after = "2027-01-31T00:00:00Z" }` one is valid until that time. For Ed25519, ECDSA and RSA
+        /// these are the provider's public keys, as it shows them, or PEM files of keys or certificates.
         #[example("[\"file:any-sender.secret\"]")]
-        secrets: Vec<Secret>,
-        /// The header with the signature. Default for `hmac`: X-Webhook-Signature. With `moncreneau`, setting any of
-        /// `header`, `prefix` and `encoding` leaves this one header only.
+        secrets: Vec<SourceSecret>,
+        /// What makes the signature: `hmac-sha1`, `hmac-sha256`, `hmac-sha512`, `ed25519`, `ecdsa-p256`, `rsa-sha256`,
+        /// `rsa-sha1`, or `token` if the secret itself is sent. Default for `hmac`: hmac-sha256.
+        #[example("\"hmac-sha256\"")]
+        algorithm: Option<Algorithm>,
+        /// The header with the signature. Default for `hmac`: X-Webhook-Signature. Setting any of `header`, `signature`,
+        /// `prefix`, `separator` and `encoding` leaves this one place of a signature only, where a preset has several.
         #[example("\"X-Webhook-Signature\"")]
         #[serde(default, deserialize_with = "formats::header")]
         header: Option<HeaderName>,
-        /// Text before the digest in the header, such as `sha256=`. Default for `hmac`: none.
+        /// JSON pointer to the signature, if it is in the body and not in a header.
+        #[example("\"/signature\"")]
+        signature: Option<Pointer>,
+        /// Text before the signature, such as `sha256=`. Default for `hmac`: none.
         #[example("\"\"")]
         #[serde(default, deserialize_with = "formats::prefix")]
         prefix: Option<String>,
-        /// Encoding of the digest: `hex` (either case) or `base64`. Default: hex.
+        /// The character between several signatures, any of which may match. Those without the prefix are ignored.
+        /// Default for `hmac`: there is one signature.
+        #[example("\",\"")]
+        separator: Option<char>,
+        /// Encoding of the signature: `hex` (either case), `base64`, or `text` for a token. Default for `hmac`: hex.
         #[example("\"hex\"")]
         encoding: Option<Encoding>,
-        /// JSON pointer to the event's id, a string or an integer. If there is none, the id is the SHA-256 of the body.
-        /// Default: /id.
+        /// Text before the key in a secret, such as `whsec_`. Default for `hmac`: none.
+        #[example("\"\"")]
+        key_prefix: Option<String>,
+        /// Encoding of the key in a secret: `text`, `hex` or `base64`. Default for `hmac`: text.
+        #[example("\"text\"")]
+        key_encoding: Option<Encoding>,
+        /// The signed content: text with {body}, {timestamp}, {url}, {method}, {form} (a form's names and values, sorted),
+        /// {crc32} of the body, {header:NAME}, {header:NAME:ITEM}, {value:NAME}, or a JSON pointer into the body, as in
+        /// {/token}. What is in brackets is left out if it has a part that is missing. Default for `hmac`: {body}.
+        #[example("\"{timestamp}.{body}\"")]
+        signed: Option<Template>,
+        /// The place of the time that the sender signs: {header:NAME}, {header:NAME:ITEM}, or a JSON pointer. Default for
+        /// `hmac`: none.
+        #[example("\"{header:X-Timestamp}\"")]
+        timestamp: Option<ValuePlace>,
+        /// Notation of that time: `seconds` or `milliseconds` since 1970, or `rfc3339`. Default for `hmac`: seconds.
+        #[example("\"seconds\"")]
+        timestamp_unit: Option<TimestampUnit>,
+        /// Largest difference between that time and the host's clock, before or after, in seconds. A request outside of
+        /// it is answered 401. 0 = no limit. Default: the provider's, and 300 if `timestamp` is set here.
+        #[example("300")]
+        tolerance_seconds: Option<u64>,
+        /// The values for {value:NAME} in the signed content.
+        #[example("{ webhook_id = \"8PT597110X687430LKGECATA\" }")]
+        #[serde(default)]
+        values: BTreeMap<String, String>,
+        /// The URL of this source as the provider calls it, where the provider signs it. Default: `server.public_url` and
+        /// /webhooks/NAME. The query of a request follows it.
+        #[example("\"https://hooks.example.gn/in/sender\"")]
+        url: Option<String>,
+        /// The place of the event's id, a string or an integer: a JSON pointer, or a template of pointers and headers as
+        /// "{header:X-Event}[.{/action}]", whose part in brackets may be missing. Of a list of places the first one that
+        /// is present counts. Without an id, the id is the SHA-256 of the body. Default: the preset's; for `hmac` /id.
         #[example("\"/id\"")]
-        id: Option<Pointer>,
-        /// JSON pointer to the event's type. Default: /type.
+        id: Option<FieldPlaces>,
+        /// The place of the event's type, likewise. Default: the preset's; for `hmac` /type.
         #[example("\"/type\"")]
-        event_type: Option<Pointer>,
-        /// JSON pointer to the sender's timestamp. If there is none, the time of receipt counts. Default: /created.
+        event_type: Option<FieldPlaces>,
+        /// The type of an event that has none at that place. Default for `hmac`: none; then it is answered 400.
+        #[example("\"order\"")]
+        #[serde(default, deserialize_with = "formats::event_type")]
+        default_type: Option<String>,
+        /// The place of the sender's timestamp, likewise. If there is none, the time of receipt counts. Default: the
+        /// preset's; for `hmac` /created.
         #[example("\"/created\"")]
-        created: Option<Pointer>,
+        created: Option<FieldPlaces>,
         /// Largest age of an event by that timestamp, in days. An older one is answered 401: its id may be forgotten, so
         /// that a copy of a signed request would run again. At most one day less than `retention.keys_days`. Events
         /// without a timestamp are not checked. 0 = no limit. Default: the age of the oldest id that is still known,
         /// once this host has forgotten any.
         #[example("44")]
         created_age_max_days: Option<u64>,
-        /// JSON pointer to what handlers get. If nothing is there, they get the whole body. Default: the whole body for
-        /// `hmac`, /data/object for `moncreneau`.
+        /// JSON pointer to what handlers get. If nothing is there, they get the whole body. Default: the preset's; the whole
+        /// body for `hmac`, /data/object for `moncreneau`.
         #[example("\"\"")]
         payload: Option<Pointer>,
-        /// JSON pointer to the ordering key. A plugin gets events with the same text or number at this place one at a
+        /// The place of the ordering key. A plugin gets events with the same text or number at this place one at a
         /// time, in the order in which they were accepted. Default: none for `hmac`, /data/object/id (the appointment)
         /// for `moncreneau`.
         #[example("\"/data/object/id\"")]
-        ordering_key: Option<Pointer>,
+        ordering_key: Option<FieldPlaces>,
         /// The WIT package of typed handlers. Default: none for `hmac`, moncreneau:events for `moncreneau`.
         #[example("\"moncreneau:events\"")]
         #[serde(default, deserialize_with = "formats::package")]
@@ -164,27 +193,18 @@ entry! {
 }
 
 impl From<Written> for Source {
-    fn from(written: Written) -> Self {
-        let preset = Self::preset(written.scheme, written.secrets);
-        let own = written.header.is_some() || written.prefix.is_some() || written.encoding.is_some();
-        let signatures = match preset.signatures.first() {
-            // An operator who sets one of the three means one header, not the preset's choice of
-            // several.
-            Some(first) if own => vec![SignatureHeader {
-                header: written.header.unwrap_or_else(|| first.header.clone()),
-                prefix: written.prefix.unwrap_or_else(|| first.prefix.clone()),
-                encoding: written.encoding.unwrap_or(first.encoding),
-            }],
-            _ => preset.signatures,
-        };
+    fn from(mut written: Written) -> Self {
+        let preset = Self::of_scheme(written.scheme, std::mem::take(&mut written.secrets));
+        let verification = written.take_verification(preset.verification);
         Self {
-            signatures,
+            verification,
             id: written.id.unwrap_or(preset.id),
             event_type: written.event_type.unwrap_or(preset.event_type),
+            default_type: written.default_type.or(preset.default_type),
             created: written.created.unwrap_or(preset.created),
             created_age_max_days: written.created_age_max_days,
             payload: written.payload.unwrap_or(preset.payload),
-            ordering_key: written.ordering_key.or(preset.ordering_key),
+            ordering_key: written.ordering_key.unwrap_or(preset.ordering_key),
             package: written.package.or(preset.package),
             search: written.search.unwrap_or(preset.search),
             is_personal_preset: written.personal.is_none(),
@@ -195,48 +215,70 @@ impl From<Written> for Source {
     }
 }
 
+impl Written {
+    /// The preset's terms, with those that are written.
+    fn take_verification(&mut self, preset: Verification) -> Verification {
+        let has_own_place = self.header.is_some()
+            || self.signature.is_some()
+            || self.prefix.is_some()
+            || self.separator.is_some()
+            || self.encoding.is_some();
+        let signatures = match preset.signatures.first().cloned() {
+            // An operator who sets one of these means one place, not the preset's choice of several.
+            Some(first) if has_own_place => vec![SignaturePlace {
+                at: match (self.signature.take(), self.header.take()) {
+                    (Some(pointer), _) => SignatureAt::Pointer(pointer),
+                    (None, Some(header)) => SignatureAt::Header(header),
+                    (None, None) => first.at,
+                },
+                prefix: self.prefix.take().unwrap_or(first.prefix),
+                separator: self.separator.or(first.separator),
+                encoding: self.encoding.unwrap_or(first.encoding),
+            }],
+            _ => preset.signatures,
+        };
+        let own_tolerance = self.timestamp.is_some().then_some(TOLERANCE_SECONDS);
+        Verification {
+            algorithm: self.algorithm.unwrap_or(preset.algorithm),
+            key_prefix: self.key_prefix.take().unwrap_or(preset.key_prefix),
+            key_encoding: self.key_encoding.unwrap_or(preset.key_encoding),
+            signatures,
+            signed: self.signed.take().map_or(preset.signed, SignedContent::Always),
+            timestamp: self.timestamp.take().or(preset.timestamp),
+            timestamp_unit: self.timestamp_unit.unwrap_or(preset.timestamp_unit),
+            tolerance_seconds: self.tolerance_seconds.or(own_tolerance).unwrap_or(preset.tolerance_seconds),
+            values: std::mem::take(&mut self.values),
+            url: self.url.take(),
+            ..preset
+        }
+    }
+}
+
 impl Source {
     /// A source of this scheme with nothing changed.
     #[must_use]
     pub fn preset(scheme: Scheme, secrets: Vec<Secret>) -> Self {
-        let bare =
-            SignatureHeader { header: WEBHOOK_SIGNATURE, prefix: String::new(), encoding: Encoding::Hex };
-        let own = SignatureHeader {
-            header: MONCRENEAU_SIGNATURE,
-            prefix: "sha256=".into(),
-            encoding: Encoding::Hex,
-        };
-        let hmac = Self {
+        Self::of_scheme(scheme, secrets.into_iter().map(SourceSecret::from).collect())
+    }
+
+    fn of_scheme(scheme: Scheme, secrets: Vec<SourceSecret>) -> Self {
+        let preset = scheme.preset();
+        Self {
             scheme,
             secrets,
-            signatures: vec![bare.clone()],
-            id: Pointer::to(&["id"]),
-            event_type: Pointer::to(&["type"]),
-            created: Pointer::to(&["created"]),
+            verification: preset.verification(),
+            id: preset.id.clone(),
+            event_type: preset.event_type.clone(),
+            default_type: preset.default_type.clone(),
+            created: preset.created.clone(),
             created_age_max_days: None,
-            payload: Pointer::to(&[]),
-            ordering_key: None,
-            package: None,
-            search: Vec::new(),
-            personal: Vec::new(),
+            payload: preset.payload.clone(),
+            ordering_key: preset.ordering_key.clone(),
+            package: preset.package.clone(),
+            search: preset.search.clone(),
+            personal: preset.personal.clone(),
             is_personal_preset: true,
             traceparent: TraceTrust::default(),
-        };
-        match scheme {
-            Scheme::Hmac => hmac,
-            Scheme::Moncreneau => Self {
-                signatures: vec![own, bare],
-                payload: Pointer::to(&["data", "object"]),
-                ordering_key: Some(Pointer::to(&["data", "object", "id"])),
-                package: Some("moncreneau:events".into()),
-                search: ["id", "name", "phone", "email"]
-                    .map(|name| Pointer::to(&["data", "object", name]))
-                    .into(),
-                personal: ["name", "phone", "email"]
-                    .map(|name| Pointer::to(&["data", "object", name]))
-                    .into(),
-                ..hmac
-            },
         }
     }
 }

@@ -67,9 +67,12 @@ fn the_examples_in_the_default_file_say_the_defaults() {
     assert_eq!(plugin.secrets["api_key"].expose(), "value of SMS_API_KEY");
     let sender = &config.sources["any-sender"];
     assert_eq!(sender.secrets[0].expose(), "s3");
-    let preset = Source::preset(Scheme::Hmac, sender.secrets.clone());
+    let preset = Source::preset(Scheme::HMAC, vec![sender.secrets[0].secret().clone()]);
     let documented = Source {
-        ordering_key: Some(Pointer::to(&["data", "object", "id"])),
+        // The reference shows an example of each key; those of the scheme's terms are checked with the schemes.
+        verification: sender.verification.clone(),
+        default_type: Some("order".into()),
+        ordering_key: FieldPlaces::to(&["data", "object", "id"]),
         package: Some("moncreneau:events".into()),
         created_age_max_days: Some(44),
         search: vec![Pointer::to(&["data", "object", "phone"])],
@@ -156,19 +159,33 @@ fn presets_and_what_changes_them() {
     let source =
         |rest: &str| parse(&format!("[sources.a]\nsecrets = ['x']\n{rest}")).unwrap().sources["a"].clone();
     let moncreneau = source("scheme = 'moncreneau'");
-    let shown: Vec<_> = moncreneau.signatures.iter().map(|s| format!("{}: {}", s.header, s.prefix)).collect();
-    assert_eq!(shown, ["x-moncreneau-signature: sha256=", "x-webhook-signature: "]);
+    let places = |source: &Source| -> Vec<String> {
+        let place = |place: &SignaturePlace| {
+            let separator = place.separator.map(String::from).unwrap_or_default();
+            let header = place.at.header().map(ToString::to_string).unwrap_or_default();
+            format!("{header}: {}{separator}{}", place.prefix, place.encoding.name())
+        };
+        source.verification.signatures.iter().map(place).collect()
+    };
+    assert_eq!(places(&moncreneau), ["x-moncreneau-signature: sha256=hex", "x-webhook-signature: hex"]);
     assert_eq!(moncreneau.payload.to_string(), "/data/object");
     assert_eq!(moncreneau.package.as_deref(), Some("moncreneau:events"));
     let own = source("scheme = 'moncreneau'\nprefix = 'v1='");
-    assert_eq!(own.signatures.len(), 1);
-    assert_eq!(
-        (own.signatures[0].header.as_str(), own.signatures[0].prefix.as_str()),
-        ("x-moncreneau-signature", "v1=")
-    );
+    assert_eq!(places(&own), ["x-moncreneau-signature: v1=hex"]);
     let hmac = source("scheme = 'hmac'\nencoding = 'base64'\npayload = '/a~1b/m~0n/0'");
-    assert_eq!(hmac.signatures[0].encoding, Encoding::Base64);
+    assert_eq!(places(&hmac), ["x-webhook-signature: base64"]);
     assert_eq!(hmac.payload, Pointer::to(&["a/b", "m~n", "0"]));
     assert_eq!(hmac.payload.to_string(), "/a~1b/m~0n/0");
     assert_eq!(hmac.package, None);
+    let stripe = source("scheme = 'stripe'");
+    assert_eq!(places(&stripe), ["stripe-signature: v1=,hex"]);
+    assert_eq!((stripe.verification.tolerance_seconds, stripe.id.to_string()), (300, "/id".into()));
+    let own = source(
+        "scheme = 'hmac'\nheader = 'X-S'\nalgorithm = 'hmac-sha512'\nsigned = '{timestamp}:{body}'\n\
+         timestamp = '{header:X-T}'\nid = '{header:X-Id}'\nevent_type = ['/a', '{header:X-E}[.{/b}]']",
+    );
+    assert_eq!(own.verification.tolerance_seconds, 300, "a window by default");
+    assert_eq!(own.event_type.to_string(), "/a or {header:X-E}[.{/b}]");
+    let none = source("scheme = 'stripe'\ntolerance_seconds = 0\nid = []");
+    assert_eq!((none.verification.tolerance_seconds, none.id.is_empty()), (0, true));
 }

@@ -117,9 +117,17 @@ impl<A: EventAcceptor> Webhooks<A> {
             Err(_) => return count(source, Answer::timeout()),
         };
         let (received_at, read_body) = (now_ms(), Instant::now());
-        let request = UnverifiedRequest { headers: &head.headers, body: received.bytes.clone() };
-        let verified = match request.verify(&source.signing) {
-            Ok(verified) => verified,
+        let request = UnverifiedRequest {
+            method: &head.method,
+            uri: &head.uri,
+            headers: &head.headers,
+            body: received.bytes.clone(),
+        };
+        let verified = match request.verify(&source.verifier, received_at) {
+            Ok(verified) => {
+                tracing::debug!(source = %source.name, secret = verified.secret(), "signature verified");
+                verified
+            }
             Err(why) => {
                 let reason = why.to_string();
                 if let Some(skipped) = source.rejected.admit(received_at) {

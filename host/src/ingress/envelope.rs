@@ -1,26 +1,37 @@
-//! Reads an [`Event`] from a verified body. Pure: the time of receipt is a parameter.
+//! Reads an [`Event`] from a verified request. Pure: the time of receipt is a parameter.
+
+mod field;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::config::{EVENT_TYPE_MAX_BYTES, Pointer, Source};
+use serde_json::Value;
+
+use crate::config::{EVENT_TYPE_MAX_BYTES, PICKED_MAX, Source};
 use crate::event::{Digest, Event, SourceName, replace_lone_surrogates, rfc3339};
 
 use super::created::Created;
 use super::pick::Picker;
 use super::verify::VerifiedRequest;
+use field::{Field, FieldValue, Slots, parse_string};
 
 /// Longest event id, in bytes.
 const ID_MAX_BYTES: usize = 256;
 /// Longest ordering key that is stored as text; a longer one is stored as its SHA-256.
 const ORDERING_KEY_MAX_BYTES: usize = 256;
 
-/// The places of an event's fields in the bodies of a source.
+/// The places of an event's fields in the requests of a source.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    picker: Picker<5>,
-    id: Pointer,
-    event_type: Pointer,
+    picker: Picker<PICKED_MAX>,
+    id: Field,
+    event_type: Field,
+    /// The type of an event that has none at these places.
+    default_type: Option<String>,
+    created: Field,
+    /// The number of the payload among the picked values; `None` = the whole body.
+    payload: Option<usize>,
+    ordering_key: Field,
 }
 
 /// An event that was read from a verified body.
@@ -38,43 +49,49 @@ pub(super) struct InvalidBody(String);
 
 impl Envelope {
     pub(super) fn from_source(source: &Source) -> Self {
+        let mut slots = Slots::default();
+        let [id, event_type, created, ordering_key] =
+            [&source.id, &source.event_type, &source.created, &source.ordering_key]
+                .map(|places| Field::new(places, &mut slots));
         // The whole body needs not be found.
-        let payload = Some(&source.payload).filter(|pointer| !pointer.is_root());
-        let pointers = [
-            Some(&source.id),
-            Some(&source.event_type),
-            Some(&source.created),
-            payload,
-            source.ordering_key.as_ref(),
-        ];
-        Self { picker: Picker::new(pointers), id: source.id.clone(), event_type: source.event_type.clone() }
+        let payload = (!source.payload.is_root()).then(|| slots.number(&source.payload));
+        let picker = Picker::new(slots.into_pointers());
+        let default_type = source.default_type.clone();
+        Self { picker, id, event_type, default_type, created, payload, ordering_key }
     }
 
     /// Reads a body in one pass.
     pub(super) fn read(
         &self,
         source: &SourceName,
-        request: VerifiedRequest,
+        request: VerifiedRequest<'_>,
         received_at: u64,
     ) -> Result<ReadEvent, InvalidBody> {
+        let headers = request.headers();
         let body = request.into_body();
         let json = JsonBody::parse(&body)?;
-        let found = self
+        let picked = self
             .picker
             .pick(&json.text)
             .map_err(|error| InvalidBody(format!("the body is not JSON: {error}")))?;
-        let [id, event_type, created, payload, ordering_key] = found;
         let digest = Digest::of(&body);
-        let created = created.and_then(|raw| Created::read(raw, received_at));
+        let created = self.created.find(&picked, headers).and_then(|value| match value {
+            FieldValue::Json(raw) => Created::read(raw, received_at),
+            FieldValue::Text(text) => Created::read(&Value::String(text).to_string(), received_at),
+        });
         let created_at = created.as_ref().and_then(|created| u64::try_from(created.at_ms.max(0)).ok());
+        let payload = self.payload.and_then(|slot| picked.get(slot).copied().flatten());
         let event = Event {
             source: source.clone(),
-            event_type: self.event_type(event_type)?,
-            id: self.id(id.map(|id| json.as_sent(id)))?.unwrap_or_else(|| digest.to_string()),
+            event_type: self.event_type(self.event_type.find(&picked, headers))?,
+            id: self.id(self.id.find(&picked, headers), &json)?.unwrap_or_else(|| digest.to_string()),
             created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
             payload: json.range(payload.unwrap_or(&json.text)),
-            ordering_key: ordering_key.map(|key| json.as_sent(key)).and_then(ordering_key_text),
+            ordering_key: self.ordering_key.find(&picked, headers).map(|key| match key {
+                FieldValue::Json(raw) => ordering_key_text(json.as_sent(raw)),
+                FieldValue::Text(text) => shorten_key(Cow::Owned(text)),
+            }),
             digest,
             origin: None,
             trace: None,
@@ -83,26 +100,40 @@ impl Envelope {
         Ok(ReadEvent { event, created_at })
     }
 
-    fn event_type(&self, found: Option<&str>) -> Result<String, InvalidBody> {
-        let at = &self.event_type;
-        let raw = non_null(found).ok_or_else(|| InvalidBody(format!("no event type at {at}")))?;
-        let text = parse_string(raw)
-            .ok_or_else(|| InvalidBody(format!("the event type at {at} is not a string")))?;
+    fn event_type(&self, found: Option<FieldValue<'_>>) -> Result<String, InvalidBody> {
+        let at = &self.event_type.name;
+        let text = match found {
+            Some(FieldValue::Json(raw)) => parse_string(raw)
+                .ok_or_else(|| InvalidBody(format!("the event type at {at} is not a string")))?,
+            Some(FieldValue::Text(text)) => Cow::Owned(text),
+            None => {
+                let default = self.default_type.clone();
+                return default.ok_or_else(|| InvalidBody(format!("no event type at {at}")));
+            }
+        };
         check_name(&text, "event type", at, EVENT_TYPE_MAX_BYTES)?;
         Ok(text.into_owned())
     }
 
     /// An empty text is no id. A text that is not Unicode stays escaped, so that two of them never become one id.
-    fn id(&self, found: Option<&str>) -> Result<Option<String>, InvalidBody> {
-        let Some(raw) = non_null(found).filter(|raw| *raw != r#""""#) else {
-            return Ok(None);
+    fn id(&self, found: Option<FieldValue<'_>>, json: &JsonBody<'_>) -> Result<Option<String>, InvalidBody> {
+        let at = &self.id.name;
+        let text = match found {
+            None => return Ok(None),
+            Some(FieldValue::Text(text)) => Cow::Owned(text),
+            Some(FieldValue::Json(raw)) => {
+                let raw = json.as_sent(raw);
+                if raw == r#""""# {
+                    return Ok(None);
+                }
+                let escaped = || raw.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed);
+                let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+                let number = || is_number.then_some(Cow::Borrowed(raw));
+                let wrong = || InvalidBody(format!("the id at {at} is neither a string nor a number"));
+                parse_string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?
+            }
         };
-        let escaped = || raw.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed);
-        let number =
-            || raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then_some(Cow::Borrowed(raw));
-        let wrong = || InvalidBody(format!("the id at {} is neither a string nor a number", self.id));
-        let text = parse_string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?;
-        check_name(&text, "id", &self.id, ID_MAX_BYTES)?;
+        check_name(&text, "id", at, ID_MAX_BYTES)?;
         Ok(Some(text.into_owned()))
     }
 }
@@ -148,24 +179,9 @@ impl<'a> JsonBody<'a> {
     }
 }
 
-/// A present value: `null` counts as absent.
-fn non_null(found: Option<&str>) -> Option<&str> {
-    found.filter(|raw| *raw != "null")
-}
-
-/// The content of a JSON string; `None` for anything else, and for a text that is not Unicode.
-fn parse_string(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(raw).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
-}
-
 /// Checks a name. Names appear in logs, pages and commands: they are not empty, have a limit, and no control
 /// characters.
-fn check_name(text: &str, what: &str, at: &Pointer, most: usize) -> Result<(), InvalidBody> {
+fn check_name(text: &str, what: &str, at: &str, most: usize) -> Result<(), InvalidBody> {
     let wrong = |why: &str| Err(InvalidBody(format!("the {what} at {at} {why}")));
     if text.is_empty() {
         return wrong("is empty");
@@ -177,11 +193,13 @@ fn check_name(text: &str, what: &str, at: &Pointer, most: usize) -> Result<(), I
 }
 
 /// An ordering key as text. Any JSON value will do: none is a reason to reject an event.
-fn ordering_key_text(raw: &str) -> Option<String> {
-    let raw = non_null(Some(raw))?;
-    let text = parse_string(raw).unwrap_or(Cow::Borrowed(raw));
-    let short = text.len() <= ORDERING_KEY_MAX_BYTES;
-    Some(if short { text.into_owned() } else { Digest::of(text.as_bytes()).to_string() })
+fn ordering_key_text(raw: &str) -> String {
+    shorten_key(parse_string(raw).unwrap_or(Cow::Borrowed(raw)))
+}
+
+fn shorten_key(text: Cow<'_, str>) -> String {
+    let is_short = text.len() <= ORDERING_KEY_MAX_BYTES;
+    if is_short { text.into_owned() } else { Digest::of(text.as_bytes()).to_string() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The configured sources, prepared for requests: HMAC keys initialised, pointers parsed, counters registered.
+//! The configured sources, prepared for requests: schemes compiled, keys initialised, counters registered.
 //! Replaced as a whole when the configuration changes.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::event::SourceName;
 
 use super::envelope::Envelope;
 use super::throttle::Throttle;
-use super::verify::Signing;
+use super::verify::{SourceUrl, Verifier};
 
 /// All sources, and the limits of the endpoint that may change while it runs.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(super) struct BodyLimits {
 #[derive(Debug)]
 pub(super) struct ReadySource {
     pub(super) name: SourceName,
-    pub(super) signing: Signing,
+    pub(super) verifier: Verifier,
     pub(super) envelope: Envelope,
     pub(super) age: AgeLimit,
     pub(super) counters: Counters,
@@ -107,10 +107,11 @@ impl Sources {
     }
 
     fn build(config: &Config, verified: impl Fn(&SourceName) -> Arc<AtomicU64>) -> Self {
+        let url = config.server.public_url.clone().map_or(SourceUrl::Unknown, SourceUrl::Host);
         let ready = config.sources.iter().map(|(name, source)| {
             let ready = ReadySource {
                 name: name.clone(),
-                signing: Signing::from_source(source),
+                verifier: Verifier::new(source, url.clone()),
                 envelope: Envelope::from_source(source),
                 age: AgeLimit {
                     max_days: source.created_age_max_days,

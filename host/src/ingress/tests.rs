@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-use super::{EventAcceptor, Limits, Sources, Webhooks, serve, serve_current, sign};
+use super::{EventAcceptor, Limits, Sources, UnsignedRequest, Webhooks, serve, serve_current, sign};
 use crate::config::{Config, Scheme, Secret, Source};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, SourceName};
@@ -62,7 +62,7 @@ struct Host {
 
 fn config(secret: &str) -> Config {
     let mut config = Config::default();
-    let source = Source::preset(Scheme::Moncreneau, vec![Secret::new(secret.into())]);
+    let source = Source::preset(Scheme::MONCRENEAU, vec![Secret::new(secret.into())]);
     config.sources.insert(SourceName::new("desk").unwrap(), source);
     config.server.body_max_bytes = 1000;
     // Long enough for a peer that does not wait, on a busy machine.
@@ -97,9 +97,14 @@ async fn start() -> Host {
 }
 
 fn signed(secret: &str, body: &str) -> String {
-    let source = Source::preset(Scheme::Moncreneau, vec![]);
-    let (name, value) = sign(&source.signatures[0], &Secret::new(secret.into()), body.as_bytes()).unwrap();
-    format!("{name}: {}\r\n", value.to_str().unwrap())
+    let source = Source::preset(Scheme::MONCRENEAU, vec![]);
+    let body = body.to_owned().into();
+    let unsigned =
+        UnsignedRequest { url: "", id: None, event_type: None, content_type: None, body, now_ms: 0 };
+    let signed = sign(&source, &Secret::new(secret.into()), &unsigned).unwrap().headers;
+    let lines: Vec<_> =
+        signed.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap())).collect();
+    lines.concat()
 }
 
 fn post(path: &str, headers: &str, body: &str) -> String {

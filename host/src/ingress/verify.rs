@@ -1,148 +1,160 @@
-//! Verifies who sent a request. Pure. A [`VerifiedRequest`] comes from [`UnverifiedRequest::verify`] and from
-//! nowhere else, and no body is parsed before.
+//! Verifies who sent a request, by the terms of its source's scheme. Pure. A [`VerifiedRequest`] comes from
+//! [`UnverifiedRequest::verify`] and from nowhere else. A body is parsed before only if its signature is in it, or a
+//! part of the signed content.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod claims;
+mod content;
+mod keys;
+mod private_key;
+mod reason;
+mod request;
+mod sign;
+mod timestamp;
+
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use sha2::Sha256;
-use subtle::{Choice, ConstantTimeEq as _};
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
 
-use crate::config::{Encoding, Secret, SignatureHeader, Source};
+use super::media;
+use super::pick::Picker;
+use crate::config::{Algorithm, PICKED_MAX, Source, TimestampUnit};
 
-const DIGEST_BYTES: usize = 32;
+use claims::ClaimReader;
+use content::{Content, ContentInput};
+use keys::Keys;
+use request::{Place, RequestValues};
 
-/// A source's signature scheme, prepared for requests.
+pub(super) use content::SourceUrl;
+pub(super) use reason::Unauthorized;
+pub(super) use request::UnverifiedRequest;
+pub use sign::{SignedRequest, UnsignedRequest, sign};
+
+/// A source's scheme, prepared for requests: no name is looked up for a request.
 #[derive(Debug)]
-pub(super) struct Signing {
-    headers: Vec<SignatureHeader>,
-    /// One per secret, with the key initialised.
-    keys: Vec<Hmac<Sha256>>,
+pub(super) struct Verifier {
+    algorithm: Algorithm,
+    claims: ClaimReader,
+    keys: Keys,
+    content: Content,
+    timestamp: Option<TimestampRule>,
+    /// The query's parameter with the digest of a body that is no form.
+    body_digest: Option<String>,
+    /// Finds the values of the body that verification needs; `None` if it needs none.
+    picker: Option<Picker<PICKED_MAX>>,
+    url: SourceUrl,
 }
 
-/// A request as it came.
 #[derive(Debug)]
-pub(super) struct UnverifiedRequest<'a> {
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: Bytes,
+struct TimestampRule {
+    place: Place,
+    unit: TimestampUnit,
+    tolerance_seconds: u64,
 }
 
-/// A body whose signature was verified for its source.
+/// A request whose signature was verified for its source.
 #[derive(Debug)]
-pub(super) struct VerifiedRequest {
+pub(super) struct VerifiedRequest<'a> {
+    headers: &'a HeaderMap,
     body: Bytes,
+    /// The number of the secret that verified it.
+    secret: u32,
 }
 
-impl VerifiedRequest {
-    /// The bytes that were signed.
+impl<'a> VerifiedRequest<'a> {
+    /// Its headers, of which most are not signed.
+    pub(super) fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The bytes that were sent.
     pub(super) fn into_body(self) -> Bytes {
         self.body
     }
-}
 
-/// The reason why a request's signature is rejected. It describes errors in the header's form; of a wrong
-/// digest it only says that it does not match.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unauthorized {
-    #[error("signature header {0} is missing")]
-    Missing(HeaderName),
-    #[error("signature header {0} is given more than once")]
-    Repeated(HeaderName),
-    #[error("signature header {0} does not begin with `{1}`")]
-    Prefix(HeaderName, String),
-    #[error("signature header {0} is not {1} of 32 bytes")]
-    Encoding(HeaderName, &'static str),
-    #[error("signature does not match")]
-    Mismatch,
-}
-
-impl Signing {
-    pub(super) fn from_source(source: &Source) -> Self {
-        // HMAC takes keys of any length: none is dropped here.
-        let keys = source.secrets.iter().filter_map(|secret| init_hmac(secret).ok()).collect();
-        Self { headers: source.signatures.clone(), keys }
+    /// The number of the secret that verified it, in the order of the configuration.
+    pub(super) fn secret(&self) -> u32 {
+        self.secret
     }
+}
 
-    /// The digest claimed in the first of the source's headers that is present.
-    fn find_claimed_digest(&self, headers: &HeaderMap) -> Result<[u8; DIGEST_BYTES], Unauthorized> {
-        let present = self.headers.iter().find(|signature| headers.contains_key(&signature.header));
-        let Some(signature) = present.or(self.headers.first()) else {
-            return Err(Unauthorized::Mismatch);
+impl Verifier {
+    pub(super) fn new(source: &Source, url: SourceUrl) -> Self {
+        let verification = &source.verification;
+        let places_in_body: Vec<_> = verification.pointers().collect();
+        let rule = |place| TimestampRule {
+            place: Place::of(place, &places_in_body),
+            unit: verification.timestamp_unit,
+            tolerance_seconds: verification.tolerance_seconds,
         };
-        let name = || signature.header.clone();
-        let mut values = headers.get_all(&signature.header).iter();
-        let value = values.next().ok_or_else(|| Unauthorized::Missing(name()))?;
-        if values.next().is_some() {
-            return Err(Unauthorized::Repeated(name()));
-        }
-        let digest = value
-            .as_bytes()
-            .strip_prefix(signature.prefix.as_bytes())
-            .ok_or_else(|| Unauthorized::Prefix(name(), signature.prefix.clone()))?;
-        decode_digest(signature.encoding, digest).ok_or_else(|| {
-            let encoding = match signature.encoding {
-                Encoding::Hex => "hex",
-                Encoding::Base64 => "base64",
-            };
-            Unauthorized::Encoding(name(), encoding)
-        })
-    }
-}
-
-impl UnverifiedRequest<'_> {
-    /// Checks the signature over the raw bytes, in constant time, against every secret.
-    pub(super) fn verify(self, signing: &Signing) -> Result<VerifiedRequest, Unauthorized> {
-        let claimed = signing.find_claimed_digest(self.headers)?;
-        // No early exit: the time must not reveal which secret matched.
-        let mut matches = Choice::from(0);
-        for key in &signing.keys {
-            matches |= compute_digest(key.clone(), &self.body).ct_eq(&claimed);
-        }
-        if bool::from(matches) {
-            Ok(VerifiedRequest { body: self.body })
-        } else {
-            Err(Unauthorized::Mismatch)
-        }
-    }
-}
-
-/// Signs a body as the source's sender would: the header and its value.
-#[must_use]
-pub fn sign(signature: &SignatureHeader, secret: &Secret, body: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let digest = compute_digest(init_hmac(secret).ok()?, body);
-    let encoded = match signature.encoding {
-        Encoding::Hex => hex::encode(digest),
-        Encoding::Base64 => STANDARD.encode(digest),
-    };
-    let value = HeaderValue::try_from(format!("{}{encoded}", signature.prefix)).ok()?;
-    Some((signature.header.clone(), value))
-}
-
-fn init_hmac(secret: &Secret) -> Result<Hmac<Sha256>, hmac::digest::InvalidLength> {
-    Hmac::new_from_slice(secret.expose().as_bytes())
-}
-
-fn compute_digest(mut key: Hmac<Sha256>, body: &[u8]) -> [u8; DIGEST_BYTES] {
-    key.update(body);
-    key.finalize().into_bytes().into()
-}
-
-fn decode_digest(encoding: Encoding, text: &[u8]) -> Option<[u8; DIGEST_BYTES]> {
-    let mut digest = [0; DIGEST_BYTES];
-    match encoding {
-        Encoding::Hex => hex::decode_to_slice(text, &mut digest).ok()?,
-        Encoding::Base64 => {
-            // The decoder needs room for the most that 44 characters can hold.
-            let mut room = [0; DIGEST_BYTES + 1];
-            let length = STANDARD.decode_slice(text, &mut room).ok()?;
-            digest.copy_from_slice(room.get(..length)?.get(..DIGEST_BYTES)?);
-            if length != DIGEST_BYTES {
-                return None;
+        let picker = (!places_in_body.is_empty()).then(|| {
+            let mut pointers = [None; PICKED_MAX];
+            for (slot, pointer) in pointers.iter_mut().zip(&places_in_body) {
+                *slot = Some(*pointer);
             }
+            Picker::new(pointers)
+        });
+        Self {
+            algorithm: verification.algorithm,
+            claims: ClaimReader::new(verification, &places_in_body),
+            keys: Keys::of(source),
+            content: Content::new(verification, &places_in_body),
+            timestamp: verification.timestamp.as_ref().map(rule),
+            body_digest: verification.body_digest.clone(),
+            picker,
+            url: verification.url.clone().map_or(url, SourceUrl::Whole),
         }
     }
-    Some(digest)
+}
+
+impl<'a> UnverifiedRequest<'a> {
+    /// Checks the signature over the raw bytes, in constant time, against every secret that is valid at `now_ms`.
+    pub(super) fn verify(
+        self,
+        verifier: &Verifier,
+        now_ms: u64,
+    ) -> Result<VerifiedRequest<'a>, Unauthorized> {
+        let secret = self.find_secret(verifier, now_ms)?;
+        Ok(VerifiedRequest { headers: self.headers, body: self.body, secret })
+    }
+
+    fn find_secret(&self, verifier: &Verifier, now_ms: u64) -> Result<u32, Unauthorized> {
+        let values = RequestValues::read(self, verifier.picker.as_ref())?;
+        let timestamp = match &verifier.timestamp {
+            Some(rule) => Some((rule, values.value(&rule.place)?)),
+            None => None,
+        };
+        let input = ContentInput {
+            values: &values,
+            timestamp: timestamp.as_ref().map(|(_, text)| text.as_ref()),
+            url: &verifier.url,
+        };
+        let pieces = verifier.content.choose(&values)?;
+        if let Some((rule, text)) = &timestamp {
+            let name = || rule.place.name();
+            timestamp::check_window(text, name, rule.unit, rule.tolerance_seconds, now_ms)?;
+        }
+        let secret =
+            verifier.keys.find_match(&verifier.claims, verifier.algorithm, &input, pieces, now_ms)?;
+        if let Some(parameter) = &verifier.body_digest {
+            self.check_body_digest(parameter)?;
+        }
+        Ok(secret)
+    }
+
+    /// Checks the digest of a body that is no form against the query, which is signed.
+    fn check_body_digest(&self, parameter: &str) -> Result<(), Unauthorized> {
+        if self.body.is_empty() || media::is_form(self.headers) {
+            return Ok(());
+        }
+        let query = self.uri.query().unwrap_or_default();
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let claimed = pairs.find(|(name, _)| name == parameter).map(|(_, value)| value);
+        let digest = hex::encode(Sha256::digest(&self.body));
+        match claimed {
+            Some(claimed) if claimed.eq_ignore_ascii_case(&digest) => Ok(()),
+            _ => Err(Unauthorized::BodyDigest(parameter.to_owned())),
+        }
+    }
 }
 
 #[cfg(test)]

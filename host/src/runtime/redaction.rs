@@ -62,7 +62,7 @@ impl Redaction {
     pub(super) fn fields(&self, package: &str) -> Vec<RedactedField> {
         let of_package = |place: &&PayloadPlace| place.package.as_deref() == Some(package);
         let mut places: Vec<_> = self.sources.values().filter(of_package).map(|place| &place.names).collect();
-        let preset = names(&Source::preset(Scheme::Moncreneau, Vec::new()).payload);
+        let preset = names(&Source::preset(Scheme::MONCRENEAU, Vec::new()).payload);
         if places.is_empty() {
             // Commands for authors know sources that are in no configuration.
             places.extend(self.sources.values().map(|place| &place.names).chain([&preset]));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn sources() -> BTreeMap<SourceName, Source> {
-        let source = Source::preset(Scheme::Moncreneau, Vec::new());
+        let source = Source::preset(Scheme::MONCRENEAU, Vec::new());
         BTreeMap::from([(Name::new("moncreneau").unwrap(), source)])
     }
 

@@ -154,7 +154,7 @@ async fn a_wrong_secret_is_unauthorized_and_exit_code_1() {
     let send = ["event", "send", "appointment.created", "--id", "evt_1", "--secret-file", "wrong.txt"];
     let output = dir.run(&send);
     assert_eq!((output.code, output.err.as_str()), (1, ""), "{output:?}");
-    assert_eq!(output.out, "evt_1  401 unauthorized: signature does not match\n");
+    assert_eq!(output.out, "evt_1  401 unauthorized: signature does not match: no secret matched\n");
     assert!(host.event("evt_1").await.is_none());
     let output = dir.run(&[&send[..], &["--json"]].concat());
     let answers: Value = serde_json::from_str(&output.out).unwrap();

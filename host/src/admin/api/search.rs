@@ -49,9 +49,11 @@ pub(super) fn is_impersonal(personal: &PersonalFields, field: &IndexedField) -> 
         IndexedField::Reason(source) | IndexedField::EarlierOrderingKey(source) => !personal.has_any(source),
         IndexedField::OrderingKey(source) => match personal.source(source) {
             Some(configured) => {
-                let key = configured.ordering_key.as_ref();
                 let is_personal = |key: &Pointer| configured.personal.iter().any(|at| key.is_within(at));
-                key.map_or(configured.personal.is_empty(), |key| !is_personal(key))
+                let mut keys = configured.ordering_key.pointers().peekable();
+                // A key from elsewhere may be anything.
+                let is_known = keys.peek().is_some() || configured.personal.is_empty();
+                is_known && !keys.any(is_personal)
             }
             None => !personal.has_any(source),
         },

@@ -171,10 +171,14 @@ pub(super) async fn download(
 fn describe_verification(admin: &AdminState, source: &str, w: EventWords) -> String {
     let config = admin.config.borrow();
     match config.sources.get(source) {
-        Some(configured) => w.verified(match configured.scheme {
-            Scheme::Moncreneau => "moncreneau, HMAC-SHA256",
-            Scheme::Hmac => "HMAC-SHA256",
-        }),
+        Some(configured) => {
+            let algorithm = configured.verification.algorithm.name();
+            if configured.scheme == Scheme::HMAC {
+                w.verified(algorithm)
+            } else {
+                w.verified(format!("{}, {algorithm}", configured.scheme.name()))
+            }
+        }
         None if source.starts_with(EMITTED_PREFIX) => w.emitted().to_owned(),
         None => w.unconfigured().to_owned(),
     }

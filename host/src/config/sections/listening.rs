@@ -17,6 +17,11 @@ section! {
         /// Address of the webhook endpoint, `POST /webhooks/SOURCE`.
         #[key(default = local(8080), restart = ADDRESS)]
         pub listen: SocketAddr,
+        /// The host's address as senders see it, without a path. The host never takes it from a request. It is needed for
+        /// senders that sign the URL, such as Twilio and Square.
+        #[key(default = None, example = "\"https://hooks.example.gn\"")]
+        #[serde(deserialize_with = "formats::base_url")]
+        pub public_url: Option<String>,
         /// Largest body that is accepted, in bytes. A larger one is answered 413.
         #[key(default = 1024 * 1024, range = 1..=64 * MIB)]
         pub body_max_bytes: usize,

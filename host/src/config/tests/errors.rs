@@ -94,8 +94,8 @@ const OUTSIDE: &[Row] = &[
 
 const SOURCES: &[Row] = &[
     (
-        "[sources.a]\nscheme = 'github'\nsecrets = ['x']",
-        "hookyard.toml:2: `sources.a.scheme = 'github'`: unknown value `github`",
+        "[sources.a]\nscheme = 'githup'\nsecrets = ['x']",
+        "hookyard.toml:2: `sources.a.scheme = 'githup'`: unknown value `githup`, expected one of `adyen`",
     ),
     ("[sources.a]\nsecrets = ['x']", "hookyard.toml:1: `sources.a`: missing key `scheme`"),
     ("[sources.a]\nscheme = 'hmac'\nsecrets = []", "hookyard.toml:3: `sources.a.secrets`: without a secret"),
@@ -128,6 +128,70 @@ const SOURCES: &[Row] = &[
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nencoding = 'HEX'",
         "hookyard.toml:4: `sources.a.encoding = 'HEX'`: unknown value `HEX`",
+    ),
+    (
+        "[sources.a]\nscheme = 'standard-webhooks'\nsecrets = ['whsec_AAAA', 'AAAA']",
+        "hookyard.toml:3: `sources.a.secrets.1`: it does not begin with `whsec_`: copy the whole secret",
+    ),
+    (
+        "[sources.a]\nscheme = 'standard-webhooks'\nsecrets = ['whsec_#']",
+        "hookyard.toml:3: `sources.a.secrets.0`: it is no base64 after `whsec_`: copy the whole secret",
+    ),
+    (
+        "[sources.a]\nscheme = 'adyen'\nsecrets = ['x']",
+        "hookyard.toml:3: `sources.a.secrets.0`: it is no hex: copy the whole secret",
+    ),
+    (
+        "[sources.a]\nscheme = 'discord'\nsecrets = ['abcd']",
+        "hookyard.toml:3: `sources.a.secrets.0`: it is no public key for Ed25519: give `file:PATH` of a PEM file",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = [{ secret = 'x', not_after = 'soon' }]",
+        "`soon` is no time: write not_after",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = [{ secret = 'hunter2', until = 'soon' }]",
+        "use a text, or { secret",
+    ),
+    (
+        "[sources.a]\nscheme = 'square'\nsecrets = ['x']",
+        "`sources.a.url`: the scheme `square` signs the URL that the provider calls: set `public_url` in [server]",
+    ),
+    (
+        "[sources.a]\nscheme = 'paypal'\nsecrets = ['x']",
+        "`sources.a.values`: the scheme `paypal` signs `webhook_id`, which the provider shows: set values =",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsigned = '{timestamp}.{body}'",
+        "`sources.a.timestamp`: `signed` has {timestamp} in it: name its place",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsigned = '{bodi}'",
+        "hookyard.toml:4: `sources.a.signed = '{bodi}'`: `{bodi}`: `{bodi}` is no part of a request",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\ntolerance_seconds = 9999999",
+        "hookyard.toml:4: `sources.a.tolerance_seconds = 9999999`: must be 0 to 604800",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nencoding = 'text'",
+        "hookyard.toml:4: `sources.a.encoding = 'text'`: a signature by HMAC-SHA256 is `hex` or `base64`",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nseparator = '–'",
+        "hookyard.toml:4: `sources.a.separator = '–'`: use one visible ASCII character, or a space",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nevent_type = '{body}'",
+        "hookyard.toml:4: `sources.a.event_type = '{body}'`: `{body}`: use JSON pointers, headers and text only",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nevent_type = []",
+        "hookyard.toml:4: `sources.a.event_type = []`: an event needs a type",
+    ),
+    (
+        "[server]\npublic_url = 'hooks.example.gn'",
+        "hookyard.toml:2: `server.public_url = 'hooks.example.gn'`: `hooks.example.gn` is no address of a host",
     ),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\npackage = 'a'",

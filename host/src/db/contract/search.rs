@@ -45,7 +45,7 @@ fn config(fixture: &Fixture, change: impl FnOnce(&mut Config)) -> watch::Receive
     if let Fixture::Sqlite(dir) = fixture {
         config.database = settings(dir);
     }
-    config.sources.insert(name("moncreneau"), Source::preset(Scheme::Moncreneau, Vec::new()));
+    config.sources.insert(name("moncreneau"), Source::preset(Scheme::MONCRENEAU, Vec::new()));
     config.search.index = matches!(fixture, Fixture::Sqlite(_));
     config.search.scan_max_events = 1_000_000;
     change(&mut config);

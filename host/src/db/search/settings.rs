@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Config, Pointer, Search, Source};
+use crate::config::{Config, FieldPlaces, Pointer, Search, Source};
 use crate::event::SourceName;
 
 /// See the module.
@@ -27,13 +27,15 @@ impl Default for SearchSettings {
 impl From<&Config> for SearchSettings {
     fn from(config: &Config) -> Self {
         let pointers = config.sources.iter().map(|(name, source)| {
-            let is_known =
-                |pointer: &&Pointer| Some(*pointer) != source.ordering_key.as_ref() && **pointer != source.id;
-            let pointers = source.search.iter().filter(is_known).cloned().collect();
+            let [key, id] = [&source.ordering_key, &source.id].map(FieldPlaces::as_pointer);
+            let is_new = |pointer: &&Pointer| Some(*pointer) != key && Some(*pointer) != id;
+            let pointers = source.search.iter().filter(is_new).cloned().collect();
             (Arc::from(name.as_str()), pointers)
         });
-        let ordering_key =
-            |(name, source): (&SourceName, &Source)| (Arc::from(name.as_str()), source.ordering_key.clone());
+        // A key that is made of headers or of several values is at no place.
+        let ordering_key = |(name, source): (&SourceName, &Source)| {
+            (Arc::from(name.as_str()), source.ordering_key.as_pointer().cloned())
+        };
         Self::new(pointers.collect(), config.sources.iter().map(ordering_key).collect(), &config.search)
     }
 }

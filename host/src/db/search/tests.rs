@@ -9,7 +9,7 @@ use crate::event::Name;
 
 fn settings() -> SearchSettings {
     let mut config = Config::default();
-    let source = Source::preset(Scheme::Moncreneau, Vec::new());
+    let source = Source::preset(Scheme::MONCRENEAU, Vec::new());
     config.sources.insert(Name::new("moncreneau").unwrap(), source);
     config.search.value_max_bytes = 16;
     config.search.values_max = 3;
@@ -88,7 +88,7 @@ fn the_terms_of_an_event() {
 #[test]
 fn a_key_that_is_not_at_the_configured_pointer_is_of_an_earlier_one_and_an_index_has_one_form() {
     let mut config = Config::default();
-    let mut source = Source::preset(Scheme::Moncreneau, Vec::new());
+    let mut source = Source::preset(Scheme::MONCRENEAU, Vec::new());
     let pointers = ["/list/+1", "/list/01", "/list/1"];
     source.search = pointers.map(|pointer| Pointer::parse(pointer).unwrap()).into();
     config.sources.insert(Name::new("moncreneau").unwrap(), source);

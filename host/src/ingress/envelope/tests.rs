@@ -2,19 +2,36 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::*;
-use crate::config::{Scheme, Secret};
-use crate::ingress::verify::{Signing, UnverifiedRequest, sign};
+use crate::config::{FieldPlaces, Scheme, Secret};
+use crate::ingress::verify::{SourceUrl, UnsignedRequest, UnverifiedRequest, Verifier, sign};
 
 const RECEIVED_AT: u64 = 1_769_005_800_250;
 
 fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
-    let (name, value) = sign(&source.signatures[0], &source.secrets[0], body).unwrap();
-    let headers = HeaderMap::from_iter([(name, value)]);
-    let request = UnverifiedRequest { headers: &headers, body: Bytes::copy_from_slice(body) };
-    let verified = request.verify(&Signing::from_source(source)).unwrap();
+    read_with(source, &[], body)
+}
+
+fn read_with(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<Event, String> {
+    let body = Bytes::copy_from_slice(body);
+    let unsigned = UnsignedRequest {
+        url: "",
+        id: None,
+        event_type: None,
+        content_type: None,
+        body: body.clone(),
+        now_ms: RECEIVED_AT,
+    };
+    let mut signed: HeaderMap = sign(source, source.secrets[0].secret(), &unsigned).unwrap().headers;
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        signed.append(name, HeaderValue::from_str(value).unwrap());
+    }
+    let (method, uri) = (Method::POST, Uri::from_static("/webhooks/desk"));
+    let request = UnverifiedRequest { method: &method, uri: &uri, headers: &signed, body };
+    let verified = request.verify(&Verifier::new(source, SourceUrl::Unknown), RECEIVED_AT).unwrap();
     let name = SourceName::new("desk").unwrap();
     Envelope::from_source(source)
         .read(&name, verified, RECEIVED_AT)
@@ -23,8 +40,8 @@ fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
 }
 
 fn read(body: impl AsRef<[u8]>) -> Result<Event, String> {
-    let mut source = Source::preset(Scheme::Moncreneau, vec![Secret::new("s".into())]);
-    source.ordering_key = Some(Pointer::parse("/data/object/id").unwrap());
+    let mut source = Source::preset(Scheme::MONCRENEAU, vec![Secret::new("s".into())]);
+    source.ordering_key = FieldPlaces::to(&["data", "object", "id"]);
     read_as(&source, body.as_ref())
 }
 
@@ -129,10 +146,85 @@ fn reads_any_json_value_as_an_ordering_key() {
 
 #[test]
 fn reads_the_bodies_of_a_sender_without_preset() {
-    let mut source = Source::preset(Scheme::Hmac, vec![Secret::new("s".into())]);
-    source.event_type = Pointer::parse("/meta/0/kind").unwrap();
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    source.event_type = FieldPlaces::to(&["meta", "0", "kind"]);
     let event = read_as(&source, br#"{"meta":[{"kind":"a.b"}],"id":1}"#).unwrap();
     assert_eq!((event.event_type.as_str(), event.payload()), ("a.b", &event.body[..]));
+}
+
+/// A scheme, headers, a body, and the type and id that are read.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, Result<(&'a str, &'a str), &'a str>);
+
+#[test]
+fn fields_come_from_headers_templates_and_the_first_place_that_has_them() {
+    let source = |scheme: &str| {
+        let mut source = Source::preset(Scheme::find(scheme).unwrap(), vec![Secret::new("s".into())]);
+        // What is read does not depend on how it was signed.
+        source.verification = Source::preset(Scheme::HMAC, Vec::new()).verification;
+        source
+    };
+    let table: &[Row<'_>] = &[
+        (
+            "github",
+            &[("x-github-event", "pull_request"), ("x-github-delivery", "d-1")],
+            r#"{"action":"opened"}"#,
+            Ok(("pull_request.opened", "d-1")),
+        ),
+        ("github", &[("x-github-event", "push"), ("x-github-delivery", "d-2")], "{}", Ok(("push", "d-2"))),
+        (
+            "github",
+            &[("x-github-event", "push"), ("x-github-delivery", "d-2")],
+            r#"{"action":null}"#,
+            Ok(("push", "d-2")),
+        ),
+        ("github", &[], "{}", Err("no event type at {header:X-GitHub-Event}[.{/action}]")),
+        (
+            "github",
+            &[("x-github-event", "push"), ("x-github-event", "pull")],
+            "{}",
+            Err("no event type at {header:X-GitHub-Event}[.{/action}]"),
+        ),
+        (
+            "slack",
+            &[],
+            r#"{"type":"event_callback","event":{"type":"message"},"event_id":"Ev1"}"#,
+            Ok(("message", "Ev1")),
+        ),
+        ("slack", &[], r#"{"type":"block_actions","event_id":"Ev2"}"#, Ok(("block_actions", "Ev2"))),
+        ("slack", &[], r#"{"command":"/x","event_id":"Ev3"}"#, Ok(("command", "Ev3"))),
+        (
+            "linear",
+            &[("linear-delivery", "l")],
+            r#"{"type":"Issue","action":"create"}"#,
+            Ok(("Issue.create", "l")),
+        ),
+        ("twilio", &[], r#"{"MessageSid":"SM1","MessageStatus":"sent"}"#, Ok(("message.sent", "SM1.sent"))),
+        ("twilio", &[], r#"{"MessageSid":"SM1"}"#, Ok(("message", "SM1"))),
+        ("twilio", &[], r#"{"CallSid":"CA1","CallStatus":"ringing"}"#, Ok(("call.ringing", "CA1.ringing"))),
+        ("discord", &[], r#"{"type":2,"id":"1"}"#, Ok(("interaction.2", "1"))),
+        (
+            "mailgun",
+            &[],
+            r#"{"signature":{"token":"tok"},"event-data":{"event":"opened"}}"#,
+            Ok(("opened", "tok")),
+        ),
+    ];
+    for (scheme, headers, body, expected) in table {
+        let read = read_with(&source(scheme), headers, body.as_bytes());
+        let read = read.as_ref().map(|event| (event.event_type.as_str(), event.id.as_str()));
+        assert_eq!(read.map_err(String::as_str), *expected, "{scheme} {body}");
+    }
+    let event = read_with(
+        &source("standard-webhooks"),
+        &[("webhook-id", "m"), ("webhook-timestamp", "1769005800")],
+        br#"{"type":"t"}"#,
+    )
+    .unwrap();
+    assert_eq!((event.id.as_str(), event.created.as_str()), ("m", "2026-01-21T14:30:00Z"));
+    let long = "x".repeat(129);
+    let headers = [("x-github-event", long.as_str())];
+    let error = read_with(&source("github"), &headers, b"{}").unwrap_err();
+    assert!(error.contains("is longer than 128 bytes"), "{error}");
 }
 
 #[test]

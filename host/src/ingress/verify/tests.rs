@@ -1,8 +1,14 @@
-//! Published vectors, and variants of them that must be rejected.
+//! Published vectors, and variants of requests that must be rejected.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod bad_input;
+mod fuzz;
+mod vectors;
+
+use http::{HeaderName, HeaderValue, Method, Uri};
+
 use super::*;
-use crate::config::Scheme;
+use crate::config::{Encoding, FieldPlaces, Scheme, Secret};
 
 const SECRET: &str = "whsec_abc123xyz789";
 const BODY: &str = r#"{"id":"evt_abc123","type":"appointment.created","created":"2026-01-21T14:30:00Z","data":{"object":{"id":12345,"departmentId":5,"dateTime":"2026-01-25T14:30:00","status":"SCHEDULED"}}}"#;
@@ -10,21 +16,52 @@ const DIGEST: &str = "fb2532e6adee55901471bdb533cd217b930e2bf9dd84446304d141e773
 const OWN: &str = "x-moncreneau-signature";
 const BARE: &str = "x-webhook-signature";
 
+/// A request of a test, before it is verified.
+#[derive(Debug, Clone)]
+struct TestRequest {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl TestRequest {
+    fn new(headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        let uri = Uri::from_static("/webhooks/test");
+        Self { method: Method::POST, uri, headers: map, body: Bytes::copy_from_slice(body) }
+    }
+
+    /// The number of the secret that verified it, or the reason.
+    fn verify(&self, verifier: &Verifier, now_ms: u64) -> Result<u32, String> {
+        let Self { method, uri, headers, body } = self;
+        let request = UnverifiedRequest { method, uri, headers, body: body.clone() };
+        let accepted = request.verify(verifier, now_ms).map_err(|why| why.to_string())?;
+        assert_eq!(accepted.body, self.body);
+        Ok(accepted.secret())
+    }
+}
+
 fn source(scheme: Scheme, secrets: &[&str]) -> Source {
     Source::preset(scheme, secrets.iter().map(|&secret| Secret::new(secret.into())).collect())
 }
 
-fn moncreneau() -> Signing {
-    Signing::from_source(&source(Scheme::Moncreneau, &[SECRET]))
+fn verifier(source: &Source) -> Verifier {
+    Verifier::new(source, SourceUrl::Unknown)
 }
 
-fn verify(signing: &Signing, headers: &[(&'static str, &str)], body: &[u8]) -> Result<Bytes, String> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.append(*name, HeaderValue::from_str(value).unwrap());
-    }
-    let request = UnverifiedRequest { headers: &map, body: Bytes::copy_from_slice(body) };
-    request.verify(signing).map(VerifiedRequest::into_body).map_err(|error| error.to_string())
+fn moncreneau() -> Verifier {
+    verifier(&source(Scheme::MONCRENEAU, &[SECRET]))
+}
+
+fn verify(verifier: &Verifier, headers: &[(&str, &str)], body: &[u8]) -> Result<u32, String> {
+    TestRequest::new(headers, body).verify(verifier, 0)
 }
 
 #[test]
@@ -44,7 +81,7 @@ fn accepts_and_rejects_forms_of_the_header() {
             &[("x-moncreneau-event", "appointment.created")],
             "signature header x-moncreneau-signature is missing",
         ),
-        (&[(OWN, other), (BARE, DIGEST)], "signature does not match"),
+        (&[(OWN, other), (BARE, DIGEST)], "signature does not match: no secret matched"),
         (
             &[(OWN, prefixed), (OWN, prefixed)],
             "signature header x-moncreneau-signature is given more than once",
@@ -72,7 +109,7 @@ fn rejects_every_flipped_bit_of_body_and_signature() {
         assert!(verify(&moncreneau(), &[(BARE, DIGEST)], &body).is_err(), "bit {bit} of the body");
         body[bit / 8] ^= 1 << (bit % 8);
     }
-    for bit in 0..DIGEST_BYTES * 8 {
+    for bit in 0..digest.len() * 8 {
         let mut digest = digest.clone();
         digest[bit / 8] ^= 1 << (bit % 8);
         assert!(
@@ -86,46 +123,90 @@ fn rejects_every_flipped_bit_of_body_and_signature() {
 }
 
 #[test]
-fn accepts_a_signature_by_any_of_the_secrets() {
-    let table: &[(&[&str], bool)] = &[
-        (&[SECRET], true),
-        (&["old", SECRET], true),
-        (&[SECRET, "new"], true),
-        (&["old", "new"], false),
-        (&["whsec_abc123xyz788"], false),
-        (&["abc123xyz789"], false),
-        (&[], false),
+fn accepts_a_signature_by_any_of_the_secrets_and_says_by_which() {
+    let table: &[(&[&str], Option<u32>)] = &[
+        (&[SECRET], Some(0)),
+        (&["old", SECRET], Some(1)),
+        (&[SECRET, "new"], Some(0)),
+        (&["a", "b", "c", SECRET, SECRET], Some(3)),
+        (&["old", "new"], None),
+        (&["whsec_abc123xyz788"], None),
+        (&["abc123xyz789"], None),
+        (&[], None),
     ];
     for (secrets, expected) in table {
-        let signing = Signing::from_source(&source(Scheme::Moncreneau, secrets));
-        assert_eq!(verify(&signing, &[(BARE, DIGEST)], BODY.as_bytes()).is_ok(), *expected, "{secrets:?}");
+        let verifier = verifier(&source(Scheme::MONCRENEAU, secrets));
+        assert_eq!(verify(&verifier, &[(BARE, DIGEST)], BODY.as_bytes()).ok(), *expected, "{secrets:?}");
     }
 }
 
 #[test]
-fn verifies_base64_and_published_vectors() {
-    let mut shop = source(Scheme::Hmac, &["secret"]);
-    shop.signatures[0].encoding = Encoding::Base64;
-    let signing = Signing::from_source(&shop);
+fn a_secret_verifies_until_its_time() {
+    let mut source = source(Scheme::MONCRENEAU, &["other", SECRET]);
+    source.secrets[1].not_after = Some(1000);
+    let verifier = verifier(&source);
+    let request = TestRequest::new(&[(BARE, DIGEST)], BODY.as_bytes());
+    assert_eq!(request.verify(&verifier, 999), Ok(1));
+    let reason = request.verify(&verifier, 1000).unwrap_err();
+    assert_eq!(reason, "signature does not match: no secret matched", "nothing tells that it once matched");
+}
+
+#[test]
+fn verifies_base64_of_the_right_length_only() {
+    let mut shop = source(Scheme::HMAC, &["secret"]);
+    shop.verification.signatures[0].encoding = Encoding::Base64;
+    let verifier = verifier(&shop);
     let signature = "dzJZAsrKgS3CWXM6rNBGtzgXNyx3e42VtAJkdHRRbhM=";
-    assert!(verify(&signing, &[(BARE, signature)], b"{}").is_ok());
+    assert!(verify(&verifier, &[(BARE, signature)], b"{}").is_ok());
     for wrong in [&signature[..43], "", "AAAA", &format!("{signature}A"), &"A".repeat(44), DIGEST] {
-        let reason = verify(&signing, &[(BARE, wrong)], b"{}").unwrap_err();
+        let reason = verify(&verifier, &[(BARE, wrong)], b"{}").unwrap_err();
         assert_eq!(reason, "signature header x-webhook-signature is not base64 of 32 bytes", "{wrong}");
     }
-    let github = source(Scheme::Hmac, &["It's a Secret to Everybody"]);
-    let digest = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-    assert!(verify(&Signing::from_source(&github), &[(BARE, digest)], b"Hello, World!").is_ok());
 }
 
 #[test]
-fn a_signature_made_by_sign_verifies() {
-    let source = source(Scheme::Moncreneau, &[SECRET]);
-    for signature in &source.signatures {
-        let (name, value) = sign(signature, &source.secrets[0], BODY.as_bytes()).unwrap();
-        assert_eq!(value.to_str().unwrap(), format!("{}{DIGEST}", signature.prefix));
-        let headers = HeaderMap::from_iter([(name, value)]);
-        let request = UnverifiedRequest { headers: &headers, body: Bytes::from_static(BODY.as_bytes()) };
-        assert!(request.verify(&Signing::from_source(&source)).is_ok());
+fn several_signatures_are_taken_up_to_a_limit() {
+    let mut source = source(Scheme::HMAC, &["secret"]);
+    let place = &mut source.verification.signatures[0];
+    (place.separator, place.prefix) = (Some(','), "v1=".into());
+    let verifier = verifier(&source);
+    let valid = "v1=dc46983557fea127b43af721467eb9b3fde2338fe3e14f51952aa8478c13d355";
+    let wrong = format!("v1={}", "0".repeat(64));
+    let check = |items: &[&str]| verify(&verifier, &[(BARE, &items.join(","))], b"body");
+    assert_eq!(check(&[valid]), Ok(0));
+    assert_eq!(check(&["t=1", &wrong, "v0=x", "v1=short", valid]), Ok(0), "others are ignored");
+    assert_eq!(check(&[&wrong]).unwrap_err(), "signature does not match: no secret matched");
+    let none = "signature header x-webhook-signature has no item that begins with `v1=`";
+    assert_eq!(check(&["t=1", "v0=x"]).unwrap_err(), none);
+    assert_eq!(check(&[""]).unwrap_err(), none);
+    assert_eq!(check(&["v1="]).unwrap_err(), "signature header x-webhook-signature is not hex of 32 bytes");
+    let many = "signature header x-webhook-signature has more than 16 items";
+    assert_eq!(check(&[wrong.as_str(); 17]).unwrap_err(), many);
+}
+
+#[test]
+fn tokens_are_compared_whole() {
+    let token = verifier(&source(Scheme::find("token").unwrap(), &["old", "s3cret"]));
+    let check = |value: &str| verify(&token, &[("authorization", value)], b"any body");
+    assert_eq!(check("Bearer s3cret"), Ok(1));
+    for wrong in ["Bearer s3cre", "Bearer s3crett", "Bearer ", "s3cret", "bearer s3cret", ""] {
+        assert!(check(wrong).is_err(), "{wrong}");
     }
+    let basic = verifier(&source(Scheme::find("basic").unwrap(), &["user:pass"]));
+    let check = |value: &str| verify(&basic, &[("authorization", value)], b"any body");
+    assert_eq!(check("Basic dXNlcjpwYXNz"), Ok(0));
+    for wrong in ["Basic dXNlcjpwYXNy", "Basic user:pass", "Basic ", "Basic ="] {
+        assert!(check(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_signature_made_by_sign_is_that_of_the_vector() {
+    let source = source(Scheme::MONCRENEAU, &[SECRET]);
+    let body = Bytes::from_static(BODY.as_bytes());
+    let unsigned =
+        UnsignedRequest { url: "", id: None, event_type: None, content_type: None, body, now_ms: 0 };
+    let signed = sign(&source, source.secrets[0].secret(), &unsigned).unwrap();
+    assert_eq!(signed.headers[OWN], format!("sha256={DIGEST}"));
+    assert_eq!(FieldPlaces::to(&["id"]), source.id);
 }

@@ -9,7 +9,7 @@ use super::sample::{is_event, payload_place};
 use crate::cli::failure::Failure;
 use crate::cli::samples::edit::replace_at;
 use crate::cli::settings::Settings;
-use crate::config::{Pointer, Scheme, Source};
+use crate::config::{FieldPlaces, Pointer, Scheme, Source};
 use crate::event::SourceName;
 use crate::wit::{Handler, Package};
 
@@ -54,7 +54,7 @@ impl PackageSample {
         };
         let name = SourceName::new(&self.namespace).map_err(Failure::failed)?;
         let payload = Pointer::parse(payload).map_err(Failure::Failed)?;
-        let preset = Source::preset(Scheme::Moncreneau, Vec::new());
+        let preset = Source::preset(Scheme::MONCRENEAU, Vec::new());
         Ok((name, Source { payload, package: Some(self.package.clone()), ..preset }))
     }
 
@@ -69,13 +69,19 @@ impl PackageSample {
     /// # Errors
     /// When the source's pointers exclude each other, or a whole event has nothing at one of them.
     pub(in crate::cli) fn body(&self, source: &Source, id: &str, created: &str) -> Result<String, String> {
-        let parts = [(&source.id, id), (&source.event_type, &self.event_type), (&source.created, created)];
+        let [id_at, type_at, created_at] =
+            [&source.id, &source.event_type, &source.created].map(FieldPlaces::as_pointer);
+        let parts = [(id_at, id), (type_at, self.event_type.as_str()), (created_at, created)];
         match &self.content {
             Content::Event(text) => {
-                let [(id_at, id), _, (created_at, created)] = parts;
-                let text = replace_at(text, id_at, &json!(id).to_string())?;
+                // What is in a header is no part of the body.
+                let text = match id_at {
+                    Some(at) => replace_at(text, at, &json!(id).to_string())?,
+                    None => text.clone(),
+                };
                 // A sender may send no time.
-                Ok(replace_at(&text, created_at, &json!(created).to_string()).unwrap_or(text))
+                let dated = created_at.map(|at| replace_at(&text, at, &json!(created).to_string()));
+                Ok(dated.and_then(Result::ok).unwrap_or(text))
             }
             Content::Payload(text) if source.payload.is_root() => insert(parse(text)?, parts),
             Content::Payload(text) => {
@@ -93,8 +99,8 @@ fn parse(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-fn insert(mut event: Value, parts: [(&Pointer, &str); 3]) -> Result<String, String> {
-    for (at, text) in parts {
+fn insert(mut event: Value, parts: [(Option<&Pointer>, &str); 3]) -> Result<String, String> {
+    for (at, text) in parts.into_iter().filter_map(|(at, text)| Some((at?, text))) {
         set(&mut event, at, json!(text))?;
     }
     Ok(event.to_string())
@@ -163,9 +169,9 @@ mod tests {
 
     #[test]
     fn an_event_has_everything_where_its_source_looks() {
-        let mut source = Source::preset(Scheme::Hmac, Vec::new());
-        source.id = Pointer::parse("/meta/id").unwrap();
-        source.created = Pointer::parse("/meta/at").unwrap();
+        let mut source = Source::preset(Scheme::HMAC, Vec::new());
+        source.id = FieldPlaces::to(&["meta", "id"]);
+        source.created = FieldPlaces::to(&["meta", "at"]);
         source.payload = Pointer::parse("/data/object").unwrap();
         let payload = sample(Content::Payload("{\"total\": 1.50}\n".into()));
         assert_eq!(

@@ -1,0 +1,100 @@
+//! Checks `[sources.NAME]`: terms that contradict each other, and keys of the wrong form. Pure.
+
+use super::Config;
+use super::locate::{Found, path};
+use super::scheme::{Algorithm, Encoding, PICKED_MAX, Verification};
+use super::source::Source;
+use super::template::{Part, Template};
+
+/// Each pointer costs some terms of each event in the search index.
+const SEARCH_POINTERS_MAX: usize = 16;
+/// A longer window would let old requests in for days.
+const TOLERANCE_MAX_SECONDS: u64 = 7 * 86_400;
+
+/// Everything wrong with the sources, before their secrets are read.
+pub(super) fn terms(config: &Config) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (name, source) in &config.sources {
+        let mut wrong = |key: &str, why: String| found.push((path(&["sources", name.as_str(), key]), why));
+        if source.secrets.is_empty() {
+            wrong("secrets", "without a secret nothing could be verified: name at least one".into());
+        }
+        if source.search.len() > SEARCH_POINTERS_MAX {
+            wrong("search", format!("{} pointers; give at most {SEARCH_POINTERS_MAX}", source.search.len()));
+        }
+        check_verification(&source.verification, config, source, &mut wrong);
+        check_pointers(source, &mut wrong);
+        if source.event_type.is_empty() && source.default_type.is_none() {
+            wrong("event_type", "an event needs a type: name its place, or set `default_type`".into());
+        }
+    }
+    found
+}
+
+fn check_verification(
+    verification: &Verification,
+    config: &Config,
+    source: &Source,
+    wrong: &mut impl FnMut(&str, String),
+) {
+    let Verification { algorithm, timestamp, tolerance_seconds, url, values, .. } = verification;
+    let parts = || verification.signed.templates().flat_map(Template::all_parts);
+    if *tolerance_seconds > TOLERANCE_MAX_SECONDS {
+        wrong("tolerance_seconds", format!("must be 0 to {TOLERANCE_MAX_SECONDS}"));
+    }
+    if timestamp.is_none() && parts().any(|part| *part == Part::Timestamp) {
+        wrong("timestamp", "`signed` has {timestamp} in it: name its place".into());
+    }
+    if url.is_none() && config.server.public_url.is_none() && parts().any(|part| *part == Part::Url) {
+        let why = format!(
+            "the scheme `{}` signs the URL that the provider calls: set `public_url` in [server], or `url` here",
+            source.scheme.name()
+        );
+        wrong("url", why);
+    }
+    for part in parts() {
+        if let Part::Value(name) = part
+            && !values.contains_key(name)
+        {
+            let why = format!(
+                "the scheme `{}` signs `{name}`, which the provider shows: set values = {{ {name} = \"…\" }}",
+                source.scheme.name()
+            );
+            wrong("values", why);
+        }
+    }
+    let is_token = *algorithm == Algorithm::Token;
+    for place in &verification.signatures {
+        if place.separator.is_some_and(|c| !c.is_ascii_graphic() && c != ' ') {
+            wrong("separator", "use one visible ASCII character, or a space".into());
+        }
+        if !is_token && place.encoding == Encoding::Text {
+            wrong("encoding", format!("a signature by {} is `hex` or `base64`", algorithm.name()));
+        }
+    }
+}
+
+fn check_pointers(source: &Source, wrong: &mut impl FnMut(&str, String)) {
+    let fields = [&source.id, &source.event_type, &source.created, &source.ordering_key];
+    let number = fields.iter().flat_map(|field| field.pointers()).count() + 1;
+    if number > PICKED_MAX {
+        wrong("id", format!("the fields of an event have {number} JSON pointers; give at most {PICKED_MAX}"));
+    }
+    let verification = &source.verification;
+    if verification.pointers().count() > PICKED_MAX {
+        wrong("signed", format!("it has more than {PICKED_MAX} JSON pointers"));
+    }
+}
+
+/// The secrets that are no key of the scheme, once references are read. No message repeats a value.
+pub(super) fn keys(config: &Config) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (name, source) in &config.sources {
+        for (index, secret) in source.secrets.iter().enumerate() {
+            if let Err(why) = source.verification.decode_key(secret.secret()) {
+                found.push((path(&["sources", name.as_str(), "secrets", &index.to_string()]), why));
+            }
+        }
+    }
+    found
+}
