@@ -128,3 +128,28 @@ impl BegunCall {
         (call.origin, call.status, call.error) = (origin, status, failed.then_some("failed"));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_has_not_ended_is_noted_and_its_later_end_changes_nothing() {
+        let header = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let context = TraceContext::parse(header).unwrap();
+        let calls = HostCalls::new(Some(CallTrace { context, numbers: [1, 1, 1, 0] }));
+        let (read, hangs) = (calls.begin("keyvalue get").unwrap(), calls.begin("HTTP GET").unwrap());
+        read.end(false);
+        let noted: Vec<_> = calls.take().into_iter().map(|call| (call.name, call.error)).collect();
+        assert_eq!(noted, [("keyvalue get", None), ("HTTP GET", Some(UNFINISHED))]);
+        hangs.end(false);
+        assert!(calls.take().is_empty());
+        for _ in 0..=NOTED_MAX {
+            calls.begin("keyvalue get").unwrap().end(true);
+        }
+        let noted = calls.take();
+        assert!(noted.len() == NOTED_MAX && noted.iter().all(|call| call.error == Some("failed")));
+        assert!(HostCalls::new(None).begin("keyvalue get").is_none());
+    }
+}
