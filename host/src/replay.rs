@@ -65,7 +65,7 @@ impl Request {
     /// # Errors
     /// The contradiction, and a remedy.
     pub fn check(&self) -> Result<(), String> {
-        let Selection { plugin, deliveries, reason, unhandled, replay, .. } = &self.selection;
+        let Selection { plugin, deliveries, reason, unhandled, replay, failed_on, .. } = &self.selection;
         let wrong = match self.of {
             ReplayTarget::Events if self.action == Action::Discard => "only deliveries can be discarded",
             ReplayTarget::Events if deliveries.is_some() => {
@@ -76,6 +76,9 @@ impl Request {
             }
             ReplayTarget::Events if reason.is_some() => "`where.reason` is for deliveries, not for events",
             ReplayTarget::Events if replay.is_some() => "`where.replay` is for deliveries, not for events",
+            ReplayTarget::Events if failed_on.is_some() => {
+                "`where.failed_on` is for deliveries, not for events"
+            }
             ReplayTarget::Deliveries if self.to.is_some() => {
                 "`to` is for events: a delivery goes to its own plugin"
             }
@@ -133,6 +136,9 @@ pub struct Selection {
     pub unhandled: bool,
     /// Deliveries that this replay made.
     pub replay: Option<i64>,
+    /// Deliveries whose last attempt ran on this revision: the first digits of its digest, hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_on: Option<String>,
 }
 
 /// A candidate of a replay.

@@ -5,7 +5,7 @@ mod facts;
 mod history;
 
 pub use choice::{Choice, ChoiceError, FileReading, Origin, RevisionChoice, WaitingRevision};
-pub use facts::{BuildFact, RevisionDifference, RevisionFacts};
+pub use facts::{BuildFact, RevisionDifference, RevisionFacts, is_capability, without_version};
 pub use history::{
     Decision, EntryState, HistoryEntry, HistoryPage, InstructionRecord, StoredSize, removable,
 };

@@ -3,9 +3,13 @@
 mod assets;
 mod browser;
 mod first_task;
+mod hostile;
 mod looks;
+mod looks_plugins;
+mod plugin;
 mod security;
 mod sessions;
+mod switches;
 mod visitor;
 
 use std::fs;

@@ -16,8 +16,19 @@ static NOTHING: LazyLock<Selection> = LazyLock::new(Selection::default);
 #[must_use]
 pub fn describe_selection(selection: &Selection) -> Value {
     let mut shown = Map::new();
-    let Selection { events, deliveries, event_type, source, plugin, since, until, reason, unhandled, replay } =
-        selection;
+    let Selection {
+        events,
+        deliveries,
+        event_type,
+        source,
+        plugin,
+        since,
+        until,
+        reason,
+        unhandled,
+        replay,
+        failed_on,
+    } = selection;
     add_list(&mut shown, "events", events.as_deref());
     add_list(&mut shown, "deliveries", deliveries.as_deref());
     add(&mut shown, "type", event_type.as_deref().map(name_or_digest).as_ref());
@@ -28,6 +39,7 @@ pub fn describe_selection(selection: &Selection) -> Value {
     add(&mut shown, "reason", reason.as_deref().map(digest_of).as_ref());
     add(&mut shown, "unhandled", unhandled.then_some(&true));
     add(&mut shown, "replay", replay.as_ref());
+    add(&mut shown, "failed_on", failed_on.as_ref());
     if *selection == *NOTHING {
         shown.insert("all".into(), true.into());
     }

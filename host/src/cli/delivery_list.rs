@@ -55,6 +55,7 @@ impl List {
             ("plugin", which.plugin.clone()),
             ("reason", which.reason.clone()),
             ("replay", which.replay.map(|replay| replay.to_string())),
+            ("failed_on", which.failed_on.clone()),
             ("type", which.events.event_type.clone()),
             ("source", which.events.source.clone()),
             ("since", which.events.since.map(|time| time.to_string())),

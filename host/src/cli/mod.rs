@@ -54,6 +54,7 @@ mod plugin_pause;
 mod plugin_push;
 mod plugin_revisions;
 mod plugin_run;
+mod plugin_show;
 mod plugin_switch;
 mod plugin_test;
 mod poll;
@@ -213,6 +214,7 @@ enum Plugin {
     Run(plugin_run::Run),
     Attempt(plugin_attempt::Attempt),
     List(plugin_list::List),
+    Show(plugin_show::Show),
     Pause(plugin_pause::Pause),
     Resume(plugin_pause::Resume),
     Retry(plugin_pause::Retry),
@@ -346,6 +348,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Plugin(Plugin::Run(verb)) => verb.run(Settings::for_author_of_host(config, url.clone())?).await,
         Verb::Plugin(Plugin::Attempt(verb)) => verb.run().await,
         Verb::Plugin(Plugin::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Plugin(Plugin::Show(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Pause(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Resume(verb)) => verb.run(of_running(config)?).await,
         Verb::Plugin(Plugin::Retry(verb)) => verb.run(of_running(config)?).await,

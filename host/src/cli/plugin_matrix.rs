@@ -77,6 +77,7 @@ mod tests {
     #[test]
     fn a_switch_of_a_wider_family_is_named() {
         let row = |types: &str, switch, switched_by: Option<&str>| MatrixType {
+            sources: Vec::new(),
             types: types.into(),
             handles: true,
             config: true,

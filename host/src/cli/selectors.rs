@@ -35,6 +35,9 @@ pub(super) struct DeliverySelector {
     /// Only deliveries that this replay made
     #[arg(long, value_name = "NUMBER")]
     pub(super) replay: Option<i64>,
+    /// Only deliveries whose last attempt ran on this revision, by the first digits of its digest
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) failed_on: Option<String>,
     #[command(flatten)]
     pub(super) events: EventSelector,
 }
@@ -53,8 +56,8 @@ impl EventSelector {
 
 impl DeliverySelector {
     pub(super) fn selection(&self) -> ReplaySelection {
-        let (plugin, reason) = (self.plugin.clone(), self.reason.clone());
-        ReplaySelection { plugin, reason, replay: self.replay, ..self.events.selection() }
+        let (plugin, reason, failed_on) = (self.plugin.clone(), self.reason.clone(), self.failed_on.clone());
+        ReplaySelection { plugin, reason, replay: self.replay, failed_on, ..self.events.selection() }
     }
 }
 

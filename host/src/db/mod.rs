@@ -29,6 +29,7 @@ mod outcomes;
 mod page_types;
 mod plugin_revisions;
 mod quota;
+mod recent_attempts;
 mod replays;
 mod reserve;
 mod retention;
@@ -58,12 +59,12 @@ pub use handle::Db;
 pub use health::WatchLimits;
 pub use keyed_types::AnsweredRequest;
 pub use outcomes::{AttemptedId, Outcomes};
-pub use page_types::{Rotation, SessionCreation};
+pub use page_types::{RecentAttempt, Rotation, SessionCreation};
 pub use quota::{Bounds, ExceededBound};
 pub use retention::Pruning;
 pub use search::{Following, IndexStatus, IndexedField, SearchFilter, SearchPage};
 pub use sqlite::{backup, restore, verify_audit};
-pub use switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
+pub use switch_change::{HeldPage, OpenScope, RecentType, SwitchChange, SwitchResult, SwitchedOffDelivery};
 pub use types::{
     Accept, BackupContent, BackupError, Conflict, DbError, Discard, EffectLease, Handoff, Lease, Limits,
     MatchCount, MatchDecision, Notices, Size, Stock, StoredTokens, TokenCreation, UnmatchedDelivery,

@@ -4,6 +4,8 @@ use std::future::Future;
 
 use super::types::{Answer, DbError};
 use crate::audit::Decision;
+use crate::delivery::Outcome;
+use crate::event::PluginName;
 use crate::token::{NewSession, SessionLimits, SessionUse, StoredSession, TokenHash};
 
 /// The result of a log-in.
@@ -28,6 +30,19 @@ pub struct Rotation {
     pub hash: TokenHash,
     /// ms since the Unix epoch.
     pub at: u64,
+}
+
+/// An attempt of a plugin, as far as it tells how near the plugin comes to its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentAttempt {
+    /// ms since the Unix epoch.
+    pub started_at: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its duration.
+    pub duration_us: u64,
+    /// The peak size of the instance's linear memories together.
+    pub peak_memory_bytes: u64,
 }
 
 /// Writes what is stored of sessions.
@@ -62,4 +77,12 @@ pub(super) trait PageReads: Send + Sync {
     /// When the event of the oldest open delivery was received, ms since the Unix epoch. Of those that wait for their next
     /// attempt, each plugin's first thousand count.
     fn oldest_open(&self) -> Answer<'_, Option<u64>>;
+
+    /// Up to `limit` attempts of a plugin at deliveries of the newest `events` events, the newest event's first.
+    fn recent_attempts<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        events: u32,
+        limit: u32,
+    ) -> Answer<'a, Vec<RecentAttempt>>;
 }

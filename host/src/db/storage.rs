@@ -14,7 +14,9 @@ use super::page_types::{PageReads, SessionWrites};
 use super::revision_types::{RevisionPart, StoredFile};
 use super::running::RunningAttempts;
 use super::search::reads::SearchReads;
-use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
+use super::switch_change::{
+    HeldPage, OpenScope, RecentType, SwitchChange, SwitchResult, SwitchedOffDelivery,
+};
 use super::types::{
     DbError, Discard, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, EventAge,
     InMemoryState, Interrupted, Lease, LeaseRequest, MatchCount, OldKeys, PluginMatch, Removal,
@@ -329,8 +331,8 @@ pub(super) trait Reads: EntryReads + ErasureReads + KeyedReads + SearchReads + P
     /// A release of held deliveries.
     fn held_release(&self, number: i64) -> Answer<'_, Option<HeldRelease>>;
 
-    /// The types of the newest `newest` events.
-    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<String>>;
+    /// The types of the newest `newest` events, by type and source.
+    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<RecentType>>;
 
     /// Plugins with effects that are neither done nor dead.
     fn effect_plugins(&self) -> Answer<'_, Vec<PluginName>>;

@@ -134,6 +134,15 @@ impl HeldPage {
     }
 }
 
+/// A type of events that came in lately, and a source of such events.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecentType {
+    /// The type.
+    pub event_type: String,
+    /// The source.
+    pub source: String,
+}
+
 /// Which open deliveries are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenScope {

@@ -1,7 +1,9 @@
 //! Switches, and the deliveries that they hold.
 
 use super::handle::Db;
-use super::switch_change::{HeldPage, OpenScope, SwitchChange, SwitchResult, SwitchedOffDelivery};
+use super::switch_change::{
+    HeldPage, OpenScope, RecentType, SwitchChange, SwitchResult, SwitchedOffDelivery,
+};
 use super::types::DbError;
 use super::writer::inbox::{Operation, Request};
 use crate::delivery::DeliveryId;
@@ -77,11 +79,11 @@ impl Db {
         self.inner.reads.held_release(number).await
     }
 
-    /// The types of the newest `newest` events.
+    /// The types of the newest `newest` events, by type and source.
     ///
     /// # Errors
     /// [`DbError::Unavailable`].
-    pub async fn recent_types(&self, newest: u32) -> Result<Vec<String>, DbError> {
+    pub async fn recent_types(&self, newest: u32) -> Result<Vec<RecentType>, DbError> {
         self.inner.reads.recent_types(newest).await
     }
 }

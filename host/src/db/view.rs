@@ -150,6 +150,8 @@ pub struct DeliveryPage {
 /// A delivery in a list of deliveries.
 #[derive(Debug, Clone)]
 pub struct ListedDelivery {
+    /// SHA-256 of the plugin file that its last attempt ran on, hexadecimal.
+    pub revision: Option<String>,
     /// The event's source.
     pub source: String,
     /// The event's id.

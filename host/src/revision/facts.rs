@@ -107,11 +107,15 @@ impl RevisionDifference {
 
 /// Whether an import has functions of the host. Others have types only: the host refuses functions that it does not
 /// offer.
-fn is_capability(import: &str) -> bool {
+/// Whether an import, without its version, gives a plugin something that it has not by itself.
+#[must_use]
+pub fn is_capability(import: &str) -> bool {
     import != "hookyard:plugin/types" && (import.starts_with("wasi:") || import.starts_with("hookyard:"))
 }
 
-fn without_version(name: &str) -> &str {
+/// The name of an interface without its version.
+#[must_use]
+pub fn without_version(name: &str) -> &str {
     name.split_once('@').map_or(name, |(name, _)| name)
 }
 

@@ -78,6 +78,7 @@ fn every_command_has_a_help_page_with_an_example() {
         "plugin retry",
         "plugin rollback",
         "plugin run",
+        "plugin show",
         "plugin test",
         "plugin unpin",
         "replay list",

@@ -94,6 +94,24 @@ impl Browser {
         self.ask("execute/sync", json!({ "script": script, "args": [] })).await
     }
 
+    /// The element that a selector finds first, as the protocol names it.
+    async fn find(&self, selector: &str) -> String {
+        let found = self.ask("element", json!({ "using": "css selector", "value": selector })).await;
+        found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+    }
+
+    /// Clicks where a selector finds something, as a hand does: what covers it is in the way.
+    pub(super) async fn click(&self, selector: &str) {
+        let element = self.find(selector).await;
+        self.ask(&format!("element/{element}/click"), json!({})).await;
+    }
+
+    /// Writes into a field; of a field for files, the path of one.
+    pub(super) async fn fill(&self, selector: &str, text: &str) {
+        let element = self.find(selector).await;
+        self.ask(&format!("element/{element}/value"), json!({ "text": text })).await;
+    }
+
     /// Runs a script that calls its last argument with its result.
     pub(super) async fn run_async(&self, script: &str) -> Value {
         self.ask("execute/async", json!({ "script": script, "args": [] })).await
@@ -131,6 +149,20 @@ impl Browser {
     pub(super) async fn text(&self) -> String {
         let text = self.run("return document.querySelector('main').innerText").await;
         text.as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the page shows a text.
+    pub(super) async fn wait_text(&self, text: &str) {
+        let script = format!("return document.querySelector('main')?.innerText.includes({})", json!(text));
+        self.wait_for(text, &script).await;
+    }
+
+    /// Logs in at a host, and goes to a page.
+    pub(super) async fn log_in(&self, base: &str, token: &str, path: &str) {
+        self.go(&format!("{base}/login?next={path}")).await;
+        self.press(token).await;
+        self.press(ENTER).await;
+        self.wait_at(&format!("{base}{path}")).await;
     }
 
     /// Makes the window as large as this, and its system light or dark.

@@ -33,7 +33,7 @@ async fn filled(dir: &HostDir) -> RunningHost<'_> {
     host
 }
 
-async fn look(browser: &Browser, base: &str, path: &str, name: &str) -> Vec<String> {
+pub(super) async fn look(browser: &Browser, base: &str, path: &str, name: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for scheme in SCHEMES {
         for (width, height) in WIDTHS {

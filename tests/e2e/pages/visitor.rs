@@ -119,3 +119,21 @@ pub(super) fn with_form(request: RequestBuilder, form: &[(&str, &str)]) -> Reque
     let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
 }
+
+/// Adds a form with a file to a request.
+pub(super) fn with_file(request: RequestBuilder, form: &[(&str, &str)], file: &[u8]) -> RequestBuilder {
+    const BOUNDARY: &str = "a-boundary-that-is-in-no-field";
+    let mut body = Vec::new();
+    for (name, value) in form {
+        let part =
+            format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    let head = format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"x.wasm\"\r\n\
+         content-type: application/wasm\r\n\r\n"
+    );
+    let body = [&body[..], head.as_bytes(), file, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat();
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    request.header(header::CONTENT_TYPE, kind).body(body)
+}

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
-use super::formats::{DeliveryIdText, read_time};
+use super::formats::{DeliveryIdText, RevisionText, read_time};
 use super::masking::{hide_in_delivery, personal_texts};
 use super::{
     DeliveryDetail, DeliveryList, DeliveryState, DiscardResult, RetryRequest, RetryResult, events, query,
@@ -25,33 +25,36 @@ use crate::token::Permission;
 pub(in crate::admin) struct DeliveryQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<DeliveryIdText>, inline)]
-    cursor: Option<String>,
+    pub(in crate::admin) cursor: Option<String>,
     /// Deliveries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    pub(in crate::admin) limit: Option<u32>,
     /// Only in this state; `dead` means unresolved dead letters.
     #[param(value_type = Option<DeliveryState>, inline)]
-    state: Option<String>,
+    pub(in crate::admin) state: Option<String>,
     /// Only to this plugin.
-    plugin: Option<String>,
+    pub(in crate::admin) plugin: Option<String>,
     /// Only of events of this type.
     #[serde(rename = "type")]
     #[param(rename = "type")]
-    event_type: Option<String>,
+    pub(in crate::admin) event_type: Option<String>,
     /// Only of events of this source.
-    source: Option<String>,
+    pub(in crate::admin) source: Option<String>,
     /// Only of events received at this time or after, ms since the Unix epoch.
     #[serde(default, deserialize_with = "read_time")]
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
-    since: Option<u64>,
+    pub(in crate::admin) since: Option<u64>,
     /// Only of events received before this time, ms since the Unix epoch.
     #[serde(default, deserialize_with = "read_time")]
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
-    until: Option<u64>,
+    pub(in crate::admin) until: Option<u64>,
     /// Only those whose last attempt's reason has this text in it. It needs the permission to see personal values.
-    reason: Option<String>,
+    pub(in crate::admin) reason: Option<String>,
     /// Only those that this replay made.
-    replay: Option<i64>,
+    pub(in crate::admin) replay: Option<i64>,
+    /// Only those whose last attempt ran on this revision: the first digits of its digest, at least 4.
+    #[param(value_type = Option<RevisionText>, inline)]
+    pub(in crate::admin) failed_on: Option<String>,
 }
 
 impl DeliveryQuery {
@@ -64,6 +67,7 @@ impl DeliveryQuery {
             until: self.until,
             reason: self.reason,
             replay: self.replay,
+            failed_on: self.failed_on,
             ..Selection::default()
         }
     }
@@ -82,6 +86,7 @@ pub(in crate::admin) async fn list(
     let limit = query::limit(query.limit)?;
     let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let state = query::state(query.state.as_deref())?;
+    selections::check_digits("failed_on", query.failed_on.as_deref())?;
     let plugin = query.plugin.clone();
     if query.reason.is_some() {
         // Reasons quote values of payloads: a reader without personal values could find them out one by one.

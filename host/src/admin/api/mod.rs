@@ -34,8 +34,8 @@ mod search;
 mod selections;
 pub(super) mod sessions;
 mod shapes;
-mod stores;
-mod switches;
+pub(super) mod stores;
+pub(super) mod switches;
 mod tokens;
 
 pub use super::doctor::{Diagnosis, Finding, Severity};
@@ -67,6 +67,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(erasures::begin))
         .routes(endpoint!(erasures::show))
         .routes(endpoint!(plugins::list))
+        .routes(endpoint!(plugins::show))
         .routes(endpoint!(plugins::pause))
         .routes(endpoint!(plugins::resume))
         .routes(endpoint!(plugins::retry))

@@ -1,11 +1,11 @@
-//! Plugins: the list, pausing and resuming one, and loading a refused one again.
+//! Plugins: the list, one of them, pausing and resuming one, and loading a refused one again.
 
 use axum::Json;
 use axum::extract::State;
 
 use super::extract::Path;
 use super::formats::NameText;
-use super::{Plugin, PluginList, PluginSwitch};
+use super::{Plugin, PluginDetail, PluginList, PluginSwitch, RecentUse};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::audit::Decision;
@@ -37,6 +37,27 @@ pub(in crate::admin) async fn list(
     Ok(Json(PluginList { items: plugins.into_iter().map(show).collect(), next_cursor: None }))
 }
 
+/// One plugin: with its limits, how near its latest attempts came to them, and what the configuration grants it.
+#[utoipa::path(get, path = "/plugins/{name}", tag = "plugins",
+    params(("name" = inline(NameText), Path, description = "The plugin")),
+    responses(
+        (status = 200, description = "The plugin", body = PluginDetail),
+        (status = 404, description = "No such plugin"),
+        Problem))]
+pub(in crate::admin) async fn show(
+    reader: AllowedFor<need::Read>,
+    State(admin): State<AdminState>,
+    Path(name): Path<String>,
+) -> Result<Json<PluginDetail>, Problem> {
+    reader.check(&name)?;
+    let view = admin.find_plugin(&name, |plugin| reader.sees(plugin))?;
+    let name = PluginName::new(&name).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let recent = RecentUse::of(&admin.db.recent_attempts(&name).await?);
+    let config = admin.config.borrow().plugin(name.as_str()).into_owned();
+    let plugin = found(&admin, &name, view).await?;
+    Ok(Json(PluginDetail { plugin, limits: (&config).into(), recent, grants: (&config).into() }))
+}
+
 /// Pauses a plugin until it is resumed, also after a restart: attempts in flight end, its other deliveries wait, and
 /// events for it are accepted as before.
 #[utoipa::path(post, path = "/plugins/{name}/pause", tag = "plugins",
@@ -52,7 +73,7 @@ pub(in crate::admin) async fn pause(
 ) -> Result<Json<Plugin>, Problem> {
     let (by, name, plugin) = find(operator, &admin, &name)?;
     admin.db.pause(&name, by).await?;
-    show(&admin, &name, plugin).await
+    found(&admin, &name, plugin).await.map(Json)
 }
 
 /// Resumes a paused plugin.
@@ -69,7 +90,7 @@ pub(in crate::admin) async fn resume(
 ) -> Result<Json<Plugin>, Problem> {
     let (by, name, plugin) = find(operator, &admin, &name)?;
     admin.db.resume(&name, by).await?;
-    show(&admin, &name, plugin).await
+    found(&admin, &name, plugin).await.map(Json)
 }
 
 /// Loads a refused plugin file again, even if it crashed the compiler. The answer does not wait for the result, which
@@ -88,7 +109,7 @@ pub(in crate::admin) async fn retry(
     let (by, name, plugin) = find(operator, &admin, &name)?;
     admin.db.record(vec![by.record("plugin.retry", name.as_str()).result("begun")]).await?;
     (admin.retry_plugin)(&name);
-    show(&admin, &name, plugin).await
+    found(&admin, &name, plugin).await.map(Json)
 }
 
 fn find(
@@ -102,12 +123,12 @@ fn find(
     Ok((operator.decision()?, name, plugin))
 }
 
-async fn show(admin: &AdminState, name: &PluginName, plugin: PluginView) -> Result<Json<Plugin>, Problem> {
+async fn found(admin: &AdminState, name: &PluginName, plugin: PluginView) -> Result<Plugin, Problem> {
     let paused = admin.db.paused().await?;
     let paused_at = paused.into_iter().find(|(paused, _)| paused == name).map(|(_, since)| since);
     let breaker_until = admin.db.broken().get(name).copied();
     let switches = switches_of(&admin.db.switches().await?, name);
-    Ok(Json(Plugin::new(plugin, paused_at, breaker_until, switches)))
+    Ok(Plugin::new(plugin, paused_at, breaker_until, switches))
 }
 
 fn switches_of(switches: &Switches, plugin: &PluginName) -> Vec<PluginSwitch> {

@@ -48,7 +48,7 @@ pub(in crate::admin) async fn begin(
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<(StatusCode, Json<ReplayProgress>), Problem> {
     let digits = request.revision.clone();
-    selections::check_revision(digits.as_deref())?;
+    selections::check_digits("revision", digits.as_deref())?;
     let mut request = request.on(None);
     request.check().map_err(Problem::unprocessable)?;
     if digits.is_some() {

@@ -24,7 +24,7 @@ use crate::plugins::{Instructed, InstructionError, Instructor, Plugins};
 pub(in crate::admin) struct PushQuery {
     /// Only load the revision, and answer with the difference.
     #[serde(default)]
-    dry_run: bool,
+    pub(in crate::admin) dry_run: bool,
 }
 
 /// Two revisions.
@@ -34,10 +34,10 @@ pub(in crate::admin) struct PushQuery {
 pub(in crate::admin) struct DifferenceQuery {
     /// First digits of the earlier one. Default: the one in force, or the one before if `to` is in force.
     #[param(max_length = 64, pattern = "^[0-9a-f]+$")]
-    from: Option<String>,
+    pub(in crate::admin) from: Option<String>,
     /// First digits of the later one. Default: the one that waits, or else the one in force.
     #[param(max_length = 64, pattern = "^[0-9a-f]+$")]
-    to: Option<String>,
+    pub(in crate::admin) to: Option<String>,
 }
 
 type Answer = Result<([(header::HeaderName, HeaderValue); 1], Json<RevisionResult>), Problem>;

@@ -23,7 +23,7 @@ pub(super) const REVISION_PATTERN: &str = "^[0-9a-f]{4,64}$";
 /// # Errors
 /// A problem that names the member.
 pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
-    let Selection { event_type, source, plugin, reason, .. } = selection;
+    let Selection { event_type, source, plugin, reason, failed_on, .. } = selection;
     for (member, text) in [("type", event_type), ("reason", reason)] {
         if text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MAX_CHARS) {
             return Err(Problem::bad_request(format!(
@@ -35,6 +35,7 @@ pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
     if emitted.is_none_or(|plugin| Name::new(plugin).is_err()) {
         check_name("where.source", source.as_deref())?;
     }
+    check_digits("where.failed_on", failed_on.as_deref())?;
     check_name("where.plugin", plugin.as_deref())
 }
 
@@ -42,13 +43,13 @@ pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
 ///
 /// # Errors
 /// A problem that names the member.
-pub(super) fn check_revision(digits: Option<&str>) -> Result<(), Problem> {
+pub(super) fn check_digits(member: &str, digits: Option<&str>) -> Result<(), Problem> {
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if digits.is_some_and(|digits| !(4..=64).contains(&digits.len()) || !digits.chars().all(is_digit)) {
-        return Err(Problem::bad_request(
-            "`revision` is not the beginning of a revision's digest: give 4 to 64 digits of 0-9 and a-f; \
-             `hookyard plugin history NAME` shows them",
-        ));
+        return Err(Problem::bad_request(format!(
+            "`{member}` is not the beginning of a revision's digest: give 4 to 64 digits of 0-9 and a-f; \
+             `hookyard plugin history NAME` shows them"
+        )));
     }
     Ok(())
 }

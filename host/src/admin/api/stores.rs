@@ -17,28 +17,28 @@ use crate::keyvalue::EntryKey;
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct StoreQuery {
+pub(in crate::admin) struct StoreQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<StoreCursor>, inline)]
-    cursor: Option<String>,
+    pub(in crate::admin) cursor: Option<String>,
     /// Keys on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    pub(in crate::admin) limit: Option<u32>,
     /// Only in this bucket.
-    bucket: Option<String>,
+    pub(in crate::admin) bucket: Option<String>,
     /// Only keys that begin so.
-    prefix: Option<String>,
+    pub(in crate::admin) prefix: Option<String>,
 }
 
 /// Which entry to read.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct EntryQuery {
+pub(in crate::admin) struct EntryQuery {
     /// Its key.
-    key: String,
+    pub(in crate::admin) key: String,
     /// Its bucket; needed when several have the key.
-    bucket: Option<String>,
+    pub(in crate::admin) bucket: Option<String>,
 }
 
 /// The keys of a plugin's store, as committed. Keys and values may be personal.
@@ -49,7 +49,7 @@ pub(super) struct EntryQuery {
         (status = 400, description = "A wrong parameter"),
         (status = 404, description = "No such plugin, and no store of that name"),
         Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     reader: AllowedFor<need::Unmask>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,
@@ -74,7 +74,7 @@ pub(super) async fn list(
         (status = 404, description = "No such plugin or entry"),
         (status = 409, description = "Several buckets have the key"),
         Problem))]
-pub(super) async fn show(
+pub(in crate::admin) async fn show(
     reader: AllowedFor<need::Unmask>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,

@@ -7,15 +7,15 @@ use axum::response::{IntoResponse, Response};
 
 use super::extract::{IfMatch, JsonBody, Path};
 use super::formats::NameText;
-use super::{Matrix, ReleaseProgress, SwitchList, SwitchOutcome, SwitchRequest};
+use super::{Matrix, MatrixPlugin, ReleaseProgress, SwitchList, SwitchOutcome, SwitchRequest};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
-use crate::db::{OpenScope, SwitchChange, SwitchResult};
+use crate::db::{OpenScope, RecentType, SwitchChange, SwitchResult};
 use crate::event::{EventPattern, PluginName};
 use crate::plugins::{self, PluginMatrix};
 use crate::switch::{Switches, TypePattern};
 
-/// Newest events whose types are looked up, to name the types of typed handlers.
+/// Newest events whose types are looked up, to name the types of typed handlers and the sources of types.
 const EVENTS_SEARCHED: u32 = 10_000;
 /// Most other open deliveries that are counted.
 const OPEN_MAX: u32 = 10_000;
@@ -25,15 +25,30 @@ const OPEN_MAX: u32 = 10_000;
 #[utoipa::path(get, path = "/plugins/matrix", tag = "plugins", responses(
     (status = 200, description = "All plugins, by name", body = Matrix),
     Problem))]
-pub(super) async fn matrix(
+pub(in crate::admin) async fn matrix(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<Matrix>, Problem> {
     let switches = admin.db.switches().await?;
-    let seen = admin.db.recent_types(EVENTS_SEARCHED).await?;
+    let recent = admin.db.recent_types(EVENTS_SEARCHED).await?;
+    let mut seen: Vec<_> = recent.iter().map(|recent| recent.event_type.clone()).collect();
+    seen.dedup();
     let mut plugins = rows(&admin, &switches, &seen);
     plugins.retain(|plugin| reader.sees(plugin.name.as_str()));
-    Ok(Json(plugins.into()))
+    let mut matrix = Matrix::from(plugins);
+    matrix.plugins.iter_mut().for_each(|plugin| name_sources(plugin, &recent));
+    Ok(Json(matrix))
+}
+
+/// Names the sources of the types, as far as such events came in lately.
+fn name_sources(plugin: &mut MatrixPlugin, recent: &[RecentType]) {
+    for row in &mut plugin.types {
+        let pattern = EventPattern::new(&row.types);
+        let of_row = recent.iter().filter(|recent| pattern.matches(&recent.event_type));
+        row.sources = of_row.map(|recent| recent.source.clone()).collect();
+        row.sources.sort_unstable();
+        row.sources.dedup();
+    }
 }
 
 /// The switches of a plugin. Their version is in the `ETag`.
@@ -79,12 +94,27 @@ pub(super) async fn set_switch(
     IfMatch(expected): IfMatch,
     JsonBody(request): JsonBody<SwitchRequest>,
 ) -> Result<Response, Problem> {
+    let outcome = change(operator, &admin, name, expected, request).await?;
+    Ok(tagged(outcome.version, outcome))
+}
+
+/// Carries out a request about a switch, for the API and for the pages.
+///
+/// # Errors
+/// A problem if the caller may not change it, the request is wrong, or the switches have another version.
+pub(in crate::admin) async fn change(
+    operator: AllowedFor<need::Operate>,
+    admin: &AdminState,
+    name: String,
+    expected: Option<i64>,
+    request: SwitchRequest,
+) -> Result<SwitchOutcome, Problem> {
     let operator = operator.plugin(&name)?;
     let plugin = parse(&name)?;
     let types =
         TypePattern::new(&request.types).map_err(|error| Problem::bad_request(format!("`type`: {error}")))?;
     let switches = admin.db.switches().await?;
-    check_room(&admin, &switches, &plugin, &types)?;
+    check_room(admin, &switches, &plugin, &types)?;
     let version = switches.version(&plugin);
     let held = admin.db.count_open_of(&plugin, &types, OpenScope::SwitchedOff, u32::MAX).await?;
     let mut outcome = SwitchOutcome {
@@ -96,12 +126,12 @@ pub(super) async fn set_switch(
         held,
         open: admin.db.count_open_of(&plugin, &types, OpenScope::Others, OPEN_MAX).await?,
         is_here: (admin.plugins)().iter().any(|view| view.name == plugin.as_str()),
-        is_handled: is_handled(&admin, &plugin, &types),
+        is_handled: is_handled(admin, &plugin, &types),
         release: None,
     };
     if request.dry_run {
         check_version(expected, version)?;
-        return Ok(tagged(version, outcome));
+        return Ok(outcome);
     }
     let change = SwitchChange {
         plugin,
@@ -122,7 +152,7 @@ pub(super) async fn set_switch(
         SwitchResult::Unchanged(_) => {}
         SwitchResult::Stale { version } => check_version(expected, version)?,
     }
-    Ok(tagged(outcome.version, outcome))
+    Ok(outcome)
 }
 
 /// The progress of a release of held deliveries.
@@ -133,7 +163,7 @@ pub(super) async fn set_switch(
         (status = 400, description = "Not a number"),
         (status = 404, description = "No such release"),
         Problem))]
-pub(super) async fn held_release(
+pub(in crate::admin) async fn held_release(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     Path(number): Path<i64>,

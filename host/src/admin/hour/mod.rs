@@ -32,6 +32,14 @@ pub(super) struct Sample {
     pub(super) dead: u64,
 }
 
+/// What a count has become over samples, the oldest first: in the last hour, or since a start that is not so long ago.
+pub(super) fn increase(samples: &[Sample], count: impl Fn(&Sample) -> u64) -> u64 {
+    let last = samples.last().map_or(0, &count);
+    // A host that runs for less than an hour counts from its start.
+    let first = samples.first().filter(|_| samples.len() >= SAMPLES_MAX).map_or(0, &count);
+    last.saturating_sub(first)
+}
+
 /// See the module. Clones share the samples.
 #[derive(Clone)]
 pub struct RecentHour {

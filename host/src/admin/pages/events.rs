@@ -210,8 +210,10 @@ async fn choices(admin: &AdminState, filters: &Filters, w: EventsWords) -> Resul
     let sources = config.sources.keys().map(|name| same(name.as_str())).collect();
     let mut plugins: Vec<_> = (admin.plugins)().iter().map(|plugin| same(&plugin.name)).collect();
     plugins.sort_unstable();
-    let mut types: Vec<_> = admin.db.recent_types(TYPES_OF).await?.iter().map(|name| same(name)).collect();
+    let recent = admin.db.recent_types(TYPES_OF).await?;
+    let mut types: Vec<_> = recent.iter().map(|recent| same(&recent.event_type)).collect();
     types.sort_unstable();
+    types.dedup();
     let spans = [("1h", w.within_hour()), ("24h", w.within_day()), ("7d", w.within_week())];
     let spans = spans.map(|(word, name)| (word.to_owned(), name.to_owned()));
     let choice = |field, name, mut options: Vec<(String, String)>, value: &str| {

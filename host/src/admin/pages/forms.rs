@@ -37,9 +37,13 @@ pub(super) fn make_token(FormKey(key): FormKey) -> String {
 }
 
 /// Whether a form has a token of this key.
-pub(super) fn has_token(body: &[u8], FormKey(key): FormKey) -> bool {
+pub(super) fn has_token(body: &[u8], key: FormKey) -> bool {
     let mut fields = url::form_urlencoded::parse(body);
-    let Some((_, token)) = fields.find(|(name, _)| name == TOKEN_FIELD) else { return false };
+    fields.find(|(name, _)| name == TOKEN_FIELD).is_some_and(|(_, token)| is_token(&token, key))
+}
+
+/// Whether a text is a token of this key.
+pub(super) fn is_token(token: &str, FormKey(key): FormKey) -> bool {
     let mut bytes = [0; 64];
     if hex::decode_to_slice(token.as_bytes(), &mut bytes).is_err() {
         return false;

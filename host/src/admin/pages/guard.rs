@@ -1,19 +1,20 @@
 //! What every request for a page passes: who is logged in, whether its form is one of this host's, the headers of its
 //! answer, and errors as pages.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest as _, Multipart, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::forms::{FORM_MAX_BYTES, LOGIN_MAX_BYTES, has_token};
+use super::forms::{FORM_MAX_BYTES, LOGIN_MAX_BYTES, TOKEN_FIELD, has_token, is_token};
 use super::visit::Visit;
 use super::{cookies, errors, origin};
 use crate::admin::auth::Resumed;
 use crate::admin::{AdminState, Problem};
 use crate::event::now_ms;
+use crate::token::{FormKey, Permission};
 
 /// What a page may load, run and send: files of this host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -94,19 +95,44 @@ async fn admit(admin: &AdminState, visit: &Visit, request: Request) -> Result<Re
     if !is_change {
         return Ok(request);
     }
-    let limit = if visit.caller.is_some() { FORM_MAX_BYTES } else { LOGIN_MAX_BYTES };
     let (parts, body) = request.into_parts();
+    let limit = match &visit.caller {
+        Some(caller) if is_file(&parts.headers) && caller.has(Permission::Deploy) => {
+            let file = admin.config.borrow().plugins.file_max_bytes;
+            usize::try_from(file).unwrap_or(usize::MAX).saturating_add(FORM_MAX_BYTES)
+        }
+        Some(_) => FORM_MAX_BYTES,
+        None => LOGIN_MAX_BYTES,
+    };
     let body = to_bytes(body, limit).await.map_err(|_| {
         let detail = format!("the form did not arrive whole, or has more than {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response()
     })?;
     if let Some(key) = visit.form_key
-        && !has_token(&body, key)
+        && !has_form_token(&parts, &body, key).await
     {
         let detail = "the form is not from this log-in: load the page again, and send its form";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
     }
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Whether a form has a token of this key: in its first field, if it has a file.
+async fn has_form_token(parts: &Parts, body: &Bytes, key: FormKey) -> bool {
+    if !is_file(&parts.headers) {
+        return has_token(body, key);
+    }
+    let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let Ok(mut form) = Multipart::from_request(request, &()).await else { return false };
+    let Ok(Some(field)) = form.next_field().await else { return false };
+    let is_token_field = field.name() == Some(TOKEN_FIELD);
+    is_token_field && field.text().await.is_ok_and(|token| is_token(&token, key))
+}
+
+/// Whether a form is sent in the way of those with files.
+fn is_file(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("multipart/form-data"))
 }
 
 /// The way to the log-in, and from there back to a page that was asked for.

@@ -87,6 +87,14 @@ impl Language {
         }
     }
 
+    /// A share in hundredths.
+    pub(super) fn percent(self, hundredths: u64) -> String {
+        match self {
+            Self::English => format!("{hundredths}%"),
+            Self::French => self.with_unit(&self.number(hundredths), "%"),
+        }
+    }
+
     /// A number with its unit.
     pub(super) fn with_unit(self, number: &str, unit: &str) -> String {
         match self {

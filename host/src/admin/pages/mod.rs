@@ -20,6 +20,7 @@ use super::{AdminState, index};
 
 mod assets;
 mod cookies;
+mod difference;
 mod errors;
 mod event;
 mod event_actions;
@@ -32,6 +33,13 @@ mod live;
 mod login;
 mod origin;
 mod overview;
+mod plugin;
+mod plugin_actions;
+mod plugin_facts;
+mod plugin_push;
+mod plugin_store;
+mod plugin_switches;
+mod plugins;
 mod preferences;
 mod settings;
 mod shell;
@@ -53,6 +61,18 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/events/{source}/{id}/edit", post(event_actions::run_edited))
         .route("/events/{source}/{id}/deliveries/{delivery}/replay", post(event_actions::replay))
         .route("/events/{source}/{id}/deliveries/{delivery}/discard", post(event_actions::discard))
+        .route("/plugins", get(plugins::show).post(plugin_switches::change))
+        .route("/plugins/{name}", get(plugin::show))
+        .route("/plugins/{name}/push", post(plugin_push::push))
+        .route("/plugins/{name}/store", get(plugin_store::show))
+        .route("/plugins/{name}/pause", post(plugin_actions::pause))
+        .route("/plugins/{name}/resume", post(plugin_actions::resume))
+        .route("/plugins/{name}/retry", post(plugin_actions::retry))
+        .route("/plugins/{name}/rollback", post(plugin_actions::roll_back))
+        .route("/plugins/{name}/pin", post(plugin_actions::pin))
+        .route("/plugins/{name}/unpin", post(plugin_actions::unpin))
+        .route("/plugins/{name}/approve", post(plugin_actions::approve))
+        .route("/plugins/{name}/reject", post(plugin_actions::reject))
         .route("/settings", get(settings::show))
         .route("/settings/sessions/{id}/end", post(settings::end_session))
         .route("/login", get(login::show).post(login::log_in))

@@ -5,19 +5,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 
 use super::shell::{Page, Section, Shell};
-use super::sparkline;
-use super::ui::{self, StateTag, TimeTag, Tone, duration, short_duration};
+use super::ui::{self, StateTag, TimeTag, duration, short_duration};
 use super::visit::Visit;
-use super::words::{OverviewWords, StateWords};
-use crate::admin::api::{Finding, Plugin, PluginState, Severity, plugins};
+use super::words::OverviewWords;
+use super::{plugins::plugin_path, sparkline, states};
+use crate::admin::api::{Finding, Plugin, Severity, plugins};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::hour::Sample;
 use crate::admin::{AdminState, Problem, doctor};
 use crate::clock;
 use crate::db::Stock;
-
-/// The hexadecimal digits of a revision that are shown.
-const REVISION_DIGITS: usize = 12;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -61,6 +58,7 @@ struct Number {
 
 struct PluginRow {
     name: String,
+    path: String,
     state: StateTag,
     done: String,
     failed: String,
@@ -145,7 +143,10 @@ impl Context<'_> {
             "clock" => (w.about_clock(), None, None),
             "cache" => (w.about_cache(), None, None),
             "retention" => (w.about_retention(), None, None),
-            "plugins" => (w.about_plugins(), plugin.and_then(|plugin| plugin.paused_at), None),
+            "plugins" => {
+                let since = plugin.and_then(|plugin| plugin.paused_at);
+                (w.about_plugins(), since, plugin.map(|plugin| plugin_path(&plugin.name)))
+            }
             "dead letters" => {
                 let link = subject.map(|plugin| format!("/events?state=dead&plugin={plugin}"));
                 (w.about_dead_letters(), stock.and_then(|stock| stock.oldest_dead_at), link)
@@ -275,29 +276,19 @@ impl Context<'_> {
     }
 
     fn plugin(&self, plugin: Plugin) -> PluginRow {
-        let w = StateWords(self.shell.language);
-        let (tone, word) = match plugin.state {
-            _ if plugin.paused_at.is_some() => (Tone::Held, w.plugin_paused()),
-            _ if plugin.breaker_until.is_some() => (Tone::Dead, w.plugin_broken()),
-            PluginState::Running => (Tone::Done, w.plugin_running()),
-            PluginState::Refused => (Tone::Dead, w.plugin_refused()),
-            PluginState::Loading => (Tone::Waiting, w.plugin_loading()),
-            PluginState::Waiting => (Tone::Held, w.plugin_waiting()),
-        };
         let name = &plugin.name;
         let done = self.in_span(|sample| sample.totals.attempted(name, "done"));
         let failed = self.in_span(|sample| {
             sample.totals.attempted(name, "retry") + sample.totals.attempted(name, "rejected")
         });
         PluginRow {
-            state: StateTag { tone, word },
+            path: plugin_path(name),
+            state: states::of_plugin(&plugin, self.shell.language),
             done: self.number(done),
             failed: self.number(failed),
             has_failed: failed > 0,
             since: plugin.revision.is_some().then(|| self.time(plugin.since)),
-            revision: plugin
-                .revision
-                .map(|digits| digits.get(..REVISION_DIGITS).unwrap_or(&digits).to_owned()),
+            revision: plugin.revision.as_deref().map(|digest| ui::revision_digits(digest).to_owned()),
             name: plugin.name,
         }
     }

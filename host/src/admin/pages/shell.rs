@@ -22,6 +22,8 @@ pub(super) enum Section {
     Overview,
     /// The events, and one of them.
     Events,
+    /// The plugins, and one of them.
+    Plugins,
     /// Tokens, alerts, sessions.
     Settings,
 }
@@ -96,6 +98,16 @@ impl Shell {
         self.permissions.contains(&Permission::Operate)
     }
 
+    /// Whether the reader may push revisions.
+    pub(super) fn may_deploy(&self) -> bool {
+        self.permissions.contains(&Permission::Deploy)
+    }
+
+    /// Whether the reader may approve and reject revisions.
+    pub(super) fn may_administer(&self) -> bool {
+        self.permissions.contains(&Permission::Admin)
+    }
+
     /// Whether the reader may see personal values.
     pub(super) fn may_unmask(&self) -> bool {
         self.permissions.contains(&Permission::Unmask)
@@ -121,6 +133,7 @@ fn navigation(w: ShellWords, section: Section) -> Vec<NavigationLink> {
     let links = [
         (Section::Overview, "/", w.overview(), Some("o")),
         (Section::Events, "/events", w.events(), Some("e")),
+        (Section::Plugins, "/plugins", w.plugins(), Some("p")),
         (Section::Settings, "/settings", w.settings(), None),
     ];
     let link = |(own, path, name, key)| NavigationLink { path, name, key, is_current: own == section };

@@ -3,7 +3,7 @@
 use super::language::Language;
 use super::ui::{StateTag, Tone};
 use super::words::{EventWords, StateWords};
-use crate::admin::api::EventState;
+use crate::admin::api::{EventState, Plugin, PluginState};
 use crate::delivery::{HoldReason, Resolution, State};
 
 /// The state of an event.
@@ -17,6 +17,20 @@ pub(super) fn of_event(state: EventState, language: Language) -> StateTag {
         EventState::Dead => (Tone::Dead, w.dead()),
         EventState::Done => (Tone::Done, w.done()),
         EventState::Unhandled => (Tone::Quiet, w.unhandled()),
+    };
+    StateTag { tone, word }
+}
+
+/// The state of a plugin.
+pub(super) fn of_plugin(plugin: &Plugin, language: Language) -> StateTag {
+    let w = StateWords(language);
+    let (tone, word) = match plugin.state {
+        _ if plugin.paused_at.is_some() => (Tone::Held, w.plugin_paused()),
+        _ if plugin.breaker_until.is_some() => (Tone::Dead, w.plugin_broken()),
+        PluginState::Running => (Tone::Done, w.plugin_running()),
+        PluginState::Refused => (Tone::Dead, w.plugin_refused()),
+        PluginState::Loading => (Tone::Waiting, w.plugin_loading()),
+        PluginState::Waiting => (Tone::Held, w.plugin_waiting()),
     };
     StateTag { tone, word }
 }

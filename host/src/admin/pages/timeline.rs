@@ -2,14 +2,11 @@
 
 use super::shell::Shell;
 use super::states;
-use super::ui::{StateTag, TimeTag, Tone, bytes, short_duration};
+use super::ui::{StateTag, TimeTag, Tone, bytes, revision_digits, short_duration};
 use super::words::{EventWords, StateWords};
 use crate::admin::api::{AttemptView, DeliveryView, EffectView};
 use crate::delivery::{Cause, Outcome, State};
 use crate::effect::EffectOutcome;
-
-/// The hexadecimal digits of a revision that are shown.
-const REVISION_DIGITS: usize = 12;
 
 /// A delivery.
 pub(super) struct Lane {
@@ -91,7 +88,7 @@ pub(super) fn lane(delivery: DeliveryView, shell: &Shell, w: EventWords) -> Lane
     let time = |at| TimeTag { at, now: shell.now, language: shell.language };
     let cause = delivery.cause.map(|cause| {
         let of = cause.of.map(|of| format!(" {}", w.replayed_of(of)));
-        let on = cause.revision.map(|digits| format!(" {}", w.on_revision(short(&digits))));
+        let on = cause.revision.map(|digits| format!(" {}", w.on_revision(revision_digits(&digits))));
         format!("{}{}{}", w.replayed(cause.replay), of.unwrap_or_default(), on.unwrap_or_default())
     });
     let is_open = !matches!(delivery.state, State::Done | State::Dead);
@@ -131,7 +128,7 @@ fn attempt(attempt: AttemptView, shell: &Shell, w: EventWords) -> Attempt {
         started: TimeTag { at: attempt.started_at, now: shell.now, language: shell.language },
         took: w.took(short_duration(shell.language, attempt.duration_us)),
         memory: w.memory(bytes(shell.language, attempt.peak_memory_bytes)),
-        revision: short(&attempt.revision).to_owned(),
+        revision: revision_digits(&attempt.revision).to_owned(),
         cause,
         reason: attempt.reason,
         logs_title: w.logs(attempt.logs.len() as u64),
@@ -169,8 +166,4 @@ fn effect(effect: EffectView, shell: &Shell, w: EventWords) -> Effect {
         kind: effect.kind,
         summary: effect.summary,
     }
-}
-
-fn short(digits: &str) -> &str {
-    digits.get(..REVISION_DIGITS).unwrap_or(digits)
 }

@@ -9,6 +9,8 @@ use super::language::Language;
 use super::words::TimeWords;
 use crate::event::rfc3339;
 
+/// Hexadecimal digits of a revision that are shown.
+const REVISION_DIGITS: usize = 12;
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
@@ -94,6 +96,11 @@ pub(super) fn bytes(language: Language, bytes: u64) -> String {
         _ => (language.decimal(exact / 1e9), "GB"),
     };
     language.with_unit(&number, unit)
+}
+
+/// The first digits of a revision's digest, enough to tell it from others.
+pub(super) fn revision_digits(digest: &str) -> &str {
+    digest.get(..REVISION_DIGITS).unwrap_or(digest)
 }
 
 /// A part of a sentence of the host.

@@ -9,6 +9,7 @@ mod matching;
 mod model;
 mod order;
 mod plugin_revisions;
+mod recent_attempts;
 mod replay;
 mod retry;
 mod revisions;

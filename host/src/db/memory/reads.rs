@@ -10,7 +10,7 @@ use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
 use crate::db::revision_types::StoredFile;
 use crate::db::storage::{Answer, Reads};
-use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
+use crate::db::switch_change::{OpenScope, RecentType, SwitchedOffDelivery};
 use crate::db::types::{
     DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoredTokens, UnmatchedDelivery,
     WaitingFilter,
@@ -264,7 +264,7 @@ impl Reads for MemoryReads {
         answer(self.0.tables().releases.get(&number).cloned())
     }
 
-    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<String>> {
+    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<RecentType>> {
         answer(self.0.tables().recent_types(newest))
     }
 

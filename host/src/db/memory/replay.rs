@@ -192,9 +192,12 @@ fn fits_delivery(selection: &Selection, id: DeliveryId, stored: &StoredDelivery)
 
 /// Whether a delivery is of the plugin and has failed for the reason that a selection names.
 pub(super) fn fits(selection: &Selection, stored: &StoredDelivery) -> bool {
-    let Selection { plugin, reason, replay, .. } = selection;
-    let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
+    let Selection { plugin, reason, replay, failed_on, .. } = selection;
+    let last = stored.attempts.last();
+    let failure = last.and_then(|attempt| attempt.failure.as_ref());
+    let ran_on = |digits: &String| last.is_some_and(|last| last.revision.to_string().starts_with(digits));
     plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
+        && failed_on.as_ref().is_none_or(ran_on)
         && replay.is_none_or(|wanted| stored.replayed.is_some_and(|cause| cause.replay == wanted))
         && reason
             .as_ref()

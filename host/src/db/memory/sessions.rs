@@ -5,9 +5,9 @@ use super::storage::MemoryStorage;
 use super::tables::Tables;
 use crate::audit::Decision;
 use crate::db::decisions::{self, Decided};
-use crate::db::page_types::{PageReads, Rotation, SessionCreation, SessionWrites};
+use crate::db::page_types::{PageReads, RecentAttempt, Rotation, SessionCreation, SessionWrites};
 use crate::db::types::{Answer, DbError};
-use crate::event::now_ms;
+use crate::event::{PluginName, now_ms};
 use crate::token::{NewSession, SessionLimits, SessionUse, StoredSession};
 
 impl Tables {
@@ -114,5 +114,28 @@ impl PageReads for MemoryReads {
         let mut open = tables.deliveries.iter().filter(|(_, stored)| stored.standing.is_open());
         let oldest = open.next().and_then(|(id, _)| tables.events.get(&id.event));
         answer(oldest.map(|event| event.received_at))
+    }
+
+    fn recent_attempts<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        events: u32,
+        limit: u32,
+    ) -> Answer<'a, Vec<RecentAttempt>> {
+        let tables = self.0.tables();
+        let newest = tables.events.keys().next_back().copied().unwrap_or(0);
+        let oldest = newest.saturating_sub(i64::from(events));
+        let recent = tables
+            .deliveries
+            .iter()
+            .rev()
+            .filter(|(id, stored)| id.event > oldest && stored.plugin == *plugin);
+        let attempts = recent.flat_map(|(_, stored)| stored.attempts.iter().rev()).map(|of| RecentAttempt {
+            started_at: of.started_at,
+            outcome: of.outcome(),
+            duration_us: of.duration_us,
+            peak_memory_bytes: of.peak_memory_bytes,
+        });
+        answer(attempts.take(limit as usize).collect())
     }
 }

@@ -179,6 +179,7 @@ impl Tables {
             event_type: event.event_type.clone(),
             received_at: event.received_at,
             reason: failure.map(|failure| failure.reason.clone()),
+            revision: stored.attempts.last().map(|attempt| attempt.revision.to_string()),
             delivery,
         })
     }

@@ -1,13 +1,15 @@
 //! Switches in memory, and the deliveries that they hold.
 
+use std::sync::Arc;
+
 use super::tables::{StoredState, Tables};
 use crate::db::decisions::{self, Decided};
 use crate::db::switch_change::{
-    HeldPage, OpenScope, RELEASES_MAX, SwitchChange, SwitchResult, SwitchedOffDelivery,
+    HeldPage, OpenScope, RELEASES_MAX, RecentType, SwitchChange, SwitchResult, SwitchedOffDelivery,
 };
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, Resolution};
-use crate::event::PluginName;
+use crate::event::{Event, PluginName};
 use crate::switch::{HeldAction, ReleaseState, TypePattern};
 
 impl Tables {
@@ -110,9 +112,13 @@ impl Tables {
         self.deliveries.iter().filter(wanted).take(max as usize).count() as u64
     }
 
-    pub(super) fn recent_types(&self, newest: u32) -> Vec<String> {
+    pub(super) fn recent_types(&self, newest: u32) -> Vec<RecentType> {
         let newest = self.events.values().rev().take(newest as usize);
-        let mut types: Vec<_> = newest.map(|event| event.event_type.clone()).collect();
+        let recent = |event: &Arc<Event>| RecentType {
+            event_type: event.event_type.clone(),
+            source: event.source.to_string(),
+        };
+        let mut types: Vec<_> = newest.map(recent).collect();
         types.sort();
         types.dedup();
         types

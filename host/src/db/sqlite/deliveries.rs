@@ -199,6 +199,10 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
         query.push(" AND (d.event_seq, d.number) IN (SELECT event_seq, delivery_number FROM replayed WHERE replay = ");
         query.push_bind(replay).push(")");
     }
+    if let Some(digits) = &selection.failed_on {
+        query.push(" AND substr(lower(hex(a.revision)), 1, ").push_bind(integer(digits.len() as u64));
+        query.push(") = ").push_bind(digits.clone());
+    }
     if let Some(reason) = &selection.reason {
         query.push(" AND instr(a.reason, ").push_bind(reason.clone()).push(") > 0");
     }
@@ -256,7 +260,10 @@ impl Reader {
         let limit = limit.max(1);
         let before = before.unwrap_or(DeliveryId { event: i64::MAX, number: 0 });
         let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
-        query.push(", e.source, e.id, e.type, e.received_at, a.reason").push(WITH_EVENT).push(HOLDS);
+        query
+            .push(", e.source, e.id, e.type, e.received_at, a.reason, a.revision")
+            .push(WITH_EVENT)
+            .push(HOLDS);
         query.push(" WHERE (d.event_seq, d.number) < (").push_bind(before.event);
         query.push(", ").push_bind(before.number).push(")");
         select_deliveries(&mut query, &filter.selection);
@@ -296,7 +303,9 @@ impl Reader {
 fn listed_of(row: &SqliteRow, stored: Stored) -> Result<ListedDelivery, DbError> {
     let delivery = stored.summary();
     let open = !matches!(delivery.state, State::Done | State::Dead);
+    let revision = optional_digest_of(row, 18)?.map(|revision| revision.to_string());
     Ok(ListedDelivery {
+        revision,
         source: row.try_get(13)?,
         event: row.try_get(14)?,
         event_type: row.try_get(15)?,

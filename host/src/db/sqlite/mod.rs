@@ -37,6 +37,7 @@ mod plugin_revisions;
 mod prune;
 mod reader;
 mod reads;
+mod recent_attempts;
 mod refusal;
 mod replay;
 mod retries;

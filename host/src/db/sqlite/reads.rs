@@ -11,7 +11,7 @@ use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
 use crate::db::revision_types::StoredFile;
 use crate::db::storage::{Answer, EntryReads, Reads};
-use crate::db::switch_change::{OpenScope, SwitchedOffDelivery};
+use crate::db::switch_change::{OpenScope, RecentType, SwitchedOffDelivery};
 use crate::db::types::{
     DbError, DueTimes, EventAge, InMemoryState, OldKeys, Size, Stock, StoreSummary, StoredTokens,
     UnmatchedDelivery, WaitingFilter,
@@ -200,7 +200,7 @@ impl Reads for Reader {
         Box::pin(self.held_release(number))
     }
 
-    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<String>> {
+    fn recent_types(&self, newest: u32) -> Answer<'_, Vec<RecentType>> {
         Box::pin(self.recent_types(newest))
     }
 

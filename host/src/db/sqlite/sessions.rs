@@ -9,9 +9,9 @@ use super::storage::SqliteStorage;
 use super::values::{digest_of, integer, optional_digest_of, unsigned};
 use crate::audit::Decision;
 use crate::db::decisions::{self, Decided};
-use crate::db::page_types::{PageReads, Rotation, SessionCreation, SessionWrites};
+use crate::db::page_types::{PageReads, RecentAttempt, Rotation, SessionCreation, SessionWrites};
 use crate::db::types::{Answer, DbError};
-use crate::event::now_ms;
+use crate::event::{PluginName, now_ms};
 use crate::token::{FormKey, NewSession, SessionLimits, SessionUse, StoredSession, TokenHash};
 
 const COLUMNS: &str =
@@ -164,5 +164,14 @@ impl PageReads for Reader {
 
     fn oldest_open(&self) -> Answer<'_, Option<u64>> {
         Box::pin(self.oldest_open())
+    }
+
+    fn recent_attempts<'a>(
+        &'a self,
+        plugin: &'a PluginName,
+        events: u32,
+        limit: u32,
+    ) -> Answer<'a, Vec<RecentAttempt>> {
+        Box::pin(self.recent_attempts(plugin, events, limit))
     }
 }

@@ -8,7 +8,7 @@ use super::orders::Orders;
 use super::reader::Reader;
 use super::rows::{bind_id, id_of, placement_of};
 use super::values::{integer, name_of, parse, unsigned};
-use crate::db::switch_change::{HeldPage, OpenScope, RELEASES_MAX, SwitchedOffDelivery};
+use crate::db::switch_change::{HeldPage, OpenScope, RELEASES_MAX, RecentType, SwitchedOffDelivery};
 use crate::db::types::DbError;
 use crate::delivery::{DeliveryId, OrderingHash};
 use crate::event::{EventPattern, PluginName};
@@ -271,10 +271,12 @@ impl Reader {
     }
 
     /// The types of the newest events.
-    pub(super) async fn recent_types(&self, newest: u32) -> Result<Vec<String>, DbError> {
+    pub(super) async fn recent_types(&self, newest: u32) -> Result<Vec<RecentType>, DbError> {
         let sql =
-            "SELECT DISTINCT type FROM (SELECT type FROM event ORDER BY seq DESC LIMIT ?) ORDER BY type";
-        Ok(sqlx::query_scalar(sql).bind(newest).fetch_all(self.pool()).await?)
+            "SELECT DISTINCT type, source FROM (SELECT type, source FROM event ORDER BY seq DESC LIMIT ?)
+            ORDER BY type, source";
+        let rows: Vec<(String, String)> = sqlx::query_as(sql).bind(newest).fetch_all(self.pool()).await?;
+        Ok(rows.into_iter().map(|(event_type, source)| RecentType { event_type, source }).collect())
     }
 }
 

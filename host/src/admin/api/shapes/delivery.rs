@@ -61,6 +61,9 @@ pub struct ListedDelivery {
     pub delivery: DeliverySummary,
     /// Why its last attempt is not done, without the names of plugin, revision, event and interface.
     pub reason: Option<String>,
+    /// SHA-256 of the plugin's file that its last attempt ran on, hexadecimal; null before the first.
+    #[serde(default)]
+    pub revision: Option<String>,
 }
 
 /// One delivery, with its attempts and effects.
@@ -222,9 +225,10 @@ impl From<DeliveryView> for DeliverySummary {
 
 impl From<db::ListedDelivery> for ListedDelivery {
     fn from(listed: db::ListedDelivery) -> Self {
-        let db::ListedDelivery { source, event, event_type, received_at, delivery, reason } = listed;
+        let db::ListedDelivery { source, event, event_type, received_at, delivery, reason, revision } =
+            listed;
         let reason = reason.map(|reason| reason_without_names(&reason, &delivery.plugin, &event).to_owned());
-        Self { source, event, event_type, received_at, delivery: delivery.into(), reason }
+        Self { source, event, event_type, received_at, delivery: delivery.into(), reason, revision }
     }
 }
 

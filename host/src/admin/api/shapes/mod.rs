@@ -11,6 +11,7 @@ mod erasure;
 mod event;
 mod log;
 mod plugin;
+mod plugin_detail;
 mod replay;
 mod revision;
 mod search;
@@ -39,6 +40,7 @@ pub use event::{
 };
 pub use log::{LogLevelRequest, LogLevelView};
 pub use plugin::{Plugin, PluginList, PluginState, WaitingRevision};
+pub use plugin_detail::{PluginDetail, PluginGrants, PluginLimits, RecentUse};
 pub use replay::{
     ReplayAction, ReplayExample, ReplayList, ReplayProgress, ReplayRequest, ReplaySelection, ReplayState,
     ReplayTarget,

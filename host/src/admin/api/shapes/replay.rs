@@ -104,6 +104,10 @@ pub struct ReplaySelection {
     pub unhandled: bool,
     /// Deliveries that this replay made.
     pub replay: Option<i64>,
+    /// Deliveries whose last attempt ran on this revision: the first digits of its digest, at least 4.
+    #[schema(value_type = Option<RevisionText>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_on: Option<String>,
 }
 
 /// The progress of a replay.
@@ -232,6 +236,7 @@ macro_rules! selections {
                         reason: selection.reason,
                         unhandled: selection.unhandled,
                         replay: selection.replay,
+                        failed_on: selection.failed_on,
                     }
                 }
             }

@@ -31,6 +31,9 @@ pub struct MatrixType {
     /// The type, `appointment.*`, or `*`.
     #[serde(rename = "type")]
     pub types: String,
+    /// Sources of such events, of those that came in lately.
+    #[serde(default)]
+    pub sources: Vec<String>,
     /// Whether the plugin has a handler for it.
     pub handles: bool,
     /// Whether the config allows it.
@@ -177,6 +180,7 @@ impl From<MatrixRow> for MatrixType {
         let switch = switch.map(PluginSwitch::from);
         Self {
             types,
+            sources: Vec::new(),
             handles,
             config,
             switch: is_on,

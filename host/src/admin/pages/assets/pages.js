@@ -66,6 +66,27 @@
     if (act) { event.preventDefault(); act(); }
   });
 
+  // What a page answers is read aloud, and what may be taken back for a while goes after it.
+  const showAnswer = () => {
+    const answer = $("[data-say]");
+    if (answer) $("#say").textContent = answer.querySelector("span").textContent;
+    for (const button of $$("[data-left]")) {
+      setTimeout(() => { button.hidden = true; }, Number(button.dataset.left));
+      delete button.dataset.left;
+    }
+  };
+  showAnswer();
+
+  // An error is shown in the place of the page's content.
+  let acted = { at: 0 };
+  document.addEventListener("htmx:after:request", (event) => {
+    const { ctx } = event.detail;
+    // The value of a switch is what to do, the plugin, and the types.
+    const plugin = ctx.sourceEvent?.submitter?.name === "switch" && ctx.sourceEvent.submitter.value.split(" ")[1];
+    if (plugin) acted = { at: Date.now(), plugin };
+    if (ctx.response.status >= 400) Object.assign(ctx, { target: $("main"), select: "main", swap: "outerHTML" });
+  });
+
   // A chosen filter is in force at once.
   document.addEventListener("change", (event) => {
     if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
@@ -94,16 +115,19 @@
   let stream = null, count = 0, failures = 0;
   const news = () => $(".news[data-kinds]");
   const concerns = (change, link) => {
-    const { kinds, source, type, event } = link.dataset;
+    const { kinds, source, type, event, plugin } = link.dataset;
     return kinds.split(",").includes(change.kind)
       && (!source || change.source === source)
       && (!type || change.type === type)
+      && (!plugin || change.plugin === plugin)
       && (!event || change.id?.startsWith(`${event}-`));
   };
   const announce = (changes) => {
     const link = news();
     if (!link) return;
-    const found = changes.filter((change) => concerns(change, link));
+    // What the reader just did is on the page already.
+    const isOwn = (change) => change.kind === "plugin" && change.plugin === acted.plugin && Date.now() - acted.at < 4000;
+    const found = changes.filter((change) => concerns(change, link) && !isOwn(change));
     if (!found.length) return;
     count += found.reduce((sum, change) => sum + (change.count ?? 1), 0);
     const { one, many } = link.dataset;
@@ -127,7 +151,7 @@
   document.addEventListener("visibilitychange", () => (document.hidden ? unfollow() : (showTimes(), follow())));
   addEventListener("pagehide", unfollow);
   addEventListener("pageshow", follow);
-  document.addEventListener("htmx:after:swap", () => { count = 0; showTimes(); follow(); });
+  document.addEventListener("htmx:after:swap", () => { count = 0; showTimes(); showAnswer(); follow(); });
   follow();
   // Tests wait for it.
   document.documentElement.dataset.ready = "";

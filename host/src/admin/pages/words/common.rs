@@ -11,6 +11,7 @@ words! {
         navigation: "Pages", "Pages";
         overview: "Overview", "Vue d'ensemble";
         events: "Events", "Événements";
+        plugins: "Plugins", "Plugins";
         settings: "Settings", "Réglages";
         host_takes_events: "Takes events", "Reçoit les événements";
         host_fault: "Takes no events", "Ne reçoit aucun événement";
@@ -61,6 +62,7 @@ words! {
         plugin_refused: "refused", "refusé";
         plugin_loading: "loading", "chargement";
         plugin_waiting: "waits for approval", "attend une approbation";
+        plugin_absent: "not here", "absent";
     }
 }
 

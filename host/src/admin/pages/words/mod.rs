@@ -8,6 +8,8 @@ mod event;
 mod events;
 mod login;
 mod overview;
+mod plugin;
+mod plugins;
 mod settings;
 
 pub(super) use common::{ErrorWords, ShellWords, StateWords, TimeWords};
@@ -15,6 +17,8 @@ pub(super) use event::EventWords;
 pub(super) use events::EventsWords;
 pub(super) use login::LoginWords;
 pub(super) use overview::OverviewWords;
+pub(super) use plugin::PluginWords;
+pub(super) use plugins::PluginsWords;
 pub(super) use settings::SettingsWords;
 
 /// Defines the words of a page.
