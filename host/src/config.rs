@@ -47,7 +47,7 @@ pub use kept::{
     remote_token, remote_url,
 };
 pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Problem, log_level};
-pub use pointed::{find_texts, find_values};
+pub use pointed::find_values;
 pub use presets::Scheme;
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use scheme::{
@@ -60,7 +60,7 @@ pub use sections::{
 pub use source::{Source, TraceTrust};
 pub use source_secret::SourceSecret;
 pub use template::{FieldPlaces, HeaderPlace, Part, Template, ValuePlace};
-pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, Pointer, Ratio, Secret};
+pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, POINTER_MAX_TOKENS, Pointer, Ratio, Secret};
 
 /// All of `hookyard.toml`. The sections of the host, in the order of the reference.
 macro_rules! config {

@@ -4,6 +4,7 @@ mod fields;
 mod json;
 mod names;
 mod number;
+mod ordering;
 mod pattern;
 mod text;
 
@@ -18,9 +19,10 @@ use sha2::{Digest as _, Sha256};
 use crate::trace::TraceContext;
 
 pub use fields::{FieldPaths, FoundField};
-pub use json::{JsonStrings, indent_json};
+pub use json::{JsonStrings, each_value, indent_json, parse_json_string};
 pub use names::{is_same_name, normalize_name, parse_index};
-pub use number::{NUMBER_PATTERN, parse_number};
+pub use number::{NUMBER_PATTERN, parse_digits, parse_number};
+pub use ordering::{ordering_key_text, shorten_ordering_key};
 pub use pattern::EventPattern;
 pub use text::replace_lone_surrogates;
 

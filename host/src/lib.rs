@@ -35,6 +35,7 @@ mod host;
 pub mod ingress;
 pub mod keyvalue;
 pub mod outbound;
+pub mod personal;
 pub mod plugins;
 pub mod replay;
 pub mod revision;

@@ -21,6 +21,11 @@ const FAST_FINDER_MAX_BYTES: usize = 1024;
 /// The longest placeholder, without its ends.
 const PLACEHOLDER_MAX_BYTES: usize = 1024;
 
+/// The ways in which programs write a text: in JSON, in URLs and forms, in HTML and in base64. Some may be equal.
+pub fn forms_of(text: &str) -> impl Iterator<Item = String> {
+    Form::all(text).into_iter().filter_map(|form| form.write(text))
+}
+
 /// Replaces a plugin's secrets in text by `{secret:NAME}`.
 #[derive(Clone, Default)]
 pub struct Mask {

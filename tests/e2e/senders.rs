@@ -5,7 +5,6 @@ mod bodies;
 mod forms;
 mod peers;
 
-use sqlx::Connection as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -177,19 +176,11 @@ async fn an_unfinished_body_is_408_and_a_closed_connection() {
     assert_eq!(host.send(&event).await.code, 202);
 }
 
-/// Takes the database's only lock for writing, as a stuck backup would.
-async fn lock(dir: &HostDir) -> sqlx::SqliteConnection {
-    let path = dir.path("hookyard-data/hookyard.db");
-    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-    other
-}
-
 #[tokio::test]
 async fn a_database_that_cannot_write_is_503_and_not_ready_until_it_can() {
     let dir = HostDir::new("[database]\nbusy_timeout_ms = 100\n");
     let host = dir.start().await;
-    let mut other = lock(&dir).await;
+    let mut other = dir.lock_writes().await;
     let answer = host.send(&Event::created("evt_1")).await;
     assert_eq!((answer.code.as_u16(), answer.status()), (503, "unavailable"), "{answer:?}");
     assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
@@ -214,7 +205,7 @@ async fn a_database_that_cannot_write_is_503_and_not_ready_until_it_can() {
 async fn writes_above_their_queue_are_429_while_the_database_is_locked_and_none_is_lost() {
     let dir = HostDir::new("[database]\nbusy_timeout_ms = 3600000\n[dispatch]\nqueue_max = 2\n");
     let host = dir.start().await;
-    let mut other = lock(&dir).await;
+    let mut other = dir.lock_writes().await;
     // The writer has some in hand, two more wait behind it, and whoever comes then is told so at once:
     // nobody else can have an answer yet.
     let mut sends = Vec::new();

@@ -12,6 +12,7 @@ mod bodies;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,7 +71,14 @@ impl AnswerToKeep {
 }
 
 /// Requests in progress, by token and key.
-type InProgress = Arc<Mutex<HashMap<(i64, String), Digest>>>;
+type InProgress = Arc<Mutex<HashMap<(i64, String), ClaimedRequest>>>;
+
+/// A request in progress.
+struct ClaimedRequest {
+    digest: Digest,
+    /// The number of its claim.
+    claim: u64,
+}
 
 /// The requests with a key of a host.
 #[derive(Clone)]
@@ -78,35 +86,54 @@ pub(super) struct KeyedRequests {
     db: Db,
     config: channel::Receiver<Arc<Config>>,
     in_progress: InProgress,
+    claims: Arc<AtomicU64>,
     bodies: BodyMemory,
 }
 
-/// A request in progress, until this is dropped.
+/// The claim of a request to its key. The request's decision shares it, so that the key of a request that was ended stays
+/// taken until its decision has left the writer's queue.
 struct Claim {
     in_progress: InProgress,
+    number: u64,
     token: i64,
     key: String,
-    _body: BodyPlace,
+}
+
+impl Claim {
+    /// Gives the key back, unless it was given back before.
+    fn release(&self) {
+        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(taken) = in_progress.entry((self.token, self.key.clone()))
+            && taken.get().claim == self.number
+        {
+            taken.remove();
+        }
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
-        in_progress.remove(&(self.token, std::mem::take(&mut self.key)));
+        self.release();
     }
 }
 
 impl KeyedRequests {
     pub(super) fn new(db: Db, config: channel::Receiver<Arc<Config>>) -> Self {
-        Self { db, config, in_progress: Arc::default(), bodies: BodyMemory::default() }
+        let (in_progress, claims, bodies) = Default::default();
+        Self { db, config, in_progress, claims, bodies }
     }
 
     /// Claims a key for a request.
-    fn claim(&self, token: i64, request: &RequestKey, body: BodyPlace) -> Result<Claim, Problem> {
+    fn claim(&self, token: i64, request: &RequestKey) -> Result<Arc<Claim>, Problem> {
+        let number = self.claims.fetch_add(1, Ordering::Relaxed);
         let mut in_progress = self.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
         match in_progress.entry((token, request.key.clone())) {
-            Entry::Vacant(place) => _ = place.insert(request.digest),
-            Entry::Occupied(other) if *other.get() != request.digest => return Err(reused(&request.key)),
+            Entry::Vacant(place) => {
+                place.insert(ClaimedRequest { digest: request.digest, claim: number });
+            }
+            Entry::Occupied(other) if other.get().digest != request.digest => {
+                return Err(reused(&request.key));
+            }
             Entry::Occupied(_) => {
                 let detail = format!(
                     "a request with the `{KEY_HEADER}` `{}` is in progress: repeat it when that one has ended",
@@ -116,7 +143,7 @@ impl KeyedRequests {
             }
         }
         let in_progress = Arc::clone(&self.in_progress);
-        Ok(Claim { in_progress, token, key: request.key.clone(), _body: body })
+        Ok(Arc::new(Claim { in_progress, number, token, key: request.key.clone() }))
     }
 
     /// Refuses a new request of a token that has used its keys up. Without its key a request that is repeated could be
@@ -175,14 +202,22 @@ impl KeyedRequests {
         Ok(Problem::conflict(detail).of_kind("already-done"))
     }
 
-    /// Makes the request, and keeps its answer if it made a decision.
-    async fn perform(self, claim: Claim, request: Request, next: Next) -> Response {
+    /// Makes the request, and keeps its answer if it made a decision. `_body` is the place of its body in the memory.
+    async fn perform(self, claim: Arc<Claim>, _body: BodyPlace, request: Request, next: Next) -> Response {
         let limit = Duration::from_millis(self.config.borrow().admin.idempotency_timeout_ms);
         let Ok(response) = timeout(limit, next.run(request)).await else {
             let detail = "the request took longer than admin.idempotency_timeout_ms, and was ended: the audit log says \
                           whether it did something";
+            // Its decision may still wait for its transaction, and has a part in the claim.
             return Problem::unavailable(detail).of_kind("request-timeout").into_response();
         };
+        let response = self.keep_answer(&claim, response).await;
+        claim.release();
+        response
+    }
+
+    /// Keeps the answer to a request that made a decision, and passes it on.
+    async fn keep_answer(&self, claim: &Claim, response: Response) -> Response {
         let found = self.db.keyed_request(claim.token, &claim.key).await;
         // An earlier request with this key, which is too old, has an answer.
         if !matches!(&found, Ok(Some(found)) if found.answer.is_none()) {
@@ -226,15 +261,16 @@ pub(super) async fn answer_once(
         let (mut parts, body) = request.into_parts();
         let (body, place) = requests.bodies.read(body, requests.body_limits(rule), rule).await?;
         let keyed = RequestKey::new(&key, describe_head(&parts), &body);
-        let claim = requests.claim(caller.token_id(), &keyed, place)?;
+        let claim = requests.claim(caller.token_id(), &keyed)?;
         if let Some(answer) = requests.find_answer(caller.token_id(), &keyed, rule).await? {
             return Ok(answer);
         }
         requests.check_room(caller.token_id()).await?;
-        parts.extensions.insert(keyed);
+        let shared: Arc<Claim> = Arc::clone(&claim);
+        parts.extensions.insert(keyed.with_claim(shared));
         let request = Request::from_parts(parts, Body::from(body));
         // A client that goes away does not end the request: its claim holds until the decision is made.
-        let performed = tokio::spawn(requests.perform(claim, request, next)).await;
+        let performed = tokio::spawn(requests.perform(claim, place, request, next)).await;
         performed.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request ended early"))
     };
     answered.await.unwrap_or_else(|problem: Problem| problem.into_response())

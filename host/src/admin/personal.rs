@@ -57,31 +57,18 @@ impl PersonalFields {
         match self.source(source) {
             Some(source) => PersonalTexts::of(body, &source.personal),
             None if self.has_any(source) => PersonalTexts::All,
-            None => PersonalTexts::Values(Vec::new()),
+            None => PersonalTexts::None,
         }
     }
 
     /// The personal values of the configured sources, for an erasure.
     pub(super) fn erasable(&self) -> PersonalSources {
         let config = self.config.borrow();
-        let source = |source: &Source| {
-            let is_personal = |key: &Pointer| {
-                // An object in which a personal value is may be no key, but an erasure need not know that.
-                source.personal.iter().any(|pointer| key.is_within(pointer) || pointer.is_within(key))
-            };
-            PersonalSource {
-                pointers: source.personal.iter().map(ToString::to_string).collect(),
-                ordering_key: source.ordering_key.pointers().any(is_personal),
-            }
+        let source = |source: &Source| PersonalSource {
+            pointers: source.personal.iter().map(ToString::to_string).collect(),
+            ordering_key: source.ordering_key.pointers().any(|key| key.meets_any(&source.personal)),
         };
         config.sources.iter().map(|(name, of)| (name.to_string(), source(of))).collect()
-    }
-
-    /// Whether an event's ordering key is personal: a pointer leads to it, or it is one of the personal values of the body,
-    /// because another pointer was configured when the event came.
-    pub(super) fn is_key_personal(source: &Source, personal: &[Pointer], body: &[u8], key: &str) -> bool {
-        let is_personal = |at: &Pointer| personal.iter().any(|pointer| at.is_within(pointer));
-        source.ordering_key.pointers().any(is_personal) || PersonalTexts::of(body, personal).has_value(key)
     }
 
     /// The WIT package of typed handlers for the events of a source, which may be a plugin that emits them.

@@ -1,5 +1,9 @@
 //! Idempotency keys of requests: their form, and what is stored of a request that has one.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::event::Digest;
@@ -17,6 +21,28 @@ pub struct RequestKey {
     pub key: String,
     /// SHA-256 of the method, the path, the query, the headers that have a meaning, and the body.
     pub digest: Digest,
+    claim: SharedClaim,
+}
+
+/// What holds a key while a copy of it exists, such as in a decision that waits for its transaction. It says nothing about
+/// the request, so all are equal.
+#[derive(Clone, Default)]
+struct SharedClaim(
+    #[allow(dead_code, reason = "it is dropped with the last copy")] Option<Arc<dyn Any + Send + Sync>>,
+);
+
+impl PartialEq for SharedClaim {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for SharedClaim {}
+
+impl fmt::Debug for SharedClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedClaim")
+    }
 }
 
 impl RequestKey {
@@ -39,7 +65,14 @@ impl RequestKey {
             digest.update(b"\n");
         }
         digest.update(body);
-        Self { key: key.to_owned(), digest: Digest(digest.finalize().into()) }
+        let digest = Digest(digest.finalize().into());
+        Self { key: key.to_owned(), digest, claim: SharedClaim::default() }
+    }
+
+    /// The key with this claim, which is dropped after the last copy of the key.
+    #[must_use]
+    pub fn with_claim(self, claim: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { claim: SharedClaim(Some(claim)), ..self }
     }
 }
 

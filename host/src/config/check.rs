@@ -58,6 +58,14 @@ pub(super) fn all(config: &Config) -> Vec<Found> {
         let why = format!("every attempt needs an instance, and runtime.instances_max is {instances}");
         found.push((path(&["dispatch", "concurrency"]), why));
     }
+    let keys_max = config.admin.idempotency_keys_max;
+    if config.admin.idempotency_keys_per_token_max > keys_max {
+        let why = format!(
+            "more than admin.idempotency_keys_max, which is {keys_max}: the host would forget requests of a token before it \
+             refuses further ones"
+        );
+        found.push((path(&["admin", "idempotency_keys_per_token_max"]), why));
+    }
     if let Some(why) = keys_wrong(&config.retention) {
         found.push((path(&["retention", "keys_days"]), why));
     }

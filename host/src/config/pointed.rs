@@ -1,7 +1,5 @@
 //! Finds the values in a body to which pointers lead, by the rule for names that handlers follow.
 
-use serde_json::Value;
-
 use super::values::Pointer;
 use crate::event::{FieldPaths, FoundField};
 
@@ -15,27 +13,6 @@ pub fn find_values(text: &str, pointers: &[Pointer]) -> Result<Vec<FoundField>, 
         pointer.tokens().map(|token| token.decoded().into_owned()).collect()
     };
     FieldPaths::new(pointers.iter().map(names)).find(text)
-}
-
-/// The texts and numbers of the values at the pointers, as text. `None` if the text is no JSON, or a value cannot be read.
-#[must_use]
-pub fn find_texts(text: &str, pointers: &[Pointer]) -> Option<Vec<String>> {
-    let mut texts = Vec::new();
-    for field in find_values(text, pointers).ok()? {
-        let value: Value = serde_json::from_str(text.get(field.value)?).ok()?;
-        add_leaves(&value, &mut texts);
-    }
-    Some(texts)
-}
-
-fn add_leaves(value: &Value, leaves: &mut Vec<String>) {
-    match value {
-        Value::String(text) => leaves.push(text.clone()),
-        Value::Number(number) => leaves.push(number.to_string()),
-        Value::Array(items) => items.iter().for_each(|item| add_leaves(item, leaves)),
-        Value::Object(members) => members.values().for_each(|member| add_leaves(member, leaves)),
-        Value::Null | Value::Bool(_) => {}
-    }
 }
 
 #[cfg(test)]
@@ -58,6 +35,7 @@ mod tests {
         ] {
             let (a, b) = (Pointer::parse(one).unwrap(), Pointer::parse(other).unwrap());
             assert_eq!(a.is_within(&b), is_within, "{one} {other}");
+            assert_eq!(a.meets_any(std::slice::from_ref(&b)), is_within || b.is_within(&a), "{one} {other}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::event::is_same_name;
 /// Longest event type, in bytes.
 pub const EVENT_TYPE_MAX_BYTES: usize = 128;
 /// Deepest JSON pointer, in tokens.
-const POINTER_MAX_TOKENS: usize = 32;
+pub const POINTER_MAX_TOKENS: usize = 32;
 
 /// A secret: `env:NAME` and `file:PATH` are read when the config is; never printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -189,6 +189,12 @@ impl Pointer {
             one == "*" || other == "*" || is_same_name(&one, &other)
         };
         other.0.count() <= self.0.count() && self.tokens().zip(other.tokens()).all(is_same)
+    }
+
+    /// Whether one of `others` may lead to the same value, to one inside of it, or to one around it.
+    #[must_use]
+    pub fn meets_any(&self, others: &[Self]) -> bool {
+        others.iter().any(|other| self.is_within(other) || other.is_within(self))
     }
 
     /// The names and indexes on the way.

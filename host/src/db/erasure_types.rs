@@ -26,7 +26,8 @@ pub(super) trait ErasureStorage {
         by: &Decision,
     ) -> impl Future<Output = Result<i64, DbError>> + Send;
 
-    /// Overwrites the values of a page of events. An event that is open or was erased meanwhile is skipped.
+    /// Overwrites the values of a page of events. An event that is open is skipped, and one that was
+    /// pruned meanwhile is left out. One that was erased before is erased again.
     fn advance_erasure(&mut self, page: &ErasurePage) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Moves commits to their final place, so that no old value remains in the database's log. An error if a reader

@@ -82,11 +82,11 @@ const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE ide
     DROP TABLE order_index; DROP TABLE order_progress; ALTER TABLE effect DROP COLUMN progress;
     CREATE INDEX delivery_order ON delivery (ordering, event_seq, number)
         WHERE due_at IS NOT NULL AND ordering IS NOT NULL;
-    DROP INDEX cause_edit; DROP INDEX replayed_by; DROP INDEX attempt_crash; DROP INDEX effect_try_crash; DROP TABLE fanout; DROP TABLE clock; DROP TABLE revision;
+    DROP INDEX cause_edit; DROP INDEX replayed_by; DROP INDEX replayed_chosen; DROP INDEX attempt_crash; DROP INDEX effect_try_crash; DROP TABLE fanout; DROP TABLE clock; DROP TABLE revision;
     DROP TABLE retried_revision; DROP TABLE token; DROP TABLE audit_head; DROP TABLE audit;
     DROP TABLE plugin_switch; DROP TABLE held_release;
     DROP TABLE revision_file; DROP TABLE revision_part; DROP TABLE plugin_revision;
-    DROP TABLE plugin_choice; DROP TABLE alert; DROP TABLE keyed_request; DROP TABLE event_change; DROP TABLE program;
+    DROP TABLE plugin_choice; DROP TABLE alert; DROP TABLE keyed_request; DROP TABLE keyed_total; DROP TABLE event_change; DROP TABLE program;
     DROP TABLE session;
     ALTER TABLE replayed DROP COLUMN revision; ALTER TABLE event DROP COLUMN trace;
     DROP TABLE erased_event; DROP TABLE erasure;

@@ -7,11 +7,11 @@ use super::types::{DbError, DueTimes, EffectLease, Lease, LeaseRequest, RunningI
 use super::writer::inbox::Request;
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
-use crate::event::PluginName;
+use crate::event::{Digest, PluginName};
 
 impl Db {
-    /// Leases up to `limit` due deliveries of `plugin`, in order of acceptance. None is leased twice, and
-    /// none whose attempt still waits for its commit.
+    /// Leases up to `limit` due deliveries of `plugin` on the revision in force, in order of acceptance. None is leased
+    /// twice, and none whose attempt still waits for its commit.
     ///
     /// `wait_max` is the longest possible wait: a delivery with a longer one is due, because the clock was
     /// set back.
@@ -24,7 +24,34 @@ impl Db {
         limit: usize,
         wait_max: Duration,
     ) -> Result<Lease, DbError> {
-        self.ask(|reply| Request::Lease(LeaseRequest { plugin, limit, wait_max }, reply)).await
+        let request = LeaseRequest { plugin, revision: None, limit, wait_max };
+        self.ask(|reply| Request::Lease(request, reply)).await
+    }
+
+    /// Leases up to `limit` due deliveries of `plugin` on a revision that replays chose. Otherwise as [`Db::lease`].
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`].
+    pub async fn lease_on(
+        &self,
+        (plugin, revision): (PluginName, Digest),
+        limit: usize,
+        wait_max: Duration,
+    ) -> Result<Lease, DbError> {
+        let request = LeaseRequest { plugin, revision: Some(revision), limit, wait_max };
+        self.ask(|reply| Request::Lease(request, reply)).await
+    }
+
+    /// The plugins and revisions with open deliveries on revisions that replays chose.
+    #[must_use]
+    pub fn chosen_revisions(&self) -> Vec<(PluginName, Digest)> {
+        self.inner.reads.open_chosen().revisions()
+    }
+
+    /// Open deliveries on revisions that replays chose; some may have been closed since.
+    #[must_use]
+    pub fn count_chosen(&self) -> u64 {
+        self.inner.reads.open_chosen().count()
     }
 
     /// Ends leases without an attempt: the deliveries stay as they were.
@@ -42,7 +69,8 @@ impl Db {
         limit: usize,
         wait_max: Duration,
     ) -> Result<EffectLease, DbError> {
-        self.ask(|reply| Request::LeaseEffects(LeaseRequest { plugin, limit, wait_max }, reply)).await
+        let request = LeaseRequest { plugin, revision: None, limit, wait_max };
+        self.ask(|reply| Request::LeaseEffects(request, reply)).await
     }
 
     /// Ends leases of effects without an attempt.

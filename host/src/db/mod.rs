@@ -25,6 +25,7 @@ mod matching;
 #[cfg(test)]
 mod memory;
 mod oldest_open;
+mod open_chosen;
 mod outcomes;
 mod page_types;
 mod plugin_revisions;

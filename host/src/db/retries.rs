@@ -95,7 +95,7 @@ impl Db {
         for (number, ids) in (1..).zip(pages) {
             failpoint::pass(Point::DueStep);
             let cause = match &by {
-                Some(by) => DueCause::Operator { by: by.clone(), is_last: number == last },
+                Some(by) => DueCause::Operator { by: Box::new(by.clone()), is_last: number == last },
                 None => DueCause::NewRevision { retried: None },
             };
             let due = match self.change_due(DueChange { ids, at, cause }).await {

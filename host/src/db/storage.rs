@@ -10,6 +10,7 @@ pub(super) use super::batch::{Batch, Committed, NewEvent, Ready, Verdict};
 use super::edit_types::EditStorage;
 use super::erasure_types::{ErasureReads, ErasureStorage};
 use super::keyed_types::{KeyedReads, KeyedWrites};
+use super::open_chosen::OpenChosen;
 use super::page_types::{PageReads, SessionWrites};
 use super::revision_types::{RevisionPart, StoredFile};
 use super::running::RunningAttempts;
@@ -210,6 +211,9 @@ pub(super) trait EntryReads: Send + Sync {
 pub(super) trait Reads: EntryReads + ErasureReads + KeyedReads + SearchReads + PageReads {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
+
+    /// Open deliveries on revisions that replays chose, as far as this process knows them.
+    fn open_chosen(&self) -> Arc<OpenChosen>;
 
     /// Checks the database's file without waiting.
     fn check(&self) -> Result<(), DbError>;

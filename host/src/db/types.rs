@@ -165,6 +165,8 @@ pub struct Lease {
     pub deliveries: Vec<Delivery>,
     /// Whether more of the same plugin are due.
     pub more: bool,
+    /// Whether deliveries on revisions that replays chose were found. They are leased by revision.
+    pub has_chosen: bool,
 }
 
 /// Effects leased to this process.
@@ -219,6 +221,8 @@ pub(super) const REVISIONS_MAX: u32 = 10_000;
 #[derive(Debug)]
 pub(super) struct LeaseRequest {
     pub(super) plugin: PluginName,
+    /// For deliveries: the revision that a replay chose for them; `None` for the one in force.
+    pub(super) revision: Option<Digest>,
     pub(super) limit: usize,
     /// The longest possible wait: work with a longer one is due, because the clock was set back.
     pub(super) wait_max: Duration,
@@ -470,7 +474,7 @@ pub(super) enum DueCause {
     /// Their plugin has a new revision. With `retried`, all are due now that failed on another one.
     NewRevision { retried: Option<(PluginName, Digest)> },
     /// An operator's decision.
-    Operator { by: Bulk, is_last: bool },
+    Operator { by: Box<Bulk>, is_last: bool },
 }
 
 /// A page of dead effects, and the action on them.

@@ -1,5 +1,5 @@
-//! Deliveries as work: each runs on the revision that is in force when it starts, or on the one that its replay chose,
-//! and its attempt is committed.
+//! Deliveries as work: each runs on the revision that is in force when it starts, and its attempt is committed. Those on a
+//! revision that their replay chose are work of their own (`chosen.rs`).
 //!
 //! No wasm but through [`crate::runtime::Runner`].
 
@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use tracing::field::display;
 
 use crate::clock;
@@ -34,6 +35,8 @@ pub(super) struct Deliveries {
     pub(super) workers: Workers,
     pub(super) gate: Arc<Gate>,
     pub(super) telemetry: Telemetry,
+    /// Notified when deliveries on chosen revisions are found.
+    pub(super) chosen: Arc<Notify>,
 }
 
 impl dispatcher::WorkKind for Deliveries {
@@ -44,32 +47,22 @@ impl dispatcher::WorkKind for Deliveries {
     }
 
     async fn run(self: &Arc<Self>, delivery: Delivery) -> Completion<DeliveryId> {
-        let mut snapshot = self.plugins.snapshot();
-        let chosen = match delivery.revision {
-            Some(chosen) => self.plugins.chosen_revision(&snapshot, &delivery.plugin, chosen).await,
-            None => None,
-        };
-        if chosen.is_some() {
-            // It may have been loaded now. What operators changed meanwhile holds for the attempt.
-            snapshot = self.plugins.snapshot();
-        }
+        let snapshot = self.plugins.snapshot();
         let Some(active) = snapshot.get(&delivery.plugin).cloned() else {
             self.db.release_deliveries(vec![delivery.id]);
             // Due now, in case the plugin is back meanwhile.
             return Completion { id: delivery.id, due: Some(0), signal: AttemptSignal::Neutral };
         };
-        let active = match chosen {
-            Some(chosen) => chosen.active(&active),
-            None => active,
-        };
-        let cpu_class = Arc::clone(&active.cpu_class);
-        self.workers.run(&cpu_class, Arc::clone(self).run_in_company(delivery, snapshot, active)).await
+        Arc::clone(self).run_on(delivery, snapshot, active).await
     }
 
     async fn lease(&self, plugin: PluginName, limit: usize) -> Result<LeasedItems<Delivery>, DbError> {
         let snapshot = self.plugins.snapshot();
         let wait_max = snapshot.get(&plugin).map_or(Duration::MAX, |active| active.retry.backoff.max);
         let lease = self.db.lease(plugin, limit, wait_max).await?;
+        if lease.has_chosen {
+            self.chosen.notify_one();
+        }
         Ok(LeasedItems { items: lease.deliveries, more: lease.more })
     }
 
@@ -90,6 +83,17 @@ impl dispatcher::WorkKind for Deliveries {
 }
 
 impl Deliveries {
+    /// One attempt on a revision, on the threads for guests.
+    pub(super) async fn run_on(
+        self: Arc<Self>,
+        delivery: Delivery,
+        snapshot: Arc<Snapshot>,
+        active: Arc<ActivePlugin>,
+    ) -> Completion<DeliveryId> {
+        let (cpu_class, deliveries) = (Arc::clone(&active.cpu_class), Arc::clone(&self));
+        self.workers.run(&cpu_class, deliveries.run_in_company(delivery, snapshot, active)).await
+    }
+
     /// One attempt, beside others or alone.
     async fn run_in_company(
         self: Arc<Self>,
@@ -102,21 +106,11 @@ impl Deliveries {
         self.gate.run(isolation, attempt, || self.db.is_over(id)).await
     }
 
-    /// Whether another revision of the plugin is in force than the one that ran.
-    fn is_other_in_force(&self, delivery: &Delivery, ran: &ActivePlugin) -> bool {
-        let snapshot = self.plugins.snapshot();
-        snapshot.get(&delivery.plugin).is_some_and(|active| active.revision != ran.revision)
-    }
-
     /// Whether the next attempt runs on another revision than this one.
     fn was_swapped(&self, delivery: &Delivery, ran: &ActivePlugin) -> bool {
-        delivery.revision.is_none() && self.is_other_in_force(delivery, ran)
-    }
-
-    /// The signal for the plugin's breaker. An old revision that a replay chose says nothing about the one in force.
-    fn signal(&self, delivery: &Delivery, ran: &ActivePlugin, summary: &AttemptSummary) -> AttemptSignal {
-        let is_chosen = delivery.revision.is_some() && self.is_other_in_force(delivery, ran);
-        if is_chosen { AttemptSignal::Neutral } else { summary.signal() }
+        let snapshot = self.plugins.snapshot();
+        let is_other = |active: &Arc<ActivePlugin>| active.revision != ran.revision;
+        delivery.revision.is_none() && snapshot.get(&delivery.plugin).is_some_and(is_other)
     }
 
     /// Makes and records one attempt. A call whose reads another call changed runs again at once: a rerun is
@@ -178,8 +172,7 @@ impl Deliveries {
                 }
                 report(&delivery, &summary, next, active);
                 let due = if let NextStep::Wait(due) = next { Some(due) } else { None };
-                let signal = self.signal(&delivery, active, &summary);
-                return Completion { id, due, signal };
+                return Completion { id, due, signal: summary.signal() };
             }
             metrics::counter!("hookyard_reruns_total", "plugin" => delivery.plugin.to_string()).increment(1);
             reruns += 1;

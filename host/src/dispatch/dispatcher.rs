@@ -13,7 +13,6 @@ use super::lanes::{Completion, Lanes, LeasedItems, QueueItem};
 use super::{TICK, retry};
 use crate::clock;
 use crate::db::DbError;
-use crate::event::PluginName;
 
 /// A kind of work: the code specific to deliveries, or to effects.
 pub(super) trait WorkKind: Send + Sync + 'static {
@@ -29,13 +28,13 @@ pub(super) trait WorkKind: Send + Sync + 'static {
         item: Self::Item,
     ) -> impl Future<Output = Completion<<Self::Item as QueueItem>::Id>> + Send;
 
-    /// Leases up to `limit` items of a plugin.
+    /// Leases up to `limit` items of a lane.
     ///
     /// # Errors
     /// When the database cannot be read; the lease is retried.
     fn lease(
         &self,
-        plugin: PluginName,
+        lane: LaneOf<Self>,
         limit: usize,
     ) -> impl Future<Output = Result<LeasedItems<Self::Item>, DbError>> + Send;
 
@@ -48,9 +47,12 @@ pub(super) trait WorkKind: Send + Sync + 'static {
     /// When the database cannot be read; the next tick reads it again.
     fn has_due(&self) -> impl Future<Output = Result<bool, DbError>> + Send;
 
-    /// The plugin's breaker opened or closed.
-    fn follow(&self, _plugin: &PluginName, _transition: Transition) {}
+    /// The breaker of a lane opened or closed.
+    fn follow(&self, _lane: &LaneOf<Self>, _transition: Transition) {}
 }
+
+/// The lanes of a kind of work.
+type LaneOf<W> = <<W as WorkKind>::Item as QueueItem>::Lane;
 
 /// See the module. Cheap to clone.
 pub(super) struct Dispatcher<W: WorkKind>(Arc<Inner<W>>);
@@ -83,7 +85,7 @@ impl<W: WorkKind> Dispatcher<W> {
         }))
     }
 
-    pub(super) fn kind(&self) -> &W {
+    pub(super) fn kind(&self) -> &Arc<W> {
         &self.0.kind
     }
 
@@ -91,7 +93,7 @@ impl<W: WorkKind> Dispatcher<W> {
         self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a committed item if its plugin's window has room; else it stays in the database.
+    /// Takes a committed item if its lane's window has room; else it stays in the database.
     pub(super) fn offer(&self, item: W::Item) -> bool {
         let mut lanes = self.lanes();
         let accepted = lanes.offer(item);
@@ -128,20 +130,20 @@ impl<W: WorkKind> Dispatcher<W> {
     async fn run_from(self, first: W::Item) {
         let mut next = Some(first);
         while let Some(item) = next {
-            let plugin = item.plugin().clone();
+            let lane = item.lane().clone();
             let completion = self.0.kind.run(item).await;
-            next = self.complete(&plugin, &completion);
+            next = self.complete(&lane, &completion);
         }
     }
 
     /// Records an item's end in the lanes. Returns the next item in its place.
     fn complete(
         &self,
-        plugin: &PluginName,
+        lane: &LaneOf<W>,
         completion: &Completion<<W::Item as QueueItem>::Id>,
     ) -> Option<W::Item> {
         let mut lanes = self.lanes();
-        let change = lanes.complete(plugin, completion, clock::now_ms());
+        let change = lanes.complete(lane, completion, clock::now_ms());
         let next = lanes.start();
         drop(lanes);
         self.0.ended.notify_one();
@@ -150,7 +152,7 @@ impl<W: WorkKind> Dispatcher<W> {
             self.0.kind.release(change.surplus);
         }
         if let Some(transition) = change.transition {
-            self.0.kind.follow(plugin, transition);
+            self.0.kind.follow(lane, transition);
         }
         next
     }
@@ -162,7 +164,7 @@ impl<W: WorkKind> Dispatcher<W> {
         loop {
             *self.0.scanned_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             match self.next_lease(&mut tick).await {
-                Some((plugin, limit)) => self.lease(plugin, limit).await,
+                Some((lane, limit)) => self.lease(lane, limit).await,
                 None => self.rescan_if_due().await,
             }
         }
@@ -175,7 +177,7 @@ impl<W: WorkKind> Dispatcher<W> {
 
     /// The next lease to make. Waits for a hint, for a due time, or for the tick; `None` at a tick. The tick
     /// is timed by the clock, because a busy host always has another hint.
-    async fn next_lease(&self, tick: &mut Instant) -> Option<(PluginName, usize)> {
+    async fn next_lease(&self, tick: &mut Instant) -> Option<(LaneOf<W>, usize)> {
         loop {
             if let Some(lease) = { self.lanes().next_lease(clock::now_ms()) } {
                 return Some(lease);
@@ -201,16 +203,16 @@ impl<W: WorkKind> Dispatcher<W> {
         }
     }
 
-    async fn lease(&self, plugin: PluginName, limit: usize) {
-        let leased = match self.0.kind.lease(plugin.clone(), limit).await {
+    async fn lease(&self, lane: LaneOf<W>, limit: usize) {
+        let leased = match self.0.kind.lease(lane.clone(), limit).await {
             Ok(leased) => leased,
             Err(error) => {
-                tracing::error!(%plugin, "work could not be leased, trying again: {error}");
+                tracing::error!(plugin = %lane, "work could not be leased, trying again: {error}");
                 tokio::time::sleep(TICK).await;
                 LeasedItems { items: Vec::new(), more: true }
             }
         };
-        let surplus = { self.lanes().add_leased(&plugin, leased) };
+        let surplus = { self.lanes().add_leased(&lane, leased) };
         if !surplus.is_empty() {
             self.0.kind.release(surplus);
         }

@@ -3,6 +3,7 @@
 //! Each page commits with the erasure's progress, so a restart continues there. An erasure ends only when the
 //! database's log is empty of the old values.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::TICK;
-use crate::config::{Pointer, find_texts, find_values};
+use crate::config::{Pointer, find_values};
 use crate::db::{Db, DbError};
 use crate::effect::EMITTED_PREFIX;
 use crate::erasure::{
@@ -19,6 +20,7 @@ use crate::erasure::{
 };
 use crate::event::FoundField;
 use crate::failpoint::{self, Point};
+use crate::personal;
 
 /// Events of one page.
 const PAGE: u32 = 50;
@@ -38,33 +40,48 @@ impl Erasures {
 
     /// Continues the erasures that an earlier process left, and then carries out new ones.
     pub(super) async fn run(self) {
-        let mut is_failing = false;
+        let (mut failing, mut is_unreadable) = (BTreeMap::new(), false);
         loop {
-            let done = self.erase_all().await;
+            let done = self.erase_all(&mut failing).await;
             if let Err(error) = &done
-                && !is_failing
+                && !is_unreadable
             {
-                tracing::warn!("an erasure of personal values could not go on, trying again: {error}");
+                tracing::warn!("erasures could not be read, trying again: {error}");
             }
-            is_failing = done.is_err();
+            is_unreadable = done.is_err();
             let _ = tokio::time::timeout(TICK, self.requested.notified()).await;
         }
     }
 
-    /// Takes the erasures in turn, a page of each, so that a short one need not wait for a long one. One that fails
-    /// keeps no other.
-    async fn erase_all(&self) -> Result<(), DbError> {
+    /// Takes the erasures in turn, a page of each, so that a short one need not wait for a long one. One that fails is
+    /// tried again after a [`TICK`], and keeps no other. Returns when there is none, or all fail.
+    async fn erase_all(&self, failing: &mut BTreeMap<i64, Instant>) -> Result<(), DbError> {
         loop {
             let began = Instant::now();
             let running = self.db.running_erasures().await?;
-            if running.is_empty() {
+            failing.retain(|id, _| running.iter().any(|erasure| erasure.id == *id));
+            let mut advanced = false;
+            for erasure in &running {
+                if failing.get(&erasure.id).is_some_and(|failed_at| failed_at.elapsed() < TICK) {
+                    continue;
+                }
+                match self.advance(erasure).await {
+                    Ok(()) => {
+                        advanced = true;
+                        failing.remove(&erasure.id);
+                    }
+                    Err(error) if failing.insert(erasure.id, Instant::now()).is_none() => {
+                        let id = erasure.id;
+                        tracing::warn!(
+                            "erasure {id} of personal values could not go on, trying again: {error}"
+                        );
+                    }
+                    Err(_) => {}
+                }
+            }
+            if !advanced {
                 return Ok(());
             }
-            let mut failure = Ok(());
-            for erasure in &running {
-                failure = failure.and(self.advance(erasure).await);
-            }
-            failure?;
             // New events have the writer for as long.
             tokio::time::sleep(began.elapsed()).await;
         }
@@ -117,13 +134,12 @@ fn personal_of(sources: &PersonalSources, source: &str) -> Option<PersonalSource
     is_personal.then(|| PersonalSource { pointers: vec![String::new()], ordering_key: true })
 }
 
-/// Whether the ordering key is one of the personal values: another pointer led to it when the event came.
+/// Whether the ordering key gives a personal value away, such as one to which another pointer led when the event came, or
+/// one of a body that was erased before.
 fn is_key_personal(candidate: &Candidate, pointers: &[String]) -> bool {
     let Some(key) = &candidate.ordering_key else { return false };
     let pointers: Result<Vec<_>, _> = pointers.iter().map(|pointer| Pointer::parse(pointer)).collect();
-    let texts = std::str::from_utf8(&candidate.body).ok().zip(pointers.ok());
-    let texts = texts.and_then(|(body, pointers)| find_texts(body, &pointers));
-    texts.is_none_or(|texts| texts.contains(key))
+    pointers.map_or(true, |pointers| personal::is_key_personal(None, &pointers, &candidate.body, key))
 }
 
 /// Overwrites the values at the pointers in a body. A body that cannot be read as JSON is overwritten as a whole.
@@ -228,7 +244,11 @@ mod tests {
         for (body, key, expected) in [
             (body, Some("+224"), true),
             (body, Some("7"), false),
+            (body, Some("+225"), true),
             (body, None, false),
+            (r#"{"id":7,"customer_phone":"[erased]"}"#, Some("+224"), true),
+            (r#"{"id":7,"customer_phone":"\u00c9"}"#, Some("É"), true),
+            (r#"{"id":7,"customer_phone":1e400}"#, Some("1e400"), true),
             ("{", Some("7"), true),
         ] {
             assert_eq!(is_key_personal(&candidate(body, key), &pointers), expected, "{body} {key:?}");

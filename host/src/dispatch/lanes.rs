@@ -7,6 +7,8 @@
 //! first attempt.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::hash::Hash;
 
 use super::breaker::{AttemptSignal, Breaker, Transition};
 use super::under_way::UnderWay;
@@ -15,48 +17,52 @@ use crate::effect::{EffectId, LeasedEffect};
 use crate::event::PluginName;
 use crate::plugins::Breaking;
 
-/// A delivery or an effect in its plugin's window.
+/// A delivery or an effect in the window of its lane.
 pub(super) trait QueueItem {
-    /// Items of a plugin run in the order of their ids.
+    /// Items of a lane run in the order of their ids.
     type Id: Copy + Ord + Send + Sync;
+    /// What has a window of its own: a plugin, or a part of its work.
+    type Lane: Clone + Ord + Hash + fmt::Display + Send + Sync;
     fn id(&self) -> Self::Id;
-    fn plugin(&self) -> &PluginName;
+    fn lane(&self) -> &Self::Lane;
 }
 
 impl QueueItem for Delivery {
     type Id = DeliveryId;
+    type Lane = PluginName;
 
     fn id(&self) -> DeliveryId {
         self.id
     }
 
-    fn plugin(&self) -> &PluginName {
+    fn lane(&self) -> &PluginName {
         &self.plugin
     }
 }
 
 impl QueueItem for LeasedEffect {
     type Id = EffectId;
+    type Lane = PluginName;
 
     fn id(&self) -> EffectId {
         self.id
     }
 
-    fn plugin(&self) -> &PluginName {
+    fn lane(&self) -> &PluginName {
         &self.plugin
     }
 }
 
 /// A plugin's position in the line: its places in use, its ticket among equals, its name.
-type LinePosition = (usize, u64, PluginName);
+type LinePosition<L> = (usize, u64, L);
 
 /// All plugins' windows.
 pub(super) struct Lanes<T: QueueItem> {
-    lanes: HashMap<PluginName, Lane<T>>,
+    lanes: HashMap<T::Lane, Lane<T>>,
     /// Attempts under way of removed plugins: they count when the plugin is back.
-    leaving: HashMap<PluginName, UnderWay<T::Id>>,
+    leaving: HashMap<T::Lane, UnderWay<T::Id>>,
     /// Plugins that could start an attempt, in turn.
-    waiting: BTreeSet<LinePosition>,
+    waiting: BTreeSet<LinePosition<T::Lane>>,
     turns: u64,
     running: usize,
     /// Places that attempts under way take.
@@ -173,7 +179,7 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// A plugin takes deliveries, or takes them with another concurrency. True when it is new here.
-    pub(super) fn open(&mut self, plugin: &PluginName, concurrency: usize) -> bool {
+    pub(super) fn open(&mut self, plugin: &T::Lane, concurrency: usize) -> bool {
         let new = !self.lanes.contains_key(plugin);
         let lane = self.lanes.entry(plugin.clone()).or_insert_with(|| {
             let lane = Lane::new(self.leaving.remove(plugin).unwrap_or_else(UnderWay::new));
@@ -186,7 +192,7 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// Sets the number of places for each of a plugin's next attempts.
-    pub(super) fn cost(&mut self, plugin: &PluginName, places: usize) {
+    pub(super) fn cost(&mut self, plugin: &T::Lane, places: usize) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
         self.first -= lane.first();
         lane.cost = places;
@@ -200,19 +206,19 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// Resets a plugin's breaker when the plugin was replaced.
-    pub(super) fn renew(&mut self, plugin: &PluginName, rules: Breaking) {
+    pub(super) fn renew(&mut self, plugin: &T::Lane, rules: Breaking) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
         lane.breaker = Breaker::new(rules);
         lane.more = true;
     }
 
     /// Plugins that take deliveries.
-    pub(super) fn names(&self) -> Vec<PluginName> {
+    pub(super) fn names(&self) -> Vec<T::Lane> {
         self.lanes.keys().cloned().collect()
     }
 
     /// Closes the lane of a removed plugin. Returns the items that had not started.
-    pub(super) fn close(&mut self, plugin: &PluginName) -> Vec<T> {
+    pub(super) fn close(&mut self, plugin: &T::Lane) -> Vec<T> {
         let Some(mut lane) = self.lanes.remove(plugin) else { return Vec::new() };
         leave(&mut self.waiting, plugin, &mut lane);
         self.first -= lane.first();
@@ -223,7 +229,7 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// Empties a plugin's window, and returns its items.
-    pub(super) fn empty(&mut self, plugin: &PluginName) -> Vec<T> {
+    pub(super) fn empty(&mut self, plugin: &T::Lane) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin) else { return Vec::new() };
         leave(&mut self.waiting, plugin, lane);
         std::mem::take(&mut lane.queue).into()
@@ -231,13 +237,13 @@ impl<T: QueueItem> Lanes<T> {
 
     /// Takes a committed delivery if there is room; else it stays in the database.
     pub(super) fn offer(&mut self, waits: T) -> bool {
-        let Some(lane) = self.lanes.get_mut(waits.plugin()) else { return false };
+        let Some(lane) = self.lanes.get_mut(waits.lane()) else { return false };
         // Behind others that wait in the database it has to wait there too, to keep their order.
         if lane.more || self.stopped || lane.room(self.window) == 0 {
             lane.more = true;
             return false;
         }
-        let plugin = waits.plugin().clone();
+        let plugin = waits.lane().clone();
         lane.queue.push_back(waits);
         self.turn(&plugin);
         true
@@ -260,7 +266,7 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// The first plugin in line that may start an attempt.
-    fn next(&self) -> Option<&PluginName> {
+    fn next(&self) -> Option<&T::Lane> {
         if self.stopped {
             return None;
         }
@@ -282,7 +288,7 @@ impl<T: QueueItem> Lanes<T> {
     /// An attempt ended.
     pub(super) fn complete(
         &mut self,
-        plugin: &PluginName,
+        plugin: &T::Lane,
         end: &Completion<T::Id>,
         now_ms: u64,
     ) -> LaneChange<T> {
@@ -309,7 +315,7 @@ impl<T: QueueItem> Lanes<T> {
 
     /// Returns a plugin whose window has run half empty and that may have more in the database, and
     /// the number to lease. Counts as under way until [`Lanes::add_leased`].
-    pub(super) fn next_lease(&mut self, now_ms: u64) -> Option<(PluginName, usize)> {
+    pub(super) fn next_lease(&mut self, now_ms: u64) -> Option<(T::Lane, usize)> {
         if self.stopped {
             return None;
         }
@@ -330,7 +336,7 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// Adds the result of a lease. Returns the items that its plugin no longer takes.
-    pub(super) fn add_leased(&mut self, plugin: &PluginName, leased: LeasedItems<T>) -> Vec<T> {
+    pub(super) fn add_leased(&mut self, plugin: &T::Lane, leased: LeasedItems<T>) -> Vec<T> {
         let Some(lane) = self.lanes.get_mut(plugin).filter(|_| !self.stopped) else {
             return leased.items;
         };
@@ -367,7 +373,7 @@ impl<T: QueueItem> Lanes<T> {
     }
 
     /// Puts a plugin in line if it could start an attempt. One that is in line keeps its turn.
-    fn turn(&mut self, plugin: &PluginName) {
+    fn turn(&mut self, plugin: &T::Lane) {
         let Some(lane) = self.lanes.get_mut(plugin) else { return };
         let turn = leave(&mut self.waiting, plugin, lane);
         if lane.queue.is_empty() || lane.under_way.attempts() >= lane.concurrency {
@@ -385,8 +391,8 @@ impl<T: QueueItem> Lanes<T> {
 
 /// Takes a plugin out of the line; which turn it had.
 fn leave<T: QueueItem>(
-    waiting: &mut BTreeSet<LinePosition>,
-    plugin: &PluginName,
+    waiting: &mut BTreeSet<LinePosition<T::Lane>>,
+    plugin: &T::Lane,
     lane: &mut Lane<T>,
 ) -> Option<u64> {
     let (running, turn) = lane.place.take()?;

@@ -1,7 +1,7 @@
 //! Runs committed deliveries and performs effects after the answer, each leased from the database.
 //!
-//! Owns: acceptance (`acceptance.rs`), the loop that leases and runs (`dispatcher.rs`), the two kinds of work
-//! in it (`deliveries.rs`, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), the next
+//! Owns: acceptance (`acceptance.rs`), the loop that leases and runs (`dispatcher.rs`), the kinds of work
+//! in it (`deliveries.rs`, `chosen.rs` for those on revisions that replays chose, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), the next
 //! step after an attempt (`retry.rs`), replays (`replay.rs`), erasures of personal values (`erasures.rs`), deliveries
 //! that a switch held (`held_releases.rs`), events accepted before their plugins were
 //! loaded (`matching.rs`), deliveries that failed on earlier revisions (`new_revisions.rs`). It answers no HTTP, and knows no SQL and no wasm.
@@ -9,6 +9,7 @@
 mod acceptance;
 mod bounds;
 mod breaker;
+mod chosen;
 mod deliveries;
 mod dispatcher;
 mod effects;
@@ -41,16 +42,18 @@ use crate::effect::LeasedEffect;
 use crate::event::PluginName;
 use crate::outbound::Outbound;
 use crate::plugins::{ActivePlugin, Plugins, Snapshot};
+use crate::runtime::replay_places;
 use crate::telemetry::Telemetry;
 
 pub use acceptance::Acceptance;
+use chosen::{ChosenDeliveries, ChosenDelivery, ChosenLane};
 use deliveries::Deliveries;
 use dispatcher::{Dispatcher, WorkKind as _};
 use effects::Effects;
 use erasures::Erasures;
 use gate::Gate;
 use held_releases::HeldReleases;
-use lanes::Lanes;
+use lanes::{Lanes, QueueItem as _};
 use matching::Matching;
 use new_revisions::NewRevisions;
 use replay::Replays;
@@ -70,6 +73,7 @@ struct Inner {
     db: Db,
     plugins: Plugins,
     deliveries: Dispatcher<Deliveries>,
+    chosen: Dispatcher<ChosenDeliveries>,
     effects: Dispatcher<Effects>,
     /// Notified when an operator requests a replay.
     replay: Arc<Notify>,
@@ -102,6 +106,7 @@ impl Dispatch {
         let gate = Arc::new(Gate::new(Duration::from_millis(limits.alone_max_ms)));
         let workers = Workers::start(Duration::from_millis(runtime.tick_ms))?;
         let places = runtime.instances_max as usize;
+        let found_chosen = Arc::new(Notify::new());
         let deliveries = Dispatcher::new(
             Deliveries {
                 db: db.clone(),
@@ -109,8 +114,14 @@ impl Dispatch {
                 workers,
                 gate: Arc::clone(&gate),
                 telemetry: telemetry.clone(),
+                chosen: Arc::clone(&found_chosen),
             },
             Lanes::new(limits.concurrency, limits.window).with_places(places),
+        );
+        let chosen_places = replay_places(&runtime) as usize;
+        let chosen = Dispatcher::new(
+            ChosenDeliveries(Arc::clone(deliveries.kind())),
+            Lanes::new(chosen_places, chosen::WINDOW),
         );
         let limits = config.borrow().effects.clone();
         let acceptance = Acceptance::new(db.clone(), plugins.clone());
@@ -118,13 +129,15 @@ impl Dispatch {
             Effects::new(db.clone(), acceptance, outbound, config, gate, telemetry.clone()),
             Lanes::new(limits.concurrency, limits.window),
         );
-        let inner = Inner { db, plugins, deliveries, effects, replay, erase, release, telemetry };
+        let inner = Inner { db, plugins, deliveries, chosen, effects, replay, erase, release, telemetry };
         let dispatch = Self(Arc::new(inner));
         dispatch.0.db.start(Arc::new(dispatch.clone()));
         tokio::spawn(dispatch.clone().take_over_effects());
         let snapshot = dispatch.0.plugins.snapshot();
         tokio::spawn(dispatch.clone().follow_plugins(snapshot));
         tokio::spawn(dispatch.0.deliveries.clone().lease_loop());
+        tokio::spawn(dispatch.0.chosen.clone().lease_loop());
+        tokio::spawn(dispatch.clone().follow_chosen(found_chosen));
         tokio::spawn(replays.run());
         tokio::spawn(releases.run());
         tokio::spawn(Matching::new(dispatch.0.db.clone(), dispatch.0.plugins.clone()).run());
@@ -148,8 +161,12 @@ impl Dispatch {
     /// Starts nothing more, and waits up to `timeout` for attempts and effects that run. An attempt that has not
     /// ended by then runs again after the next start. Returns how many had not ended.
     pub async fn stop(&self, timeout: Duration) -> usize {
-        let (attempts, effects) = tokio::join!(self.0.deliveries.stop(timeout), self.0.effects.stop(timeout));
-        attempts + effects
+        let (attempts, chosen, effects) = tokio::join!(
+            self.0.deliveries.stop(timeout),
+            self.0.chosen.stop(timeout),
+            self.0.effects.stop(timeout)
+        );
+        attempts + chosen + effects
     }
 
     /// The reason why no work runs any more, if it has stopped.
@@ -159,11 +176,42 @@ impl Dispatch {
             (idle > STALLED_AFTER).then(|| format!("{work} have not been looked at for {} s", idle.as_secs()))
         };
         let deliveries = stalled(self.0.deliveries.idle_time(), "deliveries");
-        deliveries.or_else(|| stalled(self.0.effects.idle_time(), "effects"))
+        let chosen = || stalled(self.0.chosen.idle_time(), "deliveries on chosen revisions");
+        deliveries.or_else(chosen).or_else(|| stalled(self.0.effects.idle_time(), "effects"))
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes<Delivery>> {
         self.0.deliveries.lanes()
+    }
+
+    /// Opens windows for deliveries on chosen revisions when some are found.
+    async fn follow_chosen(self, found: Arc<Notify>) {
+        loop {
+            self.rescan_chosen();
+            found.notified().await;
+        }
+    }
+
+    /// Opens and closes the windows of revisions that replays chose, and scans for their deliveries.
+    fn rescan_chosen(&self) {
+        let snapshot = self.0.plugins.snapshot();
+        let revisions = self.0.db.chosen_revisions().into_iter();
+        let open: BTreeSet<_> = revisions.map(|(plugin, revision)| ChosenLane { plugin, revision }).collect();
+        let mut lanes = self.0.chosen.lanes();
+        let mut unused = Vec::new();
+        for lane in lanes.names().into_iter().filter(|lane| !open.contains(lane)) {
+            unused.extend(lanes.close(&lane));
+        }
+        for lane in &open {
+            lanes.open(lane, snapshot.get(&lane.plugin).map_or(1, |active| active.concurrency));
+        }
+        drop(lanes);
+        if !unused.is_empty() {
+            self.0.chosen.kind().release(unused);
+        }
+        if !open.is_empty() {
+            self.0.chosen.rescan();
+        }
     }
 
     /// Leases the effects of all plugins that have some, then those that become due.
@@ -273,6 +321,7 @@ impl Dispatch {
         }
         self.0.deliveries.hint();
         self.0.deliveries.run_ready();
+        self.rescan_chosen();
     }
 }
 
@@ -288,6 +337,7 @@ struct KnownPlugins {
 impl Notices for Dispatch {
     fn rescan(&self) {
         self.0.deliveries.rescan();
+        self.rescan_chosen();
     }
 
     fn replay_requested(&self) {
@@ -316,12 +366,22 @@ impl Notices for Dispatch {
     fn plugin_paused(&self, plugin: &PluginName) {
         let queued = self.lanes().empty(plugin);
         self.0.deliveries.kind().release(queued);
+        let mut chosen = self.0.chosen.lanes();
+        let names = chosen.names().into_iter().filter(|lane| lane.plugin == *plugin);
+        let queued: Vec<_> = names.flat_map(|lane| chosen.empty(&lane)).collect();
+        drop(chosen);
+        self.0.chosen.kind().release(queued);
     }
 }
 
 impl Handoff for Dispatch {
     fn offer(&self, delivery: Delivery) -> bool {
-        self.0.deliveries.offer(delivery)
+        let Some(revision) = delivery.revision else { return self.0.deliveries.offer(delivery) };
+        let chosen = ChosenDelivery::new(delivery, revision);
+        let snapshot = self.0.plugins.snapshot();
+        let concurrency = snapshot.get(&chosen.lane().plugin).map_or(1, |active| active.concurrency);
+        self.0.chosen.lanes().open(chosen.lane(), concurrency);
+        self.0.chosen.offer(chosen)
     }
 
     fn offer_effect(&self, effect: LeasedEffect) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::TICK;
+use super::{TICK, chosen};
 use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::delivery::{DeliveryId, OrderingHash, Recipient, State};
@@ -74,7 +74,7 @@ impl Replays {
         if !can_route(&running.request, &plugins) {
             return TICK;
         }
-        let limit = if running.request.dry_run { PAGE } else { self.room() };
+        let limit = if running.request.dry_run { PAGE } else { self.room(&running.request) };
         if limit == 0 {
             return PAUSE;
         }
@@ -97,10 +97,15 @@ impl Replays {
         self.plugins.chosen_revision(plugins, &plugin, request.revision?).await
     }
 
-    /// The number of deliveries that have room: half of the backlog's room is left to senders.
-    fn room(&self) -> u32 {
+    /// The number of deliveries that have room: half of the backlog's room is left to senders, and few may be open on
+    /// chosen revisions.
+    fn room(&self, request: &Request) -> u32 {
         let half = self.config.borrow().dispatch.backlog_max.div_ceil(2);
-        u32::try_from(half.saturating_sub(self.db.backlog())).unwrap_or(u32::MAX).min(PAGE)
+        let mut room = half.saturating_sub(self.db.backlog());
+        if request.revision.is_some() {
+            room = room.min(chosen::OPEN_MAX.saturating_sub(self.db.count_chosen()));
+        }
+        u32::try_from(room).unwrap_or(u32::MAX).min(PAGE)
     }
 
     async fn page(

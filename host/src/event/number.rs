@@ -1,4 +1,4 @@
-//! Numbers of rows in texts from outside: cursors and parts of ids.
+//! Numbers in texts from outside: those of rows, in cursors and parts of ids, and those of people, such as of phones.
 
 /// The form of a number in a text, which [`parse_number`] reads, as a regular expression.
 pub const NUMBER_PATTERN: &str = "^[1-9][0-9]{0,17}$";
@@ -8,6 +8,17 @@ pub const NUMBER_PATTERN: &str = "^[1-9][0-9]{0,17}$";
 pub fn parse_number(text: &str) -> Option<i64> {
     let is_number = matches!(text.len(), 1..=18) && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number && !text.starts_with('0'))
+}
+
+/// The digits of a text of digits and the separators of phone numbers and dates; `None` for other texts.
+#[must_use]
+pub fn parse_digits(text: &str) -> Option<String> {
+    let is_separator = |c: char| matches!(c, ' ' | '+' | '-' | '.' | '/' | '(' | ')');
+    if !text.chars().all(|c| c.is_ascii_digit() || is_separator(c)) {
+        return None;
+    }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (!digits.is_empty()).then_some(digits)
 }
 
 #[cfg(test)]

@@ -8,17 +8,18 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::config::{EVENT_TYPE_MAX_BYTES, PICKED_MAX, Source};
-use crate::event::{Digest, Event, SourceName, replace_lone_surrogates, rfc3339};
+use crate::event::{
+    Digest, Event, SourceName, ordering_key_text, parse_json_string, replace_lone_surrogates, rfc3339,
+    shorten_ordering_key,
+};
 
 use super::created::Created;
 use super::pick::Picker;
 use super::verify::VerifiedRequest;
-use field::{Field, FieldValue, Slots, parse_string};
+use field::{Field, FieldValue, Slots};
 
 /// Longest event id, in bytes.
 const ID_MAX_BYTES: usize = 256;
-/// Longest ordering key that is stored as text; a longer one is stored as its SHA-256.
-const ORDERING_KEY_MAX_BYTES: usize = 256;
 
 /// The places of an event's fields in the requests of a source.
 #[derive(Debug)]
@@ -81,6 +82,10 @@ impl Envelope {
         });
         let created_at = created.as_ref().and_then(|created| u64::try_from(created.at_ms.max(0)).ok());
         let payload = self.payload.and_then(|slot| picked.get(slot).copied().flatten());
+        let ordering_key = self.ordering_key.find(&picked, headers).and_then(|key| match key {
+            FieldValue::Json(raw) => ordering_key_text(json.as_sent(raw)),
+            FieldValue::Text(text) => Some(shorten_ordering_key(Cow::Owned(text))),
+        });
         let event = Event {
             source: source.clone(),
             event_type: self.event_type(self.event_type.find(&picked, headers))?,
@@ -88,10 +93,7 @@ impl Envelope {
             created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
             payload: json.range(payload.unwrap_or(&json.text)),
-            ordering_key: self.ordering_key.find(&picked, headers).map(|key| match key {
-                FieldValue::Json(raw) => ordering_key_text(json.as_sent(raw)),
-                FieldValue::Text(text) => shorten_key(Cow::Owned(text)),
-            }),
+            ordering_key: ordering_key.map(Cow::into_owned),
             digest,
             origin: None,
             trace: None,
@@ -103,7 +105,7 @@ impl Envelope {
     fn event_type(&self, found: Option<FieldValue<'_>>) -> Result<String, InvalidBody> {
         let at = &self.event_type.name;
         let text = match found {
-            Some(FieldValue::Json(raw)) => parse_string(raw)
+            Some(FieldValue::Json(raw)) => parse_json_string(raw)
                 .ok_or_else(|| InvalidBody(format!("the event type at {at} is not a string")))?,
             Some(FieldValue::Text(text)) => Cow::Owned(text),
             None => {
@@ -130,7 +132,7 @@ impl Envelope {
                 let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
                 let number = || is_number.then_some(Cow::Borrowed(raw));
                 let wrong = || InvalidBody(format!("the id at {at} is neither a string nor a number"));
-                parse_string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?
+                parse_json_string(raw).or_else(escaped).or_else(number).ok_or_else(wrong)?
             }
         };
         check_name(&text, "id", at, ID_MAX_BYTES)?;
@@ -190,16 +192,6 @@ fn check_name(text: &str, what: &str, at: &str, most: usize) -> Result<(), Inval
         return wrong(&format!("is longer than {most} bytes"));
     }
     if text.chars().any(char::is_control) { wrong("has control characters") } else { Ok(()) }
-}
-
-/// An ordering key as text. Any JSON value will do: none is a reason to reject an event.
-fn ordering_key_text(raw: &str) -> String {
-    shorten_key(parse_string(raw).unwrap_or(Cow::Borrowed(raw)))
-}
-
-fn shorten_key(text: Cow<'_, str>) -> String {
-    let is_short = text.len() <= ORDERING_KEY_MAX_BYTES;
-    if is_short { text.into_owned() } else { Digest::of(text.as_bytes()).to_string() }
 }
 
 #[cfg(test)]

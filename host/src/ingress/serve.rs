@@ -75,7 +75,7 @@ where
     let refused = Throttle::default();
     let accept_all = async {
         loop {
-            let Some((stream, address)) = accept(&listener).await else {
+            let Some((stream, address)) = accept(&listener, limits.write_timeout_ms).await else {
                 continue;
             };
             let Some(slot) = wait_for_slot(&connections, address).await else {
@@ -119,11 +119,12 @@ fn http1_builder(limits: Limits) -> http1::Builder {
     http
 }
 
-async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+async fn accept(listener: &TcpListener, write_timeout_ms: u64) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
         Ok((stream, address)) => {
             // Answers are small: waiting for more to send would only delay them.
             let _unsupported = stream.set_nodelay(true);
+            limit_unsent(&stream, write_timeout_ms);
             Some((stream, address))
         }
         Err(error) => {
@@ -132,6 +133,18 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
             None
         }
     }
+}
+
+/// Has the kernel end a connection whose peer takes nothing of what the kernel has for it. Its buffer is large, so a peer that
+/// never reads a stream of small messages would not be noticed otherwise.
+fn limit_unsent(stream: &TcpStream, write_timeout_ms: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        let timeout_ms = u32::try_from(write_timeout_ms).unwrap_or(u32::MAX);
+        let _unsupported = rustix::net::sockopt::set_tcp_user_timeout(stream, timeout_ms);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, write_timeout_ms);
 }
 
 /// Waits for a slot, while later connections wait in the kernel's queue. `None` if the peer has all its

@@ -1,5 +1,5 @@
 //! Kept revisions that replays run on, beside those in force: loaded when one is needed, and at most
-//! [`CHOSEN_MAX`] of them.
+//! `plugins.replay_revisions_max` of them. Their instances have places of their own.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,8 +19,10 @@ use crate::delivery::{Attempt, Cause, Failure, Outcome};
 use crate::event::{Digest, PluginName, now_ms};
 use crate::runtime::{AttemptReport, Call, Runner, Stages};
 
-/// Revisions that are loaded at once for replays.
-const CHOSEN_MAX: usize = 4;
+/// A revision stays for so long before another one may take its place, so that many do not only load each other away.
+const STAY_MIN: Duration = Duration::from_secs(2);
+/// How often a revision for which there is no place is asked for again.
+const PLACE_PAUSE: Duration = Duration::from_millis(50);
 /// A revision that no delivery has needed for so long is dropped.
 const IDLE_MAX: Duration = Duration::from_mins(1);
 /// A refused revision is loaded again after this time, if a delivery needs it.
@@ -28,6 +30,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct ChosenRevisions {
+    revisions_max: usize,
     slots: Mutex<Vec<Slot>>,
     /// Held by each loaded revision until its last attempt has ended.
     places: Arc<Semaphore>,
@@ -40,7 +43,20 @@ struct Slot {
     plugin: PluginName,
     digest: Digest,
     used_at: Instant,
-    chosen: channel::Receiver<Option<Arc<ChosenRevision>>>,
+    chosen: Loading,
+}
+
+/// A revision, when it is loaded or refused.
+type Loading = channel::Receiver<Option<Arc<ChosenRevision>>>;
+
+/// The revision of a replayed delivery.
+pub enum ReplayedRevision {
+    /// It is in force.
+    InForce,
+    /// It is loaded, or refused.
+    Loaded(Arc<ChosenRevision>),
+    /// It is being loaded, or waits for that.
+    Loading,
 }
 
 /// A kept revision that a replay chose: loaded, or refused.
@@ -94,9 +110,9 @@ impl ChosenRevision {
 
 impl ChosenRevisions {
     /// Loads run on the calling task's runtime.
-    pub(super) fn new() -> Self {
-        let places = Arc::new(Semaphore::new(CHOSEN_MAX));
-        Self { slots: Mutex::default(), places, runtime: Handle::current() }
+    pub(super) fn new(revisions_max: usize) -> Self {
+        let places = Arc::new(Semaphore::new(revisions_max));
+        Self { revisions_max, slots: Mutex::default(), places, runtime: Handle::current() }
     }
 
     fn slots(&self) -> MutexGuard<'_, Vec<Slot>> {
@@ -115,7 +131,12 @@ impl ChosenRevisions {
 
     /// The revision, when it is loaded or refused.
     async fn wait(&self, plugins: &Plugins, plugin: &PluginName, digest: Digest) -> Arc<ChosenRevision> {
-        let mut chosen = self.get(plugins, plugin, digest);
+        let mut chosen = loop {
+            if let Some(chosen) = self.get(plugins, plugin, digest) {
+                break chosen;
+            }
+            tokio::time::sleep(PLACE_PAUSE).await;
+        };
         let loaded = chosen.wait_for(Option::is_some).await.ok().and_then(|chosen| chosen.clone());
         loaded.unwrap_or_else(|| {
             // The task that loads it has panicked, or the host is ending.
@@ -125,27 +146,23 @@ impl ChosenRevisions {
         })
     }
 
-    /// The revision, which may still be loading. Beyond [`CHOSEN_MAX`], the one that was not needed for the longest
-    /// time makes room: it is dropped when its attempts have ended.
-    fn get(
-        &self,
-        plugins: &Plugins,
-        plugin: &PluginName,
-        digest: Digest,
-    ) -> channel::Receiver<Option<Arc<ChosenRevision>>> {
+    /// The revision, which may still be loading. If there are too many, of those that have stayed for a while the one that
+    /// was not needed for the longest time makes room: it is dropped when its attempts have ended. `None` if there is none.
+    fn get(&self, plugins: &Plugins, plugin: &PluginName, digest: Digest) -> Option<Loading> {
         let mut removed = Vec::new();
         let mut slots = self.slots();
         let place = slots.iter().position(|slot| slot.plugin == *plugin && slot.digest == digest);
         if let Some(place) = place {
             if slots[place].is_usable() {
                 slots[place].used_at = Instant::now();
-                return slots[place].chosen.clone();
+                return Some(slots[place].chosen.clone());
             }
             removed.push(slots.swap_remove(place));
         }
-        if slots.len() >= CHOSEN_MAX {
-            let oldest = slots.iter().enumerate().min_by_key(|(_, slot)| slot.used_at);
-            removed.extend(oldest.map(|(place, _)| place).map(|place| slots.swap_remove(place)));
+        if slots.len() >= self.revisions_max {
+            let movable = slots.iter().enumerate().filter(|(_, slot)| slot.may_be_removed());
+            let (oldest, _) = movable.min_by_key(|(_, slot)| slot.used_at)?;
+            removed.push(slots.swap_remove(oldest));
         }
         let (loaded, chosen) = channel::channel(None);
         let (plugins, places, name) = (plugins.clone(), Arc::clone(&self.places), plugin.clone());
@@ -158,7 +175,7 @@ impl ChosenRevisions {
         slots.push(Slot { plugin: plugin.clone(), digest, used_at, chosen: chosen.clone() });
         drop(slots);
         drop(removed);
-        chosen
+        Some(chosen)
     }
 }
 
@@ -170,6 +187,10 @@ impl Slot {
         !is_stale && !has_failed
     }
 
+    fn may_be_removed(&self) -> bool {
+        self.chosen.borrow().as_ref().is_some_and(|chosen| chosen.loaded_at.elapsed() >= STAY_MIN)
+    }
+
     fn is_idle(&self) -> bool {
         self.used_at.elapsed() >= IDLE_MAX && self.chosen.borrow().is_some()
     }
@@ -179,7 +200,7 @@ async fn load(desk: &Desk, places: Arc<Semaphore>, plugin: PluginName, digest: D
     let config = desk.config.borrow().clone();
     // Semaphores are never closed, so there always is a place.
     let place = places.acquire_owned().await.ok();
-    match desk.loader.load_stored(&plugin, digest, &config).await {
+    match desk.loader.for_replays().load_stored(&plugin, digest, &config).await {
         Ok(loaded) => {
             let mut entry = RunningEntry::from(&loaded.revision);
             entry.runner = Arc::new(PlacedRunner { runner: entry.runner, _place: place });
@@ -268,6 +289,22 @@ impl Plugins {
     ) -> Option<Arc<ChosenRevision>> {
         let is_in_force = snapshot.get(plugin).is_some_and(|active| active.revision == digest);
         if is_in_force { None } else { Some(self.0.chosen.wait(self, plugin, digest).await) }
+    }
+
+    /// The revision of a replayed delivery, without waiting for it: if it is not loaded, its load begins.
+    #[must_use]
+    pub fn replayed_revision(
+        &self,
+        snapshot: &Snapshot,
+        plugin: &PluginName,
+        digest: Digest,
+    ) -> ReplayedRevision {
+        if snapshot.get(plugin).is_some_and(|active| active.revision == digest) {
+            return ReplayedRevision::InForce;
+        }
+        let loading = self.0.chosen.get(self, plugin, digest);
+        let loaded = loading.and_then(|loading| loading.borrow().clone());
+        loaded.map_or(ReplayedRevision::Loading, ReplayedRevision::Loaded)
     }
 
     /// Drops the revisions of replays that were not needed for a while.

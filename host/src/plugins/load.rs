@@ -88,6 +88,11 @@ impl Loader {
         }
     }
 
+    /// A loader of revisions with places of their own, apart from those in force.
+    pub(super) fn for_replays(&self) -> Self {
+        Self { runtime: self.runtime.for_replays(), ..self.clone() }
+    }
+
     /// Runs a load at its turn. One that takes long leaves its place to others. Dropping the future ends the load.
     async fn in_place<T, F: Future<Output = T>>(
         &self,

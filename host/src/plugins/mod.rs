@@ -55,7 +55,7 @@ use load::Loader;
 use reconciler::{Reconciler, Requests};
 
 pub use active::{ActivePlugin, Backoff, Breaking, Retry, RunningEntry, Turn};
-pub use chosen::ChosenRevision;
+pub use chosen::{ChosenRevision, ReplayedRevision};
 pub use compare::Comparison;
 pub use cpu_class::CpuClass;
 pub use instruct::{Instructed, InstructionError, Instructor};
@@ -153,7 +153,7 @@ impl Plugins {
             views: Mutex::default(),
             retries,
             desk: Desk::new(ledger.clone(), loader.clone(), config.clone(), takeovers),
-            chosen: ChosenRevisions::new(),
+            chosen: ChosenRevisions::new(now.plugins.replay_revisions_max),
         }));
         let parts = (runtime.clone(), loader, ledger);
         let requests = Requests { retries: requested, takeovers: to_publish };

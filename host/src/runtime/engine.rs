@@ -11,7 +11,7 @@ use super::cache::CodeCache;
 use super::capabilities;
 use super::compile::{Compiler, CompilerMode};
 use super::compile_locks::CompileLocks;
-use super::engine_config::{MemoryBounds, engine_config};
+use super::engine_config::{MemoryBounds, engine_config, replay_places};
 use super::pool::InstancePool;
 use super::state::InstanceState;
 use super::stores::PluginStores;
@@ -25,7 +25,16 @@ pub struct RuntimeError(String);
 
 /// Loads plugins and runs their calls. See the module.
 #[derive(Clone)]
-pub struct Runtime(pub(super) Arc<Inner>);
+pub struct Runtime(pub(super) Arc<Inner>, PoolKind);
+
+/// The places that instances take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PoolKind {
+    /// Those of `runtime.instances_max`.
+    Shared,
+    /// Those beside them, for revisions that replays chose.
+    Replays,
+}
 
 pub(super) struct Inner {
     pub(super) engine: Engine,
@@ -35,7 +44,8 @@ pub(super) struct Inner {
     pub(super) compile: Compiler,
     pub(super) compile_locks: CompileLocks,
     pub(super) records_compiler_failures: bool,
-    pub(super) pool: InstancePool,
+    pool: InstancePool,
+    replay_pool: InstancePool,
     pub(super) limits: config::Runtime,
     pub(super) stores: Arc<dyn PluginStores>,
     pub(super) outbound: Outbound,
@@ -74,6 +84,7 @@ impl Runtime {
         let compile = Compiler::new(compiler, &engine, limits, bounds, count_fuel).map_err(RuntimeError)?;
         start_epoch_clock(&engine, Duration::from_millis(limits.tick_ms)).map_err(RuntimeError)?;
         let pool = InstancePool::new(limits.instances_max);
+        let replay_pool = InstancePool::new(replay_places(limits));
         let limits = limits.clone();
         let records_compiler_failures = compiler == CompilerMode::ChildAhead;
         let inner = Inner {
@@ -85,11 +96,33 @@ impl Runtime {
             compile_locks: CompileLocks::default(),
             records_compiler_failures,
             pool,
+            replay_pool,
             limits,
             stores,
             outbound,
         };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(inner), PoolKind::Shared))
+    }
+
+    /// The same runtime with places apart from the others, so that neither waits for the other's instances.
+    #[must_use]
+    pub fn for_replays(&self) -> Self {
+        Self(Arc::clone(&self.0), PoolKind::Replays)
+    }
+
+    /// The runtime for a component whose instances take this many places. One that takes more than there are for replays
+    /// shares the places of all others.
+    pub(super) fn for_places(&self, places: u32) -> Self {
+        let kind = if places > self.0.replay_pool.size() { PoolKind::Shared } else { self.1 };
+        Self(Arc::clone(&self.0), kind)
+    }
+
+    /// The places for instances.
+    pub(super) fn pool(&self) -> &InstancePool {
+        match self.1 {
+            PoolKind::Shared => &self.0.pool,
+            PoolKind::Replays => &self.0.replay_pool,
+        }
     }
 
     /// The protection of guests' memories. It depends on the address space of this process.

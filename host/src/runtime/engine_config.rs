@@ -17,6 +17,9 @@ pub(super) const TABLES_PER_PLACE: u32 = 8;
 /// collection or exceptions. wasmtime has no way to ask which components do.
 const MEMORIES_PER_PLACE: u32 = 2;
 
+/// Most places beside `runtime.instances_max`, for revisions that replays chose: as many as the largest instance takes.
+const REPLAY_PLACES_MAX: u32 = 8;
+
 /// Bytes of address space of one memory with guard pages: all that a 32-bit index reaches.
 const GUARDED_RESERVATION_BYTES: u64 = 4 << 30;
 /// Bytes after it, for the constant offset that an instruction adds to its index. wasmtime's default.
@@ -69,13 +72,20 @@ impl MemoryBounds {
     /// The way that fits an address space; `None` = no limit. Half of a limit is left to everything else: threads,
     /// the database, compiled code.
     pub(super) fn for_address_space(address_space_bytes: Option<u64>, limits: &config::Runtime) -> Self {
-        let memories = u64::from(limits.instances_max) * u64::from(MEMORIES_PER_PLACE);
+        let places = limits.instances_max + replay_places(limits);
+        let memories = u64::from(places) * u64::from(MEMORIES_PER_PLACE);
         let pool_bytes = memories * (GUARDED_RESERVATION_BYTES + GUARDED_REGION_BYTES);
         match address_space_bytes {
             Some(limit) if limit / 2 < pool_bytes => Self::Checks,
             _ => Self::GuardPages,
         }
     }
+}
+
+/// The number of places for revisions that replays chose.
+#[must_use]
+pub fn replay_places(limits: &config::Runtime) -> u32 {
+    limits.instances_max.div_ceil(8).min(REPLAY_PLACES_MAX)
 }
 
 /// The settings that change compiled code. Code of an engine with this configuration runs in an engine with
@@ -117,7 +127,7 @@ pub fn engine_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config {
 }
 
 fn pooling_config(limits: &config::Runtime) -> PoolingAllocationConfig {
-    let places = limits.instances_max;
+    let places = limits.instances_max + replay_places(limits);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
         .total_core_instances(places * CORE_INSTANCES_PER_COMPONENT)
@@ -159,8 +169,8 @@ mod tests {
             (256, Some(3 << 30), MemoryBounds::Checks),
             (256, Some(1 << 40), MemoryBounds::Checks),
             (256, Some(5 << 40), MemoryBounds::GuardPages),
-            (1, Some(16 << 30), MemoryBounds::Checks),
-            (1, Some(17 << 30), MemoryBounds::GuardPages),
+            (1, Some(32 << 30), MemoryBounds::Checks),
+            (1, Some(33 << 30), MemoryBounds::GuardPages),
         ] {
             let bounds = MemoryBounds::for_address_space(address_space_bytes, &limits(instances_max));
             assert_eq!(bounds, expected, "{instances_max} {address_space_bytes:?}");

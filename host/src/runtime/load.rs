@@ -178,7 +178,7 @@ impl Runtime {
         if places > all {
             return Err(format!("one instance takes {places} places, runtime.instances_max is {all}"));
         }
-        let (plugin, runtime) = (plugin.clone(), self.clone());
+        let (plugin, runtime) = (plugin.clone(), self.for_places(places));
         Ok(Revision {
             id: RevisionId::next(),
             plugin,

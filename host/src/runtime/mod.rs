@@ -60,7 +60,7 @@ pub use canonical::DecodedForTools;
 pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, HandlerExports, compile_from_stdin};
 pub use describe::{origins_in, tools_of};
 pub use engine::{CompileOptions, Runtime, RuntimeError};
-pub use engine_config::{MemoryBounds, compiler_config, engine_config};
+pub use engine_config::{MemoryBounds, compiler_config, engine_config, replay_places};
 pub use host_calls::HostCall;
 pub use load::{LoadedRevision, Refusal};
 pub use redaction::Redaction;

@@ -18,6 +18,8 @@ use super::instance::Instance;
 pub(super) struct InstancePool {
     /// One permit for each place; see [`places_of`].
     places: Arc<Semaphore>,
+    /// The number of all of them.
+    size: u32,
     /// Oldest first.
     idle: Mutex<VecDeque<IdleInstance>>,
     /// Attempts that wait for a place.
@@ -43,9 +45,14 @@ impl RevisionId {
 }
 
 impl InstancePool {
-    pub(super) fn new(places: u32) -> Self {
-        let places = Arc::new(Semaphore::new(places as usize));
-        Self { places, idle: Mutex::default(), waiting: AtomicUsize::new(0) }
+    pub(super) fn new(size: u32) -> Self {
+        let places = Arc::new(Semaphore::new(size as usize));
+        Self { places, size, idle: Mutex::default(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// The number of all places.
+    pub(super) fn size(&self) -> u32 {
+        self.size
     }
 
     /// Takes places for an instance. Where too few are free, drops idle instances, and then waits.

@@ -42,7 +42,7 @@ pub struct Revision {
 
 impl Drop for Revision {
     fn drop(&mut self) {
-        self.runtime.0.pool.forget(self.id);
+        self.runtime.pool().forget(self.id);
     }
 }
 
@@ -97,12 +97,12 @@ impl Revision {
         settings: &PluginSettings,
         delivery: Option<&Delivery>,
     ) -> Instance {
-        let runtime = &self.runtime.0;
-        let idle = settings.reuse_max.and_then(|_| runtime.pool.take(self.id, settings));
+        let (runtime, pool) = (&self.runtime.0, self.runtime.pool());
+        let idle = settings.reuse_max.and_then(|_| pool.take(self.id, settings));
         let mut instance = if let Some(idle) = idle {
             idle
         } else {
-            let places = runtime.pool.acquire(self.places).await;
+            let places = pool.acquire(self.places).await;
             let (stores, outbound) = (Arc::clone(&runtime.stores), runtime.outbound.clone());
             let state = InstanceState::new(&self.plugin, settings, &runtime.limits, stores, outbound);
             Instance::new(&runtime.engine, state, places)
@@ -115,7 +115,7 @@ impl Revision {
     /// failure its memory is in an unknown state. With a request under way it is dropped, which ends the request.
     pub(super) fn keep_instance(&self, settings: &PluginSettings, instance: Instance) {
         if instance.is_reusable(settings.reuse_max) {
-            self.runtime.0.pool.keep(self.id, settings, instance);
+            self.runtime.pool().keep(self.id, settings, instance);
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{create, run_as};
-use crate::support::{Event, HostDir, guest};
+use crate::support::{Event, HostDir, guest, wait_until};
 
 const PHONE: &str = "+224 620 00 00 01";
 
@@ -33,7 +33,8 @@ async fn the_role_read_sees_no_personal_value_in_any_text_about_an_event() {
     let deliveries = event["deliveries"].as_array().unwrap().iter();
     let delivery =
         deliveries.filter(|of| of["plugin"] == "strict").map(|of| of["id"].as_str().unwrap()).next().unwrap();
-    assert_eq!(dir.run(&["delivery", "replay", "--plugin", "strict", "--dry-run"]).code, 0);
+    let dry_run = ["delivery", "replay", "--plugin", "strict", "--reason", PHONE, "--dry-run"];
+    assert_eq!(dir.run(&dry_run).code, 0);
     let read = create(&dir, &["dashboard", "--role", "read"]);
     let operate = create(&dir, &["ops", "--role", "operate"]);
 
@@ -159,6 +160,80 @@ async fn clients_of_moncreneau_are_masked_for_the_role_read_unless_the_source_sa
             let shown = run_as(&dir, token, &["event", "show", "evt_1", "--json"]).json();
             assert_eq!(shown["payload"], expected, "{personal}");
         }
+        host.stop().await;
+    }
+}
+
+/// Replaces the configuration, and waits until the host has taken it.
+async fn reconfigure(dir: &HostDir, config: &str) {
+    let changes = || dir.log().matches("configuration changed").count();
+    let before = changes();
+    dir.configure(config);
+    wait_until("the configuration is taken", async || (changes() > before).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_personal_before_a_reload_is_found_by_nobody_who_may_not_see_it() {
+    for index in [false, true] {
+        let config = |key: &str| {
+            format!(
+                "personal = [\"/data/object/phone\"]\nordering_key = \"/data/object/{key}\"\n\
+                 [search]\nindex = {index}\n"
+            )
+        };
+        let dir = HostDir::new(&config("phone"));
+        let host = dir.start().await;
+        host.send(&Event::with_payload("x.y", "evt_1", &json!({ "id": 7, "phone": PHONE }))).await;
+        let read = create(&dir, &["dashboard", "--role", "read"]);
+        let operate = create(&dir, &["ops", "--role", "operate"]);
+        let found = |token: &str, key: &str| {
+            let page = run_as(&dir, token, &["event", "list", "--json", "--ordering-key", key]).json();
+            page["items"].as_array().unwrap().iter().map(|of| of["id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!((found(&read, PHONE), found(&operate, PHONE)), (vec![], vec!["evt_1".into()]));
+        reconfigure(&dir, &config("id")).await;
+        for _ in 0..3 {
+            assert_eq!(found(&read, PHONE), [""; 0], "index = {index}");
+        }
+        assert_eq!(found(&operate, PHONE), ["evt_1"]);
+        // Later keys are at the new place, and nobody's.
+        host.send(&Event::with_payload("x.y", "evt_2", &json!({ "id": 8, "phone": PHONE }))).await;
+        wait_until("the new place is in use", async || (found(&read, "8") == ["evt_2"]).then_some(())).await;
+        host.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_around_a_personal_value_is_masked_and_erased_however_it_was_sent() {
+    let config = "personal = [\"/data/object/client/name\"]\nordering_key = \"/data/object/client\"\n";
+    let long = "n".repeat(300);
+    for name in [r"\u00c9lo\u00efse\/Diallo", &long] {
+        let dir = HostDir::new(config);
+        let host = dir.start().await;
+        let body = format!(
+            r#"{{"id":"evt_1","type":"x.y","created":"2026-01-21T14:30:00Z","data":{{"object":{{"client":{{"name":"{name}","id":7}}}}}}}}"#
+        );
+        host.send(&Event { id: "evt_1".into(), body }).await;
+        let read = create(&dir, &["dashboard", "--role", "read"]);
+        let key = |token: &str| {
+            run_as(&dir, token, &["event", "show", "evt_1", "--json"]).json()["ordering_key"].clone()
+        };
+        assert_eq!(key(&read), "[masked]");
+        // The key comes from elsewhere now: the value in the body says that it is personal.
+        reconfigure(&dir, &config.replace("object/client\"", "object/other\"")).await;
+        assert_eq!(key(&read), "[masked]");
+        assert_eq!(dir.run(&["event", "erase", "evt_1", "--yes"]).code, 0);
+        let erased = dir.run(&["event", "show", "evt_1", "--unmasked", "--json"]).json();
+        assert_eq!(erased["ordering_key"], "[erased]", "{erased}");
+
+        // An earlier version left the key of an erased event.
+        host.stop().await;
+        dir.alter("UPDATE event SET ordering_key = 'Awa Diallo' WHERE id = 'evt_1'").await;
+        let host = dir.start().await;
+        assert_eq!(key(&read), "[masked]");
+        assert_eq!(dir.run(&["event", "erase", "evt_1", "--yes"]).code, 0);
+        let erased = dir.run(&["event", "show", "evt_1", "--unmasked", "--json"]).json();
+        assert_eq!(erased["ordering_key"], "[erased]", "{erased}");
         host.stop().await;
     }
 }

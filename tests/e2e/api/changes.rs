@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
 
 use super::token;
 use crate::access::create;
-use crate::support::{Event, HostDir, LIMIT, RunningHost, guest};
+use crate::support::{Event, HostDir, LIMIT, RunningHost, guest, wait_until};
 
 /// A client of the changes.
 struct Client {
@@ -233,7 +235,7 @@ async fn wrong_requests_and_too_many_clients_are_problems() {
     let problem: Value = response.json().await.unwrap();
     assert!(problem["detail"].as_str().unwrap().contains("admin.changes_max_clients"), "{problem}");
     drop(first);
-    crate::support::wait_until("the place of the first client is free", async || {
+    wait_until("the place of the first client is free", async || {
         tokio::time::sleep(Duration::from_millis(100)).await;
         (ask(&host, &token, "", None).await.status() == StatusCode::OK).then_some(())
     })
@@ -268,4 +270,37 @@ async fn fifty_clients_get_every_change() {
         }
         assert_eq!(events, expected);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_loses_its_place() {
+    let dir = HostDir::new("");
+    let text = std::fs::read_to_string(dir.path("hookyard.toml")).unwrap();
+    let text = text.replacen("[admin]\n", "[admin]\nchanges_max_clients = 1\n", 1);
+    let text = text.replacen("[server]\n", "[server]\nwrite_timeout_ms = 1000\n", 1);
+    dir.replace("hookyard.toml", text.as_bytes());
+    let host = dir.start().await;
+    let token = token(&dir);
+    let socket = TcpSocket::new_v4().unwrap();
+    // The smallest that the kernel allows.
+    socket.set_recv_buffer_size(1).unwrap();
+    let mut stalled =
+        socket.connect(host.admin().trim_start_matches("http://").parse().unwrap()).await.unwrap();
+    let request =
+        format!("GET /api/v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+    stalled.write_all(request.as_bytes()).await.unwrap();
+    wait_until("it has the only place", async || {
+        (ask(&host, &token, "", None).await.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+    })
+    .await;
+    let mut number = 0;
+    wait_until("its place is free", async || {
+        for _ in 0..20 {
+            number += 1;
+            host.send(&Event::with_act(1, &format!("evt_{number}_{}", "x".repeat(200)), "well")).await;
+        }
+        (ask(&host, &token, "", None).await.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+    drop(stalled);
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hookyard::failpoint::Point;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use super::token;
 use crate::access::{create, run_as, with_admin_keys};
-use crate::support::{Event, HostDir, RunningHost, example};
+use crate::support::{Event, HostDir, RunningHost, example, wait_until};
 
 /// An answer: its status, whether it was stored, and its body.
 type Answer = (u16, bool, Value);
@@ -106,8 +107,9 @@ async fn a_repeated_request_gets_its_answer_again_also_after_a_restart() {
 
 #[tokio::test]
 async fn a_key_has_its_form_and_its_limits() {
-    let dir = with_admin_keys("idempotency_keys_max = 2");
+    let dir = with_admin_keys("idempotency_keys_max = 3\nidempotency_keys_per_token_max = 3");
     let host = dir.start().await;
+    let operator = create(&dir, &["night-shift", "--role", "operate"]);
     for wrong in ["", "a b", "a\"b", "\"a", &"k".repeat(256)] {
         let answer = post(&host, REPLAY, &all_events(), wrong).await.unwrap();
         assert_eq!(answer.0, 400, "{wrong}: {answer:?}");
@@ -119,11 +121,19 @@ async fn a_key_has_its_form_and_its_limits() {
     assert!(answer.2["detail"].as_str().unwrap().contains("2097152"), "{answer:?}");
     assert_eq!(decisions(&host, "replay.begin").await, 0);
 
-    for (key, is_replayed) in [("a", false), ("b", false), ("b", true), ("c", false), ("c", true)] {
-        let answer = post(&host, REPLAY, &all_events(), key).await.unwrap();
+    let admin = token(&dir);
+    for (token, key, is_replayed) in [
+        (&admin, "a", false),
+        (&admin, "b", false),
+        (&admin, "b", true),
+        (&operator, "c", false),
+        (&operator, "c", true),
+        (&operator, "d", false),
+    ] {
+        let answer = post_as(token, &host, REPLAY, &all_events(), key).await.unwrap();
         assert_eq!((answer.0, answer.1), (202, is_replayed), "{key}: {answer:?}");
     }
-    // The oldest one was forgotten for the third.
+    // The oldest ones, that of the command and this one, were forgotten for the newest.
     let forgotten = post(&host, REPLAY, &all_events(), "a").await.unwrap();
     assert_eq!((forgotten.0, forgotten.1), (202, false), "{forgotten:?}");
 
@@ -133,7 +143,7 @@ async fn a_key_has_its_form_and_its_limits() {
     assert_eq!(post(&host, REPLAY, &many, "many").await.unwrap().0, 202);
     let repeated = post(&host, REPLAY, &many, "many").await.unwrap();
     assert_eq!(kind(&repeated), (409, "/problems/already-done"), "{repeated:?}");
-    assert_eq!(decisions(&host, "replay.begin").await, 5);
+    assert_eq!(decisions(&host, "replay.begin").await, 6);
 }
 
 #[tokio::test]
@@ -176,6 +186,25 @@ async fn a_request_that_takes_too_long_is_ended_and_its_key_and_body_are_free() 
     assert_eq!(kind(&again), (503, "/problems/request-timeout"), "{again:?}");
     assert_eq!(kind(&push("a").await), (503, "/problems/request-timeout"));
     assert_eq!(decisions(&host, "plugin.push").await, 0);
+}
+
+#[tokio::test]
+async fn a_key_stays_taken_while_the_decision_of_an_ended_request_waits() {
+    let dir = with_admin_keys("idempotency_timeout_ms = 300");
+    let host = dir.start().await;
+    let other = dir.lock_writes().await;
+    let late = post(&host, REPLAY, &all_events(), "a").await.unwrap();
+    assert_eq!(kind(&late), (503, "/problems/request-timeout"), "{late:?}");
+    let repeated = post(&host, REPLAY, &all_events(), "a").await.unwrap();
+    assert_eq!(kind(&repeated), (409, "/problems/in-progress"), "{repeated:?}");
+    other.close().await.unwrap();
+    let repeated = wait_until("the decision is made", async || {
+        let repeated = post(&host, REPLAY, &all_events(), "a").await.unwrap();
+        (kind(&repeated) != (409, "/problems/in-progress")).then_some(repeated)
+    })
+    .await;
+    assert_eq!(kind(&repeated), (409, "/problems/already-done"), "{repeated:?}");
+    assert_eq!(decisions(&host, "replay.begin").await, 1);
 }
 
 #[tokio::test]

@@ -214,7 +214,14 @@ async fn pruning_keeps_the_file_until_the_replay_is_over() {
 
 #[tokio::test]
 async fn replays_on_more_revisions_than_are_loaded_at_once_all_end() {
-    let dir = HostDir::new(&config("reject"));
+    for max in [1, 4] {
+        replay_on_six_revisions(max).await;
+    }
+}
+
+async fn replay_on_six_revisions(max: usize) {
+    let more = format!("[plugins]\nreplay_revisions_max = {max}\n");
+    let dir = HostDir::new(&(config("reject") + &more));
     let all: [Vec<u8>; 7] = revisions();
     dir.install("actor", &all[0]);
     let host = dir.start().await;
@@ -227,7 +234,8 @@ async fn replays_on_more_revisions_than_are_loaded_at_once_all_end() {
         host.send(&Event::created(id)).await;
         assert_eq!(host.wait_finished(id).await["state"], "dead");
     }
-    mend(&dir, &host, "busy 200").await;
+    dir.configure(&(config("busy 200") + &more));
+    host.wait_log(&["configuration changed"]).await;
     assert_eq!(dir.run(&["plugin", "pause", "actor"]).code, 0);
     for (id, bytes) in ids.iter().zip(&all) {
         let replay = ["event", "replay", id, "--to", "actor", "--revision", &digest(bytes)];
@@ -254,4 +262,73 @@ async fn a_request_with_a_revision_names_a_thousand_deliveries_at_most() {
         let names = if count > 1000 { "more than 1000" } else { "no delivery 1-2" };
         assert!(problem["detail"].as_str().unwrap().contains(names), "{problem}");
     }
+}
+
+#[tokio::test]
+async fn a_replay_takes_no_place_of_the_revision_in_force() {
+    let config = |act: &str| {
+        config(act).replace("attempts_max = 9\n", "attempts_max = 9\ncall_timeout_ms = 60000\n")
+            + "[runtime]\ninstances_max = 1\n[dispatch]\nconcurrency = 1\n"
+    };
+    let dir = HostDir::new(&config("reject"));
+    let [first, second] = revisions();
+    let (host, dead) = with_dead_letter(&dir, [&first, &second]).await;
+    dir.configure(&config("busy 8000"));
+    host.wait_log(&["configuration changed"]).await;
+    assert_eq!(dir.run(&["delivery", "replay", &dead, "--revision", &digest(&first)]).code, 0);
+    replayed(&host, "it runs", |delivery| delivery["state"] == "running").await;
+    // The only place of the revision in force is free.
+    handles(&host, &second, "evt_ordinary").await;
+    let event = host.event("evt_dead").await.unwrap();
+    assert_eq!(event["deliveries"][1]["state"], "running", "{event}");
+    let delivery = replayed(&host, "the replay is done", |delivery| delivery["state"] == "done").await;
+    assert_eq!(revisions_of(&delivery), [digest(&first)], "{delivery}");
+}
+
+#[tokio::test]
+async fn a_replay_runs_while_the_breaker_of_the_revision_in_force_is_open_and_does_not_open_it() {
+    let breaker = "breaker_failures_percent = 100\nbreaker_deliveries = 3\nbreaker_pause_ms = 600000\n\
+        breaker_pause_max_ms = 600000\nattempts_max = 1\n";
+    let dir = HostDir::new(&config("reject").replace("attempts_max = 9\n", breaker));
+    let [first, second] = revisions();
+    dir.install("actor", &first);
+    let host = dir.start().await;
+    host.wait_revision("actor", &first).await;
+    let send = async |prefix: &str| {
+        let ids: Vec<_> = (0..4).map(|number| format!("evt_{prefix}_{number}")).collect();
+        for id in &ids {
+            host.send(&Event::created(id)).await;
+        }
+        ids
+    };
+    let dead = send("dead").await;
+    for id in &dead {
+        assert_eq!(host.wait_finished(id).await["state"], "dead");
+    }
+    assert_eq!(push(&dir, &second)["state"], "in force");
+
+    // Four failures on the chosen revision say nothing about the one in force.
+    dir.configure(&config("retry").replace("attempts_max = 9\n", breaker));
+    host.wait_log(&["configuration changed"]).await;
+    let replay = |id: &str| {
+        let replay = ["event", "replay", id, "--to", "actor", "--revision", &digest(&first)];
+        assert_eq!(dir.run(&replay).code, 0);
+    };
+    for id in &dead {
+        replay(id);
+    }
+    for id in &dead {
+        host.wait_event(id, "it failed", |event| event["deliveries"][1]["state"] == "dead").await;
+    }
+    assert_eq!(host.plugin("actor").await.unwrap()["breaker_until"], Value::Null);
+
+    // Failures of the one in force open its breaker, and the chosen revision runs on.
+    for id in send("failing").await.iter().take(3) {
+        host.wait_event(id, "it failed", |event| event["state"] == "dead").await;
+    }
+    host.wait_plugin("actor", "it is paused", |plugin| plugin["breaker_until"].is_u64()).await;
+    replay(&dead[0]);
+    let event = host.wait_event(&dead[0], "it ran", |event| event["deliveries"][2]["state"] == "dead").await;
+    assert_eq!(revisions_of(&event["deliveries"][2]), [digest(&first)], "{event}");
+    assert!(host.plugin("actor").await.unwrap()["breaker_until"].is_u64(), "it is still paused");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::{answer, connect, head, is_read, lock, request, starts, until_closed, with, with_more};
+use super::{answer, connect, head, is_read, request, starts, until_closed, with, with_more};
 use crate::support::{Event, LIMIT, RunningHost, wait_until};
 
 /// Well below every timeout that the tests leave at its default.
@@ -159,7 +159,7 @@ async fn an_idle_connection_is_closed_for_a_new_one() {
 async fn busy_connections_are_not_closed_for_new_ones() {
     let dir = with_more("connections_max = 2\n", "[database]\nbusy_timeout_ms = 3600000\n");
     let host = dir.start().await;
-    let mut locked = lock(&dir).await;
+    let mut locked = dir.lock_writes().await;
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
         stream.write_all(request(&Event::created(&format!("evt_{number}"))).as_bytes()).await.unwrap();
@@ -180,7 +180,7 @@ async fn busy_connections_are_not_closed_for_new_ones() {
 async fn one_address_cannot_take_all_connections() {
     let dir = with_more("connections_per_peer_max = 2\n", "[database]\nbusy_timeout_ms = 3600000\n");
     let host = dir.start().await;
-    let mut locked = lock(&dir).await;
+    let mut locked = dir.lock_writes().await;
     let (mut first, mut second) = (connect(&host).await, connect(&host).await);
     for (number, stream) in [&mut first, &mut second].into_iter().enumerate() {
         stream.write_all(request(&Event::created(&format!("evt_{number}"))).as_bytes()).await.unwrap();

@@ -59,6 +59,14 @@ impl HostDir {
         conn.close().await.unwrap();
     }
 
+    /// Takes the database's only lock for writing, as a stuck backup would, until the connection is closed.
+    pub(crate) async fn lock_writes(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.path("hookyard-data/hookyard.db"));
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        other
+    }
+
     /// The database, to be read.
     async fn database(&self) -> SqliteConnection {
         let file = self.path("hookyard-data/hookyard.db");

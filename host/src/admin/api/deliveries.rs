@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::formats::{DeliveryIdText, RevisionText, read_time};
-use super::masking::{hide_in_delivery, personal_texts};
+use super::masking::{EventTexts, hide_in_delivery};
 use super::{
     DeliveryDetail, DeliveryList, DeliveryState, DiscardResult, RetryRequest, RetryResult, events, query,
     selections,
@@ -98,10 +98,11 @@ pub(in crate::admin) async fn list(
     }
     let mut page: DeliveryList = admin.db.deliveries(&filter, before, limit).await?.into();
     if !reader.may_unmask() {
+        let mut texts = EventTexts::new(&admin);
         for listed in &mut page.items {
             let number = listed.delivery.id.parse().map_or(0, |id: DeliveryId| id.event);
             if let Some(reason) = &mut listed.reason {
-                personal_texts(&admin, &listed.source, number).await?.hide(reason);
+                texts.of(&listed.source, number).await?.hide(reason);
             }
         }
     }
@@ -133,8 +134,7 @@ pub(in crate::admin) async fn show(
     let delivery = found.deliveries.into_iter().find(|delivery| delivery.id == text);
     let mut delivery = delivery.ok_or_else(missing)?;
     if !reader.may_unmask() {
-        let texts = personal_texts(&admin, &source, id.event).await?;
-        hide_in_delivery(&texts, &mut delivery);
+        hide_in_delivery(EventTexts::new(&admin).of(&source, id.event).await?, &mut delivery);
     }
     Ok(Json(DeliveryDetail { source, event, event_type: found.event_type, delivery }))
 }

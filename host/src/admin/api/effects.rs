@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::formats::EffectCursor;
-use super::masking::{hide_in_effect, personal_texts};
+use super::masking::{EventTexts, hide_in_effect};
 use super::{EffectCount, EffectDetail, EffectList, EffectSelection, EffectState, events, query, selections};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -58,10 +58,11 @@ pub(in crate::admin) async fn list(
     }
     let mut page: EffectList = admin.db.effects(&filter, before, limit).await?.into();
     if !reader.may_unmask() {
+        let mut texts = EventTexts::new(&admin);
         for listed in &mut page.items {
             let number = listed.delivery.parse().map_or(0, |id: DeliveryId| id.event);
-            let texts = personal_texts(&admin, &listed.source, number).await?;
-            hide_in_effect(&texts, &mut listed.effect);
+            let texts = texts.of(&listed.source, number).await?;
+            hide_in_effect(texts, &mut listed.effect);
             listed.last.iter_mut().for_each(|last| texts.hide(last));
         }
     }
@@ -104,7 +105,7 @@ pub(in crate::admin) async fn show(
     let effect = of.effects.into_iter().find(|effect| key.as_ref() == Some(&effect.key));
     let mut effect = effect.ok_or_else(unknown)?;
     if !reader.may_unmask() {
-        hide_in_effect(&personal_texts(&admin, &source, id.delivery.event).await?, &mut effect);
+        hide_in_effect(EventTexts::new(&admin).of(&source, id.delivery.event).await?, &mut effect);
     }
     Ok(Json(EffectDetail { id: id.to_string(), source, event, delivery, plugin: of.plugin, effect }))
 }

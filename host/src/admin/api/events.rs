@@ -10,11 +10,12 @@ use super::masking::hide_in_delivery;
 use super::{EventList, EventState, EventView, ExportedEvent, query, search};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::personal::{MaskedJson, mask_body, to_raw};
-use crate::admin::{AdminState, PersonalFields, Problem};
+use crate::admin::{AdminState, Problem};
 use crate::config::Pointer;
 use crate::db::{self, Db, DbError, EventFilter, IndexedField, SearchFilter, StoredBody};
 use crate::effect::EMITTED_PREFIX;
 use crate::event::{parse_number, rfc3339};
+use crate::personal;
 use crate::token::Permission;
 
 /// Which events to list.
@@ -194,7 +195,7 @@ async fn find_whole(
     // What a plugin emits may have values of the events that it was made of, anywhere.
     let is_derived = configured.is_none() && !reader.may_unmask() && admin.personal.has_any(source);
     let whole = [Pointer::to(&[])];
-    let personal = match &configured {
+    let pointers = match &configured {
         _ if query.unmasked => &[][..],
         // A preset is for those who may not see the values. Pointers of an operator's are for all who do not ask.
         Some(source) if source.is_personal_preset && reader.may_unmask() => &[],
@@ -208,16 +209,17 @@ async fn find_whole(
             let texts = admin.personal.texts(source, &body);
             event.deliveries.iter_mut().for_each(|delivery| hide_in_delivery(&texts, delivery));
         }
-        if let (Some(configured), Some(key)) = (&configured, &event.ordering_key) {
-            is_key_personal = PersonalFields::is_key_personal(configured, personal, &body, key);
+        if let Some(key) = &event.ordering_key {
+            let at = configured.as_ref().map(|source| &source.ordering_key);
+            is_key_personal = personal::is_key_personal(at, pointers, &body, key);
         }
-        let MaskedJson { text, masked } = mask_body(&body, payload, personal);
+        let MaskedJson { text, masked } = mask_body(&body, payload, pointers);
         let (payload, is_text) = to_raw(&text);
         (event.payload, event.payload_is_text, event.masked) = (Some(payload), is_text, masked);
     }
     for conflict in &mut event.conflicts {
-        conflict.body = mask_body(conflict.body.as_bytes(), 0..conflict.body.len(), personal).text;
-        if !personal.is_empty() {
+        conflict.body = mask_body(conflict.body.as_bytes(), 0..conflict.body.len(), pointers).text;
+        if !pointers.is_empty() {
             // With the rest of the body it gives away a short value to a caller who tries all.
             conflict.digest = "[masked]".into();
         }

@@ -4,17 +4,46 @@ use super::{DeliveryView, EffectView};
 use crate::admin::personal::PersonalTexts;
 use crate::admin::{AdminState, Problem};
 
-/// The personal values of the event with this number. If it is gone, every text may have some.
-pub(super) async fn personal_texts(
-    admin: &AdminState,
-    source: &str,
-    number: i64,
-) -> Result<PersonalTexts, Problem> {
-    if !admin.personal.has_any(source) {
-        return Ok(PersonalTexts::Values(Vec::new()));
+/// Most bytes of bodies that are read for one answer. The texts about further events are masked whole.
+const BODIES_MAX_BYTES: usize = 32 << 20;
+/// What a body counts at least, since each is a read.
+const BODY_MIN_BYTES: usize = 8 << 10;
+
+/// The personal values of the events of an answer, for a caller who may not see them.
+pub(super) struct EventTexts<'a> {
+    admin: &'a AdminState,
+    /// The last event's: lists have the rows of an event together.
+    last: Option<(i64, PersonalTexts)>,
+    bytes_left: usize,
+}
+
+impl<'a> EventTexts<'a> {
+    pub(super) fn new(admin: &'a AdminState) -> Self {
+        Self { admin, last: None, bytes_left: BODIES_MAX_BYTES }
     }
-    let stored = admin.db.body(number).await?;
-    Ok(stored.map_or(PersonalTexts::All, |stored| admin.personal.texts(source, &stored.body)))
+
+    /// The personal values of the event with this number. If it is gone, every text may have some.
+    pub(super) async fn of(&mut self, source: &str, number: i64) -> Result<&PersonalTexts, Problem> {
+        if !self.admin.personal.has_any(source) {
+            return Ok(&PersonalTexts::None);
+        }
+        let known = self.last.take().filter(|(event, _)| *event == number);
+        let texts = match known {
+            Some((_, texts)) => texts,
+            None => self.read(source, number).await?,
+        };
+        let (_, texts) = self.last.insert((number, texts));
+        Ok(texts)
+    }
+
+    async fn read(&mut self, source: &str, number: i64) -> Result<PersonalTexts, Problem> {
+        if self.bytes_left == 0 {
+            return Ok(PersonalTexts::All);
+        }
+        let Some(stored) = self.admin.db.body(number).await? else { return Ok(PersonalTexts::All) };
+        self.bytes_left = self.bytes_left.saturating_sub(stored.body.len().max(BODY_MIN_BYTES));
+        Ok(self.admin.personal.texts(source, &stored.body))
+    }
 }
 
 /// Hides personal values in the attempts and effects of a delivery.

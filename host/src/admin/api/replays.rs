@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::extract::{JsonBody, Path, Query};
 use super::formats::NumberCursor;
-use super::masking::personal_texts;
+use super::masking::EventTexts;
 use super::revisions::{plugins, problem};
 use super::{ReplayList, ReplayProgress, ReplayRequest, query, selections};
 use crate::admin::auth::{AllowedFor, need};
+use crate::admin::personal::PersonalTexts;
 use crate::admin::{AdminState, Problem};
 use crate::delivery::DeliveryId;
 use crate::event::{PluginName, parse_number};
@@ -146,7 +147,7 @@ pub(in crate::admin) async fn show(
 ) -> Result<Json<ReplayProgress>, Problem> {
     let mut found = find_seen(&reader, &admin, id).await?;
     if !reader.may_unmask() {
-        hide_reasons(&admin, &mut found).await?;
+        hide_reasons(&mut EventTexts::new(&admin), &mut found).await?;
     }
     Ok(Json(found))
 }
@@ -189,8 +190,9 @@ pub(in crate::admin) async fn list(
     let mut items: Vec<ReplayProgress> = found.into_iter().map(Into::into).collect();
     let next_cursor = next.map(|next| next.to_string());
     if !reader.may_unmask() {
+        let mut texts = EventTexts::new(&admin);
         for replay in &mut items {
-            hide_reasons(&admin, replay).await?;
+            hide_reasons(&mut texts, replay).await?;
         }
     }
     Ok(Json(ReplayList { items, next_cursor }))
@@ -224,11 +226,15 @@ async fn find_page(
     Ok((seen, before))
 }
 
-/// Hides personal values in the reasons of a replay's examples.
-async fn hide_reasons(admin: &AdminState, replay: &mut ReplayProgress) -> Result<(), Problem> {
+/// Hides personal values in the reasons of a replay's examples, and the reason that it selects by, since nobody says
+/// whose values an operator typed.
+async fn hide_reasons(texts: &mut EventTexts<'_>, replay: &mut ReplayProgress) -> Result<(), Problem> {
+    if let Some(reason) = &mut replay.request.selection.reason {
+        PersonalTexts::All.hide(reason);
+    }
     for example in &mut replay.first {
         if let (Some(reason), Some(of)) = (&mut example.reason, example.of) {
-            personal_texts(admin, &example.source, of.event).await?.hide(reason);
+            texts.of(&example.source, of.event).await?.hide(reason);
         }
     }
     Ok(())

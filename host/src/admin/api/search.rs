@@ -47,22 +47,11 @@ pub(super) fn is_impersonal(personal: &PersonalFields, field: &IndexedField) -> 
         | IndexedField::Outcome => true,
         // A reason may quote a value, and nobody says where an earlier key was.
         IndexedField::Reason(source) | IndexedField::EarlierOrderingKey(source) => !personal.has_any(source),
-        IndexedField::OrderingKey(source) => match personal.source(source) {
-            Some(configured) => {
-                let is_personal = |key: &Pointer| configured.personal.iter().any(|at| key.is_within(at));
-                let mut keys = configured.ordering_key.pointers().peekable();
-                // A key from elsewhere may be anything.
-                let is_known = keys.peek().is_some() || configured.personal.is_empty();
-                is_known && !keys.any(is_personal)
+        IndexedField::OrderingKey(source, pointer) | IndexedField::Value(source, pointer) => {
+            match (personal.source(source), Pointer::parse(pointer)) {
+                (Some(source), Ok(pointer)) => !pointer.meets_any(&source.personal),
+                _ => false,
             }
-            None => !personal.has_any(source),
-        },
-        IndexedField::Value(source, pointer) => match (personal.source(source), Pointer::parse(pointer)) {
-            (Some(source), Ok(pointer)) => {
-                let meets = |at: &Pointer| pointer.is_within(at) || at.is_within(&pointer);
-                !source.personal.iter().any(meets)
-            }
-            _ => false,
-        },
+        }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use http_body_util::channel::{Channel, Sender};
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::Frame;
 use serde_json::json;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, timeout};
 
 use super::ring::{Following, Position};
@@ -17,8 +20,6 @@ use crate::admin::{AdminState, Problem};
 
 /// The longest time without a line, so that neither side nor a proxy takes the connection for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a client may take for a batch. After that its stream ends, and its place is free.
-const STALL: Duration = Duration::from_secs(30);
 /// When a client is to connect again after its stream has ended, in ms.
 const RETRY_MS: u64 = 2000;
 
@@ -32,9 +33,24 @@ pub(in crate::admin) struct Follower {
     _place: Place,
 }
 
+/// The body of the answer to a client.
+struct ChangesBody(Receiver<Bytes>);
+
+impl HttpBody for ChangesBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|text| text.map(|text| Ok(Frame::data(text))))
+    }
+}
+
 /// Why a stream ends.
 enum End {
-    /// The client is gone, or does not read.
+    /// The client is gone, or its connection was closed because it does not read (`server.write_timeout_ms`).
     Gone,
     /// The host stops, or the token is not valid any more.
     Told(String),
@@ -59,14 +75,14 @@ impl Follower {
         let last = last.map(|text| Position::parse(text).ok_or_else(wrong)).transpose()?;
         let changes = admin.changes.clone();
         let place = changes.enter(admin).await?;
-        let (sender, body) = Channel::<Bytes, Infallible>::new(1);
+        let (sender, texts) = mpsc::channel(1);
         let newest = changes.ring().newest();
         let follower = Self { changes, viewer, kinds, position: newest, _place: place };
         tokio::spawn(follower.run(sender, last));
-        Ok(Body::new(body))
+        Ok(Body::new(ChangesBody(texts)))
     }
 
-    async fn run(mut self, mut sender: Sender<Bytes, Infallible>, last: Option<Position>) {
+    async fn run(mut self, sender: Sender<Bytes>, last: Option<Position>) {
         let known = last.filter(|last| self.changes.ring().after(*last) != Following::Lost);
         let begin = match (known, last) {
             (Some(known), _) => {
@@ -77,17 +93,17 @@ impl Follower {
             (None, None) => self.reset("the stream begins here"),
         };
         let begin = format!("retry: {RETRY_MS}\n\n{begin}");
-        let ended = match send(&mut sender, begin).await {
-            Ok(()) => self.send_changes(&mut sender).await,
+        let ended = match send(&sender, begin).await {
+            Ok(()) => self.send_changes(&sender).await,
             Err(end) => end,
         };
         if let End::Told(reason) = ended {
             let data = json!({ "reason": reason });
-            let _gone = send(&mut sender, format!("event: end\ndata: {data}\n\n")).await;
+            let _gone = send(&sender, format!("event: end\ndata: {data}\n\n")).await;
         }
     }
 
-    async fn send_changes(&mut self, sender: &mut Sender<Bytes, Infallible>) -> End {
+    async fn send_changes(&mut self, sender: &Sender<Bytes>) -> End {
         let mut stopping = self.changes.stopping.clone();
         let mut newest = self.changes.shared.newest.subscribe();
         let mut sent_at = Instant::now();
@@ -95,6 +111,7 @@ impl Follower {
             // A token that ends is noticed within an interval, also while nothing changes.
             tokio::select! {
                 _ = timeout(INTERVAL, newest.changed()) => {}
+                () = sender.closed() => return End::Gone,
                 _ = stopping.wait_for(|stopping| *stopping) => return End::Told("the host stops".into()),
             }
             if let Err(reason) = self.viewer.check() {
@@ -156,9 +173,7 @@ impl Follower {
     }
 }
 
-async fn send(sender: &mut Sender<Bytes, Infallible>, text: String) -> Result<(), End> {
-    match timeout(STALL, sender.send_data(text.into())).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(End::Gone),
-    }
+/// Sends a text, when the connection has taken the one before.
+async fn send(sender: &Sender<Bytes>, text: String) -> Result<(), End> {
+    sender.send(text.into()).await.map_err(|_| End::Gone)
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 
 use super::{AdminState, Problem};
+use crate::db::DbError;
 use reader::Reader;
 use ring::Ring;
 
@@ -95,19 +96,7 @@ impl Changes {
                 () = tokio::time::sleep(INTERVAL) => {}
                 _ = self.stopping.wait_for(|stopping| *stopping) => return,
             }
-            match reader.read().await {
-                Ok(changes) => {
-                    is_failing = false;
-                    self.publish(changes);
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!("changes could not be read, and are read again: {error}");
-                    }
-                    // Some may be lost: in a new run every client is told to read its lists again.
-                    *self.ring() = Ring::new();
-                }
-            }
+            self.take(reader.read().await, &mut is_failing);
             if self.shared.clients.load(Ordering::Relaxed) > 0 {
                 used_at = Instant::now();
             } else if used_at.elapsed() >= LINGER {
@@ -117,6 +106,24 @@ impl Changes {
                     admin.db.follow_outcomes(false);
                     *task = None;
                     return;
+                }
+            }
+        }
+    }
+
+    /// Publishes what was read. The first changes after a failure are those of a new run: some may be lost, so every client
+    /// is told once to read its lists again.
+    fn take(&self, read: Result<Vec<super::api::Change>, DbError>, is_failing: &mut bool) {
+        match read {
+            Ok(changes) => {
+                if std::mem::replace(is_failing, false) {
+                    *self.ring() = Ring::new();
+                }
+                self.publish(changes);
+            }
+            Err(error) => {
+                if !std::mem::replace(is_failing, true) {
+                    tracing::warn!("changes could not be read, and are read again: {error}");
                 }
             }
         }
@@ -136,5 +143,30 @@ impl Changes {
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.shared.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::api::{Change, ChangeKind};
+    use ring::Following;
+
+    #[tokio::test]
+    async fn positions_are_lost_once_after_failed_reads_and_not_by_each() {
+        let (_stop, stopping) = channel::channel(false);
+        let changes = Changes::new(stopping);
+        let (mut is_failing, read) = (false, || Ok(vec![Change::new(ChangeKind::Event)]));
+        changes.take(read(), &mut is_failing);
+        let before = changes.ring().newest();
+        for _ in 0..3 {
+            changes.take(Err(DbError::Unavailable("locked".into())), &mut is_failing);
+            assert_eq!(changes.ring().newest(), before, "nothing is known to be lost yet");
+        }
+        changes.take(Ok(Vec::new()), &mut is_failing);
+        assert_eq!(changes.ring().after(before), Following::Lost);
+        let after = changes.ring().newest();
+        changes.take(read(), &mut is_failing);
+        assert!(matches!(changes.ring().after(after), Following::Batches(batches) if batches.len() == 1));
     }
 }

@@ -32,6 +32,10 @@ section! {
         /// and are matched then.
         #[key(default = 500, range = 0..=HOUR_MS, restart = WAIT)]
         pub start_wait_ms: u64,
+        /// Revisions that are loaded at once for replays that chose one (`--revision`), beside those in force. Deliveries on
+        /// further ones wait until one of these has none left, or gives way after some seconds.
+        #[key(default = 4, range = 1..=64, restart = WATCH)]
+        pub replay_revisions_max: usize,
         /// Switches of all plugins together (`hookyard plugin disable`). A further one is refused.
         #[key(default = 10_000, range = 1..=1_000_000)]
         pub switches_max: usize,
@@ -80,7 +84,8 @@ section! {
         /// Places for instances. An instance takes at least one: one for each of its linear memories, or one for each
         /// eight tables. A place reserves 8 GiB of address space, and memory only as it is used; up to 3 MiB stay when
         /// it is free again. If the address space of the process is limited to less than twice all of it (ulimit -v),
-        /// nothing is reserved and attempts are slower. Set enough for one instance of each plugin, and for
+        /// nothing is reserved and attempts are slower. An eighth more, at most 8, is for replays that chose a revision.
+        /// Set enough for one instance of each plugin, and for
         /// `dispatch.concurrency`.
         #[key(default = 256, range = 1..=10_000, restart = ENGINE)]
         pub instances_max: u32,

@@ -46,7 +46,7 @@ section! {
         #[key(default = 64 * 1024 * 1024, range = 1..=64 * GIB)]
         pub bodies_max_bytes: usize,
         /// Time in which a peer must take its response, or at least 64 KiB of it, in milliseconds. The connection is
-        /// closed after it.
+        /// closed after it; on Linux also if the peer takes nothing of a response that the kernel has buffered.
         #[key(default = 30_000, range = 1..=HOUR_MS, restart = CONNECTIONS)]
         pub write_timeout_ms: u64,
         /// Open connections. Above it, the host closes the connection that has kept it waiting longest, of the address

@@ -72,6 +72,10 @@ const HOST: &[Row] = &[
 const OUTSIDE: &[Row] = &[
     ("[email]\nsmtp = 'smtp://127.0.0.1'", "`email.from`: emails need a sender where email.smtp is set"),
     (
+        "[admin]\nidempotency_keys_max = 9\nidempotency_keys_per_token_max = 10",
+        "hookyard.toml:3: `admin.idempotency_keys_per_token_max = 10`: more than admin.idempotency_keys_max, which is 9",
+    ),
+    (
         "[effects]\nbackoff_base_ms = 10\nbackoff_max_ms = 5",
         "hookyard.toml:2: `effects.backoff_base_ms = 10`: more than",
     ),

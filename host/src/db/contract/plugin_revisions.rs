@@ -168,7 +168,7 @@ async fn the_file_of_a_revision_stays_while_a_replay_on_it_is_open() {
         let page = ReplayPage { replay, again: vec![again], revision: Some(old), ..ReplayPage::default() };
         db.replay_step(page).await.unwrap();
         assert_eq!(db.prune_revisions(1, u64::MAX).await, Ok(0), "its delivery is open");
-        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        let lease = db.lease_on((name("p"), old), 9, Duration::MAX).await.unwrap();
         db.finished(attempt(&lease.deliveries[0], NextStep::Done)).await.unwrap();
         assert_eq!(db.prune_revisions(1, u64::MAX).await, Ok(1));
     }

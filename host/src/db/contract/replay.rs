@@ -216,7 +216,11 @@ async fn a_delivery_stays_on_the_revision_of_its_replay() {
         let dead = window.first();
         assert_eq!(dead.revision, None);
         let replay = replay_on(&db, dead.id, chosen).await;
-        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        assert_eq!((db.chosen_revisions(), db.count_chosen()), (vec![(name("p"), chosen)], 1));
+        let in_force = db.lease(name("p"), 9, Duration::MAX).await.unwrap().deliveries;
+        assert!(in_force.iter().all(|delivery| delivery.revision.is_none()), "{in_force:?}");
+        assert!(db.lease_on((name("p"), other), 9, Duration::MAX).await.unwrap().deliveries.is_empty());
+        let lease = db.lease_on((name("p"), chosen), 9, Duration::MAX).await.unwrap();
         assert_eq!(lease.deliveries[0].revision, Some(chosen));
         let cause = db.event(None, "dead").await.unwrap()[0].deliveries[1].cause.clone().unwrap();
         assert_eq!((cause.replay, cause.revision), (replay, Some(chosen.to_string())));
@@ -231,7 +235,10 @@ async fn a_delivery_stays_on_the_revision_of_its_replay() {
         let killed = fixture.as_killed();
         drop(db);
         let db = killed.open(&Window::new(0)).await;
-        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        assert_eq!(db.count_chosen(), 1, "those of an earlier process are known");
+        let lease = db.lease_on((name("p"), chosen), 9, Duration::MAX).await.unwrap();
         assert_eq!((lease.deliveries[0].attempts, lease.deliveries[0].revision), (1, Some(chosen)));
+        db.finished(attempt(&lease.deliveries[0], NextStep::Done)).await.unwrap();
+        assert_eq!(db.count_chosen(), 0);
     }
 }

@@ -8,6 +8,7 @@ use super::MemoryDatabase;
 use super::tables::{Key, PAUSED, StoredReplay};
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
+use crate::db::open_chosen::OpenChosen;
 use crate::db::revision_types::StoredFile;
 use crate::db::storage::{Answer, Reads};
 use crate::db::switch_change::{OpenScope, RecentType, SwitchedOffDelivery};
@@ -46,6 +47,10 @@ impl Reads for MemoryReads {
     fn backlog(&self) -> u64 {
         let tables = self.0.tables();
         tables.deliveries.values().filter(|stored| stored.standing.is_open()).count() as u64
+    }
+
+    fn open_chosen(&self) -> Arc<OpenChosen> {
+        Arc::new(self.0.tables().open_chosen())
     }
 
     fn check(&self) -> Result<(), DbError> {

@@ -71,7 +71,7 @@ impl Storage for MemoryStorage {
     }
 
     async fn lease(&mut self, request: &LeaseRequest) -> Result<Lease, DbError> {
-        let LeaseRequest { plugin, limit, wait_max } = request;
+        let LeaseRequest { plugin, revision, limit, wait_max } = request;
         let due = DueTimes::at(clock::now_ms(), *wait_max);
         let tables = self.database.tables();
         if tables.is_held(plugin) {
@@ -79,6 +79,7 @@ impl Storage for MemoryStorage {
         }
         let is_due = |(id, stored): &(&DeliveryId, &super::tables::StoredDelivery)| {
             stored.plugin == *plugin
+                && stored.replayed.and_then(|cause| cause.revision) == *revision
                 && stored.standing.is_due(due.by, due.beyond)
                 && !self.leased.contains(&RunningId::Delivery(**id))
         };
@@ -86,11 +87,11 @@ impl Storage for MemoryStorage {
         let leased = ids.get(..ids.len().min(*limit)).unwrap_or_default();
         let deliveries: Vec<_> = leased.iter().filter_map(|id| tables.delivery(*id)).collect();
         self.leased.extend(leased.iter().copied().map(RunningId::Delivery));
-        Ok(Lease { deliveries, more: ids.len() > *limit && *limit > 0 })
+        Ok(Lease { deliveries, more: ids.len() > *limit && *limit > 0, has_chosen: false })
     }
 
     async fn lease_effects(&mut self, request: &LeaseRequest) -> Result<EffectLease, DbError> {
-        let LeaseRequest { plugin, limit, wait_max } = request;
+        let LeaseRequest { plugin, limit, wait_max, .. } = request;
         let due = DueTimes::at(clock::now_ms(), *wait_max);
         let tables = self.database.tables();
         let due = tables.effects.iter().filter(|(id, stored)| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::audit::{Entry as AuditEntry, KeyedRequest};
+use crate::db::open_chosen::OpenChosen;
 use crate::db::types::StoreSummary;
 use crate::db::writer::batch::Placement;
 use bytes::Bytes;
@@ -205,6 +206,17 @@ pub(super) struct StoredErasure {
 impl Tables {
     pub(super) fn is_held(&self, plugin: &PluginName) -> bool {
         [true, false].iter().any(|paused| self.held.contains_key(&(plugin.clone(), *paused)))
+    }
+
+    /// Open deliveries on revisions that replays chose.
+    pub(super) fn open_chosen(&self) -> OpenChosen {
+        let open = OpenChosen::default();
+        for (id, stored) in self.deliveries.iter().filter(|(_, stored)| stored.standing.is_open()) {
+            if let Some(revision) = stored.replayed.and_then(|cause| cause.revision) {
+                open.add(&stored.plugin, revision, *id);
+            }
+        }
+        open
     }
 
     /// Returns a delivery for its lease.

@@ -149,7 +149,14 @@ impl Follower {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>, is_on: bool) {
         loop {
             let began = Instant::now();
-            let progress = if is_on { self.advance().await } else { self.forget_changes().await };
+            let progress = if is_on {
+                self.advance().await
+            } else {
+                // Events are compared by it, also without an index.
+                let current = SearchSettings::from(&**self.config.borrow());
+                self.use_settings(current);
+                self.forget_changes().await
+            };
             let pause = match progress {
                 Ok(Progress::More) => rest_after(began.elapsed(), self.state().status().lag_events),
                 Ok(Progress::CaughtUp) => TICK,
@@ -173,10 +180,7 @@ impl Follower {
             self.close().await;
             search_index::remove(&self.path, None)?;
         }
-        if current != *self.settings {
-            self.settings = Arc::new(current);
-            self.state().settings.store(Arc::clone(&self.settings));
-        }
+        self.use_settings(current);
         if self.state().index.load().as_ref().is_some_and(|index| index.is_damaged()) {
             return Err(StepError::Damaged("a read failed".into()));
         }
@@ -197,6 +201,13 @@ impl Follower {
         self.state().caught_up_at.store(clock::now_ms(), Ordering::Relaxed);
         self.empty_log().await?;
         Ok(Progress::CaughtUp)
+    }
+
+    fn use_settings(&mut self, current: SearchSettings) {
+        if current != *self.settings {
+            self.settings = Arc::new(current);
+            self.state().settings.store(Arc::clone(&self.settings));
+        }
     }
 
     /// Puts changes of indexed events into the index. Whether there are more.

@@ -43,7 +43,7 @@ impl FieldKind {
             Self::Replay => *field == IndexedField::Replay,
             Self::Outcome => *field == IndexedField::Outcome,
             Self::OrderingKey => {
-                matches!(field, IndexedField::OrderingKey(_) | IndexedField::EarlierOrderingKey(_))
+                matches!(field, IndexedField::OrderingKey(..) | IndexedField::EarlierOrderingKey(_))
             }
             Self::Reason => matches!(field, IndexedField::Reason(_)),
         }

@@ -2,8 +2,9 @@
 
 use super::lookup::{FieldKind, IsVisible, Lookup, LookupRange, ReceivedRange};
 use super::settings::SearchSettings;
-use super::terms::{Document, Term, digits, fold, value_text, words};
+use super::terms::{Document, Term, fold, value_text, words};
 use crate::db::view::{EventState, EventSummary};
+use crate::event::parse_digits;
 
 /// Which events to search; an empty one finds all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl<'a> Query<'a> {
         let mut texts = Vec::new();
         if let Some(text) = &filter.text {
             let folded = fold(text);
-            texts.extend(digits(&folded).filter(|digits| *digits != folded));
+            texts.extend(parse_digits(&folded).filter(|digits| *digits != folded));
             texts.push(folded);
         }
         let value = |text: &Option<String>| text.as_deref().map(value_text);

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use crate::config::{Config, FieldPlaces, Pointer, Search, Source};
 use crate::event::SourceName;
 
+/// The form of the terms. An index with another one is made anew.
+const FORM: u32 = 2;
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::db) struct SearchSettings {
     /// The pointers of each source, without those of values that are indexed anyway.
     sources: BTreeMap<Arc<str>, Vec<Pointer>>,
-    /// The pointer to the ordering key of each configured source.
-    ordering_keys: BTreeMap<Arc<str>, Option<Pointer>>,
+    /// The pointer to the ordering key of each source that has one.
+    ordering_keys: BTreeMap<Arc<str>, Pointer>,
     pub(in crate::db) value_max_bytes: usize,
     pub(in crate::db) values_max: usize,
     pub(in crate::db) scan_max_events: u32,
@@ -34,16 +37,17 @@ impl From<&Config> for SearchSettings {
         });
         // A key that is made of headers or of several values is at no place.
         let ordering_key = |(name, source): (&SourceName, &Source)| {
-            (Arc::from(name.as_str()), source.ordering_key.as_pointer().cloned())
+            Some((Arc::from(name.as_str()), source.ordering_key.as_pointer()?.clone()))
         };
-        Self::new(pointers.collect(), config.sources.iter().map(ordering_key).collect(), &config.search)
+        let ordering_keys = config.sources.iter().filter_map(ordering_key).collect();
+        Self::new(pointers.collect(), ordering_keys, &config.search)
     }
 }
 
 impl SearchSettings {
     fn new(
         mut sources: BTreeMap<Arc<str>, Vec<Pointer>>,
-        ordering_keys: BTreeMap<Arc<str>, Option<Pointer>>,
+        ordering_keys: BTreeMap<Arc<str>, Pointer>,
         limits: &Search,
     ) -> Self {
         sources.retain(|_, pointers| !pointers.is_empty());
@@ -61,14 +65,9 @@ impl SearchSettings {
         self.sources.get_key_value(source).map(|(source, pointers)| (source, pointers.as_slice()))
     }
 
-    /// Whether a source is configured.
-    pub(in crate::db) fn is_configured(&self, source: &str) -> bool {
-        self.ordering_keys.contains_key(source)
-    }
-
     /// Where the ordering keys of a source's events are now.
     pub(in crate::db) fn ordering_key(&self, source: &str) -> Option<&Pointer> {
-        self.ordering_keys.get(source)?.as_ref()
+        self.ordering_keys.get(source)
     }
 
     /// A text that differs if the terms of any event may differ.
@@ -76,9 +75,8 @@ impl SearchSettings {
         let pointers = |pointers: &Vec<Pointer>| pointers.iter().map(ToString::to_string).collect::<Vec<_>>();
         let sources = self.sources.iter().map(|(source, at)| (source.to_string(), pointers(at).into()));
         let sources: serde_json::Map<String, serde_json::Value> = sources.collect();
-        let keys =
-            self.ordering_keys.iter().filter_map(|(source, at)| Some((source.to_string(), at.as_ref()?)));
-        let keys: BTreeMap<_, _> = keys.map(|(source, at)| (source, at.to_string())).collect();
-        serde_json::json!([sources, keys, self.value_max_bytes, self.values_max]).to_string()
+        let keys = self.ordering_keys.iter().map(|(source, at)| (source.to_string(), at.to_string()));
+        let keys: BTreeMap<_, _> = keys.collect();
+        serde_json::json!([sources, keys, self.value_max_bytes, self.values_max, FORM]).to_string()
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::settings::SearchSettings;
 use crate::config::Pointer;
-use crate::event::{parse_index, replace_lone_surrogates};
+use crate::event::{parse_digits, parse_index, replace_lone_surrogates};
 
 /// Fewest digits of a value that counts as a number with separators, such as a phone number.
 const NUMBER_MIN_DIGITS: usize = 6;
@@ -33,9 +33,10 @@ pub enum IndexedField {
     Replay,
     /// The outcome of a failed attempt.
     Outcome,
-    /// The ordering key of an event of this source.
-    OrderingKey(Arc<str>),
-    /// The ordering key of an event of this source, which came when another `ordering_key` was configured.
+    /// The ordering key of an event of this source, which is the value at this JSON pointer.
+    OrderingKey(Arc<str>, Arc<str>),
+    /// The ordering key of an event of this source, of which nobody says where it was: the event came when another
+    /// `ordering_key` was configured.
     EarlierOrderingKey(Arc<str>),
     /// A word of the reason of a failed attempt, of an event of this source.
     Reason(Arc<str>),
@@ -48,7 +49,7 @@ impl IndexedField {
     pub(in crate::db) fn has_suffixes(&self) -> bool {
         matches!(
             self,
-            Self::Id | Self::CausedBy | Self::OrderingKey(_) | Self::EarlierOrderingKey(_) | Self::Value(..)
+            Self::Id | Self::CausedBy | Self::OrderingKey(..) | Self::EarlierOrderingKey(_) | Self::Value(..)
         )
     }
 
@@ -62,7 +63,7 @@ impl IndexedField {
             Self::CausedBy => "caused-by".into(),
             Self::Replay => "replay".into(),
             Self::Outcome => "outcome".into(),
-            Self::OrderingKey(source) => format!("ordering-key {source}"),
+            Self::OrderingKey(source, pointer) => format!("ordering-key {source} {pointer}"),
             Self::EarlierOrderingKey(source) => format!("earlier-ordering-key {source}"),
             Self::Reason(source) => format!("reason {source}"),
             Self::Value(source, pointer) => format!("value {source} {pointer}"),
@@ -80,7 +81,7 @@ impl IndexedField {
             ("caused-by", None, None) => Self::CausedBy,
             ("replay", None, None) => Self::Replay,
             ("outcome", None, None) => Self::Outcome,
-            ("ordering-key", Some(source), None) => Self::OrderingKey(source.into()),
+            ("ordering-key", Some(source), Some(at)) => Self::OrderingKey(source.into(), at.into()),
             ("earlier-ordering-key", Some(source), None) => Self::EarlierOrderingKey(source.into()),
             ("reason", Some(source), None) => Self::Reason(source.into()),
             ("value", Some(source), Some(pointer)) => Self::Value(source.into(), pointer.into()),
@@ -123,16 +124,6 @@ pub(in crate::db) fn fold(text: &str) -> String {
     folded
 }
 
-/// The digits of a text of digits and the separators of phone numbers and dates; `None` for other texts.
-pub(in crate::db) fn digits(text: &str) -> Option<String> {
-    let is_separator = |c: char| matches!(c, ' ' | '+' | '-' | '.' | '/' | '(' | ')');
-    if !text.chars().all(|c| c.is_ascii_digit() || is_separator(c)) {
-        return None;
-    }
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    (!digits.is_empty()).then_some(digits)
-}
-
 /// The words of a folded text.
 pub(in crate::db) fn words(folded: &str) -> impl Iterator<Item = &str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
@@ -141,7 +132,7 @@ pub(in crate::db) fn words(folded: &str) -> impl Iterator<Item = &str> {
 /// A value as it is indexed.
 pub(super) fn value_text(value: &str) -> String {
     let folded = fold(value);
-    match digits(&folded) {
+    match parse_digits(&folded) {
         Some(digits) if digits.len() >= NUMBER_MIN_DIGITS => digits,
         _ => folded,
     }
@@ -237,8 +228,8 @@ fn read_json(body: &[u8]) -> Option<Value> {
     serde_json::from_str(readable.trim_start_matches('\u{feff}')).ok()
 }
 
-/// The field of an ordering key: whether it is the value at the pointer that is configured now. Who may search values at
-/// that pointer may not know those of another one.
+/// The field of an ordering key. Its name says where the value is, so that a search is judged by the pointers that are
+/// personal when it is made, whatever is configured since the event was read.
 fn ordering_key_field(
     parts: &EventParts<'_>,
     json: Option<&Value>,
@@ -246,16 +237,11 @@ fn ordering_key_field(
     settings: &SearchSettings,
 ) -> IndexedField {
     let source = parts.source.into();
-    if !settings.is_configured(parts.source) {
-        // What a plugin emits has a key of its own.
-        return IndexedField::OrderingKey(source);
-    }
-    let value =
-        settings.ordering_key(parts.source).zip(json).and_then(|(at, json)| scalar(resolve(json, at)?));
-    if value.as_deref() == Some(key) {
-        IndexedField::OrderingKey(source)
-    } else {
-        IndexedField::EarlierOrderingKey(source)
+    let at = settings.ordering_key(parts.source);
+    let value = at.zip(json).and_then(|(at, json)| scalar(resolve(json, at)?));
+    match at {
+        Some(at) if value.as_deref() == Some(key) => IndexedField::OrderingKey(source, at.to_string().into()),
+        _ => IndexedField::EarlierOrderingKey(source),
     }
 }
 

@@ -137,6 +137,10 @@ impl SqliteStorage {
             verdicts.push(Verdict::Recorded);
         }
         self.backlog.fetch_sub(closed, Ordering::Relaxed);
+        let recorded =
+            finished.iter().zip(&verdicts).filter(|(_, verdict)| matches!(verdict, Verdict::Recorded));
+        let ended = recorded.filter(|(finished, _)| !matches!(finished.next, NextStep::Wait(_)));
+        self.chosen.remove(ended.map(|(finished, _)| finished.id));
         verdicts
     }
 

@@ -183,6 +183,9 @@ impl SqliteStorage {
             Decided::new(replayed, ended)
         });
         let replayed = self.end_decision(replayed).await?;
+        if let Some(revision) = step.revision {
+            replayed.deliveries.iter().for_each(|(plugin, id)| self.chosen.add(plugin, revision, *id));
+        }
         self.backlog.fetch_add(replayed.opened, Ordering::Relaxed);
         self.blocked = self.blocked.map(|before| before + replayed.blocked);
         Ok(())
@@ -221,6 +224,7 @@ impl SqliteStorage {
         });
         let (discarded, unblocked) = self.end_decision(done).await?;
         if let Discarded::Skipped { blocked, .. } = discarded {
+            self.chosen.remove([id]);
             self.backlog.fetch_sub(1, Ordering::Relaxed);
             let fewer = u64::from(blocked) + unblocked.count;
             self.blocked = self.blocked.map(|before| before.saturating_sub(fewer));

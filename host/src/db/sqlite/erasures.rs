@@ -133,7 +133,7 @@ async fn advance(conn: &mut SqliteConnection, page: &ErasurePage) -> Result<Opti
         sqlx::query(EXAMPLES_OF_REPLAYS).bind(events).bind(ERASED).execute(&mut *conn).await?;
         // Kept answers to operators' requests may have reasons.
         let sql = "UPDATE keyed_request SET status = NULL, etag = NULL, body = NULL, answer_bytes = NULL
-            WHERE status IS NOT NULL";
+            WHERE answer_bytes IS NOT NULL";
         sqlx::query(sql).execute(&mut *conn).await?;
     }
     let sql = "UPDATE erasure SET erased = erased + ?2, skipped = ?3, state = ?4,

@@ -19,18 +19,19 @@ const MAY_BE_ERASED: &str = "SELECT EXISTS (SELECT 1 FROM erasure WHERE state = 
     OR EXISTS (SELECT 1 FROM audit WHERE action = 'erasure.end' AND number >
         (SELECT entry FROM keyed_request WHERE token = ? AND key = ?))";
 const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM keyed_request WHERE token = ? AND at >= ? LIMIT ?)";
-// The index has the sizes of kept answers in this order.
+const TOTAL: &str = "SELECT requests, answer_bytes FROM keyed_total";
+// The oldest answers until these bytes are dropped, or the next ones of them. The index has their sizes in this order.
 const DROP_ANSWERS: &str =
     "UPDATE keyed_request SET status = NULL, etag = NULL, body = NULL, answer_bytes = NULL
     WHERE entry IN (SELECT entry FROM (
-        SELECT entry, sum(answer_bytes) OVER (ORDER BY entry DESC) AS bytes
-        FROM keyed_request WHERE answer_bytes IS NOT NULL) WHERE bytes > ?)";
+        SELECT entry, sum(answer_bytes) OVER (ORDER BY entry) - answer_bytes AS bytes_before
+        FROM (SELECT entry, answer_bytes FROM keyed_request WHERE answer_bytes IS NOT NULL ORDER BY entry LIMIT 256))
+        WHERE bytes_before < ?)";
 const FIND: &str =
     "SELECT digest, entry, at, status, etag, body FROM keyed_request WHERE token = ? AND key = ?";
 const REMOVE_OLD: &str = "DELETE FROM keyed_request WHERE at < ?";
-// The index has no answers in it, so counting reads few pages.
-const REMOVE_SURPLUS: &str = "DELETE FROM keyed_request WHERE (at, entry) <= (
-    SELECT at, entry FROM keyed_request ORDER BY at DESC, entry DESC LIMIT 1 OFFSET ?)";
+const REMOVE_SURPLUS: &str = "DELETE FROM keyed_request WHERE entry IN (
+    SELECT entry FROM keyed_request ORDER BY at, entry LIMIT ?)";
 
 /// Inserts the request of a record that has an idempotency key, in the transaction of its entry. A later entry about
 /// the same request takes the place of an earlier one.
@@ -58,9 +59,25 @@ pub(super) async fn keep_answer(
         query.bind(integer(body.len() as u64)).bind(token).bind(key).execute(&mut *conn).await?;
     }
     sqlx::query(REMOVE_OLD).bind(integer(*since)).execute(&mut *conn).await?;
-    sqlx::query(REMOVE_SURPLUS).bind(keys_max).execute(&mut *conn).await?;
-    sqlx::query(DROP_ANSWERS).bind(integer(*answers_max_bytes)).execute(conn).await?;
-    Ok(())
+    let (requests, _) = total(conn).await?;
+    let surplus = requests - i64::from(*keys_max);
+    if surplus > 0 {
+        sqlx::query(REMOVE_SURPLUS).bind(surplus).execute(&mut *conn).await?;
+    }
+    loop {
+        let (_, bytes) = total(conn).await?;
+        let surplus = bytes.saturating_sub(integer(*answers_max_bytes));
+        if surplus <= 0
+            || sqlx::query(DROP_ANSWERS).bind(surplus).execute(&mut *conn).await?.rows_affected() == 0
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// The number of kept requests, and the bytes of their answers.
+async fn total(conn: &mut SqliteConnection) -> Result<(i64, i64), DbError> {
+    Ok(sqlx::query_as(TOTAL).fetch_one(conn).await?)
 }
 
 impl KeyedReads for Reader {

@@ -15,6 +15,7 @@ mod dead_effects;
 mod decisions;
 mod deliveries;
 mod documents;
+mod due;
 mod edits;
 mod effects;
 mod entries;
@@ -122,7 +123,7 @@ pub(super) async fn open(settings: &config::Database) -> Result<Opened<SqliteSto
         Statements::new(conn, options.create_if_missing(false), Arc::clone(&file), keys, orders);
     let store_version = statements.store_version().await?;
     let storage = SqliteStorage::new(statements, left, Arc::clone(&lock)).await?;
-    let reader =
-        Reader::new((readers, follower), (key_index, order_index), &path, file, &lock, storage.backlog());
+    let open = (storage.backlog(), Arc::clone(&storage.chosen));
+    let reader = Reader::new((readers, follower), (key_index, order_index), &path, file, &lock, open);
     Ok(Opened { storage, reads: Box::new(reader), store_version, running })
 }

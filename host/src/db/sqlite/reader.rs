@@ -12,6 +12,7 @@ use super::late_index::LateIndex;
 use super::lock::HostLock;
 use super::log_watch::LogWatch;
 use super::orders::Open;
+use crate::db::open_chosen::OpenChosen;
 use crate::db::search::reads::ReadLane;
 
 /// The read connections, and the other state of the database that needs no writer.
@@ -28,6 +29,8 @@ pub(in crate::db) struct Reader {
     pub(super) lock: Weak<HostLock>,
     /// Open deliveries, which the writer counts.
     pub(super) backlog: Arc<AtomicU64>,
+    /// Open deliveries on revisions that replays chose, which the writer knows.
+    pub(super) chosen: Arc<OpenChosen>,
 }
 
 impl Reader {
@@ -37,7 +40,7 @@ impl Reader {
         path: &Path,
         file: Arc<DatabaseFile>,
         lock: &Arc<HostLock>,
-        backlog: Arc<AtomicU64>,
+        (backlog, chosen): (Arc<AtomicU64>, Arc<OpenChosen>),
     ) -> Self {
         let log = format!("{}-wal", path.display()).into();
         Self {
@@ -50,6 +53,7 @@ impl Reader {
             file,
             lock: Arc::downgrade(lock),
             backlog,
+            chosen,
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::reader::Reader;
 use crate::audit::{Entry as AuditEntry, EntryFilter, Head};
 use crate::db::alert_types::DeadLetters;
+use crate::db::open_chosen::OpenChosen;
 use crate::db::revision_types::StoredFile;
 use crate::db::storage::{Answer, EntryReads, Reads};
 use crate::db::switch_change::{OpenScope, RecentType, SwitchedOffDelivery};
@@ -51,6 +52,10 @@ impl EntryReads for Reader {
 impl Reads for Reader {
     fn backlog(&self) -> u64 {
         self.backlog.load(Ordering::Relaxed)
+    }
+
+    fn open_chosen(&self) -> Arc<OpenChosen> {
+        Arc::clone(&self.chosen)
     }
 
     fn check(&self) -> Result<(), DbError> {

@@ -16,7 +16,7 @@ use crate::db::types::{DbError, InMemoryState};
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, OrderingHash};
 use crate::erasure::ERASED;
-use crate::event::{Digest, now_ms};
+use crate::event::{Digest, PluginName, now_ms};
 use crate::replay::{
     Candidate, EXAMPLES, EventDelivery, Example, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
     ReplayedDelivery, Request,
@@ -28,12 +28,14 @@ const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.
     EXISTS (SELECT 1 FROM erased_event x WHERE x.event_seq = e.seq)";
 
 /// The result of one step of a replay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Advanced {
     /// Deliveries made or resolved; in a dry run, their expected number.
     pub(super) made: u64,
     /// Deliveries made.
     pub(super) opened: u64,
+    /// These, with their plugins.
+    pub(super) deliveries: Vec<(PluginName, DeliveryId)>,
     /// Of these, the ones blocked by an earlier delivery of their ordering key.
     pub(super) blocked: u64,
     /// The counts of the whole replay, if this was its last step.
@@ -97,7 +99,8 @@ pub(super) async fn advance(
     } else {
         for again in &step.again {
             match make(conn, (orders, switches), step, again).await? {
-                Some(blocked) => {
+                Some((id, blocked)) => {
+                    done.deliveries.push((again.plugin.clone(), id));
                     done.made += 1;
                     done.opened += 1;
                     done.blocked += u64::from(blocked);
@@ -125,14 +128,14 @@ async fn is_running(conn: &mut SqliteConnection, replay: i64) -> Result<bool, Db
     Ok(sqlx::query_scalar(sql).bind(replay).fetch_one(conn).await?)
 }
 
-/// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Whether it
-/// is blocked by another of its ordering key.
+/// One delivery, unless one to this plugin is open or the dead letter was resolved meanwhile. Its id, and whether it is
+/// blocked by another of its ordering key.
 async fn make(
     conn: &mut SqliteConnection,
     (orders, switches): (&mut Orders, &Switches),
     step: &ReplayPage,
     again: &ReplayedDelivery,
-) -> Result<Option<bool>, DbError> {
+) -> Result<Option<(DeliveryId, bool)>, DbError> {
     // An erased event is skipped too, if it was not yet when the page was computed.
     let sql = "SELECT EXISTS (SELECT 1 FROM delivery
             WHERE event_seq = ?1 AND plugin = ?2 AND due_at IS NOT NULL)
@@ -156,7 +159,7 @@ async fn make(
     let placement = Placement { matched: again.matched, switched_on, blocked };
     let id = insert(conn, step, again, placement).await?;
     orders.opened(conn, again.order.map(|order| (order, id)).into_iter()).await?;
-    Ok(Some(blocked))
+    Ok(Some((id, blocked)))
 }
 
 /// Whether the plugin is switched on for the event's type.

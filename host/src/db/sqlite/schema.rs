@@ -13,14 +13,17 @@ pub(super) static MIGRATOR: Migrator = sqlx::migrate!("./migrations/sqlite");
 /// Names of the tables that `ANALYZE` makes, which an operator may have run.
 const STATISTICS: [&str; 2] = ["sqlite_stat1", "sqlite_stat4"];
 
-/// Names of the triggers that keep the audit log append-only.
-const TRIGGERS: [&str; 6] = [
+/// Names of the triggers that keep the audit log append-only, and that count requests with an idempotency key.
+const TRIGGERS: [&str; 9] = [
     "audit_insert",
     "audit_update",
     "audit_delete",
     "audit_head_insert",
     "audit_head_update",
     "audit_head_delete",
+    "keyed_total_insert",
+    "keyed_total_update",
+    "keyed_total_delete",
 ];
 
 /// The reason why a database is rejected.

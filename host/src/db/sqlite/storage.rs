@@ -13,6 +13,7 @@ use super::write::Statements;
 use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::alert_types::SavedAlert;
+use crate::db::open_chosen::OpenChosen;
 use crate::db::revision_types::RevisionPart;
 use crate::db::storage::{Batch, Committed, Ready, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
@@ -23,7 +24,7 @@ use crate::db::types::{
 };
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::EffectId;
-use crate::event::PluginName;
+use crate::event::{Digest, PluginName};
 use crate::replay::{self, ReplayPage};
 use crate::revision::InstructionRecord;
 use crate::switch::Switches;
@@ -46,6 +47,8 @@ pub(in crate::db) struct SqliteStorage {
     pub(super) blocked: Option<u64>,
     /// Open deliveries.
     pub(super) backlog: Arc<AtomicU64>,
+    /// Open deliveries on revisions that replays chose.
+    pub(super) chosen: Arc<OpenChosen>,
     pub(super) leases: Leases<DeliveryId>,
     pub(super) effect_leases: Leases<EffectId>,
     /// Attempts that ran when an earlier process died.
@@ -71,6 +74,7 @@ impl SqliteStorage {
             switches_in_doubt: false,
             blocked: Some(open.blocked),
             backlog: Arc::new(AtomicU64::new(open.all)),
+            chosen: Arc::new(statements.open_chosen().await?),
             leases: Leases::default(),
             effect_leases: Leases::default(),
             statements,
@@ -103,6 +107,9 @@ impl SqliteStorage {
 
     /// Leases a delivery that has just become due, unless its plugin is held.
     pub(super) fn make_ready(&mut self, delivery: Delivery, ready: &mut Ready) {
+        if let Some(revision) = delivery.revision {
+            self.chosen.add(&delivery.plugin, revision, delivery.id);
+        }
         if !self.is_held(&delivery.plugin) {
             self.leases.take(delivery.id, &delivery.plugin);
             ready.deliveries.push(delivery);
@@ -124,6 +131,31 @@ impl SqliteStorage {
                 tracing::warn!(%error, "open deliveries could not be counted and are counted again");
             }
         }
+    }
+
+    /// Leases due deliveries on a revision that replays chose.
+    async fn lease_on(
+        &mut self,
+        plugin: &PluginName,
+        revision: Digest,
+        limit: usize,
+        due: DueTimes,
+    ) -> Result<Lease, DbError> {
+        let known = self.chosen.on(plugin, revision);
+        let times = self.statements.due_times(&known).await?;
+        self.chosen.remove(known.iter().copied().filter(|id| !times.contains_key(id)));
+        let is_due = |(_, at): &(&DeliveryId, &i64)| {
+            u64::try_from(**at).is_ok_and(|at| at <= due.by || at > due.beyond)
+        };
+        let mut ids: Vec<_> = times.iter().filter(is_due).map(|(id, _)| *id).collect();
+        ids.retain(|id| !self.leases.has(*id));
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let deliveries = self.statements.deliveries(&ids).await?;
+        for delivery in &deliveries {
+            self.leases.take(delivery.id, plugin);
+        }
+        Ok(Lease { deliveries, more, has_chosen: true })
     }
 
     /// Commits, or undoes a failed transaction.
@@ -195,28 +227,41 @@ impl Storage for SqliteStorage {
     }
 
     async fn lease(&mut self, request: &LeaseRequest) -> Result<Lease, DbError> {
-        let LeaseRequest { plugin, limit, wait_max } = request;
+        let LeaseRequest { plugin, revision, limit, wait_max } = request;
         let (limit, due) = (*limit, DueTimes::at(clock::now_ms(), *wait_max));
         if self.is_held(plugin) || limit == 0 {
             return Ok(Lease::default());
         }
+        if let Some(revision) = revision {
+            return self.lease_on(plugin, *revision, limit, due).await;
+        }
+        let chosen = self.chosen.of(plugin);
         // Leased deliveries are still open in the database: look beyond them, and one further to know
         // whether there is more.
-        let look = limit.saturating_add(self.leases.count(plugin)).saturating_add(1);
+        let look =
+            limit.saturating_add(self.leases.count(plugin)).saturating_add(chosen.len()).saturating_add(1);
         let due = self.statements.due(plugin, due, look).await;
         let mut ids = due.inspect_err(|error| tracing::warn!(%error, "lease"))?;
-        ids.retain(|id| !self.leases.has(*id));
+        ids.retain(|id| !self.leases.has(*id) && !chosen.contains(id));
         let more = ids.len() > limit;
         ids.truncate(limit);
-        let deliveries = self.statements.deliveries(&ids).await?;
+        let mut deliveries = self.statements.deliveries(&ids).await?;
+        // One whose commit was in doubt is found here.
+        let found = deliveries.len();
+        deliveries.retain(|delivery| {
+            let Some(revision) = delivery.revision else { return true };
+            self.chosen.add(plugin, revision, delivery.id);
+            false
+        });
+        let has_chosen = deliveries.len() < found;
         for delivery in &deliveries {
             self.leases.take(delivery.id, plugin);
         }
-        Ok(Lease { deliveries, more })
+        Ok(Lease { deliveries, more: more || has_chosen, has_chosen })
     }
 
     async fn lease_effects(&mut self, request: &LeaseRequest) -> Result<EffectLease, DbError> {
-        let LeaseRequest { plugin, limit, wait_max } = request;
+        let LeaseRequest { plugin, limit, wait_max, .. } = request;
         let (limit, due) = (*limit, DueTimes::at(clock::now_ms(), *wait_max));
         let look = limit.saturating_add(self.effect_leases.count(plugin)).saturating_add(1);
         let mut ids = self.statements.due_effects(plugin, due, look).await?;

@@ -82,19 +82,6 @@ pub(super) struct Statements {
     prune: PruneStatements,
 }
 
-// Pending ones all have due_at 0, so the index has them in order of acceptance. Waiting ones are
-// taken by their time: there may be a million of them, and the order among those due is not worth
-// a sort of all.
-const DUE: &str = "SELECT event_seq, number FROM (
-    SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ?1 AND due_at = 0 ORDER BY event_seq, number LIMIT ?2)
-    UNION ALL
-    SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ?1 AND due_at > 0 AND due_at <= ?3 ORDER BY due_at, event_seq, number LIMIT ?2)
-    UNION ALL
-    SELECT * FROM (SELECT event_seq, number FROM delivery
-        WHERE plugin = ?1 AND due_at > ?4 ORDER BY due_at, event_seq, number LIMIT ?2)
-    ) ORDER BY event_seq, number LIMIT ?2";
 const CONFLICT: &str = "INSERT OR IGNORE INTO conflict (source, id, digest, received_at, body)
     SELECT ?, ?, ?, ?, ?
     WHERE (SELECT count(*) FROM conflict WHERE source = ? AND id = ?) < ?";
@@ -424,24 +411,6 @@ impl Statements {
             .execute(self.conn.get().await?)
             .await?;
         Ok(())
-    }
-
-    /// Open deliveries of `plugin` that are due, in order of acceptance.
-    pub(super) async fn due(
-        &mut self,
-        plugin: &PluginName,
-        due: DueTimes,
-        limit: usize,
-    ) -> Result<Vec<DeliveryId>, DbError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows: Vec<(i64, i64)> = sqlx::query_as(DUE)
-            .bind(plugin.as_str())
-            .bind(limit)
-            .bind(integer(due.by))
-            .bind(integer(due.beyond))
-            .fetch_all(self.conn.get().await?)
-            .await?;
-        Ok(rows.into_iter().map(|(event, number)| DeliveryId { event, number }).collect())
     }
 
     /// The deliveries with these ids, in order of acceptance.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 
 use crate::config::{FieldPlaces, HeaderPlace, PICKED_MAX, Part, Pointer, Template};
+use crate::event::parse_json_string;
 use crate::ingress::pick::PickedValues;
 
 /// A field of an event: its places, best first.
@@ -122,7 +123,7 @@ fn append(
             FieldPiece::Slot(slot) => {
                 let raw = slot_value(picked, *slot)?;
                 match raw.as_bytes().first()? {
-                    b'"' => text.push_str(&parse_string(raw)?),
+                    b'"' => text.push_str(&parse_json_string(raw)?),
                     b'{' | b'[' => return None,
                     _ => text.push_str(raw),
                 }
@@ -152,15 +153,5 @@ fn header_text<'h>(place: &HeaderPlace, headers: &'h HeaderMap) -> Option<&'h st
             let mut items = value.split([',', ';']).map(str::trim);
             items.find_map(|found| found.strip_prefix(item.as_str())?.strip_prefix('='))
         }
-    }
-}
-
-/// The content of a JSON string; `None` for anything else, and for a text that is not Unicode.
-pub(super) fn parse_string(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(raw).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
     }
 }
