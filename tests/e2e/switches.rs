@@ -193,6 +193,7 @@ async fn a_wrong_type_and_an_instruction_on_an_old_version_are_refused() {
     assert_eq!(dir.run(&["plugin", "disable", "actor", "--type", "b"]).code, 0);
     let full = dir.run(&["plugin", "disable", "actor", "--type", "c"]);
     assert!(full.code == 1 && full.err.contains("plugins.switches_max"), "{full:?}");
+    assert_eq!(dir.run(&["plugin", "disable", "other"]).code, 0, "a whole plugin can always be turned off");
     assert_eq!(dir.run(&["plugin", "disable", "actor"]).code, 0, "it replaces the others");
     let (code, _) = host.api_get("/api/v1/held-releases/9").await;
     assert_eq!(code.as_u16(), 404);

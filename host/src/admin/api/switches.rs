@@ -17,6 +17,8 @@ use crate::switch::{Switches, TypePattern};
 
 /// Newest events whose types are looked up, to name the types of typed handlers and the sources of types.
 const EVENTS_SEARCHED: u32 = 10_000;
+/// All types of events.
+const ALL_TYPES: &str = "*";
 /// Most other open deliveries that are counted.
 const OPEN_MAX: u32 = 10_000;
 
@@ -114,9 +116,23 @@ pub(in crate::admin) async fn change(
     let types =
         TypePattern::new(&request.types).map_err(|error| Problem::bad_request(format!("`type`: {error}")))?;
     let switches = admin.db.switches().await?;
-    check_room(admin, &switches, &plugin, &types)?;
+    // Whoever turns a whole plugin off is in a hurry: no limit and no count stands in the way.
+    let is_urgent = !request.on && types.as_str() == ALL_TYPES;
+    if !is_urgent {
+        check_room(admin, &switches, &plugin, &types)?;
+    }
     let version = switches.version(&plugin);
-    let held = admin.db.count_open_of(&plugin, &types, OpenScope::SwitchedOff, u32::MAX).await?;
+    let counts_first = request.on || request.dry_run;
+    let held = if counts_first {
+        admin.db.count_open_of(&plugin, &types, OpenScope::SwitchedOff, u32::MAX).await?
+    } else {
+        0
+    };
+    let open = if counts_first {
+        admin.db.count_open_of(&plugin, &types, OpenScope::Others, OPEN_MAX).await?
+    } else {
+        0
+    };
     let mut outcome = SwitchOutcome {
         plugin: name,
         types: types.to_string(),
@@ -124,7 +140,7 @@ pub(in crate::admin) async fn change(
         changed: false,
         version,
         held,
-        open: admin.db.count_open_of(&plugin, &types, OpenScope::Others, OPEN_MAX).await?,
+        open,
         is_here: (admin.plugins)().iter().any(|view| view.name == plugin.as_str()),
         is_handled: is_handled(admin, &plugin, &types),
         release: None,
@@ -134,8 +150,8 @@ pub(in crate::admin) async fn change(
         return Ok(outcome);
     }
     let change = SwitchChange {
-        plugin,
-        types,
+        plugin: plugin.clone(),
+        types: types.clone(),
         is_on: request.on,
         held: request.held.into(),
         by: operator.decision()?,
@@ -151,6 +167,12 @@ pub(in crate::admin) async fn change(
         }
         SwitchResult::Unchanged(_) => {}
         SwitchResult::Stale { version } => check_version(expected, version)?,
+    }
+    if !counts_first {
+        // It is off. The numbers are for people, and are left out if they cannot be read.
+        let count = |scope| admin.db.count_open_of(&plugin, &types, scope, OPEN_MAX);
+        outcome.held = count(OpenScope::SwitchedOff).await.unwrap_or(0);
+        outcome.open = count(OpenScope::Others).await.unwrap_or(0);
     }
     Ok(outcome)
 }
