@@ -12,7 +12,7 @@ use crate::event::Digest;
 /// number, the first ids, and the SHA-256 of all ids, each with a line feed after it.
 /// A process that is killed between them leaves the first entry only.
 #[derive(Debug, Clone)]
-pub struct Bulk {
+pub struct BulkDecision {
     decision: Decision,
     action: &'static str,
     target: &'static str,
@@ -51,7 +51,7 @@ impl ChangedRows {
     }
 }
 
-impl Bulk {
+impl BulkDecision {
     /// A decision about the rows that a filter finds.
     #[must_use]
     pub fn new(decision: Decision, action: &'static str, target: &'static str, filter: Value) -> Self {
@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn one_transaction_has_one_entry_and_several_have_two() {
-        let bulk = Bulk::new(Decision::of_host(), "delivery.retry", "deliveries", json!({ "plugin": "p" }));
+        let bulk =
+            BulkDecision::new(Decision::of_host(), "delivery.retry", "deliveries", json!({ "plugin": "p" }));
         let parse = |record: Option<Record>| -> Value {
             serde_json::from_str(&record.unwrap().stored_after().unwrap()).unwrap()
         };

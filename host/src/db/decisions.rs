@@ -16,12 +16,12 @@ use crate::token::{NewSession, NewToken};
 
 /// The result of a decision, and its record. A decision that changes nothing, since its target does not exist or is
 /// over, has no record.
-pub(super) struct Decided<T> {
+pub(super) struct DecisionOutcome<T> {
     pub(super) value: T,
     pub(super) record: Option<Record>,
 }
 
-impl<T> Decided<T> {
+impl<T> DecisionOutcome<T> {
     pub(super) fn new(value: T, record: impl Into<Option<Record>>) -> Self {
         Self { value, record: record.into() }
     }

@@ -4,7 +4,7 @@ use super::handle::Db;
 use super::types::{DbError, Discard, EffectResolution};
 use super::view::{DeliveryFilter, DeliveryPage, EffectFilter, EffectPage};
 use super::writer::inbox::{Operation, Reply, Request};
-use crate::audit::{self, Bulk, Decision};
+use crate::audit::{self, BulkDecision, Decision};
 use crate::delivery::DeliveryId;
 use crate::effect::{self, EffectId};
 use crate::event::PluginName;
@@ -150,7 +150,7 @@ impl Db {
             replay::Action::Replay => "effect.replay",
             replay::Action::Discard => "effect.discard",
         };
-        let mut by = Bulk::new(by, name, "effects", audit::describe_effects(selection));
+        let mut by = BulkDecision::new(by, name, "effects", audit::describe_effects(selection));
         let (mut resolved, mut after) =
             (0, EffectId { delivery: DeliveryId { event: 0, number: 0 }, number: 0 });
         loop {

@@ -3,7 +3,7 @@
 use super::handle::Db;
 use super::types::{DbError, DueCause, DueChange, WaitingFilter};
 use super::writer::inbox::{Operation, Request};
-use crate::audit::{self, Bulk, Decision};
+use crate::audit::{self, BulkDecision, Decision};
 use crate::clock;
 use crate::delivery::DeliveryId;
 use crate::event::{Digest, PluginName};
@@ -38,7 +38,7 @@ impl Db {
     /// [`DbError::Unavailable`]; some may be due then.
     pub async fn retry(&self, selection: Selection, by: Decision) -> Result<u64, DbError> {
         let filter = audit::describe_selection(&selection);
-        let by = Bulk::new(by, "delivery.retry", "deliveries", filter);
+        let by = BulkDecision::new(by, "delivery.retry", "deliveries", filter);
         Ok(self.make_due(selection, None, Some(by)).await?.changed)
     }
 
@@ -79,7 +79,7 @@ impl Db {
         &self,
         selection: Selection,
         failed_before: Option<Digest>,
-        mut by: Option<Bulk>,
+        mut by: Option<BulkDecision>,
     ) -> Result<MadeDue, DbError> {
         let at = clock::now_ms();
         let filter = WaitingFilter { selection, failed_before, due_after: at };
@@ -113,8 +113,8 @@ impl Db {
 
     /// Records a decision that ended with an error after some of its transactions. Without a database the log says
     /// that it has begun only.
-    pub(super) async fn record_failed(&self, by: Option<&Bulk>) {
-        let record = by.and_then(Bulk::record_failure);
+    pub(super) async fn record_failed(&self, by: Option<&BulkDecision>) {
+        let record = by.and_then(BulkDecision::record_failure);
         if self.record(record.into_iter().collect()).await.is_err() {
             tracing::warn!(
                 "the audit log says only that a decision has begun, and not how many rows it changed"

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::audit::Bulk;
+use crate::audit::BulkDecision;
 use crate::completion::FinishedAttempt;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::effect::{self, Effect, EffectId, LeasedEffect, QueuedEffect};
@@ -474,7 +474,7 @@ pub(super) enum DueCause {
     /// Their plugin has a new revision. With `retried`, all are due now that failed on another one.
     NewRevision { retried: Option<(PluginName, Digest)> },
     /// An operator's decision.
-    Operator { by: Box<Bulk>, is_last: bool },
+    Operator { by: Box<BulkDecision>, is_last: bool },
 }
 
 /// A page of dead effects, and the action on them.
@@ -484,7 +484,7 @@ pub(super) struct EffectResolution {
     pub(super) action: replay::Action,
     pub(super) after: EffectId,
     pub(super) limit: u32,
-    pub(super) by: Bulk,
+    pub(super) by: BulkDecision,
 }
 
 /// A dead effect that was resolved.

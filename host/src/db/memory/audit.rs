@@ -3,7 +3,7 @@
 use super::MemoryDatabase;
 use super::tables::Tables;
 use crate::audit::{Decision, Entry, Head, Record};
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::types::{DbError, REVOKED_TOKENS_MAX, TokenCreation};
 use crate::event::now_ms;
 use crate::token::{FIRST_TOKEN, NewToken, StoredToken};
@@ -13,11 +13,11 @@ impl MemoryDatabase {
     pub(super) fn decide<T>(
         &self,
         by: &Decision,
-        change: impl FnOnce(&mut Tables) -> Decided<T>,
+        change: impl FnOnce(&mut Tables) -> DecisionOutcome<T>,
     ) -> Result<T, DbError> {
         let mut tables = self.tables();
         tables.check_token(by.token, &by.actor.name)?;
-        let Decided { value, record } = change(&mut tables);
+        let DecisionOutcome { value, record } = change(&mut tables);
         if let Some(record) = record {
             tables.append(&record);
         }
@@ -54,14 +54,14 @@ impl Tables {
         new: &NewToken,
         tokens_max: u32,
         by: &Decision,
-    ) -> Decided<TokenCreation> {
+    ) -> DecisionOutcome<TokenCreation> {
         let now = now_ms();
         let valid: Vec<_> = self.tokens.iter().filter(|token| token.ended_at(now).is_none()).collect();
         if let Some(taken) = valid.iter().find(|taken| taken.token.name == new.name) {
-            return Decided::new(TokenCreation::NameTaken(Box::new((*taken).clone())), None);
+            return DecisionOutcome::new(TokenCreation::NameTaken(Box::new((*taken).clone())), None);
         }
         if valid.len() >= tokens_max as usize {
-            return Decided::new(TokenCreation::Full, None);
+            return DecisionOutcome::new(TokenCreation::Full, None);
         }
         // An expired token leaves its name.
         if let Some(record) = self.revoke_token(new.name.as_str(), by).record {
@@ -75,16 +75,16 @@ impl Tables {
         self.tokens.retain(|token| {
             token.token.name.as_str() == FIRST_TOKEN || !old.iter().any(|(_, id)| *id == token.id)
         });
-        Decided::new(TokenCreation::Created(Box::new(made)), decisions::create_token(by, new))
+        DecisionOutcome::new(TokenCreation::Created(Box::new(made)), decisions::create_token(by, new))
     }
 
-    pub(super) fn revoke_token(&mut self, name: &str, by: &Decision) -> Decided<bool> {
+    pub(super) fn revoke_token(&mut self, name: &str, by: &Decision) -> DecisionOutcome<bool> {
         let mut valid = self.tokens.iter_mut().filter(|token| token.revoked_at.is_none());
         let Some(found) = valid.find(|token| token.token.name.as_str() == name) else {
-            return Decided::new(false, None);
+            return DecisionOutcome::new(false, None);
         };
         found.revoked_at = Some(now_ms());
-        Decided::new(true, decisions::revoke_token(by, name, Some(&found.token)))
+        DecisionOutcome::new(true, decisions::revoke_token(by, name, Some(&found.token)))
     }
 
     pub(super) fn keep_first_token(&mut self, new: &NewToken) {

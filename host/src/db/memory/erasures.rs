@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::tables::{StoredErasure, Tables};
 use super::{MemoryReads, MemoryStorage};
 use crate::audit::{Decision, Record};
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure, count_within};
 use crate::db::types::{Answer, DbError};
 use crate::delivery::{DeliveryId, Resolution};
@@ -22,7 +22,7 @@ impl ErasureStorage for MemoryStorage {
     async fn begin_erasure(&mut self, new: &NewErasure, by: &Decision) -> Result<i64, DbError> {
         self.database.decide(by, |tables| {
             let id = tables.begin_erasure(new);
-            Decided::new(id, decisions::begin_erasure(by, id, new))
+            DecisionOutcome::new(id, decisions::begin_erasure(by, id, new))
         })
     }
 

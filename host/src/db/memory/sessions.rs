@@ -4,7 +4,7 @@ use super::reads::{MemoryReads, answer};
 use super::storage::MemoryStorage;
 use super::tables::Tables;
 use crate::audit::Decision;
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::page_types::{PageReads, RecentAttempt, Rotation, SessionCreation, SessionWrites};
 use crate::db::types::{Answer, DbError};
 use crate::event::{PluginName, now_ms};
@@ -16,7 +16,7 @@ impl Tables {
         new: &NewSession,
         limits: SessionLimits,
         by: &Decision,
-    ) -> Decided<SessionCreation> {
+    ) -> DecisionOutcome<SessionCreation> {
         let (now, last) = (new.created_at, self.sessions.iter().map(|session| session.id).max().unwrap_or(0));
         let valid: Vec<_> =
             self.tokens.iter().filter(|token| token.revoked_at.is_none()).map(|token| token.id).collect();
@@ -38,7 +38,7 @@ impl Tables {
         let count =
             self.sessions.iter().filter(|session| session.end(0, now, limits.idle_ms).is_none()).count();
         if count >= limits.all_max as usize {
-            return Decided::new(SessionCreation::Full, None);
+            return DecisionOutcome::new(SessionCreation::Full, None);
         }
         let id = last + 1;
         let (rotated_at, used_at) = (now, now);
@@ -51,14 +51,16 @@ impl Tables {
             used_at,
             revoked_at: None,
         });
-        Decided::new(SessionCreation::Created(id), decisions::create_session(by, id, new))
+        DecisionOutcome::new(SessionCreation::Created(id), decisions::create_session(by, id, new))
     }
 
-    fn revoke_session(&mut self, id: i64, by: &Decision) -> Decided<bool> {
+    fn revoke_session(&mut self, id: i64, by: &Decision) -> DecisionOutcome<bool> {
         let mut valid = self.sessions.iter_mut().filter(|session| session.revoked_at.is_none());
-        let Some(found) = valid.find(|session| session.id == id) else { return Decided::new(false, None) };
+        let Some(found) = valid.find(|session| session.id == id) else {
+            return DecisionOutcome::new(false, None);
+        };
         found.revoked_at = Some(now_ms());
-        Decided::new(true, decisions::revoke_session(by, id))
+        DecisionOutcome::new(true, decisions::revoke_session(by, id))
     }
 }
 

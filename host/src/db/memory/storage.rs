@@ -7,7 +7,7 @@ use super::tables::{PAUSED, StoredState};
 use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::alert_types::SavedAlert;
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::revision_types::RevisionPart;
 use crate::db::storage::{Batch, Committed, Ready, Storage};
 use crate::db::switch_change::{HeldPage, SwitchChange, SwitchResult};
@@ -121,7 +121,7 @@ impl Storage for MemoryStorage {
             } else {
                 tables.held.remove(&hold);
             }
-            Decided::new((), decisions::pause(by, plugin, was, paused))
+            DecisionOutcome::new((), decisions::pause(by, plugin, was, paused))
         })
     }
 
@@ -168,7 +168,7 @@ impl Storage for MemoryStorage {
     ) -> Result<i64, DbError> {
         self.database.decide(by, |tables| {
             let id = tables.begin_replay(request, found, last_event);
-            Decided::new(id, decisions::begin_replay(by, id, request, found))
+            DecisionOutcome::new(id, decisions::begin_replay(by, id, request, found))
         })
     }
 
@@ -185,7 +185,7 @@ impl Storage for MemoryStorage {
         self.database.decide(by, |tables| {
             let stopped = tables.stop_replay(replay);
             let record = stopped.map(|at| decisions::stop_replay(by, replay, at.made, at.skipped));
-            Decided::new(record.is_some(), record)
+            DecisionOutcome::new(record.is_some(), record)
         })
     }
 
@@ -197,7 +197,7 @@ impl Storage for MemoryStorage {
             let plugin = tables.deliveries.get(&id).map(|stored| stored.plugin.clone());
             let done = tables.discard(id);
             let record = decisions::discard(by, id, plugin.as_ref().map(PluginName::as_str), done.0);
-            Decided::new(done, record)
+            DecisionOutcome::new(done, record)
         })?;
         Ok((discard, self.make_ready(unblocked)))
     }
@@ -282,7 +282,7 @@ impl Storage for MemoryStorage {
         };
         self.database.decide(by, |tables| {
             tables.instruct(record);
-            Decided::new((), audit.clone())
+            DecisionOutcome::new((), audit.clone())
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tables::{StoredState, Tables};
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::switch_change::{
     HeldPage, OpenScope, RELEASES_MAX, RecentType, SwitchChange, SwitchResult, SwitchedOffDelivery,
 };
@@ -13,10 +13,10 @@ use crate::event::{Event, PluginName};
 use crate::switch::{HeldAction, ReleaseState, TypePattern};
 
 impl Tables {
-    pub(super) fn switch(&mut self, change: &SwitchChange) -> Decided<SwitchResult> {
+    pub(super) fn switch(&mut self, change: &SwitchChange) -> DecisionOutcome<SwitchResult> {
         let planned = match change.plan(&mut self.switches) {
             Ok(planned) => planned,
-            Err(unchanged) => return Decided::new(*unchanged, None),
+            Err(unchanged) => return DecisionOutcome::new(*unchanged, None),
         };
         for number in &planned.replaced {
             if let Some(release) = self.releases.get_mut(number)
@@ -36,7 +36,7 @@ impl Tables {
             let Some(ended) = ended.map(|(number, _)| *number) else { break };
             self.releases.remove(&ended);
         }
-        Decided::new(SwitchResult::Changed(planned.switch), planned.record)
+        DecisionOutcome::new(SwitchResult::Changed(planned.switch), planned.record)
     }
 
     /// Returns how many deliveries of a page were released.

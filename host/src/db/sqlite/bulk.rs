@@ -16,12 +16,12 @@ pub(super) type Bind<T> = fn(&mut SqliteArguments, &T) -> Result<(), sqlx::error
 ///
 /// The text exists for each power of two, so few statements are prepared, each once. Unused rows are
 /// not bound and so NULL. The statement must leave out rows whose first column is NULL.
-pub(super) struct Bulk {
+pub(super) struct BulkStatement {
     columns: usize,
     by_size: Vec<Arc<str>>,
 }
 
-impl Bulk {
+impl BulkStatement {
     /// `sql` has `{rows}` at the place of the rows.
     pub(super) fn new(sql: &str, columns: usize) -> Self {
         Self { columns, by_size: sizes().map(|rows| with_rows(sql, columns, rows).into()).collect() }
@@ -72,19 +72,19 @@ impl Bulk {
 }
 
 /// Two statements that go one after the other in a single hop.
-pub(super) struct BulkPair {
+pub(super) struct BulkStatementPair {
     first_columns: usize,
-    both: Bulk,
+    both: BulkStatement,
 }
 
-impl BulkPair {
-    /// Each statement with the number of its columns, as in [`Bulk::new`].
+impl BulkStatementPair {
+    /// Each statement with the number of its columns, as in [`BulkStatement::new`].
     pub(super) fn new(first: (&str, usize), second: (&str, usize)) -> Self {
         let with = |rows| {
             let [first, second] = [first, second].map(|(sql, columns)| with_rows(sql, columns, rows));
             format!("{first};{second}").into()
         };
-        let both = Bulk { columns: first.1 + second.1, by_size: sizes().map(with).collect() };
+        let both = BulkStatement { columns: first.1 + second.1, by_size: sizes().map(with).collect() };
         Self { first_columns: first.1, both }
     }
 

@@ -11,7 +11,7 @@ use super::tokens;
 use super::values::integer;
 use super::write::Unblocked;
 use crate::audit::{Decision, Record};
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::keyed_types::{AnsweredRequest, KeyedWrites};
 use crate::db::storage::{Ready, Storage as _};
 use crate::db::types::{
@@ -48,10 +48,13 @@ impl SqliteStorage {
     }
 
     /// Commits a decision with its record, or undoes a failed one.
-    pub(super) async fn end_decision<T>(&mut self, done: Result<Decided<T>, DbError>) -> Result<T, DbError> {
+    pub(super) async fn end_decision<T>(
+        &mut self,
+        done: Result<DecisionOutcome<T>, DbError>,
+    ) -> Result<T, DbError> {
         let done = match done {
-            Ok(Decided { value, record: Some(record) }) => self.append(&record).await.map(|()| value),
-            Ok(Decided { value, record: None }) => Ok(value),
+            Ok(DecisionOutcome { value, record: Some(record) }) => self.append(&record).await.map(|()| value),
+            Ok(DecisionOutcome { value, record: None }) => Ok(value),
             Err(error) => Err(error),
         };
         self.end(done).await
@@ -86,7 +89,7 @@ impl SqliteStorage {
         let hold = (plugin.clone(), PluginHold::Paused);
         let was = self.held.contains(&hold);
         let done = self.write_pause(plugin, paused).await;
-        let done = done.map(|()| Decided::new((), decisions::pause(by, plugin, was, paused)));
+        let done = done.map(|()| DecisionOutcome::new((), decisions::pause(by, plugin, was, paused)));
         self.end_decision(done).await?;
         if paused {
             self.held.insert(hold);
@@ -105,7 +108,7 @@ impl SqliteStorage {
             Err(error) => Err(error),
         };
         let audit = record.audit.as_ref().map(|(_, audit)| audit.clone());
-        self.end_decision(done.map(|()| Decided::new((), audit))).await
+        self.end_decision(done.map(|()| DecisionOutcome::new((), audit))).await
     }
 
     async fn write_pause(&mut self, plugin: &PluginName, paused: bool) -> Result<(), DbError> {
@@ -168,7 +171,7 @@ impl SqliteStorage {
     ) -> Result<i64, DbError> {
         self.begin_decision(by.token, &by.actor.name).await?;
         let begun = self.statements.begin_replay(request, found, last_event).await;
-        let begun = begun.map(|id| Decided::new(id, decisions::begin_replay(by, id, request, found)));
+        let begun = begun.map(|id| DecisionOutcome::new(id, decisions::begin_replay(by, id, request, found)));
         self.end_decision(begun).await
     }
 
@@ -180,7 +183,7 @@ impl SqliteStorage {
         let replayed = replayed.map(|replayed| {
             let ended =
                 replayed.ended.map(|ended| decisions::end_replay(step.replay, ended.made, ended.skipped));
-            Decided::new(replayed, ended)
+            DecisionOutcome::new(replayed, ended)
         });
         let replayed = self.end_decision(replayed).await?;
         if let Some(revision) = step.revision {
@@ -196,7 +199,7 @@ impl SqliteStorage {
         let stopped = self.statements.stop_replay(replay).await;
         let stopped = stopped.map(|stopped| {
             let record = stopped.map(|at| decisions::stop_replay(by, replay, at.made, at.skipped));
-            Decided::new(stopped.is_some(), record)
+            DecisionOutcome::new(stopped.is_some(), record)
         });
         self.end_decision(stopped).await
     }
@@ -220,7 +223,7 @@ impl SqliteStorage {
         };
         let done = discarded.and_then(|(discarded, plugin)| {
             let record = decisions::discard(by, id, plugin.as_deref(), result_of(&discarded));
-            Ok(Decided::new((discarded, unblocked?), record))
+            Ok(DecisionOutcome::new((discarded, unblocked?), record))
         });
         let (discarded, unblocked) = self.end_decision(done).await?;
         if let Discarded::Skipped { blocked, .. } = discarded {
@@ -242,7 +245,7 @@ impl SqliteStorage {
         let changed = self.statements.make_due(change).await;
         let changed = changed.map(|changed| {
             let record = by.record(&changed, *is_last);
-            Decided::new(changed, record)
+            DecisionOutcome::new(changed, record)
         });
         self.end_decision(changed).await
     }
@@ -257,7 +260,7 @@ impl SqliteStorage {
         let resolved = resolved.map(|resolved| {
             let is_last = resolved.len() < resolution.limit as usize;
             let record = by.record(resolved.iter().map(|resolved| resolved.id), is_last);
-            Decided::new(resolved, record)
+            DecisionOutcome::new(resolved, record)
         });
         self.end_decision(resolved).await
     }

@@ -11,7 +11,7 @@ use super::deliveries::select_events;
 use super::erasures::damaged;
 use super::storage::SqliteStorage;
 use super::write::Statements;
-use crate::db::decisions::Decided;
+use crate::db::decisions::DecisionOutcome;
 use crate::db::edit_types::{EditResult, EditStorage, NewEdit};
 use crate::db::storage::Ready;
 use crate::db::types::{Accept, DbError};
@@ -29,7 +29,7 @@ impl EditStorage for SqliteStorage {
         let written = write(&mut self.statements, of, &events, any_open).await;
         let decided = written.map(|(result, opened)| {
             let is_stored = matches!(result, EditResult::Judged(Accept::Accepted { .. }));
-            Decided::new((result, opened), is_stored.then_some(record))
+            DecisionOutcome::new((result, opened), is_stored.then_some(record))
         });
         let ended = self.end_decision(decided).await;
         let mut ready = Ready::default();

@@ -6,7 +6,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
-use super::bulk::{Bulk, BulkPair};
+use super::bulk::{BulkStatement, BulkStatementPair};
 use super::clock::shown;
 use super::reader::Reader;
 use super::rows::text;
@@ -62,19 +62,19 @@ struct Row<'a> {
 
 /// The statements, prepared once.
 pub(super) struct EffectStatements {
-    effects: Bulk,
-    emitted: Bulk,
-    attempts_and_states: BulkPair,
-    leased: Bulk,
+    effects: BulkStatement,
+    emitted: BulkStatement,
+    attempts_and_states: BulkStatementPair,
+    leased: BulkStatement,
 }
 
 impl EffectStatements {
     pub(super) fn new() -> Self {
         Self {
-            effects: Bulk::new(EFFECTS, 9),
-            emitted: Bulk::new(EMITTED, 2),
-            attempts_and_states: BulkPair::new((ATTEMPTS, 8), (STATES, 7)),
-            leased: Bulk::new(LEASED, 3),
+            effects: BulkStatement::new(EFFECTS, 9),
+            emitted: BulkStatement::new(EMITTED, 2),
+            attempts_and_states: BulkStatementPair::new((ATTEMPTS, 8), (STATES, 7)),
+            leased: BulkStatement::new(LEASED, 3),
         }
     }
 

@@ -7,7 +7,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, Row as _};
 
-use super::bulk::{Bulk, BulkPair};
+use super::bulk::{BulkStatement, BulkStatementPair};
 use super::reader::Reader;
 use super::rows::text;
 use super::values::{integer, unsigned};
@@ -100,17 +100,17 @@ struct Grown {
 
 /// The statements, prepared once.
 pub(super) struct EntryStatements {
-    current: Bulk,
-    writes_and_summaries: BulkPair,
-    removals: Bulk,
+    current: BulkStatement,
+    writes_and_summaries: BulkStatementPair,
+    removals: BulkStatement,
 }
 
 impl EntryStatements {
     pub(super) fn new() -> Self {
         Self {
-            current: Bulk::new(CURRENT, 4),
-            writes_and_summaries: BulkPair::new((WRITES, 5), (SUMMARIES, 5)),
-            removals: Bulk::new(REMOVALS, 3),
+            current: BulkStatement::new(CURRENT, 4),
+            writes_and_summaries: BulkStatementPair::new((WRITES, 5), (SUMMARIES, 5)),
+            removals: BulkStatement::new(REMOVALS, 3),
         }
     }
 

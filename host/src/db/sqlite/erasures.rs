@@ -10,7 +10,7 @@ use super::storage::SqliteStorage;
 use super::values::{integer, unsigned};
 use super::write::Statements;
 use crate::audit::Decision;
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::erasure_types::{ErasureReads, ErasureStorage, NewErasure, count_within};
 use crate::db::types::{Answer, DbError};
 use crate::effect::{Effect, Emitted};
@@ -51,7 +51,8 @@ impl ErasureStorage for SqliteStorage {
             Ok(conn) => begin(conn, new).await,
             Err(error) => Err(error),
         };
-        self.end_decision(begun.map(|id| Decided::new(id, decisions::begin_erasure(by, id, new)))).await
+        self.end_decision(begun.map(|id| DecisionOutcome::new(id, decisions::begin_erasure(by, id, new))))
+            .await
     }
 
     async fn advance_erasure(&mut self, page: &ErasurePage) -> Result<(), DbError> {
@@ -63,7 +64,7 @@ impl ErasureStorage for SqliteStorage {
         let ended = ended.map(|ended| {
             let record =
                 ended.map(|(erased, skipped)| decisions::end_erasure(page.erasure, erased, &skipped));
-            Decided::new((), record)
+            DecisionOutcome::new((), record)
         });
         self.end_decision(ended).await
     }

@@ -9,7 +9,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
-use super::bulk::{Bulk, BulkPair};
+use super::bulk::{BulkStatement, BulkStatementPair};
 use super::key_place::{KeyPlace, hash, hashes};
 use super::late_index::{LateIndex, Progress};
 use super::rows::text;
@@ -71,9 +71,9 @@ impl LateIndex<KeyPlace> {
 
 /// The writer's side.
 pub(super) struct Keys {
-    keys_and_index: BulkPair,
-    indexed: Bulk,
-    recent_ones: Bulk,
+    keys_and_index: BulkStatementPair,
+    indexed: BulkStatement,
+    recent_ones: BulkStatement,
     index: Arc<LateIndex<KeyPlace>>,
 }
 
@@ -81,9 +81,9 @@ impl Keys {
     /// Reads the stored keys. Up to `recent_max` keys, and a batch, are kept out of the index.
     pub(super) async fn open(conn: &mut SqliteConnection, recent_max: usize) -> Result<Self, DbError> {
         let keys = Self {
-            keys_and_index: BulkPair::new((KEYS, 5), (INDEX, 2)),
-            indexed: Bulk::new(INDEXED, 4),
-            recent_ones: Bulk::new(RECENT, 4),
+            keys_and_index: BulkStatementPair::new((KEYS, 5), (INDEX, 2)),
+            indexed: BulkStatement::new(INDEXED, 4),
+            recent_ones: BulkStatement::new(RECENT, 4),
             index: Arc::new(LateIndex::new(recent_max)),
         };
         keys.catch_up(conn, i64::try_from(recent_max).unwrap_or(i64::MAX)).await?;

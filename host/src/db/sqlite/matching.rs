@@ -4,7 +4,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments as _, QueryBuilder, Row as _, SqliteConnection};
 
-use super::bulk::Bulk;
+use super::bulk::BulkStatement;
 use super::events::OPEN_PLUGINS;
 use super::reader::Reader;
 use super::rows::{bind_id, id_of, placement_of, text};
@@ -48,19 +48,19 @@ pub(super) struct Withdrawn {
 
 /// The statements, prepared once.
 pub(super) struct MatchStatements {
-    handled: Bulk,
-    withdraw: Bulk,
-    forget_replayed: Bulk,
-    count_deliveries: Bulk,
+    handled: BulkStatement,
+    withdraw: BulkStatement,
+    forget_replayed: BulkStatement,
+    count_deliveries: BulkStatement,
 }
 
 impl MatchStatements {
     pub(super) fn new() -> Self {
         Self {
-            handled: Bulk::new(HANDLED, 3),
-            withdraw: Bulk::new(WITHDRAW, 3),
-            forget_replayed: Bulk::new(FORGET_REPLAYED, 2),
-            count_deliveries: Bulk::new(COUNT_DELIVERIES, 2),
+            handled: BulkStatement::new(HANDLED, 3),
+            withdraw: BulkStatement::new(WITHDRAW, 3),
+            forget_replayed: BulkStatement::new(FORGET_REPLAYED, 2),
+            count_deliveries: BulkStatement::new(COUNT_DELIVERIES, 2),
         }
     }
 

@@ -12,7 +12,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _, SqliteConnection};
 
-use super::bulk::Bulk;
+use super::bulk::BulkStatement;
 use super::late_index::{Entry, Indexed, LateIndex};
 use crate::db::types::DbError;
 use crate::delivery::{DeliveryId, OrderingHash};
@@ -88,9 +88,9 @@ pub(super) struct Orders {
     index: Arc<LateIndex<Open>>,
     /// Whether the index may have any.
     indexed: bool,
-    insert: Bulk,
-    close: Bulk,
-    first: Bulk,
+    insert: BulkStatement,
+    close: BulkStatement,
+    first: BulkStatement,
 }
 
 impl Orders {
@@ -99,9 +99,9 @@ impl Orders {
         Self {
             index: Arc::new(LateIndex::new(max)),
             indexed: false,
-            insert: Bulk::new(INDEX, 3),
-            close: Bulk::new(CLOSE, 3),
-            first: Bulk::new(FIRST, 1),
+            insert: BulkStatement::new(INDEX, 3),
+            close: BulkStatement::new(CLOSE, 3),
+            first: BulkStatement::new(FIRST, 1),
         }
     }
 

@@ -5,7 +5,7 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, QueryBuilder, Row as _};
 
-use super::bulk::Bulk;
+use super::bulk::BulkStatement;
 use super::clock::offset_of;
 use super::event_changes;
 use super::key_place::KeyPlace;
@@ -88,12 +88,12 @@ const FORGET_CONFLICTS: &str = "DELETE FROM conflict WHERE (source, id) IN
 
 /// The statements, prepared once.
 pub(super) struct PruneStatements {
-    still_over: Bulk,
-    of_events: Vec<Bulk>,
-    still_old: Bulk,
-    keys: Bulk,
-    places: Bulk,
-    conflicts: Bulk,
+    still_over: BulkStatement,
+    of_events: Vec<BulkStatement>,
+    still_old: BulkStatement,
+    keys: BulkStatement,
+    places: BulkStatement,
+    conflicts: BulkStatement,
 }
 
 impl PruneStatements {
@@ -103,15 +103,15 @@ impl PruneStatements {
                 "DELETE FROM {table} WHERE {column} IN
                     (SELECT * FROM (VALUES {{rows}}) WHERE column1 IS NOT NULL)"
             );
-            Bulk::new(&sql, 1)
+            BulkStatement::new(&sql, 1)
         };
         Self {
-            still_over: Bulk::new(STILL_OVER, 1),
+            still_over: BulkStatement::new(STILL_OVER, 1),
             of_events: OF_EVENTS.map(of_events).into(),
-            still_old: Bulk::new(STILL_OLD, 1),
-            keys: Bulk::new(FORGET, 2),
-            places: Bulk::new(FORGET_PLACES, 2),
-            conflicts: Bulk::new(FORGET_CONFLICTS, 2),
+            still_old: BulkStatement::new(STILL_OLD, 1),
+            keys: BulkStatement::new(FORGET, 2),
+            places: BulkStatement::new(FORGET_PLACES, 2),
+            conflicts: BulkStatement::new(FORGET_CONFLICTS, 2),
         }
     }
 

@@ -39,12 +39,12 @@ pub(super) struct Advanced {
     /// Of these, the ones blocked by an earlier delivery of their ordering key.
     pub(super) blocked: u64,
     /// The counts of the whole replay, if this was its last step.
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<FinalCounts>,
 }
 
 /// The final counts of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct FinalCounts {
     pub(super) made: u64,
     pub(super) skipped: u64,
 }
@@ -215,7 +215,7 @@ async fn note_progress(
     step: &ReplayPage,
     made: u64,
     skipped: u64,
-) -> Result<Ended, DbError> {
+) -> Result<FinalCounts, DbError> {
     let sql = "UPDATE replay SET made = made + ?2, skipped = skipped + ?3, state = ?4,
             after_seq = ifnull(?5, after_seq), after_number = ifnull(?6, after_number),
             first = (SELECT json_group_array(json(value)) FROM (
@@ -248,8 +248,8 @@ async fn without_erased(conn: &mut SqliteConnection, first: &[Example]) -> Resul
     Ok(first)
 }
 
-fn ended_of(row: &SqliteRow) -> Result<Ended, DbError> {
-    Ok(Ended { made: unsigned(row.try_get(0)?), skipped: unsigned(row.try_get(1)?) })
+fn ended_of(row: &SqliteRow) -> Result<FinalCounts, DbError> {
+    Ok(FinalCounts { made: unsigned(row.try_get(0)?), skipped: unsigned(row.try_get(1)?) })
 }
 
 /// Closes an open delivery as a resolved dead letter, or resolves one that is dead. Returns its plugin too.
@@ -276,7 +276,7 @@ pub(super) async fn discard(
 }
 
 /// Stops a replay, and returns its final counts. `None` when it does not run.
-pub(super) async fn stop(conn: &mut SqliteConnection, replay: i64) -> Result<Option<Ended>, DbError> {
+pub(super) async fn stop(conn: &mut SqliteConnection, replay: i64) -> Result<Option<FinalCounts>, DbError> {
     let sql =
         "UPDATE replay SET state = 'stopped' WHERE id = ? AND state = 'running' RETURNING made, skipped";
     sqlx::query(sql).bind(replay).fetch_optional(conn).await?.as_ref().map(ended_of).transpose()

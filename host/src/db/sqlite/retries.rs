@@ -3,7 +3,7 @@
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
-use super::bulk::Bulk;
+use super::bulk::BulkStatement;
 use super::deliveries::select_deliveries;
 use super::reader::Reader;
 use super::rows::{bind_id, id_of};
@@ -27,12 +27,12 @@ const WITH_ATTEMPT: &str = " CROSS JOIN event e ON e.seq = d.event_seq
 
 /// The statement, prepared once.
 pub(super) struct RetryStatements {
-    make_due: Bulk,
+    make_due: BulkStatement,
 }
 
 impl RetryStatements {
     pub(super) fn new() -> Self {
-        Self { make_due: Bulk::new(MAKE_DUE, 3) }
+        Self { make_due: BulkStatement::new(MAKE_DUE, 3) }
     }
 
     /// Makes waiting deliveries due, and records that all of a revision are. Returns those that it changed.

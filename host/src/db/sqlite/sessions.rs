@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::storage::SqliteStorage;
 use super::values::{digest_of, integer, optional_digest_of, unsigned};
 use crate::audit::Decision;
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::page_types::{PageReads, RecentAttempt, Rotation, SessionCreation, SessionWrites};
 use crate::db::types::{Answer, DbError};
 use crate::event::{PluginName, now_ms};
@@ -39,7 +39,7 @@ async fn create(
     new: &NewSession,
     limits: SessionLimits,
     by: &Decision,
-) -> Result<Decided<SessionCreation>, DbError> {
+) -> Result<DecisionOutcome<SessionCreation>, DbError> {
     let now = integer(new.created_at);
     let idle_since = integer(new.created_at.saturating_sub(limits.idle_ms));
     sqlx::query(REMOVE_OVER).bind(now).bind(idle_since).execute(&mut *conn).await?;
@@ -55,18 +55,22 @@ async fn create(
     }
     let count: i64 = sqlx::query_scalar(COUNT).bind(now).bind(idle_since).fetch_one(&mut *conn).await?;
     if count >= i64::from(limits.all_max) {
-        return Ok(Decided::new(SessionCreation::Full, None));
+        return Ok(DecisionOutcome::new(SessionCreation::Full, None));
     }
     let NewSession { token, hash: TokenHash(hash), form_key, address, agent, expires_at, .. } = new;
     let query = sqlx::query_scalar(INSERT).bind(token).bind(&hash.0[..]).bind(now).bind(&form_key.0[..]);
     let id: i64 = query.bind(address).bind(agent).bind(integer(*expires_at)).fetch_one(conn).await?;
-    Ok(Decided::new(SessionCreation::Created(id), decisions::create_session(by, id, new)))
+    Ok(DecisionOutcome::new(SessionCreation::Created(id), decisions::create_session(by, id, new)))
 }
 
-async fn revoke(conn: &mut SqliteConnection, id: i64, by: &Decision) -> Result<Decided<bool>, DbError> {
+async fn revoke(
+    conn: &mut SqliteConnection,
+    id: i64,
+    by: &Decision,
+) -> Result<DecisionOutcome<bool>, DbError> {
     let query = sqlx::query(REVOKE).bind(integer(now_ms())).bind(id);
     let is_revoked = query.fetch_optional(conn).await?.is_some();
-    Ok(Decided::new(is_revoked, is_revoked.then(|| decisions::revoke_session(by, id))))
+    Ok(DecisionOutcome::new(is_revoked, is_revoked.then(|| decisions::revoke_session(by, id))))
 }
 
 async fn rotate(conn: &mut SqliteConnection, rotation: &Rotation) -> Result<bool, DbError> {

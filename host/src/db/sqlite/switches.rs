@@ -3,7 +3,7 @@
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
-use super::bulk::Bulk;
+use super::bulk::BulkStatement;
 use super::orders::Orders;
 use super::reader::Reader;
 use super::rows::{bind_id, id_of, placement_of};
@@ -53,14 +53,18 @@ pub(super) struct DiscardedPage {
 
 /// The statements, prepared once.
 pub(super) struct SwitchStatements {
-    run: Bulk,
-    find: Bulk,
-    discard: Bulk,
+    run: BulkStatement,
+    find: BulkStatement,
+    discard: BulkStatement,
 }
 
 impl SwitchStatements {
     pub(super) fn new() -> Self {
-        Self { run: Bulk::new(RUN, 2), find: Bulk::new(FIND, 2), discard: Bulk::new(DISCARD, 2) }
+        Self {
+            run: BulkStatement::new(RUN, 2),
+            find: BulkStatement::new(FIND, 2),
+            discard: BulkStatement::new(DISCARD, 2),
+        }
     }
 
     /// Lets go of held deliveries. Returns how many were held.

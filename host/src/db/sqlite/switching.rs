@@ -6,7 +6,7 @@ use super::audit;
 use super::storage::SqliteStorage;
 use super::switches::{self, DiscardedPage};
 use super::write::Unblocked;
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::switch_change::{HeldPage, PlannedSwitch, SwitchChange, SwitchResult};
 use crate::db::types::DbError;
 use crate::delivery::DeliveryId;
@@ -39,7 +39,7 @@ impl SqliteStorage {
         };
         self.begin_decision(change.by.token, &change.by.actor.name).await?;
         let stored = self.write_switch(&planned).await;
-        let stored = stored.map(|()| Decided::new((), planned.record));
+        let stored = stored.map(|()| DecisionOutcome::new((), planned.record));
         let stored = self.end_decision(stored).await;
         self.switches_in_doubt = stored.is_err();
         stored?;
@@ -75,10 +75,10 @@ impl SqliteStorage {
     }
 
     /// A page, and the record of the last one.
-    async fn write_release(&mut self, page: &HeldPage) -> Result<Decided<ReleasedPage>, DbError> {
+    async fn write_release(&mut self, page: &HeldPage) -> Result<DecisionOutcome<ReleasedPage>, DbError> {
         let conn = self.statements.conn.get().await?;
         let Some(release) = switches::running_release(conn, page.release).await? else {
-            return Ok(Decided::new(ReleasedPage::default(), None));
+            return Ok(DecisionOutcome::new(ReleasedPage::default(), None));
         };
         let ids: Vec<DeliveryId> = page.governed(&self.switches, &release.plugin).collect();
         let mut done = ReleasedPage::default();
@@ -94,6 +94,6 @@ impl SqliteStorage {
         done.unblocked = self.statements.unblock(&done.discarded.freed).await?;
         let total = release.released + done.released;
         let ended = (page.after.is_none() && total > 0).then(|| decisions::end_release(&release, total));
-        Ok(Decided::new(done, ended))
+        Ok(DecisionOutcome::new(done, ended))
     }
 }

@@ -7,7 +7,7 @@ use super::audit;
 use super::reader::Reader;
 use super::values::{digest_of, integer, name_of, parse, unsigned};
 use crate::audit::Decision;
-use crate::db::decisions::{self, Decided};
+use crate::db::decisions::{self, DecisionOutcome};
 use crate::db::types::{DbError, REVOKED_TOKENS_MAX, StoredTokens, TokenCreation};
 use crate::event::now_ms;
 use crate::token::{FIRST_TOKEN, NewToken, StoredToken, TokenHash};
@@ -39,18 +39,18 @@ pub(super) async fn create(
     new: &NewToken,
     tokens_max: u32,
     by: &Decision,
-) -> Result<Decided<TokenCreation>, DbError> {
+) -> Result<DecisionOutcome<TokenCreation>, DbError> {
     let now = now_ms();
     let same = find(&mut *conn, new.name.as_str()).await?;
     let (expired, taken): (Vec<_>, Vec<_>) = same.into_iter().partition(|same| same.is_expired(now));
     if let Some(taken) = taken.into_iter().next() {
-        return Ok(Decided::new(TokenCreation::NameTaken(Box::new(taken)), None));
+        return Ok(DecisionOutcome::new(TokenCreation::NameTaken(Box::new(taken)), None));
     }
     let sql =
         "SELECT count(*) FROM token WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)";
     let count: i64 = sqlx::query_scalar(sql).bind(integer(now)).fetch_one(&mut *conn).await?;
     if count >= i64::from(tokens_max) {
-        return Ok(Decided::new(TokenCreation::Full, None));
+        return Ok(DecisionOutcome::new(TokenCreation::Full, None));
     }
     for expired in expired {
         if let Some(record) = revoke(&mut *conn, expired.token.name.as_str(), by).await?.record {
@@ -62,23 +62,26 @@ pub(super) async fn create(
     query.execute(&mut *conn).await?;
     let made = find(conn, new.name.as_str()).await?;
     let made = made.ok_or_else(|| DbError::Unavailable("a new token is not there".into()))?;
-    Ok(Decided::new(TokenCreation::Created(Box::new(made)), decisions::create_token(by, new)))
+    Ok(DecisionOutcome::new(TokenCreation::Created(Box::new(made)), decisions::create_token(by, new)))
 }
 
 pub(super) async fn revoke(
     conn: &mut SqliteConnection,
     name: &str,
     by: &Decision,
-) -> Result<Decided<bool>, DbError> {
+) -> Result<DecisionOutcome<bool>, DbError> {
     let Some(row) = sqlx::query(BY_NAME).bind(name).fetch_optional(&mut *conn).await? else {
-        return Ok(Decided::new(false, None));
+        return Ok(DecisionOutcome::new(false, None));
     };
     let id: i64 = row.try_get(0)?;
     let sql = "UPDATE token SET revoked_at = ? WHERE id = ?";
     sqlx::query(sql).bind(integer(now_ms())).bind(id).execute(conn).await?;
     // A damaged row can be revoked too.
     let found = token_of(&row).ok();
-    Ok(Decided::new(true, decisions::revoke_token(by, name, found.as_ref().map(|found| &found.token))))
+    Ok(DecisionOutcome::new(
+        true,
+        decisions::revoke_token(by, name, found.as_ref().map(|found| &found.token)),
+    ))
 }
 
 /// Stores the token of the data directory's file, unless a row has its hash. An earlier one is revoked.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::bulk::{Bulk, BulkPair};
+use super::bulk::{BulkStatement, BulkStatementPair};
 use super::conn::Conn;
 use super::crashes::CrashedAttempt;
 use super::effects::EffectStatements;
@@ -16,7 +16,7 @@ use super::keys::Keys;
 use super::matching::{MatchStatements, Withdrawn};
 use super::orders::Orders;
 use super::prune::PruneStatements;
-use super::replay::{Advanced, Discarded, Ended};
+use super::replay::{Advanced, Discarded, FinalCounts};
 use super::retries::RetryStatements;
 use super::rows;
 use super::switches::SwitchStatements;
@@ -70,11 +70,11 @@ pub(super) struct Statements {
     keys: Keys,
     pub(super) orders: Orders,
     pub(super) switches: SwitchStatements,
-    events_and_deliveries: BulkPair,
-    attempts_and_states: BulkPair,
-    leased: Bulk,
-    unblock: Bulk,
-    causes: Bulk,
+    events_and_deliveries: BulkStatementPair,
+    attempts_and_states: BulkStatementPair,
+    leased: BulkStatement,
+    unblock: BulkStatement,
+    causes: BulkStatement,
     matching: MatchStatements,
     retries: RetryStatements,
     entries: EntryStatements,
@@ -99,11 +99,11 @@ impl Statements {
             keys,
             orders,
             switches: SwitchStatements::new(),
-            events_and_deliveries: BulkPair::new((rows::EVENTS, 13), (rows::DELIVERIES, 5)),
-            attempts_and_states: BulkPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
-            leased: Bulk::new(rows::LEASED, 2),
-            unblock: Bulk::new(rows::UNBLOCK, 2),
-            causes: Bulk::new(rows::CAUSES, 5),
+            events_and_deliveries: BulkStatementPair::new((rows::EVENTS, 13), (rows::DELIVERIES, 5)),
+            attempts_and_states: BulkStatementPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
+            leased: BulkStatement::new(rows::LEASED, 2),
+            unblock: BulkStatement::new(rows::UNBLOCK, 2),
+            causes: BulkStatement::new(rows::CAUSES, 5),
             matching: MatchStatements::new(),
             retries: RetryStatements::new(),
             entries: EntryStatements::new(),
@@ -376,7 +376,7 @@ impl Statements {
     }
 
     /// Stops a replay, and returns its final counts. `None` when it does not run.
-    pub(super) async fn stop_replay(&mut self, replay: i64) -> Result<Option<Ended>, DbError> {
+    pub(super) async fn stop_replay(&mut self, replay: i64) -> Result<Option<FinalCounts>, DbError> {
         super::replay::stop(self.conn.get().await?, replay).await
     }
 

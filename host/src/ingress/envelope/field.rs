@@ -1,7 +1,5 @@
 //! The places of an event's fields, prepared for requests.
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
 
 use crate::config::{FieldPlaces, HeaderPlace, PICKED_MAX, Part, Pointer, Template};

@@ -10,7 +10,7 @@ use sqlx::{Arguments as _, Connection as _};
 use super::{SearchIndex, part_of};
 use crate::db::search::IndexPosition;
 use crate::db::search::terms::{Document, IndexedField, Term};
-use crate::db::sqlite::bulk::Bulk;
+use crate::db::sqlite::bulk::BulkStatement;
 use crate::db::sqlite::rows::text;
 use crate::db::sqlite::values::integer;
 use crate::event::Digest;
@@ -40,9 +40,9 @@ struct Row {
 pub(in crate::db) struct IndexWriter {
     conn: SqliteConnection,
     index: Arc<SearchIndex>,
-    insert: Bulk,
-    delete: Bulk,
-    documents: Bulk,
+    insert: BulkStatement,
+    delete: BulkStatement,
+    documents: BulkStatement,
     /// Whether something that was removed may still be in the log, also from before a kill.
     has_remains: bool,
 }
@@ -65,9 +65,9 @@ impl IndexWriter {
         Self {
             conn,
             index,
-            insert: Bulk::new(INSERT_TERMS, 5),
-            delete: Bulk::new(DELETE_TERMS, 5),
-            documents: Bulk::new(INSERT_DOCUMENTS, 3),
+            insert: BulkStatement::new(INSERT_TERMS, 5),
+            delete: BulkStatement::new(DELETE_TERMS, 5),
+            documents: BulkStatement::new(INSERT_DOCUMENTS, 3),
             has_remains: true,
         }
     }
