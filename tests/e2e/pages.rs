@@ -2,6 +2,7 @@
 
 mod assets;
 mod browser;
+mod dead_letters;
 mod first_task;
 mod hostile;
 mod looks;

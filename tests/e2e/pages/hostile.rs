@@ -67,6 +67,10 @@ async fn hostile_text_is_text_on_the_pages_of_plugins_and_dead_letters() {
         ("/plugins/sms?all=true#revisions".into(), true),
         (format!("/plugins/sms?pushed={encoded}"), true),
         (format!("/plugins/sms?to={encoded}"), true),
+        ("/dead-letters".into(), true),
+        (format!("/dead-letters?plugin=sms&reason={encoded}"), true),
+        ("/dead-letters/list".into(), true),
+        (format!("/dead-letters/list?type={encoded}"), true),
         ("/plugins/broken".into(), false),
         (format!("/plugins/sms/store?prefix={encoded}"), false),
     ] {

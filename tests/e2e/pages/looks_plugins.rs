@@ -33,6 +33,8 @@ async fn send_all(host: &RunningHost<'_>) {
     }
     for (number, payload) in [
         json!({ "do": "reject", "reason": "400 Bad Request: {\"error\":\"unknown number\"}" }),
+        json!({ "do": "reject", "reason": "the partner answered with a page instead of JSON: <!doctype html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>" }),
+        json!({ "do": "reject", "reason": "400 Bad Request: {\"error\":\"unknown number\"}" }),
         json!({ "do": "store" }),
         json!({ "do": "echo", "text": "Mariama Diallo" }),
     ]
@@ -93,6 +95,10 @@ async fn the_pages_of_plugins_have_no_barrier_in_any_size_and_scheme() {
     let base = address(&host);
     let browser = Browser::start().await;
     browser.log_in(&base, &first_token(&dir), "/plugins").await;
+    browser.go(&format!("{base}/dead-letters?plugin=confirmation-sms")).await;
+    browser.click("button[name=action][value=replay]").await;
+    browser.wait_text("will run again").await;
+    let plan = browser.run("return location.pathname").await.as_str().unwrap().to_owned();
     let mut wrong = Vec::new();
     for (path, name) in [
         ("/plugins", "plugins"),
@@ -104,6 +110,10 @@ async fn the_pages_of_plugins_have_no_barrier_in_any_size_and_scheme() {
         ("/plugins/slow-plugin", "plugin-slow"),
         ("/plugins/confirmation-sms/store?bucket=conformance&key=keys", "store"),
         ("/plugins/statistics/store?prefix=none", "store-none"),
+        ("/dead-letters", "dead-letters"),
+        ("/dead-letters?plugin=none", "dead-letters-none"),
+        ("/dead-letters/list?plugin=confirmation-sms", "dead-letter-list"),
+        (plan.as_str(), "dead-letter-plan"),
     ] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
@@ -118,7 +128,11 @@ async fn the_pages_of_plugins_have_no_barrier_in_any_size_and_scheme() {
     wrong.extend(browser.find_barriers().await);
     browser.run("document.querySelector('button[name=language][value=fr]').form.requestSubmit(document.querySelector('button[name=language][value=fr]'))").await;
     browser.wait_for("it is in French", "return document.documentElement.lang === 'fr'").await;
-    for (path, name) in [("/plugins", "plugins-fr"), ("/plugins/invoice", "plugin-waiting-fr")] {
+    for (path, name) in [
+        ("/plugins", "plugins-fr"),
+        ("/plugins/invoice", "plugin-waiting-fr"),
+        ("/dead-letters", "dead-letters-fr"),
+    ] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -12,7 +12,15 @@ use crate::support::{Event, HostDir, guest};
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}&lt;";
 
 /// The pages that need a log-in.
-const PAGES: [&str; 5] = ["/", "/events", "/events/moncreneau/evt_1", "/plugins", "/settings"];
+const PAGES: [&str; 7] = [
+    "/",
+    "/events",
+    "/events/moncreneau/evt_1",
+    "/dead-letters",
+    "/dead-letters/list",
+    "/plugins",
+    "/settings",
+];
 
 #[tokio::test]
 async fn a_visitor_who_is_not_logged_in_sees_the_log_in_only() {
@@ -27,7 +35,13 @@ async fn a_visitor_who_is_not_logged_in_sees_the_log_in_only() {
         assert!(!answer.body.contains("evt_1"), "{path}");
     }
     assert_eq!(visitor.get("/live").await.status, StatusCode::SEE_OTHER);
-    for path in ["/logout", "/settings/sessions/1/end", "/events/moncreneau/evt_1/run", "/plugins/x/push"] {
+    for path in [
+        "/logout",
+        "/settings/sessions/1/end",
+        "/events/moncreneau/evt_1/run",
+        "/plugins/x/push",
+        "/dead-letters/plan",
+    ] {
         let answer = visitor.post(path, &[]).await;
         assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login"), "{path}");
     }

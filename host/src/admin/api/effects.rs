@@ -33,6 +33,13 @@ pub(in crate::admin) struct EffectQuery {
     plugin: Option<String>,
 }
 
+impl EffectQuery {
+    /// Dead ones, of one plugin or of all.
+    pub(in crate::admin) fn dead(plugin: Option<String>, limit: u32) -> Self {
+        Self { cursor: None, limit: Some(limit), state: Some("dead".into()), plugin }
+    }
+}
+
 /// Effects, the newest event's first.
 #[utoipa::path(get, path = "/effects", tag = "effects", params(EffectQuery), responses(
     (status = 200, description = "One page", body = EffectList),

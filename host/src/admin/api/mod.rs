@@ -17,7 +17,7 @@ pub(super) mod changes;
 pub(super) mod deliveries;
 pub(super) mod doctor;
 pub(super) mod edits;
-mod effects;
+pub(super) mod effects;
 mod erasures;
 pub(super) mod events;
 pub(super) mod extract;

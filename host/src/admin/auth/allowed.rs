@@ -282,7 +282,7 @@ impl Caller {
     }
 
     /// Whether the token is for some plugins only.
-    fn is_for_some(&self) -> bool {
+    pub(in crate::admin) fn is_for_some(&self) -> bool {
         let plugins = &self.token.stored.token.plugins;
         !plugins.is_empty() && !plugins.iter().any(PluginPattern::matches_all)
     }

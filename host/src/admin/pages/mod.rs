@@ -20,6 +20,11 @@ use super::{AdminState, index};
 
 mod assets;
 mod cookies;
+mod dead_effects;
+mod dead_letter_filters;
+mod dead_letter_plans;
+mod dead_letter_replays;
+mod dead_letters;
 mod difference;
 mod errors;
 mod event;
@@ -29,6 +34,7 @@ mod forms;
 mod guard;
 mod json;
 mod language;
+mod listing;
 mod live;
 mod login;
 mod origin;
@@ -61,6 +67,14 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/events/{source}/{id}/edit", post(event_actions::run_edited))
         .route("/events/{source}/{id}/deliveries/{delivery}/replay", post(event_actions::replay))
         .route("/events/{source}/{id}/deliveries/{delivery}/discard", post(event_actions::discard))
+        .route("/dead-letters", get(dead_letters::show))
+        .route("/dead-letters/list", get(dead_letters::list))
+        .route("/dead-letters/plan", post(dead_letter_plans::plan))
+        .route("/dead-letters/plan/{id}", get(dead_letter_plans::show).post(dead_letter_plans::begin))
+        .route("/dead-letters/replays/{id}", get(dead_letter_replays::show))
+        .route("/dead-letters/replays/{id}/stop", post(dead_letter_replays::stop))
+        .route("/dead-letters/effects/replay", post(dead_effects::replay))
+        .route("/dead-letters/effects/discard", post(dead_effects::discard))
         .route("/plugins", get(plugins::show).post(plugin_switches::change))
         .route("/plugins/{name}", get(plugin::show))
         .route("/plugins/{name}/push", post(plugin_push::push))

@@ -148,7 +148,7 @@ impl Context<'_> {
                 (w.about_plugins(), since, plugin.map(|plugin| plugin_path(&plugin.name)))
             }
             "dead letters" => {
-                let link = subject.map(|plugin| format!("/events?state=dead&plugin={plugin}"));
+                let link = subject.map(|plugin| format!("/dead-letters?plugin={plugin}"));
                 (w.about_dead_letters(), stock.and_then(|stock| stock.oldest_dead_at), link)
             }
             "sources" => {
@@ -211,7 +211,7 @@ impl Context<'_> {
             ),
             Number {
                 is_bad: dead > 0,
-                link: Some("/events?state=dead"),
+                link: Some("/dead-letters"),
                 ..number(
                     w.dead(),
                     self.number(dead),

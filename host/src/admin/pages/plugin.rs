@@ -301,7 +301,7 @@ impl Context<'_> {
         if recent.failed * 100 >= recent.attempts * FAILING && recent.failed > 0 {
             let number = |number| self.shell.language.number(number);
             let what = w.wrong_failing(number(recent.failed), number(recent.attempts));
-            let link = Some(format!("/events?state=dead&plugin={}", plugin.name));
+            let link = Some(format!("/dead-letters?plugin={}", plugin.name));
             wrong.push(Wrong { is_bad: true, what, reason: None, help: "", link });
         }
         wrong

@@ -22,6 +22,8 @@ pub(super) enum Section {
     Overview,
     /// The events, and one of them.
     Events,
+    /// The dead letters, and what is done with many of them.
+    DeadLetters,
     /// The plugins, and one of them.
     Plugins,
     /// Tokens, alerts, sessions.
@@ -66,6 +68,8 @@ pub(super) struct Shell {
     /// ms since the Unix epoch.
     pub(super) now: u64,
     permissions: &'static [Permission],
+    /// Whether the reader's token is for all plugins.
+    sees_all: bool,
 }
 
 impl Shell {
@@ -90,7 +94,13 @@ impl Shell {
             version: env!("CARGO_PKG_VERSION"),
             now: now_ms(),
             permissions: token.map_or(&[], |token| token.role.permissions()),
+            sees_all: visit.caller.as_ref().is_some_and(|caller| !caller.is_for_some()),
         }
+    }
+
+    /// Whether the reader's token is for all plugins. What is about no plugin is for such tokens only.
+    pub(super) fn sees_all(&self) -> bool {
+        self.sees_all
     }
 
     /// Whether the reader may operate: pause, replay, discard.
@@ -133,6 +143,7 @@ fn navigation(w: ShellWords, section: Section) -> Vec<NavigationLink> {
     let links = [
         (Section::Overview, "/", w.overview(), Some("o")),
         (Section::Events, "/events", w.events(), Some("e")),
+        (Section::DeadLetters, "/dead-letters", w.dead_letters(), Some("d")),
         (Section::Plugins, "/plugins", w.plugins(), Some("p")),
         (Section::Settings, "/settings", w.settings(), None),
     ];

@@ -11,6 +11,7 @@ words! {
         navigation: "Pages", "Pages";
         overview: "Overview", "Vue d'ensemble";
         events: "Events", "Événements";
+        dead_letters: "Dead letters", "Échecs définitifs";
         plugins: "Plugins", "Plugins";
         settings: "Settings", "Réglages";
         host_takes_events: "Takes events", "Reçoit les événements";
@@ -63,6 +64,22 @@ words! {
         plugin_loading: "loading", "chargement";
         plugin_waiting: "waits for approval", "attend une approbation";
         plugin_absent: "not here", "absent";
+    }
+}
+
+words! {
+    /// Lists.
+    ListWords {
+        any: "any", "tous";
+        within_hour: "in the last hour", "depuis une heure";
+        within_day: "in the last 24 hours", "depuis 24 heures";
+        within_week: "in the last 7 days", "depuis 7 jours";
+        filters: "Set filters", "Filtres actifs";
+        remove(name, value): "Remove filter: {name} {value}", "Retirer le filtre : {name} {value}";
+        clear: "Clear all", "Tout effacer";
+        older: "Older", "Plus ancien";
+        newer: "Newer", "Plus récent";
+        pages: "Pages of the list", "Pages de la liste";
     }
 }
 

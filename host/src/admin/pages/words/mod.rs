@@ -4,6 +4,7 @@
 //! value in it, and `name[count]: …` a sentence in singular and plural: `"1 day" | "{count} days", "1 jour" | …`.
 
 mod common;
+mod dead_letters;
 mod event;
 mod events;
 mod login;
@@ -12,7 +13,8 @@ mod plugin;
 mod plugins;
 mod settings;
 
-pub(super) use common::{ErrorWords, ShellWords, StateWords, TimeWords};
+pub(super) use common::{ErrorWords, ListWords, ShellWords, StateWords, TimeWords};
+pub(super) use dead_letters::DeadLettersWords;
 pub(super) use event::EventWords;
 pub(super) use events::EventsWords;
 pub(super) use login::LoginWords;

@@ -1,0 +1,179 @@
+//! Replaying or discarding many dead letters: first a dry run that counts them, then the replay, which has a page of its
+//! own.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::dead_letter_filters::{Filters, GROUPS};
+use super::dead_letter_replays;
+use super::events::path_of;
+use super::forms::FormBody;
+use super::shell::{Page, Section, Shell};
+use super::ui::{TimeTag, revision_digits};
+use super::visit::Visit;
+use super::words::DeadLettersWords;
+use crate::admin::api::extract::{JsonBody, Path};
+use crate::admin::api::{
+    ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState, ReplayTarget, replays,
+};
+use crate::admin::auth::{AllowedFor, need};
+use crate::admin::{AdminState, Problem};
+use crate::event::now_ms;
+
+#[derive(Template)]
+#[template(path = "dead_letter_plan.html")]
+struct PlanPage {
+    shell: Shell,
+    w: DeadLettersWords,
+    path: String,
+    is_running: bool,
+    is_replay: bool,
+    title: &'static str,
+    sentence: String,
+    left_out: Option<String>,
+    has_any: bool,
+    button: String,
+    conditions: Vec<(&'static str, String)>,
+    revision: Option<String>,
+    first: Vec<FirstRow>,
+}
+
+/// One of the first deliveries.
+struct FirstRow {
+    event: String,
+    path: String,
+    event_type: String,
+    plugin: String,
+    reason: Option<String>,
+    received: TimeTag,
+}
+
+/// The form that asks for a dry run.
+#[derive(Deserialize)]
+pub(super) struct PlanForm {
+    #[serde(flatten)]
+    filters: Filters,
+    action: ReplayAction,
+    /// The revision to run on.
+    #[serde(default)]
+    revision: String,
+}
+
+/// The form that begins what a dry run counted.
+#[derive(Deserialize)]
+pub(super) struct BeginForm {
+    #[serde(default)]
+    note: String,
+}
+
+/// `POST /dead-letters/plan`
+pub(super) async fn plan(
+    operator: AllowedFor<need::Operate>,
+    admin: State<AdminState>,
+    FormBody(form): FormBody<PlanForm>,
+) -> Result<Redirect, Problem> {
+    let revision = Some(form.revision.trim().to_owned()).filter(|digits| !digits.is_empty());
+    let request = ReplayRequest {
+        of: ReplayTarget::Deliveries,
+        action: form.action,
+        selection: form.filters.selection(now_ms()),
+        to: None,
+        again: false,
+        revision: revision.filter(|_| form.action == ReplayAction::Replay),
+        dry_run: true,
+    };
+    let (_, begun) = replays::begin(operator, admin, JsonBody(request)).await?;
+    Ok(Redirect::to(&path(begun.0.id)))
+}
+
+fn path(id: i64) -> String {
+    format!("{GROUPS}/plan/{id}")
+}
+
+/// `GET /dead-letters/plan/{id}`
+pub(super) async fn show(
+    reader: AllowedFor<need::Read>,
+    _operator: AllowedFor<need::Operate>,
+    State(admin): State<AdminState>,
+    visit: Visit,
+    Path(id): Path<i64>,
+) -> Result<Response, Problem> {
+    let plan = find(reader, &admin, id).await?;
+    let w = DeadLettersWords(visit.language);
+    let is_replay = plan.request.action == ReplayAction::Replay;
+    let title = if is_replay { w.plan_replay() } else { w.plan_discard() };
+    let shell = Shell::new(&admin, &visit, Section::DeadLetters, title);
+    let first = plan.first.into_iter().map(|example| first_row(example, &shell)).collect();
+    Ok(Page(PlanPage {
+        path: path(id),
+        is_running: plan.state == ReplayState::Running,
+        sentence: if is_replay { w.will_replay(plan.made) } else { w.will_discard(plan.made) },
+        left_out: (plan.skipped > 0).then(|| w.left_out(plan.skipped)),
+        has_any: plan.made > 0,
+        button: if is_replay { w.replay_button(plan.made) } else { w.discard_button(plan.made) },
+        conditions: conditions(&plan.request, &shell, w),
+        revision: plan.request.revision.as_deref().map(|digest| revision_digits(digest).to_owned()),
+        is_replay,
+        title,
+        first,
+        shell,
+        w,
+    })
+    .into_response())
+}
+
+/// `POST /dead-letters/plan/{id}`
+pub(super) async fn begin(
+    reader: AllowedFor<need::Read>,
+    operator: AllowedFor<need::Operate>,
+    admin: State<AdminState>,
+    Path(id): Path<i64>,
+    FormBody(form): FormBody<BeginForm>,
+) -> Result<Redirect, Problem> {
+    let plan = find(reader, &admin, id).await?;
+    let request = ReplayRequest { dry_run: false, ..plan.request };
+    let (_, begun) = replays::begin(operator.with_note(&form.note)?, admin, JsonBody(request)).await?;
+    Ok(Redirect::to(&dead_letter_replays::path(begun.0.id)))
+}
+
+/// The dry run with this number, if it is one of dead letters.
+async fn find(
+    reader: AllowedFor<need::Read>,
+    admin: &AdminState,
+    id: i64,
+) -> Result<ReplayProgress, Problem> {
+    let found = replays::show(reader, State(admin.clone()), Path(id)).await?.0;
+    if found.request.dry_run && found.request.of == ReplayTarget::Deliveries {
+        return Ok(found);
+    }
+    Err(Problem::not_found(format!("replay {id} is no dry run of dead letters")))
+}
+
+fn first_row(example: ReplayExample, shell: &Shell) -> FirstRow {
+    let delivery = example.of.map(|of| format!("#d{of}")).unwrap_or_default();
+    FirstRow {
+        path: format!("{}{delivery}", path_of(&example.source, &example.event)),
+        received: TimeTag { at: example.received_at, now: shell.now, language: shell.language },
+        event: example.event,
+        event_type: example.event_type,
+        plugin: example.plugin.to_string(),
+        reason: example.reason,
+    }
+}
+
+/// What the request selects, in words.
+fn conditions(request: &ReplayRequest, shell: &Shell, w: DeadLettersWords) -> Vec<(&'static str, String)> {
+    let selection = &request.selection;
+    let since = selection.since.map(|at| TimeTag { at, now: shell.now, language: shell.language }.relative());
+    let all = [
+        (w.plugin(), selection.plugin.clone()),
+        (w.event_type(), selection.event_type.clone()),
+        (w.source(), selection.source.clone()),
+        (w.since(), since),
+        (w.reason(), selection.reason.clone()),
+        (w.failed_on(), selection.failed_on.clone()),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}

@@ -1,0 +1,148 @@
+//! Dead letters: read by group, replayed and discarded in bulk, and hidden from those who may not see or act.
+
+use serde_json::json;
+
+use super::browser::Browser;
+use super::visitor::Visitor;
+use super::{address, first_token};
+use crate::access::create;
+use crate::support::{Event, HostDir, RunningHost, guest, wait_until};
+
+/// Events that the first revision rejects. The next one handles all but a few, and takes its time.
+async fn fill(host: &RunningHost<'_>, good: usize, bad: usize) {
+    for number in 0..good + bad {
+        let act = if number < good { "busy 15" } else { "reject" };
+        let payload = json!({ "act": act, "phone": "+224 622 00 00 01" });
+        host.send(&Event::with_payload("conformance.a", &format!("evt_{number}"), &payload)).await;
+    }
+    host.wait_drained().await;
+}
+
+/// The number of unresolved dead letters.
+fn dead(dir: &HostDir) -> usize {
+    let listed = dir.run(&["delivery", "list", "--state", "dead", "--limit", "500", "--json"]).json();
+    listed["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn dead_letters_are_replayed_in_bulk_with_progress_and_their_failures_listed() {
+    let dir = HostDir::new("");
+    dir.install("desk", &guest("conformance-rust"));
+    let host = dir.start().await;
+    fill(&host, 200, 4).await;
+    dir.install("desk", &guest("actor"));
+    host.wait_revision("desk", &guest("actor")).await;
+    let base = address(&host);
+    let browser = Browser::start().await;
+    browser.set_screen(1280, 900, "light").await;
+    browser.log_in(&base, &first_token(&dir), "/").await;
+    browser.press("gd").await;
+    browser.wait_at(&format!("{base}/dead-letters")).await;
+    browser.wait_text("204 dead letters in 1 group").await;
+    browser.press("j").await;
+    browser.press(super::browser::ENTER).await;
+    browser.wait_at(&format!("{base}/dead-letters/list?plugin=desk")).await;
+    browser.wait_text("what is \"\"?").await;
+
+    browser.click("button[name=action][value=replay]").await;
+    browser.wait_text("204 deliveries will run again").await;
+    let first = "return document.querySelectorAll('#plan tbody tr').length";
+    assert_eq!(browser.run(first).await, 5, "the first five");
+    assert_eq!(dead(&dir), 204, "nothing has changed");
+    browser.fill("#plan input[name=note]", "the plugin is mended").await;
+    browser.click("#plan button.main").await;
+    browser.wait_at(&format!("{base}/dead-letters/replays/")).await;
+    let replay = browser.run("return location.pathname").await.as_str().unwrap().to_owned();
+    // The progress is the replay's own: it goes on while nobody looks.
+    browser.press("go").await;
+    browser.wait_at(&format!("{base}/")).await;
+    browser.go(&format!("{base}{replay}")).await;
+    browser.wait_text("told to").await;
+    host.wait_drained().await;
+    wait_until("the good ones are done", async || (dead(&dir) == 4).then_some(())).await;
+    let entries = dir.run(&["audit", "list", "--action", "replay.begin", "--json"]).json();
+    assert!(entries.to_string().contains("the plugin is mended"), "{entries}");
+
+    // Those that failed again are a group of their own, of the new revision.
+    browser.go(&format!("{base}/dead-letters")).await;
+    browser.wait_text("4 dead letters in 1 group").await;
+    browser.click("button[name=action][value=discard]").await;
+    browser.wait_text("4 deliveries will be discarded").await;
+    browser.click("#plan button.danger").await;
+    browser.wait_at(&format!("{base}/dead-letters/replays/")).await;
+    wait_until("they are resolved", async || (dead(&dir) == 0).then_some(())).await;
+    browser.go(&format!("{base}/dead-letters")).await;
+    browser.wait_text("There is no dead letter.").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_group_is_of_one_plugin_one_reason_and_one_revision() {
+    let dir = HostDir::new("");
+    dir.install("desk", &guest("conformance-rust"));
+    let host = dir.start().await;
+    for (id, reason) in [("evt_1", "no room"), ("evt_2", "no room"), ("evt_3", "no number")] {
+        let payload = json!({ "do": "reject", "reason": reason });
+        host.send(&Event::with_payload("conformance.a", id, &payload)).await;
+    }
+    host.wait_drained().await;
+    let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
+    let page = visitor.get("/dead-letters").await.body;
+    assert!(page.contains("3 dead letters in 2 groups"), "{page}");
+    let revision = host.plugin("desk").await.unwrap()["revision"].as_str().unwrap()[..12].to_owned();
+    let path = format!("/dead-letters/list?plugin=desk&reason=no+room&failed_on={revision}");
+    assert!(page.contains(&path.replace('&', "&#38;")), "{path}: {page}");
+    let list = visitor.get(&path).await.body;
+    assert!(list.contains("evt_1") && list.contains("evt_2") && !list.contains("evt_3"), "{list}");
+    let none = visitor.get("/dead-letters/list?failed_on=0000").await.body;
+    assert!(none.contains("No dead letter matches."), "{none}");
+    assert_eq!(visitor.get("/dead-letters/list?failed_on=xyz").await.status.as_u16(), 400);
+
+    // The plan of a group counts the group.
+    let filters = [("plugin", "desk"), ("reason", "no room"), ("failed_on", &revision), ("action", "replay")];
+    let plan = visitor.submit("/dead-letters/plan", &filters).await;
+    let path = plan.location().to_owned();
+    wait_until("it is counted", async || {
+        visitor.get(&path).await.body.contains("2 deliveries will run again").then_some(())
+    })
+    .await;
+    let begun = visitor.submit(&path, &[("note", "again")]).await;
+    assert!(begun.location().starts_with("/dead-letters/replays/"), "{}", begun.body);
+    // A replay that changed something is no plan.
+    let replay = begun.location().trim_start_matches("/dead-letters/replays/").to_owned();
+    assert_eq!(visitor.submit(&format!("/dead-letters/plan/{replay}"), &[]).await.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn readers_see_masks_and_no_buttons_and_their_forms_are_refused() {
+    let dir = HostDir::new("personal = [\"/data/object/phone\", \"/data/object/reason\"]\n");
+    dir.install("desk", &guest("conformance-rust"));
+    let host = dir.start().await;
+    let payload = json!({ "do": "reject", "reason": "no: +224 620 1", "phone": "+224 620 1" });
+    host.send(&Event::with_payload("conformance.a", "evt_1", &payload)).await;
+    host.wait_drained().await;
+    let read = Visitor::logged_in(&host, &create(&dir, &["dashboard", "--role", "read"])).await;
+    for path in ["/dead-letters", "/dead-letters/list?plugin=desk"] {
+        let page = read.get(path).await.body;
+        assert!(page.contains("[masked]") && !page.contains("+224 620 1"), "{page}");
+        assert!(!page.contains("/dead-letters/plan") && !page.contains("name=\"action\""), "{page}");
+    }
+    assert_eq!(read.get("/dead-letters/list?reason=224").await.status.as_u16(), 403);
+    let plan = read.submit("/dead-letters/plan", &[("action", "replay")]).await;
+    assert_eq!(plan.status.as_u16(), 403, "{}", plan.body);
+    let effects = read.submit("/dead-letters/effects/replay", &[("keys", "a.1"), ("plugin", "desk")]).await;
+    assert_eq!(effects.status.as_u16(), 403, "{}", effects.body);
+    // A token for one plugin acts on that plugin only.
+    let own =
+        Visitor::logged_in(&host, &create(&dir, &["own", "--role", "operate", "--plugins", "desk"])).await;
+    assert!(!own.get("/dead-letters").await.body.contains("name=\"action\""));
+    assert!(own.get("/dead-letters?plugin=desk").await.body.contains("name=\"action\""));
+    assert_eq!(own.submit("/dead-letters/plan", &[("action", "replay")]).await.status.as_u16(), 403);
+    let plan = own.submit("/dead-letters/plan", &[("action", "replay"), ("plugin", "desk")]).await;
+    assert_eq!(plan.status.as_u16(), 303, "{}", plan.body);
+    let other =
+        Visitor::logged_in(&host, &create(&dir, &["other", "--role", "operate", "--plugins", "x"])).await;
+    let page = other.get("/dead-letters").await.body;
+    assert!(!page.contains("evt_1") && !page.contains("desk"), "{page}");
+    assert_eq!(other.get(plan.location()).await.status.as_u16(), 403);
+}
