@@ -76,6 +76,11 @@ fn describe() {
         "Always 1; the label is the bounds check of guests' memories: guard-pages or checks"
     );
     describe_counter!("hookyard_requests_total", "Webhook requests answered, by source and status");
+    describe_counter!(
+        "hookyard_unauthorized_total",
+        "Webhook requests answered 401, by source and reason: missing, repeated or malformed (what is needed to \
+         verify it), mismatch, too-old, too-new, no-url"
+    );
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
     describe_counter!(
         "hookyard_reruns_total",

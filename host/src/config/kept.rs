@@ -142,7 +142,7 @@ fn token_from(
 }
 
 fn read(path: &Path) -> Result<Option<Secret>, ConfigError> {
-    Ok(secret(&super::files::read_text(path).map_err(at(path))?))
+    Ok(secret(&super::files::read_text(path).map_err(at(path))?, path))
 }
 
 fn read_in(dir: &PrivateDir, name: &str) -> Result<Option<Secret>, ConfigError> {
@@ -150,12 +150,12 @@ fn read_in(dir: &PrivateDir, name: &str) -> Result<Option<Secret>, ConfigError> 
     let bytes = dir.read(name, SIZE_MAX_BYTES).map_err(at(&path))?;
     let bytes = bytes.ok_or(io::ErrorKind::NotFound).map_err(|kind| at(&path)(kind.into()))?;
     let text = String::from_utf8(bytes).map_err(|_| at(&path)(io::ErrorKind::InvalidData.into()))?;
-    Ok(secret(&text))
+    Ok(secret(&text, &path))
 }
 
-fn secret(text: &str) -> Option<Secret> {
+fn secret(text: &str, path: &Path) -> Option<Secret> {
     let text = text.trim();
-    (!text.is_empty()).then(|| Secret::new(text.to_owned()))
+    (!text.is_empty()).then(|| Secret::new(text.to_owned()).in_file(path))
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> ConfigError {
@@ -179,7 +179,7 @@ fn kept(dir: &PrivateDir, name: &str, prefix: &str) -> Result<Secret, ConfigErro
     }
     let made = format!("{prefix}{}", hex::encode(rand::random::<[u8; 32]>()));
     if dir.write_new(name, &[made.as_bytes(), b"\n"]).map_err(at(&path))? {
-        return Ok(Secret::new(made));
+        return Ok(Secret::new(made).in_file(&path));
     }
     read_in(dir, name)?.ok_or_else(|| at(&path)(io::ErrorKind::InvalidData.into()))
 }

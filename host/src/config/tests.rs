@@ -41,6 +41,19 @@ fn uncommented(text: &str) -> String {
 }
 
 #[test]
+fn a_secret_names_where_it_was_read_and_is_the_same_wherever_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.secret"), "value of SET\n").unwrap();
+    let text =
+        "[sources.desk]\nscheme = \"hmac\"\nsecrets = [\"file:a.secret\", \"env:SET\", \"value of SET\"]\n";
+    let config = parse_in(dir.path(), text).unwrap();
+    let secrets = &config.sources["desk"].secrets;
+    let references: Vec<_> = secrets.iter().map(|secret| secret.secret().reference()).collect();
+    assert_eq!(references, [Some("file:a.secret"), Some("env:SET"), None]);
+    assert!(secrets.iter().all(|secret| secret.expose() == "value of SET" && *secret == secrets[0]));
+}
+
+#[test]
 fn the_default_file_is_the_default() {
     assert_eq!(parse(DEFAULT_TEXT).unwrap(), Config::default());
 }

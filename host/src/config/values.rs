@@ -16,8 +16,27 @@ pub const EVENT_TYPE_MAX_BYTES: usize = 128;
 pub const POINTER_MAX_TOKENS: usize = 32;
 
 /// A secret: `env:NAME` and `file:PATH` are read when the config is; never printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct Secret(String);
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
+pub struct Secret {
+    value: String,
+    /// See [`Secret::reference`].
+    reference: Option<String>,
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl Eq for Secret {}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self::new(value)
+    }
+}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,22 +48,37 @@ impl Secret {
     /// Makes a secret from text, without resolving references.
     #[must_use]
     pub fn new(secret: String) -> Self {
-        Self(secret)
+        Self { value: secret, reference: None }
+    }
+
+    /// Names the file that it was read from.
+    #[must_use]
+    pub(super) fn in_file(self, path: &Path) -> Self {
+        Self { reference: Some(format!("file:{}", path.display())), ..self }
+    }
+
+    /// Where it comes from: `env:NAME` or `file:PATH`, as the configuration has it. `None` for a secret that stands in
+    /// the configuration itself.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
     }
 
     /// The secret as text.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.value
     }
 
     /// Replaces the reference by its value.
     pub(super) fn resolve(&mut self, from: &References<'_>) -> Result<(), String> {
-        from.resolve(&mut self.0)?;
-        if self.0.is_empty() {
+        let is_reference = self.value.starts_with("env:") || self.value.starts_with("file:");
+        self.reference = is_reference.then(|| self.value.clone());
+        from.resolve(&mut self.value)?;
+        if self.value.is_empty() {
             return Err("a secret may not be empty".into());
         }
-        if self.0.trim() != self.0 {
+        if self.value.trim() != self.value {
             return Err(
                 "it begins or ends with white space, which would be part of the secret: remove it".into()
             );
@@ -62,7 +96,7 @@ impl Secret {
     /// # Errors
     /// The valid form; the secret is not repeated.
     pub fn webhook_key(&self) -> Result<Vec<u8>, &'static str> {
-        let key = self.0.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+        let key = self.value.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
         key.filter(|key| WEBHOOK_KEY_BYTES.contains(&key.len()))
             .ok_or("a key is `whsec_` and 24 to 64 bytes in base64: `echo whsec_$(openssl rand -base64 32)` makes one")
     }

@@ -22,6 +22,14 @@ pub(super) const STATUSES: [&str; 12] = [
     "unavailable",
 ];
 
+/// Why a request is answered `unauthorized`: a part that is needed to verify it is missing, is there more than once, or
+/// has another form; no secret of the source made its signature; the request or its event is too old, or the request is of
+/// the future; or the configuration lacks the URL that the signature covers.
+pub(super) const UNAUTHORIZED_REASONS: [&str; 7] =
+    ["missing", "repeated", "malformed", "mismatch", TOO_OLD, "too-new", "no-url"];
+/// The last of [`UNAUTHORIZED_REASONS`].
+pub(super) const TOO_OLD: &str = "too-old";
+
 /// An answer; its fields are those of its JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer<'a> {

@@ -20,7 +20,7 @@ use crate::db::{Accept, DbError};
 use crate::event::{Event, now_ms};
 use crate::telemetry::Telemetry;
 
-use super::answer::Answer;
+use super::answer::{Answer, TOO_OLD};
 use super::body::{self, BodyBudget, ReadBodyError};
 use super::envelope::ReadEvent;
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
@@ -133,6 +133,7 @@ impl<A: EventAcceptor> Webhooks<A> {
                 if let Some(skipped) = source.rejected.admit(received_at) {
                     tracing::warn!(source = %source.name, reason, skipped, "signature rejected");
                 }
+                source.unauthorized.count(why.word());
                 return count(source, Answer::unauthorized(&reason));
             }
         };
@@ -148,6 +149,7 @@ impl<A: EventAcceptor> Webhooks<A> {
                     if let Some(skipped) = source.rejected.admit(received_at) {
                         tracing::warn!(source = %source.name, reason, skipped, "rejected: the signature is valid, but the event is too old");
                     }
+                    source.unauthorized.count(TOO_OLD);
                     count(source, Answer::unauthorized(&reason))
                 }
             },

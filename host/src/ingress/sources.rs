@@ -50,6 +50,8 @@ pub(super) struct ReadySource {
     pub(super) envelope: Envelope,
     pub(super) age: AgeLimit,
     pub(super) counters: Counters,
+    /// `hookyard_unauthorized_total`, by reason.
+    pub(super) unauthorized: Counters,
     /// The time to verify requests and to read their events.
     pub(super) verify_seconds: Histogram,
     pub(super) traceparent: TraceTrust,
@@ -66,19 +68,26 @@ pub(super) struct ReadySource {
     pub(super) unhandled: Throttle,
 }
 
-/// `hookyard_requests_total` of a source, by status.
+/// A metric of a source, by a label with few values.
 #[derive(Debug)]
 pub(super) struct Counters(Vec<(&'static str, Counter)>);
 
 impl Counters {
-    fn register(source: &SourceName) -> Self {
+    /// `hookyard_requests_total`, by status.
+    fn of_answers(source: &SourceName) -> Self {
         let counter = |status: &'static str| metrics::counter!("hookyard_requests_total", "source" => source.to_string(), "status" => status);
         Self(super::answer::STATUSES.iter().map(|&status| (status, counter(status))).collect())
     }
 
-    /// Counts an answer with this status.
-    pub(super) fn count(&self, status: &'static str) {
-        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == status) {
+    /// `hookyard_unauthorized_total`, by reason.
+    fn of_unauthorized(source: &SourceName) -> Self {
+        let counter = |reason: &'static str| metrics::counter!("hookyard_unauthorized_total", "source" => source.to_string(), "reason" => reason);
+        Self(super::answer::UNAUTHORIZED_REASONS.iter().map(|&reason| (reason, counter(reason))).collect())
+    }
+
+    /// Counts one with this status or reason.
+    pub(super) fn count(&self, value: &'static str) {
+        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == value) {
             counter.increment(1);
         }
     }
@@ -117,7 +126,8 @@ impl Sources {
                     max_days: source.created_age_max_days,
                     keys_days: config.retention.keys_days,
                 },
-                counters: Counters::register(name),
+                counters: Counters::of_answers(name),
+                unauthorized: Counters::of_unauthorized(name),
                 verify_seconds: metrics::histogram!("hookyard_verify_seconds", "source" => name.to_string()),
                 traceparent: source.traceparent,
                 verified: verified(name),

@@ -7,10 +7,11 @@ use serde_json::json;
 use crate::support::{Event, HostDir, RunningHost, guest, wait_until};
 
 /// Every metric that is described, and its kind.
-const METRICS: [(&str, &str); 27] = [
+const METRICS: [(&str, &str); 28] = [
     ("hookyard_build_info", "gauge"),
     ("hookyard_memory_bounds", "gauge"),
     ("hookyard_requests_total", "counter"),
+    ("hookyard_unauthorized_total", "counter"),
     ("hookyard_attempts_total", "counter"),
     ("hookyard_attempt_seconds", "histogram"),
     ("hookyard_verify_seconds", "histogram"),
@@ -147,6 +148,8 @@ async fn metrics_count_events_attempts_and_effects() {
         ("hookyard_requests_total{source=\"moncreneau\",status=\"conflict\"}", 1.0),
         ("hookyard_requests_total{source=\"moncreneau\",status=\"unauthorized\"}", 1.0),
         ("hookyard_requests_total{source=\"moncreneau\",status=\"overloaded\"}", 0.0),
+        ("hookyard_unauthorized_total{source=\"moncreneau\",reason=\"missing\"}", 1.0),
+        ("hookyard_unauthorized_total{source=\"moncreneau\",reason=\"mismatch\"}", 0.0),
         ("hookyard_attempts_total{plugin=\"actor\",outcome=\"done\"}", 2.0),
         ("hookyard_attempts_total{plugin=\"actor\",outcome=\"rejected\"}", 1.0),
         ("hookyard_attempts_total{plugin=\"actor\",outcome=\"retry\"}", 4.0),

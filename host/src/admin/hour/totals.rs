@@ -10,6 +10,8 @@ const NAMES_MAX: usize = 512;
 pub(in crate::admin) struct Totals {
     /// Answers to senders by source and status.
     requests: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Answers `unauthorized` by source and reason.
+    unauthorized: BTreeMap<String, BTreeMap<String, u64>>,
     /// Attempts by plugin and outcome.
     attempts: BTreeMap<String, BTreeMap<String, u64>>,
     /// Deliveries that were done, by the longest time from receipt to done, in µs; the last has no end.
@@ -34,6 +36,9 @@ impl Totals {
                 "hookyard_requests_total" => {
                     add(&mut totals.requests, label("source"), label("status"), count);
                 }
+                "hookyard_unauthorized_total" => {
+                    add(&mut totals.unauthorized, label("source"), label("reason"), count);
+                }
                 "hookyard_attempts_total" => {
                     add(&mut totals.attempts, label("plugin"), label("outcome"), count);
                 }
@@ -55,6 +60,23 @@ impl Totals {
     /// Answers to a source with this status.
     pub(in crate::admin) fn answered(&self, source: &str, status: &str) -> u64 {
         count(&self.requests, source, status)
+    }
+
+    /// Answers `unauthorized` to a source for this reason.
+    pub(in crate::admin) fn unauthorized(&self, source: &str, reason: &str) -> u64 {
+        count(&self.unauthorized, source, reason)
+    }
+
+    /// The statuses and the number of answers to a source with each.
+    pub(in crate::admin) fn answers(&self, source: &str) -> impl Iterator<Item = (&str, u64)> {
+        let answers = self.requests.get(source).into_iter().flatten();
+        answers.map(|(status, count)| (status.as_str(), *count))
+    }
+
+    /// The reasons of the answers `unauthorized` to a source and the number of each.
+    pub(in crate::admin) fn unauthorized_reasons(&self, source: &str) -> impl Iterator<Item = (&str, u64)> {
+        let reasons = self.unauthorized.get(source).into_iter().flatten();
+        reasons.map(|(reason, count)| (reason.as_str(), *count))
     }
 
     /// Attempts of a plugin with this outcome.
@@ -149,6 +171,7 @@ mod tests {
 hookyard_requests_total{source=\"moncreneau\",status=\"accepted\"} 4
 hookyard_requests_total{source=\"moncreneau\",status=\"unauthorized\"} 1
 hookyard_requests_total{source=\"other\",status=\"accepted\"} 3
+hookyard_unauthorized_total{source=\"moncreneau\",reason=\"mismatch\"} 1
 hookyard_attempts_total{plugin=\"a\\\"},b\\\\\",outcome=\"done\"} 5
 hookyard_attempts_total{plugin=\"desk\",outcome=\"done\"} 2
 hookyard_attempts_total{plugin=\"desk\",outcome=\"retry\"} 7
@@ -164,6 +187,9 @@ hookyard_accept_to_done_seconds_sum{plugin=\"desk\"} 0.5
         let totals = Totals::parse(BEFORE);
         assert_eq!((totals.received(), totals.done()), (7, 7));
         assert_eq!(totals.answered("moncreneau", "unauthorized"), 1);
+        assert_eq!(totals.unauthorized("moncreneau", "mismatch"), 1);
+        assert_eq!(totals.answers("moncreneau").collect::<Vec<_>>(), [("accepted", 4), ("unauthorized", 1)]);
+        assert_eq!(totals.unauthorized_reasons("moncreneau").collect::<Vec<_>>(), [("mismatch", 1)]);
         assert_eq!((totals.attempted("a\"},b\\", "done"), totals.attempted("desk", "retry")), (5, 7));
         assert_eq!(totals.attempted("none", "done"), 0);
     }

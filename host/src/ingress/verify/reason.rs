@@ -43,6 +43,29 @@ pub(in crate::ingress) enum Unauthorized {
     Mismatch,
 }
 
+impl Unauthorized {
+    /// The reason in one word, for the label of a metric: one of [`UNAUTHORIZED_REASONS`].
+    ///
+    /// [`UNAUTHORIZED_REASONS`]: crate::ingress::answer::UNAUTHORIZED_REASONS
+    pub(in crate::ingress) fn word(&self) -> &'static str {
+        match self {
+            Self::Missing(_) | Self::MissingPart(_) => "missing",
+            Self::Repeated(_) | Self::RepeatedPart(_) => "repeated",
+            Self::Prefix(..)
+            | Self::NoItem(..)
+            | Self::TooManyItems(..)
+            | Self::Encoding(..)
+            | Self::UnknownPart(_)
+            | Self::Timestamp(..)
+            | Self::NoJson(_) => "malformed",
+            Self::TooOld(..) => "too-old",
+            Self::TooNew(_) => "too-new",
+            Self::NoUrl => "no-url",
+            Self::BodyDigest(_) | Self::Mismatch => "mismatch",
+        }
+    }
+}
+
 /// The name of a place in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::ingress) enum PlaceName {

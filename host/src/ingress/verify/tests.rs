@@ -65,6 +65,24 @@ fn verify(verifier: &Verifier, headers: &[(&str, &str)], body: &[u8]) -> Result<
 }
 
 #[test]
+fn each_rejection_has_a_word_that_is_counted() {
+    let place = || reason::PlaceName::Header(HeaderName::from_static(OWN));
+    for (why, word) in [
+        (Unauthorized::Missing(place()), "missing"),
+        (Unauthorized::RepeatedPart(place()), "repeated"),
+        (Unauthorized::Prefix(place(), "sha256=".into()), "malformed"),
+        (Unauthorized::Encoding(place(), "hex".into()), "malformed"),
+        (Unauthorized::TooOld(1, 301), "too-old"),
+        (Unauthorized::TooNew(1), "too-new"),
+        (Unauthorized::NoUrl, "no-url"),
+        (Unauthorized::Mismatch, "mismatch"),
+    ] {
+        assert_eq!(why.word(), word);
+        assert!(crate::ingress::answer::UNAUTHORIZED_REASONS.contains(&word), "{word}");
+    }
+}
+
+#[test]
 fn accepts_and_rejects_forms_of_the_header() {
     let prefixed = &format!("sha256={DIGEST}");
     let upper = &format!("sha256={}", DIGEST.to_uppercase());
