@@ -1,15 +1,21 @@
 //! The pages, in a real browser and over plain HTTP.
 
 mod assets;
+mod audit;
 mod browser;
 mod dead_letters;
+mod faults;
 mod first_task;
 mod hostile;
 mod looks;
 mod looks_plugins;
+mod operate;
 mod plugin;
+mod replays;
 mod security;
 mod sessions;
+mod settings;
+mod sources;
 mod switches;
 mod visitor;
 

@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, ENTER, SCHEMES};
+use super::browser::{Browser, SCHEMES};
 use super::{address, first_token};
-use crate::support::{Event, HostDir, RunningHost, example, guest};
+use crate::support::{Event, HostDir, RunningHost, example, guest, sign, wait_until};
 
 const WIDTHS: [(u32, u32); 3] = [(360, 740), (800, 1000), (1440, 900)];
 
@@ -33,6 +33,13 @@ async fn filled(dir: &HostDir) -> RunningHost<'_> {
     host
 }
 
+/// Chooses French.
+async fn choose_french(browser: &Browser) {
+    let choice = "document.querySelector('button[name=language][value=fr]')";
+    browser.run(&format!("{choice}.form.requestSubmit({choice})")).await;
+    browser.wait_for("it is in French", "return document.documentElement.lang === 'fr'").await;
+}
+
 pub(super) async fn look(browser: &Browser, base: &str, path: &str, name: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for scheme in SCHEMES {
@@ -57,10 +64,7 @@ async fn every_page_has_no_barrier_in_any_size_and_scheme() {
     let base = address(&host);
     let browser = Browser::start().await;
     let mut wrong = look(&browser, &base, "/login", "login").await;
-    browser.go(&format!("{base}/login")).await;
-    browser.press(&first_token(&dir)).await;
-    browser.press(ENTER).await;
-    browser.wait_for("it is logged in", "return location.pathname === '/'").await;
+    browser.log_in(&base, &first_token(&dir), "/").await;
     for (path, name) in [
         ("/", "overview"),
         ("/events", "events"),
@@ -73,13 +77,112 @@ async fn every_page_has_no_barrier_in_any_size_and_scheme() {
     ] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
-    browser.run("document.querySelector('button[name=language][value=fr]').form.requestSubmit(document.querySelector('button[name=language][value=fr]'))").await;
-    browser.wait_for("it is in French", "return document.documentElement.lang === 'fr'").await;
+    choose_french(&browser).await;
     for (path, name) in [("/", "overview-fr"), ("/events/moncreneau/evt_dead", "event-dead-fr")] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
-    // A page that is missing is a complaint of the browser's.
-    wrong.retain(|what| !what.contains("/nothing") && !what.contains("404"));
+    // A page that is missing on purpose is a complaint of the browser's.
+    wrong.retain(|what| !(what.starts_with("not-found ") && what.contains("404")));
     assert!(wrong.is_empty(), "{wrong:#?}");
     drop(host);
+}
+
+#[tokio::test]
+async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
+    let dir = HostDir::new(
+        "[sources.front-desk]\nscheme = \"hmac\"\nsecrets = [\"file:front-desk.secret\"]\n\
+         [[alerts]]\nname = \"operations\"\non = [\"dead-letter\", \"plugin-refused\", \"backlog\"]\nbacklog_max = 1000\n\
+         webhook = \"http://127.0.0.1:1/hook\"\nwebhook_secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n\
+         group_wait_ms = 0\n\
+         [[alerts]]\nname = \"search\"\non = [\"index-behind\"]\nbehind_after_ms = 3600000\n\
+         webhook = \"http://127.0.0.1:1/hook\"\nwebhook_secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+    );
+    dir.replace("front-desk.secret", b"known to the front desk");
+    let host = filled(&dir).await;
+    decide(&dir, &host).await;
+    let base = address(&host);
+    let browser = Browser::start().await;
+    browser.log_in(&base, &first_token(&dir), "/").await;
+    let revoke = "/settings/tokens/sms-pipeline/revoke";
+    let mut wrong = Vec::new();
+    let entry = dir.run(&["audit", "list", "--action", "plugin.resume", "--json"]).json();
+    let entry = format!("/audit/{}", entry["items"][0]["number"]);
+    for (path, name) in [
+        ("/sources", "sources"),
+        ("/sources/moncreneau", "source"),
+        ("/sources/front-desk", "source-silent"),
+        ("/replays", "replays"),
+        ("/replays/1", "replay"),
+        ("/audit", "audit"),
+        ("/audit?actor=first-start&action=plugin&within=24h", "audit-filtered"),
+        (&entry, "audit-entry"),
+        ("/audit/check", "audit-check"),
+        ("/settings/tokens", "tokens"),
+        (revoke, "token-revoke"),
+        ("/settings/alerts", "alerts"),
+    ] {
+        wrong.extend(look(&browser, &base, path, name).await);
+    }
+    choose_french(&browser).await;
+    for (path, name) in [
+        ("/sources/moncreneau", "source-fr"),
+        ("/replays/1", "replay-fr"),
+        ("/audit", "audit-fr"),
+        ("/settings/tokens", "tokens-fr"),
+        ("/settings/alerts", "alerts-fr"),
+    ] {
+        wrong.extend(look(&browser, &base, path, name).await);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    drop(host);
+}
+
+/// Does what leaves something to show: refused requests, replays, decisions and tokens.
+async fn decide(dir: &HostDir, host: &RunningHost<'_>) {
+    let event = Event::created("evt_refused");
+    for (signature, count) in [("sha256=00", 2), (&*sign("another secret", &event.body), 12)] {
+        for _ in 0..count {
+            host.post("moncreneau", &event.body, &[("x-moncreneau-signature", signature)]).await;
+        }
+    }
+    host.post("moncreneau", &event.body, &[]).await;
+    for arguments in [
+        &["plugin", "pause", "confirmation-sms", "--note", "The SMS gateway is down until noon."][..],
+        &["plugin", "resume", "confirmation-sms"],
+        &["delivery", "replay", "--plugin", "confirmation-sms", "--note", "The gateway is back."],
+        &["event", "replay", "--type", "appointment.created", "--dry-run"],
+        &[
+            "token",
+            "create",
+            "sms-pipeline",
+            "--role",
+            "deploy",
+            "--plugins",
+            "confirmation-sms",
+            "--plugins",
+            "reminder-*",
+        ],
+        &[
+            "token",
+            "create",
+            "night-shift",
+            "--role",
+            "operate",
+            "--expires",
+            "30d",
+            "--note",
+            "For Fanta and Ibrahima.",
+        ],
+        &["token", "create", "of-last-year", "--role", "read"],
+        &["token", "revoke", "of-last-year"],
+    ] {
+        let output = dir.run(arguments);
+        assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
+    }
+    host.wait_drained().await;
+    let alerts = async || {
+        let (_, alerts) = host.api_get("/api/v1/alerts").await;
+        alerts["items"][0]["pending"]["last_error"].is_string().then_some(())
+    };
+    wait_until("an alert has failed to arrive", alerts).await;
 }

@@ -6,20 +6,28 @@ use serde_json::json;
 use super::first_token;
 use super::visitor::{Visitor, with_form};
 use crate::access::{create, with_admin_keys};
-use crate::support::{Event, HostDir, guest};
+use crate::support::{Event, HostDir, Partner, Reply, guest};
 
 /// Text that does something on a page that does not escape it.
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}&lt;";
 
 /// The pages that need a log-in.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 15] = [
     "/",
     "/events",
     "/events/moncreneau/evt_1",
     "/dead-letters",
     "/dead-letters/list",
     "/plugins",
+    "/sources",
+    "/sources/moncreneau",
+    "/replays",
+    "/audit",
+    "/audit/1",
+    "/audit/check",
     "/settings",
+    "/settings/tokens",
+    "/settings/alerts",
 ];
 
 #[tokio::test]
@@ -41,6 +49,11 @@ async fn a_visitor_who_is_not_logged_in_sees_the_log_in_only() {
         "/events/moncreneau/evt_1/run",
         "/plugins/x/push",
         "/dead-letters/plan",
+        "/dead-letters/plan/1",
+        "/replays/1/stop",
+        "/settings/tokens",
+        "/settings/tokens/first-start/revoke",
+        "/settings/alerts/ops/test",
     ] {
         let answer = visitor.post(path, &[]).await;
         assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login"), "{path}");
@@ -178,9 +191,14 @@ async fn failed_log_ins_are_limited_and_recorded_and_a_valid_token_still_works()
     drop(host);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_is_shown_as_text() {
-    let dir = HostDir::new("search = [\"/data/object/text\"]\n");
+    let partner = Partner::start(|_, _| Reply::text(400, HOSTILE)).await;
+    let dir = HostDir::new(&format!(
+        "search = [\"/data/object/text\"]\n[[alerts]]\nname = \"ops\"\non = [\"dead-letter\"]\nwebhook = \"{}/\"\n\
+         webhook_secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+        partner.origin()
+    ));
     dir.install("strict", &guest("conformance-rust"));
     let host = dir.start().await;
     let payload = json!({ "do": "reject", "reason": HOSTILE, "text": HOSTILE, HOSTILE: HOSTILE });
@@ -188,6 +206,15 @@ async fn hostile_text_is_shown_as_text() {
     host.send(&Event::with_payload(HOSTILE, "evt_2", &json!({ "text": HOSTILE }))).await;
     host.wait_drained().await;
     let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
+    let dead = json!({ "of": "deliveries", "where": { "plugin": "strict", "reason": "script" } });
+    host.api_post("/api/v1/replays", &dead, &[]).await;
+    host.wait_drained().await;
+    let paused = dir.run(&["plugin", "pause", "strict", "--note", HOSTILE]);
+    assert_eq!(paused.code, 0, "{paused:?}");
+    let listed = dir.run(&["audit", "list", "--action", "plugin.pause", "--json"]).json();
+    let entry = format!("/audit/{}", listed["items"][0]["number"]);
+    let tested = visitor.submit("/settings/alerts/ops/test", &[]).await;
+    assert!(!tested.body.contains("<script>") && tested.body.contains("&#60;script&#62;"), "{}", tested.body);
     let encoded: String = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
     let in_path = percent_encoding::utf8_percent_encode(HOSTILE, percent_encoding::NON_ALPHANUMERIC);
     for (path, shows) in [
@@ -197,6 +224,15 @@ async fn hostile_text_is_shown_as_text() {
         (format!("/events/moncreneau/{in_path}"), true),
         ("/events/moncreneau/evt_2".to_owned(), true),
         (format!("/events/moncreneau/x{in_path}"), true),
+        ("/replays".to_owned(), false),
+        ("/replays/1".to_owned(), true),
+        (format!("/replays/1?cursor={encoded}"), false),
+        ("/audit".to_owned(), true),
+        (entry, true),
+        (format!("/audit?actor={encoded}&target={encoded}&action={encoded}&within={encoded}"), true),
+        (format!("/audit/check?expect={encoded}"), false),
+        (format!("/sources/x{in_path}"), true),
+        (format!("/settings/tokens/x{in_path}/revoke"), true),
         (format!("/nothing/{in_path}"), false),
         (format!("/login?next=/{encoded}"), false),
         ("/".to_owned(), false),
@@ -234,6 +270,8 @@ async fn the_role_read_sees_masks_and_no_buttons_and_its_forms_are_refused() {
     }
     assert_eq!(visitor.get(&format!("{path}?unmasked=true")).await.status, StatusCode::FORBIDDEN);
     assert_eq!(visitor.get(&format!("{path}/download?unmasked=true")).await.status, StatusCode::FORBIDDEN);
+    let download = visitor.get(&format!("{path}/download")).await.body;
+    assert!(download.contains("[masked]") && !download.contains("+224 620 1"), "{download}");
     for (action, form) in [
         ("/run".to_owned(), vec![]),
         ("/edit".into(), vec![("payload", "{}")]),

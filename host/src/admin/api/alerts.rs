@@ -14,7 +14,7 @@ use crate::alerts::TestError;
 #[utoipa::path(get, path = "/alerts", tag = "alerts", responses(
     (status = 200, description = "All alerts, in the order of the configuration", body = AlertList),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     _reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<AlertList>, Problem> {
@@ -31,7 +31,7 @@ pub(super) async fn list(
         (status = 404, description = "No such alert"),
         (status = 409, description = "Another test is under way"),
         Problem))]
-pub(super) async fn test(
+pub(in crate::admin) async fn test(
     operator: Allowed<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,

@@ -16,46 +16,46 @@ use crate::event::parse_number;
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct AuditQuery {
+pub(in crate::admin) struct AuditQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<NumberCursor>, inline)]
-    cursor: Option<String>,
+    pub(in crate::admin) cursor: Option<String>,
     /// Entries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    pub(in crate::admin) limit: Option<u32>,
     /// Only entries of this time or later, ms since the Unix epoch.
     #[serde(default, deserialize_with = "read_time")]
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
-    since: Option<u64>,
+    pub(in crate::admin) since: Option<u64>,
     /// Only decisions of this actor: the name of a token, the path of a file, or `hookyard`.
-    actor: Option<String>,
+    pub(in crate::admin) actor: Option<String>,
     /// Only this action, such as `plugin.pause`, or those below it, such as `plugin`.
-    action: Option<String>,
+    pub(in crate::admin) action: Option<String>,
     /// Only with this target: a plugin, a token, a delivery, a replay.
-    target: Option<String>,
+    pub(in crate::admin) target: Option<String>,
 }
 
 /// Which entries to export.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct AuditExportQuery {
+pub(in crate::admin) struct AuditExportQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<NumberCursor>, inline)]
-    cursor: Option<String>,
+    pub(in crate::admin) cursor: Option<String>,
     /// Entries on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    pub(in crate::admin) limit: Option<u32>,
 }
 
 /// A head that was noted earlier.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct AuditCheckQuery {
+pub(in crate::admin) struct AuditCheckQuery {
     /// The number and the hash of an entry that the log must have, `NUMBER:HASH`: the head of an earlier check.
     #[param(value_type = Option<HeadText>, inline)]
-    expect: Option<String>,
+    pub(in crate::admin) expect: Option<String>,
 }
 
 /// Entries of the audit log, newest first.
@@ -63,7 +63,7 @@ pub(super) struct AuditCheckQuery {
     (status = 200, description = "One page", body = AuditList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     _admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
     Query(query): Query<AuditQuery>,
@@ -81,7 +81,7 @@ pub(super) async fn list(
     (status = 200, description = "One page", body = AuditList),
     (status = 400, description = "A wrong parameter"),
     Problem))]
-pub(super) async fn export(
+pub(in crate::admin) async fn export(
     _admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
     Query(query): Query<AuditExportQuery>,
@@ -97,7 +97,7 @@ pub(super) async fn export(
     (status = 200, description = "The result", body = AuditCheck),
     (status = 400, description = "A wrong parameter"),
     Problem))]
-pub(super) async fn verify(
+pub(in crate::admin) async fn verify(
     _admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
     Query(query): Query<AuditCheckQuery>,

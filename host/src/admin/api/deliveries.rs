@@ -58,6 +58,12 @@ pub(in crate::admin) struct DeliveryQuery {
 }
 
 impl DeliveryQuery {
+    /// Those that a replay made and that are in this state.
+    pub(in crate::admin) fn of_replay(replay: i64, state: &str, cursor: Option<String>, limit: u32) -> Self {
+        let (state, limit, replay) = (Some(state.to_owned()), Some(limit), Some(replay));
+        Self { cursor, limit, state, replay, ..Self::default() }
+    }
+
     fn into_selection(self) -> Selection {
         Selection {
             event_type: self.event_type,

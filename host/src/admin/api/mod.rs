@@ -11,8 +11,8 @@ use super::keyed::KeyedRequests;
 use super::{AdminState, auth};
 use permitted::endpoint;
 
-mod alerts;
-mod audit;
+pub(super) mod alerts;
+pub(super) mod audit;
 pub(super) mod changes;
 pub(super) mod deliveries;
 pub(super) mod doctor;
@@ -36,7 +36,7 @@ pub(super) mod sessions;
 mod shapes;
 pub(super) mod stores;
 pub(super) mod switches;
-mod tokens;
+pub(super) mod tokens;
 
 pub use super::doctor::{Diagnosis, Finding, Severity};
 pub use shapes::*;

@@ -21,11 +21,21 @@ pub(in crate::admin) async fn list(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<PluginList>, Problem> {
+    let paused = admin.db.paused().await?.into_iter().map(|(name, at)| (name.to_string(), at));
+    let items = describe_all(&reader, &admin, &paused.collect::<Vec<_>>()).await?;
+    Ok(Json(PluginList { items, next_cursor: None }))
+}
+
+/// All plugins that the reader sees, by name. `paused` has those that are paused, and since when.
+pub(in crate::admin) async fn describe_all(
+    reader: &AllowedFor<need::Read>,
+    admin: &AdminState,
+    paused: &[(String, u64)],
+) -> Result<Vec<Plugin>, Problem> {
     let mut plugins = (admin.plugins)();
     plugins.retain(|plugin| reader.sees(&plugin.name));
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
-    let paused = admin.db.paused().await?;
-    let paused_at = |name: &str| paused.iter().find(|(paused, _)| paused.as_str() == name).map(|(_, at)| *at);
+    let paused_at = |name: &str| paused.iter().find(|(paused, _)| paused == name).map(|(_, at)| *at);
     let broken = admin.db.broken();
     let switches = admin.db.switches().await?;
     let show = |plugin: PluginView| {
@@ -34,7 +44,7 @@ pub(in crate::admin) async fn list(
         let own = PluginName::new(&plugin.name).map(|name| switches_of(&switches, &name));
         Plugin::new(plugin, paused_at, breaker_until, own.unwrap_or_default())
     };
-    Ok(Json(PluginList { items: plugins.into_iter().map(show).collect(), next_cursor: None }))
+    Ok(plugins.into_iter().map(show).collect())
 }
 
 /// One plugin: with its limits, how near its latest attempts came to them, and what the configuration grants it.

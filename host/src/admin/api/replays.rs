@@ -28,10 +28,10 @@ const PAGES_MAX: usize = 20;
 pub(in crate::admin) struct ReplayQuery {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<NumberCursor>, inline)]
-    cursor: Option<String>,
+    pub(in crate::admin) cursor: Option<String>,
     /// Replays on the page: 1 to 500, default 50.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    pub(in crate::admin) limit: Option<u32>,
 }
 
 /// Begins to replay dead letters or events, or to discard dead letters. The replay continues by itself, also after a

@@ -24,7 +24,7 @@ const PREFIX: &str = "hky_";
 #[utoipa::path(get, path = "/tokens", tag = "tokens", responses(
     (status = 200, description = "All tokens, revoked ones too", body = TokenList),
     Problem))]
-pub(super) async fn list(
+pub(in crate::admin) async fn list(
     _admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
 ) -> Result<Json<TokenList>, Problem> {
@@ -41,7 +41,7 @@ pub(super) async fn list(
     (status = 409, description = "A token has this name, or there are too many"),
     (status = 422, description = "A token with the role `deploy` that names no plugins"),
     Problem))]
-pub(super) async fn create(
+pub(in crate::admin) async fn create(
     admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
     JsonBody(request): JsonBody<TokenRequest>,
@@ -76,7 +76,7 @@ pub(super) async fn create(
         (status = 204, description = "It is revoked"),
         (status = 404, description = "No such token, or it was revoked before"),
         Problem))]
-pub(super) async fn revoke(
+pub(in crate::admin) async fn revoke(
     admin: Allowed<need::Admin>,
     State(state): State<AdminState>,
     Path(name): Path<String>,

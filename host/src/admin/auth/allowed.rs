@@ -47,6 +47,19 @@ impl<P: Need> StatesPermission for AllowedFor<P> {
 }
 
 impl<P: Need> Allowed<P> {
+    /// This permission, with the reason that a form gives.
+    ///
+    /// # Errors
+    /// A problem if it is too long.
+    pub(in crate::admin) fn with_note(mut self, note: &str) -> Result<Self, Problem> {
+        let note = note.trim();
+        if note.chars().count() > NOTE_MAX_CHARS {
+            return Err(Problem::bad_request(format!("the note has more than {NOTE_MAX_CHARS} characters")));
+        }
+        self.note = Some(note.to_owned()).filter(|note| !note.is_empty());
+        Ok(self)
+    }
+
     /// The decision of this request, for the audit log. Its token and its session are checked again: they may have
     /// ended since the request began.
     ///
@@ -103,13 +116,8 @@ impl<P: Need> AllowedFor<P> {
     ///
     /// # Errors
     /// A problem if it is too long.
-    pub(in crate::admin) fn with_note(mut self, note: &str) -> Result<Self, Problem> {
-        let note = note.trim();
-        if note.chars().count() > NOTE_MAX_CHARS {
-            return Err(Problem::bad_request(format!("the note has more than {NOTE_MAX_CHARS} characters")));
-        }
-        self.0.note = Some(note.to_owned()).filter(|note| !note.is_empty());
-        Ok(self)
+    pub(in crate::admin) fn with_note(self, note: &str) -> Result<Self, Problem> {
+        self.0.with_note(note).map(Self)
     }
 
     /// The sender of the request.
@@ -245,6 +253,18 @@ impl Viewer {
 }
 
 impl AllowedFor<Read> {
+    /// The same caller with another permission for all plugins, if it has that. The lack of it is no refusal that counts.
+    pub(in crate::admin) fn with<P: Need>(&self) -> Option<Allowed<P>> {
+        let Allowed { caller, note, key, .. } = &self.0;
+        let is_allowed = caller.has(P::PERMISSION) && !caller.is_for_some();
+        is_allowed.then(|| Allowed {
+            caller: caller.clone(),
+            note: note.clone(),
+            key: key.clone(),
+            permission: PhantomData,
+        })
+    }
+
     /// The decision of this request about what belongs to the caller's token, such as its sessions.
     ///
     /// # Errors

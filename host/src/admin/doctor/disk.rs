@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{stat, statvfs};
 
+use super::fact::Place;
 use crate::config::Config;
 
 /// The space of a file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DiskSpace {
     /// What the host keeps there.
-    pub(super) what: &'static str,
+    pub(super) place: Place,
     pub(super) path: PathBuf,
     /// `None` when it cannot be read.
     pub(super) bytes: Option<DiskBytes>,
@@ -30,15 +31,15 @@ pub(super) fn read_all(config: &Config) -> Vec<DiskSpace> {
     let database = config.database.path();
     let beside = database.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut seen = BTreeSet::new();
-    let places = [("the database", beside.to_owned()), ("the data directory", config.data_dir())];
+    let places = [(Place::Database, beside.to_owned()), (Place::DataDirectory, config.data_dir())];
     let mut is_new = |path: &Path| stat(path).map_or(true, |found| seen.insert(found.st_dev));
-    places.into_iter().filter(|(_, path)| is_new(path)).map(|(what, path)| read(what, path)).collect()
+    places.into_iter().filter(|(_, path)| is_new(path)).map(|(place, path)| read(place, path)).collect()
 }
 
-fn read(what: &'static str, path: PathBuf) -> DiskSpace {
+fn read(place: Place, path: PathBuf) -> DiskSpace {
     let bytes = statvfs(&path).ok().map(|found| DiskBytes {
         free: found.f_bavail.saturating_mul(found.f_frsize),
         total: found.f_blocks.saturating_mul(found.f_frsize),
     });
-    DiskSpace { what, path, bytes }
+    DiskSpace { place, path, bytes }
 }

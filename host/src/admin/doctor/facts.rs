@@ -9,7 +9,7 @@ use crate::admin::auth::{AllowedFor, need};
 use crate::clock;
 use crate::config::{Config, ConfigState};
 use crate::db::{DbError, DeadLetters, PruningState};
-use crate::event;
+use crate::event::{self, PluginName};
 use crate::plugins::PluginView;
 
 /// The directory of compiled plugins in the data directory.
@@ -34,7 +34,8 @@ pub(super) struct Facts {
     pub(super) sees_all: bool,
     pub(super) plugins: Vec<PluginView>,
     pub(super) loading: Vec<String>,
-    pub(super) paused: Vec<String>,
+    /// The paused plugins, and since when.
+    pub(super) paused: Vec<(String, u64)>,
     pub(super) broken: Vec<String>,
     pub(super) dead_letters: Vec<DeadLetters>,
     pub(super) backlog: u64,
@@ -63,6 +64,7 @@ impl Facts {
         let mut plugins = (admin.plugins)();
         plugins.retain(|plugin| sees(&plugin.name));
         let names = |names: Vec<String>| names.into_iter().filter(|name| sees(name)).collect();
+        let with_text = |(name, since): (PluginName, u64)| (name.to_string(), since);
         let mut dead_letters = dead_letters.unwrap_or_default();
         dead_letters.retain(|dead| sees(&dead.plugin));
         Self {
@@ -77,7 +79,12 @@ impl Facts {
             sees_all: reader.sees_all(),
             plugins,
             loading: names((admin.loading_plugins)().iter().map(ToString::to_string).collect()),
-            paused: names(paused.unwrap_or_default().iter().map(|(name, _)| name.to_string()).collect()),
+            paused: paused
+                .unwrap_or_default()
+                .into_iter()
+                .map(with_text)
+                .filter(|(name, _)| sees(name))
+                .collect(),
             broken: names(db.broken().keys().map(ToString::to_string).collect()),
             dead_letters,
             backlog: db.backlog(),

@@ -1,10 +1,11 @@
 //! What is wrong with a host and what to do about it, for `hookyard doctor` and `/api/v1/doctor`.
 //!
-//! `facts` reads what the host knows, `checks` and `settings` judge it. A check that finds nothing says so, so a reader
-//! knows that it ran.
+//! `facts` reads what the host knows, `checks` and `settings` judge it, and `fact` says it. A check that finds nothing says
+//! so, so a reader knows that it ran.
 
 mod checks;
 mod disk;
+mod fact;
 mod facts;
 mod settings;
 
@@ -15,6 +16,8 @@ use super::auth::{AllowedFor, need};
 use crate::clock;
 use crate::config::Config;
 
+pub(super) use checks::{Silence, find_silence};
+pub(super) use fact::{Fact, Found, Lack, Place, short};
 use facts::Facts;
 
 /// How bad a finding is.
@@ -76,11 +79,6 @@ impl Finding {
     pub fn problem(check: &str, detail: impl Into<String>, help: impl Into<String>) -> Self {
         Self { severity: Severity::Problem, help: Some(help.into()), ..Self::ok(check, detail) }
     }
-
-    #[must_use]
-    fn about(self, subject: &str) -> Self {
-        Self { subject: Some(subject.to_owned()), ..self }
-    }
 }
 
 /// The results of all checks.
@@ -94,25 +92,40 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
+/// What was found on a running host, and what was read for it.
+pub(super) struct Examination {
+    /// What was found, the worst first.
+    pub(super) found: Vec<Found>,
+    /// The paused plugins that the caller sees, and since when, ms since the Unix epoch.
+    pub(super) paused: Vec<(String, u64)>,
+    /// When each source's last event was received, ms since the Unix epoch.
+    pub(super) heard: Vec<(String, u64)>,
+    /// The host's clock, in ms.
+    pub(super) now: u64,
+}
+
 /// Checks a running host. A token for some plugins gets what is about these, and whether events are accepted.
-pub(super) async fn diagnose(admin: &AdminState, reader: &AllowedFor<need::Read>) -> Diagnosis {
+pub(super) async fn examine(admin: &AdminState, reader: &AllowedFor<need::Read>) -> Examination {
     let facts = Facts::read(admin, reader).await;
-    let mut findings = checks::check(&facts);
-    findings.extend(settings::check(&facts));
-    sort(&mut findings);
-    let now = clock::shown(facts.now);
-    Diagnosis { version: env!("CARGO_PKG_VERSION").into(), now, findings }
+    let mut found = checks::check(&facts);
+    found.extend(settings::check(&facts));
+    found.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    let Facts { paused, heard, now, .. } = facts;
+    Examination { found, paused, heard, now }
+}
+
+/// Checks a running host, and says in English what was found.
+pub(super) async fn diagnose(admin: &AdminState, reader: &AllowedFor<need::Read>) -> Diagnosis {
+    let Examination { found, now, .. } = examine(admin, reader).await;
+    let findings = found.into_iter().map(Finding::from).collect();
+    Diagnosis { version: env!("CARGO_PKG_VERSION").into(), now: clock::shown(now), findings }
 }
 
 /// Checks what can be checked of a host that does not answer: its files.
 #[must_use]
 pub fn diagnose_files(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![checks::database_file(config.database.path())];
-    findings.extend(checks::disks(&disk::read_all(config)));
-    sort(&mut findings);
-    findings
-}
-
-fn sort(findings: &mut [Finding]) {
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let mut found = vec![checks::database_file(config.database.path())];
+    found.extend(checks::disks(&disk::read_all(config)));
+    found.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    found.into_iter().map(Finding::from).collect()
 }

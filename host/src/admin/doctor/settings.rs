@@ -1,22 +1,25 @@
 //! Which keys of the configuration have no effect. Pure.
 
-use super::Finding;
+use super::fact::{Fact, Found, Lack};
 use super::facts::Facts;
 use crate::config::Plugin;
 use crate::event::EventPattern;
 use crate::plugins::PluginView;
 
 /// The findings about the configuration.
-pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+pub(super) fn check(facts: &Facts) -> Vec<Found> {
     let mut items = Vec::new();
     if let Some(error) = facts.config_state.error.as_ref().filter(|_| facts.sees_all) {
-        let help = "`hookyard config check` says where; the previous configuration is in force";
-        items.push(Finding::problem("configuration", format!("the changed file is rejected: {error}"), help));
+        items.push(Found::problem(Fact::ConfigRejected(error.clone())));
     }
-    items.extend(facts.config_state.refused.iter().filter(|_| facts.sees_all).map(|refusal| {
-        let help = "start the host again when it suits";
-        Finding::warning("configuration", refusal.to_string(), help).about(&refusal.key)
-    }));
+    items.extend(
+        facts
+            .config_state
+            .refused
+            .iter()
+            .filter(|_| facts.sees_all)
+            .map(|refusal| Found::warning(Fact::ConfigNeedsRestart(refusal.to_string())).about(&refusal.key)),
+    );
     let known = |name: &str| facts.plugins.iter().find(|plugin| plugin.name == name);
     for (name, section) in &facts.config.plugin {
         match known(name.as_str()) {
@@ -26,19 +29,17 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         }
     }
     if items.is_empty() {
-        items.push(Finding::ok("configuration", "every key has an effect"));
+        items.push(Found::ok(Fact::ConfigWell));
     }
     items
 }
 
-fn absent(name: &str) -> Finding {
-    let help = format!("bring the plugin with `hookyard plugin push {name} FILE`, or remove the section");
-    Finding::warning("configuration", format!("no plugin {name} is here"), help)
-        .about(&format!("plugin.{name}"))
+fn absent(name: &str) -> Found {
+    Found::warning(Fact::SectionWithoutPlugin(name.to_owned())).about(&format!("plugin.{name}"))
 }
 
 /// Keys of a plugin's section that its revision has no use for.
-fn section_findings(plugin: &PluginView, section: &Plugin) -> Vec<Finding> {
+fn section_findings(plugin: &PluginView, section: &Plugin) -> Vec<Found> {
     let name = &plugin.name;
     // Without a revision nothing is known about its use of them.
     if plugin.revision.is_none() {
@@ -47,31 +48,24 @@ fn section_findings(plugin: &PluginView, section: &Plugin) -> Vec<Finding> {
     let imports = |interface: &str| plugin.imports.iter().any(|import| import.starts_with(interface));
     let has_outbox = imports("hookyard:plugin/outbox");
     let mut items = Vec::new();
-    for (key, is_set, is_used, what) in [
-        ("http", !section.http.is_empty(), has_outbox || imports("wasi:http/"), "sends no HTTP requests"),
-        (
-            "http_credentials",
-            !section.http_credentials.is_empty(),
-            has_outbox || imports("wasi:http/"),
-            "sends no HTTP requests",
-        ),
-        ("email", !section.email.is_empty(), has_outbox, "sends no email"),
-        ("emit", !section.emit.is_empty(), has_outbox, "emits no events"),
-        ("config", !section.config.is_empty(), imports("wasi:config/"), "reads no configuration"),
-        ("secrets", !section.secrets.is_empty(), imports("wasi:config/"), "reads no configuration"),
+    let sends_http = has_outbox || imports("wasi:http/");
+    for (key, is_set, is_used, lacks) in [
+        ("http", !section.http.is_empty(), sends_http, Lack::HttpRequests),
+        ("http_credentials", !section.http_credentials.is_empty(), sends_http, Lack::HttpRequests),
+        ("email", !section.email.is_empty(), has_outbox, Lack::Email),
+        ("emit", !section.emit.is_empty(), has_outbox, Lack::Events),
+        ("config", !section.config.is_empty(), imports("wasi:config/"), Lack::Configuration),
+        ("secrets", !section.secrets.is_empty(), imports("wasi:config/"), Lack::Configuration),
     ] {
         if is_set && !is_used {
-            let detail = format!("the key has no effect: {name} {what}");
-            let help = "remove the key: what a plugin does not need, it should not have";
-            items
-                .push(Finding::warning("configuration", detail, help).about(&format!("plugin.{name}.{key}")));
+            let fact = Fact::KeyWithoutEffect { plugin: name.clone(), lacks };
+            items.push(Found::warning(fact).about(&format!("plugin.{name}.{key}")));
         }
     }
     let unhandled = section.events.iter().flatten().filter(|pattern| !handles(plugin, pattern));
     items.extend(unhandled.map(|pattern| {
-        let detail = format!("`{pattern}` has no effect: {name} has no handler for it");
-        let help = format!("`hookyard plugin matrix` shows what {name} handles");
-        Finding::warning("configuration", detail, help).about(&format!("plugin.{name}.events"))
+        let fact = Fact::PatternWithoutHandler { plugin: name.clone(), pattern: pattern.clone() };
+        Found::warning(fact).about(&format!("plugin.{name}.events"))
     }));
     items
 }

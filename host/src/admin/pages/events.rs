@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
+use super::listing::{self, Chip, Chips, Choice, LIMIT, Pager, encode, span_ms};
 use super::shell::{Page, Section, Shell};
 use super::states;
 use super::ui::{StateTag, TimeTag};
 use super::visit::Visit;
-use super::words::EventsWords;
+use super::words::{EventsWords, ListWords};
 use crate::admin::api::events::{self, EventQuery};
 use crate::admin::api::extract::Query;
 use crate::admin::api::{EventState, EventSummary};
@@ -17,13 +18,8 @@ use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
 use crate::delivery;
 
-/// Events on a page.
-const LIMIT: u32 = 50;
 /// The newest events whose types are offered as filters.
 const TYPES_OF: u32 = 2000;
-/// Earlier pages that "newer" finds its way back through.
-const TRAIL_MAX: usize = 50;
-
 /// The filters and the place in the list, as the address has them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -42,23 +38,6 @@ pub(super) struct Filters {
     trail: String,
 }
 
-/// A filter that is set.
-struct Chip {
-    name: &'static str,
-    value: String,
-    /// The address without it.
-    without: String,
-}
-
-/// A filter to choose.
-struct Choice {
-    field: &'static str,
-    name: &'static str,
-    /// Values and their names.
-    options: Vec<(String, String)>,
-    value: String,
-}
-
 struct EventRow {
     id: String,
     path: String,
@@ -75,12 +54,12 @@ struct EventRow {
 struct EventsPage {
     shell: Shell,
     w: EventsWords,
+    lists: ListWords,
     filters: Filters,
     choices: Vec<Choice>,
-    chips: Vec<Chip>,
+    chips: Chips,
     rows: Vec<EventRow>,
-    older: Option<String>,
-    newer: Option<String>,
+    pager: Pager,
     /// The first page with these filters, where new events are.
     newest: String,
     is_complete: bool,
@@ -105,12 +84,9 @@ impl Filters {
 
     /// The address of the list with these filters, but for one, and with these other parameters.
     fn address(&self, but_for: Option<&str>, more: &[(&str, &str)]) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
         let fields = self.fields();
-        let set = fields.iter().filter(|(name, value)| !value.trim().is_empty() && but_for != Some(*name));
-        query.extend_pairs(set).extend_pairs(more.iter().filter(|(_, value)| !value.is_empty()));
-        let query = query.finish();
-        if query.is_empty() { "/events".into() } else { format!("/events?{query}") }
+        let set = fields.into_iter().filter(|(name, _)| but_for != Some(*name));
+        listing::address("/events", set.chain(more.iter().copied()))
     }
 
     fn into_query(self, now: u64) -> EventQuery {
@@ -129,45 +105,11 @@ impl Filters {
             ..EventQuery::default()
         }
     }
-
-    fn older(&self, next: Option<&str>) -> Option<String> {
-        let next = next?;
-        // The first page has no cursor; a dash stands for it.
-        let here = if self.cursor.is_empty() { "-" } else { &self.cursor };
-        let mut trail: Vec<_> = self.trail.split(',').filter(|cursor| !cursor.is_empty()).collect();
-        trail.push(here);
-        let trail = trail.split_off(trail.len().saturating_sub(TRAIL_MAX)).join(",");
-        Some(self.address(None, &[("cursor", next), ("trail", &trail)]))
-    }
-
-    fn newer(&self) -> Option<String> {
-        if self.cursor.is_empty() {
-            return None;
-        }
-        let mut trail: Vec<_> = self.trail.split(',').filter(|cursor| !cursor.is_empty()).collect();
-        let cursor = trail.pop().filter(|cursor| *cursor != "-").unwrap_or_default();
-        Some(self.address(None, &[("cursor", cursor), ("trail", &trail.join(","))]))
-    }
-}
-
-/// A time span of the filter, in ms.
-fn span_ms(word: &str) -> Option<u64> {
-    let hours = match word {
-        "1h" => 1,
-        "24h" => 24,
-        "7d" => 7 * 24,
-        _ => return None,
-    };
-    Some(hours * 3_600_000)
 }
 
 /// The address of an event's page.
 pub(super) fn path_of(source: &str, id: &str) -> String {
     format!("/events/{}/{}", encode(source), encode(id))
-}
-
-fn encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// `GET /events`
@@ -177,7 +119,7 @@ pub(super) async fn show(
     visit: Visit,
     Query(filters): Query<Filters>,
 ) -> Result<Response, Problem> {
-    let w = EventsWords(visit.language);
+    let (w, lists) = (EventsWords(visit.language), ListWords(visit.language));
     let shell = Shell::new(&admin, &visit, Section::Events, w.title());
     let query = Query(filters.clone().into_query(shell.now));
     let page = events::list(reader, State(admin.clone()), query).await?.0;
@@ -188,12 +130,14 @@ pub(super) async fn show(
     let uncounted = filters.fields().into_iter().filter(|(field, _)| !matches!(*field, "source" | "type"));
     let counts_news = uncounted.into_iter().all(|(_, value)| value.trim().is_empty());
     Ok(Page(EventsPage {
-        older: filters.older(page.next_cursor.as_deref()),
-        newer: filters.newer(),
+        pager: Pager::new(lists, (&filters.cursor, &filters.trail), page.next_cursor.as_deref(), |more| {
+            filters.address(None, more)
+        }),
         newest: filters.address(None, &[]),
         is_complete: page.complete,
         shell,
         w,
+        lists,
         filters,
         choices,
         chips,
@@ -214,15 +158,10 @@ async fn choices(admin: &AdminState, filters: &Filters, w: EventsWords) -> Resul
     let mut types: Vec<_> = recent.iter().map(|recent| same(&recent.event_type)).collect();
     types.sort_unstable();
     types.dedup();
-    let spans = [("1h", w.within_hour()), ("24h", w.within_day()), ("7d", w.within_week())];
+    let words = ListWords(w.0);
+    let spans = [("1h", words.within_hour()), ("24h", words.within_day()), ("7d", words.within_week())];
     let spans = spans.map(|(word, name)| (word.to_owned(), name.to_owned()));
-    let choice = |field, name, mut options: Vec<(String, String)>, value: &str| {
-        // What the address has is offered even if nothing else has it any more.
-        if !value.is_empty() && !options.iter().any(|(known, _)| known == value) {
-            options.push(same(value));
-        }
-        Choice { field, name, options, value: value.to_owned() }
-    };
+    let choice = Choice::new;
     Ok(vec![
         choice("state", w.state(), states.into(), &filters.state),
         choice("source", w.source(), sources, &filters.source),
@@ -232,26 +171,25 @@ async fn choices(admin: &AdminState, filters: &Filters, w: EventsWords) -> Resul
     ])
 }
 
-fn chips(filters: &Filters, choices: &[Choice], w: EventsWords) -> Vec<Chip> {
+fn chips(filters: &Filters, choices: &[Choice], w: EventsWords) -> Chips {
     let chip = |(field, value): &(&'static str, &str)| {
         let value = value.trim();
         if value.is_empty() {
             return None;
         }
-        let choice = choices.iter().find(|choice| choice.field == *field);
-        let known = choice.and_then(|choice| choice.options.iter().find(|(word, _)| word == value));
-        let name = choice.map_or_else(
-            || match *field {
-                "reason" => w.reason(),
-                "outcome" => w.outcome(),
-                _ => w.search(),
-            },
-            |choice| choice.name,
-        );
-        let value = known.map_or(value, |(_, name)| name).to_owned();
-        Some(Chip { name, value, without: filters.address(Some(field), &[]) })
+        let without = filters.address(Some(field), &[]);
+        if let Some(choice) = choices.iter().find(|choice| choice.field == *field) {
+            return Some(Chip { name: choice.name, value: choice.chosen().to_owned(), without });
+        }
+        let name = match *field {
+            "reason" => w.reason(),
+            "outcome" => w.outcome(),
+            _ => w.search(),
+        };
+        Some(Chip { name, value: value.to_owned(), without })
     };
-    filters.fields().iter().filter_map(chip).collect()
+    let all = filters.fields().iter().filter_map(chip).collect();
+    Chips { w: ListWords(w.0), all, clear: "/events" }
 }
 
 fn row(event: EventSummary, shell: &Shell, w: EventsWords) -> EventRow {
@@ -288,19 +226,6 @@ mod tests {
         assert_eq!(Filters::default().address(None, &[]), "/events");
         assert_eq!(filters().address(None, &[]), "/events?search=%2B224+62%26%3D&state=dead");
         assert_eq!(filters().address(Some("search"), &[("cursor", "7")]), "/events?state=dead&cursor=7");
-    }
-
-    #[test]
-    fn older_and_newer_pages_lead_to_each_other() {
-        let first = Filters::default();
-        assert_eq!(first.newer(), None);
-        assert_eq!(first.older(None), None);
-        assert_eq!(first.older(Some("90")), Some("/events?cursor=90&trail=-".into()));
-        let second = Filters { cursor: "90".into(), trail: "-".into(), ..Filters::default() };
-        assert_eq!(second.newer(), Some("/events".into()));
-        assert_eq!(second.older(Some("40")), Some("/events?cursor=40&trail=-%2C90".into()));
-        let third = Filters { cursor: "40".into(), trail: "-,90".into(), ..Filters::default() };
-        assert_eq!(third.newer(), Some("/events?cursor=90&trail=-".into()));
     }
 
     #[test]

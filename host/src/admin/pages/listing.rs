@@ -117,6 +117,11 @@ impl Pager {
         });
         Self { w, newer, older }
     }
+
+    /// Whether there are older rows.
+    pub(super) fn has_older(&self) -> bool {
+        self.older.is_some()
+    }
 }
 
 /// An address with the parameters that have a value.
@@ -137,6 +142,11 @@ pub(super) fn span_ms(word: &str) -> Option<u64> {
         _ => return None,
     };
     Some(hours * 3_600_000)
+}
+
+/// A text as a part of a path.
+pub(super) fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]

@@ -18,22 +18,26 @@ use tower_http::compression::CompressionLayer;
 
 use super::{AdminState, index};
 
+mod alerts;
 mod assets;
+mod audit;
+mod comparison;
 mod cookies;
 mod dead_effects;
 mod dead_letter_filters;
 mod dead_letter_plans;
-mod dead_letter_replays;
 mod dead_letters;
 mod difference;
 mod errors;
 mod event;
 mod event_actions;
 mod events;
+mod findings;
 mod forms;
 mod guard;
 mod json;
 mod language;
+mod last_hour;
 mod listing;
 mod live;
 mod login;
@@ -47,11 +51,15 @@ mod plugin_store;
 mod plugin_switches;
 mod plugins;
 mod preferences;
+mod replay;
+mod replays;
 mod settings;
 mod shell;
+mod sources;
 mod sparkline;
 mod states;
 mod timeline;
+mod tokens;
 mod ui;
 mod visit;
 mod words;
@@ -71,8 +79,6 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dead-letters/list", get(dead_letters::list))
         .route("/dead-letters/plan", post(dead_letter_plans::plan))
         .route("/dead-letters/plan/{id}", get(dead_letter_plans::show).post(dead_letter_plans::begin))
-        .route("/dead-letters/replays/{id}", get(dead_letter_replays::show))
-        .route("/dead-letters/replays/{id}/stop", post(dead_letter_replays::stop))
         .route("/dead-letters/effects/replay", post(dead_effects::replay))
         .route("/dead-letters/effects/discard", post(dead_effects::discard))
         .route("/plugins", get(plugins::show).post(plugin_switches::change))
@@ -87,7 +93,20 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/plugins/{name}/unpin", post(plugin_actions::unpin))
         .route("/plugins/{name}/approve", post(plugin_actions::approve))
         .route("/plugins/{name}/reject", post(plugin_actions::reject))
+        .route("/sources", get(sources::list))
+        .route("/sources/{name}", get(sources::show))
+        .route("/replays", get(replays::list))
+        .route("/replays/{id}", get(replay::show))
+        .route("/replays/{id}/stop", post(replay::stop))
+        .route("/audit", get(audit::list))
+        .route("/audit/check", get(audit::check))
+        .route("/audit/export", get(audit::export))
+        .route("/audit/{number}", get(audit::show))
         .route("/settings", get(settings::show))
+        .route("/settings/tokens", get(tokens::show).post(tokens::create))
+        .route("/settings/tokens/{name}/revoke", get(tokens::ask_to_revoke).post(tokens::revoke))
+        .route("/settings/alerts", get(alerts::show))
+        .route("/settings/alerts/{name}/test", post(alerts::test))
         .route("/settings/sessions/{id}/end", post(settings::end_session))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))

@@ -4,16 +4,18 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 
+use super::findings::{self, Telling};
+use super::last_hour::LastHour;
 use super::shell::{Page, Section, Shell};
 use super::ui::{self, StateTag, TimeTag, duration, short_duration};
 use super::visit::Visit;
 use super::words::OverviewWords;
-use super::{plugins::plugin_path, sparkline, states};
-use crate::admin::api::{Finding, Plugin, Severity, plugins};
+use super::{plugins::plugin_path, states};
+use crate::admin::api::{Plugin, Severity, plugins};
 use crate::admin::auth::{AllowedFor, need};
-use crate::admin::hour::Sample;
-use crate::admin::{AdminState, Problem, doctor};
-use crate::clock;
+use crate::admin::doctor::{self, Examination, Found};
+use crate::admin::hour::{Sample, Totals};
+use crate::admin::{AdminState, Problem};
 use crate::db::Stock;
 
 #[derive(Template)]
@@ -34,8 +36,7 @@ struct Need {
     about: &'static str,
     subject: Option<String>,
     since: Option<TimeTag>,
-    detail: String,
-    help: Option<String>,
+    telling: Telling,
     link: Option<String>,
 }
 
@@ -69,6 +70,7 @@ struct PluginRow {
 
 struct SourceRow {
     name: String,
+    path: String,
     last: Option<TimeTag>,
     received: String,
     refused: String,
@@ -82,20 +84,21 @@ pub(super) async fn show(
     visit: Visit,
 ) -> Result<Response, Problem> {
     let w = OverviewWords(visit.language);
+    let Examination { found, paused, heard, .. } = doctor::examine(&admin, &reader).await;
+    // A fault that the examination came upon is above the page too.
     let shell = Shell::new(&admin, &visit, Section::Overview, w.title());
-    let diagnosis = doctor::diagnose(&admin, &reader).await;
     // What cannot be read is left out: the database's fault is among the findings.
-    let plugins = plugins::list(reader.clone(), State(admin.clone())).await.ok().map(|list| list.0.items);
+    let plugins = plugins::describe_all(&reader, &admin, &paused).await.ok();
     let stock = admin.cache.stock.get(admin.db.stock()).await.ok();
     let dead = stock.as_ref().map_or(0, |stock| stock.dead_deliveries + stock.dead_effects);
-    let samples = admin.hour.until(admin.hour.take(admin.db.backlog(), dead));
-    let context = Context { admin: &admin, shell: &shell, w, samples: &samples };
-    let needs = diagnosis.findings.into_iter().filter(|finding| finding.severity != Severity::Ok);
+    let hour = LastHour::read(&admin, dead);
+    let context = Context { admin: &admin, shell: &shell, w, hour: &hour };
+    let needs = found.into_iter().filter(|found| found.severity != Severity::Ok);
     let needs = needs
-        .map(|finding| context.need(finding, plugins.as_deref().unwrap_or_default(), stock.as_ref()))
+        .map(|found| context.need(found, plugins.as_deref().unwrap_or_default(), stock.as_ref()))
         .collect();
     let numbers = if reader.sees_all() { Some(context.numbers(stock.as_ref()).await) } else { None };
-    let sources = if reader.sees_all() { context.sources().await } else { Vec::new() };
+    let sources = if reader.sees_all() { context.sources(&heard) } else { Vec::new() };
     let plugins = plugins.map(|all| all.into_iter().map(|plugin| context.plugin(plugin)).collect());
     Ok(Page(OverviewPage { shell, w, needs, numbers, plugins, sources }).into_response())
 }
@@ -104,8 +107,7 @@ struct Context<'a> {
     admin: &'a AdminState,
     shell: &'a Shell,
     w: OverviewWords,
-    /// The oldest first; the last one is of now.
-    samples: &'a [Sample],
+    hour: &'a LastHour,
 }
 
 impl Context<'_> {
@@ -117,26 +119,11 @@ impl Context<'_> {
         self.shell.language.number(number)
     }
 
-    /// What a count has become since the oldest sample.
-    fn in_span(&self, count: impl Fn(&Sample) -> u64) -> u64 {
-        let [first, .., last] = self.samples else {
-            // Nothing was counted before the first sample.
-            return self.samples.last().map_or(0, count);
-        };
-        // A host that runs for less than an hour counts from its start.
-        let before = if self.is_whole_hour() { count(first) } else { 0 };
-        count(last).saturating_sub(before)
-    }
-
-    fn is_whole_hour(&self) -> bool {
-        self.samples.len() > 60
-    }
-
-    fn need(&self, finding: Finding, plugins: &[Plugin], stock: Option<&Stock>) -> Need {
-        let subject = finding.subject.as_deref();
+    fn need(&self, found: Found, plugins: &[Plugin], stock: Option<&Stock>) -> Need {
+        let subject = found.subject.as_deref();
         let plugin = plugins.iter().find(|plugin| subject == Some(plugin.name.as_str()));
         let w = self.w;
-        let (about, since, link) = match finding.check.as_str() {
+        let (about, since, link) = match found.fact.check() {
             "host" => (w.about_host(), None, None),
             "database" => (w.about_database(), None, None),
             "disk" => (w.about_disk(), None, None),
@@ -152,20 +139,19 @@ impl Context<'_> {
                 (w.about_dead_letters(), stock.and_then(|stock| stock.oldest_dead_at), link)
             }
             "sources" => {
-                let link = subject.map(|source| format!("/events?source={source}"));
+                let link = subject.map(super::sources::path_of);
                 (w.about_sources(), None, link)
             }
             "alerts" => (w.about_alerts(), None, None),
             _ => (w.about_configuration(), None, None),
         };
         Need {
-            is_problem: finding.severity == Severity::Problem,
+            is_problem: found.severity == Severity::Problem,
             about,
             since: since.map(|at| self.time(at)),
             link,
-            subject: finding.subject,
-            detail: finding.detail,
-            help: finding.help,
+            telling: findings::tell(&found, self.shell.language),
+            subject: found.subject,
         }
     }
 
@@ -173,40 +159,36 @@ impl Context<'_> {
         let (w, language, now) = (self.w, self.shell.language, self.shell.now);
         let oldest = self.admin.cache.oldest_open.get(self.admin.db.oldest_open()).await.ok().flatten();
         let age = |at: u64| duration(language, now.saturating_sub(at));
-        let last = self.samples.last();
+        let hour = self.hour;
+        let last = hour.last();
         let backlog = last.map_or(0, |last| last.backlog);
         let dead = last.map_or(0, |last| last.dead);
         let oldest_dead = stock.and_then(|stock| stock.oldest_dead_at);
-        let received = self.in_span(|sample| sample.totals.received());
-        let done = self.in_span(|sample| sample.totals.done());
-        let per_minute = |count: u64| {
-            let minutes = u64::try_from(self.samples.len()).unwrap_or(60).clamp(1, 60);
-            w.per_minute(self.number(count / minutes))
-        };
-        let rates = |count: fn(&Sample) -> u64| sparkline::points(&self.rates(count));
-        let levels = |level: fn(&Sample) -> u64| sparkline::points(&self.levels(level));
+        let received = hour.increase(Totals::received);
+        let done = hour.increase(Totals::done);
+        let per_minute = |count: u64| w.per_minute(self.number(count / hour.minutes()));
         let number = |name, value, note, points: String, is_rate| {
             let chart = if is_rate { w.chart(name) } else { w.chart_level(name) };
             Number { name, value, note, chart, points, link: None, is_bad: false }
         };
-        let (half, nearly_all) = self.times_to_done();
+        let (half, nearly_all) = (hour.time_to_done(500), hour.time_to_done(990));
         let time = |us: Option<u64>| us.map(|us| short_duration(language, us));
         let all = [
             number(
                 w.received(),
                 self.number(received),
                 per_minute(received),
-                rates(|s| s.totals.received()),
+                hour.rates(Totals::received),
                 true,
             ),
-            number(w.done(), self.number(done), per_minute(done), rates(|s| s.totals.done()), true),
+            number(w.done(), self.number(done), per_minute(done), hour.rates(Totals::done), true),
             number(
                 w.backlog(),
                 self.number(backlog),
                 oldest
                     .filter(|_| backlog > 0)
                     .map_or_else(|| w.backlog_none().into(), |at| w.backlog_oldest(age(at))),
-                levels(|s| s.backlog),
+                hour.levels(|sample: &Sample| sample.backlog),
                 false,
             ),
             Number {
@@ -218,7 +200,7 @@ impl Context<'_> {
                     oldest_dead
                         .filter(|_| dead > 0)
                         .map_or_else(|| w.dead_none().into(), |at| w.dead_oldest(age(at))),
-                    levels(|s| s.dead),
+                    hour.levels(|sample: &Sample| sample.dead),
                     false,
                 )
             },
@@ -226,61 +208,23 @@ impl Context<'_> {
                 w.time_to_done(),
                 time(half).unwrap_or_else(|| "–".into()),
                 time(nearly_all).map_or_else(|| w.time_none().into(), |time| w.time_p99(time)),
-                sparkline::points(&self.times()),
+                hour.times_to_done(),
                 true,
             ),
         ];
-        let span = if self.is_whole_hour() {
+        let span = if hour.is_whole() {
             w.numbers().to_owned()
         } else {
-            let began = self.samples.first().map_or(0, |first| clock::now_ms().saturating_sub(first.at));
-            w.numbers_since(self.time(now.saturating_sub(began)).relative())
+            w.numbers_since(hour.began(now, language).relative())
         };
         Numbers { span, all }
     }
 
-    /// The median and the 99th percentile of the span, in µs.
-    fn times_to_done(&self) -> (Option<u64>, Option<u64>) {
-        let Some(last) = self.samples.last() else { return (None, None) };
-        let nothing = crate::admin::hour::Totals::default();
-        let before = self.samples.first().filter(|_| self.is_whole_hour());
-        let before = before.map_or(&nothing, |first| &*first.totals);
-        (last.totals.time_to_done(before, 500), last.totals.time_to_done(before, 990))
-    }
-
-    /// A count's increase from sample to sample, by minute.
-    #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
-    fn rates(&self, count: impl Fn(&Sample) -> u64) -> Vec<(u64, f64)> {
-        let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
-        let rates = pairs.map(|(before, after)| {
-            let minutes = after.at.saturating_sub(before.at).max(1) as f64 / 60_000.0;
-            (after.at, count(after).saturating_sub(count(before)) as f64 / minutes)
-        });
-        rates.collect()
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
-    fn levels(&self, level: impl Fn(&Sample) -> u64) -> Vec<(u64, f64)> {
-        self.samples.iter().map(|sample| (sample.at, level(sample) as f64)).collect()
-    }
-
-    /// The median from sample to sample.
-    #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
-    fn times(&self) -> Vec<(u64, f64)> {
-        let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
-        let times = pairs.map(|(before, after)| {
-            let time = after.totals.time_to_done(&before.totals, 500);
-            (after.at, time.unwrap_or(0) as f64)
-        });
-        times.collect()
-    }
-
     fn plugin(&self, plugin: Plugin) -> PluginRow {
         let name = &plugin.name;
-        let done = self.in_span(|sample| sample.totals.attempted(name, "done"));
-        let failed = self.in_span(|sample| {
-            sample.totals.attempted(name, "retry") + sample.totals.attempted(name, "rejected")
-        });
+        let done = self.hour.increase(|totals| totals.attempted(name, "done"));
+        let failed =
+            self.hour.increase(|totals| totals.attempted(name, "retry") + totals.attempted(name, "rejected"));
         PluginRow {
             path: plugin_path(name),
             state: states::of_plugin(&plugin, self.shell.language),
@@ -293,14 +237,14 @@ impl Context<'_> {
         }
     }
 
-    async fn sources(&self) -> Vec<SourceRow> {
-        let heard = self.admin.db.last_received().await.unwrap_or_default();
+    fn sources(&self, heard: &[(String, u64)]) -> Vec<SourceRow> {
         let config = self.admin.config.borrow().clone();
         let row = |name: &str| {
-            let received = self.in_span(|sample| sample.totals.answered(name, "accepted"));
-            let refused = self.in_span(|sample| sample.totals.answered(name, "unauthorized"));
+            let received = self.hour.increase(|totals| totals.answered(name, "accepted"));
+            let refused = self.hour.increase(|totals| totals.answered(name, "unauthorized"));
             SourceRow {
                 name: name.to_owned(),
+                path: super::sources::path_of(name),
                 last: heard.iter().find(|(source, _)| source == name).map(|(_, at)| self.time(*at)),
                 received: self.number(received),
                 refused: self.number(refused),

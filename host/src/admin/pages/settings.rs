@@ -19,6 +19,7 @@ use crate::admin::{AdminState, Problem};
 struct SettingsPage {
     shell: Shell,
     w: SettingsWords,
+    tabs: Vec<Tab>,
     sessions: Vec<SessionRow>,
 }
 
@@ -50,7 +51,26 @@ pub(super) async fn show(
         session,
     };
     let sessions = items.into_iter().map(row).collect();
-    Ok(Page(SettingsPage { shell, w, sessions }).into_response())
+    let tabs = tabs(&shell, "/settings", w);
+    Ok(Page(SettingsPage { shell, w, tabs, sessions }).into_response())
+}
+
+/// A page of the settings.
+pub(super) struct Tab {
+    pub(super) path: &'static str,
+    pub(super) name: &'static str,
+    pub(super) is_current: bool,
+}
+
+/// The pages of the settings that the reader may see.
+pub(super) fn tabs(shell: &Shell, current: &str, w: SettingsWords) -> Vec<Tab> {
+    let all = [
+        (true, "/settings", w.sessions()),
+        (shell.may_manage_tokens(), "/settings/tokens", w.tokens()),
+        (shell.sees_all(), "/settings/alerts", w.alerts()),
+    ];
+    let shown = all.into_iter().filter(|(is_shown, ..)| *is_shown);
+    shown.map(|(_, path, name)| Tab { path, name, is_current: path == current }).collect()
 }
 
 /// `POST /settings/sessions/{id}/end`

@@ -26,6 +26,12 @@ pub(super) enum Section {
     DeadLetters,
     /// The plugins, and one of them.
     Plugins,
+    /// The sources, and one of them.
+    Sources,
+    /// The replays, and one of them.
+    Replays,
+    /// The audit log.
+    Audit,
     /// Tokens, alerts, sessions.
     Settings,
 }
@@ -77,6 +83,9 @@ impl Shell {
     pub(super) fn new(admin: &AdminState, visit: &Visit, section: Section, title: impl Into<String>) -> Self {
         let w = ShellWords(visit.language);
         let token = visit.caller.as_ref().map(|caller| &caller.token().token);
+        let permissions = token.map_or(&[][..], |token| token.role.permissions());
+        let sees_all = visit.caller.as_ref().is_some_and(|caller| !caller.is_for_some());
+        let sees_audit = sees_all && permissions.contains(&Permission::Admin);
         Self {
             w,
             language: visit.language,
@@ -89,18 +98,23 @@ impl Shell {
             fault: admin.db.fault().or_else(|| admin.readiness.reason()).or_else(|| (admin.fault)()),
             user: token.map(|token| User { name: token.name.to_string(), role: token.role.as_str() }),
             form_token: visit.form_key.map(forms::make_token).unwrap_or_default(),
-            navigation: navigation(w, section),
+            navigation: navigation(w, section, sees_all, sees_audit),
             assets: assets::paths(),
             version: env!("CARGO_PKG_VERSION"),
             now: now_ms(),
-            permissions: token.map_or(&[], |token| token.role.permissions()),
-            sees_all: visit.caller.as_ref().is_some_and(|caller| !caller.is_for_some()),
+            permissions,
+            sees_all,
         }
     }
 
     /// Whether the reader's token is for all plugins. What is about no plugin is for such tokens only.
     pub(super) fn sees_all(&self) -> bool {
         self.sees_all
+    }
+
+    /// Whether the reader may see and change tokens, and see the audit log.
+    pub(super) fn may_manage_tokens(&self) -> bool {
+        self.sees_all && self.permissions.contains(&Permission::Admin)
     }
 
     /// Whether the reader may operate: pause, replay, discard.
@@ -138,17 +152,20 @@ impl Shell {
     }
 }
 
-/// The links of the navigation, in order. A new page has its line here.
-fn navigation(w: ShellWords, section: Section) -> Vec<NavigationLink> {
+/// The links of the navigation that the reader may follow, in order. A new page has its line here.
+fn navigation(w: ShellWords, section: Section, sees_all: bool, sees_audit: bool) -> Vec<NavigationLink> {
     let links = [
-        (Section::Overview, "/", w.overview(), Some("o")),
-        (Section::Events, "/events", w.events(), Some("e")),
-        (Section::DeadLetters, "/dead-letters", w.dead_letters(), Some("d")),
-        (Section::Plugins, "/plugins", w.plugins(), Some("p")),
-        (Section::Settings, "/settings", w.settings(), None),
+        (true, Section::Overview, "/", w.overview(), Some("o")),
+        (sees_all, Section::Events, "/events", w.events(), Some("e")),
+        (true, Section::DeadLetters, "/dead-letters", w.dead_letters(), Some("d")),
+        (true, Section::Plugins, "/plugins", w.plugins(), Some("p")),
+        (sees_all, Section::Sources, "/sources", w.sources(), Some("s")),
+        (true, Section::Replays, "/replays", w.replays(), None),
+        (sees_audit, Section::Audit, "/audit", w.audit(), None),
+        (true, Section::Settings, "/settings", w.settings(), None),
     ];
-    let link = |(own, path, name, key)| NavigationLink { path, name, key, is_current: own == section };
-    links.map(link).into()
+    let link = |(_, own, path, name, key)| NavigationLink { path, name, key, is_current: own == section };
+    links.into_iter().filter(|(is_shown, ..)| *is_shown).map(link).collect()
 }
 
 /// A page as an answer.

@@ -1,5 +1,6 @@
 //! The story of an event's deliveries, as its page tells it.
 
+use super::replays;
 use super::shell::Shell;
 use super::states;
 use super::ui::{StateTag, TimeTag, Tone, bytes, revision_digits, short_duration};
@@ -18,13 +19,21 @@ pub(super) struct Lane {
     /// The delivery that blocks it.
     pub(super) blocked_by: Option<String>,
     /// The replay that made it, and of which delivery on which revision.
-    pub(super) cause: Option<String>,
+    pub(super) cause: Option<LaneCause>,
     pub(super) due: Option<TimeTag>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) effects: Vec<Effect>,
     /// Whether somebody may run it again, or discard it.
     pub(super) may_replay: bool,
     pub(super) may_discard: bool,
+}
+
+/// The replay that made a delivery.
+pub(super) struct LaneCause {
+    pub(super) replay: String,
+    pub(super) path: String,
+    /// Of which delivery, and on which revision.
+    pub(super) more: String,
 }
 
 /// An attempt at a delivery.
@@ -89,7 +98,11 @@ pub(super) fn lane(delivery: DeliveryView, shell: &Shell, w: EventWords) -> Lane
     let cause = delivery.cause.map(|cause| {
         let of = cause.of.map(|of| format!(" {}", w.replayed_of(of)));
         let on = cause.revision.map(|digits| format!(" {}", w.on_revision(revision_digits(&digits))));
-        format!("{}{}{}", w.replayed(cause.replay), of.unwrap_or_default(), on.unwrap_or_default())
+        LaneCause {
+            replay: w.replayed(cause.replay),
+            path: replays::path_of(cause.replay),
+            more: format!("{}{}", of.unwrap_or_default(), on.unwrap_or_default()),
+        }
     });
     let is_open = !matches!(delivery.state, State::Done | State::Dead);
     let is_unresolved = delivery.state == State::Dead && delivery.resolution.is_none();

@@ -134,17 +134,25 @@
     if (one) link.textContent = (count === 1 ? one : many).replace("{}", number.format(count));
     link.hidden = false;
   };
+  // A session that has ended has no news: the log-in is next. Other reasons may pass.
+  const address = () => `${body.dataset.live}?types=${news().dataset.kinds}`;
+  const tryAgain = async (wait) => {
+    const ended = await fetch(address(), { headers: { accept: "text/event-stream" } })
+      .then((answer) => { answer.body?.cancel(); return answer.status === 401; }, () => false);
+    if (ended) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    else setTimeout(follow, wait);
+  };
   const follow = () => {
     if (!body.dataset.live || !news() || stream || document.hidden) return;
-    stream = new EventSource(`${body.dataset.live}?types=${news().dataset.kinds}`);
+    stream = new EventSource(address());
     stream.addEventListener("open", () => { failures = 0; offline.hidden = true; });
     stream.addEventListener("changes", (event) => announce(JSON.parse(event.data).changes));
-    stream.addEventListener("end", () => { stream?.close(); stream = null; setTimeout(follow, 5000); });
+    stream.addEventListener("end", () => { stream?.close(); stream = null; tryAgain(5000); });
     stream.addEventListener("error", () => {
       failures += 1;
       offline.hidden = failures < 3;
       // The browser tries again by itself, unless the host refused.
-      if (stream?.readyState === EventSource.CLOSED) { stream = null; setTimeout(follow, Math.min(60000, 5000 * failures)); }
+      if (stream?.readyState === EventSource.CLOSED) { stream = null; tryAgain(Math.min(60000, 5000 * failures)); }
     });
   };
   const unfollow = () => { stream?.close(); stream = null; };

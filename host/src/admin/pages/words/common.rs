@@ -13,6 +13,9 @@ words! {
         events: "Events", "Événements";
         dead_letters: "Dead letters", "Échecs définitifs";
         plugins: "Plugins", "Plugins";
+        sources: "Sources", "Sources";
+        replays: "Replays", "Relances";
+        audit: "Audit", "Journal d'audit";
         settings: "Settings", "Réglages";
         host_takes_events: "Takes events", "Reçoit les événements";
         host_fault: "Takes no events", "Ne reçoit aucun événement";
@@ -25,6 +28,7 @@ words! {
         changed: "Changed – show", "Modifié – afficher";
         offline: "The host does not answer. The page shows what was; it tries again by itself.",
             "L'hôte ne répond pas. La page montre le dernier état connu et réessaie d'elle-même.";
+        copy: "Copy", "Copier";
         copied: "Copied", "Copié";
         keys_title: "Keyboard", "Clavier";
         keys_search: "Search", "Rechercher";
@@ -74,11 +78,13 @@ words! {
         within_hour: "in the last hour", "depuis une heure";
         within_day: "in the last 24 hours", "depuis 24 heures";
         within_week: "in the last 7 days", "depuis 7 jours";
+        within_month: "in the last 30 days", "depuis 30 jours";
         filters: "Set filters", "Filtres actifs";
         remove(name, value): "Remove filter: {name} {value}", "Retirer le filtre : {name} {value}";
         clear: "Clear all", "Tout effacer";
         older: "Older", "Plus ancien";
         newer: "Newer", "Plus récent";
+        and_older: "and older ones", "et d'autres, avant";
         pages: "Pages of the list", "Pages de la liste";
     }
 }

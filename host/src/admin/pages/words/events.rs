@@ -15,17 +15,9 @@ words! {
         source: "Source", "Source";
         plugin: "Plugin", "Plugin";
         within: "Received", "Reçu";
-        within_hour: "in the last hour", "depuis une heure";
-        within_day: "in the last 24 hours", "depuis 24 heures";
-        within_week: "in the last 7 days", "depuis 7 jours";
         reason: "Reason", "Raison";
         outcome: "Outcome", "Issue";
-        any: "any", "tous";
-        filters: "Set filters", "Filtres actifs";
-        remove(name, value): "Remove filter: {name} {value}", "Retirer le filtre : {name} {value}";
-        clear: "Clear all", "Tout effacer";
         count[count]: "{count} event" | "{count} events", "{count} événement" | "{count} événements";
-        and_older: "and older ones", "et de plus anciens";
         incomplete: "The search index is behind: events may be missing.",
             "L'index de recherche est en retard : il peut manquer des événements.";
         news_one: "{} new", "{} nouveau";
@@ -35,9 +27,6 @@ words! {
         received: "Received", "Reçu";
         no_plugin: "no plugin", "aucun plugin";
         of(done, all): "{done} of {all} done", "{done} sur {all} faites";
-        older: "Older", "Plus anciens";
-        newer: "Newer", "Plus récents";
-        pages: "Pages of the list", "Pages de la liste";
         run_again: "Run again", "Relancer";
         none: "No event has come yet.", "Aucun événement n'est encore arrivé.";
         none_help: "Send a sample:", "Envoyez un exemple :";

@@ -3,6 +3,8 @@
 //! Each page has its words in a file here. `name: "English", "French";` is a word, `name(value): …` a sentence with a
 //! value in it, and `name[count]: …` a sentence in singular and plural: `"1 day" | "{count} days", "1 jour" | …`.
 
+mod alerts;
+mod audit;
 mod common;
 mod dead_letters;
 mod event;
@@ -11,8 +13,13 @@ mod login;
 mod overview;
 mod plugin;
 mod plugins;
+mod replays;
 mod settings;
+mod sources;
+mod tokens;
 
+pub(super) use alerts::AlertsWords;
+pub(super) use audit::AuditWords;
 pub(super) use common::{ErrorWords, ListWords, ShellWords, StateWords, TimeWords};
 pub(super) use dead_letters::DeadLettersWords;
 pub(super) use event::EventWords;
@@ -21,7 +28,10 @@ pub(super) use login::LoginWords;
 pub(super) use overview::OverviewWords;
 pub(super) use plugin::PluginWords;
 pub(super) use plugins::PluginsWords;
+pub(super) use replays::ReplaysWords;
 pub(super) use settings::SettingsWords;
+pub(super) use sources::SourcesWords;
+pub(super) use tokens::TokensWords;
 
 /// Defines the words of a page.
 macro_rules! words {

@@ -10,6 +10,8 @@ words! {
         sessions: "Logged-in browsers", "Navigateurs connectés";
         sessions_about: "Who is logged in to these pages. Ending a session logs its browser out at once. A session ends with its token.",
             "Qui est connecté à ces pages. Terminer une session déconnecte aussitôt son navigateur. Une session se termine avec son jeton.";
+        tokens: "Tokens", "Jetons";
+        alerts: "Alerts", "Alertes";
         browser: "Browser", "Navigateur";
         token: "Token", "Jeton";
         address: "From", "Depuis";
