@@ -51,7 +51,8 @@ pub use pointed::find_values;
 pub use presets::Scheme;
 pub use private_dir::{PrivateDir, PrivateEntry};
 pub use scheme::{
-    Algorithm, Encoding, PICKED_MAX, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
+    Algorithm, Encoding, Handshake, PICKED_MAX, SignatureAt, SignaturePlace, SignedContent, TimestampUnit,
+    Verification,
 };
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Protocol,

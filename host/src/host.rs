@@ -6,6 +6,7 @@ mod observed;
 mod operators;
 mod records;
 mod sockets;
+mod source_test;
 mod stores;
 
 use std::net::SocketAddr;
@@ -173,8 +174,7 @@ impl Host {
         let webhooks_task = tokio::spawn(ingress::serve(on_webhooks, endpoint, serving.0, serving.1));
 
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
-        let config_state = Arc::new(ArcSwap::default());
-        let hour = admin::RecentHour::new(metrics.clone());
+        let (config_state, hour) = (Arc::new(ArcSwap::default()), admin::RecentHour::new(metrics.clone()));
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone(), hour.clone(), db.clone()));
         let admin_state = operators::state(OperatorParts {
             db: &db,
@@ -185,6 +185,7 @@ impl Host {
             access: &access,
             config: current.subscribe(),
             config_state: Arc::clone(&config_state),
+            sources: Arc::clone(&sources),
             metrics,
             log_level,
             hour,
@@ -400,6 +401,10 @@ impl Follow {
 }
 
 impl ingress::EventAcceptor for Acceptance {
+    async fn accept_all(&self, events: Vec<Event>) -> Result<Vec<Accept>, DbError> {
+        Self::accept_all(self, events).await
+    }
+
     async fn accept(&self, event: Event) -> Result<Accept, DbError> {
         Self::accept(self, event).await
     }

@@ -1,5 +1,9 @@
 //! Sources with the presets of providers: requests that the providers' own libraries sign, and what becomes of them.
 
+mod bodies;
+mod handshakes;
+mod operators;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

@@ -27,6 +27,8 @@ use crate::db::{Db, DbError, Edit, EditResult, Stock};
 use crate::event::PluginName;
 use crate::plugins::{PluginView, Plugins};
 
+use api::{SourceTestRequest, SourceTestResult};
+
 pub mod api;
 mod auth;
 mod cached;
@@ -89,6 +91,9 @@ pub type EditInProgress = Pin<Box<dyn Future<Output = Result<EditResult, DbError
 /// Stores an event with an edited payload, for the plugins that handle its type or for the one that is named.
 pub type StoreEdit = Arc<dyn Fn(Edit, Option<PluginName>) -> EditInProgress + Send + Sync>;
 
+/// Tests a request with this body against a source, without storing anything; `None` if no source has the name.
+pub type TestSource = Arc<dyn Fn(&str, SourceTestRequest, Vec<u8>) -> Option<SourceTestResult> + Send + Sync>;
+
 /// The state that endpoints read and change.
 #[derive(Clone)]
 pub struct AdminState {
@@ -114,6 +119,8 @@ pub struct AdminState {
     pub config_state: Arc<ArcSwap<ConfigState>>,
     /// The alerts.
     pub alerts: AlertFunctions,
+    /// Tests requests against sources.
+    pub test_source: TestSource,
     /// The personal values of bodies.
     pub personal: PersonalFields,
     /// The level of the host's log.

@@ -5,6 +5,7 @@ use reqwest::{Method, Response, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
 
+use super::api::{SourceTestResult, SourceTestStep};
 use super::*;
 use crate::delivery::Recipient;
 use crate::event::{Digest, Event, Name, PluginName, SourceName};
@@ -49,6 +50,14 @@ impl TestServer {
                 failing: Arc::new(|| vec!["ops".into()]),
                 test: Arc::new(|name| Box::pin(async { Err(TestError::Unknown(name, "none".into())) })),
             },
+            test_source: Arc::new(|name: &str, _, _| {
+                (name == "moncreneau").then_some(SourceTestResult {
+                    step: SourceTestStep::Accepted,
+                    secret: Some(1),
+                    reason: None,
+                    events: Vec::new(),
+                })
+            }),
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             access: access.clone(),
             changes: Changes::new(channel::Sender::new(false).subscribe()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -19,6 +20,8 @@ use crate::event::{now_ms, rfc3339};
 
 /// Requests open at once.
 const CONCURRENCY: usize = 16;
+/// Requests open at once with --rate.
+const PACED_MAX: usize = 1000;
 /// Up to so many events are printed one by one.
 const LINES_MAX: usize = 20;
 
@@ -26,6 +29,7 @@ const EXAMPLE: &str = "\
 Examples:
   hookyard event send appointment.created
   hookyard event send appointment.created --count 1000
+  hookyard event send appointment.created --count 1000 --rate 50 --burst 10
   hookyard event send appointment.created --id evt_1      (send it twice: the second is a duplicate)
   hookyard event send appointment.created --set /data/object/name=Awa --set /data/object/creditsUsed=3
   hookyard event send --file event.json --source moncreneau
@@ -45,6 +49,12 @@ pub(super) struct Send {
     /// How many, each with a fresh id (with --id, the same event every time)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
+    /// How many per second, to see what a host bears [default: as fast as they are answered]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
+    /// How many at once: with --rate, the events of a second are sent in groups of so many [default: 16, or 1 with --rate]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    burst: Option<u32>,
     /// Send the bytes of this file as they are, but for --id, --set and --count; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -151,8 +161,16 @@ impl Send {
     async fn send(&self, sender: Arc<Sender>, bodies: EventBodies) -> Result<Vec<Answer>, Failure> {
         let mut open = JoinSet::new();
         let mut answers = BTreeMap::new();
+        let group = self.burst.unwrap_or(1);
+        let mut ticks = self.rate.map(|rate| tokio::time::interval(group_interval(group, rate)));
+        // A rate is kept by a host that answers slowly, too, up to a limit.
+        let open_max =
+            if ticks.is_some() { PACED_MAX } else { self.burst.map_or(CONCURRENCY, |burst| burst as usize) };
         for number in 0..self.count {
-            if open.len() >= CONCURRENCY {
+            if let Some(ticks) = ticks.as_mut().filter(|_| number % group == 0) {
+                ticks.tick().await;
+            }
+            if open.len() >= open_max {
                 record(&mut answers, open.join_next().await)?;
             }
             let (id, body) = bodies.next()?;
@@ -164,6 +182,11 @@ impl Send {
         }
         Ok(answers.into_values().collect())
     }
+}
+
+/// The time from one group of events to the next.
+fn group_interval(group: u32, rate: u32) -> Duration {
+    Duration::from_secs(1) * group / rate
 }
 
 type SendResult = Result<(u32, Result<Answer, Failure>), tokio::task::JoinError>;
@@ -382,6 +405,13 @@ mod tests {
         }
         for wrong in ["x", "x=1", "=1", "/a~2=1"] {
             assert!(parse_change(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn groups_of_events_keep_the_rate() {
+        for (group, rate, ms) in [(1, 1, 1000), (1, 50, 20), (10, 50, 200), (200, 100, 2000)] {
+            assert_eq!(group_interval(group, rate), Duration::from_millis(ms), "{group} {rate}");
         }
     }
 

@@ -74,6 +74,7 @@ mod show;
 mod sign;
 mod signals;
 mod similar;
+mod sources;
 mod stderr;
 mod stores;
 mod table;
@@ -143,6 +144,9 @@ enum Verb {
     /// List browsers that are logged in to the pages, and log them out
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
+    /// List sources, and test requests against them
+    #[command(subcommand, arg_required_else_help = true)]
+    Source(Source),
     /// List and test alerts
     #[command(subcommand, arg_required_else_help = true)]
     Alert(Alert),
@@ -242,6 +246,12 @@ enum Token {
 enum Session {
     List(sessions::List),
     Revoke(sessions::Revoke),
+}
+
+#[derive(Debug, Subcommand)]
+enum Source {
+    List(sources::List),
+    Test(sources::Test),
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,6 +376,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(Token::Create(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
+        Verb::Source(Source::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Source(Source::Test(verb)) => verb.run(of_running(config)?).await,
         Verb::Session(Session::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Session(Session::Revoke(verb)) => verb.run(of_running(config)?).await,
         Verb::Alert(Alert::List(verb)) => verb.run(of_running(config)?).await,

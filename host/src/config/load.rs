@@ -167,6 +167,10 @@ fn problem_at(places: &Places<'_>, (path, message): Found) -> Problem {
 fn resolve(config: &mut Config, from: &References<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (name, source) in &mut config.sources {
+        if let Some(token) = &mut source.verify_token {
+            let key = || path(&["sources", name.as_str(), "verify_token"]);
+            found.extend(token.resolve(from).err().map(|message| (key(), message)));
+        }
         for (index, secret) in source.secrets.iter_mut().enumerate() {
             let key = || path(&["sources", name.as_str(), "secrets", &index.to_string()]);
             found.extend(secret.resolve(from).err().map(|message| (key(), message)));
@@ -220,7 +224,8 @@ fn header_value(secret: &Secret) -> Result<(), String> {
 /// counts too: `sources.x = "…"` may be a secret in the wrong place.
 fn hidden(path: &[String]) -> bool {
     let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
-    let inside = path.iter().skip(2).any(|part| part == "secrets" || part == "config");
+    let inside =
+        path.iter().skip(2).any(|part| matches!(part.as_str(), "secrets" | "config" | "verify_token"));
     let in_alert = path.first().is_some_and(|part| part == "alerts")
         && path.get(2).is_none_or(|part| part == "webhook" || part == "webhook_secret");
     let in_telemetry = path.first().is_some_and(|part| part == "telemetry")

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer};
 
-use super::scheme::{Algorithm, Encoding, SignaturePlace, SignedContent, TimestampUnit, Verification};
+use super::scheme::{
+    Algorithm, Encoding, Handshake, SignaturePlace, SignedContent, TimestampUnit, Verification,
+};
 use super::template::{FieldPlaces, Template, ValuePlace};
 use super::values::Pointer;
 
@@ -23,6 +25,7 @@ pub struct Scheme(&'static str);
 /// What the file says of a provider.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub(super) struct Preset {
     title: String,
     algorithm: Algorithm,
@@ -42,6 +45,13 @@ pub(super) struct Preset {
     pub(super) default_type: Option<String>,
     pub(super) created: FieldPlaces,
     pub(super) payload: Pointer,
+    pub(super) forms: bool,
+    pub(super) gzip: bool,
+    pub(super) form_payload: Option<String>,
+    pub(super) items: Option<Pointer>,
+    pub(super) cloudevents: bool,
+    pub(super) handshake: Option<Handshake>,
+    pub(super) reply: Option<String>,
     pub(super) ordering_key: FieldPlaces,
     pub(super) package: Option<String>,
     pub(super) search: Vec<Pointer>,
@@ -69,6 +79,13 @@ impl Default for Preset {
             default_type: None,
             created: FieldPlaces::to(&["created"]),
             payload: Pointer::to(&[]),
+            forms: false,
+            gzip: false,
+            form_payload: None,
+            items: None,
+            cloudevents: false,
+            handshake: None,
+            reply: None,
             ordering_key: FieldPlaces::default(),
             package: None,
             search: Vec::new(),

@@ -112,6 +112,29 @@ pub enum TimestampUnit {
     Rfc3339,
 }
 
+/// The requests by which a provider checks the address of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handshake {
+    /// A signed body of the type `url_verification` with a challenge.
+    Slack,
+    /// A signed body of the type `endpoint.url_validation`, answered with an HMAC of its token.
+    Zoom,
+    /// Signed pings.
+    Discord,
+    /// GET with `hub.challenge` and the source's `verify_token`.
+    Meta,
+    /// GET with `challenge`.
+    Dropbox,
+    /// `validationToken` in the query.
+    Microsoft,
+    /// OPTIONS with `WebHook-Request-Origin`.
+    #[serde(rename = "cloudevents")]
+    CloudEvents,
+    /// Confirmations of subscriptions, which an operator decides about.
+    AwsSns,
+}
+
 /// A place of signatures, and their form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignaturePlace {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::formats;
 use super::presets::Scheme;
 use super::scheme::{
-    Algorithm, Encoding, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
+    Algorithm, Encoding, Handshake, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
 };
 use super::section::entry;
 use super::source_secret::SourceSecret;
@@ -22,6 +22,7 @@ const TOLERANCE_SECONDS: u64 = 300;
 /// `[sources.NAME]`, with the scheme's preset filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Written")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Source {
     /// The preset that the rest began as.
     pub scheme: Scheme,
@@ -41,6 +42,22 @@ pub struct Source {
     pub created_age_max_days: Option<u64>,
     /// The payload for handlers; the whole body if there is nothing at this place.
     pub payload: Pointer,
+    /// Whether a body may be a form, which is read as JSON.
+    pub forms: bool,
+    /// Whether a body may be compressed.
+    pub gzip: bool,
+    /// The field of a form whose text is the JSON of the event.
+    pub form_payload: Option<String>,
+    /// How the provider checks the address.
+    pub handshake: Option<Handshake>,
+    /// The token that the provider shows in its handshake.
+    pub verify_token: Option<Secret>,
+    /// The text that acknowledges an event, where the provider wants a certain one.
+    pub reply: Option<String>,
+    /// The list of events in a body; the places of their fields start at each item.
+    pub items: Option<Pointer>,
+    /// Whether events are `CloudEvents`: attributes may be in `ce-` headers, with the data as body.
+    pub cloudevents: bool,
     /// The ordering key; no place if the source has none.
     pub ordering_key: FieldPlaces,
     /// The WIT package of typed handlers, `namespace:name`.
@@ -161,6 +178,41 @@ entry! {
         /// body for `hmac`, /data/object for `moncreneau`.
         #[example("\"\"")]
         payload: Option<Pointer>,
+        /// Whether a body may be a form (`a=1&b=2`). Handlers get it as a JSON object with a text for each name, and a list
+        /// of texts for a name that is repeated. A body that begins with a bracket is JSON. Default: the preset's; for
+        /// `hmac` false.
+        #[example("false")]
+        forms: Option<bool>,
+        /// Whether a body may have `Content-Encoding: gzip`. The signature is over the compressed bytes, and both sizes are
+        /// at most `server.body_max_bytes`. Default: the preset's; for `hmac` false.
+        #[example("false")]
+        gzip: Option<bool>,
+        /// The field of a form whose text is the JSON of the event, as `payload` for GitHub and Slack. Default for `hmac`:
+        /// none.
+        #[example("\"payload\"")]
+        form_payload: Option<String>,
+        /// JSON pointer to the list of events in a body, "" for the body itself. Each item is an event: the places of `id`,
+        /// `event_type`, `created`, `payload` and so on start at the item. All are stored in one transaction. A body
+        /// without a list there is one event. Default: the preset's; none for `hmac`.
+        #[example("\"/events\"")]
+        items: Option<Pointer>,
+        /// Whether requests may be `CloudEvents` in the binary mode: with a `ce-specversion` header, id, type and time come
+        /// from `ce-` headers, and the payload is the whole body. The structured mode and batches need `id`, `event_type`,
+        /// `created`, `payload` and `items` only. Default: the preset's; for `hmac` false.
+        #[example("false")]
+        cloudevents: Option<bool>,
+        /// How the provider checks the address: `slack`, `zoom`, `discord`, `meta`, `dropbox`, `microsoft`, `cloudevents`
+        /// or `aws-sns`. The host answers it itself. Default: the preset's; none for `hmac`.
+        #[example("\"cloudevents\"")]
+        handshake: Option<Handshake>,
+        /// The token that Meta shows when it checks the address: the same one as in its settings. Default: none; then the
+        /// check is answered 405.
+        #[example("\"env:META_VERIFY_TOKEN\"")]
+        verify_token: Option<Secret>,
+        /// The text that acknowledges an event, with 200, in place of the JSON answer. Default: the preset's; none for
+        /// `hmac`.
+        #[example("\"[accepted]\"")]
+        reply: Option<String>,
         /// The place of the ordering key. A plugin gets events with the same text or number at this place one at a
         /// time, in the order in which they were accepted. Default: none for `hmac`, /data/object/id (the appointment)
         /// for `moncreneau`.
@@ -204,6 +256,14 @@ impl From<Written> for Source {
             created: written.created.unwrap_or(preset.created),
             created_age_max_days: written.created_age_max_days,
             payload: written.payload.unwrap_or(preset.payload),
+            gzip: written.gzip.unwrap_or(preset.gzip),
+            forms: written.forms.unwrap_or(preset.forms),
+            form_payload: written.form_payload.or(preset.form_payload),
+            items: written.items.or(preset.items),
+            cloudevents: written.cloudevents.unwrap_or(preset.cloudevents),
+            handshake: written.handshake.or(preset.handshake),
+            verify_token: written.verify_token,
+            reply: written.reply.or(preset.reply),
             ordering_key: written.ordering_key.unwrap_or(preset.ordering_key),
             package: written.package.or(preset.package),
             search: written.search.unwrap_or(preset.search),
@@ -273,6 +333,14 @@ impl Source {
             created: preset.created.clone(),
             created_age_max_days: None,
             payload: preset.payload.clone(),
+            gzip: preset.gzip,
+            forms: preset.forms,
+            form_payload: preset.form_payload.clone(),
+            items: preset.items.clone(),
+            cloudevents: preset.cloudevents,
+            handshake: preset.handshake,
+            verify_token: None,
+            reply: preset.reply.clone(),
             ordering_key: preset.ordering_key.clone(),
             package: preset.package.clone(),
             search: preset.search.clone(),

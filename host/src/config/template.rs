@@ -127,6 +127,12 @@ impl Template {
 }
 
 impl Part {
+    /// The whole value of a header.
+    #[must_use]
+    pub fn header(name: HeaderName) -> Self {
+        Self::Header(HeaderPlace { names: vec![name], item: None })
+    }
+
     /// The parts in brackets, or itself.
     fn flattened(&self) -> &[Self] {
         match self {
@@ -161,6 +167,12 @@ impl FieldPlaces {
     #[must_use]
     pub fn to(tokens: &[&str]) -> Self {
         Self(vec![Template::at(Pointer::to(tokens))])
+    }
+
+    /// One place of these parts.
+    #[must_use]
+    pub fn of_parts(parts: Vec<Part>) -> Self {
+        Self(vec![Template { parts, text: "its headers".into() }])
     }
 
     /// The alternatives.

@@ -15,9 +15,12 @@ fn environment(name: &str) -> Option<String> {
         "WITH_LINE_END" => Some("value\r\n".into()),
         "ALERT_WEBHOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
         "ONLY_LINE_END" => Some("\n".into()),
-        "COLLECTOR_TOKEN" | "MONCRENEAU_WEBHOOK_SECRET" | "SMS_API_KEY" | "SMTP_URL" | "SET" => {
-            Some(format!("value of {name}"))
-        }
+        "COLLECTOR_TOKEN"
+        | "META_VERIFY_TOKEN"
+        | "MONCRENEAU_WEBHOOK_SECRET"
+        | "SMS_API_KEY"
+        | "SMTP_URL"
+        | "SET" => Some(format!("value of {name}")),
         _ => None,
     }
 }
@@ -85,6 +88,11 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         // The reference shows an example of each key; those of the scheme's terms are checked with the schemes.
         verification: sender.verification.clone(),
         default_type: Some("order".into()),
+        form_payload: Some("payload".into()),
+        items: Some(Pointer::to(&["events"])),
+        handshake: Some(Handshake::CloudEvents),
+        verify_token: Some(Secret::new("value of META_VERIFY_TOKEN".into())),
+        reply: Some("[accepted]".into()),
         ordering_key: FieldPlaces::to(&["data", "object", "id"]),
         package: Some("moncreneau:events".into()),
         created_age_max_days: Some(44),

@@ -15,7 +15,7 @@ use super::sqlite;
 use super::storage::{NewEvent, Opened, Reads, Storage};
 use super::types::{Accept, Conflict, DbError, EffectShare, Handoff, HoldChange, Limits, emitted_events};
 use super::view::{EventFilter, EventPage, EventView, StoredBody};
-use super::writer::inbox::{Accepting, Inbox, Operation, Reply, Request};
+use super::writer::inbox::{AcceptReply, Accepting, Inbox, Operation, Reply, Request};
 use super::writer::{Writer, WriterLimits};
 use crate::audit::Decision;
 use crate::clock;
@@ -113,12 +113,29 @@ impl Db {
     pub async fn accept(&self, event: Event, recipients: Vec<Recipient>) -> Result<Accept, DbError> {
         self.check_room()?;
         let (reply, answer) = oneshot::channel();
-        let sent = self.inner.accepts.try_send(Accepting { new: NewEvent { event, recipients }, reply });
-        sent.map_err(|error| match error {
+        let (new, reply) = (NewEvent { event, recipients }, AcceptReply::One(reply));
+        self.submit_events(Accepting { new, more: Vec::new(), reply })?;
+        answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+    }
+
+    /// As [`Db::accept`], for several events in one transaction: all are stored, or none. The results are in their order.
+    ///
+    /// # Errors
+    /// As [`Db::accept`].
+    pub async fn accept_all(&self, events: Vec<(Event, Vec<Recipient>)>) -> Result<Vec<Accept>, DbError> {
+        self.check_room()?;
+        let mut events = events.into_iter().map(|(event, recipients)| NewEvent { event, recipients });
+        let Some(new) = events.next() else { return Ok(Vec::new()) };
+        let (reply, answer) = oneshot::channel();
+        self.submit_events(Accepting { new, more: events.collect(), reply: AcceptReply::All(reply) })?;
+        answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+    }
+
+    fn submit_events(&self, accepting: Accepting) -> Result<(), DbError> {
+        self.inner.accepts.try_send(accepting).map_err(|error| match error {
             TrySendError::Full(_) => DbError::Full("events waiting for their commit"),
             TrySendError::Closed(_) => DbError::closed(),
-        })?;
-        answer.await.unwrap_or_else(|_| Err(DbError::closed()))
+        })
     }
 
     /// Refuses a new event while the database does not work, or too many deliveries are open.

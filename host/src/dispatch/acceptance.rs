@@ -30,6 +30,19 @@ impl Acceptance {
         self.db.accept(event, recipients).await
     }
 
+    /// Stores several events with their deliveries in one transaction. Returns after the commit.
+    ///
+    /// # Errors
+    /// [`DbError`]: nothing was stored, or the result is unknown. The sender tries again.
+    pub async fn accept_all(&self, events: Vec<Event>) -> Result<Vec<Accept>, DbError> {
+        let snapshot = self.plugins.snapshot();
+        let routed = events.into_iter().map(|event| {
+            let recipients = snapshot.route(&event.source, &event.event_type);
+            (event, recipients)
+        });
+        self.db.accept_all(routed.collect()).await
+    }
+
     /// Stores an event with an edited payload, for the plugins that handle its type or only for `to`, with the entry of
     /// the decision.
     ///

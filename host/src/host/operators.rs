@@ -6,13 +6,14 @@ use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
-use super::alerts;
 use super::sockets::AdminSide;
+use super::{alerts, source_test};
 use crate::admin::{Access, AdminState, AnswerCache, Changes, LogLevel, PersonalFields, RecentHour};
 use crate::alerts::Alerts;
 use crate::config::{Config, ConfigState};
 use crate::db::Db;
 use crate::dispatch::{Acceptance, Dispatch};
+use crate::ingress::Sources;
 use crate::plugins::Plugins;
 
 /// The parts of a host that operators see or change.
@@ -25,6 +26,7 @@ pub(super) struct OperatorParts<'a> {
     pub(super) access: &'a Access,
     pub(super) config: watch::Receiver<Arc<Config>>,
     pub(super) config_state: Arc<ArcSwap<ConfigState>>,
+    pub(super) sources: Arc<ArcSwap<Sources>>,
     pub(super) metrics: PrometheusHandle,
     pub(super) log_level: LogLevel,
     pub(super) hour: RecentHour,
@@ -48,6 +50,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
         revisions: Some(plugins.clone()),
         readiness: side.readiness.clone(),
         fault: Arc::new(move || working.fault()),
+        test_source: source_test::function(parts.sources),
         personal: PersonalFields::new(config.clone()),
         config,
         config_state: parts.config_state,

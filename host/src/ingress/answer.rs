@@ -7,10 +7,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 /// Every status of an answer to a request for a known source.
-pub(super) const STATUSES: [&str; 12] = [
+pub(super) const STATUSES: [&str; 13] = [
     "accepted",
     "duplicate",
     "conflict",
+    "handshake",
     "unauthorized",
     "invalid",
     "method-not-allowed",
@@ -40,6 +41,9 @@ pub(super) struct Answer<'a> {
     pub(super) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
+    /// The number of events, where the body is a list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deliveries: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,11 +52,11 @@ pub(super) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     fn stored(code: StatusCode, status: &'static str, event: &'a str) -> Self {
-        Self { code, header: None, status, event: Some(event), deliveries: None, reason: None }
+        Self { code, header: None, status, event: Some(event), events: None, deliveries: None, reason: None }
     }
 
     fn refused(code: StatusCode, status: &'static str, reason: &'a str) -> Self {
-        Self { code, header: None, status, event: None, deliveries: None, reason: Some(reason) }
+        Self { code, header: None, status, event: None, events: None, deliveries: None, reason: Some(reason) }
     }
 
     fn with(self, name: HeaderName, value: &'static str) -> Self {
@@ -72,6 +76,13 @@ impl<'a> Answer<'a> {
         let reason =
             Some("this id was taken by another payload before; this one is kept apart and nothing runs");
         Self { reason, ..Self::stored(StatusCode::OK, "conflict", event) }
+    }
+
+    /// The answer for a list of events, of which some were accepted or, with 200, none.
+    pub(super) fn list(status: &'static str, events: usize, deliveries: usize) -> Self {
+        let code = if status == "accepted" { StatusCode::ACCEPTED } else { StatusCode::OK };
+        let (events, deliveries) = (Some(events), Some(deliveries));
+        Self { code, header: None, status, event: None, events, deliveries, reason: None }
     }
 
     pub(super) fn unauthorized(reason: &'a str) -> Self {

@@ -103,6 +103,15 @@ impl BodyBudget {
         Self { connection, connections }
     }
 
+    /// Takes memory beside that of the received body. It is released with it.
+    ///
+    /// # Errors
+    /// [`ReadBodyError::BudgetFull`].
+    pub(super) fn reserve(&self, bytes: usize, bodies_max: usize) -> Result<(), ReadBodyError> {
+        let reserved = self.connections.reserve(&self.connection, bytes, bodies_max);
+        reserved.map_err(|_| ReadBodyError::BudgetFull)
+    }
+
     /// Reads the connection's whole body, at most `most` bytes, into memory of its own: hyper's buffers are
     /// larger, and an event may be kept for long. All bodies together hold at most `bodies_max` bytes.
     pub(super) async fn receive(

@@ -13,7 +13,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use http::header::{CONTENT_ENCODING, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, request};
 
 use crate::db::{Accept, DbError};
@@ -22,7 +22,9 @@ use crate::telemetry::Telemetry;
 
 use super::answer::{Answer, TOO_OLD};
 use super::body::{self, BodyBudget, ReadBodyError};
-use super::envelope::ReadEvent;
+use super::envelope::{ReadEvent, ReadEvents};
+use super::gzip::{self, GunzipError};
+use super::handshake::HandshakeReply;
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
 use super::spans::{self, ReceiptTimes};
 use super::verify::UnverifiedRequest;
@@ -39,6 +41,9 @@ const AGE_ALWAYS_ACCEPTED_MS: u64 = 29 * DAY_MS;
 pub trait EventAcceptor: Send + Sync + 'static {
     /// Stores an event with its deliveries. Returns after the commit.
     fn accept(&self, event: Event) -> impl Future<Output = Result<Accept, DbError>> + Send;
+
+    /// Stores all events with their deliveries, or none. Returns after the commit.
+    fn accept_all(&self, events: Vec<Event>) -> impl Future<Output = Result<Vec<Accept>, DbError>> + Send;
 
     /// The time since which the ids of received events are known, ms since the Unix epoch; 0 = all
     /// are known.
@@ -94,12 +99,20 @@ impl<A: EventAcceptor> Webhooks<A> {
         limits: BodyLimits,
     ) -> Response {
         let began = Instant::now();
-        if let Some(coding) = find_coding(&head.headers) {
+        if let Some(reply) = find_unsigned_handshake(source, head) {
             linger(head, body);
-            let reason = format!("Content-Encoding `{coding}` is not supported: send the body as it is");
-            return count(source, Answer::unsupported(&reason));
+            return answer_handshake(source, reply);
         }
-        let BodyLimits { max_bytes, timeout, all_max_bytes } = limits;
+        let is_gzip = match find_coding(&head.headers) {
+            None => false,
+            Some(coding) if source.gzip && coding.eq_ignore_ascii_case("gzip") => true,
+            Some(coding) => {
+                linger(head, body);
+                let reason = format!("Content-Encoding `{coding}` is not supported: send the body as it is");
+                return count(source, Answer::unsupported(&reason));
+            }
+        };
+        let BodyLimits { max_bytes, timeout, events_max, all_max_bytes } = limits;
         // Its memory counts in the budget for all bodies until the event is stored.
         let receiving = budget.receive(&mut body, max_bytes, all_max_bytes);
         let received = match tokio::time::timeout(timeout, receiving).await {
@@ -137,28 +150,46 @@ impl<A: EventAcceptor> Webhooks<A> {
                 return count(source, Answer::unauthorized(&reason));
             }
         };
-        match source.envelope.read(&source.name, verified, received_at) {
-            Ok(read) => match self.find_staleness(source, &read, received_at) {
-                None => {
-                    let verified = Instant::now();
-                    source.verify_seconds.record(verified - read_body);
-                    let times = ReceiptTimes { began, read_body, verified };
-                    self.store(source, read.event, &head.headers, times).await
-                }
-                Some(reason) => {
-                    if let Some(skipped) = source.rejected.admit(received_at) {
-                        tracing::warn!(source = %source.name, reason, skipped, "rejected: the signature is valid, but the event is too old");
-                    }
-                    source.unauthorized.count(TOO_OLD);
-                    count(source, Answer::unauthorized(&reason))
-                }
-            },
+        let verified = if is_gzip {
+            match gzip::gunzip(&received.bytes, max_bytes, &budget, all_max_bytes) {
+                Ok(body) => verified.with_decoded_body(body),
+                Err(error) => return reject_gzip(source, error, max_bytes),
+            }
+        } else {
+            verified
+        };
+        let handshake = source.handshake.as_ref();
+        if let Some(reply) =
+            handshake.and_then(|handshake| handshake.answer_verified(verified.body(), verified.secret()))
+        {
+            return answer_handshake(source, reply);
+        }
+        let read = match source.envelope.read(&source.name, verified, received_at, events_max) {
+            Ok(read) => read,
             Err(why) => {
                 let reason = why.to_string();
                 if let Some(skipped) = source.invalid.admit(received_at) {
                     tracing::warn!(source = %source.name, reason, skipped, "rejected: the signature is valid, but the body is no event");
                 }
-                count(source, Answer::invalid(&reason))
+                return count(source, Answer::invalid(&reason));
+            }
+        };
+        let stale = read.as_slice().iter().find_map(|read| self.find_staleness(source, read, received_at));
+        if let Some(reason) = stale {
+            if let Some(skipped) = source.rejected.admit(received_at) {
+                tracing::warn!(source = %source.name, reason, skipped, "rejected: the signature is valid, but the event is too old");
+            }
+            source.unauthorized.count(TOO_OLD);
+            return count(source, Answer::unauthorized(&reason));
+        }
+        let verified = Instant::now();
+        source.verify_seconds.record(verified - read_body);
+        let times = ReceiptTimes { began, read_body, verified };
+        match read {
+            ReadEvents::One(read) => self.store(source, read.event, &head.headers, times).await,
+            ReadEvents::Items(items) => {
+                let events = items.into_iter().map(|read| read.event).collect();
+                self.store_items(source, events, &head.headers, times).await
             }
         }
     }
@@ -226,6 +257,70 @@ impl<A: EventAcceptor> Webhooks<A> {
         }
         count(source, answer)
     }
+
+    /// Stores the events of a list in one transaction. One answer is for all of them.
+    async fn store_items(
+        &self,
+        source: &ReadySource,
+        mut events: Vec<Event>,
+        headers: &HeaderMap,
+        times: ReceiptTimes,
+    ) -> Response {
+        let Some(first) = events.first() else { return count(source, Answer::list("accepted", 0, 0)) };
+        let (id, event_type, received_at) = (first.id.clone(), first.event_type.clone(), first.received_at);
+        let number = events.len();
+        let trace = self.telemetry.receive(source.traceparent, spans::find_header(headers));
+        for event in &mut events {
+            event.trace = trace.map(|trace| trace.context);
+        }
+        source.verified.fetch_add(number as u64, Ordering::Relaxed);
+        let answer = match self.acceptor.accept_all(events).await {
+            Ok(accepts) => {
+                let (mut accepted, mut conflicts, mut deliveries, mut unhandled) = (0, 0, 0, 0);
+                for accept in accepts {
+                    match accept {
+                        Accept::Accepted { deliveries: of_event, unmatched } => {
+                            accepted += 1;
+                            deliveries += of_event;
+                            unhandled += usize::from(of_event + unmatched == 0);
+                        }
+                        Accept::Duplicate => {}
+                        Accept::Conflict => conflicts += 1,
+                    }
+                }
+                if unhandled > 0
+                    && let Some(skipped) = source.unhandled.admit(received_at)
+                {
+                    tracing::info!(source = %source.name, events = unhandled, first = id, skipped, "unhandled: no plugin subscribes to them");
+                }
+                if conflicts > 0
+                    && let Some(skipped) = source.invalid.admit(received_at)
+                {
+                    tracing::warn!(source = %source.name, events = conflicts, first = id, skipped, "conflict: events with these ids and other payloads exist");
+                }
+                let status = match (accepted, conflicts) {
+                    (0, 0) => "duplicate",
+                    (0, _) => "conflict",
+                    _ => "accepted",
+                };
+                Answer::list(status, number, deliveries)
+            }
+            Err(error) => {
+                if let Some(skipped) = source.failed.admit(received_at) {
+                    tracing::error!(source = %source.name, events = number, first = id, %error, skipped, "not accepted");
+                }
+                match error {
+                    DbError::Full(_) => Answer::overloaded(&id),
+                    _ => Answer::unavailable(&id),
+                }
+            }
+        };
+        if let Some(trace) = trace.filter(|trace| trace.context.sampled) {
+            let names = [source.name.as_str(), &id, &event_type];
+            spans::record(&self.telemetry, &trace, times, names, &answer);
+        }
+        count(source, answer)
+    }
 }
 
 async fn receive<A: EventAcceptor>(
@@ -249,6 +344,10 @@ async fn reject_method<A: EventAcceptor>(
     let (head, body) = request.into_parts();
     match webhooks.find(&name, &head) {
         Some((source, _)) => {
+            if let Some(reply) = find_unsigned_handshake(&source, &head) {
+                linger(&head, body);
+                return answer_handshake(&source, reply);
+            }
             let answer = Answer::method_not_allowed();
             source.counters.count(answer.status);
             reject(&head, body, answer)
@@ -279,25 +378,64 @@ fn elapsed_ms(since: Instant) -> u64 {
 /// Counts an answer, and makes it a response.
 fn count(source: &ReadySource, answer: Answer<'_>) -> Response {
     source.counters.count(answer.status);
-    answer.into_response()
+    match &source.reply {
+        Some(reply) if answer.code.is_success() => {
+            ([(CONTENT_TYPE, "text/plain; charset=utf-8")], reply.clone()).into_response()
+        }
+        _ => answer.into_response(),
+    }
 }
 
-/// The first content coding other than `identity`. None is supported: signatures cover the bytes as they are sent.
+fn reject_gzip(source: &ReadySource, error: GunzipError, max_bytes: usize) -> Response {
+    match error {
+        GunzipError::Malformed => {
+            count(source, Answer::invalid("the body is no gzip, though its Content-Encoding says so"))
+        }
+        GunzipError::TooLarge => {
+            let reason = format!("the decompressed body is larger than {max_bytes} bytes");
+            count(source, Answer::too_large(&reason))
+        }
+        GunzipError::BudgetFull => count(source, Answer::too_many_bodies()),
+    }
+}
+
+fn find_unsigned_handshake(source: &ReadySource, head: &request::Parts) -> Option<HandshakeReply> {
+    source.handshake.as_ref()?.answer_unsigned(&head.method, &head.uri, &head.headers)
+}
+
+/// Counts and logs a handshake, and answers it.
+fn answer_handshake(source: &ReadySource, reply: HandshakeReply) -> Response {
+    source.counters.count("handshake");
+    let HandshakeReply { code, headers, body, name, task } = reply;
+    if let Some(skipped) = source.handshakes.admit(now_ms()) {
+        if let Some(task) = task {
+            tracing::warn!(source = %source.name, handshake = name, skipped, "handshake held for an operator: {task}");
+        } else {
+            tracing::info!(source = %source.name, handshake = name, skipped, "handshake answered");
+        }
+    }
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = code;
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// The content coding of a body, other than `identity`; of several codings all names. Signatures cover the bytes as they are
+/// sent.
 fn find_coding(headers: &HeaderMap) -> Option<String> {
     /// Longest part of its name that is shown.
     const SHOWN_MAX_CHARS: usize = 32;
     let values = headers.get_all(CONTENT_ENCODING).iter();
-    let codings = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
-    let mut codings = codings.map(<[u8]>::trim_ascii);
-    let found = codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))?;
-    Some(
-        found
-            .iter()
-            .take(SHOWN_MAX_CHARS)
-            .map(|&byte| char::from(byte))
-            .filter(char::is_ascii_graphic)
-            .collect(),
-    )
+    let codings =
+        values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let others: Vec<_> =
+        codings.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let shown = others.concat();
+    let shown = shown.iter().take(SHOWN_MAX_CHARS).map(|&byte| char::from(byte));
+    Some(shown.filter(char::is_ascii_graphic).collect())
 }
 
 /// Reads the rest of a rejected body, within limits, while the answer is written.

@@ -5,15 +5,20 @@ mod field;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
-use crate::config::{EVENT_TYPE_MAX_BYTES, PICKED_MAX, Source};
+use crate::config::{EVENT_TYPE_MAX_BYTES, FieldPlaces, PICKED_MAX, Part, Pointer, Source};
 use crate::event::{
     Digest, Event, SourceName, ordering_key_text, parse_json_string, replace_lone_surrogates, rfc3339,
     shorten_ordering_key,
 };
 
 use super::created::Created;
+use super::form;
+use super::items::ItemReader;
+use super::media;
 use super::pick::Picker;
 use super::verify::VerifiedRequest;
 use field::{Field, FieldValue, Slots};
@@ -33,6 +38,30 @@ pub(super) struct Envelope {
     /// The number of the payload among the picked values; `None` = the whole body.
     payload: Option<usize>,
     ordering_key: Field,
+    forms: Option<FormRule>,
+    items: Option<ItemReader>,
+    /// The places of a `CloudEvent` in the binary mode, where they are others.
+    binary: Option<Box<Self>>,
+}
+
+/// The header that a `CloudEvent` in the binary mode has (`CloudEvents`, HTTP protocol binding, 3.1).
+const CE_SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
+
+/// How bodies that are forms are read.
+#[derive(Debug)]
+struct FormRule {
+    /// The field whose text is the JSON of the event.
+    payload_field: Option<String>,
+}
+
+/// The events of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "the usual one is not worth an allocation")]
+pub(super) enum ReadEvents {
+    /// The whole body is one.
+    One(ReadEvent),
+    /// The items of a list in it.
+    Items(Vec<ReadEvent>),
 }
 
 /// An event that was read from a verified body.
@@ -41,6 +70,15 @@ pub(super) struct ReadEvent {
     pub(super) event: Event,
     /// The sender's timestamp in ms since the Unix epoch; `None` if it gave none.
     pub(super) created_at: Option<u64>,
+}
+
+impl ReadEvents {
+    pub(super) fn as_slice(&self) -> &[ReadEvent] {
+        match self {
+            Self::One(read) => std::slice::from_ref(read),
+            Self::Items(items) => items,
+        }
+    }
 }
 
 /// The reason why a verified body is no event, with the place in it.
@@ -58,18 +96,64 @@ impl Envelope {
         let payload = (!source.payload.is_root()).then(|| slots.number(&source.payload));
         let picker = Picker::new(slots.into_pointers());
         let default_type = source.default_type.clone();
-        Self { picker, id, event_type, default_type, created, payload, ordering_key }
+        let forms = source.forms.then(|| FormRule { payload_field: source.form_payload.clone() });
+        let items = source.items.as_ref().map(ItemReader::new);
+        let binary = source.cloudevents.then(|| Box::new(Self::from_source(&in_binary_mode(source))));
+        Self { picker, id, event_type, default_type, created, payload, ordering_key, forms, items, binary }
     }
 
-    /// Reads a body in one pass.
+    /// Reads the events of a request: at most `items_max`.
     pub(super) fn read(
         &self,
         source: &SourceName,
         request: VerifiedRequest<'_>,
         received_at: u64,
-    ) -> Result<ReadEvent, InvalidBody> {
+        items_max: usize,
+    ) -> Result<ReadEvents, InvalidBody> {
         let headers = request.headers();
-        let body = request.into_body();
+        let is_structured = || media::essence(headers).starts_with("application/cloudevents");
+        if let Some(binary) = &self.binary
+            && headers.contains_key(CE_SPECVERSION)
+            && !is_structured()
+        {
+            let body = request.into_body();
+            return binary.read_one(source, headers, body, received_at).map(ReadEvents::One);
+        }
+        let body = match &self.forms {
+            Some(rule) if !form::is_json(request.body()) => {
+                form::to_json(request.body(), rule.payload_field.as_deref()).into()
+            }
+            _ => request.into_body(),
+        };
+        let Some(items) = &self.items else {
+            return self.read_one(source, headers, body, received_at).map(ReadEvents::One);
+        };
+        let json = JsonBody::parse(&body)?;
+        let Some(ranges) = items.read(&json.text, items_max).map_err(InvalidBody)? else {
+            return self.read_one(source, headers, body, received_at).map(ReadEvents::One);
+        };
+        let start = json.start;
+        let read = |(index, range): (usize, Range<usize>)| {
+            let item = body.slice(start + range.start..start + range.end);
+            let read = self.read_one(source, headers, item, received_at);
+            let mut read = read.map_err(|InvalidBody(why)| InvalidBody(format!("event {index}: {why}")))?;
+            // An id of the request is no id of one event.
+            if !self.id.is_in_body && read.event.id != read.event.digest.to_string() {
+                read.event.id = format!("{}.{index}", read.event.id);
+            }
+            Ok(read)
+        };
+        ranges.into_iter().enumerate().map(read).collect::<Result<_, _>>().map(ReadEvents::Items)
+    }
+
+    /// Reads an event in one pass.
+    fn read_one(
+        &self,
+        source: &SourceName,
+        headers: &HeaderMap,
+        body: Bytes,
+        received_at: u64,
+    ) -> Result<ReadEvent, InvalidBody> {
         let json = JsonBody::parse(&body)?;
         let picked = self
             .picker
@@ -137,6 +221,21 @@ impl Envelope {
         };
         check_name(&text, "id", at, ID_MAX_BYTES)?;
         Ok(Some(text.into_owned()))
+    }
+}
+
+/// The same source for `CloudEvents` whose attributes are headers and whose data is the body.
+fn in_binary_mode(source: &Source) -> Source {
+    let [source_at, id, event_type, time] =
+        ["ce-source", "ce-id", "ce-type", "ce-time"].map(HeaderName::from_static).map(Part::header);
+    Source {
+        id: FieldPlaces::of_parts(vec![source_at, Part::Literal("#".into()), id]),
+        event_type: FieldPlaces::of_parts(vec![event_type]),
+        created: FieldPlaces::of_parts(vec![time]),
+        payload: Pointer::to(&[]),
+        items: None,
+        cloudevents: false,
+        ..source.clone()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config::{Config, TraceTrust};
 use crate::event::SourceName;
 
 use super::envelope::Envelope;
+use super::handshake::Handshake;
 use super::throttle::Throttle;
 use super::verify::{SourceUrl, Verifier};
 
@@ -38,6 +39,8 @@ pub(super) struct BodyLimits {
     pub(super) max_bytes: usize,
     /// Time in which a body must arrive.
     pub(super) timeout: Duration,
+    /// Most events of one body.
+    pub(super) events_max: usize,
     /// Memory of all bodies together.
     pub(super) all_max_bytes: usize,
 }
@@ -55,6 +58,11 @@ pub(super) struct ReadySource {
     /// The time to verify requests and to read their events.
     pub(super) verify_seconds: Histogram,
     pub(super) traceparent: TraceTrust,
+    pub(super) handshake: Option<Handshake>,
+    /// The text that acknowledges an event, if the provider wants a certain one.
+    pub(super) reply: Option<String>,
+    /// Whether a body may be compressed.
+    pub(super) gzip: bool,
     /// Counts verified events since the host started. It is kept when the configuration changes.
     pub(super) verified: Arc<AtomicU64>,
     /// Throttles log lines about rejected signatures: any client can cause them, so they must not hide
@@ -62,6 +70,8 @@ pub(super) struct ReadySource {
     pub(super) rejected: Throttle,
     /// Throttles log lines about verified requests that are no new event.
     pub(super) invalid: Throttle,
+    /// Throttles log lines about handshakes.
+    pub(super) handshakes: Throttle,
     /// Throttles log lines about events that could not be stored.
     pub(super) failed: Throttle,
     /// Throttles log lines about events that no plugin handles.
@@ -130,9 +140,13 @@ impl Sources {
                 unauthorized: Counters::of_unauthorized(name),
                 verify_seconds: metrics::histogram!("hookyard_verify_seconds", "source" => name.to_string()),
                 traceparent: source.traceparent,
+                handshake: Handshake::of(source),
+                reply: source.reply.clone(),
+                gzip: source.gzip,
                 verified: verified(name),
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),
+                handshakes: Throttle::default(),
                 failed: Throttle::default(),
                 unhandled: Throttle::default(),
             };
@@ -143,6 +157,7 @@ impl Sources {
             bodies: BodyLimits {
                 max_bytes: config.server.body_max_bytes,
                 timeout: Duration::from_millis(config.server.body_timeout_ms),
+                events_max: config.server.events_per_body_max,
                 all_max_bytes: config.server.bodies_max_bytes,
             },
         }

@@ -40,6 +40,13 @@ impl EventAcceptor for Fake {
         self.answer.lock().unwrap().clone()
     }
 
+    async fn accept_all(&self, events: Vec<Event>) -> Result<Vec<Accept>, DbError> {
+        let answer = self.answer.lock().unwrap().clone()?;
+        let answers = vec![answer; events.len()];
+        self.taken.lock().unwrap().extend(events);
+        Ok(answers)
+    }
+
     fn ids_known_since(&self, _now: u64, _keys_days: u64) -> u64 {
         self.ids_known_since.load(Relaxed)
     }

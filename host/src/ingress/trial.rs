@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Uri};
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, ReadEvents};
 use super::verify::{SourceUrl, UnsignedRequest, UnverifiedRequest, Verifier, sign};
 use crate::config::{Scheme, Secret, Source};
 use crate::event::{Event, SourceName};
@@ -47,8 +47,14 @@ pub fn read_as_sent(
         UnverifiedRequest { method: &method, uri: &uri, headers: &signed.headers, body: signed.body };
     let verifier = Verifier::new(&source, SourceUrl::Unknown);
     let request = request.verify(&verifier, received_at).map_err(|error| error.to_string())?;
-    let read = Envelope::from_source(&source).read(name, request, received_at);
-    read.map(|read| read.event).map_err(|error| error.to_string())
+    let read = Envelope::from_source(&source).read(name, request, received_at, usize::MAX);
+    match read.map_err(|error| error.to_string())? {
+        ReadEvents::One(read) => Ok(read.event),
+        ReadEvents::Items(items) => {
+            let first = items.into_iter().next().map(|read| read.event);
+            first.ok_or_else(|| "the list of events is empty".into())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -67,8 +67,18 @@ impl<'a> VerifiedRequest<'a> {
     }
 
     /// The bytes that were sent.
+    pub(super) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The bytes that were sent.
     pub(super) fn into_body(self) -> Bytes {
         self.body
+    }
+
+    /// The same request with what its body was made of.
+    pub(super) fn with_decoded_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
     }
 
     /// The number of the secret that verified it, in the order of the configuration.

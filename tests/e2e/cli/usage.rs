@@ -88,6 +88,8 @@ fn every_command_has_a_help_page_with_an_example() {
         "serve",
         "session list",
         "session revoke",
+        "source list",
+        "source test",
         "store get",
         "store list",
         "token create",

@@ -34,6 +34,7 @@ mod search;
 mod selections;
 pub(super) mod sessions;
 mod shapes;
+mod sources;
 pub(super) mod stores;
 pub(super) mod switches;
 pub(super) mod tokens;
@@ -83,6 +84,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(revisions::unpin))
         .routes(endpoint!(revisions::approve))
         .routes(endpoint!(revisions::reject))
+        .routes(endpoint!(sources::list))
+        .routes(endpoint!(sources::test))
         .routes(endpoint!(stores::list))
         .routes(endpoint!(stores::show))
         .routes(endpoint!(tokens::list))

@@ -62,6 +62,7 @@ impl Operation {
             ("/deliveries/{id}", "/deliveries/1-1"),
             ("/effects/{id}", "/effects/1-1-1"),
             ("/replays/{id}", "/replays/1"),
+            ("/sources/{name}", "/sources/moncreneau"),
             ("/erasures/{id}", "/erasures/1"),
             ("/held-releases/{number}", "/held-releases/1"),
         ];

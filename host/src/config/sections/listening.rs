@@ -25,6 +25,9 @@ section! {
         /// Largest body that is accepted, in bytes. A larger one is answered 413.
         #[key(default = 1024 * 1024, range = 1..=64 * MIB)]
         pub body_max_bytes: usize,
+        /// Most events of one body, for sources whose bodies are lists of events. A body with more is answered 400.
+        #[key(default = 1000, range = 1..=100_000)]
+        pub events_per_body_max: usize,
         /// Largest request line and headers that are accepted, in bytes. Larger ones are answered 431.
         #[key(default = 16 * 1024, range = 512..=MIB, restart = CONNECTIONS)]
         pub header_max_bytes: usize,

@@ -5,6 +5,7 @@ mod decisions;
 mod edits;
 mod erasure;
 mod keyed;
+mod lists;
 mod matching;
 mod model;
 mod order;

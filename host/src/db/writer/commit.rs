@@ -21,13 +21,16 @@ impl<S: Storage> Writer<S> {
         let jump = clock::jumped();
         let (mut events, mut replies) =
             (Vec::with_capacity(accepts.len()), Vec::with_capacity(accepts.len()));
-        for Accepting { mut new, reply } in accepts {
-            if jump.is_some() {
-                // It may have been received before the jump.
+        for Accepting { new, more, reply } in accepts {
+            replies.push((1 + more.len(), reply));
+            events.push(new);
+            events.extend(more);
+        }
+        if jump.is_some() {
+            // They may have been received before the jump.
+            for new in &mut events {
                 new.event.received_at = now_ms();
             }
-            events.push(new);
-            replies.push(reply);
         }
         let (finished, performed) = self.unsaved.batch(saving);
         let batch = Batch {
@@ -48,8 +51,9 @@ impl<S: Storage> Writer<S> {
             Ok(Committed { accepts, finished, performed, ready, unblocked }) => {
                 jump.inspect(|offset| notice_jump(*offset));
                 self.saved(saving, &finished, &performed, handoff).await;
-                for (reply, accept) in replies.into_iter().zip(accepts) {
-                    let _ = reply.send(Ok(accept));
+                let mut accepts = accepts.into_iter();
+                for (events, reply) in replies {
+                    reply.send(events, &mut accepts);
                 }
                 self.offer(ready, handoff).await;
                 // They are read when the senders have their answers.
@@ -61,8 +65,8 @@ impl<S: Storage> Writer<S> {
             }
             Err(error) => {
                 self.unsaved.failed(&error);
-                for reply in replies {
-                    let _ = reply.send(Err(error.clone()));
+                for (_, reply) in replies {
+                    reply.fail(error.clone());
                 }
             }
         }

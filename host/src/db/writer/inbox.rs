@@ -32,10 +32,41 @@ pub(in crate::db) struct Inbox {
     pub(in crate::db) requests: mpsc::UnboundedReceiver<Request>,
 }
 
-/// An event that waits for its commit.
+/// An event that waits for its commit, or several that commit together.
 pub(in crate::db) struct Accepting {
     pub(in crate::db) new: NewEvent,
-    pub(in crate::db) reply: Reply<Accept>,
+    /// The others of its request; usually none.
+    pub(in crate::db) more: Vec<NewEvent>,
+    pub(in crate::db) reply: AcceptReply,
+}
+
+/// The answer to one event or to all of a request.
+pub(in crate::db) enum AcceptReply {
+    One(Reply<Accept>),
+    All(Reply<Vec<Accept>>),
+}
+
+impl AcceptReply {
+    /// Answers with the results of the next events.
+    pub(in crate::db) fn send(self, events: usize, accepts: &mut impl Iterator<Item = Accept>) {
+        // Whoever asked may have gone.
+        match self {
+            Self::One(reply) => {
+                let accept = accepts.next().ok_or_else(DbError::closed);
+                let _ = reply.send(accept);
+            }
+            Self::All(reply) => {
+                let _ = reply.send(Ok(accepts.take(events).collect()));
+            }
+        }
+    }
+
+    pub(in crate::db) fn fail(self, error: DbError) {
+        match self {
+            Self::One(reply) => drop(reply.send(Err(error))),
+            Self::All(reply) => drop(reply.send(Err(error))),
+        }
+    }
 }
 
 /// All other requests to the writer.

@@ -12,6 +12,8 @@ pub(super) struct Field {
     places: Vec<FieldPlace>,
     /// The places as texts.
     pub(super) name: String,
+    /// Whether a value may come from the body.
+    pub(super) is_in_body: bool,
 }
 
 #[derive(Debug)]
@@ -71,7 +73,9 @@ impl Field {
             None => FieldPlace::Template(pieces(template.parts(), slots)),
         };
         let name = places.to_string();
-        Self { places: places.templates().iter().map(|template| place(template, slots)).collect(), name }
+        let is_in_body = places.pointers().next().is_some();
+        let places = places.templates().iter().map(|template| place(template, slots)).collect();
+        Self { places, name, is_in_body }
     }
 
     /// The value at the first place that has one. `null` counts as absent.

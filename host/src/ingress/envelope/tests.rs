@@ -1,6 +1,8 @@
 //! Bodies that are read as events, and bodies that are rejected.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod fuzz;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
@@ -15,6 +17,12 @@ fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
 }
 
 fn read_with(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<Event, String> {
+    let mut events = read_all(source, headers, body)?;
+    assert_eq!(events.len(), 1, "{events:?}");
+    Ok(events.remove(0))
+}
+
+fn read_all(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<Event>, String> {
     let body = Bytes::copy_from_slice(body);
     let unsigned = UnsignedRequest {
         url: "",
@@ -34,8 +42,11 @@ fn read_with(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<E
     let verified = request.verify(&Verifier::new(source, SourceUrl::Unknown), RECEIVED_AT).unwrap();
     let name = SourceName::new("desk").unwrap();
     Envelope::from_source(source)
-        .read(&name, verified, RECEIVED_AT)
-        .map(|read| read.event)
+        .read(&name, verified, RECEIVED_AT, 100)
+        .map(|read| match read {
+            ReadEvents::One(read) => vec![read.event],
+            ReadEvents::Items(items) => items.into_iter().map(|read| read.event).collect(),
+        })
         .map_err(|error| error.to_string())
 }
 
@@ -225,6 +236,83 @@ fn fields_come_from_headers_templates_and_the_first_place_that_has_them() {
     let headers = [("x-github-event", long.as_str())];
     let error = read_with(&source("github"), &headers, b"{}").unwrap_err();
     assert!(error.contains("is longer than 128 bytes"), "{error}");
+}
+
+#[test]
+fn a_list_is_split_into_events_with_ids_of_their_own() {
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    source.items = Some(Pointer::to(&["events"]));
+    let body = "\u{feff}{\"events\": [{\"id\":1,\"type\":\"a\"}, {\"id\":2,\"type\":\"b\"} ]}\0";
+    let events = read_all(&source, &[], body.as_bytes()).unwrap();
+    let read: Vec<_> = events.iter().map(|event| (event.id.as_str(), event.event_type.as_str())).collect();
+    assert_eq!(read, [("1", "a"), ("2", "b")]);
+    assert_eq!(events[1].body, br#"{"id":2,"type":"b"}"#[..]);
+    assert_eq!((events[1].payload(), events[1].digest), (&events[1].body[..], Digest::of(&events[1].body)));
+    assert_eq!(read_all(&source, &[], br#"{"events":[]}"#), Ok(vec![]));
+    let error = read_all(&source, &[], br#"{"events":[{"type":"a"},{"id":7}]}"#).unwrap_err();
+    assert_eq!(error, "event 1: no event type at /type", "nothing of it is stored");
+    let one = read_all(&source, &[], br#"{"id":9,"type":"whole"}"#).unwrap();
+    assert_eq!((one.len(), one[0].event_type.as_str()), (1, "whole"));
+    source.id = serde_json::from_str(r#""{header:x-id}""#).unwrap();
+    let events = read_all(&source, &[("x-id", "r1")], br#"{"events":[{"type":"a"},{"type":"a"}]}"#).unwrap();
+    assert_eq!((events[0].id.as_str(), events[1].id.as_str()), ("r1.0", "r1.1"), "an id of the request");
+    let many = format!(r#"{{"events":[{}1]}}"#, "1,".repeat(100));
+    let error = read_all(&source, &[], many.as_bytes()).unwrap_err();
+    assert!(error.contains("has 101 items, and server.events_per_body_max is 100"), "{error}");
+}
+
+#[test]
+fn cloudevents_are_read_in_each_mode() {
+    let mut source = Source::preset(Scheme::find("cloudevents").unwrap(), vec![Secret::new("s".into())]);
+    source.verification = Source::preset(Scheme::HMAC, Vec::new()).verification;
+    let structured = r#"{"specversion":"1.0","id":"1","source":"/s","type":"a.b","time":"2026-01-21T14:30:00Z","data":{"x":1}}"#;
+    let event =
+        read_with(&source, &[("content-type", "application/cloudevents+json")], structured.as_bytes())
+            .unwrap();
+    assert_eq!(
+        (event.id.as_str(), event.event_type.as_str(), event.payload()),
+        ("/s#1", "a.b", &br#"{"x":1}"#[..])
+    );
+    assert_eq!(event.created, "2026-01-21T14:30:00Z");
+    let binary = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "2"),
+        ("ce-source", "/s"),
+        ("ce-type", "a.c"),
+        ("ce-time", "2026-01-21T14:30:00Z"),
+    ];
+    // Its data has members of the same names.
+    let data = br#"{"id":"x","type":"y","data":[1]}"#;
+    let event = read_with(&source, &binary, data).unwrap();
+    assert_eq!((event.id.as_str(), event.event_type.as_str(), event.payload()), ("/s#2", "a.c", &data[..]));
+    let error = read_with(&source, &binary[..4], data).unwrap_err();
+    assert_eq!(error, "no event type at its headers");
+    let list = read_with(&source, &binary, b"[1,2]").unwrap();
+    assert_eq!(list.payload(), b"[1,2]", "data that is a list is one event");
+    let batch = format!("[{structured},{}]", structured.replace(r#""id":"1""#, r#""id":"3""#));
+    let events =
+        read_all(&source, &[("content-type", "application/cloudevents-batch+json")], batch.as_bytes())
+            .unwrap();
+    assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["/s#1", "/s#3"]);
+}
+
+#[test]
+fn a_form_is_read_as_json_where_the_source_takes_forms() {
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    let form = b"type=a.b&id=7&x=1&x=2";
+    let error = read_with(&source, &[], form).unwrap_err();
+    assert!(error.starts_with("the body is not JSON"), "{error}");
+    source.forms = true;
+    let event = read_with(&source, &[], form).unwrap();
+    assert_eq!((event.event_type.as_str(), event.id.as_str()), ("a.b", "7"));
+    assert_eq!(event.payload(), br#"{"id":"7","type":"a.b","x":["1","2"]}"#);
+    let event = read_with(&source, &[], br#" {"type":"c"}"#).unwrap();
+    assert_eq!(event.event_type, "c", "JSON stays JSON, whatever its media type");
+    source.form_payload = Some("payload".into());
+    let event = read_with(&source, &[], b"payload=%7B%22type%22%3A%22d%22%7D").unwrap();
+    assert_eq!((event.event_type.as_str(), event.payload()), ("d", &br#"{"type":"d"}"#[..]));
+    assert!(read_with(&source, &[], b"payload=x").is_err());
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod replay;
 mod revision;
 mod search;
 mod session;
+mod source;
 mod store;
 mod switch;
 mod token;
@@ -51,6 +52,10 @@ pub use revision::{
 };
 pub use search::SearchIndex;
 pub use session::{SessionList, SessionView};
+pub use source::{
+    HeaderView, SourceList, SourceSecretView, SourceTestRequest, SourceTestResult, SourceTestStep,
+    SourceView, TestedEvent,
+};
 pub use store::{StoreEntry, StoreKey, StoreKeyList};
 pub use switch::{
     HeldChoice, Matrix, MatrixPlugin, MatrixType, PluginSwitch, ReleaseProgress, SwitchList, SwitchOutcome,

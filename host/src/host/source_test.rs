@@ -1,0 +1,34 @@
+//! Tests requests against sources for operators.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::admin::TestSource;
+use crate::admin::api::{HeaderView, SourceTestRequest, SourceTestResult, SourceTestStep, TestedEvent};
+use crate::event::now_ms;
+use crate::ingress::{Probe, ProbeRequest, ProbeStep, Sources};
+
+/// Tests against the sources that are in force.
+pub(super) fn function(sources: Arc<ArcSwap<Sources>>) -> TestSource {
+    Arc::new(move |name: &str, request: SourceTestRequest, body: Vec<u8>| {
+        let header = |HeaderView { name, value }| (name, value);
+        let probe = ProbeRequest {
+            method: request.method,
+            target: request.target.unwrap_or_else(|| format!("/webhooks/{name}")),
+            headers: request.headers.into_iter().map(header).collect(),
+            body: body.into(),
+            at_ms: request.at.unwrap_or_else(now_ms),
+        };
+        let Probe { step, secret, reason, events } = sources.load().probe(name, &probe)?;
+        let step = match step {
+            ProbeStep::Request => SourceTestStep::Request,
+            ProbeStep::Handshake => SourceTestStep::Handshake,
+            ProbeStep::Verification => SourceTestStep::Verification,
+            ProbeStep::Body => SourceTestStep::Body,
+            ProbeStep::Accepted => SourceTestStep::Accepted,
+        };
+        let event = |[id, event_type, created]: [String; 3]| TestedEvent { id, event_type, created };
+        Some(SourceTestResult { step, secret, reason, events: events.into_iter().map(event).collect() })
+    })
+}

@@ -1,0 +1,178 @@
+//! The requests by which providers check a webhook's address. The ingress answers them itself; none becomes an event.
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::header::{CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::config::{self, Source};
+
+/// Longest text that is sent back, in bytes.
+const CHALLENGE_MAX_BYTES: usize = 1024;
+
+const ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
+const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
+const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
+const REQUEST_RATE: HeaderName = HeaderName::from_static("webhook-request-rate");
+
+/// The handshake of a source, prepared for requests.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    kind: config::Handshake,
+    /// The keys of the secrets, by their numbers: for handshakes that are answered with a signature.
+    keys: Vec<Option<Hmac<Sha256>>>,
+    /// The digest of the token that the provider must show.
+    verify_token: Option<[u8; 32]>,
+}
+
+/// The answer to a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HandshakeReply {
+    pub(super) code: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// What it was, for the log.
+    pub(super) name: &'static str,
+    /// What an operator has to do, for the log.
+    pub(super) task: Option<String>,
+}
+
+impl HandshakeReply {
+    fn new(name: &'static str, code: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        let body = body.into();
+        if !body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            // What a stranger sent is never a page.
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        Self { code, headers, body, name, task: None }
+    }
+
+    fn text(name: &'static str, text: &str) -> Option<Self> {
+        let is_plain = text.len() <= CHALLENGE_MAX_BYTES && !text.chars().any(char::is_control);
+        is_plain.then(|| Self::new(name, StatusCode::OK, "text/plain; charset=utf-8", text.to_owned()))
+    }
+
+    fn json(name: &'static str, value: &Value) -> Self {
+        Self::new(name, StatusCode::OK, "application/json", value.to_string())
+    }
+}
+
+impl Handshake {
+    pub(super) fn of(source: &Source) -> Option<Self> {
+        let kind = source.handshake?;
+        let key = |secret: &config::SourceSecret| {
+            let key = source.verification.decode_key(secret.secret()).ok()?;
+            Hmac::new_from_slice(&key).ok()
+        };
+        let digest = |token: &config::Secret| Sha256::digest(token.expose()).into();
+        Some(Self {
+            kind,
+            keys: source.secrets.iter().map(key).collect(),
+            verify_token: source.verify_token.as_ref().map(digest),
+        })
+    }
+
+    /// Answers a request whose address the provider checks without signing it.
+    pub(super) fn answer_unsigned(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Option<HandshakeReply> {
+        match self.kind {
+            config::Handshake::Meta if method == Method::GET => {
+                let token = query(uri, "hub.verify_token")?;
+                let is_known = self.verify_token.as_ref().is_some_and(|known| {
+                    let digest: [u8; 32] = Sha256::digest(&token).into();
+                    bool::from(known.ct_eq(&digest))
+                });
+                let is_subscription = query(uri, "hub.mode").as_deref() == Some("subscribe");
+                (is_known && is_subscription)
+                    .then(|| HandshakeReply::text("Meta challenge", &query(uri, "hub.challenge")?))?
+            }
+            config::Handshake::Dropbox if method == Method::GET => {
+                HandshakeReply::text("Dropbox challenge", &query(uri, "challenge")?)
+            }
+            config::Handshake::Microsoft if method == Method::POST || method == Method::GET => {
+                HandshakeReply::text("Microsoft validation token", &query(uri, "validationToken")?)
+            }
+            config::Handshake::CloudEvents if method == Method::OPTIONS => {
+                let origin = headers.get(&ORIGIN)?;
+                let mut reply =
+                    HandshakeReply::new("CloudEvents validation", StatusCode::OK, "text/plain", Bytes::new());
+                reply.headers.insert(ALLOWED_ORIGIN, origin.clone());
+                if headers.contains_key(&REQUEST_RATE) {
+                    reply.headers.insert(ALLOWED_RATE, HeaderValue::from_static("*"));
+                }
+                Some(reply)
+            }
+            _ => None,
+        }
+    }
+
+    /// Answers a verified request that is no event. `secret` is the number of the secret that verified it.
+    pub(super) fn answer_verified(&self, body: &[u8], secret: u32) -> Option<HandshakeReply> {
+        // Events of most bodies are not parsed twice: only what may be a handshake is.
+        let marks: &[&str] = match self.kind {
+            config::Handshake::Slack => &["url_verification"],
+            config::Handshake::Zoom => &["endpoint.url_validation"],
+            config::Handshake::Discord => &["\"type\""],
+            config::Handshake::AwsSns => &["SubscriptionConfirmation", "UnsubscribeConfirmation"],
+            _ => return None,
+        };
+        let text = std::str::from_utf8(body).ok()?;
+        if !marks.iter().any(|mark| text.contains(mark)) {
+            return None;
+        }
+        let body: Value = serde_json::from_str(text).ok()?;
+        match self.kind {
+            config::Handshake::Slack if body["type"] == "url_verification" => {
+                HandshakeReply::text("Slack URL verification", body["challenge"].as_str()?)
+            }
+            config::Handshake::Zoom if body["event"] == "endpoint.url_validation" => {
+                let token = body["payload"]["plainToken"].as_str()?;
+                let mut mac = self.keys.get(usize::try_from(secret).ok()?)?.clone()?;
+                mac.update(token.as_bytes());
+                let encrypted = hex::encode(mac.finalize().into_bytes());
+                let answer = json!({"plainToken": token, "encryptedToken": encrypted});
+                Some(HandshakeReply::json("Zoom URL validation", &answer))
+            }
+            // 1 of interactions, 0 of webhook events.
+            config::Handshake::Discord if body["type"] == 1 && body.get("event").is_none() => {
+                Some(HandshakeReply::json("Discord ping", &json!({"type": 1})))
+            }
+            config::Handshake::Discord if body["type"] == 0 => {
+                Some(HandshakeReply::new("Discord ping", StatusCode::NO_CONTENT, "", Bytes::new()))
+            }
+            config::Handshake::AwsSns => answer_sns(&body),
+            _ => None,
+        }
+    }
+}
+
+/// The host never opens a URL that a request names: an operator who wants the subscription does.
+fn answer_sns(body: &Value) -> Option<HandshakeReply> {
+    let (name, what) = match body["Type"].as_str()? {
+        "SubscriptionConfirmation" => ("SNS subscription confirmation", "confirm the subscription"),
+        "UnsubscribeConfirmation" => ("SNS end of a subscription", "subscribe again, if it was not meant"),
+        _ => return None,
+    };
+    let (topic, url) = (body["TopicArn"].as_str()?, body["SubscribeURL"].as_str()?);
+    let answer = json!({"status": "held", "reason": "an operator decides about it"});
+    let reply = HandshakeReply::json(name, &answer);
+    Some(HandshakeReply { task: Some(format!("to {what} to {topic}, open {url}")), ..reply })
+}
+
+/// The first value of a query's parameter.
+fn query(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! Handshakes are answered by the host, counted and logged, and reach no plugin.
+
+use super::with_sources;
+use crate::support::{example, sign};
+
+#[tokio::test]
+async fn a_provider_that_checks_the_address_is_answered_and_nothing_is_stored() {
+    let dir = with_sources(
+        "[sources.chat]\nscheme = \"slack\"\nsecrets = [\"s\"]\ntolerance_seconds = 0\n\
+         [sources.files]\nscheme = \"dropbox\"\nsecrets = [\"s\"]\n\
+         [sources.pages]\nscheme = \"meta\"\nsecrets = [\"s\"]\nverify_token = \"shown\"\n\
+         [sources.graph]\nscheme = \"microsoft-graph\"\nsecrets = [\"state\"]\n\
+         [sources.cloud]\nscheme = \"cloudevents\"\nsecrets = [\"s\"]\n",
+    );
+    dir.install("event-log", &example("event-log"));
+    let host = dir.start().await;
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let url = |path: &str| format!("{}/webhooks/{path}", host.webhooks());
+    let meta = "pages?hub.mode=subscribe&hub.challenge=42&hub.verify_token=";
+    for (method, path, code, expected) in [
+        ("GET", "files?challenge=abc".to_owned(), 200, "abc"),
+        ("GET", format!("{meta}shown"), 200, "42"),
+        ("GET", format!("{meta}other"), 405, ""),
+        ("GET", "chat?challenge=abc".to_owned(), 405, ""),
+        ("POST", "graph?validationToken=a%20b".to_owned(), 200, "a b"),
+        ("OPTIONS", "cloud".to_owned(), 200, ""),
+    ] {
+        let request = http.request(method.parse().unwrap(), url(&path));
+        let response = request.header("WebHook-Request-Origin", "sender.example").send().await.unwrap();
+        assert_eq!(response.status().as_u16(), code, "{path}");
+        if method == "OPTIONS" {
+            assert_eq!(response.headers()["webhook-allowed-origin"], "sender.example");
+        }
+        if code == 200 {
+            assert_eq!(response.text().await.unwrap(), expected, "{path}");
+        }
+    }
+    let body = r#"{"type":"url_verification","challenge":"c1","token":"x"}"#;
+    let signature = sign("s", &format!("v0:1531420618:{body}")).replace("sha256=", "v0=");
+    let headers = [("X-Slack-Request-Timestamp", "1531420618"), ("X-Slack-Signature", signature.as_str())];
+    let response =
+        http.post(url("chat")).header(headers[0].0, headers[0].1).header(headers[1].0, headers[1].1);
+    let response = response.body(body).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "c1"));
+    let forged = host.post("chat", &body.replace("c1", "c2"), &headers).await;
+    assert_eq!(forged.code, 401, "a challenge that is not signed is not answered: {forged:?}");
+    assert_eq!(host.events("").await, Vec::<serde_json::Value>::new());
+    let metrics = host.admin_get("/metrics", None).await.text().await.unwrap();
+    for source in ["chat", "files", "pages", "graph", "cloud"] {
+        let line = format!("hookyard_requests_total{{source=\"{source}\",status=\"handshake\"}} 1");
+        assert!(metrics.contains(&line), "{line}");
+    }
+    let line = host.wait_log(&["handshake answered", "Slack URL verification"]).await;
+    assert!(line.contains("chat"), "{line}");
+}
+
+#[tokio::test]
+async fn an_accepted_event_has_the_acknowledgement_that_its_provider_wants() {
+    let dir = with_sources(
+        "[sources.shop]\nscheme = \"hmac\"\nsecrets = [\"s\"]\nprefix = \"sha256=\"\nreply = \"[accepted]\"\n",
+    );
+    let host = dir.start().await;
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let body = r#"{"id":"1","type":"a"}"#;
+    for signature in [sign("s", body), sign("s", body)] {
+        let request = http.post(format!("{}/webhooks/shop", host.webhooks()));
+        let response = request.header("X-Webhook-Signature", signature).body(body).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.text().await.unwrap().as_str()),
+            (200, "[accepted]")
+        );
+    }
+}

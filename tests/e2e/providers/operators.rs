@@ -1,0 +1,120 @@
+//! What operators see of sources: the list, tests of requests, and events that are sent as a source.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use super::with_sources;
+use crate::support::sign;
+
+const SOURCES: &str = "[sources.pay]\nscheme = \"stripe\"\nsecrets = [\"old\", \"new\"]\n\
+    [sources.code]\nscheme = \"github\"\nsecrets = [{ secret = \"s\", not_after = \"2001-01-01T00:00:00Z\" }]\n";
+
+#[tokio::test]
+async fn source_list_shows_schemes_and_no_secret() {
+    let dir = with_sources(SOURCES);
+    let _host = dir.start().await;
+    let list = dir.run(&["source", "list", "--json"]).json();
+    let items = list["items"].as_array().unwrap();
+    let names: Vec<_> = items.iter().map(|item| item["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["code", "moncreneau", "pay"]);
+    assert_eq!(
+        (&items[2]["scheme"], &items[2]["tolerance_seconds"]),
+        (&"stripe".into(), &300.into()),
+        "{list}"
+    );
+    assert_eq!(items[0]["secrets"][0]["not_after"], 978_307_200_000_u64, "{list}");
+    let table = dir.run(&["source", "list"]);
+    assert!(table.out.contains("HMAC-SHA256") && table.out.contains("300 s"), "{table:?}");
+    assert!(!format!("{list}{}", table.out).contains("new"), "{table:?}");
+}
+
+#[tokio::test]
+async fn source_test_says_which_secret_verified_a_request_or_at_which_step_it_failed() {
+    let dir = with_sources(SOURCES);
+    let host = dir.start().await;
+    let body = r#"{"id":"evt_9","type":"invoice.paid","created":1700000000}"#;
+    let signature = sign("new", &format!("1700000000.{body}")).replace("sha256=", "v1=");
+    let request = |head: &str, body: &str| {
+        let text = format!("POST /webhooks/pay HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n{body}");
+        fs::write(dir.path("request.http"), text).unwrap();
+    };
+    let test =
+        |source: &str, at: &str| dir.run(&["source", "test", source, "--file", "request.http", "--at", at]);
+    request(&format!("Stripe-Signature: t=1700000000,{signature}"), body);
+    let output = test("pay", "1700000000000");
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(output.out, "secret 2 verified it\nevent evt_9, invoice.paid, created 2023-11-14T22:13:20Z\n");
+    let output = test("pay", "1700000712000");
+    assert_eq!(
+        (output.code, output.out.as_str()),
+        (1, "401: timestamp is too old by 412 s: the request is 712 s old\n")
+    );
+    let output = test("code", "1700000000000");
+    assert_eq!(output.out, "401: signature header x-hub-signature-256 is missing\n");
+    let output = test("nobody", "1700000000000");
+    assert!(output.code == 1 && output.err.contains("no source `nobody`"), "{output:?}");
+    request(&format!("X-Hub-Signature-256: {}", sign("s", body)), body);
+    let output = test("code", "1700000000000");
+    assert_eq!(output.out, "401: signature does not match: no secret matched\n", "its only secret has ended");
+    assert_eq!(host.events("").await.len(), 0, "nothing is stored");
+}
+
+#[tokio::test]
+async fn events_are_sent_as_every_symmetric_scheme() {
+    let schemes = [
+        "bitbucket",
+        "calendly",
+        "docusign",
+        "github",
+        "gitlab",
+        "intercom",
+        "linear",
+        "meta",
+        "paddle",
+        "shopify",
+        "slack",
+        "square",
+        "standard-webhooks",
+        "stripe",
+        "zoom",
+        "basic",
+        "token",
+    ];
+    let mut sources = String::new();
+    for scheme in schemes {
+        let secret = match scheme {
+            "standard-webhooks" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            _ => "user:secret",
+        };
+        // The computer may be busy.
+        writeln!(
+            sources,
+            "[sources.{scheme}]\nscheme = \"{scheme}\"\nsecrets = [\"{secret}\"]\ndefault_type = \"t\"\n\
+             tolerance_seconds = 300"
+        )
+        .unwrap();
+    }
+    let dir = with_sources(&sources);
+    let _host = dir.start().await;
+    fs::write(dir.path("event.json"), r#"{"id":"evt_1","type":"a.b","event":"a.b","webhookTimestamp":1}"#)
+        .unwrap();
+    for scheme in schemes {
+        let output = dir.run(&["event", "send", "a.b", "--file", "event.json", "--source", scheme]);
+        assert_eq!(output.code, 0, "{scheme}: {output:?}");
+        assert!(output.out.contains("202 accepted"), "{scheme}: {output:?}");
+    }
+    let output = dir.run(&[
+        "event",
+        "send",
+        "appointment.created",
+        "--source",
+        "moncreneau",
+        "--count",
+        "30",
+        "--rate",
+        "300",
+        "--burst",
+        "10",
+    ]);
+    assert!(output.code == 0 && output.out.contains("30 × 202 accepted"), "{output:?}");
+}
