@@ -12,7 +12,9 @@ use std::sync::Arc;
 use hookyard::config::Config;
 use hookyard::effect::{Email, HttpRequest, Progress};
 use hookyard::event::PluginName;
-use hookyard::outbound::{EffectContext, EffectResult, Grants, Outbound, ResolvedAddresses, Resolver};
+use hookyard::outbound::{
+    EffectContext, EffectResult, Grants, Outbound, ResolvedAddresses, Resolver, WebhookGrants,
+};
 use hookyard::secrets::Mask;
 
 /// Host names of a test's own.
@@ -38,7 +40,14 @@ fn outbound(hosts: &[(&'static str, &[&str])], change: impl FnOnce(&mut Config))
 fn grants(http: &[&str], email: &[&str]) -> Grants {
     let all = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect();
     let plugin = PluginName::new("sms").unwrap();
-    Grants { plugin, http: all(http), credentials: Vec::new(), email: all(email), emit: Vec::new() }
+    Grants {
+        plugin,
+        http: all(http),
+        credentials: Vec::new(),
+        email: all(email),
+        emit: Vec::new(),
+        webhooks: WebhookGrants::default(),
+    }
 }
 
 /// The first attempt at a request.

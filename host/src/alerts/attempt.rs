@@ -18,7 +18,7 @@ use super::outbox::Notification;
 use crate::config::Alert;
 use crate::effect::{EffectOutcome, Email, HttpRequest};
 use crate::event::{Name, now_ms};
-use crate::outbound::{EffectContext, EffectResult, Grants, Outbound};
+use crate::outbound::{EffectContext, EffectResult, Grants, Outbound, WebhookGrants};
 use crate::secrets::Mask;
 
 /// Shorter segments of a path are words.
@@ -31,6 +31,7 @@ static GRANTS: LazyLock<Grants> = LazyLock::new(|| Grants {
     credentials: Vec::new(),
     email: vec!["*".into()],
     emit: Vec::new(),
+    webhooks: WebhookGrants::default(),
 });
 
 /// Makes one attempt, within `timeout_ms`.

@@ -121,9 +121,16 @@ fn alerts(found: &mut Vec<Found>, config: &Config) {
     }
 }
 
-/// Checks the receivers of alerts, once references are read. No message repeats a value.
+/// Checks the receivers of alerts and the keys of webhooks, once references are read. No message repeats a value.
 pub(super) fn receivers(config: &Config) -> Vec<Found> {
     let mut found = Vec::new();
+    for (name, plugin) in &config.plugin {
+        for (origin, secret) in &plugin.webhook_keys {
+            if let Err(why) = secret.webhook_key() {
+                found.push((path(&["plugin", name.as_str(), "webhook_keys", origin]), why.into()));
+            }
+        }
+    }
     for (index, alert) in config.alerts.iter().enumerate() {
         let index = index.to_string();
         let mut wrong = |key: &str, why: &str| found.push((path(&["alerts", &index, key]), why.to_owned()));
@@ -183,6 +190,12 @@ fn together(found: &mut Vec<Found>, config: &Config, name: &str, plugin: &Plugin
     }
     for origin in plugin.http_credentials.iter().filter(|origin| !plugin.http.contains(origin)) {
         wrong(&["http_credentials"], format!("`{origin}` is not in `http`, so nothing is sent there"));
+    }
+    let receivers = plugin.webhook_keys.keys().map(|origin| ("webhook_keys", origin));
+    for (key, origin) in receivers.chain(plugin.cloudevents.iter().map(|origin| ("cloudevents", origin))) {
+        if !plugin.http.contains(origin) {
+            wrong(&[key], format!("`{origin}` is not in `http`, so nothing is sent there"));
+        }
     }
     for key in plugin.secrets.keys().filter(|key| plugin.config.contains_key(*key)) {
         wrong(&["secrets", key], "config has the same key, and the plugin could see only one".into());

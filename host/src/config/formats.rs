@@ -94,6 +94,21 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
     checked.collect()
 }
 
+/// Secrets by origin.
+pub(super) fn origin_secrets<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Secret>, D::Error> {
+    let written = BTreeMap::<String, Secret>::deserialize(deserializer)?;
+    let checked = written.into_iter().map(|(text, secret)| {
+        let shown = without_passwords(&text);
+        let wrong = || {
+            D::Error::custom(format!("`{shown}` is no origin: write `https://host` or `https://host:port`"))
+        };
+        Ok((origin(&text).ok_or_else(wrong)?, secret))
+    });
+    checked.collect()
+}
+
 /// The base URL of an OpenTelemetry collector, without a slash at its end.
 pub(super) fn collector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };

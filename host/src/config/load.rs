@@ -181,6 +181,10 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<Found> {
             let key = || path(&["plugin", name.as_str(), "secrets", key]);
             found.extend(secret.resolve(from).err().map(|message| (key(), message)));
         }
+        for (origin, secret) in &mut plugin.webhook_keys {
+            let key = || path(&["plugin", name.as_str(), "webhook_keys", origin]);
+            found.extend(secret.resolve(from).err().map(|message| (key(), message)));
+        }
         for (key, value) in &mut plugin.config {
             let key = || path(&["plugin", name.as_str(), "config", key]);
             found.extend(from.resolve(value).err().map(|message| (key(), message)));
@@ -224,8 +228,10 @@ fn header_value(secret: &Secret) -> Result<(), String> {
 /// counts too: `sources.x = "…"` may be a secret in the wrong place.
 fn hidden(path: &[String]) -> bool {
     let section = matches!(path.first().map(String::as_str), Some("sources" | "plugin"));
-    let inside =
-        path.iter().skip(2).any(|part| matches!(part.as_str(), "secrets" | "config" | "verify_token"));
+    let inside = path
+        .iter()
+        .skip(2)
+        .any(|part| matches!(part.as_str(), "secrets" | "config" | "verify_token" | "webhook_keys"));
     let in_alert = path.first().is_some_and(|part| part == "alerts")
         && path.get(2).is_none_or(|part| part == "webhook" || part == "webhook_secret");
     let in_telemetry = path.first().is_some_and(|part| part == "telemetry")

@@ -13,7 +13,9 @@ fn environment(name: &str) -> Option<String> {
     match name {
         "EMPTY" => Some(String::new()),
         "WITH_LINE_END" => Some("value\r\n".into()),
-        "ALERT_WEBHOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
+        "ALERT_WEBHOOK_SECRET" | "PARTNER_WEBHOOK_KEY" => {
+            Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into())
+        }
         "ONLY_LINE_END" => Some("\n".into()),
         "COLLECTOR_TOKEN"
         | "META_VERIFY_TOKEN"
@@ -71,6 +73,8 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         events: None,
         http: Vec::new(),
         http_credentials: Vec::new(),
+        webhook_keys: std::collections::BTreeMap::new(),
+        cloudevents: Vec::new(),
         email: Vec::new(),
         emit: Vec::new(),
         emit_package: None,

@@ -53,11 +53,19 @@ impl Destination {
 mod tests {
     use super::*;
     use crate::event::PluginName;
+    use crate::outbound::grants::WebhookGrants;
 
     fn of(url: &str, granted: &[&str]) -> Result<Destination, String> {
         let http = granted.iter().map(|&origin| origin.into()).collect();
         let plugin = PluginName::new("sms").unwrap();
-        let grants = Grants { plugin, http, credentials: Vec::new(), email: Vec::new(), emit: Vec::new() };
+        let grants = Grants {
+            plugin,
+            http,
+            credentials: Vec::new(),
+            email: Vec::new(),
+            emit: Vec::new(),
+            webhooks: WebhookGrants::default(),
+        };
         Destination::of(&Url::parse(url).unwrap(), &grants).map_err(|failure| failure.detail)
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::failure::{FailureKind, OutboundFailure};
-use crate::config;
+use crate::config::{self, Secret};
 use crate::event::{EventPattern, PluginName};
 
 /// The grants of one plugin, from its section of the configuration.
@@ -21,6 +21,17 @@ pub struct Grants {
     pub email: Vec<String>,
     /// `emit`: event types, `*`, `invoice.*` or `invoice.created`.
     pub emit: Vec<String>,
+    /// How effects become webhooks of partners.
+    pub webhooks: WebhookGrants,
+}
+
+/// How effects become webhooks, by origin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebhookGrants {
+    /// `webhook_keys`: the keys with which effects are signed.
+    pub keys: Vec<(String, Secret)>,
+    /// `cloudevents`: the origins that get effects as `CloudEvents`.
+    pub cloudevents: Vec<String>,
 }
 
 impl Grants {
@@ -33,6 +44,10 @@ impl Grants {
             credentials: config.http_credentials.clone(),
             email: config.email.clone(),
             emit: config.emit.clone(),
+            webhooks: WebhookGrants {
+                keys: config.webhook_keys.clone().into_iter().collect(),
+                cloudevents: config.cloudevents.clone(),
+            },
         }
     }
 
@@ -54,6 +69,20 @@ impl Grants {
     /// Whether this origin may get credentials when another one redirects there.
     pub(super) fn may_get_credentials(&self, origin: &Origin) -> bool {
         origins(&self.credentials).any(|granted| granted == *origin)
+    }
+
+    /// The key with which effects to this origin are signed as Standard Webhooks.
+    pub(super) fn webhook_key(&self, origin: &Origin) -> Option<Vec<u8>> {
+        let is_of = |granted: &str| {
+            Url::parse(granted).is_ok_and(|url| Origin::of(&url).is_ok_and(|of| of == *origin))
+        };
+        let (_, key) = self.webhooks.keys.iter().find(|(granted, _)| is_of(granted))?;
+        key.webhook_key().ok()
+    }
+
+    /// Whether this origin gets effects as `CloudEvents`.
+    pub(super) fn is_cloudevents(&self, origin: &Origin) -> bool {
+        origins(&self.webhooks.cloudevents).any(|granted| granted == *origin)
     }
 
     /// The addresses that are granted by number, at this scheme and port.

@@ -17,6 +17,7 @@ mod request;
 mod resolver;
 mod smtp;
 mod trial;
+mod webhook;
 mod wire;
 
 use std::sync::Arc;
@@ -36,11 +37,12 @@ use request::OutgoingRequest;
 
 use crate::config;
 use crate::effect::{Effect, EffectOutcome, Email, Emitted, HttpRequest, Progress};
+use crate::event::now_ms;
 use crate::secrets::Mask;
 use crate::trace::TraceContext;
 
 pub use failure::{FailureKind, OutboundFailure};
-pub use grants::Grants;
+pub use grants::{Grants, WebhookGrants};
 pub use mail::InvalidEmailConfig;
 pub use request::is_connection_header;
 pub use resolver::{ResolvedAddresses, Resolver};
@@ -179,7 +181,10 @@ impl Outbound {
         let deadline = Instant::now() + Duration::from_millis(clients.limits.timeout_ms);
         let EffectContext { grants, mask, key, trace, .. } = *context;
         let made = match OutgoingRequest::of_effect(request, key) {
-            Ok(made) => exchange(&clients, grants, mask, made.traced(trace), deadline).await,
+            Ok(made) => {
+                let made = webhook::complete(made.traced(trace), grants, key, now_ms());
+                exchange(&clients, grants, mask, made, deadline).await
+            }
             Err(failure) => Err(failure),
         };
         match made {

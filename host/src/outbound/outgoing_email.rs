@@ -213,6 +213,7 @@ mod tests {
     use super::*;
     use crate::effect;
     use crate::event::PluginName;
+    use crate::outbound::grants::WebhookGrants;
 
     fn email(to: &[&str]) -> Email {
         Email {
@@ -230,7 +231,14 @@ mod tests {
     fn grants(email: &[&str]) -> Grants {
         let email = email.iter().map(|&to| to.into()).collect();
         let plugin = PluginName::new("team.mail").unwrap();
-        Grants { plugin, http: Vec::new(), credentials: Vec::new(), email, emit: Vec::new() }
+        Grants {
+            plugin,
+            http: Vec::new(),
+            credentials: Vec::new(),
+            email,
+            emit: Vec::new(),
+            webhooks: WebhookGrants::default(),
+        }
     }
 
     #[test]

@@ -264,6 +264,7 @@ mod tests {
             credentials: vec!["https://c.example".into()],
             email: Vec::new(),
             emit: Vec::new(),
+            webhooks: crate::outbound::WebhookGrants::default(),
         };
         let kept = |to: &str| {
             let mut made = outgoing(&headers);

@@ -28,6 +28,16 @@ section! {
         #[key(default = Vec::new(), example = "[\"https://sms.example.gn\"]")]
         #[serde(deserialize_with = "formats::origins")]
         pub http_credentials: Vec<String>,
+        /// Keys with which the HTTP requests that it queues are signed as Standard Webhooks, by origin of `http`: `whsec_` and
+        /// 24 to 64 bytes in base64. The id is the effect's idempotency key, the same on every attempt. Default: none.
+        #[key(default = BTreeMap::new(), example = "{ \"https://sms.example.gn\" = \"env:PARTNER_WEBHOOK_KEY\" }")]
+        #[serde(deserialize_with = "formats::origin_secrets")]
+        pub webhook_keys: BTreeMap<String, Secret>,
+        /// Origins, of those in `http`, that get the HTTP requests that it queues as `CloudEvents` in the binary mode. The
+        /// plugin sets `ce-type`, and any other attribute that is not to be the host's. Default: none.
+        #[key(default = Vec::new(), example = "[\"https://sms.example.gn\"]")]
+        #[serde(deserialize_with = "formats::origins")]
+        pub cloudevents: Vec<String>,
         /// Recipients that it may send email to: an address, `*@example.gn`, or `*` for everybody. Default: none.
         #[key(default = Vec::new(), example = "[\"*\"]")]
         #[serde(deserialize_with = "formats::recipients")]
