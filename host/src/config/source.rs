@@ -44,6 +44,8 @@ pub struct Source {
     pub payload: Pointer,
     /// Whether a body may be a form, which is read as JSON.
     pub forms: bool,
+    /// Whether a body may be any text, which is read as a JSON object with its content type.
+    pub text: bool,
     /// Whether a body may be compressed.
     pub gzip: bool,
     /// The field of a form whose text is the JSON of the event.
@@ -183,6 +185,11 @@ entry! {
         /// `hmac` false.
         #[example("false")]
         forms: Option<bool>,
+        /// Whether a body may be XML or any other text. Handlers get it as {"content_type": …, "text": …}; the places of the
+        /// fields are headers, or a type is given by `default_type`. Without an id, the id is the SHA-256 of the text.
+        /// Default: the preset's; for `hmac` false.
+        #[example("false")]
+        text: Option<bool>,
         /// Whether a body may have `Content-Encoding: gzip`. The signature is over the compressed bytes, and both sizes are
         /// at most `server.body_max_bytes`. Default: the preset's; for `hmac` false.
         #[example("false")]
@@ -256,6 +263,7 @@ impl From<Written> for Source {
             created: written.created.unwrap_or(preset.created),
             created_age_max_days: written.created_age_max_days,
             payload: written.payload.unwrap_or(preset.payload),
+            text: written.text.unwrap_or(preset.text),
             gzip: written.gzip.unwrap_or(preset.gzip),
             forms: written.forms.unwrap_or(preset.forms),
             form_payload: written.form_payload.or(preset.form_payload),
@@ -333,6 +341,7 @@ impl Source {
             created: preset.created.clone(),
             created_age_max_days: None,
             payload: preset.payload.clone(),
+            text: preset.text,
             gzip: preset.gzip,
             forms: preset.forms,
             form_payload: preset.form_payload.clone(),

@@ -20,6 +20,7 @@ use super::form;
 use super::items::ItemReader;
 use super::media;
 use super::pick::Picker;
+use super::text;
 use super::verify::VerifiedRequest;
 use field::{Field, FieldValue, Slots};
 
@@ -39,6 +40,8 @@ pub(super) struct Envelope {
     payload: Option<usize>,
     ordering_key: Field,
     forms: Option<FormRule>,
+    /// Whether a body may be any text.
+    takes_text: bool,
     items: Option<ItemReader>,
     /// The places of a `CloudEvent` in the binary mode, where they are others.
     binary: Option<Box<Self>>,
@@ -98,8 +101,21 @@ impl Envelope {
         let default_type = source.default_type.clone();
         let forms = source.forms.then(|| FormRule { payload_field: source.form_payload.clone() });
         let items = source.items.as_ref().map(ItemReader::new);
+        let takes_text = source.text;
         let binary = source.cloudevents.then(|| Box::new(Self::from_source(&in_binary_mode(source))));
-        Self { picker, id, event_type, default_type, created, payload, ordering_key, forms, items, binary }
+        Self {
+            picker,
+            id,
+            event_type,
+            default_type,
+            created,
+            payload,
+            ordering_key,
+            forms,
+            takes_text,
+            items,
+            binary,
+        }
     }
 
     /// Reads the events of a request: at most `items_max`.
@@ -117,25 +133,31 @@ impl Envelope {
             && !is_structured()
         {
             let body = request.into_body();
-            return binary.read_one(source, headers, body, received_at).map(ReadEvents::One);
+            return binary.read_one(source, headers, body, None, received_at).map(ReadEvents::One);
         }
-        let body = match &self.forms {
-            Some(rule) if !form::is_json(request.body()) => {
-                form::to_json(request.body(), rule.payload_field.as_deref()).into()
+        let is_json = form::is_json(request.body());
+        let (body, raw) = match &self.forms {
+            Some(rule) if !is_json && (!self.takes_text || media::is_form(headers)) => {
+                (form::to_json(request.body(), rule.payload_field.as_deref()).into(), None)
             }
-            _ => request.into_body(),
+            // The id of a text is of what was signed: its content type is not.
+            _ if !is_json && self.takes_text => {
+                let json = text::to_json(request.body(), headers).map_err(InvalidBody)?;
+                (json.into(), Some(Digest::of(request.body())))
+            }
+            _ => (request.into_body(), None),
         };
         let Some(items) = &self.items else {
-            return self.read_one(source, headers, body, received_at).map(ReadEvents::One);
+            return self.read_one(source, headers, body, raw, received_at).map(ReadEvents::One);
         };
         let json = JsonBody::parse(&body)?;
         let Some(ranges) = items.read(&json.text, items_max).map_err(InvalidBody)? else {
-            return self.read_one(source, headers, body, received_at).map(ReadEvents::One);
+            return self.read_one(source, headers, body, raw, received_at).map(ReadEvents::One);
         };
         let start = json.start;
         let read = |(index, range): (usize, Range<usize>)| {
             let item = body.slice(start + range.start..start + range.end);
-            let read = self.read_one(source, headers, item, received_at);
+            let read = self.read_one(source, headers, item, None, received_at);
             let mut read = read.map_err(|InvalidBody(why)| InvalidBody(format!("event {index}: {why}")))?;
             // An id of the request is no id of one event.
             if !self.id.is_in_body && read.event.id != read.event.digest.to_string() {
@@ -146,12 +168,13 @@ impl Envelope {
         ranges.into_iter().enumerate().map(read).collect::<Result<_, _>>().map(ReadEvents::Items)
     }
 
-    /// Reads an event in one pass.
+    /// Reads an event in one pass. `raw` is the digest of what was sent, where the body was made of it.
     fn read_one(
         &self,
         source: &SourceName,
         headers: &HeaderMap,
         body: Bytes,
+        raw: Option<Digest>,
         received_at: u64,
     ) -> Result<ReadEvent, InvalidBody> {
         let json = JsonBody::parse(&body)?;
@@ -173,7 +196,9 @@ impl Envelope {
         let event = Event {
             source: source.clone(),
             event_type: self.event_type(self.event_type.find(&picked, headers))?,
-            id: self.id(self.id.find(&picked, headers), &json)?.unwrap_or_else(|| digest.to_string()),
+            id: self
+                .id(self.id.find(&picked, headers), &json)?
+                .unwrap_or_else(|| raw.unwrap_or(digest).to_string()),
             created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
             payload: json.range(payload.unwrap_or(&json.text)),

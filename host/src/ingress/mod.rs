@@ -25,6 +25,7 @@ mod spans;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod text;
 mod throttle;
 mod trial;
 mod verify;

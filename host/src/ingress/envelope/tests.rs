@@ -262,6 +262,32 @@ fn a_list_is_split_into_events_with_ids_of_their_own() {
 }
 
 #[test]
+fn a_text_is_read_with_its_content_type_where_the_source_takes_texts() {
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    source.default_type = Some("order".into());
+    let xml = br#"<order id="1"/>"#;
+    assert!(read_with(&source, &[], xml).unwrap_err().starts_with("the body is not JSON"));
+    source.text = true;
+    let event = read_with(&source, &[("content-type", "text/xml")], xml).unwrap();
+    assert_eq!(event.payload(), br#"{"content_type":"text/xml","text":"<order id=\"1\"/>"}"#);
+    assert_eq!((event.event_type.as_str(), event.id), ("order", Digest::of(xml).to_string()));
+    let other = read_with(&source, &[("content-type", "text/plain")], xml).unwrap();
+    assert_eq!(
+        other.id,
+        Digest::of(xml).to_string(),
+        "a content type that is not signed makes no other event"
+    );
+    source.forms = true;
+    let form =
+        read_with(&source, &[("content-type", "application/x-www-form-urlencoded")], b"type=a.b").unwrap();
+    assert_eq!(form.event_type, "a.b");
+    assert_eq!(read_with(&source, &[], b"a,b").unwrap().payload(), br#"{"content_type":null,"text":"a,b"}"#);
+    assert_eq!(read_with(&source, &[], b"\xff").unwrap_err(), "the body is not UTF-8 at byte 0");
+    let json = read_with(&source, &[("content-type", "text/xml")], br#"{"type":"j"}"#).unwrap();
+    assert_eq!(json.event_type, "j");
+}
+
+#[test]
 fn cloudevents_are_read_in_each_mode() {
     let mut source = Source::preset(Scheme::find("cloudevents").unwrap(), vec![Secret::new("s".into())]);
     source.verification = Source::preset(Scheme::HMAC, Vec::new()).verification;
