@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use hookyard::config::Secret;
 use hookyard::effect::{EffectOutcome, Progress};
 use hookyard::outbound::{EffectContext, EffectResult};
 use hookyard::secrets::Mask;
 
 use super::{grants, nobody, outbound, request, send};
-use crate::support::{Partner, ReceivedRequest, Reply};
+use crate::support::{HostDir, Partner, ReceivedRequest, Reply};
 
 /// One attempt at a `POST` of `body` to this partner.
 async fn sent(partner: &Partner, path: &str) -> EffectResult {
@@ -311,4 +312,25 @@ async fn a_changed_configuration_applies_to_later_requests() {
         send(&out, &grants(&[&partner.origin()], &[]), "00ff.1", &request("POST", &partner.origin(), ""))
             .await;
     assert!(sent.detail.contains("within 50 ms"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn an_effect_that_is_signed_as_a_webhook_is_accepted_by_a_host_with_that_key() {
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let dir =
+        HostDir::new(&format!("[sources.partner]\nscheme = \"standard-webhooks\"\nsecrets = [{key:?}]\n"));
+    let host = dir.start().await;
+    let out = outbound(&[], |_| {});
+    let mut grants = grants(&[host.webhooks()], &[]);
+    let url = format!("{}/webhooks/partner", host.webhooks());
+    let paid = request("POST", &url, r#"{"type":"invoice.paid","data":1}"#);
+    let unsigned = send(&out, &grants, "key.1", &paid).await;
+    assert!(unsigned.detail.contains("401"), "{unsigned:?}");
+    grants.webhooks.keys.push((host.webhooks().into(), Secret::new(key.into())));
+    let sent = send(&out, &grants, "key.1", &paid).await;
+    assert_eq!((sent.outcome, sent.detail.as_str()), (EffectOutcome::Done, "202 Accepted"));
+    let again = send(&out, &grants, "key.1", &paid).await;
+    assert_eq!(again.detail, "200 OK", "an attempt that is repeated has the same id, so it is a duplicate");
+    let (code, event) = host.api_get("/api/v1/events/partner/key.1").await;
+    assert_eq!((code.as_u16(), event["type"].as_str()), (200, Some("invoice.paid")), "{event}");
 }
