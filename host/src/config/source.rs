@@ -185,7 +185,7 @@ entry! {
         /// `hmac` false.
         #[example("false")]
         forms: Option<bool>,
-        /// Whether a body may be XML or any other text. Handlers get it as {"content_type": …, "text": …}; the places of the
+        /// Whether a body may be XML or any other text. Handlers get it as `{"content_type": …, "text": …}`; the places of the
         /// fields are headers, or a type is given by `default_type`. Without an id, the id is the SHA-256 of the text.
         /// Default: the preset's; for `hmac` false.
         #[example("false")]
