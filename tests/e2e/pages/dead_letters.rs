@@ -51,7 +51,7 @@ async fn dead_letters_are_replayed_in_bulk_with_progress_and_their_failures_list
     assert_eq!(dead(&dir), 204, "nothing has changed");
     browser.fill("#plan input[name=note]", "the plugin is mended").await;
     browser.click("#plan button.main").await;
-    browser.wait_at(&format!("{base}/dead-letters/replays/")).await;
+    browser.wait_at(&format!("{base}/replays/")).await;
     let replay = browser.run("return location.pathname").await.as_str().unwrap().to_owned();
     // The progress is the replay's own: it goes on while nobody looks.
     browser.press("go").await;
@@ -69,7 +69,7 @@ async fn dead_letters_are_replayed_in_bulk_with_progress_and_their_failures_list
     browser.click("button[name=action][value=discard]").await;
     browser.wait_text("4 deliveries will be discarded").await;
     browser.click("#plan button.danger").await;
-    browser.wait_at(&format!("{base}/dead-letters/replays/")).await;
+    browser.wait_at(&format!("{base}/replays/")).await;
     wait_until("they are resolved", async || (dead(&dir) == 0).then_some(())).await;
     browser.go(&format!("{base}/dead-letters")).await;
     browser.wait_text("There is no dead letter.").await;
@@ -107,9 +107,9 @@ async fn a_group_is_of_one_plugin_one_reason_and_one_revision() {
     })
     .await;
     let begun = visitor.submit(&path, &[("note", "again")]).await;
-    assert!(begun.location().starts_with("/dead-letters/replays/"), "{}", begun.body);
+    assert!(begun.location().starts_with("/replays/"), "{}", begun.body);
     // A replay that changed something is no plan.
-    let replay = begun.location().trim_start_matches("/dead-letters/replays/").to_owned();
+    let replay = begun.location().trim_start_matches("/replays/").to_owned();
     assert_eq!(visitor.submit(&format!("/dead-letters/plan/{replay}"), &[]).await.status.as_u16(), 404);
 }
 

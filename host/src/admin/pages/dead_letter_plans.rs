@@ -7,7 +7,6 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::dead_letter_filters::{Filters, GROUPS};
-use super::dead_letter_replays;
 use super::events::path_of;
 use super::forms::FormBody;
 use super::shell::{Page, Section, Shell};
@@ -135,7 +134,7 @@ pub(super) async fn begin(
     let plan = find(reader, &admin, id).await?;
     let request = ReplayRequest { dry_run: false, ..plan.request };
     let (_, begun) = replays::begin(operator.with_note(&form.note)?, admin, JsonBody(request)).await?;
-    Ok(Redirect::to(&dead_letter_replays::path(begun.0.id)))
+    Ok(Redirect::to(&format!("/replays/{}", begun.0.id)))
 }
 
 /// The dry run with this number, if it is one of dead letters.

@@ -66,20 +66,6 @@ words! {
         effect: "Effect", "Effet";
         replay_effects[count]: "Replay {count} effect" | "Replay {count} effects", "Rejouer {count} effet" | "Rejouer {count} effets";
         discard_effects[count]: "Discard {count} effect" | "Discard {count} effects", "Abandonner {count} effet" | "Abandonner {count} effets";
-        replay_title(number): "Replay {number}", "Relance {number}";
-        of_number(passed, all): "{passed} of {all}", "{passed} sur {all}";
-        state_running: "in progress", "en cours";
-        state_done: "done", "terminée";
-        state_stopped: "stopped", "arrêtée";
-        goes_on: "It goes on by itself, also when you leave this page.", "Elle se poursuit d'elle-même, même si vous quittez cette page.";
-        progress: "Progress", "Progression";
-        made: "Made or resolved", "Créées ou résolues";
-        skipped: "Left out", "Laissées de côté";
-        failures: "Failed again", "De nouveau en échec";
-        no_failures: "None of its deliveries has failed for good.", "Aucune de ses remises n'a échoué définitivement.";
-        stop: "Stop replay", "Arrêter la relance";
-        stop_about: "What it made so far stays.", "Ce qui est déjà créé reste.";
-        to_dead_letters: "To the dead letters", "Vers les échecs définitifs";
         changed: "Changed – show", "Modifié – afficher";
     }
 }
