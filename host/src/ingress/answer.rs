@@ -28,7 +28,7 @@ pub(super) const STATUSES: [&str; 13] = [
 /// the future; or the configuration lacks the URL that the signature covers.
 pub(super) const UNAUTHORIZED_REASONS: [&str; 7] =
     ["missing", "repeated", "malformed", "mismatch", TOO_OLD, "too-new", "no-url"];
-/// The last of [`UNAUTHORIZED_REASONS`].
+/// The one of [`UNAUTHORIZED_REASONS`] that is found after the signature.
 pub(super) const TOO_OLD: &str = "too-old";
 
 /// An answer; its fields are those of its JSON.

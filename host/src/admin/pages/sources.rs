@@ -20,10 +20,12 @@ use crate::config::{
     Verification,
 };
 
-/// Statuses of answers that refuse nothing, or whose reasons are counted one by one.
-const NOT_REFUSED: [&str; 3] = ["accepted", "duplicate", "unauthorized"];
 /// The status of an event that was stored.
 const ACCEPTED: &str = "accepted";
+/// The status of a request that is not verified. Its reasons are counted one by one.
+const UNAUTHORIZED: &str = "unauthorized";
+/// Statuses of answers that refuse nothing.
+const NOT_REFUSED: [&str; 3] = [ACCEPTED, "duplicate", "handshake"];
 
 #[derive(Template)]
 #[template(path = "sources.html")]
@@ -254,7 +256,7 @@ impl<'a> Known<'a> {
                 value: self.number(value),
             }
         };
-        let unauthorized = |totals: &Totals| totals.answered(name, "unauthorized");
+        let unauthorized = |totals: &Totals| totals.answered(name, UNAUTHORIZED);
         [
             number(w.received(), false, &|totals| totals.answered(name, ACCEPTED)),
             number(w.duplicates(), false, &|totals| totals.answered(name, "duplicate")),
@@ -271,7 +273,8 @@ impl<'a> Known<'a> {
             .unauthorized_reasons(name)
             .map(|(reason, _)| (reason, self.hour.increase(|totals| totals.unauthorized(name, reason))));
         let statuses = last.totals.answers(name).map(|(status, _)| (status, self.answered(name, status)));
-        let statuses = statuses.filter(|(status, _)| !NOT_REFUSED.contains(status));
+        let statuses =
+            statuses.filter(|(status, _)| *status != UNAUTHORIZED && !NOT_REFUSED.contains(status));
         let mut all: Vec<_> = reasons.chain(statuses).filter(|(_, count)| *count > 0).collect();
         all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let row = |(reason, count): (&str, u64)| {
@@ -288,7 +291,7 @@ impl<'a> Known<'a> {
 
 /// The answers that refused a request of this source.
 fn refused(totals: &Totals, name: &str) -> u64 {
-    let refused = totals.answers(name).filter(|(status, _)| !matches!(*status, ACCEPTED | "duplicate"));
+    let refused = totals.answers(name).filter(|(status, _)| !NOT_REFUSED.contains(status));
     refused.map(|(_, count)| count).sum()
 }
 
@@ -402,7 +405,7 @@ mod tests {
     }
 
     fn setup(scheme: Scheme, change: impl Fn(&mut Config)) -> Setup {
-        let source = Source::preset(scheme, vec![Secret::new("s".into()).into()]);
+        let source = Source::preset(scheme, vec![Secret::new("s".into())]);
         let mut config = Config::default();
         change(&mut config);
         let time = |at| TimeTag { at, now: 0, language: Language::English };
