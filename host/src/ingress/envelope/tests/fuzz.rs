@@ -116,9 +116,7 @@ fn random_bodies_and_headers_are_read_or_rejected() {
                     prop_assert!(!event.event_type.chars().any(char::is_control));
                     let payload = std::str::from_utf8(event.payload()).unwrap();
                     prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(payload).is_ok(), "{payload}");
-                    prop_assert!(
-                        event.ordering_key.as_ref().is_none_or(|key| key.len() <= 256)
-                    );
+                    prop_assert!(event.ordering_key.as_ref().is_none_or(|key| key.len() <= 256));
                 }
             }
             Ok(())
