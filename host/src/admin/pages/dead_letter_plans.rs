@@ -21,6 +21,9 @@ use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::event::now_ms;
 
+/// Of those that a dry run names, the first that are shown.
+const FIRST: usize = 5;
+
 #[derive(Template)]
 #[template(path = "dead_letter_plan.html")]
 struct PlanPage {
@@ -104,7 +107,7 @@ pub(super) async fn show(
     let is_replay = plan.request.action == ReplayAction::Replay;
     let title = if is_replay { w.plan_replay() } else { w.plan_discard() };
     let shell = Shell::new(&admin, &visit, Section::DeadLetters, title);
-    let first = plan.first.into_iter().map(|example| first_row(example, &shell)).collect();
+    let first = plan.first.into_iter().take(FIRST).map(|example| first_row(example, &shell)).collect();
     Ok(Page(PlanPage {
         path: path(id),
         is_running: plan.state == ReplayState::Running,
