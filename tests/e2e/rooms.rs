@@ -20,15 +20,15 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
     (&["axum::"], &["admin/", "ingress/"]),
     (&["askama::", "tower_http::"], &["admin/pages/"]),
     (&["utoipa::", "utoipa_axum::"], &["admin/"]),
-    (&["hyper::", "hyper_util::"], &["ingress/"]),
+    (&["hyper::", "hyper_util::"], &["ingress/", "admin/changes/client.rs"]),
     (&["notify::"], &["plugins/"]),
     (&["clap::"], &["cli/"]),
     (&["reqwest::"], &["cli/", "outbound/", "telemetry/"]),
     (&["opentelemetry_proto::", "prost::"], &["telemetry/"]),
     (&["lettre::", "httpdate::", "idna::"], &["outbound/"]),
-    (&["aho_corasick::"], &["secrets.rs", "secrets/"]),
+    (&["aho_corasick::"], &["secrets.rs", "secrets/", "admin/personal/"]),
     (&["toml::"], &["config/"]),
-    // Clocks, signals, priorities, limits of processes, and directories held by their descriptors.
+    // Clocks, signals, priorities, limits of processes and sockets, and directories held by their descriptors.
     (
         &["rustix::"],
         &[
@@ -40,6 +40,7 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
             "runtime/trap.rs",
             "config/private_dir.rs",
             "db/sqlite/backup.rs",
+            "ingress/serve.rs",
             "runtime/compile/",
         ],
     ),
@@ -49,7 +50,7 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `trace`, `secrets`, `switch`, `config` and `failpoint`.
+/// `audit`, `token`, `trace`, `secrets`, `personal`, `switch`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("ingress", &["db", "telemetry"]),
     ("plugins", &["outbound", "runtime"]),
@@ -60,7 +61,7 @@ const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 19] = [
+const LEAVES: [(&str, &[&str]); 20] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
     ("event", &["trace"]),
@@ -73,6 +74,7 @@ const LEAVES: [(&str, &[&str]); 19] = [
     ("replay", &["delivery", "event"]),
     ("revision", &["audit", "event"]),
     ("secrets", &["effect"]),
+    ("personal", &["config", "event", "secrets"]),
     ("switch", &["delivery", "event"]),
     ("wit", &["event"]),
     ("failpoint", &["config"]),
@@ -213,6 +215,7 @@ fn dependencies_point_one_way() {
         "token",
         "trace",
         "secrets",
+        "personal",
         "switch",
         "config",
         "failpoint",

@@ -120,7 +120,7 @@ mod tests {
                 "emit": [], "config": [], "secrets": ["key"], "redact": [] },
         });
         let text = format(&serde_json::from_value(json).unwrap());
-        assert!(text.contains("TIME      99 of 100 within 1.5 ms, at most 2.5 ms, limit 2 s"), "{text}");
+        assert!(text.contains("TIME      99 of 100 within 1.50 ms, at most 2.50 ms, limit 2.00 s"), "{text}");
         assert!(
             text.contains("HTTP      https://a.example, https://b") && !text.contains('\u{1b}'),
             "{text}"

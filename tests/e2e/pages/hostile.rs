@@ -53,7 +53,8 @@ async fn filled(dir: &HostDir) -> RunningHost<'_> {
 
 #[tokio::test]
 async fn hostile_text_is_text_on_the_pages_of_plugins_and_dead_letters() {
-    let dir = HostDir::new("");
+    // The guest emits that before it rejects, to no effect.
+    let dir = HostDir::new("[plugin.sms]\nemit = [\"conformance.never\"]\n");
     let host = filled(&dir).await;
     let base = address(&host);
     let browser = Browser::start().await;

@@ -230,7 +230,7 @@ async fn hostile_text_is_shown_as_text() {
         ("/audit".to_owned(), true),
         (entry, true),
         (format!("/audit?actor={encoded}&target={encoded}&action={encoded}&within={encoded}"), true),
-        (format!("/audit/check?expect={encoded}"), false),
+        (format!("/audit/check?expect={encoded}"), true),
         (format!("/sources/x{in_path}"), true),
         (format!("/settings/tokens/x{in_path}/revoke"), true),
         (format!("/nothing/{in_path}"), false),

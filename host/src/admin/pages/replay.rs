@@ -43,6 +43,8 @@ struct ReplayPage {
     path: String,
     state: StateTag,
     is_running: bool,
+    /// Whether it is running, or a delivery that it made has not ended: then more may fail.
+    is_open: bool,
     what: String,
     asked: TimeTag,
     progress: Progress,
@@ -126,10 +128,12 @@ pub(super) async fn show(
     let address = |more: &[(&str, &str)]| listing::address(&path_of(id), more.iter().copied());
     let pager = Pager::new(lists, place.as_pair(), failed.next_cursor.as_deref(), address);
     let decisions = find_decisions(&reader, &admin, id, &shell, w).await?;
+    let is_open = !retrying.items.is_empty();
     let failures = failed.items.into_iter().map(|delivery| failure(delivery, &shell)).collect();
     let retrying = retrying.items.into_iter().filter(|delivery| is_first && delivery.reason.is_some());
     let retrying = retrying.map(|delivery| failure(delivery, &shell)).collect();
-    Ok(Page(page(shell, w, replay, (failures, retrying), pager, decisions)).into_response())
+    let page = page(shell, w, replay, (failures, retrying), pager, decisions);
+    Ok(Page(ReplayPage { is_open: is_open || page.is_running, ..page }).into_response())
 }
 
 fn page(
@@ -147,6 +151,7 @@ fn page(
         path: path_of(replay.id),
         state: state_of(replay.state, w),
         is_running,
+        is_open: is_running,
         what: describe(&replay.request, w),
         asked: TimeTag { at: replay.asked_at, now: shell.now, language },
         progress: progress_of(&replay, w),
