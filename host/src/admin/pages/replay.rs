@@ -128,7 +128,12 @@ pub(super) async fn show(
     let address = |more: &[(&str, &str)]| listing::address(&path_of(id), more.iter().copied());
     let pager = Pager::new(lists, place.as_pair(), failed.next_cursor.as_deref(), address);
     let decisions = find_decisions(&reader, &admin, id, &shell, w).await?;
-    let is_open = !retrying.items.is_empty();
+    let mut is_open = !retrying.items.is_empty();
+    for state in ["pending", "running"] {
+        let open = DeliveryQuery::of_replay(id, state, None, 1);
+        is_open = is_open
+            || !deliveries::list(reader.clone(), State(admin.clone()), Query(open)).await?.0.items.is_empty();
+    }
     let failures = failed.items.into_iter().map(|delivery| failure(delivery, &shell)).collect();
     let retrying = retrying.items.into_iter().filter(|delivery| is_first && delivery.reason.is_some());
     let retrying = retrying.map(|delivery| failure(delivery, &shell)).collect();
