@@ -103,6 +103,11 @@ fn add_spellings(json: &str, spellings: &mut Vec<Spelling>, bytes: &mut usize) {
     let digits = texts.iter().filter_map(|text| parse_digits(text));
     let digits: Vec<_> = digits.filter(|digits| digits.len() >= NUMBER_MIN_DIGITS).collect();
     texts.extend(digits);
+    // The finder knows the cases of ASCII letters only.
+    let others = texts.iter().filter(|text| !text.is_ascii());
+    let cases: Vec<_> = others.flat_map(|text| [text.to_lowercase(), text.to_uppercase()]).collect();
+    texts.extend(cases);
+    texts.sort_unstable();
     texts.dedup();
     for text in texts {
         let end = text.floor_char_boundary(VALUE_MAX_BYTES);

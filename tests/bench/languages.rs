@@ -82,13 +82,7 @@ fn events_per_second(language: &str) -> f64 {
     let name = format!("conformance-{language}");
     let config = format!("[plugin.{name}]\ninstances = \"reused\"\n");
     let host = HostProcess::configured(&config, &[(&name, &guest(&name))]);
-    load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
-    host.wait_done(WARM_UP);
-    let requests = load::requests(WARM_UP, EVENTS, false);
-    let started = Instant::now();
-    load::closed(&host.webhooks, requests, CONNECTIONS);
-    host.wait_done(WARM_UP + EVENTS);
-    let rate = EVENTS as f64 / started.elapsed().as_secs_f64();
+    let rate = load::events_per_second(&host, (WARM_UP, EVENTS), CONNECTIONS, false);
     host.stop();
     rate
 }

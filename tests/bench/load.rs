@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::child::HostProcess;
 use crate::http::{answer_length, request, request_about};
 
 /// Signed requests: ids in the order of time, or as random as a hash.
@@ -24,6 +25,22 @@ pub fn requests_about(appointments: u32, from: u64, count: u64) -> Vec<Vec<u8>> 
 /// must be accepted.
 pub fn closed(address: &str, requests: Vec<Vec<u8>>, connections: usize) {
     run(address, requests, connections, None);
+}
+
+/// Sends requests to warm up, then more as soon as each before is answered; how many a second of these were done.
+pub fn events_per_second(
+    host: &HostProcess,
+    (warm_up, events): (u64, u64),
+    connections: usize,
+    random: bool,
+) -> f64 {
+    closed(&host.webhooks, requests(0, warm_up, random), connections);
+    host.wait_done(warm_up);
+    let requests = requests(warm_up, events, random);
+    let began = Instant::now();
+    closed(&host.webhooks, requests, connections);
+    host.wait_done(warm_up + events);
+    events as f64 / began.elapsed().as_secs_f64()
 }
 
 /// Sends at a fixed rate, whether or not the host keeps up with it. Returns when it began.

@@ -96,13 +96,7 @@ fn round(open: usize) -> f64 {
     let token = std::fs::read_to_string(host.path().join("hookyard-data/admin-token")).unwrap();
     let cookies = log_in(&host.admin, token.trim());
     let streams: Vec<_> = (0..open).map(|_| follow(&host.admin, &cookies)).collect();
-    load::closed(&host.webhooks, load::requests(0, WARM_UP, true), CONNECTIONS);
-    host.wait_done(WARM_UP);
-    let requests = load::requests(WARM_UP, EVENTS, true);
-    let began = Instant::now();
-    load::closed(&host.webhooks, requests, CONNECTIONS);
-    host.wait_done(WARM_UP + EVENTS);
-    let per_second = EVENTS as f64 / began.elapsed().as_secs_f64();
+    let per_second = load::events_per_second(&host, (WARM_UP, EVENTS), CONNECTIONS, true);
     host.kill();
     for stream in streams {
         assert!(stream.join().unwrap() > 0, "an open page heard of no event");

@@ -136,13 +136,7 @@ pub fn ingest() {
 
 fn round(config: &str) -> f64 {
     let host = HostProcess::with("native", &format!("{config}[log]\nlevel = \"error\"\n"), &[]);
-    load::closed(&host.webhooks, load::requests(0, WARM_UP, true), CONNECTIONS);
-    host.wait_done(WARM_UP);
-    let requests = load::requests(WARM_UP, EVENTS, true);
-    let began = Instant::now();
-    load::closed(&host.webhooks, requests, CONNECTIONS);
-    host.wait_done(WARM_UP + EVENTS);
-    let per_second = EVENTS as f64 / began.elapsed().as_secs_f64();
+    let per_second = load::events_per_second(&host, (WARM_UP, EVENTS), CONNECTIONS, true);
     host.kill();
     per_second
 }

@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::time::Instant;
 
 use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
@@ -67,14 +66,7 @@ fn round(config: &str) -> (f64, f64, f64) {
         &format!("{config}[log]\nlevel = \"error\"\n"),
         &[("stats", &guest("stats"))],
     );
-    load::closed(&host.webhooks, load::requests(0, WARM_UP, false), CONNECTIONS);
-    host.wait_done(WARM_UP);
-    let events = events();
-    let requests = load::requests(WARM_UP, events, false);
-    let began = Instant::now();
-    load::closed(&host.webhooks, requests, CONNECTIONS);
-    host.wait_done(WARM_UP + events);
-    let rate = events as f64 / began.elapsed().as_secs_f64();
+    let rate = load::events_per_second(&host, (WARM_UP, events()), CONNECTIONS, false);
     let page = http::get(&host.admin, "/metrics", "");
     let spans = |outcome: &str| {
         let name = format!("hookyard_telemetry_spans_total{{outcome=\"{outcome}\"}} ");

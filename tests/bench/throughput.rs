@@ -1,7 +1,6 @@
 //! Events per second over the whole path, and the time from request to done at half of that rate.
 
 use std::fs;
-use std::time::Instant;
 
 use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, percentile, print};
@@ -57,13 +56,7 @@ fn round(runner: &str, random: bool) -> Round {
     let stats = guest("stats");
     let plugins: &[(&str, &[u8])] = if runner == "native" { &[] } else { &[("stats", &stats)] };
     let host = HostProcess::start(runner, plugins);
-    load::closed(&host.webhooks, load::requests(0, WARM_UP, random), CONNECTIONS);
-    host.wait_done(WARM_UP);
-    let requests = load::requests(WARM_UP, EVENTS, random);
-    let started = Instant::now();
-    load::closed(&host.webhooks, requests, CONNECTIONS);
-    host.wait_done(WARM_UP + EVENTS);
-    let per_second = EVENTS as f64 / started.elapsed().as_secs_f64();
+    let per_second = load::events_per_second(&host, (WARM_UP, EVENTS), CONNECTIONS, random);
     let memory_mib = host.resident_mib();
     let dir = host.stop();
     let size = fs::metadata(dir.path().join("hookyard-data/hookyard.db")).unwrap().len();

@@ -154,9 +154,12 @@ impl AdminState {
         let plugins = (self.plugins)();
         let names = || {
             let names = plugins.iter().map(|plugin| plugin.name.as_str()).filter(|name| sees(name));
-            names.collect::<Vec<_>>().join(", ")
+            match names.collect::<Vec<_>>() {
+                names if names.is_empty() => "there is none".into(),
+                names => format!("there are: {}", names.join(", ")),
+            }
         };
-        let unknown = || Problem::not_found(format!("no plugin `{name}` is here; there are: {}", names()));
+        let unknown = || Problem::not_found(format!("no plugin `{name}` is here; {}", names()));
         plugins.iter().find(|plugin| plugin.name == name).cloned().ok_or_else(unknown)
     }
 }

@@ -48,6 +48,8 @@ pub struct Source {
     pub text: bool,
     /// Whether a body may be compressed.
     pub gzip: bool,
+    /// Whether equal bodies without an id are different events.
+    pub bodies_repeat: bool,
     /// The field of a form whose text is the JSON of the event.
     pub form_payload: Option<String>,
     /// How the provider checks the address.
@@ -194,6 +196,11 @@ entry! {
         /// at most `server.body_max_bytes`. Default: the preset's; for `hmac` false.
         #[example("false")]
         gzip: Option<bool>,
+        /// Whether the sender tells different events by equal bodies without an id, as "something has changed". Then such an
+        /// event's id is made of the body and its time of receipt, and a request that is sent again runs again. Otherwise
+        /// its id is the SHA-256 of the body, and an equal body is a duplicate. Default: the preset's; for `hmac` false.
+        #[example("false")]
+        bodies_repeat: Option<bool>,
         /// The field of a form whose text is the JSON of the event, as `payload` for GitHub and Slack. Default for `hmac`:
         /// none.
         #[example("\"payload\"")]
@@ -265,6 +272,7 @@ impl From<Written> for Source {
             payload: written.payload.unwrap_or(preset.payload),
             text: written.text.unwrap_or(preset.text),
             gzip: written.gzip.unwrap_or(preset.gzip),
+            bodies_repeat: written.bodies_repeat.unwrap_or(preset.bodies_repeat),
             forms: written.forms.unwrap_or(preset.forms),
             form_payload: written.form_payload.or(preset.form_payload),
             items: written.items.or(preset.items),
@@ -343,6 +351,7 @@ impl Source {
             payload: preset.payload.clone(),
             text: preset.text,
             gzip: preset.gzip,
+            bodies_repeat: preset.bodies_repeat,
             forms: preset.forms,
             form_payload: preset.form_payload.clone(),
             items: preset.items.clone(),

@@ -198,6 +198,15 @@ impl FieldPlaces {
         self.0.iter().find_map(Template::as_pointer)
     }
 
+    /// The pointer, if a value comes from nowhere else.
+    #[must_use]
+    pub fn only_pointer(&self) -> Option<&Pointer> {
+        match self.0.as_slice() {
+            [only] => only.as_pointer(),
+            _ => None,
+        }
+    }
+
     /// The first header that a value comes from: where a sample has the value.
     #[must_use]
     pub fn first_header(&self) -> Option<&HeaderName> {

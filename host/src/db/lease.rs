@@ -54,6 +54,12 @@ impl Db {
         self.inner.reads.open_chosen().count()
     }
 
+    /// Those of a plugin.
+    #[must_use]
+    pub fn count_chosen_of(&self, plugin: &str) -> u64 {
+        self.inner.reads.open_chosen().count_of(plugin)
+    }
+
     /// Ends leases without an attempt: the deliveries stay as they were.
     pub fn release_deliveries(&self, ids: Vec<DeliveryId>) {
         self.request(Request::Release(ids.into_iter().map(RunningId::Delivery).collect()));

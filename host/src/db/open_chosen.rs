@@ -49,6 +49,12 @@ impl OpenChosen {
         all.iter().filter(|((of, _), _)| of == plugin).flat_map(|(_, ids)| ids.iter().copied()).collect()
     }
 
+    /// The number of a plugin's deliveries.
+    pub(super) fn count_of(&self, plugin: &str) -> u64 {
+        let all = self.all();
+        all.iter().filter(|((of, _), _)| of.as_str() == plugin).map(|(_, ids)| ids.len() as u64).sum()
+    }
+
     /// The plugins and revisions that have some.
     pub(super) fn revisions(&self) -> Vec<(PluginName, Digest)> {
         self.all().keys().cloned().collect()
@@ -77,6 +83,7 @@ mod tests {
         assert_eq!(open.on(&p, a), [id(1), id(2)]);
         assert_eq!(open.of(&p).into_iter().collect::<Vec<_>>(), [id(1), id(2), id(3)]);
         assert_eq!((open.count(), open.revisions().len()), (4, 3));
+        assert_eq!((open.count_of("p"), open.count_of("q"), open.count_of("r")), (3, 1, 0));
         open.remove([id(3), id(1), id(9)]);
         assert_eq!(open.on(&p, a), [id(2)]);
         assert_eq!(open.revisions(), [(p, a), (q, a)]);

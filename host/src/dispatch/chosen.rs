@@ -20,7 +20,7 @@ use super::lanes::{Completion, LeasedItems, QueueItem};
 
 /// Deliveries of a revision that wait in memory.
 pub(super) const WINDOW: usize = 64;
-/// Open deliveries on chosen revisions above which replays wait.
+/// Open deliveries of a plugin on chosen revisions above which its replays wait.
 pub(super) const OPEN_MAX: u64 = 1000;
 /// When a delivery is tried again whose revision is not loaded yet, in ms.
 const LOADING_PAUSE_MS: u64 = 200;
@@ -102,6 +102,13 @@ impl WorkKind for ChosenDeliveries {
 
     async fn lease(&self, lane: ChosenLane, limit: usize) -> Result<LeasedItems<ChosenDelivery>, DbError> {
         let snapshot = self.0.plugins.snapshot();
+        if matches!(
+            self.0.plugins.replayed_revision(&snapshot, &lane.plugin, lane.revision),
+            ReplayedRevision::Loading
+        ) {
+            // The next tick looks again: leases that cannot run would keep the writer busy.
+            return Ok(LeasedItems { items: Vec::new(), more: false });
+        }
         let wait_max = snapshot.get(&lane.plugin).map_or(Duration::MAX, |active| active.retry.backoff.max);
         let revision = lane.revision;
         let lease = self.0.db.lease_on((lane.plugin, revision), limit, wait_max).await?;

@@ -207,7 +207,7 @@ impl<W: WorkKind> Dispatcher<W> {
         let leased = match self.0.kind.lease(lane.clone(), limit).await {
             Ok(leased) => leased,
             Err(error) => {
-                tracing::error!(plugin = %lane, "work could not be leased, trying again: {error}");
+                tracing::error!(lane = %lane, "work could not be leased, trying again: {error}");
                 tokio::time::sleep(TICK).await;
                 LeasedItems { items: Vec::new(), more: true }
             }

@@ -195,9 +195,10 @@ impl Dispatch {
     /// Opens and closes the windows of revisions that replays chose, and scans for their deliveries.
     fn rescan_chosen(&self) {
         let snapshot = self.0.plugins.snapshot();
+        // Held before the revisions are read: a window that is opened meanwhile must not be closed.
+        let mut lanes = self.0.chosen.lanes();
         let revisions = self.0.db.chosen_revisions().into_iter();
         let open: BTreeSet<_> = revisions.map(|(plugin, revision)| ChosenLane { plugin, revision }).collect();
-        let mut lanes = self.0.chosen.lanes();
         let mut unused = Vec::new();
         for lane in lanes.names().into_iter().filter(|lane| !open.contains(lane)) {
             unused.extend(lanes.close(&lane));

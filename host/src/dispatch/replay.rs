@@ -102,8 +102,9 @@ impl Replays {
     fn room(&self, request: &Request) -> u32 {
         let half = self.config.borrow().dispatch.backlog_max.div_ceil(2);
         let mut room = half.saturating_sub(self.db.backlog());
-        if request.revision.is_some() {
-            room = room.min(chosen::OPEN_MAX.saturating_sub(self.db.count_chosen()));
+        // A plugin that is held keeps no other's replays.
+        if let (Some(_), Some(plugin)) = (&request.revision, request.plugin()) {
+            room = room.min(chosen::OPEN_MAX.saturating_sub(self.db.count_chosen_of(plugin)));
         }
         u32::try_from(room).unwrap_or(u32::MAX).min(PAGE)
     }

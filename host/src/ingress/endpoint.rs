@@ -22,7 +22,7 @@ use crate::telemetry::Telemetry;
 
 use super::answer::{Answer, TOO_OLD};
 use super::body::{self, BodyBudget, ReadBodyError};
-use super::envelope::{ReadEvent, ReadEvents};
+use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::gzip::{self, GunzipError};
 use super::handshake::HandshakeReply;
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
@@ -113,6 +113,7 @@ impl<A: EventAcceptor> Webhooks<A> {
             }
         };
         let BodyLimits { max_bytes, timeout, events_max, all_max_bytes } = limits;
+        let rules = BodyRules { bytes_max: max_bytes, items_max: events_max };
         // Its memory counts in the budget for all bodies until the event is stored.
         let receiving = budget.receive(&mut body, max_bytes, all_max_bytes);
         let received = match tokio::time::timeout(timeout, receiving).await {
@@ -164,7 +165,7 @@ impl<A: EventAcceptor> Webhooks<A> {
         {
             return answer_handshake(source, reply);
         }
-        let read = match source.envelope.read(&source.name, verified, received_at, events_max) {
+        let read = match source.envelope.read(&source.name, verified, received_at, rules) {
             Ok(read) => read,
             Err(why) => {
                 let reason = why.to_string();
@@ -407,12 +408,11 @@ fn find_unsigned_handshake(source: &ReadySource, head: &request::Parts) -> Optio
 fn answer_handshake(source: &ReadySource, reply: HandshakeReply) -> Response {
     source.counters.count("handshake");
     let HandshakeReply { code, headers, body, name, task } = reply;
-    if let Some(skipped) = source.handshakes.admit(now_ms()) {
-        if let Some(task) = task {
-            tracing::warn!(source = %source.name, handshake = name, skipped, "handshake held for an operator: {task}");
-        } else {
-            tracing::info!(source = %source.name, handshake = name, skipped, "handshake answered");
-        }
+    if let Some(task) = task {
+        // It was verified, and nothing else has what the operator needs: none is left out.
+        tracing::warn!(source = %source.name, handshake = name, "handshake held for an operator: {task}");
+    } else if let Some(skipped) = source.handshakes.admit(now_ms()) {
+        tracing::info!(source = %source.name, handshake = name, skipped, "handshake answered");
     }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = code;

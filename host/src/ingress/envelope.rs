@@ -42,6 +42,8 @@ pub(super) struct Envelope {
     forms: Option<FormRule>,
     /// Whether a body may be any text.
     takes_text: bool,
+    /// Whether equal bodies without an id are different events.
+    bodies_repeat: bool,
     items: Option<ItemReader>,
     /// The places of a `CloudEvent` in the binary mode, where they are others.
     binary: Option<Box<Self>>,
@@ -84,6 +86,24 @@ impl ReadEvents {
     }
 }
 
+/// The limits of a request's events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyRules {
+    /// Most bytes of a body as JSON.
+    pub(super) bytes_max: usize,
+    /// Most events of one request.
+    pub(super) items_max: usize,
+}
+
+/// What else is known of an event.
+struct Of {
+    /// The digest of what was sent, where the body was made of it.
+    raw: Option<Digest>,
+    /// Its place among the events of one request.
+    index: Option<usize>,
+    received_at: u64,
+}
+
 /// The reason why a verified body is no event, with the place in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -101,7 +121,7 @@ impl Envelope {
         let default_type = source.default_type.clone();
         let forms = source.forms.then(|| FormRule { payload_field: source.form_payload.clone() });
         let items = source.items.as_ref().map(ItemReader::new);
-        let takes_text = source.text;
+        let (takes_text, bodies_repeat) = (source.text, source.bodies_repeat);
         let binary = source.cloudevents.then(|| Box::new(Self::from_source(&in_binary_mode(source))));
         Self {
             picker,
@@ -113,27 +133,30 @@ impl Envelope {
             ordering_key,
             forms,
             takes_text,
+            bodies_repeat,
             items,
             binary,
         }
     }
 
-    /// Reads the events of a request: at most `items_max`.
+    /// Reads the events of a request.
     pub(super) fn read(
         &self,
         source: &SourceName,
         request: VerifiedRequest<'_>,
         received_at: u64,
-        items_max: usize,
+        limits: BodyRules,
     ) -> Result<ReadEvents, InvalidBody> {
         let headers = request.headers();
-        let is_structured = || media::essence(headers).starts_with("application/cloudevents");
+        let one = |raw| Of { raw, index: None, received_at };
+        let is_structured =
+            || media::essence(headers).to_ascii_lowercase().starts_with("application/cloudevents");
         if let Some(binary) = &self.binary
             && headers.contains_key(CE_SPECVERSION)
             && !is_structured()
         {
             let body = request.into_body();
-            return binary.read_one(source, headers, body, None, received_at).map(ReadEvents::One);
+            return binary.read_one(source, headers, body, one(None)).map(ReadEvents::One);
         }
         let is_json = form::is_json(request.body());
         let (body, raw) = match &self.forms {
@@ -147,35 +170,37 @@ impl Envelope {
             }
             _ => (request.into_body(), None),
         };
+        if body.len() > limits.bytes_max {
+            let (size, most) = (body.len(), limits.bytes_max);
+            return Err(InvalidBody(format!(
+                "the body has {size} bytes as JSON, and server.body_max_bytes is {most}"
+            )));
+        }
         let Some(items) = &self.items else {
-            return self.read_one(source, headers, body, raw, received_at).map(ReadEvents::One);
+            return self.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
         };
         let json = JsonBody::parse(&body)?;
-        let Some(ranges) = items.read(&json.text, items_max).map_err(InvalidBody)? else {
-            return self.read_one(source, headers, body, raw, received_at).map(ReadEvents::One);
+        let Some(ranges) = items.read(&json.text, limits.items_max).map_err(InvalidBody)? else {
+            return self.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
         };
         let start = json.start;
         let read = |(index, range): (usize, Range<usize>)| {
-            let item = body.slice(start + range.start..start + range.end);
-            let read = self.read_one(source, headers, item, None, received_at);
-            let mut read = read.map_err(|InvalidBody(why)| InvalidBody(format!("event {index}: {why}")))?;
-            // An id of the request is no id of one event.
-            if !self.id.is_in_body && read.event.id != read.event.digest.to_string() {
-                read.event.id = format!("{}.{index}", read.event.id);
-            }
-            Ok(read)
+            // A copy: an event that waits must not keep the others.
+            let item = Bytes::copy_from_slice(&body[start + range.start..start + range.end]);
+            let of = Of { raw: None, index: Some(index), received_at };
+            let read = self.read_one(source, headers, item, of);
+            read.map_err(|InvalidBody(why)| InvalidBody(format!("event {index}: {why}")))
         };
         ranges.into_iter().enumerate().map(read).collect::<Result<_, _>>().map(ReadEvents::Items)
     }
 
-    /// Reads an event in one pass. `raw` is the digest of what was sent, where the body was made of it.
+    /// Reads an event in one pass.
     fn read_one(
         &self,
         source: &SourceName,
         headers: &HeaderMap,
         body: Bytes,
-        raw: Option<Digest>,
-        received_at: u64,
+        Of { raw, index, received_at }: Of,
     ) -> Result<ReadEvent, InvalidBody> {
         let json = JsonBody::parse(&body)?;
         let picked = self
@@ -185,20 +210,24 @@ impl Envelope {
         let digest = Digest::of(&body);
         let created = self.created.find(&picked, headers).and_then(|value| match value {
             FieldValue::Json(raw) => Created::read(raw, received_at),
-            FieldValue::Text(text) => Created::read(&Value::String(text).to_string(), received_at),
+            FieldValue::Text(text) | FieldValue::OfRequest(text) => {
+                Created::read(&Value::String(text).to_string(), received_at)
+            }
         });
         let created_at = created.as_ref().and_then(|created| u64::try_from(created.at_ms.max(0)).ok());
         let payload = self.payload.and_then(|slot| picked.get(slot).copied().flatten());
         let ordering_key = self.ordering_key.find(&picked, headers).and_then(|key| match key {
             FieldValue::Json(raw) => ordering_key_text(json.as_sent(raw)),
-            FieldValue::Text(text) => Some(shorten_ordering_key(Cow::Owned(text))),
+            FieldValue::Text(text) | FieldValue::OfRequest(text) => {
+                Some(shorten_ordering_key(Cow::Owned(text)))
+            }
         });
         let event = Event {
             source: source.clone(),
             event_type: self.event_type(self.event_type.find(&picked, headers))?,
             id: self
-                .id(self.id.find(&picked, headers), &json)?
-                .unwrap_or_else(|| raw.unwrap_or(digest).to_string()),
+                .id(self.id.find(&picked, headers), &json, index)?
+                .unwrap_or_else(|| self.made_id(raw.unwrap_or(digest), received_at, index)),
             created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
             payload: json.range(payload.unwrap_or(&json.text)),
@@ -211,12 +240,20 @@ impl Envelope {
         Ok(ReadEvent { event, created_at })
     }
 
+    /// The id of an event that has none.
+    fn made_id(&self, digest: Digest, received_at: u64, index: Option<usize>) -> String {
+        if !self.bodies_repeat {
+            return digest.to_string();
+        }
+        Digest::of(format!("{digest} {received_at} {}", index.unwrap_or(0)).as_bytes()).to_string()
+    }
+
     fn event_type(&self, found: Option<FieldValue<'_>>) -> Result<String, InvalidBody> {
         let at = &self.event_type.name;
         let text = match found {
             Some(FieldValue::Json(raw)) => parse_json_string(raw)
                 .ok_or_else(|| InvalidBody(format!("the event type at {at} is not a string")))?,
-            Some(FieldValue::Text(text)) => Cow::Owned(text),
+            Some(FieldValue::Text(text) | FieldValue::OfRequest(text)) => Cow::Owned(text),
             None => {
                 let default = self.default_type.clone();
                 return default.ok_or_else(|| InvalidBody(format!("no event type at {at}")));
@@ -226,12 +263,22 @@ impl Envelope {
         Ok(text.into_owned())
     }
 
-    /// An empty text is no id. A text that is not Unicode stays escaped, so that two of them never become one id.
-    fn id(&self, found: Option<FieldValue<'_>>, json: &JsonBody<'_>) -> Result<Option<String>, InvalidBody> {
+    /// An empty text is no id. A text that is not Unicode stays escaped, so that two of them never become one id. What is
+    /// an id of the request is none of its event number `index`: both together are.
+    fn id(
+        &self,
+        found: Option<FieldValue<'_>>,
+        json: &JsonBody<'_>,
+        index: Option<usize>,
+    ) -> Result<Option<String>, InvalidBody> {
         let at = &self.id.name;
         let text = match found {
             None => return Ok(None),
             Some(FieldValue::Text(text)) => Cow::Owned(text),
+            Some(FieldValue::OfRequest(text)) => match index {
+                None => Cow::Owned(text),
+                Some(index) => Cow::Owned(format!("{text}.{index}")),
+            },
             Some(FieldValue::Json(raw)) => {
                 let raw = json.as_sent(raw);
                 if raw == r#""""# {

@@ -1,7 +1,10 @@
 //! The events of a body that has several. Pure.
 
+use std::fmt;
 use std::ops::Range;
 
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::pick::Picker;
@@ -31,20 +34,54 @@ impl ItemReader {
             None => Some(text.trim()),
             Some(picker) => picker.pick(text).map_err(not_json)?[0],
         };
+        if self.picker.is_some() && list == Some("null") {
+            return Ok(Some(Vec::new()));
+        }
         let Some(list) = list.filter(|list| list.starts_with('[')) else { return Ok(None) };
-        let items: Vec<&RawValue> = serde_json::from_str(list).map_err(not_json)?;
+        let mut deserializer = serde_json::Deserializer::from_str(list);
+        let items =
+            FirstItems(items_max.saturating_add(1)).deserialize(&mut deserializer).map_err(not_json)?;
         if items.len() > items_max {
             return Err(format!(
-                "the list of events at `{}` has {} items, and server.events_per_body_max is {items_max}",
-                self.name,
-                items.len()
+                "the list of events at `{}` has more items than server.events_per_body_max, which is {items_max}",
+                self.name
             ));
         }
+        deserializer.end().map_err(not_json)?;
         let range = |item: &RawValue| {
             let at = item.get().as_ptr().addr() - text.as_ptr().addr();
             at..at + item.get().len()
         };
         Ok(Some(items.into_iter().map(range).collect()))
+    }
+}
+
+/// Reads a list, and keeps so many of its items: a body has more of them than their places have room.
+struct FirstItems(usize);
+
+impl<'de> DeserializeSeed<'de> for FirstItems {
+    type Value = Vec<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FirstItems {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while items.len() < self.0 {
+            let Some(item) = list.next_element()? else { return Ok(items) };
+            items.push(item);
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(items)
     }
 }
 
@@ -67,6 +104,7 @@ mod tests {
             Ok(Some(vec![r#"{"a":1}"#, r#"{"b":[]}"#]))
         );
         assert_eq!(items("", "[]"), Ok(Some(vec![])));
+        assert_eq!(items("/events", r#"{"events":null}"#), Ok(Some(vec![])));
     }
 
     #[test]
@@ -84,7 +122,12 @@ mod tests {
             ("", "[1,", "the body is not JSON"),
             ("", "[1] x", "the body is not JSON"),
             ("/e", r#"{"e":[1}"#, "the body is not JSON"),
-            ("", "[1,2,3,4]", "the list of events at `` has 4 items"),
+            (
+                "",
+                "[1,2,3,4]",
+                "the list of events at `` has more items than server.events_per_body_max, which is 3",
+            ),
+            ("", "[1,2,3,4,5", "the body is not JSON"),
         ] {
             let error = items(pointer, text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

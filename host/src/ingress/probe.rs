@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::envelope::ReadEvents;
+use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::sources::Sources;
 use super::verify::UnverifiedRequest;
 
@@ -85,10 +85,10 @@ impl Sources {
         if let Some(reply) = reply {
             return Some(Probe::ended(ProbeStep::Handshake, secret, reply.name));
         }
-        let events_max = self.bodies.events_max;
-        Some(match source.envelope.read(&source.name, verified, probe.at_ms, events_max) {
+        let rules = BodyRules { bytes_max: self.bodies.max_bytes, items_max: self.bodies.events_max };
+        Some(match source.envelope.read(&source.name, verified, probe.at_ms, rules) {
             Ok(read) => {
-                let event = |read: &super::envelope::ReadEvent| {
+                let event = |read: &ReadEvent| {
                     let event = &read.event;
                     [event.id.clone(), event.event_type.clone(), event.created.clone()]
                 };

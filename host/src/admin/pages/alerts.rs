@@ -79,6 +79,8 @@ pub(super) async fn test(
 ) -> Result<Response, Problem> {
     let result = alerts::test(operator, State(admin.clone()), Path(name.clone())).await?.0;
     let AlertTestResult { delivered, detail, .. } = result;
+    // A form leads back to the list: this page is the answer to a test.
+    let visit = Visit { path: "/settings/alerts".into(), ..visit };
     page(reader, admin, &visit, Some(Tested { name, delivered, detail })).await
 }
 

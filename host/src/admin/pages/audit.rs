@@ -1,7 +1,7 @@
 //! The audit log: the list, an entry with the states before and after it, the check of the chain, and the whole log as a
 //! file.
 
-use std::convert::Infallible;
+use std::io;
 
 use askama::Template;
 use axum::body::{Body, Bytes};
@@ -276,7 +276,8 @@ pub(super) async fn show(
     let after = number.saturating_add(2).to_string();
     let query = AuditQuery { cursor: Some(after), limit: Some(2), ..AuditQuery::default() };
     let found = audit::list(admin, State(state), Query(query)).await?.0.items;
-    let has_newer = found.iter().any(|entry| entry.number == number + 1);
+    let newer = number.checked_add(1);
+    let has_newer = found.iter().any(|entry| Some(entry.number) == newer);
     let Some(entry) = found.into_iter().find(|entry| entry.number == number) else {
         return Err(Problem::not_found(format!("the audit log has no entry {number}")));
     };
@@ -358,7 +359,7 @@ pub(super) async fn export(
     // The first page is read before the answer begins, so that a failure is one.
     let query = AuditExportQuery { cursor: None, limit: Some(EXPORT_PAGE) };
     let first = audit::export(admin.clone(), State(state.clone()), Query(query)).await?.0;
-    let (sender, body) = Channel::<Bytes, Infallible>::new(1);
+    let (sender, body) = Channel::<Bytes, io::Error>::new(1);
     tokio::spawn(send_all(sender, admin, state, first));
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
@@ -367,16 +368,20 @@ pub(super) async fn export(
     Ok((headers, Body::new(body)).into_response())
 }
 
-/// Sends all entries, one JSON document a line. A reader sees by the last number whether all came.
+/// Sends all entries, one JSON document a line. The answer is broken off where one cannot be read, so that the download
+/// fails too.
 async fn send_all(
-    mut sender: Sender<Bytes, Infallible>,
+    mut sender: Sender<Bytes, io::Error>,
     admin: Allowed<need::Admin>,
     state: AdminState,
     mut page: AuditList,
 ) {
     loop {
-        let lines = page.items.iter().filter_map(|entry| serde_json::to_string(entry).ok());
-        let text: String = lines.flat_map(|line| [line, "\n".to_owned()]).collect();
+        let lines: Result<Vec<_>, _> = page.items.iter().map(serde_json::to_string).collect();
+        let text = match lines {
+            Ok(lines) => lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect::<String>(),
+            Err(error) => return sender.abort(error.into()),
+        };
         if sender.send_data(text.into()).await.is_err() {
             return;
         }
@@ -386,7 +391,7 @@ async fn send_all(
             Ok(next) => page = next.0,
             Err(problem) => {
                 tracing::warn!("the download of the audit log breaks off: {}", problem.detail);
-                return;
+                return sender.abort(io::Error::other(problem.detail));
             }
         }
     }

@@ -39,8 +39,6 @@ pub(super) struct EffectsForm {
     /// Their keys, with commas between them.
     keys: String,
     plugin: String,
-    #[serde(default)]
-    note: String,
 }
 
 impl EffectsForm {
@@ -50,21 +48,22 @@ impl EffectsForm {
     }
 }
 
-/// The newest dead effects.
+/// The newest dead effects, and whether there are older ones.
 pub(super) async fn find(
     reader: AllowedFor<need::Read>,
     admin: &AdminState,
     filters: &Filters,
     language: Language,
-) -> Result<Vec<EffectGroup>, Problem> {
+) -> Result<(Vec<EffectGroup>, bool), Problem> {
     let others = [&filters.event_type, &filters.source, &filters.within, &filters.reason, &filters.failed_on];
     if others.iter().any(|value| !value.is_empty()) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
     let query = EffectQuery::dead(Some(filters.plugin.clone()).filter(|name| !name.is_empty()), READ);
-    let found = effects::list(reader, State(admin.clone()), Query(query)).await?.0.items;
+    let found = effects::list(reader, State(admin.clone()), Query(query)).await?.0;
+    let is_cut = found.next_cursor.is_some();
     let mut groups = BTreeMap::<_, Vec<ListedEffect>>::new();
-    for effect in found {
+    for effect in found.items {
         groups.entry((effect.plugin.clone(), effect.last.clone())).or_default().push(effect);
     }
     let group = |((plugin, answer), effects): (_, Vec<ListedEffect>)| {
@@ -80,7 +79,7 @@ pub(super) async fn find(
             answer,
         })
     };
-    Ok(groups.into_iter().filter_map(group).collect())
+    Ok((groups.into_iter().filter_map(group).collect(), is_cut))
 }
 
 /// `POST /dead-letters/effects/replay`
@@ -89,7 +88,7 @@ pub(super) async fn replay(
     admin: State<AdminState>,
     FormBody(form): FormBody<EffectsForm>,
 ) -> Result<Redirect, Problem> {
-    let _done = effects::replay(operator.with_note(&form.note)?, admin, form.selection()).await?;
+    let _done = effects::replay(operator, admin, form.selection()).await?;
     Ok(Redirect::to(GROUPS))
 }
 
@@ -99,6 +98,6 @@ pub(super) async fn discard(
     admin: State<AdminState>,
     FormBody(form): FormBody<EffectsForm>,
 ) -> Result<Redirect, Problem> {
-    let _done = effects::discard(operator.with_note(&form.note)?, admin, form.selection()).await?;
+    let _done = effects::discard(operator, admin, form.selection()).await?;
     Ok(Redirect::to(GROUPS))
 }

@@ -135,7 +135,13 @@ pub(super) async fn begin(
     FormBody(form): FormBody<BeginForm>,
 ) -> Result<Redirect, Problem> {
     let plan = find(reader, &admin, id).await?;
-    let request = ReplayRequest { dry_run: false, ..plan.request };
+    if plan.state == ReplayState::Running {
+        return Err(Problem::conflict("the dry run still counts: wait until it has ended"));
+    }
+    let mut request = ReplayRequest { dry_run: false, ..plan.request };
+    // Nothing that was received after it was counted.
+    let until = &mut request.selection.until;
+    *until = Some(until.map_or(plan.asked_at, |until| until.min(plan.asked_at)));
     let (_, begun) = replays::begin(operator.with_note(&form.note)?, admin, JsonBody(request)).await?;
     Ok(Redirect::to(&format!("/replays/{}", begun.0.id)))
 }

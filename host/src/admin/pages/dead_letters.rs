@@ -56,6 +56,7 @@ struct GroupsPage {
     list: String,
     may_act: bool,
     effects: Vec<EffectGroup>,
+    is_effects_cut: bool,
 }
 
 /// Dead letters of one plugin that failed for one reason on one revision.
@@ -103,8 +104,8 @@ pub(super) async fn show(
     let w = DeadLettersWords(visit.language);
     let shell = Shell::new(&admin, &visit, Section::DeadLetters, w.title());
     let (found, is_cut) = find(&reader, &admin, &filters, &shell).await?;
-    let effects = dead_effects::find(reader, &admin, &filters, shell.language).await?;
-    let choices = choices(&admin, &filters, &found, w);
+    let (effects, is_effects_cut) = dead_effects::find(reader, &admin, &filters, shell.language).await?;
+    let choices = choices(&filters, &found, w);
     let groups = group(&found, &filters, &shell);
     Ok(Page(GroupsPage {
         chips: chips(&filters, &choices, GROUPS, &shell, w),
@@ -119,6 +120,7 @@ pub(super) async fn show(
         choices,
         groups,
         effects,
+        is_effects_cut,
     })
     .into_response())
 }
@@ -228,27 +230,20 @@ fn row(found: ListedDelivery, shell: &Shell) -> Row {
     }
 }
 
-fn choices(
-    admin: &AdminState,
-    filters: &Filters,
-    found: &[ListedDelivery],
-    w: DeadLettersWords,
-) -> Vec<Choice> {
+fn choices(filters: &Filters, found: &[ListedDelivery], w: DeadLettersWords) -> Vec<Choice> {
     let names = |name: fn(&ListedDelivery) -> &String| {
         let mut names: Vec<_> = found.iter().map(|of| name(of).clone()).collect();
         names.sort_unstable();
         names.dedup();
         names.into_iter().map(|name| (name.clone(), name)).collect::<Vec<_>>()
     };
-    let config = admin.config.borrow().clone();
-    let sources = config.sources.keys().map(|name| (name.to_string(), name.to_string())).collect();
     let words = ListWords(w.0);
     let spans = [("1h", words.within_hour()), ("24h", words.within_day()), ("7d", words.within_week())];
     let spans = spans.map(|(word, name)| (word.to_owned(), name.to_owned()));
     vec![
         Choice::new("plugin", w.plugin(), names(|of| &of.delivery.plugin), &filters.plugin),
         Choice::new("type", w.event_type(), names(|of| &of.event_type), &filters.event_type),
-        Choice::new("source", w.source(), sources, &filters.source),
+        Choice::new("source", w.source(), names(|of| &of.source), &filters.source),
         Choice::new("within", w.within(), spans.into(), &filters.within),
     ]
 }

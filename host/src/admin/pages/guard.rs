@@ -97,7 +97,7 @@ async fn admit(admin: &AdminState, visit: &Visit, request: Request) -> Result<Re
     }
     let (parts, body) = request.into_parts();
     let limit = match &visit.caller {
-        Some(caller) if is_file(&parts.headers) && caller.has(Permission::Deploy) => {
+        Some(caller) if is_push(&parts) && caller.has(Permission::Deploy) => {
             let file = admin.config.borrow().plugins.file_max_bytes;
             usize::try_from(file).unwrap_or(usize::MAX).saturating_add(FORM_MAX_BYTES)
         }
@@ -115,6 +115,12 @@ async fn admit(admin: &AdminState, visit: &Visit, request: Request) -> Result<Re
         return Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
     }
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Whether it is the form with a plugin's file.
+fn is_push(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    is_file(&parts.headers) && path.starts_with("/plugins/") && path.ends_with("/push")
 }
 
 /// Whether a form has a token of this key: in its first field, if it has a file.

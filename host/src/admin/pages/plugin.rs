@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
@@ -153,7 +154,11 @@ pub(super) async fn page(
     let shell = Shell::new(&admin, &visit, Section::Plugins, &detail.plugin.name);
     // A plugin that was never loaded has no revisions.
     let history = revisions::history(reader.clone(), State(admin.clone()), Path(name.clone())).await;
-    let history = history.ok().map(|(_, history)| history.0);
+    let history = match history {
+        Ok((_, history)) => Some(history.0),
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => None,
+        Err(problem) => return Err(problem),
+    };
     let context = Context { shell: &shell, w, detail: &detail, history: history.as_ref() };
     let (difference, push_error) = match pushed {
         Some(Pushed::Difference(result)) => {
@@ -198,7 +203,7 @@ impl Context<'_> {
             (Ok(found), Some(history)) => {
                 Ok(difference::of_kept(found.0, history, self.detail, self.shell, self.w))
             }
-            (Err(problem), _) if is_wanted => Err(problem),
+            (Err(problem), _) if is_wanted || problem.status != StatusCode::NOT_FOUND => Err(problem),
             _ => Ok(None),
         }
     }

@@ -34,7 +34,7 @@ impl PushForm {
         while let Some(field) = form.next_field().await.map_err(wrong)? {
             match field.name().unwrap_or_default() {
                 "note" => read.note = field.text().await.map_err(wrong)?,
-                "version" => read.version = field.text().await.map_err(wrong)?.parse().ok(),
+                "version" => read.version = Some(version_of(&field.text().await.map_err(wrong)?)?),
                 "dry_run" => read.dry_run = field.text().await.map_err(wrong)? == "true",
                 "seen" => read.seen = field.text().await.map_err(wrong)?,
                 "file" => read.file = field.bytes().await.map_err(wrong)?,
@@ -53,6 +53,12 @@ impl PushForm {
     fn has_changed(&self) -> bool {
         !self.dry_run && !self.seen.is_empty() && self.seen != Digest::of(&self.file).to_string()
     }
+}
+
+fn version_of(text: &str) -> Result<i64, Problem> {
+    text.parse().map_err(|_| {
+        Problem::bad_request("`version` of the form is no number: load the page again, and send its form")
+    })
 }
 
 /// `POST /plugins/{name}/push`
@@ -83,5 +89,7 @@ pub(super) async fn push(
         Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => Pushed::Refused(problem.detail),
         Err(problem) => return Err(problem),
     };
+    // A form leads back to the plugin's page: this one is the answer to a push.
+    let visit = Visit { path: plugin_path(&name), ..visit };
     plugin::page(reader, admin, visit, name, PluginPageQuery::default(), Some(shown)).await
 }

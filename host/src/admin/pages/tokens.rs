@@ -208,7 +208,13 @@ impl TokenForm {
             self.plugins.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty());
         let plugins: Result<Vec<_>, _> = patterns.map(PluginPattern::new).collect();
         let plugins = plugins.map_err(|error| error.to_string())?;
+        if plugins.is_empty() && !self.plugins.trim().is_empty() {
+            return Err(w.no_pattern().to_owned());
+        }
         let days = EXPIRIES.into_iter().find(|days| days.to_string() == self.expires);
+        if days.is_none() && !self.expires.is_empty() {
+            return Err(w.no_expiry().to_owned());
+        }
         Ok(TokenRequest { name, role, plugins, expires_in_ms: days.map(|days| days * DAY_MS) })
     }
 }
@@ -285,7 +291,14 @@ mod tests {
             (["sms-*", "desk", "room"].map(String::from).into(), Some(604_800_000))
         );
         assert_eq!(form("ops", "read", "", "").request(w).unwrap().expires_in_ms, None);
-        for wrong in [form("a b", "read", "", ""), form("a", "", "", ""), form("a", "read", "a*b", "")] {
+        for wrong in [
+            form("a b", "read", "", ""),
+            form("a", "", "", ""),
+            form("a", "read", "a*b", ""),
+            form("a", "read", " , ", ""),
+            form("a", "read", "", "45"),
+            form("a", "read", "", "0"),
+        ] {
             assert!(wrong.request(w).is_err(), "{wrong:?}");
         }
     }

@@ -13,8 +13,8 @@ use crate::personal::{PersonalValues, Spelling};
 
 /// The text in place of a personal value.
 const MASKED: &str = "[masked]";
-/// Texts with fewer characters are not hidden: they are in too many words.
-const LENGTH_MIN: usize = 3;
+/// Texts with fewer bytes are not hidden: they are in too many words.
+const MIN_BYTES: usize = 3;
 
 /// The personal values of an event.
 #[derive(Debug, Clone)]
@@ -44,12 +44,11 @@ impl PersonalTexts {
         }
         let spellings = PersonalValues::find(body, personal).and_then(|values| values.spellings());
         let Some(mut spellings) = spellings else { return Self::All };
-        spellings.retain(|spelling| spelling.text.chars().count() >= LENGTH_MIN);
         if spellings.is_empty() {
-            Self::None
-        } else {
-            ValueFinder::new(&spellings).map_or(Self::All, Self::Values)
+            return Self::None;
         }
+        spellings.retain(|spelling| spelling.text.len() >= MIN_BYTES);
+        ValueFinder::new(&spellings).map_or(Self::All, Self::Values)
     }
 
     /// A text without the values.
@@ -168,6 +167,23 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_every_script_are_hidden_in_either_case() {
+        let personal = texts(r#"{"name":"Éloïse Bâ","other":"王伟"}"#, &[&["name"], &["other"]]);
+        for text in ["ÉLOÏSE BÂ", "éloïse bâ", "Éloïse Bâ", "王伟"] {
+            assert_eq!(hidden(&personal, &format!("no {text} here")), "no [masked] here", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_short_for_texts_still_hides_bytes() {
+        let personal = texts(r#"{"name":"Al"}"#, &[&["name"]]);
+        assert_eq!(hidden(&personal, "Also"), "Also");
+        let mut request = json!({ "body": { "base64": "QWw=" } });
+        personal.hide_in(&mut request);
+        assert_eq!(request, json!({ "body": { "base64": "[masked]" } }));
+    }
+
+    #[test]
     fn overlapping_values_are_hidden_whole_and_a_long_value_to_the_end_of_the_text() {
         let personal = texts(r#"{"a":"Awa Diallo","b":"Diallo Barry","c":"Awa"}"#, &[&["a"], &["b"], &["c"]]);
         assert_eq!(hidden(&personal, "x Awa Diallo Barry, Awa"), "x [masked], [masked]");
@@ -187,6 +203,6 @@ mod tests {
             assert_eq!(hidden(&personal, "anything"), "[masked]");
         }
         assert!(matches!(texts("no json", &[]), PersonalTexts::None));
-        assert!(matches!(texts(r#"{"a":1}"#, &[&["a"]]), PersonalTexts::None));
+        assert!(matches!(texts(r#"{"b":1}"#, &[&["a"]]), PersonalTexts::None));
     }
 }

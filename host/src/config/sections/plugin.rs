@@ -80,7 +80,8 @@ section! {
         /// Log text that is kept of one attempt, in bytes.
         #[key(default = 64 * 1024, range = 0..=16 * MIB)]
         pub log_max_bytes: usize,
-        /// Attempts that run at once, of those that the host runs at once.
+        /// Attempts that run at once, of those that the host runs at once. Replays on a chosen revision have as many of
+        /// their own.
         #[key(default = 16, range = 1..=10_000)]
         pub concurrency: usize,
         /// Whether events of one source with the same ordering key are handled one at a time, in the order in which they

@@ -31,8 +31,8 @@ const CHANGES: u32 = 256;
 const KEPT_CHANGES: i64 = 10_000;
 /// Changes that are removed at once.
 const REMOVED_CHANGES: i64 = 10_000;
-/// With fewer events than this to put in, the follower leaves the processors to senders: see [`rest_after`].
-const NEAR_EVENTS: u64 = 50_000;
+/// With fewer events and changes than this to put in, the follower leaves the processors to senders: see [`rest_after`].
+const NEAR: u64 = 50_000;
 /// Interval at which removed values leave the log.
 const EMPTY_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -142,6 +142,12 @@ impl Follower {
         }
     }
 
+    /// The events and changes that the index does not have.
+    fn lag(&self) -> u64 {
+        let status = self.state().status();
+        status.lag_events.saturating_add(status.lag_changes)
+    }
+
     fn state(&self) -> &SearchState {
         &self.db.inner.search
     }
@@ -158,7 +164,7 @@ impl Follower {
                 self.forget_changes().await
             };
             let pause = match progress {
-                Ok(Progress::More) => rest_after(began.elapsed(), self.state().status().lag_events),
+                Ok(Progress::More) => rest_after(began.elapsed(), self.lag()),
                 Ok(Progress::CaughtUp) => TICK,
                 Err(_) => RETRY,
             };
@@ -430,10 +436,10 @@ impl Follower {
     }
 }
 
-/// How long to rest after a step. A burst of events is put in after it; only an index that is far behind takes most of a
+/// How long to rest after a step, with so many events and changes to go. A burst is put in after it; only an index that is far behind takes most of a
 /// processor, so that it falls no further behind.
-fn rest_after(step: Duration, lag_events: u64) -> Duration {
-    if lag_events < NEAR_EVENTS { step * 2 } else { step / 2 }
+fn rest_after(step: Duration, lag: u64) -> Duration {
+    if lag < NEAR { step * 2 } else { step / 2 }
 }
 
 async fn close(OpenedIndex { index, writer }: OpenedIndex) {

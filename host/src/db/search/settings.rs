@@ -30,7 +30,8 @@ impl Default for SearchSettings {
 impl From<&Config> for SearchSettings {
     fn from(config: &Config) -> Self {
         let pointers = config.sources.iter().map(|(name, source)| {
-            let [key, id] = [&source.ordering_key, &source.id].map(FieldPlaces::as_pointer);
+            // Only where the value can come from nowhere else is it indexed in any case.
+            let [key, id] = [&source.ordering_key, &source.id].map(FieldPlaces::only_pointer);
             let is_new = |pointer: &&Pointer| Some(*pointer) != key && Some(*pointer) != id;
             let pointers = source.search.iter().filter(is_new).cloned().collect();
             (Arc::from(name.as_str()), pointers)

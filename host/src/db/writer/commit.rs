@@ -21,8 +21,10 @@ impl<S: Storage> Writer<S> {
         let jump = clock::jumped();
         let (mut events, mut replies) =
             (Vec::with_capacity(accepts.len()), Vec::with_capacity(accepts.len()));
-        for Accepting { new, more, reply } in accepts {
-            replies.push((1 + more.len(), reply));
+        for accepting in accepts {
+            let count = accepting.count();
+            let Accepting { new, more, reply } = accepting;
+            replies.push((count, reply));
             events.push(new);
             events.extend(more);
         }

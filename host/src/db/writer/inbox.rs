@@ -40,6 +40,13 @@ pub(in crate::db) struct Accepting {
     pub(in crate::db) reply: AcceptReply,
 }
 
+impl Accepting {
+    /// The number of its events.
+    pub(in crate::db) fn count(&self) -> usize {
+        1 + self.more.len()
+    }
+}
+
 /// The answer to one event or to all of a request.
 pub(in crate::db) enum AcceptReply {
     One(Reply<Accept>),

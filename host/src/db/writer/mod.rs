@@ -140,7 +140,10 @@ impl<S: Storage> Writer<S> {
             };
             tokio::select! {
                 count = others.recv_many(requests, max) => open = count > 0,
-                count = events.recv_many(accepts, max) => open = count > 0,
+                accept = events.recv() => {
+                    open = accept.is_some();
+                    accepts.extend(accept);
+                }
                 () = retry => {}
             }
         }
@@ -149,8 +152,11 @@ impl<S: Storage> Writer<S> {
             tokio::time::sleep(RETRY_MIN).await;
             self.unsaved.retry_at = None;
         }
-        while accepts.len() < max {
+        // A request may have many events: the last one may exceed the limit, so that it is taken at all.
+        let mut taken: usize = accepts.iter().map(Accepting::count).sum();
+        while taken < max {
             let Ok(accept) = events.try_recv() else { break };
+            taken += accept.count();
             accepts.push(accept);
         }
         while requests.len() < max {

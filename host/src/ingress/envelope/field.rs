@@ -12,8 +12,6 @@ pub(super) struct Field {
     places: Vec<FieldPlace>,
     /// The places as texts.
     pub(super) name: String,
-    /// Whether a value may come from the body.
-    pub(super) is_in_body: bool,
 }
 
 #[derive(Debug)]
@@ -36,8 +34,10 @@ enum FieldPiece {
 pub(super) enum FieldValue<'a> {
     /// JSON text of the body.
     Json(&'a str),
-    /// A text that a template made.
+    /// A text that a template made with a value of the body.
     Text(String),
+    /// A text that a template made of headers: it is of the request, not of one of its events.
+    OfRequest(String),
 }
 
 /// Numbers the pointers that are picked.
@@ -73,9 +73,8 @@ impl Field {
             None => FieldPlace::Template(pieces(template.parts(), slots)),
         };
         let name = places.to_string();
-        let is_in_body = places.pointers().next().is_some();
         let places = places.templates().iter().map(|template| place(template, slots)).collect();
-        Self { places, name, is_in_body }
+        Self { places, name }
     }
 
     /// The value at the first place that has one. `null` counts as absent.
@@ -87,9 +86,10 @@ impl Field {
         self.places.iter().find_map(|place| match place {
             FieldPlace::Slot(slot) => slot_value(picked, *slot).map(FieldValue::Json),
             FieldPlace::Template(pieces) => {
-                let mut text = String::new();
-                append(pieces, picked, headers, &mut text)?;
-                (!text.is_empty()).then_some(FieldValue::Text(text))
+                let (mut text, mut is_of_body) = (String::new(), false);
+                append(pieces, picked, headers, &mut text, &mut is_of_body)?;
+                let value = if is_of_body { FieldValue::Text } else { FieldValue::OfRequest };
+                (!text.is_empty()).then(|| value(text))
             }
         })
     }
@@ -111,12 +111,13 @@ fn slot_value<'a>(picked: &PickedValues<'a, PICKED_MAX>, slot: usize) -> Option<
     picked.get(slot).copied().flatten().filter(|raw| *raw != "null")
 }
 
-/// Appends the text of all pieces; `None` if one is missing.
+/// Appends the text of all pieces, and notes whether the body had one of them; `None` if one is missing.
 fn append(
     pieces: &[FieldPiece],
     picked: &PickedValues<'_, PICKED_MAX>,
     headers: &HeaderMap,
     text: &mut String,
+    is_of_body: &mut bool,
 ) -> Option<()> {
     for piece in pieces {
         match piece {
@@ -124,6 +125,7 @@ fn append(
             FieldPiece::Header(place) => text.push_str(header_text(place, headers)?),
             FieldPiece::Slot(slot) => {
                 let raw = slot_value(picked, *slot)?;
+                *is_of_body = true;
                 match raw.as_bytes().first()? {
                     b'"' => text.push_str(&parse_json_string(raw)?),
                     b'{' | b'[' => return None,
@@ -132,7 +134,7 @@ fn append(
             }
             FieldPiece::Optional(pieces) => {
                 let before = text.len();
-                if append(pieces, picked, headers, text).is_none() {
+                if append(pieces, picked, headers, text, is_of_body).is_none() {
                     text.truncate(before);
                 }
             }

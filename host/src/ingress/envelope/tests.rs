@@ -23,6 +23,15 @@ fn read_with(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<E
 }
 
 fn read_all(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<Vec<Event>, String> {
+    read_received(source, headers, body, RECEIVED_AT)
+}
+
+fn read_received(
+    source: &Source,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    received_at: u64,
+) -> Result<Vec<Event>, String> {
     let body = Bytes::copy_from_slice(body);
     let unsigned = UnsignedRequest {
         url: "",
@@ -42,7 +51,7 @@ fn read_all(source: &Source, headers: &[(&str, &str)], body: &[u8]) -> Result<Ve
     let verified = request.verify(&Verifier::new(source, SourceUrl::Unknown), RECEIVED_AT).unwrap();
     let name = SourceName::new("desk").unwrap();
     Envelope::from_source(source)
-        .read(&name, verified, RECEIVED_AT, 100)
+        .read(&name, verified, received_at, BodyRules { bytes_max: 1 << 20, items_max: 100 })
         .map(|read| match read {
             ReadEvents::One(read) => vec![read.event],
             ReadEvents::Items(items) => items.into_iter().map(|read| read.event).collect(),
@@ -256,9 +265,37 @@ fn a_list_is_split_into_events_with_ids_of_their_own() {
     source.id = serde_json::from_str(r#""{header:x-id}""#).unwrap();
     let events = read_all(&source, &[("x-id", "r1")], br#"{"events":[{"type":"a"},{"type":"a"}]}"#).unwrap();
     assert_eq!((events[0].id.as_str(), events[1].id.as_str()), ("r1.0", "r1.1"), "an id of the request");
+    source.id = serde_json::from_str(r#"["/id", "{header:x-id}[.{/n}]"]"#).unwrap();
+    let body = br#"{"events":[{"type":"a"},{"type":"a"},{"type":"a","n":7},{"type":"a","id":"own"}]}"#;
+    let events = read_all(&source, &[("x-id", "r1")], body).unwrap();
+    let ids: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids, ["r1.0", "r1.1", "r1.7", "own"], "of the request, or of the event");
+    let long = "x".repeat(ID_MAX_BYTES - 1);
+    assert!(read_all(&source, &[("x-id", &long)], body).unwrap_err().contains("id"), "with its number");
     let many = format!(r#"{{"events":[{}1]}}"#, "1,".repeat(100));
     let error = read_all(&source, &[], many.as_bytes()).unwrap_err();
-    assert!(error.contains("has 101 items, and server.events_per_body_max is 100"), "{error}");
+    assert!(error.contains("has more items than server.events_per_body_max, which is 100"), "{error}");
+}
+
+#[test]
+fn equal_bodies_are_events_of_their_own_only_where_the_source_says_so() {
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    let read = |source: &Source, at| read_received(source, &[], br#"{"type":"a"}"#, at).unwrap().remove(0).id;
+    assert_eq!(read(&source, RECEIVED_AT), read(&source, RECEIVED_AT + 1));
+    source.bodies_repeat = true;
+    assert_ne!(read(&source, RECEIVED_AT), read(&source, RECEIVED_AT + 1));
+    source.items = Some(Pointer::to(&["events"]));
+    let events = read_all(&source, &[], br#"{"events":[{"type":"a"},{"type":"a"}]}"#).unwrap();
+    assert_ne!(events[0].id, events[1].id);
+}
+
+#[test]
+fn a_body_that_grows_as_json_is_refused_above_the_limit() {
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    source.forms = true;
+    let form = [&b"type=a.b&x="[..], &vec![1; 300_000]].concat();
+    let error = read_with(&source, &[("content-type", "application/x-www-form-urlencoded")], &form);
+    assert!(error.unwrap_err().contains("bytes as JSON, and server.body_max_bytes is 1048576"));
 }
 
 #[test]

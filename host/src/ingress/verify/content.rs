@@ -8,6 +8,9 @@ use super::request::{Place, RequestValues, Slot};
 use crate::config::{HeaderPlace, Part, Pointer, SignedContent, Template, Verification};
 use crate::ingress::media;
 
+/// Most fields of a form that is signed by its fields. A provider's has some dozens.
+const FORM_PAIRS_MAX: usize = 1000;
+
 /// The signed content, prepared for requests.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -107,7 +110,7 @@ impl ContentInput<'_, '_, '_> {
                 Piece::Timestamp => sink(self.timestamp.unwrap_or_default()),
                 Piece::Method => sink(request.method.as_str().as_bytes()),
                 Piece::Url => self.write_url(sink)?,
-                Piece::Form => self.write_form(sink),
+                Piece::Form => self.write_form(sink)?,
                 Piece::Crc32 => sink(crc32fast::hash(&request.body).to_string().as_bytes()),
                 Piece::Header(place) => {
                     let missing = || Unauthorized::MissingPart(PlaceName::of_header(place));
@@ -159,19 +162,23 @@ impl ContentInput<'_, '_, '_> {
         Ok(())
     }
 
-    /// The names and values of a form, sorted, each pair once.
-    fn write_form(&self, sink: &mut dyn FnMut(&[u8])) {
+    /// The names and values of a form, sorted, each pair once. Nobody is known yet, so their number is limited.
+    fn write_form(&self, sink: &mut dyn FnMut(&[u8])) -> Result<(), Unauthorized> {
         let request = self.values.request;
         if !media::is_form(request.headers) {
-            return;
+            return Ok(());
         }
         let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-            url::form_urlencoded::parse(&request.body).collect();
+            url::form_urlencoded::parse(&request.body).take(FORM_PAIRS_MAX + 1).collect();
+        if pairs.len() > FORM_PAIRS_MAX {
+            return Err(Unauthorized::TooManyFields(FORM_PAIRS_MAX));
+        }
         pairs.sort();
         pairs.dedup();
         for (name, value) in pairs {
             sink(name.as_bytes());
             sink(value.as_bytes());
         }
+        Ok(())
     }
 }

@@ -33,6 +33,8 @@ pub(in crate::ingress) enum Unauthorized {
     TooOld(u64, u64),
     #[error("timestamp is too far in the future by {0} s")]
     TooNew(u64),
+    #[error("the signed form has more than {0} fields")]
+    TooManyFields(usize),
     #[error("the body is not JSON, and the signature needs values in it: {0}")]
     NoJson(String),
     #[error("the query's parameter `{0}` is not the SHA-256 of the body")]
@@ -54,6 +56,7 @@ impl Unauthorized {
             Self::Prefix(..)
             | Self::NoItem(..)
             | Self::TooManyItems(..)
+            | Self::TooManyFields(_)
             | Self::Encoding(..)
             | Self::UnknownPart(_)
             | Self::Timestamp(..)

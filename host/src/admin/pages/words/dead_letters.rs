@@ -25,7 +25,7 @@ words! {
         event: "Event", "Événement";
         attempts: "Attempts", "Tentatives";
         received: "Received", "Reçu";
-        of_group(plugin, count): "{plugin}: {count} dead letters", "{plugin} : {count} échecs définitifs";
+        of_group[count]: "{count} dead letter" | "{count} dead letters", "{count} échec définitif" | "{count} échecs définitifs";
         show_all: "All groups", "Tous les groupes";
         show_list: "Show one by one", "Afficher un par un";
         list: "One by one", "Un par un";
@@ -61,6 +61,7 @@ words! {
         discard_button[count]: "Discard {count} delivery" | "Discard {count} deliveries", "Abandonner {count} remise" | "Abandonner {count} remises";
         leave: "Leave them", "Ne rien faire";
         effects: "Dead effects", "Effets en échec définitif";
+        effects_cut: "Only the newest are shown.", "Seuls les plus récents sont affichés.";
         effects_about: "Requests of handlers whose last attempt failed. A replay repeats them with the same idempotency key.",
             "Requêtes de gestionnaires dont la dernière tentative a échoué. Rejouer les répète avec la même clé d'idempotence.";
         effect: "Effect", "Effet";

@@ -39,6 +39,8 @@ words! {
         note: "Note for the audit log", "Note pour le journal d'audit";
         create: "Create token", "Créer le jeton";
         no_role: "choose a role", "choisissez un rôle";
+        no_pattern: "name plugins, or leave the field empty for all", "nommez des plugins, ou laissez le champ vide pour tous";
+        no_expiry: "choose when it ends", "choisissez son échéance";
         made(name): "The token {name} is made.", "Le jeton {name} est créé.";
         secret: "Its secret, which is shown here only:", "Son secret, qui n'est affiché qu'ici :";
         copy_secret: "Copy secret", "Copier le secret";

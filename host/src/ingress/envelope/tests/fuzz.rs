@@ -106,7 +106,12 @@ fn random_bodies_and_headers_are_read_or_rejected() {
             let (method, uri) = (Method::POST, Uri::from_static("/webhooks/desk"));
             let request = UnverifiedRequest { method: &method, uri: &uri, headers: &headers, body };
             let verified = request.verify(&Verifier::new(source, SourceUrl::Unknown), NOW_MS).unwrap();
-            if let Ok(read) = Envelope::from_source(source).read(&name, verified, NOW_MS, 50) {
+            if let Ok(read) = Envelope::from_source(source).read(
+                &name,
+                verified,
+                NOW_MS,
+                BodyRules { bytes_max: 1 << 20, items_max: 50 },
+            ) {
                 prop_assert!(read.as_slice().len() <= 50);
                 for ReadEvent { event, .. } in read.as_slice() {
                     prop_assert!(!event.id.is_empty() && event.id.len() <= ID_MAX_BYTES + 8, "{event:?}");

@@ -82,6 +82,7 @@ pub(super) fn samples() -> impl Iterator<Item = Sample> {
         source.secrets = super::source(scheme, &[&secret]).secrets;
         source.verification.url = Some(URL.into());
         source.verification.values.insert("webhook_id".into(), "WH-1".into());
+        source.verification.values.insert("topic_arn".into(), "arn:x".into());
         assert_eq!(
             source.verification.decode_key(source.secrets[0].secret()).err(),
             None,
@@ -357,4 +358,23 @@ fn a_body_that_is_not_utf_8_is_verified_as_bytes_or_rejected() {
     let mut request = TestRequest::new(&[], &signed.body);
     request.headers = signed.headers;
     assert_eq!(request.verify(&verifier(&source), NOW_MS), Ok(0));
+}
+
+#[test]
+fn a_message_of_another_sns_topic_is_rejected() {
+    let mut sample = samples().find(|sample| sample.name() == "aws-sns").unwrap();
+    assert!(sample.request.verify(&sample.verifier, NOW_MS).is_ok());
+    // The certificate is the same for the topics of all accounts.
+    sample.source.verification.values.insert("topic_arn".into(), "arn:another".into());
+    sample.verifier = verifier(&sample.source);
+    let request = sample.request.clone();
+    assert!(sample.rejects(&request, "another topic").contains("no secret matched"));
+}
+
+#[test]
+fn a_signed_form_of_very_many_fields_is_rejected() {
+    let sample = samples().find(|sample| sample.name() == "twilio").unwrap();
+    let mut request = sample.request.clone();
+    request.body = "a&".repeat(1001).into();
+    assert!(sample.rejects(&request, "1001 fields").contains("the signed form has more than 1000 fields"));
 }
