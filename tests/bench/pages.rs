@@ -18,7 +18,7 @@ const ROUNDS: usize = 5;
 const CONNECTIONS: usize = 128;
 
 /// Pages: `{n}` is the number of an event, `{id}` its id.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 19] = [
     ("overview", "/"),
     ("events", "/events"),
     ("events, phone", "/events?search={p4}"),
@@ -26,7 +26,18 @@ const PAGES: [(&str, &str); 8] = [
     ("events, dead", "/events?state=dead"),
     ("events, rare type", "/events?type=appointment.rare"),
     ("event", "/events/moncreneau/{id}"),
-    ("settings", "/settings"),
+    ("plugins", "/plugins"),
+    ("a plugin", "/plugins/native"),
+    ("a plugin's store", "/plugins/native/store"),
+    ("dead letters", "/dead-letters"),
+    ("dead letters, a list", "/dead-letters/list?plugin=native"),
+    ("sources", "/sources"),
+    ("a source", "/sources/moncreneau"),
+    ("replays", "/replays"),
+    ("audit", "/audit"),
+    ("audit, checked", "/audit/check"),
+    ("tokens", "/settings/tokens"),
+    ("alerts", "/settings/alerts"),
 ];
 
 /// Prints the time of each page.

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use super::first_token;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, with_file};
 use crate::access::create;
 use crate::support::{Event, HostDir, sign};
 
@@ -80,4 +80,54 @@ async fn a_token_for_some_plugins_is_led_to_no_page_that_it_may_not_see() {
         assert!(page.contains(&format!("href=\"{path}\"")), "{path}: {page}");
         assert_eq!(admin.get(path).await.status, StatusCode::OK, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_request_is_tested_on_the_page_of_its_source_and_nothing_is_stored() {
+    let dir = HostDir::new("");
+    let host = dir.start().await;
+    let visitor = Visitor::logged_in(&host, &create(&dir, &["desk", "--role", "operate"])).await;
+    let body = Event::created("evt_<tested>").body;
+    let request = |signature: &str| {
+        format!("POST /webhooks/moncreneau HTTP/1.1\nX-Moncreneau-Signature: {signature}\n\n{body}")
+    };
+    let signed = request(&sign(crate::support::SECRET, &body));
+    let form_token = visitor.get("/sources/moncreneau").await.form_token();
+    let test = async |source: &str, text: &str, at: &str, file: &[u8]| {
+        let text = text.replace('\n', "\r\n");
+        let form = [("form_token", form_token.as_str()), ("request", &text), ("at", at)];
+        let request = visitor.request(reqwest::Method::POST, &format!("/sources/{source}/test"));
+        visitor.send(with_file(request, &form, file)).await
+    };
+    for (text, at, file, parts) in [
+        (&*signed, "", "", ["would be stored", "Secret 1 verified it", "evt_&#60;tested&#62;"]),
+        ("", "2026-01-31T12:00:00Z", &*signed, ["would be stored", "Secret 1", "evt_&#60;tested&#62;"]),
+        (
+            &*request("sha256=00"),
+            "",
+            "",
+            ["not verified: 401", "signature", "X-Moncreneau-Signature: sha256=00"],
+        ),
+        ("GET / HTTP/1.1\n\n", "", "", ["no request for webhooks", "GET is answered 405", "GET / HTTP/1.1"]),
+        ("<b>", "", "", ["no request for webhooks", "request line", "&#60;b&#62;"]),
+        (&*signed, "tomorrow", "", ["no request for webhooks", "RFC 3339", "value=\"tomorrow\""]),
+    ] {
+        let answer = test("moncreneau", text, at, file.as_bytes()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{text}: {}", answer.body);
+        for part in parts {
+            assert!(answer.body.contains(part), "{text}: {part}: {}", answer.body);
+        }
+        assert!(!answer.body.contains("<b>\n") && !answer.body.contains("evt_<tested>"), "{}", answer.body);
+    }
+    assert_eq!(test("none", &signed, "", b"").await.status, StatusCode::NOT_FOUND);
+    let stored = dir.run(&["event", "list", "--json"]).json();
+    assert_eq!(stored["items"].as_array().unwrap().len(), 0, "{stored}");
+
+    let reader = Visitor::logged_in(&host, &create(&dir, &["dashboard", "--role", "read"])).await;
+    let page = reader.get("/sources/moncreneau").await;
+    assert!(!page.body.contains("/sources/moncreneau/test"), "{}", page.body);
+    let form_token = reader.get("/settings").await.form_token();
+    let form = [("form_token", form_token.as_str()), ("request", &signed)];
+    let request = reader.request(reqwest::Method::POST, "/sources/moncreneau/test");
+    assert_eq!(reader.send(with_file(request, &form, b"")).await.status, StatusCode::FORBIDDEN);
 }

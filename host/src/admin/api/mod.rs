@@ -34,7 +34,7 @@ mod search;
 mod selections;
 pub(super) mod sessions;
 mod shapes;
-mod sources;
+pub(super) mod sources;
 pub(super) mod stores;
 pub(super) mod switches;
 pub(super) mod tokens;

@@ -28,7 +28,7 @@ pub(super) async fn list(_reader: Allowed<need::Read>, State(admin): State<Admin
     (status = 200, description = "What would become of it", body = SourceTestResult),
     (status = 404, description = "No such source"),
     Problem))]
-pub(super) async fn test(
+pub(in crate::admin) async fn test(
     _operator: Allowed<need::Operate>,
     State(admin): State<AdminState>,
     Path(name): Path<String>,

@@ -55,6 +55,8 @@ mod replay;
 mod replays;
 mod settings;
 mod shell;
+mod source_setup;
+mod source_test;
 mod sources;
 mod sparkline;
 mod states;
@@ -95,6 +97,7 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/plugins/{name}/reject", post(plugin_actions::reject))
         .route("/sources", get(sources::list))
         .route("/sources/{name}", get(sources::show))
+        .route("/sources/{name}/test", post(source_test::test))
         .route("/replays", get(replays::list))
         .route("/replays/{id}", get(replay::show))
         .route("/replays/{id}/stop", post(replay::stop))

@@ -1,5 +1,7 @@
 //! Sources, and tests of requests.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -136,9 +138,81 @@ impl SourceView {
     }
 }
 
+impl SourceTestRequest {
+    /// Reads a request as it came over the wire: the request line, the headers, an empty line, and the body byte by byte.
+    /// Lines before the body may end with a line feed alone.
+    ///
+    /// # Errors
+    /// What is no request, in words.
+    pub(crate) fn parse(bytes: &[u8], at: Option<u64>) -> Result<Self, String> {
+        let mut rest = bytes;
+        let mut line = || {
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let (line, after) =
+                end.map_or((rest, &rest[rest.len()..]), |end| (&rest[..end], &rest[end + 1..]));
+            rest = after;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            std::str::from_utf8(line).map_err(|_| "a header is not text".to_owned())
+        };
+        let first = line()?;
+        let mut words = first.split(' ');
+        let (method, target) = words.next().zip(words.next()).ok_or_else(|| {
+            format!(
+                "it does not begin with a request line such as `POST /webhooks/NAME HTTP/1.1`, but with `{first}`"
+            )
+        })?;
+        let (method, target) = (method.to_owned(), Some(target.to_owned()));
+        let mut headers = Vec::new();
+        loop {
+            let text = line()?;
+            if text.is_empty() {
+                break;
+            }
+            let (name, value) =
+                text.split_once(':').ok_or_else(|| format!("`{text}` is no header: write NAME: VALUE"))?;
+            headers.push(HeaderView { name: name.trim().to_owned(), value: value.trim().to_owned() });
+        }
+        Ok(Self { method, target, headers, body_base64: STANDARD.encode(rest), at })
+    }
+}
+
 impl SourceTestResult {
     pub(in crate::admin) fn without_body() -> Self {
         let reason = Some("body_base64 is no base64".into());
         Self { step: SourceTestStep::Request, secret: None, reason, events: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_as_it_came() {
+        for text in [
+            "POST /webhooks/a?x=1 HTTP/1.1\r\nA: 1\r\nb:  two: 2 \r\n\r\n{\r\n}\n",
+            "POST /webhooks/a?x=1 HTTP/1.1\nA: 1\nb: two: 2\n\n{\r\n}\n",
+        ] {
+            let request = SourceTestRequest::parse(text.as_bytes(), Some(7)).unwrap();
+            assert_eq!(
+                (request.method.as_str(), request.target.as_deref()),
+                ("POST", Some("/webhooks/a?x=1"))
+            );
+            let headers: Vec<_> =
+                request.headers.iter().map(|of| format!("{}={}", of.name, of.value)).collect();
+            assert_eq!(headers, ["A=1", "b=two: 2"]);
+            assert_eq!(STANDARD.decode(request.body_base64).unwrap(), b"{\r\n}\n");
+            assert_eq!(request.at, Some(7));
+        }
+        let bare = SourceTestRequest::parse(b"GET /x", None).unwrap();
+        assert_eq!((bare.headers.len(), bare.body_base64.as_str()), (0, ""));
+        for (wrong, part) in
+            [("", "request line"), ("{}", "request line"), ("POST / x\nno header\n", "NAME: VALUE")]
+        {
+            let why = SourceTestRequest::parse(wrong.as_bytes(), None).unwrap_err();
+            assert!(why.contains(part), "{wrong}: {why}");
+        }
+        assert!(SourceTestRequest::parse(b"POST / x\n\xff: 1\n\n", None).is_err());
     }
 }

@@ -93,5 +93,27 @@ words! {
             "Essayez depuis cette machine, signé comme le ferait l'expéditeur :";
         copy_url: "Copy URL", "Copier l'URL";
         copy_command: "Copy command", "Copier la commande";
+        test: "Test a request", "Tester une requête";
+        test_about: "Shows what would become of a request: which secret verified it, or at which step it ends. Nothing is stored.",
+            "Montre ce que deviendrait une requête : quel secret l'a vérifiée, ou à quelle étape elle s'arrête. Rien n'est enregistré.";
+        test_request: "Request line, headers, an empty line, and the body",
+            "Ligne de requête, en-têtes, une ligne vide, puis le corps";
+        test_request_hint: "Lines of the body end with a line feed here. A file is taken byte by byte.",
+            "Ici, les lignes du corps finissent par un saut de ligne. Un fichier est pris octet par octet.";
+        test_file: "Or a file with all of it", "Ou un fichier avec le tout";
+        test_at: "As if it came at (empty: now)", "Comme si elle arrivait à (vide : maintenant)";
+        test_time_wrong: "The time is neither RFC 3339, as 2026-01-31T12:00:00Z, nor milliseconds since 1970.",
+            "L'heure n'est ni au format RFC 3339, comme 2026-01-31T12:00:00Z, ni en millisecondes depuis 1970.";
+        test_button: "Test", "Tester";
+        test_result: "Result of the test", "Résultat du test";
+        test_no_request: "no request for webhooks", "pas une requête de webhook";
+        test_handshake: "handshake: the host answers it itself", "prise de contact : l'hôte y répond lui-même";
+        test_unverified: "not verified: 401", "non vérifiée : 401";
+        test_no_event: "verified, but no event: 400", "vérifiée, mais pas un événement : 400";
+        test_accepted: "would be stored", "serait enregistrée";
+        test_secret(number): "Secret {number} verified it.", "Le secret {number} l'a vérifiée.";
+        id: "Id", "Identifiant";
+        event_type: "Type", "Type";
+        created: "Created", "Créé";
     }
 }
