@@ -59,6 +59,7 @@ pub use sections::{
     Retention, Revisions, Runtime, Search, Server, Store, Telemetry,
 };
 pub use source::{Source, TraceTrust};
+pub use source_check::SEARCH_POINTERS_MAX;
 pub use source_secret::SourceSecret;
 pub use template::{FieldPlaces, HeaderPlace, Part, Template, ValuePlace};
 pub use values::{Approval, EVENT_TYPE_MAX_BYTES, Instances, POINTER_MAX_TOKENS, Pointer, Ratio, Secret};

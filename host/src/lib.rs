@@ -36,6 +36,7 @@ pub mod ingress;
 pub mod keyvalue;
 pub mod outbound;
 pub mod personal;
+mod pick;
 pub mod plugins;
 pub mod replay;
 pub mod revision;

@@ -50,7 +50,7 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `trace`, `secrets`, `personal`, `switch`, `config` and `failpoint`.
+/// `audit`, `token`, `trace`, `secrets`, `personal`, `pick`, `switch`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("ingress", &["db", "telemetry"]),
     ("plugins", &["outbound", "runtime"]),
@@ -61,7 +61,7 @@ const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 20] = [
+const LEAVES: [(&str, &[&str]); 21] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
     ("event", &["trace"]),
@@ -75,6 +75,7 @@ const LEAVES: [(&str, &[&str]); 20] = [
     ("revision", &["audit", "event"]),
     ("secrets", &["effect"]),
     ("personal", &["config", "event", "secrets"]),
+    ("pick", &["config"]),
     ("switch", &["delivery", "event"]),
     ("wit", &["event"]),
     ("failpoint", &["config"]),
@@ -216,6 +217,7 @@ fn dependencies_point_one_way() {
         "trace",
         "secrets",
         "personal",
+        "pick",
         "switch",
         "config",
         "failpoint",

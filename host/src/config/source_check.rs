@@ -6,8 +6,8 @@ use super::scheme::{Algorithm, Encoding, PICKED_MAX, Verification};
 use super::source::Source;
 use super::template::{Part, Template};
 
-/// Each pointer costs some terms of each event in the search index.
-const SEARCH_POINTERS_MAX: usize = 16;
+/// Most JSON pointers by whose values the events of a source are found. Each costs some terms of each event in the index.
+pub const SEARCH_POINTERS_MAX: usize = 16;
 /// A longer window would let old requests in for days.
 const TOLERANCE_MAX_SECONDS: u64 = 7 * 86_400;
 

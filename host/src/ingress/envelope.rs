@@ -19,9 +19,9 @@ use super::created::Created;
 use super::form;
 use super::items::ItemReader;
 use super::media;
-use super::pick::Picker;
 use super::text;
 use super::verify::VerifiedRequest;
+use crate::pick::Picker;
 use field::{Field, FieldValue, Slots};
 
 /// Longest event id, in bytes.

@@ -7,8 +7,8 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::pick::Picker;
 use crate::config::Pointer;
+use crate::pick::Picker;
 
 /// Finds the list of events in a body.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The webhook endpoint: verifies the signature over the raw bytes, reads the event, and answers after the commit.
 //!
-//! Owns HTTP on the public side and the accept loop, which the admin side uses too. `verify`, `envelope`, `created` and
-//! `pick` are pure. It knows no wasm and no SQL: events are accepted through [`EventAcceptor`].
+//! Owns HTTP on the public side and the accept loop, which the admin side uses too. `verify`, `envelope` and `created`
+//! are pure. It knows no wasm and no SQL: events are accepted through [`EventAcceptor`].
 
 mod answer;
 mod body;
@@ -17,7 +17,6 @@ mod items;
 mod limits;
 mod media;
 mod peer;
-mod pick;
 mod probe;
 mod serve;
 mod sources;

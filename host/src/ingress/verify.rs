@@ -16,8 +16,8 @@ use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
 use super::media;
-use super::pick::Picker;
 use crate::config::{Algorithm, PICKED_MAX, Source, TimestampUnit};
+use crate::pick::Picker;
 
 use claims::ClaimReader;
 use content::{Content, ContentInput};

@@ -1,12 +1,15 @@
 //! The search terms of an event: its own values, and how they are written so that people find them. Pure.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::settings::SearchSettings;
-use crate::config::Pointer;
-use crate::event::{parse_digits, parse_index, replace_lone_surrogates};
+use super::settings::{BodyValues, SearchSettings, SourceValues};
+use crate::event::{parse_digits, replace_lone_surrogates};
 
 /// Fewest digits of a value that counts as a number with separators, such as a phone number.
 const NUMBER_MIN_DIGITS: usize = 6;
@@ -156,14 +159,16 @@ impl Document {
         document.add(IndexedField::Id, parts.id, settings);
         document.add(IndexedField::Type, parts.event_type, settings);
         document.add(IndexedField::Source, parts.source, settings);
-        let pointers = settings.pointers(parts.source);
-        let needs_body = pointers.is_some() || parts.ordering_key.is_some();
-        let json = if needs_body { read_json(parts.body) } else { None };
+        let text = readable(parts.body);
+        let values = settings
+            .source(parts.source)
+            .zip(text.as_deref())
+            .map(|(source, text)| (source, source.pick(text)));
         if let Some(key) = parts.ordering_key {
-            document.add(ordering_key_field(parts, json.as_ref(), key, settings), key, settings);
+            document.add(ordering_key_field(parts.source, values, key), key, settings);
         }
-        if let Some(((source, pointers), json)) = pointers.zip(json.as_ref()) {
-            document.add_values(source, pointers, json, settings);
+        if let Some((source, values)) = values {
+            document.add_values(source, values, settings);
         }
         document
     }
@@ -200,22 +205,12 @@ impl Document {
         self.reasons.push(reason);
     }
 
-    fn add_values(
-        &mut self,
-        source: &Arc<str>,
-        pointers: &[Pointer],
-        json: &Value,
-        settings: &SearchSettings,
-    ) {
+    fn add_values(&mut self, source: &SourceValues, values: BodyValues<'_>, settings: &SearchSettings) {
         let mut left = settings.values_max;
-        for pointer in pointers {
-            let Some(value) = resolve(json, pointer) else { continue };
-            let values = match value {
-                Value::Array(items) => items.as_slice(),
-                value => std::slice::from_ref(value),
-            };
-            let field = IndexedField::Value(Arc::clone(source), pointer.to_string().into());
-            for value in values.iter().filter_map(scalar).take(left) {
+        for (number, pointer) in source.pointers.iter().enumerate() {
+            let Some(json) = values.at(number) else { continue };
+            let field = IndexedField::Value(Arc::clone(&source.name), Arc::clone(pointer));
+            for value in scalars(json, left) {
                 self.add(field.clone(), &value, settings);
                 left -= 1;
             }
@@ -223,39 +218,68 @@ impl Document {
     }
 }
 
-fn read_json(body: &[u8]) -> Option<Value> {
-    let readable = replace_lone_surrogates(std::str::from_utf8(body).ok()?);
-    serde_json::from_str(readable.trim_start_matches('\u{feff}')).ok()
+/// The text of a body, if it is one.
+fn readable(body: &[u8]) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(body).ok()?;
+    Some(replace_lone_surrogates(text.trim_start_matches('\u{feff}')))
 }
 
 /// The field of an ordering key. Its name says where the value is, so that a search is judged by the pointers that are
 /// personal when it is made, whatever is configured since the event was read.
 fn ordering_key_field(
-    parts: &EventParts<'_>,
-    json: Option<&Value>,
+    source: &str,
+    values: Option<(&SourceValues, BodyValues<'_>)>,
     key: &str,
-    settings: &SearchSettings,
 ) -> IndexedField {
-    let source = parts.source.into();
-    let at = settings.ordering_key(parts.source);
-    let value = at.zip(json).and_then(|(at, json)| scalar(resolve(json, at)?));
-    match at {
-        Some(at) if value.as_deref() == Some(key) => IndexedField::OrderingKey(source, at.to_string().into()),
-        _ => IndexedField::EarlierOrderingKey(source),
+    let here = values.and_then(|(of, values)| {
+        let at = of.ordering_key.as_ref()?;
+        let value = scalar(values.ordering_key()?)?;
+        (value == key).then(|| IndexedField::OrderingKey(source.into(), Arc::clone(at)))
+    });
+    here.unwrap_or_else(|| IndexedField::EarlierOrderingKey(source.into()))
+}
+
+/// A value, or the first ones of a list. A sender may send very many: only these are kept.
+fn scalars(json: &str, max: usize) -> Vec<String> {
+    if !json.starts_with('[') {
+        return scalar(json).into_iter().take(max).collect();
+    }
+    let mut found = Vec::new();
+    let mut items = serde_json::Deserializer::from_str(json);
+    // What came before a wrong item stays.
+    let _checked_before = items.deserialize_seq(Scalars { found: &mut found, max });
+    found
+}
+
+struct Scalars<'f> {
+    found: &'f mut Vec<String>,
+    max: usize,
+}
+
+impl<'de> Visitor<'de> for Scalars<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while self.found.len() < self.max {
+            let Some(item) = items.next_element::<&RawValue>()? else { return Ok(()) };
+            self.found.extend(scalar(item.get()));
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 
-fn resolve<'a>(json: &'a Value, pointer: &Pointer) -> Option<&'a Value> {
-    pointer.tokens().try_fold(json, |json, token| match json {
-        Value::Object(members) => members.get(token.decoded().as_ref()),
-        Value::Array(items) => items.get(parse_index(&token.decoded())?),
-        _ => None,
-    })
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
+/// The text of a JSON text, number, true or false.
+fn scalar(json: &str) -> Option<String> {
+    if json.starts_with(['{', '[']) {
+        return None;
+    }
+    match serde_json::from_str(json).ok()? {
+        Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(is) => Some(is.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,

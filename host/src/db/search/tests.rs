@@ -110,6 +110,26 @@ fn a_key_that_is_not_at_the_configured_pointer_is_of_an_earlier_one_and_an_index
 }
 
 #[test]
+fn the_first_values_of_a_list_are_indexed_and_all_else_in_a_body_is_read_over() {
+    let values = |object: &str| {
+        let terms = document(&format!("{{\"data\":{{\"object\":{object}}}}}")).terms;
+        let values = terms.into_iter().filter(|term| matches!(term.field, IndexedField::Value(..)));
+        values.map(|term| term.text).collect::<Vec<_>>()
+    };
+    for (object, expected) in [
+        (r#"{"name":["a","b","c","d"],"phone":"1"}"#, &["a", "b", "c"][..]),
+        (r#"{"name":["a"],"phone":["b",null,{"c":1},[2],true,2.50,"d"]}"#, &["a", "b", "true"]),
+        (r#"{"name":"a","name":"b"}"#, &["b"]),
+        (r#"{"name":"\ud800 a"}"#, &["\u{fffd} a"]),
+        (r#"{"name":{"a":1},"phone":null}"#, &[]),
+        (r#"{"name":[]}"#, &[]),
+        (r#"{"name":"a"#, &[]),
+    ] {
+        assert_eq!(values(object), expected, "{object}");
+    }
+}
+
+#[test]
 fn the_name_of_a_field_is_read_as_it_is_written() {
     for field in [
         IndexedField::Id,

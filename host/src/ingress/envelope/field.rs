@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 use crate::config::{FieldPlaces, HeaderPlace, PICKED_MAX, Part, Pointer, Template};
 use crate::event::parse_json_string;
-use crate::ingress::pick::PickedValues;
+use crate::pick::PickedValues;
 
 /// A field of an event: its places, best first.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, Method, Uri};
 
 use super::reason::{PlaceName, Unauthorized};
 use crate::config::{HeaderPlace, PICKED_MAX, Pointer, ValuePlace};
-use crate::ingress::pick::{PickedValues, Picker};
+use crate::pick::{PickedValues, Picker};
 
 /// A request as it came.
 #[derive(Debug, Clone)]

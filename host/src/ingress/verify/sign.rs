@@ -17,7 +17,7 @@ use crate::config::{
     TimestampUnit, ValuePlace, Verification,
 };
 use crate::event::rfc3339;
-use crate::ingress::pick::Picker;
+use crate::pick::Picker;
 
 /// A request before it is signed.
 #[derive(Debug, Clone)]

@@ -11,21 +11,21 @@ use serde_json::value::RawValue;
 use crate::config::Pointer;
 
 /// A tree of the steps of all pointers, so that one pass finds them all.
-#[derive(Debug)]
-pub(super) struct Picker<const N: usize> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Picker<const N: usize> {
     /// The first one is the root.
     nodes: Vec<Node>,
 }
 
 /// A value that some pointer leads to or through.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Node {
     /// The pointers that end here.
     slots: Vec<usize>,
     children: Vec<Child>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Child {
     key: String,
     /// The same key as an index of an array, if it can be one.
@@ -34,11 +34,11 @@ struct Child {
 }
 
 /// For each pointer, in order, the text of its value.
-pub(super) type PickedValues<'de, const N: usize> = [Option<&'de str>; N];
+pub(crate) type PickedValues<'de, const N: usize> = [Option<&'de str>; N];
 
 impl<const N: usize> Picker<N> {
     /// Prepares to pick the values of these pointers; nothing is picked for `None`.
-    pub(super) fn new(pointers: [Option<&Pointer>; N]) -> Self {
+    pub(crate) fn new(pointers: [Option<&Pointer>; N]) -> Self {
         let mut nodes = vec![Node::default()];
         for (slot, pointer) in pointers.iter().enumerate() {
             let Some(pointer) = pointer else { continue };
@@ -49,7 +49,7 @@ impl<const N: usize> Picker<N> {
     }
 
     /// Reads all of the text.
-    pub(super) fn pick<'de>(&self, text: &'de str) -> Result<PickedValues<'de, N>, serde_json::Error> {
+    pub(crate) fn pick<'de>(&self, text: &'de str) -> Result<PickedValues<'de, N>, serde_json::Error> {
         let mut found = [None; N];
         let mut deserializer = serde_json::Deserializer::from_str(text);
         NodeSeed { picker: self, node: 0, found: &mut found }.deserialize(&mut deserializer)?;
