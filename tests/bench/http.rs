@@ -31,6 +31,11 @@ pub fn request_about(id: &str, appointment: u32) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The body of a request.
+pub fn body(request: &[u8]) -> &str {
+    std::str::from_utf8(request).unwrap().split_once("\r\n\r\n").unwrap().1
+}
+
 /// How many bytes the answer at the start of `bytes` has, once it is whole.
 pub fn answer_length(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::config::{self, Source};
+use crate::config::{self, Pointer, Source};
+use crate::pick::Picker;
 
 /// Longest text that is sent back, in bytes.
 const CHALLENGE_MAX_BYTES: usize = 1024;
+/// Most values of a body that are needed for a handshake.
+const PLACES_MAX: usize = 3;
 
 const ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -26,6 +29,8 @@ pub(super) struct Handshake {
     keys: Vec<Option<Hmac<Sha256>>>,
     /// The digest of the token that the provider must show.
     verify_token: Option<[u8; 32]>,
+    /// Finds what is needed of a body; `None` if the handshake is in no body.
+    picker: Option<Picker<PLACES_MAX>>,
 }
 
 /// The answer to a handshake.
@@ -74,6 +79,7 @@ impl Handshake {
             kind,
             keys: source.secrets.iter().map(key).collect(),
             verify_token: source.verify_token.as_ref().map(digest),
+            picker: picker(kind),
         })
     }
 
@@ -117,25 +123,16 @@ impl Handshake {
 
     /// Answers a verified request that is no event. `secret` is the number of the secret that verified it.
     pub(super) fn answer_verified(&self, body: &[u8], secret: u32) -> Option<HandshakeReply> {
-        // Events of most bodies are not parsed twice: only what may be a handshake is.
-        let marks: &[&str] = match self.kind {
-            config::Handshake::Slack => &["url_verification"],
-            config::Handshake::Zoom => &["endpoint.url_validation"],
-            config::Handshake::Discord => &["\"type\""],
-            config::Handshake::AwsSns => &["SubscriptionConfirmation", "UnsubscribeConfirmation"],
-            _ => return None,
-        };
-        let text = std::str::from_utf8(body).ok()?;
-        if !marks.iter().any(|mark| text.contains(mark)) {
-            return None;
-        }
-        let body: Value = serde_json::from_str(text).ok()?;
+        let picker = self.picker.as_ref()?;
+        let values = picker.pick(std::str::from_utf8(body).ok()?).ok()?;
+        let is = |number: usize, expected: &str| values[number] == Some(expected);
+        let text = |number: usize| serde_json::from_str::<String>(values[number]?).ok();
         match self.kind {
-            config::Handshake::Slack if body["type"] == "url_verification" => {
-                HandshakeReply::text("Slack URL verification", body["challenge"].as_str()?)
+            config::Handshake::Slack if text(0)? == "url_verification" => {
+                HandshakeReply::text("Slack URL verification", &text(1)?)
             }
-            config::Handshake::Zoom if body["event"] == "endpoint.url_validation" => {
-                let token = body["payload"]["plainToken"].as_str()?;
+            config::Handshake::Zoom if text(0)? == "endpoint.url_validation" => {
+                let token = text(1)?;
                 let mut mac = self.keys.get(usize::try_from(secret).ok()?)?.clone()?;
                 mac.update(token.as_bytes());
                 let encrypted = hex::encode(mac.finalize().into_bytes());
@@ -143,26 +140,43 @@ impl Handshake {
                 Some(HandshakeReply::json("Zoom URL validation", &answer))
             }
             // 1 of interactions, 0 of webhook events.
-            config::Handshake::Discord if body["type"] == 1 && body.get("event").is_none() => {
+            config::Handshake::Discord if is(0, "1") && values[1].is_none() => {
                 Some(HandshakeReply::json("Discord ping", &json!({"type": 1})))
             }
-            config::Handshake::Discord if body["type"] == 0 => {
+            config::Handshake::Discord if is(0, "0") => {
                 Some(HandshakeReply::new("Discord ping", StatusCode::NO_CONTENT, "", Bytes::new()))
             }
-            config::Handshake::AwsSns => answer_sns(&body),
+            config::Handshake::AwsSns => answer_sns(&text(0)?, &text(1)?, &text(2)?),
             _ => None,
         }
     }
 }
 
+/// What tells a handshake from an event, and is needed to answer it. Of a body nothing else is kept.
+fn places(kind: config::Handshake) -> Option<&'static [&'static str]> {
+    match kind {
+        config::Handshake::Slack => Some(&["/type", "/challenge"]),
+        config::Handshake::Zoom => Some(&["/event", "/payload/plainToken"]),
+        config::Handshake::Discord => Some(&["/type", "/event"]),
+        config::Handshake::AwsSns => Some(&["/Type", "/TopicArn", "/SubscribeURL"]),
+        _ => None,
+    }
+}
+
+fn picker(kind: config::Handshake) -> Option<Picker<PLACES_MAX>> {
+    let pointers: Vec<_> = places(kind)?.iter().map(|place| Pointer::parse(place).ok()).collect();
+    let mut slots = [None; PLACES_MAX];
+    slots.iter_mut().zip(&pointers).for_each(|(slot, pointer)| *slot = pointer.as_ref());
+    Some(Picker::new(slots))
+}
+
 /// The host never opens a URL that a request names: an operator who wants the subscription does.
-fn answer_sns(body: &Value) -> Option<HandshakeReply> {
-    let (name, what) = match body["Type"].as_str()? {
+fn answer_sns(kind: &str, topic: &str, url: &str) -> Option<HandshakeReply> {
+    let (name, what) = match kind {
         "SubscriptionConfirmation" => ("SNS subscription confirmation", "confirm the subscription"),
         "UnsubscribeConfirmation" => ("SNS end of a subscription", "subscribe again, if it was not meant"),
         _ => return None,
     };
-    let (topic, url) = (body["TopicArn"].as_str()?, body["SubscribeURL"].as_str()?);
     let answer = json!({"status": "held", "reason": "an operator decides about it"});
     let reply = HandshakeReply::json(name, &answer);
     Some(HandshakeReply { task: Some(format!("to {what} to {topic}, open {url}")), ..reply })
