@@ -21,7 +21,7 @@ const TOLERANCE_SECONDS: u64 = 300;
 
 /// `[sources.NAME]`, with the scheme's preset filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "Written")]
+#[serde(try_from = "Written")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Source {
     /// The preset that the rest began as.
@@ -258,11 +258,16 @@ entry! {
     }
 }
 
-impl From<Written> for Source {
-    fn from(mut written: Written) -> Self {
+impl TryFrom<Written> for Source {
+    type Error = &'static str;
+
+    fn try_from(mut written: Written) -> Result<Self, Self::Error> {
+        if written.header.is_some() && written.signature.is_some() {
+            return Err("`header` and `signature` both name the place of the signature: set one of them");
+        }
         let preset = Self::of_scheme(written.scheme, std::mem::take(&mut written.secrets));
         let verification = written.take_verification(preset.verification);
-        Self {
+        Ok(Self {
             verification,
             id: written.id.unwrap_or(preset.id),
             event_type: written.event_type.unwrap_or(preset.event_type),
@@ -287,7 +292,7 @@ impl From<Written> for Source {
             personal: written.personal.unwrap_or(preset.personal),
             traceparent: written.traceparent,
             ..preset
-        }
+        })
     }
 }
 

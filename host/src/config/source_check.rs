@@ -4,7 +4,7 @@ use super::Config;
 use super::locate::{Found, path};
 use super::scheme::{Algorithm, Encoding, PICKED_MAX, Verification};
 use super::source::Source;
-use super::template::{Part, Template};
+use super::template::{Part, Template, ValuePlace};
 
 /// Most JSON pointers by whose values the events of a source are found. Each costs some terms of each event in the index.
 pub const SEARCH_POINTERS_MAX: usize = 16;
@@ -45,6 +45,18 @@ fn check_verification(
     if timestamp.is_none() && parts().any(|part| *part == Part::Timestamp) {
         wrong("timestamp", "`signed` has {timestamp} in it: name its place".into());
     }
+    if timestamp.is_none() && *tolerance_seconds > 0 {
+        let why =
+            "nothing is compared with it: name the place of the time that the sender signs in `timestamp`";
+        wrong("tolerance_seconds", why.into());
+    }
+    if let Some(place) = timestamp
+        && !signs_time(verification, place)
+    {
+        let why = "this time is not signed, so an old request could be sent again with a new one: it must be in \
+                   `signed`, as {timestamp}";
+        wrong("timestamp", why.into());
+    }
     if url.is_none() && config.server.public_url.is_none() && parts().any(|part| *part == Part::Url) {
         let why = format!(
             "the scheme `{}` signs the URL that the provider calls: set `public_url` in [server], or `url` here",
@@ -72,6 +84,18 @@ fn check_verification(
             wrong("encoding", format!("a signature by {} is `hex` or `base64`", algorithm.name()));
         }
     }
+}
+
+/// Whether the signature covers the time at this place.
+fn signs_time(verification: &Verification, place: &ValuePlace) -> bool {
+    let covers = |part: &Part| match (part, place) {
+        (Part::Timestamp, _) | (Part::Body, ValuePlace::Pointer(_)) => true,
+        (Part::Pointer(signed), ValuePlace::Pointer(place)) => signed == place,
+        (Part::Header(signed), ValuePlace::Header(place)) => signed == place,
+        _ => false,
+    };
+    verification.algorithm != Algorithm::Token
+        && verification.signed.templates().all(|template| template.all_parts().any(covers))
 }
 
 fn check_pointers(source: &Source, wrong: &mut impl FnMut(&str, String)) {

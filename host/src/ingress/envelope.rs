@@ -155,8 +155,12 @@ impl Envelope {
             && headers.contains_key(CE_SPECVERSION)
             && !is_structured()
         {
-            let body = request.into_body();
-            return binary.read_one(source, headers, body, one(None)).map(ReadEvents::One);
+            let (body, raw) = match text::data_to_json(request.body(), headers) {
+                Some(json) => (json.into(), Some(Digest::of(request.body()))),
+                None => (request.into_body(), None),
+            };
+            check_size(&body, limits)?;
+            return binary.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
         }
         let is_json = form::is_json(request.body());
         let (body, raw) = match &self.forms {
@@ -170,12 +174,7 @@ impl Envelope {
             }
             _ => (request.into_body(), None),
         };
-        if body.len() > limits.bytes_max {
-            let (size, most) = (body.len(), limits.bytes_max);
-            return Err(InvalidBody(format!(
-                "the body has {size} bytes as JSON, and server.body_max_bytes is {most}"
-            )));
-        }
+        check_size(&body, limits)?;
         let Some(items) = &self.items else {
             return self.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
         };
@@ -294,6 +293,13 @@ impl Envelope {
         check_name(&text, "id", at, ID_MAX_BYTES)?;
         Ok(Some(text.into_owned()))
     }
+}
+
+/// A body may grow when it becomes JSON.
+fn check_size(body: &Bytes, BodyRules { bytes_max, .. }: BodyRules) -> Result<(), InvalidBody> {
+    let size = body.len();
+    let why = || format!("the body has {size} bytes as JSON, and server.body_max_bytes is {bytes_max}");
+    if size > bytes_max { Err(InvalidBody(why())) } else { Ok(()) }
 }
 
 /// The same source for `CloudEvents` whose attributes are headers and whose data is the body.

@@ -1,12 +1,17 @@
 //! Bodies that are no JSON as JSON: XML, CSV, plain text. Pure.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
 
+use super::media;
+
 /// The members of the object that a text becomes.
 const TEXT: &str = "text";
 const CONTENT_TYPE_MEMBER: &str = "content_type";
+const BASE64: &str = "base64";
 
 /// A text with its content type, as a JSON object. The content type is not signed.
 ///
@@ -15,8 +20,27 @@ const CONTENT_TYPE_MEMBER: &str = "content_type";
 pub(super) fn to_json(body: &[u8], headers: &HeaderMap) -> Result<String, String> {
     let text = std::str::from_utf8(body)
         .map_err(|error| format!("the body is not UTF-8 at byte {}", error.valid_up_to()))?;
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    Ok(json!({ CONTENT_TYPE_MEMBER: content_type, TEXT: text }).to_string())
+    Ok(json!({ CONTENT_TYPE_MEMBER: content_type(headers), TEXT: text }).to_string())
+}
+
+/// The data of a `CloudEvent` in the binary mode as JSON: `null` if there is none, and an object with its content type if
+/// it is of another kind (`CloudEvents`, HTTP protocol binding, 3.1.1 and 3.1.2). `None` if it is JSON.
+pub(super) fn data_to_json(body: &[u8], headers: &HeaderMap) -> Option<String> {
+    if body.is_empty() {
+        return Some("null".into());
+    }
+    let kind = media::essence(headers).to_ascii_lowercase();
+    let is_json =
+        kind.is_empty() || kind.ends_with("+json") || ["application/json", "text/json"].contains(&&*kind);
+    (!is_json).then(|| {
+        to_json(body, headers).unwrap_or_else(|_| {
+            json!({ CONTENT_TYPE_MEMBER: content_type(headers), BASE64: STANDARD.encode(body) }).to_string()
+        })
+    })
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 
 #[cfg(test)]
@@ -34,5 +58,21 @@ mod tests {
         let json = to_json(br#"<order id="1"/>"#, &headers).unwrap();
         assert_eq!(json, r#"{"content_type":"application/xml; charset=utf-8","text":"<order id=\"1\"/>"}"#);
         assert_eq!(to_json(b"a\xff", &headers).unwrap_err(), "the body is not UTF-8 at byte 1");
+    }
+
+    #[test]
+    fn data_that_is_no_json_is_an_object_of_text_or_base64() {
+        for (kind, body, expected) in [
+            ("application/json", &b"{}"[..], None),
+            ("application/vnd.order+json; charset=utf-8", b"{", None),
+            ("", b"1", None),
+            ("application/json", b"", Some("null")),
+            ("text/plain", b"{}", Some(r#"{"content_type":"text/plain","text":"{}"}"#)),
+            ("image/png", b"\x89P", Some(r#"{"base64":"iVA=","content_type":"image/png"}"#)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            assert_eq!(data_to_json(body, &headers).as_deref(), expected, "{kind}");
+        }
     }
 }

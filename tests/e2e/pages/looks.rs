@@ -46,13 +46,32 @@ pub(super) async fn look(browser: &Browser, base: &str, path: &str, name: &str) 
         for (width, height) in WIDTHS {
             browser.set_screen(width, height, scheme).await;
             browser.go(&format!("{base}{path}")).await;
-            browser.take_picture(&format!("{name}-{width}-{scheme}")).await;
-            let wide = browser.run("return document.documentElement.scrollWidth > innerWidth").await;
-            let mut found = browser.find_barriers().await;
-            found.extend((wide == true).then(|| "it scrolls sideways".to_owned()));
-            found.extend(browser.complaints().await);
-            wrong.extend(found.into_iter().map(|what| format!("{name} {width} {scheme}: {what}")));
+            wrong.extend(look_here(browser, &format!("{name}-{width}-{scheme}")).await);
         }
+    }
+    wrong
+}
+
+async fn look_here(browser: &Browser, name: &str) -> Vec<String> {
+    browser.take_picture(name).await;
+    let wide = browser.run("return document.documentElement.scrollWidth > innerWidth").await;
+    let mut found = browser.find_barriers().await;
+    found.extend((wide == true).then(|| "it scrolls sideways".to_owned()));
+    found.extend(browser.complaints().await);
+    found.into_iter().map(|what| format!("{name}: {what}")).collect()
+}
+
+/// Tests a request on the page of its source, and looks at the answer.
+async fn look_at_test(browser: &Browser, base: &str, request: &str, name: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for ((width, height), scheme) in WIDTHS.into_iter().zip(SCHEMES.into_iter().cycle()) {
+        browser.set_screen(width, height, scheme).await;
+        browser.go(&format!("{base}/sources/moncreneau")).await;
+        browser.click("#test summary").await;
+        browser.fill("#test textarea", request).await;
+        browser.click("#test button").await;
+        browser.wait_for("an answer", "return document.querySelector('#tested .state') !== null").await;
+        wrong.extend(look_here(browser, &format!("{name}-{width}-{scheme}")).await);
     }
     wrong
 }
@@ -123,6 +142,12 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
     ] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
+    let body = Event::created("evt_tested").body;
+    let signed = sign(crate::support::SECRET, &body);
+    let request = format!("POST /webhooks/moncreneau HTTP/1.1\nX-Moncreneau-Signature: {signed}\n\n{body}");
+    wrong.extend(look_at_test(&browser, &base, &request, "source-test").await);
+    let request = request.replace(&signed, "sha256=00");
+    wrong.extend(look_at_test(&browser, &base, &request, "source-test-refused").await);
     choose_french(&browser).await;
     for (path, name) in [
         ("/sources/moncreneau", "source-fr"),

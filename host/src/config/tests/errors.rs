@@ -178,6 +178,26 @@ const SOURCES: &[Row] = &[
         "hookyard.toml:4: `sources.a.tolerance_seconds = 9999999`: must be 0 to 604800",
     ),
     (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\ntolerance_seconds = 300",
+        "hookyard.toml:4: `sources.a.tolerance_seconds = 300`: nothing is compared with it: name the place",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\ntimestamp = '{header:X-Time}'",
+        "hookyard.toml:4: `sources.a.timestamp = '{header:X-Time}'`: this time is not signed",
+    ),
+    (
+        "[sources.a]\nscheme = 'stripe'\nsecrets = ['x']\nsigned = '{body}'",
+        "`sources.a.timestamp`: this time is not signed",
+    ),
+    (
+        "[sources.a]\nscheme = 'token'\nsecrets = ['x']\ntimestamp = '/time'",
+        "hookyard.toml:4: `sources.a.timestamp = '/time'`: this time is not signed",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nheader = 'X-Signature'\nsignature = '/signature'",
+        "`header` and `signature` both name the place of the signature: set one of them",
+    ),
+    (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nencoding = 'text'",
         "hookyard.toml:4: `sources.a.encoding = 'text'`: a signature by HMAC-SHA256 is `hex` or `base64`",
     ),

@@ -1,10 +1,16 @@
 //! The places of an event's fields, prepared for requests.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 
 use crate::config::{FieldPlaces, HeaderPlace, PICKED_MAX, Part, Pointer, Template};
 use crate::event::parse_json_string;
 use crate::pick::PickedValues;
+
+/// The beginning of the names of headers with attributes of a `CloudEvent`.
+const ATTRIBUTE_PREFIX: &str = "ce-";
 
 /// A field of an event: its places, best first.
 #[derive(Debug)]
@@ -122,7 +128,7 @@ fn append(
     for piece in pieces {
         match piece {
             FieldPiece::Literal(literal) => text.push_str(literal),
-            FieldPiece::Header(place) => text.push_str(header_text(place, headers)?),
+            FieldPiece::Header(place) => text.push_str(&header_text(place, headers)?),
             FieldPiece::Slot(slot) => {
                 let raw = slot_value(picked, *slot)?;
                 *is_of_body = true;
@@ -144,7 +150,7 @@ fn append(
 }
 
 /// The value of the first of these headers that is present; `None` if it is repeated or not ASCII.
-fn header_text<'h>(place: &HeaderPlace, headers: &'h HeaderMap) -> Option<&'h str> {
+fn header_text<'h>(place: &HeaderPlace, headers: &'h HeaderMap) -> Option<Cow<'h, str>> {
     let name = place.names.iter().find(|name| headers.contains_key(*name))?;
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?.trim();
@@ -152,10 +158,33 @@ fn header_text<'h>(place: &HeaderPlace, headers: &'h HeaderMap) -> Option<&'h st
         return None;
     }
     match &place.item {
-        None => Some(value).filter(|value| !value.is_empty()),
+        None if name.as_str().starts_with(ATTRIBUTE_PREFIX) => decode_attribute(value),
+        None => Some(value).filter(|value| !value.is_empty()).map(Cow::Borrowed),
         Some(item) => {
             let mut items = value.split([',', ';']).map(str::trim);
-            items.find_map(|found| found.strip_prefix(item.as_str())?.strip_prefix('='))
+            items.find_map(|found| found.strip_prefix(item.as_str())?.strip_prefix('=')).map(Cow::Borrowed)
         }
     }
+}
+
+/// An attribute of a `CloudEvent`: quotes are taken away, then `%C3%A9` is `é` (`CloudEvents`, HTTP protocol binding,
+/// 3.1.3.2). `None` if it is empty or no UTF-8.
+fn decode_attribute(value: &str) -> Option<Cow<'_, str>> {
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let plain = match quoted {
+        Some(quoted) => Cow::Owned(unescape(quoted)),
+        None => Cow::Borrowed(value),
+    };
+    let decoded = percent_decode_str(&plain).decode_utf8().ok()?.into_owned();
+    (!decoded.is_empty()).then_some(Cow::Owned(decoded))
+}
+
+/// A quoted text without the backslashes before its characters (RFC 9110, 5.6.4).
+fn unescape(quoted: &str) -> String {
+    let mut text = String::with_capacity(quoted.len());
+    let mut rest = quoted.chars();
+    while let Some(c) = rest.next() {
+        text.extend(if c == '\\' { rest.next() } else { Some(c) });
+    }
+    text
 }

@@ -353,6 +353,21 @@ fn cloudevents_are_read_in_each_mode() {
     assert_eq!(error, "no event type at its headers");
     let list = read_with(&source, &binary, b"[1,2]").unwrap();
     assert_eq!(list.payload(), b"[1,2]", "data that is a list is one event");
+    let other = |kind: &'static str, body: &[u8]| {
+        let mut headers = binary;
+        headers[0].1 = kind;
+        read_with(&source, &headers, body).map(|event| String::from_utf8(event.payload().to_vec()).unwrap())
+    };
+    assert_eq!(other("application/json", b"").unwrap(), "null", "an event needs no data");
+    assert_eq!(other("text/xml", b"<a/>").unwrap(), r#"{"content_type":"text/xml","text":"<a/>"}"#);
+    assert!(other("application/json", b"<a/>").is_err());
+    let mut named = binary;
+    (named[2].1, named[3].1, named[4].1) = ("\"a\\\"b\"", "/caf%C3%A9%20%2525", "%61.c");
+    let event = read_with(&source, &named, data).unwrap();
+    assert_eq!((event.id.as_str(), event.event_type.as_str()), ("/café %25#a\"b", "a.c"));
+    named[2].1 = "%ff";
+    let unnamed = read_with(&source, &named, data).unwrap();
+    assert_eq!(unnamed.id, event.digest.to_string(), "what is no text is no id");
     let batch = format!("[{structured},{}]", structured.replace(r#""id":"1""#, r#""id":"3""#));
     let events =
         read_all(&source, &[("content-type", "application/cloudevents-batch+json")], batch.as_bytes())
