@@ -50,18 +50,19 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `trace`, `secrets`, `personal`, `switch`, `config` and `failpoint`.
-const DEPENDENCIES: [(&str, &[&str]); 7] = [
+/// `audit`, `token`, `trace`, `secrets`, `personal`, `switch`, `verifier`, `config` and `failpoint`.
+const DEPENDENCIES: [(&str, &[&str]); 8] = [
     ("ingress", &["db", "telemetry"]),
     ("plugins", &["outbound", "runtime"]),
+    ("verifiers", &["plugins", "runtime"]),
     ("dispatch", &["db", "outbound", "plugins", "runtime", "telemetry"]),
     ("alerts", &["db", "outbound", "plugins"]),
-    ("admin", &["alerts", "db", "plugins", "telemetry"]),
+    ("admin", &["alerts", "db", "plugins", "telemetry", "verifiers"]),
     ("db", &[]),
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 20] = [
+const LEAVES: [(&str, &[&str]); 21] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
     ("event", &["trace"]),
@@ -76,6 +77,7 @@ const LEAVES: [(&str, &[&str]); 20] = [
     ("secrets", &["effect"]),
     ("personal", &["config", "event", "secrets"]),
     ("switch", &["delivery", "event"]),
+    ("verifier", &["event"]),
     ("wit", &["event"]),
     ("failpoint", &["config"]),
     ("config", &["effect", "event"]),
@@ -217,6 +219,7 @@ fn dependencies_point_one_way() {
         "secrets",
         "personal",
         "switch",
+        "verifier",
         "config",
         "failpoint",
     ];

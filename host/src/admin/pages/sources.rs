@@ -85,8 +85,11 @@ struct RefusalRow {
 
 /// What a sender needs, and where the host has it from.
 struct Setup {
-    scheme: &'static str,
-    title: &'static str,
+    /// The scheme's name, or the verifier's.
+    scheme: String,
+    title: String,
+    /// The verifier that decides how the sender signs.
+    verifier: Option<String>,
     url: String,
     /// Where the host listens, unless the configuration says how senders reach it.
     listens: Option<String>,
@@ -305,6 +308,7 @@ fn describe_refusal(reason: &str, w: SourcesWords) -> (Option<&'static str>, &'s
         "too-old" => (w.too_old(), w.too_old_hint()),
         "too-new" => (w.too_new(), w.too_new_hint()),
         "no-url" => (w.no_url(), w.no_url_hint()),
+        "refused" => (w.refused_by_verifier(), w.refused_by_verifier_hint()),
         "invalid" => (w.invalid(), w.invalid_hint()),
         "conflict" => (w.conflict(), w.conflict_hint()),
         "too-large" => (w.too_large(), w.too_large_hint()),
@@ -348,9 +352,18 @@ impl Setup {
             reference: secret.secret().reference().map(str::to_owned),
             ends: secret.not_after.map(&time),
         };
+        let verifier = source.verifier.as_ref().map(ToString::to_string);
+        let (scheme, title, command) = if let Some(verifier) = &verifier {
+            (verifier.clone(), w.verifier().to_owned(), None)
+        } else {
+            let command = format!("hookyard event send {sample} --source {name}");
+            let (scheme, title) = (source.scheme.name(), source.scheme.title());
+            (scheme.to_owned(), title.to_owned(), (!has_public_keys).then_some(command))
+        };
         Self {
-            scheme: source.scheme.name(),
-            title: source.scheme.title(),
+            scheme,
+            title,
+            verifier,
             listens: known.is_none().then(|| config.server.listen.to_string()),
             url: known.unwrap_or_else(|| format!("https://{}/webhooks/{name}", w.your_host())),
             signatures: terms.signatures.iter().map(|place| describe_signature(terms, place, w)).collect(),
@@ -359,7 +372,7 @@ impl Setup {
             covers_body: terms.covers_body(),
             has_public_keys,
             secrets: source.secrets.iter().map(place).collect(),
-            command: (!has_public_keys).then(|| format!("hookyard event send {sample} --source {name}")),
+            command,
         }
     }
 }
