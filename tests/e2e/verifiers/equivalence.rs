@@ -24,7 +24,8 @@ const REQUESTS: usize = 10_000;
 const NOW_MS: u64 = 1_800_000_000_000;
 
 /// The secrets of both sources; the last one is valid no more.
-const SECRETS: [&str; 4] = ["whsec_Zmlyc3Q=", "whsec_c2Vjb25kIHNlY3JldA==", "whsec_", "whsec_b3Zlcg=="];
+const SECRETS: [&str; 4] =
+    ["whsec_Zmlyc3Q=", "whsec_c2Vjb25kIHNlY3JldA==", "whsec_dGhpcmQ=", "whsec_b3Zlcg=="];
 
 const CONFIG: &str = r#"
 [server]

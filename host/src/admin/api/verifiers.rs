@@ -8,7 +8,7 @@ use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
 
 /// The verifiers: which file of each runs, why a file was refused, and which sources have it.
-#[utoipa::path(get, path = "/verifiers", tag = "sources", responses(
+#[utoipa::path(get, path = "/verifiers", tag = "verifiers", responses(
     (status = 200, description = "The verifiers by name", body = VerifierList),
     Problem))]
 pub(super) async fn list(
