@@ -21,9 +21,10 @@ bench: plugins
 lint:
 	scripts/lint
 
-# Every example plugin to target/plugins/NAME.wasm.
+# Every example plugin to target/plugins/NAME.wasm, and every example verifier to target/verifiers/NAME.wasm with its vectors.
 plugins:
 	@scripts/build-plugins
+	@scripts/build-plugins verifiers target/verifiers
 
 # Manual pages and shell completions, from the commands, to target/docs.
 docs:

@@ -56,7 +56,7 @@ pub use scheme::{
 };
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Protocol,
-    Retention, Revisions, Runtime, Search, Server, Store, Telemetry,
+    Retention, Revisions, Runtime, Search, Server, Store, Telemetry, Verifiers,
 };
 pub use source::{Source, TraceTrust};
 pub use source_check::SEARCH_POINTERS_MAX;
@@ -124,6 +124,7 @@ config! {
     search: Search,
     plugins: Plugins,
     revisions: Revisions,
+    verifiers: Verifiers,
     dispatch: Dispatch,
     runtime: Runtime,
     store: Store,

@@ -40,6 +40,8 @@ pub struct Name(Arc<str>);
 pub type SourceName = Name;
 /// The name of a plugin: its file's name without `.wasm`.
 pub type PluginName = Name;
+/// The name of a verifier: its file's name without `.wasm`.
+pub type VerifierName = Name;
 
 /// The error of a text that is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

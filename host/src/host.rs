@@ -8,6 +8,7 @@ mod records;
 mod sockets;
 mod source_test;
 mod stores;
+mod verifiers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::outbound::{self, Outbound};
 use crate::plugins::{PluginSetup, Plugins, RunningEntry, Stamp, Watch};
 use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
 use crate::telemetry::Telemetry;
+use crate::verifiers::Verifiers;
 use crate::{admin, ingress};
 
 use data_dir::{first_token, make_data_dir};
@@ -69,7 +71,7 @@ pub enum StartError {
     /// The outbound clients could not be set up.
     #[error(transparent)]
     Outbound(#[from] outbound::InvalidEmailConfig),
-    /// The system has no threads for the guests.
+    /// The system has no threads for the guests or the verifiers.
     #[error("threads for guests: {0}")]
     Threads(std::io::Error),
     /// The exporter of spans and metrics could not be made.
@@ -135,8 +137,7 @@ impl Host {
         loaded.default_source(&loaded.config.data_dir(), true)?;
         let metrics = admin::metrics::install().map_err(StartError::Metrics)?;
         let config = Arc::new(loaded.config.clone());
-        let data_dir = make_data_dir(&config)?;
-        let first_token = first_token(&config)?;
+        let (data_dir, first_token) = (make_data_dir(&config)?, first_token(&config)?);
         let current = channel::Sender::new(Arc::clone(&config));
         let on_webhooks = bind("server.listen", config.server.listen)?;
         let admin_side = AdminSide::serve(&current, &metrics)?;
@@ -156,7 +157,7 @@ impl Host {
         let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone(), current.subscribe()));
         let choices = db.plugin_choices().await?;
         let setup = PluginSetup { runtime, config: current.subscribe(), fixed, records, choices };
-        let plugins = Plugins::start(setup).await;
+        let (plugins, verifiers) = start_guests(setup).await?;
         let parts = (db.clone(), plugins.clone(), outbound.clone());
         let dispatch = start_dispatch(&current, parts, &telemetry)?;
         let pruning = db.start_pruning(current.subscribe());
@@ -165,7 +166,7 @@ impl Host {
 
         let webhooks = local_address(&on_webhooks, config.server.listen);
         let on_webhooks = listen("server.listen", on_webhooks, webhooks)?;
-        let sources = Arc::new(ArcSwap::from_pointee(ingress::Sources::from_config(&config)));
+        let sources = prepare_sources(&config, &verifiers);
         let acceptance = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
         let endpoint =
             ingress::Webhooks::new(Arc::clone(&sources), Arc::clone(&acceptance), telemetry.clone()).router();
@@ -179,6 +180,7 @@ impl Host {
         let admin_state = operators::state(OperatorParts {
             db: &db,
             plugins: &plugins,
+            verifiers: &verifiers,
             dispatch: &dispatch,
             acceptance,
             alerts: &alerts,
@@ -451,6 +453,21 @@ fn start_dispatch(
 ) -> Result<Dispatch, StartError> {
     let started = Dispatch::start(config.subscribe(), db, plugins, outbound, telemetry.clone());
     started.map_err(StartError::Threads)
+}
+
+/// Starts loading plugins and verifiers. Returns when the plugins' handlers and the verifiers are known, or after
+/// `plugins.start_wait_ms`.
+async fn start_guests(setup: PluginSetup) -> Result<(Plugins, Verifiers), StartError> {
+    let longest = Duration::from_millis(setup.config.borrow().plugins.start_wait_ms);
+    let verifiers = Verifiers::start(setup.runtime.clone(), setup.config.clone());
+    let verifiers = verifiers.map_err(StartError::Threads)?;
+    let (plugins, ()) = tokio::join!(Plugins::start(setup), verifiers.wait_ready(longest));
+    Ok((plugins, verifiers))
+}
+
+/// The sources of a configuration, which call these verifiers.
+fn prepare_sources(config: &Config, verifiers: &Verifiers) -> Arc<ArcSwap<ingress::Sources>> {
+    Arc::new(ArcSwap::from_pointee(ingress::Sources::from_config(config, Arc::new(verifiers.clone()))))
 }
 
 /// Starts the WebAssembly engine.

@@ -46,6 +46,8 @@ pub mod switch;
 pub mod telemetry;
 pub mod token;
 pub mod trace;
+pub mod verifier;
+pub mod verifiers;
 
 pub use host::{Host, StartError};
 pub mod wit;

@@ -3,7 +3,7 @@
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
 //! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
 //! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`, `live-pages`,
-//! `telemetry`, `schemes`. How to read them: README.md beside this file.
+//! `telemetry`, `schemes`, `verifier`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -37,6 +37,7 @@ mod swap;
 mod telemetry;
 mod throughput;
 mod transaction;
+mod verifier;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -56,7 +57,7 @@ fn main() {
         let _ = hookyard::runtime::compile_from_stdin(setup);
         return;
     }
-    let all: [(&str, fn()); 21] = [
+    let all: [(&str, fn()); 22] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -78,6 +79,7 @@ fn main() {
         ("live-pages", pages::live),
         ("telemetry", telemetry::run),
         ("schemes", schemes::run),
+        ("verifier", verifier::run),
     ];
     for (name, run) in all {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

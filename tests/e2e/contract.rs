@@ -46,9 +46,11 @@ async fn shown(host: &RunningHost<'_>, id: &str, payload: &Value) -> String {
 
 #[tokio::test]
 async fn a_guest_built_against_each_published_version_handles_all_its_events() {
-    // Another version beside these needs a guest of its own here.
+    // Another version beside these needs a guest of its own here, or in the test of verifiers.
     let published: Vec<String> =
-        ["hookyard-plugin-0.1.0", "moncreneau-events-1.0.0", "wasi"].map(Into::into).into();
+        ["hookyard-plugin-0.1.0", "hookyard-verifier-0.1.0", "moncreneau-events-1.0.0", "wasi"]
+            .map(Into::into)
+            .into();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
     let folders =
         std::fs::read_dir(wit).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -64,6 +66,32 @@ async fn a_guest_built_against_each_published_version_handles_all_its_events() {
     }
     host.send(&Event::with_payload("another.type", "evt_generic", &json!({ "n": 1 }))).await;
     assert_eq!(logs(&host, "evt_generic").await, [r#"INFO another.type {"n":1}"#]);
+}
+
+#[tokio::test]
+async fn a_verifier_built_against_each_published_version_verifies_requests() {
+    let vectors = json!([
+        {
+            "name": "good", "secrets": ["old", "new"], "now": "2027-01-31T00:00:00Z",
+            "request": { "url": "/x?y=1", "headers": [["X-Token", "new"], ["X-Type", "a.b"]], "body": "{}" },
+            "verified": {
+                "secret": 1, "id": "POST /x?y=1 2", "event_type": "a.b", "created": "1801353600000", "payload": "/data",
+            },
+        },
+        {
+            "name": "bad", "secrets": ["old"], "now": "2027-01-31T00:00:00Z",
+            "request": { "url": "/", "headers": [["x-token", "new"]] }, "refused": "x-token is no secret",
+        },
+    ]);
+    let dir = HostDir::new("[sources.token]\nverifier = \"published\"\nsecrets = [\"s3cret\"]\n");
+    std::fs::create_dir(dir.path("verifiers")).unwrap();
+    dir.replace("verifiers/published.vectors.json", vectors.to_string().as_bytes());
+    dir.replace("verifiers/published.wasm", &guest("published-verifier"));
+    let host = dir.start().await;
+    let headers = [("X-Token", "s3cret"), ("X-Type", "a.b")];
+    let accepted = host.post("token?y=1", r#"{"data":{"n":1}}"#, &headers).await;
+    assert_eq!(accepted.json["event"], "POST /webhooks/token?y=1 16", "{accepted:?}");
+    assert_eq!(host.post("token", "{}", &[("X-Token", "other")]).await.code, 401);
 }
 
 #[tokio::test]

@@ -62,5 +62,6 @@ mod swap;
 mod switches;
 mod telemetry;
 mod usecases;
+mod verifiers;
 mod watch;
 mod wit;

@@ -50,18 +50,19 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `trace`, `secrets`, `personal`, `pick`, `switch`, `config` and `failpoint`.
-const DEPENDENCIES: [(&str, &[&str]); 7] = [
+/// `audit`, `token`, `trace`, `secrets`, `personal`, `pick`, `switch`, `verifier`, `config` and `failpoint`.
+const DEPENDENCIES: [(&str, &[&str]); 8] = [
     ("ingress", &["db", "telemetry"]),
     ("plugins", &["outbound", "runtime"]),
+    ("verifiers", &["plugins", "runtime"]),
     ("dispatch", &["db", "outbound", "plugins", "runtime", "telemetry"]),
     ("alerts", &["db", "outbound", "plugins"]),
-    ("admin", &["alerts", "db", "plugins", "telemetry"]),
+    ("admin", &["alerts", "db", "plugins", "telemetry", "verifiers"]),
     ("db", &[]),
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 21] = [
+const LEAVES: [(&str, &[&str]); 22] = [
     ("audit", &["effect", "event", "replay"]),
     ("token", &["event"]),
     ("event", &["trace"]),
@@ -77,6 +78,7 @@ const LEAVES: [(&str, &[&str]); 21] = [
     ("personal", &["config", "event", "secrets"]),
     ("pick", &["config"]),
     ("switch", &["delivery", "event"]),
+    ("verifier", &["event"]),
     ("wit", &["event"]),
     ("failpoint", &["config"]),
     ("config", &["effect", "event"]),
@@ -219,6 +221,7 @@ fn dependencies_point_one_way() {
         "personal",
         "pick",
         "switch",
+        "verifier",
         "config",
         "failpoint",
     ];

@@ -29,6 +29,9 @@ pub(super) struct Health {
     /// Alerts whose latest notification could not be handed over so far, at most 20. The host works.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     alerts_failing: Vec<String>,
+    /// Verifiers that sources have and that do not run, at most 20: their sources are answered 503.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    verifiers_missing: Vec<String>,
     /// Event numbers that the search index is behind; absent when it has all. The host works.
     #[serde(skip_serializing_if = "is_none_behind")]
     search_index_lag_events: u64,
@@ -44,6 +47,7 @@ impl Health {
             loading: listed,
             loading_count: loading.len(),
             alerts_failing,
+            verifiers_missing: Vec::new(),
             search_index_lag_events: 0,
         })
     }
@@ -83,5 +87,7 @@ pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Healt
     admin.cache.ping.get(admin.db.ping()).await?;
     let Json(health) = Health::new("ready", &(admin.loading_plugins)(), (admin.alerts.failing)());
     let search_index_lag_events = admin.db.index_status().lag_events;
-    Ok(Json(Health { search_index_lag_events, ..health }))
+    let missing = admin.missing_verifiers();
+    let verifiers_missing = missing.iter().take(LISTED_MAX).map(ToString::to_string).collect();
+    Ok(Json(Health { verifiers_missing, search_index_lag_events, ..health }))
 }

@@ -81,6 +81,10 @@ fn describe() {
         "Webhook requests answered 401, by source and reason: missing, repeated or malformed (what is needed to \
          verify it), mismatch, too-old, too-new, no-url"
     );
+    describe_counter!(
+        "hookyard_verifier_failures_total",
+        "Requests answered 503 because their source's verifier did not answer, by source and kind"
+    );
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
     describe_counter!(
         "hookyard_reruns_total",

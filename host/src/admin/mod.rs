@@ -8,6 +8,7 @@
 //! to every client that reaches the address, by default this machine only; they contain no payloads and no
 //! secrets.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ use tokio::sync::watch;
 use crate::alerts::{AlertView, TestError, TestResult};
 use crate::config::{Config, ConfigState};
 use crate::db::{Db, DbError, Edit, EditResult, Stock};
-use crate::event::PluginName;
+use crate::event::{PluginName, VerifierName};
 use crate::plugins::{PluginView, Plugins};
+use crate::verifiers::{VerifierState, VerifierView};
 
 use api::{SourceTestRequest, SourceTestResult};
 
@@ -91,8 +93,14 @@ pub type EditInProgress = Pin<Box<dyn Future<Output = Result<EditResult, DbError
 /// Stores an event with an edited payload, for the plugins that handle its type or for the one that is named.
 pub type StoreEdit = Arc<dyn Fn(Edit, Option<PluginName>) -> EditInProgress + Send + Sync>;
 
-/// Tests a request with this body against a source, without storing anything; `None` if no source has the name.
-pub type TestSource = Arc<dyn Fn(&str, SourceTestRequest, Vec<u8>) -> Option<SourceTestResult> + Send + Sync>;
+/// A test of a request under way; `None` if no source has the name.
+pub type SourceTest = Pin<Box<dyn Future<Output = Option<SourceTestResult>> + Send>>;
+
+/// Tests a request with this body against a source, without storing anything.
+pub type TestSource = Arc<dyn Fn(&str, SourceTestRequest, Vec<u8>) -> SourceTest + Send + Sync>;
+
+/// Lists the verifiers.
+pub type ListVerifiers = Arc<dyn Fn() -> Vec<VerifierView> + Send + Sync>;
 
 /// The state that endpoints read and change.
 #[derive(Clone)]
@@ -121,6 +129,8 @@ pub struct AdminState {
     pub alerts: AlertFunctions,
     /// Tests requests against sources.
     pub test_source: TestSource,
+    /// Lists the verifiers.
+    pub verifiers: ListVerifiers,
     /// The personal values of bodies.
     pub personal: PersonalFields,
     /// The level of the host's log.
@@ -146,6 +156,18 @@ pub struct AnswerCache {
 }
 
 impl AdminState {
+    /// The verifiers that sources have and that do not run, by name.
+    fn missing_verifiers(&self) -> Vec<VerifierName> {
+        let running = (self.verifiers)();
+        let runs = |name: &VerifierName| {
+            running.iter().any(|of| of.name == *name && of.state == VerifierState::Running)
+        };
+        let config = self.config.borrow();
+        let wanted: BTreeSet<_> =
+            config.sources.values().filter_map(|source| source.verifier.as_ref()).collect();
+        wanted.into_iter().filter(|name| !runs(name)).cloned().collect()
+    }
+
     /// The plugin of this name.
     ///
     /// # Errors

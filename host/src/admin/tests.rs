@@ -51,13 +51,15 @@ impl TestServer {
                 test: Arc::new(|name| Box::pin(async { Err(TestError::Unknown(name, "none".into())) })),
             },
             test_source: Arc::new(|name: &str, _, _| {
-                (name == "moncreneau").then_some(SourceTestResult {
+                let tested = (name == "moncreneau").then_some(SourceTestResult {
                     step: SourceTestStep::Accepted,
                     secret: Some(1),
                     reason: None,
                     events: Vec::new(),
-                })
+                });
+                Box::pin(async { tested })
             }),
+            verifiers: Arc::new(Vec::new),
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             access: access.clone(),
             changes: Changes::new(channel::Sender::new(false).subscribe()),

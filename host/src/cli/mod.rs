@@ -80,6 +80,7 @@ mod stores;
 mod table;
 mod tokens;
 mod tour;
+mod verifiers;
 mod visible;
 mod wit;
 
@@ -147,6 +148,9 @@ enum Verb {
     /// List sources, and test requests against them
     #[command(subcommand, arg_required_else_help = true)]
     Source(Source),
+    /// List verifiers, which prove who sent a request, and check their files
+    #[command(subcommand, arg_required_else_help = true)]
+    Verifier(Verifier),
     /// List and test alerts
     #[command(subcommand, arg_required_else_help = true)]
     Alert(Alert),
@@ -252,6 +256,12 @@ enum Session {
 enum Source {
     List(sources::List),
     Test(sources::Test),
+}
+
+#[derive(Debug, Subcommand)]
+enum Verifier {
+    List(verifiers::List),
+    Check(verifiers::Check),
 }
 
 #[derive(Debug, Subcommand)]
@@ -378,6 +388,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
         Verb::Source(Source::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Source(Source::Test(verb)) => verb.run(of_running(config)?).await,
+        Verb::Verifier(Verifier::List(verb)) => verb.run(of_running(config)?).await,
+        Verb::Verifier(Verifier::Check(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Session(Session::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Session(Session::Revoke(verb)) => verb.run(of_running(config)?).await,
         Verb::Alert(Alert::List(verb)) => verb.run(of_running(config)?).await,

@@ -1,11 +1,13 @@
 //! `hookyard plugin build`: builds a plugin's folder, in any language, into a `.wasm` file.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::author::build::{Built, build, install};
 use super::author::folder::Folder;
 use super::failure::Failure;
 use super::settings::Settings;
+use super::verifiers::{self, find_vectors};
 use super::{out, plugin_check};
 use crate::event::PluginName;
 
@@ -15,6 +17,7 @@ Examples:
   hookyard plugin build                            the plugin in this folder
   hookyard plugin build my-plugin --out plugins    also puts it where a host looks, in one step
 
+A folder with NAME.vectors.json is a verifier's: it is checked with its vectors.
 In a folder with a Makefile that names no SDK, `make` leaves dist/NAME.wasm, in any language. A core module without
 component types gets those of the handlers that it exports.";
 
@@ -38,6 +41,10 @@ impl Build {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let folder = Folder::at(&self.dir)?;
         let Built { file, took } = build(&folder).await?;
+        let vectors = find_vectors(&self.dir, &file);
+        if vectors.is_file() {
+            return self.finish_verifier(&folder.name, &file, &vectors, &settings, took).await;
+        }
         let checked = plugin_check::check(&file, &settings, true).await?;
         let (shown, size) = (file.display(), out::format_size(checked.size_bytes));
         let seconds = took.as_secs_f32();
@@ -52,6 +59,33 @@ impl Build {
             let to = copy_path(&to, &folder.name);
             install(&file, &to)?;
             out::print(&format!("copied to {}", to.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Build {
+    /// Checks a verifier with its vectors, shows the result, and copies both.
+    async fn finish_verifier(
+        &self,
+        name: &PluginName,
+        file: &Path,
+        vectors: &Path,
+        settings: &Settings,
+        took: Duration,
+    ) -> Result<(), Failure> {
+        let report = verifiers::check(file, vectors, settings, true).await?;
+        let (shown, seconds) = (file.display(), took.as_secs_f32());
+        out::print(&format!("built     {shown} in {seconds:.1} s\n{}", verifiers::describe(&report)))?;
+        if !report.ok {
+            return Err(Failure::Failed(format!("{shown} was built, but the host would refuse it")));
+        }
+        if let Some(to) = &self.out {
+            let to = copy_path(to, name);
+            // The vectors first: the new file fits them, and the old one stays until it is there.
+            install(vectors, &to.with_extension("vectors.json"))?;
+            install(file, &to)?;
+            out::print(&format!("copied to {}, with its vectors", to.display()))?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::author::asks::{Capability, Grant, list_capabilities, list_grants};
 use super::author::folder::wasm_file;
 use super::failure::Failure;
 use super::settings::Settings;
+use super::verifiers::{self, find_vectors};
 use super::{inspect, out, visible};
 use crate::event::{Digest, PluginName};
 
@@ -60,7 +61,18 @@ impl Check {
     /// # Errors
     /// When the file cannot be read or would be refused.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let checked = check(&wasm_file(&self.file)?, &settings, false).await?;
+        let file = wasm_file(&self.file)?;
+        let vectors = find_vectors(&self.file, &file);
+        if vectors.is_file() {
+            let report = verifiers::check(&file, &vectors, &settings, false).await?;
+            if self.json {
+                out::print_json(&report)?;
+            } else {
+                out::print(&verifiers::describe(&report))?;
+            }
+            return if report.ok { Ok(()) } else { Err(Failure::Shown) };
+        }
+        let checked = check(&file, &settings, false).await?;
         if self.json {
             out::print_json(&checked)?;
         } else {

@@ -21,6 +21,7 @@ Examples:
   hookyard plugin new audit --lang python --on '*'          any event, its payload as JSON
   hookyard plugin new free-slot --lang c --dir plugins/free-slot
   hookyard plugin new receipt --lang rust --wit acme.wit --on order.paid
+  hookyard plugin new billing --lang rust --verifier        proves who sent a request
 
 Events of Moncreneau have typed handlers: appointment.created, appointment.updated, appointment.validated,
 appointment.completed, appointment.cancelled. So have the events of a WIT package given with --wit. Any other type, and
@@ -42,6 +43,9 @@ pub(super) struct New {
     /// Make typed handlers for the events of this WIT package: a file, or a folder; may be repeated
     #[arg(long, value_name = "FILE|DIR")]
     wit: Vec<PathBuf>,
+    /// Make a verifier for a sender that no scheme fits, with its vectors; in Rust or TypeScript
+    #[arg(long, conflicts_with_all = ["on", "wit", "force"])]
+    verifier: bool,
     /// Take event types that look misspelt
     #[arg(long)]
     force: bool,
@@ -66,12 +70,19 @@ impl New {
             self.on.iter().try_for_each(|event| check_spelling(event, &typed))?;
         }
         let mut events = self.on;
+        if self.verifier {
+            let (name, language) = (self.name, self.lang);
+            let new = new::New { name, language, events, packages, is_verifier: true, dir };
+            let files = new.make()?;
+            return out::print(&describe_verifier(&new, &files));
+        }
         if events.is_empty() {
             let handlers = packages.iter().flat_map(|(package, _)| &package.handlers);
             let first = handlers.map(|handler| handler.event.as_str()).next();
             events.push(first.unwrap_or(samples::SAMPLES[0].event_type).to_owned());
         }
-        let new = new::New { name: self.name, language: self.lang, events, packages, dir };
+        let new =
+            new::New { name: self.name, language: self.lang, events, packages, is_verifier: false, dir };
         let files = new.make()?;
         out::print(&describe(&new, &files))
     }
@@ -144,6 +155,30 @@ fn describe(new: &new::New, files: &[String]) -> String {
     text
 }
 
+fn describe_verifier(new: &new::New, files: &[String]) -> String {
+    let (dir, name, language) = (new.dir.display(), &new.name, new.language);
+    let mut text = format!("{dir}: a verifier in {}\n", language.title());
+    for file in files {
+        let _ = write!(text, "\n  {dir}/{file}");
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "hookyard".into());
+    let _ = write!(
+        text,
+        "\n  {dir}/sdk/             the SDK, with its README\n\n\
+         Build it, and check it with its vectors, without a server:\n\n  \
+         {program} plugin build {dir}\n  \
+         {program} verifier check {dir}\n\n\
+         Its own tests: {}, in {dir}\n\n\
+         Put it where a host looks, with its vectors:\n\n  \
+         {program} plugin build {dir} --out verifiers\n\n\
+         A source has it by its name, in hookyard.toml:\n\n  \
+         [sources.{name}]\n  verifier = \"{name}\"\n  secrets = [\"env:{}_SECRET\"]",
+        language.test_command(),
+        name.to_shouty_snake_case()
+    );
+    text
+}
+
 fn package_of<'a>(new: &'a new::New, event: &str) -> Option<&'a Package> {
     new.packages.iter().map(|(package, _)| package).find(|package| package.handler(event).is_some())
 }
@@ -175,6 +210,7 @@ mod tests {
             language: Language::C,
             events: events.iter().map(|&event| event.to_owned()).collect(),
             packages: Vec::new(),
+            is_verifier: false,
             dir: "plugins/desk".into(),
         };
         let text = describe(&new(&["appointment.updated"]), &["plugin.c".into()]);

@@ -35,6 +35,12 @@ impl Signer {
         event_type: Option<&str>,
         body: Bytes,
     ) -> Result<SignedRequest, Failure> {
+        if let Some(verifier) = &self.source.verifier {
+            return Err(Failure::Failed(format!(
+                "only the sender can sign for a source with a verifier (`{verifier}`), and no sample is signed here: keep a \
+                 request of the sender in a file, and test it with `hookyard source test NAME --file FILE`"
+            )));
+        }
         let unsigned =
             UnsignedRequest { url: &self.url, id, event_type, content_type: None, body, now_ms: now_ms() };
         let mut signed = sign(&self.source, &self.secret, &unsigned).map_err(|why| {

@@ -87,6 +87,7 @@ fn describe(result: &SourceTestResult) -> String {
     match result.step {
         SourceTestStep::Request => format!("no request for webhooks: {reason}"),
         SourceTestStep::Verification => format!("401: {reason}"),
+        SourceTestStep::Verifier => format!("503: {reason}"),
         SourceTestStep::Body => format!("{by}\n400: {reason}"),
         SourceTestStep::Handshake if by.is_empty() => format!("handshake: {reason}"),
         SourceTestStep::Handshake => format!("{by}\nhandshake: {reason}"),
@@ -106,9 +107,14 @@ fn table(sources: &[SourceView]) -> TextTable {
     let row = |source: &SourceView| {
         [
             source.name.clone(),
-            source.scheme.clone(),
-            source.algorithm.clone(),
-            if source.covers_body { "yes" } else { "no" }.to_owned(),
+            source.verifier.as_ref().map_or_else(|| source.scheme.clone(), |name| format!("verifier {name}")),
+            if source.verifier.is_some() { "-" } else { &source.algorithm }.to_owned(),
+            match (&source.verifier, source.covers_body) {
+                (Some(_), _) => "-",
+                (None, true) => "yes",
+                (None, false) => "no",
+            }
+            .to_owned(),
             source.tolerance_seconds.map_or_else(|| "-".into(), |seconds| format!("{seconds} s")),
             source.secrets.len().to_string(),
         ]

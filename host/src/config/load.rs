@@ -141,7 +141,8 @@ impl Config {
                 plugin.memory_max_bytes = Plugin::within(config.runtime.memory_max_bytes).memory_max_bytes;
             }
         }
-        let mut found = check::all(&config);
+        let mut found = source_check::written(&config, &places);
+        found.extend(check::all(&config));
         found.extend(resolve(&mut config, from));
         if found.is_empty() {
             found = check::receivers(&config);
@@ -207,6 +208,7 @@ fn resolve(config: &mut Config, from: &References<'_>) -> Vec<Found> {
         found.extend(resolved.err().map(|message| (key(), message)));
     }
     config.plugins.dir = from.dir.join(&config.plugins.dir);
+    config.verifiers.dir = from.dir.join(&config.verifiers.dir);
     if let Some(dir) = &mut config.server.data_dir {
         *dir = from.dir.join(&*dir);
     }

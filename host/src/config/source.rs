@@ -15,6 +15,7 @@ use super::section::entry;
 use super::source_secret::SourceSecret;
 use super::template::{FieldPlaces, Template, ValuePlace};
 use super::values::{Pointer, Secret};
+use crate::event::VerifierName;
 
 /// The window of an operator's own scheme with a timestamp.
 const TOLERANCE_SECONDS: u64 = 300;
@@ -24,8 +25,10 @@ const TOLERANCE_SECONDS: u64 = 300;
 #[serde(try_from = "Written")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Source {
-    /// The preset that the rest began as.
+    /// The preset that the rest began as; `hmac` with a verifier.
     pub scheme: Scheme,
+    /// The verifier that takes the place of a scheme.
+    pub verifier: Option<VerifierName>,
     /// Any of them may have signed; never empty.
     pub secrets: Vec<SourceSecret>,
     /// How requests are verified.
@@ -95,9 +98,14 @@ entry! {
     struct Written {
         /// How it signs: the preset of a provider, such as `stripe`, `github` or `moncreneau`. `hmac` (HMAC-SHA256 of the
         /// body in a header of your choice), `token`, `basic` and `ed25519` are for other senders. docs/providers.md lists
-        /// the presets. Each key below changes one part of the preset.
+        /// the presets. Each key below changes one part of the preset. A source has either a scheme or a verifier.
         #[example("\"hmac\"")]
-        scheme: Scheme,
+        scheme: Option<Scheme>,
+        /// The verifier that proves who sent a request, in place of a scheme: the name of its file in `verifiers.dir`,
+        /// without `.wasm`. `secrets` are passed to it as they are written here. The keys about signatures, from
+        /// `algorithm` to `values`, have no effect then and are refused.
+        #[example("\"billing\"")]
+        verifier: Option<VerifierName>,
         /// Any of them may have signed: name the old and the new one while you change a secret. At least one. With
         /// `{ secret = "…", not_after = "2027-01-31T00:00:00Z" }` one is valid until that time. For Ed25519, ECDSA and RSA
         /// these are the provider's public keys, as it shows them, or PEM files of keys or certificates.
@@ -265,10 +273,12 @@ impl TryFrom<Written> for Source {
         if written.header.is_some() && written.signature.is_some() {
             return Err("`header` and `signature` both name the place of the signature: set one of them");
         }
-        let preset = Self::of_scheme(written.scheme, std::mem::take(&mut written.secrets));
+        let scheme = written.scheme.unwrap_or(Scheme::HMAC);
+        let preset = Self::of_scheme(scheme, std::mem::take(&mut written.secrets));
         let verification = written.take_verification(preset.verification);
         Ok(Self {
             verification,
+            verifier: written.verifier,
             id: written.id.unwrap_or(preset.id),
             event_type: written.event_type.unwrap_or(preset.event_type),
             default_type: written.default_type.or(preset.default_type),
@@ -354,6 +364,7 @@ impl Source {
             created: preset.created.clone(),
             created_age_max_days: None,
             payload: preset.payload.clone(),
+            verifier: None,
             text: preset.text,
             gzip: preset.gzip,
             bodies_repeat: preset.bodies_repeat,

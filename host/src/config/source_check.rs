@@ -1,7 +1,7 @@
 //! Checks `[sources.NAME]`: terms that contradict each other, and keys of the wrong form. Pure.
 
 use super::Config;
-use super::locate::{Found, path};
+use super::locate::{Found, Places, path};
 use super::scheme::{Algorithm, Encoding, PICKED_MAX, Verification};
 use super::source::Source;
 use super::template::{Part, Template, ValuePlace};
@@ -10,6 +10,57 @@ use super::template::{Part, Template, ValuePlace};
 pub const SEARCH_POINTERS_MAX: usize = 16;
 /// A longer window would let old requests in for days.
 const TOLERANCE_MAX_SECONDS: u64 = 7 * 86_400;
+
+/// The keys about signatures: a verifier decides about all that they say.
+const SIGNATURE_KEYS: [&str; 13] = [
+    "algorithm",
+    "header",
+    "signature",
+    "prefix",
+    "separator",
+    "encoding",
+    "key_prefix",
+    "key_encoding",
+    "signed",
+    "timestamp",
+    "timestamp_unit",
+    "tolerance_seconds",
+    "values",
+];
+
+/// Keys of sources that are missing, or that have no effect where they are written.
+pub(super) fn written(config: &Config, places: &Places<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (name, source) in &config.sources {
+        let at = |key: &str| path(&["sources", name.as_str(), key]);
+        let has_scheme = places.has(&at("scheme"));
+        let Some(verifier) = &source.verifier else {
+            if !has_scheme {
+                let why = "missing key `scheme`: name a preset, or set `verifier`";
+                found.push((path(&["sources", name.as_str()]), why.into()));
+            }
+            continue;
+        };
+        if has_scheme {
+            let why = format!("the source has the verifier `{verifier}`: set either `scheme` or `verifier`");
+            found.push((at("scheme"), why));
+        }
+        for key in SIGNATURE_KEYS.into_iter().filter(|key| places.has(&at(key))) {
+            let why = format!("it has no effect: the verifier `{verifier}` decides how requests are signed");
+            found.push((at(key), why));
+        }
+    }
+    if config.sources.values().any(|source| source.verifier.is_some()) {
+        let (memory, body) = (config.verifiers.memory_max_bytes, config.server.body_max_bytes as u64);
+        if memory / 2 < body {
+            let why = format!(
+                "must be at least twice server.body_max_bytes, which is {body}: a verifier gets whole bodies"
+            );
+            found.push((path(&["verifiers", "memory_max_bytes"]), why));
+        }
+    }
+    found
+}
 
 /// Everything wrong with the sources, before their secrets are read.
 pub(super) fn terms(config: &Config) -> Vec<Found> {

@@ -15,11 +15,13 @@ use crate::db::Db;
 use crate::dispatch::{Acceptance, Dispatch};
 use crate::ingress::Sources;
 use crate::plugins::Plugins;
+use crate::verifiers::Verifiers;
 
 /// The parts of a host that operators see or change.
 pub(super) struct OperatorParts<'a> {
     pub(super) db: &'a Db,
     pub(super) plugins: &'a Plugins,
+    pub(super) verifiers: &'a Verifiers,
     pub(super) dispatch: &'a Dispatch,
     pub(super) acceptance: Arc<Acceptance>,
     pub(super) alerts: &'a Alerts,
@@ -37,7 +39,7 @@ pub(super) struct OperatorParts<'a> {
 pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
     let OperatorParts { db, plugins, dispatch, acceptance, alerts, access, config, side, .. } = parts;
     let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
-    let working = dispatch.clone();
+    let (working, verifiers) = (dispatch.clone(), parts.verifiers.clone());
     AdminState {
         db: db.clone(),
         store_edit: Arc::new(move |edit, to| {
@@ -51,6 +53,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
         readiness: side.readiness.clone(),
         fault: Arc::new(move || working.fault()),
         test_source: source_test::function(parts.sources),
+        verifiers: Arc::new(move || verifiers.list()),
         personal: PersonalFields::new(config.clone()),
         config,
         config_state: parts.config_state,

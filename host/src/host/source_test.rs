@@ -20,15 +20,21 @@ pub(super) fn function(sources: Arc<ArcSwap<Sources>>) -> TestSource {
             body: body.into(),
             at_ms: request.at.unwrap_or_else(now_ms),
         };
-        let Probe { step, secret, reason, events } = sources.load().probe(name, &probe)?;
-        let step = match step {
-            ProbeStep::Request => SourceTestStep::Request,
-            ProbeStep::Handshake => SourceTestStep::Handshake,
-            ProbeStep::Verification => SourceTestStep::Verification,
-            ProbeStep::Body => SourceTestStep::Body,
-            ProbeStep::Accepted => SourceTestStep::Accepted,
-        };
-        let event = |[id, event_type, created]: [String; 3]| TestedEvent { id, event_type, created };
-        Some(SourceTestResult { step, secret, reason, events: events.into_iter().map(event).collect() })
+        let (sources, name) = (sources.load_full(), name.to_owned());
+        Box::pin(async move { sources.probe(&name, &probe).await.map(describe) })
     })
+}
+
+fn describe(probe: Probe) -> SourceTestResult {
+    let Probe { step, secret, reason, events } = probe;
+    let step = match step {
+        ProbeStep::Request => SourceTestStep::Request,
+        ProbeStep::Handshake => SourceTestStep::Handshake,
+        ProbeStep::Verification => SourceTestStep::Verification,
+        ProbeStep::Verifier => SourceTestStep::Verifier,
+        ProbeStep::Body => SourceTestStep::Body,
+        ProbeStep::Accepted => SourceTestStep::Accepted,
+    };
+    let event = |[id, event_type, created]: [String; 3]| TestedEvent { id, event_type, created };
+    SourceTestResult { step, secret, reason, events: events.into_iter().map(event).collect() }
 }

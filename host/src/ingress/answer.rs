@@ -25,9 +25,11 @@ pub(super) const STATUSES: [&str; 13] = [
 
 /// Why a request is answered `unauthorized`: a part that is needed to verify it is missing, is there more than once, or
 /// has another form; no secret of the source made its signature; the request or its event is too old, or the request is of
-/// the future; or the configuration lacks the URL that the signature covers.
-pub(super) const UNAUTHORIZED_REASONS: [&str; 7] =
-    ["missing", "repeated", "malformed", "mismatch", TOO_OLD, "too-new", "no-url"];
+/// the future; the configuration lacks the URL that the signature covers; or the source's verifier refused it.
+pub(super) const UNAUTHORIZED_REASONS: [&str; 8] =
+    ["missing", "repeated", "malformed", "mismatch", TOO_OLD, "too-new", "no-url", REFUSED];
+/// The one of [`UNAUTHORIZED_REASONS`] that a verifier gives.
+pub(super) const REFUSED: &str = "refused";
 /// The one of [`UNAUTHORIZED_REASONS`] that is found after the signature.
 pub(super) const TOO_OLD: &str = "too-old";
 
@@ -130,6 +132,11 @@ impl<'a> Answer<'a> {
     pub(super) fn too_many_bodies() -> Self {
         let reason = "too many bodies are on their way: send it again later";
         Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason).with(RETRY_AFTER, "1")
+    }
+
+    /// The answer to a request whose verifier did not answer. It says nothing about the sender, who is to send it again.
+    pub(super) fn unverifiable(reason: &'a str) -> Self {
+        Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason).with(RETRY_AFTER, "5")
     }
 
     pub(super) fn unavailable(event: &'a str) -> Self {

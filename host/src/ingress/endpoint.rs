@@ -19,15 +19,16 @@ use http::{HeaderMap, request};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, now_ms};
 use crate::telemetry::Telemetry;
+use crate::verifier::FailureKind;
 
-use super::answer::{Answer, TOO_OLD};
+use super::answer::{Answer, REFUSED, TOO_OLD};
 use super::body::{self, BodyBudget, ReadBodyError};
 use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::gzip::{self, GunzipError};
 use super::handshake::HandshakeReply;
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
 use super::spans::{self, ReceiptTimes};
-use super::verify::UnverifiedRequest;
+use super::verify::{NotVerified, UnverifiedRequest};
 
 /// Limits on the bytes and the time for reading a rejected body. If a connection is closed with unread bytes,
 /// the sender's system discards the answer.
@@ -137,19 +138,12 @@ impl<A: EventAcceptor> Webhooks<A> {
             headers: &head.headers,
             body: received.bytes.clone(),
         };
-        let verified = match request.verify(&source.verifier, received_at) {
+        let verified = match request.verify(&source.verifier, received_at).await {
             Ok(verified) => {
                 tracing::debug!(source = %source.name, secret = verified.secret(), "signature verified");
                 verified
             }
-            Err(why) => {
-                let reason = why.to_string();
-                if let Some(skipped) = source.rejected.admit(received_at) {
-                    tracing::warn!(source = %source.name, reason, skipped, "signature rejected");
-                }
-                source.unauthorized.count(why.word());
-                return count(source, Answer::unauthorized(&reason));
-            }
+            Err(why) => return reject_unverified(source, why, received_at),
         };
         let verified = if is_gzip {
             match gzip::gunzip(&received.bytes, max_bytes, &budget, all_max_bytes) {
@@ -384,6 +378,41 @@ fn count(source: &ReadySource, answer: Answer<'_>) -> Response {
             ([(CONTENT_TYPE, "text/plain; charset=utf-8")], reply.clone()).into_response()
         }
         _ => answer.into_response(),
+    }
+}
+
+/// Counts and logs a request that is not verified, and answers it. A verifier's own words are for the operator only.
+fn reject_unverified(source: &ReadySource, why: NotVerified, received_at: u64) -> Response {
+    match why {
+        NotVerified::Unauthorized(why) => {
+            let reason = why.to_string();
+            if let Some(skipped) = source.rejected.admit(received_at) {
+                tracing::warn!(source = %source.name, reason, skipped, "signature rejected");
+            }
+            source.unauthorized.count(why.word());
+            count(source, Answer::unauthorized(&reason))
+        }
+        NotVerified::Refused(reason) => {
+            if let Some(skipped) = source.rejected.admit(received_at) {
+                tracing::warn!(source = %source.name, reason, skipped, "the verifier refused a request");
+            }
+            source.unauthorized.count(REFUSED);
+            count(source, Answer::unauthorized("the source's verifier refused the request"))
+        }
+        NotVerified::Failed(kind, reason) => {
+            if let Some(skipped) = source.failed.admit(received_at) {
+                tracing::error!(source = %source.name, kind = kind.as_str(), reason, skipped, "a request could not be verified");
+            }
+            if let Some(failures) = &source.verifier_failures {
+                failures.count(kind.as_str());
+            }
+            let reason = match kind {
+                FailureKind::Absent => "the source has no running verifier: send it again later",
+                FailureKind::Busy => "the source's verifier is busy: send it again later",
+                _ => "the source's verifier failed: send it again later",
+            };
+            count(source, Answer::unverifiable(reason))
+        }
     }
 }
 

@@ -20,8 +20,8 @@ use super::form;
 use super::items::ItemReader;
 use super::media;
 use super::text;
-use super::verify::VerifiedRequest;
-use crate::pick::Picker;
+use super::verify::{EventFields, VerifiedRequest};
+use crate::pick::{PickedValues, Picker};
 use field::{Field, FieldValue, Slots};
 
 /// Longest event id, in bytes.
@@ -96,12 +96,14 @@ pub(super) struct BodyRules {
 }
 
 /// What else is known of an event.
-struct Of {
+struct Of<'a> {
     /// The digest of what was sent, where the body was made of it.
     raw: Option<Digest>,
     /// Its place among the events of one request.
     index: Option<usize>,
     received_at: u64,
+    /// What a verifier said about the request.
+    fields: Option<&'a EventFields>,
 }
 
 /// The reason why a verified body is no event, with the place in it.
@@ -143,12 +145,14 @@ impl Envelope {
     pub(super) fn read(
         &self,
         source: &SourceName,
-        request: VerifiedRequest<'_>,
+        mut request: VerifiedRequest<'_>,
         received_at: u64,
         limits: BodyRules,
     ) -> Result<ReadEvents, InvalidBody> {
+        let fields = request.take_fields();
+        let fields = fields.as_deref();
         let headers = request.headers();
-        let one = |raw| Of { raw, index: None, received_at };
+        let one = |raw| Of { raw, index: None, received_at, fields };
         let is_structured =
             || media::essence(headers).to_ascii_lowercase().starts_with("application/cloudevents");
         if let Some(binary) = &self.binary
@@ -186,7 +190,7 @@ impl Envelope {
         let read = |(index, range): (usize, Range<usize>)| {
             // A copy: an event that waits must not keep the others.
             let item = Bytes::copy_from_slice(&body[start + range.start..start + range.end]);
-            let of = Of { raw: None, index: Some(index), received_at };
+            let of = Of { raw: None, index: Some(index), received_at, fields };
             let read = self.read_one(source, headers, item, of);
             read.map_err(|InvalidBody(why)| InvalidBody(format!("event {index}: {why}")))
         };
@@ -199,7 +203,7 @@ impl Envelope {
         source: &SourceName,
         headers: &HeaderMap,
         body: Bytes,
-        Of { raw, index, received_at }: Of,
+        Of { raw, index, received_at, fields }: Of<'_>,
     ) -> Result<ReadEvent, InvalidBody> {
         let json = JsonBody::parse(&body)?;
         let picked = self
@@ -207,14 +211,21 @@ impl Envelope {
             .pick(&json.text)
             .map_err(|error| InvalidBody(format!("the body is not JSON: {error}")))?;
         let digest = Digest::of(&body);
-        let created = self.created.find(&picked, headers).and_then(|value| match value {
+        // What a verifier says goes before the source's places.
+        let said = |text: Option<&String>| text.cloned().map(FieldValue::OfRequest);
+        let known = |field: fn(&EventFields) -> Option<&String>| said(fields.and_then(field));
+        let created = known(|fields| fields.created.as_ref());
+        let created = created.or_else(|| self.created.find(&picked, headers)).and_then(|value| match value {
             FieldValue::Json(raw) => Created::read(raw, received_at),
             FieldValue::Text(text) | FieldValue::OfRequest(text) => {
                 Created::read(&Value::String(text).to_string(), received_at)
             }
         });
         let created_at = created.as_ref().and_then(|created| u64::try_from(created.at_ms.max(0)).ok());
-        let payload = self.payload.and_then(|slot| picked.get(slot).copied().flatten());
+        let payload = match fields.and_then(|fields| fields.payload.as_ref()) {
+            Some(pointer) => pick_payload(pointer, &json.text),
+            None => self.payload.and_then(|slot| picked.get(slot).copied().flatten()),
+        };
         let ordering_key = self.ordering_key.find(&picked, headers).and_then(|key| match key {
             FieldValue::Json(raw) => ordering_key_text(json.as_sent(raw)),
             FieldValue::Text(text) | FieldValue::OfRequest(text) => {
@@ -223,9 +234,15 @@ impl Envelope {
         });
         let event = Event {
             source: source.clone(),
-            event_type: self.event_type(self.event_type.find(&picked, headers))?,
+            event_type: self.event_type(
+                known(|fields| fields.event_type.as_ref()).or_else(|| self.event_type.find(&picked, headers)),
+            )?,
             id: self
-                .id(self.id.find(&picked, headers), &json, index)?
+                .id(
+                    known(|fields| fields.id.as_ref()).or_else(|| self.id.find(&picked, headers)),
+                    &json,
+                    index,
+                )?
                 .unwrap_or_else(|| self.made_id(raw.unwrap_or(digest), received_at, index)),
             created: created.map_or_else(|| rfc3339(received_at), |created| created.text),
             received_at,
@@ -274,6 +291,7 @@ impl Envelope {
         let text = match found {
             None => return Ok(None),
             Some(FieldValue::Text(text)) => Cow::Owned(text),
+            Some(FieldValue::OfRequest(text)) if text.is_empty() => return Ok(None),
             Some(FieldValue::OfRequest(text)) => match index {
                 None => Cow::Owned(text),
                 Some(index) => Cow::Owned(format!("{text}.{index}")),
@@ -300,6 +318,15 @@ fn check_size(body: &Bytes, BodyRules { bytes_max, .. }: BodyRules) -> Result<()
     let size = body.len();
     let why = || format!("the body has {size} bytes as JSON, and server.body_max_bytes is {bytes_max}");
     if size > bytes_max { Err(InvalidBody(why())) } else { Ok(()) }
+}
+
+/// The value at a place that a verifier named.
+fn pick_payload<'t>(pointer: &Pointer, text: &'t str) -> Option<&'t str> {
+    if pointer.is_root() {
+        return None;
+    }
+    // The text was read once before, so it is JSON.
+    Picker::new([Some(pointer)]).pick(text).ok().and_then(|[found]: PickedValues<'t, 1>| found)
 }
 
 /// The same source for `CloudEvents` whose attributes are headers and whose data is the body.

@@ -1,7 +1,8 @@
 //! The webhook endpoint: verifies the signature over the raw bytes, reads the event, and answers after the commit.
 //!
 //! Owns HTTP on the public side and the accept loop, which the admin side uses too. `verify`, `envelope` and `created`
-//! are pure. It knows no wasm and no SQL: events are accepted through [`EventAcceptor`].
+//! are pure. It knows no wasm and no SQL: events are accepted through [`EventAcceptor`], and verifiers that are plugins
+//! are called through [`RequestVerifiers`].
 
 mod answer;
 mod body;
@@ -36,4 +37,4 @@ pub use probe::{Probe, ProbeRequest, ProbeStep};
 pub use serve::{serve, serve_current};
 pub use sources::Sources;
 pub use trial::{TrialRequest, read_as_sent};
-pub use verify::{SignedRequest, UnsignedRequest, sign};
+pub use verify::{NoVerifiers, RequestVerifiers, SignedRequest, UnsignedRequest, VerifierFuture, sign};

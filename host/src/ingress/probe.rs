@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::sources::Sources;
-use super::verify::UnverifiedRequest;
+use super::verify::{NotVerified, UnverifiedRequest};
 
 /// A request as it came, or as it may come.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub enum ProbeStep {
     Handshake,
     /// The signature is not verified.
     Verification,
+    /// The source's verifier does not answer.
+    Verifier,
     /// The body is no event.
     Body,
     /// It is accepted.
@@ -59,8 +61,7 @@ impl Probe {
 impl Sources {
     /// Tests a request against a source; `None` if there is none of this name. The reason never says what would have
     /// matched.
-    #[must_use]
-    pub fn probe(&self, name: &str, probe: &ProbeRequest) -> Option<Probe> {
+    pub async fn probe(&self, name: &str, probe: &ProbeRequest) -> Option<Probe> {
         let source = self.get(name)?;
         let (method, uri, headers) = match parse(probe) {
             Ok(parts) => parts,
@@ -76,8 +77,10 @@ impl Sources {
         }
         let request =
             UnverifiedRequest { method: &method, uri: &uri, headers: &headers, body: probe.body.clone() };
-        let verified = match request.verify(&source.verifier, probe.at_ms) {
+        let verified = match request.verify(&source.verifier, probe.at_ms).await {
             Ok(verified) => verified,
+            // An operator may see a verifier's reason, which its sender does not.
+            Err(NotVerified::Failed(_, why)) => return Some(Probe::ended(ProbeStep::Verifier, None, why)),
             Err(why) => return Some(Probe::ended(ProbeStep::Verification, None, why.to_string())),
         };
         let secret = Some(verified.secret() + 1);
@@ -119,20 +122,22 @@ fn parse(probe: &ProbeRequest) -> Result<(Method, Uri, HeaderMap), String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::{Config, Scheme, Secret, Source};
     use crate::event::SourceName;
-    use crate::ingress::{UnsignedRequest, sign};
+    use crate::ingress::{NoVerifiers, UnsignedRequest, sign};
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
-    #[test]
-    fn says_which_secret_verified_a_request_or_at_which_step_it_ended() {
+    #[tokio::test]
+    async fn says_which_secret_verified_a_request_or_at_which_step_it_ended() {
         let mut config = Config::default();
         let secrets = ["old", "new"].map(|secret| Secret::new(secret.into()));
         let source = Source::preset(Scheme::find("slack").unwrap(), secrets.to_vec());
         config.sources.insert(SourceName::new("chat").unwrap(), source.clone());
-        let sources = Sources::from_config(&config);
+        let sources = Sources::from_config(&config, Arc::new(NoVerifiers));
         let signed = |body: &str| {
             let unsigned = UnsignedRequest {
                 url: "",
@@ -151,27 +156,27 @@ mod tests {
             ProbeRequest { method: "POST".into(), target, headers, body: signed.body, at_ms: NOW_MS }
         };
         let event = signed(r#"{"event_id":"Ev1","event":{"type":"message"},"event_time":1700000000}"#);
-        let probe = |request: &ProbeRequest| {
-            let probe = sources.probe("chat", request).unwrap();
+        let probe = async |request: &ProbeRequest| {
+            let probe = sources.probe("chat", request).await.unwrap();
             (probe.step, probe.secret, probe.reason.unwrap_or_default(), probe.events.len())
         };
-        assert_eq!(probe(&event), (ProbeStep::Accepted, Some(2), String::new(), 1));
+        assert_eq!(probe(&event).await, (ProbeStep::Accepted, Some(2), String::new(), 1));
         let late = ProbeRequest { at_ms: NOW_MS + 712_000, ..event.clone() };
         let old = "timestamp is too old by 412 s: the request is 712 s old".to_owned();
-        assert_eq!(probe(&late), (ProbeStep::Verification, None, old, 0));
+        assert_eq!(probe(&late).await, (ProbeStep::Verification, None, old, 0));
         let changed = ProbeRequest { body: Bytes::from_static(b"{}"), ..event.clone() };
         let none = "signature does not match: no secret matched".to_owned();
-        assert_eq!(probe(&changed), (ProbeStep::Verification, None, none, 0));
-        let (step, secret, why, _) = probe(&signed("[1]"));
+        assert_eq!(probe(&changed).await, (ProbeStep::Verification, None, none, 0));
+        let (step, secret, why, _) = probe(&signed("[1]")).await;
         assert_eq!((step, secret), (ProbeStep::Accepted, Some(2)), "{why}");
-        let (step, secret, why, _) = probe(&signed("{\"a\":"));
+        let (step, secret, why, _) = probe(&signed("{\"a\":")).await;
         assert_eq!(
             (step, secret, why.starts_with("the body is not JSON")),
             (ProbeStep::Body, Some(2), true),
             "{why}"
         );
         let challenge = signed(r#"{"type":"url_verification","challenge":"c"}"#);
-        assert_eq!(probe(&challenge).0, ProbeStep::Handshake);
+        assert_eq!(probe(&challenge).await.0, ProbeStep::Handshake);
         for wrong in [
             ProbeRequest { method: "GET".into(), ..event.clone() },
             ProbeRequest { method: "P T".into(), ..event.clone() },
@@ -179,8 +184,8 @@ mod tests {
             ProbeRequest { headers: vec![("a b".into(), String::new())], ..event.clone() },
             ProbeRequest { headers: vec![("a".into(), "\n".into())], ..event.clone() },
         ] {
-            assert_eq!(probe(&wrong).0, ProbeStep::Request, "{wrong:?}");
+            assert_eq!(probe(&wrong).await.0, ProbeStep::Request, "{wrong:?}");
         }
-        assert!(sources.probe("other", &event).is_none());
+        assert!(sources.probe("other", &event).await.is_none());
     }
 }

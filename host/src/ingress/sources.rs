@@ -10,16 +10,18 @@ use metrics::{Counter, Histogram};
 
 use crate::config::{Config, TraceTrust};
 use crate::event::SourceName;
+use crate::verifier::FailureKind;
 
 use super::envelope::Envelope;
 use super::handshake::Handshake;
 use super::throttle::Throttle;
-use super::verify::{SourceUrl, Verifier};
+use super::verify::{RequestVerifiers, SourceUrl, Verifier};
 
 /// All sources, and the limits of the endpoint that may change while it runs.
 #[derive(Debug)]
 pub struct Sources {
     by_name: HashMap<SourceName, Arc<ReadySource>>,
+    verifiers: Arc<dyn RequestVerifiers>,
     pub(super) bodies: BodyLimits,
 }
 
@@ -55,6 +57,8 @@ pub(super) struct ReadySource {
     pub(super) counters: Counters,
     /// `hookyard_unauthorized_total`, by reason.
     pub(super) unauthorized: Counters,
+    /// `hookyard_verifier_failures_total`, by kind, where the source has a verifier.
+    pub(super) verifier_failures: Option<Counters>,
     /// The time to verify requests and to read their events.
     pub(super) verify_seconds: Histogram,
     pub(super) traceparent: TraceTrust,
@@ -95,6 +99,15 @@ impl Counters {
         Self(super::answer::UNAUTHORIZED_REASONS.iter().map(|&reason| (reason, counter(reason))).collect())
     }
 
+    /// `hookyard_verifier_failures_total`, by kind.
+    fn of_verifier(source: &SourceName) -> Self {
+        let counter = |kind: FailureKind| {
+            let counter = metrics::counter!("hookyard_verifier_failures_total", "source" => source.to_string(), "kind" => kind.as_str());
+            (kind.as_str(), counter)
+        };
+        Self(FailureKind::ALL.into_iter().map(counter).collect())
+    }
+
     /// Counts one with this status or reason.
     pub(super) fn count(&self, value: &'static str) {
         if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == value) {
@@ -106,14 +119,14 @@ impl Counters {
 impl Sources {
     /// Prepares the sources of a configuration. Counters are registered with the recorder that is installed now.
     #[must_use]
-    pub fn from_config(config: &Config) -> Self {
-        Self::build(config, |_| Arc::default())
+    pub fn from_config(config: &Config, verifiers: Arc<dyn RequestVerifiers>) -> Self {
+        Self::build(config, verifiers, |_| Arc::default())
     }
 
     /// Prepares the sources of a changed configuration. Sources that were there before continue to count.
     #[must_use]
     pub fn from_changed(&self, config: &Config) -> Self {
-        Self::build(config, |name| {
+        Self::build(config, Arc::clone(&self.verifiers), |name| {
             self.by_name.get(name).map(|old| Arc::clone(&old.verified)).unwrap_or_default()
         })
     }
@@ -125,12 +138,16 @@ impl Sources {
         self.by_name.iter().map(|(name, source)| (name.clone(), count(source))).collect()
     }
 
-    fn build(config: &Config, verified: impl Fn(&SourceName) -> Arc<AtomicU64>) -> Self {
+    fn build(
+        config: &Config,
+        verifiers: Arc<dyn RequestVerifiers>,
+        verified: impl Fn(&SourceName) -> Arc<AtomicU64>,
+    ) -> Self {
         let url = config.server.public_url.clone().map_or(SourceUrl::Unknown, SourceUrl::Host);
         let ready = config.sources.iter().map(|(name, source)| {
             let ready = ReadySource {
                 name: name.clone(),
-                verifier: Verifier::new(source, url.clone()),
+                verifier: Verifier::new(source, url.clone(), &verifiers),
                 envelope: Envelope::from_source(source),
                 age: AgeLimit {
                     max_days: source.created_age_max_days,
@@ -138,6 +155,7 @@ impl Sources {
                 },
                 counters: Counters::of_answers(name),
                 unauthorized: Counters::of_unauthorized(name),
+                verifier_failures: source.verifier.is_some().then(|| Counters::of_verifier(name)),
                 verify_seconds: metrics::histogram!("hookyard_verify_seconds", "source" => name.to_string()),
                 traceparent: source.traceparent,
                 handshake: Handshake::of(source),
@@ -152,8 +170,10 @@ impl Sources {
             };
             (name.clone(), Arc::new(ready))
         });
+        let by_name = ready.collect();
         Self {
-            by_name: ready.collect(),
+            by_name,
+            verifiers,
             bodies: BodyLimits {
                 max_bytes: config.server.body_max_bytes,
                 timeout: Duration::from_millis(config.server.body_timeout_ms),

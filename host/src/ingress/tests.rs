@@ -11,7 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-use super::{EventAcceptor, Limits, Sources, UnsignedRequest, Webhooks, serve, serve_current, sign};
+use super::{
+    EventAcceptor, Limits, NoVerifiers, Sources, UnsignedRequest, Webhooks, serve, serve_current, sign,
+};
 use crate::config::{Config, Scheme, Secret, Source};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, SourceName};
@@ -92,7 +94,7 @@ async fn start_with(config: Config, gate: Option<Notify>) -> Host {
         waiting: watch::Sender::new(0),
         ids_known_since,
     });
-    let sources = Arc::new(ArcSwap::from_pointee(Sources::from_config(&config)));
+    let sources = Arc::new(ArcSwap::from_pointee(Sources::from_config(&config, Arc::new(NoVerifiers))));
     let (stop, stopped) = watch::channel(false);
     let router = Webhooks::new(Arc::clone(&sources), Arc::clone(&fake), Telemetry::default()).router();
     let ended = tokio::spawn(serve(listener, router, Limits::from(&config.server), stopped));
@@ -269,7 +271,7 @@ async fn rejects_an_event_older_than_the_known_ids() {
     let age_max = |days: Option<u64>| {
         let mut config = config("s");
         config.sources.values_mut().for_each(|source| source.created_age_max_days = days);
-        host.sources.store(Arc::new(Sources::from_config(&config)));
+        host.sources.store(Arc::new(Sources::from_config(&config, Arc::new(NoVerifiers))));
     };
     for (max_days, known_since, created, code) in [
         (None, 0, r#""2020-01-01T00:00:00Z""#, 202),
@@ -326,7 +328,7 @@ async fn one_connection_serves_many_requests_and_changed_sources() {
         stream.write_all(keep(&signed(secret, BODY)).as_bytes()).await.unwrap();
         assert!(until(&mut stream, "}").await.starts_with(&format!("HTTP/1.1 {code} ")));
     }
-    host.sources.store(Arc::new(Sources::from_config(&config("new"))));
+    host.sources.store(Arc::new(Sources::from_config(&config("new"), Arc::new(NoVerifiers))));
     for (secret, code) in [("s", "401"), ("new", "202")] {
         stream.write_all(keep(&signed(secret, BODY)).as_bytes()).await.unwrap();
         assert!(until(&mut stream, "}").await.starts_with(&format!("HTTP/1.1 {code} ")));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Uri};
 
 use super::envelope::{BodyRules, Envelope, ReadEvents};
-use super::verify::{SourceUrl, UnsignedRequest, UnverifiedRequest, Verifier, sign};
+use super::verify::{SchemeVerifier, SourceUrl, UnsignedRequest, UnverifiedRequest, sign};
 use crate::config::{Scheme, Secret, Source};
 use crate::event::{Event, SourceName};
 
@@ -45,8 +45,8 @@ pub fn read_as_sent(
     let (method, uri) = (Method::POST, Uri::default());
     let request =
         UnverifiedRequest { method: &method, uri: &uri, headers: &signed.headers, body: signed.body };
-    let verifier = Verifier::new(&source, SourceUrl::Unknown);
-    let request = request.verify(&verifier, received_at).map_err(|error| error.to_string())?;
+    let scheme = SchemeVerifier::new(&source, SourceUrl::Unknown);
+    let request = request.verify_by_scheme(&scheme, received_at).map_err(|error| error.to_string())?;
     let rules = BodyRules { bytes_max: usize::MAX, items_max: usize::MAX };
     let read = Envelope::from_source(&source).read(name, request, received_at, rules);
     match read.map_err(|error| error.to_string())? {

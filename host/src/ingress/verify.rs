@@ -1,15 +1,18 @@
-//! Verifies who sent a request, by the terms of its source's scheme. Pure. A [`VerifiedRequest`] comes from
-//! [`UnverifiedRequest::verify`] and from nowhere else. A body is parsed before only if its signature is in it, or a
-//! part of the signed content.
+//! Verifies who sent a request, by the terms of its source's scheme or by a verifier that is a plugin. A
+//! [`VerifiedRequest`] comes from [`UnverifiedRequest::verify`] and from nowhere else. Verification by a scheme is pure,
+//! and parses a body only if its signature is in it, or a part of the signed content.
 
 mod claims;
 mod content;
 mod keys;
+mod plugin;
 mod private_key;
 mod reason;
 mod request;
 mod sign;
 mod timestamp;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -25,13 +28,22 @@ use keys::Keys;
 use request::{Place, RequestValues};
 
 pub(super) use content::SourceUrl;
+pub(super) use plugin::{EventFields, NotVerified, PluginVerifier};
+pub use plugin::{NoVerifiers, RequestVerifiers, VerifierFuture};
 pub(super) use reason::Unauthorized;
 pub(super) use request::UnverifiedRequest;
 pub use sign::{SignedRequest, UnsignedRequest, sign};
 
+/// The way in which a source's requests are verified.
+#[derive(Debug)]
+pub(super) enum Verifier {
+    Scheme(Box<SchemeVerifier>),
+    Plugin(PluginVerifier),
+}
+
 /// A source's scheme, prepared for requests: no name is looked up for a request.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(super) struct SchemeVerifier {
     algorithm: Algorithm,
     claims: ClaimReader,
     keys: Keys,
@@ -58,6 +70,8 @@ pub(super) struct VerifiedRequest<'a> {
     body: Bytes,
     /// The number of the secret that verified it.
     secret: u32,
+    /// What a verifier said about its event.
+    fields: Option<Box<EventFields>>,
 }
 
 impl<'a> VerifiedRequest<'a> {
@@ -76,6 +90,11 @@ impl<'a> VerifiedRequest<'a> {
         self.body
     }
 
+    /// What a verifier said about its event, which is no longer in the request.
+    pub(super) fn take_fields(&mut self) -> Option<Box<EventFields>> {
+        self.fields.take()
+    }
+
     /// The same request with what its body was made of.
     pub(super) fn with_decoded_body(self, body: Bytes) -> Self {
         Self { body, ..self }
@@ -88,6 +107,15 @@ impl<'a> VerifiedRequest<'a> {
 }
 
 impl Verifier {
+    pub(super) fn new(source: &Source, url: SourceUrl, verifiers: &Arc<dyn RequestVerifiers>) -> Self {
+        match &source.verifier {
+            None => Self::Scheme(Box::new(SchemeVerifier::new(source, url))),
+            Some(name) => Self::Plugin(PluginVerifier::new(name, source, url, Arc::clone(verifiers))),
+        }
+    }
+}
+
+impl SchemeVerifier {
     pub(super) fn new(source: &Source, url: SourceUrl) -> Self {
         let verification = &source.verification;
         let places_in_body: Vec<_> = verification.pointers().collect();
@@ -117,17 +145,35 @@ impl Verifier {
 }
 
 impl<'a> UnverifiedRequest<'a> {
-    /// Checks the signature over the raw bytes, in constant time, against every secret that is valid at `now_ms`.
-    pub(super) fn verify(
+    /// Verifies the request at `now_ms` in the way of its source.
+    pub(super) async fn verify(
         self,
         verifier: &Verifier,
         now_ms: u64,
-    ) -> Result<VerifiedRequest<'a>, Unauthorized> {
-        let secret = self.find_secret(verifier, now_ms)?;
-        Ok(VerifiedRequest { headers: self.headers, body: self.body, secret })
+    ) -> Result<VerifiedRequest<'a>, NotVerified> {
+        match verifier {
+            Verifier::Scheme(scheme) => {
+                self.verify_by_scheme(scheme, now_ms).map_err(NotVerified::Unauthorized)
+            }
+            Verifier::Plugin(plugin) => {
+                let (secret, fields) = plugin.verify(&self, now_ms).await?;
+                let fields = Some(Box::new(fields));
+                Ok(VerifiedRequest { headers: self.headers, body: self.body, secret, fields })
+            }
+        }
     }
 
-    fn find_secret(&self, verifier: &Verifier, now_ms: u64) -> Result<u32, Unauthorized> {
+    /// Checks the signature over the raw bytes, in constant time, against every secret that is valid at `now_ms`.
+    pub(super) fn verify_by_scheme(
+        self,
+        scheme: &SchemeVerifier,
+        now_ms: u64,
+    ) -> Result<VerifiedRequest<'a>, Unauthorized> {
+        let secret = self.find_secret(scheme, now_ms)?;
+        Ok(VerifiedRequest { headers: self.headers, body: self.body, secret, fields: None })
+    }
+
+    fn find_secret(&self, verifier: &SchemeVerifier, now_ms: u64) -> Result<u32, Unauthorized> {
         let values = RequestValues::read(self, verifier.picker.as_ref())?;
         let timestamp = match &verifier.timestamp {
             Some(rule) => Some((rule, values.value(&rule.place)?)),

@@ -6,15 +6,18 @@ use super::scan::{PluginFile, Stamp};
 use crate::event::Digest;
 
 /// The result of reading a file.
-pub(super) enum ReadResult {
+pub enum ReadResult {
+    /// Its bytes and their digest.
     Read(Vec<u8>, Digest),
     /// It changed while it was read.
     Changing,
+    /// It cannot be read, or is too large.
     Refused(String),
 }
 
 /// Reads a whole file. It must still match its stamp after the read.
-pub(super) fn read_file(PluginFile { path, stamp }: &PluginFile, max_bytes: u64) -> ReadResult {
+#[must_use]
+pub fn read_file(PluginFile { path, stamp }: &PluginFile, max_bytes: u64) -> ReadResult {
     let size = stamp.size_bytes();
     if size > max_bytes {
         return ReadResult::Refused(format!(

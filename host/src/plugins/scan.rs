@@ -32,32 +32,35 @@ impl Stamp {
     }
 
     /// The file's size.
-    pub(super) fn size_bytes(&self) -> u64 {
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
         self.size
     }
 }
 
 /// The content of the directory at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub struct Scan {
     /// `NAME.wasm` files.
-    pub(super) files: BTreeMap<PluginName, PluginFile>,
+    pub files: BTreeMap<PluginName, PluginFile>,
     /// `.wasm` files that cannot be plugins, with the reason.
-    pub(super) misnamed: Vec<(PathBuf, String)>,
+    pub misnamed: Vec<(PathBuf, String)>,
 }
 
 /// A file that has a plugin's revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PluginFile {
-    pub(super) path: PathBuf,
-    pub(super) stamp: Stamp,
+pub struct PluginFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its stamp when it was found.
+    pub stamp: Stamp,
 }
 
 /// Scans the directory.
 ///
 /// # Errors
 /// When the directory cannot be read; then nothing is known about its plugins.
-pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
+pub fn scan(dir: &Path) -> io::Result<Scan> {
     let mut scan = Scan::default();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();

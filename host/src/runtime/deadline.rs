@@ -42,6 +42,11 @@ impl Deadline {
         if now >= self.at { Err(self.exceeded()) } else { Ok(()) }
     }
 
+    /// The time that the call has in all, in milliseconds.
+    pub(super) fn call_timeout_ms(&self) -> u128 {
+        self.call_timeout.as_millis()
+    }
+
     /// The error of a call that did not keep this deadline.
     pub(super) fn exceeded(&self) -> DeadlineExceeded {
         DeadlineExceeded(self.call_timeout)

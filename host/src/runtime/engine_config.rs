@@ -19,6 +19,8 @@ const MEMORIES_PER_PLACE: u32 = 2;
 
 /// Most places beside `runtime.instances_max`, for revisions that replays chose: as many as the largest instance takes.
 const REPLAY_PLACES_MAX: u32 = 8;
+/// Most places beside `runtime.instances_max` for verifiers, of which each call takes one.
+const VERIFIER_PLACES_MAX: u32 = 32;
 
 /// Bytes of address space of one memory with guard pages: all that a 32-bit index reaches.
 const GUARDED_RESERVATION_BYTES: u64 = 4 << 30;
@@ -72,7 +74,7 @@ impl MemoryBounds {
     /// The way that fits an address space; `None` = no limit. Half of a limit is left to everything else: threads,
     /// the database, compiled code.
     pub(super) fn for_address_space(address_space_bytes: Option<u64>, limits: &config::Runtime) -> Self {
-        let places = limits.instances_max + replay_places(limits);
+        let places = all_places(limits);
         let memories = u64::from(places) * u64::from(MEMORIES_PER_PLACE);
         let pool_bytes = memories * (GUARDED_RESERVATION_BYTES + GUARDED_REGION_BYTES);
         match address_space_bytes {
@@ -86,6 +88,17 @@ impl MemoryBounds {
 #[must_use]
 pub fn replay_places(limits: &config::Runtime) -> u32 {
     limits.instances_max.div_ceil(8).min(REPLAY_PLACES_MAX)
+}
+
+/// The number of places for verifiers: so many may be called at once.
+#[must_use]
+pub fn verifier_places(limits: &config::Runtime) -> u32 {
+    limits.instances_max.div_ceil(8).min(VERIFIER_PLACES_MAX)
+}
+
+/// All places of the pool.
+fn all_places(limits: &config::Runtime) -> u32 {
+    limits.instances_max + replay_places(limits) + verifier_places(limits)
 }
 
 /// The settings that change compiled code. Code of an engine with this configuration runs in an engine with
@@ -127,7 +140,7 @@ pub fn engine_config(limits: &config::Runtime, bounds: MemoryBounds) -> Config {
 }
 
 fn pooling_config(limits: &config::Runtime) -> PoolingAllocationConfig {
-    let places = limits.instances_max + replay_places(limits);
+    let places = all_places(limits);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
         .total_core_instances(places * CORE_INSTANCES_PER_COMPONENT)
@@ -169,8 +182,8 @@ mod tests {
             (256, Some(3 << 30), MemoryBounds::Checks),
             (256, Some(1 << 40), MemoryBounds::Checks),
             (256, Some(5 << 40), MemoryBounds::GuardPages),
-            (1, Some(32 << 30), MemoryBounds::Checks),
-            (1, Some(33 << 30), MemoryBounds::GuardPages),
+            (1, Some(48 << 30), MemoryBounds::Checks),
+            (1, Some(49 << 30), MemoryBounds::GuardPages),
         ] {
             let bounds = MemoryBounds::for_address_space(address_space_bytes, &limits(instances_max));
             assert_eq!(bounds, expected, "{instances_max} {address_space_bytes:?}");

@@ -32,6 +32,20 @@ pub(super) fn check_imports(component: &Component, engine: &Engine) -> Result<Ve
     Err(format!("asks for {}", text::join_names(unknown.iter().map(String::as_str), "; and for ")))
 }
 
+/// Checks that a component imports nothing: a verifier's answer depends on its arguments alone.
+///
+/// # Errors
+/// The message names the imports.
+pub(super) fn refuse_imports(component: &Component, engine: &Engine) -> Result<(), String> {
+    let ty = component.component_type();
+    let names: Vec<_> = ty.imports(engine).map(|(name, _)| text::truncate_name(name).into_owned()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = text::join_names(names.iter().map(String::as_str), ", ");
+    Err(format!("asks for {names}; a verifier imports nothing"))
+}
+
 /// The host knows each version of its own package, even where an interface has types only.
 fn is_own(import: &str) -> bool {
     import.starts_with("hookyard:")

@@ -115,7 +115,11 @@ impl Runtime {
     }
 
     /// The component, and whether it came from the cache. An error is the reason, and whether it is temporary.
-    async fn component(&self, digest: Digest, bytes: Vec<u8>) -> Result<(Component, bool), (String, bool)> {
+    pub(super) async fn component(
+        &self,
+        digest: Digest,
+        bytes: Vec<u8>,
+    ) -> Result<(Component, bool), (String, bool)> {
         let refused = |reason| (reason, false);
         let _lock = self.0.compile_locks.lock(digest).await;
         let runtime = self.clone();
@@ -206,6 +210,8 @@ fn explain_unloadable(text: &str) -> String {
 }
 
 /// Runs a function on a thread that may block.
-async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+pub(super) async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|error| format!("loading it stopped: {error}"))
 }

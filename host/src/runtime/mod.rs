@@ -7,6 +7,7 @@
 //! | a file to a revision | `load`, `describe`, `compile`, `compile_locks`, `cache`, `compiler_failures`, `precompiled`, `revision`, `trial` |
 //! | a component's exports and imports | `handlers`, `context`, `outcome`, `imports`, `versions`, `type_budget` |
 //! | JSON to a guest's own types | `payload`, `plan`, `decode`, `canonical` |
+//! | verifiers of requests | `verifier` |
 //! | fields that a plugin never gets | `redaction`, `redacted_plan` |
 //! | an attempt in an instance | `attempt`, `pool`, `instance`, `trap` |
 //! | the host's side of an instance | `state`, `transaction`, `requests`, `wasi_context`, `host_calls`, `logs`, `limits`, `budget`, `deadline` |
@@ -52,6 +53,7 @@ mod transaction;
 mod trap;
 mod trial;
 mod type_budget;
+mod verifier;
 mod versions;
 mod wasi_context;
 
@@ -60,11 +62,12 @@ pub use canonical::DecodedForTools;
 pub use compile::{COMMAND as COMPILE_COMMAND, CompilerMode, HandlerExports, compile_from_stdin};
 pub use describe::{origins_in, tools_of};
 pub use engine::{CompileOptions, Runtime, RuntimeError};
-pub use engine_config::{MemoryBounds, compiler_config, engine_config, replay_places};
+pub use engine_config::{MemoryBounds, compiler_config, engine_config, replay_places, verifier_places};
 pub use host_calls::HostCall;
 pub use load::{LoadedRevision, Refusal};
 pub use redaction::Redaction;
 pub use revision::Revision;
 pub use steps::{CallTrace, Step};
 pub use stores::{EmptyStores, PluginStores, StoreFuture};
+pub use verifier::{Verifier, VerifierLimits, VerifierRefusal};
 pub use versions::interface_of;

@@ -45,11 +45,8 @@ pub(super) struct FailureContext<'a> {
 /// Returns the cause of an error and its description.
 pub(super) fn explain(error: &Error, context: &FailureContext<'_>) -> (Cause, String) {
     let FailureContext { limits, log, budget, handles_max } = context;
-    if error.is::<PoolConcurrencyLimitError>() {
-        return (Cause::Host, format!("the host had no room for an instance: {error}"));
-    }
-    if error.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::NOMEM)) {
-        return (Cause::Host, format!("the host had no memory for an instance: {error:#}"));
+    if let Some(reason) = host_fault(error) {
+        return (Cause::Host, reason);
     }
     if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
         return (Cause::Timeout, format!("{exceeded}{}", location(error)));
@@ -69,24 +66,40 @@ pub(super) fn explain(error: &Error, context: &FailureContext<'_>) -> (Cause, St
         Some(trap @ Trap::UnreachableCodeReached) => {
             format!("{}{}", announced(log), without_prefix(&trap.to_string()))
         }
-        Some(Trap::StackOverflow) => {
-            format!("stack: the call went too deep, stack_max_bytes is {}", limits.stack_max_bytes)
-        }
-        Some(trap) => without_prefix(&trap.to_string()).to_owned(),
         None if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => {
             format!("handles: more than {handles_max} buckets, streams, timers and the like at once")
         }
-        None => {
-            let cause = text::format_within(error.root_cause(), text::REASON_MAX_BYTES);
+        _ => {
+            let cause = describe(error, limits.stack_max_bytes);
             if cause.contains(LIFTED_TOO_MUCH) { lifted_too_much(budget) } else { cause }
         }
     };
     (Cause::Trap, format!("trap: {exceeded}{what}{}", location(error)))
 }
 
+/// The reason of an error that is the host's fault, not the guest's.
+pub(super) fn host_fault(error: &Error) -> Option<String> {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Some(format!("the host had no room for an instance: {error}"));
+    }
+    let is_memory = error.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::NOMEM));
+    is_memory.then(|| format!("the host had no memory for an instance: {error:#}"))
+}
+
+/// The trap or the error in itself.
+pub(super) fn describe(error: &Error, stack_max_bytes: usize) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            format!("stack: the call went too deep, stack_max_bytes is {stack_max_bytes}")
+        }
+        Some(trap) => without_prefix(&trap.to_string()).to_owned(),
+        None => text::format_within(error.root_cause(), text::REASON_MAX_BYTES),
+    }
+}
+
 /// The text of wasmtime's error when a guest hands over more than
 /// [`super::budget::MemoryBudget::lift_max_bytes`]; the error has no type of its own.
-const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+pub(super) const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 fn lifted_too_much(budget: &MemoryBudget) -> String {
     format!(
@@ -108,7 +121,7 @@ fn without_prefix(trap: &str) -> &str {
 }
 
 /// ` in FUNCTION at FILE:LINE`, as far as the component carries names.
-fn location(error: &Error) -> String {
+pub(super) fn location(error: &Error) -> String {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
     let all: Vec<CodeLocation> = trace.frames().iter().flat_map(CodeLocation::of).collect();
     let Some(own) = all.iter().find(|place| place.is_own()).or(all.first()) else { return String::new() };

@@ -71,3 +71,14 @@ pub mod event_handler {
         export_macro_name: "export_event_handler",
     }
 }
+
+/// The world of verifiers, which imports nothing.
+pub mod verifier {
+    wit_bindgen::generate!({
+        path: "wit/hookyard-verifier-0.1.0",
+        world: "hookyard:verifier/verifier",
+        additional_derives: [PartialEq, Eq],
+        pub_export_macro: true,
+        export_macro_name: "export_verifier_world",
+    });
+}

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod test;
+pub mod verifier;
 
 pub use capabilities::{clock, config, random};
 pub use context::Context;

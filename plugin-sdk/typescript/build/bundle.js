@@ -12,6 +12,12 @@ import { SDK, handlers } from "./packages.js";
 /** The possible entry modules of a plugin. */
 const ENTRIES = ["src/plugin.ts", "src/plugin.js", "src/plugin.mts", "src/plugin.mjs"];
 
+/** The possible entry modules of a verifier. */
+const VERIFIERS = ["src/verifier.ts", "src/verifier.js", "src/verifier.mts", "src/verifier.mjs"];
+
+/** The interface of verifiers. */
+const VERIFY = "hookyard:verifier/verify@0.1.0";
+
 /** The form of interface imports: `wasi:logging/logging`, with or without a version. */
 export const INTERFACE = /^[a-z][\w-]*:[\w-]+\/[\w-]+(@.*)?$/;
 
@@ -23,6 +29,11 @@ const { name: NAME, exports: EXPORTS } = JSON.parse(readFileSync(join(SDK, "pack
 
 /** An error that is shown without a stack. */
 export class BuildError extends Error {}
+
+/** The entry module of a verifier, if the folder has one. @param {string} folder */
+export function verifierOf(folder) {
+  return VERIFIERS.map((name) => join(folder, name)).find((path) => existsSync(path));
+}
 
 /** @param {string} folder */
 export function entryOf(folder) {
@@ -91,13 +102,32 @@ export function errorText(error) {
  * @returns {Promise<{ code: string, exports: string[], imports: string[] }>}
  */
 export async function bundle(folder) {
-  const entry = entryOf(folder);
   const absWorkingDir = resolve(folder);
+  const verifier = verifierOf(folder);
+  if (verifier) {
+    const contents = `import { exported } from "@hookyard/plugin/guest/verifier";
+import { verify as own } from ${JSON.stringify(verifier)};
+export const verify = exported(own);`;
+    const { code, imports } = await finish(absWorkingDir, contents);
+    if (imports.length > 0) throw new BuildError(`a verifier imports nothing, and this one imports ${imports.join(", ")}`);
+    return { code, exports: [VERIFY], imports };
+  }
+  const entry = entryOf(folder);
   const alone = await run({ absWorkingDir, entryPoints: [entry] });
   const [output] = Object.values(alone.metafile.outputs);
   const exported = chosen(output?.exports ?? [], handlers(folder));
 
   const contents = entryModule(entry, exported, usesRandom(alone.outputFiles[0]?.text ?? ""));
+  const { code, imports } = await finish(absWorkingDir, contents);
+  return { code, exports: exported.map((one) => one.interface), imports };
+}
+
+/**
+ * Bundles an entry module with all that it imports.
+ * @param {string} absWorkingDir @param {string} contents
+ * @returns {Promise<{ code: string, imports: string[] }>}
+ */
+async function finish(absWorkingDir, contents) {
   const whole = await run({
     absWorkingDir,
     stdin: { contents, resolveDir: absWorkingDir, sourcefile: "entry" },
@@ -110,7 +140,7 @@ export async function bundle(folder) {
   const [meta] = Object.entries(whole.metafile.outputs).filter(([path]) => path.endsWith(".js"));
   if (!code || !map || !meta) throw new Error("esbuild has left no bundle");
   const imports = meta[1].imports.filter((one) => one.external).map((one) => one.path);
-  return { code: code.text + sourceMap(map.text, absWorkingDir), exports: exported.map((one) => one.interface), imports: [...new Set(imports)].sort() };
+  return { code: code.text + sourceMap(map.text, absWorkingDir), imports: [...new Set(imports)].sort() };
 }
 
 /** The handlers that the entry module exports. Any other export is an error, so a misspelt handler is noticed. @param {string[]} names @param {Handler[]} known */

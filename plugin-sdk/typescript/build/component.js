@@ -37,7 +37,9 @@ export async function buildComponent({ code, exports, imports, packages, events 
   const http = imports.some((name) => name.startsWith("wasi:http/"));
   try {
     if (http) separate(join(wit, "deps"));
-    const { component } = await componentize({ witPath: wit, world: "plugin", jsSource: code, sync: true });
+    // The engine asks WASI for what a verifier may not have.
+    const stubWasi = exports.some((name) => name.startsWith("hookyard:verifier/"));
+    const { component } = await componentize({ witPath: wit, world: "plugin", jsSource: code, sync: true, stubWasi });
     return http ? rename(component) : component;
   } catch (error) {
     throw new BuildError(explain(String(/** @type {Error} */ (error).message ?? error)));

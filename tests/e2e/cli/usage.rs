@@ -95,6 +95,8 @@ fn every_command_has_a_help_page_with_an_example() {
         "token create",
         "token list",
         "token revoke",
+        "verifier check",
+        "verifier list",
         "wit check",
         "wit decode",
         "wit export",

@@ -7,6 +7,11 @@ pub(crate) fn example(name: &str) -> Vec<u8> {
     built("plugins", name)
 }
 
+/// One of the example verifiers.
+pub(crate) fn example_verifier(name: &str) -> Vec<u8> {
+    built("verifiers", name)
+}
+
 /// One of the guests in `tests/guests`.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
     built("guests", name)

@@ -4,6 +4,7 @@ mod caldav;
 mod clock;
 mod contract_world;
 mod core_guest;
+mod core_verifier;
 mod event;
 mod guest;
 mod handwritten;
@@ -24,8 +25,11 @@ pub(crate) use caldav::{CalDav, test_python};
 pub(crate) use clock::fake_clock;
 pub(crate) use contract_world::{CoreFunction, World};
 pub(crate) use core_guest::CoreGuest;
+pub(crate) use core_verifier::{CoreVerifier, VECTORS};
 pub(crate) use event::{Event, SECRET, TYPES, sign};
-pub(crate) use guest::{distinct_copy, example, guest, is_other_language_built, other_language, wat};
+pub(crate) use guest::{
+    distinct_copy, example, example_verifier, guest, is_other_language_built, other_language, wat,
+};
 pub(crate) use handwritten::Handwritten;
 pub(crate) use host::{CommandOutput, HostDir, RunningHost, Sender, WebhookResponse};
 pub(crate) use load::{Load, SentEvent};

@@ -38,6 +38,7 @@ pub(super) mod sources;
 pub(super) mod stores;
 pub(super) mod switches;
 pub(super) mod tokens;
+mod verifiers;
 
 pub use super::doctor::{Diagnosis, Finding, Severity};
 pub use shapes::*;
@@ -86,6 +87,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(revisions::reject))
         .routes(endpoint!(sources::list))
         .routes(endpoint!(sources::test))
+        .routes(endpoint!(verifiers::list))
         .routes(endpoint!(stores::list))
         .routes(endpoint!(stores::show))
         .routes(endpoint!(tokens::list))

@@ -39,5 +39,5 @@ pub(in crate::admin) async fn test(
         let is_known = admin.config.borrow().sources.contains_key(name.as_str());
         return if is_known { Ok(Json(SourceTestResult::without_body())) } else { Err(unknown()) };
     };
-    (admin.test_source)(&name, request, body).map(Json).ok_or_else(unknown)
+    (admin.test_source)(&name, request, body).await.map(Json).ok_or_else(unknown)
 }

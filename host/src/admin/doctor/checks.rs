@@ -7,6 +7,7 @@ use super::fact::{Fact, Found};
 use super::facts::Facts;
 use crate::config::{Condition, Config};
 use crate::plugins::{PluginState, PluginView};
+use crate::verifiers::VerifierState;
 
 /// Free space below which there is a problem, and below which there is a warning, in bytes.
 const FREE_PROBLEM_BYTES: u64 = 256 << 20;
@@ -29,6 +30,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Found> {
         items.extend([database(facts), clock(facts), cache(facts), retention(facts), alerts(facts)]);
         items.extend(disks(&facts.disks));
         items.extend(sources(facts));
+        items.extend(verifiers(facts));
     }
     items
 }
@@ -171,6 +173,26 @@ fn sources(facts: &Facts) -> Vec<Found> {
     });
     let silent: Vec<_> = silent.collect();
     if silent.is_empty() { vec![Found::ok(Fact::SourcesHeard)] } else { silent }
+}
+
+/// Findings about verifiers; none where no source has one and there are none.
+fn verifiers(facts: &Facts) -> Vec<Found> {
+    let refused = facts.verifiers.iter().filter_map(|view| {
+        let fact = Fact::VerifierRefused {
+            verifier: view.name.to_string(),
+            reason: view.refusal.clone()?,
+            earlier_runs: view.state == VerifierState::Running,
+        };
+        Some(Found::problem(fact).about(view.name.as_str()))
+    });
+    let missing = facts.verifiers_missing.iter();
+    let missing = missing.map(|name| Found::problem(Fact::VerifierMissing(name.clone())).about(name));
+    let found: Vec<_> = refused.chain(missing).collect();
+    match (found.is_empty(), facts.verifiers.len()) {
+        (true, 0) => Vec::new(),
+        (true, count) => vec![Found::ok(Fact::VerifiersWell { count: count as u64 })],
+        (false, _) => found,
+    }
 }
 
 fn alerts(facts: &Facts) -> Found {

@@ -39,6 +39,9 @@ pub(in crate::admin) enum Fact {
     SourcesHeard,
     SourceSilent { source: String, hours: u64 },
     SourceUnheard(String),
+    VerifiersWell { count: u64 },
+    VerifierMissing(String),
+    VerifierRefused { verifier: String, reason: String, earlier_runs: bool },
     AlertsArrive,
     AlertsFailing(Vec<String>),
     DiskUnreadable(Place),
@@ -125,6 +128,9 @@ impl Fact {
             | Self::PluginWaiting { .. } => "plugins",
             Self::NoDeadLetters | Self::PluginDeadLetters(_) => "dead letters",
             Self::SourcesHeard | Self::SourceSilent { .. } | Self::SourceUnheard(_) => "sources",
+            Self::VerifiersWell { .. } | Self::VerifierMissing(_) | Self::VerifierRefused { .. } => {
+                "verifiers"
+            }
             Self::AlertsArrive | Self::AlertsFailing(_) => "alerts",
             Self::DiskUnreadable(_) | Self::DiskSpace { .. } => "disk",
             Self::ConfigWell
@@ -191,6 +197,14 @@ impl Fact {
             Self::SourcesHeard => "each has sent events lately".into(),
             Self::SourceSilent { source, hours } => format!("the last event of {source} came {hours} h ago"),
             Self::SourceUnheard(source) => format!("no event of {source} is among the newest"),
+            Self::VerifiersWell { count } => {
+                format!("{}, none refused", counted_as(*count, "verifier", "verifiers"))
+            }
+            Self::VerifierMissing(name) => format!("{name} does not run: its sources are answered 503"),
+            Self::VerifierRefused { verifier, reason, earlier_runs } => {
+                let stays = if *earlier_runs { "the earlier revision runs" } else { "no revision runs" };
+                format!("the latest files of {verifier} are refused, and {stays}: {}", quoted(reason))
+            }
             Self::AlertsArrive => "none failed to arrive".into(),
             Self::AlertsFailing(names) => {
                 format!("the latest notification did not arrive: {}", names.join(", "))
@@ -265,6 +279,13 @@ impl Fact {
                 "see whether the sender has the URL /webhooks/{source} and the right secret: the log counts refused \
                  requests"
             ),
+            Self::VerifierMissing(name) => format!(
+                "put {name}.wasm and {name}.vectors.json into the verifiers directory (verifiers.dir); \
+                 `hookyard verifier list` shows what is there"
+            ),
+            Self::VerifierRefused { verifier, .. } => format!(
+                "`hookyard verifier check {verifier}.wasm` says the same without a host; mended files are taken at once"
+            ),
             Self::AlertsFailing(_) => "`hookyard alert list` shows the receiver's answer, and `hookyard alert test \
                                        NAME` tries again"
                 .into(),
@@ -294,6 +315,7 @@ impl Fact {
             | Self::PluginsWell { .. }
             | Self::NoDeadLetters
             | Self::SourcesHeard
+            | Self::VerifiersWell { .. }
             | Self::AlertsArrive
             | Self::ConfigWell => return None,
         })

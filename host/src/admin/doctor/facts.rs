@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigState};
 use crate::db::{DbError, DeadLetters, PruningState};
 use crate::event::{self, PluginName};
 use crate::plugins::PluginView;
+use crate::verifiers::VerifierView;
 
 /// The directory of compiled plugins in the data directory.
 const CACHE: &str = "cache";
@@ -43,6 +44,9 @@ pub(super) struct Facts {
     pub(super) heard: Vec<(String, u64)>,
     pub(super) pruning: PruningState,
     pub(super) alerts_failing: Vec<String>,
+    pub(super) verifiers: Vec<VerifierView>,
+    /// The verifiers that sources have and that do not run.
+    pub(super) verifiers_missing: Vec<String>,
     pub(super) config: Arc<Config>,
     pub(super) config_state: ConfigState,
 }
@@ -91,6 +95,8 @@ impl Facts {
             heard: heard.unwrap_or_default(),
             pruning: db.pruning_state(),
             alerts_failing: (admin.alerts.failing)(),
+            verifiers: (admin.verifiers)(),
+            verifiers_missing: admin.missing_verifiers().iter().map(ToString::to_string).collect(),
             config,
             config_state: admin.config_state.load().as_ref().clone(),
         }

@@ -48,7 +48,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// What was checked: `host`, `database`, `disk`, `clock`, `cache`, `retention`, `plugins`, `dead letters`,
-    /// `sources`, `alerts` or `configuration`.
+    /// `sources`, `verifiers`, `alerts` or `configuration`.
     pub check: String,
     /// The plugin, source, directory or key that it is about.
     pub subject: Option<String>,

@@ -172,6 +172,9 @@ fn describe_verification(admin: &AdminState, source: &str, w: EventWords) -> Str
     let config = admin.config.borrow();
     match config.sources.get(source) {
         Some(configured) => {
+            if let Some(verifier) = &configured.verifier {
+                return w.verified(format!("verifier {verifier}"));
+            }
             let algorithm = configured.verification.algorithm.name();
             if configured.scheme == Scheme::HMAC {
                 w.verified(algorithm)

@@ -53,7 +53,7 @@ fn tell_in_french(fact: &Fact) -> Telling {
         | Fact::DatabaseFileFault(text)
         | Fact::ConfigRejected(text)
         | Fact::ConfigNeedsRestart(text) => Some(text.clone()),
-        Fact::PluginRefused { reason, .. } => Some(quoted(reason)),
+        Fact::PluginRefused { reason, .. } | Fact::VerifierRefused { reason, .. } => Some(quoted(reason)),
         _ => None,
     };
     Telling { detail, quote, help }
@@ -182,6 +182,19 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
         Fact::SourceUnheard(source) => {
             (format!("aucun des événements récents ne vient de {source}"), help_of_source(source))
         }
+        Fact::VerifierMissing(name) => (
+            format!("le vérificateur {name} n'est pas en service : ses sources reçoivent 503"),
+            format!("mettez {name}.wasm et {name}.vectors.json dans le répertoire verifiers.dir"),
+        ),
+        Fact::VerifierRefused { verifier, earlier_runs, .. } => (
+            format!(
+                "les derniers fichiers du vérificateur {verifier} sont refusés, et {}",
+                if *earlier_runs { "les précédents restent en service" } else { "aucun n'est en service" }
+            ),
+            format!(
+                "`hookyard verifier check {verifier}.wasm` en dit la raison ; l'hôte prend aussitôt les fichiers corrigés"
+            ),
+        ),
         Fact::AlertsFailing(names) => (
             format!("la dernière notification n'est pas arrivée : {}", names.join(", ")),
             "`hookyard alert list` montre la réponse du destinataire, et `hookyard alert test NOM` réessaie"

@@ -9,8 +9,11 @@ use crate::config::{
 
 /// What a sender needs, and where the host has it from.
 pub(super) struct Setup {
-    pub(super) scheme: &'static str,
-    pub(super) title: &'static str,
+    /// The scheme's name, or the verifier's.
+    pub(super) scheme: String,
+    pub(super) title: String,
+    /// The verifier that decides how the sender signs.
+    pub(super) verifier: Option<String>,
     pub(super) url: String,
     /// Where the host listens, unless the configuration says how senders reach it.
     pub(super) listens: Option<String>,
@@ -71,9 +74,18 @@ impl Setup {
             reference: secret.secret().reference().map(str::to_owned),
             ends: secret.not_after.map(&time),
         };
+        let verifier = source.verifier.as_ref().map(ToString::to_string);
+        let (scheme, title, command) = if let Some(verifier) = &verifier {
+            (verifier.clone(), w.verifier().to_owned(), None)
+        } else {
+            let command = format!("hookyard event send {sample} --source {name}");
+            let (scheme, title) = (source.scheme.name(), source.scheme.title());
+            (scheme.to_owned(), title.to_owned(), (!has_public_keys).then_some(command))
+        };
         Self {
-            scheme: source.scheme.name(),
-            title: source.scheme.title(),
+            scheme,
+            title,
+            verifier,
             listens: known.is_none().then(|| config.server.listen.to_string()),
             url: known.unwrap_or_else(|| format!("https://{}/webhooks/{name}", w.your_host())),
             signatures: terms.signatures.iter().map(|place| describe_signature(terms, place, w)).collect(),
@@ -82,7 +94,7 @@ impl Setup {
             covers_body: terms.covers_body(),
             has_public_keys,
             secrets: source.secrets.iter().map(place).collect(),
-            command: (!has_public_keys).then(|| format!("hookyard event send {sample} --source {name}")),
+            command,
         }
     }
 }

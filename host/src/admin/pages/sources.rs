@@ -278,6 +278,7 @@ fn describe_refusal(reason: &str, w: SourcesWords) -> (Option<&'static str>, &'s
         "too-old" => (w.too_old(), w.too_old_hint()),
         "too-new" => (w.too_new(), w.too_new_hint()),
         "no-url" => (w.no_url(), w.no_url_hint()),
+        "refused" => (w.refused_by_verifier(), w.refused_by_verifier_hint()),
         "invalid" => (w.invalid(), w.invalid_hint()),
         "conflict" => (w.conflict(), w.conflict_hint()),
         "too-large" => (w.too_large(), w.too_large_hint()),

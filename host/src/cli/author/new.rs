@@ -26,9 +26,17 @@ pub(in crate::cli) struct New {
     pub(in crate::cli) events: Vec<String>,
     /// Packages beside Moncreneau's, and the folders or files that they were read from.
     pub(in crate::cli) packages: Vec<(Package, PathBuf)>,
+    /// Whether it is a verifier, which handles no events.
+    pub(in crate::cli) is_verifier: bool,
     /// The folder.
     pub(in crate::cli) dir: PathBuf,
 }
+
+/// The folders of the templates in an SDK.
+const TEMPLATE: &str = "template";
+const VERIFIER_TEMPLATE: &str = "verifier-template";
+/// The file of a verifier's template that gets its name, `NAME.vectors.json`.
+const VECTORS: &str = "vectors.json";
 
 impl New {
     /// Makes the folder, and returns the author's own files, with their paths in it. A failure leaves
@@ -39,6 +47,11 @@ impl New {
     /// written.
     pub(in crate::cli) fn make(&self) -> Result<Vec<String>, Failure> {
         check_name(&self.name).map_err(Failure::Usage)?;
+        if self.is_verifier && !matches!(self.language, Language::Rust | Language::Typescript) {
+            let why = "there are templates of verifiers in Rust and TypeScript; in any other language, export the world \
+                       of `wit/hookyard-verifier-0.1.0` (`hookyard wit export`)";
+            return Err(Failure::Usage(why.into()));
+        }
         let moncreneau = read_moncreneau()?;
         let own = self.packages.iter().map(|(package, _)| (package, false));
         let known: Vec<_> = own.chain(moncreneau.iter().map(|package| (package, true))).collect();
@@ -57,11 +70,12 @@ impl New {
             let _ = std::fs::remove_dir_all(&self.dir);
         })?;
         let generated = generated.iter().map(|file| file.path.display().to_string());
-        Ok(files.into_iter().map(|file| file.path.to_owned()).chain(generated).collect())
+        Ok(files.into_iter().map(|file| file.path).chain(generated).collect())
     }
 
     fn render(&self, handles: &Handles) -> Result<Vec<TemplateFile>, Failure> {
-        let dir = format!("plugin-sdk/{}/template", self.language.folder());
+        let template = if self.is_verifier { VERIFIER_TEMPLATE } else { TEMPLATE };
+        let dir = format!("plugin-sdk/{}/{template}", self.language.folder());
         let failed = |error: &dyn Display| Failure::Failed(format!("{dir}: {error}"));
         let mut texts = Vec::new();
         for (path, file) in embedded::below(&dir) {
@@ -74,19 +88,25 @@ impl New {
             template::render(&texts, &partials, &self.name, handles).map_err(|error| failed(&error))?;
         let programs: Vec<_> =
             embedded::below(&dir).filter(|(_, file)| file.executable).map(|(path, _)| path).collect();
-        let file = |(path, text)| TemplateFile { executable: programs.contains(&path), path, text };
+        let own = |path: &str| match path {
+            VECTORS if self.is_verifier => format!("{}.{VECTORS}", self.name),
+            _ => path.to_owned(),
+        };
+        let file =
+            |(path, text)| TemplateFile { executable: programs.contains(&path), path: own(path), text };
         Ok(rendered.into_iter().map(file).collect())
     }
 
     fn write(&self, own: &[TemplateFile]) -> io::Result<()> {
         for file in own {
-            write(&self.dir.join(file.path), file.text.as_bytes(), file.executable)?;
+            write(&self.dir.join(&file.path), file.text.as_bytes(), file.executable)?;
         }
         let sdk = self.dir.join("sdk");
         let of_sdk = embedded::below("plugin-sdk").filter_map(|(path, file)| {
             let path = path.strip_prefix(self.language.folder())?.strip_prefix('/')?;
-            Some((path, file))
-                .filter(|(path, _)| !path.starts_with("template/") && !path.starts_with("generate/"))
+            let is_own = |dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
+            let is_left_out = [TEMPLATE, VERIFIER_TEMPLATE, "generate"].into_iter().any(is_own);
+            (!is_left_out).then_some((path, file))
         });
         for (path, file) in of_sdk {
             write(&sdk.join(path), file.bytes, file.executable)?;
@@ -145,7 +165,7 @@ fn copy_files(from: &Path, to: &Path, extension: &str) -> io::Result<()> {
 
 /// A rendered file of the template.
 struct TemplateFile {
-    path: &'static str,
+    path: String,
     text: String,
     executable: bool,
 }
@@ -242,6 +262,32 @@ mod tests {
     }
 
     #[test]
+    fn a_verifier_has_a_template_in_rust_and_typescript() {
+        for language in super::super::language::ALL {
+            let dir = tempfile::tempdir().unwrap();
+            let new = New {
+                name: "my-verifier".into(),
+                language,
+                events: Vec::new(),
+                packages: Vec::new(),
+                is_verifier: true,
+                dir: dir.path().join("my-verifier"),
+            };
+            if !matches!(language, Language::Rust | Language::Typescript) {
+                assert!(new.make().unwrap_err().to_string().contains("Rust and TypeScript"), "{language:?}");
+                assert!(!new.dir.exists());
+                continue;
+            }
+            let own = new.make().unwrap();
+            assert!(own.contains(&"my-verifier.vectors.json".to_owned()), "{own:?}");
+            assert_eq!(Project::of(&new.dir), Some(Project::Sdk(language)), "{own:?}");
+            assert!(new.dir.join("sdk/wit/hookyard-verifier-0.1.0/verifier.wit").is_file(), "{language:?}");
+            let readme = std::fs::read_to_string(new.dir.join("README.md")).unwrap();
+            assert!(readme.contains("env:MY_VERIFIER_SECRET") && !readme.contains("{{"), "{readme}");
+        }
+    }
+
+    #[test]
     fn every_language_has_a_template_and_an_sdk() {
         for language in super::super::language::ALL {
             let dir = tempfile::tempdir().unwrap();
@@ -250,6 +296,7 @@ mod tests {
                 language,
                 events: vec!["appointment.created".into(), "order.paid".into()],
                 packages: Vec::new(),
+                is_verifier: false,
                 dir: dir.path().join("my-plugin"),
             };
             let own = new.make().unwrap();
@@ -263,6 +310,7 @@ mod tests {
             assert!(new.dir.join("sdk/README.md").is_file(), "{language:?}");
             assert!(new.dir.join("sdk/wit/hookyard-plugin-0.1.0/types.wit").is_file(), "{language:?}");
             assert!(!new.dir.join("sdk/template").exists(), "{language:?}");
+            assert!(!new.dir.join("sdk/verifier-template").exists(), "{language:?}");
             let again = new.make().unwrap_err().to_string();
             assert!(again.contains("is there already"), "{again}");
         }

@@ -16,6 +16,7 @@ use crate::plugins;
 use crate::runtime::{
     CompileOptions, CompilerMode, EmptyStores, LoadedRevision, PluginSettings, Revision, Runtime,
 };
+use crate::verifiers;
 
 pub(super) use crate::runtime::{COMPILE_COMMAND, DecodedForTools, compile_from_stdin as compile};
 
@@ -45,6 +46,22 @@ pub(super) async fn inspect(
     let loaded = load(config, plugin, bytes, cached).await?;
     let revision = loaded.revision;
     Ok(Inspection { handles: revision.handles(), imports: revision.imports.clone(), took: loaded.took })
+}
+
+/// Admits a verifier by its file and its vectors as a host with this config would, and returns the number of vectors.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn admit_verifier(
+    settings: &Settings,
+    file: Vec<u8>,
+    vectors: &[u8],
+    cached: bool,
+) -> Result<usize, String> {
+    let config = settings.config();
+    let runtime = runtime(config, cached)?;
+    let admitted = verifiers::check(&runtime, config, file, vectors).await;
+    admitted.map(|admitted| admitted.vectors).map_err(|refusal| refusal.reason)
 }
 
 /// A runtime that runs no handler, with the limits of a config.

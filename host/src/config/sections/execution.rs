@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{CRASHES, ENGINE, GIB, HOUR_MS, INTEGER_MAX, KIB, MIB, QUEUES, WAIT, WATCH, WRITER};
+use super::{CRASHES, ENGINE, GIB, HOUR_MS, INTEGER_MAX, KIB, MIB, QUEUES, START, WAIT, WATCH, WRITER};
 use crate::config::section::section;
 use crate::config::values::Approval;
 
@@ -48,6 +48,30 @@ section! {
 }
 
 section! {
+    /// Verifiers: components that prove who sent a request, for sources with `verifier` (docs/verifiers.md).
+    pub struct Verifiers {
+        /// The directory of `NAME.wasm` files, each with its `NAME.vectors.json`. It may be created later. It is followed
+        /// like `plugins.dir`, at the same intervals and with the same limit on files.
+        #[key(default = "verifiers".into(), restart = WATCH)]
+        pub dir: PathBuf,
+        /// Longest time of one call, in milliseconds. A request whose verifier takes longer is answered 503.
+        #[key(default = 50, range = 1..=10_000)]
+        pub timeout_ms: u64,
+        /// Linear memory of one call, in bytes, with the request in it. At most `runtime.memory_max_bytes`, and at least
+        /// twice `server.body_max_bytes` where a source has a verifier.
+        #[key(default = 16 * MIB, range = 64 * KIB..=4 * GIB)]
+        pub memory_max_bytes: u64,
+        /// Calls of all verifiers at once, on threads of their own; at most an eighth of `runtime.instances_max`. One verifier
+        /// takes half of them, so that a slow one never stops the others.
+        #[key(default = 8, range = 1..=32, restart = START)]
+        pub concurrency: usize,
+        /// Time for which a request may wait for its verifier's turn, in milliseconds. After it the request is answered 503.
+        #[key(default = 1000, range = 0..=60_000)]
+        pub wait_max_ms: u64,
+    }
+}
+
+section! {
     /// How much runs at once.
     pub struct Dispatch {
         /// Places that attempts may use at once in this host, out of `runtime.instances_max`. Most attempts use one;
@@ -84,8 +108,8 @@ section! {
         /// Places for instances. An instance takes at least one: one for each of its linear memories, or one for each
         /// eight tables. A place reserves 8 GiB of address space, and memory only as it is used; up to 3 MiB stay when
         /// it is free again. If the address space of the process is limited to less than twice all of it (ulimit -v),
-        /// nothing is reserved and attempts are slower. An eighth more, at most 8, is for replays that chose a revision.
-        /// Set enough for one instance of each plugin, and for
+        /// nothing is reserved and attempts are slower. An eighth more, at most 8, is for replays that chose a revision, and
+        /// an eighth, at most 32, for verifiers. Set enough for one instance of each plugin, and for
         /// `dispatch.concurrency`.
         #[key(default = 256, range = 1..=10_000, restart = ENGINE)]
         pub instances_max: u32,

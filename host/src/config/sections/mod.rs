@@ -10,7 +10,7 @@ mod storage;
 mod telemetry;
 
 pub use alert::{Alert, Condition};
-pub use execution::{Dispatch, Plugins, Runtime};
+pub use execution::{Dispatch, Plugins, Runtime, Verifiers};
 pub use listening::{Admin, Server};
 pub use operation::{Dev, Log};
 pub use outbound::{Effects, Email, Http};

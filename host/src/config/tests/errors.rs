@@ -101,7 +101,28 @@ const SOURCES: &[Row] = &[
         "[sources.a]\nscheme = 'githup'\nsecrets = ['x']",
         "hookyard.toml:2: `sources.a.scheme = 'githup'`: unknown value `githup`, expected one of `adyen`",
     ),
-    ("[sources.a]\nsecrets = ['x']", "hookyard.toml:1: `sources.a`: missing key `scheme`"),
+    (
+        "[sources.a]\nsecrets = ['x']",
+        "hookyard.toml:1: `sources.a`: missing key `scheme`: name a preset, or set `verifier`",
+    ),
+    (
+        "[sources.a]\nverifier = 'v'\nscheme = 'hmac'\nsecrets = ['x']",
+        "hookyard.toml:3: `sources.a.scheme = 'hmac'`: the source has the verifier `v`: set either `scheme` or `verifier`",
+    ),
+    (
+        "[sources.a]\nverifier = 'v'\nsecrets = ['x']\nheader = 'x-a'",
+        "hookyard.toml:4: `sources.a.header = 'x-a'`: it has no effect: the verifier `v` decides how requests are signed",
+    ),
+    (
+        "[sources.a]\nverifier = 'a b'\nsecrets = ['x']",
+        "hookyard.toml:2: `sources.a.verifier = 'a b'`: `a b` is not a name",
+    ),
+    ("[sources.a]\nverifier = 'v'\nsecrets = []", "hookyard.toml:3: `sources.a.secrets`: without a secret"),
+    (
+        "[verifiers]\nmemory_max_bytes = 1048576\n[sources.a]\nverifier = 'v'\nsecrets = ['x']",
+        "hookyard.toml:2: `verifiers.memory_max_bytes = 1048576`: must be at least twice server.body_max_bytes",
+    ),
+    ("[verifiers]\nconcurrency = 33", "hookyard.toml:2: `verifiers.concurrency = 33`: must be 1 to 32"),
     ("[sources.a]\nscheme = 'hmac'\nsecrets = []", "hookyard.toml:3: `sources.a.secrets`: without a secret"),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x', '']",

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::*;
 use crate::config::{FieldPlaces, Scheme, Secret};
-use crate::ingress::verify::{SourceUrl, UnsignedRequest, UnverifiedRequest, Verifier, sign};
+use crate::ingress::verify::{SchemeVerifier, SourceUrl, UnsignedRequest, UnverifiedRequest, sign};
 
 const RECEIVED_AT: u64 = 1_769_005_800_250;
 
@@ -48,7 +48,8 @@ fn read_received(
     }
     let (method, uri) = (Method::POST, Uri::from_static("/webhooks/desk"));
     let request = UnverifiedRequest { method: &method, uri: &uri, headers: &signed, body };
-    let verified = request.verify(&Verifier::new(source, SourceUrl::Unknown), RECEIVED_AT).unwrap();
+    let verified =
+        request.verify_by_scheme(&SchemeVerifier::new(source, SourceUrl::Unknown), RECEIVED_AT).unwrap();
     let name = SourceName::new("desk").unwrap();
     Envelope::from_source(source)
         .read(&name, verified, received_at, BodyRules { bytes_max: 1 << 20, items_max: 100 })

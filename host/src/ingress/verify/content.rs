@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use http::Uri;
+
 use super::reason::{PlaceName, Unauthorized};
 use super::request::{Place, RequestValues, Slot};
 use crate::config::{HeaderPlace, Part, Pointer, SignedContent, Template, Verification};
@@ -43,6 +45,24 @@ pub(in crate::ingress) enum SourceUrl {
     Host(String),
     /// As the operator wrote it.
     Whole(String),
+}
+
+impl SourceUrl {
+    /// The URL that the sender of a request called, with the query as it was sent; the path and the query if it is not
+    /// known.
+    pub(super) fn of(&self, uri: &Uri) -> String {
+        let path = uri.path();
+        let mut url = match self {
+            Self::Unknown => path.to_owned(),
+            Self::Host(host) => format!("{host}{path}"),
+            Self::Whole(url) => url.clone(),
+        };
+        if let Some(query) = uri.query() {
+            url.push('?');
+            url.push_str(query);
+        }
+        url
+    }
 }
 
 /// What the parts are made of, beside the request's own values.

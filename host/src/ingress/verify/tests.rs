@@ -39,10 +39,10 @@ impl TestRequest {
     }
 
     /// The number of the secret that verified it, or the reason.
-    fn verify(&self, verifier: &Verifier, now_ms: u64) -> Result<u32, String> {
+    fn verify(&self, verifier: &SchemeVerifier, now_ms: u64) -> Result<u32, String> {
         let Self { method, uri, headers, body } = self;
         let request = UnverifiedRequest { method, uri, headers, body: body.clone() };
-        let accepted = request.verify(verifier, now_ms).map_err(|why| why.to_string())?;
+        let accepted = request.verify_by_scheme(verifier, now_ms).map_err(|why| why.to_string())?;
         assert_eq!(accepted.body, self.body);
         Ok(accepted.secret())
     }
@@ -52,15 +52,15 @@ fn source(scheme: Scheme, secrets: &[&str]) -> Source {
     Source::preset(scheme, secrets.iter().map(|&secret| Secret::new(secret.into())).collect())
 }
 
-fn verifier(source: &Source) -> Verifier {
-    Verifier::new(source, SourceUrl::Unknown)
+fn verifier(source: &Source) -> SchemeVerifier {
+    SchemeVerifier::new(source, SourceUrl::Unknown)
 }
 
-fn moncreneau() -> Verifier {
+fn moncreneau() -> SchemeVerifier {
     verifier(&source(Scheme::MONCRENEAU, &[SECRET]))
 }
 
-fn verify(verifier: &Verifier, headers: &[(&str, &str)], body: &[u8]) -> Result<u32, String> {
+fn verify(verifier: &SchemeVerifier, headers: &[(&str, &str)], body: &[u8]) -> Result<u32, String> {
     TestRequest::new(headers, body).verify(verifier, 0)
 }
 

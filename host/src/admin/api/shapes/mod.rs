@@ -20,6 +20,7 @@ mod source;
 mod store;
 mod switch;
 mod token;
+mod verifier;
 
 pub use alert::{Alert, AlertList, AlertProblem, AlertTestResult, PendingNotification};
 pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
@@ -62,3 +63,4 @@ pub use switch::{
     SwitchRequest,
 };
 pub use token::{CreatedToken, TokenList, TokenRequest, TokenState, TokenView};
+pub use verifier::{VerifierItem, VerifierItemState, VerifierList};

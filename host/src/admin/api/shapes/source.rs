@@ -8,6 +8,9 @@ use utoipa::ToSchema;
 use crate::admin::api::formats::read_time;
 use crate::config::Source;
 
+/// The scheme of a source with a verifier.
+const VERIFIER: &str = "verifier";
+
 /// The configured sources.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SourceList {
@@ -22,13 +25,16 @@ pub struct SourceList {
 pub struct SourceView {
     /// Its name: the last part of its path, `/webhooks/NAME`.
     pub name: String,
-    /// Its scheme's preset.
+    /// Its scheme's preset, or `verifier`.
     pub scheme: String,
-    /// The provider of the preset.
+    /// The verifier that it has in place of a scheme.
+    #[serde(default)]
+    pub verifier: Option<String>,
+    /// The provider of the preset; empty with a verifier.
     pub provider: String,
-    /// What makes its signatures.
+    /// What makes its signatures; `verifier` if the verifier decides.
     pub algorithm: String,
-    /// Whether the signature covers the body.
+    /// Whether the signature covers the body. False with a verifier, of which the host does not know.
     pub covers_body: bool,
     /// The largest difference between the signed time and the host's clock, in seconds. Null: no limit, or no time is
     /// signed.
@@ -91,6 +97,8 @@ pub enum SourceTestStep {
     Handshake,
     /// It is answered 401.
     Verification,
+    /// It is answered 503: the source's verifier does not run, or failed.
+    Verifier,
     /// It is answered 400.
     Body,
     /// Its events would be stored.
@@ -126,14 +134,28 @@ impl SourceView {
     pub(in crate::admin) fn new(name: &str, source: &Source) -> Self {
         let verification = &source.verification;
         let tolerance = Some(verification.tolerance_seconds);
+        let secrets = source.secrets.iter().map(|of| SourceSecretView { not_after: of.not_after }).collect();
+        if let Some(verifier) = &source.verifier {
+            return Self {
+                name: name.into(),
+                scheme: VERIFIER.into(),
+                verifier: Some(verifier.to_string()),
+                provider: String::new(),
+                algorithm: VERIFIER.into(),
+                covers_body: false,
+                tolerance_seconds: None,
+                secrets,
+            };
+        }
         Self {
             name: name.into(),
             scheme: source.scheme.name().into(),
+            verifier: None,
             provider: source.scheme.title().into(),
             algorithm: verification.algorithm.name().into(),
             covers_body: verification.covers_body(),
             tolerance_seconds: tolerance.filter(|seconds| *seconds > 0 && verification.timestamp.is_some()),
-            secrets: source.secrets.iter().map(|of| SourceSecretView { not_after: of.not_after }).collect(),
+            secrets,
         }
     }
 }

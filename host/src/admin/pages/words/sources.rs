@@ -51,6 +51,11 @@ words! {
         no_url: "The URL is not configured", "L'URL n'est pas configurée";
         no_url_hint: "The signature covers the URL: set server.public_url.",
             "La signature couvre l'URL : définissez server.public_url.";
+        refused_by_verifier: "Refused by the verifier", "Refusé par le vérificateur";
+        refused_by_verifier_hint: "The host's log has its reason.", "Le journal de l'hôte en a la raison.";
+        verifier: "Verifier", "Vérificateur";
+        step_verifier(name): "The verifier {name} decides how the sender signs.",
+            "Le vérificateur {name} décide comment l'expéditeur signe.";
         invalid: "Verified, but no event", "Vérifié, mais pas un événement";
         invalid_hint: "The body has no id or type where the source's id and event_type point to.",
             "Le corps n'a pas d'identifiant ou de type là où pointent id et event_type.";

@@ -105,7 +105,8 @@ fn random_bodies_and_headers_are_read_or_rejected() {
             }
             let (method, uri) = (Method::POST, Uri::from_static("/webhooks/desk"));
             let request = UnverifiedRequest { method: &method, uri: &uri, headers: &headers, body };
-            let verified = request.verify(&Verifier::new(source, SourceUrl::Unknown), NOW_MS).unwrap();
+            let verified =
+                request.verify_by_scheme(&SchemeVerifier::new(source, SourceUrl::Unknown), NOW_MS).unwrap();
             if let Ok(read) = Envelope::from_source(source).read(
                 &name,
                 verified,

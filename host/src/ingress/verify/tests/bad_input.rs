@@ -21,7 +21,7 @@ const URL: &str = "https://hooks.example.gn/webhooks/test";
 pub(super) struct Sample {
     pub(super) source: Source,
     pub(super) request: TestRequest,
-    pub(super) verifier: Verifier,
+    pub(super) verifier: SchemeVerifier,
 }
 
 fn pem(der: &[u8]) -> String {

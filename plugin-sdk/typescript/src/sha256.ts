@@ -1,0 +1,95 @@
+// SHA-256 (FIPS 180-4). The engine has no cryptography of its own.
+
+// prettier-ignore
+const K = new Int32Array([
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
+  0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc,
+  0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+  0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+  0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08,
+  0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+  0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+]);
+
+const BLOCK_BYTES = 64;
+
+/** The digest of all parts, one after the other. */
+export function digest(parts: readonly Uint8Array[]): Uint8Array {
+  const state = new Int32Array([
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+  ]);
+  const block = new Uint8Array(BLOCK_BYTES);
+  const words = new Int32Array(64);
+  let used = 0;
+  let total = 0;
+  for (const part of parts) {
+    total += part.length;
+    let at = 0;
+    while (at < part.length) {
+      // Whole blocks are read where they are.
+      if (used === 0 && part.length - at >= BLOCK_BYTES) {
+        compress(state, words, part, at);
+        at += BLOCK_BYTES;
+        continue;
+      }
+      const taken = Math.min(BLOCK_BYTES - used, part.length - at);
+      block.set(part.subarray(at, at + taken), used);
+      used += taken;
+      at += taken;
+      if (used === BLOCK_BYTES) {
+        compress(state, words, block, 0);
+        used = 0;
+      }
+    }
+  }
+  block.fill(0, used);
+  block[used] = 0x80;
+  if (used >= BLOCK_BYTES - 8) {
+    compress(state, words, block, 0);
+    block.fill(0);
+  }
+  const view = new DataView(block.buffer);
+  view.setUint32(BLOCK_BYTES - 8, Math.floor(total / 0x2000_0000));
+  view.setUint32(BLOCK_BYTES - 4, (total * 8) >>> 0);
+  compress(state, words, block, 0);
+  const result = new DataView(new ArrayBuffer(32));
+  state.forEach((word, at) => result.setInt32(4 * at, word));
+  return new Uint8Array(result.buffer);
+}
+
+function compress(state: Int32Array, w: Int32Array, bytes: Uint8Array, start: number): void {
+  for (let t = 0, at = start; t < 16; t += 1, at += 4) {
+    w[t] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  }
+  for (let t = 16; t < 64; t += 1) {
+    const x = w[t - 15]!;
+    const y = w[t - 2]!;
+    const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
+    const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
+    w[t] = (w[t - 16]! + s0 + w[t - 7]! + s1) | 0;
+  }
+  let a = state[0]!, b = state[1]!, c = state[2]!, d = state[3]!;
+  let e = state[4]!, f = state[5]!, g = state[6]!, h = state[7]!;
+  for (let t = 0; t < 64; t += 1) {
+    const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
+    const one = (h + s1 + ((e & f) ^ (~e & g)) + K[t]! + w[t]!) | 0;
+    const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
+    const two = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    h = g;
+    g = f;
+    f = e;
+    e = (d + one) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (one + two) | 0;
+  }
+  state[0]! += a;
+  state[1]! += b;
+  state[2]! += c;
+  state[3]! += d;
+  state[4]! += e;
+  state[5]! += f;
+  state[6]! += g;
+  state[7]! += h;
+}
