@@ -32,6 +32,9 @@ pub(super) struct Health {
     /// Verifiers that sources have and that do not run, at most 20: their sources are answered 503.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     verifiers_missing: Vec<String>,
+    /// Verifiers whose latest files are refused, at most 20. Of those that are not missing, the files before them run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    verifiers_refused: Vec<String>,
     /// Event numbers that the search index is behind; absent when it has all. The host works.
     #[serde(skip_serializing_if = "is_none_behind")]
     search_index_lag_events: u64,
@@ -48,6 +51,7 @@ impl Health {
             loading_count: loading.len(),
             alerts_failing,
             verifiers_missing: Vec::new(),
+            verifiers_refused: Vec::new(),
             search_index_lag_events: 0,
         })
     }
@@ -89,5 +93,8 @@ pub(super) async fn readyz(State(admin): State<AdminState>) -> Result<Json<Healt
     let search_index_lag_events = admin.db.index_status().lag_events;
     let missing = admin.missing_verifiers();
     let verifiers_missing = missing.iter().take(LISTED_MAX).map(ToString::to_string).collect();
-    Ok(Json(Health { verifiers_missing, search_index_lag_events, ..health }))
+    let verifiers = (admin.verifiers)();
+    let refused = verifiers.iter().filter(|of| of.refusal.is_some());
+    let verifiers_refused = refused.take(LISTED_MAX).map(|of| of.name.to_string()).collect();
+    Ok(Json(Health { verifiers_missing, verifiers_refused, search_index_lag_events, ..health }))
 }

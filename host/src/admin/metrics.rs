@@ -79,7 +79,7 @@ fn describe() {
     describe_counter!(
         "hookyard_unauthorized_total",
         "Webhook requests answered 401, by source and reason: missing, repeated or malformed (what is needed to \
-         verify it), mismatch, too-old, too-new, no-url"
+         verify it), mismatch, too-old, too-new, no-url, refused (by a verifier)"
     );
     describe_counter!(
         "hookyard_verifier_failures_total",

@@ -168,6 +168,13 @@ impl AdminState {
         wanted.into_iter().filter(|name| !runs(name)).cloned().collect()
     }
 
+    /// Those of which there is no file either.
+    fn absent_verifiers(&self) -> Vec<VerifierName> {
+        let known = (self.verifiers)();
+        let is_known = |name: &VerifierName| known.iter().any(|of| of.name == *name);
+        self.missing_verifiers().into_iter().filter(|name| !is_known(name)).collect()
+    }
+
     /// The plugin of this name.
     ///
     /// # Errors

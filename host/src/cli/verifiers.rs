@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::table::{TextTable, format_table};
 use super::{out, visible};
 use crate::admin::api::{VerifierItem, VerifierList};
-use crate::event::Digest;
+use crate::event::{Digest, VerifierName};
 
 /// List the verifiers of a running host: which file runs, why one was refused, which sources have it
 #[derive(Debug, clap::Args)]
@@ -121,6 +121,10 @@ pub(super) async fn check(
         size_bytes: bytes.len() as u64,
         ..VerifierReport::default()
     };
+    if let Err(why) = VerifierName::new(&report.name) {
+        report.refusal = Some(format!("its file's name is no name of a verifier: {why}"));
+        return Ok(report);
+    }
     match inspect::admit_verifier(settings, bytes, &vectors, cached).await {
         Ok(number) => (report.ok, report.vectors) = (true, number),
         Err(refusal) => report.refusal = Some(refusal),

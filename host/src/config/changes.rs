@@ -68,6 +68,11 @@ pub fn changes(old: &Config, new: &Config) -> Changes {
             changes.refused.push(Refusal { key, reason: TOO_MUCH_MEMORY.into() });
         }
     }
+    if new.verifiers.memory_max_bytes > old.runtime.memory_max_bytes {
+        changes.live.retain(|key| key != "verifiers.memory_max_bytes");
+        let key = "verifiers.memory_max_bytes".into();
+        changes.refused.push(Refusal { key, reason: TOO_MUCH_MEMORY.into() });
+    }
     if new.dispatch.concurrency > concurrency(old, new) {
         changes.live.retain(|key| key != "dispatch.concurrency");
         changes.refused.push(Refusal { key: "dispatch.concurrency".into(), reason: TOO_MANY_AT_ONCE.into() });
@@ -84,6 +89,8 @@ pub fn apply_live(old: &Config, new: &Config) -> Config {
         plugin.memory_max_bytes = memory(old, plugin);
     }
     applied.dispatch.concurrency = concurrency(old, new);
+    let memory = &mut applied.verifiers.memory_max_bytes;
+    *memory = (*memory).min(old.runtime.memory_max_bytes);
     applied
 }
 

@@ -52,6 +52,11 @@ pub(super) fn written(config: &Config, places: &Places<'_>) -> Vec<Found> {
     }
     if config.sources.values().any(|source| source.verifier.is_some()) {
         let (memory, body) = (config.verifiers.memory_max_bytes, config.server.body_max_bytes as u64);
+        let most = config.runtime.memory_max_bytes;
+        if memory > most {
+            let why = format!("must be at most runtime.memory_max_bytes, which is {most}");
+            found.push((path(&["verifiers", "memory_max_bytes"]), why));
+        }
         if memory / 2 < body {
             let why = format!(
                 "must be at least twice server.body_max_bytes, which is {body}: a verifier gets whole bodies"

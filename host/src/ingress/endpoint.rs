@@ -13,7 +13,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, request};
 
 use crate::db::{Accept, DbError};
@@ -26,6 +26,7 @@ use super::body::{self, BodyBudget, ReadBodyError};
 use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::gzip::{self, GunzipError};
 use super::handshake::HandshakeReply;
+use super::media::find_coding;
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
 use super::spans::{self, ReceiptTimes};
 use super::verify::{NotVerified, UnverifiedRequest};
@@ -400,7 +401,7 @@ fn reject_unverified(source: &ReadySource, why: NotVerified, received_at: u64) -
             count(source, Answer::unauthorized("the source's verifier refused the request"))
         }
         NotVerified::Failed(kind, reason) => {
-            if let Some(skipped) = source.failed.admit(received_at) {
+            if let Some(skipped) = source.unanswered.admit(received_at) {
                 tracing::error!(source = %source.name, kind = kind.as_str(), reason, skipped, "a request could not be verified");
             }
             if let Some(failures) = &source.verifier_failures {
@@ -447,24 +448,6 @@ fn answer_handshake(source: &ReadySource, reply: HandshakeReply) -> Response {
     *response.status_mut() = code;
     response.headers_mut().extend(headers);
     response
-}
-
-/// The content coding of a body, other than `identity`; of several codings all names. Signatures cover the bytes as they are
-/// sent.
-fn find_coding(headers: &HeaderMap) -> Option<String> {
-    /// Longest part of its name that is shown.
-    const SHOWN_MAX_CHARS: usize = 32;
-    let values = headers.get_all(CONTENT_ENCODING).iter();
-    let codings =
-        values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
-    let others: Vec<_> =
-        codings.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")).collect();
-    if others.is_empty() {
-        return None;
-    }
-    let shown = others.concat();
-    let shown = shown.iter().take(SHOWN_MAX_CHARS).map(|&byte| char::from(byte));
-    Some(shown.filter(char::is_ascii_graphic).collect())
 }
 
 /// Reads the rest of a rejected body, within limits, while the answer is written.

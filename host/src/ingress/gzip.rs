@@ -11,13 +11,16 @@ use super::body::{BodyBudget, ReadBodyError};
 const PART_BYTES: usize = 16 * 1024;
 
 /// The reason why a body was not decompressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum GunzipError {
     /// It is no gzip, or its end is missing.
+    #[error("the body is no gzip, though its Content-Encoding says so")]
     Malformed,
     /// It has more bytes than allowed.
+    #[error("the decompressed body is larger than server.body_max_bytes")]
     TooLarge,
     /// The memory of all bodies has no room left.
+    #[error("too many bodies at once")]
     BudgetFull,
 }
 
@@ -46,6 +49,11 @@ fn decompress(
         }
         bytes.extend_from_slice(&part[..read]);
     }
+}
+
+/// Decompresses a body whose memory counts elsewhere.
+pub(super) fn gunzip_alone(body: &[u8], most: usize) -> Result<Bytes, GunzipError> {
+    decompress(body, most, |_| Ok(())).map(Bytes::from)
 }
 
 /// Decompresses a body whose own memory counts in the budget; that of the result does, too.

@@ -17,6 +17,7 @@ mod handshake;
 mod items;
 mod limits;
 mod media;
+mod names;
 mod peer;
 mod probe;
 mod serve;

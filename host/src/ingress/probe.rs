@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::envelope::{BodyRules, ReadEvent, ReadEvents};
+use super::gzip;
+use super::media::find_coding;
 use super::sources::Sources;
 use super::verify::{NotVerified, UnverifiedRequest};
 
@@ -59,8 +61,8 @@ impl Probe {
 }
 
 impl Sources {
-    /// Tests a request against a source; `None` if there is none of this name. The reason never says what would have
-    /// matched.
+    /// Tests a request against a source; `None` if there is none of this name. The reason of a scheme never says what would
+    /// have matched; that of a verifier is the verifier's own, without the secrets in it.
     pub async fn probe(&self, name: &str, probe: &ProbeRequest) -> Option<Probe> {
         let source = self.get(name)?;
         let (method, uri, headers) = match parse(probe) {
@@ -75,6 +77,18 @@ impl Sources {
             let why = format!("{method} is answered 405: webhooks are sent with POST");
             return Some(Probe::ended(ProbeStep::Request, None, why));
         }
+        let max_bytes = self.bodies.max_bytes;
+        if probe.body.len() > max_bytes {
+            let why = format!("it is answered 413: the body is larger than {max_bytes} bytes");
+            return Some(Probe::ended(ProbeStep::Request, None, why));
+        }
+        let coding = find_coding(&headers);
+        let is_gzip =
+            source.gzip && coding.as_deref().is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
+        if let Some(coding) = coding.filter(|_| !is_gzip) {
+            let why = format!("it is answered 415: Content-Encoding `{coding}` is not supported");
+            return Some(Probe::ended(ProbeStep::Request, None, why));
+        }
         let request =
             UnverifiedRequest { method: &method, uri: &uri, headers: &headers, body: probe.body.clone() };
         let verified = match request.verify(&source.verifier, probe.at_ms).await {
@@ -84,11 +98,19 @@ impl Sources {
             Err(why) => return Some(Probe::ended(ProbeStep::Verification, None, why.to_string())),
         };
         let secret = Some(verified.secret() + 1);
+        let verified = if is_gzip {
+            match gzip::gunzip_alone(&probe.body, max_bytes) {
+                Ok(body) => verified.with_decoded_body(body),
+                Err(error) => return Some(Probe::ended(ProbeStep::Body, secret, error.to_string())),
+            }
+        } else {
+            verified
+        };
         let reply = handshake.and_then(|of| of.answer_verified(verified.body(), verified.secret()));
         if let Some(reply) = reply {
             return Some(Probe::ended(ProbeStep::Handshake, secret, reply.name));
         }
-        let rules = BodyRules { bytes_max: self.bodies.max_bytes, items_max: self.bodies.events_max };
+        let rules = BodyRules { bytes_max: max_bytes, items_max: self.bodies.events_max };
         Some(match source.envelope.read(&source.name, verified, probe.at_ms, rules) {
             Ok(read) => {
                 let event = |read: &ReadEvent| {

@@ -78,6 +78,8 @@ pub(super) struct ReadySource {
     pub(super) handshakes: Throttle,
     /// Throttles log lines about events that could not be stored.
     pub(super) failed: Throttle,
+    /// Throttles log lines about verifiers that do not answer: any client can cause them.
+    pub(super) unanswered: Throttle,
     /// Throttles log lines about events that no plugin handles.
     pub(super) unhandled: Throttle,
 }
@@ -166,6 +168,7 @@ impl Sources {
                 invalid: Throttle::default(),
                 handshakes: Throttle::default(),
                 failed: Throttle::default(),
+                unanswered: Throttle::default(),
                 unhandled: Throttle::default(),
             };
             (name.clone(), Arc::new(ready))

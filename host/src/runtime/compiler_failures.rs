@@ -105,6 +105,6 @@ impl CodeCache {
 fn with_expiry(reason: &str) -> String {
     format!(
         "{reason}; the file is compiled again when it or a limit of the compiler changes, or after \
-         `hookyard plugin retry NAME`"
+         `hookyard plugin retry NAME` (a verifier's: after `touch`)"
     )
 }

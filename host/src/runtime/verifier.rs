@@ -44,7 +44,7 @@ const HANDLES_MAX: usize = 1000;
 const HOST_STACK_BYTES: usize = 1024 * 1024;
 
 /// The limits of a verifier's call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifierLimits {
     /// Longest time of one call.
     pub timeout: Duration,
@@ -136,16 +136,12 @@ impl Runtime {
         self.0.limits.stack_max_bytes + HOST_STACK_BYTES
     }
 
-    /// Loads a file as a verifier: machine code from the cache or the compiler, exports and imports checked, instantiated
-    /// once within the limits. Dropping the future ends the compiler.
+    /// Loads a file as a verifier: machine code from the cache or the compiler, exports and imports checked. Nothing of it
+    /// runs yet. Dropping the future ends the compiler.
     ///
     /// # Errors
     /// [`VerifierRefusal`], with the first thing that is wrong.
-    pub async fn load_verifier(
-        &self,
-        bytes: Vec<u8>,
-        limits: VerifierLimits,
-    ) -> Result<Verifier, VerifierRefusal> {
+    pub async fn load_verifier(&self, bytes: Vec<u8>) -> Result<Verifier, VerifierRefusal> {
         let temporary = |reason| VerifierRefusal { reason, is_temporary: true };
         let digested = run_blocking(move || (Digest::of(&bytes), bytes)).await;
         let (digest, bytes) = digested.map_err(temporary)?;
@@ -156,10 +152,7 @@ impl Runtime {
             is_temporary,
         })?;
         let runtime = self.clone();
-        let made = run_blocking(move || {
-            let verifier = runtime.link_verifier(digest, cache_hold, &component)?;
-            verifier.try_out(limits).map(|()| verifier)
-        });
+        let made = run_blocking(move || runtime.link_verifier(digest, cache_hold, &component));
         made.await.map_err(temporary)?.map_err(VerifierRefusal::lasting)
     }
 
@@ -265,15 +258,28 @@ impl Verifier {
         func.typed(&*store)
     }
 
-    /// Instantiates it, and checks the types of its function.
-    fn try_out(&self, limits: VerifierLimits) -> Result<(), String> {
+    /// Instantiates it, and checks the types of its function. Blocks and needs stack as [`Verifier::call`] does.
+    ///
+    /// # Errors
+    /// The way in which it failed.
+    pub fn try_out(&self, limits: VerifierLimits) -> Result<(), VerifierError> {
         let mut store = self.store(limits);
-        let made = self.pre.instantiate(&mut store);
-        let instance = made.map_err(|error| format!("instantiating it: {}", explain(&error, &store)))?;
+        let instance = match self.pre.instantiate(&mut store) {
+            Ok(instance) => instance,
+            Err(error) => {
+                return Err(match explain(&error, &store) {
+                    VerifierError::Failed { kind, reason } => {
+                        VerifierError::failed(kind, format!("instantiating it: {reason}"))
+                    }
+                    refused @ VerifierError::Refused(_) => refused,
+                });
+            }
+        };
         let typed = self.function(&mut store, instance).map(drop);
         typed.map_err(|error| {
             let error = text::format_within(format_args!("{error:#}"), text::REASON_MAX_BYTES);
-            format!("its function `{FUNCTION}` has other types than {WANTED}: {error}")
+            let reason = format!("its function `{FUNCTION}` has other types than {WANTED}: {error}");
+            VerifierError::failed(FailureKind::Answer, reason)
         })
     }
 

@@ -8,9 +8,12 @@ use super::threads::Threads;
 use super::vectors::{self, Vector};
 use crate::config::Config;
 use crate::runtime::{Runtime, Verifier, VerifierLimits};
+use crate::verifier::{FailureKind, VerifiedFields, VerifierError};
 
 /// Times that a vector is tried whose call took too long: on a busy machine another process may be the cause.
-const TRIES: u32 = 3;
+const TRIES: u32 = 5;
+/// The pause before the second try; each later one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Time that a vector's call may wait for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(10);
 /// Longest reason, in bytes.
@@ -36,10 +39,13 @@ pub struct AdmissionRefusal {
 
 impl AdmissionRefusal {
     pub(super) fn lasting(reason: impl Into<String>) -> Self {
-        let reason: String = reason.into();
+        Self::new(reason.into(), false)
+    }
+
+    pub(super) fn new(reason: String, is_temporary: bool) -> Self {
         let end = reason.floor_char_boundary(REASON_MAX_BYTES);
         let shown = reason[..end].chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        Self { reason: shown, is_temporary: false }
+        Self { reason: shown, is_temporary }
     }
 }
 
@@ -59,8 +65,16 @@ pub async fn check(
     file: Vec<u8>,
     vectors: &[u8],
 ) -> Result<Admitted, AdmissionRefusal> {
-    let threads = Threads::start(runtime, config);
-    let threads = threads
+    let file_max_bytes = config.plugins.file_max_bytes;
+    for (what, size, most) in [
+        ("the file", file.len() as u64, file_max_bytes),
+        ("the file of vectors", vectors.len() as u64, vectors::FILE_MAX_BYTES),
+    ] {
+        if size > most {
+            return Err(AdmissionRefusal::lasting(format!("{what} has {size} bytes, at most {most}")));
+        }
+    }
+    let threads = Threads::start(runtime, config)
         .map_err(|error| AdmissionRefusal { reason: format!("threads: {error}"), is_temporary: true })?;
     admit(runtime, &threads, file, vectors, VerifierLimits::from(&config.verifiers)).await
 }
@@ -75,35 +89,55 @@ pub(super) async fn admit(
 ) -> Result<Admitted, AdmissionRefusal> {
     let vectors =
         vectors::parse(vectors).map_err(|why| AdmissionRefusal::lasting(format!("its vectors: {why}")))?;
-    let verifier = runtime.load_verifier(file, limits).await.map_err(|refusal| AdmissionRefusal {
-        is_temporary: refusal.is_temporary,
-        ..AdmissionRefusal::lasting(refusal.reason)
-    })?;
+    let loaded = runtime.load_verifier(file).await;
+    let verifier = loaded.map_err(|refusal| AdmissionRefusal::new(refusal.reason, refusal.is_temporary))?;
     let verifier = Arc::new(verifier);
+    let tried = Arc::clone(&verifier);
+    let tried = threads.run(threads.admissions(), TURN_WAIT, move || tried.try_out(limits)).await;
+    tried.map_err(|error| AdmissionRefusal::new(error.to_string(), is_hosts_fault(&error)))?;
     for (number, vector) in (1..).zip(&vectors) {
-        let why = run(threads, &verifier, vector, limits).await.err();
-        if let Some(why) = why {
-            return Err(AdmissionRefusal::lasting(format!("vector {number} `{}`: {why}", vector.name)));
+        let answer = answer(threads, &verifier, vector, limits).await;
+        if let Err(why) = vector.compare(&answer) {
+            let is_temporary = answer.as_ref().is_err_and(is_hosts_fault);
+            return Err(AdmissionRefusal::new(
+                format!("vector {number} `{}`: {why}", vector.name),
+                is_temporary,
+            ));
         }
     }
     Ok(Admitted { verifier, vectors: vectors.len() })
 }
 
-async fn run(
+/// What the verifier says about a vector.
+async fn answer(
     threads: &Threads,
     verifier: &Arc<Verifier>,
     vector: &Vector,
     limits: VerifierLimits,
-) -> Result<(), String> {
-    // Admissions share one turn, so that they take no threads from requests.
-    let turns = threads.new_turns();
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let call = vector.call.0.clone();
-        let said = threads.call(&turns, TURN_WAIT, Arc::clone(verifier), call, limits).await;
-        if tries == TRIES || !vectors::is_timeout(&said) {
-            return vector.compare(&said);
+) -> Result<VerifiedFields, VerifierError> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..TRIES {
+        let answer = call(threads, verifier, vector, limits).await;
+        if !vectors::is_timeout(&answer) {
+            return answer;
         }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
+    call(threads, verifier, vector, limits).await
+}
+
+async fn call(
+    threads: &Threads,
+    verifier: &Arc<Verifier>,
+    vector: &Vector,
+    limits: VerifierLimits,
+) -> Result<VerifiedFields, VerifierError> {
+    let call = vector.call.0.clone();
+    threads.call(threads.admissions(), TURN_WAIT, Arc::clone(verifier), call, limits).await
+}
+
+/// Whether a failure says nothing about the verifier, so that another try may succeed.
+fn is_hosts_fault(error: &VerifierError) -> bool {
+    matches!(error, VerifierError::Failed { kind: FailureKind::Busy | FailureKind::Host, .. })
 }

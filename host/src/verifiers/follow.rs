@@ -1,13 +1,13 @@
 //! The task that follows the files of verifiers: what changed is admitted or refused, and what is refused replaces nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch as channel;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, watch as channel};
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::admission::{AdmissionRefusal, Admitted, admit};
 use super::vectors::FILE_MAX_BYTES;
@@ -24,7 +24,11 @@ pub(super) struct Follower {
     verifiers: Verifiers,
     watch: Watch,
     known: BTreeMap<VerifierName, Known>,
-    loads: JoinSet<Load>,
+    loads: JoinSet<Result<Admitted, LoadFailure>>,
+    /// What each load is of.
+    loading: HashMap<Id, (VerifierName, Seen)>,
+    /// Loads at once: each may start a compiler.
+    load_places: Arc<Semaphore>,
     /// Complaints already made, so that each is made once.
     complaints: BTreeSet<String>,
 }
@@ -32,8 +36,8 @@ pub(super) struct Follower {
 /// What is known of a verifier's files.
 #[derive(Debug, Default)]
 struct Known {
-    /// The files that were read last, or are being read; `None` = read them again.
-    read: Option<FileStamps>,
+    /// What was read last, or is being read; `None` = read it again.
+    read: Option<Seen>,
     /// Whether they are being read.
     is_loading: bool,
     /// Since when the component is missing.
@@ -49,11 +53,11 @@ struct FileStamps {
     vectors: Option<Stamp>,
 }
 
-/// The end of a load.
-struct Load {
-    name: VerifierName,
+/// What an admission depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
     files: FileStamps,
-    result: Result<Admitted, LoadFailure>,
+    limits: VerifierLimits,
 }
 
 enum LoadFailure {
@@ -74,8 +78,18 @@ impl Follower {
         config: channel::Receiver<Arc<Config>>,
         verifiers: Verifiers,
     ) -> Self {
-        let (watch, loads) = (Watch::new(), JoinSet::new());
-        Self { runtime, config, verifiers, watch, known: BTreeMap::new(), loads, complaints: BTreeSet::new() }
+        let load_places = Arc::new(Semaphore::new(config.borrow().runtime.compile_concurrency));
+        Self {
+            runtime,
+            config,
+            verifiers,
+            watch: Watch::new(),
+            known: BTreeMap::new(),
+            loads: JoinSet::new(),
+            loading: HashMap::new(),
+            load_places,
+            complaints: BTreeSet::new(),
+        }
     }
 
     /// Runs until the host ends.
@@ -92,17 +106,19 @@ impl Follower {
             loop {
                 tokio::select! {
                     () = self.watch.changed(quiet, interval) => break,
-                    Some(load) = self.loads.join_next() => {
-                        if let Ok(load) = load {
-                            let has_changed = self.finish(load);
-                            self.publish();
-                            if has_changed {
-                                break;
-                            }
+                    Some(load) = self.loads.join_next_with_id() => {
+                        let has_changed = self.finish(load);
+                        self.publish();
+                        if has_changed {
+                            break;
                         }
                     }
-                    // The host ended.
-                    changed = self.config.changed() => if changed.is_err() { return },
+                    // Other limits admit other verifiers.
+                    changed = self.config.changed() => match changed {
+                        Ok(()) => break,
+                        // The host ended.
+                        Err(_) => return,
+                    },
                 }
             }
         }
@@ -149,35 +165,47 @@ impl Follower {
     fn read_changed(&mut self, name: VerifierName, component: PluginFile) {
         let vectors = vectors_path(&component.path);
         let files = FileStamps { component: component.stamp, vectors: Stamp::of(&vectors) };
+        let (limits, file_max_bytes) = {
+            let config = self.config.borrow();
+            (VerifierLimits::from(&config.verifiers), config.plugins.file_max_bytes)
+        };
+        let seen = Seen { files, limits };
         let known = self.known.entry(name.clone()).or_default();
         // A load under way ends first; its result leads to another scan.
-        if known.is_loading || known.read == Some(files) {
+        if known.is_loading || known.read == Some(seen) {
             return;
         }
-        (known.read, known.is_loading) = (Some(files), true);
-        let config = self.config.borrow();
-        let limits = VerifierLimits::from(&config.verifiers);
-        let file_max_bytes = config.plugins.file_max_bytes;
+        // Whoever writes a file again wants it to be compiled again.
+        let is_retry = known.read.is_some_and(|before| before.files != files);
+        (known.read, known.is_loading) = (Some(seen), true);
         let (runtime, verifiers) = (self.runtime.clone(), self.verifiers.clone());
-        self.loads.spawn(async move {
+        let places = Arc::clone(&self.load_places);
+        let load = self.loads.spawn(async move {
+            let _place = places.acquire_owned().await;
             let reading =
                 tokio::task::spawn_blocking(move || read(&component, &vectors, files, file_max_bytes));
-            let result = match reading.await {
-                Ok(Ok((file, vectors))) => {
-                    let admitted = admit(&runtime, &verifiers.0.threads, file, &vectors, limits).await;
-                    admitted.map_err(LoadFailure::Refused)
-                }
-                Ok(Err(failure)) => Err(failure),
-                Err(error) => Err(AdmissionRefusal { reason: error.to_string(), is_temporary: true }.into()),
-            };
-            Load { name, files, result }
+            let (file, vectors) = reading.await.map_err(|error| broken(&error))??;
+            if is_retry {
+                runtime.forget_compiler_failure(&Digest::of(&file));
+            }
+            Ok(admit(&runtime, &verifiers.0.threads, file, &vectors, limits).await?)
         });
+        self.loading.insert(load.id(), (name, seen));
     }
 
-    /// Takes the result of a load. Returns true if the files changed while they were loaded.
-    fn finish(&mut self, Load { name, files, result }: Load) -> bool {
+    /// Takes the result of a load. Returns true if there is something else to load now.
+    fn finish(&mut self, load: Result<(Id, Result<Admitted, LoadFailure>), JoinError>) -> bool {
+        let (id, result) = match load {
+            Ok((id, result)) => (id, result),
+            Err(error) => (error.id(), Err(broken(&error))),
+        };
+        let Some((name, seen)) = self.loading.remove(&id) else { return false };
         // It was removed meanwhile.
         let Some(known) = self.known.get_mut(&name) else { return false };
+        if known.read != Some(seen) {
+            // It was removed and came back: what is here now is loaded by another.
+            return true;
+        }
         known.is_loading = false;
         match result {
             Ok(Admitted { verifier, vectors }) => {
@@ -209,7 +237,7 @@ impl Follower {
                 }
             }
         }
-        self.has_changed(&name, files)
+        self.has_changed(&name, seen.files)
     }
 
     fn has_changed(&self, name: &VerifierName, files: FileStamps) -> bool {
@@ -256,6 +284,11 @@ impl Follower {
             self.complaints.insert(complaint);
         }
     }
+}
+
+/// A load that did not end by itself.
+fn broken(error: &JoinError) -> LoadFailure {
+    AdmissionRefusal::new(error.to_string(), true).into()
 }
 
 impl Verifiers {

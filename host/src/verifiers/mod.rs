@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch as channel};
+use tokio::sync::watch as channel;
 
 use crate::config::Config;
 use crate::event::{Digest, VerifierName};
@@ -28,7 +28,7 @@ use crate::runtime::{Runtime, Verifier, VerifierLimits};
 use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError};
 
 use follow::Follower;
-use threads::Threads;
+use threads::{Threads, Turns};
 
 pub use admission::{AdmissionRefusal, Admitted, check};
 
@@ -60,7 +60,7 @@ struct RunningVerifier {
     /// Since when, ms since the Unix epoch.
     since: u64,
     /// Its part of the threads. Its next revision shares it.
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 /// A verifier as operators see it.
@@ -156,9 +156,9 @@ impl Verifiers {
     }
 
     /// The turns of a verifier that begins to run: those of the file before, if there is one.
-    fn turns(&self, name: &VerifierName) -> Arc<Semaphore> {
+    fn turns(&self, name: &VerifierName) -> Turns {
         let running = self.0.running.load();
-        running.get(name).map_or_else(|| self.0.threads.new_turns(), |running| Arc::clone(&running.turns))
+        running.get(name).map_or_else(|| self.0.threads.new_turns(), |running| running.turns.clone())
     }
 
     /// Puts a verifier in place, or takes it away. Calls under way finish on the one before.

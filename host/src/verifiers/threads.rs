@@ -14,6 +14,10 @@ use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError};
 /// A thread without work ends after this time.
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
+/// Calls of one verifier that may wait for each of its turns. More are told at once that the verifier is busy: a request
+/// that waits holds its body.
+const WAITING_FOR_EACH_TURN: usize = 8;
+
 /// See the module.
 pub(super) struct Threads {
     /// Only its blocking threads are used. `None` when it ends.
@@ -21,6 +25,22 @@ pub(super) struct Threads {
     /// One permit for each thread.
     places: Arc<Semaphore>,
     number: usize,
+    /// The turn of all admissions, so that they take no threads from requests.
+    admissions: Turns,
+}
+
+/// The calls of one verifier at once, those that run and those that wait.
+#[derive(Debug, Clone)]
+pub(super) struct Turns {
+    running: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new(running: usize) -> Self {
+        let all = running.saturating_mul(1 + WAITING_FOR_EACH_TURN);
+        Self { running: Arc::new(Semaphore::new(running)), all: Arc::new(Semaphore::new(all)) }
+    }
 }
 
 impl Threads {
@@ -32,12 +52,18 @@ impl Threads {
             .thread_keep_alive(KEEP_ALIVE)
             .thread_stack_size(runtime.verifier_stack_bytes())
             .build()?;
-        Ok(Self { pool: Some(pool), places: Arc::new(Semaphore::new(number)), number })
+        let admissions = Turns { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), ..Turns::new(1) };
+        Ok(Self { pool: Some(pool), places: Arc::new(Semaphore::new(number)), number, admissions })
     }
 
-    /// The turns of one verifier: half of the threads, so that the others always find some.
-    pub(super) fn new_turns(&self) -> Arc<Semaphore> {
-        Arc::new(Semaphore::new((self.number / 2).max(1)))
+    /// The turns of one verifier: half of the threads, so that the others find some.
+    pub(super) fn new_turns(&self) -> Turns {
+        Turns::new((self.number / 2).max(1))
+    }
+
+    /// The turn of admissions.
+    pub(super) fn admissions(&self) -> &Turns {
+        &self.admissions
     }
 
     /// Calls a verifier, at its turn, which it waits for at most so long.
@@ -46,26 +72,42 @@ impl Threads {
     /// As [`Verifier::call`], and when it gets no turn in time.
     pub(super) async fn call(
         &self,
-        turns: &Arc<Semaphore>,
+        turns: &Turns,
         longest_wait: Duration,
         verifier: Arc<Verifier>,
         call: VerifierCall,
         limits: VerifierLimits,
     ) -> Result<VerifiedFields, VerifierError> {
+        self.run(turns, longest_wait, move || verifier.call(&call, limits)).await
+    }
+
+    /// Runs what calls a guest, at its turn, which it waits for at most so long.
+    ///
+    /// # Errors
+    /// Its own, and when it gets no turn in time.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        turns: &Turns,
+        longest_wait: Duration,
+        work: impl FnOnce() -> Result<T, VerifierError> + Send + 'static,
+    ) -> Result<T, VerifierError> {
+        let busy = |reason: String| Err(VerifierError::failed(FailureKind::Busy, reason));
+        let Ok(place) = Arc::clone(&turns.all).try_acquire_owned() else {
+            return busy("more requests wait for it than may".into());
+        };
         let turn = async {
-            let own = Arc::clone(turns).acquire_owned().await;
+            let own = Arc::clone(&turns.running).acquire_owned().await;
             (own, Arc::clone(&self.places).acquire_owned().await)
         };
         let Ok(turn) = tokio::time::timeout(longest_wait, turn).await else {
-            let reason = format!("no turn in {} ms (verifiers.wait_max_ms)", longest_wait.as_millis());
-            return Err(VerifierError::failed(FailureKind::Busy, reason));
+            return busy(format!("no turn in {} ms (verifiers.wait_max_ms)", longest_wait.as_millis()));
         };
         let ended = |reason: String| Err(VerifierError::failed(FailureKind::Host, reason));
         let Some(pool) = &self.pool else { return ended("the host ends".into()) };
         let called = pool.spawn_blocking(move || {
             // A sender that goes away does not free the thread.
-            let _turn = turn;
-            verifier.call(&call, limits)
+            let _turn = (turn, place);
+            work()
         });
         called.await.unwrap_or_else(|error| ended(format!("the call stopped: {error}")))
     }

@@ -45,7 +45,7 @@ pub(super) struct Facts {
     pub(super) pruning: PruningState,
     pub(super) alerts_failing: Vec<String>,
     pub(super) verifiers: Vec<VerifierView>,
-    /// The verifiers that sources have and that do not run.
+    /// The verifiers that sources have and of which there is no file.
     pub(super) verifiers_missing: Vec<String>,
     pub(super) config: Arc<Config>,
     pub(super) config_state: ConfigState,
@@ -96,7 +96,7 @@ impl Facts {
             pruning: db.pruning_state(),
             alerts_failing: (admin.alerts.failing)(),
             verifiers: (admin.verifiers)(),
-            verifiers_missing: admin.missing_verifiers().iter().map(ToString::to_string).collect(),
+            verifiers_missing: admin.absent_verifiers().iter().map(ToString::to_string).collect(),
             config,
             config_state: admin.config_state.load().as_ref().clone(),
         }

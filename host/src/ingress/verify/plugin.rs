@@ -6,14 +6,20 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::content::SourceUrl;
 use super::reason::Unauthorized;
 use super::request::UnverifiedRequest;
-use crate::config::{Pointer, Source};
+use crate::config::{EVENT_TYPE_MAX_BYTES, Pointer, Source};
 use crate::event::VerifierName;
+use crate::ingress::names::{self, ID_MAX_BYTES};
 use crate::secrets::Mask;
 use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError, VerifierRequest};
 
+/// Shortest part of a secret that is looked for by itself, in bytes.
+const KEY_MIN_BYTES: usize = 8;
 /// Longest reason of a verifier in the log, in bytes.
 const REASON_MAX_BYTES: usize = 1024;
 
@@ -118,10 +124,11 @@ impl PluginVerifier {
             all: texts.collect(),
             not_after: source.secrets.iter().map(|secret| secret.not_after).collect(),
         };
-        let named: BTreeMap<_, _> = (1..)
-            .zip(secrets.all.iter())
-            .map(|(number, text): (usize, _)| (number.to_string(), text.clone()))
-            .collect();
+        let keys = (1..).zip(secrets.all.iter()).flat_map(|(number, secret): (usize, _)| {
+            let named = |(key, text)| (format!("{number}{key}"), text);
+            spellings(secret).into_iter().map(named)
+        });
+        let named: BTreeMap<_, _> = keys.collect();
         let url = source.verification.url.clone().map_or(url, SourceUrl::Whole);
         Self { name: name.clone(), secrets, mask: Mask::new(&named), url, verifiers }
     }
@@ -134,7 +141,7 @@ impl PluginVerifier {
     ) -> Result<(u32, EventFields), NotVerified> {
         let (secrets, numbers) = self.secrets.valid_at(now_ms);
         if secrets.is_empty() {
-            return Err(NotVerified::Refused("no secret of the source is valid now".into()));
+            return Err(NotVerified::Unauthorized(Unauthorized::Mismatch));
         }
         let call = VerifierCall { request: self.request(request), secrets, now_ms };
         let answer = self.verifiers.verify(&self.name, call).await;
@@ -147,6 +154,18 @@ impl PluginVerifier {
         let number = numbers.get(secret as usize).and_then(|number| u32::try_from(*number).ok());
         let number = number
             .ok_or_else(|| wrong(format!("it named secret {secret}, and was given {}", numbers.len())))?;
+        for (what, text, max_bytes) in [
+            ("id", &id, ID_MAX_BYTES),
+            ("event-type", &event_type, EVENT_TYPE_MAX_BYTES),
+            ("created", &created, ID_MAX_BYTES),
+        ] {
+            let Some(text) = text else { continue };
+            let fault = names::find_fault(text, max_bytes);
+            let secret = || self.mask.is_in(text.as_bytes()).then(|| "has a secret in it".to_owned());
+            if let Some(fault) = fault.or_else(secret) {
+                return Err(wrong(format!("its `{what}` {fault}")));
+            }
+        }
         let payload = payload.map(|text| Pointer::parse(&text)).transpose();
         let payload = payload.map_err(|why| wrong(format!("its `payload` is wrong: {why}")))?;
         Ok((number, EventFields { id, event_type, created, payload }))
@@ -167,6 +186,17 @@ impl PluginVerifier {
         let escaped: String = hidden.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         if is_whole { escaped } else { format!("{escaped}…") }
     }
+}
+
+/// The forms of a secret in which a verifier may tell it by mistake, besides those that a [`Mask`] knows: the part behind
+/// a prefix such as `whsec_`, and the key that either is in base64, hexadecimal.
+fn spellings(secret: &str) -> Vec<(&'static str, String)> {
+    let mut all = vec![("", secret.to_owned())];
+    let part = secret.rsplit_once('_').map(|(_, part)| part).filter(|part| part.len() >= KEY_MIN_BYTES);
+    all.extend(part.map(|part| ("-part", part.to_owned())));
+    let key = STANDARD.decode(part.unwrap_or(secret)).ok().filter(|key| key.len() >= KEY_MIN_BYTES);
+    all.extend(key.map(|key| ("-key", hex::encode(key))));
+    all
 }
 
 #[cfg(test)]

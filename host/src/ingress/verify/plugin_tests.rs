@@ -82,7 +82,7 @@ async fn a_verifier_gets_the_secrets_that_are_valid_and_its_index_is_that_of_the
 async fn without_a_valid_secret_the_verifier_is_not_asked() {
     let fake = Arc::new(Fake::default());
     let refused = verify(&fake, &[("over", Some(1000))], SourceUrl::Unknown, Ok(fields(0, None))).await;
-    assert!(matches!(refused, Err(NotVerified::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(NotVerified::Unauthorized(Unauthorized::Mismatch))), "{refused:?}");
     assert!(fake.asked.lock().unwrap().is_empty());
 }
 
@@ -91,9 +91,20 @@ async fn what_a_verifier_says_is_checked_masked_and_limited() {
     let fake = Arc::new(Fake::default());
     let refused = |text: &str| Err(VerifierError::Refused(text.into()));
     let long = "é".repeat(600);
+    let named = |id: &str, event_type: Option<&str>| {
+        Ok(VerifiedFields {
+            id: Some(id.into()),
+            event_type: event_type.map(Into::into),
+            ..VerifiedFields::default()
+        })
+    };
     for (answer, part, is_failure) in [
         (Ok(fields(1, None)), "it named secret 1, and was given 1", true),
         (Ok(fields(0, Some("a"))), "its `payload` is wrong: `a` is no JSON pointer", true),
+        (named("", None), "its `id` is empty", true),
+        (named(&"x".repeat(257), None), "its `id` is longer than 256 bytes", true),
+        (named("of s3cret", None), "its `id` has a secret in it", true),
+        (named("1", Some("a\nb")), "its `event-type` has control characters", true),
         (refused("the secret is s3cret\n."), "the secret is {secret:1}\u{fffd}.", false),
         (refused(&long), "éé…", false),
         (Err(VerifierError::failed(FailureKind::Trap, "trap: s3cret")), "trap: {secret:1}", true),
@@ -106,5 +117,20 @@ async fn what_a_verifier_says_is_checked_masked_and_limited() {
         };
         assert!(reason.contains(part) && failed == is_failure, "{said:?}");
         assert!(reason.len() <= REASON_MAX_BYTES + "…".len(), "{}", reason.len());
+    }
+}
+
+#[tokio::test]
+async fn a_verifier_tells_no_part_of_a_key() {
+    let fake = Arc::new(Fake::default());
+    let secrets = [("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", None)];
+    for told in [
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "31f290f6bf06298aab4f08d43c3f082cf648a362da2da4b0",
+    ] {
+        let answer = Err(VerifierError::Refused(format!("bad key {told}")));
+        let said = verify(&fake, &secrets, SourceUrl::Unknown, answer).await.unwrap_err().to_string();
+        assert!(said.contains("bad key {secret:1") && !said.contains(told), "{said}");
     }
 }
