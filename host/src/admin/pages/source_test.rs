@@ -111,6 +111,7 @@ impl TestAnswer {
             SourceTestStep::Request => (Tone::Dead, w.test_no_request()),
             SourceTestStep::Handshake => (Tone::Done, w.test_handshake()),
             SourceTestStep::Verification => (Tone::Dead, w.test_unverified()),
+            SourceTestStep::Verifier => (Tone::Dead, w.test_unanswered()),
             SourceTestStep::Body => (Tone::Dead, w.test_no_event()),
             SourceTestStep::Accepted => (Tone::Done, w.test_accepted()),
         };

@@ -125,7 +125,7 @@ impl PluginVerifier {
             not_after: source.secrets.iter().map(|secret| secret.not_after).collect(),
         };
         let keys = (1..).zip(secrets.all.iter()).flat_map(|(number, secret): (usize, _)| {
-            let named = |(key, text)| (format!("{number}{key}"), text);
+            let named = move |(key, text)| (format!("{number}{key}"), text);
             spellings(secret).into_iter().map(named)
         });
         let named: BTreeMap<_, _> = keys.collect();

@@ -114,6 +114,7 @@ words! {
         test_no_request: "no request for webhooks", "pas une requête de webhook";
         test_handshake: "handshake: the host answers it itself", "prise de contact : l'hôte y répond lui-même";
         test_unverified: "not verified: 401", "non vérifiée : 401";
+        test_unanswered: "not verified: the verifier failed, 503", "non vérifiée : le vérificateur a échoué, 503";
         test_no_event: "verified, but no event: 400", "vérifiée, mais pas un événement : 400";
         test_accepted: "would be stored", "serait enregistrée";
         test_secret(number): "Secret {number} verified it.", "Le secret {number} l'a vérifiée.";
