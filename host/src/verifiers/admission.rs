@@ -75,7 +75,7 @@ pub(super) async fn admit(
 ) -> Result<Admitted, AdmissionRefusal> {
     let vectors =
         vectors::parse(vectors).map_err(|why| AdmissionRefusal::lasting(format!("its vectors: {why}")))?;
-    let verifier = runtime.load_verifier(file, limits).await.map_err(|refusal| AdmissionRefusal {
+    let verifier = runtime.load_verifier(file).await.map_err(|refusal| AdmissionRefusal {
         is_temporary: refusal.is_temporary,
         ..AdmissionRefusal::lasting(refusal.reason)
     })?;

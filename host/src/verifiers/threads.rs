@@ -19,20 +19,24 @@ pub(super) struct Threads {
     /// Only its blocking threads are used. `None` when it ends.
     pool: Option<TokioRuntime>,
     /// One permit for each thread.
+    free: Arc<Semaphore>,
+    /// One permit for each place of an instance.
     places: Arc<Semaphore>,
     number: usize,
 }
 
 impl Threads {
     pub(super) fn start(runtime: &Runtime, config: &Config) -> std::io::Result<Self> {
-        let number = config.verifiers.concurrency.min(verifier_places(&config.runtime) as usize);
+        let places = verifier_places(&config.runtime) as usize;
+        let number = config.verifiers.concurrency.min(places);
         let pool = Builder::new_current_thread()
             .thread_name("verifiers")
             .max_blocking_threads(number)
             .thread_keep_alive(KEEP_ALIVE)
             .thread_stack_size(runtime.verifier_stack_bytes())
             .build()?;
-        Ok(Self { pool: Some(pool), places: Arc::new(Semaphore::new(number)), number })
+        let [free, places] = [number, places].map(|permits| Arc::new(Semaphore::new(permits)));
+        Ok(Self { pool: Some(pool), free, places, number })
     }
 
     /// The turns of one verifier: half of the threads, so that the others always find some.
@@ -54,7 +58,8 @@ impl Threads {
     ) -> Result<VerifiedFields, VerifierError> {
         let turn = async {
             let own = Arc::clone(turns).acquire_owned().await;
-            (own, Arc::clone(&self.places).acquire_owned().await)
+            let thread = Arc::clone(&self.free).acquire_owned().await;
+            (own, thread, Arc::clone(&self.places).acquire_many_owned(verifier.places()).await)
         };
         let Ok(turn) = tokio::time::timeout(longest_wait, turn).await else {
             let reason = format!("no turn in {} ms (verifiers.wait_max_ms)", longest_wait.as_millis());
