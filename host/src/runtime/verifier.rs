@@ -14,6 +14,7 @@ use wasmtime::{Engine, Error, Store, UpdateDeadline};
 use super::cache::CacheHold;
 use super::deadline::{Deadline, DeadlineExceeded};
 use super::engine::Runtime;
+use super::engine_config::verifier_places;
 use super::imports::refuse_imports;
 use super::limits::ResourceLimits;
 use super::load::run_blocking;
@@ -67,6 +68,8 @@ pub struct Verifier {
     pre: InstancePre<VerifierState>,
     func: ComponentExportIndex,
     runtime: Runtime,
+    /// Places that an instance takes.
+    places: u32,
     #[expect(dead_code, reason = "it keeps the code in the cache until it is dropped")]
     cache_hold: Option<CacheHold>,
 }
@@ -136,8 +139,8 @@ impl Runtime {
         self.0.limits.stack_max_bytes + HOST_STACK_BYTES
     }
 
-    /// Loads a file as a verifier: machine code from the cache or the compiler, exports and imports checked. Nothing of it
-    /// runs yet. Dropping the future ends the compiler.
+    /// Loads a file as a verifier: machine code from the cache or the compiler, exports and imports checked. Whether its
+    /// function has the right types is known at the first call. Dropping the future ends the compiler.
     ///
     /// # Errors
     /// [`VerifierRefusal`], with the first thing that is wrong.
@@ -165,12 +168,12 @@ impl Runtime {
         let engine = &self.0.engine;
         let func = find_function(component, engine)?;
         refuse_imports(component, engine)?;
-        // The host has one place for each thread that calls verifiers.
-        if places_of(component) > 1 {
-            return Err("it has more than one linear memory, or more than eight tables".into());
+        let (places, all) = (places_of(component), verifier_places(&self.0.limits));
+        if places > all {
+            return Err(format!("one instance takes {places} places, and there are {all} for verifiers"));
         }
         let pre = Linker::new(engine).instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
-        Ok(Verifier { digest, pre, func, runtime: self.clone(), cache_hold })
+        Ok(Verifier { digest, pre, func, runtime: self.clone(), places, cache_hold })
     }
 }
 
@@ -217,6 +220,12 @@ impl Verifier {
         self.digest
     }
 
+    /// The places of [`verifier_places`] that a call takes.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        self.places
+    }
+
     /// Calls it in a fresh instance. Blocks for [`VerifierLimits::timeout`] at most, and needs
     /// [`Runtime::verifier_stack_bytes`] of stack.
     ///
@@ -224,7 +233,9 @@ impl Verifier {
     /// Its refusal, or the way in which it failed.
     pub fn call(&self, call: &VerifierCall, limits: VerifierLimits) -> Result<VerifiedFields, VerifierError> {
         let mut store = self.store(limits);
-        let answer = self.call_in(&mut store, call).map_err(|error| explain(&error, &store))?;
+        let instance = self.pre.instantiate(&mut store);
+        let instance = instance.map_err(|error| explain(&error, &store, "instantiating it: "))?;
+        let answer = self.call_in(&mut store, instance, call)?;
         let Verified { secret, id, event_type, created, payload } = answer.map_err(VerifierError::Refused)?;
         Ok(VerifiedFields { secret, id, event_type, created, payload })
     }
@@ -232,8 +243,9 @@ impl Verifier {
     fn call_in(
         &self,
         store: &mut Store<VerifierState>,
+        instance: Instance,
         call: &VerifierCall,
-    ) -> Result<Result<Verified, String>, Error> {
+    ) -> Result<Result<Verified, String>, VerifierError> {
         let VerifierCall { request, secrets, now_ms } = call;
         let headers: Vec<_> = request
             .headers
@@ -242,10 +254,13 @@ impl Verifier {
             .collect();
         let (method, headers) = (request.method.as_str(), headers.as_slice());
         let request = Request { method, url: &request.url, headers, body: &request.body };
-        let instance = self.pre.instantiate(&mut *store)?;
-        let func: Function<'_> = self.function(store, instance)?;
-        let (answer,) = func.call(store, (request, &**secrets, *now_ms))?;
-        Ok(answer)
+        let func: Function<'_> = self.function(store, instance).map_err(|error| {
+            let error = text::format_within(format_args!("{error:#}"), text::REASON_MAX_BYTES);
+            let reason = format!("its function `{FUNCTION}` has other types than {WANTED}: {error}");
+            VerifierError::failed(FailureKind::Answer, reason)
+        })?;
+        let called = func.call(&mut *store, (request, &**secrets, *now_ms));
+        called.map(|(answer,)| answer).map_err(|error| explain(&error, store, ""))
     }
 
     fn function<'a>(
@@ -256,31 +271,6 @@ impl Verifier {
         let func =
             instance.get_func(&mut *store, self.func).ok_or_else(|| Error::msg("the export is gone"))?;
         func.typed(&*store)
-    }
-
-    /// Instantiates it, and checks the types of its function. Blocks and needs stack as [`Verifier::call`] does.
-    ///
-    /// # Errors
-    /// The way in which it failed.
-    pub fn try_out(&self, limits: VerifierLimits) -> Result<(), VerifierError> {
-        let mut store = self.store(limits);
-        let instance = match self.pre.instantiate(&mut store) {
-            Ok(instance) => instance,
-            Err(error) => {
-                return Err(match explain(&error, &store) {
-                    VerifierError::Failed { kind, reason } => {
-                        VerifierError::failed(kind, format!("instantiating it: {reason}"))
-                    }
-                    refused @ VerifierError::Refused(_) => refused,
-                });
-            }
-        };
-        let typed = self.function(&mut store, instance).map(drop);
-        typed.map_err(|error| {
-            let error = text::format_within(format_args!("{error:#}"), text::REASON_MAX_BYTES);
-            let reason = format!("its function `{FUNCTION}` has other types than {WANTED}: {error}");
-            VerifierError::failed(FailureKind::Answer, reason)
-        })
     }
 
     fn store(&self, limits: VerifierLimits) -> Store<VerifierState> {
@@ -305,26 +295,27 @@ impl Verifier {
     }
 }
 
-/// The failure of a call that ended with this error.
-fn explain(error: &Error, store: &Store<VerifierState>) -> VerifierError {
+/// The failure of a call that ended with this error while this was done.
+fn explain(error: &Error, store: &Store<VerifierState>, doing: &str) -> VerifierError {
     let VerifierState { limits, deadline } = store.data();
     if let Some(reason) = trap::host_fault(error) {
         return VerifierError::failed(FailureKind::Host, reason);
     }
     let place = trap::location(error);
-    if error.is::<DeadlineExceeded>() {
+    let (kind, reason) = if error.is::<DeadlineExceeded>() {
         let timeout_ms = deadline.call_timeout_ms();
-        let reason = format!("still running after verifiers.timeout_ms ({timeout_ms} ms){place}");
-        return VerifierError::failed(FailureKind::Timeout, reason);
-    }
-    let what = trap::describe(error, limits.stack_max_bytes);
-    if let Some(exceeded) = &limits.exceeded {
-        let reason = format!("{exceeded} (verifiers.memory_max_bytes); then {what}{place}");
-        return VerifierError::failed(FailureKind::Memory, reason);
-    }
-    if what.contains(trap::LIFTED_TOO_MUCH) {
-        let reason = format!("its answer has more than {ANSWER_MAX_BYTES} bytes");
-        return VerifierError::failed(FailureKind::Answer, reason);
-    }
-    VerifierError::failed(FailureKind::Trap, format!("trap: {what}{place}"))
+        (FailureKind::Timeout, format!("still running after verifiers.timeout_ms ({timeout_ms} ms){place}"))
+    } else {
+        let what = trap::describe(error, limits.stack_max_bytes);
+        match &limits.exceeded {
+            Some(exceeded) => {
+                (FailureKind::Memory, format!("{exceeded} (verifiers.memory_max_bytes); then {what}{place}"))
+            }
+            None if what.contains(trap::LIFTED_TOO_MUCH) => {
+                (FailureKind::Answer, format!("its answer has more than {ANSWER_MAX_BYTES} bytes"))
+            }
+            None => (FailureKind::Trap, format!("trap: {what}{place}")),
+        }
+    };
+    VerifierError::failed(kind, format!("{doing}{reason}"))
 }

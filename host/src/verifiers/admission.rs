@@ -92,9 +92,6 @@ pub(super) async fn admit(
     let loaded = runtime.load_verifier(file).await;
     let verifier = loaded.map_err(|refusal| AdmissionRefusal::new(refusal.reason, refusal.is_temporary))?;
     let verifier = Arc::new(verifier);
-    let tried = Arc::clone(&verifier);
-    let tried = threads.run(threads.admissions(), TURN_WAIT, move || tried.try_out(limits)).await;
-    tried.map_err(|error| AdmissionRefusal::new(error.to_string(), is_hosts_fault(&error)))?;
     for (number, vector) in (1..).zip(&vectors) {
         let answer = answer(threads, &verifier, vector, limits).await;
         if let Err(why) = vector.compare(&answer) {

@@ -237,13 +237,16 @@ impl Follower {
                 }
             }
         }
-        self.has_changed(&name, seen.files)
+        self.has_changed(&name, seen)
     }
 
-    fn has_changed(&self, name: &VerifierName, files: FileStamps) -> bool {
-        let component = self.config.borrow().verifiers.dir.join(format!("{name}.wasm"));
+    fn has_changed(&self, name: &VerifierName, Seen { files, limits }: Seen) -> bool {
+        let config = self.config.borrow();
+        let component = config.verifiers.dir.join(format!("{name}.wasm"));
         let vectors = Stamp::of(&vectors_path(&component));
-        Stamp::of(&component) != Some(files.component) || vectors != files.vectors
+        Stamp::of(&component) != Some(files.component)
+            || vectors != files.vectors
+            || VerifierLimits::from(&config.verifiers) != limits
     }
 
     /// Shows operators the verifiers, and says when the first files are read.

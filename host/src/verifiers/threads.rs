@@ -23,6 +23,8 @@ pub(super) struct Threads {
     /// Only its blocking threads are used. `None` when it ends.
     pool: Option<TokioRuntime>,
     /// One permit for each thread.
+    free: Arc<Semaphore>,
+    /// One permit for each place of an instance.
     places: Arc<Semaphore>,
     number: usize,
     /// The turn of all admissions, so that they take no threads from requests.
@@ -45,15 +47,17 @@ impl Turns {
 
 impl Threads {
     pub(super) fn start(runtime: &Runtime, config: &Config) -> std::io::Result<Self> {
-        let number = config.verifiers.concurrency.min(verifier_places(&config.runtime) as usize);
+        let places = verifier_places(&config.runtime) as usize;
+        let number = config.verifiers.concurrency.min(places);
         let pool = Builder::new_current_thread()
             .thread_name("verifiers")
             .max_blocking_threads(number)
             .thread_keep_alive(KEEP_ALIVE)
             .thread_stack_size(runtime.verifier_stack_bytes())
             .build()?;
+        let [free, places] = [number, places].map(|permits| Arc::new(Semaphore::new(permits)));
         let admissions = Turns { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), ..Turns::new(1) };
-        Ok(Self { pool: Some(pool), places: Arc::new(Semaphore::new(number)), number, admissions })
+        Ok(Self { pool: Some(pool), free, places, number, admissions })
     }
 
     /// The turns of one verifier: half of the threads, so that the others find some.
@@ -78,26 +82,14 @@ impl Threads {
         call: VerifierCall,
         limits: VerifierLimits,
     ) -> Result<VerifiedFields, VerifierError> {
-        self.run(turns, longest_wait, move || verifier.call(&call, limits)).await
-    }
-
-    /// Runs what calls a guest, at its turn, which it waits for at most so long.
-    ///
-    /// # Errors
-    /// Its own, and when it gets no turn in time.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        turns: &Turns,
-        longest_wait: Duration,
-        work: impl FnOnce() -> Result<T, VerifierError> + Send + 'static,
-    ) -> Result<T, VerifierError> {
         let busy = |reason: String| Err(VerifierError::failed(FailureKind::Busy, reason));
         let Ok(place) = Arc::clone(&turns.all).try_acquire_owned() else {
             return busy("more requests wait for it than may".into());
         };
         let turn = async {
             let own = Arc::clone(&turns.running).acquire_owned().await;
-            (own, Arc::clone(&self.places).acquire_owned().await)
+            let thread = Arc::clone(&self.free).acquire_owned().await;
+            (own, thread, Arc::clone(&self.places).acquire_many_owned(verifier.places()).await)
         };
         let Ok(turn) = tokio::time::timeout(longest_wait, turn).await else {
             return busy(format!("no turn in {} ms (verifiers.wait_max_ms)", longest_wait.as_millis()));
@@ -107,7 +99,7 @@ impl Threads {
         let called = pool.spawn_blocking(move || {
             // A sender that goes away does not free the thread.
             let _turn = (turn, place);
-            work()
+            verifier.call(&call, limits)
         });
         called.await.unwrap_or_else(|error| ended(format!("the call stopped: {error}")))
     }

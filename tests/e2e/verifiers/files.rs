@@ -76,6 +76,13 @@ async fn files_that_are_no_good_verifiers_are_refused_by_name_and_the_running_on
     refused(&dir, &host, &later.component(), VECTORS, known).await;
     let other = Handwritten { exports: &["hookyard:verifier/verify@0.1.0"], ..Handwritten::default() };
     refused(&dir, &host, &other.component(), VECTORS, "has no function `verify`").await;
+    let types = Handwritten {
+        functions: r#"(export "verify" (func $subscriptions))"#,
+        exports: &["hookyard:verifier/verify@0.1.3"],
+        ..Handwritten::default()
+    };
+    let other = "its function `verify` has other types than hookyard:verifier/verify@0.1.0";
+    refused(&dir, &host, &types.component(), VECTORS, other).await;
     refused(&dir, &host, b"garbage", VECTORS, "not a WebAssembly file").await;
     let next = distinct_copy(&good, 1);
     put(&dir, &next, VECTORS);
