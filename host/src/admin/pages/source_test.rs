@@ -51,7 +51,7 @@ impl TestForm {
         while let Some(field) = form.next_field().await.map_err(wrong)? {
             match field.name().unwrap_or_default() {
                 "request" => read.request = field.text().await.map_err(wrong)?,
-                "at" => read.at = field.text().await.map_err(wrong)?.trim().to_owned(),
+                "at" => field.text().await.map_err(wrong)?.trim().clone_into(&mut read.at),
                 "file" => read.file = field.bytes().await.map_err(wrong)?,
                 _ => {}
             }

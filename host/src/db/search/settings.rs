@@ -41,7 +41,7 @@ pub(in crate::db) struct SourceValues {
 }
 
 /// Values of a body, as JSON.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(in crate::db) struct BodyValues<'a>([Option<&'a str>; PICKED]);
 
 impl From<&Config> for SearchSettings {

@@ -160,10 +160,9 @@ impl Document {
         document.add(IndexedField::Type, parts.event_type, settings);
         document.add(IndexedField::Source, parts.source, settings);
         let text = readable(parts.body);
-        let values = settings
-            .source(parts.source)
-            .zip(text.as_deref())
-            .map(|(source, text)| (source, source.pick(text)));
+        let source = settings.source(parts.source);
+        let values = source.zip(text.as_deref()).map(|(source, text)| (source, source.pick(text)));
+        let values = values.as_ref().map(|(source, values)| (*source, values));
         if let Some(key) = parts.ordering_key {
             document.add(ordering_key_field(parts.source, values, key), key, settings);
         }
@@ -205,7 +204,7 @@ impl Document {
         self.reasons.push(reason);
     }
 
-    fn add_values(&mut self, source: &SourceValues, values: BodyValues<'_>, settings: &SearchSettings) {
+    fn add_values(&mut self, source: &SourceValues, values: &BodyValues<'_>, settings: &SearchSettings) {
         let mut left = settings.values_max;
         for (number, pointer) in source.pointers.iter().enumerate() {
             let Some(json) = values.at(number) else { continue };
@@ -228,7 +227,7 @@ fn readable(body: &[u8]) -> Option<Cow<'_, str>> {
 /// personal when it is made, whatever is configured since the event was read.
 fn ordering_key_field(
     source: &str,
-    values: Option<(&SourceValues, BodyValues<'_>)>,
+    values: Option<(&SourceValues, &BodyValues<'_>)>,
     key: &str,
 ) -> IndexedField {
     let here = values.and_then(|(of, values)| {
