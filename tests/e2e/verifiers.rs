@@ -1,5 +1,6 @@
 //! Verifiers that are plugins: which are admitted, what their sources answer, and what a bad one cannot do.
 
+mod author;
 mod equivalence;
 mod failures;
 mod files;
