@@ -67,8 +67,9 @@ fn the_default_file_is_the_default() {
 fn the_examples_in_the_default_file_say_the_defaults() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("any-sender.secret"), "s3\r\n").unwrap();
-    // A source has either a scheme or a verifier.
+    // A source has either a scheme or a verifier, and either a header or a pointer.
     let text = uncommented(DEFAULT_TEXT).replace("\nverifier = \"billing\"\n", "\n");
+    let text = text.replace("\nsignature = \"/signature\"\n", "\n");
     let config = parse_in(dir.path(), &text).unwrap();
     let plugin = config.plugin("confirmation-sms");
     let documented = Plugin {
