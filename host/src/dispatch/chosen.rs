@@ -102,13 +102,6 @@ impl WorkKind for ChosenDeliveries {
 
     async fn lease(&self, lane: ChosenLane, limit: usize) -> Result<LeasedItems<ChosenDelivery>, DbError> {
         let snapshot = self.0.plugins.snapshot();
-        if matches!(
-            self.0.plugins.replayed_revision(&snapshot, &lane.plugin, lane.revision),
-            ReplayedRevision::Loading
-        ) {
-            // The next tick looks again: leases that cannot run would keep the writer busy.
-            return Ok(LeasedItems { items: Vec::new(), more: false });
-        }
         let wait_max = snapshot.get(&lane.plugin).map_or(Duration::MAX, |active| active.retry.backoff.max);
         let revision = lane.revision;
         let lease = self.0.db.lease_on((lane.plugin, revision), limit, wait_max).await?;
