@@ -125,8 +125,12 @@ async fn a_source_without_a_running_verifier_is_answered_503_and_health_says_so(
     assert_eq!(answer.reason(), "the source has no running verifier: send it again later");
     let ready: serde_json::Value = host.admin_get("/readyz", None).await.json().await.unwrap();
     assert_eq!(ready["verifiers_missing"], json!(["billing"]), "{ready}");
+    assert_eq!(ready["verifiers_refused"], json!(["billing"]), "{ready}");
     let doctor = dir.run(&["doctor"]);
-    assert!(doctor.out.contains("billing does not run: its sources are answered 503"), "{doctor:?}");
+    assert!(
+        doctor.out.contains("the latest files of billing are refused, and no revision runs"),
+        "{doctor:?}"
+    );
     let listed = dir.run(&["verifier", "list"]);
     assert!(listed.out.contains("refused") && listed.out.contains("not a WebAssembly file"), "{listed:?}");
     assert!(failures(&host, "absent").await >= 1.0);
