@@ -19,12 +19,13 @@ use super::created::Created;
 use super::form;
 use super::items::ItemReader;
 use super::media;
-use super::names::{self, ID_MAX_BYTES};
 use super::text;
 use super::verify::{EventFields, VerifiedRequest};
 use crate::pick::{PickedValues, Picker};
 use field::{Field, FieldValue, Slots};
 
+/// Longest event id, in bytes.
+const ID_MAX_BYTES: usize = 256;
 /// The places of an event's fields in the requests of a source.
 #[derive(Debug)]
 pub(super) struct Envelope {
@@ -383,10 +384,17 @@ impl<'a> JsonBody<'a> {
     }
 }
 
-/// Checks a name.
-fn check_name(text: &str, what: &str, at: &str, max_bytes: usize) -> Result<(), InvalidBody> {
-    let wrong = |why| InvalidBody(format!("the {what} at {at} {why}"));
-    names::find_fault(text, max_bytes).map_or(Ok(()), |why| Err(wrong(why)))
+/// Checks a name. Names appear in logs, pages and commands: they are not empty, have a limit, and no control
+/// characters.
+fn check_name(text: &str, what: &str, at: &str, most: usize) -> Result<(), InvalidBody> {
+    let wrong = |why: &str| Err(InvalidBody(format!("the {what} at {at} {why}")));
+    if text.is_empty() {
+        return wrong("is empty");
+    }
+    if text.len() > most {
+        return wrong(&format!("is longer than {most} bytes"));
+    }
+    if text.chars().any(char::is_control) { wrong("has control characters") } else { Ok(()) }
 }
 
 #[cfg(test)]

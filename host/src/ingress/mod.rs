@@ -17,7 +17,6 @@ mod handshake;
 mod items;
 mod limits;
 mod media;
-mod names;
 mod peer;
 mod probe;
 mod serve;

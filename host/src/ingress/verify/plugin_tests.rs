@@ -101,10 +101,8 @@ async fn what_a_verifier_says_is_checked_masked_and_limited() {
     for (answer, part, is_failure) in [
         (Ok(fields(1, None)), "it named secret 1, and was given 1", true),
         (Ok(fields(0, Some("a"))), "its `payload` is wrong: `a` is no JSON pointer", true),
-        (named("", None), "its `id` is empty", true),
-        (named(&"x".repeat(257), None), "its `id` is longer than 256 bytes", true),
         (named("of s3cret", None), "its `id` has a secret in it", true),
-        (named("1", Some("a\nb")), "its `event-type` has control characters", true),
+        (named("1", Some("a.s3cret")), "its `event-type` has a secret in it", true),
         (refused("the secret is s3cret\n."), "the secret is {secret:1}\u{fffd}.", false),
         (refused(&long), "éé…", false),
         (Err(VerifierError::failed(FailureKind::Trap, "trap: s3cret")), "trap: {secret:1}", true),
