@@ -14,9 +14,8 @@ use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError};
 /// A thread without work ends after this time.
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
-/// Calls of one verifier that may wait for each of its turns. More are told at once that the verifier is busy: a request
-/// that waits holds its body.
-const WAITING_FOR_EACH_TURN: usize = 8;
+/// The part of the memory of all bodies that the requests of one verifier may hold while they wait for it.
+const PART_OF_BODIES: usize = 4;
 
 /// See the module.
 pub(super) struct Threads {
@@ -27,21 +26,25 @@ pub(super) struct Threads {
     /// One permit for each place of an instance.
     places: Arc<Semaphore>,
     number: usize,
+    /// Bytes of bodies that one verifier's requests may hold.
+    bytes: usize,
     /// The turn of all admissions, so that they take no threads from requests.
     admissions: Turns,
 }
 
-/// The calls of one verifier at once, those that run and those that wait.
+/// The calls of one verifier.
 #[derive(Debug, Clone)]
 pub(super) struct Turns {
+    /// One permit for each that runs.
     running: Arc<Semaphore>,
-    all: Arc<Semaphore>,
+    /// One permit for each byte of a body that waits or is verified. More are told at once that the verifier is busy:
+    /// the bodies of a slow one must not take the memory of all others.
+    bytes: Arc<Semaphore>,
 }
 
 impl Turns {
-    fn new(running: usize) -> Self {
-        let all = running.saturating_mul(1 + WAITING_FOR_EACH_TURN);
-        Self { running: Arc::new(Semaphore::new(running)), all: Arc::new(Semaphore::new(all)) }
+    fn new(running: usize, bytes: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(running)), bytes: Arc::new(Semaphore::new(bytes)) }
     }
 }
 
@@ -56,13 +59,15 @@ impl Threads {
             .thread_stack_size(runtime.verifier_stack_bytes())
             .build()?;
         let [free, places] = [number, places].map(|permits| Arc::new(Semaphore::new(permits)));
-        let admissions = Turns { all: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)), ..Turns::new(1) };
-        Ok(Self { pool: Some(pool), free, places, number, admissions })
+        let server = &config.server;
+        let bytes = (server.bodies_max_bytes / PART_OF_BODIES).max(server.body_max_bytes);
+        let admissions = Turns::new(1, Semaphore::MAX_PERMITS);
+        Ok(Self { pool: Some(pool), free, places, number, bytes, admissions })
     }
 
     /// The turns of one verifier: half of the threads, so that the others find some.
     pub(super) fn new_turns(&self) -> Turns {
-        Turns::new((self.number / 2).max(1))
+        Turns::new((self.number / 2).max(1), self.bytes.min(Semaphore::MAX_PERMITS))
     }
 
     /// The turn of admissions.
@@ -83,8 +88,9 @@ impl Threads {
         limits: VerifierLimits,
     ) -> Result<VerifiedFields, VerifierError> {
         let busy = |reason: String| Err(VerifierError::failed(FailureKind::Busy, reason));
-        let Ok(place) = Arc::clone(&turns.all).try_acquire_owned() else {
-            return busy("more requests wait for it than may".into());
+        let size = u32::try_from(call.request.body.len()).unwrap_or(u32::MAX);
+        let Ok(bytes) = Arc::clone(&turns.bytes).try_acquire_many_owned(size) else {
+            return busy("the bodies that wait for it have no more room".into());
         };
         let turn = async {
             let own = Arc::clone(&turns.running).acquire_owned().await;
@@ -98,7 +104,7 @@ impl Threads {
         let Some(pool) = &self.pool else { return ended("the host ends".into()) };
         let called = pool.spawn_blocking(move || {
             // A sender that goes away does not free the thread.
-            let _turn = (turn, place);
+            let _turn = (turn, bytes);
             verifier.call(&call, limits)
         });
         called.await.unwrap_or_else(|error| ended(format!("the call stopped: {error}")))

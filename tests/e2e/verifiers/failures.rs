@@ -67,7 +67,7 @@ async fn a_slow_verifier_delays_no_other_source() {
     wait_running(&host, &component).await;
     // 40 requests take 50 ms each, one after the other: 2 s.
     let slow = std::iter::repeat_with(|| post(&host, "loop")).take(40);
-    let slow = futures(slow);
+    let slow = futures(StatusCode::SERVICE_UNAVAILABLE, slow);
     let others = async {
         for number in 0..5 {
             let began = Instant::now();
@@ -85,8 +85,9 @@ async fn a_slow_verifier_delays_no_other_source() {
     assert!(others_ended < slow_ended, "the others waited for the slow one");
 }
 
-/// Waits for all, and returns the time of the end.
+/// Waits for all, which are answered so, and returns the time of the end.
 async fn futures(
+    expected: StatusCode,
     all: impl Iterator<Item = impl Future<Output = crate::support::WebhookResponse>>,
 ) -> Instant {
     let mut all: Vec<_> = all.map(Box::pin).collect();
@@ -94,7 +95,7 @@ async fn futures(
         all.retain_mut(|one| match one.as_mut().poll(context) {
             std::task::Poll::Pending => true,
             std::task::Poll::Ready(answer) => {
-                assert_eq!(answer.code, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+                assert_eq!(answer.code, expected, "{answer:?}");
                 false
             }
         });
@@ -110,7 +111,8 @@ async fn more_requests_than_turns_in_time_are_answered_503() {
     let dir = with(&component, VECTORS, "[verifiers]\nconcurrency = 1\nwait_max_ms = 20\ntimeout_ms = 500\n");
     let host = dir.start().await;
     wait_running(&host, &component).await;
-    futures(std::iter::repeat_with(|| post(&host, "loop")).take(8)).await;
+    let looping = std::iter::repeat_with(|| post(&host, "loop")).take(8);
+    futures(StatusCode::SERVICE_UNAVAILABLE, looping).await;
     assert!(failures(&host, "busy").await >= 1.0);
     assert!(failures(&host, "timeout").await >= 1.0);
     assert_eq!(post(&host, &event("in_1")).await.code, StatusCode::ACCEPTED);
@@ -134,4 +136,14 @@ async fn a_source_without_a_running_verifier_is_answered_503_and_health_says_so(
     let listed = dir.run(&["verifier", "list"]);
     assert!(listed.out.contains("refused") && listed.out.contains("not a WebAssembly file"), "{listed:?}");
     assert!(failures(&host, "absent").await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_burst_of_requests_waits_for_its_turns() {
+    let component = CoreVerifier::default().module();
+    let dir = with(&component, VECTORS, "[verifiers]\nconcurrency = 1\nwait_max_ms = 60000\n");
+    let host = dir.start().await;
+    wait_running(&host, &component).await;
+    let small: Vec<_> = (0..200).map(|number| event(&format!("in_{number}"))).collect();
+    futures(StatusCode::ACCEPTED, small.iter().map(|body| post(&host, body))).await;
 }

@@ -62,8 +62,8 @@ section! {
         #[key(default = 16 * MIB, range = 64 * KIB..=4 * GIB)]
         pub memory_max_bytes: u64,
         /// Calls of all verifiers at once, on threads of their own; at most an eighth of `runtime.instances_max`. One verifier
-        /// takes half of them, so that others find some beside a slow one; of one thread it takes that one. Requests beyond
-        /// eight for each of its threads are answered 503 at once.
+        /// takes half of them, so that others find some beside a slow one; of one thread it takes that one. The
+        /// bodies that wait for one verifier have at most a quarter of `server.bodies_max_bytes`; more are answered 503.
         #[key(default = 8, range = 1..=32, restart = START)]
         pub concurrency: usize,
         /// Time for which a request may wait for its verifier's turn, in milliseconds. After it the request is answered 503.
