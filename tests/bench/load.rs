@@ -34,9 +34,19 @@ pub fn events_per_second(
     connections: usize,
     random: bool,
 ) -> f64 {
-    closed(&host.webhooks, requests(0, warm_up, random), connections);
+    events_per_second_of(host, (warm_up, events), connections, |from, count| requests(from, count, random))
+}
+
+/// The same with other requests: so many from this number on.
+pub fn events_per_second_of(
+    host: &HostProcess,
+    (warm_up, events): (u64, u64),
+    connections: usize,
+    requests: impl Fn(u64, u64) -> Vec<Vec<u8>>,
+) -> f64 {
+    closed(&host.webhooks, requests(0, warm_up), connections);
     host.wait_done(warm_up);
-    let requests = requests(warm_up, events, random);
+    let requests = requests(warm_up, events);
     let began = Instant::now();
     closed(&host.webhooks, requests, connections);
     host.wait_done(warm_up + events);

@@ -1,7 +1,5 @@
 //! Events per second by the scheme of their source: what another way of verifying costs.
 
-use std::time::Instant;
-
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hookyard::event::now_ms;
 
@@ -47,13 +45,7 @@ pub fn run() {
 
 fn round(requests: impl Fn(u64, u64) -> Vec<Vec<u8>>) -> f64 {
     let host = HostProcess::with("native", STRIPE, &[]);
-    load::closed(&host.webhooks, requests(0, WARM_UP), CONNECTIONS);
-    host.wait_done(WARM_UP);
-    let requests = requests(WARM_UP, EVENTS);
-    let began = Instant::now();
-    load::closed(&host.webhooks, requests, CONNECTIONS);
-    host.wait_done(WARM_UP + EVENTS);
-    let per_second = EVENTS as f64 / began.elapsed().as_secs_f64();
+    let per_second = load::events_per_second_of(&host, (WARM_UP, EVENTS), CONNECTIONS, requests);
     host.kill();
     per_second
 }

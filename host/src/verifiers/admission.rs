@@ -75,7 +75,7 @@ pub async fn check(
         }
     }
     let threads = Threads::start(runtime, config)
-        .map_err(|error| AdmissionRefusal { reason: format!("threads: {error}"), is_temporary: true })?;
+        .map_err(|error| AdmissionRefusal::new(format!("threads: {error}"), true))?;
     admit(runtime, &threads, file, vectors, VerifierLimits::from(&config.verifiers)).await
 }
 

@@ -182,12 +182,15 @@ impl Follower {
         let places = Arc::clone(&self.load_places);
         let load = self.loads.spawn(async move {
             let _place = places.acquire_owned().await;
-            let reading =
-                tokio::task::spawn_blocking(move || read(&component, &vectors, files, file_max_bytes));
+            let failures = runtime.clone();
+            let reading = tokio::task::spawn_blocking(move || {
+                let read = read(&component, &vectors, files, file_max_bytes)?;
+                if is_retry {
+                    failures.forget_compiler_failure(&Digest::of(&read.0));
+                }
+                Ok::<_, LoadFailure>(read)
+            });
             let (file, vectors) = reading.await.map_err(|error| broken(&error))??;
-            if is_retry {
-                runtime.forget_compiler_failure(&Digest::of(&file));
-            }
             Ok(admit(&runtime, &verifiers.0.threads, file, &vectors, limits).await?)
         });
         self.loading.insert(load.id(), (name, seen));

@@ -88,7 +88,8 @@ impl Threads {
         limits: VerifierLimits,
     ) -> Result<VerifiedFields, VerifierError> {
         let busy = |reason: String| Err(VerifierError::failed(FailureKind::Busy, reason));
-        let size = u32::try_from(call.request.body.len()).unwrap_or(u32::MAX);
+        // A body that is larger than all of it, since the limit of bodies was raised, takes all of it.
+        let size = u32::try_from(call.request.body.len().min(self.bytes)).unwrap_or(u32::MAX);
         let Ok(bytes) = Arc::clone(&turns.bytes).try_acquire_many_owned(size) else {
             return busy("the bodies that wait for it have no more room".into());
         };
@@ -98,7 +99,7 @@ impl Threads {
             (own, thread, Arc::clone(&self.places).acquire_many_owned(verifier.places()).await)
         };
         let Ok(turn) = tokio::time::timeout(longest_wait, turn).await else {
-            return busy(format!("no turn in {} ms (verifiers.wait_max_ms)", longest_wait.as_millis()));
+            return busy(format!("no turn in {} ms", longest_wait.as_millis()));
         };
         let ended = |reason: String| Err(VerifierError::failed(FailureKind::Host, reason));
         let Some(pool) = &self.pool else { return ended("the host ends".into()) };

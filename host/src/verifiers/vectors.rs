@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::config::Pointer;
 use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError, VerifierRequest};
@@ -54,6 +55,12 @@ struct Written {
     refused: Option<WrittenRefusal>,
 }
 
+/// What an error calls a vector that cannot be read.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenRequest {
@@ -93,14 +100,16 @@ enum WrittenRefusal {
 /// # Errors
 /// What is wrong, and in which vector.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Vector>, String> {
-    let written: Vec<serde_json::Value> =
+    let written: Vec<&RawValue> =
         serde_json::from_slice(text).map_err(|error| format!("it is no JSON list of vectors: {error}"))?;
     if written.len() > VECTORS_MAX {
         return Err(format!("it has {} vectors, at most {VECTORS_MAX}", written.len()));
     }
-    let read = |(number, value): (usize, serde_json::Value)| {
-        let name = value["name"].as_str().map(shown).unwrap_or_default();
-        let vector = serde_json::from_value(value).map_err(|error| error.to_string()).and_then(Vector::new);
+    let read = |(number, json): (usize, &RawValue)| {
+        let named: Option<Named> = serde_json::from_str(json.get()).ok();
+        let name = named.map(|Named { name }| shown(&name)).unwrap_or_default();
+        let vector =
+            serde_json::from_str(json.get()).map_err(|error| error.to_string()).and_then(Vector::new);
         vector.map_err(|why| format!("vector {number} `{name}`: {why}"))
     };
     let vectors: Vec<Vector> = (1..).zip(written).map(read).collect::<Result<_, _>>()?;

@@ -159,8 +159,8 @@ impl Document {
         document.add(IndexedField::Id, parts.id, settings);
         document.add(IndexedField::Type, parts.event_type, settings);
         document.add(IndexedField::Source, parts.source, settings);
-        let text = readable(parts.body);
         let source = settings.source(parts.source);
+        let text = source.and_then(|_| readable(parts.body));
         let values = source.zip(text.as_deref()).map(|(source, text)| (source, source.pick(text)));
         let values = values.as_ref().map(|(source, values)| (*source, values));
         if let Some(key) = parts.ordering_key {
