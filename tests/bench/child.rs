@@ -71,6 +71,14 @@ impl HostProcess {
         Self { dir, webhooks, admin, process }
     }
 
+    /// Starts one of a benchmark program that was built from another commit.
+    pub fn of(program: &Path, runner: &str) -> Self {
+        let dir = directory(&[]);
+        let process = spawn_program(program, runner, dir.path());
+        let (webhooks, admin) = listening(dir.path());
+        Self { dir, webhooks, admin, process }
+    }
+
     /// Ends it at once.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
@@ -131,7 +139,11 @@ pub fn directory(plugins: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 pub fn spawn(runner: &str, dir: &Path) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    spawn_program(&std::env::current_exe().unwrap(), runner, dir)
+}
+
+fn spawn_program(program: &Path, runner: &str, dir: &Path) -> Child {
+    let mut command = Command::new(program);
     command.args([ROLE, runner]).arg(dir).stdin(Stdio::piped());
     command.spawn().unwrap()
 }

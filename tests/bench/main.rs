@@ -3,7 +3,7 @@
 //! `cargo bench -p hookyard --bench bench [-- FIGURE…]` with the figures `throughput`, `latency`,
 //! `isolation`, `attempt`, `transaction`, `order`, `drain`, `backlog`, `retention`, `backup`, `growth`,
 //! `languages`, `language-events`, `swap`, `start`, `cold`, `search`, `search-ingest`, `live-pages`,
-//! `telemetry`, `schemes`, `verifier`. How to read them: README.md beside this file.
+//! `telemetry`, `schemes`, `verifier`, `builds`. How to read them: README.md beside this file.
 
 #![allow(
     clippy::expect_used,
@@ -17,6 +17,7 @@
 mod attempt;
 mod backlog;
 mod backup;
+mod builds;
 mod child;
 mod cold;
 mod figures;
@@ -57,7 +58,7 @@ fn main() {
         let _ = hookyard::runtime::compile_from_stdin(setup);
         return;
     }
-    let all: [(&str, fn()); 22] = [
+    let all: [(&str, fn()); 23] = [
         ("attempt", attempt::run),
         ("throughput", throughput::run),
         ("latency", throughput::latency),
@@ -80,6 +81,7 @@ fn main() {
         ("telemetry", telemetry::run),
         ("schemes", schemes::run),
         ("verifier", verifier::run),
+        ("builds", builds::run),
     ];
     for (name, run) in all {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

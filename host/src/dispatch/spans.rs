@@ -10,7 +10,7 @@ use crate::completion::FinishedAttempt;
 use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, NextStep, Outcome};
 use crate::effect::{EffectOutcome, LeasedEffect};
 use crate::runtime::{CallTrace, HostCall, Stages, Step};
-use crate::telemetry::{Kind, Span, Telemetry, system_time};
+use crate::telemetry::{Kind, Present, Span, Telemetry};
 use crate::trace::{AttemptTrace, SpanKey, TraceContext};
 
 /// The spans of one attempt at a delivery.
@@ -32,7 +32,7 @@ impl<'a> AttemptSpans<'a> {
         if event.sampled {
             let began = started.checked_sub(waited).unwrap_or(started);
             let wait = spans.derived(SpanKey::Wait);
-            telemetry.record(Span::of(wait, delivery_context(event, id), "wait", (began, started)));
+            telemetry.record(&Span::of(wait, delivery_context(event, id), "wait", (began, started)));
         }
         Some(spans)
     }
@@ -58,25 +58,24 @@ impl<'a> AttemptSpans<'a> {
         }
         let attempt = self.derived(SpanKey::Attempt);
         let Stages { instantiate, call: called, host_calls } = stages;
+        let present = Present::now();
         if let Some(step) = instantiate {
             let context = self.event.derived(SpanKey::Instantiate, &call.numbers);
-            self.telemetry.record(Span::of(context, attempt, "instantiate", times_of(step)));
+            self.telemetry.record(&Span::of(context, attempt, "instantiate", times_of(present, step)));
         }
         if let Some(step) = called {
-            let span = Span::of(call.context, attempt, "call", times_of(step));
-            self.telemetry.record(span.with("hookyard.plugin", plugin));
+            let span = Span::of(call.context, attempt, "call", times_of(present, step));
+            self.telemetry.record(&span.with(&[("hookyard.plugin", plugin.into())]));
         }
         for HostCall { context, name, origin, status, step, error } in host_calls {
-            let mut span = Span::of(context, call.context, name, times_of(step))
+            let origin = origin.as_deref().map(|origin| ("server.address", origin.into()));
+            let status = status.map(|status| ("http.response.status_code", u32::from(status).into()));
+            let attributes: Vec<_> = origin.into_iter().chain(status).collect();
+            let span = Span::of(context, call.context, name, times_of(present, step))
                 .kind(if name.starts_with("HTTP ") { Kind::Client } else { Kind::Internal })
+                .with(&attributes)
                 .failed(error);
-            if let Some(origin) = origin {
-                span = span.with("server.address", origin);
-            }
-            if let Some(status) = status {
-                span = span.with("http.response.status_code", u32::from(status));
-            }
-            self.telemetry.record(span);
+            self.telemetry.record(&span);
         }
     }
 
@@ -86,14 +85,18 @@ impl<'a> AttemptSpans<'a> {
             return;
         }
         let parent = delivery_context(self.event, self.id);
+        let id = self.id.to_string();
+        let attributes = [
+            ("hookyard.plugin", delivery.plugin.as_str().into()),
+            ("hookyard.delivery.id", id.as_str().into()),
+            ("hookyard.attempt", self.number.into()),
+            ("hookyard.revision", revision.into()),
+            ("hookyard.outcome", outcome.as_str().into()),
+        ];
         let span = Span::since(self.derived(SpanKey::Attempt), parent, "attempt", self.started)
-            .with("hookyard.plugin", delivery.plugin.as_str())
-            .with("hookyard.delivery.id", self.id.to_string())
-            .with("hookyard.attempt", self.number)
-            .with("hookyard.revision", revision)
-            .with("hookyard.outcome", outcome.as_str())
+            .with(&attributes)
             .failed(cause.map(Cause::as_str));
-        self.telemetry.record(span);
+        self.telemetry.record(&span);
     }
 
     fn derived(&self, key: SpanKey) -> TraceContext {
@@ -111,19 +114,25 @@ pub(super) fn record_finish(telemetry: &Telemetry, finished: &FinishedAttempt) {
     let FinishedAttempt { id, attempt: Attempt { number, .. }, plugin, .. } = finished;
     let delivery = delivery_context(*event, *id);
     let finish = event.derived(SpanKey::Finish, &[id.event, id.number, (*number).into()]);
-    telemetry.record(Span::since(finish, delivery, "finish", system_time(finished.submitted)));
+    let present = Present::now();
+    let committed = (present.system_time(finished.submitted), present.system);
+    telemetry.record(&Span::of(finish, delivery, "finish", committed));
     if matches!(finished.next, NextStep::Wait(_)) {
         return;
     }
     let is_dead = finished.next == NextStep::Dead;
-    let span = Span::since(delivery, *event, format!("deliver to {plugin}"), *since)
+    let id = id.to_string();
+    let attributes = [
+        ("hookyard.plugin", plugin.as_str().into()),
+        ("hookyard.event.id", event_id.as_str().into()),
+        ("hookyard.delivery.id", id.as_str().into()),
+        ("hookyard.attempts", (*number).into()),
+    ];
+    let span = Span::of(delivery, *event, "deliver to ", (*since, present.system))
         .kind(Kind::Consumer)
-        .with("hookyard.plugin", plugin.as_str())
-        .with("hookyard.event.id", event_id.as_str())
-        .with("hookyard.delivery.id", id.to_string())
-        .with("hookyard.attempts", *number)
+        .with(&attributes)
         .failed(is_dead.then_some("dead letter"));
-    telemetry.record(span);
+    telemetry.record(&Span { object: plugin.as_str(), ..span });
 }
 
 /// The span of the next attempt at an effect.
@@ -153,14 +162,15 @@ pub(super) fn record_effect(
         EffectOutcome::Crash => Some("crash"),
     };
     let parent = delivery_context(trace, effect.id.delivery);
-    let span = Span::since(context, parent, format!("effect {kind}"), started)
-        .kind(role)
-        .with("hookyard.plugin", effect.plugin.as_str())
-        .with("hookyard.effect.id", effect.id.to_string())
-        .with("hookyard.effect.key", effect.queued.key.as_str())
-        .with("hookyard.attempt", effect.attempts + 1)
-        .failed(error);
-    telemetry.record(span);
+    let id = effect.id.to_string();
+    let attributes = [
+        ("hookyard.plugin", effect.plugin.as_str().into()),
+        ("hookyard.effect.id", id.as_str().into()),
+        ("hookyard.effect.key", effect.queued.key.as_str().into()),
+        ("hookyard.attempt", (effect.attempts + 1).into()),
+    ];
+    let span = Span::since(context, parent, "effect ", started).kind(role).with(&attributes).failed(error);
+    telemetry.record(&Span { object: kind, ..span });
 }
 
 /// The span of a delivery.
@@ -168,7 +178,7 @@ fn delivery_context(event: TraceContext, id: DeliveryId) -> TraceContext {
     event.derived(SpanKey::Delivery, &[id.event, id.number])
 }
 
-fn times_of(step: Step) -> (SystemTime, SystemTime) {
-    let began = system_time(step.began);
+fn times_of(present: Present, step: Step) -> (SystemTime, SystemTime) {
+    let began = present.system_time(step.began);
     (began, began + step.took)
 }

@@ -1,11 +1,11 @@
 //! The spans of a received event: its receipt, its verification, and the wait for its commit.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use http::HeaderMap;
 
 use super::answer::Answer;
-use crate::telemetry::{Kind, ReceivedTrace, Span, Telemetry, system_time};
+use crate::telemetry::{Kind, Present, ReceivedTrace, Span, Telemetry};
 use crate::trace::{HEADER, SpanKey};
 
 /// The times of a request's steps.
@@ -36,22 +36,27 @@ pub(super) fn record(
     answer: &Answer<'_>,
 ) {
     let ReceivedTrace { context, parent, link } = *trace;
-    let [began, read_body, verified] = [times.began, times.read_body, times.verified].map(system_time);
-    let answered = SystemTime::now();
+    let present = Present::now();
+    let [began, read_body, verified] =
+        [times.began, times.read_body, times.verified].map(|moment| present.system_time(moment));
+    let answered = present.system;
     let verify = context.derived(SpanKey::Verify, &[]);
-    telemetry.record(Span::of(verify, context, "verify", (read_body, verified)));
+    telemetry.record(&Span::of(verify, context, "verify", (read_body, verified)));
     let commit = context.derived(SpanKey::Commit, &[]);
-    telemetry.record(Span::of(commit, context, "commit", (verified, answered)));
+    telemetry.record(&Span::of(commit, context, "commit", (verified, answered)));
     let code = answer.code.as_u16();
+    let attributes = [
+        ("http.request.method", "POST".into()),
+        ("http.route", "/webhooks/{source}".into()),
+        ("http.response.status_code", u32::from(code).into()),
+        ("hookyard.source", source.into()),
+        ("hookyard.event.id", event.into()),
+        ("hookyard.event.type", event_type.into()),
+        ("hookyard.status", answer.status.into()),
+    ];
     let receipt = Span::of(context, context, "POST /webhooks/{source}", (began, answered))
         .kind(Kind::Server)
-        .with("http.request.method", "POST")
-        .with("http.route", "/webhooks/{source}")
-        .with("http.response.status_code", u32::from(code))
-        .with("hookyard.source", source)
-        .with("hookyard.event.id", event)
-        .with("hookyard.event.type", event_type)
-        .with("hookyard.status", answer.status)
+        .with(&attributes)
         .failed((code >= 500).then_some("unavailable"));
-    telemetry.record(Span { parent, link, ..receipt });
+    telemetry.record(&Span { parent, link, ..receipt });
 }

@@ -1,24 +1,25 @@
-//! Spans and metrics as OTLP messages.
+//! Requests to the collector: OTLP messages.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
     ScopeMetrics, Sum, metric, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
-use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as ProtoSpan, Status};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
+use prost::Message as _;
 
 use super::page::{Family, Value};
-use super::span::{Attribute, Kind, Span};
+use super::queue::Batch;
+use super::wire::{nanoseconds, write_message};
 
-/// The W3C trace flag of a sampled span.
-const SAMPLED: u32 = 1;
+/// `ExportTraceServiceRequest.resource_spans`.
+const RESOURCE_SPANS: u8 = 1;
+/// `ResourceSpans.scope_spans`.
+const SCOPE_SPANS: u8 = 2;
 
 /// The service that the spans and metrics are of.
 #[derive(Debug, Clone)]
@@ -41,7 +42,7 @@ impl Service {
         ];
         Self {
             resource: Resource {
-                attributes: attributes.map(|(key, text)| key_value(key, text.into())).into(),
+                attributes: attributes.map(|(key, text)| key_value(key.into(), text.into())).into(),
                 ..Resource::default()
             },
             scope: InstrumentationScope {
@@ -53,16 +54,21 @@ impl Service {
         }
     }
 
-    /// A request with these spans.
-    pub(super) fn spans(&self, spans: Vec<Span>) -> ExportTraceServiceRequest {
-        let spans = spans.into_iter().map(proto_span).collect();
-        let scope_spans = ScopeSpans { scope: Some(self.scope.clone()), spans, ..ScopeSpans::default() };
-        let resource_spans = ResourceSpans {
-            resource: Some(self.resource.clone()),
-            scope_spans: vec![scope_spans],
-            ..ResourceSpans::default()
-        };
-        ExportTraceServiceRequest { resource_spans: vec![resource_spans] }
+    /// An `ExportTraceServiceRequest` with these spans.
+    pub(super) fn spans(&self, batch: &Batch) -> Vec<u8> {
+        let resource_spans =
+            ResourceSpans { resource: Some(self.resource.clone()), ..ResourceSpans::default() };
+        let scope_spans = ScopeSpans { scope: Some(self.scope.clone()), ..ScopeSpans::default() };
+        let mut body = Vec::with_capacity(batch.bytes.len() + 512);
+        // A message continues with the elements of a repeated field.
+        write_message(&mut body, RESOURCE_SPANS, |body| {
+            body.extend(resource_spans.encode_to_vec());
+            write_message(body, SCOPE_SPANS, |body| {
+                body.extend(scope_spans.encode_to_vec());
+                body.extend_from_slice(&batch.bytes);
+            });
+        });
+        body
     }
 
     /// A request with these metrics, as they are now.
@@ -79,41 +85,6 @@ impl Service {
             ..ResourceMetrics::default()
         };
         ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics] }
-    }
-}
-
-fn proto_span(span: Span) -> ProtoSpan {
-    let attributes = span.attributes.into_iter().map(|(key, value)| key_value(key, value)).collect();
-    let link = span.link.map(|link| Link {
-        trace_id: link.trace.as_bytes().to_vec(),
-        span_id: link.span.as_bytes().to_vec(),
-        flags: u32::from(link.sampled),
-        ..Link::default()
-    });
-    let status = span.error.map(|error| Status { message: error.into(), code: StatusCode::Error.into() });
-    ProtoSpan {
-        trace_id: span.context.trace.as_bytes().to_vec(),
-        span_id: span.context.span.as_bytes().to_vec(),
-        parent_span_id: span.parent.map(|parent| parent.as_bytes().to_vec()).unwrap_or_default(),
-        flags: SAMPLED,
-        name: span.name,
-        kind: kind_of(span.kind).into(),
-        start_time_unix_nano: nanoseconds(span.start),
-        end_time_unix_nano: nanoseconds(span.end),
-        attributes,
-        links: link.into_iter().collect(),
-        status,
-        ..ProtoSpan::default()
-    }
-}
-
-fn kind_of(kind: Kind) -> SpanKind {
-    match kind {
-        Kind::Internal => SpanKind::Internal,
-        Kind::Server => SpanKind::Server,
-        Kind::Client => SpanKind::Client,
-        Kind::Consumer => SpanKind::Consumer,
-        Kind::Producer => SpanKind::Producer,
     }
 }
 
@@ -169,17 +140,41 @@ impl Times {
 }
 
 fn attributes(labels: Vec<(String, String)>) -> Vec<KeyValue> {
-    labels.into_iter().map(|(name, value)| key_value(&name, Attribute::Text(value))).collect()
+    labels.into_iter().map(|(name, value)| key_value(name, value)).collect()
 }
 
-fn key_value(key: &str, value: Attribute) -> KeyValue {
-    let value = match value {
-        Attribute::Text(text) => any_value::Value::StringValue(text),
-        Attribute::Number(number) => any_value::Value::IntValue(number),
-    };
-    KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+fn key_value(key: String, text: String) -> KeyValue {
+    let value = Some(AnyValue { value: Some(any_value::Value::StringValue(text)) });
+    KeyValue { key, value, ..KeyValue::default() }
 }
 
-fn nanoseconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+
+    use super::super::span::Span;
+    use super::super::wire::write_span;
+    use super::*;
+    use crate::trace::TraceContext;
+
+    #[test]
+    fn a_request_holds_the_service_and_each_span_of_the_batch() {
+        let context =
+            TraceContext::parse(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+        let service = Service::new("clinic");
+        for count in [0, 1, 3, 1_000] {
+            let mut batch = Batch { bytes: Vec::new(), count };
+            for _ in 0..count {
+                let span = Span::of(context, context, "verify", (service.started, service.started));
+                write_span(&span, &mut batch.bytes);
+            }
+            let request = ExportTraceServiceRequest::decode(&service.spans(&batch)[..]).unwrap();
+            let [resource_spans] = &request.resource_spans[..] else { panic!("{request:?}") };
+            assert_eq!(resource_spans.resource.as_ref(), Some(&service.resource));
+            let [scope_spans] = &resource_spans.scope_spans[..] else { panic!("{resource_spans:?}") };
+            assert_eq!(scope_spans.scope.as_ref(), Some(&service.scope));
+            assert_eq!(scope_spans.spans.len(), count);
+        }
+    }
 }

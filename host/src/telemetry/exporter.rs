@@ -3,6 +3,7 @@
 //! A request that fails is not repeated: its spans are dropped and counted, so that a collector that is down costs no
 //! memory. Of an answer, little is read, and nothing is logged but its status.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -15,19 +16,19 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::encode::Service;
 use super::page;
-use super::span::Span;
+use super::queue::{Batch, SpanQueue};
 use crate::config;
 
 /// The most that is read of an answer: one names at most an error.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
-/// The interval at which queued spans are taken while a batch fills: if each span woke this thread, whoever records it
-/// would pay for that.
+/// The interval at which the queue is looked at while a batch fills: if a full one woke this thread, whoever records a
+/// span would pay for that.
 const COLLECT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What comes to the exporter.
 pub(super) struct Queues {
-    pub(super) spans: mpsc::Receiver<Span>,
+    pub(super) spans: Arc<SpanQueue>,
     pub(super) pages: mpsc::Receiver<String>,
     pub(super) stop: watch::Receiver<bool>,
     /// Dropped at the end.
@@ -41,7 +42,6 @@ pub(super) struct Exporter {
     metrics: Destination,
     headers: HeaderMap,
     service: Service,
-    batch_max: usize,
     batch_wait: Duration,
     flush_timeout: Duration,
     exported: Counter,
@@ -141,7 +141,6 @@ impl Exporter {
             metrics: Destination::new(endpoint, "metrics"),
             headers,
             service: Service::new(&config.service_name),
-            batch_max: config.batch_max,
             batch_wait: Duration::from_millis(config.batch_wait_ms),
             flush_timeout: Duration::from_millis(config.flush_timeout_ms),
             exported: counter("exported"),
@@ -167,59 +166,48 @@ impl Exporter {
     }
 
     async fn run(mut self, queues: Queues) {
-        let Queues { mut spans, mut pages, mut stop, ends } = queues;
+        let Queues { spans, mut pages, mut stop, ends } = queues;
         let mut stopping = stop.clone();
-        let mut batch = Vec::new();
-        let mut due = Instant::now();
+        // When the oldest span has waited long enough; `None` if none waits.
+        let mut due: Option<Instant> = None;
         loop {
-            let room = self.batch_max - batch.len();
-            let was_empty = batch.is_empty();
+            let now = Instant::now();
+            let look =
+                due.map(|due| if spans.has_full_batch() { now } else { due.min(now + COLLECT_INTERVAL) });
             tokio::select! {
-                count = spans.recv_many(&mut batch, room), if was_empty => {
-                    if count == 0 {
-                        break;
-                    }
-                    due = Instant::now() + self.batch_wait;
-                }
-                () = sleep_until(due.min(Instant::now() + COLLECT_INTERVAL)), if !was_empty => {
-                    while batch.len() < self.batch_max
-                        && let Ok(span) = spans.try_recv()
-                    {
-                        batch.push(span);
-                    }
-                }
+                () = spans.filled(), if look.is_none() => due = Some(Instant::now() + self.batch_wait),
+                () = sleep_until(look.unwrap_or(now)), if look.is_some() => {}
                 Some(page) = pages.recv() => self.export_metrics(&page, &mut stop).await,
                 _ = stopping.wait_for(|&stop| stop) => break,
             }
-            if batch.len() == self.batch_max || (!batch.is_empty() && Instant::now() >= due) {
-                self.export_spans(std::mem::take(&mut batch), &mut stop).await;
-            }
-        }
-        let deadline = Instant::now() + self.flush_timeout;
-        spans.close();
-        loop {
-            while batch.len() < self.batch_max
-                && let Ok(span) = spans.try_recv()
+            let is_due = due.is_some_and(|due| Instant::now() >= due);
+            if (is_due || spans.has_full_batch())
+                && let Some(batch) = spans.pop()
             {
-                batch.push(span);
+                self.export_spans(&batch, &mut stop).await;
+                due = (spans.count() > 0).then(|| Instant::now() + self.batch_wait);
             }
-            if batch.is_empty() {
-                break;
-            }
-            let count = batch.len() as u64;
-            let export = self.send_spans(std::mem::take(&mut batch));
-            let Ok((result, rejected)) = timeout_at(deadline, export).await else {
-                self.dropped.increment(count + spans.len() as u64);
-                break;
-            };
-            self.count(&result, count, rejected);
         }
+        spans.close();
+        self.flush(&spans).await;
         drop(ends);
     }
 
+    /// Sends what is queued, within the time for it.
+    async fn flush(&mut self, spans: &SpanQueue) {
+        let deadline = Instant::now() + self.flush_timeout;
+        while let Some(batch) = spans.pop() {
+            let Ok((result, rejected)) = timeout_at(deadline, self.send_spans(&batch)).await else {
+                self.dropped.increment((batch.count + spans.count()) as u64);
+                break;
+            };
+            self.count(&result, batch.count as u64, rejected);
+        }
+    }
+
     /// Sends spans. After a stop, a request that is under way has the time for the last spans.
-    async fn export_spans(&mut self, batch: Vec<Span>, stop: &mut watch::Receiver<bool>) {
-        let count = batch.len() as u64;
+    async fn export_spans(&mut self, batch: &Batch, stop: &mut watch::Receiver<bool>) {
+        let count = batch.count as u64;
         let flush_timeout = self.flush_timeout;
         let sent = tokio::select! {
             sent = self.send_spans(batch) => Some(sent),
@@ -239,9 +227,8 @@ impl Exporter {
     }
 
     /// Sends spans. Returns the number that the collector has rejected, too.
-    async fn send_spans(&self, batch: Vec<Span>) -> (Result<(), ExportError>, u64) {
-        let body = self.service.spans(batch).encode_to_vec();
-        match self.post(&self.traces.url, body).await {
+    async fn send_spans(&self, batch: &Batch) -> (Result<(), ExportError>, u64) {
+        match self.post(&self.traces.url, self.service.spans(batch)).await {
             Ok(answer) => match ExportTraceServiceResponse::decode(&answer[..]) {
                 Ok(answer) => {
                     let rejected = answer.partial_success.map_or(0, |partial| partial.rejected_spans);

@@ -7,7 +7,9 @@
 mod encode;
 mod exporter;
 mod page;
+mod queue;
 mod span;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +20,10 @@ use tokio::sync::{mpsc, watch};
 use crate::config::{self, Ratio, TraceTrust};
 use crate::trace::{SpanId, TraceContext, TraceId};
 
-pub use span::{Attribute, Kind, Span, system_time};
+pub use span::{Attribute, Kind, Present, Span};
 
 use exporter::{Exporter, Queues};
+use queue::SpanQueue;
 
 /// Records spans. Clones share their queue.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +33,7 @@ pub struct Telemetry(Option<Arc<Inner>>);
 struct Inner {
     /// An event is recorded if a random number of 0 to a million is below.
     sampled_millionths: u32,
-    spans: mpsc::Sender<Span>,
+    spans: Arc<SpanQueue>,
     pages: mpsc::Sender<String>,
     metrics_interval: Option<Duration>,
     dropped: Counter,
@@ -59,14 +62,14 @@ impl Telemetry {
     /// When the system has no thread for it, or its HTTP client cannot be made.
     pub fn start(config: &config::Telemetry) -> Result<Self, std::io::Error> {
         let Some(endpoint) = &config.endpoint else { return Ok(Self::default()) };
-        let (spans, queued_spans) = mpsc::channel(config.queue_max);
+        let spans = Arc::new(SpanQueue::new(config.queue_max, config.batch_max));
         // A page that waits is as good as the one after it.
         let (pages, queued_pages) = mpsc::channel(1);
         let (stop, stopping) = watch::channel(false);
         let (ends, ended) = watch::channel(());
         let exporter = Exporter::new(endpoint, config).map_err(std::io::Error::other)?;
         let dropped = exporter.dropped();
-        let queues = Queues { spans: queued_spans, pages: queued_pages, stop: stopping, ends };
+        let queues = Queues { spans: Arc::clone(&spans), pages: queued_pages, stop: stopping, ends };
         std::thread::Builder::new().name("telemetry".into()).spawn(move || exporter.run_thread(queues))?;
         let metrics_interval =
             (config.metrics_interval_ms > 0).then(|| Duration::from_millis(config.metrics_interval_ms));
@@ -103,9 +106,9 @@ impl Telemetry {
     }
 
     /// Queues a span.
-    pub fn record(&self, span: Span) {
+    pub fn record(&self, span: &Span<'_>) {
         if let Some(inner) = &self.0
-            && inner.spans.try_send(span).is_err()
+            && !inner.spans.push(span)
         {
             inner.dropped.increment(1);
         }

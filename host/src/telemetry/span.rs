@@ -20,41 +20,29 @@ pub enum Kind {
 }
 
 /// The value of an attribute. None holds a payload, or a text of a plugin or a partner: these may be personal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attribute {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute<'a> {
     /// A text.
-    Text(String),
+    Text(&'a str),
     /// A number.
-    Number(i64),
+    Number(u32),
 }
 
-impl From<&str> for Attribute {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Attribute {
-    fn from(text: String) -> Self {
+impl<'a> From<&'a str> for Attribute<'a> {
+    fn from(text: &'a str) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<u32> for Attribute {
+impl From<u32> for Attribute<'_> {
     fn from(number: u32) -> Self {
-        Self::Number(number.into())
+        Self::Number(number)
     }
 }
 
-impl From<usize> for Attribute {
-    fn from(number: usize) -> Self {
-        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
-    }
-}
-
-/// A finished piece of work within a trace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+/// A finished piece of work within a trace. It borrows its texts: it is encoded where it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<'a> {
     /// Its trace, and its own id.
     pub context: TraceContext,
     /// The span that it belongs to; `None` for the first of a trace.
@@ -64,26 +52,23 @@ pub struct Span {
     /// Its role.
     pub kind: Kind,
     /// What was done.
-    pub name: String,
+    pub name: &'a str,
+    /// What it was done to, as the end of the name.
+    pub object: &'a str,
     /// When it began.
     pub start: SystemTime,
     /// When it ended.
     pub end: SystemTime,
     /// Details.
-    pub attributes: Vec<(&'static str, Attribute)>,
+    pub attributes: &'a [(&'static str, Attribute<'a>)],
     /// How it failed, in one word.
     pub error: Option<&'static str>,
 }
 
-impl Span {
+impl<'a> Span<'a> {
     /// A span of this work, from `start` until now.
     #[must_use]
-    pub fn since(
-        context: TraceContext,
-        parent: TraceContext,
-        name: impl Into<String>,
-        start: SystemTime,
-    ) -> Self {
+    pub fn since(context: TraceContext, parent: TraceContext, name: &'a str, start: SystemTime) -> Self {
         Self::of(context, parent, name, (start, SystemTime::now()))
     }
 
@@ -92,7 +77,7 @@ impl Span {
     pub fn of(
         context: TraceContext,
         parent: TraceContext,
-        name: impl Into<String>,
+        name: &'a str,
         (start, end): (SystemTime, SystemTime),
     ) -> Self {
         Self {
@@ -100,11 +85,12 @@ impl Span {
             parent: Some(parent.span),
             link: None,
             kind: Kind::Internal,
-            name: name.into(),
+            name,
+            object: "",
             start,
             // The system clock may have been set back meanwhile.
             end: end.max(start),
-            attributes: Vec::new(),
+            attributes: &[],
             error: None,
         }
     }
@@ -115,11 +101,10 @@ impl Span {
         Self { kind, ..self }
     }
 
-    /// With one more attribute.
+    /// With these attributes.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Attribute>) -> Self {
-        self.attributes.push((name, value.into()));
-        self
+    pub fn with(self, attributes: &'a [(&'static str, Attribute<'a>)]) -> Self {
+        Self { attributes, ..self }
     }
 
     /// With an error, if there is one.
@@ -129,8 +114,25 @@ impl Span {
     }
 }
 
-/// The system time of a moment in the past.
-#[must_use]
-pub fn system_time(moment: Instant) -> SystemTime {
-    SystemTime::now().checked_sub(moment.elapsed()).unwrap_or(SystemTime::UNIX_EPOCH)
+/// The present on both clocks, by which moments of the past become system times.
+#[derive(Debug, Clone, Copy)]
+pub struct Present {
+    /// Now, on the system clock.
+    pub system: SystemTime,
+    monotonic: Instant,
+}
+
+impl Present {
+    /// Reads both clocks.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { system: SystemTime::now(), monotonic: Instant::now() }
+    }
+
+    /// The system time of a moment in the past.
+    #[must_use]
+    pub fn system_time(self, moment: Instant) -> SystemTime {
+        let ago = self.monotonic.saturating_duration_since(moment);
+        self.system.checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
 }
