@@ -64,7 +64,7 @@ pub(super) struct Send {
     /// Where to: a webhook URL, or a host's address [default: `server.listen` of the config]
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// Send as this source [default: the only one, or `moncreneau`]
+    /// Send as this source [default: the one with the package of the sample, the only one, or `moncreneau`]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// Take the sample from this WIT package [default: the folder `wit`, if there is one]
@@ -93,11 +93,7 @@ impl Send {
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
         let secret = self.read_secret()?;
         let content = self.find_content(&settings).await?;
-        let of_package = match &content {
-            Content::Package { sample, .. } => settings.source_of_package(&sample.package),
-            _ => None,
-        };
-        let source = settings.find_source(self.source.as_deref().or(of_package))?;
+        let source = self.find_source(&settings, &content)?;
         let preset = settings.config().sources.get(source.as_str());
         let content = content.for_source(preset);
         let bodies = EventBodies {
@@ -119,6 +115,20 @@ impl Send {
             out::print(&describe(&answers))?;
         }
         if answers.iter().all(Answer::is_accepted) { Ok(()) } else { Err(Failure::Shown) }
+    }
+
+    /// The source to send as. No other source than one with the sample's package would have a handler for the event.
+    fn find_source(&self, settings: &Settings, content: &Content) -> Result<String, Failure> {
+        let (None, Content::Package { sample, .. }) = (&self.source, content) else {
+            return settings.find_source(self.source.as_deref());
+        };
+        let package = &sample.package;
+        settings.source_of_package(package).map(str::to_owned).ok_or_else(|| {
+            Failure::Usage(format!(
+                "not one source of the config has `package = \"{package}\"`, from which this event comes: add \
+                 it to a source, or name a source with --source"
+            ))
+        })
     }
 
     /// Reads the given secret, which a list of processes must not show.

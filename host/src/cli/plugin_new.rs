@@ -135,23 +135,27 @@ fn describe(new: &new::New, files: &[String]) -> String {
          Build it, and see what it does with an event, without a server:\n\n  \
          {program} plugin build {dir}\n  \
          {program} plugin run {dir} --event {sample}\n\n\
-         Its own tests: {}, in {dir}\n\n\
-         Or serve it, built anew whenever you save, and send it an event from another terminal:\n\n  \
-         {program} dev {dir}\n  \
-         {program} {send}",
+         Its own tests ({}):\n\n  \
+         {program} plugin test {dir}\n",
         language.test_command()
     );
     for (package, _) in &new.packages {
         let _ = write!(
             text,
-            "\n\nThe host gives it these events from a source with this package, in hookyard.toml:\n\n  \
+            "\nA host gives it these events from a source with this package. Before it starts, write in hookyard.toml:\n\n  \
              [sources.{}]\n  scheme = \"hmac\"\n  secrets = [\"env:{}_SECRET\"]\n  package = \"{}\"\n  \
-             payload = \"/data\"",
+             payload = \"/data\"\n",
             package.namespace,
             package.namespace.to_shouty_snake_case(),
             package.config_name()
         );
     }
+    let _ = write!(
+        text,
+        "\nServe it, built anew whenever you save, and send it an event from another terminal:\n\n  \
+         {program} dev {dir}\n  \
+         {program} {send}"
+    );
     text
 }
 
@@ -168,7 +172,8 @@ fn describe_verifier(new: &new::New, files: &[String]) -> String {
          Build it, and check it with its vectors, without a server:\n\n  \
          {program} plugin build {dir}\n  \
          {program} verifier check {dir}\n\n\
-         Its own tests: {}, in {dir}\n\n\
+         Its own tests ({}):\n\n  \
+         {program} plugin test {dir}\n\n\
          Put it where a host looks, with its vectors:\n\n  \
          {program} plugin build {dir} --out verifiers\n\n\
          A source has it by its name, in hookyard.toml:\n\n  \

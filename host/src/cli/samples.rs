@@ -50,7 +50,7 @@ pub(super) fn find(event_type: &str) -> Result<Sample, Failure> {
         let types: Vec<_> = SAMPLES.iter().map(|sample| sample.event_type).collect();
         Failure::Usage(format!(
             "there is no sample of `{event_type}`; there are {}. \
-             An event of your own is sent with --file FILE",
+             A sample of your own package is made with --wit DIR, and any other event is sent with --file FILE",
             types.join(", ")
         ))
     })

@@ -91,22 +91,35 @@ impl Settings {
     /// Loads the config for a command on a running host. With the address of a host on another machine, by `url` or the
     /// variable, no config is needed. The order is: `url`, the named config, the variable, the default config.
     pub(super) fn for_client(file: Option<PathBuf>, url: Option<String>) -> Result<Self, Failure> {
-        let Some(url) = find_url(file.as_deref(), url)? else { return Self::load(file, false) };
-        let settings = if file.is_some() { Self::load(file, false)? } else { Self::of_defaults() };
+        let Some(url) = find_url(file.as_deref(), url)? else {
+            return Self::without_secrets(file.as_deref());
+        };
+        let settings =
+            if file.is_some() { Self::without_secrets(file.as_deref())? } else { Self::of_defaults() };
         Ok(Self { url: Some(url), ..settings })
     }
 
-    /// Loads the config for a verb that only reads files. If the file was not named and a host would reject
-    /// it, as when the host's secrets are not set here, the defaults apply.
+    fn without_secrets(file: Option<&Path>) -> Result<Self, Failure> {
+        Config::load_without_secrets(file).map(Self::of_files).map_err(Failure::failed)
+    }
+
+    /// Loads the config for a verb that only reads files. If the file was not named, the host's secrets need not be set
+    /// here, and if a host would reject the file for another reason, the defaults apply.
     pub(super) fn for_authors(file: Option<PathBuf>) -> Result<Self, Failure> {
         let named = file.is_some();
         match Config::load(file.as_deref()) {
             Ok(loaded) => Ok(Self::of_files(loaded)),
             Err(error) if named => Err(Failure::failed(error)),
-            Err(error) => {
-                let _ = Failure::Failed(format!("{error}\nthe defaults are used instead")).report();
-                Ok(Self::of_defaults())
-            }
+            Err(error) => match Self::without_secrets(None) {
+                Ok(settings) => {
+                    warn(&format!("{error}\nreferences to what is missing are used as they are written"));
+                    Ok(settings)
+                }
+                Err(_) => {
+                    warn(&format!("{error}\nthe defaults are used instead"));
+                    Ok(Self::of_defaults())
+                }
+            },
         }
     }
 

@@ -111,6 +111,19 @@ impl Config {
     /// # Errors
     /// The message names the file and, for each problem, key, value and line.
     pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
+        Self::load_with(path, true)
+    }
+
+    /// As [`Config::load`], for a command that asks a running host: it needs the host's address and data directory, not
+    /// its secrets, which the user who runs the command may not have. References without a value are left as written.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_without_secrets(path: Option<&Path>) -> Result<Loaded, ConfigError> {
+        Self::load_with(path, false)
+    }
+
+    fn load_with(path: Option<&Path>, required: bool) -> Result<Loaded, ConfigError> {
         let named = path.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match read_text(named) {
             Ok(text) => text,
@@ -124,7 +137,7 @@ impl Config {
         };
         let dir = named.parent().map(Path::to_path_buf).unwrap_or_default();
         let env = |name: &str| std::env::var(name).ok();
-        let from = References { dir: &dir, env: &env };
+        let from = References { required, dir: &dir, env: &env };
         let config = Self::parse(&text, &from)
             .map_err(|problems| ConfigError::Invalid { file: named.into(), problems })?;
         Ok(Loaded { config, path: Some(named.into()), dir, followed: Some(named.into()) })
@@ -144,7 +157,7 @@ impl Config {
         let mut found = source_check::written(&config, &places);
         found.extend(check::all(&config));
         found.extend(resolve(&mut config, from));
-        if found.is_empty() {
+        if found.is_empty() && from.required {
             found = check::receivers(&config);
             found.extend(source_check::keys(&config));
         }

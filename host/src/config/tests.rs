@@ -28,7 +28,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn parse_in(dir: &Path, text: &str) -> Result<Config, String> {
-    let parsed = Config::parse(text, &References { dir, env: &environment });
+    let parsed = Config::parse(text, &References { required: true, dir, env: &environment });
     parsed.map_err(|problems| ConfigError::Invalid { file: "hookyard.toml".into(), problems }.to_string())
 }
 

@@ -144,7 +144,10 @@ impl<'de> Deserialize<'de> for Ratio {
 }
 
 /// The sources of `env:` and `file:` references.
+#[derive(Clone, Copy)]
 pub(super) struct References<'a> {
+    /// Whether each must have a value. If not, the configuration holds those without one as they are written.
+    pub(super) required: bool,
     /// Relative paths start here.
     pub(super) dir: &'a Path,
     /// The environment.
@@ -157,10 +160,22 @@ impl References<'_> {
     /// # Errors
     /// The message names the variable or the file that is missing or empty.
     pub(super) fn resolve(&self, value: &mut String) -> Result<(), String> {
+        match self.find(value) {
+            Err(_) if !self.required => Ok(()),
+            found => found,
+        }
+    }
+
+    fn find(&self, value: &mut String) -> Result<(), String> {
         if let Some(name) = value.strip_prefix("env:") {
             let found = (self.env)(name).map(|found| without_line_end(&found).to_owned());
             let found = found.filter(|found| !found.is_empty());
-            *value = found.ok_or_else(|| format!("environment variable `{name}` is not set or empty"))?;
+            *value = found.ok_or_else(|| {
+                format!(
+                    "environment variable `{name}` is not set or empty; a running host sees a new variable after a \
+                     restart only, so write `file:PATH` to do without one"
+                )
+            })?;
         } else if let Some(path) = value.strip_prefix("file:") {
             let path = self.dir.join(path);
             let shown = path.display();

@@ -48,7 +48,7 @@ class Template(unittest.TestCase):
         shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("*.snippet"))
         for file in folder.iterdir():
             text = fill(file.read_text(), handlers="\n".join(handlers), tests="\n".join(tests))
-            file.write_text(fill(text, name="my-plugin", snake="my_plugin"))
+            file.write_text(fill(text, name="my-plugin", snake="my_plugin", sample="appointment.created"))
         return folder
 
     def test_its_own_tests_pass(self) -> None:

@@ -134,7 +134,8 @@ fn a_configuration_with_unreadable_secrets_does_not_stop_a_build() {
     assert!(
         output.code == 0
             && output.err.contains("NOT_SET_HERE")
-            && output.err.contains("the defaults are used"),
+            && output.err.starts_with("warning: ")
+            && output.err.contains("used as they are written"),
         "{output:?}"
     );
     let output =

@@ -216,3 +216,28 @@ async fn several_sources_require_the_name_of_one() {
     let output = dir.run(&["event", "send", "appointment.created", "--to", "http://127.0.0.1:1"]);
     assert!(output.err.contains("/webhooks/moncreneau"), "{output:?}");
 }
+
+#[tokio::test]
+async fn a_command_on_a_running_host_needs_no_secret_of_the_host_and_one_that_signs_names_the_missing_one() {
+    let dir = HostDir::new(
+        "[sources.shop]\nscheme = \"hmac\"\nsecrets = [\"env:HOOKYARD_TEST_SHOP_SECRET\"]\n\
+         [plugin.event-log]\nsecrets = { key = \"file:key-of-the-host\" }\n",
+    );
+    std::fs::write(dir.path("key-of-the-host"), "hush").unwrap();
+    let mut serve = dir.command(&["serve"]);
+    serve.env("HOOKYARD_TEST_SHOP_SECRET", "whsec_shop");
+    let host = dir.start_with(serve).await;
+    std::fs::remove_file(dir.path("key-of-the-host")).unwrap();
+    for arguments in [&["event", "list"][..], &["source", "list"], &["doctor", "--json"]] {
+        let output = dir.run(arguments);
+        assert_eq!((output.code, output.err.as_str()), (0, ""), "{arguments:?}: {output:?}");
+    }
+    let event = r#"{"id":"o-1","type":"order.paid"}"#;
+    std::fs::write(dir.path("order.json"), event).unwrap();
+    let send = ["event", "send", "--file", "order.json", "--source", "shop"];
+    let output = dir.run(&send);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.err.contains("`HOOKYARD_TEST_SHOP_SECRET` is not set"), "{output:?}");
+    assert!(output.err.contains("a running host sees a new variable after a restart only"), "{output:?}");
+    assert_eq!(host.events("").await.len(), 0);
+}

@@ -294,7 +294,9 @@ impl Fact {
                 "make room, or let retention keep less: on a full disk events are answered 503, and none is lost".into()
             }
             Self::ConfigRejected(_) => {
-                "`hookyard config check` says where; the previous configuration is in force".into()
+                "mend it as the detail says; the previous configuration is in force. `hookyard config check` reads the file \
+                 with the variables of your shell, which the host may not have"
+                    .into()
             }
             Self::ConfigNeedsRestart(_) => "start the host again when it suits".into(),
             Self::SectionWithoutPlugin(plugin) => {

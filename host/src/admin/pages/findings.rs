@@ -202,7 +202,9 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
         ),
         Fact::ConfigRejected(_) => (
             "le fichier modifié est rejeté".into(),
-            "`hookyard config check` dit où ; la configuration précédente reste en vigueur".into(),
+            "corrigez le fichier comme le dit le journal ; la configuration précédente reste en vigueur. `hookyard config check` lit le \
+             fichier avec les variables de votre terminal, que l'hôte n'a peut-être pas"
+                .into(),
         ),
         Fact::ConfigNeedsRestart(_) => (
             "la clé garde son ancienne valeur jusqu'au redémarrage".into(),

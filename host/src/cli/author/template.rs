@@ -1,7 +1,7 @@
 //! Renders the template of a plugin. Pure.
 //!
 //! Files and snippets are templates of `MiniJinja`. In a file, `{{name}}` is the plugin's name and `{{snake}}` the same
-//! with `_`; `{{handlers}}` is `handler.snippet` for each typed event and `generic.snippet` for all others, with blank
+//! with `_`; `{{sample}}` is an event type with a sample, or a file to write; `{{handlers}}` is `handler.snippet` for each typed event and `generic.snippet` for all others, with blank
 //! lines between; `{{tests}}` likewise is `test.snippet` and `generic-test.snippet`; `{{modules}}` are the packages that
 //! are generated into the plugin. Snippets also have `{{event}}` (`appointment.created`), and typed ones
 //! `{{snake_event}}`, `{{Pascal}}`, `{{camel}}`, the package's `{{module}}` and whether it `{{is_in_sdk}}`, `{{Payload}}`
@@ -57,7 +57,9 @@ pub(super) fn render<'a>(
     let name = context! { name => plugin, snake => plugin.to_snake_case() };
     let modules = handles.typed.iter().filter(|typed| !typed.is_in_sdk).map(|typed| typed.module.clone());
     let modules: BTreeSet<String> = modules.collect();
+    let sample = handles.typed.first().map_or("event.json", |typed| typed.handler.event.as_str());
     let values = context! {
+        sample => sample,
         modules => modules.into_iter().collect::<Vec<_>>(),
         handlers => template.snippets("handler.snippet", "generic.snippet", handles, &name)?,
         tests => template.snippets("test.snippet", "generic-test.snippet", handles, &name)?,

@@ -130,7 +130,7 @@ const SOURCES: &[Row] = &[
     ),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = [\n'x',\n'env:NOT_SET']",
-        "hookyard.toml:5: `sources.a.secrets.1`: environment variable `NOT_SET` is not set or empty",
+        "hookyard.toml:5: `sources.a.secrets.1`: environment variable `NOT_SET` is not set or empty; a running host sees",
     ),
     ("[sources.a]\nscheme = 'hmac'\nsecrets = ['env:EMPTY']", "`EMPTY` is not set or empty"),
     (

@@ -34,6 +34,7 @@ test("a new plugin with every handler builds, and passes its tests", async () =>
   const values = {
     name: "my-plugin",
     snake: "my_plugin",
+    sample: "appointment.created",
     handlers: [...typed.map((one) => snippet("handler.snippet", one)), snippet("generic.snippet", subscriptions)].join("\n"),
     tests: [...typed.map((one) => snippet("test.snippet", one)), snippet("generic-test.snippet", { event: "example.any" })].join("\n"),
   };
