@@ -15,6 +15,7 @@ mod locate;
 mod pointed;
 mod presets;
 mod private_dir;
+mod reply;
 mod scheme;
 mod section;
 mod sections;
@@ -50,6 +51,7 @@ pub use load::{ConfigError, DEFAULT_FILE, DEFAULT_TEXT, LOG_VARIABLE, Loaded, Pr
 pub use pointed::find_values;
 pub use presets::Scheme;
 pub use private_dir::{PrivateDir, PrivateEntry};
+pub use reply::Reply;
 pub use scheme::{
     Algorithm, Encoding, Handshake, PICKED_MAX, SignatureAt, SignaturePlace, SignedContent, TimestampUnit,
     Verification,

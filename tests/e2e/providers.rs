@@ -3,6 +3,7 @@
 mod bodies;
 mod handshakes;
 mod operators;
+mod replies;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -67,19 +68,23 @@ async fn requests_signed_by_the_providers_own_libraries_are_accepted_and_tampere
         };
         let answer = send(&host, &source, request, &changed).await;
         assert_eq!(answer.code, 401, "{scheme}: {answer:?}");
-        assert_eq!(answer.json["reason"], "signature does not match: no secret matched", "{scheme}");
-        let answer = send(&host, &source, request, body).await;
-        if scheme == "adyen" {
-            // It wants a text of its own, `[accepted]`.
-            assert_eq!(answer.code, 200, "{scheme}: {answer:?}");
-            let (code, event) = host.api_get(&format!("/api/v1/events/{source}/psp-1.AUTHORISATION")).await;
-            assert_eq!(code, 200, "{event}");
-            continue;
+        if scheme != "slack" {
+            // Slack's answers have no body.
+            assert_eq!(answer.json["reason"], "signature does not match: no secret matched", "{scheme}");
         }
-        assert_eq!(answer.code, 202, "{scheme}: {answer:?}");
-        let id = answer.json["event"].as_str().unwrap().to_owned();
+        let answer = send(&host, &source, request, body).await;
+        // Where the provider wants an answer of its own, that one has no JSON.
+        let (code, own_id) = match scheme {
+            "adyen" => (200, Some("psp-1.AUTHORISATION")),
+            "slack" => (200, Some("Ev1")),
+            "paddle" => (200, None),
+            _ => (202, None),
+        };
+        assert_eq!(answer.code, code, "{scheme}: {answer:?}");
+        let id = own_id.or_else(|| answer.json["event"].as_str()).unwrap().to_owned();
         let again = send(&host, &source, request, body).await;
-        assert_eq!((again.code.as_u16(), again.status()), (200, "duplicate"), "{scheme}: {again:?}");
+        let status = if own_id.is_none() { "duplicate" } else { "" };
+        assert_eq!((again.code.as_u16(), again.status()), (200, status), "{scheme}: {again:?}");
         let (code, event) = host.api_get(&format!("/api/v1/events/{source}/{id}")).await;
         assert_eq!(code, 200, "{scheme}: {event}");
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::client;
 use super::failure::Failure;
 use super::sign::Signer;
+use crate::config::Reply;
 
 /// Sends to one webhook URL.
 #[derive(Clone)]
@@ -23,7 +24,8 @@ pub(super) struct Answer {
     pub(super) event: Option<String>,
     /// The HTTP status.
     pub(super) http_status: u16,
-    /// `accepted`, `duplicate`, `conflict`, `unauthorized` and so on.
+    /// `accepted`, `duplicate`, `conflict`, `unauthorized` and so on; `acknowledged` or `rejected` where the source's
+    /// answers do not say more.
     pub(super) status: String,
     /// The number of deliveries that were committed with it.
     pub(super) deliveries: Option<u64>,
@@ -48,16 +50,26 @@ impl Answer {
         (200..300).contains(&self.http_status)
     }
 
-    fn new(id: Option<String>, http_status: u16, body: &[u8]) -> Self {
-        let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    fn new(id: Option<String>, http_status: u16, text: &[u8], reply: Option<&Reply>) -> Self {
+        let body: Body = serde_json::from_slice(text).unwrap_or_default();
+        let without_status = || match reply {
+            Some(reply) if is_reply(reply, http_status, text) => "acknowledged",
+            Some(Reply::Empty) if text.is_empty() => "rejected",
+            _ => "not an answer of hookyard",
+        };
         Self {
             event: body.event.or(id),
             http_status,
-            status: body.status.unwrap_or_else(|| "not an answer of hookyard".into()),
+            status: body.status.unwrap_or_else(|| without_status().into()),
             deliveries: body.deliveries,
             reason: body.reason,
         }
     }
+}
+
+/// Whether an answer is the one by which the source acknowledges an event.
+fn is_reply(reply: &Reply, http_status: u16, text: &[u8]) -> bool {
+    reply.status() == http_status && reply.body().is_some_and(|body| body.as_bytes() == text)
 }
 
 impl Sender {
@@ -85,7 +97,7 @@ impl Sender {
         let response = request.send().await.map_err(|error| self.explain_unreachable(&error))?;
         let status = response.status().as_u16();
         let answer = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
-        Ok(Answer::new(id, status, &answer))
+        Ok(Answer::new(id, status, &answer, self.signer.reply()))
     }
 
     /// The same request as a command for a shell.
@@ -165,12 +177,31 @@ mod tests {
     #[test]
     fn reads_the_answer_of_a_host() {
         let body = br#"{"status":"accepted","event":"evt_1","deliveries":2}"#;
-        let answer = Answer::new(Some("evt_1".into()), 202, body);
+        let answer = Answer::new(Some("evt_1".into()), 202, body, None);
         assert!(answer.is_accepted());
         assert_eq!((answer.status.as_str(), answer.deliveries), ("accepted", Some(2)));
-        let answer = Answer::new(Some("evt_1".into()), 502, b"<html>");
+        let answer = Answer::new(Some("evt_1".into()), 502, b"<html>", None);
         assert!(!answer.is_accepted());
         assert_eq!(answer.event.as_deref(), Some("evt_1"));
+    }
+
+    #[test]
+    fn an_answer_in_the_form_of_the_source_is_told_from_that_of_another_server() {
+        let text = Reply::Text("[accepted]".into());
+        let other = "not an answer of hookyard";
+        for (http_status, body, reply, expected) in [
+            (200, "[accepted]", Some(&text), "acknowledged"),
+            (200, "<html>", Some(&text), other),
+            (404, "[accepted]", Some(&text), other),
+            (204, "", Some(&Reply::NoContent), "acknowledged"),
+            (204, "", None, other),
+            (200, "", Some(&Reply::Empty), "acknowledged"),
+            (401, "", Some(&Reply::Empty), "rejected"),
+            (200, r#"{"status":"duplicate"}"#, Some(&Reply::Json(http::StatusCode::OK)), "duplicate"),
+        ] {
+            let answer = Answer::new(None, http_status, body.as_bytes(), reply);
+            assert_eq!(answer.status, expected, "{http_status} {body} {reply:?}");
+        }
     }
 
     #[test]

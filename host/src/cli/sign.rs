@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::failure::Failure;
-use crate::config::{Scheme, Secret, Source};
+use crate::config::{Reply, Scheme, Secret, Source};
 use crate::event::now_ms;
 use crate::ingress::{SignedRequest, UnsignedRequest, sign};
 
@@ -23,6 +23,11 @@ pub(super) struct Signer {
 impl Signer {
     pub(super) fn new(source: Source, secret: Secret, url: String) -> Self {
         Self { source, secret, url }
+    }
+
+    /// The form in which the source acknowledges an event, if its provider wants a certain one.
+    pub(super) fn reply(&self) -> Option<&Reply> {
+        self.source.reply.as_ref()
     }
 
     /// The request with this body.

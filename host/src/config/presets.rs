@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer};
 
+use super::reply::Reply;
 use super::scheme::{
     Algorithm, Encoding, Handshake, SignaturePlace, SignedContent, TimestampUnit, Verification,
 };
@@ -53,7 +54,7 @@ pub(super) struct Preset {
     pub(super) items: Option<Pointer>,
     pub(super) cloudevents: bool,
     pub(super) handshake: Option<Handshake>,
-    pub(super) reply: Option<String>,
+    pub(super) reply: Option<Reply>,
     pub(super) ordering_key: FieldPlaces,
     pub(super) package: Option<String>,
     pub(super) search: Vec<Pointer>,
@@ -173,6 +174,33 @@ impl<'de> Deserialize<'de> for Scheme {
 #[allow(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
     use super::*;
+
+    /// The presets whose providers document another answer than 202 with JSON: its status and its body, if that is not the
+    /// JSON answer.
+    #[test]
+    fn each_provider_gets_the_answer_that_it_documents() {
+        let replies: Vec<_> = PRESETS
+            .iter()
+            .filter_map(|(name, preset)| {
+                let reply = preset.reply.as_ref()?;
+                Some((name.as_str(), reply.status().as_u16(), reply.body()))
+            })
+            .collect();
+        let expected = [
+            ("adyen", 200, Some("[accepted]")),
+            ("discord", 204, Some("")),
+            ("docusign", 200, None),
+            ("linear", 200, None),
+            ("mailgun", 200, None),
+            ("meta", 200, None),
+            ("paddle", 200, None),
+            ("slack", 200, Some("")),
+            ("twilio", 204, Some("")),
+            ("xero", 200, Some("")),
+            ("zoom", 200, None),
+        ];
+        assert_eq!(replies, expected);
+    }
 
     #[test]
     fn the_embedded_file_is_read_whole() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::formats;
 use super::presets::Scheme;
+use super::reply::Reply;
 use super::scheme::{
     Algorithm, Encoding, Handshake, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
 };
@@ -59,8 +60,8 @@ pub struct Source {
     pub handshake: Option<Handshake>,
     /// The token that the provider shows in its handshake.
     pub verify_token: Option<Secret>,
-    /// The text that acknowledges an event, where the provider wants a certain one.
-    pub reply: Option<String>,
+    /// The form of the answer that acknowledges an event, where the provider wants a certain one.
+    pub reply: Option<Reply>,
     /// The list of events in a body; the places of their fields start at each item.
     pub items: Option<Pointer>,
     /// Whether events are `CloudEvents`: attributes may be in `ce-` headers, with the data as body.
@@ -231,10 +232,11 @@ entry! {
         /// check is answered 405.
         #[example("\"env:META_VERIFY_TOKEN\"")]
         verify_token: Option<Secret>,
-        /// The text that acknowledges an event, with 200, in place of the JSON answer. Default: the preset's; none for
-        /// `hmac`.
+        /// The answer that acknowledges an event: a text, with 200 in place of 202 and the JSON answer; "", which is 200
+        /// without a body, and then the answers to rejected requests have none either; 200 or 202, with the JSON answer;
+        /// or 204, without a body. Default: the preset's; none for `hmac`.
         #[example("\"[accepted]\"")]
-        reply: Option<String>,
+        reply: Option<Reply>,
         /// The place of the ordering key. A plugin gets events with the same text or number at this place one at a
         /// time, in the order in which they were accepted. Default: none for `hmac`, /data/object/id (the appointment)
         /// for `moncreneau`.

@@ -99,7 +99,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         items: Some(Pointer::to(&["events"])),
         handshake: Some(Handshake::CloudEvents),
         verify_token: Some(Secret::new("value of META_VERIFY_TOKEN".into())),
-        reply: Some("[accepted]".into()),
+        reply: Some(Reply::Text("[accepted]".into())),
         ordering_key: FieldPlaces::to(&["data", "object", "id"]),
         package: Some("moncreneau:events".into()),
         created_age_max_days: Some(44),
@@ -110,6 +110,26 @@ fn the_examples_in_the_default_file_say_the_defaults() {
     };
     assert_eq!(*sender, documented);
     assert_eq!(config.server.data_dir, Some(dir.path().join("hookyard-data")));
+}
+
+#[test]
+fn a_reply_of_the_operator_takes_the_place_of_the_presets() {
+    let json = |status: u16| Some(Reply::Json(http::StatusCode::from_u16(status).unwrap()));
+    let text = |text: &str| Some(Reply::Text(text.into()));
+    for (scheme, reply, expected) in [
+        ("linear", "", json(200)),
+        ("linear", "reply = 'ok'", text("ok")),
+        ("linear", "reply = 202", json(202)),
+        ("adyen", "", text("[accepted]")),
+        ("adyen", "reply = 204", Some(Reply::NoContent)),
+        ("xero", "", Some(Reply::Empty)),
+        ("xero", "reply = 200", json(200)),
+        ("hmac", "", None),
+        ("hmac", "reply = ''", Some(Reply::Empty)),
+    ] {
+        let text = format!("[sources.a]\nscheme = '{scheme}'\nsecrets = ['ab']\n{reply}");
+        assert_eq!(parse(&text).unwrap().sources["a"].reply, expected, "{text}");
+    }
 }
 
 #[test]

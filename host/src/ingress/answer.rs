@@ -6,6 +6,8 @@ use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::config::Reply;
+
 /// Every status of an answer to a request for a known source.
 pub(super) const STATUSES: [&str; 13] = [
     "accepted",
@@ -144,6 +146,41 @@ impl<'a> Answer<'a> {
         let refused = Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason);
         Self { event: Some(event), ..refused.with(RETRY_AFTER, "5") }
     }
+
+    /// The same answer with the status by which the source's provider knows that an event is acknowledged.
+    pub(super) fn with_status_of(self, reply: Option<&Reply>) -> Self {
+        match reply {
+            Some(reply) if self.code.is_success() => Self { code: reply.status(), ..self },
+            _ => self,
+        }
+    }
+
+    /// The response in the form that the source's provider wants.
+    pub(super) fn into_reply(self, reply: Option<&Reply>) -> Response {
+        let answer = self.with_status_of(reply);
+        let body = match reply {
+            Some(Reply::Empty) => Some(""),
+            Some(reply) if answer.code.is_success() => reply.body(),
+            _ => None,
+        };
+        match body {
+            None => answer.into_response(),
+            Some("") => answer.respond(None, Body::empty()),
+            Some(text) => {
+                let text_type = HeaderValue::from_static("text/plain; charset=utf-8");
+                answer.respond(Some(text_type), Body::from(text.to_owned()))
+            }
+        }
+    }
+
+    fn respond(self, content_type: Option<HeaderValue>, body: Body) -> Response {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.code;
+        let headers = response.headers_mut();
+        headers.extend(content_type.map(|content_type| (CONTENT_TYPE, content_type)));
+        headers.extend(self.header);
+        response
+    }
 }
 
 impl IntoResponse for Answer<'_> {
@@ -153,11 +190,6 @@ impl IntoResponse for Answer<'_> {
         if serde_json::to_writer(&mut text, &self).is_err() {
             text.clear();
         }
-        let mut response = Response::new(Body::from(text));
-        *response.status_mut() = self.code;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.extend(self.header);
-        response
+        self.respond(Some(HeaderValue::from_static("application/json")), Body::from(text))
     }
 }

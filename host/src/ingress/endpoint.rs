@@ -13,7 +13,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use http::header::{CONTENT_TYPE, EXPECT};
+use http::header::EXPECT;
 use http::{HeaderMap, request};
 
 use crate::db::{Accept, DbError};
@@ -247,6 +247,7 @@ impl<A: EventAcceptor> Webhooks<A> {
                 }
             }
         };
+        let answer = answer.with_status_of(source.reply.as_ref());
         if let Some(trace) = trace.filter(|trace| trace.context.sampled) {
             let names = [source.name.as_str(), &id, &event_type];
             spans::record(&self.telemetry, &trace, times, names, &answer);
@@ -311,6 +312,7 @@ impl<A: EventAcceptor> Webhooks<A> {
                 }
             }
         };
+        let answer = answer.with_status_of(source.reply.as_ref());
         if let Some(trace) = trace.filter(|trace| trace.context.sampled) {
             let names = [source.name.as_str(), &id, &event_type];
             spans::record(&self.telemetry, &trace, times, names, &answer);
@@ -344,9 +346,8 @@ async fn reject_method<A: EventAcceptor>(
                 linger(&head, body);
                 return answer_handshake(&source, reply);
             }
-            let answer = Answer::method_not_allowed();
-            source.counters.count(answer.status);
-            reject(&head, body, answer)
+            linger(&head, body);
+            count(&source, Answer::method_not_allowed())
         }
         None => reject(&head, body, unknown_source(&head)),
     }
@@ -374,12 +375,7 @@ fn elapsed_ms(since: Instant) -> u64 {
 /// Counts an answer, and makes it a response.
 fn count(source: &ReadySource, answer: Answer<'_>) -> Response {
     source.counters.count(answer.status);
-    match &source.reply {
-        Some(reply) if answer.code.is_success() => {
-            ([(CONTENT_TYPE, "text/plain; charset=utf-8")], reply.clone()).into_response()
-        }
-        _ => answer.into_response(),
-    }
+    answer.into_reply(source.reply.as_ref())
 }
 
 /// Counts and logs a request that is not verified, and answers it. A verifier's own words are for the operator only.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
-use crate::config::{Config, TraceTrust};
+use crate::config::{Config, Reply, TraceTrust};
 use crate::event::SourceName;
 use crate::verifier::FailureKind;
 
@@ -63,8 +63,8 @@ pub(super) struct ReadySource {
     pub(super) verify_seconds: Histogram,
     pub(super) traceparent: TraceTrust,
     pub(super) handshake: Option<Handshake>,
-    /// The text that acknowledges an event, if the provider wants a certain one.
-    pub(super) reply: Option<String>,
+    /// The form of the answer that acknowledges an event, if the provider wants a certain one.
+    pub(super) reply: Option<Reply>,
     /// Whether a body may be compressed.
     pub(super) gzip: bool,
     /// Counts verified events since the host started. It is kept when the configuration changes.

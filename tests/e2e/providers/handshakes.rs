@@ -53,21 +53,3 @@ async fn a_provider_that_checks_the_address_is_answered_and_nothing_is_stored() 
     let line = host.wait_log(&["handshake answered", "Slack URL verification"]).await;
     assert!(line.contains("chat"), "{line}");
 }
-
-#[tokio::test]
-async fn an_accepted_event_has_the_acknowledgement_that_its_provider_wants() {
-    let dir = with_sources(
-        "[sources.shop]\nscheme = \"hmac\"\nsecrets = [\"s\"]\nprefix = \"sha256=\"\nreply = \"[accepted]\"\n",
-    );
-    let host = dir.start().await;
-    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-    let body = r#"{"id":"1","type":"a"}"#;
-    for signature in [sign("s", body), sign("s", body)] {
-        let request = http.post(format!("{}/webhooks/shop", host.webhooks()));
-        let response = request.header("X-Webhook-Signature", signature).body(body).send().await.unwrap();
-        assert_eq!(
-            (response.status().as_u16(), response.text().await.unwrap().as_str()),
-            (200, "[accepted]")
-        );
-    }
-}

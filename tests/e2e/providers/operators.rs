@@ -100,7 +100,12 @@ async fn events_are_sent_as_every_symmetric_scheme() {
     for scheme in schemes {
         let output = dir.run(&["event", "send", "a.b", "--file", "event.json", "--source", scheme]);
         assert_eq!(output.code, 0, "{scheme}: {output:?}");
-        assert!(output.out.contains("202 accepted"), "{scheme}: {output:?}");
+        let answer = match scheme {
+            "docusign" | "linear" | "meta" | "paddle" | "zoom" => "200 accepted",
+            "slack" => "200 acknowledged",
+            _ => "202 accepted",
+        };
+        assert!(output.out.contains(answer), "{scheme}: {output:?}");
     }
     let output = dir.run(&[
         "event",

@@ -242,6 +242,18 @@ const SOURCES: &[Row] = &[
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\npackage = 'a'",
         "hookyard.toml:4: `sources.a.package = 'a'`: `a` is no WIT package",
     ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nreply = 201",
+        "hookyard.toml:4: `sources.a.reply = 201`: use a text, or one of the statuses 200, 202 and 204",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nreply = false",
+        "hookyard.toml:4: `sources.a.reply = false`: use a text, or one of the statuses 200, 202 and 204",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nreply = '204'",
+        "hookyard.toml:4: `sources.a.reply = '204'`: `204` would be sent as a text: write a status without quotes",
+    ),
 ];
 
 const PLUGINS: &[Row] = &[
