@@ -177,7 +177,7 @@ pub struct Event {
     pub payload: Range<usize>,
     /// The value at the source's `ordering_key`, as text.
     pub ordering_key: Option<String>,
-    /// SHA-256 of `body`, which distinguishes a duplicate from a conflict.
+    /// SHA-256 of `body` without the values that change on a retry; it distinguishes a duplicate from a conflict.
     pub digest: Digest,
     /// The event that it comes from; `None` if it was received.
     pub origin: Option<Origin>,

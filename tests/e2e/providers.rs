@@ -2,6 +2,7 @@
 
 mod bodies;
 mod handshakes;
+mod ids;
 mod operators;
 mod replies;
 

@@ -42,6 +42,8 @@ pub struct Source {
     pub default_type: Option<String>,
     /// The sender's timestamp.
     pub created: FieldPlaces,
+    /// The values of a body that differ between attempts to send the same event.
+    pub changes_on_retry: Vec<Pointer>,
     /// The maximum age in days; 0 = no limit, `None` = as long as ids are known.
     pub created_age_max_days: Option<u64>,
     /// The payload for handlers; the whole body if there is nothing at this place.
@@ -181,6 +183,12 @@ entry! {
         /// preset's; for `hmac` /created.
         #[example("\"/created\"")]
         created: Option<FieldPlaces>,
+        /// JSON pointers to values in the body that differ between the sender's attempts to send an event, such as the
+        /// number of the attempt. They do not count when the body of an event is compared with that of a known one, which
+        /// is a duplicate if it is the same and a conflict if not, nor in a SHA-256 that is an id. Default: the
+        /// preset's; none for `hmac`.
+        #[example("[\"/attempt\"]")]
+        changes_on_retry: Option<Vec<Pointer>>,
         /// Largest age of an event by that timestamp, in days. An older one is answered 401: its id may be forgotten, so
         /// that a copy of a signed request would run again. At most one day less than `retention.keys_days`. Events
         /// without a timestamp are not checked. 0 = no limit. Default: the age of the oldest id that is still known,
@@ -285,6 +293,7 @@ impl TryFrom<Written> for Source {
             event_type: written.event_type.unwrap_or(preset.event_type),
             default_type: written.default_type.or(preset.default_type),
             created: written.created.unwrap_or(preset.created),
+            changes_on_retry: written.changes_on_retry.unwrap_or(preset.changes_on_retry),
             created_age_max_days: written.created_age_max_days,
             payload: written.payload.unwrap_or(preset.payload),
             text: written.text.unwrap_or(preset.text),
@@ -364,6 +373,7 @@ impl Source {
             event_type: preset.event_type.clone(),
             default_type: preset.default_type.clone(),
             created: preset.created.clone(),
+            changes_on_retry: preset.changes_on_retry.clone(),
             created_age_max_days: None,
             payload: preset.payload.clone(),
             verifier: None,

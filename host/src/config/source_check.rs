@@ -5,6 +5,7 @@ use super::locate::{Found, Places, path};
 use super::scheme::{Algorithm, Encoding, PICKED_MAX, Verification};
 use super::source::Source;
 use super::template::{Part, Template, ValuePlace};
+use super::values::Pointer;
 
 /// Most JSON pointers by whose values the events of a source are found. Each costs some terms of each event in the index.
 pub const SEARCH_POINTERS_MAX: usize = 16;
@@ -156,9 +157,13 @@ fn signs_time(verification: &Verification, place: &ValuePlace) -> bool {
 
 fn check_pointers(source: &Source, wrong: &mut impl FnMut(&str, String)) {
     let fields = [&source.id, &source.event_type, &source.created, &source.ordering_key];
-    let number = fields.iter().flat_map(|field| field.pointers()).count() + 1;
+    let retried = &source.changes_on_retry;
+    let number = fields.iter().flat_map(|field| field.pointers()).count() + retried.len() + 1;
     if number > PICKED_MAX {
         wrong("id", format!("the fields of an event have {number} JSON pointers; give at most {PICKED_MAX}"));
+    }
+    if retried.iter().any(Pointer::is_root) {
+        wrong("changes_on_retry", "without the whole body nothing is compared: name a value in it".into());
     }
     let verification = &source.verification;
     if verification.pointers().count() > PICKED_MAX {

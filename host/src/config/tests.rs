@@ -102,6 +102,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         reply: Some(Reply::Text("[accepted]".into())),
         ordering_key: FieldPlaces::to(&["data", "object", "id"]),
         package: Some("moncreneau:events".into()),
+        changes_on_retry: vec![Pointer::to(&["attempt"])],
         created_age_max_days: Some(44),
         search: vec![Pointer::to(&["data", "object", "phone"])],
         personal: vec![Pointer::to(&["data", "object", "phone"])],

@@ -35,6 +35,8 @@ pub(super) struct Envelope {
     /// The type of an event that has none at these places.
     default_type: Option<String>,
     created: Field,
+    /// The numbers of the values that differ between attempts to send an event, among those that are picked.
+    changes_on_retry: Vec<usize>,
     /// The number of the payload among the picked values; `None` = the whole body.
     payload: Option<usize>,
     ordering_key: Field,
@@ -118,6 +120,7 @@ impl Envelope {
                 .map(|places| Field::new(places, &mut slots));
         // The whole body needs not be found.
         let payload = (!source.payload.is_root()).then(|| slots.number(&source.payload));
+        let changes_on_retry = source.changes_on_retry.iter().map(|pointer| slots.number(pointer)).collect();
         let picker = Picker::new(slots.into_pointers());
         let default_type = source.default_type.clone();
         let forms = source.forms.then(|| FormRule { payload_field: source.form_payload.clone() });
@@ -130,6 +133,7 @@ impl Envelope {
             event_type,
             default_type,
             created,
+            changes_on_retry,
             payload,
             ordering_key,
             forms,
@@ -209,7 +213,7 @@ impl Envelope {
             .picker
             .pick(&json.text)
             .map_err(|error| InvalidBody(format!("the body is not JSON: {error}")))?;
-        let digest = Digest::of(&body);
+        let digest = self.digest(&body, &json, &picked);
         // What a verifier says goes before the source's places.
         let said = |text: Option<&String>| text.cloned().map(FieldValue::OfRequest);
         let known = |field: fn(&EventFields) -> Option<&String>| said(fields.and_then(field));
@@ -253,6 +257,25 @@ impl Envelope {
             body: body.clone(),
         };
         Ok(ReadEvent { event, created_at })
+    }
+
+    /// The digest of a body without the values that differ between attempts to send the same event.
+    fn digest(&self, body: &[u8], json: &JsonBody<'_>, picked: &PickedValues<'_, PICKED_MAX>) -> Digest {
+        let found = self.changes_on_retry.iter().filter_map(|slot| picked.get(*slot).copied().flatten());
+        let mut ranges: Vec<_> = found.map(|value| json.range(value)).collect();
+        if ranges.is_empty() {
+            return Digest::of(body);
+        }
+        ranges.sort_by_key(|range| range.start);
+        let mut compared = Vec::with_capacity(body.len());
+        let mut end = 0;
+        for range in ranges {
+            // One of them may be within another.
+            compared.extend_from_slice(body.get(end..range.start).unwrap_or_default());
+            end = end.max(range.end);
+        }
+        compared.extend_from_slice(body.get(end..).unwrap_or_default());
+        Digest::of(&compared)
     }
 
     /// The id of an event that has none.

@@ -243,6 +243,10 @@ const SOURCES: &[Row] = &[
         "hookyard.toml:4: `sources.a.package = 'a'`: `a` is no WIT package",
     ),
     (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nchanges_on_retry = ['/n', '']",
+        "hookyard.toml:4: `sources.a.changes_on_retry = ['/n', '']`: without the whole body nothing is compared",
+    ),
+    (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nreply = 201",
         "hookyard.toml:4: `sources.a.reply = 201`: use a text, or one of the statuses 200, 202 and 204",
     ),

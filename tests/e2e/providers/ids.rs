@@ -1,0 +1,56 @@
+//! Events that share a part of their id, and retries that differ from the first attempt.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::with_sources;
+use crate::support::{RunningHost, WebhookResponse, sign};
+
+/// Sends items as HubSpot does, signed with its third version.
+async fn send_as_hubspot(host: &RunningHost<'_>, items: &[Value]) -> WebhookResponse {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
+    let body = Value::from(items).to_string();
+    let signed = format!("POSThttps://hooks.example.gn/webhooks/crm{body}{now}");
+    let digest = hex::decode(sign("s", &signed).trim_start_matches("sha256=")).unwrap();
+    let signature = STANDARD.encode(digest);
+    let headers = [("X-HubSpot-Signature-v3", signature.as_str()), ("X-HubSpot-Request-Timestamp", &now)];
+    host.post("crm", &body, &headers).await
+}
+
+#[tokio::test]
+async fn events_of_hubspot_that_share_an_id_are_accepted_and_a_retry_is_a_duplicate() {
+    let dir = with_sources("[sources.crm]\nscheme = \"hubspot\"\nsecrets = [\"s\"]");
+    let host = dir.start().await;
+    let event = |object: u64, occurred_at: u64, attempt: u64| {
+        json!({
+            "eventId": 100, "subscriptionId": 25, "portalId": 33, "appId": 11, "occurredAt": occurred_at,
+            "subscriptionType": "contact.propertyChange", "attemptNumber": attempt, "objectId": object,
+            "propertyName": "city", "propertyValue": "Conakry", "changeSource": "CRM",
+        })
+    };
+    let (first, other) = (1_769_005_800_000, 1_769_005_800_001);
+    let answer = send_as_hubspot(&host, &[event(123, first, 0), event(124, first, 0)]).await;
+    assert_eq!((answer.code.as_u16(), answer.status()), (202, "accepted"), "{answer:?}");
+    let answer = send_as_hubspot(&host, &[event(123, first, 1), event(124, first, 1)]).await;
+    assert_eq!((answer.code.as_u16(), answer.status()), (200, "duplicate"), "{answer:?}");
+    // A retry may come with new events, in another batch.
+    let answer = send_as_hubspot(&host, &[event(123, first, 2), event(123, other, 0)]).await;
+    assert_eq!((answer.code.as_u16(), answer.status()), (202, "accepted"), "{answer:?}");
+    let mut ids: Vec<_> =
+        host.events("").await.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    let expected = [(123, first), (123, other), (124, first)]
+        .map(|(object, occurred_at)| format!("100.33.25.{object}.city.{occurred_at}"));
+    assert_eq!(ids, expected);
+    for id in &ids {
+        let (_, event) = host.api_get(&format!("/api/v1/events/crm/{id}")).await;
+        assert_eq!(event["conflicts"], json!([]), "{event}");
+    }
+    let mut changed = event(123, first, 1);
+    changed["propertyValue"] = "Kindia".into();
+    let answer = send_as_hubspot(&host, &[changed]).await;
+    assert_eq!((answer.code.as_u16(), answer.status()), (200, "conflict"), "{answer:?}");
+}
