@@ -54,3 +54,29 @@ async fn events_of_hubspot_that_share_an_id_are_accepted_and_a_retry_is_a_duplic
     let answer = send_as_hubspot(&host, &[changed]).await;
     assert_eq!((answer.code.as_u16(), answer.status()), (200, "conflict"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn webhooks_of_gitlab_that_trigger_each_other_are_accepted_and_a_retry_is_a_duplicate() {
+    let dir = with_sources("[sources.code]\nscheme = \"gitlab\"\nsecrets = [\"s\"]");
+    let host = dir.start().await;
+    let send = async |body: &str, webhook: &str, key: Option<&str>| {
+        let mut headers = vec![
+            ("X-Gitlab-Token", "s"),
+            ("X-Gitlab-Event-UUID", "shared"),
+            ("X-Gitlab-Webhook-UUID", webhook),
+        ];
+        headers.extend(key.map(|key| ("Idempotency-Key", key)));
+        let answer = host.post("code", body, &headers).await;
+        (answer.status().to_owned(), answer.json["event"].as_str().unwrap_or_default().to_owned())
+    };
+    let (note, push) = (r#"{"object_kind":"note"}"#, r#"{"object_kind":"push"}"#);
+    for (body, webhook, key, status, id) in [
+        (note, "w1", Some("k1"), "accepted", "k1"),
+        (push, "w2", Some("k2"), "accepted", "k2"),
+        (push, "w3", Some("k2"), "duplicate", "k2"),
+        (note, "w4", None, "accepted", "w4"),
+        (push, "w5", None, "accepted", "w5"),
+    ] {
+        assert_eq!(send(body, webhook, key).await, (status.to_owned(), id.to_owned()), "{webhook} {key:?}");
+    }
+}

@@ -224,6 +224,19 @@ fn fields_come_from_headers_templates_and_the_first_place_that_has_them() {
         ("twilio", &[], r#"{"CallSid":"CA1","CallStatus":"ringing"}"#, Ok(("call.ringing", "CA1.ringing"))),
         ("discord", &[], r#"{"type":2,"id":"1"}"#, Ok(("interaction.2", "1"))),
         (
+            "gitlab",
+            &[("idempotency-key", "k"), ("x-gitlab-webhook-uuid", "w"), ("x-gitlab-event-uuid", "e")],
+            r#"{"object_kind":"push"}"#,
+            Ok(("push", "k")),
+        ),
+        (
+            "gitlab",
+            &[("x-gitlab-event-uuid", "e"), ("x-gitlab-webhook-uuid", "w")],
+            r#"{"object_kind":"push"}"#,
+            Ok(("push", "w")),
+        ),
+        ("gitlab", &[("x-gitlab-event-uuid", "e")], r#"{"event_name":"x"}"#, Ok(("x", "e"))),
+        (
             "hubspot",
             &[],
             r#"[{"eventId":1,"subscriptionId":2,"portalId":3,"appId":4,"occurredAt":1769005800000,
