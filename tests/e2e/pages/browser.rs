@@ -190,7 +190,7 @@ impl Browser {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("../tests/e2e/browser/node_modules/axe-core/axe.min.js");
         let axe =
-            fs::read_to_string(path).expect("axe-core is not installed: `scripts/test-browser` installs it");
+            fs::read_to_string(path).expect("axe-core is not installed: `scripts/test-npm` installs it");
         self.run(&axe).await;
         let script = "const done = arguments[arguments.length - 1];
             axe.run({ resultTypes: ['violations'] }).then((found) => done(found.violations.flatMap((rule) =>
