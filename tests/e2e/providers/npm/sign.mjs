@@ -74,8 +74,10 @@ const hmacSha256 = (secret, text, encoding) => createHmac("sha256", secret).upda
   });
   const body = JSON.stringify({ id: 7, title: "Thé" });
   const signature = hmacSha256(secret, body, "base64");
+  // Webhooks, and Events, the successor of webhooks, with other headers.
   for (const [source, prefix, more, type] of [
     ["shopify-webhook", "X-Shopify", { Topic: "products/update" }, "products/update"],
+    ["shopify-event", "Shopify", { Topic: "Product", Action: "update", Handle: "products" }, "Product.update"],
   ]) {
     const named = {
       "Hmac-Sha256": signature, "Webhook-Id": source, "Event-Id": "e1", "Shop-Domain": "shop.myshopify.com",
