@@ -24,6 +24,7 @@ pub mod cli;
 pub mod clock;
 pub mod completion;
 pub mod config;
+pub mod confirmation;
 pub mod db;
 pub mod delivery;
 pub mod dispatch;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::confirmation_types::{ConfirmationChange, OpenedConfirmation};
 use super::erasure_types::NewErasure;
 use super::types::Discard;
 use crate::audit::{self, Decision, Record};
+use crate::confirmation::StoredConfirmation;
 use crate::delivery::DeliveryId;
 use crate::erasure::Skipped;
 use crate::event::PluginName;
@@ -142,4 +144,25 @@ pub(super) fn revoke_token(by: &Decision, name: &str, token: Option<&NewToken>) 
 fn describe_token(token: &NewToken) -> Value {
     let NewToken { name: _, hash: _, role, plugins, expires_at } = token;
     json!({ "role": role, "plugins": plugins, "expires_at": expires_at })
+}
+
+/// A confirmation is rejected, or approved: then the host opens its URL. The URL has a token of the provider in it.
+pub(super) fn decide_confirmation(change: &ConfirmationChange, topic: &str) -> Record {
+    let ConfirmationChange { source, id, is_approved, by, .. } = change;
+    let action = if *is_approved { "confirmation.approve" } else { "confirmation.reject" };
+    let record =
+        by.record(action, format!("{source}/{id}")).before(json!({ "topic": topic, "state": "waiting" }));
+    if *is_approved { record.result("begun") } else { record.after(json!({ "state": "rejected" })) }
+}
+
+/// The host opened the URL of an approved confirmation.
+pub(super) fn end_confirmation(opened: &OpenedConfirmation, stored: &StoredConfirmation) -> Record {
+    let target = format!("{}/{}", stored.request.source, opened.id);
+    let record = Decision::of_host().record("confirmation.open", target);
+    match &opened.result {
+        Ok(subscription) => record.after(json!({ "state": "confirmed", "subscription": subscription })),
+        Err(failure) => {
+            record.after(json!({ "state": stored.state.as_str(), "failure": failure })).result("failed")
+        }
+    }
 }

@@ -6,6 +6,8 @@ mod alert_types;
 mod alerts;
 mod audit;
 mod batch;
+mod confirmation_types;
+mod confirmations;
 #[cfg(test)]
 mod contract;
 mod crashes;
@@ -54,6 +56,7 @@ mod view;
 mod writer;
 
 pub use alert_types::{DeadLetters, PruningState};
+pub use confirmation_types::OpenedConfirmation;
 pub use crashes::Isolation;
 pub use edit_types::{Edit, EditResult};
 pub use handle::Db;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::alert_types::{DeadLetters, SavedAlert};
 pub(super) use super::batch::{Batch, Committed, NewEvent, Ready, Verdict};
+use super::confirmation_types::{ConfirmationReads, ConfirmationWrites};
 use super::edit_types::EditStorage;
 use super::erasure_types::{ErasureReads, ErasureStorage};
 use super::keyed_types::{KeyedReads, KeyedWrites};
@@ -41,7 +42,7 @@ use crate::token::NewToken;
 /// The write side of a database. Each call is one transaction: all of it is durable when the call returns, or on an
 /// error nothing of it.
 pub(super) trait Storage:
-    KeyedWrites + ErasureStorage + EditStorage + SessionWrites + 'static
+    KeyedWrites + ErasureStorage + EditStorage + SessionWrites + ConfirmationWrites + 'static
 {
     /// Attempts that ended with an earlier process and were not recorded. They are leased to this host by this.
     fn interrupted(&mut self) -> impl Future<Output = Result<Vec<Interrupted>, DbError>> + Send;
@@ -208,7 +209,9 @@ pub(super) trait EntryReads: Send + Sync {
 }
 
 /// The read side of a database: it reads commits, and does not wait for the writer.
-pub(super) trait Reads: EntryReads + ErasureReads + KeyedReads + SearchReads + PageReads {
+pub(super) trait Reads:
+    EntryReads + ErasureReads + KeyedReads + SearchReads + PageReads + ConfirmationReads
+{
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;
 

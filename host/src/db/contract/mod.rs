@@ -1,6 +1,7 @@
 //! The promises of every storage, tested over each of them.
 
 mod alerts;
+mod confirmations;
 mod decisions;
 mod edits;
 mod erasure;

@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod commit;
+mod confirmations;
 mod edits;
 mod entries;
 mod erasures;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::audit::{Entry as AuditEntry, KeyedRequest};
+use crate::confirmation::StoredConfirmation;
 use crate::db::open_chosen::OpenChosen;
 use crate::db::types::StoreSummary;
 use crate::db::writer::batch::Placement;
@@ -58,6 +59,7 @@ pub(super) struct Tables {
     pub(super) emitted: HashMap<i64, u64>,
     pub(super) tokens: Vec<StoredToken>,
     pub(super) sessions: Vec<StoredSession>,
+    pub(super) confirmations: Vec<StoredConfirmation>,
     pub(super) audit: Vec<AuditEntry>,
     /// Requests with an idempotency key, by token and key.
     pub(super) keyed: BTreeMap<(i64, String), KeyedRequest>,

@@ -2,8 +2,10 @@
 //!
 //! Two tasks, one for events and one for idempotency keys, find old rows on the read side and pass them
 //! to the writer. It checks them again and removes them in a small transaction of its own between two
-//! batches. The tasks' position is not stored: a restart begins again.
+//! batches. The tasks' position is not stored: a restart begins again. A third task marks and removes old
+//! confirmations, which are few.
 
+mod confirmations;
 mod events;
 mod keys;
 mod rule;
@@ -35,6 +37,7 @@ impl Db {
         let clock = rule::RetentionClock::start();
         let mut tasks = JoinSet::new();
         tasks.spawn(events::EventPruner::new(self.clone(), clock).run(config.clone()));
+        tasks.spawn(confirmations::run(self.clone(), config.clone()));
         tasks.spawn(keys::run(self.clone(), clock, config));
         Pruning { _tasks: tasks }
     }

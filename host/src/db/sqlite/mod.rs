@@ -8,6 +8,7 @@ mod blocked;
 mod bulk;
 mod clock;
 mod commit;
+mod confirmations;
 mod conn;
 mod copy;
 mod crashes;

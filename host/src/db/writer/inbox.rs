@@ -4,7 +4,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::{Decision, Record};
 use crate::completion::FinishedAttempt;
+use crate::confirmation::{ConfirmationDecision, ConfirmationReceipt, NewConfirmation, StoredConfirmation};
 use crate::db::alert_types::SavedAlert;
+use crate::db::confirmation_types::{ConfirmationChange, OldConfirmations, OpenedConfirmation};
 use crate::db::edit_types::{EditResult, NewEdit};
 use crate::db::erasure_types::NewErasure;
 use crate::db::keyed_types::AnsweredRequest;
@@ -193,6 +195,7 @@ pub(in crate::db) enum Operation {
     },
     Erase(ErasureOperation),
     Session(SessionOperation),
+    Confirmation(ConfirmationOperation),
     /// Moves commits to their final place.
     Save,
 }
@@ -210,4 +213,12 @@ pub(in crate::db) enum SessionOperation {
     Revoke { id: i64, by: Decision, reply: Reply<bool> },
     Rotate { rotation: Rotation, reply: Reply<bool> },
     NoteUses { uses: Vec<SessionUse>, reply: Reply<()> },
+}
+
+/// An operation of a confirmation that an operator decides about.
+pub(in crate::db) enum ConfirmationOperation {
+    Store { new: Box<NewConfirmation>, reply: Reply<ConfirmationReceipt> },
+    Decide { change: Box<ConfirmationChange>, reply: Reply<ConfirmationDecision> },
+    End { opened: Box<OpenedConfirmation>, reply: Reply<Option<StoredConfirmation>> },
+    Prune { old: OldConfirmations, reply: Reply<()> },
 }

@@ -1,6 +1,6 @@
 //! Carries out operations: each a transaction of its own between two batches.
 
-use super::inbox::{ErasureOperation, Operation, SessionOperation};
+use super::inbox::{ConfirmationOperation, ErasureOperation, Operation, SessionOperation};
 use super::unsaved::Saving;
 use super::{Turn, Writer};
 use crate::audit::{Decision, Record};
@@ -95,6 +95,7 @@ impl<S: Storage> Writer<S> {
             Operation::StoreEdit { edit, reply } => drop(reply.send(self.store_edit(*edit, handoff).await)),
             Operation::Erase(operation) => self.erase(operation, handoff).await,
             Operation::Session(operation) => self.change_session(operation).await,
+            Operation::Confirmation(operation) => self.change_confirmation(operation).await,
             Operation::KeepPart { part, reply } => drop(reply.send(self.storage.keep_part(&part).await)),
             Operation::Instruct { record, reply } => drop(reply.send(self.storage.instruct(&record).await)),
             Operation::KeepAnswer { answered, reply } => {
@@ -158,6 +159,23 @@ impl<S: Storage> Writer<S> {
             }
             SessionOperation::NoteUses { uses, reply } => {
                 drop(reply.send(self.storage.note_session_uses(&uses).await));
+            }
+        }
+    }
+
+    async fn change_confirmation(&mut self, operation: ConfirmationOperation) {
+        match operation {
+            ConfirmationOperation::Store { new, reply } => {
+                drop(reply.send(self.storage.store_confirmation(&new).await));
+            }
+            ConfirmationOperation::Decide { change, reply } => {
+                drop(reply.send(self.storage.decide_confirmation(&change).await));
+            }
+            ConfirmationOperation::End { opened, reply } => {
+                drop(reply.send(self.storage.end_confirmation(&opened).await));
+            }
+            ConfirmationOperation::Prune { old, reply } => {
+                drop(reply.send(self.storage.prune_confirmations(old).await));
             }
         }
     }
