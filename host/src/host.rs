@@ -1,5 +1,6 @@
 //! The parts, wired.
 
+mod accepting;
 mod alerts;
 mod data_dir;
 mod observed;
@@ -21,9 +22,8 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{LogLevel, Readiness};
 use crate::config::{self, Config, ConfigState, Loaded, PrivateDir};
-use crate::db::{self, Accept, Db, DbError, Following, Pruning};
+use crate::db::{self, Db, DbError, Following, Pruning};
 use crate::dispatch::{Acceptance, Dispatch};
-use crate::event::Event;
 use crate::outbound::{self, Outbound};
 use crate::plugins::{PluginSetup, Plugins, RunningEntry, Stamp, Watch};
 use crate::runtime::{CompileOptions, CompilerMode, MemoryBounds, Runtime};
@@ -399,20 +399,6 @@ impl Follow {
         // snapshot.
         let _published = swaps.changed().await;
         tracing::info!("configuration changed: {}", changes.live.join(", "));
-    }
-}
-
-impl ingress::EventAcceptor for Acceptance {
-    async fn accept_all(&self, events: Vec<Event>) -> Result<Vec<Accept>, DbError> {
-        Self::accept_all(self, events).await
-    }
-
-    async fn accept(&self, event: Event) -> Result<Accept, DbError> {
-        Self::accept(self, event).await
-    }
-
-    fn ids_known_since(&self, now: u64, keys_days: u64) -> u64 {
-        Self::ids_known_since(self, now, keys_days)
     }
 }
 

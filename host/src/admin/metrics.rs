@@ -85,6 +85,10 @@ fn describe() {
         "hookyard_verifier_failures_total",
         "Requests answered 503 because their source's verifier did not answer, by source and kind"
     );
+    describe_counter!(
+        "hookyard_confirmations_total",
+        "Confirmations that providers asked for, by source and result: stored, renewed, repeated, full"
+    );
     describe_counter!("hookyard_attempts_total", "Attempts, by plugin and outcome");
     describe_counter!(
         "hookyard_reruns_total",

@@ -3,6 +3,7 @@
 //!
 //! The webhook endpoint accepts received events here. An effect that emits an event accepts it here.
 
+use crate::confirmation::{ConfirmationReceipt, NewConfirmation};
 use crate::db::{Accept, Db, DbError, Edit, EditResult};
 use crate::event::{Event, PluginName};
 use crate::plugins::Plugins;
@@ -54,6 +55,14 @@ impl Acceptance {
             recipients.retain(|recipient| recipient.plugin == *to);
         }
         self.db.store_edit(edit, recipients).await
+    }
+
+    /// Stores a confirmation that an operator decides about. Returns after the commit.
+    ///
+    /// # Errors
+    /// [`DbError`]: nothing was stored, or the result is unknown. The sender tries again.
+    pub async fn store_confirmation(&self, new: NewConfirmation) -> Result<ConfirmationReceipt, DbError> {
+        self.db.store_confirmation(new).await
     }
 
     /// The time since which ids of received events are known, in ms since the Unix epoch; 0: all ids

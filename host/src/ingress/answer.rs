@@ -136,6 +136,18 @@ impl<'a> Answer<'a> {
         Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason).with(RETRY_AFTER, "1")
     }
 
+    /// The answer to a confirmation that finds no place among those that wait for an operator.
+    pub(super) fn too_many_confirmations() -> Self {
+        let reason = "too many confirmations wait for an operator: send it again later";
+        Self::refused(StatusCode::TOO_MANY_REQUESTS, "overloaded", reason).with(RETRY_AFTER, "60")
+    }
+
+    /// The answer to a confirmation that could not be stored.
+    pub(super) fn confirmation_unavailable() -> Self {
+        let reason = "nothing can be stored now: send it again later";
+        Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason).with(RETRY_AFTER, "5")
+    }
+
     /// The answer to a request whose verifier did not answer. It says nothing about the sender, who is to send it again.
     pub(super) fn unverifiable(reason: &'a str) -> Self {
         Self::refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason).with(RETRY_AFTER, "5")

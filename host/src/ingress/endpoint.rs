@@ -21,12 +21,15 @@ use crate::event::{Event, now_ms};
 use crate::telemetry::Telemetry;
 use crate::verifier::FailureKind;
 
+use super::acceptor::EventAcceptor;
 use super::answer::{Answer, REFUSED, TOO_OLD};
 use super::body::{self, BodyBudget, ReadBodyError};
+use super::confirmations;
 use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::gzip::{self, GunzipError};
 use super::handshake::HandshakeReply;
 use super::media::find_coding;
+use super::reply::{answer_handshake, count};
 use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
 use super::spans::{self, ReceiptTimes};
 use super::verify::{NotVerified, UnverifiedRequest};
@@ -38,19 +41,6 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 const DAY_MS: u64 = 24 * 3_600_000;
 /// Idempotency keys are kept for 30 days at least (`retention.keys_days`).
 const AGE_ALWAYS_ACCEPTED_MS: u64 = 29 * DAY_MS;
-
-/// Accepts verified events; the sender's answer waits for it.
-pub trait EventAcceptor: Send + Sync + 'static {
-    /// Stores an event with its deliveries. Returns after the commit.
-    fn accept(&self, event: Event) -> impl Future<Output = Result<Accept, DbError>> + Send;
-
-    /// Stores all events with their deliveries, or none. Returns after the commit.
-    fn accept_all(&self, events: Vec<Event>) -> impl Future<Output = Result<Vec<Accept>, DbError>> + Send;
-
-    /// The time since which the ids of received events are known, ms since the Unix epoch; 0 = all
-    /// are known.
-    fn ids_known_since(&self, now: u64, keys_days: u64) -> u64;
-}
 
 /// The webhook endpoint.
 #[derive(Debug)]
@@ -158,7 +148,7 @@ impl<A: EventAcceptor> Webhooks<A> {
         if let Some(reply) =
             handshake.and_then(|handshake| handshake.answer_verified(verified.body(), verified.secret()))
         {
-            return answer_handshake(source, reply);
+            return confirmations::answer(&*self.acceptor, source, reply, received_at).await;
         }
         let read = match source.envelope.read(&source.name, verified, received_at, rules) {
             Ok(read) => read,
@@ -372,12 +362,6 @@ fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Counts an answer, and makes it a response.
-fn count(source: &ReadySource, answer: Answer<'_>) -> Response {
-    source.counters.count(answer.status);
-    answer.into_reply(source.reply.as_ref())
-}
-
 /// Counts and logs a request that is not verified, and answers it. A verifier's own words are for the operator only.
 fn reject_unverified(source: &ReadySource, why: NotVerified, received_at: u64) -> Response {
     match why {
@@ -428,22 +412,6 @@ fn reject_gzip(source: &ReadySource, error: GunzipError, max_bytes: usize) -> Re
 
 fn find_unsigned_handshake(source: &ReadySource, head: &request::Parts) -> Option<HandshakeReply> {
     source.handshake.as_ref()?.answer_unsigned(&head.method, &head.uri, &head.headers)
-}
-
-/// Counts and logs a handshake, and answers it.
-fn answer_handshake(source: &ReadySource, reply: HandshakeReply) -> Response {
-    source.counters.count("handshake");
-    let HandshakeReply { code, headers, body, name, task } = reply;
-    if let Some(task) = task {
-        // It was verified, and nothing else has what the operator needs: none is left out.
-        tracing::warn!(source = %source.name, handshake = name, "handshake held for an operator: {task}");
-    } else if let Some(skipped) = source.handshakes.admit(now_ms()) {
-        tracing::info!(source = %source.name, handshake = name, skipped, "handshake answered");
-    }
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = code;
-    response.headers_mut().extend(headers);
-    response
 }
 
 /// Reads the rest of a rejected body, within limits, while the answer is written.

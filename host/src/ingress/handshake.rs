@@ -14,7 +14,9 @@ use crate::pick::Picker;
 /// Longest text that is sent back, in bytes.
 const CHALLENGE_MAX_BYTES: usize = 1024;
 /// Most values of a body that are needed for a handshake.
-const PLACES_MAX: usize = 3;
+const PLACES_MAX: usize = 4;
+/// The value of a source that names the topic of Amazon SNS.
+const TOPIC_VALUE: &str = "topic_arn";
 
 const ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -29,6 +31,8 @@ pub(super) struct Handshake {
     keys: Vec<Option<Hmac<Sha256>>>,
     /// The digest of the token that the provider must show.
     verify_token: Option<[u8; 32]>,
+    /// The topic whose messages are verified, if it is configured. Then the signature covers it, and not the body's.
+    topic: Option<String>,
     /// Finds what is needed of a body; `None` if the handshake is in no body.
     picker: Option<Picker<PLACES_MAX>>,
 }
@@ -43,6 +47,17 @@ pub(super) struct HandshakeReply {
     pub(super) name: &'static str,
     /// What an operator has to do, for the log.
     pub(super) task: Option<String>,
+    /// What an operator decides about. The reply is right only once it is stored.
+    pub(super) confirmation: Option<ReceivedConfirmation>,
+}
+
+/// A confirmation that the provider asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReceivedConfirmation {
+    pub(super) topic: String,
+    pub(super) url: String,
+    /// ms since the Unix epoch, if the provider says so.
+    pub(super) sent_at: Option<u64>,
 }
 
 impl HandshakeReply {
@@ -54,7 +69,7 @@ impl HandshakeReply {
             // What a stranger sent is never a page.
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         }
-        Self { code, headers, body, name, task: None }
+        Self { code, headers, body, name, task: None, confirmation: None }
     }
 
     fn text(name: &'static str, text: &str) -> Option<Self> {
@@ -79,6 +94,7 @@ impl Handshake {
             kind,
             keys: source.secrets.iter().map(key).collect(),
             verify_token: source.verify_token.as_ref().map(digest),
+            topic: source.verification.values.get(TOPIC_VALUE).cloned(),
             picker: picker(kind),
         })
     }
@@ -150,7 +166,10 @@ impl Handshake {
             config::Handshake::Discord if is(0, "0") => {
                 Some(HandshakeReply::new("Discord ping", StatusCode::NO_CONTENT, "", Bytes::new()))
             }
-            config::Handshake::AwsSns => answer_sns(&text(0)?, &text(1)?, &text(2)?),
+            config::Handshake::AwsSns => {
+                let topic = self.topic.clone().or_else(|| text(1))?;
+                answer_sns(&text(0)?, topic, text(2)?, text(3).as_deref())
+            }
             _ => None,
         }
     }
@@ -173,7 +192,7 @@ fn places(kind: config::Handshake) -> Option<&'static [&'static str]> {
         config::Handshake::Slack => Some(&["/type", "/challenge"]),
         config::Handshake::Zoom => Some(&["/event", "/payload/plainToken"]),
         config::Handshake::Discord => Some(&["/type", "/event"]),
-        config::Handshake::AwsSns => Some(&["/Type", "/TopicArn", "/SubscribeURL"]),
+        config::Handshake::AwsSns => Some(&["/Type", "/TopicArn", "/SubscribeURL", "/Timestamp"]),
         _ => None,
     }
 }
@@ -185,16 +204,23 @@ fn picker(kind: config::Handshake) -> Option<Picker<PLACES_MAX>> {
     Some(Picker::new(slots))
 }
 
-/// The host never opens a URL that a request names: an operator who wants the subscription does.
-fn answer_sns(kind: &str, topic: &str, url: &str) -> Option<HandshakeReply> {
-    let (name, what) = match kind {
-        "SubscriptionConfirmation" => ("SNS subscription confirmation", "confirm the subscription"),
-        "UnsubscribeConfirmation" => ("SNS end of a subscription", "subscribe again, if it was not meant"),
-        _ => return None,
-    };
+/// A request alone makes the host open no URL: an operator who wants the subscription lets it.
+fn answer_sns(kind: &str, topic: String, url: String, sent: Option<&str>) -> Option<HandshakeReply> {
     let answer = json!({"status": "held", "reason": "an operator decides about it"});
-    let reply = HandshakeReply::json(name, &answer);
-    Some(HandshakeReply { task: Some(format!("to {what} to {topic}, open {url}")), ..reply })
+    match kind {
+        "SubscriptionConfirmation" => {
+            let sent_at = sent.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+            let sent_at = sent_at.and_then(|at| u64::try_from(at.as_millisecond()).ok());
+            let reply = HandshakeReply::json("SNS subscription confirmation", &answer);
+            Some(HandshakeReply { confirmation: Some(ReceivedConfirmation { topic, url, sent_at }), ..reply })
+        }
+        "UnsubscribeConfirmation" => {
+            let reply = HandshakeReply::json("SNS end of a subscription", &answer);
+            let task = format!("to subscribe again, if it was not meant to {topic}, open {url}");
+            Some(HandshakeReply { task: Some(task), ..reply })
+        }
+        _ => None,
+    }
 }
 
 /// The first value of a query's parameter.

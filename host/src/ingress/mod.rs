@@ -4,8 +4,10 @@
 //! are pure. It knows no wasm and no SQL: events are accepted through [`EventAcceptor`], and verifiers that are plugins
 //! are called through [`RequestVerifiers`].
 
+mod acceptor;
 mod answer;
 mod body;
+mod confirmations;
 mod connection;
 mod connections;
 mod created;
@@ -19,6 +21,7 @@ mod limits;
 mod media;
 mod peer;
 mod probe;
+mod reply;
 mod serve;
 mod sources;
 mod spans;
@@ -30,8 +33,9 @@ mod throttle;
 mod trial;
 mod verify;
 
+pub use acceptor::EventAcceptor;
 pub use body::peer_address;
-pub use endpoint::{EventAcceptor, Webhooks};
+pub use endpoint::Webhooks;
 pub use limits::Limits;
 pub use probe::{Probe, ProbeRequest, ProbeStep};
 pub use serve::{serve, serve_current};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
-use crate::config::{Config, Reply, TraceTrust};
+use crate::config::{self, Config, Reply, TraceTrust};
+use crate::confirmation::ConfirmationReceipt;
 use crate::event::SourceName;
 use crate::verifier::FailureKind;
 
@@ -76,6 +77,8 @@ pub(super) struct ReadySource {
     pub(super) invalid: Throttle,
     /// Throttles log lines about handshakes.
     pub(super) handshakes: Throttle,
+    /// `hookyard_confirmations_total`, by result, where the provider asks for confirmations.
+    pub(super) confirmations: Option<Counters>,
     /// Throttles log lines about events that could not be stored.
     pub(super) failed: Throttle,
     /// Throttles log lines about verifiers that do not answer: any client can cause them.
@@ -108,6 +111,15 @@ impl Counters {
             (kind.as_str(), counter)
         };
         Self(FailureKind::ALL.into_iter().map(counter).collect())
+    }
+
+    /// `hookyard_confirmations_total`, by result.
+    fn of_confirmations(source: &SourceName) -> Self {
+        let counter = |result: ConfirmationReceipt| {
+            let counter = metrics::counter!("hookyard_confirmations_total", "source" => source.to_string(), "result" => result.as_str());
+            (result.as_str(), counter)
+        };
+        Self(ConfirmationReceipt::ALL.into_iter().map(counter).collect())
     }
 
     /// Counts one with this status or reason.
@@ -167,6 +179,8 @@ impl Sources {
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),
                 handshakes: Throttle::default(),
+                confirmations: (source.handshake == Some(config::Handshake::AwsSns))
+                    .then(|| Counters::of_confirmations(name)),
                 failed: Throttle::default(),
                 unanswered: Throttle::default(),
                 unhandled: Throttle::default(),

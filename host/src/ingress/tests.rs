@@ -15,6 +15,7 @@ use super::{
     EventAcceptor, Limits, NoVerifiers, Sources, UnsignedRequest, Webhooks, serve, serve_current, sign,
 };
 use crate::config::{Config, Scheme, Secret, Source};
+use crate::confirmation::{ConfirmationReceipt, NewConfirmation};
 use crate::db::{Accept, DbError};
 use crate::event::{Event, SourceName};
 use crate::telemetry::Telemetry;
@@ -47,6 +48,10 @@ impl EventAcceptor for Fake {
         let answers = vec![answer; events.len()];
         self.taken.lock().unwrap().extend(events);
         Ok(answers)
+    }
+
+    async fn store_confirmation(&self, _new: NewConfirmation) -> Result<ConfirmationReceipt, DbError> {
+        Ok(ConfirmationReceipt::Stored)
     }
 
     fn ids_known_since(&self, _now: u64, _keys_days: u64) -> u64 {

@@ -90,7 +90,7 @@ fn answers_verified_handshakes() {
         hex::encode(mac.finalize().into_bytes())
     };
     let zoom_answer = format!(r#"{{"encryptedToken":"{key}","plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}"#);
-    let sns = r#"{"Type":"SubscriptionConfirmation","TopicArn":"arn:t","SubscribeURL":"https://sns.example/?Token=1"}"#;
+    let sns = sns("SubscriptionConfirmation");
     let ok = |text: &str| Some((200, text.to_owned()));
     for (scheme, body, expected) in [
         ("slack", r#"{"type":"url_verification","challenge":"3eZbrw1aB","token":"x"}"#, ok("3eZbrw1aB")),
@@ -102,7 +102,7 @@ fn answers_verified_handshakes() {
         ("discord", r#"{"type":0,"application_id":"1"}"#, Some((204, String::new()))),
         ("discord", r#"{"type":2,"id":"1"}"#, None),
         ("discord", r#"{"type":1,"event":{"type":"APPLICATION_AUTHORIZED"}}"#, None),
-        ("aws-sns", sns, ok(r#"{"reason":"an operator decides about it","status":"held"}"#)),
+        ("aws-sns", sns.as_str(), ok(r#"{"reason":"an operator decides about it","status":"held"}"#)),
         ("aws-sns", r#"{"Type":"Notification","Message":"SubscriptionConfirmation"}"#, None),
         ("slack", "\u{fffd}", None),
     ] {
@@ -113,7 +113,30 @@ fn answers_verified_handshakes() {
         };
         assert_eq!(verified(scheme, secret, body), expected, "{scheme} {body}");
     }
-    let reply = handshake("aws-sns", "x").answer_verified(sns.as_bytes(), 0).unwrap();
-    let task = reply.task.unwrap();
-    assert_eq!(task, "to confirm the subscription to arn:t, open https://sns.example/?Token=1");
+}
+
+fn sns(kind: &str) -> String {
+    format!(
+        r#"{{"Type":"{kind}","TopicArn":"arn:t","SubscribeURL":"https://sns.example/?Token=1","Timestamp":"2023-11-14T22:13:20.000Z"}}"#
+    )
+}
+
+#[test]
+fn an_sns_subscription_is_to_be_confirmed_for_the_topic_that_the_signature_covers() {
+    let of = |configured: Option<&str>, kind: &str| {
+        let mut source = Source::preset(Scheme::find("aws-sns").unwrap(), vec![Secret::new("x".into())]);
+        let topic = configured.map(|topic| (TOPIC_VALUE.to_owned(), topic.to_owned()));
+        source.verification.values.extend(topic);
+        Handshake::of(&source).unwrap().answer_verified(sns(kind).as_bytes(), 0).unwrap()
+    };
+    for (configured, topic) in [(None, "arn:t"), (Some("arn:signed"), "arn:signed")] {
+        let reply = of(configured, "SubscriptionConfirmation");
+        let confirmation = reply.confirmation.unwrap();
+        assert_eq!((confirmation.topic.as_str(), confirmation.sent_at), (topic, Some(1_700_000_000_000)));
+        assert_eq!((confirmation.url.as_str(), reply.task), ("https://sns.example/?Token=1", None));
+    }
+    let reply = of(None, "UnsubscribeConfirmation");
+    assert_eq!(reply.confirmation, None);
+    let task = "to subscribe again, if it was not meant to arn:t, open https://sns.example/?Token=1";
+    assert_eq!(reply.task.as_deref(), Some(task));
 }
