@@ -62,6 +62,8 @@ pub struct Source {
     pub handshake: Option<Handshake>,
     /// The token that the provider shows in its handshake.
     pub verify_token: Option<Secret>,
+    /// The origins, besides the provider's, at which the URL of an approved confirmation is opened.
+    pub confirm_origins: Vec<String>,
     /// The form of the answer that acknowledges an event, where the provider wants a certain one.
     pub reply: Option<Reply>,
     /// The list of events in a body; the places of their fields start at each item.
@@ -240,6 +242,12 @@ entry! {
         /// check is answered 405.
         #[example("\"env:META_VERIFY_TOKEN\"")]
         verify_token: Option<Secret>,
+        /// Origins at which the host opens the URL of an approved confirmation, besides those of Amazon SNS
+        /// (`https://sns.REGION.amazonaws.com`): of a VPC endpoint, or of a stand-in such as `LocalStack`. They may have
+        /// internal addresses, which no other origin may. Only for the handshake `aws-sns`. Default: none.
+        #[example("[\"https://sns.eu-west-1.amazonaws.com\"]")]
+        #[serde(default, deserialize_with = "formats::origins")]
+        confirm_origins: Vec<String>,
         /// The answer that acknowledges an event: a text, with 200 in place of 202 and the JSON answer; "", which is 200
         /// without a body, and then the answers to rejected requests have none either; 200 or 202, with the JSON answer;
         /// or 204, without a body. Default: the preset's; none for `hmac`.
@@ -305,6 +313,7 @@ impl TryFrom<Written> for Source {
             cloudevents: written.cloudevents.unwrap_or(preset.cloudevents),
             handshake: written.handshake.or(preset.handshake),
             verify_token: written.verify_token,
+            confirm_origins: written.confirm_origins,
             reply: written.reply.or(preset.reply),
             ordering_key: written.ordering_key.unwrap_or(preset.ordering_key),
             package: written.package.or(preset.package),
@@ -386,6 +395,7 @@ impl Source {
             cloudevents: preset.cloudevents,
             handshake: preset.handshake,
             verify_token: None,
+            confirm_origins: Vec::new(),
             reply: preset.reply.clone(),
             ordering_key: preset.ordering_key.clone(),
             package: preset.package.clone(),

@@ -99,6 +99,7 @@ fn the_examples_in_the_default_file_say_the_defaults() {
         items: Some(Pointer::to(&["events"])),
         handshake: Some(Handshake::CloudEvents),
         verify_token: Some(Secret::new("value of META_VERIFY_TOKEN".into())),
+        confirm_origins: vec!["https://sns.eu-west-1.amazonaws.com".into()],
         reply: Some(Reply::Text("[accepted]".into())),
         ordering_key: FieldPlaces::to(&["data", "object", "id"]),
         package: Some("moncreneau:events".into()),

@@ -1,12 +1,13 @@
 //! Requests and emails that the host sends for plugins: grants, the HTTP client and the SMTP client. Effects and
-//! handlers' own requests go through here, and nothing else in the host connects to a plugin's destinations. This
-//! room knows no database and no wasm.
+//! handlers' own requests go through here, and nothing else in the host connects to a plugin's destinations. So do
+//! notifications of alerts, and confirmations that an operator approved. This room knows no database and no wasm.
 
 mod address;
 mod alert;
 mod answer;
 mod bounded;
 mod clients;
+mod confirmation;
 mod destination;
 mod exchange;
 mod failure;
@@ -41,6 +42,7 @@ use crate::event::now_ms;
 use crate::secrets::Mask;
 use crate::trace::TraceContext;
 
+pub use confirmation::ConfirmationToOpen;
 pub use failure::{FailureKind, OutboundFailure};
 pub use grants::{Grants, WebhookGrants};
 pub use mail::InvalidEmailConfig;
@@ -208,6 +210,19 @@ impl Outbound {
     pub async fn notify(&self, context: &EffectContext<'_>, request: &HttpRequest) -> EffectResult {
         let clients = self.0.clients.load_full();
         alert::request(&clients, context, request).await.unwrap_or_else(EffectResult::from)
+    }
+
+    /// Opens the URL of a confirmation that an operator approved, and returns what the provider names. The URL came in a
+    /// request: it is opened only at the provider's hosts or at origins that the operator named, without redirects.
+    ///
+    /// # Errors
+    /// [`OutboundFailure`]: it may not be opened, or the answer does not confirm.
+    pub async fn confirm(
+        &self,
+        confirmation: &ConfirmationToOpen<'_>,
+    ) -> Result<Option<String>, OutboundFailure> {
+        let clients = self.0.clients.load_full();
+        confirmation::open(&clients, confirmation).await
     }
 
     /// The largest body of a handler's own request, in bytes.
