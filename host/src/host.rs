@@ -183,6 +183,7 @@ impl Host {
             verifiers: &verifiers,
             dispatch: &dispatch,
             acceptance,
+            outbound: &outbound,
             alerts: &alerts,
             access: &access,
             config: current.subscribe(),

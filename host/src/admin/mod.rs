@@ -23,7 +23,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::alerts::{AlertView, TestError, TestResult};
+use crate::audit::Decision;
 use crate::config::{Config, ConfigState};
+use crate::confirmation::ConfirmationDecision;
 use crate::db::{Db, DbError, Edit, EditResult, Stock};
 use crate::event::{PluginName, VerifierName};
 use crate::plugins::{PluginView, Plugins};
@@ -99,6 +101,12 @@ pub type SourceTest = Pin<Box<dyn Future<Output = Option<SourceTestResult>> + Se
 /// Tests a request with this body against a source, without storing anything.
 pub type TestSource = Arc<dyn Fn(&str, SourceTestRequest, Vec<u8>) -> SourceTest + Send + Sync>;
 
+/// An approved confirmation whose URL is being opened.
+pub type ApprovalInProgress = Pin<Box<dyn Future<Output = Result<ConfirmationDecision, DbError>> + Send>>;
+
+/// Approves the confirmation of a source with this number: its URL is opened.
+pub type ApproveConfirmation = Arc<dyn Fn(String, i64, Decision) -> ApprovalInProgress + Send + Sync>;
+
 /// Lists the verifiers.
 pub type ListVerifiers = Arc<dyn Fn() -> Vec<VerifierView> + Send + Sync>;
 
@@ -129,6 +137,8 @@ pub struct AdminState {
     pub alerts: AlertFunctions,
     /// Tests requests against sources.
     pub test_source: TestSource,
+    /// Approves confirmations of sources.
+    pub approve_confirmation: ApproveConfirmation,
     /// Lists the verifiers.
     pub verifiers: ListVerifiers,
     /// The personal values of bodies.

@@ -59,6 +59,7 @@ impl TestServer {
                 });
                 Box::pin(async { tested })
             }),
+            approve_confirmation: Arc::new(|_, _, _| Box::pin(async { Ok(ConfirmationDecision::Unknown) })),
             verifiers: Arc::new(Vec::new),
             personal: PersonalFields::new(channel::Sender::new(Arc::default()).subscribe()),
             access: access.clone(),

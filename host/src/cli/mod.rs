@@ -74,6 +74,7 @@ mod show;
 mod sign;
 mod signals;
 mod similar;
+mod source_confirmations;
 mod sources;
 mod stderr;
 mod stores;
@@ -256,6 +257,9 @@ enum Session {
 enum Source {
     List(sources::List),
     Test(sources::Test),
+    Confirmations(source_confirmations::Confirmations),
+    Approve(source_confirmations::Approve),
+    Reject(source_confirmations::Reject),
 }
 
 #[derive(Debug, Subcommand)]
@@ -388,6 +392,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(Token::Revoke(verb)) => verb.run(of_running(config)?).await,
         Verb::Source(Source::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Source(Source::Test(verb)) => verb.run(of_running(config)?).await,
+        Verb::Source(Source::Confirmations(verb)) => verb.run(of_running(config)?).await,
+        Verb::Source(Source::Approve(verb)) => verb.run(of_running(config)?).await,
+        Verb::Source(Source::Reject(verb)) => verb.run(of_running(config)?).await,
         Verb::Verifier(Verifier::List(verb)) => verb.run(of_running(config)?).await,
         Verb::Verifier(Verifier::Check(verb)) => verb.run(Settings::for_authors(config)?).await,
         Verb::Session(Session::List(verb)) => verb.run(of_running(config)?).await,

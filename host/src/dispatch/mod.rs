@@ -4,12 +4,14 @@
 //! in it (`deliveries.rs`, `chosen.rs` for those on revisions that replays chose, `effects.rs`), turns between plugins (`lanes.rs`), pauses (`breaker.rs`), the next
 //! step after an attempt (`retry.rs`), replays (`replay.rs`), erasures of personal values (`erasures.rs`), deliveries
 //! that a switch held (`held_releases.rs`), events accepted before their plugins were
-//! loaded (`matching.rs`), deliveries that failed on earlier revisions (`new_revisions.rs`). It answers no HTTP, and knows no SQL and no wasm.
+//! loaded (`matching.rs`), deliveries that failed on earlier revisions (`new_revisions.rs`), confirmations that operators approve
+//! (`confirmations.rs`). It answers no HTTP, and knows no SQL and no wasm.
 
 mod acceptance;
 mod bounds;
 mod breaker;
 mod chosen;
+mod confirmations;
 mod deliveries;
 mod dispatcher;
 mod effects;
@@ -47,6 +49,7 @@ use crate::telemetry::Telemetry;
 
 pub use acceptance::Acceptance;
 use chosen::{ChosenDeliveries, ChosenDelivery, ChosenLane};
+pub use confirmations::Confirmations;
 use deliveries::Deliveries;
 use dispatcher::{Dispatcher, WorkKind as _};
 use effects::Effects;

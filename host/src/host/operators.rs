@@ -12,8 +12,9 @@ use crate::admin::{Access, AdminState, AnswerCache, Changes, LogLevel, PersonalF
 use crate::alerts::Alerts;
 use crate::config::{Config, ConfigState};
 use crate::db::Db;
-use crate::dispatch::{Acceptance, Dispatch};
+use crate::dispatch::{Acceptance, Confirmations, Dispatch};
 use crate::ingress::Sources;
+use crate::outbound::Outbound;
 use crate::plugins::Plugins;
 use crate::verifiers::Verifiers;
 
@@ -24,6 +25,7 @@ pub(super) struct OperatorParts<'a> {
     pub(super) verifiers: &'a Verifiers,
     pub(super) dispatch: &'a Dispatch,
     pub(super) acceptance: Arc<Acceptance>,
+    pub(super) outbound: &'a Outbound,
     pub(super) alerts: &'a Alerts,
     pub(super) access: &'a Access,
     pub(super) config: watch::Receiver<Arc<Config>>,
@@ -40,6 +42,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
     let OperatorParts { db, plugins, dispatch, acceptance, alerts, access, config, side, .. } = parts;
     let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
     let (working, verifiers) = (dispatch.clone(), parts.verifiers.clone());
+    let confirmations = Confirmations::new(db.clone(), parts.outbound.clone(), config.clone());
     AdminState {
         db: db.clone(),
         store_edit: Arc::new(move |edit, to| {
@@ -53,6 +56,10 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
         readiness: side.readiness.clone(),
         fault: Arc::new(move || working.fault()),
         test_source: source_test::function(parts.sources),
+        approve_confirmation: Arc::new(move |source, id, by| {
+            let confirmations = confirmations.clone();
+            Box::pin(async move { confirmations.approve(source, id, by).await })
+        }),
         verifiers: Arc::new(move || verifiers.list()),
         personal: PersonalFields::new(config.clone()),
         config,

@@ -14,6 +14,7 @@ use permitted::endpoint;
 pub(super) mod alerts;
 pub(super) mod audit;
 pub(super) mod changes;
+pub(super) mod confirmations;
 pub(super) mod deliveries;
 pub(super) mod doctor;
 pub(super) mod edits;
@@ -87,6 +88,9 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(revisions::reject))
         .routes(endpoint!(sources::list))
         .routes(endpoint!(sources::test))
+        .routes(endpoint!(confirmations::list))
+        .routes(endpoint!(confirmations::approve))
+        .routes(endpoint!(confirmations::reject))
         .routes(endpoint!(verifiers::list))
         .routes(endpoint!(stores::list))
         .routes(endpoint!(stores::show))

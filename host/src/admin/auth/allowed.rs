@@ -89,6 +89,11 @@ impl<P: Need> Allowed<P> {
         self.caller.has(Permission::Unmask)
     }
 
+    /// Whether the caller may change what runs.
+    pub(in crate::admin) fn may_operate(&self) -> bool {
+        self.caller.has(Permission::Operate)
+    }
+
     /// Requires one more permission.
     ///
     /// # Errors

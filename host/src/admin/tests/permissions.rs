@@ -63,6 +63,7 @@ impl Operation {
             ("/effects/{id}", "/effects/1-1-1"),
             ("/replays/{id}", "/replays/1"),
             ("/sources/{name}", "/sources/moncreneau"),
+            ("/confirmations/{id}", "/confirmations/1"),
             ("/erasures/{id}", "/erasures/1"),
             ("/held-releases/{number}", "/held-releases/1"),
         ];

@@ -5,6 +5,7 @@
 mod alert;
 mod audit;
 mod change;
+mod confirmation;
 mod delivery;
 mod effect;
 mod erasure;
@@ -25,6 +26,7 @@ mod verifier;
 pub use alert::{Alert, AlertList, AlertProblem, AlertTestResult, PendingNotification};
 pub use audit::{AuditCheck, AuditEntry, AuditHead, AuditList};
 pub use change::{Change, ChangeKind, ChangeList};
+pub use confirmation::{ConfirmationList, ConfirmationState, ConfirmationView};
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryList, DeliveryState, DeliverySummary, DeliveryView, DiscardResult,
     ListedDelivery, ReplayedView, RetryRequest, RetryResult,
