@@ -171,8 +171,16 @@ fn sources(facts: &Facts) -> Vec<Found> {
         };
         Some(Found::warning(fact).about(source))
     });
-    let silent: Vec<_> = silent.collect();
-    if silent.is_empty() { vec![Found::ok(Fact::SourcesHeard)] } else { silent }
+    let mut found: Vec<_> = silent.collect();
+    if found.is_empty() {
+        found.push(Found::ok(Fact::SourcesHeard));
+    }
+    let waiting = facts.confirmations.iter().map(|(source, count)| {
+        let fact = Fact::ConfirmationsWaiting { source: source.clone(), count: *count };
+        Found::warning(fact).about(source)
+    });
+    found.extend(waiting);
+    found
 }
 
 /// Findings about verifiers; none where no source has one and there are none.

@@ -39,6 +39,7 @@ pub(in crate::admin) enum Fact {
     SourcesHeard,
     SourceSilent { source: String, hours: u64 },
     SourceUnheard(String),
+    ConfirmationsWaiting { source: String, count: u64 },
     VerifiersWell { count: u64 },
     VerifierMissing(String),
     VerifierRefused { verifier: String, reason: String, earlier_runs: bool },
@@ -127,7 +128,10 @@ impl Fact {
             | Self::PluginRefused { .. }
             | Self::PluginWaiting { .. } => "plugins",
             Self::NoDeadLetters | Self::PluginDeadLetters(_) => "dead letters",
-            Self::SourcesHeard | Self::SourceSilent { .. } | Self::SourceUnheard(_) => "sources",
+            Self::SourcesHeard
+            | Self::SourceSilent { .. }
+            | Self::SourceUnheard(_)
+            | Self::ConfirmationsWaiting { .. } => "sources",
             Self::VerifiersWell { .. } | Self::VerifierMissing(_) | Self::VerifierRefused { .. } => {
                 "verifiers"
             }
@@ -197,6 +201,7 @@ impl Fact {
             Self::SourcesHeard => "each has sent events lately".into(),
             Self::SourceSilent { source, hours } => format!("the last event of {source} came {hours} h ago"),
             Self::SourceUnheard(source) => format!("no event of {source} is among the newest"),
+            Self::ConfirmationsWaiting { source, count } => describe_confirmations(source, *count),
             Self::VerifiersWell { count } => {
                 format!("{}, none refused", counted_as(*count, "verifier", "verifiers"))
             }
@@ -279,6 +284,7 @@ impl Fact {
                 "see whether the sender has the URL /webhooks/{source} and the right secret: the log counts refused \
                  requests"
             ),
+            Self::ConfirmationsWaiting { source, .. } => help_confirmations(source),
             Self::VerifierMissing(name) => format!(
                 "put {name}.wasm and {name}.vectors.json into the verifiers directory (verifiers.dir); \
                  `hookyard verifier list` shows what is there"
@@ -342,6 +348,18 @@ impl Lack {
             Self::Configuration => "reads no configuration",
         }
     }
+}
+
+fn describe_confirmations(source: &str, count: u64) -> String {
+    let wait = if count == 1 { "waits" } else { "wait" };
+    format!("{} of {source} {wait} for an operator", counted_as(count, "confirmation", "confirmations"))
+}
+
+fn help_confirmations(source: &str) -> String {
+    format!(
+        "`hookyard source confirmations {source}` lists them, and `hookyard source approve {source} ID` or `hookyard \
+         source reject {source} ID` decides, within three days: the provider sends nothing before"
+    )
 }
 
 /// The first digits of a revision's digest.

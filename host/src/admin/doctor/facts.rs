@@ -42,6 +42,8 @@ pub(super) struct Facts {
     pub(super) backlog: u64,
     /// When each source's last event was received, ms since the Unix epoch by the system clock.
     pub(super) heard: Vec<(String, u64)>,
+    /// The numbers of confirmations that wait, by source.
+    pub(super) confirmations: Vec<(String, u64)>,
     pub(super) pruning: PruningState,
     pub(super) alerts_failing: Vec<String>,
     pub(super) verifiers: Vec<VerifierView>,
@@ -63,7 +65,13 @@ impl Facts {
         let paused = db.paused().await;
         let dead_letters = db.dead_letters().await;
         let heard = db.last_received().await;
-        let answers = [paused.as_ref().err(), dead_letters.as_ref().err(), heard.as_ref().err()];
+        let confirmations = db.waiting_confirmations().await;
+        let answers = [
+            paused.as_ref().err(),
+            dead_letters.as_ref().err(),
+            heard.as_ref().err(),
+            confirmations.as_ref().err(),
+        ];
         let failed = answers.into_iter().flatten().next().map(DbError::to_string);
         let mut plugins = (admin.plugins)();
         plugins.retain(|plugin| sees(&plugin.name));
@@ -93,6 +101,7 @@ impl Facts {
             dead_letters,
             backlog: db.backlog(),
             heard: heard.unwrap_or_default(),
+            confirmations: confirmations.unwrap_or_default(),
             pruning: db.pruning_state(),
             alerts_failing: (admin.alerts.failing)(),
             verifiers: (admin.verifiers)(),

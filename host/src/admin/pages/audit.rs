@@ -26,9 +26,21 @@ use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
 
 /// The families of actions, which the filter offers.
-const FAMILIES: [&str; 13] = [
-    "alert", "auth", "config", "database", "delivery", "effect", "erasure", "event", "log", "plugin",
-    "replay", "session", "token",
+const FAMILIES: [&str; 14] = [
+    "alert",
+    "auth",
+    "config",
+    "confirmation",
+    "database",
+    "delivery",
+    "effect",
+    "erasure",
+    "event",
+    "log",
+    "plugin",
+    "replay",
+    "session",
+    "token",
 ];
 /// The longest log that is checked whenever its list is opened. The check reads all of it.
 const CHECKED_MAX: i64 = 10_000;
@@ -315,6 +327,7 @@ fn target_path(action: &str, target: &str) -> Option<String> {
         "token" => Some("/settings/tokens".into()),
         "alert" => Some("/settings/alerts".into()),
         "session" => Some("/settings".into()),
+        "confirmation" => target.split_once('/').map(|(source, _)| super::sources::path_of(source)),
         _ => None,
     }
 }
@@ -426,6 +439,7 @@ mod tests {
         assert_eq!(target_path("replay.begin", "12"), Some("/replays/12".into()));
         assert_eq!(target_path("replay.begin", "x"), None);
         assert_eq!(target_path("token.create", "ops"), Some("/settings/tokens".into()));
+        assert_eq!(target_path("confirmation.open", "alarms/3"), Some("/sources/alarms".into()));
         assert_eq!(target_path("log.level", "info"), None);
     }
 }

@@ -182,6 +182,7 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
         Fact::SourceUnheard(source) => {
             (format!("aucun des événements récents ne vient de {source}"), help_of_source(source))
         }
+        Fact::ConfirmationsWaiting { source, count } => describe_confirmations(source, *count),
         Fact::VerifierMissing(name) => (
             format!("le vérificateur {name} n'est pas en service : ses sources reçoivent 503"),
             format!("mettez {name}.wasm et {name}.vectors.json dans le répertoire verifiers.dir"),
@@ -226,6 +227,16 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
         _ => return ("tout va bien".into(), None),
     };
     (detail, Some(help))
+}
+
+fn describe_confirmations(source: &str, count: u64) -> (String, String) {
+    let detail = if Language::French.is_one(count) {
+        format!("{} confirmation de {source} attend un opérateur", Language::French.number(count))
+    } else {
+        format!("{} confirmations de {source} attendent un opérateur", Language::French.number(count))
+    };
+    let help = "approuvez ou rejetez sur la page de la source, dans les trois jours : d'ici là, le fournisseur n'envoie rien";
+    (detail, help.into())
 }
 
 fn help_of_source(source: &str) -> String {
@@ -280,6 +291,10 @@ mod tests {
         let french = tell(&paused, Language::French);
         assert_eq!(french.detail, "sms est mis en pause par un opérateur.");
         assert_eq!(french.help.as_deref(), Some("`hookyard plugin resume sms` laisse passer ses remises."));
+        let waiting = found(Fact::ConfirmationsWaiting { source: "alarms".into(), count: 2 });
+        let (english, french) = (tell(&waiting, Language::English), tell(&waiting, Language::French));
+        assert_eq!(english.detail, "2 confirmations of alarms wait for an operator.");
+        assert_eq!(french.detail, "2 confirmations de alarms attendent un opérateur.");
         let dead = DeadLetters { plugin: "sms".into(), deliveries: 1, effects: 1200 };
         let dead = tell(&found(Fact::PluginDeadLetters(dead)), Language::French);
         assert_eq!(dead.detail, "sms a 1 échec définitif et 1\u{202f}200 effets en échec définitif.");

@@ -55,6 +55,7 @@ mod replay;
 mod replays;
 mod settings;
 mod shell;
+mod source_confirmations;
 mod source_setup;
 mod source_test;
 mod sources;
@@ -98,6 +99,8 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/sources", get(sources::list))
         .route("/sources/{name}", get(sources::show))
         .route("/sources/{name}/test", post(source_test::test))
+        .route("/sources/{name}/confirmations/{id}/approve", post(source_confirmations::approve))
+        .route("/sources/{name}/confirmations/{id}/reject", post(source_confirmations::reject))
         .route("/replays", get(replays::list))
         .route("/replays/{id}", get(replay::show))
         .route("/replays/{id}/stop", post(replay::stop))

@@ -85,6 +85,7 @@ impl TestForm {
 /// `POST /sources/{name}/test`
 pub(super) async fn test(
     operator: Allowed<need::Operate>,
+    reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     mut visit: Visit,
     Path(name): Path<String>,
@@ -101,7 +102,7 @@ pub(super) async fn test(
     };
     visit.path = sources::path_of(&name);
     let tested = Tested { request: form.request, at: form.at, answer: Some(answer) };
-    sources::page(&admin, &visit, name, tested).await
+    sources::page(reader, &admin, &visit, name, tested).await
 }
 
 impl TestAnswer {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::last_hour::LastHour;
 use super::listing::{self, encode};
 use super::shell::{Page, Section, Shell};
+use super::source_confirmations::Confirmations;
 use super::source_setup::Setup;
 use super::source_test::Tested;
 use super::ui::{StateTag, TimeTag, Tone};
@@ -17,7 +18,7 @@ use crate::admin::auth::{Allowed, need};
 use crate::admin::doctor::{self, Silence};
 use crate::admin::hour::Totals;
 use crate::admin::{AdminState, Problem};
-use crate::config::Config;
+use crate::config::{Config, Handshake};
 
 /// The status of an event that was stored.
 const ACCEPTED: &str = "accepted";
@@ -63,6 +64,7 @@ struct SourcePage {
     span: String,
     numbers: [SourceNumber; 4],
     refusals: Vec<RefusalRow>,
+    confirmations: Option<Confirmations>,
     setup: Setup,
     /// The form of a test, and what came of one.
     tested: Tested,
@@ -106,16 +108,17 @@ pub(super) async fn list(
 
 /// `GET /sources/{name}`
 pub(super) async fn show(
-    _reader: Allowed<need::Read>,
+    reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    page(&admin, &visit, name, Tested::default()).await
+    page(reader, &admin, &visit, name, Tested::default()).await
 }
 
 /// The page of a source, with what came of a test.
 pub(super) async fn page(
+    reader: Allowed<need::Read>,
     admin: &AdminState,
     visit: &Visit,
     name: String,
@@ -128,6 +131,8 @@ pub(super) async fn page(
         return Err(Problem::not_found(format!("no source `{name}` is configured")));
     };
     let known = Known::read(admin, &shell).await?;
+    let asks = source.handshake == Some(Handshake::AwsSns);
+    let confirmations = Confirmations::read(reader, admin, &shell, &name, asks).await?;
     let time = |at| TimeTag { at, now: shell.now, language: shell.language };
     let page = SourcePage {
         state: known.state(&name, &config, w),
@@ -137,6 +142,7 @@ pub(super) async fn page(
         span: known.span(w),
         numbers: known.numbers(&name, w),
         refusals: known.refusals(&name, w),
+        confirmations,
         setup: Setup::of(source, &name, &config, time, w),
         tested,
         name,

@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod common;
+mod confirmations;
 mod dead_letters;
 mod event;
 mod events;
@@ -21,6 +22,7 @@ mod tokens;
 pub(super) use alerts::AlertsWords;
 pub(super) use audit::AuditWords;
 pub(super) use common::{ErrorWords, ListWords, ShellWords, StateWords, TimeWords};
+pub(super) use confirmations::ConfirmationsWords;
 pub(super) use dead_letters::DeadLettersWords;
 pub(super) use event::EventWords;
 pub(super) use events::EventsWords;
