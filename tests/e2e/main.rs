@@ -17,6 +17,7 @@ mod cache;
 mod cli;
 mod compile;
 mod config;
+mod confirmations;
 mod conformance;
 mod contract;
 mod crash;

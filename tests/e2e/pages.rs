@@ -17,7 +17,7 @@ mod sessions;
 mod settings;
 mod sources;
 mod switches;
-mod visitor;
+pub(crate) mod visitor;
 
 use std::fs;
 

@@ -50,7 +50,7 @@ const LIBRARIES: [(&[&str], &[&str]); 22] = [
 ];
 
 /// What a room may use besides `event`, `clock`, `delivery`, `erasure`, `effect`, `completion`, `keyvalue`, `replay`, `revision`,
-/// `audit`, `token`, `trace`, `secrets`, `personal`, `pick`, `switch`, `verifier`, `config` and `failpoint`.
+/// `audit`, `token`, `trace`, `secrets`, `personal`, `pick`, `switch`, `verifier`, `confirmation`, `config` and `failpoint`.
 const DEPENDENCIES: [(&str, &[&str]); 8] = [
     ("ingress", &["db", "telemetry"]),
     ("plugins", &["outbound", "runtime"]),
@@ -62,8 +62,9 @@ const DEPENDENCIES: [(&str, &[&str]); 8] = [
     ("runtime", &["outbound"]),
 ];
 /// Rooms that know no other: what everybody uses, and the way out.
-const LEAVES: [(&str, &[&str]); 22] = [
+const LEAVES: [(&str, &[&str]); 23] = [
     ("audit", &["effect", "event", "replay"]),
+    ("confirmation", &["event"]),
     ("token", &["event"]),
     ("event", &["trace"]),
     ("erasure", &["event", "replay"]),
@@ -222,6 +223,7 @@ fn dependencies_point_one_way() {
         "pick",
         "switch",
         "verifier",
+        "confirmation",
         "config",
         "failpoint",
     ];

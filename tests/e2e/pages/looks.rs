@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::browser::{Browser, SCHEMES};
 use super::{address, first_token};
+use crate::confirmations::{TOPIC, ask};
 use crate::support::{Event, HostDir, RunningHost, example, guest, sign, wait_until};
 
 const WIDTHS: [(u32, u32); 3] = [(360, 740), (800, 1000), (1440, 900)];
@@ -110,6 +111,7 @@ async fn every_page_has_no_barrier_in_any_size_and_scheme() {
 async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
     let dir = HostDir::new(
         "[sources.front-desk]\nscheme = \"hmac\"\nsecrets = [\"file:front-desk.secret\"]\n\
+         [sources.alarms]\nscheme = \"hmac\"\nsecrets = [\"s\"]\nhandshake = \"aws-sns\"\n\
          [[alerts]]\nname = \"operations\"\non = [\"dead-letter\", \"plugin-refused\", \"backlog\"]\nbacklog_max = 1000\n\
          webhook = \"http://127.0.0.1:1/hook\"\nwebhook_secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n\
          group_wait_ms = 0\n\
@@ -119,6 +121,7 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
     dir.replace("front-desk.secret", b"known to the front desk");
     let host = filled(&dir).await;
     decide(&dir, &host).await;
+    ask_to_confirm(&dir, &host).await;
     let base = address(&host);
     let browser = Browser::start().await;
     browser.log_in(&base, &first_token(&dir), "/").await;
@@ -130,6 +133,7 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
         ("/sources", "sources"),
         ("/sources/moncreneau", "source"),
         ("/sources/front-desk", "source-silent"),
+        ("/sources/alarms", "source-confirmations"),
         ("/replays", "replays"),
         ("/replays/1", "replay"),
         ("/audit", "audit"),
@@ -151,6 +155,7 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
     choose_french(&browser).await;
     for (path, name) in [
         ("/sources/moncreneau", "source-fr"),
+        ("/sources/alarms", "source-confirmations-fr"),
         ("/replays/1", "replay-fr"),
         ("/audit", "audit-fr"),
         ("/settings/tokens", "tokens-fr"),
@@ -160,6 +165,17 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     drop(host);
+}
+
+/// Leaves a confirmation that was not confirmed, one that waits and one that was rejected.
+async fn ask_to_confirm(dir: &HostDir, host: &RunningHost<'_>) {
+    for name in ["alarms", "backups", "others"] {
+        let topic = TOPIC.replace("alarms", name);
+        let url = format!("https://127.0.0.1:1/?Action=ConfirmSubscription&TopicArn={topic}&Token=t");
+        assert_eq!(ask(host, &topic, &url).await.code, 200);
+    }
+    assert_eq!(dir.run(&["source", "approve", "alarms", "1"]).code, 1);
+    assert_eq!(dir.run(&["source", "reject", "alarms", "2"]).code, 0);
 }
 
 /// Does what leaves something to show: refused requests, replays, decisions and tokens.

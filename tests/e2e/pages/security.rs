@@ -54,6 +54,8 @@ async fn a_visitor_who_is_not_logged_in_sees_the_log_in_only() {
         "/settings/tokens",
         "/settings/tokens/first-start/revoke",
         "/settings/alerts/ops/test",
+        "/sources/moncreneau/confirmations/1/approve",
+        "/sources/moncreneau/confirmations/1/reject",
     ] {
         let answer = visitor.post(path, &[]).await;
         assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login"), "{path}");

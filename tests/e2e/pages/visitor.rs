@@ -9,22 +9,22 @@ use super::address;
 use crate::support::RunningHost;
 
 /// See the module.
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     base: String,
     http: reqwest::Client,
     cookies: RefCell<BTreeMap<String, String>>,
 }
 
 /// A page.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     pub(super) headers: header::HeaderMap,
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// Where it leads to.
-    pub(super) fn location(&self) -> &str {
+    pub(crate) fn location(&self) -> &str {
         self.headers.get(header::LOCATION).map_or("", |to| to.to_str().unwrap())
     }
 
@@ -52,7 +52,7 @@ impl Visitor {
     }
 
     /// A visitor who is logged in with a token.
-    pub(super) async fn logged_in(host: &RunningHost<'_>, token: &str) -> Self {
+    pub(crate) async fn logged_in(host: &RunningHost<'_>, token: &str) -> Self {
         let visitor = Self::new(host);
         let answer = visitor.post("/login", &[("token", token)]).await;
         assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/"), "{}", answer.body);
@@ -68,7 +68,7 @@ impl Visitor {
         self.cookies.borrow().get(name).cloned()
     }
 
-    pub(super) fn set_cookie(&self, name: &str, value: &str) {
+    pub(crate) fn set_cookie(&self, name: &str, value: &str) {
         self.cookies.borrow_mut().insert(name.into(), value.into());
     }
 
@@ -97,7 +97,7 @@ impl Visitor {
         Answer { status, headers, body: response.text().await.unwrap() }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request(reqwest::Method::GET, path)).await
     }
 
@@ -108,7 +108,7 @@ impl Visitor {
     }
 
     /// Sends a form with the token of this session.
-    pub(super) async fn submit(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let token = self.get("/settings").await.form_token();
         self.post(path, &[form, &[("form_token", &token)]].concat()).await
     }
