@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::{AddAssign, Range};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::event::EventMetadata;
 use crate::replay::Selection;
 
 /// The text in place of an erased value.
@@ -72,6 +74,8 @@ pub struct Candidate {
     pub payload: Range<usize>,
     /// Its ordering key.
     pub ordering_key: Option<String>,
+    /// What its request said about it beside the body.
+    pub metadata: Option<Arc<EventMetadata>>,
     /// Whether a delivery or an effect is open.
     pub is_open: bool,
 }
@@ -101,6 +105,8 @@ pub struct ErasedEvent {
     pub payload: Range<usize>,
     /// Whether its ordering key is erased too.
     pub ordering_key: bool,
+    /// What its request said about it beside the body, without personal values.
+    pub metadata: Option<EventMetadata>,
 }
 
 /// One page of an erasure, which commits as a whole.

@@ -2,6 +2,7 @@
 
 mod fields;
 mod json;
+mod metadata;
 mod names;
 mod number;
 mod ordering;
@@ -20,6 +21,7 @@ use crate::trace::TraceContext;
 
 pub use fields::{FieldPaths, FoundField};
 pub use json::{JsonStrings, each_value, indent_json, parse_json_string};
+pub use metadata::{EventMetadata, is_json_type};
 pub use names::{is_same_name, normalize_name, parse_index};
 pub use number::{NUMBER_PATTERN, parse_digits, parse_number};
 pub use ordering::{ordering_key_text, shorten_ordering_key};
@@ -183,6 +185,8 @@ pub struct Event {
     pub origin: Option<Origin>,
     /// Its place in a trace, if it has one.
     pub trace: Option<TraceContext>,
+    /// What its request said about it beside the body; `None` if that is nothing.
+    pub metadata: Option<Arc<EventMetadata>>,
 }
 
 /// The delivery number of the origin of events that an operator made with an edited payload. No delivery has it.

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::config::{FieldPlaces, POINTER_MAX_TOKENS, Pointer, find_values};
-use crate::event::{each_value, ordering_key_text, parse_digits, parse_json_string, replace_lone_surrogates};
+use crate::event::{
+    EventMetadata, each_value, ordering_key_text, parse_digits, parse_json_string, replace_lone_surrogates,
+};
 use crate::secrets;
 
 /// A longer value is known by its beginning.
@@ -61,10 +63,7 @@ impl<'a> PersonalValues<'a> {
 
     /// Whether a text has one of these values in it, or may have.
     fn is_quoted_in(&self, text: &str) -> bool {
-        let text = text.to_ascii_lowercase();
-        let has =
-            |spelling: &Spelling| spelling.text.len() >= QUOTED_MIN_BYTES && text.contains(&spelling.text);
-        self.spellings().is_none_or(|spellings| spellings.iter().any(has))
+        self.spellings().is_none_or(|spellings| has_one_of(&spellings, text))
     }
 
     /// The ways to write the texts and numbers in these values, each once; `None` if there are too many.
@@ -84,6 +83,13 @@ impl<'a> PersonalValues<'a> {
         spellings.dedup();
         (bytes <= SPELLINGS_MAX_BYTES).then_some(spellings)
     }
+}
+
+/// Whether a text has one of these spellings in it.
+fn has_one_of(spellings: &[Spelling], text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let has = |spelling: &Spelling| spelling.text.len() >= QUOTED_MIN_BYTES && text.contains(&spelling.text);
+    spellings.iter().any(has)
 }
 
 /// Adds the spellings of a text or number: as it was sent, decoded, and in the forms in which programs write it.
@@ -155,6 +161,48 @@ pub fn is_key_personal(
     !configured.is_some_and(is_made) || values.is_quoted_in(key)
 }
 
+/// What a request said about an event beside the body, without personal values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HiddenMetadata {
+    /// It, with a text in place of each personal value.
+    pub metadata: EventMetadata,
+    /// The pointers of the attributes that were replaced: `/subject`.
+    pub hidden: Vec<String>,
+}
+
+/// Replaces personal values in what a request said about an event beside the body. A pointer names the attribute of its
+/// name, wherever the attribute was sent: `/subject`. A value that has a personal value of the body in it is personal too;
+/// of a body that cannot be read, every value may be.
+#[must_use]
+pub fn hide_in_metadata(
+    metadata: &EventMetadata,
+    personal: &[Pointer],
+    body: &[u8],
+    replacement: &str,
+) -> HiddenMetadata {
+    let mut metadata = metadata.clone();
+    let mut hidden = Vec::new();
+    if personal.is_empty() {
+        return HiddenMetadata { metadata, hidden };
+    }
+    let spellings = PersonalValues::find(body, personal).and_then(|values| values.spellings());
+    let is_quoted = |text: &str| spellings.as_ref().is_none_or(|spellings| has_one_of(spellings, text));
+    let is_whole = personal.iter().any(Pointer::is_root);
+    for (name, value) in &mut metadata.attributes {
+        let pointer = Pointer::to(&[name.as_str()]);
+        if personal.iter().any(|personal| pointer.is_within(personal)) || is_quoted(value) {
+            replacement.clone_into(value);
+            hidden.push(pointer.to_string());
+        }
+    }
+    if let Some(content_type) = &mut metadata.content_type
+        && (is_whole || is_quoted(content_type))
+    {
+        replacement.clone_into(content_type);
+    }
+    HiddenMetadata { metadata, hidden }
+}
+
 /// Whether an ordering key is the text of a JSON value.
 fn is_text_of(json: &str, key: &str, may_be_digest: bool) -> bool {
     if json.len() < key.len() {
@@ -197,6 +245,32 @@ mod tests {
             }
         }
         assert_eq!(spellings(r#"{"p":null,"q":"x"}"#, &["/p", "/none"]), [""; 0]);
+    }
+
+    #[test]
+    fn an_attribute_is_personal_by_its_name_or_if_it_quotes_a_personal_value() {
+        let metadata = EventMetadata {
+            content_type: Some("text/plain".into()),
+            attributes: [("subject", "people/7"), ("by", "mailto:AWA@example.gn"), ("id", "1")]
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
+        };
+        for (personal, body, expected, content_type) in [
+            (&[][..], "no json", "mailto:AWA@example.gn 1 people/7", "text/plain"),
+            (&["/subject"], "{}", "mailto:AWA@example.gn 1 -", "text/plain"),
+            (&["/Subject/deeper"], "{}", "mailto:AWA@example.gn 1 people/7", "text/plain"),
+            (&["/data/email"], r#"{"data":{"email":"awa@example.gn"}}"#, "- 1 people/7", "text/plain"),
+            (&["/*"], "{}", "- - -", "text/plain"),
+            (&[""], "{}", "- - -", "-"),
+            (&["/data/email"], "no json", "- - -", "-"),
+        ] {
+            let HiddenMetadata { metadata, hidden } =
+                hide_in_metadata(&metadata, &pointers(personal), body.as_bytes(), "-");
+            let values: Vec<_> = metadata.attributes.values().map(String::as_str).collect();
+            assert_eq!(values.join(" "), expected, "{personal:?}");
+            assert_eq!(hidden.len(), values.iter().filter(|value| **value == "-").count());
+            assert_eq!(metadata.content_type.as_deref(), Some(content_type), "{personal:?}");
+        }
     }
 
     #[test]

@@ -242,6 +242,7 @@ fn event(source: &str, id: &str, event_type: &str) -> Event {
         digest: Digest::of(&body),
         origin: None,
         trace: None,
+        metadata: None,
         payload: 0..2,
         body,
         ordering_key: None,

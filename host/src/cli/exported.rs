@@ -4,7 +4,7 @@ use super::client::Client;
 use super::event_show::source_of;
 use super::failure::{Failure, warn};
 use crate::admin::api::ExportedEvent;
-use crate::event::{Digest, Event, SourceName, now_ms};
+use crate::event::{Digest, Event, EventMetadata, SourceName, now_ms};
 
 /// Which event of a running host.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +65,7 @@ pub(super) fn to_event(exported: &ExportedEvent) -> Result<Event, Failure> {
         body: body.into(),
         origin: None,
         trace: None,
+        metadata: EventMetadata::of(exported.content_type.clone(), exported.attributes.clone()),
     })
 }
 
@@ -81,6 +82,11 @@ mod tests {
         for body in [r#"{"id":"1","type":"a.b","data":{}}"#, "[]", "", "x"] {
             assert!(parse(body.as_bytes()).is_none(), "{body}");
         }
+        assert_eq!(event.metadata, None);
+        let more =
+            five.replace(r#""payload""#, r#""content_type":"text/csv","attributes":{"a":"b"},"payload""#);
+        let metadata = to_event(&parse(more.as_bytes()).unwrap()).unwrap().metadata.unwrap();
+        assert_eq!((metadata.content_type.as_deref(), metadata.attributes.len()), (Some("text/csv"), 1));
         let wrong = parse(five.replace("shop", "../shop").as_bytes()).unwrap();
         assert!(to_event(&wrong).unwrap_err().to_string().contains("../shop"));
     }

@@ -20,6 +20,9 @@ pub(super) fn format_event(event: &EventView) -> String {
         "event     {id}\nsource    {source}\ntype      {event_type}\nstate     {state}\n\
          created   {created}\nreceived  {received}\n"
     );
+    if let Some(content_type) = &event.content_type {
+        let _ = writeln!(text, "content   {}", out::escape(content_type));
+    }
     if let Some(at) = event.erased_at {
         let _ = writeln!(text, "erased    {}", out::format_time(at));
     }
@@ -48,6 +51,12 @@ pub(super) fn format_event(event: &EventView) -> String {
     }
     if !event.conflicts.is_empty() {
         text.push_str("  it is kept apart and nothing runs; --json shows it\n");
+    }
+    if !event.attributes.is_empty() {
+        text.push_str("\nattributes:\n");
+        for (name, value) in &event.attributes {
+            let _ = writeln!(text, "  {}: {}", out::escape(name), out::escape(value));
+        }
     }
     if let Some(payload) = &event.payload {
         let masked = match event.masked.as_slice() {

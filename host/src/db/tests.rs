@@ -100,6 +100,7 @@ pub(super) fn event(id: &str, body: &str) -> Event {
         digest: Digest::of(body.as_bytes()),
         origin: None,
         trace: None,
+        metadata: None,
     }
 }
 

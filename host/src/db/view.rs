@@ -1,11 +1,13 @@
 //! Views of events for operators and commands.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::delivery::{Cause, DeliveryId, HoldReason, Outcome, Resolution, State};
 use crate::effect::{Effect, EffectId, EffectOutcome};
+use crate::event::EventMetadata;
 use crate::replay::Selection;
 use crate::token::PluginPattern;
 
@@ -212,6 +214,8 @@ pub struct EventView {
     pub body_bytes: u64,
     /// The value at the source's `ordering_key`.
     pub ordering_key: Option<String>,
+    /// What its request said about it beside the body.
+    pub metadata: Option<Arc<EventMetadata>>,
     /// The handler that emitted it; absent when it was received.
     pub cause: Option<CauseView>,
     /// The ids of the latest events that an operator made of it with an edited payload.

@@ -233,6 +233,7 @@ fn event_of(effect: &LeasedEffect, emitted: &Emitted) -> Event {
             root: effect.root,
         }),
         trace: None,
+        metadata: None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::effect::EMITTED_PREFIX;
 use crate::erasure::{
     Candidate, ERASED, ErasedEvent, ErasureInProgress, ErasurePage, PersonalSource, PersonalSources,
 };
-use crate::event::FoundField;
+use crate::event::{EventMetadata, FoundField};
 use crate::failpoint::{self, Point};
 use crate::personal;
 
@@ -113,7 +113,8 @@ fn page(running: &ErasureInProgress, found: &[Candidate]) -> ErasurePage {
         } else {
             let (body, payload) = erase(&candidate.body, &candidate.payload, &personal.pointers);
             let ordering_key = personal.ordering_key || is_key_personal(candidate, &personal.pointers);
-            page.events.push(ErasedEvent { event: candidate.event, body, payload, ordering_key });
+            let metadata = erase_metadata(candidate, &personal.pointers);
+            page.events.push(ErasedEvent { event: candidate.event, body, payload, ordering_key, metadata });
             if page.first.len() < running.examples {
                 page.first.push(candidate.example.clone());
             }
@@ -140,6 +141,15 @@ fn is_key_personal(candidate: &Candidate, pointers: &[String]) -> bool {
     let Some(key) = &candidate.ordering_key else { return false };
     let pointers: Result<Vec<_>, _> = pointers.iter().map(|pointer| Pointer::parse(pointer)).collect();
     pointers.map_or(true, |pointers| personal::is_key_personal(None, &pointers, &candidate.body, key))
+}
+
+/// What the event's request said about it beside the body, without personal values. If a pointer cannot be read, all of it
+/// is personal.
+fn erase_metadata(candidate: &Candidate, pointers: &[String]) -> Option<EventMetadata> {
+    let pointers: Result<Vec<_>, _> = pointers.iter().map(|pointer| Pointer::parse(pointer)).collect();
+    let pointers = pointers.unwrap_or_else(|_| vec![Pointer::to(&[])]);
+    let metadata = candidate.metadata.as_ref()?;
+    Some(personal::hide_in_metadata(metadata, &pointers, &candidate.body, ERASED).metadata)
 }
 
 /// Overwrites the values at the pointers in a body. A body that cannot be read as JSON is overwritten as a whole.
@@ -237,6 +247,7 @@ mod tests {
             body: Bytes::from(body),
             payload: 0..body.len(),
             ordering_key: key.map(ToOwned::to_owned),
+            metadata: None,
             is_open: false,
         };
         let body = r#"{"id":7,"customer_phone":"+224"}"#;

@@ -28,6 +28,7 @@ pub(super) fn delivery(plugin: &str, seq: i64) -> Delivery {
         ordering_key: None,
         origin: None,
         trace: None,
+        metadata: None,
         digest: Digest([0; 32]),
     };
     Delivery {

@@ -104,8 +104,8 @@ impl<A: EventAcceptor> Webhooks<A> {
                 return count(source, Answer::unsupported(&reason));
             }
         };
-        let BodyLimits { max_bytes, timeout, events_max, all_max_bytes } = limits;
-        let rules = BodyRules { bytes_max: max_bytes, items_max: events_max };
+        let BodyLimits { max_bytes, timeout, events_max, attributes, all_max_bytes } = limits;
+        let rules = BodyRules { bytes_max: max_bytes, items_max: events_max, attributes };
         // Its memory counts in the budget for all bodies until the event is stored.
         let receiving = budget.receive(&mut body, max_bytes, all_max_bytes);
         let received = match tokio::time::timeout(timeout, receiving).await {

@@ -1,9 +1,11 @@
 //! Reads an [`Event`] from a verified request. Pure: the time of receipt is a parameter.
 
+mod attributes;
 mod field;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
@@ -11,8 +13,8 @@ use serde_json::Value;
 
 use crate::config::{EVENT_TYPE_MAX_BYTES, FieldPlaces, PICKED_MAX, Part, Pointer, Source};
 use crate::event::{
-    Digest, Event, SourceName, ordering_key_text, parse_json_string, replace_lone_surrogates, rfc3339,
-    shorten_ordering_key,
+    Digest, Event, EventMetadata, SourceName, is_json_type, ordering_key_text, parse_json_string,
+    replace_lone_surrogates, rfc3339, shorten_ordering_key,
 };
 
 use super::created::Created;
@@ -22,10 +24,15 @@ use super::media;
 use super::text;
 use super::verify::{EventFields, VerifiedRequest};
 use crate::pick::{PickedValues, Picker};
+pub(super) use attributes::AttributeRules;
+use attributes::{AttributePlace, DATA_CONTENT_TYPE};
 use field::{Field, FieldValue, Slots};
 
 /// Longest event id, in bytes.
 const ID_MAX_BYTES: usize = 256;
+/// Longest content type, in bytes.
+const CONTENT_TYPE_MAX_BYTES: usize = 256;
+
 /// The places of an event's fields in the requests of a source.
 #[derive(Debug)]
 pub(super) struct Envelope {
@@ -46,6 +53,7 @@ pub(super) struct Envelope {
     /// Whether equal bodies without an id are different events.
     bodies_repeat: bool,
     items: Option<ItemReader>,
+    attributes: AttributePlace,
     /// The places of a `CloudEvent` in the binary mode, where they are others.
     binary: Option<Box<Self>>,
 }
@@ -94,6 +102,8 @@ pub(super) struct BodyRules {
     pub(super) bytes_max: usize,
     /// Most events of one request.
     pub(super) items_max: usize,
+    /// Those of an event's attributes.
+    pub(super) attributes: AttributeRules,
 }
 
 /// What else is known of an event.
@@ -103,6 +113,9 @@ struct Of<'a> {
     /// Its place among the events of one request.
     index: Option<usize>,
     received_at: u64,
+    /// The content type of what was no JSON.
+    content_type: Option<String>,
+    limits: BodyRules,
     /// What a verifier said about the request.
     fields: Option<&'a EventFields>,
 }
@@ -126,7 +139,9 @@ impl Envelope {
         let forms = source.forms.then(|| FormRule { payload_field: source.form_payload.clone() });
         let items = source.items.as_ref().map(ItemReader::new);
         let (takes_text, bodies_repeat) = (source.text, source.bodies_repeat);
-        let binary = source.cloudevents.then(|| Box::new(Self::from_source(&in_binary_mode(source))));
+        let attributes = if source.cloudevents { AttributePlace::Members } else { AttributePlace::Nowhere };
+        let binary = source.cloudevents.then(|| Self::from_source(&in_binary_mode(source)));
+        let binary = binary.map(|binary| Box::new(Self { attributes: AttributePlace::Headers, ..binary }));
         Self {
             picker,
             id,
@@ -140,6 +155,7 @@ impl Envelope {
             takes_text,
             bodies_repeat,
             items,
+            attributes,
             binary,
         }
     }
@@ -155,45 +171,49 @@ impl Envelope {
         let fields = request.take_fields();
         let fields = fields.as_deref();
         let headers = request.headers();
-        let one = |raw| Of { raw, index: None, received_at, fields };
+        let one = |raw, content_type| Of { raw, index: None, received_at, content_type, limits, fields };
         let is_structured =
             || media::essence(headers).to_ascii_lowercase().starts_with("application/cloudevents");
         if let Some(binary) = &self.binary
             && headers.contains_key(CE_SPECVERSION)
             && !is_structured()
         {
-            let (body, raw) = match text::data_to_json(request.body(), headers) {
-                Some(json) => (json.into(), Some(Digest::of(request.body()))),
-                None => (request.into_body(), None),
+            let (body, raw, content_type) = match text::data_to_json(request.body(), headers) {
+                Some(json) => {
+                    let content_type = content_type_of(headers)?.filter(|of| !is_json_type(of));
+                    (json.into(), Some(Digest::of(request.body())), content_type)
+                }
+                None => (request.into_body(), None, None),
             };
             check_size(&body, limits)?;
-            return binary.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
+            return binary.read_one(source, headers, body, one(raw, content_type)).map(ReadEvents::One);
         }
         let is_json = form::is_json(request.body());
-        let (body, raw) = match &self.forms {
+        let (body, raw, content_type) = match &self.forms {
             Some(rule) if !is_json && (!self.takes_text || media::is_form(headers)) => {
-                (form::to_json(request.body(), rule.payload_field.as_deref()).into(), None)
+                let json = form::to_json(request.body(), rule.payload_field.as_deref());
+                (json.into(), None, content_type_of(headers)?)
             }
             // The id of a text is of what was signed: its content type is not.
             _ if !is_json && self.takes_text => {
                 let json = text::to_json(request.body(), headers).map_err(InvalidBody)?;
-                (json.into(), Some(Digest::of(request.body())))
+                (json.into(), Some(Digest::of(request.body())), content_type_of(headers)?)
             }
-            _ => (request.into_body(), None),
+            _ => (request.into_body(), None, None),
         };
         check_size(&body, limits)?;
         let Some(items) = &self.items else {
-            return self.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
+            return self.read_one(source, headers, body, one(raw, content_type)).map(ReadEvents::One);
         };
         let json = JsonBody::parse(&body)?;
         let Some(ranges) = items.read(&json.text, limits.items_max).map_err(InvalidBody)? else {
-            return self.read_one(source, headers, body, one(raw)).map(ReadEvents::One);
+            return self.read_one(source, headers, body, one(raw, content_type)).map(ReadEvents::One);
         };
         let start = json.start;
         let read = |(index, range): (usize, Range<usize>)| {
             // A copy: an event that waits must not keep the others.
             let item = Bytes::copy_from_slice(&body[start + range.start..start + range.end]);
-            let of = Of { raw: None, index: Some(index), received_at, fields };
+            let of = Of { index: Some(index), ..one(None, content_type.clone()) };
             let read = self.read_one(source, headers, item, of);
             read.map_err(|InvalidBody(why)| InvalidBody(format!("event {index}: {why}")))
         };
@@ -206,7 +226,7 @@ impl Envelope {
         source: &SourceName,
         headers: &HeaderMap,
         body: Bytes,
-        Of { raw, index, received_at, fields }: Of<'_>,
+        Of { raw, index, received_at, content_type, limits, fields }: Of<'_>,
     ) -> Result<ReadEvent, InvalidBody> {
         let json = JsonBody::parse(&body)?;
         let picked = self
@@ -229,6 +249,7 @@ impl Envelope {
             Some(pointer) => pick_payload(pointer, &json.text),
             None => self.payload.and_then(|slot| picked.get(slot).copied().flatten()),
         };
+        let metadata = self.metadata(&json.text, headers, content_type, limits)?;
         let ordering_key = self.ordering_key.find(&picked, headers).and_then(|key| match key {
             FieldValue::Json(raw) => ordering_key_text(json.as_sent(raw)),
             FieldValue::Text(text) | FieldValue::OfRequest(text) => {
@@ -254,6 +275,7 @@ impl Envelope {
             digest,
             origin: None,
             trace: None,
+            metadata,
             body: body.clone(),
         };
         Ok(ReadEvent { event, created_at })
@@ -276,6 +298,20 @@ impl Envelope {
         }
         compared.extend_from_slice(body.get(end..).unwrap_or_default());
         Digest::of(&compared)
+    }
+
+    /// What the request says about an event beside its payload. `content_type` is that of a body that was no JSON.
+    fn metadata(
+        &self,
+        json: &str,
+        headers: &HeaderMap,
+        content_type: Option<String>,
+        limits: BodyRules,
+    ) -> Result<Option<Arc<EventMetadata>>, InvalidBody> {
+        let attributes = self.attributes.read(json, headers, limits.attributes).map_err(InvalidBody)?;
+        let of_data = attributes.get(DATA_CONTENT_TYPE).filter(|of| !is_json_type(of));
+        let of_data = of_data.map(|of| check_content_type(of)).transpose()?;
+        Ok(EventMetadata::of(content_type.or(of_data), attributes))
     }
 
     /// The id of an event that has none.
@@ -340,6 +376,19 @@ fn check_size(body: &Bytes, BodyRules { bytes_max, .. }: BodyRules) -> Result<()
     let size = body.len();
     let why = || format!("the body has {size} bytes as JSON, and server.body_max_bytes is {bytes_max}");
     if size > bytes_max { Err(InvalidBody(why())) } else { Ok(()) }
+}
+
+/// The content type of a request's body.
+fn content_type_of(headers: &HeaderMap) -> Result<Option<String>, InvalidBody> {
+    let named = text::content_type(headers).map(str::trim).filter(|text| !text.is_empty());
+    named.map(check_content_type).transpose()
+}
+
+fn check_content_type(content_type: &str) -> Result<String, InvalidBody> {
+    if content_type.len() > CONTENT_TYPE_MAX_BYTES {
+        return Err(InvalidBody(format!("the content type is longer than {CONTENT_TYPE_MAX_BYTES} bytes")));
+    }
+    Ok(content_type.to_owned())
 }
 
 /// The value at a place that a verifier named.

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use super::envelope::{BodyRules, ReadEvent, ReadEvents};
 use super::gzip;
 use super::media::find_coding;
-use super::sources::Sources;
+use super::sources::{BodyLimits, Sources};
 use super::verify::{NotVerified, UnverifiedRequest};
 
 /// A request as it came, or as it may come.
@@ -110,7 +110,8 @@ impl Sources {
         if let Some(reply) = reply {
             return Some(Probe::ended(ProbeStep::Handshake, secret, reply.name));
         }
-        let rules = BodyRules { bytes_max: max_bytes, items_max: self.bodies.events_max };
+        let BodyLimits { events_max, attributes, .. } = self.bodies;
+        let rules = BodyRules { bytes_max: max_bytes, items_max: events_max, attributes };
         Some(match source.envelope.read(&source.name, verified, probe.at_ms, rules) {
             Ok(read) => {
                 let event = |read: &ReadEvent| {

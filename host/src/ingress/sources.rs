@@ -13,7 +13,7 @@ use crate::confirmation::ConfirmationReceipt;
 use crate::event::SourceName;
 use crate::verifier::FailureKind;
 
-use super::envelope::Envelope;
+use super::envelope::{AttributeRules, Envelope};
 use super::handshake::Handshake;
 use super::throttle::Throttle;
 use super::verify::{RequestVerifiers, SourceUrl, Verifier};
@@ -44,6 +44,8 @@ pub(super) struct BodyLimits {
     pub(super) timeout: Duration,
     /// Most events of one body.
     pub(super) events_max: usize,
+    /// Those of an event's attributes.
+    pub(super) attributes: AttributeRules,
     /// Memory of all bodies together.
     pub(super) all_max_bytes: usize,
 }
@@ -195,6 +197,10 @@ impl Sources {
                 max_bytes: config.server.body_max_bytes,
                 timeout: Duration::from_millis(config.server.body_timeout_ms),
                 events_max: config.server.events_per_body_max,
+                attributes: AttributeRules {
+                    count_max: config.server.attributes_max,
+                    bytes_max: config.server.attributes_max_bytes,
+                },
                 all_max_bytes: config.server.bodies_max_bytes,
             },
         }

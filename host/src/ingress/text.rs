@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::json;
 
 use super::media;
+use crate::event::is_json_type;
 
 /// The members of the object that a text becomes.
 const TEXT: &str = "text";
@@ -29,17 +30,16 @@ pub(super) fn data_to_json(body: &[u8], headers: &HeaderMap) -> Option<String> {
     if body.is_empty() {
         return Some("null".into());
     }
-    let kind = media::essence(headers).to_ascii_lowercase();
-    let is_json =
-        kind.is_empty() || kind.ends_with("+json") || ["application/json", "text/json"].contains(&&*kind);
-    (!is_json).then(|| {
+    let kind = media::essence(headers);
+    (!kind.is_empty() && !is_json_type(kind)).then(|| {
         to_json(body, headers).unwrap_or_else(|_| {
             json!({ CONTENT_TYPE_MEMBER: content_type(headers), BASE64: STANDARD.encode(body) }).to_string()
         })
     })
 }
 
-fn content_type(headers: &HeaderMap) -> Option<&str> {
+/// The content type as it was sent; `None` if there is none, or if it is no ASCII.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 

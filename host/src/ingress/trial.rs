@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Uri};
 
-use super::envelope::{BodyRules, Envelope, ReadEvents};
+use super::envelope::{AttributeRules, BodyRules, Envelope, ReadEvents};
 use super::verify::{SchemeVerifier, SourceUrl, UnsignedRequest, UnverifiedRequest, sign};
 use crate::config::{Scheme, Secret, Source};
 use crate::event::{Event, SourceName};
@@ -47,7 +47,8 @@ pub fn read_as_sent(
         UnverifiedRequest { method: &method, uri: &uri, headers: &signed.headers, body: signed.body };
     let scheme = SchemeVerifier::new(&source, SourceUrl::Unknown);
     let request = request.verify_by_scheme(&scheme, received_at).map_err(|error| error.to_string())?;
-    let rules = BodyRules { bytes_max: usize::MAX, items_max: usize::MAX };
+    let attributes = AttributeRules { count_max: usize::MAX, bytes_max: usize::MAX };
+    let rules = BodyRules { bytes_max: usize::MAX, items_max: usize::MAX, attributes };
     let read = Envelope::from_source(&source).read(name, request, received_at, rules);
     match read.map_err(|error| error.to_string())? {
         ReadEvents::One(read) => Ok(read.event),

@@ -190,6 +190,7 @@ mod tests {
             digest: Digest::of(body.as_bytes()),
             origin: None,
             trace: None,
+            metadata: None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::audit::Decision;
 use crate::db::{Accept, Edit, EditResult, StoredBody};
-use crate::event::{Digest, EDITED, Event, Name, Origin, now_ms};
+use crate::event::{Digest, EDITED, Event, EventMetadata, Name, Origin, now_ms};
 use crate::token::Permission;
 
 /// What the API shows in the place of a personal value.
@@ -135,6 +135,7 @@ fn edit(
         ordering_key: original.ordering_key.clone(),
         origin: Some(Origin { event: original.number, delivery: EDITED, ..origin }),
         trace: None,
+        metadata: EventMetadata::of(original.content_type.clone(), original.attributes.clone()),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::extract::{Path, Query};
 use super::formats::{NumberCursor, read_time};
-use super::masking::hide_in_delivery;
+use super::masking::{hide_in_delivery, hide_in_metadata};
 use super::{EventList, EventState, EventView, ExportedEvent, query, search};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::personal::{MaskedJson, mask_body, to_raw};
@@ -204,7 +204,9 @@ async fn find_whole(
         None => &[],
     };
     let mut is_key_personal = is_removed && !query.unmasked;
-    if let Some(StoredBody { body, payload }) = admin.db.body(event.number).await? {
+    let stored = admin.db.body(event.number).await?;
+    let body = stored.as_ref().map(|stored| stored.body.clone()).unwrap_or_default();
+    if let Some(StoredBody { body, payload }) = stored {
         if !reader.may_unmask() {
             let texts = admin.personal.texts(source, &body);
             event.deliveries.iter_mut().for_each(|delivery| hide_in_delivery(&texts, delivery));
@@ -217,6 +219,7 @@ async fn find_whole(
         let (payload, is_text) = to_raw(&text);
         (event.payload, event.payload_is_text, event.masked) = (Some(payload), is_text, masked);
     }
+    hide_in_metadata(&mut event, pointers, &body);
     for conflict in &mut event.conflicts {
         conflict.body = mask_body(conflict.body.as_bytes(), 0..conflict.body.len(), pointers).text;
         if !pointers.is_empty() {

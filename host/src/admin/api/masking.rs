@@ -1,9 +1,14 @@
 //! Texts about events without the events' personal values, for callers who may not see them.
 
-use super::{DeliveryView, EffectView};
+use super::{DeliveryView, EffectView, EventView};
 use crate::admin::personal::PersonalTexts;
 use crate::admin::{AdminState, Problem};
+use crate::config::Pointer;
+use crate::event::EventMetadata;
+use crate::personal::{self, HiddenMetadata};
 
+/// The text in place of a personal value.
+const MASKED: &str = "[masked]";
 /// Most bytes of bodies that are read for one answer. The texts about further events are masked whole.
 const BODIES_MAX_BYTES: usize = 32 << 20;
 /// What a body counts at least, since each is a read.
@@ -44,6 +49,17 @@ impl<'a> EventTexts<'a> {
         self.bytes_left = self.bytes_left.saturating_sub(stored.body.len().max(BODY_MIN_BYTES));
         Ok(self.admin.personal.texts(source, &stored.body))
     }
+}
+
+/// Hides personal values in an event's content type and attributes.
+pub(super) fn hide_in_metadata(event: &mut EventView, personal: &[Pointer], body: &[u8]) {
+    let (content_type, attributes) = (event.content_type.take(), std::mem::take(&mut event.attributes));
+    let metadata = EventMetadata { content_type, attributes };
+    let HiddenMetadata { metadata, mut hidden } =
+        personal::hide_in_metadata(&metadata, personal, body, MASKED);
+    (event.content_type, event.attributes) = (metadata.content_type, metadata.attributes);
+    hidden.retain(|pointer| !event.masked.contains(pointer));
+    event.masked.append(&mut hidden);
 }
 
 /// Hides personal values in the attempts and effects of a delivery.

@@ -1,5 +1,7 @@
 //! The page of an event: what it is, what is wrong, its story, and its payload.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::header;
@@ -41,6 +43,9 @@ struct EventPage {
     received: TimeTag,
     size: String,
     ordering_key: Option<String>,
+    content_type: Option<String>,
+    /// Those of a `CloudEvent`, by name.
+    attributes: BTreeMap<String, String>,
     /// How it was verified, or why it was not.
     verified: String,
     cause: Option<CauseLink>,
@@ -144,6 +149,8 @@ fn page(
         begun: query.begun,
         number: event.number,
         ordering_key: event.ordering_key,
+        content_type: event.content_type,
+        attributes: event.attributes,
         source: event.source,
         id: event.id,
         event_type: event.event_type,

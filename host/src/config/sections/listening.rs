@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{ADDRESS, CONNECTIONS, DATA, GIB, HOUR_MS, MIB};
+use super::{ADDRESS, CONNECTIONS, DATA, GIB, HOUR_MS, KIB, MIB};
 use crate::config::formats;
 use crate::config::section::section;
 
@@ -28,6 +28,12 @@ section! {
         /// Most events of one body, for sources whose bodies are lists of events. A body with more is answered 400.
         #[key(default = 1000, range = 1..=100_000)]
         pub events_per_body_max: usize,
+        /// Most attributes of a `CloudEvent`, with extensions. An event with more is answered 400.
+        #[key(default = 64, range = 1..=1000)]
+        pub attributes_max: usize,
+        /// Most bytes of the attributes of a `CloudEvent`, names and values together. An event with more is answered 400.
+        #[key(default = 8 * 1024, range = 1..=64 * KIB)]
+        pub attributes_max_bytes: usize,
         /// Largest request line and headers that are accepted, in bytes. Larger ones are answered 431.
         #[key(default = 16 * 1024, range = 512..=MIB, restart = CONNECTIONS)]
         pub header_max_bytes: usize,

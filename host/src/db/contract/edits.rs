@@ -77,7 +77,7 @@ async fn no_event_is_made_of_one_that_is_erased_or_about_to_be() {
         assert_eq!(edit(&db, 2, "second~1").await, STORED);
         let body = format!("\"{ERASED}\"");
         let payload = 0..body.len();
-        let erased = ErasedEvent { event: 1, body: body.into(), payload, ordering_key: true };
+        let erased = ErasedEvent { event: 1, body: body.into(), payload, ordering_key: true, metadata: None };
         let page = ErasurePage { erasure, events: vec![erased], after: Some(1), ..ErasurePage::default() };
         db.erasure_step(page).await.unwrap();
         assert_eq!(edit(&db, 1, "first~2").await, EditResult::Erased);

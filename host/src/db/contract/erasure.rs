@@ -1,5 +1,6 @@
 //! Erasures: overwritten values, skipped events, and what stays.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,20 +11,27 @@ use crate::db::tests::{Window, attempt, event, name, to};
 use crate::db::{Accept, AnsweredRequest, Db, TokenCreation};
 use crate::delivery::{DeliveryId, NextStep};
 use crate::erasure::{ERASED, ErasedEvent, ErasurePage, ErasureState, PersonalSources, Request};
+use crate::event::{Event, EventMetadata};
 use crate::replay::{Action, Example, ReplayPage, ReplayTarget, ReplayedDelivery, Selection};
 use crate::token::{NewToken, Role, TokenHash};
 
 const BODY: &str = "{\"phone\":\"+224 622 00 00 01\"}";
 const NEW: &str = "{\"phone\":\"[erased]\"}";
 
+fn metadata(subject: &str) -> Option<Arc<EventMetadata>> {
+    EventMetadata::of(Some("text/xml".into()), [("subject".to_owned(), subject.to_owned())].into())
+}
+
 fn erased(event: i64) -> ErasedEvent {
-    ErasedEvent { event, body: Bytes::from(NEW), payload: 0..NEW.len(), ordering_key: true }
+    let metadata = metadata(ERASED).map(Arc::unwrap_or_clone);
+    ErasedEvent { event, body: Bytes::from(NEW), payload: 0..NEW.len(), ordering_key: true, metadata }
 }
 
 /// Two events: the deliveries of the first are closed, and one of the second is open.
 async fn two(db: &Db, window: &Window) {
     for id in ["closed", "open"] {
-        db.accept(event(id, BODY), to(["p"])).await.unwrap();
+        let event = Event { metadata: metadata("orders/7"), ..event(id, BODY) };
+        db.accept(event, to(["p"])).await.unwrap();
     }
     db.accept(event("closed", "{\"phone\":\"+224 622 00 00 02\"}"), to(["p"])).await.unwrap();
     let closed = window.taken.lock().unwrap()[0].clone();
@@ -45,6 +53,7 @@ async fn a_page_overwrites_closed_events_and_skips_open_ones() {
         db.accept(event("later", BODY), to([])).await.unwrap();
         let running = db.running_erasures().await.unwrap().remove(0);
         let found = db.erasure_candidates(&running, 9, u64::MAX).await.unwrap();
+        assert!(found.iter().all(|of| of.metadata == metadata("orders/7")));
         let found: Vec<_> = found.iter().map(|of| (of.event, of.is_open)).collect();
         assert_eq!((running.id, found), (id, vec![(1, false), (2, true)]));
         let page = ErasurePage {
@@ -71,7 +80,12 @@ async fn a_page_overwrites_closed_events_and_skips_open_ones() {
         assert_eq!(view.conflicts[0].body, format!("\"{ERASED}\""));
         assert_eq!(view.deliveries[0].attempts[0].reason.as_deref(), Some(ERASED));
         assert_eq!(db.body(2).await.unwrap().unwrap().body, BODY);
-        assert_eq!(db.event(None, "open").await.unwrap()[0].erased_at, None);
+        assert_eq!(view.metadata, metadata(ERASED));
+        let open = db.event(None, "open").await.unwrap().remove(0);
+        assert_eq!((open.erased_at, open.metadata), (None, metadata("orders/7")));
+        db.release_deliveries(vec![window.taken.lock().unwrap()[1].id]);
+        let lease = db.lease(name("p"), 9, Duration::MAX).await.unwrap();
+        assert_eq!(lease.deliveries[0].event.metadata, metadata("orders/7"), "handlers get it too");
         assert_eq!(db.accept(event("closed", BODY), to(["p"])).await, Ok(Accept::Duplicate));
         assert_eq!(db.accept(event("closed", "{}"), to(["p"])).await, Ok(Accept::Conflict));
         assert_eq!(db.erased_among(&[1, 2, 3]).await.unwrap(), [1]);

@@ -101,7 +101,9 @@ impl Tables {
         let ordering_key = event.ordering_key.clone();
         let ordering_key = ordering_key.map(|key| if erased.ordering_key { ERASED.to_owned() } else { key });
         let (body, payload) = (erased.body.clone(), erased.payload.clone());
-        self.events.insert(seq, Arc::new(Event { body, payload, ordering_key, ..Event::clone(&event) }));
+        let metadata = erased.metadata.clone().map(Arc::new);
+        let event_without = Event { body, payload, ordering_key, metadata, ..Event::clone(&event) };
+        self.events.insert(seq, Arc::new(event_without));
         for kept in
             self.conflicts.iter_mut().filter(|kept| kept.source == event.source && kept.id == event.id)
         {
@@ -164,6 +166,7 @@ impl ErasureReads for MemoryReads {
             body: event.body.clone(),
             payload: event.payload.clone(),
             ordering_key: event.ordering_key.clone(),
+            metadata: event.metadata.clone(),
             is_open: tables.is_open(*seq),
         };
         let mut found: Vec<_> = found.take(limit as usize).map(candidate).collect();

@@ -111,6 +111,7 @@ impl Tables {
             number: seq,
             body_bytes: event.body.len() as u64,
             ordering_key: event.ordering_key.clone(),
+            metadata: event.metadata.clone(),
             cause: self.cause(event),
             edits: self.edits(seq),
             deliveries,

@@ -7,7 +7,7 @@ use super::deliveries::select_events;
 use super::event_changes;
 use super::reader::Reader;
 use super::storage::SqliteStorage;
-use super::values::{integer, unsigned};
+use super::values::{integer, metadata_of, unsigned};
 use super::write::Statements;
 use crate::audit::Decision;
 use crate::db::decisions::{self, DecisionOutcome};
@@ -165,7 +165,8 @@ async fn erase(conn: &mut SqliteConnection, event: &ErasedEvent) -> Result<Erase
     }
     let position = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
     let sql = "UPDATE event SET body = ?2, payload_start = ?3, payload_end = ?4,
-            ordering_key = CASE WHEN ?5 AND ordering_key IS NOT NULL THEN ?6 ELSE ordering_key END
+            ordering_key = CASE WHEN ?5 AND ordering_key IS NOT NULL THEN ?6 ELSE ordering_key END,
+            metadata = ?7
         WHERE seq = ?1";
     sqlx::query(sql)
         .bind(event.event)
@@ -174,6 +175,7 @@ async fn erase(conn: &mut SqliteConnection, event: &ErasedEvent) -> Result<Erase
         .bind(position(event.payload.end))
         .bind(event.ordering_key)
         .bind(ERASED)
+        .bind(event.metadata.as_ref().map(serde_json::to_string).transpose().map_err(damaged)?)
         .execute(&mut *conn)
         .await?;
     let quoted = format!("\"{ERASED}\"");
@@ -229,7 +231,7 @@ impl ErasureReads for Reader {
             let limit = count_within(lengths.into_iter().map(unsigned), max_bytes);
             let mut query = QueryBuilder::<Sqlite>::new(
                 "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.body, e.payload_start, e.payload_end,
-                    e.ordering_key, ",
+                    e.ordering_key, e.metadata, ",
             );
             query.push(OPEN).push(" FROM event e WHERE true");
             push_candidates(&mut query, running, limit);
@@ -286,7 +288,8 @@ fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
         body: body.into(),
         payload: position(6)?..position(7)?,
         ordering_key: row.try_get(8)?,
-        is_open: row.try_get(9)?,
+        metadata: metadata_of(row, 9)?,
+        is_open: row.try_get(10)?,
     })
 }
 

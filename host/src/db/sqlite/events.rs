@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 use super::deliveries::{DeliveryScope, Stored, deliveries_of, held};
 use super::effects::effects_of;
 use super::reader::Reader;
-use super::values::{hex_of, integer, name_of, parse, unsigned};
+use super::values::{hex_of, integer, metadata_of, name_of, parse, unsigned};
 use crate::db::types::{DbError, DueTimes, InMemoryState};
 use crate::db::view::{
     AttemptView, CauseView, ConflictView, DeliverySummary, EDITS_MAX, EventFilter, EventPage, EventState,
@@ -92,7 +92,7 @@ impl Reader {
     ) -> Result<Vec<EventView>, DbError> {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT e.seq, e.source, e.id, e.type, e.created, e.received_at, length(e.body),
-                e.ordering_key, (SELECT erased_at FROM erased_event x WHERE x.event_seq = e.seq)
+                e.ordering_key, (SELECT erased_at FROM erased_event x WHERE x.event_seq = e.seq), e.metadata
             FROM event e WHERE ",
         );
         self.key_index().push_key(&mut query, ("e", "seq"), source, id);
@@ -132,6 +132,7 @@ impl Reader {
             number: seq,
             body_bytes: unsigned(row.try_get(6)?),
             ordering_key: row.try_get(7)?,
+            metadata: metadata_of(row, 9)?,
             cause: cause_of(moment, seq).await?,
             edits: edits_of(moment, seq).await?,
             deliveries,

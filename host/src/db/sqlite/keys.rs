@@ -212,6 +212,7 @@ mod tests {
             digest: Digest::of(&seq.to_be_bytes()),
             origin: None,
             trace: None,
+            metadata: None,
         };
         NumberedEvent { seq, event: Arc::new(event), to: Vec::new() }
     }

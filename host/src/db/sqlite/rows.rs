@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Row as _};
 
 use super::clock::offset_of;
-use super::values::{digest_of, integer, name_of, optional_digest_of, trace_of, unsigned};
+use super::values::{digest_of, integer, metadata_of, name_of, optional_digest_of, trace_of, unsigned};
 use crate::clock;
 use crate::completion::FinishedAttempt;
 use crate::db::types::DbError;
@@ -28,7 +28,7 @@ const SWITCHED_OFF: i64 = 4;
 
 pub(super) const EVENTS: &str =
     "INSERT INTO event (seq, source, id, type, created, received_at, ordering_key,
-        deliveries, payload_start, payload_end, digest, body, trace)
+        deliveries, payload_start, payload_end, digest, body, trace, metadata)
     SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
 pub(super) const DELIVERIES: &str =
     "INSERT INTO delivery (event_seq, number, plugin, ordering, due_at, state, attempts)
@@ -48,7 +48,7 @@ pub(super) const LEASED: &str = concat!(
         e.received_at, e.ordering_key, e.payload_start, e.payload_end, e.digest, e.body,
         c.caused_by_event, c.caused_by_number, c.depth, d.plugin, d.ordering, d.failures, r.at, c.root, ",
     offset_of!("e.seq"),
-    ", r.revision, e.trace, d.due_at
+    ", r.revision, e.trace, d.due_at, e.metadata
     FROM (VALUES {rows}) v
     CROSS JOIN delivery d ON d.event_seq = v.column1 AND d.number = v.column2
     CROSS JOIN event e ON e.seq = d.event_seq
@@ -73,7 +73,8 @@ pub(super) fn bind_event(row: &mut SqliteArguments, new: &NumberedEvent) -> Resu
     row.add(integer(event.payload.end as u64))?;
     row.add(&event.digest.0[..])?;
     row.add(&event.body[..])?;
-    row.add(event.trace.map(|trace| trace.to_bytes().to_vec()))
+    row.add(event.trace.map(|trace| trace.to_bytes().to_vec()))?;
+    row.add(event.metadata.as_deref().map(serde_json::to_string).transpose()?)
 }
 
 pub(super) fn bind_cause(
@@ -175,6 +176,7 @@ pub(super) fn delivery_of(row: &SqliteRow) -> Result<Delivery, DbError> {
             None => None,
         },
         trace: trace_of(row, 23)?,
+        metadata: metadata_of(row, 25)?,
     };
     // Both are of the host's time.
     let since = match row.try_get::<Option<i64>, _>(19)? {

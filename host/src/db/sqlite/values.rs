@@ -1,12 +1,14 @@
 //! Converts values to columns and back.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use crate::db::types::DbError;
 use crate::effect::EMITTED_PREFIX;
-use crate::event::{Digest, Name};
+use crate::event::{Digest, EventMetadata, Name};
 use crate::trace::TraceContext;
 
 impl From<sqlx::Error> for DbError {
@@ -35,6 +37,12 @@ pub(super) fn hex_of(row: &SqliteRow, column: usize) -> Result<String, DbError> 
 pub(super) fn trace_of(row: &SqliteRow, column: usize) -> Result<Option<TraceContext>, DbError> {
     let stored: Option<&[u8]> = row.try_get(column)?;
     Ok(stored.and_then(TraceContext::from_bytes))
+}
+
+/// What the request of a stored event said about it. If it is damaged, nothing: no event is lost for it.
+pub(super) fn metadata_of(row: &SqliteRow, column: usize) -> Result<Option<Arc<EventMetadata>>, DbError> {
+    let stored: Option<&str> = row.try_get(column)?;
+    Ok(stored.and_then(|json| serde_json::from_str(json).ok()).map(Arc::new))
 }
 
 pub(super) fn name_of(name: &str) -> Result<Name, DbError> {

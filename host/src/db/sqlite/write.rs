@@ -99,7 +99,7 @@ impl Statements {
             keys,
             orders,
             switches: SwitchStatements::new(),
-            events_and_deliveries: BulkStatementPair::new((rows::EVENTS, 13), (rows::DELIVERIES, 5)),
+            events_and_deliveries: BulkStatementPair::new((rows::EVENTS, 14), (rows::DELIVERIES, 5)),
             attempts_and_states: BulkStatementPair::new((rows::ATTEMPTS, 11), (rows::STATES, 6)),
             leased: BulkStatement::new(rows::LEASED, 2),
             unblock: BulkStatement::new(rows::UNBLOCK, 2),

@@ -163,6 +163,7 @@ mod tests {
             digest: Digest::of(body.as_bytes()),
             origin: None,
             trace: None,
+            metadata: None,
         };
         NumberedEvent::new(seq, event, Vec::new(), &Switches::default())
     }

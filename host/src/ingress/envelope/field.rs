@@ -10,7 +10,7 @@ use crate::event::parse_json_string;
 use crate::pick::PickedValues;
 
 /// The beginning of the names of headers with attributes of a `CloudEvent`.
-const ATTRIBUTE_PREFIX: &str = "ce-";
+pub(super) const ATTRIBUTE_PREFIX: &str = "ce-";
 
 /// A field of an event: its places, best first.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ fn header_text<'h>(place: &HeaderPlace, headers: &'h HeaderMap) -> Option<Cow<'h
 
 /// An attribute of a `CloudEvent`: quotes are taken away, then `%C3%A9` is `é` (`CloudEvents`, HTTP protocol binding,
 /// 3.1.3.2). `None` if it is empty or no UTF-8.
-fn decode_attribute(value: &str) -> Option<Cow<'_, str>> {
+pub(super) fn decode_attribute(value: &str) -> Option<Cow<'_, str>> {
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let plain = match quoted {
         Some(quoted) => Cow::Owned(unescape(quoted)),

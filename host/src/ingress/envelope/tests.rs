@@ -11,6 +11,11 @@ use crate::config::{FieldPlaces, Scheme, Secret};
 use crate::ingress::verify::{SchemeVerifier, SourceUrl, UnsignedRequest, UnverifiedRequest, sign};
 
 const RECEIVED_AT: u64 = 1_769_005_800_250;
+const RULES: BodyRules = BodyRules {
+    bytes_max: 1 << 20,
+    items_max: 100,
+    attributes: AttributeRules { count_max: 9, bytes_max: 200 },
+};
 
 fn read_as(source: &Source, body: &[u8]) -> Result<Event, String> {
     read_with(source, &[], body)
@@ -52,7 +57,7 @@ fn read_received(
         request.verify_by_scheme(&SchemeVerifier::new(source, SourceUrl::Unknown), RECEIVED_AT).unwrap();
     let name = SourceName::new("desk").unwrap();
     Envelope::from_source(source)
-        .read(&name, verified, received_at, BodyRules { bytes_max: 1 << 20, items_max: 100 })
+        .read(&name, verified, received_at, RULES)
         .map(|read| match read {
             ReadEvents::One(read) => vec![read.event],
             ReadEvents::Items(items) => items.into_iter().map(|read| read.event).collect(),

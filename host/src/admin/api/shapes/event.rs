@@ -1,6 +1,8 @@
 //! Events.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,7 +12,7 @@ use super::{DeliverySummary, DeliveryView};
 use crate::admin::api::formats::NameText;
 use crate::db;
 use crate::delivery::{DeliveryId, idempotency_key};
-use crate::event::PluginName;
+use crate::event::{EventMetadata, PluginName};
 
 /// One page of events, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -95,6 +97,12 @@ pub struct EventView {
     pub body_bytes: u64,
     /// The value at the source's `ordering_key`.
     pub ordering_key: Option<String>,
+    /// The media type of the content that the payload was made of, as the sender wrote it; null if that is JSON.
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// The context attributes of a `CloudEvent`, with extensions, by name. Other events have none.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
     /// The event that it comes from; absent when it was received.
     pub cause: Option<CauseView>,
     /// The ids of the latest 100 events that an operator made of it with an edited payload.
@@ -115,7 +123,7 @@ pub struct EventView {
     /// has a number beyond the range of a 64-bit float.
     #[serde(default)]
     pub payload_is_text: bool,
-    /// JSON pointers to personal values of the body that are masked here.
+    /// JSON pointers to personal values of the body that are masked here. `/NAME` is a masked attribute, too.
     #[serde(default)]
     pub masked: Vec<String>,
 }
@@ -164,6 +172,12 @@ pub struct ExportedEvent {
     /// The WIT package of the source's typed handlers.
     #[serde(default)]
     pub package: Option<String>,
+    /// The media type of the content that the payload was made of, as the sender wrote it; absent if that is JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The context attributes of a `CloudEvent`, with extensions, by name. Absent for other events.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     /// The payload that handlers get, as it was sent.
     #[schema(value_type = Object)]
     pub payload: Box<RawValue>,
@@ -171,7 +185,7 @@ pub struct ExportedEvent {
     /// has a number beyond the range of a 64-bit float.
     #[serde(default)]
     pub payload_is_text: bool,
-    /// JSON pointers to personal values of the body that are masked here.
+    /// JSON pointers to personal values of the body that are masked here. `/NAME` is a masked attribute, too.
     #[serde(default)]
     pub masked: Vec<String>,
     /// One per plugin, and one per replay.
@@ -291,6 +305,8 @@ impl From<EventView> for EventSummary {
 
 impl From<db::EventView> for EventView {
     fn from(event: db::EventView) -> Self {
+        let EventMetadata { content_type, attributes } =
+            event.metadata.map(Arc::unwrap_or_clone).unwrap_or_default();
         Self {
             source: event.source,
             id: event.id,
@@ -301,6 +317,8 @@ impl From<db::EventView> for EventView {
             number: event.number,
             body_bytes: event.body_bytes,
             ordering_key: event.ordering_key,
+            content_type,
+            attributes,
             cause: event.cause.map(Into::into),
             edits: event.edits,
             deliveries: event.deliveries.into_iter().map(Into::into).collect(),
@@ -318,6 +336,7 @@ impl EventView {
     pub(in crate::admin) fn into_export(self, package: Option<String>) -> Option<ExportedEvent> {
         let Self { source, id, event_type, created, received_at, masked, deliveries, .. } = self;
         let (payload, payload_is_text) = (self.payload, self.payload_is_text);
+        let (content_type, attributes) = (self.content_type, self.attributes);
         let exported = |delivery: &DeliveryView| {
             let number: DeliveryId = delivery.id.parse().ok()?;
             Some(ExportedDelivery {
@@ -336,6 +355,8 @@ impl EventView {
             created,
             received_at,
             package,
+            content_type,
+            attributes,
             payload,
             payload_is_text,
             masked,

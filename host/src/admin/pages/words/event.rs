@@ -15,6 +15,8 @@ words! {
         size: "Size", "Taille";
         number: "Number", "Numéro";
         ordering_key: "Ordering key", "Clé d'ordre";
+        content_type: "Content type", "Type de contenu";
+        attributes: "Attributes", "Attributs";
         comes_from: "Comes from", "Provient de";
         by_plugin(plugin): "emitted by {plugin}", "émis par {plugin}";
         by_edit: "run again with an edited payload", "relancé avec un contenu modifié";

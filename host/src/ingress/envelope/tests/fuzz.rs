@@ -111,7 +111,7 @@ fn random_bodies_and_headers_are_read_or_rejected() {
                 &name,
                 verified,
                 NOW_MS,
-                BodyRules { bytes_max: 1 << 20, items_max: 50 },
+                BodyRules { items_max: 50, ..RULES },
             ) {
                 prop_assert!(read.as_slice().len() <= 50);
                 for ReadEvent { event, .. } in read.as_slice() {
@@ -122,6 +122,9 @@ fn random_bodies_and_headers_are_read_or_rejected() {
                     prop_assert!(!event.event_type.chars().any(char::is_control));
                     let payload = std::str::from_utf8(event.payload()).unwrap();
                     prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(payload).is_ok(), "{payload}");
+                    let said = event.metadata.as_deref().cloned().unwrap_or_default();
+                    prop_assert!(said.attributes.len() <= RULES.attributes.count_max);
+                    prop_assert!(said.content_type.is_none_or(|text| text.len() <= CONTENT_TYPE_MAX_BYTES));
                     prop_assert!(event.ordering_key.as_ref().is_none_or(|key| key.len() <= 256));
                 }
             }
