@@ -36,6 +36,7 @@ mod instance;
 mod limits;
 mod load;
 mod logs;
+mod metadata;
 mod outcome;
 mod payload;
 mod plan;

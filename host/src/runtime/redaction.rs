@@ -83,6 +83,16 @@ impl Redaction {
         fields
     }
 
+    /// Whether a plugin never gets the attribute of this name: `/subject` names one, wherever it was sent.
+    pub(super) fn hides_attribute(&self, name: &str) -> bool {
+        let is_name = |of: &String| of == "*" || is_same_name(of, name);
+        self.pointers.iter().any(|pointer| match pointer.names.as_slice() {
+            [] => true,
+            [only] => is_name(only),
+            _ => false,
+        })
+    }
+
     /// The payload of an event as JSON text, without the fields.
     ///
     /// # Errors
@@ -246,6 +256,13 @@ mod tests {
         let pointer = &["/data/object/phone"];
         assert_eq!(redacted(pointer, "moncreneau", body, body), r#"{"data":{"object":{}}}"#);
         assert_eq!(redacted(pointer, "plugin.other", body, body), r#"{"phone":1,"data":{"object":{}}}"#);
+    }
+
+    #[test]
+    fn a_pointer_of_one_name_hides_the_attribute_of_that_name() {
+        let hides = |text: &str| Redaction::new(&pointers(&[text]), &sources()).hides_attribute("subject");
+        let found = ["/subject", "/Subject", "/*", "", "/subject/x", "/data/subject", "/other"].map(hides);
+        assert_eq!(found, [true, true, true, true, false, false, false]);
     }
 
     #[test]

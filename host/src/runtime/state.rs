@@ -16,6 +16,7 @@ use super::deadline::Deadline;
 use super::host_calls::HostCalls;
 use super::limits::ResourceLimits;
 use super::logs::AttemptLog;
+use super::metadata::CallMetadata;
 use super::requests::Requests;
 use super::stores::PluginStores;
 use super::transaction::CallTransaction;
@@ -42,6 +43,7 @@ pub(super) struct InstanceState {
     _handles: Option<Reservation>,
     pub(super) log: AttemptLog,
     pub(super) config: Arc<BTreeMap<String, String>>,
+    pub(super) metadata: CallMetadata,
     pub(super) deadline: Deadline,
     pub(super) transaction: CallTransaction,
     pub(super) outbound: Outbound,
@@ -80,6 +82,7 @@ impl InstanceState {
             budget,
             log,
             config: Arc::clone(&settings.config),
+            metadata: CallMetadata::new(settings.redaction.clone()),
             deadline,
             transaction,
             outbound,
@@ -97,6 +100,7 @@ impl InstanceState {
     pub(super) fn begin(&mut self, delivery: Option<&Delivery>) {
         self.deadline = Deadline::after(self.call_timeout);
         self.transaction.begin(delivery, self.deadline);
+        self.metadata.begin(delivery);
         // A limit that the call before lived with is not why this one ends.
         self.limits.exceeded = None;
         // WASI's output streams have this log, so it is emptied and not replaced.

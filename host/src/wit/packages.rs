@@ -30,7 +30,7 @@ struct ReadPackage {
 
 impl Packages {
     /// Reads the packages at these paths: a folder with WIT files, a WIT file, or a folder of such folders. `contract`
-    /// has the files of `hookyard:plugin` and of the packages that it uses, by path.
+    /// has the files of `hookyard:plugin`, of the packages that it uses and of `hookyard:event`, by path.
     ///
     /// # Errors
     /// Names the file that cannot be read, with line and column where it is not WIT.
@@ -190,17 +190,21 @@ fn push_contract<'a>(
 ) -> Result<(), PackageError> {
     let failed =
         |error: &dyn Display| PackageError::new("the contract of this hookyard", format!("{error:#}"));
-    let (mut contract, mut wasi) = (SourceMap::default(), Vec::new());
+    let (mut contract, mut wasi, mut others) = (SourceMap::default(), Vec::new(), Vec::new());
     for (path, text) in files.filter(|(path, _)| is_wit(Path::new(path))) {
         if path.starts_with("hookyard-plugin-") {
             contract.push_str(path, text);
-        } else if path.starts_with("wasi/") {
+        } else if path.starts_with("wasi/") || path.starts_with("hookyard-event-") {
             let group = UnresolvedPackageGroup::parse(path, text);
-            wasi.push(group.map_err(|(map, error)| failed(&error.render(&map)))?);
+            let group = group.map_err(|(map, error)| failed(&error.render(&map)))?;
+            if path.starts_with("wasi/") { wasi.push(group) } else { others.push(group) }
         }
     }
     let contract = contract.parse().map_err(|(map, error)| failed(&error.render(&map)))?;
     resolve.push_groups(contract, wasi).map_err(|error| failed(&error))?;
+    for group in others {
+        resolve.push_group(group).map_err(|error| failed(&error))?;
+    }
     Ok(())
 }
 

@@ -43,8 +43,10 @@ pub struct PluginWorld {
 impl PluginWorld {
     /// Makes the world of a plugin with these interfaces.
     pub(super) fn new(mut resolve: Resolve, interfaces: &[String]) -> Result<Self, PackageError> {
-        let mut text =
-            String::from("package hookyard:built;\nworld plugin {\ninclude hookyard:plugin/imports@0.1.0;\n");
+        let mut text = String::from(
+            "package hookyard:built;\nworld plugin {\ninclude hookyard:plugin/imports@0.1.0;\n\
+             import hookyard:event/metadata@0.1.0;\n",
+        );
         for interface in interfaces {
             let _ = writeln!(text, "export {};", escape(interface)?);
         }

@@ -16,10 +16,11 @@ pub(in crate::cli) struct Capability {
 }
 
 /// Prefixes of imports, their capability, and its grants.
-const CAPABILITIES: [(&[&str], &str, &[&str]); 8] = [
+const CAPABILITIES: [(&[&str], &str, &[&str]); 9] = [
     (&["wasi:logging/"], "log lines, kept with each attempt", &[]),
     (&["wasi:config/"], "its configuration: config and secrets", &[]),
     (&["wasi:keyvalue/"], "a store of its own, written when the delivery is done", &[]),
+    (&["hookyard:event/"], "the event's content type and CloudEvents attributes", &[]),
     (
         &["hookyard:plugin/outbox"],
         "effects, sent once the delivery is done: HTTP requests, emails, events",

@@ -5,6 +5,7 @@ mod config;
 mod http;
 mod keyvalue;
 mod logging;
+mod metadata;
 mod outbox;
 
 use wasmtime::Result;
@@ -19,6 +20,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
     config::add_to_linker(linker)?;
     keyvalue::add_to_linker(linker)?;
     outbox::add_to_linker(linker)?;
+    metadata::add_to_linker(linker)?;
     http::add_to_linker(linker)
 }
 
@@ -27,6 +29,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> Result<()> {
 pub(super) const OFFERED: &[(&str, &[&str])] = &[
     ("hookyard:plugin/types", &["0.1"]),
     ("hookyard:plugin/outbox", &["0.1"]),
+    ("hookyard:event/metadata", &["0.1"]),
     ("wasi:logging/logging", &["0.1.0-draft", ""]),
     ("wasi:config/store", &["0.2.0-rc.1"]),
     ("wasi:keyvalue/store", &["0.2.0-draft2"]),

@@ -44,7 +44,7 @@ pub(in crate::cli) fn export(dir: &Path) -> Result<usize, Failure> {
 fn world() -> Result<String, Failure> {
     let mut text = String::from(
         "package my:plugin;\n\n/// The handlers of this plugin, and what it may import. Export only handlers that it has.\n\
-         world plugin {\n    include hookyard:plugin/imports@0.1.0;\n\n    /// Events of any type, as JSON.\n    \
+         world plugin {\n    include hookyard:plugin/imports@0.1.0;\n    import hookyard:event/metadata@0.1.0;\n\n    /// Events of any type, as JSON.\n    \
          export hookyard:plugin/event-handler@0.1.0;\n\n    // Events of one type, typed:\n",
     );
     for handler in read_moncreneau()?.iter().flat_map(|package| &package.handlers) {
