@@ -110,6 +110,7 @@ impl HookyardRuntime {
         let loaded = runtime.load(&name, guest("stats"), &settings).await;
         let revision = loaded.unwrap_or_else(|refusal| panic!("{refusal}")).revision;
         let event = Event {
+            metadata: None,
             source: PluginName::new("moncreneau").unwrap(),
             id: "evt_abc123".into(),
             event_type: "appointment.created".into(),

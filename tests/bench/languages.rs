@@ -152,6 +152,7 @@ fn delivery(plugin: &PluginName) -> Delivery {
     let whole: serde_json::Value = serde_json::from_str(PAYLOAD).unwrap();
     let payload = whole["data"]["object"].to_string();
     let event = Event {
+        metadata: None,
         source: PluginName::new("moncreneau").unwrap(),
         id: "evt_abc123".into(),
         event_type: "appointment.created".into(),

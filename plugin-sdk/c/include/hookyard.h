@@ -15,6 +15,7 @@
 #include <hookyard/json_writer.h>
 #include <hookyard/log.h>
 #include <hookyard/memory.h>
+#include <hookyard/metadata.h>
 #include <hookyard/outbox.h>
 #include <hookyard/random.h>
 #include <hookyard/store.h>

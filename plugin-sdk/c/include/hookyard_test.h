@@ -48,6 +48,10 @@ hy_delivery hy_receive_event(const char *event);
 // The context for handlers. Each delivery sets its event_type, and its source if the test has not set one.
 hy_context *hy_test_context(void);
 void hy_set_config(const char *key, const char *value);
+// Sets the media type of the content that the payloads of the events were made of.
+void hy_set_content_type(const char *content_type);
+// Sets an attribute of the events, which are CloudEvents.
+void hy_set_attribute(const char *name, const char *value);
 void hy_set_stored(const char *bucket, const char *key, const char *value);
 // A built component has the machine's clock, so this fails there.
 void hy_set_now_ms(uint64_t ms);

@@ -36,14 +36,16 @@ type (
 		Answers  []any                             `json:"answers"`
 	}
 	attemptEvent struct {
-		Source        string  `json:"source"`
-		ID            string  `json:"id"`
-		Type          string  `json:"type"`
-		Created       string  `json:"created"`
-		ReceivedAt    uint64  `json:"received_at"`
-		Package       *string `json:"package"`
-		Payload       string  `json:"payload"`
-		PayloadIsText bool    `json:"payload_is_text"`
+		Source        string            `json:"source"`
+		ID            string            `json:"id"`
+		Type          string            `json:"type"`
+		Created       string            `json:"created"`
+		ReceivedAt    uint64            `json:"received_at"`
+		Package       *string           `json:"package"`
+		ContentType   string            `json:"content_type,omitempty"`
+		Attributes    map[string]string `json:"attributes,omitempty"`
+		Payload       string            `json:"payload"`
+		PayloadIsText bool              `json:"payload_is_text"`
 	}
 	sentContent struct {
 		Base64 []byte `json:"base64"`
@@ -158,7 +160,7 @@ func (h *Host) caseOf(ctx hookyard.Context) *attemptCase {
 	return &attemptCase{
 		Event: attemptEvent{
 			Source: ctx.Source, ID: ctx.EventID, Type: ctx.EventType, Created: ctx.Created, ReceivedAt: ctx.ReceivedAt,
-			PayloadIsText: true,
+			ContentType: h.ContentType, Attributes: h.Attributes, PayloadIsText: true,
 		},
 		Attempt:  ctx.Attempt,
 		Config:   h.Config,

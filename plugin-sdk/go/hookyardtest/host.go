@@ -26,6 +26,10 @@ type TB interface {
 type Host struct {
 	// Config has the values of the operator's `config` and `secrets`.
 	Config map[string]string
+	// ContentType is the media type of the content that the payloads of the events were made of. "" is JSON.
+	ContentType string
+	// Attributes are those of the events, which are CloudEvents.
+	Attributes map[string]string
 	// Now is the time. The zero value is the machine's.
 	Now time.Time
 	// Refuse is the reason for which effects are refused. "" grants every destination.
@@ -60,10 +64,11 @@ type call struct {
 // New returns a host with an empty store and an empty configuration.
 func New(test TB) *Host {
 	return &Host{
-		Config:  map[string]string{},
-		Answers: map[string]Response{},
-		test:    test,
-		store:   map[storeKey][]byte{},
+		Config:     map[string]string{},
+		Attributes: map[string]string{},
+		Answers:    map[string]Response{},
+		test:       test,
+		store:      map[storeKey][]byte{},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"hookyard/hookyardtest"
 	"hookyard/http"
 	"hookyard/log"
+	"hookyard/metadata"
 	"hookyard/moncreneau"
 	"hookyard/outbox"
 	"hookyard/random"
@@ -98,6 +99,23 @@ func TestErrorsBecomeFailures(t *testing.T) {
 		if result.Outcome != hookyardtest.Rejected || result.Reason == "" {
 			t.Errorf("%+v", result)
 		}
+	}
+}
+
+func TestAHandlerGetsTheContentTypeAndTheAttributesOfItsEvent(t *testing.T) {
+	host := hookyardtest.New(t)
+	read := func() error {
+		contentType, hasType := metadata.ContentType()
+		subject, hasSubject := metadata.Attribute("subject")
+		log.Info("%q %t %q %t %v", contentType, hasType, subject, hasSubject, metadata.Attributes())
+		return nil
+	}
+	plain := host.Run(read)
+	host.ContentType, host.Attributes = "text/xml", map[string]string{"subject": "orders/7"}
+	logged := append(plain.Logs, host.Run(read).Logs...)
+	wanted := []string{`INFO "" false "" false map[]`, `INFO "text/xml" true "orders/7" true map[subject:orders/7]`}
+	if !reflect.DeepEqual(logged, wanted) {
+		t.Errorf("%q", logged)
 	}
 }
 

@@ -37,14 +37,26 @@ func (w world) ConfigGet(key string) (string, bool) {
 	return value, isSet
 }
 
-func (w world) ConfigAll() []host.Pair {
+func (w world) ConfigAll() []host.Pair { return sorted(w.host.Config) }
+
+// sorted returns the names and values of a map, by name.
+func sorted(values map[string]string) []host.Pair {
 	all := []host.Pair{}
-	for name, value := range w.host.Config {
+	for name, value := range values {
 		all = append(all, host.Pair{Name: name, Value: value})
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
 	return all
 }
+
+func (w world) ContentType() (string, bool) { return w.host.ContentType, w.host.ContentType != "" }
+
+func (w world) Attribute(name string) (string, bool) {
+	value, isThere := w.host.Attributes[name]
+	return value, isThere
+}
+
+func (w world) Attributes() []host.Pair { return sorted(w.host.Attributes) }
 
 func (w world) Now() time.Time {
 	if w.host.Now.IsZero() {

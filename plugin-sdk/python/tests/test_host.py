@@ -5,7 +5,21 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-from hookyard import Context, Reject, Retry, config, handlers, http, log, on, on_event, outbox, store, test
+from hookyard import (
+    Context,
+    Reject,
+    Retry,
+    config,
+    handlers,
+    http,
+    log,
+    metadata,
+    on,
+    on_event,
+    outbox,
+    store,
+    test,
+)
 from hookyard.moncreneau import AppointmentCreated
 from hookyard.request import HttpRequest
 
@@ -55,6 +69,15 @@ class InMemory(unittest.TestCase):
         )
         self.assertEqual(event, outbox.Event(event_type="thing.done", data='{"n": 1}'))
         self.assertEqual(self.host.text("b", "k"), "é")
+
+    def test_a_handler_gets_the_content_type_and_the_attributes_of_its_event(self) -> None:
+        def do() -> tuple[str | None, str | None, dict[str, str]]:
+            return metadata.content_type(), metadata.attribute("subject"), metadata.attributes()
+
+        self.assertEqual(self.run_in(do), (None, None, {}))
+        attributes = {"subject": "orders/7", "comexampleext": "1"}
+        host = test.Host(content_type="text/xml", attributes=attributes)
+        self.assertEqual(self.run_in(do, host), ("text/xml", "orders/7", attributes))
 
     def test_nothing_a_failing_handler_did_is_there_but_what_it_logged(self) -> None:
         self.run_in(lambda: bucket.set("k", "before"))

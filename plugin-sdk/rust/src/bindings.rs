@@ -22,6 +22,7 @@ macro_rules! world {
                 "wit/wasi/keyvalue.wit",
                 "wit/wasi/http.wit",
                 "wit/hookyard-plugin-0.1.0",
+                "wit/hookyard-event-0.1.0",
             ],
             additional_derives: [PartialEq],
             // These types hold resources, which have no equality.
@@ -39,6 +40,7 @@ pub mod base {
             world base {
                 include hookyard:plugin/imports@0.1.0;
                 import hookyard:plugin/types@0.1.0;
+                import hookyard:event/metadata@0.1.0;
             }
         ",
         world: "hookyard:sdk/base",

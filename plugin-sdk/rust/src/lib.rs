@@ -16,6 +16,7 @@ mod export;
 mod failure;
 pub mod http;
 mod logger;
+pub mod metadata;
 pub mod moncreneau;
 pub mod outbox;
 pub mod store;

@@ -11,6 +11,7 @@ import { funcText, typeDefText } from "./typescript.js";
 
 /** The interfaces that the SDK imports. */
 const CAPABILITIES = [
+  "hookyard:event/metadata",
   "hookyard:plugin/outbox",
   "wasi:cli/exit",
   "wasi:config/store",

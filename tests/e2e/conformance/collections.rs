@@ -24,6 +24,7 @@ const MEMORY_MAX_BYTES: u64 = 32 * 1024 * 1024;
 fn delivery(name: &PluginName, payload: &Value) -> Delivery {
     let payload = payload.to_string();
     let event = Event {
+        metadata: None,
         source: PluginName::new("moncreneau").unwrap(),
         id: "evt_1".into(),
         event_type: "conformance.order".into(),

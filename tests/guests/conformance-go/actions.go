@@ -18,6 +18,7 @@ import (
 	"hookyard/config"
 	"hookyard/http"
 	"hookyard/log"
+	"hookyard/metadata"
 	"hookyard/outbox"
 	"hookyard/random"
 	"hookyard/store"
@@ -33,6 +34,17 @@ func echo(_ hookyard.Context, order order) error {
 func storeContext(ctx hookyard.Context, _ order) error { return kept.SetJSON("context", ctx) }
 
 func storeConfig(hookyard.Context, order) error { return kept.SetJSON("config", config.All()) }
+
+func storeMetadata(hookyard.Context, order) error {
+	found := map[string]any{"contentType": nil, "subject": nil, "attributes": metadata.Attributes()}
+	if contentType, isThere := metadata.ContentType(); isThere {
+		found["contentType"] = contentType
+	}
+	if subject, isThere := metadata.Attribute("subject"); isThere {
+		found["subject"] = subject
+	}
+	return kept.SetJSON("metadata", found)
+}
 
 func useStore(hookyard.Context, order) error {
 	present, _, _ := kept.GetText("counter")

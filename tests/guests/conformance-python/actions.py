@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hookyard import Context, Reject, Retry, config, http, log, outbox
+from hookyard import Context, Reject, Retry, config, http, log, metadata, outbox
 from hookyard.store import Bucket
 
 Data = dict[str, Any]
@@ -31,6 +31,11 @@ def context(ctx: Context, data: Data) -> None:
 
 def configuration(ctx: Context, data: Data) -> None:
     kept.set_json("config", dict(sorted(config.all().items())))
+
+
+def describe(ctx: Context, data: Data) -> None:
+    found = {"contentType": metadata.content_type(), "subject": metadata.attribute("subject")}
+    kept.set_json("metadata", {**found, "attributes": metadata.attributes()})
 
 
 def store(ctx: Context, data: Data) -> None:
@@ -130,6 +135,7 @@ ACTIONS: dict[str, Callable[[Context, Data], None]] = {
     "echo": echo,
     "context": context,
     "config": configuration,
+    "metadata": describe,
     "store": store,
     "outbox": effects,
     "refused": refused,

@@ -1,4 +1,4 @@
-// The in-memory config, log, HTTP, clock and randomness.
+// The in-memory config, metadata, log, HTTP, clock and randomness.
 #include "world.h"
 
 #include <stdio.h>
@@ -16,11 +16,38 @@ hy_pairs hy_config_all(void) {
   return hy_world.config;
 }
 
+// Adds a pair to others that are sorted by name.
+static void add_sorted(hy_pairs *pairs, const char *name, const char *value) {
+  hy_pair *at = hy_test_push((void **)&pairs->items, &pairs->count, sizeof(hy_pair));
+  for (; at > pairs->items && hy_compare(at[-1].name, hy_text(name)) > 0; at--) *at = at[-1];
+  *at = (hy_pair){hy_text(name), hy_text(value)};
+}
+
 void hy_set_config(const char *key, const char *value) {
-  hy_pair *last = hy_test_push((void **)&hy_world.config.items, &hy_world.config.count, sizeof(hy_pair));
-  hy_pair *at = last;
-  for (; at > hy_world.config.items && hy_compare(at[-1].name, hy_text(key)) > 0; at--) *at = at[-1];
-  *at = (hy_pair){hy_text(key), hy_text(value)};
+  add_sorted(&hy_world.config, key, value);
+}
+
+hy_optional hy_content_type(void) {
+  return hy_world.content_type;
+}
+
+hy_optional hy_attribute(hy_string name) {
+  for (size_t i = 0; i < hy_world.attributes.count; i++) {
+    if (hy_equal(hy_world.attributes.items[i].name, name)) return hy_some(hy_world.attributes.items[i].value);
+  }
+  return hy_none();
+}
+
+hy_pairs hy_attributes(void) {
+  return hy_world.attributes;
+}
+
+void hy_set_content_type(const char *content_type) {
+  hy_world.content_type = hy_some(hy_text(content_type));
+}
+
+void hy_set_attribute(const char *name, const char *value) {
+  add_sorted(&hy_world.attributes, name, value);
 }
 
 void hy_log_line(hy_level level, hy_string line) {

@@ -18,6 +18,15 @@ static void put_content(hy_json_writer *json, const char *name, hy_string bytes)
   hy_end(json);
 }
 
+static void put_pairs(hy_json_writer *json, const char *name, hy_pairs pairs) {
+  hy_begin_object(json, name);
+  for (size_t i = 0; i < pairs.count; i++) {
+    hy_put_name(json, pairs.items[i].name);
+    hy_put_string(json, NULL, pairs.items[i].value);
+  }
+  hy_end(json);
+}
+
 static void put_event(hy_json_writer *json, const hy_test_handler *handler, const hy_context *ctx, const void *payload) {
   hy_json_writer sent = {0};
   handler->put(&sent, payload);
@@ -30,6 +39,8 @@ static void put_event(hy_json_writer *json, const hy_test_handler *handler, cons
   hy_put_optional(json, "package", handler->package == NULL ? hy_none() : hy_some(hy_text(handler->package)));
   hy_put_string(json, "payload", hy_written(&sent));
   hy_put_bool(json, "payload_is_text", true);
+  hy_put_optional(json, "content_type", hy_world.content_type);
+  put_pairs(json, "attributes", hy_world.attributes);
   hy_end(json);
 }
 
@@ -79,12 +90,7 @@ static hy_string case_of(const hy_test_handler *handler, const hy_context *ctx, 
   hy_begin_object(&json, NULL);
   put_event(&json, handler, ctx, payload);
   hy_put_uint(&json, "attempt", ctx->attempt);
-  hy_begin_object(&json, "config");
-  for (size_t i = 0; i < hy_world.config.count; i++) {
-    hy_put_name(&json, hy_world.config.items[i].name);
-    hy_put_string(&json, NULL, hy_world.config.items[i].value);
-  }
-  hy_end(&json);
+  put_pairs(&json, "config", hy_world.config);
   put_store(&json);
   hy_begin_array(&json, "answers");
   for (size_t i = 0; i < answers.count; i++) hy_put_json(&json, NULL, answers.items[i]);

@@ -15,6 +15,8 @@ typedef struct {
 
 typedef struct {
   hy_pairs config;
+  hy_optional content_type;
+  hy_pairs attributes;
   hy_test_entry *entries; // the store
   size_t entry_count;
   hy_effect *effects;

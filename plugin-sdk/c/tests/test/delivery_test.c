@@ -24,6 +24,18 @@ bool on_event(const hy_context *ctx, hy_string data, hy_failure *failure) {
   return true;
 }
 
+HY_TEST(an_event_has_the_content_type_and_the_attributes_that_the_test_sets) {
+  EXPECT(!hy_content_type().is_some && !hy_attribute(hy_str("subject")).is_some && hy_attributes().count == 0);
+  hy_set_content_type("text/xml");
+  hy_set_attribute("subject", "orders/7");
+  hy_set_attribute("comexampleext", "1");
+  EXPECT_TEXT(hy_content_type().value, "text/xml");
+  EXPECT_TEXT(hy_attribute(hy_str("subject")).value, "orders/7");
+  EXPECT(!hy_attribute(hy_str("other")).is_some);
+  EXPECT_INT(hy_attributes().count, 2);
+  EXPECT_TEXT(hy_attributes().items[0].name, "comexampleext");
+}
+
 HY_TEST(what_a_done_delivery_wrote_and_asked_for_stays) {
   EXPECT_DONE(hy_deliver_event("test.done", "{}"));
   EXPECT_DONE(hy_deliver_event("test.done", "{}"));

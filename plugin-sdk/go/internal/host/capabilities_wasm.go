@@ -13,6 +13,15 @@ func importConfigGet(key string, answer unsafe.Pointer)
 //go:wasmimport wasi:config/store@0.2.0-rc.1 get-all
 func importConfigAll(answer unsafe.Pointer)
 
+//go:wasmimport hookyard:event/metadata@0.1.0 content-type
+func importContentType(answer unsafe.Pointer)
+
+//go:wasmimport hookyard:event/metadata@0.1.0 attribute
+func importAttribute(name string, answer unsafe.Pointer)
+
+//go:wasmimport hookyard:event/metadata@0.1.0 attributes
+func importAttributes(answer unsafe.Pointer)
+
 //go:wasmimport wasi:clocks/wall-clock@0.2.12 now
 func importNow(answer unsafe.Pointer)
 
@@ -45,6 +54,38 @@ func ConfigAll() []Pair {
 		return nil
 	}
 	return gotPairs(4)
+}
+
+// ContentType returns the event's content type.
+func ContentType() (string, bool) {
+	begin()
+	defer end()
+	importContentType(answerAt())
+	return gotOptionalText()
+}
+
+// Attribute returns an attribute of the event.
+func Attribute(name string) (string, bool) {
+	begin()
+	defer end()
+	importAttribute(abi.ValidText(name), answerAt())
+	return gotOptionalText()
+}
+
+// Attributes returns all attributes of the event.
+func Attributes() []Pair {
+	begin()
+	defer end()
+	importAttributes(answerAt())
+	return gotPairs(0)
+}
+
+// gotOptionalText reads an `option<string>`.
+func gotOptionalText() (string, bool) {
+	if got8(0) == 0 {
+		return "", false
+	}
+	return gotText(4), true
 }
 
 func gotPairs(offset uintptr) []Pair {

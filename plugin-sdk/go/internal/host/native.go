@@ -9,6 +9,9 @@ type World interface {
 	Log(level uint32, message string)
 	ConfigGet(key string) (string, bool)
 	ConfigAll() []Pair
+	ContentType() (string, bool)
+	Attribute(name string) (string, bool)
+	Attributes() []Pair
 	Now() time.Time
 	RandomBytes(count int) []byte
 	Get(bucket, key string) ([]byte, bool)
@@ -40,6 +43,15 @@ func ConfigGet(key string) (string, bool) { return world().ConfigGet(key) }
 
 // ConfigAll returns all keys and values.
 func ConfigAll() []Pair { return world().ConfigAll() }
+
+// ContentType returns the event's content type.
+func ContentType() (string, bool) { return world().ContentType() }
+
+// Attribute returns an attribute of the event.
+func Attribute(name string) (string, bool) { return world().Attribute(name) }
+
+// Attributes returns all attributes of the event.
+func Attributes() []Pair { return world().Attributes() }
 
 // Now returns the time.
 func Now() time.Time { return world().Now() }

@@ -1,7 +1,7 @@
 """Write hookyard plugins in Python: a decorated function for each event type.
 
-Capabilities are modules of this package: `config`, `store`, `outbox`, `http`, `log`. A component imports
-only the capabilities whose modules the plugin imports.
+Capabilities are modules of this package: `config`, `store`, `outbox`, `http`, `log`, `metadata`. A component
+imports only the capabilities whose modules the plugin imports.
 """
 
 from hookyard.context import Context

@@ -39,6 +39,7 @@ pub(super) fn attempt(file: &str, delivery: &Delivery<'_>, world: &mut World) ->
         "event": {
             "id": event_id, "type": event_type, "source": source, "created": created, "received_at": received_at,
             "package": delivery.package, "payload": delivery.payload, "payload_is_text": true,
+            "content_type": world.content_type, "attributes": world.attributes,
         },
         "attempt": attempt, "config": world.config, "store": buckets(&world.store), "answers": [], "refusals": [],
     });

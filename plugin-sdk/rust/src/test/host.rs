@@ -31,6 +31,20 @@ impl Host {
         self
     }
 
+    /// Sets the media type of the content that the payloads of the events were made of.
+    #[must_use]
+    pub fn content_type(mut self, content_type: &str) -> Self {
+        self.world.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Sets an attribute of the events, which are CloudEvents.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, value: &str) -> Self {
+        self.world.attributes.insert(name.into(), value.into());
+        self
+    }
+
     /// Sets a value in the store.
     #[must_use]
     pub fn set(mut self, bucket: &str, key: &str, value: impl AsRef<[u8]>) -> Self {

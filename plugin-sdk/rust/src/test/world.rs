@@ -14,6 +14,9 @@ pub(crate) type Key = (String, String);
 pub(crate) struct World {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) store: BTreeMap<Key, Vec<u8>>,
+    /// The content type and the attributes of the events.
+    pub(crate) content_type: Option<String>,
+    pub(crate) attributes: BTreeMap<String, String>,
     /// The idempotency key of the current delivery.
     pub(crate) delivery: String,
     /// The call's effects so far.

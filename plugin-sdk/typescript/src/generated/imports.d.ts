@@ -1,5 +1,11 @@
 // Made from the WIT by `npm run generate`; changes belong there.
 
+declare module "hookyard:event/metadata" {
+  export function contentType(): string | null;
+  export function attribute(name: string): string | null;
+  export function attributes(): [string, string][];
+}
+
 declare module "hookyard:plugin/outbox" {
   export interface HttpRequest {
     method: string;

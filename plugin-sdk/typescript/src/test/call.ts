@@ -9,6 +9,8 @@ export type Buckets = Map<string, Map<string, Uint8Array>>;
 
 export interface Call extends Outbox {
   config: Readonly<Record<string, string>>;
+  contentType: string | undefined;
+  attributes: Readonly<Record<string, string>>;
   buckets: Buckets;
   logs: string[];
   /** The delivery's idempotency key, which is the prefix of its effects' keys. */

@@ -20,6 +20,8 @@ export type Reply = { status: number; headers: Readonly<Record<string, string>>;
 /** What an operator and the servers of a test do. */
 export interface World {
   config: Readonly<Record<string, string>>;
+  contentType: string | undefined;
+  attributes: Readonly<Record<string, string>>;
   buckets: Buckets;
   reply: (request: Asked) => Reply;
   refuse: (destination: string) => string | undefined;
@@ -54,7 +56,8 @@ export function built(): string | undefined {
  */
 export function attempt(file: string, { context, package: name, payload }: Delivery, world: World): Attempted {
   const { source, eventId: id, eventType: type, created, receivedAt: received_at } = context;
-  const event = { source, id, type, created, received_at, package: name, payload, payload_is_text: true };
+  const { contentType: content_type, attributes } = world;
+  const event = { source, id, type, created, received_at, package: name, content_type, attributes, payload, payload_is_text: true };
   const store = Object.fromEntries([...world.buckets].map(([bucket, values]) => [bucket, Object.fromEntries([...values].map(([key, value]) => [key, content(value)]))]));
   const made = { event, attempt: context.attempt, config: world.config, store, answers: [] as unknown[], refusals: [] as (string | null)[] };
   let checked = 0;

@@ -23,6 +23,10 @@ export interface Answered {
 export interface Settings {
   /** The operator's `config` and `secrets`. */
   config?: Record<string, string>;
+  /** The media type of the content that the payloads of the events were made of, if that is no JSON. */
+  contentType?: string;
+  /** The attributes of the events, which are CloudEvents. */
+  attributes?: Record<string, string>;
   /** Responds to `http.fetch`. Without it, every request fails. The handler gets its exceptions. */
   answer?: (request: Asked) => Answered;
   /** Returns the reason to refuse an effect, given its URL, its recipient or its event type. */
@@ -42,6 +46,10 @@ export type Delivered =
 export class FakeHost {
   /** Tests may change this between deliveries. */
   config: Record<string, string>;
+  /** Tests may change it between deliveries. */
+  contentType: string | undefined;
+  /** Tests may change these between deliveries. */
+  attributes: Record<string, string>;
   readonly requests: EffectRequest[] = [];
   readonly emails: Email[] = [];
   readonly events: EmittedEvent[] = [];
@@ -53,6 +61,8 @@ export class FakeHost {
 
   constructor(settings: Settings = {}) {
     this.config = { ...settings.config };
+    this.contentType = settings.contentType;
+    this.attributes = { ...settings.attributes };
     this.#settings = settings;
   }
 
@@ -108,6 +118,8 @@ export class FakeHost {
     }
     const { outcome, reason, afterMs, ...did } = attempt(file, delivery, {
       config: this.config,
+      contentType: this.contentType,
+      attributes: this.attributes,
       buckets: this.#buckets,
       reply: (request) => this.#reply(request),
       refuse: (destination) => this.#settings.refuse?.(destination),
@@ -136,6 +148,8 @@ export class FakeHost {
   #commit<T>(key: string, run: () => T): T {
     const call: Call = {
       config: this.config,
+      contentType: this.contentType,
+      attributes: this.attributes,
       buckets: new Map([...this.#buckets].map(([name, values]) => [name, new Map(values)])),
       requests: [],
       emails: [],

@@ -19,5 +19,5 @@ bool store_result(const char *key, hy_string value, hy_failure *failure);
 // The payload's string at a place, or an empty string.
 hy_string string_of(const order *order, const char *pointer);
 
-action do_echo, do_context, do_config, do_store, do_outbox, do_refused, do_fetch, do_clock, do_random;
+action do_echo, do_context, do_config, do_metadata, do_store, do_outbox, do_refused, do_fetch, do_clock, do_random;
 action do_retry, do_reject, do_trap, do_loop, do_memory, do_large, do_print;

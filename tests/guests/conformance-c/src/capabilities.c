@@ -21,17 +21,31 @@ bool do_context(const order *order, hy_failure *failure) {
   return store_result("context", hy_written(&json), failure);
 }
 
+static void put_pairs(hy_json_writer *json, const char *name, hy_pairs pairs) {
+  hy_begin_object(json, name);
+  for (size_t i = 0; i < pairs.count; i++) {
+    hy_put_name(json, pairs.items[i].name);
+    hy_put_string(json, NULL, pairs.items[i].value);
+  }
+  hy_end(json);
+}
+
 bool do_config(const order *order, hy_failure *failure) {
   (void)order;
-  hy_pairs all = hy_config_all();
+  hy_json_writer json = {0};
+  put_pairs(&json, NULL, hy_config_all());
+  return store_result("config", hy_written(&json), failure);
+}
+
+bool do_metadata(const order *order, hy_failure *failure) {
+  (void)order;
   hy_json_writer json = {0};
   hy_begin_object(&json, NULL);
-  for (size_t i = 0; i < all.count; i++) {
-    hy_put_name(&json, all.items[i].name);
-    hy_put_string(&json, NULL, all.items[i].value);
-  }
+  hy_put_optional(&json, "contentType", hy_content_type());
+  hy_put_optional(&json, "subject", hy_attribute(hy_str("subject")));
+  put_pairs(&json, "attributes", hy_attributes());
   hy_end(&json);
-  return store_result("config", hy_written(&json), failure);
+  return store_result("metadata", hy_written(&json), failure);
 }
 
 bool do_fetch(const order *order, hy_failure *failure) {

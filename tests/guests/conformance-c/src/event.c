@@ -10,10 +10,11 @@ static const struct {
   const char *name;
   action *run;
 } actions[] = {
-    {"echo", do_echo},     {"context", do_context}, {"config", do_config}, {"store", do_store},
-    {"outbox", do_outbox}, {"refused", do_refused}, {"fetch", do_fetch},   {"clock", do_clock},
-    {"random", do_random}, {"retry", do_retry},     {"reject", do_reject}, {"trap", do_trap},
-    {"loop", do_loop},     {"memory", do_memory},   {"large", do_large},   {"print", do_print},
+    {"echo", do_echo},         {"context", do_context}, {"config", do_config}, {"store", do_store},
+    {"outbox", do_outbox},     {"refused", do_refused}, {"fetch", do_fetch},   {"clock", do_clock},
+    {"random", do_random},     {"retry", do_retry},     {"reject", do_reject}, {"trap", do_trap},
+    {"loop", do_loop},         {"memory", do_memory},   {"large", do_large},   {"print", do_print},
+    {"metadata", do_metadata},
 };
 
 bool store_result(const char *key, hy_string value, hy_failure *failure) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hookyard_plugin::log::{error, info};
 use hookyard_plugin::store::{self, Bucket};
-use hookyard_plugin::{Context, Failure, Result, clock, config, http, outbox, random};
+use hookyard_plugin::{Context, Failure, Result, clock, config, http, metadata, outbox, random};
 use serde_json::{Value, json};
 
 pub fn bucket() -> std::result::Result<Bucket, store::Error> {
@@ -34,6 +34,16 @@ pub fn config() -> Result {
     let all = config::all().into_iter().map(|(key, value)| (key, Value::String(value)));
     // Its map is sorted by key.
     Ok(bucket()?.set_json("config", &all.collect::<serde_json::Map<_, _>>())?)
+}
+
+pub fn metadata() -> Result {
+    let all = metadata::attributes().into_iter().map(|(name, value)| (name, Value::String(value)));
+    let found = json!({
+        "contentType": metadata::content_type(),
+        "subject": metadata::attribute("subject"),
+        "attributes": all.collect::<serde_json::Map<_, _>>(),
+    });
+    Ok(bucket()?.set_json("metadata", &found)?)
 }
 
 pub fn store() -> Result {

@@ -28,6 +28,7 @@ impl EventHandler for Conformance {
             "echo" => actions::echo(text("text")),
             "context" => actions::context(&ctx),
             "config" => actions::config(),
+            "metadata" => actions::metadata(),
             "store" => actions::store(),
             "outbox" => actions::outbox(text("url"), text("to"), text("text")),
             "refused" => actions::refused(),

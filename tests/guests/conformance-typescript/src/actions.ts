@@ -1,4 +1,4 @@
-import { config, http, log, outbox, Reject, Retry, store, type Context } from "@hookyard/plugin";
+import { config, http, log, metadata, outbox, Reject, Retry, store, type Context } from "@hookyard/plugin";
 
 export interface Order {
   do: string;
@@ -24,6 +24,11 @@ export const actions: Record<string, (order: Order, ctx: Context) => void> = {
   config() {
     const entries = Object.entries(config.all()).sort(([a], [b]) => (a < b ? -1 : 1));
     kept.setJson("config", Object.fromEntries(entries));
+  },
+
+  metadata() {
+    const found = { contentType: metadata.contentType() ?? null, subject: metadata.attribute("subject") ?? null };
+    kept.setJson("metadata", { ...found, attributes: metadata.attributes() });
   },
 
   store() {

@@ -19,7 +19,7 @@ from hookyard._build.late_imports import late_imports
 MODULE = "plugin"
 SDK = Path(__file__).resolve().parents[2]
 
-CAPABILITIES = ("config", "store", "outbox", "http", "log")
+CAPABILITIES = ("config", "store", "outbox", "http", "log", "metadata")
 """The modules that need a host."""
 
 

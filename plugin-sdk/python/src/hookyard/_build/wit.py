@@ -13,6 +13,7 @@ IMPORTS = {
     "wasi:keyvalue/batch@0.2.0-draft2": "keyvalue_batch",
     "hookyard:plugin/outbox@0.1.0": "outbox",
     "hookyard:plugin/types@0.1.0": "plugin_types",
+    "hookyard:event/metadata@0.1.0": "event_metadata",
     "wasi:http/types@0.2.12": "http_types",
     "wasi:http/outgoing-handler@0.2.12": "http_outgoing_handler",
     "wasi:io/streams@0.2.12": "io_streams",
@@ -31,6 +32,7 @@ _CAPABILITIES = {
     "outbox": ["hookyard:plugin/outbox@0.1.0"],
     "http": ["wasi:http/outgoing-handler@0.2.12"],
     "log": ["wasi:logging/logging@0.1.0-draft"],
+    "metadata": ["hookyard:event/metadata@0.1.0"],
 }
 
 EVENT_HANDLER = "hookyard:plugin/event-handler@0.1.0"

@@ -25,6 +25,8 @@ class Operator(Protocol):
     """What the operator and the partners of a test do."""
 
     config: dict[str, str]
+    content_type: str | None
+    attributes: dict[str, str]
 
     def refusal(self, effect: Effect) -> str | None:
         """The reason why an effect is not granted, if it is not."""
@@ -64,6 +66,8 @@ def attempt(
             "created": context.created,
             "received_at": context.received_at,
             "package": package,
+            "content_type": operator.content_type,
+            "attributes": operator.attributes,
             "payload": payload,
             "payload_is_text": True,
         },

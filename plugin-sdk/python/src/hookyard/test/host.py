@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import urlsplit
 
-from hookyard import config, events, handlers, http, log, outbox, store
+from hookyard import config, events, handlers, http, log, metadata, outbox, store
 from hookyard.context import Context
 from hookyard.http import Response
 from hookyard.request import HttpRequest
@@ -27,14 +27,20 @@ class Host:
         http: Iterable[str] | None = None,
         email: Iterable[str] | None = None,
         respond: Callable[[HttpRequest], Response] | None = None,
+        content_type: str | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> None:
         """`config` is the operator's config and secrets. `http` (origins) and `email` (recipients, `*` for
         any part) are the operator's grants. The default grants everything. `respond` returns the responses
-        to the handler's requests."""
+        to the handler's requests. `content_type` is the media type of the content that the payloads of the
+        events were made of, if that is no JSON, and `attributes` are those of the events, which are
+        CloudEvents."""
         self.config = dict(config or {})
         self.http = None if http is None else set(http)
         self.email = None if email is None else set(email)
         self.respond = respond
+        self.content_type = content_type
+        self.attributes = dict(attributes or {})
         self.store: dict[str, dict[str, bytes]] = {}
         """The written values by bucket and key."""
         self.effects: list[outbox.Effect] = []
@@ -199,6 +205,7 @@ class _Installed:
         outbox.seam.install(self._transaction.outbox)
         http.seam.install(self._transaction.http)
         log.seam.install(self._transaction.log)
+        metadata.seam.install(self._transaction.metadata)
         root = logging.getLogger()
         self._level = root.level
         root.setLevel(logging.NOTSET)
@@ -213,3 +220,4 @@ class _Installed:
         outbox.seam.install(None)
         http.seam.install(None)
         log.seam.install(None)
+        metadata.seam.install(None)

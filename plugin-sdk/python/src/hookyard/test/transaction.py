@@ -27,6 +27,7 @@ class Transaction:
         self.outbox = _Outbox(self)
         self.http = _Http(self)
         self.log = _Log(self)
+        self.metadata = _Metadata(self)
 
 
 class _Config:
@@ -38,6 +39,20 @@ class _Config:
 
     def all(self) -> dict[str, str]:
         return dict(self._values)
+
+
+class _Metadata:
+    def __init__(self, transaction: Transaction) -> None:
+        self._host = transaction.host
+
+    def content_type(self) -> str | None:
+        return self._host.content_type
+
+    def attribute(self, name: str) -> str | None:
+        return self._host.attributes.get(name)
+
+    def attributes(self) -> dict[str, str]:
+        return dict(sorted(self._host.attributes.items()))
 
 
 class _Log:
