@@ -252,7 +252,7 @@ mod tests {
         let metadata = EventMetadata {
             content_type: Some("text/plain".into()),
             attributes: [("subject", "people/7"), ("by", "mailto:AWA@example.gn"), ("id", "1")]
-                .map(|(name, value)| (name.into(), value.into()))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
         };
         for (personal, body, expected, content_type) in [

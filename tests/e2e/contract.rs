@@ -46,11 +46,16 @@ async fn shown(host: &RunningHost<'_>, id: &str, payload: &Value) -> String {
 
 #[tokio::test]
 async fn a_guest_built_against_each_published_version_handles_all_its_events() {
-    // Another version beside these needs a guest of its own here, or in the test of verifiers.
-    let published: Vec<String> =
-        ["hookyard-plugin-0.1.0", "hookyard-verifier-0.1.0", "moncreneau-events-1.0.0", "wasi"]
-            .map(Into::into)
-            .into();
+    // Another version beside these needs a guest of its own here, or in the tests of verifiers and metadata.
+    let published: Vec<String> = [
+        "hookyard-event-0.1.0",
+        "hookyard-plugin-0.1.0",
+        "hookyard-verifier-0.1.0",
+        "moncreneau-events-1.0.0",
+        "wasi",
+    ]
+    .map(Into::into)
+    .into();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
     let folders =
         std::fs::read_dir(wit).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -40,6 +40,7 @@ mod isolation;
 mod lengths;
 mod log;
 mod machine;
+mod metadata;
 mod order;
 mod other_languages;
 mod outbound;

@@ -42,6 +42,47 @@ async fn config_and_secrets_have_the_operators_values() {
 }
 
 #[tokio::test]
+async fn the_content_type_and_the_attributes_are_the_events_own() {
+    let source = "[sources.cloud]\nscheme = \"cloudevents\"\nsecrets = [\"s\"]\nforms = true\n\
+         default_type = \"conformance.form\"\n";
+    let dir = host_dir("", source);
+    let host = start(&dir).await;
+    let of_form =
+        json!({ "contentType": "application/x-www-form-urlencoded", "subject": null, "attributes": {} });
+    let of_event = json!({ "contentType": null, "subject": "É 🇬🇳", "attributes": {
+        "comexampleext": "1", "datacontenttype": "application/json", "id": "1", "source": "shop",
+        "specversion": "1.0", "subject": "É 🇬🇳", "type": "conformance.order",
+    } });
+    let none = json!({ "contentType": null, "subject": null, "attributes": {} });
+    let authorization = ("Authorization", "Bearer s");
+    let cloud = [
+        authorization,
+        ("Content-Type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "shop"),
+        ("ce-type", "conformance.order"),
+        ("ce-comexampleext", "1"),
+        ("ce-subject", "%C3%89%20%F0%9F%87%AC%F0%9F%87%B3"),
+    ];
+    let form = [authorization, ("Content-Type", "application/x-www-form-urlencoded")];
+    for (headers, body, expected) in
+        [(&form[..], "do=metadata", of_form), (&cloud[..], r#"{"do":"metadata"}"#, of_event)]
+    {
+        let answer = host.post("cloud", body, headers).await;
+        assert_eq!(answer.code, 202, "{answer:?}");
+        host.wait_drained().await;
+        for (language, found) in json_results(&dir, "metadata").await {
+            assert_eq!(found, expected, "{language}");
+        }
+    }
+    done(&host, &plain("metadata")).await;
+    for (language, found) in json_results(&dir, "metadata").await {
+        assert_eq!(found, none, "{language}");
+    }
+}
+
+#[tokio::test]
 async fn every_store_function_behaves_as_documented() {
     let dir = host_dir("", "");
     let host = start(&dir).await;

@@ -10,6 +10,7 @@ use wit_parser::{Resolve, TypeDefKind, WorldId, WorldItem};
 
 const IMPORTS: &str = "
         include hookyard:plugin/imports@0.1.0;
+        import hookyard:event/metadata@0.1.0;
         import wasi:random/insecure@0.2.12;
         import wasi:random/insecure-seed@0.2.12;
         import wasi:cli/environment@0.2.12;
@@ -45,7 +46,7 @@ const CLI: &str = "
     }
 ";
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "wasi/io.wit",
     "wasi/clocks.wit",
     "wasi/random.wit",
@@ -54,6 +55,7 @@ const FILES: [&str; 8] = [
     "wasi/keyvalue.wit",
     "wasi/http.wit",
     "hookyard-plugin-0.1.0",
+    "hookyard-event-0.1.0",
 ];
 
 /// The world that [`CoreGuest`](super::CoreGuest) implements.

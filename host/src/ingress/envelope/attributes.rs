@@ -193,7 +193,7 @@ mod tests {
             ),
         ] {
             let mut map = HeaderMap::new();
-            for (name, value) in headers {
+            for &(name, value) in headers {
                 map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
             }
             assert_eq!(shown(AttributePlace::Headers.read("{}", &map, RULES)), expected, "{headers:?}");
