@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::event::Digest;
 
 pub use bulk::BulkDecision;
-pub use chain::{ChainError, Entry, HEAD_PATTERN, Head, Verifier};
+pub use chain::{ChainError, ChainFault, Entry, HEAD_PATTERN, Head, Verifier};
 pub use filter::{describe_effects, describe_replay, describe_selection};
 pub use keyed::{KeptAnswer, KeyedRequest, REQUEST_KEY_PATTERN, RequestKey};
 

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::fact::ProblemFact;
 use super::rules::{Observation, Observed};
 use crate::config::{Alert, Condition, Config};
 use crate::db::{DeadLetters, PruningState};
 use crate::plugins::{PluginState, PluginView};
-
-/// The longest quoted reason, in characters.
-const REASON_MAX_CHARS: usize = 200;
 
 /// What the host knows at one moment. Times are of the host's clock, in ms.
 #[derive(Debug)]
@@ -50,8 +48,8 @@ pub(super) fn observe(facts: &Facts, alert: &Alert, config: &Config) -> Observed
 }
 
 impl Observed {
-    fn add(&mut self, condition: Condition, subject: &str, count: u64, detail: String) {
-        self.holding.push(Observation { condition, subject: subject.to_owned(), count, detail });
+    fn add(&mut self, condition: Condition, subject: &str, count: u64, fact: ProblemFact) {
+        self.holding.push(Observation { condition, subject: subject.to_owned(), count, fact });
     }
 }
 
@@ -61,54 +59,46 @@ fn dead_letters(facts: &Facts, observed: &mut Observed) {
     };
     for dead in dead_letters {
         let count = dead.deliveries + dead.effects;
-        observed.add(Condition::DeadLetter, &dead.plugin, count, describe_dead_letters(dead));
+        observed.add(Condition::DeadLetter, &dead.plugin, count, ProblemFact::DeadLetters(dead.clone()));
     }
 }
 
 fn paused(facts: &Facts, observed: &mut Observed) {
-    let by_breaker = |plugin: &String| {
-        format!("plugin {plugin} is paused by its breaker: nearly all of its latest deliveries failed")
-    };
     for plugin in &facts.broken {
-        observed.add(Condition::PluginPaused, plugin, 0, by_breaker(plugin));
+        let fact = ProblemFact::PausedByBreaker { plugin: plugin.clone() };
+        observed.add(Condition::PluginPaused, plugin, 0, fact);
     }
     let Some(paused) = &facts.paused else {
         return observed.unknown.push((Condition::PluginPaused, None));
     };
     for plugin in paused {
-        observed.add(Condition::PluginPaused, plugin, 0, format!("plugin {plugin} is paused by an operator"));
+        let fact = ProblemFact::PausedByOperator { plugin: plugin.clone() };
+        observed.add(Condition::PluginPaused, plugin, 0, fact);
     }
 }
 
 fn refused(facts: &Facts, observed: &mut Observed) {
     for PluginView { name, state, refusal, .. } in &facts.plugins {
         let Some(reason) = refusal else { continue };
-        let stays = match state {
-            PluginState::Running => "the earlier revision continues",
-            PluginState::Refused | PluginState::Loading | PluginState::Waiting => "no revision runs",
-        };
-        let detail = format!("the file of plugin {name} was refused, and {stays}: {}", quoted(reason));
-        observed.add(Condition::PluginRefused, name, 0, detail);
+        let earlier_runs = *state == PluginState::Running;
+        let fact = ProblemFact::Refused { plugin: name.clone(), reason: reason.clone(), earlier_runs };
+        observed.add(Condition::PluginRefused, name, 0, fact);
     }
 }
 
 fn backlog(facts: &Facts, alert: &Alert, observed: &mut Observed) {
-    let Some(most) = alert.backlog_max.filter(|most| facts.backlog > *most) else { return };
-    let detail = format!(
-        "{} are open, more than {most} (backlog_max)",
-        counted_as(facts.backlog, "delivery", "deliveries")
-    );
-    observed.add(Condition::Backlog, "", 0, detail);
+    let Some(max) = alert.backlog_max.filter(|max| facts.backlog > *max) else { return };
+    observed.add(Condition::Backlog, "", 0, ProblemFact::Backlog { open: facts.backlog, max });
 }
 
 fn silent(facts: &Facts, alert: &Alert, config: &Config, observed: &mut Observed) {
-    let Some(after) = alert.silent_after_ms else { return };
+    let Some(after_ms) = alert.silent_after_ms else { return };
     for source in config.sources.keys().map(crate::event::Name::as_str) {
         let heard = facts.heard.get(source).copied().flatten();
         let silent_ms = facts.now.saturating_sub(heard.unwrap_or(facts.watched_since));
-        if silent_ms >= after {
-            let detail = format!("source {source} has sent no event for {} or more", duration(after));
-            observed.add(Condition::SourceSilent, source, 0, detail);
+        if silent_ms >= after_ms {
+            let fact = ProblemFact::SourceSilent { source: source.to_owned(), after_ms };
+            observed.add(Condition::SourceSilent, source, 0, fact);
         } else if heard.is_none() {
             // An earlier process may have told of it.
             observed.unknown.push((Condition::SourceSilent, Some(source.to_owned())));
@@ -118,58 +108,21 @@ fn silent(facts: &Facts, alert: &Alert, config: &Config, observed: &mut Observed
 
 fn behind(facts: &Facts, alert: &Alert, config: &Config, observed: &mut Observed) {
     let PruningState { passed_at, is_full } = facts.pruning;
-    let detail = if facts.now.saturating_sub(passed_at) >= alert.behind_after_ms {
-        let after = duration(alert.behind_after_ms);
-        format!("the removal of old events has not caught up for {after} or more")
-    } else if let Some(most) = config.retention.size_max_bytes.filter(|_| is_full) {
-        format!(
-            "the database has more than {most} bytes (retention.size_max_bytes), and no event may be removed"
-        )
+    let after_ms = alert.behind_after_ms;
+    let fact = if facts.now.saturating_sub(passed_at) >= after_ms {
+        ProblemFact::RetentionBehind { after_ms }
+    } else if let Some(max_bytes) = config.retention.size_max_bytes.filter(|_| is_full) {
+        ProblemFact::RetentionFull { max_bytes }
     } else {
         return;
     };
-    observed.add(Condition::RetentionBehind, "", 0, detail);
+    observed.add(Condition::RetentionBehind, "", 0, fact);
 }
 
 fn index_behind(facts: &Facts, alert: &Alert, observed: &mut Observed) {
-    if facts.index_lag_ms >= alert.behind_after_ms {
-        let after = duration(alert.behind_after_ms);
-        let detail = format!("the search index has not caught up for {after} or more");
-        observed.add(Condition::IndexBehind, "", 0, detail);
-    }
-}
-
-/// The dead letters of a plugin in a sentence.
-pub fn describe_dead_letters(dead: &DeadLetters) -> String {
-    let DeadLetters { plugin, deliveries, effects } = dead;
-    let parts = [(*deliveries, "dead letter"), (*effects, "dead effect")];
-    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what));
-    format!("plugin {plugin} has {}", parts.collect::<Vec<_>>().join(" and "))
-}
-
-fn counted(count: u64, what: &str) -> String {
-    counted_as(count, what, &format!("{what}s"))
-}
-
-/// Writes a count with its word: `1 delivery`, `2 deliveries`.
-pub fn counted_as(count: u64, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-}
-
-/// A time in its largest whole unit.
-fn duration(ms: u64) -> String {
-    let units = [(86_400_000, "days"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
-    let unit = units.into_iter().find(|&(unit, _)| ms >= unit && ms.is_multiple_of(unit));
-    unit.map_or_else(|| format!("{ms} ms"), |(unit, name)| format!("{} {name}", ms / unit))
-}
-
-/// One line of a text that the author of a plugin's file may have chosen.
-pub fn quoted(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(REASON_MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    let after_ms = alert.behind_after_ms;
+    if facts.index_lag_ms >= after_ms {
+        observed.add(Condition::IndexBehind, "", 0, ProblemFact::IndexBehind { after_ms });
     }
 }
 

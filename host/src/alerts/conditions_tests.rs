@@ -1,6 +1,7 @@
 //! Facts, and the sentences that they lead to.
 
 use super::*;
+use crate::alerts::fact::{REASON_MAX_CHARS, quoted};
 use crate::config::{Scheme, Source};
 use crate::event::SourceName;
 
@@ -65,7 +66,7 @@ fn sentences(facts: &Facts, plugins: &[&str]) -> Vec<String> {
         ..Alert::default()
     };
     let observed = observe(facts, &alert, &config());
-    observed.holding.into_iter().map(|one| one.detail).collect()
+    observed.holding.into_iter().map(|one| one.fact.describe()).collect()
 }
 
 #[test]

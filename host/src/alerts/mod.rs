@@ -4,16 +4,17 @@
 //! a row: it is stored before a notification is sent, so that a restart tells nothing twice under another id, and
 //! forgets nothing. This room knows no HTTP server and no SQL, and it reads nothing of an event.
 //!
-//! Public: [`Alerts`], [`AlertView`], [`TestResult`].
+//! Public: [`Alerts`], [`AlertView`], [`ProblemFact`], [`TestResult`].
 
 mod attempt;
 mod conditions;
+mod fact;
 mod notification;
 mod outbox;
 mod rules;
 mod task;
 mod view;
 
-pub use conditions::{counted_as, describe_dead_letters, quoted};
+pub use fact::{ProblemFact, TimeUnit, counted_as, describe_dead_letters, in_whole_units, quoted};
 pub use task::{AlertSetup, Alerts, CountVerified};
 pub use view::{AlertView, PendingView, ProblemView, TestError, TestResult};

@@ -81,15 +81,21 @@ fn title(alert: &str, changes: &Changes) -> String {
 }
 
 /// The sentence up to its reason, which may be long.
-fn short(problem: &Problem) -> &str {
-    problem.detail.split(": ").next().unwrap_or(&problem.detail)
+fn short(problem: &Problem) -> String {
+    let mut sentence = describe(problem);
+    sentence.truncate(sentence.find(": ").unwrap_or(sentence.len()));
+    sentence
+}
+
+fn describe(problem: &Problem) -> String {
+    problem.fact().describe()
 }
 
 fn paragraph(problem: &Problem, is_over: bool) -> String {
     let since = time(problem.since);
     match problem.over_since.filter(|_| is_over) {
         Some(over) => format!("- {}, since {}\n  It began at {since}.\n\n", recovery(problem), time(over)),
-        None => format!("- {}, since {since}\n  {}\n\n", problem.detail, help(problem)),
+        None => format!("- {}, since {since}\n  {}\n\n", describe(problem), help(problem)),
     }
 }
 
@@ -98,7 +104,7 @@ fn as_json(problem: &Problem) -> serde_json::Value {
     json!({
         "condition": problem.condition,
         "subject": problem.subject,
-        "detail": if is_over { recovery(problem) } else { problem.detail.clone() },
+        "detail": if is_over { recovery(problem) } else { describe(problem) },
         "since": time(problem.since),
         "until": problem.over_since.map(time),
         "help": (!is_over).then(|| help(problem)),
@@ -116,23 +122,6 @@ fn recovery(problem: &Problem) -> String {
         Condition::SourceSilent => format!("source {subject} sends events"),
         Condition::RetentionBehind => "the removal of old events has caught up".into(),
         Condition::IndexBehind => "the search index has caught up".into(),
-    }
-}
-
-/// The sentence about a problem, also of one that this process has not observed yet.
-pub(super) fn describe(problem: &Problem) -> String {
-    if !problem.detail.is_empty() {
-        return problem.detail.clone();
-    }
-    let subject = &problem.subject;
-    match problem.condition {
-        Condition::DeadLetter => format!("plugin {subject} has dead letters"),
-        Condition::PluginPaused => format!("plugin {subject} is paused"),
-        Condition::PluginRefused => format!("the file of plugin {subject} was refused"),
-        Condition::Backlog => "the backlog is above its limit".into(),
-        Condition::SourceSilent => format!("source {subject} sends no events"),
-        Condition::RetentionBehind => "the removal of old events has not caught up".into(),
-        Condition::IndexBehind => "the search index has not caught up".into(),
     }
 }
 
@@ -160,8 +149,10 @@ fn time(host_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerts::fact::ProblemFact;
+    use crate::db::DeadLetters;
 
-    fn problem(condition: Condition, subject: &str, detail: &str) -> Problem {
+    fn problem(condition: Condition, subject: &str, fact: ProblemFact) -> Problem {
         Problem {
             condition,
             subject: subject.into(),
@@ -169,12 +160,13 @@ mod tests {
             told: None,
             over_since: None,
             count: 0,
-            detail: detail.into(),
+            fact: Some(fact),
         }
     }
 
     fn dead(plugin: &str) -> Problem {
-        problem(Condition::DeadLetter, plugin, &format!("plugin {plugin} has 3 dead letters"))
+        let dead = DeadLetters { plugin: plugin.into(), deliveries: 3, effects: 0 };
+        problem(Condition::DeadLetter, plugin, ProblemFact::DeadLetters(dead))
     }
 
     fn ended(plugin: &str) -> Problem {
@@ -187,11 +179,15 @@ mod tests {
 
     #[test]
     fn a_title_is_one_line_that_says_what_is_wrong() {
-        let refused =
-            problem(Condition::PluginRefused, "sms", "the file of plugin sms was refused: a long reason");
+        let (plugin, reason) = ("sms".to_owned(), "a long reason".to_owned());
+        let fact = ProblemFact::Refused { plugin, reason, earlier_runs: false };
+        let refused = problem(Condition::PluginRefused, "sms", fact);
         for (notification, expected) in [
             (of(vec![dead("sms")], vec![], 0), "plugin sms has 3 dead letters, since 1970-01-01T00:00:01Z"),
-            (of(vec![refused], vec![], 0), "the file of plugin sms was refused, since 1970-01-01T00:00:01Z"),
+            (
+                of(vec![refused], vec![], 0),
+                "the file of plugin sms was refused, and no revision runs, since 1970-01-01T00:00:01Z",
+            ),
             (of(vec![dead("sms"), dead("crm")], vec![], 1), "plugin sms has 3 dead letters, and 1 more"),
             (of(vec![dead("sms")], vec![ended("crm")], 0), "plugin sms has 3 dead letters; 1 ended"),
             (of(vec![], vec![ended("crm")], 0), "recovered: plugin crm has no unresolved dead letters"),
@@ -199,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(notification.title, format!("[hookyard] ops: {expected}"));
         }
-        let long = of(vec![problem(Condition::Backlog, "", &"x".repeat(500))], vec![], 0).title;
+        let long = of(vec![dead(&"x".repeat(500))], vec![], 0).title;
         assert_eq!(long.chars().count(), TITLE_MAX_CHARS + 1);
     }
 

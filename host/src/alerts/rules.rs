@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::fact::ProblemFact;
 use super::outbox::Notification;
 use crate::config::{Alert, Condition};
 
@@ -42,8 +43,9 @@ pub(super) struct Problem {
     /// As it was last observed in this process.
     #[serde(skip)]
     pub(super) count: u64,
+    /// What was last observed in this process; `None` = nothing yet.
     #[serde(skip)]
-    pub(super) detail: String,
+    pub(super) fact: Option<ProblemFact>,
 }
 
 /// A condition that holds.
@@ -54,8 +56,8 @@ pub(super) struct Observation {
     pub(super) subject: String,
     /// A larger one than was told is a change: of dead letters, their number.
     pub(super) count: u64,
-    /// One sentence without its end: what is wrong, where, and how much.
-    pub(super) detail: String,
+    /// What is wrong, where, and how much.
+    pub(super) fact: ProblemFact,
 }
 
 /// What was observed at one moment.
@@ -89,6 +91,13 @@ impl Observed {
 }
 
 impl Problem {
+    /// What is wrong, also of a problem that this process has not observed yet.
+    pub(super) fn fact(&self) -> ProblemFact {
+        let Self { condition, subject, .. } = self;
+        let unobserved = || ProblemFact::Unobserved { condition: *condition, subject: subject.clone() };
+        self.fact.clone().unwrap_or_else(unobserved)
+    }
+
     /// Whether it has changed since it was told, and how long its end lasts.
     fn is_changed(&self, alert: &Alert, now: u64) -> bool {
         match (self.over_since, self.told) {
@@ -122,7 +131,7 @@ impl AlertState {
         let mut seen: BTreeMap<String, Observation> =
             observed.holding.iter().map(|one| (key(one.condition, &one.subject), one.clone())).collect();
         self.problems.retain(|key, problem| {
-            let Some(Observation { count, detail, .. }) = seen.remove(key) else {
+            let Some(Observation { count, fact, .. }) = seen.remove(key) else {
                 if observed.is_unknown(problem) {
                     return true;
                 }
@@ -132,15 +141,15 @@ impl AlertState {
             problem.over_since = None;
             // Of fewer, any further one is new.
             problem.told = problem.told.map(|told| told.min(count));
-            (problem.count, problem.detail) = (count, detail);
+            (problem.count, problem.fact) = (count, Some(fact));
             true
         });
-        for (key, Observation { condition, subject, count, detail }) in seen {
+        for (key, Observation { condition, subject, count, fact }) in seen {
             if self.problems.len() >= PROBLEMS_MAX {
                 break;
             }
-            let begun =
-                Problem { condition, subject, since: now, told: None, over_since: None, count, detail };
+            let fact = Some(fact);
+            let begun = Problem { condition, subject, since: now, told: None, over_since: None, count, fact };
             self.problems.insert(key, begun);
         }
     }

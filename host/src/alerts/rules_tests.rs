@@ -1,6 +1,7 @@
 //! Sequences of observations, and what is told at each moment.
 
 use super::*;
+use crate::db::DeadLetters;
 
 const SMS: &str = "sms";
 
@@ -15,12 +16,14 @@ fn alert() -> Alert {
 }
 
 fn dead(subject: &str, count: u64) -> Observation {
-    let detail = format!("{count} of {subject}");
-    Observation { condition: Condition::DeadLetter, subject: subject.into(), count, detail }
+    let dead = DeadLetters { plugin: subject.into(), deliveries: count, effects: 0 };
+    let fact = ProblemFact::DeadLetters(dead);
+    Observation { condition: Condition::DeadLetter, subject: subject.into(), count, fact }
 }
 
 fn paused(subject: &str) -> Observation {
-    Observation { condition: Condition::PluginPaused, ..dead(subject, 0) }
+    let fact = ProblemFact::PausedByOperator { plugin: subject.into() };
+    Observation { condition: Condition::PluginPaused, subject: subject.into(), count: 0, fact }
 }
 
 /// What is told: `+` begins or grows, `-` ends, `=` the number of those that go on.

@@ -1,5 +1,6 @@
 //! Alerts as operators see them. Times are ms since the Unix epoch.
 
+use super::fact::ProblemFact;
 use super::notification;
 use super::outbox::Notification;
 use super::rules::{AlertState, Problem};
@@ -30,8 +31,8 @@ pub struct ProblemView {
     pub condition: Condition,
     /// The plugin or source, or nothing.
     pub subject: String,
-    /// One sentence.
-    pub detail: String,
+    /// What is wrong.
+    pub fact: ProblemFact,
     /// The command that helps.
     pub help: String,
     /// When it began.
@@ -93,7 +94,7 @@ fn problem(problem: &Problem) -> ProblemView {
     ProblemView {
         condition: problem.condition,
         subject: problem.subject.clone(),
-        detail: notification::describe(problem),
+        fact: problem.fact(),
         help: notification::help(problem),
         since: clock::shown(problem.since),
         told: problem.told.is_some(),

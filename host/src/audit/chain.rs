@@ -128,7 +128,42 @@ pub struct ChainError {
     /// The number of the entry.
     pub number: i64,
     /// What is wrong with it.
-    pub problem: String,
+    pub fault: ChainFault,
+}
+
+/// What is wrong with a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChainFault {
+    /// The entry is missing, and later ones are there.
+    Missing,
+    /// Its hash does not fit its content and the entry before.
+    WrongHash,
+    /// It is another one than was noted earlier.
+    Rewritten,
+    /// It is missing, and all after it.
+    MissingToEnd,
+    /// It is newer than the stored head.
+    BeyondHead,
+    /// The stored head has another hash.
+    OtherHead,
+    /// An entry that was noted earlier is missing.
+    BeforeExpected,
+}
+
+impl ChainFault {
+    /// It in English, as said of the entry. The pages say it in other languages too.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Missing => "it is missing",
+            Self::WrongHash => "its hash does not fit its content and the entry before it",
+            Self::Rewritten => "its hash is not the expected one: the log was written anew",
+            Self::MissingToEnd => "it is missing, and so are all after it",
+            Self::BeyondHead => "it is newer than the stored head",
+            Self::OtherHead => "the stored head is another one",
+            Self::BeforeExpected => "it is missing: the expected head is newer",
+        }
+    }
 }
 
 /// Checks entries in order.
@@ -158,15 +193,15 @@ impl Verifier {
     /// [`ChainError`] if it is not the one that follows.
     pub fn check(&mut self, entry: &Entry) -> Result<(), ChainError> {
         let next = self.head.number.saturating_add(1);
-        let wrong = |number, problem: &str| Err(ChainError { number, problem: problem.into() });
+        let wrong = |number, fault| Err(ChainError { number, fault });
         if entry.number != next {
-            return wrong(next, "it is missing");
+            return wrong(next, ChainFault::Missing);
         }
         if entry.hash != entry.hash_after(&self.head.hash) {
-            return wrong(next, "its hash does not fit its content and the entry before it");
+            return wrong(next, ChainFault::WrongHash);
         }
         if self.expected.is_some_and(|expected| expected.number == next && expected.hash != entry.hash) {
-            return wrong(next, "its hash is not the expected one: the log was written anew");
+            return wrong(next, ChainFault::Rewritten);
         }
         self.head = entry.as_head();
         Ok(())
@@ -177,19 +212,19 @@ impl Verifier {
     /// # Errors
     /// [`ChainError`] if entries are missing at the end.
     pub fn finish(self, stored: Head) -> Result<Head, ChainError> {
-        let wrong = |number, problem: &str| Err(ChainError { number, problem: problem.into() });
+        let wrong = |number, fault| Err(ChainError { number, fault });
         if self.head.number < stored.number {
-            return wrong(self.head.number.saturating_add(1), "it is missing, and so are all after it");
+            return wrong(self.head.number.saturating_add(1), ChainFault::MissingToEnd);
         }
         if self.head.number > stored.number {
-            return wrong(stored.number.saturating_add(1), "it is newer than the stored head");
+            return wrong(stored.number.saturating_add(1), ChainFault::BeyondHead);
         }
         if self.head != stored {
-            return wrong(self.head.number, "the stored head is another one");
+            return wrong(self.head.number, ChainFault::OtherHead);
         }
         match self.expected {
             Some(expected) if expected.number > self.head.number => {
-                wrong(self.head.number.saturating_add(1), "it is missing: the expected head is newer")
+                wrong(self.head.number.saturating_add(1), ChainFault::BeforeExpected)
             }
             _ => Ok(self.head),
         }

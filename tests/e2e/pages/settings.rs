@@ -95,7 +95,7 @@ async fn alerts_show_what_they_found_and_are_tested_by_whoever_may() {
     let operate = Visitor::logged_in(&host, &create(&dir, &["ops", "--role", "operate"])).await;
     let page = crate::support::wait_until("the alert has found it", async || {
         let page = operate.get("/settings/alerts").await.body;
-        page.contains("plugin actor has 1 dead letter").then_some(page)
+        page.contains("Plugin actor has 1 dead letter.").then_some(page)
     })
     .await;
     assert!(page.contains("/settings/alerts/ops/test") && !page.contains("hidden-part"), "{page}");
@@ -111,8 +111,38 @@ async fn alerts_show_what_they_found_and_are_tested_by_whoever_may() {
     let read = Visitor::logged_in(&host, &create(&dir, &["dashboard", "--role", "read"])).await;
     let page = read.get("/settings/alerts").await.body;
     assert!(
-        page.contains("plugin actor has 1 dead letter") && !page.contains("/settings/alerts/ops/test"),
+        page.contains("Plugin actor has 1 dead letter.") && !page.contains("/settings/alerts/ops/test"),
         "{page}"
     );
     assert_eq!(read.submit("/settings/alerts/ops/test", &[]).await.status, StatusCode::FORBIDDEN);
+
+    // A French page says it in French; the API and the commands stay in English.
+    read.set_cookie("hookyard-language", "fr");
+    let page = read.get("/settings/alerts").await.body;
+    assert!(page.contains("<p>Le plugin actor a 1 échec définitif.</p>"), "{page}");
+    assert!(!page.contains("has 1 dead letter"), "{page}");
+    let (_, listed) = host.api_get("/api/v1/alerts").await;
+    assert_eq!(listed["items"][0]["problems"][0]["detail"], "plugin actor has 1 dead letter");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_file_is_told_in_french_with_the_hosts_reason_beside_it() {
+    let partner = Partner::start(|_, _| Reply::text(200, "")).await;
+    let dir = HostDir::new(&format!(
+        "[[alerts]]\nname = \"ops\"\non = [\"plugin-refused\"]\nwebhook = \"{}/hook\"\n\
+         webhook_secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+        partner.origin()
+    ));
+    dir.install("broken", b"no component");
+    let host = dir.start().await;
+    let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
+    visitor.set_cookie("hookyard-language", "fr");
+    let sentence = "<p>Le fichier du plugin broken a été refusé, et aucune révision n'est en service.</p>\
+                    <p class=\"reason code\" lang=\"en\">";
+    let page = crate::support::wait_until("the alert has found it", async || {
+        let page = visitor.get("/settings/alerts").await.body.replace("&#39;", "'");
+        page.contains("Le fichier du plugin broken").then_some(page)
+    })
+    .await;
+    assert!(page.contains(sentence), "{page}");
 }

@@ -8,18 +8,23 @@ use super::formats::NameText;
 use super::{Alert, AlertList, AlertTestResult};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
-use crate::alerts::TestError;
+use crate::alerts::{AlertView, TestError};
 
 /// The configured alerts, with the problems that they have found.
 #[utoipa::path(get, path = "/alerts", tag = "alerts", responses(
     (status = 200, description = "All alerts, in the order of the configuration", body = AlertList),
     Problem))]
 pub(in crate::admin) async fn list(
-    _reader: Allowed<need::Read>,
+    reader: Allowed<need::Read>,
     State(admin): State<AdminState>,
 ) -> Result<Json<AlertList>, Problem> {
-    let items = (admin.alerts.list)().into_iter().map(Alert::from).collect();
+    let items = find_all(&reader, &admin).into_iter().map(Alert::from).collect();
     Ok(Json(AlertList { items, next_cursor: None }))
+}
+
+/// The configured alerts, with what they found as facts.
+pub(in crate::admin) fn find_all(_reader: &Allowed<need::Read>, admin: &AdminState) -> Vec<AlertView> {
+    (admin.alerts.list)()
 }
 
 /// Sends a test notification, with one attempt, and answers with its result.

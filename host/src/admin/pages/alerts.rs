@@ -4,15 +4,18 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 
+use super::alert_facts::{self, ProblemTelling};
 use super::settings::{Tab, tabs};
 use super::shell::{Page, Section, Shell};
 use super::ui::{StateTag, TimeTag, Tone};
 use super::visit::Visit;
 use super::words::{AlertsWords, SettingsWords};
 use crate::admin::api::extract::Path;
-use crate::admin::api::{Alert, AlertProblem, AlertTestResult, alerts};
+use crate::admin::api::{AlertTestResult, alerts};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
+use crate::alerts::{AlertView, ProblemView};
+use crate::config::Condition;
 
 #[derive(Template)]
 #[template(path = "alerts.html")]
@@ -37,9 +40,9 @@ struct AlertRow {
 }
 
 struct ProblemRow {
-    condition: String,
+    condition: &'static str,
     subject: String,
-    detail: String,
+    telling: ProblemTelling,
     help: String,
     since: TimeTag,
     over: Option<TimeTag>,
@@ -66,7 +69,7 @@ pub(super) async fn show(
     State(admin): State<AdminState>,
     visit: Visit,
 ) -> Result<Response, Problem> {
-    page(reader, admin, &visit, None).await
+    Ok(page(&reader, &admin, &visit, None))
 }
 
 /// `POST /settings/alerts/{name}/test`
@@ -81,24 +84,19 @@ pub(super) async fn test(
     let AlertTestResult { delivered, detail, .. } = result;
     // A form leads back to the list: this page is the answer to a test.
     let visit = Visit { path: "/settings/alerts".into(), ..visit };
-    page(reader, admin, &visit, Some(Tested { name, delivered, detail })).await
+    Ok(page(&reader, &admin, &visit, Some(Tested { name, delivered, detail })))
 }
 
-async fn page(
-    reader: Allowed<need::Read>,
-    admin: AdminState,
-    visit: &Visit,
-    tested: Option<Tested>,
-) -> Result<Response, Problem> {
+fn page(reader: &Allowed<need::Read>, admin: &AdminState, visit: &Visit, tested: Option<Tested>) -> Response {
     let w = AlertsWords(visit.language);
-    let shell = Shell::new(&admin, visit, Section::Settings, w.title());
-    let items = alerts::list(reader, State(admin)).await?.0.items;
-    let rows = items.into_iter().map(|alert| row(alert, &shell, w)).collect();
+    let shell = Shell::new(admin, visit, Section::Settings, w.title());
+    let found = alerts::find_all(reader, admin);
+    let rows = found.into_iter().map(|alert| row(alert, &shell, w)).collect();
     let tabs = tabs(&shell, "/settings/alerts", SettingsWords(visit.language));
-    Ok(Page(AlertsPage { shell, w, tabs, rows, tested }).into_response())
+    Page(AlertsPage { shell, w, tabs, rows, tested }).into_response()
 }
 
-fn row(alert: Alert, shell: &Shell, w: AlertsWords) -> AlertRow {
+fn row(alert: AlertView, shell: &Shell, w: AlertsWords) -> AlertRow {
     let time = |at| TimeTag { at, now: shell.now, language: shell.language };
     let open = alert.problems.iter().filter(|problem| problem.over_since.is_none()).count();
     let has_failed = alert.pending.as_ref().is_some_and(|pending| pending.failures > 0);
@@ -107,17 +105,17 @@ fn row(alert: Alert, shell: &Shell, w: AlertsWords) -> AlertRow {
         0 => (Tone::Done, w.ok()),
         _ => (Tone::Waiting, w.firing()),
     };
-    let problem = |problem: AlertProblem| ProblemRow {
-        condition: describe_condition(&problem.condition, w),
+    let problem = |problem: ProblemView| ProblemRow {
+        condition: describe_condition(problem.condition, w),
         subject: problem.subject,
-        detail: problem.detail,
+        telling: alert_facts::tell(&problem.fact, shell.language),
         help: problem.help,
         since: time(problem.since),
         over: problem.over_since.map(time),
     };
     AlertRow {
         state: StateTag { tone, word },
-        conditions: alert.on.iter().map(|condition| describe_condition(condition, w)).collect(),
+        conditions: alert.on.iter().map(|condition| describe_condition(*condition, w).to_owned()).collect(),
         receiver: alert.receiver,
         problems: alert.problems.into_iter().map(problem).collect(),
         notified: alert.notified_at.map(time),
@@ -135,16 +133,14 @@ fn row(alert: Alert, shell: &Shell, w: AlertsWords) -> AlertRow {
 }
 
 /// What a condition of the configuration means.
-fn describe_condition(condition: &str, w: AlertsWords) -> String {
-    let words = match condition {
-        "dead-letter" => w.dead_letter(),
-        "plugin-paused" => w.plugin_paused(),
-        "plugin-refused" => w.plugin_refused(),
-        "backlog" => w.backlog(),
-        "source-silent" => w.source_silent(),
-        "retention-behind" => w.retention_behind(),
-        "index-behind" => w.index_behind(),
-        _ => condition,
-    };
-    words.to_owned()
+fn describe_condition(condition: Condition, w: AlertsWords) -> &'static str {
+    match condition {
+        Condition::DeadLetter => w.dead_letter(),
+        Condition::PluginPaused => w.plugin_paused(),
+        Condition::PluginRefused => w.plugin_refused(),
+        Condition::Backlog => w.backlog(),
+        Condition::SourceSilent => w.source_silent(),
+        Condition::RetentionBehind => w.retention_behind(),
+        Condition::IndexBehind => w.index_behind(),
+    }
 }

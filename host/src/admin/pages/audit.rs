@@ -21,9 +21,10 @@ use super::visit::Visit;
 use super::words::{AuditWords, ListWords};
 use crate::admin::api::audit::{self, AuditCheckQuery, AuditExportQuery, AuditQuery};
 use crate::admin::api::extract::{Path, Query};
-use crate::admin::api::{AuditCheck, AuditEntry, AuditHead, AuditList, tokens};
+use crate::admin::api::{AuditEntry, AuditList, tokens};
 use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
+use crate::audit::{ChainFault, Head};
 
 /// The families of actions, which the filter offers.
 const FAMILIES: [&str; 14] = [
@@ -131,7 +132,7 @@ struct CheckPage {
     state: StateTag,
     text: String,
     head: Option<String>,
-    problem: Option<String>,
+    problem: Option<&'static str>,
     wrong: Option<String>,
     expect: String,
     command: &'static str,
@@ -343,25 +344,37 @@ pub(super) async fn check(
     let shell = Shell::new(&state, &visit, Section::Audit, w.check());
     let expect = query.expect.as_deref().map(str::trim).unwrap_or_default().to_owned();
     let query = AuditCheckQuery { expect: Some(expect.clone()).filter(|expect| !expect.is_empty()) };
-    let found = audit::verify(admin, State(state), Query(query)).await?.0;
-    let AuditCheck { whole, head, first_wrong, problem } = found;
+    let found = audit::check(&admin, &state, &query).await?;
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    let (tone, word) = if whole { (Tone::Done, w.whole()) } else { (Tone::Dead, w.broken()) };
+    let (tone, word) = if found.is_ok() { (Tone::Done, w.whole()) } else { (Tone::Dead, w.broken()) };
+    let wrong = found.as_ref().err();
     let page = CheckPage {
         state: StateTag { tone, word },
-        text: match (&head, first_wrong) {
-            (Some(head), _) => w.entries(count(head.number)),
-            (None, wrong) => w.broken_at(wrong.unwrap_or(0)),
+        text: match &found {
+            Ok(head) => w.entries(count(head.number)),
+            Err(error) => w.broken_at(error.number),
         },
-        head: head.map(|AuditHead { number, hash }| format!("{number}:{hash}")),
-        wrong: first_wrong.filter(|number| *number > 0).map(path_of),
-        problem,
+        head: found.as_ref().ok().map(|Head { number, hash }| format!("{number}:{hash}")),
+        wrong: wrong.map(|error| error.number).filter(|number| *number > 0).map(path_of),
+        problem: wrong.map(|error| describe_fault(error.fault, w)),
         expect,
         command: "hookyard audit verify --expect NUMBER:HASH",
         shell,
         w,
     };
     Ok(Page(page).into_response())
+}
+
+fn describe_fault(fault: ChainFault, w: AuditWords) -> &'static str {
+    match fault {
+        ChainFault::Missing => w.fault_missing(),
+        ChainFault::WrongHash => w.fault_wrong_hash(),
+        ChainFault::Rewritten => w.fault_rewritten(),
+        ChainFault::MissingToEnd => w.fault_missing_to_end(),
+        ChainFault::BeyondHead => w.fault_beyond_head(),
+        ChainFault::OtherHead => w.fault_other_head(),
+        ChainFault::BeforeExpected => w.fault_before_expected(),
+    }
 }
 
 /// `GET /audit/export`

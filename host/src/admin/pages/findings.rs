@@ -32,7 +32,7 @@ pub(super) fn tell(found: &Found, language: Language) -> Telling {
 }
 
 /// A text as a sentence: with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     end_sentence(first.chain(letters).collect())
@@ -169,7 +169,7 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
             format!("`hookyard plugin unpin {plugin}` la met en service"),
         ),
         Fact::PluginDeadLetters(DeadLetters { plugin, deliveries, effects }) => (
-            format!("{plugin} a {}", describe_dead_letters(*deliveries, *effects)),
+            format!("{plugin} a {}", count_dead_letters(*deliveries, *effects)),
             format!(
                 "`hookyard delivery list --state dead --plugin {plugin}` et `hookyard effect list --state dead \
                  --plugin {plugin}` les montrent ; `replay` ou `discard` les règle"
@@ -261,7 +261,8 @@ fn describe_lack(lacks: Lack) -> &'static str {
     }
 }
 
-fn describe_dead_letters(deliveries: u64, effects: u64) -> String {
+/// The dead letters of a plugin, counted in French.
+pub(super) fn count_dead_letters(deliveries: u64, effects: u64) -> String {
     let counted = |count: u64, one: &str, many: &str| {
         let words = if Language::French.is_one(count) { one } else { many };
         (count > 0).then(|| format!("{} {words}", Language::French.number(count)))

@@ -18,6 +18,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::{AdminState, index};
 
+mod alert_facts;
 mod alerts;
 mod assets;
 mod audit;

@@ -62,6 +62,8 @@ struct Remark {
     /// A type, or a family of types, that it is about.
     types: Option<String>,
     text: String,
+    /// The host's reason for a refusal, in English.
+    quote: Option<String>,
     undo: Option<Undo>,
     ask: Option<Ask>,
 }
@@ -329,7 +331,8 @@ impl Context<'_> {
         let w = self.w;
         let Some(plugin) = view else { return Remark { text: w.absent().into(), ..Remark::default() } };
         if let Some(refusal) = &plugin.refusal {
-            return Remark { is_bad: true, text: format!("{} {refusal}", w.refused()), ..Remark::default() };
+            let (text, quote) = (w.refused().to_owned(), Some(refusal.clone()));
+            return Remark { is_bad: true, text, quote, ..Remark::default() };
         }
         let count = |outcome: &str| hour::increase(self.samples, |of| of.totals.attempted(name, outcome));
         let (done, failed) = (count("done"), count("retry") + count("rejected"));

@@ -89,7 +89,8 @@ impl From<AlertView> for Alert {
 
 impl From<ProblemView> for AlertProblem {
     fn from(view: ProblemView) -> Self {
-        let ProblemView { condition, subject, detail, help, since, told, over_since } = view;
+        let ProblemView { condition, subject, fact, help, since, told, over_since } = view;
+        let detail = fact.describe();
         Self { condition: condition.as_str().to_owned(), subject, detail, help, since, told, over_since }
     }
 }

@@ -106,8 +106,9 @@ impl From<Result<Head, ChainError>> for AuditCheck {
                 first_wrong: None,
                 problem: None,
             },
-            Err(ChainError { number, problem }) => {
-                Self { whole: false, head: None, first_wrong: Some(number), problem: Some(problem) }
+            Err(ChainError { number, fault }) => {
+                let problem = Some(fault.describe().to_owned());
+                Self { whole: false, head: None, first_wrong: Some(number), problem }
             }
         }
     }

@@ -63,5 +63,15 @@ words! {
         earlier: "Entry before", "Entrée précédente";
         later: "Entry after", "Entrée suivante";
         open_target: "Open", "Ouvrir";
+        fault_missing: "It is missing.", "Elle manque.";
+        fault_wrong_hash: "Its hash does not fit its content and the entry before it.",
+            "Son empreinte ne correspond pas à son contenu et à l'entrée précédente.";
+        fault_rewritten: "Its hash is not the expected one: the log was written anew.",
+            "Son empreinte n'est pas celle attendue : le journal a été réécrit.";
+        fault_missing_to_end: "It is missing, and so are all after it.", "Elle manque, et toutes les suivantes aussi.";
+        fault_beyond_head: "It is newer than the stored head.", "Elle est plus récente que la tête enregistrée.";
+        fault_other_head: "The stored head is another one.", "La tête enregistrée est une autre.";
+        fault_before_expected: "It is missing: the expected head is newer.",
+            "Elle manque : la tête attendue est plus récente.";
     }
 }
