@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{DeliveryId, OrderingHash, State};
+use crate::effect::EffectId;
 use crate::event::{Digest, PluginName, SourceName};
 
 /// The request for a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// Dead letters, or events.
+    /// Dead letters, events, or dead effects.
     pub of: ReplayTarget,
     /// Replay or discard.
     #[serde(default)]
@@ -36,7 +37,7 @@ impl Request {
     #[must_use]
     pub fn plugin(&self) -> Option<&str> {
         match self.of {
-            ReplayTarget::Deliveries => self.selection.plugin.as_deref(),
+            ReplayTarget::Deliveries | ReplayTarget::Effects => self.selection.plugin.as_deref(),
             ReplayTarget::Events => self.to.as_ref().map(PluginName::as_str),
         }
     }
@@ -50,6 +51,9 @@ impl Request {
         let wrong = match self.of {
             _ if self.action == Action::Discard => {
                 "`revision` is for a replay: nothing runs when deliveries are discarded"
+            }
+            ReplayTarget::Effects => {
+                "`revision` is for deliveries: no plugin runs when an effect is repeated"
             }
             ReplayTarget::Events if self.to.is_none() => "`revision` needs one plugin: name it in `to`",
             ReplayTarget::Deliveries if plugin.is_none() && deliveries.is_none() => {
@@ -65,9 +69,15 @@ impl Request {
     /// # Errors
     /// The contradiction, and a remedy.
     pub fn check(&self) -> Result<(), String> {
-        let Selection { plugin, deliveries, reason, unhandled, replay, failed_on, .. } = &self.selection;
+        let Selection { plugin, deliveries, reason, unhandled, replay, failed_on, keys, .. } =
+            &self.selection;
         let wrong = match self.of {
-            ReplayTarget::Events if self.action == Action::Discard => "only deliveries can be discarded",
+            ReplayTarget::Events if self.action == Action::Discard => {
+                "only deliveries and effects can be discarded"
+            }
+            ReplayTarget::Events | ReplayTarget::Deliveries if keys.is_some() => {
+                "`where.keys` is for effects: it has their idempotency keys"
+            }
             ReplayTarget::Events if deliveries.is_some() => {
                 "`where.deliveries` is for deliveries, not for events"
             }
@@ -84,6 +94,12 @@ impl Request {
             }
             ReplayTarget::Deliveries if self.again => "`again` is for events: name deliveries that are done",
             ReplayTarget::Deliveries if *unhandled => "`where.unhandled` is for events: nobody wanted them",
+            ReplayTarget::Effects if self.to.is_some() => "`to` is for events: an effect has no other plugin",
+            ReplayTarget::Effects if self.again => "`again` is for events: an effect that is done stays done",
+            ReplayTarget::Effects if *unhandled => "`where.unhandled` is for events: they have no effects",
+            ReplayTarget::Effects if failed_on.is_some() => {
+                "`where.failed_on` is for deliveries: no revision runs at an attempt at an effect"
+            }
             _ => return Ok(()),
         };
         Err(wrong.into())
@@ -98,16 +114,18 @@ pub enum ReplayTarget {
     Deliveries,
     /// Events, whatever the state of their deliveries.
     Events,
+    /// Unresolved dead effects.
+    Effects,
 }
 
 /// The action on the selected deliveries or events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// A new delivery of the same event, with its own idempotency key.
+    /// A new delivery of the same event, with its own idempotency key; or new attempts at an effect, with its old one.
     #[default]
     Replay,
-    /// Dead letters are resolved, and pruned later.
+    /// Dead letters or dead effects are resolved, and pruned later.
     Discard,
 }
 
@@ -117,28 +135,31 @@ pub enum Action {
 pub struct Selection {
     /// Events with one of these numbers in the order of acceptance.
     pub events: Option<Vec<i64>>,
-    /// Deliveries with one of these ids.
+    /// Deliveries with one of these ids, or their effects.
     pub deliveries: Option<Vec<DeliveryId>>,
     /// Only events of this type.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
     /// Only events of this source.
     pub source: Option<String>,
-    /// Deliveries to this plugin.
+    /// Deliveries to this plugin, or effects that it requested.
     pub plugin: Option<String>,
     /// Received at this time or after, ms since the Unix epoch.
     pub since: Option<u64>,
     /// Received before this time, ms since the Unix epoch.
     pub until: Option<u64>,
-    /// Deliveries whose last attempt's reason contains this text.
+    /// Deliveries whose last attempt's reason contains this text, or effects whose last answer does.
     pub reason: Option<String>,
     /// Only events without a subscriber.
     pub unhandled: bool,
-    /// Deliveries that this replay made.
+    /// Deliveries that this replay made, or effects that it was the last to make due.
     pub replay: Option<i64>,
     /// Deliveries whose last attempt ran on this revision: the first digits of its digest, hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_on: Option<String>,
+    /// Effects with one of these idempotency keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
 }
 
 /// A candidate of a replay.
@@ -156,9 +177,11 @@ pub struct Candidate {
     pub received_at: u64,
     /// Its ordering key.
     pub ordering_key: Option<String>,
-    /// The selected delivery, or all deliveries of a selected event.
+    /// The selected delivery, or all deliveries of a selected event, or the one that requested a selected effect.
     pub deliveries: Vec<EventDelivery>,
-    /// The reason of the selected delivery's last failure.
+    /// The number of the selected effect within its delivery.
+    pub effect: Option<i64>,
+    /// The reason of the last failure of the selected delivery or effect.
     pub reason: Option<String>,
     /// Whether its personal values were erased: it cannot run again.
     pub is_erased: bool,
@@ -194,6 +217,23 @@ pub struct ReplayedDelivery {
     pub dead: bool,
 }
 
+/// A place in the order of a replay's candidates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReplayCursor {
+    /// The event's sequence number.
+    pub event: i64,
+    /// The number of its delivery; 0 before the first.
+    pub delivery: i64,
+    /// The number of the delivery's effect; 0 where deliveries or events are replayed.
+    pub effect: i64,
+}
+
+impl From<DeliveryId> for ReplayCursor {
+    fn from(id: DeliveryId) -> Self {
+        Self { event: id.event, delivery: id.number, effect: 0 }
+    }
+}
+
 /// One page of a replay, which commits as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayPage {
@@ -203,10 +243,14 @@ pub struct ReplayPage {
     pub again: Vec<ReplayedDelivery>,
     /// Dead letters to resolve.
     pub discard: Vec<DeliveryId>,
+    /// Dead effects to make due again.
+    pub effects_again: Vec<EffectId>,
+    /// Dead effects to resolve.
+    pub effects_discard: Vec<EffectId>,
     /// The number of skipped candidates.
     pub skipped: u64,
     /// The last candidate; `None` after the last page.
-    pub after: Option<DeliveryId>,
+    pub after: Option<ReplayCursor>,
     /// The first candidates, as examples.
     pub first: Vec<Example>,
     /// The revision that they run on; `None` for the one in force.
@@ -229,8 +273,11 @@ pub struct Example {
     pub received_at: u64,
     /// The plugin that gets it.
     pub plugin: PluginName,
-    /// The delivery that is replayed or resolved.
+    /// The delivery that is replayed or resolved, or that requested the effect.
     pub of: Option<DeliveryId>,
+    /// The number of the effect that is replayed or resolved, within its delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<i64>,
     /// The reason of its last failure.
     pub reason: Option<String>,
 }
@@ -251,7 +298,7 @@ pub struct Progress {
     pub state: ReplayState,
     /// The number of candidates at the time of the request.
     pub found: u64,
-    /// The number of created or resolved deliveries; in a dry run, their expected number.
+    /// The number of created or resolved deliveries, or of effects; in a dry run, their expected number.
     pub made: u64,
     /// The number of skipped candidates.
     pub skipped: u64,
@@ -279,7 +326,7 @@ pub struct ReplayInProgress {
     /// The request.
     pub request: Request,
     /// The last processed candidate.
-    pub after: DeliveryId,
+    pub after: ReplayCursor,
     /// The newest event at the time of the request. Later ones are not included.
     pub last_event: i64,
     /// The number of examples that are still missing.
@@ -305,6 +352,17 @@ mod tests {
             (r#"{"of":"deliveries","to":"p"}"#, Some("`to` is for events")),
             (r#"{"of":"deliveries","again":true}"#, Some("`again` is for events")),
             (r#"{"of":"deliveries","where":{"unhandled":true}}"#, Some("`where.unhandled`")),
+            (r#"{"of":"deliveries","where":{"keys":["a.1"]}}"#, Some("`where.keys` is for effects")),
+            (r#"{"of":"events","where":{"keys":["a.1"]}}"#, Some("`where.keys` is for effects")),
+            (
+                r#"{"of":"effects","action":"discard","where":{"plugin":"p","reason":"x","keys":["a.1"]}}"#,
+                None,
+            ),
+            (r#"{"of":"effects","where":{"deliveries":["1-2"],"type":"t","replay":7}}"#, None),
+            (r#"{"of":"effects","to":"p"}"#, Some("`to` is for events")),
+            (r#"{"of":"effects","again":true}"#, Some("`again` is for events")),
+            (r#"{"of":"effects","where":{"unhandled":true}}"#, Some("`where.unhandled`")),
+            (r#"{"of":"effects","where":{"failed_on":"abcd"}}"#, Some("`where.failed_on`")),
         ] {
             let request: Request = serde_json::from_str(json).unwrap();
             let found = request.check().err();
@@ -321,6 +379,7 @@ mod tests {
             (r#"{"of":"events"}"#, Some("in `to`")),
             (r#"{"of":"deliveries","where":{"source":"s"}}"#, Some("in `where.plugin`")),
             (r#"{"of":"deliveries","action":"discard","where":{"plugin":"p"}}"#, Some("is for a replay")),
+            (r#"{"of":"effects","where":{"plugin":"p"}}"#, Some("is for deliveries")),
         ] {
             let request: Request = serde_json::from_str(json).unwrap();
             let found = request.check_revision().err();

@@ -28,6 +28,7 @@ pub fn describe_selection(selection: &Selection) -> Value {
         unhandled,
         replay,
         failed_on,
+        keys,
     } = selection;
     add_list(&mut shown, "events", events.as_deref());
     add_list(&mut shown, "deliveries", deliveries.as_deref());
@@ -40,6 +41,7 @@ pub fn describe_selection(selection: &Selection) -> Value {
     add(&mut shown, "unhandled", unhandled.then_some(&true));
     add(&mut shown, "replay", replay.as_ref());
     add(&mut shown, "failed_on", failed_on.as_ref());
+    add_keys(&mut shown, keys.as_deref());
     if *selection == *NOTHING {
         shown.insert("all".into(), true.into());
     }
@@ -65,9 +67,7 @@ pub fn describe_replay(request: &replay::Request) -> Value {
 pub fn describe_effects(selection: &effect::Selection) -> Value {
     let mut shown = Map::new();
     let effect::Selection { keys, plugin } = selection;
-    let keys_shown: Option<Vec<_>> =
-        keys.as_deref().map(|keys| keys.iter().map(|key| name_or_digest(key)).collect());
-    add_list(&mut shown, "keys", keys_shown.as_deref());
+    add_keys(&mut shown, keys.as_deref());
     add(&mut shown, "plugin", plugin.as_deref().map(name_or_digest).as_ref());
     if keys.is_none() && plugin.is_none() {
         shown.insert("all".into(), true.into());
@@ -79,6 +79,12 @@ fn add<T: Serialize>(shown: &mut Map<String, Value>, name: &str, value: Option<&
     if let Some(value) = value.and_then(|value| serde_json::to_value(value).ok()) {
         shown.insert(name.into(), value);
     }
+}
+
+/// Keys of effects.
+fn add_keys(shown: &mut Map<String, Value>, keys: Option<&[String]>) {
+    let keys: Option<Vec<_>> = keys.map(|keys| keys.iter().map(|key| name_or_digest(key)).collect());
+    add_list(shown, "keys", keys.as_deref());
 }
 
 fn add_list<T: Serialize>(shown: &mut Map<String, Value>, name: &str, list: Option<&[T]>) {

@@ -3,10 +3,13 @@
 use super::client::Client;
 use super::failure::Failure;
 use super::listing::{ListOptions, find_page, print_page};
+use super::selectors::{EventSelector, require_selection};
 use super::settings::{ChangeConnection, Settings};
 use super::table::{TextTable, format_table};
-use super::{out, show};
-use crate::admin::api::{EffectCount, EffectList, EffectSelection, ListedEffect};
+use super::{out, replaying, show};
+use crate::admin::api::{
+    EffectList, ListedEffect, ReplayAction, ReplayProgress, ReplayRequest, ReplaySelection, ReplayTarget,
+};
 
 const LIST_EXAMPLE: &str = "\
 Examples:
@@ -25,6 +28,9 @@ pub(super) struct List {
     /// Only those that this plugin requested
     #[arg(long, value_name = "PLUGIN")]
     plugin: Option<String>,
+    /// Only those that this replay was the last to make due again
+    #[arg(long, value_name = "NUMBER")]
+    replay: Option<i64>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
@@ -37,9 +43,9 @@ pub(super) struct List {
 
 /// Retry dead effects, with their idempotency keys
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  hookyard effect replay 9f2c….1\n  hookyard effect replay --plugin confirmation-sms"
-)]
+#[command(after_help = "Examples:\n  hookyard effect replay 9f2c….1\n\
+                  \x20 hookyard effect replay --plugin confirmation-sms --reason 503 --dry-run\n\
+                  \x20 hookyard effect replay --since 2h")]
 pub(super) struct Replay {
     #[command(flatten)]
     dead: DeadEffects,
@@ -47,7 +53,9 @@ pub(super) struct Replay {
 
 /// Resolve dead effects without another attempt
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  hookyard effect discard 9f2c….1\n  hookyard effect discard --all")]
+#[command(after_help = "Examples:\n  hookyard effect discard 9f2c….1\n\
+                        \x20 hookyard effect discard --plugin old-plugin --dry-run\n\
+                        \x20 hookyard effect discard --all")]
 pub(super) struct Discard {
     #[command(flatten)]
     dead: DeadEffects,
@@ -58,12 +66,23 @@ struct DeadEffects {
     /// Dead effects with these keys
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
-    /// Those that this plugin requested
+    /// Only those that this plugin requested
     #[arg(long, value_name = "PLUGIN")]
     plugin: Option<String>,
+    /// Only those whose last answer has this text in it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Only those that this replay was the last to make due again
+    #[arg(long, value_name = "NUMBER")]
+    replay: Option<i64>,
+    #[command(flatten)]
+    events: EventSelector,
     /// All dead effects
     #[arg(long)]
     all: bool,
+    /// Only count them, and show the first
+    #[arg(long)]
+    dry_run: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -77,10 +96,11 @@ impl List {
     /// # Errors
     /// When the host does not answer or refuses.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        let limit = self.limit.to_string();
+        let (limit, replay) = (self.limit.to_string(), self.replay.map(|number| number.to_string()));
         let filters = [
             ("state", self.state.as_deref()),
             ("plugin", self.plugin.as_deref()),
+            ("replay", replay.as_deref()),
             ("cursor", self.cursor.as_deref()),
             ("limit", Some(&limit)),
         ];
@@ -98,7 +118,7 @@ impl Replay {
     /// # Errors
     /// When none was named or found, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        self.dead.resolve("replay", "to be tried again", &settings).await
+        self.dead.resolve(ReplayAction::Replay, &settings).await
     }
 }
 
@@ -108,39 +128,56 @@ impl Discard {
     /// # Errors
     /// When none was named or found, or the host does not answer.
     pub(super) async fn run(self, settings: Settings) -> Result<(), Failure> {
-        self.dead.resolve("discard", "resolved", &settings).await
+        self.dead.resolve(ReplayAction::Discard, &settings).await
     }
+}
+
+/// The result of a replay of effects. `effects` is `made`, as in the answer of `/effects/replay`.
+#[derive(Debug, serde::Serialize)]
+struct EffectsReplay<'a> {
+    effects: u64,
+    #[serde(flatten)]
+    progress: &'a ReplayProgress,
 }
 
 impl DeadEffects {
-    async fn resolve(&self, verb: &str, said: &str, settings: &Settings) -> Result<(), Failure> {
-        let keys = (!self.keys.is_empty()).then(|| self.keys.clone());
-        let selection = EffectSelection { keys, plugin: self.plugin.clone() };
-        match (selection == EffectSelection::default(), self.all) {
-            (true, false) => {
-                let which = "which dead effects? Name their keys, or --plugin, or say --all";
-                return Err(Failure::Usage(which.into()));
-            }
-            (false, true) => return Err(Failure::Usage("--all means all of them: name none".into())),
-            _ => {}
-        }
-        let client = settings.client_to_change(&self.connection)?;
-        let resolved: EffectCount = client.post(&["effects", verb], &selection).await?;
-        if resolved.effects < self.keys.len() as u64 {
-            let missing = self.keys.len() as u64 - resolved.effects;
-            return Err(Failure::Failed(format!(
-                "{missing} of those named are not dead; {}: {said}",
-                out::format_count(resolved.effects, "effect", "effects")
-            )));
-        }
+    fn selection(&self) -> Result<ReplaySelection, Failure> {
+        let selection = ReplaySelection {
+            keys: (!self.keys.is_empty()).then(|| self.keys.clone()),
+            plugin: self.plugin.clone(),
+            reason: self.reason.clone(),
+            replay: self.replay,
+            ..self.events.selection()
+        };
+        require_selection(selection, self.all, "dead effects")
+    }
+
+    async fn resolve(&self, action: ReplayAction, settings: &Settings) -> Result<(), Failure> {
+        let request = ReplayRequest {
+            of: ReplayTarget::Effects,
+            action,
+            selection: self.selection()?,
+            to: None,
+            again: false,
+            revision: None,
+            dry_run: self.dry_run,
+        };
+        let progress = replaying::follow(&settings.client_to_change(&self.connection)?, &request).await?;
         if self.json {
-            return out::print_json(&resolved);
+            out::print_json(&EffectsReplay { effects: progress.made, progress: &progress })?;
+        } else {
+            out::print(&replaying::describe(&progress))?;
         }
-        out::print(&format!("{}: {said}", out::format_count(resolved.effects, "effect", "effects")))
+        replaying::check_ended(&progress)?;
+        let missing = (self.keys.len() as u64).saturating_sub(progress.made);
+        if missing > 0 {
+            return Err(Failure::Failed(format!("{missing} of those named are not dead")));
+        }
+        Ok(())
     }
 }
 
-fn table(effects: &[ListedEffect]) -> TextTable {
+pub(super) fn table(effects: &[ListedEffect]) -> TextTable {
     let rows: Vec<_> = effects
         .iter()
         .map(|listed| {

@@ -42,6 +42,14 @@ pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure
     } else {
         out::print(&describe(progress))?;
     }
+    check_ended(progress)
+}
+
+/// Checks that a replay ended by itself.
+///
+/// # Errors
+/// [`Failure::Failed`] when it was stopped.
+pub(super) fn check_ended(progress: &ReplayProgress) -> Result<(), Failure> {
     match progress.state {
         ReplayState::Stopped => Err(Failure::Failed(format!("replay {} was stopped", progress.id))),
         ReplayState::Running | ReplayState::Done => Ok(()),
@@ -52,6 +60,9 @@ pub(super) fn print(progress: &ReplayProgress, json: bool) -> Result<(), Failure
 #[must_use]
 pub(super) fn describe(progress: &ReplayProgress) -> String {
     let ReplayProgress { request, made, skipped, .. } = progress;
+    if request.of == ReplayTarget::Effects {
+        return describe_effects(progress);
+    }
     let deliveries = out::format_count(*made, "delivery", "deliveries");
     let did = match (request.action, request.dry_run) {
         (ReplayAction::Replay, false) => format!("made {deliveries} (replay {})", progress.id),
@@ -65,10 +76,10 @@ pub(super) fn describe(progress: &ReplayProgress) -> String {
             "; skipped {}: open, done already (--again), erased, or handled by no such plugin",
             out::format_count(*skipped, "event", "events")
         ),
-        (skipped, ReplayTarget::Deliveries, None) => {
+        (skipped, ReplayTarget::Deliveries | ReplayTarget::Effects, None) => {
             format!("; skipped {skipped}: open, erased, or resolved meanwhile")
         }
-        (skipped, ReplayTarget::Deliveries, Some(revision)) => format!(
+        (skipped, ReplayTarget::Deliveries | ReplayTarget::Effects, Some(revision)) => format!(
             "; skipped {skipped}: open, erased, resolved meanwhile, or not handled by revision {}",
             out::shorten_digest(revision)
         ),
@@ -82,6 +93,44 @@ pub(super) fn describe(progress: &ReplayProgress) -> String {
         text.push_str("\nnothing was changed: this was a dry run");
     }
     text
+}
+
+/// The result of a replay of effects; of a dry run also its first effects.
+fn describe_effects(progress: &ReplayProgress) -> String {
+    let ReplayProgress { request, made, skipped, first, .. } = progress;
+    let effects = out::format_count(*made, "effect", "effects");
+    let mut text = match (request.action, request.dry_run) {
+        (ReplayAction::Replay, false) => format!("{effects}: to be tried again"),
+        (ReplayAction::Replay, true) => format!("would try {effects} again"),
+        (ReplayAction::Discard, false) => format!("{effects}: resolved"),
+        (ReplayAction::Discard, true) => format!("would resolve {effects}"),
+    };
+    if *skipped > 0 {
+        text = format!("{text}; skipped {skipped}: erased, or resolved meanwhile");
+    }
+    if !request.dry_run {
+        return text;
+    }
+    if !first.is_empty() {
+        let some = if first.len() as u64 == *made { "" } else { ", the first" };
+        text = format!("{text}{some}:\n{}", effects_table(first));
+    }
+    format!("{text}\nnothing was changed: this was a dry run")
+}
+
+fn effects_table(examples: &[ReplayExample]) -> TextTable {
+    let row = |example: &ReplayExample| {
+        [
+            out::format_time(example.received_at),
+            example.event.clone(),
+            example.event_type.clone(),
+            example.plugin.to_string(),
+            example.effect.clone().unwrap_or_else(|| "-".into()),
+            example.reason.as_deref().map_or_else(|| "-".into(), out::first_line),
+        ]
+    };
+    let rows: Vec<_> = examples.iter().map(row).collect();
+    format_table(["RECEIVED", "EVENT", "TYPE", "PLUGIN", "EFFECT", "LAST TRY"], &rows)
 }
 
 fn table(examples: &[ReplayExample]) -> TextTable {
@@ -125,6 +174,7 @@ mod tests {
             received_at: 0,
             plugin: Name::new("desk").unwrap(),
             of: Some(DeliveryId { event: 1, number: 1 }),
+            effect: None,
             reason: Some("no office\nat all".into()),
         };
         let (state, first) = (ReplayState::Done, vec![example]);
@@ -139,5 +189,27 @@ mod tests {
         let text = describe(&progress(ReplayAction::Discard, true, 0));
         assert!(text.starts_with("would resolve 2 deliveries, the first:\n"), "{text}");
         assert!(text.ends_with("\nnothing was changed: this was a dry run"), "{text}");
+    }
+
+    #[test]
+    fn describes_the_result_of_a_replay_of_effects() {
+        let of_effects = |action, dry_run, skipped| {
+            let mut progress = progress(action, dry_run, skipped);
+            progress.request.of = ReplayTarget::Effects;
+            progress.first[0].effect = Some("1-1-1".into());
+            describe(&progress)
+        };
+        assert_eq!(of_effects(ReplayAction::Replay, false, 0), "2 effects: to be tried again");
+        assert_eq!(
+            of_effects(ReplayAction::Discard, false, 1),
+            "2 effects: resolved; skipped 1: erased, or resolved meanwhile"
+        );
+        let text = of_effects(ReplayAction::Replay, true, 0);
+        assert!(text.starts_with("would try 2 effects again, the first:\n"), "{text}");
+        assert!(text.contains("1-1-1") && text.contains("no office …"), "{text}");
+        assert!(text.ends_with("\nnothing was changed: this was a dry run"), "{text}");
+        assert!(
+            of_effects(ReplayAction::Discard, true, 0).starts_with("would resolve 2 effects, the first:")
+        );
     }
 }

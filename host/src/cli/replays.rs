@@ -1,13 +1,14 @@
 //! `hookyard replay list`, `show` and `stop`: replays in progress and past ones.
 
 use super::client::Client;
-use super::delivery_list;
 use super::failure::Failure;
 use super::listing::{ListOptions, print_page};
 use super::settings::{ChangeConnection, Settings};
 use super::table::{TextTable, format_table};
-use super::{out, replaying};
-use crate::admin::api::{DeliveryList, ReplayAction, ReplayList, ReplayProgress, ReplayState, ReplayTarget};
+use super::{delivery_list, effects, out, replaying};
+use crate::admin::api::{
+    DeliveryList, EffectList, ReplayAction, ReplayList, ReplayProgress, ReplayState, ReplayTarget,
+};
 
 /// Failed deliveries that `show` prints.
 const FAILURES: &str = "20";
@@ -26,7 +27,7 @@ pub(super) struct List {
     options: ListOptions,
 }
 
-/// Show how far a replay is, and which of its deliveries have failed
+/// Show how far a replay is, and which of its deliveries or effects have failed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  hookyard replay show 7\n  hookyard replay show 7 --watch\n\
     \x20 hookyard delivery list --replay 7                all deliveries that it made\n\
@@ -39,7 +40,7 @@ pub(super) struct Show {
     options: ListOptions,
 }
 
-/// Stop a replay; the deliveries that it made stay
+/// Stop a replay; the deliveries and effects that it made due stay
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  hookyard replay stop 7 --note 'the partner is down'")]
 pub(super) struct Stop {
@@ -53,12 +54,19 @@ pub(super) struct Stop {
     connection: ChangeConnection,
 }
 
-/// A replay and the deliveries that it made and that are dead letters.
+/// A replay, and what is dead of the deliveries that it made or of the effects that it made due.
 #[derive(Debug, serde::Serialize)]
 struct ReplayWithFailures {
     #[serde(flatten)]
     progress: ReplayProgress,
-    failures: DeliveryList,
+    failures: Failures,
+}
+
+#[derive(Debug, serde::Serialize)]
+#[serde(untagged)]
+enum Failures {
+    Deliveries(DeliveryList),
+    Effects(EffectList),
 }
 
 impl List {
@@ -86,7 +94,12 @@ impl Show {
         let fetch = async |client: &Client| {
             let progress: ReplayProgress = client.get(&["replays", &number], &()).await?;
             let query = [("replay", number.as_str()), ("state", "dead"), ("limit", FAILURES)];
-            let failures: DeliveryList = client.get(&["deliveries"], &query).await?;
+            let failures = match progress.request.of {
+                ReplayTarget::Effects => Failures::Effects(client.get(&["effects"], &query).await?),
+                ReplayTarget::Deliveries | ReplayTarget::Events => {
+                    Failures::Deliveries(client.get(&["deliveries"], &query).await?)
+                }
+            };
             Ok(ReplayWithFailures { progress, failures })
         };
         self.options.show(&settings, fetch, print).await
@@ -116,12 +129,24 @@ fn print(replay: &ReplayWithFailures) -> Result<(), Failure> {
         progress.found,
         replaying::describe(progress)
     ))?;
-    if failures.items.is_empty() {
-        return out::print("\nnone of its deliveries is a dead letter");
-    }
-    let more = if failures.next_cursor.is_some() { ", the newest" } else { "" };
-    out::print(&format!("\ndeliveries that failed{more}:"))?;
-    out::print_table(&delivery_list::table(&failures.items))
+    let (table, is_cut, none, some) = match failures {
+        Failures::Deliveries(page) => (
+            (!page.items.is_empty()).then(|| delivery_list::table(&page.items)),
+            page.next_cursor.is_some(),
+            "none of its deliveries is a dead letter",
+            "deliveries that failed",
+        ),
+        Failures::Effects(page) => (
+            (!page.items.is_empty()).then(|| effects::table(&page.items)),
+            page.next_cursor.is_some(),
+            "none of its effects is dead",
+            "effects that failed",
+        ),
+    };
+    let Some(table) = table else { return out::print(&format!("\n{none}")) };
+    let more = if is_cut { ", the newest" } else { "" };
+    out::print(&format!("\n{some}{more}:"))?;
+    out::print_table(&table)
 }
 
 fn format_state(state: ReplayState) -> &'static str {
@@ -137,6 +162,8 @@ fn table(replays: &[ReplayProgress]) -> TextTable {
         let what = match (replay.request.action, replay.request.of) {
             (ReplayAction::Replay, ReplayTarget::Events) => "replay events",
             (ReplayAction::Replay, ReplayTarget::Deliveries) => "replay deliveries",
+            (ReplayAction::Replay, ReplayTarget::Effects) => "replay effects",
+            (ReplayAction::Discard, ReplayTarget::Effects) => "discard effects",
             (ReplayAction::Discard, _) => "discard",
         };
         let dry = if replay.request.dry_run { " (dry run)" } else { "" };

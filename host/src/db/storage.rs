@@ -115,8 +115,11 @@ pub(super) trait Storage:
         by: &Decision,
     ) -> impl Future<Output = Result<i64, DbError>> + Send;
 
-    /// A part of a replay, unless it was stopped.
-    fn advance_replay(&mut self, step: &ReplayPage) -> impl Future<Output = Result<(), DbError>> + Send;
+    /// A part of a replay, unless it was stopped. Returns the effects that are due again.
+    fn advance_replay(
+        &mut self,
+        step: &ReplayPage,
+    ) -> impl Future<Output = Result<Vec<ResolvedEffect>, DbError>> + Send;
 
     /// Stops a replay. False when it does not run.
     fn stop_replay(

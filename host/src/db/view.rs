@@ -336,6 +336,8 @@ pub struct EffectFilter {
     pub state: Option<State>,
     /// Queued by this plugin.
     pub plugin: Option<String>,
+    /// This replay was the last to make them due again.
+    pub replay: Option<i64>,
     /// Queued by plugins that match one of these; by all if there is none.
     pub plugins: Vec<PluginPattern>,
 }

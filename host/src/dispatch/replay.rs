@@ -12,12 +12,13 @@ use super::{TICK, chosen};
 use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::delivery::{DeliveryId, OrderingHash, Recipient, State};
+use crate::effect::EffectId;
 use crate::event::PluginName;
 use crate::failpoint::{self, Point};
 use crate::plugins::{ChosenRevision, Plugins, Snapshot};
 use crate::replay::{
-    Action, Candidate, EventDelivery, Example, ReplayInProgress, ReplayPage, ReplayTarget, ReplayedDelivery,
-    Request,
+    Action, Candidate, EventDelivery, Example, ReplayCursor, ReplayInProgress, ReplayPage, ReplayTarget,
+    ReplayedDelivery, Request,
 };
 
 /// Candidates of one step: a few milliseconds of the writer's time.
@@ -100,6 +101,10 @@ impl Replays {
     /// The number of deliveries that have room: half of the backlog's room is left to senders, and few may be open on
     /// chosen revisions.
     fn room(&self, request: &Request) -> u32 {
+        // Effects are no deliveries, and what is resolved runs no more.
+        if request.of == ReplayTarget::Effects {
+            return PAGE;
+        }
         let half = self.config.borrow().dispatch.backlog_max.div_ceil(2);
         let mut room = half.saturating_sub(self.db.backlog());
         // A plugin that is held keeps no other's replays.
@@ -146,6 +151,10 @@ fn step(running: &ReplayInProgress, found: &[Candidate], more: bool, routing: &R
     let (replay, revision, dry_run) = (running.id, request.revision, request.dry_run);
     let mut step = ReplayPage { replay, revision, dry_run, ..ReplayPage::default() };
     for candidate in found {
+        if let Some(id) = effect_of(candidate) {
+            add_effect(&mut step, running, candidate, id);
+            continue;
+        }
         let again = match request.action {
             Action::Replay if candidate.is_erased => Vec::new(),
             Action::Replay => again(candidate, request, &recipients(candidate, request, routing)),
@@ -165,18 +174,49 @@ fn step(running: &ReplayInProgress, found: &[Candidate], more: bool, routing: &R
         }
     }
     let last = found.last().filter(|_| more);
-    step.after = last.map(|candidate| DeliveryId {
+    step.after = last.map(|candidate| ReplayCursor {
         event: candidate.event,
-        number: candidate.deliveries.last().map_or(0, |made| made.number),
+        delivery: candidate.deliveries.last().map_or(0, |made| made.number),
+        effect: candidate.effect.unwrap_or(0),
     });
     step
+}
+
+/// The effect that a candidate is, if it is one.
+fn effect_of(candidate: &Candidate) -> Option<EffectId> {
+    let number = candidate.effect?;
+    let delivery = DeliveryId { event: candidate.event, number: candidate.deliveries.first()?.number };
+    Some(EffectId { delivery, number })
+}
+
+/// Adds a dead effect to a page. The request of an erased one is gone: it can only be resolved.
+fn add_effect(step: &mut ReplayPage, running: &ReplayInProgress, candidate: &Candidate, id: EffectId) {
+    match running.request.action {
+        Action::Replay if candidate.is_erased => {
+            step.skipped += 1;
+            return;
+        }
+        Action::Replay => step.effects_again.push(id),
+        Action::Discard => step.effects_discard.push(id),
+    }
+    let requested_by = candidate.deliveries.first().filter(|_| step.first.len() < running.examples);
+    step.first.extend(requested_by.map(|requested_by| Example {
+        source: candidate.source.to_string(),
+        event: candidate.id.clone(),
+        event_type: candidate.event_type.clone(),
+        received_at: candidate.received_at,
+        plugin: requested_by.plugin.clone(),
+        of: Some(id.delivery),
+        effect: Some(id.number),
+        reason: candidate.reason.clone(),
+    }));
 }
 
 /// Whether the plugins for a request's events are known. They may not be while plugins are loaded for the
 /// first time.
 fn can_route(request: &Request, plugins: &Snapshot) -> bool {
     match (request.action, request.of, &request.to) {
-        (Action::Discard, ..) | (_, ReplayTarget::Deliveries, _) => true,
+        (Action::Discard, ..) | (_, ReplayTarget::Deliveries | ReplayTarget::Effects, _) => true,
         (Action::Replay, ReplayTarget::Events, Some(to)) => plugins.knows_handlers(to) || !plugins.has(to),
         (Action::Replay, ReplayTarget::Events, None) => plugins.knows_all_handlers(),
     }
@@ -255,6 +295,7 @@ fn example(candidate: &Candidate, again: &ReplayedDelivery) -> Example {
         received_at: candidate.received_at,
         plugin: again.plugin.clone(),
         of: again.of.map(|number| DeliveryId { event: candidate.event, number }),
+        effect: None,
         reason: candidate.reason.clone(),
     }
 }
@@ -284,6 +325,7 @@ mod tests {
             received_at: 0,
             ordering_key: Some("12".into()),
             deliveries: made.collect(),
+            effect: None,
             reason: None,
             is_erased: false,
         }
@@ -344,7 +386,7 @@ mod tests {
         let running = ReplayInProgress {
             id: 3,
             request: Request { action: Action::Discard, ..request(ReplayTarget::Deliveries, false) },
-            after: DeliveryId { event: 0, number: 0 },
+            after: ReplayCursor::default(),
             last_event: 9,
             examples: 2,
         };
@@ -352,8 +394,35 @@ mod tests {
         let snapshot = Snapshot::default();
         let routing = Routing { plugins: &snapshot, chosen: None };
         let next = step(&running, &page, true, &routing);
-        assert_eq!((next.after, next.first.len()), (Some(DeliveryId { event: 7, number: 1 }), 2));
+        let last = ReplayCursor { event: 7, delivery: 1, effect: 0 };
+        assert_eq!((next.after, next.first.len()), (Some(last), 2));
         assert_eq!(next.discard.len(), 5);
         assert_eq!(step(&running, &page, false, &routing).after, None);
+    }
+    #[test]
+    fn a_page_of_effects_has_those_that_can_be_repeated_or_resolved() {
+        let running = |action| ReplayInProgress {
+            id: 3,
+            request: Request { action, ..request(ReplayTarget::Effects, false) },
+            after: ReplayCursor::default(),
+            last_event: 9,
+            examples: 1,
+        };
+        let effect = |number, is_erased| Candidate {
+            effect: Some(number),
+            is_erased,
+            ..candidate(&[("p", State::Done, false)])
+        };
+        let page = [effect(1, false), effect(2, true), effect(3, false)];
+        let id = |number| EffectId { delivery: DeliveryId { event: 7, number: 1 }, number };
+        let snapshot = Snapshot::default();
+        let routing = Routing { plugins: &snapshot, chosen: None };
+        let again = step(&running(Action::Replay), &page, true, &routing);
+        assert_eq!((again.effects_again, again.skipped), (vec![id(1), id(3)], 1));
+        assert_eq!(again.after, Some(ReplayCursor { event: 7, delivery: 1, effect: 3 }));
+        assert_eq!((again.first.len(), again.first[0].effect), (1, Some(1)));
+        let discard = step(&running(Action::Discard), &page, false, &routing);
+        assert_eq!((discard.effects_discard.len(), discard.skipped, discard.after), (3, 0, None));
+        assert!(discard.again.is_empty() && discard.discard.is_empty() && discard.effects_again.is_empty());
     }
 }

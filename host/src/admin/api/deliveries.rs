@@ -166,6 +166,9 @@ pub(in crate::admin) async fn retry(
     if selection.unhandled {
         return Err(Problem::unprocessable("`where.unhandled` is for events: no delivery of these waits"));
     }
+    if selection.keys.is_some() {
+        return Err(Problem::unprocessable("`where.keys` is for effects, not for deliveries"));
+    }
     let named = [selection.deliveries.as_ref().map(Vec::len), selection.events.as_ref().map(Vec::len)];
     if named.into_iter().flatten().any(|named| named > NAMED_MAX) {
         return Err(Problem::bad_request(format!("name at most {NAMED_MAX} deliveries or events at once")));

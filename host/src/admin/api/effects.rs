@@ -31,12 +31,20 @@ pub(in crate::admin) struct EffectQuery {
     state: Option<String>,
     /// Only those that this plugin requested.
     plugin: Option<String>,
+    /// Only those that this replay was the last to make due again.
+    replay: Option<i64>,
 }
 
 impl EffectQuery {
     /// Dead ones, of one plugin or of all.
     pub(in crate::admin) fn dead(plugin: Option<String>, limit: u32) -> Self {
-        Self { cursor: None, limit: Some(limit), state: Some("dead".into()), plugin }
+        Self { limit: Some(limit), state: Some("dead".into()), plugin, ..Self::default() }
+    }
+
+    /// Those that a replay made due again and that are in this state.
+    pub(in crate::admin) fn of_replay(replay: i64, state: &str, cursor: Option<String>, limit: u32) -> Self {
+        let (state, limit, replay) = (Some(state.to_owned()), Some(limit), Some(replay));
+        Self { cursor, limit, state, replay, plugin: None }
     }
 }
 
@@ -59,7 +67,8 @@ pub(in crate::admin) async fn list(
             "`state`: unknown state `{given}`, expected one of `pending`, `waiting`, `done`, `dead`"
         )));
     }
-    let filter = EffectFilter { state, plugin: query.plugin, plugins: reader.patterns() };
+    let EffectQuery { plugin, replay, .. } = query;
+    let filter = EffectFilter { state, plugin, replay, plugins: reader.patterns() };
     if let Some(plugin) = &filter.plugin {
         reader.check(plugin)?;
     }

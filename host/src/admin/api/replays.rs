@@ -34,8 +34,8 @@ pub(in crate::admin) struct ReplayQuery {
     pub(in crate::admin) limit: Option<u32>,
 }
 
-/// Begins to replay dead letters or events, or to discard dead letters. The replay continues by itself, also after a
-/// restart; `GET` returns its progress.
+/// Begins to replay dead letters, events or dead effects, or to discard dead letters or dead effects. The replay continues
+/// by itself, also after a restart; `GET` returns its progress.
 #[utoipa::path(post, path = "/replays", tag = "replays", request_body = ReplayRequest, responses(
     (status = 202, description = "It has begun", body = ReplayProgress),
     (status = 400, description = "Not a request"),
@@ -56,7 +56,7 @@ pub(in crate::admin) async fn begin(
         request.check_revision().map_err(Problem::unprocessable)?;
     }
     selections::check(&request.selection)?;
-    let remedy = "name the plugin in `where.plugin` for deliveries, in `to` for events";
+    let remedy = "name the plugin in `where.plugin` for deliveries and effects, in `to` for events";
     let operator = operator.plugin_or_all(request.plugin(), remedy)?;
     if let Some(to) = &request.to {
         admin.find_plugin(to.as_str(), |plugin| operator.sees(plugin))?;

@@ -18,12 +18,12 @@ pub(super) const SOURCE_PATTERN: &str = r"^(plugin\.)?[a-zA-Z0-9][a-zA-Z0-9._-]{
 /// The form of the first digits of a revision's digest, as a regular expression.
 pub(super) const REVISION_PATTERN: &str = "^[0-9a-f]{4,64}$";
 
-/// Checks a selection of events or deliveries.
+/// Checks a selection of events, deliveries or effects.
 ///
 /// # Errors
 /// A problem that names the member.
 pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
-    let Selection { event_type, source, plugin, reason, failed_on, .. } = selection;
+    let Selection { event_type, source, plugin, reason, failed_on, keys, .. } = selection;
     for (member, text) in [("type", event_type), ("reason", reason)] {
         if text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MAX_CHARS) {
             return Err(Problem::bad_request(format!(
@@ -36,6 +36,7 @@ pub(super) fn check(selection: &Selection) -> Result<(), Problem> {
         check_name("where.source", source.as_deref())?;
     }
     check_digits("where.failed_on", failed_on.as_deref())?;
+    check_keys("where.keys", keys.as_deref().unwrap_or_default())?;
     check_name("where.plugin", plugin.as_deref())
 }
 
@@ -60,9 +61,13 @@ pub(super) fn check_digits(member: &str, digits: Option<&str>) -> Result<(), Pro
 /// As [`check`].
 pub(super) fn check_effects(selection: &effect::Selection) -> Result<(), Problem> {
     let effect::Selection { keys, plugin } = selection;
-    let keys = keys.as_deref().unwrap_or_default();
+    check_keys("keys", keys.as_deref().unwrap_or_default())?;
+    check_name("plugin", plugin.as_deref())
+}
+
+fn check_keys(member: &str, keys: &[String]) -> Result<(), Problem> {
     if keys.len() > KEYS_MAX {
-        return Err(Problem::bad_request(format!("`keys` names more than {KEYS_MAX} effects")));
+        return Err(Problem::bad_request(format!("`{member}` names more than {KEYS_MAX} effects")));
     }
     let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_hexdigit());
     let is_key = |key: &str| {
@@ -71,10 +76,10 @@ pub(super) fn check_effects(selection: &effect::Selection) -> Result<(), Problem
     };
     if let Some(place) = keys.iter().position(|key| !is_key(key)) {
         return Err(Problem::bad_request(format!(
-            "`keys[{place}]` is not the key of an effect; `hookyard effect list` shows them"
+            "`{member}[{place}]` is not the key of an effect; `hookyard effect list` shows them"
         )));
     }
-    check_name("plugin", plugin.as_deref())
+    Ok(())
 }
 
 fn check_name(member: &str, name: Option<&str>) -> Result<(), Problem> {

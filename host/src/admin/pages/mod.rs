@@ -53,6 +53,7 @@ mod plugin_switches;
 mod plugins;
 mod preferences;
 mod replay;
+mod replay_failures;
 mod replays;
 mod settings;
 mod shell;

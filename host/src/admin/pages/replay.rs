@@ -8,27 +8,22 @@ use serde::Deserialize;
 use super::events;
 use super::forms::FormBody;
 use super::listing::{self, Pager, Place};
+use super::replay_failures::{self, FailureRow, Failures};
 use super::replays::{Progress, describe, path_of, progress_of, state_of};
 use super::shell::{Page, Section, Shell};
-use super::states;
 use super::ui::{StateTag, TimeTag};
 use super::visit::Visit;
 use super::words::{ListWords, ReplaysWords};
 use crate::admin::api::audit::{self, AuditQuery};
-use crate::admin::api::deliveries::{self, DeliveryQuery};
 use crate::admin::api::extract::{Path, Query};
 use crate::admin::api::{
-    AuditEntry, ListedDelivery, ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState,
-    ReplayTarget, replays,
+    AuditEntry, ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState, ReplayTarget,
+    replays,
 };
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
 use crate::event::rfc3339;
 
-/// Failed deliveries on a page.
-const FAILURES: u32 = 50;
-/// Deliveries that failed and try again by themselves, shown with the failed ones.
-const RETRYING: u32 = 20;
 /// Entries of the audit log about a replay: it has three at most.
 const ENTRIES: u32 = 10;
 /// Ids that are shown of a request.
@@ -50,31 +45,24 @@ struct ReplayPage {
     progress: Progress,
     /// What became of those that it has dealt with, and how many.
     made_name: &'static str,
+    found_name: &'static str,
+    no_failures: &'static str,
+    one_name: &'static str,
     made: String,
     skipped: String,
     found: String,
-    /// The failed deliveries that it made, and those that will be tried again.
+    /// The failed deliveries that it made or effects that it made due, and those that will be tried again.
     failures: Vec<FailureRow>,
     retrying: Vec<FailureRow>,
     pager: Pager,
-    /// Whether it makes deliveries that can fail.
-    makes_deliveries: bool,
+    /// Whether what it makes can fail.
+    can_fail: bool,
     first: Vec<FirstRow>,
     /// What was asked for: names and values.
     conditions: Vec<Condition>,
     decisions: Vec<DecisionRow>,
     request: String,
     command: String,
-}
-
-struct FailureRow {
-    id: String,
-    path: String,
-    event: String,
-    event_type: String,
-    plugin: String,
-    state: StateTag,
-    reason: Option<String>,
 }
 
 struct FirstRow {
@@ -119,59 +107,51 @@ pub(super) async fn show(
     let (w, lists) = (ReplaysWords(visit.language), ListWords(visit.language));
     let replay = replays::show(reader.clone(), State(admin.clone()), Path(id)).await?.0;
     let shell = Shell::new(&admin, &visit, Section::Replays, w.one(id));
-    let cursor = place.cursor();
-    let is_first = cursor.is_none();
-    let failed = DeliveryQuery::of_replay(id, "dead", cursor, FAILURES);
-    let failed = deliveries::list(reader.clone(), State(admin.clone()), Query(failed)).await?.0;
-    let retrying = DeliveryQuery::of_replay(id, "waiting", None, RETRYING);
-    let retrying = deliveries::list(reader.clone(), State(admin.clone()), Query(retrying)).await?.0;
+    let found = (id, place.cursor());
+    let failures = match replay.request.of {
+        ReplayTarget::Effects => replay_failures::of_effects(&reader, &admin, found, &shell).await?,
+        ReplayTarget::Deliveries | ReplayTarget::Events => {
+            replay_failures::of_deliveries(&reader, &admin, found, &shell).await?
+        }
+    };
     let address = |more: &[(&str, &str)]| listing::address(&path_of(id), more.iter().copied());
-    let pager = Pager::new(lists, place.as_pair(), failed.next_cursor.as_deref(), address);
+    let pager = Pager::new(lists, place.as_pair(), failures.next_cursor.as_deref(), address);
     let decisions = find_decisions(&reader, &admin, id, &shell, w).await?;
-    let mut is_open = !retrying.items.is_empty();
-    for state in ["pending", "running"] {
-        let open = DeliveryQuery::of_replay(id, state, None, 1);
-        is_open = is_open
-            || !deliveries::list(reader.clone(), State(admin.clone()), Query(open)).await?.0.items.is_empty();
-    }
-    let failures = failed.items.into_iter().map(|delivery| failure(delivery, &shell)).collect();
-    let retrying = retrying.items.into_iter().filter(|delivery| is_first && delivery.reason.is_some());
-    let retrying = retrying.map(|delivery| failure(delivery, &shell)).collect();
-    let page = page(shell, w, replay, (failures, retrying), pager, decisions);
-    Ok(Page(ReplayPage { is_open: is_open || page.is_running, ..page }).into_response())
+    Ok(Page(page(shell, w, replay, failures, pager, decisions)).into_response())
 }
 
 fn page(
     shell: Shell,
     w: ReplaysWords,
     replay: ReplayProgress,
-    (failures, retrying): (Vec<FailureRow>, Vec<FailureRow>),
+    failures: Failures,
     pager: Pager,
     decisions: Vec<DecisionRow>,
 ) -> ReplayPage {
     let (language, is_running) = (shell.language, replay.state == ReplayState::Running);
     let is_replay = replay.request.action == ReplayAction::Replay;
+    let is_of_effects = replay.request.of == ReplayTarget::Effects;
+    let Failures { failed: failures, retrying, is_open, next_cursor: _ } = failures;
     ReplayPage {
         id: replay.id,
         path: path_of(replay.id),
         state: state_of(replay.state, w),
         is_running,
-        is_open: is_running,
+        is_open: is_running || is_open,
         what: describe(&replay.request, w),
         asked: TimeTag { at: replay.asked_at, now: shell.now, language },
         progress: progress_of(&replay, w),
-        made_name: match replay.request.action {
-            _ if replay.request.dry_run => w.made_dry(),
-            ReplayAction::Replay => w.made(),
-            ReplayAction::Discard => w.resolved(),
-        },
+        made_name: name_made(&replay.request, w),
+        found_name: if is_of_effects { w.effects_found() } else { w.found() },
+        no_failures: if is_of_effects { w.effects_failures_none() } else { w.failures_none() },
+        one_name: if is_of_effects { w.effect() } else { w.delivery() },
         made: language.number(replay.made),
         skipped: language.number(replay.skipped),
         found: language.number(replay.found),
         failures,
         retrying,
         pager,
-        makes_deliveries: is_replay && !replay.request.dry_run,
+        can_fail: is_replay && !replay.request.dry_run,
         conditions: conditions(&replay.request, w),
         request: serde_json::to_string_pretty(&replay.request).unwrap_or_default(),
         command: format!("hookyard replay show {}", replay.id),
@@ -179,6 +159,19 @@ fn page(
         decisions,
         shell,
         w,
+    }
+}
+
+/// How what it has dealt with is called.
+fn name_made(request: &ReplayRequest, w: ReplaysWords) -> &'static str {
+    match (request.of, request.action, request.dry_run) {
+        (ReplayTarget::Effects, ReplayAction::Replay, false) => w.effects_made(),
+        (ReplayTarget::Effects, ReplayAction::Replay, true) => w.effects_made_dry(),
+        (ReplayTarget::Effects, ReplayAction::Discard, false) => w.effects_resolved(),
+        (ReplayTarget::Effects, ReplayAction::Discard, true) => w.effects_resolved_dry(),
+        (_, _, true) => w.made_dry(),
+        (_, ReplayAction::Replay, false) => w.made(),
+        (_, ReplayAction::Discard, false) => w.resolved(),
     }
 }
 
@@ -224,19 +217,6 @@ async fn find_decisions(
     Ok(entries.into_iter().rev().map(row).collect())
 }
 
-fn failure(listed: ListedDelivery, shell: &Shell) -> FailureRow {
-    let delivery = listed.delivery;
-    FailureRow {
-        path: format!("{}#d{}", events::path_of(&listed.source, &listed.event), delivery.id),
-        state: states::of_delivery(delivery.state, delivery.resolution, shell.language),
-        id: delivery.id,
-        event: listed.event,
-        event_type: listed.event_type,
-        plugin: delivery.plugin,
-        reason: listed.reason,
-    }
-}
-
 fn first(example: ReplayExample, shell: &Shell) -> FirstRow {
     FirstRow {
         path: events::path_of(&example.source, &example.event),
@@ -270,6 +250,7 @@ fn conditions(request: &ReplayRequest, w: ReplaysWords) -> Vec<Condition> {
         text(w.since(), time(of.since)),
         text(w.until(), time(of.until)),
         text(w.reason(), of.reason.clone()),
+        text(w.keys(), of.keys.clone().map(some)),
         text(w.unhandled(), of.unhandled.then(|| w.yes().to_owned())),
         replay,
     ]
@@ -277,8 +258,11 @@ fn conditions(request: &ReplayRequest, w: ReplaysWords) -> Vec<Condition> {
     .flatten()
     .collect();
     if all.is_empty() {
-        let everything =
-            if request.of == ReplayTarget::Events { w.all_events() } else { w.all_dead_letters() };
+        let everything = match request.of {
+            ReplayTarget::Events => w.all_events(),
+            ReplayTarget::Deliveries => w.all_dead_letters(),
+            ReplayTarget::Effects => w.all_dead_effects(),
+        };
         all.extend(text(w.selection(), Some(everything.to_owned())));
     }
     all.extend(text(w.to(), request.to.as_ref().map(ToString::to_string)));
@@ -328,5 +312,9 @@ mod tests {
         );
         request.selection = ReplaySelection::default();
         assert_eq!(told(&request)[0], ("Selection", "all events".into()));
+        request.of = ReplayTarget::Effects;
+        assert_eq!(told(&request)[0], ("Selection", "all dead effects".into()));
+        request.selection.keys = Some(vec!["af.1".into()]);
+        assert_eq!(told(&request)[0], ("Keys of effects", "af.1".into()));
     }
 }

@@ -97,6 +97,8 @@ pub(super) fn progress_of(replay: &ReplayProgress, w: ReplaysWords) -> Progress 
 /// What a replay does, and to which events or deliveries: `replay dead letters of confirmation-sms`.
 pub(super) fn describe(request: &ReplayRequest, w: ReplaysWords) -> String {
     let what = match (request.action, request.of, request.selection.deliveries.is_some()) {
+        (ReplayAction::Replay, ReplayTarget::Effects, _) => w.repeat_effects(),
+        (ReplayAction::Discard, ReplayTarget::Effects, _) => w.discard_effects(),
         (ReplayAction::Replay, ReplayTarget::Events, _) => w.replay_events(),
         (ReplayAction::Replay, ReplayTarget::Deliveries, true) => w.replay_deliveries(),
         (ReplayAction::Replay, ReplayTarget::Deliveries, false) => w.replay_dead_letters(),
@@ -135,6 +137,10 @@ mod tests {
             ..request(ReplayTarget::Events, ReplaySelection::default())
         };
         assert_eq!(describe(&events, w), "Replay events to desk (dry run)");
+        let effects = request(ReplayTarget::Effects, ReplaySelection::default());
+        assert_eq!(describe(&effects, w), "Replay dead effects (dry run)");
+        let effects = ReplayRequest { action: ReplayAction::Discard, dry_run: false, ..effects };
+        assert_eq!(describe(&effects, w), "Discard dead effects");
     }
 
     #[test]

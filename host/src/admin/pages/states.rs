@@ -51,6 +51,17 @@ pub(super) fn of_delivery(state: State, resolution: Option<Resolution>, language
     StateTag { tone, word }
 }
 
+/// The state of an effect.
+pub(super) fn of_effect(state: State, language: Language) -> StateTag {
+    let w = StateWords(language);
+    let (tone, word) = match state {
+        State::Done => (Tone::Done, EventWords(language).effect_done()),
+        State::Dead => (Tone::Dead, w.dead()),
+        State::Pending | State::Running | State::Waiting | State::Held => (Tone::Waiting, w.waiting()),
+    };
+    StateTag { tone, word }
+}
+
 /// What a held delivery waits for.
 pub(super) fn describe_hold(reason: HoldReason, w: EventWords) -> &'static str {
     match reason {

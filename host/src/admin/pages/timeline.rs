@@ -4,7 +4,7 @@ use super::replays;
 use super::shell::Shell;
 use super::states;
 use super::ui::{StateTag, TimeTag, Tone, bytes, revision_digits, short_duration};
-use super::words::{EventWords, StateWords};
+use super::words::EventWords;
 use crate::admin::api::{AttemptView, DeliveryView, EffectView};
 use crate::delivery::{Cause, Outcome, State};
 use crate::effect::EffectOutcome;
@@ -151,12 +151,6 @@ fn attempt(attempt: AttemptView, shell: &Shell, w: EventWords) -> Attempt {
 
 fn effect(effect: EffectView, shell: &Shell, w: EventWords) -> Effect {
     let time = |at| TimeTag { at, now: shell.now, language: shell.language };
-    let states = StateWords(shell.language);
-    let (tone, word) = match effect.state {
-        State::Done => (Tone::Done, w.effect_done()),
-        State::Dead => (Tone::Dead, states.dead()),
-        _ => (Tone::Waiting, states.waiting()),
-    };
     let attempts = effect.attempts.into_iter().map(|attempt| {
         let (tone, word) = match attempt.outcome {
             EffectOutcome::Done => (Tone::Done, w.effect_done()),
@@ -172,7 +166,7 @@ fn effect(effect: EffectView, shell: &Shell, w: EventWords) -> Effect {
         }
     });
     Effect {
-        state: StateTag { tone, word },
+        state: states::of_effect(effect.state, shell.language),
         due: effect.due_at.map(time),
         attempts: attempts.collect(),
         request: serde_json::to_string_pretty(&effect.request).unwrap_or_default(),

@@ -198,6 +198,7 @@ async fn what_was_read_before_an_erasure_is_not_stored_after_it() {
             received_at: 1,
             plugin: name("p"),
             of: Some(DeliveryId { event: 1, number: 1 }),
+            effect: None,
             reason: Some("it fell".into()),
         };
         db.replay_step(ReplayPage { replay, first: vec![example], ..ReplayPage::default() }).await.unwrap();

@@ -100,7 +100,7 @@ async fn a_dead_letter_runs_again_once_with_a_key_of_its_own() {
             again: vec![again(dead.id, true), again(dead.id, true)],
             ..ReplayPage::default()
         };
-        db.replay_step(ReplayPage { after: Some(dead.id), ..step.clone() }).await.unwrap();
+        db.replay_step(ReplayPage { after: Some(dead.id.into()), ..step.clone() }).await.unwrap();
         let progress = db.replay(replay).await.unwrap().unwrap();
         assert_eq!((progress.made, progress.skipped, progress.state), (1, 1, ReplayState::Running));
         db.replay_step(ReplayPage { replay, ..ReplayPage::default() }).await.unwrap();

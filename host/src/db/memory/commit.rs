@@ -189,6 +189,7 @@ impl Tables {
                 attempts_before: 0,
                 progress: Progress::default(),
                 trace: finished.trace.as_ref().map(|trace| trace.event),
+                replay: None,
             };
             self.effects.insert(EffectId { delivery: finished.id, number }, effect);
         }

@@ -23,7 +23,7 @@ use crate::db::view::{
 use crate::delivery::{DeliveryId, State};
 use crate::effect::EffectId;
 use crate::event::{Digest, Event, Origin, PluginName};
-use crate::replay::{Candidate, Progress, ReplayInProgress, ReplayState, ReplayTarget, Request};
+use crate::replay::{Candidate, Progress, ReplayCursor, ReplayInProgress, ReplayState, Request};
 use crate::revision::{HistoryPage, KnownHandlers, RevisionChoice, RevisionFacts};
 use crate::switch::{HeldRelease, ReleaseState, Switches, TypePattern};
 use crate::token::PluginPattern;
@@ -153,6 +153,7 @@ impl Reads for MemoryReads {
             };
             in_state
                 && filter.plugin.as_deref().is_none_or(|plugin| plugin == stored.plugin.as_str())
+                && filter.replay.is_none_or(|replay| stored.replay == Some(replay))
                 && PluginPattern::any_matches(&filter.plugins, &stored.plugin)
         });
         let page: Vec<_> = listed.take(limit.max(1) as usize).collect();
@@ -365,13 +366,7 @@ impl Reads for MemoryReads {
 
     fn candidates<'a>(&'a self, running: &'a ReplayInProgress, limit: u32) -> Answer<'a, Vec<Candidate>> {
         let (after, last) = (running.after, running.last_event);
-        let is_next = |at: DeliveryId| {
-            let is_after = match running.request.of {
-                ReplayTarget::Events => at.event > after.event,
-                ReplayTarget::Deliveries => at > after,
-            };
-            is_after && at.event <= last
-        };
+        let is_next = |at: ReplayCursor| at > after && at.event <= last;
         let found = self.0.tables().candidates(&running.request);
         let next = found.into_iter().filter(|(at, _)| is_next(*at)).take(limit as usize);
         answer(next.map(|(_, candidate)| candidate).collect())

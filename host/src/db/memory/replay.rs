@@ -1,17 +1,18 @@
 //! Replays in memory.
 
-use super::tables::{StoredCause, StoredDelivery, StoredReplay, StoredState, Tables};
+use super::tables::{StoredCause, StoredDelivery, StoredEffect, StoredReplay, StoredState, Tables};
 use crate::audit::Record;
 use crate::clock;
 use crate::db::decisions;
-use crate::db::types::Discard;
+use crate::db::types::{Discard, ResolvedEffect};
 use crate::db::writer::batch::Placement;
-use crate::delivery::{DeliveryId, Resolution};
+use crate::delivery::{DeliveryId, Resolution, State};
+use crate::effect::EffectId;
 use crate::erasure::ERASED;
 use crate::event::{Digest, Event, now_ms};
 use crate::replay::{
-    Candidate, EXAMPLES, EventDelivery, Progress, ReplayInProgress, ReplayPage, ReplayState, ReplayTarget,
-    ReplayedDelivery, Request, Selection,
+    Action, Candidate, EXAMPLES, EventDelivery, Progress, ReplayCursor, ReplayInProgress, ReplayPage,
+    ReplayState, ReplayTarget, ReplayedDelivery, Request, Selection,
 };
 
 impl Tables {
@@ -20,20 +21,22 @@ impl Tables {
         let (state, request) = (ReplayState::Running, request.clone());
         let (made, skipped, first) = (0, 0, Vec::new());
         let progress = Progress { id, asked_at: now_ms(), request, state, found, made, skipped, first };
-        let after = DeliveryId { event: 0, number: 0 };
+        let after = ReplayCursor::default();
         self.replays.insert(id, StoredReplay { progress, after, last_event });
         id
     }
 
-    /// Carries out a page. Returns the record of the end, after the last one.
-    pub(super) fn advance_replay(&mut self, step: &ReplayPage) -> Option<Record> {
+    /// Carries out a page. Returns the effects that are due again, and the record of the end after the last page.
+    pub(super) fn advance_replay(&mut self, step: &ReplayPage) -> (Vec<ResolvedEffect>, Option<Record>) {
         let is_running = |stored: &StoredReplay| stored.progress.state == ReplayState::Running;
         if !self.replays.get(&step.replay).is_some_and(is_running) {
-            return None;
+            return (Vec::new(), None);
         }
         let (mut made, mut skipped) = (0, step.skipped);
+        let mut effects = Vec::new();
         if step.dry_run {
-            made = (step.again.len() + step.discard.len()) as u64;
+            let of_effects = step.effects_again.len() + step.effects_discard.len();
+            made = (step.again.len() + step.discard.len() + of_effects) as u64;
         } else {
             for again in &step.again {
                 let is_made = self.make(step, again);
@@ -46,7 +49,41 @@ impl Tables {
                 made += u64::from(resolved);
                 skipped += u64::from(!resolved);
             }
+            for (ids, action) in
+                [(&step.effects_again, Action::Replay), (&step.effects_discard, Action::Discard)]
+            {
+                for id in ids {
+                    let resolved = self.resolve_effect(*id, action, Some(step.replay));
+                    made += u64::from(resolved.is_some());
+                    skipped += u64::from(resolved.is_none());
+                    effects.extend(resolved.filter(|_| action == Action::Replay));
+                }
+            }
         }
+        (effects, self.note_progress(step, made, skipped))
+    }
+
+    /// Makes a dead effect due again, or resolves it. `None` when it is not dead, or was resolved.
+    pub(super) fn resolve_effect(
+        &mut self,
+        id: EffectId,
+        action: Action,
+        replay: Option<i64>,
+    ) -> Option<ResolvedEffect> {
+        let stored = self.effects.get_mut(&id).filter(|stored| stored.standing.is_unresolved())?;
+        match action {
+            Action::Replay => {
+                stored.standing = StoredState::Pending;
+                stored.attempts_before = u32::try_from(stored.attempts.len()).unwrap_or(u32::MAX);
+                stored.replay = replay.or(stored.replay);
+            }
+            Action::Discard => stored.standing = StoredState::Dead(Some(Resolution::Discarded)),
+        }
+        Some(ResolvedEffect { id, plugin: stored.plugin.clone(), size: stored.queued.size })
+    }
+
+    /// Takes up the counts and the examples of a page. Returns the record of the end, after the last one.
+    fn note_progress(&mut self, step: &ReplayPage, made: u64, skipped: u64) -> Option<Record> {
         let erased = &self.erased;
         let is_erased = |of: Option<DeliveryId>| of.is_some_and(|of| erased.contains_key(&of.event));
         let first = step.first.iter().cloned().map(|mut example| {
@@ -146,15 +183,19 @@ impl Tables {
     }
 
     /// Everything that a request finds, in order.
-    pub(super) fn candidates(&self, request: &Request) -> Vec<(DeliveryId, Candidate)> {
+    pub(super) fn candidates(&self, request: &Request) -> Vec<(ReplayCursor, Candidate)> {
         let selection = &request.selection;
         let events = self.events.iter().filter(|(seq, event)| self.fits_event(selection, **seq, event));
         let mut found = Vec::new();
         for (seq, event) in events {
             let is_erased = self.erased.contains_key(seq);
+            if request.of == ReplayTarget::Effects {
+                found.extend(self.effect_candidates(selection, *seq, event));
+                continue;
+            }
             if request.of == ReplayTarget::Events {
                 let deliveries = self.of_event(*seq).map(|(id, stored)| made_of(id, stored)).collect();
-                let at = DeliveryId { event: *seq, number: 0 };
+                let at = ReplayCursor { event: *seq, ..ReplayCursor::default() };
                 found.push((at, Candidate { is_erased, ..candidate_of(*seq, event, deliveries, None) }));
                 continue;
             }
@@ -164,10 +205,31 @@ impl Tables {
                 let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
                 let reason = failure.map(|failure| failure.reason.clone());
                 let found_one = candidate_of(*seq, event, vec![made_of(id, stored)], reason);
-                found.push((id, Candidate { is_erased, ..found_one }));
+                found.push((id.into(), Candidate { is_erased, ..found_one }));
             }
         }
         found
+    }
+
+    /// The dead effects of an event that a selection means.
+    fn effect_candidates(
+        &self,
+        selection: &Selection,
+        seq: i64,
+        event: &Event,
+    ) -> Vec<(ReplayCursor, Candidate)> {
+        let found = self.effects_of(seq).filter(|(id, stored)| fits_effect(selection, *id, stored));
+        let candidate = |(id, stored): (EffectId, &StoredEffect)| {
+            let EffectId { delivery, number } = id;
+            let (plugin, state) = (stored.plugin.clone(), State::Done);
+            let requested_by = EventDelivery { number: delivery.number, plugin, state, is_resolved: false };
+            let reason = stored.attempts.last().map(|attempt| attempt.detail.clone());
+            let of = candidate_of(seq, event, vec![requested_by], reason);
+            let at = ReplayCursor { event: seq, delivery: delivery.number, effect: number };
+            let is_erased = self.erased.contains_key(&seq);
+            (at, Candidate { effect: Some(number), is_erased, ..of })
+        };
+        found.map(candidate).collect()
     }
 
     pub(super) fn fits_event(&self, selection: &Selection, seq: i64, event: &Event) -> bool {
@@ -188,6 +250,18 @@ fn fits_delivery(selection: &Selection, id: DeliveryId, stored: &StoredDelivery)
         None => stored.standing.is_unresolved(),
     };
     is_wanted && fits(selection, stored)
+}
+
+/// Whether a selection means a dead effect.
+pub(super) fn fits_effect(selection: &Selection, id: EffectId, stored: &StoredEffect) -> bool {
+    let Selection { deliveries, plugin, reason, replay, keys, .. } = selection;
+    let last = stored.attempts.last();
+    stored.standing.is_unresolved()
+        && deliveries.as_ref().is_none_or(|ids| ids.contains(&id.delivery))
+        && plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
+        && keys.as_ref().is_none_or(|keys| keys.contains(&stored.queued.key))
+        && replay.is_none_or(|wanted| stored.replay == Some(wanted))
+        && reason.as_ref().is_none_or(|wanted| last.is_some_and(|last| last.detail.contains(wanted.as_str())))
 }
 
 /// Whether a delivery is of the plugin and has failed for the reason that a selection names.
@@ -227,6 +301,7 @@ fn candidate_of(
         received_at: event.received_at,
         ordering_key: event.ordering_key.clone(),
         deliveries,
+        effect: None,
         reason,
         is_erased: false,
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::MemoryDatabase;
-use super::tables::{PAUSED, StoredState};
+use super::tables::PAUSED;
 use crate::audit::{Decision, Record};
 use crate::clock;
 use crate::db::alert_types::SavedAlert;
@@ -15,9 +15,9 @@ use crate::db::types::{
     DbError, Discard, DueCause, DueChange, DueTimes, EffectLease, EffectResolution, EffectShare, Interrupted,
     Lease, LeaseRequest, MatchCount, PluginMatch, Removal, ResolvedEffect, RunningId, TokenCreation,
 };
-use crate::delivery::{DeliveryId, Resolution};
+use crate::delivery::DeliveryId;
 use crate::event::{PluginName, now_ms};
-use crate::replay::{self, Action, ReplayPage};
+use crate::replay::{self, ReplayPage};
 use crate::revision::InstructionRecord;
 use crate::token::NewToken;
 
@@ -172,13 +172,13 @@ impl Storage for MemoryStorage {
         })
     }
 
-    async fn advance_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
+    async fn advance_replay(&mut self, step: &ReplayPage) -> Result<Vec<ResolvedEffect>, DbError> {
         let mut tables = self.database.tables();
-        let ended = tables.advance_replay(step);
+        let (effects, ended) = tables.advance_replay(step);
         if let Some(record) = ended {
             tables.append(&record);
         }
-        Ok(())
+        Ok(effects)
     }
 
     async fn stop_replay(&mut self, replay: i64, by: &Decision) -> Result<bool, DbError> {
@@ -232,27 +232,15 @@ impl Storage for MemoryStorage {
         let EffectResolution { selection, action, after, limit, by } = resolution;
         let mut tables = self.database.tables();
         tables.check_token(by.token(), by.actor_name())?;
-        let found = tables.effects.iter_mut().filter(|(id, stored)| {
+        let found = tables.effects.iter().filter(|(id, stored)| {
             **id > *after
                 && stored.standing.is_unresolved()
                 && selection.keys.as_ref().is_none_or(|keys| keys.contains(&stored.queued.key))
                 && selection.plugin.as_deref().is_none_or(|plugin| plugin == stored.plugin.as_str())
         });
-        let mut resolved = Vec::new();
-        for (id, stored) in found.take(*limit as usize) {
-            match action {
-                Action::Replay => {
-                    stored.standing = StoredState::Pending;
-                    stored.attempts_before = u32::try_from(stored.attempts.len()).unwrap_or(u32::MAX);
-                }
-                Action::Discard => stored.standing = StoredState::Dead(Some(Resolution::Discarded)),
-            }
-            resolved.push(ResolvedEffect {
-                id: *id,
-                plugin: stored.plugin.clone(),
-                size: stored.queued.size,
-            });
-        }
+        let ids: Vec<_> = found.map(|(id, _)| *id).take(*limit as usize).collect();
+        let resolved = ids.into_iter().filter_map(|id| tables.resolve_effect(id, *action, None));
+        let resolved: Vec<_> = resolved.collect();
         let ids = resolved.iter().map(|resolved| resolved.id);
         let record = by.record(ids, resolved.len() < *limit as usize);
         if let Some(record) = record {

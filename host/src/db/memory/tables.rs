@@ -180,6 +180,8 @@ pub(super) struct StoredEffect {
     pub(super) attempts_before: u32,
     pub(super) progress: Progress,
     pub(super) trace: Option<TraceContext>,
+    /// The last replay that made it due again.
+    pub(super) replay: Option<i64>,
 }
 
 impl StoredEffect {
@@ -194,7 +196,7 @@ impl StoredEffect {
 #[derive(Clone)]
 pub(super) struct StoredReplay {
     pub(super) progress: replay::Progress,
-    pub(super) after: DeliveryId,
+    pub(super) after: replay::ReplayCursor,
     pub(super) last_event: i64,
 }
 

@@ -43,16 +43,21 @@ pub(super) async fn resolve(
 
 fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
     if let Some(keys) = &selection.keys {
-        query.push(" AND key IN (");
-        let mut list = query.separated(", ");
-        for key in keys {
-            list.push_bind(key.clone());
-        }
-        query.push(")");
+        select_keys(query.push(" AND key"), keys);
     }
     if let Some(plugin) = &selection.plugin {
         query.push(" AND plugin = ").push_bind(plugin.clone());
     }
+}
+
+/// Appends ` IN (…)` of keys.
+pub(super) fn select_keys(query: &mut QueryBuilder<Sqlite>, keys: &[String]) {
+    query.push(" IN (");
+    let mut list = query.separated(", ");
+    for key in keys {
+        list.push_bind(key.clone());
+    }
+    query.push(")");
 }
 
 impl Reader {
@@ -95,6 +100,9 @@ impl Reader {
         }
         if let Some(plugin) = &filter.plugin {
             query.push(" AND f.plugin = ").push_bind(plugin.clone());
+        }
+        if let Some(replay) = filter.replay {
+            query.push(" AND f.replay = ").push_bind(replay);
         }
         of_plugins(&mut query, "f.plugin", &filter.plugins);
         query.push(" ORDER BY f.event_seq DESC, f.delivery_number DESC, f.number DESC LIMIT ");

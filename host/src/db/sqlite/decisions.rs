@@ -175,8 +175,8 @@ impl SqliteStorage {
         self.end_decision(begun).await
     }
 
-    /// A part of a replay. The last one records the final counts.
-    pub(super) async fn step_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
+    /// A part of a replay. The last one records the final counts. Returns the effects that are due again.
+    pub(super) async fn step_replay(&mut self, step: &ReplayPage) -> Result<Vec<ResolvedEffect>, DbError> {
         self.reload_switches().await?;
         self.statements.begin().await?;
         let replayed = self.statements.advance_replay(step, &self.switches).await;
@@ -191,7 +191,7 @@ impl SqliteStorage {
         }
         self.backlog.fetch_add(replayed.opened, Ordering::Relaxed);
         self.blocked = self.blocked.map(|before| before + replayed.blocked);
-        Ok(())
+        Ok(replayed.effects)
     }
 
     pub(super) async fn decide_stop(&mut self, replay: i64, by: &Decision) -> Result<bool, DbError> {

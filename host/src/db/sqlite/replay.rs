@@ -5,32 +5,32 @@ use std::collections::HashMap;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
+use super::candidates::{CANDIDATE, candidate_of};
 use super::deliveries::{DeliveryScope, WITH_EVENT, deliveries_of, select_deliveries, select_events};
 use super::event_changes;
 use super::orders::Orders;
 use super::reader::Reader;
+use super::replayed_effects;
 use super::rows::{due_at_of, placement_of};
 use super::values::{digest_of, integer, name_of, parse, unsigned};
 use crate::clock;
-use crate::db::types::{DbError, InMemoryState};
+use crate::db::types::{DbError, InMemoryState, ResolvedEffect};
 use crate::db::writer::batch::Placement;
 use crate::delivery::{DeliveryId, OrderingHash};
 use crate::erasure::ERASED;
 use crate::event::{Digest, PluginName, now_ms};
 use crate::replay::{
-    Candidate, EXAMPLES, EventDelivery, Example, Progress, ReplayInProgress, ReplayPage, ReplayTarget,
-    ReplayedDelivery, Request,
+    Candidate, EXAMPLES, EventDelivery, Example, Progress, ReplayCursor, ReplayInProgress, ReplayPage,
+    ReplayTarget, ReplayedDelivery, Request,
 };
 use crate::switch::Switches;
 
 const PROGRESS: &str = "SELECT id, asked_at, request, state, found, made, skipped, first FROM replay ";
-const CANDIDATE: &str = "SELECT e.seq, e.source, e.id, e.type, e.received_at, e.ordering_key,
-    EXISTS (SELECT 1 FROM erased_event x WHERE x.event_seq = e.seq)";
 
 /// The result of one step of a replay.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Advanced {
-    /// Deliveries made or resolved; in a dry run, their expected number.
+    /// Deliveries or effects made or resolved; in a dry run, their expected number.
     pub(super) made: u64,
     /// Deliveries made.
     pub(super) opened: u64,
@@ -38,6 +38,8 @@ pub(super) struct Advanced {
     pub(super) deliveries: Vec<(PluginName, DeliveryId)>,
     /// Of these, the ones blocked by an earlier delivery of their ordering key.
     pub(super) blocked: u64,
+    /// Effects that are due again.
+    pub(super) effects: Vec<ResolvedEffect>,
     /// The counts of the whole replay, if this was its last step.
     pub(super) ended: Option<FinalCounts>,
 }
@@ -95,7 +97,8 @@ pub(super) async fn advance(
         return Ok(done);
     }
     if step.dry_run {
-        done.made = (step.again.len() + step.discard.len()) as u64;
+        let effects = step.effects_again.len() + step.effects_discard.len();
+        done.made = (step.again.len() + step.discard.len() + effects) as u64;
     } else {
         for again in &step.again {
             match make(conn, (orders, switches), step, again).await? {
@@ -113,8 +116,10 @@ pub(super) async fn advance(
             done.made += u64::from(resolved);
             skipped += u64::from(!resolved);
         }
-    }
-    if !step.dry_run {
+        let effects = replayed_effects::advance(conn, step).await?;
+        done.made += effects.discarded + effects.again.len() as u64;
+        skipped += effects.skipped;
+        done.effects = effects.again;
         let again: Vec<_> = step.again.iter().map(|again| again.event).collect();
         event_changes::note(conn, &again).await?;
     }
@@ -218,6 +223,7 @@ async fn note_progress(
 ) -> Result<FinalCounts, DbError> {
     let sql = "UPDATE replay SET made = made + ?2, skipped = skipped + ?3, state = ?4,
             after_seq = ifnull(?5, after_seq), after_number = ifnull(?6, after_number),
+            after_effect = ifnull(?8, after_effect),
             first = (SELECT json_group_array(json(value)) FROM (
                 SELECT value FROM json_each(first) UNION ALL SELECT value FROM json_each(?7)))
         WHERE id = ?1 RETURNING made, skipped";
@@ -227,9 +233,10 @@ async fn note_progress(
         .bind(integer(made))
         .bind(integer(skipped))
         .bind(if step.after.is_some() { "running" } else { "done" })
-        .bind(step.after.map(|id| id.event))
-        .bind(step.after.map(|id| id.number))
+        .bind(step.after.map(|at| at.event))
+        .bind(step.after.map(|at| at.delivery))
         .bind(first)
+        .bind(step.after.map(|at| at.effect))
         .fetch_one(conn)
         .await?;
     ended_of(&row)
@@ -305,6 +312,10 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<Candidate>, DbError> {
         let (after, last) = (running.after, running.last_event);
+        if running.request.of == ReplayTarget::Effects {
+            let (mut moment, selection) = (self.pool().acquire().await?, &running.request.selection);
+            return replayed_effects::candidates(&mut moment, selection, (after, last), limit).await;
+        }
         let mut query = QueryBuilder::new(CANDIDATE);
         if running.request.of == ReplayTarget::Deliveries {
             query.push(", d.number, a.reason");
@@ -315,9 +326,9 @@ impl Reader {
             ReplayTarget::Events => {
                 query.push(" AND e.seq > ").push_bind(after.event).push(" ORDER BY e.seq LIMIT ");
             }
-            ReplayTarget::Deliveries => {
+            ReplayTarget::Deliveries | ReplayTarget::Effects => {
                 query.push(" AND (d.event_seq, d.number) > (").push_bind(after.event).push(", ");
-                query.push_bind(after.number).push(") ORDER BY d.event_seq, d.number LIMIT ");
+                query.push_bind(after.delivery).push(") ORDER BY d.event_seq, d.number LIMIT ");
             }
         }
         query.push_bind(limit);
@@ -326,14 +337,17 @@ impl Reader {
         let mut found = rows.iter().map(candidate_of).collect::<Result<Vec<_>, _>>()?;
         match running.request.of {
             ReplayTarget::Events => all_deliveries(&mut moment, &mut found).await?,
-            ReplayTarget::Deliveries => found_deliveries(&mut moment, &mut found, &rows).await?,
+            ReplayTarget::Deliveries | ReplayTarget::Effects => {
+                found_deliveries(&mut moment, &mut found, &rows).await?;
+            }
         }
         Ok(found)
     }
 
     /// Replays in progress, the oldest first.
     pub(super) async fn running_replays(&self) -> Result<Vec<ReplayInProgress>, DbError> {
-        let sql = "SELECT id, request, after_seq, after_number, last_seq, json_array_length(first)
+        let sql =
+            "SELECT id, request, after_seq, after_number, last_seq, json_array_length(first), after_effect
             FROM replay WHERE state = 'running' ORDER BY id";
         let rows = sqlx::query(sql).fetch_all(self.pool()).await?;
         let running = |row: &SqliteRow| {
@@ -341,7 +355,11 @@ impl Reader {
             Ok(ReplayInProgress {
                 id: row.try_get(0)?,
                 request: serde_json::from_str(row.try_get(1)?).map_err(damaged)?,
-                after: DeliveryId { event: row.try_get(2)?, number: row.try_get(3)? },
+                after: ReplayCursor {
+                    event: row.try_get(2)?,
+                    delivery: row.try_get(3)?,
+                    effect: row.try_get(6)?,
+                },
                 last_event: row.try_get(4)?,
                 examples: EXAMPLES.saturating_sub(usize::try_from(shown).unwrap_or(EXAMPLES)),
             })
@@ -393,21 +411,8 @@ fn push_from(query: &mut QueryBuilder<Sqlite>, request: &Request) {
             });
             select_deliveries(query, &request.selection);
         }
+        ReplayTarget::Effects => replayed_effects::push_from(query, &request.selection),
     }
-}
-
-fn candidate_of(row: &SqliteRow) -> Result<Candidate, DbError> {
-    Ok(Candidate {
-        event: row.try_get(0)?,
-        source: name_of(row.try_get(1)?)?,
-        id: row.try_get(2)?,
-        event_type: row.try_get(3)?,
-        received_at: unsigned(row.try_get(4)?),
-        ordering_key: row.try_get(5)?,
-        deliveries: Vec::new(),
-        reason: None,
-        is_erased: row.try_get(6)?,
-    })
 }
 
 async fn all_deliveries(moment: &mut SqliteConnection, found: &mut [Candidate]) -> Result<(), DbError> {

@@ -325,7 +325,7 @@ impl Storage for SqliteStorage {
         self.decide_replay(request, (found, last_event), by).await
     }
 
-    async fn advance_replay(&mut self, step: &ReplayPage) -> Result<(), DbError> {
+    async fn advance_replay(&mut self, step: &ReplayPage) -> Result<Vec<ResolvedEffect>, DbError> {
         self.step_replay(step).await
     }
 

@@ -11,7 +11,7 @@ use crate::db::types::{DbError, Discard, EffectResolution, EffectShare, Handoff,
 use crate::delivery::DeliveryId;
 use crate::effect::EffectId;
 use crate::event::now_ms;
-use crate::replay::Action;
+use crate::replay::{Action, ReplayPage};
 
 impl<S: Storage> Writer<S> {
     pub(super) async fn operate(&mut self, operation: Operation, handoff: &dyn Handoff) {
@@ -22,10 +22,7 @@ impl<S: Storage> Writer<S> {
                 handoff.replay_requested();
             }
             Operation::AdvanceReplay { step, reply } => {
-                let advanced = self.storage.advance_replay(&step).await;
-                if advanced.is_ok() {
-                    handoff.rescan();
-                }
+                let advanced = self.advance_replay(&step, handoff).await;
                 let _ = reply.send(advanced);
             }
             Operation::StopReplay { replay, by, reply } => {
@@ -191,13 +188,28 @@ impl<S: Storage> Writer<S> {
         Ok(discarded)
     }
 
+    async fn advance_replay(&mut self, step: &ReplayPage, handoff: &dyn Handoff) -> Result<(), DbError> {
+        let effects = self.storage.advance_replay(step).await?;
+        self.count_waiting(&effects);
+        handoff.rescan();
+        if !effects.is_empty() {
+            handoff.rescan_effects();
+        }
+        Ok(())
+    }
+
     async fn resolve_effects(&mut self, resolution: &EffectResolution) -> Result<Vec<EffectId>, DbError> {
         let resolved = self.storage.resolve_effects(resolution).await?;
         if resolution.action == Action::Replay {
-            for ResolvedEffect { plugin, size, .. } in &resolved {
-                self.shared.quotas.add(plugin, EffectShare { count: 1, bytes: *size });
-            }
+            self.count_waiting(&resolved);
         }
         Ok(resolved.into_iter().map(|resolved| resolved.id).collect())
+    }
+
+    /// Counts effects that are due again.
+    fn count_waiting(&self, effects: &[ResolvedEffect]) {
+        for ResolvedEffect { plugin, size, .. } in effects {
+            self.shared.quotas.add(plugin, EffectShare { count: 1, bytes: *size });
+        }
     }
 }

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::formats::{
-    DeliveryIdText, NameText, RevisionText, SelectionText, SourceText, read_integers, read_object, read_time,
+    DeliveryIdText, EffectKeyText, NameText, RevisionText, SelectionText, SourceText, read_integers,
+    read_object, read_time,
 };
 use crate::delivery::{DeliveryId, reason_without_names};
+use crate::effect::EffectId;
 use crate::event::{Digest, PluginName};
 use crate::replay;
 
@@ -19,11 +21,11 @@ pub struct ReplayList {
     pub next_cursor: Option<String>,
 }
 
-/// A request to replay deliveries or events, or to discard deliveries.
+/// A request to replay deliveries, events or effects, or to discard deliveries or effects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
-    /// Dead letters, or events.
+    /// Dead letters, events, or dead effects.
     pub of: ReplayTarget,
     /// Replay them, or resolve them without a replay.
     #[serde(default)]
@@ -56,27 +58,29 @@ pub enum ReplayTarget {
     Deliveries,
     /// Events in any state.
     Events,
+    /// Unresolved dead effects.
+    Effects,
 }
 
-/// What is done with the deliveries or events that were found.
+/// What is done with the deliveries, events or effects that were found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayAction {
-    /// A new delivery of the same event, with its own idempotency key.
+    /// A new delivery of the same event, with its own idempotency key; or new attempts at an effect, with its old one.
     #[default]
     Replay,
-    /// Dead letters are resolved, so that they are pruned in time.
+    /// Dead letters or dead effects are resolved, so that they are pruned in time.
     Discard,
 }
 
-/// Selects events or deliveries: those that match all of this.
+/// Selects events, deliveries or effects: those that match all of this.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplaySelection {
     /// Events with one of these places in the order of acceptance (`number` of an event).
     #[serde(deserialize_with = "read_integers")]
     pub events: Option<Vec<i64>>,
-    /// Deliveries with one of these ids.
+    /// Deliveries with one of these ids, or the effects of these.
     #[schema(value_type = Option<Vec<DeliveryIdText>>)]
     pub deliveries: Option<Vec<DeliveryId>>,
     /// Of this type.
@@ -86,7 +90,7 @@ pub struct ReplaySelection {
     /// Of this source.
     #[schema(value_type = Option<SourceText>)]
     pub source: Option<String>,
-    /// Deliveries to this plugin.
+    /// Deliveries to this plugin, or effects that it requested.
     #[schema(value_type = Option<NameText>)]
     pub plugin: Option<String>,
     /// Received at this time or after, ms since the Unix epoch.
@@ -97,17 +101,21 @@ pub struct ReplaySelection {
     #[serde(deserialize_with = "read_time")]
     #[schema(maximum = 9_223_372_036_854_775_807_u64)]
     pub until: Option<u64>,
-    /// Deliveries whose last attempt's reason contains this text.
+    /// Deliveries whose last attempt's reason contains this text, or effects whose last answer does.
     #[schema(value_type = Option<SelectionText>)]
     pub reason: Option<String>,
     /// Only events that no plugin handles.
     pub unhandled: bool,
-    /// Deliveries that this replay made.
+    /// Deliveries that this replay made, or effects that it was the last to make due.
     pub replay: Option<i64>,
     /// Deliveries whose last attempt ran on this revision: the first digits of its digest, at least 4.
     #[schema(value_type = Option<RevisionText>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_on: Option<String>,
+    /// Effects with one of these idempotency keys.
+    #[schema(value_type = Option<Vec<EffectKeyText>>, max_items = 1000)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
 }
 
 /// The progress of a replay.
@@ -123,11 +131,11 @@ pub struct ReplayProgress {
     pub state: ReplayState,
     /// Number that the selection matched when it was requested.
     pub found: u64,
-    /// Number of deliveries that it made or resolved, or would in a dry run.
+    /// Number of deliveries or effects that it made or resolved, or would in a dry run.
     pub made: u64,
     /// Number for which there was nothing to do.
     pub skipped: u64,
-    /// The first deliveries.
+    /// The first deliveries or effects.
     pub first: Vec<ReplayExample>,
 }
 
@@ -143,7 +151,7 @@ pub enum ReplayState {
     Stopped,
 }
 
-/// One of the first deliveries of a replay.
+/// One of the first deliveries or effects of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReplayExample {
     /// The event's source.
@@ -158,9 +166,12 @@ pub struct ReplayExample {
     /// The plugin that gets it.
     #[schema(value_type = String)]
     pub plugin: PluginName,
-    /// The delivery that is replayed or resolved.
+    /// The delivery that is replayed or resolved, or that requested the effect.
     #[schema(value_type = Option<String>)]
     pub of: Option<DeliveryId>,
+    /// The id of the effect that is repeated or resolved, such as 12-1-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
     /// Why its last attempt is not done.
     pub reason: Option<String>,
 }
@@ -188,6 +199,7 @@ impl From<ReplayTarget> for replay::ReplayTarget {
         match target {
             ReplayTarget::Deliveries => Self::Deliveries,
             ReplayTarget::Events => Self::Events,
+            ReplayTarget::Effects => Self::Effects,
         }
     }
 }
@@ -197,6 +209,7 @@ impl From<replay::ReplayTarget> for ReplayTarget {
         match target {
             replay::ReplayTarget::Deliveries => Self::Deliveries,
             replay::ReplayTarget::Events => Self::Events,
+            replay::ReplayTarget::Effects => Self::Effects,
         }
     }
 }
@@ -237,6 +250,7 @@ macro_rules! selections {
                         unhandled: selection.unhandled,
                         replay: selection.replay,
                         failed_on: selection.failed_on,
+                        keys: selection.keys,
                     }
                 }
             }
@@ -273,9 +287,10 @@ impl From<replay::ReplayState> for ReplayState {
 
 impl From<replay::Example> for ReplayExample {
     fn from(example: replay::Example) -> Self {
-        let replay::Example { source, event, event_type, received_at, plugin, of, reason } = example;
+        let replay::Example { source, event, event_type, received_at, plugin, of, effect, reason } = example;
+        let effect = of.zip(effect).map(|(delivery, number)| EffectId { delivery, number }.to_string());
         let reason = reason.map(|reason| reason_without_names(&reason, plugin.as_str(), &event).to_owned());
-        Self { source, event, event_type, received_at, plugin, of, reason }
+        Self { source, event, event_type, received_at, plugin, of, effect, reason }
     }
 }
 
