@@ -170,10 +170,9 @@ impl Host {
         let acceptance = Arc::new(Acceptance::new(db.clone(), plugins.clone()));
         let endpoint =
             ingress::Webhooks::new(Arc::clone(&sources), Arc::clone(&acceptance), telemetry.clone()).router();
-        let stop_webhooks = channel::Sender::new(false);
+        let (stop_webhooks, reload) = (channel::Sender::new(false), Arc::new(Notify::new()));
         let serving = (ingress::Limits::from(&config.server), stop_webhooks.subscribe());
         let webhooks_task = tokio::spawn(ingress::serve(on_webhooks, endpoint, serving.0, serving.1));
-
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
         let (config_state, hour) = (Arc::new(ArcSwap::default()), admin::RecentHour::new(metrics.clone()));
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone(), hour.clone(), db.clone()));
@@ -197,7 +196,6 @@ impl Host {
         let telemetry_task = tokio::spawn(admin::metrics::export(admin_state.clone(), telemetry.clone()));
         admin_side.router.store(Arc::new(admin::router(admin_state, admin_side.hosts)));
         readiness.set_ready();
-        let reload = Arc::new(Notify::new());
         let follow = Follow {
             loaded,
             reload: Arc::clone(&reload),

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-use crate::child::{HostProcess, directory};
+use crate::child::{HostProcess, directory, guest};
 use crate::{http, load};
 
 /// How many.
@@ -35,7 +35,7 @@ impl Stored {
         if let Some(kept) = &kept
             && kept.join(START_FILE).exists()
         {
-            let dir = directory(&[]);
+            let dir = directory(&[("stats", &guest("stats"))]);
             copy_files(kept, &dir.path().join("hookyard-data"));
             let start = fs::read_to_string(kept.join(START_FILE)).unwrap().parse().unwrap();
             return Self { dir, start, made: Vec::new() };
@@ -48,7 +48,7 @@ impl Stored {
     }
 
     fn make() -> Self {
-        let host = HostProcess::in_directory("native", directory(&[]));
+        let host = HostProcess::in_directory("native", directory(&[("stats", &guest("stats"))]));
         load::closed(&host.webhooks, load::requests(1 << 40, 1, false), 1);
         host.wait_done(1);
         let dir = host.stop();

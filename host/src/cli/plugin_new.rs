@@ -226,7 +226,8 @@ mod tests {
             " plugin run plugins/desk --event appointment.updated\n",
             " dev plugins/desk\n",
             " event send appointment.updated",
-            "make test, in plugins/desk",
+            "Its own tests (make test):\n\n",
+            " plugin test plugins/desk\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

@@ -110,16 +110,15 @@ impl Settings {
         match Config::load(file.as_deref()) {
             Ok(loaded) => Ok(Self::of_files(loaded)),
             Err(error) if named => Err(Failure::failed(error)),
-            Err(error) => match Self::without_secrets(None) {
-                Ok(settings) => {
-                    warn(&format!("{error}\nreferences to what is missing are used as they are written"));
-                    Ok(settings)
-                }
-                Err(_) => {
-                    warn(&format!("{error}\nthe defaults are used instead"));
-                    Ok(Self::of_defaults())
-                }
-            },
+            Err(error) => {
+                let found = Self::without_secrets(None).ok();
+                let instead = match found {
+                    Some(_) => "references to what is missing are used as they are written",
+                    None => "the defaults are used instead",
+                };
+                warn(&format!("{error}\n{instead}"));
+                Ok(found.unwrap_or_else(Self::of_defaults))
+            }
         }
     }
 

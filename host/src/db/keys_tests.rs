@@ -89,7 +89,8 @@ const OLD: &str = "DROP TABLE key_index; DROP TABLE key_progress; DROP TABLE ide
     DROP TABLE plugin_choice; DROP TABLE alert; DROP TABLE keyed_request; DROP TABLE keyed_total; DROP TABLE event_change; DROP TABLE program;
     DROP TABLE session;
     ALTER TABLE replayed DROP COLUMN revision; ALTER TABLE event DROP COLUMN trace;
-    ALTER TABLE event DROP COLUMN metadata;
+    ALTER TABLE event DROP COLUMN metadata; DROP TABLE confirmation;
+    DROP INDEX effect_replay; ALTER TABLE effect DROP COLUMN replay; ALTER TABLE replay DROP COLUMN after_effect;
     DROP TABLE erased_event; DROP TABLE erasure;
     ALTER TABLE cause DROP COLUMN root; ALTER TABLE effect DROP COLUMN size; ALTER TABLE store DROP COLUMN bytes;
     DELETE FROM _sqlx_migrations WHERE version >= 4;

@@ -10,6 +10,7 @@ pub(super) use super::batch::{Batch, Committed, NewEvent, Ready, Verdict};
 use super::confirmation_types::{ConfirmationReads, ConfirmationWrites};
 use super::edit_types::EditStorage;
 use super::erasure_types::{ErasureReads, ErasureStorage};
+use super::group_types::GroupReads;
 use super::keyed_types::{KeyedReads, KeyedWrites};
 use super::open_chosen::OpenChosen;
 use super::page_types::{PageReads, SessionWrites};
@@ -213,7 +214,7 @@ pub(super) trait EntryReads: Send + Sync {
 
 /// The read side of a database: it reads commits, and does not wait for the writer.
 pub(super) trait Reads:
-    EntryReads + ErasureReads + KeyedReads + SearchReads + PageReads + ConfirmationReads
+    EntryReads + ErasureReads + GroupReads + KeyedReads + SearchReads + PageReads + ConfirmationReads
 {
     /// Open deliveries, as far as this host knows.
     fn backlog(&self) -> u64;

@@ -184,7 +184,7 @@ fn check_host(url: &Url, origin: &Origin, topic: &str, section: &str) -> Result<
     match parts[..] {
         ["arn", partition, "sns", of_topic, _, _] if of_topic == region => {
             // China has a domain of its own.
-            let is_china = url.host_str().is_some_and(|host| host.ends_with(".cn"));
+            let is_china = url.domain().is_some_and(|host| host.rsplit('.').next() == Some("cn"));
             if is_china == (partition == "aws-cn") { Ok(()) } else { Err(other()) }
         }
         ["arn", _, "sns", of_topic, _, _] => {

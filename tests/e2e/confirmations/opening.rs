@@ -125,7 +125,7 @@ fn failure(dir: &HostDir, id: &str) -> String {
     assert_eq!(output.code, 1, "{output:?}");
     assert!(output.err.contains("is not confirmed, and still waits: "), "{output:?}");
     let listed = list(dir);
-    let one = listed.iter().find(|one| one["id"].to_string() == id).unwrap();
+    let one = listed.iter().find(|one| one["id"].as_i64() == id.parse().ok()).unwrap();
     assert_eq!(one["state"], "waiting", "{one}");
     let failure = one["failure"].as_str().unwrap().to_owned();
     assert!(output.err.contains(&failure), "{output:?}");

@@ -6,7 +6,7 @@ use super::browser::Browser;
 use super::visitor::Visitor;
 use super::{address, first_token};
 use crate::access::create;
-use crate::support::{Event, HostDir, RunningHost, guest, wait_until};
+use crate::support::{Event, HostDir, Partner, Reply, RunningHost, guest, wait_until};
 
 /// What the guest of the conformance suite emits before it rejects, to no effect.
 const GRANT: &str = "[plugin.desk]\nemit = [\"conformance.never\"]\n";
@@ -133,7 +133,8 @@ async fn readers_see_masks_and_no_buttons_and_their_forms_are_refused() {
     assert_eq!(read.get("/dead-letters/list?reason=224").await.status.as_u16(), 403);
     let plan = read.submit("/dead-letters/plan", &[("action", "replay")]).await;
     assert_eq!(plan.status.as_u16(), 403, "{}", plan.body);
-    let effects = read.submit("/dead-letters/effects/replay", &[("keys", "a.1"), ("plugin", "desk")]).await;
+    let effects = [("action", "replay"), ("of", "effects"), ("plugin", "desk")];
+    let effects = read.submit("/dead-letters/plan", &effects).await;
     assert_eq!(effects.status.as_u16(), 403, "{}", effects.body);
     // A token for one plugin acts on that plugin only.
     let own =
@@ -148,4 +149,90 @@ async fn readers_see_masks_and_no_buttons_and_their_forms_are_refused() {
     let page = other.get("/dead-letters").await.body;
     assert!(!page.contains("evt_1") && !page.contains("desk"), "{page}");
     assert_eq!(other.get(plan.location()).await.status.as_u16(), 403);
+}
+
+/// Three events whose requests are all dead: two with one answer, and one with another.
+async fn dead_effects<'a>(dir: &'a HostDir, partner: &Partner) -> RunningHost<'a> {
+    dir.configure(&format!(
+        "[effects]\nattempts_max = 1\nbackoff_base_ms = 1\n[plugin.outbox]\nhttp = [\"{}\"]\n",
+        partner.origin()
+    ));
+    dir.install("outbox", &guest("outbox"));
+    let host = dir.start().await;
+    for (number, path) in ["sms", "sms", "gone"].into_iter().enumerate() {
+        let id = format!("evt_{number}");
+        let payload = json!({ "do": "http", "url": format!("{}/{path}", partner.origin()), "text": "x" });
+        host.send(&Event::with_payload("told", &id, &payload)).await;
+        host.wait_event(&id, "its effect is dead", |event| {
+            event["deliveries"][0]["effects"][0]["state"] == "dead"
+        })
+        .await;
+    }
+    host
+}
+
+fn answer(path: &str) -> Reply {
+    if path.contains("gone") { Reply::text(404, "no such number") } else { Reply::text(500, "not well") }
+}
+
+#[tokio::test]
+async fn dead_effects_are_replayed_by_group_after_a_dry_run() {
+    let partner = Partner::start(|_, request: &_| answer(&request.path)).await;
+    let dir = HostDir::new("");
+    let host = dead_effects(&dir, &partner).await;
+    let visitor = Visitor::logged_in(&host, &first_token(&dir)).await;
+    let page = visitor.get("/dead-letters").await.body;
+    assert!(page.contains("3 dead effects in 2 groups"), "{page}");
+    assert!(page.contains("no such number") && page.contains("not well"), "{page}");
+
+    let asked = partner.requests().len();
+    let group = [("of", "effects"), ("plugin", "outbox"), ("reason", "404"), ("action", "replay")];
+    let plan = visitor.submit("/dead-letters/plan", &group).await;
+    let path = plan.location().to_owned();
+    let page = wait_until("it is counted", async || {
+        let page = visitor.get(&path).await.body;
+        page.contains("1 effect will be attempted again").then_some(page)
+    })
+    .await;
+    assert!(page.contains("POST http") && page.contains("Replay 1 effect"), "{page}");
+    assert_eq!(partner.requests().len(), asked, "a dry run asks nobody");
+
+    let begun = visitor.submit(&path, &[("note", "the number is back")]).await;
+    let replay = begun.location().to_owned();
+    assert!(replay.starts_with("/replays/"), "{}", begun.body);
+    let page = wait_until("it has failed again", async || {
+        let page = visitor.get(&replay).await.body;
+        page.contains("evt%5F2#d").then_some(page)
+    })
+    .await;
+    assert!(page.contains("Replay dead effects of outbox") && page.contains("Due again"), "{page}");
+    visitor.set_cookie("hookyard-language", "fr");
+    let page = visitor.get(&replay).await.body;
+    assert!(page.contains("Rejouer les effets en échec définitif de outbox"), "{page}");
+}
+
+#[tokio::test]
+async fn dead_effects_are_discarded_in_a_browser() {
+    let partner = Partner::start(|_, request: &_| answer(&request.path)).await;
+    let dir = HostDir::new("");
+    let host = dead_effects(&dir, &partner).await;
+    let base = address(&host);
+    let browser = Browser::start().await;
+    browser.set_screen(1280, 900, "light").await;
+    browser.log_in(&base, &first_token(&dir), "/dead-letters").await;
+    browser.wait_text("3 dead effects in 2 groups").await;
+    browser.click("section[aria-labelledby=effects] form.acts button[value=discard]").await;
+    browser.wait_text("3 effects will be discarded").await;
+    let first = "return document.querySelectorAll('#plan tbody tr').length";
+    assert_eq!(browser.run(first).await, 3);
+    browser.click("#plan button.danger").await;
+    browser.wait_at(&format!("{base}/replays/")).await;
+    wait_until("they are resolved", async || {
+        let left = dir.run(&["effect", "list", "--state", "dead", "--json"]).json();
+        left["items"].as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+    browser.go(&format!("{base}/dead-letters")).await;
+    browser.wait_text("There is no dead letter.").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
 }

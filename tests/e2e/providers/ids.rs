@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::with_sources;
 use crate::support::{RunningHost, WebhookResponse, sign};
 
-/// Sends items as HubSpot does, signed with its third version.
+/// Sends items as `HubSpot` does, signed with its third version.
 async fn send_as_hubspot(host: &RunningHost<'_>, items: &[Value]) -> WebhookResponse {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
     let body = Value::from(items).to_string();

@@ -36,11 +36,6 @@ pub(in crate::admin) struct EffectQuery {
 }
 
 impl EffectQuery {
-    /// Dead ones, of one plugin or of all.
-    pub(in crate::admin) fn dead(plugin: Option<String>, limit: u32) -> Self {
-        Self { limit: Some(limit), state: Some("dead".into()), plugin, ..Self::default() }
-    }
-
     /// Those that a replay made due again and that are in this state.
     pub(in crate::admin) fn of_replay(replay: i64, state: &str, cursor: Option<String>, limit: u32) -> Self {
         let (state, limit, replay) = (Some(state.to_owned()), Some(limit), Some(replay));

@@ -23,6 +23,7 @@ mod erasures;
 pub(super) mod events;
 pub(super) mod extract;
 mod formats;
+pub(super) mod groups;
 mod log;
 mod masking;
 mod openapi;
@@ -56,10 +57,12 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(endpoint!(search::show))
         .routes(endpoint!(edits::create))
         .routes(endpoint!(deliveries::list))
+        .routes(endpoint!(groups::of_deliveries))
         .routes(endpoint!(deliveries::show))
         .routes(endpoint!(deliveries::retry))
         .routes(endpoint!(deliveries::discard))
         .routes(endpoint!(effects::list))
+        .routes(endpoint!(groups::of_effects))
         .routes(endpoint!(effects::show))
         .routes(endpoint!(effects::replay))
         .routes(endpoint!(effects::discard))

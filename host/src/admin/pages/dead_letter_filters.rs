@@ -5,10 +5,13 @@ use serde::Deserialize;
 use super::listing;
 use crate::admin::api::ReplaySelection;
 use crate::admin::api::deliveries::DeliveryQuery;
+use crate::admin::api::groups::{DeadEffectGroupQuery, DeadLetterGroupQuery};
 
 /// Where the lists are.
 pub(super) const GROUPS: &str = "/dead-letters";
 pub(super) const LIST: &str = "/dead-letters/list";
+/// The longest part of a reason that a filter has, in characters.
+const REASON_MAX: usize = 200;
 
 /// Which dead letters, as addresses and forms have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -70,6 +73,33 @@ impl Filters {
         }
     }
 
+    /// The query for groups of dead letters.
+    pub(super) fn groups_query(&self, now: u64, cursor: Option<String>) -> DeadLetterGroupQuery {
+        DeadLetterGroupQuery {
+            cursor,
+            plugin: text(&self.plugin),
+            event_type: text(&self.event_type),
+            source: text(&self.source),
+            since: self.since(now),
+            until: None,
+            reason: text(&self.reason),
+            failed_on: text(&self.failed_on),
+        }
+    }
+
+    /// The query for groups of dead effects. They have no revision: with a filter for it there is none.
+    pub(super) fn effects_query(&self, now: u64, cursor: Option<String>) -> Option<DeadEffectGroupQuery> {
+        self.failed_on.trim().is_empty().then(|| DeadEffectGroupQuery {
+            cursor,
+            plugin: text(&self.plugin),
+            event_type: text(&self.event_type),
+            source: text(&self.source),
+            since: self.since(now),
+            until: None,
+            reason: text(&self.reason),
+        })
+    }
+
     /// The query for a page of the list.
     pub(super) fn query(&self, now: u64, cursor: Option<String>, limit: u32) -> DeliveryQuery {
         DeliveryQuery {
@@ -87,6 +117,11 @@ impl Filters {
     }
 }
 
+/// The part of a reason that a filter has: its beginning.
+pub(super) fn filter_of(reason: &str) -> String {
+    reason.trim().chars().take(REASON_MAX).collect()
+}
+
 /// A field that is set.
 pub(super) fn text(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -95,6 +130,19 @@ pub(super) fn text(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_has_the_beginning_of_a_reason() {
+        assert_eq!(filter_of(" timed out "), "timed out");
+        assert_eq!(filter_of(&"é".repeat(500)).chars().count(), REASON_MAX);
+    }
+
+    #[test]
+    fn effects_have_no_filter_by_revision() {
+        let filters = Filters { plugin: "sms".into(), ..Filters::default() };
+        assert_eq!(filters.effects_query(0, None).unwrap().plugin.as_deref(), Some("sms"));
+        assert!(Filters { failed_on: "abcd".into(), ..filters }.effects_query(0, None).is_none());
+    }
 
     #[test]
     fn filters_are_a_selection_and_an_address() {

@@ -1,5 +1,5 @@
-//! Replaying or discarding many dead letters: first a dry run that counts them, then the replay, which has a page of its
-//! own.
+//! Replaying or discarding many dead letters or dead effects: first a dry run that counts them, then the replay, which has
+//! a page of its own.
 
 use askama::Template;
 use axum::extract::State;
@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::dead_letter_filters::{Filters, GROUPS};
+use super::dead_letter_sentences::Sentences;
 use super::events::path_of;
 use super::forms::FormBody;
 use super::shell::{Page, Section, Shell};
@@ -15,7 +16,7 @@ use super::visit::Visit;
 use super::words::DeadLettersWords;
 use crate::admin::api::extract::{JsonBody, Path};
 use crate::admin::api::{
-    ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState, ReplayTarget, replays,
+    ReplayAction, ReplayExample, ReplayProgress, ReplayRequest, ReplayState, ReplayTarget, effects, replays,
 };
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
@@ -26,27 +27,28 @@ const FIRST: usize = 5;
 
 #[derive(Template)]
 #[template(path = "dead_letter_plan.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct PlanPage {
     shell: Shell,
     w: DeadLettersWords,
     path: String,
     is_running: bool,
     is_replay: bool,
-    title: &'static str,
-    sentence: String,
-    left_out: Option<String>,
+    sentences: Sentences,
     has_any: bool,
-    button: String,
+    /// Whether it is about effects.
+    is_of_effects: bool,
     conditions: Vec<(&'static str, String)>,
     revision: Option<String>,
     first: Vec<FirstRow>,
 }
 
-/// One of the first deliveries.
+/// One of the first deliveries or effects.
 struct FirstRow {
     event: String,
     path: String,
-    event_type: String,
+    /// The type of the event, or the request of the effect in a line.
+    what: String,
     plugin: String,
     reason: Option<String>,
     received: TimeTag,
@@ -58,9 +60,15 @@ pub(super) struct PlanForm {
     #[serde(flatten)]
     filters: Filters,
     action: ReplayAction,
+    #[serde(default = "deliveries")]
+    of: ReplayTarget,
     /// The revision to run on.
     #[serde(default)]
     revision: String,
+}
+
+fn deliveries() -> ReplayTarget {
+    ReplayTarget::Deliveries
 }
 
 /// The form that begins what a dry run counted.
@@ -78,7 +86,7 @@ pub(super) async fn plan(
 ) -> Result<Redirect, Problem> {
     let revision = Some(form.revision.trim().to_owned()).filter(|digits| !digits.is_empty());
     let request = ReplayRequest {
-        of: ReplayTarget::Deliveries,
+        of: form.of,
         action: form.action,
         selection: form.filters.selection(now_ms()),
         to: None,
@@ -102,23 +110,27 @@ pub(super) async fn show(
     visit: Visit,
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
-    let plan = find(reader, &admin, id).await?;
+    let plan = find(reader.clone(), &admin, id).await?;
     let w = DeadLettersWords(visit.language);
-    let is_replay = plan.request.action == ReplayAction::Replay;
-    let title = if is_replay { w.plan_replay() } else { w.plan_discard() };
-    let shell = Shell::new(&admin, &visit, Section::DeadLetters, title);
-    let first = plan.first.into_iter().take(FIRST).map(|example| first_row(example, &shell)).collect();
+    let sentences = Sentences::new(&plan, w);
+    let shell = Shell::new(&admin, &visit, Section::DeadLetters, sentences.title);
+    let mut first = Vec::new();
+    for example in plan.first.into_iter().take(FIRST) {
+        let request = match &example.effect {
+            Some(effect) => describe_effect(&reader, &admin, effect).await,
+            None => None,
+        };
+        first.push(first_row(example, request, &shell));
+    }
     Ok(Page(PlanPage {
         path: path(id),
         is_running: plan.state == ReplayState::Running,
-        sentence: if is_replay { w.will_replay(plan.made) } else { w.will_discard(plan.made) },
-        left_out: (plan.skipped > 0).then(|| w.left_out(plan.skipped)),
+        sentences,
         has_any: plan.made > 0,
-        button: if is_replay { w.replay_button(plan.made) } else { w.discard_button(plan.made) },
+        is_of_effects: plan.request.of == ReplayTarget::Effects,
         conditions: conditions(&plan.request, &shell, w),
         revision: plan.request.revision.as_deref().map(|digest| revision_digits(digest).to_owned()),
-        is_replay,
-        title,
+        is_replay: plan.request.action == ReplayAction::Replay,
         first,
         shell,
         w,
@@ -146,26 +158,36 @@ pub(super) async fn begin(
     Ok(Redirect::to(&format!("/replays/{}", begun.0.id)))
 }
 
-/// The dry run with this number, if it is one of dead letters.
+/// The request of an effect in a line; nothing if it is gone.
+async fn describe_effect(
+    reader: &AllowedFor<need::Read>,
+    admin: &AdminState,
+    effect: &str,
+) -> Option<String> {
+    let found = effects::show(reader.clone(), State(admin.clone()), Path(effect.to_owned())).await;
+    found.ok().map(|found| found.0.effect.summary)
+}
+
+/// The dry run with this number, if it is one of dead letters or dead effects.
 async fn find(
     reader: AllowedFor<need::Read>,
     admin: &AdminState,
     id: i64,
 ) -> Result<ReplayProgress, Problem> {
     let found = replays::show(reader, State(admin.clone()), Path(id)).await?.0;
-    if found.request.dry_run && found.request.of == ReplayTarget::Deliveries {
+    if found.request.dry_run && found.request.of != ReplayTarget::Events {
         return Ok(found);
     }
     Err(Problem::not_found(format!("replay {id} is no dry run of dead letters")))
 }
 
-fn first_row(example: ReplayExample, shell: &Shell) -> FirstRow {
+fn first_row(example: ReplayExample, request: Option<String>, shell: &Shell) -> FirstRow {
     let delivery = example.of.map(|of| format!("#d{of}")).unwrap_or_default();
     FirstRow {
         path: format!("{}{delivery}", path_of(&example.source, &example.event)),
         received: TimeTag { at: example.received_at, now: shell.now, language: shell.language },
         event: example.event,
-        event_type: example.event_type,
+        what: request.unwrap_or(example.event_type),
         plugin: example.plugin.to_string(),
         reason: example.reason,
     }
@@ -175,12 +197,13 @@ fn first_row(example: ReplayExample, shell: &Shell) -> FirstRow {
 fn conditions(request: &ReplayRequest, shell: &Shell, w: DeadLettersWords) -> Vec<(&'static str, String)> {
     let selection = &request.selection;
     let since = selection.since.map(|at| TimeTag { at, now: shell.now, language: shell.language }.relative());
+    let reason = if request.of == ReplayTarget::Effects { w.answer() } else { w.reason() };
     let all = [
         (w.plugin(), selection.plugin.clone()),
         (w.event_type(), selection.event_type.clone()),
         (w.source(), selection.source.clone()),
         (w.since(), since),
-        (w.reason(), selection.reason.clone()),
+        (reason, selection.reason.clone()),
         (w.failed_on(), selection.failed_on.clone()),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

@@ -1,33 +1,29 @@
 //! The dead letters: by plugin, reason and revision, and one by one.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
-use super::dead_effects::{self, EffectGroup};
-use super::dead_letter_filters::{Filters, GROUPS, LIST, text};
+use super::dead_effects::{self, EffectGroups};
+use super::dead_letter_filters::{Filters, GROUPS, LIST, filter_of, text};
 use super::events::path_of;
 use super::listing::{Chip, Chips, Choice, LIMIT, Pager};
 use super::shell::{Page, Section, Shell};
 use super::ui::{TimeTag, revision_digits};
 use super::visit::Visit;
 use super::words::{DeadLettersWords, ListWords};
-use crate::admin::api::ListedDelivery;
-use crate::admin::api::deliveries;
 use crate::admin::api::extract::Query;
+use crate::admin::api::{DeadGroup, DeadGroups, ListedDelivery, deliveries, groups};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
+use crate::db::GROUPED_MAX;
 
-/// Dead letters that one read returns.
-const READ: u32 = 500;
-/// Reads for the groups: the newest dead letters are in them. Masked reasons take a read of each body.
-const READS: usize = 4;
-const READS_MASKED: usize = 1;
-/// The longest part of a reason that a filter has, in characters.
-const REASON_MAX: usize = 200;
+/// Newest events among whose types there is a choice.
+const TYPES_OF: u32 = 10_000;
+
 /// The filters, and the place in the list.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct ListQuery {
@@ -37,6 +33,16 @@ pub(super) struct ListQuery {
     cursor: String,
     #[serde(default)]
     trail: String,
+}
+
+/// The filters, and the places in the lists of groups.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct GroupsQuery {
+    #[serde(flatten)]
+    list: ListQuery,
+    /// The cursor of the groups of effects.
+    #[serde(default)]
+    effects: String,
 }
 
 #[derive(Template)]
@@ -49,14 +55,12 @@ struct GroupsPage {
     choices: Vec<Choice>,
     chips: Chips,
     groups: Vec<Group>,
-    /// How many dead letters are in the groups.
-    found: u64,
-    /// Whether there are older ones that are in none.
-    is_cut: bool,
+    /// How many dead letters are in the groups, and in how many.
+    count: String,
+    pager: Pager,
     list: String,
     may_act: bool,
-    effects: Vec<EffectGroup>,
-    is_effects_cut: bool,
+    effects: EffectGroups,
 }
 
 /// Dead letters of one plugin that failed for one reason on one revision.
@@ -99,28 +103,30 @@ pub(super) async fn show(
     reader: AllowedFor<need::Read>,
     State(admin): State<AdminState>,
     visit: Visit,
-    Query(filters): Query<Filters>,
+    Query(query): Query<GroupsQuery>,
 ) -> Result<Response, Problem> {
     let w = DeadLettersWords(visit.language);
     let shell = Shell::new(&admin, &visit, Section::DeadLetters, w.title());
-    let (found, is_cut) = find(&reader, &admin, &filters, &shell).await?;
-    let (effects, is_effects_cut) = dead_effects::find(reader, &admin, &filters, shell.language).await?;
-    let choices = choices(&filters, &found, w);
-    let groups = group(&found, &filters, &shell);
+    let GroupsQuery { list: ListQuery { filters, cursor, trail }, effects } = query;
+    let wanted = filters.groups_query(shell.now, text(&cursor));
+    let found = groups::of_deliveries(reader.clone(), State(admin.clone()), Query(wanted)).await?.0;
+    let choices = choices(&filters, &admin, &reader, &found.items, w).await?;
+    let effects = dead_effects::find(reader, &admin, &filters, (effects.as_str(), &shell)).await?;
+    let lists = ListWords(shell.language);
+    let address = |more: &[(&str, &str)]| filters.address(GROUPS, None, more);
     Ok(Page(GroupsPage {
         chips: chips(&filters, &choices, GROUPS, &shell, w),
+        pager: Pager::new(lists, (&cursor, &trail), found.next_cursor.as_deref(), address),
+        count: describe_count(&found, !cursor.is_empty(), w),
+        groups: found.items.into_iter().map(|found| group(found, &filters, &shell)).collect(),
         list: filters.address(LIST, None, &[]),
         may_act: may_act(&shell, &filters),
-        found: found.len() as u64,
-        is_cut,
-        lists: ListWords(shell.language),
+        lists,
         shell,
         w,
         filters,
         choices,
-        groups,
         effects,
-        is_effects_cut,
     })
     .into_response())
 }
@@ -156,65 +162,42 @@ fn may_act(shell: &Shell, filters: &Filters) -> bool {
     shell.may_operate() && (shell.sees_all() || !filters.plugin.is_empty())
 }
 
-/// The newest dead letters, and whether there are older ones.
-async fn find(
-    reader: &AllowedFor<need::Read>,
-    admin: &AdminState,
-    filters: &Filters,
-    shell: &Shell,
-) -> Result<(Vec<ListedDelivery>, bool), Problem> {
-    let (mut found, mut cursor) = (Vec::new(), None);
-    for _ in 0..if shell.may_unmask() { READS } else { READS_MASKED } {
-        let query = Query(filters.query(shell.now, cursor.take(), READ));
-        let page = deliveries::list(reader.clone(), State(admin.clone()), query).await?.0;
-        found.extend(page.items);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    Ok((found, cursor.is_some()))
+/// How many dead letters are in how many groups, and which dead letters these are if they are not all.
+fn describe_count(found: &DeadGroups, is_later: bool, w: DeadLettersWords) -> String {
+    let DeadGroups { items, groups, counted, next_cursor } = found;
+    let part = u64::from(GROUPED_MAX);
+    let of = match (is_later, next_cursor.is_some()) {
+        (false, false) => None,
+        (false, true) => Some(w.of_newest(part)),
+        (true, true) => Some(w.of_older(part)),
+        (true, false) => Some(w.of_oldest().to_owned()),
+    };
+    let shown = items.len() as u64;
+    let largest = (shown < *groups).then(|| w.largest(shown));
+    let count = format!("{} {}", w.count(*counted), w.groups(*groups));
+    let whole = of.map_or_else(|| count.clone(), |of| format!("{count} {of}"));
+    [Some(whole), largest].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The groups, the largest first.
-fn group(found: &[ListedDelivery], filters: &Filters, shell: &Shell) -> Vec<Group> {
-    let mut groups = BTreeMap::<_, (u64, u64)>::new();
-    for letter in found {
-        let key = (&letter.delivery.plugin, &letter.reason, &letter.revision);
-        let (count, newest) = groups.entry(key).or_default();
-        *count += 1;
-        *newest = letter.received_at.max(*newest);
+fn group(found: DeadGroup, filters: &Filters, shell: &Shell) -> Group {
+    let DeadGroup { plugin, reason, revision, count, newest } = found;
+    let part = reason.as_deref().filter(|_| shell.may_unmask()).map(filter_of);
+    let revision = revision.as_deref().map(|digest| revision_digits(digest).to_owned());
+    let of_group = Filters {
+        plugin: plugin.clone(),
+        reason: part.unwrap_or_default(),
+        failed_on: revision.clone().unwrap_or_default(),
+        ..filters.clone()
+    };
+    Group {
+        path: of_group.address(LIST, None, &[]),
+        count_text: shell.language.number(count),
+        newest: TimeTag { at: newest.received_at, now: shell.now, language: shell.language },
+        plugin,
+        reason,
+        revision,
+        count,
     }
-    let group =
-        |((plugin, reason, revision), (count, newest)): ((&String, &Option<String>, &Option<String>), _)| {
-            let part = reason.as_deref().filter(|_| shell.may_unmask()).map(filter_of);
-            let of_group = Filters {
-                plugin: plugin.clone(),
-                reason: part.unwrap_or_default(),
-                failed_on: revision
-                    .as_deref()
-                    .map(|digest| revision_digits(digest).to_owned())
-                    .unwrap_or_default(),
-                ..filters.clone()
-            };
-            Group {
-                plugin: plugin.clone(),
-                reason: reason.clone(),
-                revision: revision.as_deref().map(|digest| revision_digits(digest).to_owned()),
-                count,
-                count_text: shell.language.number(count),
-                newest: TimeTag { at: newest, now: shell.now, language: shell.language },
-                path: of_group.address(LIST, None, &[]),
-            }
-        };
-    let mut groups: Vec<_> = groups.into_iter().map(group).collect();
-    groups.sort_by(|a, b| b.count.cmp(&a.count).then(b.newest.at.cmp(&a.newest.at)));
-    groups
-}
-
-/// The part of a reason that a filter has: its beginning.
-fn filter_of(reason: &str) -> String {
-    reason.trim().chars().take(REASON_MAX).collect()
 }
 
 fn row(found: ListedDelivery, shell: &Shell) -> Row {
@@ -230,22 +213,34 @@ fn row(found: ListedDelivery, shell: &Shell) -> Row {
     }
 }
 
-fn choices(filters: &Filters, found: &[ListedDelivery], w: DeadLettersWords) -> Vec<Choice> {
-    let names = |name: fn(&ListedDelivery) -> &String| {
-        let mut names: Vec<_> = found.iter().map(|of| name(of).clone()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().map(|name| (name.clone(), name)).collect::<Vec<_>>()
-    };
+/// The choices: what the groups have, and for readers of all plugins what is configured and came in lately.
+async fn choices(
+    filters: &Filters,
+    admin: &AdminState,
+    reader: &AllowedFor<need::Read>,
+    found: &[DeadGroup],
+    w: DeadLettersWords,
+) -> Result<Vec<Choice>, Problem> {
+    let names = |name: fn(&DeadGroup) -> &String| found.iter().map(|of| name(of).clone()).collect();
+    let mut plugins: BTreeSet<String> = names(|of| &of.plugin);
+    let mut types: BTreeSet<String> = names(|of| &of.newest.event_type);
+    let mut sources: BTreeSet<String> = names(|of| &of.newest.source);
+    plugins.extend((admin.plugins)().into_iter().map(|plugin| plugin.name).filter(|name| reader.sees(name)));
+    if reader.sees_all() {
+        let recent = admin.db.recent_types(TYPES_OF).await?;
+        types.extend(recent.into_iter().map(|recent| recent.event_type));
+        sources.extend(admin.config.borrow().sources.keys().map(ToString::to_string));
+    }
+    let same = |names: BTreeSet<String>| names.into_iter().map(|name| (name.clone(), name)).collect();
     let words = ListWords(w.0);
     let spans = [("1h", words.within_hour()), ("24h", words.within_day()), ("7d", words.within_week())];
     let spans = spans.map(|(word, name)| (word.to_owned(), name.to_owned()));
-    vec![
-        Choice::new("plugin", w.plugin(), names(|of| &of.delivery.plugin), &filters.plugin),
-        Choice::new("type", w.event_type(), names(|of| &of.event_type), &filters.event_type),
-        Choice::new("source", w.source(), names(|of| &of.source), &filters.source),
+    Ok(vec![
+        Choice::new("plugin", w.plugin(), same(plugins), &filters.plugin),
+        Choice::new("type", w.event_type(), same(types), &filters.event_type),
+        Choice::new("source", w.source(), same(sources), &filters.source),
         Choice::new("within", w.within(), spans.into(), &filters.within),
-    ]
+    ])
 }
 
 fn chips(
@@ -277,8 +272,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_has_the_beginning_of_a_reason() {
-        assert_eq!(filter_of(" timed out "), "timed out");
-        assert_eq!(filter_of(&"é".repeat(500)).chars().count(), REASON_MAX);
+    fn a_count_says_what_it_covers() {
+        use crate::admin::pages::language::Language;
+        let words = DeadLettersWords(Language::English);
+        let found = |next: Option<&str>| DeadGroups {
+            items: Vec::new(),
+            groups: 2,
+            counted: 1500,
+            next_cursor: next.map(str::to_owned),
+        };
+        let all = "1,500 dead letters in 2 groups";
+        for (next, is_later, expected) in [
+            (None, false, format!("{all}, only the 0 largest are shown")),
+            (Some("9-1"), false, format!("{all} of the newest 50,000, only the 0 largest are shown")),
+            (Some("9-1"), true, format!("{all} of 50,000 older ones, only the 0 largest are shown")),
+            (None, true, format!("{all} of the oldest, only the 0 largest are shown")),
+        ] {
+            assert_eq!(describe_count(&found(next), is_later, words), expected);
+        }
+        let whole = DeadGroups { groups: 0, ..found(None) };
+        assert_eq!(describe_count(&whole, false, words), "1,500 dead letters in 0 groups");
     }
 }

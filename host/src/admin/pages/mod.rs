@@ -27,6 +27,7 @@ mod cookies;
 mod dead_effects;
 mod dead_letter_filters;
 mod dead_letter_plans;
+mod dead_letter_sentences;
 mod dead_letters;
 mod difference;
 mod errors;
@@ -84,8 +85,6 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dead-letters/list", get(dead_letters::list))
         .route("/dead-letters/plan", post(dead_letter_plans::plan))
         .route("/dead-letters/plan/{id}", get(dead_letter_plans::show).post(dead_letter_plans::begin))
-        .route("/dead-letters/effects/replay", post(dead_effects::replay))
-        .route("/dead-letters/effects/discard", post(dead_effects::discard))
         .route("/plugins", get(plugins::show).post(plugin_switches::change))
         .route("/plugins/{name}", get(plugin::show))
         .route("/plugins/{name}/push", post(plugin_push::push))

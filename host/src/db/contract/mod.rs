@@ -2,6 +2,7 @@
 
 mod alerts;
 mod confirmations;
+mod dead;
 mod decisions;
 mod edits;
 mod erasure;

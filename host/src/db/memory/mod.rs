@@ -10,6 +10,7 @@ mod confirmations;
 mod edits;
 mod entries;
 mod erasures;
+mod groups;
 mod keyed;
 mod matching;
 mod plugin_revisions;

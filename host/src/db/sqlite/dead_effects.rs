@@ -54,6 +54,8 @@ fn select(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
 pub(super) fn select_keys(query: &mut QueryBuilder<Sqlite>, keys: &[String]) {
     query.push(" IN (");
     let mut list = query.separated(", ");
+    // SQLite finds no plan with a named index for an empty list.
+    list.push("NULL");
     for key in keys {
         list.push_bind(key.clone());
     }

@@ -25,6 +25,7 @@ mod erasures;
 mod event_changes;
 mod events;
 mod file;
+mod groups;
 mod key_place;
 mod keyed;
 mod keys;

@@ -38,7 +38,7 @@ impl Host {
         self
     }
 
-    /// Sets an attribute of the events, which are CloudEvents.
+    /// Sets an attribute of the events, which are `CloudEvents`.
     #[must_use]
     pub fn attribute(mut self, name: &str, value: &str) -> Self {
         self.world.attributes.insert(name.into(), value.into());

@@ -10,6 +10,7 @@ mod delivery;
 mod effect;
 mod erasure;
 mod event;
+mod group;
 mod log;
 mod plugin;
 mod plugin_detail;
@@ -42,6 +43,7 @@ pub use event::{
     CauseView, ConflictView, EditRequest, EditedEvent, EventList, EventState, EventSummary, EventView,
     ExportedDelivery, ExportedEvent,
 };
+pub use group::{DeadGroup, DeadGroups, NewestDead};
 pub use log::{LogLevelRequest, LogLevelView};
 pub use plugin::{Plugin, PluginList, PluginState, WaitingRevision};
 pub use plugin_detail::{PluginDetail, PluginGrants, PluginLimits, RecentUse};

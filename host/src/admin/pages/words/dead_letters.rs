@@ -12,7 +12,13 @@ words! {
             "Des remises qui ont échoué pour de bon. Chacune reste jusqu'à ce qu'on la rejoue ou l'abandonne.";
         count[count]: "{count} dead letter" | "{count} dead letters", "{count} échec définitif" | "{count} échecs définitifs";
         groups[count]: "in {count} group" | "in {count} groups", "dans {count} groupe" | "dans {count} groupes";
-        newest_only[count]: "the newest {count}" | "the newest {count}", "le {count} plus récent" | "les {count} plus récents";
+        of_newest[count]: "of the newest {count}" | "of the newest {count}",
+            "parmi le {count} plus récent" | "parmi les {count} plus récents";
+        of_older[count]: "of {count} older one" | "of {count} older ones",
+            "parmi {count} plus ancien" | "parmi {count} plus anciens";
+        of_oldest: "of the oldest", "parmi les plus anciens";
+        largest[count]: "only the {count} largest is shown" | "only the {count} largest are shown",
+            "seul le {count} plus grand est affiché" | "seuls les {count} plus grands sont affichés";
         plugin: "Plugin", "Plugin";
         event_type: "Type", "Type";
         source: "Source", "Source";
@@ -61,10 +67,28 @@ words! {
         discard_button[count]: "Discard {count} delivery" | "Discard {count} deliveries", "Abandonner {count} remise" | "Abandonner {count} remises";
         leave: "Leave them", "Ne rien faire";
         effects: "Dead effects", "Effets en échec définitif";
-        effects_cut: "Only the newest are shown.", "Seuls les plus récents sont affichés.";
+        effects_older: "Older dead effects", "Effets plus anciens";
+        effects_newest: "Newest dead effects", "Effets les plus récents";
         effects_about: "Requests of handlers whose last attempt failed. A replay repeats them with the same idempotency key.",
             "Requêtes de gestionnaires dont la dernière tentative a échoué. Rejouer les répète avec la même clé d'idempotence.";
         effect: "Effect", "Effet";
+        act_replay_effects: "Replay dead effects", "Rejouer les effets";
+        act_discard_effects: "Discard dead effects", "Abandonner les effets";
+        act_replay_group: "Replay", "Rejouer";
+        act_discard_group: "Discard", "Abandonner";
+        of_effects[count]: "{count} dead effect" | "{count} dead effects",
+            "{count} effet en échec définitif" | "{count} effets en échec définitif";
+        plan_replay_effects: "Replay dead effects?", "Rejouer les effets en échec définitif ?";
+        plan_discard_effects: "Discard dead effects?", "Abandonner les effets en échec définitif ?";
+        will_replay_effects[count]: "{count} effect will be attempted again, with the idempotency key that it had." | "{count} effects will be attempted again, each with the idempotency key that it had.",
+            "{count} effet sera de nouveau tenté, avec la clé d'idempotence qu'il avait." | "{count} effets seront de nouveau tentés, chacun avec la clé d'idempotence qu'il avait.";
+        will_discard_effects[count]: "{count} effect will be discarded: it is resolved without another attempt, and pruned in time." | "{count} effects will be discarded: they are resolved without another attempt, and pruned in time.",
+            "{count} effet sera abandonné : résolu sans nouvelle tentative, puis supprimé." | "{count} effets seront abandonnés : résolus sans nouvelle tentative, puis supprimés.";
+        left_out_effects[count]: "{count} is left out: its event was erased." | "{count} are left out: their events were erased.",
+            "{count} est laissé de côté : son événement a été effacé." | "{count} sont laissés de côté : leurs événements ont été effacés.";
+        the_first_effects: "The first of them", "Les premiers";
+        where_all_effects: "All dead effects", "Tous les effets en échec définitif";
+        answer: "Answer", "Réponse";
         replay_effects[count]: "Replay {count} effect" | "Replay {count} effects", "Rejouer {count} effet" | "Rejouer {count} effets";
         discard_effects[count]: "Discard {count} effect" | "Discard {count} effects", "Abandonner {count} effet" | "Abandonner {count} effets";
         changed: "Changed – show", "Modifié – afficher";
