@@ -173,6 +173,7 @@ impl Host {
         let (stop_webhooks, reload) = (channel::Sender::new(false), Arc::new(Notify::new()));
         let serving = (ingress::Limits::from(&config.server), stop_webhooks.subscribe());
         let webhooks_task = tokio::spawn(ingress::serve(on_webhooks, endpoint, serving.0, serving.1));
+
         let alerts = alerts::set_up(current.subscribe(), (&db, &plugins, &outbound), &sources);
         let (config_state, hour) = (Arc::new(ArcSwap::default()), admin::RecentHour::new(metrics.clone()));
         let metrics_task = tokio::spawn(admin::metrics::upkeep(metrics.clone(), hour.clone(), db.clone()));
