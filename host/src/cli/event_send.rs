@@ -125,8 +125,8 @@ impl Send {
         let package = &sample.package;
         settings.source_of_package(package).map(str::to_owned).ok_or_else(|| {
             Failure::Usage(format!(
-                "not one source of the config has `package = \"{package}\"`, from which this event comes: add \
-                 it to a source, or name a source with --source"
+                "no source of the config, or more than one, has `package = \"{package}\"`: add it to the source of this \
+                 event, or name a source with --source"
             ))
         })
     }

@@ -31,7 +31,7 @@ pub struct DeadGroup {
 }
 
 /// Dead letters or dead effects that one answer covers.
-pub const GROUPED_MAX: u32 = 50_000;
+pub const GROUPED_MAX: u32 = 20_000;
 
 /// The newest dead letter or dead effect of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::replay::ReplayCursor;
 const LIMITS: GroupLimits = GroupLimits { scanned: GROUPED_MAX, groups: 200 };
 
 impl Db {
-    /// The groups of the next 50,000 unresolved dead letters before `before`, the newest first. `before` is the last
+    /// The groups of the next 20,000 unresolved dead letters before `before`, the newest first. `before` is the last
     /// answer's `next`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::completion::FinishedAttempt;
 use crate::delivery::{Attempt, Cause, Delivery, DeliveryId, NextStep, Outcome};
 use crate::effect::{EffectOutcome, LeasedEffect};
 use crate::runtime::{CallTrace, HostCall, Stages, Step};
-use crate::telemetry::{Kind, Present, Span, Telemetry};
+use crate::telemetry::{ClockReading, Kind, Span, Telemetry};
 use crate::trace::{AttemptTrace, SpanKey, TraceContext};
 
 /// The spans of one attempt at a delivery.
@@ -58,20 +58,20 @@ impl<'a> AttemptSpans<'a> {
         }
         let attempt = self.derived(SpanKey::Attempt);
         let Stages { instantiate, call: called, host_calls } = stages;
-        let present = Present::now();
+        let reading = ClockReading::now();
         if let Some(step) = instantiate {
             let context = self.event.derived(SpanKey::Instantiate, &call.numbers);
-            self.telemetry.record(&Span::of(context, attempt, "instantiate", times_of(present, step)));
+            self.telemetry.record(&Span::of(context, attempt, "instantiate", times_of(reading, step)));
         }
         if let Some(step) = called {
-            let span = Span::of(call.context, attempt, "call", times_of(present, step));
+            let span = Span::of(call.context, attempt, "call", times_of(reading, step));
             self.telemetry.record(&span.with(&[("hookyard.plugin", plugin.into())]));
         }
         for HostCall { context, name, origin, status, step, error } in host_calls {
             let origin = origin.as_deref().map(|origin| ("server.address", origin.into()));
             let status = status.map(|status| ("http.response.status_code", u32::from(status).into()));
             let attributes: Vec<_> = origin.into_iter().chain(status).collect();
-            let span = Span::of(context, call.context, name, times_of(present, step))
+            let span = Span::of(context, call.context, name, times_of(reading, step))
                 .kind(if name.starts_with("HTTP ") { Kind::Client } else { Kind::Internal })
                 .with(&attributes)
                 .failed(error);
@@ -114,8 +114,8 @@ pub(super) fn record_finish(telemetry: &Telemetry, finished: &FinishedAttempt) {
     let FinishedAttempt { id, attempt: Attempt { number, .. }, plugin, .. } = finished;
     let delivery = delivery_context(*event, *id);
     let finish = event.derived(SpanKey::Finish, &[id.event, id.number, (*number).into()]);
-    let present = Present::now();
-    let committed = (present.system_time(finished.submitted), present.system);
+    let reading = ClockReading::now();
+    let committed = (reading.system_time(finished.submitted), reading.system);
     telemetry.record(&Span::of(finish, delivery, "finish", committed));
     if matches!(finished.next, NextStep::Wait(_)) {
         return;
@@ -128,7 +128,7 @@ pub(super) fn record_finish(telemetry: &Telemetry, finished: &FinishedAttempt) {
         ("hookyard.delivery.id", id.as_str().into()),
         ("hookyard.attempts", (*number).into()),
     ];
-    let span = Span::of(delivery, *event, "deliver to ", (*since, present.system))
+    let span = Span::of(delivery, *event, "deliver to ", (*since, reading.system))
         .kind(Kind::Consumer)
         .with(&attributes)
         .failed(is_dead.then_some("dead letter"));
@@ -178,7 +178,7 @@ fn delivery_context(event: TraceContext, id: DeliveryId) -> TraceContext {
     event.derived(SpanKey::Delivery, &[id.event, id.number])
 }
 
-fn times_of(present: Present, step: Step) -> (SystemTime, SystemTime) {
-    let began = present.system_time(step.began);
+fn times_of(reading: ClockReading, step: Step) -> (SystemTime, SystemTime) {
+    let began = reading.system_time(step.began);
     (began, began + step.took)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use http::HeaderMap;
 
 use super::answer::Answer;
-use crate::telemetry::{Kind, Present, ReceivedTrace, Span, Telemetry};
+use crate::telemetry::{ClockReading, Kind, ReceivedTrace, Span, Telemetry};
 use crate::trace::{HEADER, SpanKey};
 
 /// The times of a request's steps.
@@ -36,10 +36,10 @@ pub(super) fn record(
     answer: &Answer<'_>,
 ) {
     let ReceivedTrace { context, parent, link } = *trace;
-    let present = Present::now();
+    let reading = ClockReading::now();
     let [began, read_body, verified] =
-        [times.began, times.read_body, times.verified].map(|moment| present.system_time(moment));
-    let answered = present.system;
+        [times.began, times.read_body, times.verified].map(|moment| reading.system_time(moment));
+    let answered = reading.system;
     let verify = context.derived(SpanKey::Verify, &[]);
     telemetry.record(&Span::of(verify, context, "verify", (read_body, verified)));
     let commit = context.derived(SpanKey::Commit, &[]);

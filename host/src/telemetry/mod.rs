@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use crate::config::{self, Ratio, TraceTrust};
 use crate::trace::{SpanId, TraceContext, TraceId};
 
-pub use span::{Attribute, Kind, Present, Span};
+pub use span::{Attribute, ClockReading, Kind, Span};
 
 use exporter::{Exporter, Queues};
 use queue::SpanQueue;

@@ -114,15 +114,15 @@ impl<'a> Span<'a> {
     }
 }
 
-/// The present on both clocks, by which moments of the past become system times.
+/// Both clocks, read at the same moment: by them, moments of the past become system times.
 #[derive(Debug, Clone, Copy)]
-pub struct Present {
+pub struct ClockReading {
     /// Now, on the system clock.
     pub system: SystemTime,
     monotonic: Instant,
 }
 
-impl Present {
+impl ClockReading {
     /// Reads both clocks.
     #[must_use]
     pub fn now() -> Self {

@@ -75,7 +75,7 @@ pub(in crate::admin) struct DeadEffectGroupQuery {
     pub(in crate::admin) reason: Option<String>,
 }
 
-/// Groups of unresolved dead letters by plugin, reason and revision, the largest first. One answer covers 50,000 dead
+/// Groups of unresolved dead letters by plugin, reason and revision, the largest first. One answer covers 20,000 dead
 /// letters, the newest event's first, and has at most 200 groups; the next one covers older dead letters.
 #[utoipa::path(get, path = "/deliveries/groups", tag = "deliveries", params(DeadLetterGroupQuery), responses(
     (status = 200, description = "The groups", body = DeadGroups),
@@ -98,7 +98,7 @@ pub(in crate::admin) async fn of_deliveries(
     answer(&reader, &admin, found, next).await
 }
 
-/// Groups of unresolved dead effects by plugin and last answer, the largest first. One answer covers 50,000 dead effects, the
+/// Groups of unresolved dead effects by plugin and last answer, the largest first. One answer covers 20,000 dead effects, the
 /// newest event's first, and has at most 200 groups; the next one covers older dead effects.
 #[utoipa::path(get, path = "/effects/groups", tag = "effects", params(DeadEffectGroupQuery), responses(
     (status = 200, description = "The groups", body = DeadGroups),

@@ -284,8 +284,8 @@ mod tests {
         let all = "1,500 dead letters in 2 groups";
         for (next, is_later, expected) in [
             (None, false, format!("{all}, only the 0 largest are shown")),
-            (Some("9-1"), false, format!("{all} of the newest 50,000, only the 0 largest are shown")),
-            (Some("9-1"), true, format!("{all} of 50,000 older ones, only the 0 largest are shown")),
+            (Some("9-1"), false, format!("{all} of the newest 20,000, only the 0 largest are shown")),
+            (Some("9-1"), true, format!("{all} of 20,000 older ones, only the 0 largest are shown")),
             (None, true, format!("{all} of the oldest, only the 0 largest are shown")),
         ] {
             assert_eq!(describe_count(&found(next), is_later, words), expected);
