@@ -104,3 +104,36 @@ fn every_metric_and_variable_in_a_document_is_in_the_code() {
         }
     }
 }
+
+/// The table of payloads and times: a row may be of several presets.
+#[test]
+fn the_payload_and_the_time_of_each_preset_are_in_the_table_of_its_page() {
+    let page = document("docs/providers.md");
+    let presets: toml::Table = document("host/src/ingress/presets.toml").parse().unwrap();
+    let (_, table) = page.split_once("| Preset | `payload` | `created` |").unwrap();
+    let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    for (name, preset) in &presets {
+        let of_preset: Vec<_> = rows.iter().filter(|row| row.contains(&format!("`{name}`"))).collect();
+        let [row] = &*of_preset else { panic!("{name}: {of_preset:?}") };
+        let payload = preset.get("payload").map_or("the whole event", |at| at.as_str().unwrap());
+        assert!(row.contains(payload), "{name}: {payload}");
+        for word in created_words(preset) {
+            assert!(row.contains(&word), "{name}: {word}");
+        }
+    }
+}
+
+/// What a row says of `created`: pointers and names of headers.
+fn created_words(preset: &toml::Value) -> Vec<String> {
+    let places = match preset.get("created") {
+        None => vec!["/created".into()],
+        Some(toml::Value::Array(places)) if places.is_empty() => vec!["time of receipt".into()],
+        Some(toml::Value::Array(places)) => places.clone(),
+        Some(place) => vec![place.clone()],
+    };
+    let words = places.iter().flat_map(|place| {
+        let place = place.as_str().unwrap();
+        place.trim_start_matches("{header:").trim_end_matches('}').split('|').map(str::to_owned)
+    });
+    words.collect()
+}

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::author::packages::{PackageSample, find_sample};
 use super::failure::{Failure, warn};
 use super::samples::edit;
-use super::send::{Answer, Sender, webhook_url};
+use super::send::{Answer, Sender, replay_command, webhook_url};
 use super::settings::Settings;
 use super::{input, out, samples};
 use crate::config::{self, Pointer, Scheme, Secret, Source};
@@ -321,11 +321,30 @@ fn parse_change(text: &str) -> Result<Change, String> {
     Ok(Change { at, value: if is_json { value.trim().to_owned() } else { samples::quoted(value) } })
 }
 
-/// One line for each of a few; for many, how often each answer came, and one example of each.
+/// One line for each of a few; for many, how often each answer came, and one example of each. Then what to do about
+/// events without a handler.
 fn describe(answers: &[Answer]) -> String {
-    if answers.len() <= LINES_MAX {
-        return answers.iter().map(describe_answer).collect::<Vec<_>>().join("\n");
+    let mut lines = if answers.len() <= LINES_MAX {
+        answers.iter().map(describe_answer).collect()
+    } else {
+        summarize(answers)
+    };
+    let unhandled: Vec<_> =
+        answers.iter().filter(|answer| answer.is_accepted() && answer.deliveries == Some(0)).collect();
+    match (&*unhandled, answers) {
+        ([Answer { event: Some(id), .. }], [_]) => {
+            lines.push(format!("No plugin handles it. When one does: {}", replay_command(id)));
+        }
+        ([], _) => {}
+        _ => lines.push(
+            "No plugin handles those with 0 deliveries. When one does: hookyard event replay --unhandled"
+                .into(),
+        ),
     }
+    lines.join("\n")
+}
+
+fn summarize(answers: &[Answer]) -> Vec<String> {
     let mut kinds: BTreeMap<(u16, &str), (u64, &Answer)> = BTreeMap::new();
     for answer in answers {
         let kind = (answer.http_status, answer.status.as_str());
@@ -339,7 +358,7 @@ fn describe(answers: &[Answer]) -> String {
         }
         lines.push(line);
     }
-    lines.join("\n")
+    lines
 }
 
 /// An answer on one line.
@@ -430,6 +449,15 @@ mod tests {
         let answers = [answer(202, "accepted", None), answer(401, "unauthorized", Some("no match"))];
         let expected = "evt_1  202 accepted, 1 delivery\nevt_1  401 unauthorized: no match";
         assert_eq!(describe(&answers), expected);
+    }
+
+    #[test]
+    fn an_event_without_a_handler_is_told_how_to_get_to_one() {
+        let unhandled = || Answer { deliveries: Some(0), ..answer(202, "accepted", None) };
+        let replay = "No plugin handles it. When one does: hookyard event replay evt_1";
+        assert_eq!(describe(&[unhandled()]), format!("evt_1  202 accepted, 0 deliveries\n{replay}"));
+        let two = describe(&[unhandled(), answer(202, "accepted", None)]);
+        assert!(two.ends_with("When one does: hookyard event replay --unhandled"), "{two}");
     }
 
     #[test]

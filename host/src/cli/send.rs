@@ -165,6 +165,13 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+/// How to run an event once a plugin handles it. An id that means something to a shell is not part of the command.
+pub(super) fn replay_command(id: &str) -> String {
+    let is_plain = id.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c));
+    format!("hookyard event replay {}", if is_plain { id } else { "ID" })
+}
+
 /// Quoted for a POSIX shell.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -215,6 +222,15 @@ mod tests {
         ];
         for (to, expected) in cases {
             assert_eq!(webhook_url(to, listen, "m"), expected);
+        }
+    }
+
+    #[test]
+    fn a_command_to_copy_contains_no_id_with_a_meaning_of_its_own() {
+        for (id, shown) in
+            [("evt_1", "evt_1"), ("a.b:c-1", "a.b:c-1"), ("--all", "ID"), ("$(x)", "ID"), ("", "ID")]
+        {
+            assert_eq!(replay_command(id), format!("hookyard event replay {shown}"));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::send::replay_command;
 use super::{json_text, out, visible};
 use crate::admin::api::{
     AttemptView, CauseView, DeliveryView, EffectAttemptView, EffectView, EventView, ReplayedView,
@@ -35,7 +36,7 @@ pub(super) fn format_event(event: &EventView) -> String {
         let _ = writeln!(text, "edited    {}", edits.join(", "));
     }
     if event.deliveries.is_empty() {
-        text.push_str("\nNo plugin handles it.\n");
+        let _ = writeln!(text, "\nNo plugin handles it. When one does: {}", replay_command(&event.id));
     }
     for delivery in &event.deliveries {
         text.push('\n');

@@ -138,7 +138,10 @@ async fn another_host_is_reached_by_its_address_or_a_full_url() {
     let url = format!("{address}/webhooks/moncreneau");
     for (id, to) in [("evt_a", &address), ("evt_b", &format!("{address}/")), ("evt_c", &url)] {
         let output = here.run(&["event", "send", "appointment.created", "--id", id, "--to", to]);
-        assert_eq!((output.code, output.out), (0, format!("{id}  202 accepted, 0 deliveries\n")));
+        assert_eq!(
+            (output.code, output.out.lines().next()),
+            (0, Some(&*format!("{id}  202 accepted, 0 deliveries")))
+        );
         assert!(host.event(id).await.is_some());
     }
     let output = here.run(&["event", "send", "appointment.created", "--to", &format!("{address}/elsewhere")]);
@@ -209,7 +212,8 @@ async fn several_sources_require_the_name_of_one() {
     assert!(output.err.contains("no source `market`; it has: shop, till"), "{output:?}");
     for source in ["shop", "till"] {
         let output = dir.run(&["event", "send", "appointment.created", "--id", source, "--source", source]);
-        assert_eq!((output.code, output.out), (0, format!("{source}  202 accepted, 0 deliveries\n")));
+        let accepted = format!("{source}  202 accepted, 0 deliveries");
+        assert_eq!((output.code, output.out.lines().next()), (0, Some(&*accepted)));
     }
     // A source of the name that everybody starts with needs no naming.
     dir.configure(sources);

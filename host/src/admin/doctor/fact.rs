@@ -53,6 +53,7 @@ pub(in crate::admin) enum Fact {
     SectionWithoutPlugin(String),
     KeyWithoutEffect { plugin: String, lacks: Lack },
     PatternWithoutHandler { plugin: String, pattern: String },
+    PackageWithoutSource { plugin: String, package: String },
 }
 
 /// What the host keeps on a disk.
@@ -142,7 +143,8 @@ impl Fact {
             | Self::ConfigNeedsRestart(_)
             | Self::SectionWithoutPlugin(_)
             | Self::KeyWithoutEffect { .. }
-            | Self::PatternWithoutHandler { .. } => "configuration",
+            | Self::PatternWithoutHandler { .. }
+            | Self::PackageWithoutSource { .. } => "configuration",
         }
     }
 
@@ -227,6 +229,9 @@ impl Fact {
             }
             Self::PatternWithoutHandler { plugin, pattern } => {
                 format!("`{pattern}` has no effect: {plugin} has no handler for it")
+            }
+            Self::PackageWithoutSource { plugin, package } => {
+                format!("no event reaches the handlers of {plugin} for {package}: no source has that package")
             }
         }
     }
@@ -313,6 +318,9 @@ impl Fact {
             }
             Self::PatternWithoutHandler { plugin, .. } => {
                 format!("`hookyard plugin matrix` shows what {plugin} handles")
+            }
+            Self::PackageWithoutSource { package, .. } => {
+                format!("write `package = \"{package}\"` in the section of the source that sends these events")
             }
             Self::HostWorks
             | Self::DatabaseAnswers { .. }

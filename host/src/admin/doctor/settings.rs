@@ -1,8 +1,10 @@
 //! Which keys of the configuration have no effect. Pure.
 
+use std::collections::BTreeSet;
+
 use super::fact::{Fact, Found, Lack};
 use super::facts::Facts;
-use crate::config::Plugin;
+use crate::config::{Config, Plugin};
 use crate::event::EventPattern;
 use crate::plugins::PluginView;
 
@@ -28,6 +30,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Found> {
             None => {}
         }
     }
+    items.extend(facts.plugins.iter().flat_map(|plugin| unsent_packages(plugin, &facts.config)));
     if items.is_empty() {
         items.push(Found::ok(Fact::ConfigWell));
     }
@@ -70,6 +73,21 @@ fn section_findings(plugin: &PluginView, section: &Plugin) -> Vec<Found> {
     items
 }
 
+/// Packages of typed handlers whose events come from nowhere.
+fn unsent_packages(plugin: &PluginView, config: &Config) -> Vec<Found> {
+    let from_sources = config.sources.values().filter_map(|source| source.package.as_deref());
+    let emitted = config.plugin.values().filter_map(|section| section.emit_package.as_deref());
+    let sent: BTreeSet<&str> = from_sources.chain(emitted).collect();
+    let handled = plugin.handles.iter().filter_map(|handler| Some(handler.split_once('/')?.0));
+    let unsent: BTreeSet<&str> =
+        handled.filter(|package| package.contains(':') && !sent.contains(package)).collect();
+    let found = |package: &&str| {
+        let fact = Fact::PackageWithoutSource { plugin: plugin.name.clone(), package: (*package).to_owned() };
+        Found::warning(fact).about(&plugin.name)
+    };
+    unsent.iter().map(found).collect()
+}
+
 /// Whether a plugin may handle an event type that the pattern matches.
 fn handles(plugin: &PluginView, pattern: &str) -> bool {
     let wanted = EventPattern::new(pattern);
@@ -99,6 +117,7 @@ fn interface_name(event_type: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::PluginName;
     use crate::plugins::PluginState;
 
     fn plugin(handles: &[&str], imports: &[&str]) -> PluginView {
@@ -139,6 +158,16 @@ mod tests {
         ] {
             assert_eq!(handles(plugin, pattern), is_handled, "{pattern}");
         }
+    }
+
+    #[test]
+    fn handlers_of_a_package_that_nobody_sends_get_no_event() {
+        let paid = plugin(&["acme:events/order-paid@1.0.0", "acme:events/order-shipped@1.0.0", "a/b"], &[]);
+        let mut config = Config::default();
+        assert_eq!(unsent_packages(&paid, &config).len(), 1, "one finding for a package");
+        let emits = Plugin { emit_package: Some("acme:events".into()), ..Plugin::default() };
+        config.plugin.insert(PluginName::new("shop").unwrap(), emits);
+        assert_eq!(unsent_packages(&paid, &config), []);
     }
 
     #[test]

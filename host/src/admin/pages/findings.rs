@@ -223,6 +223,12 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
             format!("`{pattern}` est sans effet : {plugin} n'a pas de gestionnaire pour cela"),
             format!("`hookyard plugin matrix` montre ce que gère {plugin}"),
         ),
+        Fact::PackageWithoutSource { plugin, package } => (
+            format!(
+                "aucun événement n'atteint les gestionnaires de {plugin} pour {package} : aucune source n'a ce paquet"
+            ),
+            format!("écrivez `package = \"{package}\"` dans la section de la source qui envoie ces événements"),
+        ),
         // What is well needs no words: the pages show what is wrong.
         _ => return ("tout va bien".into(), None),
     };
