@@ -1,3 +1,5 @@
+mod fuzz;
+
 use std::time::{Duration, Instant};
 
 use super::budget::{FIELD_BYTES, STEPS, VALUE_BYTES};
