@@ -69,8 +69,9 @@ impl Request {
     /// # Errors
     /// The contradiction, and a remedy.
     pub fn check(&self) -> Result<(), String> {
-        let Selection { plugin, deliveries, reason, unhandled, replay, failed_on, keys, .. } =
-            &self.selection;
+        let Selection {
+            plugin, deliveries, reason, whole_reason, unhandled, replay, failed_on, keys, ..
+        } = &self.selection;
         let wrong = match self.of {
             ReplayTarget::Events if self.action == Action::Discard => {
                 "only deliveries and effects can be discarded"
@@ -83,6 +84,9 @@ impl Request {
             }
             ReplayTarget::Events if plugin.is_some() => {
                 "`where.plugin` is for deliveries; `to` names a plugin for events"
+            }
+            _ if *whole_reason && reason.is_none() => {
+                "`where.whole_reason` says how to compare `where.reason`, which is missing"
             }
             ReplayTarget::Events if reason.is_some() => "`where.reason` is for deliveries, not for events",
             ReplayTarget::Events if replay.is_some() => "`where.replay` is for deliveries, not for events",
@@ -150,6 +154,9 @@ pub struct Selection {
     pub until: Option<u64>,
     /// Deliveries whose last attempt's reason contains this text, or effects whose last answer does.
     pub reason: Option<String>,
+    /// Whether `reason` is the whole reason, as lists show it, and not a part of it. An empty one stands for none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub whole_reason: bool,
     /// Only events without a subscriber.
     pub unhandled: bool,
     /// Deliveries that this replay made, or effects that it was the last to make due.
@@ -160,6 +167,21 @@ pub struct Selection {
     /// Effects with one of these idempotency keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<String>>,
+}
+
+impl Selection {
+    /// Whether it means something that failed for this reason, whose part without names `shorten` finds.
+    pub(crate) fn fits_reason<'r>(
+        &self,
+        reason: Option<&'r str>,
+        shorten: impl FnOnce(&'r str) -> &'r str,
+    ) -> bool {
+        match &self.reason {
+            None => true,
+            Some(wanted) if self.whole_reason => reason.map_or("", shorten) == wanted,
+            Some(wanted) => reason.is_some_and(|reason| reason.contains(wanted.as_str())),
+        }
+    }
 }
 
 /// A candidate of a replay.

@@ -25,6 +25,7 @@ pub fn describe_selection(selection: &Selection) -> Value {
         since,
         until,
         reason,
+        whole_reason,
         unhandled,
         replay,
         failed_on,
@@ -38,6 +39,7 @@ pub fn describe_selection(selection: &Selection) -> Value {
     add(&mut shown, "since", since.as_ref());
     add(&mut shown, "until", until.as_ref());
     add(&mut shown, "reason", reason.as_deref().map(digest_of).as_ref());
+    add(&mut shown, "whole_reason", whole_reason.then_some(&true));
     add(&mut shown, "unhandled", unhandled.then_some(&true));
     add(&mut shown, "replay", replay.as_ref());
     add(&mut shown, "failed_on", failed_on.as_ref());

@@ -54,6 +54,7 @@ impl List {
             ("state", self.state.clone()),
             ("plugin", which.plugin.clone()),
             ("reason", which.reason.clone()),
+            ("whole_reason", which.whole_reason.then(|| "true".into())),
             ("replay", which.replay.map(|replay| replay.to_string())),
             ("failed_on", which.failed_on.clone()),
             ("type", which.events.event_type.clone()),

@@ -72,6 +72,9 @@ struct DeadEffects {
     /// Only those whose last answer has this text in it
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// The text of --reason is the whole answer; an empty one stands for none
+    #[arg(long, requires = "reason")]
+    whole_reason: bool,
     /// Only those that this replay was the last to make due again
     #[arg(long, value_name = "NUMBER")]
     replay: Option<i64>,
@@ -146,6 +149,7 @@ impl DeadEffects {
             keys: (!self.keys.is_empty()).then(|| self.keys.clone()),
             plugin: self.plugin.clone(),
             reason: self.reason.clone(),
+            whole_reason: self.whole_reason,
             replay: self.replay,
             ..self.events.selection()
         };

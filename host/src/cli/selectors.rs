@@ -32,6 +32,9 @@ pub(super) struct DeliverySelector {
     /// Only deliveries whose last attempt's reason has this text in it
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
+    /// The text of --reason is the whole reason, as lists show it; an empty one stands for none
+    #[arg(long, requires = "reason")]
+    pub(super) whole_reason: bool,
     /// Only deliveries that this replay made
     #[arg(long, value_name = "NUMBER")]
     pub(super) replay: Option<i64>,
@@ -57,7 +60,15 @@ impl EventSelector {
 impl DeliverySelector {
     pub(super) fn selection(&self) -> ReplaySelection {
         let (plugin, reason, failed_on) = (self.plugin.clone(), self.reason.clone(), self.failed_on.clone());
-        ReplaySelection { plugin, reason, replay: self.replay, failed_on, ..self.events.selection() }
+        let whole_reason = self.whole_reason;
+        ReplaySelection {
+            plugin,
+            reason,
+            whole_reason,
+            replay: self.replay,
+            failed_on,
+            ..self.events.selection()
+        }
     }
 }
 

@@ -50,6 +50,9 @@ pub(in crate::admin) struct DeliveryQuery {
     pub(in crate::admin) until: Option<u64>,
     /// Only those whose last attempt's reason has this text in it. It needs the permission to see personal values.
     pub(in crate::admin) reason: Option<String>,
+    /// Whether `reason` is the whole reason, as the list shows it. An empty one stands for none.
+    #[serde(default)]
+    pub(in crate::admin) whole_reason: bool,
     /// Only those that this replay made.
     pub(in crate::admin) replay: Option<i64>,
     /// Only those whose last attempt ran on this revision: the first digits of its digest, at least 4.
@@ -72,6 +75,7 @@ impl DeliveryQuery {
             since: self.since,
             until: self.until,
             reason: self.reason,
+            whole_reason: self.whole_reason,
             replay: self.replay,
             failed_on: self.failed_on,
             ..Selection::default()

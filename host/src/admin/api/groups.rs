@@ -42,6 +42,9 @@ pub(in crate::admin) struct DeadLetterGroupQuery {
     pub(in crate::admin) until: Option<u64>,
     /// Only those whose last attempt's reason has this text in it. It needs the permission to see personal values.
     pub(in crate::admin) reason: Option<String>,
+    /// Whether `reason` is the whole reason, as the groups show it. An empty one stands for none.
+    #[serde(default)]
+    pub(in crate::admin) whole_reason: bool,
     /// Only those whose last attempt ran on this revision: the first digits of its digest, at least 4.
     #[param(value_type = Option<RevisionText>, inline)]
     pub(in crate::admin) failed_on: Option<String>,
@@ -73,6 +76,9 @@ pub(in crate::admin) struct DeadEffectGroupQuery {
     pub(in crate::admin) until: Option<u64>,
     /// Only those whose last answer has this text in it. It needs the permission to see personal values.
     pub(in crate::admin) reason: Option<String>,
+    /// Whether `reason` is the whole answer. An empty one stands for none.
+    #[serde(default)]
+    pub(in crate::admin) whole_reason: bool,
 }
 
 /// Groups of unresolved dead letters by plugin, reason and revision, the largest first. One answer covers 20,000 dead
@@ -87,11 +93,20 @@ pub(in crate::admin) async fn of_deliveries(
     Query(query): Query<DeadLetterGroupQuery>,
 ) -> Result<Json<DeadGroups>, Problem> {
     let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse::<DeliveryId>().ok())?;
-    let DeadLetterGroupQuery { cursor: _, plugin, event_type, source, since, until, reason, failed_on } =
-        query;
+    let DeadLetterGroupQuery {
+        cursor: _,
+        plugin,
+        event_type,
+        source,
+        since,
+        until,
+        reason,
+        whole_reason,
+        failed_on,
+    } = query;
     selections::check_digits("failed_on", failed_on.as_deref())?;
-    let selection =
-        Selection { event_type, source, plugin, since, until, reason, failed_on, ..Selection::default() };
+    let selection = Selection { event_type, source, plugin, since, until, ..Selection::default() };
+    let selection = Selection { reason, whole_reason, failed_on, ..selection };
     let filter = filter(&reader, selection)?;
     let found = admin.db.dead_letter_groups(&filter, before.map(ReplayCursor::from)).await?;
     let next = found.next.map(|at| DeliveryId { event: at.event, number: at.delivery }.to_string());
@@ -112,8 +127,10 @@ pub(in crate::admin) async fn of_effects(
     let before = query::cursor(query.cursor.as_deref(), |cursor| cursor.parse::<EffectId>().ok())?;
     let before =
         before.map(|EffectId { delivery, number }| ReplayCursor { effect: number, ..delivery.into() });
-    let DeadEffectGroupQuery { cursor: _, plugin, event_type, source, since, until, reason } = query;
-    let selection = Selection { event_type, source, plugin, since, until, reason, ..Selection::default() };
+    let DeadEffectGroupQuery { cursor: _, plugin, event_type, source, since, until, reason, whole_reason } =
+        query;
+    let selection = Selection { event_type, source, plugin, since, until, ..Selection::default() };
+    let selection = Selection { reason, whole_reason, ..selection };
     let filter = filter(&reader, selection)?;
     let found = admin.db.dead_effect_groups(&filter, before).await?;
     let next = found.next.map(|at| {

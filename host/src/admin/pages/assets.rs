@@ -11,6 +11,9 @@ use crate::event::Digest;
 /// Hexadecimal digits of the digest in an address.
 const DIGITS: usize = 12;
 
+/// `dist/htmx.min.js` of the npm package htmx.org 4.0.1, unchanged; its licence is in `assets/htmx.LICENSE`.
+const HTMX: &[u8] = include_bytes!("assets/htmx.min.js");
+
 /// A file that pages are made of.
 struct Asset {
     /// Its name in its address.
@@ -32,7 +35,7 @@ static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     [
         Asset::new("pages", "css", "text/css; charset=utf-8", include_bytes!("assets/pages.css")),
         Asset::new("pages", "js", "text/javascript; charset=utf-8", include_bytes!("assets/pages.js")),
-        Asset::new("htmx", "js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx.min.js")),
+        Asset::new("htmx", "js", "text/javascript; charset=utf-8", HTMX),
         Asset::new("icon", "svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
     ]
 });
@@ -75,4 +78,15 @@ pub(super) async fn show(Path(name): Path<String>, headers: HeaderMap) -> Respon
         own.insert(header::ETAG, etag);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn htmx_is_the_file_of_its_package() {
+        let published = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130";
+        assert_eq!(Digest::of(HTMX).to_string(), published);
+    }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use super::dead_letter_filters::{Filters, GROUPS, filter_of, text};
+use super::dead_letter_filters::{Filters, GROUPS, text};
 use super::events::path_of;
 use super::shell::Shell;
 use super::words::DeadLettersWords;
@@ -58,8 +58,8 @@ pub(super) async fn find(
 
 fn group(found: DeadGroup, filters: &Filters, shell: &Shell) -> EffectGroup {
     let DeadGroup { plugin, reason: answer, count, newest, .. } = found;
-    let part = answer.as_deref().filter(|_| shell.may_unmask()).map(filter_of);
-    let filters = Filters { plugin: plugin.clone(), reason: part.unwrap_or_default(), ..filters.clone() };
+    let of_reason = if shell.may_unmask() { filters.of_reason(answer.as_deref()) } else { filters.clone() };
+    let filters = Filters { plugin: plugin.clone(), ..of_reason };
     EffectGroup {
         path: format!("{}#d{}", path_of(&newest.source, &newest.event), newest.delivery),
         summary: newest.summary.unwrap_or_default(),

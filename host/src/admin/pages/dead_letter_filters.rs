@@ -10,8 +10,10 @@ use crate::admin::api::groups::{DeadEffectGroupQuery, DeadLetterGroupQuery};
 /// Where the lists are.
 pub(super) const GROUPS: &str = "/dead-letters";
 pub(super) const LIST: &str = "/dead-letters/list";
-/// The longest part of a reason that a filter has, in characters.
+/// The longest reason that a filter has, in characters.
 const REASON_MAX: usize = 200;
+/// What [`Filters::whole_reason`] is when it is set.
+const WHOLE: &str = "true";
 
 /// Which dead letters, as addresses and forms have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -23,18 +25,21 @@ pub(super) struct Filters {
     pub(super) source: String,
     pub(super) within: String,
     pub(super) reason: String,
+    /// Set if `reason` is the whole reason, and not a part of it: empty, it stands for none.
+    pub(super) whole_reason: String,
     pub(super) failed_on: String,
 }
 
 impl Filters {
     /// The fields and their values, in the order of the chips.
-    pub(super) fn fields(&self) -> [(&'static str, &str); 6] {
+    pub(super) fn fields(&self) -> [(&'static str, &str); 7] {
         [
             ("plugin", &self.plugin),
             ("type", &self.event_type),
             ("source", &self.source),
             ("within", &self.within),
             ("reason", &self.reason),
+            ("whole_reason", &self.whole_reason),
             ("failed_on", &self.failed_on),
         ]
     }
@@ -47,13 +52,36 @@ impl Filters {
     /// Those that have no choice of their own.
     pub(super) fn hidden(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let fields = self.fields().into_iter();
-        fields.filter(|(name, value)| matches!(*name, "reason" | "failed_on") && !value.is_empty())
+        fields.filter(|(name, value)| {
+            matches!(*name, "reason" | "whole_reason" | "failed_on") && !value.is_empty()
+        })
     }
 
     /// An address with these filters, but for one, and with these other parameters.
     pub(super) fn address(&self, path: &str, but_for: Option<&str>, more: &[(&str, &str)]) -> String {
-        let fields = self.fields().into_iter().filter(|(name, _)| but_for != Some(*name));
+        // Without a reason, it is not said how to compare it.
+        let also = (but_for == Some("reason")).then_some("whole_reason");
+        let fields = self.fields().into_iter();
+        let fields = fields.filter(|(name, _)| but_for != Some(*name) && also != Some(*name));
         listing::address(path, fields.chain(more.iter().copied()))
+    }
+
+    /// These, of a group with this reason. Of a reason that is too long or has several lines they have a part.
+    pub(super) fn of_reason(&self, reason: Option<&str>) -> Self {
+        let reason = reason.unwrap_or_default();
+        // A form changes line ends, and spaces at both ends are taken for a slip.
+        let first = reason.trim().lines().next().unwrap_or_default().trim();
+        let part: String = first.chars().take(REASON_MAX).collect();
+        let whole_reason = if part == reason { WHOLE.to_owned() } else { String::new() };
+        Self { reason: part, whole_reason, ..self.clone() }
+    }
+
+    fn reason(&self) -> Option<String> {
+        if self.is_whole() { Some(self.reason.trim().to_owned()) } else { text(&self.reason) }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole_reason == WHOLE
     }
 
     fn since(&self, now: u64) -> Option<u64> {
@@ -67,7 +95,8 @@ impl Filters {
             event_type: text(&self.event_type),
             source: text(&self.source),
             since: self.since(now),
-            reason: text(&self.reason),
+            reason: self.reason(),
+            whole_reason: self.is_whole(),
             failed_on: text(&self.failed_on),
             ..ReplaySelection::default()
         }
@@ -82,7 +111,8 @@ impl Filters {
             source: text(&self.source),
             since: self.since(now),
             until: None,
-            reason: text(&self.reason),
+            reason: self.reason(),
+            whole_reason: self.is_whole(),
             failed_on: text(&self.failed_on),
         }
     }
@@ -96,7 +126,8 @@ impl Filters {
             source: text(&self.source),
             since: self.since(now),
             until: None,
-            reason: text(&self.reason),
+            reason: self.reason(),
+            whole_reason: self.is_whole(),
         })
     }
 
@@ -110,16 +141,12 @@ impl Filters {
             event_type: text(&self.event_type),
             source: text(&self.source),
             since: self.since(now),
-            reason: text(&self.reason),
+            reason: self.reason(),
+            whole_reason: self.is_whole(),
             failed_on: text(&self.failed_on),
             ..DeliveryQuery::default()
         }
     }
-}
-
-/// The part of a reason that a filter has: its beginning.
-pub(super) fn filter_of(reason: &str) -> String {
-    reason.trim().chars().take(REASON_MAX).collect()
 }
 
 /// A field that is set.
@@ -132,9 +159,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_has_the_beginning_of_a_reason() {
-        assert_eq!(filter_of(" timed out "), "timed out");
-        assert_eq!(filter_of(&"é".repeat(500)).chars().count(), REASON_MAX);
+    fn a_group_has_its_whole_reason_or_a_part_of_it() {
+        let long = "é".repeat(500);
+        for (reason, part, is_whole) in [
+            (Some("timed out"), "timed out", true),
+            (None, "", true),
+            (Some(" timed out "), "timed out", false),
+            (Some("panicked\nat desk"), "panicked", false),
+            (Some(&*long), &*"é".repeat(REASON_MAX), false),
+        ] {
+            let selection = Filters::default().of_reason(reason).selection(0);
+            assert_eq!(selection.whole_reason, is_whole, "{reason:?}");
+            assert_eq!(selection.reason, Some(part.to_owned()), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn without_its_reason_a_filter_does_not_compare_it() {
+        let filters = Filters { plugin: "sms".into(), ..Filters::default() }.of_reason(Some("a"));
+        assert_eq!(
+            filters.address(LIST, None, &[]),
+            "/dead-letters/list?plugin=sms&reason=a&whole_reason=true"
+        );
+        assert_eq!(filters.address(LIST, Some("reason"), &[]), "/dead-letters/list?plugin=sms");
     }
 
     #[test]

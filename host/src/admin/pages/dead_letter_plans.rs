@@ -203,7 +203,10 @@ fn conditions(request: &ReplayRequest, shell: &Shell, w: DeadLettersWords) -> Ve
         (w.event_type(), selection.event_type.clone()),
         (w.source(), selection.source.clone()),
         (w.since(), since),
-        (reason, selection.reason.clone()),
+        (
+            reason,
+            selection.reason.clone().map(|text| if text.is_empty() { w.no_reason().into() } else { text }),
+        ),
         (w.failed_on(), selection.failed_on.clone()),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

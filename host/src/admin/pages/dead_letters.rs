@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::dead_effects::{self, EffectGroups};
-use super::dead_letter_filters::{Filters, GROUPS, LIST, filter_of, text};
+use super::dead_letter_filters::{Filters, GROUPS, LIST, text};
 use super::events::path_of;
 use super::listing::{Chip, Chips, Choice, LIMIT, Pager};
 use super::shell::{Page, Section, Shell};
@@ -181,14 +181,10 @@ fn describe_count(found: &DeadGroups, is_later: bool, w: DeadLettersWords) -> St
 
 fn group(found: DeadGroup, filters: &Filters, shell: &Shell) -> Group {
     let DeadGroup { plugin, reason, revision, count, newest } = found;
-    let part = reason.as_deref().filter(|_| shell.may_unmask()).map(filter_of);
     let revision = revision.as_deref().map(|digest| revision_digits(digest).to_owned());
-    let of_group = Filters {
-        plugin: plugin.clone(),
-        reason: part.unwrap_or_default(),
-        failed_on: revision.clone().unwrap_or_default(),
-        ..filters.clone()
-    };
+    let of_reason = if shell.may_unmask() { filters.of_reason(reason.as_deref()) } else { filters.clone() };
+    let failed_on = revision.clone().unwrap_or_default();
+    let of_group = Filters { plugin: plugin.clone(), failed_on, ..of_reason };
     Group {
         path: of_group.address(LIST, None, &[]),
         count_text: shell.language.number(count),
@@ -250,7 +246,10 @@ fn chips(
     shell: &Shell,
     w: DeadLettersWords,
 ) -> Chips {
-    let set = filters.fields().into_iter().filter(|(_, value)| !value.trim().is_empty());
+    let set = filters.fields().into_iter().filter(|(field, value)| {
+        // The chip of a reason stands for how it is compared.
+        *field != "whole_reason" && (!value.trim().is_empty() || *field == "reason" && filters.is_whole())
+    });
     let chip = |(field, value): (&'static str, &str)| {
         let name = match field {
             "plugin" => w.plugin(),
@@ -261,6 +260,7 @@ fn chips(
             _ => w.failed_on(),
         };
         let choice = choices.iter().find(|choice| choice.field == field);
+        let value = if field == "reason" && value.is_empty() { w.no_reason() } else { value };
         let value = choice.map_or(value, Choice::chosen).to_owned();
         Chip { name, value, without: filters.address(path, Some(field), &[]) }
     };

@@ -52,7 +52,7 @@ impl GroupReads for MemoryReads {
 fn letter(tables: &Tables, id: DeliveryId, stored: &StoredDelivery, filter: &DeadFilter) -> Dead {
     let DeadFilter { selection, plugins } = filter;
     let event = tables.events.get(&id.event);
-    let is_wanted = fits(selection, stored)
+    let is_wanted = event.is_some_and(|event| fits(selection, &event.id, stored))
         && PluginPattern::any_matches(plugins, &stored.plugin)
         && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(&id))
         && event.is_some_and(|event| tables.fits_event(selection, id.event, event));

@@ -200,7 +200,7 @@ impl Tables {
                 continue;
             }
             for (id, stored) in
-                self.of_event(*seq).filter(|(id, stored)| fits_delivery(selection, *id, stored))
+                self.of_event(*seq).filter(|delivery| fits_delivery(selection, event, *delivery))
             {
                 let failure = stored.attempts.last().and_then(|attempt| attempt.failure.as_ref());
                 let reason = failure.map(|failure| failure.reason.clone());
@@ -244,38 +244,38 @@ impl Tables {
 }
 
 /// Whether a selection, which may name a closed delivery, means this one.
-fn fits_delivery(selection: &Selection, id: DeliveryId, stored: &StoredDelivery) -> bool {
+fn fits_delivery(selection: &Selection, event: &Event, (id, stored): (DeliveryId, &StoredDelivery)) -> bool {
     let is_wanted = match &selection.deliveries {
         Some(ids) => ids.contains(&id) && !stored.standing.is_open(),
         None => stored.standing.is_unresolved(),
     };
-    is_wanted && fits(selection, stored)
+    is_wanted && fits(selection, &event.id, stored)
 }
 
 /// Whether a selection means a dead effect.
 pub(super) fn fits_effect(selection: &Selection, id: EffectId, stored: &StoredEffect) -> bool {
-    let Selection { deliveries, plugin, reason, replay, keys, .. } = selection;
+    let Selection { deliveries, plugin, replay, keys, .. } = selection;
     let last = stored.attempts.last();
     stored.standing.is_unresolved()
         && deliveries.as_ref().is_none_or(|ids| ids.contains(&id.delivery))
         && plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
         && keys.as_ref().is_none_or(|keys| keys.contains(&stored.queued.key))
         && replay.is_none_or(|wanted| stored.replay == Some(wanted))
-        && reason.as_ref().is_none_or(|wanted| last.is_some_and(|last| last.detail.contains(wanted.as_str())))
+        && selection.fits_reason(last.map(|last| last.detail.as_str()), |detail| detail)
 }
 
-/// Whether a delivery is of the plugin and has failed for the reason that a selection names.
-pub(super) fn fits(selection: &Selection, stored: &StoredDelivery) -> bool {
-    let Selection { plugin, reason, replay, failed_on, .. } = selection;
+/// Whether a delivery of the event with this id is of the plugin and has failed for the reason that a selection names.
+pub(super) fn fits(selection: &Selection, event: &str, stored: &StoredDelivery) -> bool {
+    let Selection { plugin, replay, failed_on, .. } = selection;
     let last = stored.attempts.last();
     let failure = last.and_then(|attempt| attempt.failure.as_ref());
     let ran_on = |digits: &String| last.is_some_and(|last| last.revision.to_string().starts_with(digits));
     plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
         && failed_on.as_ref().is_none_or(ran_on)
         && replay.is_none_or(|wanted| stored.replayed.is_some_and(|cause| cause.replay == wanted))
-        && reason
-            .as_ref()
-            .is_none_or(|wanted| failure.is_some_and(|failure| failure.reason.contains(wanted.as_str())))
+        && selection.fits_reason(failure.map(|failure| failure.reason.as_str()), |reason| {
+            reason_without_names(reason, stored.plugin.as_str(), event)
+        })
 }
 
 fn made_of(id: DeliveryId, stored: &StoredDelivery) -> EventDelivery {

@@ -13,7 +13,7 @@ impl Tables {
             let event = self.events.get(&id.event);
             let revision = stored.attempts.last().map(|attempt| attempt.revision);
             matches!(stored.standing, StoredState::Waiting(until) if until > *due_after)
-                && fits(selection, stored)
+                && event.is_some_and(|event| fits(selection, &event.id, stored))
                 && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(id))
                 && event.is_some_and(|event| self.fits_event(selection, id.event, event))
                 && failed_before.is_none_or(|wanted| {

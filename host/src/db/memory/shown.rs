@@ -167,7 +167,7 @@ impl Tables {
         let event = self.events.get(&id.event)?;
         let selection = &filter.selection;
         let delivery = self.delivery_summary(id, stored, memory);
-        let is_wanted = fits(selection, stored)
+        let is_wanted = fits(selection, &event.id, stored)
             && PluginPattern::any_matches(&filter.plugins, &stored.plugin)
             && selection.deliveries.as_ref().is_none_or(|ids| ids.contains(&id))
             && filter.state.is_none_or(|state| state == delivery.state)

@@ -1,5 +1,7 @@
 //! Deliveries as they are shown.
 
+use std::sync::LazyLock;
+
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
@@ -153,6 +155,23 @@ fn among(query: &mut QueryBuilder<Sqlite>, numbers: &[i64]) {
     query.push(")");
 }
 
+/// The part of a reason without names, as [`crate::delivery::reason_without_names`] finds it: after
+/// `PLUGIN REVISION on EVENT: ` and the interface of a typed handler.
+pub(super) static SHOWN_REASON: LazyLock<String> = LazyLock::new(|| {
+    let rest =
+        "substr(a.reason, length(d.plugin) + 19 + instr(substr(a.reason, length(d.plugin) + 18), ': '))";
+    let name = format!("substr({rest}, 1, instr({rest}, ': ') - 1)");
+    format!(
+        "CASE
+            WHEN substr(a.reason, 1, length(d.plugin) + 17) IS NOT
+                d.plugin || ' ' || substr(lower(hex(a.revision)), 1, 12) || ' on '
+            THEN a.reason
+            WHEN instr({name}, ':') > 0 AND instr({name}, '/') > 0 AND instr({name}, ' ') = 0
+            THEN substr({rest}, instr({rest}, ': ') + 2)
+            ELSE {rest} END"
+    )
+});
+
 fn among_ids(query: &mut QueryBuilder<Sqlite>, ids: &[DeliveryId]) {
     query.push("(d.event_seq, d.number) IN (VALUES ");
     let mut list = query.separated(", ");
@@ -205,8 +224,14 @@ pub(super) fn select_deliveries(query: &mut QueryBuilder<Sqlite>, selection: &Se
         query.push(" AND substr(lower(hex(a.revision)), 1, ").push_bind(integer(digits.len() as u64));
         query.push(") = ").push_bind(digits.clone());
     }
-    if let Some(reason) = &selection.reason {
-        query.push(" AND instr(a.reason, ").push_bind(reason.clone()).push(") > 0");
+    match &selection.reason {
+        Some(reason) if selection.whole_reason => {
+            query.push(" AND coalesce(").push(&*SHOWN_REASON).push(", '') = ").push_bind(reason.clone());
+        }
+        Some(reason) => {
+            query.push(" AND instr(a.reason, ").push_bind(reason.clone()).push(") > 0");
+        }
+        None => {}
     }
 }
 

@@ -6,7 +6,7 @@
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 
-use super::deliveries::{of_plugins, select_deliveries};
+use super::deliveries::{SHOWN_REASON, of_plugins, select_deliveries};
 use super::effects::effect_of;
 use super::reader::Reader;
 use super::replayed_effects::select_effects;
@@ -33,12 +33,6 @@ const GROUPED_LETTERS: &str =
     "), grouped AS (SELECT d.plugin AS plugin, a.reason AS reason, a.revision AS revision,
         count(*) AS size, max(s.event_seq) AS seq, d.number AS number, 0 AS effect
     FROM scanned s CROSS JOIN delivery d ON d.event_seq = s.event_seq AND d.number = s.number";
-/// The part of a reason after `PLUGIN REVISION on EVENT: `, as [`reason_without_names`] finds it.
-const CAUSE: &str = "CASE
-        WHEN substr(a.reason, 1, length(d.plugin) + 17) =
-            d.plugin || ' ' || substr(lower(hex(a.revision)), 1, 12) || ' on '
-        THEN substr(a.reason, length(d.plugin) + 19 + instr(substr(a.reason, length(d.plugin) + 18), ': '))
-        ELSE a.reason END";
 const LAST_ATTEMPT: &str =
     " LEFT JOIN attempt a ON a.event_seq = d.event_seq AND a.delivery_number = d.number
         AND a.number = d.attempts WHERE true";
@@ -104,7 +98,7 @@ impl Kind {
                 query.push(LAST_ATTEMPT);
                 select_deliveries(query, &filter.selection);
                 of_plugins(query, "d.plugin", &filter.plugins);
-                query.push(" GROUP BY d.plugin, a.revision, ").push(CAUSE);
+                query.push(" GROUP BY d.plugin, a.revision, ").push(&*SHOWN_REASON);
             }
             Self::Effects => {
                 query.push(LAST_ANSWER);

@@ -71,7 +71,7 @@ pub(super) fn push_from(query: &mut QueryBuilder<Sqlite>, selection: &Selection)
 /// Appends ` AND …` for each condition of a selection on an effect, its event, and its last attempt.
 pub(super) fn select_effects(query: &mut QueryBuilder<Sqlite>, selection: &Selection) {
     select_events(query, selection);
-    let Selection { deliveries, plugin, reason, replay, keys, .. } = selection;
+    let Selection { deliveries, plugin, reason, whole_reason, replay, keys, .. } = selection;
     if let Some(ids) = deliveries {
         query.push(" AND (f.event_seq, f.delivery_number) IN (VALUES ");
         let mut list = query.separated(", ");
@@ -89,8 +89,14 @@ pub(super) fn select_effects(query: &mut QueryBuilder<Sqlite>, selection: &Selec
     if let Some(plugin) = plugin {
         query.push(" AND f.plugin = ").push_bind(plugin.clone());
     }
-    if let Some(reason) = reason {
-        query.push(" AND instr(t.detail, ").push_bind(reason.clone()).push(") > 0");
+    match reason {
+        Some(reason) if *whole_reason => {
+            query.push(" AND coalesce(t.detail, '') = ").push_bind(reason.clone());
+        }
+        Some(reason) => {
+            query.push(" AND instr(t.detail, ").push_bind(reason.clone()).push(") > 0");
+        }
+        None => {}
     }
     if let Some(replay) = replay {
         query.push(" AND f.replay = ").push_bind(*replay);

@@ -104,6 +104,9 @@ pub struct ReplaySelection {
     /// Deliveries whose last attempt's reason contains this text, or effects whose last answer does.
     #[schema(value_type = Option<SelectionText>)]
     pub reason: Option<String>,
+    /// Whether `reason` is the whole reason, as lists show it, and not a part of it. An empty one stands for none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub whole_reason: bool,
     /// Only events that no plugin handles.
     pub unhandled: bool,
     /// Deliveries that this replay made, or effects that it was the last to make due.
@@ -247,6 +250,7 @@ macro_rules! selections {
                         since: selection.since,
                         until: selection.until,
                         reason: selection.reason,
+                        whole_reason: selection.whole_reason,
                         unhandled: selection.unhandled,
                         replay: selection.replay,
                         failed_on: selection.failed_on,
