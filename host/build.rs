@@ -17,6 +17,10 @@ const ROOTS: [&str; 6] =
 const BUILT: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
 const BUILT_HERE: [&str; 2] = ["plugin-sdk/c/build", "plugin-sdk/python/build"];
 
+/// Directories into which tools write beside the sources; Python's write into each below, too. Cargo does not look at these:
+/// in a fresh clone the first run of a tool would build the host anew. A new file is embedded with the next change of another.
+const TOOLS_WRITE: [&str; 3] = ["plugin-sdk/c", "plugin-sdk/python", "plugin-sdk/typescript"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let host = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let root = host.parent().ok_or("the host is not in a repository")?.canonicalize()?;
@@ -94,12 +98,9 @@ fn is_commit(text: &str) -> bool {
     text.len() >= 40 && text.chars().all(|c| c.is_ascii_hexdigit())
 }
 
-/// Collects the files of a directory. Tells Cargo to look at it again where a new file would matter:
-/// not where builds write beside the sources, for there each of them would build the host anew.
-fn collect(root: &Path, dir: &Path, files: &mut Vec<PathBuf>) -> Result<bool, Box<dyn Error>> {
+/// Collects the files of a directory. Tells Cargo to look for new ones where no tool writes.
+fn collect(root: &Path, dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     let full = root.join(dir);
-    let mut only_sources = true;
-    let (mut inside, mut below) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(&full).map_err(|error| format!("{}: {error}", full.display()))? {
         let entry = entry?;
         let (name, path) = (entry.file_name(), dir.join(entry.file_name()));
@@ -110,23 +111,19 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<PathBuf>) -> Result<bool, Bo
             || BUILT_HERE.iter().any(|here| path == Path::new(here))
             || name.ends_with(".egg-info");
         if hidden || built {
-            only_sources = false;
-        } else if kind.is_dir() {
-            below.push(path);
+            continue;
+        }
+        if kind.is_dir() {
+            collect(root, &path, files)?;
         } else if kind.is_file() {
             // Links are not followed: an SDK's `wit` leads to what is embedded once.
-            inside.push(path);
+            println!("cargo::rerun-if-changed={}", full.join(&*name).display());
+            files.push(path);
         }
     }
-    for dir in below {
-        only_sources &= collect(root, &dir, files)?;
-    }
-    if only_sources {
+    let is_written = TOOLS_WRITE.iter().any(|written| dir == Path::new(written));
+    if !is_written && !dir.starts_with("plugin-sdk/python") {
         println!("cargo::rerun-if-changed={}", full.display());
     }
-    for file in &inside {
-        println!("cargo::rerun-if-changed={}", root.join(file).display());
-    }
-    files.append(&mut inside);
-    Ok(only_sources)
+    Ok(())
 }

@@ -2,6 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::child::{HostProcess, guest};
 use crate::figures::{Spread, print};
@@ -16,7 +19,8 @@ fn events() -> u64 {
     std::env::var("HOOKYARD_BENCH_EVENTS").map_or(40_000, |events| events.parse().unwrap())
 }
 
-/// Off, one event in a hundred, every event, and every event for a collector that never answers; in turn.
+/// Off, one event in a hundred, every event, every event for a collector that never answers, and all that a host tells: in
+/// turn.
 pub fn run() {
     let (taking, hanging) = (collector(true), collector(false));
     let on = |endpoint: &str, ratio: &str| {
@@ -25,17 +29,18 @@ pub fn run() {
         )
     };
     let settings = [
-        ("off", String::new()),
-        ("ratio 0.01", on(&taking, "0.01")),
-        ("ratio 1.0", on(&taking, "1.0")),
-        ("ratio 1.0, collector hangs", on(&hanging, "1.0")),
+        ("off", String::new(), Log::Errors),
+        ("ratio 0.01", on(&taking, "0.01"), Log::Errors),
+        ("ratio 1.0", on(&taking, "1.0"), Log::Errors),
+        ("ratio 1.0, collector hangs", on(&hanging, "1.0"), Log::Errors),
+        ("ratio 1.0, log, scraped", on(&taking, "1.0"), Log::All),
     ];
     let mut rates = vec![Vec::new(); settings.len()];
     let mut ratios = vec![Vec::new(); settings.len()];
     let mut spans = vec![(0.0, 0.0); settings.len()];
     for _ in 0..ROUNDS {
-        for (at, (_, config)) in settings.iter().enumerate() {
-            let (rate, exported, dropped) = round(config);
+        for (at, (_, config, log)) in settings.iter().enumerate() {
+            let (rate, exported, dropped) = round(config, *log);
             rates[at].push(rate);
             spans[at] = (exported, dropped);
             let off = *rates[0].last().unwrap();
@@ -45,7 +50,7 @@ pub fn run() {
     let lines: Vec<String> = settings
         .iter()
         .enumerate()
-        .map(|(at, (name, _))| {
+        .map(|(at, (name, ..))| {
             let (exported, dropped) = spans[at];
             format!(
                 "{name:<28} ratio {}  {} events/s; spans of the last round: {exported} exported, {dropped} dropped",
@@ -60,13 +65,48 @@ pub fn run() {
     );
 }
 
+/// What a host logs, and whether Prometheus reads its metrics.
+#[derive(Clone, Copy, PartialEq)]
+enum Log {
+    Errors,
+    /// What it logs by default, and its metrics are read each second.
+    All,
+}
+
+/// Reads the metrics each second until it is dropped.
+struct Scraper(Option<(mpsc::Sender<()>, JoinHandle<()>)>);
+
+impl Scraper {
+    fn start(admin: String) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let scrape = move || {
+            while stopped.recv_timeout(Duration::from_secs(1)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                http::get(&admin, "/metrics", "");
+            }
+        };
+        Self(Some((stop, std::thread::spawn(scrape))))
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.0.take() {
+            drop(stop);
+            thread.join().unwrap();
+        }
+    }
+}
+
 /// The events per second, and the spans that were exported and dropped.
-fn round(config: &str) -> (f64, f64, f64) {
+fn round(config: &str, log: Log) -> (f64, f64, f64) {
+    let level = if log == Log::All { "info" } else { "error" };
     let host = HostProcess::configured(
-        &format!("{config}[log]\nlevel = \"error\"\n"),
+        &format!("{config}[log]\nlevel = \"{level}\"\n"),
         &[("stats", &guest("stats"))],
     );
+    let scraper = (log == Log::All).then(|| Scraper::start(host.admin.clone()));
     let rate = load::events_per_second(&host, (WARM_UP, events()), CONNECTIONS, false);
+    drop(scraper);
     let page = http::get(&host.admin, "/metrics", "");
     let spans = |outcome: &str| {
         let name = format!("hookyard_telemetry_spans_total{{outcome=\"{outcome}\"}} ");
