@@ -113,6 +113,10 @@
   // cost nothing and do not use up the browser's connections.
   const offline = $("#offline");
   let stream = null, count = 0, failures = 0;
+  // Whether the page shows all until the stream begins. A page that was hidden, or that waited for the host, may not.
+  let isFresh = !document.hidden;
+  // Whether changes were missed, so that their number is not known.
+  let isCountUnknown = false;
   const news = () => $(".news[data-kinds]");
   const concerns = (change, link) => {
     const { kinds, source, type, event, plugin } = link.dataset;
@@ -131,7 +135,18 @@
     if (!found.length) return;
     count += found.reduce((sum, change) => sum + (change.count ?? 1), 0);
     const { one, many } = link.dataset;
-    if (one) link.textContent = (count === 1 ? one : many).replace("{}", number.format(count));
+    if (one && !isCountUnknown) link.textContent = (count === 1 ? one : many).replace("{}", number.format(count));
+    link.hidden = false;
+  };
+  // The stream begins anew: anything may have changed since the last one.
+  const announceReset = () => {
+    const link = news();
+    if (isFresh || !link) {
+      isFresh = false;
+      return;
+    }
+    isCountUnknown = true;
+    if (link.dataset.one) link.textContent = body.dataset.changed;
     link.hidden = false;
   };
   // A session that has ended has no news: the log-in is next. Other reasons may pass.
@@ -147,19 +162,21 @@
     stream = new EventSource(address());
     stream.addEventListener("open", () => { failures = 0; offline.hidden = true; });
     stream.addEventListener("changes", (event) => announce(JSON.parse(event.data).changes));
+    stream.addEventListener("reset", announceReset);
     stream.addEventListener("end", () => { stream?.close(); stream = null; tryAgain(5000); });
     stream.addEventListener("error", () => {
       failures += 1;
+      isFresh = false;
       offline.hidden = failures < 3;
       // The browser tries again by itself, unless the host refused.
       if (stream?.readyState === EventSource.CLOSED) { stream = null; tryAgain(Math.min(60000, 5000 * failures)); }
     });
   };
-  const unfollow = () => { stream?.close(); stream = null; };
+  const unfollow = () => { stream?.close(); stream = null; isFresh = false; };
   document.addEventListener("visibilitychange", () => (document.hidden ? unfollow() : (showTimes(), follow())));
   addEventListener("pagehide", unfollow);
   addEventListener("pageshow", follow);
-  document.addEventListener("htmx:after:swap", () => { count = 0; showTimes(); showAnswer(); follow(); });
+  document.addEventListener("htmx:after:swap", () => { count = 0; isCountUnknown = false; showTimes(); showAnswer(); follow(); });
   follow();
   // Tests wait for it.
   document.documentElement.dataset.ready = "";
