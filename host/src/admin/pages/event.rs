@@ -24,6 +24,7 @@ use crate::admin::auth::{Allowed, need};
 use crate::admin::{AdminState, Problem};
 use crate::config::Scheme;
 use crate::effect::EMITTED_PREFIX;
+use crate::event::EDITED;
 
 /// The largest payload that the page offers to edit. A form writes up to three bytes for each.
 const EDITABLE_MAX_BYTES: usize = FORM_MAX_BYTES / 4;
@@ -46,7 +47,7 @@ struct EventPage {
     content_type: Option<String>,
     /// Those of a `CloudEvent`, by name.
     attributes: BTreeMap<String, String>,
-    /// How it was verified, or why it was not.
+    /// How its source is verified now, or why it was not verified.
     verified: String,
     cause: Option<CauseLink>,
     /// Ids and paths of events that an operator made of it.
@@ -103,14 +104,19 @@ pub(super) async fn show(
     let masking = Query(MaskingQuery { unmasked: query.unmasked });
     let event = events::show(reader, State(admin.clone()), Path((source, id)), masking).await?.0;
     let shell = Shell::new(&admin, &visit, Section::Events, &event.id);
-    Ok(Page(page(&admin, shell, w, event, &query)).into_response())
+    // Its cause is not shown any more when the edited event is pruned; its origin stays.
+    let origin = admin.db.origin(event.number).await?;
+    let is_edit = origin.event != event.number && origin.delivery == EDITED;
+    let verified =
+        if is_edit { w.edited().to_owned() } else { describe_verification(&admin, &event.source, w) };
+    Ok(Page(page(&admin, shell, w, (event, verified), &query)).into_response())
 }
 
 fn page(
     admin: &AdminState,
     shell: Shell,
     w: EventWords,
-    event: EventView,
+    (event, verified): (EventView, String),
     query: &EventPageQuery,
 ) -> EventPage {
     let language = shell.language;
@@ -125,7 +131,7 @@ fn page(
     });
     let payload = event.payload.map(|payload| json::for_page(payload.get()));
     EventPage {
-        verified: describe_verification(admin, &event.source, w),
+        verified,
         state: states::of_event(event.state, language),
         received: time(event.received_at),
         size: bytes(language, event.body_bytes),
@@ -175,12 +181,13 @@ pub(super) async fn download(
     Ok(response)
 }
 
+/// How events of this source are verified: by the configuration in force, which may be another than when it came.
 fn describe_verification(admin: &AdminState, source: &str, w: EventWords) -> String {
     let config = admin.config.borrow();
     match config.sources.get(source) {
         Some(configured) => {
             if let Some(verifier) = &configured.verifier {
-                return w.verified(format!("verifier {verifier}"));
+                return w.verified_by(verifier);
             }
             let algorithm = configured.verification.algorithm.name();
             if configured.scheme == Scheme::HMAC {

@@ -8,7 +8,11 @@ words! {
     EventWords {
         received: "Received", "Reçu";
         from(source): "from {source}", "de {source}";
-        verified(scheme): "Signature verified ({scheme})", "Signature vérifiée ({scheme})";
+        verified(scheme): "This source is verified by {scheme}", "Cette source est vérifiée par {scheme}";
+        verified_by(verifier): "This source is verified by the verifier {verifier}",
+            "Cette source est vérifiée par le vérificateur {verifier}";
+        edited: "Made by an operator from an edited payload, not verified",
+            "Créé par un opérateur à partir d'un contenu modifié, non vérifié";
         emitted: "Emitted by a plugin of this host", "Émis par un plugin de cet hôte";
         unconfigured: "Its source is not configured any more", "Sa source n'est plus configurée";
         created: "Sender's time", "Heure de l'expéditeur";
