@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use super::dead_letter_filters::{Filters, GROUPS, text};
-use super::events::path_of;
+use super::events::EventLink;
 use super::shell::Shell;
 use super::words::DeadLettersWords;
 use crate::admin::api::extract::Query;
@@ -28,8 +28,7 @@ pub(super) struct EffectGroup {
     pub(super) summary: String,
     pub(super) answer: Option<String>,
     /// The newest event.
-    pub(super) event: String,
-    pub(super) path: String,
+    pub(super) event: EventLink,
     pub(super) count: u64,
     pub(super) count_text: String,
     /// What selects them.
@@ -61,9 +60,8 @@ fn group(found: DeadGroup, filters: &Filters, shell: &Shell) -> EffectGroup {
     let of_reason = if shell.may_unmask() { filters.of_reason(answer.as_deref()) } else { filters.clone() };
     let filters = Filters { plugin: plugin.clone(), ..of_reason };
     EffectGroup {
-        path: format!("{}#d{}", path_of(&newest.source, &newest.event), newest.delivery),
+        event: EventLink::new(shell, &newest.source, newest.event).at(&newest.delivery),
         summary: newest.summary.unwrap_or_default(),
-        event: newest.event,
         count_text: shell.language.number(count),
         plugin,
         answer,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::dead_letter_filters::{Filters, GROUPS};
 use super::dead_letter_sentences::Sentences;
-use super::events::path_of;
+use super::events::EventLink;
 use super::forms::FormBody;
 use super::shell::{Page, Section, Shell};
 use super::ui::{TimeTag, revision_digits};
@@ -45,8 +45,7 @@ struct PlanPage {
 
 /// One of the first deliveries or effects.
 struct FirstRow {
-    event: String,
-    path: String,
+    event: EventLink,
     /// The type of the event, or the request of the effect in a line.
     what: String,
     plugin: String,
@@ -182,11 +181,13 @@ async fn find(
 }
 
 fn first_row(example: ReplayExample, request: Option<String>, shell: &Shell) -> FirstRow {
-    let delivery = example.of.map(|of| format!("#d{of}")).unwrap_or_default();
+    let event = EventLink::new(shell, &example.source, example.event);
     FirstRow {
-        path: format!("{}{delivery}", path_of(&example.source, &example.event)),
+        event: match example.of {
+            Some(of) => event.at(&of.to_string()),
+            None => event,
+        },
         received: TimeTag { at: example.received_at, now: shell.now, language: shell.language },
-        event: example.event,
         what: request.unwrap_or(example.event_type),
         plugin: example.plugin.to_string(),
         reason: example.reason,

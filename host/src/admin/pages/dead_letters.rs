@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::dead_effects::{self, EffectGroups};
 use super::dead_letter_filters::{Filters, GROUPS, LIST, text};
-use super::events::path_of;
+use super::events::EventLink;
 use super::listing::{Chip, Chips, Choice, LIMIT, Pager};
 use super::shell::{Page, Section, Shell};
 use super::ui::{TimeTag, revision_digits};
@@ -88,8 +88,7 @@ struct ListPage {
 
 /// A dead letter.
 struct Row {
-    event: String,
-    path: String,
+    event: EventLink,
     event_type: String,
     plugin: String,
     reason: Option<String>,
@@ -198,11 +197,10 @@ fn group(found: DeadGroup, filters: &Filters, shell: &Shell) -> Group {
 
 fn row(found: ListedDelivery, shell: &Shell) -> Row {
     Row {
-        path: format!("{}#d{}", path_of(&found.source, &found.event), found.delivery.id),
+        event: EventLink::new(shell, &found.source, found.event).at(&found.delivery.id).of_row(),
         attempts: shell.language.number(found.delivery.attempts.into()),
         received: TimeTag { at: found.received_at, now: shell.now, language: shell.language },
         revision: found.revision.as_deref().map(|digest| revision_digits(digest).to_owned()),
-        event: found.event,
         event_type: found.event_type,
         plugin: found.delivery.plugin,
         reason: found.reason,

@@ -1,6 +1,7 @@
 //! The list of events: search, with filters in the address.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -110,6 +111,44 @@ impl Filters {
 /// The address of an event's page.
 pub(super) fn path_of(source: &str, id: &str) -> String {
     format!("/events/{}/{}", encode(source), encode(id))
+}
+
+/// The id of an event on another page, with a link for those who may follow it: a token for some plugins sees no page of
+/// an event.
+#[derive(Template)]
+#[template(path = "parts/event_link.html")]
+pub(super) struct EventLink {
+    id: String,
+    path: Option<String>,
+    class: &'static str,
+    /// What follows the id for those who hear the page.
+    more: Option<String>,
+}
+
+// Templates escape what is in them.
+impl HtmlSafe for EventLink {}
+
+impl EventLink {
+    /// The event of this source with this id.
+    pub(super) fn new(shell: &Shell, source: &str, id: String) -> Self {
+        let path = shell.sees_all().then(|| path_of(source, &id));
+        Self { id, path, class: "code", more: None }
+    }
+
+    /// Links to one of its deliveries.
+    pub(super) fn at(self, delivery: &str) -> Self {
+        Self { path: self.path.map(|path| format!("{path}#d{delivery}")), ..self }
+    }
+
+    /// Is the link of a whole row.
+    pub(super) fn of_row(self) -> Self {
+        Self { class: "row code", ..self }
+    }
+
+    /// Says more than the id.
+    pub(super) fn with(self, more: String) -> Self {
+        Self { more: Some(more), ..self }
+    }
 }
 
 /// `GET /events`

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::events;
+use super::events::EventLink;
 use super::forms::FormBody;
 use super::listing::{self, Pager, Place};
 use super::replay_failures::{self, FailureRow, Failures};
@@ -47,7 +47,6 @@ struct ReplayPage {
     made_name: &'static str,
     found_name: &'static str,
     no_failures: &'static str,
-    one_name: &'static str,
     made: String,
     skipped: String,
     found: String,
@@ -66,8 +65,7 @@ struct ReplayPage {
 }
 
 struct FirstRow {
-    path: String,
-    event: String,
+    event: EventLink,
     event_type: String,
     plugin: String,
     reason: Option<String>,
@@ -144,7 +142,6 @@ fn page(
         made_name: name_made(&replay.request, w),
         found_name: if is_of_effects { w.effects_found() } else { w.found() },
         no_failures: if is_of_effects { w.effects_failures_none() } else { w.failures_none() },
-        one_name: if is_of_effects { w.effect() } else { w.delivery() },
         made: language.number(replay.made),
         skipped: language.number(replay.skipped),
         found: language.number(replay.found),
@@ -219,8 +216,7 @@ async fn find_decisions(
 
 fn first(example: ReplayExample, shell: &Shell) -> FirstRow {
     FirstRow {
-        path: events::path_of(&example.source, &example.event),
-        event: example.event,
+        event: EventLink::new(shell, &example.source, example.event),
         event_type: example.event_type,
         plugin: example.plugin.to_string(),
         reason: example.reason,

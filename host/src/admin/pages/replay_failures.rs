@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 
-use super::events;
+use super::events::EventLink;
 use super::shell::Shell;
 use super::states;
 use super::ui::StateTag;
+use super::words::ReplaysWords;
 use crate::admin::api::deliveries::{self, DeliveryQuery};
 use crate::admin::api::effects::{self, EffectQuery};
 use crate::admin::api::extract::Query;
@@ -31,9 +32,8 @@ pub(super) struct Failures {
 
 /// A failed delivery or effect.
 pub(super) struct FailureRow {
-    pub(super) id: String,
-    pub(super) path: String,
-    pub(super) event: String,
+    /// The event, and the id of the delivery or effect.
+    pub(super) event: EventLink,
     /// The type of the event, or the request of the effect in a line.
     pub(super) what: String,
     pub(super) plugin: String,
@@ -105,11 +105,12 @@ async fn effects_of(
 
 fn of_delivery(listed: ListedDelivery, shell: &Shell) -> FailureRow {
     let delivery = listed.delivery;
+    let name = ReplaysWords(shell.language).delivery();
     FailureRow {
-        path: format!("{}#d{}", events::path_of(&listed.source, &listed.event), delivery.id),
+        event: EventLink::new(shell, &listed.source, listed.event)
+            .at(&delivery.id)
+            .with(format!("{name} {}", delivery.id)),
         state: states::of_delivery(delivery.state, delivery.resolution, shell.language),
-        id: delivery.id,
-        event: listed.event,
         what: listed.event_type,
         plugin: delivery.plugin,
         reason: listed.reason,
@@ -117,11 +118,12 @@ fn of_delivery(listed: ListedDelivery, shell: &Shell) -> FailureRow {
 }
 
 fn of_effect(listed: ListedEffect, shell: &Shell) -> FailureRow {
+    let name = ReplaysWords(shell.language).effect();
     FailureRow {
-        path: format!("{}#d{}", events::path_of(&listed.source, &listed.event), listed.delivery),
+        event: EventLink::new(shell, &listed.source, listed.event)
+            .at(&listed.delivery)
+            .with(format!("{name} {}", listed.id)),
         state: states::of_effect(listed.effect.state, shell.language),
-        id: listed.id,
-        event: listed.event,
         what: listed.effect.summary,
         plugin: listed.plugin,
         reason: listed.last,
