@@ -38,7 +38,7 @@ fn view(state: PluginState, refusal: Option<&str>) -> PluginView {
 }
 
 fn dead(deliveries: u64, effects: u64) -> Vec<DeadLetters> {
-    vec![DeadLetters { plugin: "sms".into(), deliveries, effects }]
+    vec![DeadLetters { plugin: "sms".into(), deliveries, effects, oldest_at: None }]
 }
 
 fn config() -> Config {

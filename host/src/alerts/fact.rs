@@ -121,7 +121,7 @@ fn describe_unobserved(condition: Condition, subject: &str) -> String {
 
 /// The dead letters of a plugin in a sentence.
 pub fn describe_dead_letters(dead: &DeadLetters) -> String {
-    let DeadLetters { plugin, deliveries, effects } = dead;
+    let DeadLetters { plugin, deliveries, effects, .. } = dead;
     let parts = [(*deliveries, "dead letter"), (*effects, "dead effect")];
     let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what));
     format!("plugin {plugin} has {}", parts.collect::<Vec<_>>().join(" and "))

@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn dead(plugin: &str) -> Problem {
-        let dead = DeadLetters { plugin: plugin.into(), deliveries: 3, effects: 0 };
+        let dead = DeadLetters { plugin: plugin.into(), deliveries: 3, effects: 0, oldest_at: None };
         problem(Condition::DeadLetter, plugin, ProblemFact::DeadLetters(dead))
     }
 

@@ -16,7 +16,7 @@ fn alert() -> Alert {
 }
 
 fn dead(subject: &str, count: u64) -> Observation {
-    let dead = DeadLetters { plugin: subject.into(), deliveries: count, effects: 0 };
+    let dead = DeadLetters { plugin: subject.into(), deliveries: count, effects: 0, oldest_at: None };
     let fact = ProblemFact::DeadLetters(dead);
     Observation { condition: Condition::DeadLetter, subject: subject.into(), count, fact }
 }

@@ -9,6 +9,8 @@ pub struct DeadLetters {
     pub deliveries: u64,
     /// Effects.
     pub effects: u64,
+    /// When the oldest of their events was received, ms since the Unix epoch.
+    pub oldest_at: Option<u64>,
 }
 
 /// How far pruning is.

@@ -31,7 +31,7 @@ pub(super) fn tell(fact: &ProblemFact, language: Language) -> ProblemTelling {
 fn describe_in_french(fact: &ProblemFact) -> String {
     let number = |number: u64| Language::French.number(number);
     match fact {
-        ProblemFact::DeadLetters(DeadLetters { plugin, deliveries, effects }) => {
+        ProblemFact::DeadLetters(DeadLetters { plugin, deliveries, effects, .. }) => {
             format!("le plugin {plugin} a {}", count_dead_letters(*deliveries, *effects))
         }
         ProblemFact::PausedByBreaker { plugin } => {
@@ -104,7 +104,7 @@ mod tests {
     fn table() -> Vec<(ProblemFact, &'static str, &'static str)> {
         let sms = || "sms".to_owned();
         let dead = |deliveries, effects| {
-            ProblemFact::DeadLetters(DeadLetters { plugin: sms(), deliveries, effects })
+            ProblemFact::DeadLetters(DeadLetters { plugin: sms(), deliveries, effects, oldest_at: None })
         };
         let refused =
             |earlier_runs| ProblemFact::Refused { plugin: sms(), reason: "bad\nfile".into(), earlier_runs };

@@ -168,7 +168,7 @@ fn describe_parts(fact: &Fact) -> (String, Option<String>) {
             format!("la révision {} de {plugin} attend la fin de l'épinglage", short(digest)),
             format!("`hookyard plugin unpin {plugin}` la met en service"),
         ),
-        Fact::PluginDeadLetters(DeadLetters { plugin, deliveries, effects }) => (
+        Fact::PluginDeadLetters(DeadLetters { plugin, deliveries, effects, .. }) => (
             format!("{plugin} a {}", count_dead_letters(*deliveries, *effects)),
             format!(
                 "`hookyard delivery list --state dead --plugin {plugin}` et `hookyard effect list --state dead \
@@ -302,7 +302,7 @@ mod tests {
         let (english, french) = (tell(&waiting, Language::English), tell(&waiting, Language::French));
         assert_eq!(english.detail, "2 confirmations of alarms wait for an operator.");
         assert_eq!(french.detail, "2 confirmations de alarms attendent un opérateur.");
-        let dead = DeadLetters { plugin: "sms".into(), deliveries: 1, effects: 1200 };
+        let dead = DeadLetters { plugin: "sms".into(), deliveries: 1, effects: 1200, oldest_at: None };
         let dead = tell(&found(Fact::PluginDeadLetters(dead)), Language::French);
         assert_eq!(dead.detail, "sms a 1 échec définitif et 1\u{202f}200 effets en échec définitif.");
     }

@@ -13,7 +13,7 @@ use super::words::OverviewWords;
 use super::{plugins::plugin_path, states};
 use crate::admin::api::{Plugin, Severity, plugins};
 use crate::admin::auth::{AllowedFor, need};
-use crate::admin::doctor::{self, Examination, Found};
+use crate::admin::doctor::{self, Examination, Fact, Found};
 use crate::admin::hour::{Sample, Totals};
 use crate::admin::{AdminState, Problem};
 use crate::db::Stock;
@@ -94,9 +94,8 @@ pub(super) async fn show(
     let hour = LastHour::read(&admin, dead);
     let context = Context { admin: &admin, shell: &shell, w, hour: &hour };
     let needs = found.into_iter().filter(|found| found.severity != Severity::Ok);
-    let needs = needs
-        .map(|found| context.need(found, plugins.as_deref().unwrap_or_default(), stock.as_ref()))
-        .collect();
+    let needs =
+        needs.map(|found| context.need(found, plugins.as_deref().unwrap_or_default(), &heard)).collect();
     let numbers = if reader.sees_all() { Some(context.numbers(stock.as_ref()).await) } else { None };
     let sources = if reader.sees_all() { context.sources(&heard) } else { Vec::new() };
     let plugins = plugins.map(|all| all.into_iter().map(|plugin| context.plugin(plugin)).collect());
@@ -119,7 +118,7 @@ impl Context<'_> {
         self.shell.language.number(number)
     }
 
-    fn need(&self, found: Found, plugins: &[Plugin], stock: Option<&Stock>) -> Need {
+    fn need(&self, found: Found, plugins: &[Plugin], heard: &[(String, u64)]) -> Need {
         let subject = found.subject.as_deref();
         let plugin = plugins.iter().find(|plugin| subject == Some(plugin.name.as_str()));
         let w = self.w;
@@ -135,14 +134,21 @@ impl Context<'_> {
                 (w.about_plugins(), since, plugin.map(|plugin| plugin_path(&plugin.name)))
             }
             "dead letters" => {
+                let since = match &found.fact {
+                    Fact::PluginDeadLetters(dead) => dead.oldest_at,
+                    _ => None,
+                };
                 let link = subject.map(|plugin| format!("/dead-letters?plugin={plugin}"));
-                (w.about_dead_letters(), stock.and_then(|stock| stock.oldest_dead_at), link)
+                (w.about_dead_letters(), since, link)
             }
             "sources" => {
-                let link = subject.map(super::sources::path_of);
-                (w.about_sources(), None, link)
+                let since = match &found.fact {
+                    Fact::SourceSilent { source, .. } => last_of(heard, source),
+                    _ => None,
+                };
+                (w.about_sources(), since, subject.map(super::sources::path_of))
             }
-            "alerts" => (w.about_alerts(), None, None),
+            "alerts" => (w.about_alerts(), None, Some("/settings/alerts".to_owned())),
             _ => (w.about_configuration(), None, None),
         };
         Need {
@@ -245,7 +251,7 @@ impl Context<'_> {
             SourceRow {
                 name: name.to_owned(),
                 path: super::sources::path_of(name),
-                last: heard.iter().find(|(source, _)| source == name).map(|(_, at)| self.time(*at)),
+                last: last_of(heard, name).map(|at| self.time(at)),
                 received: self.number(received),
                 refused: self.number(refused),
                 has_refused: refused > 0,
@@ -253,4 +259,9 @@ impl Context<'_> {
         };
         config.sources.keys().map(|name| row(name.as_str())).collect()
     }
+}
+
+/// When the last event of a source was received, ms since the Unix epoch.
+fn last_of(heard: &[(String, u64)], source: &str) -> Option<u64> {
+    heard.iter().find(|(name, _)| name == source).map(|(_, at)| *at)
 }

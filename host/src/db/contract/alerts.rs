@@ -37,7 +37,9 @@ async fn dead_letters_are_counted_by_plugin() {
             db.finished(attempt(delivery, NextStep::Dead)).await.unwrap();
         }
         let plugin = taken[0].plugin.to_string();
-        assert_eq!(db.dead_letters().await, Ok(vec![DeadLetters { plugin, deliveries: 2, effects: 0 }]));
+        let oldest_at = taken[..2].iter().map(|delivery| delivery.event.received_at).min();
+        let dead = DeadLetters { plugin, deliveries: 2, effects: 0, oldest_at };
+        assert_eq!(db.dead_letters().await, Ok(vec![dead]));
     }
 }
 

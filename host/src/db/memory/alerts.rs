@@ -23,18 +23,20 @@ impl Tables {
     }
 
     pub(super) fn dead_letters(&self) -> Vec<DeadLetters> {
-        let deliveries = self.deliveries.values().filter(|stored| stored.standing.is_unresolved());
-        let effects = self.effects.values().filter(|stored| stored.standing.is_unresolved());
-        let each = deliveries.map(|stored| (&stored.plugin, 1, 0));
-        let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-        for (plugin, delivery, effect) in each.chain(effects.map(|stored| (&stored.plugin, 0, 1))) {
-            let count = counts.entry(plugin.as_str()).or_default();
-            *count = (count.0 + delivery, count.1 + effect);
+        let deliveries = self.deliveries.iter().filter(|(_, stored)| stored.standing.is_unresolved());
+        let effects = self.effects.iter().filter(|(_, stored)| stored.standing.is_unresolved());
+        let each = deliveries.map(|(id, stored)| (&stored.plugin, 1, 0, id.event));
+        let each = each.chain(effects.map(|(id, stored)| (&stored.plugin, 0, 1, id.delivery.event)));
+        let mut counts: BTreeMap<&str, (u64, u64, i64)> = BTreeMap::new();
+        for (plugin, delivery, effect, event) in each {
+            let count = counts.entry(plugin.as_str()).or_insert((0, 0, i64::MAX));
+            *count = (count.0 + delivery, count.1 + effect, count.2.min(event));
         }
-        let dead = counts.into_iter().map(|(plugin, (deliveries, effects))| DeadLetters {
+        let dead = counts.into_iter().map(|(plugin, (deliveries, effects, oldest))| DeadLetters {
             plugin: plugin.to_owned(),
             deliveries,
             effects,
+            oldest_at: self.events.get(&oldest).map(|event| event.received_at),
         });
         dead.collect()
     }

@@ -9,12 +9,15 @@ use crate::event::now_ms;
 
 const SAVE: &str = "INSERT INTO alert (name, state, saved_at) VALUES (?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET state = excluded.state, saved_at = excluded.saved_at";
-const DEAD_LETTERS: &str = "SELECT plugin, sum(deliveries), sum(effects) FROM (
-    SELECT plugin, count(*) AS deliveries, 0 AS effects FROM delivery
-        WHERE state = 'dead' AND settled IS NULL GROUP BY plugin
-    UNION ALL
-    SELECT plugin, 0, count(*) FROM effect WHERE state = 'dead' AND settled IS NULL GROUP BY plugin)
-    GROUP BY plugin";
+const DEAD_LETTERS: &str =
+    "SELECT plugin, deliveries, effects, (SELECT received_at FROM event WHERE seq = oldest)
+    FROM (SELECT plugin, sum(deliveries) AS deliveries, sum(effects) AS effects, min(oldest) AS oldest FROM (
+        SELECT plugin, count(*) AS deliveries, 0 AS effects, min(event_seq) AS oldest FROM delivery
+            WHERE state = 'dead' AND settled IS NULL GROUP BY plugin
+        UNION ALL
+        SELECT plugin, 0, count(*), min(event_seq) FROM effect
+            WHERE state = 'dead' AND settled IS NULL GROUP BY plugin)
+        GROUP BY plugin)";
 const LAST_RECEIVED: &str = "SELECT source, max(received_at)
     FROM (SELECT source, received_at FROM event ORDER BY seq DESC LIMIT ?) GROUP BY source";
 
@@ -37,11 +40,13 @@ impl Reader {
     }
 
     pub(super) async fn dead_letters(&self) -> Result<Vec<DeadLetters>, DbError> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(DEAD_LETTERS).fetch_all(self.pool()).await?;
-        let dead = rows.into_iter().map(|(plugin, deliveries, effects)| DeadLetters {
+        let query = sqlx::query_as(DEAD_LETTERS);
+        let rows: Vec<(String, i64, i64, Option<i64>)> = query.fetch_all(self.pool()).await?;
+        let dead = rows.into_iter().map(|(plugin, deliveries, effects, oldest)| DeadLetters {
             plugin,
             deliveries: unsigned(deliveries),
             effects: unsigned(effects),
+            oldest_at: oldest.map(unsigned),
         });
         Ok(dead.collect())
     }
