@@ -15,6 +15,7 @@ use super::AdminState;
 use super::auth::{AllowedFor, need};
 use crate::clock;
 use crate::config::Config;
+use crate::db::DeadLetters;
 
 pub(super) use checks::{Silence, find_silence};
 pub(super) use fact::{Fact, Found, Lack, Place, short};
@@ -100,6 +101,8 @@ pub(super) struct Examination {
     pub(super) paused: Vec<(String, u64)>,
     /// When each source's last event was received, ms since the Unix epoch.
     pub(super) heard: Vec<(String, u64)>,
+    /// The unresolved dead letters of the plugins that the caller sees.
+    pub(super) dead_letters: Vec<DeadLetters>,
     /// The host's clock, in ms.
     pub(super) now: u64,
 }
@@ -110,8 +113,8 @@ pub(super) async fn examine(admin: &AdminState, reader: &AllowedFor<need::Read>)
     let mut found = checks::check(&facts);
     found.extend(settings::check(&facts));
     found.sort_by_key(|found| std::cmp::Reverse(found.severity));
-    let Facts { paused, heard, now, .. } = facts;
-    Examination { found, paused, heard, now }
+    let Facts { paused, heard, dead_letters, now, .. } = facts;
+    Examination { found, paused, heard, dead_letters, now }
 }
 
 /// Checks a running host, and says in English what was found.

@@ -4,6 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 
+use super::dead_letter_filters::Filters;
+use super::events::EventLink;
 use super::findings::{self, Telling};
 use super::last_hour::LastHour;
 use super::shell::{Page, Section, Shell};
@@ -11,12 +13,21 @@ use super::ui::{self, StateTag, TimeTag, duration, short_duration};
 use super::visit::Visit;
 use super::words::OverviewWords;
 use super::{plugins::plugin_path, states};
-use crate::admin::api::{Plugin, Severity, plugins};
+use crate::admin::api::extract::Query;
+use crate::admin::api::{ListedDelivery, Plugin, Severity, deliveries, plugins};
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::doctor::{self, Examination, Fact, Found};
 use crate::admin::hour::{Sample, Totals};
 use crate::admin::{AdminState, Problem};
-use crate::db::Stock;
+use crate::db::{DeadLetters, OpenScope, Stock};
+use crate::event::PluginName;
+use crate::switch::TypePattern;
+
+/// Most open deliveries of a plugin that are counted, of those that its switches hold and of the others each. The database
+/// counts them one by one.
+const OPEN_MAX: u32 = 10_000;
+/// The newest dead letters that are shown.
+const NEWEST_DEAD: u32 = 5;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -28,6 +39,8 @@ struct OverviewPage {
     numbers: Option<Numbers>,
     plugins: Option<Vec<PluginRow>>,
     sources: Vec<SourceRow>,
+    /// The newest dead letters.
+    dead_letters: Vec<DeadLetterRow>,
 }
 
 /// Something that needs somebody.
@@ -64,6 +77,12 @@ struct PluginRow {
     done: String,
     failed: String,
     has_failed: bool,
+    /// The open deliveries.
+    backlog: String,
+    /// The unresolved dead letters, deliveries and effects.
+    dead: String,
+    /// Where they are, if there are any.
+    dead_path: Option<String>,
     revision: Option<String>,
     since: Option<TimeTag>,
 }
@@ -77,6 +96,14 @@ struct SourceRow {
     has_refused: bool,
 }
 
+struct DeadLetterRow {
+    event: EventLink,
+    event_type: String,
+    plugin: String,
+    reason: Option<String>,
+    received: TimeTag,
+}
+
 /// `GET /`
 pub(super) async fn show(
     reader: AllowedFor<need::Read>,
@@ -84,7 +111,7 @@ pub(super) async fn show(
     visit: Visit,
 ) -> Result<Response, Problem> {
     let w = OverviewWords(visit.language);
-    let Examination { found, paused, heard, .. } = doctor::examine(&admin, &reader).await;
+    let Examination { found, paused, heard, dead_letters, .. } = doctor::examine(&admin, &reader).await;
     // A fault that the examination came upon is above the page too.
     let shell = Shell::new(&admin, &visit, Section::Overview, w.title());
     // What cannot be read is left out: the database's fault is among the findings.
@@ -98,8 +125,12 @@ pub(super) async fn show(
         needs.map(|found| context.need(found, plugins.as_deref().unwrap_or_default(), &heard)).collect();
     let numbers = if reader.sees_all() { Some(context.numbers(stock.as_ref()).await) } else { None };
     let sources = if reader.sees_all() { context.sources(&heard) } else { Vec::new() };
-    let plugins = plugins.map(|all| all.into_iter().map(|plugin| context.plugin(plugin)).collect());
-    Ok(Page(OverviewPage { shell, w, needs, numbers, plugins, sources }).into_response())
+    let plugins = match plugins {
+        Some(all) => Some(context.plugins(all, &dead_letters).await),
+        None => None,
+    };
+    let dead_letters = context.newest_dead_letters(&reader).await;
+    Ok(Page(OverviewPage { shell, w, needs, numbers, plugins, sources, dead_letters }).into_response())
 }
 
 struct Context<'a> {
@@ -226,7 +257,27 @@ impl Context<'_> {
         Numbers { span, all }
     }
 
-    fn plugin(&self, plugin: Plugin) -> PluginRow {
+    async fn plugins(&self, plugins: Vec<Plugin>, dead: &[DeadLetters]) -> Vec<PluginRow> {
+        let mut rows = Vec::new();
+        for plugin in plugins {
+            let backlog = self.count_open(&plugin.name).await;
+            let dead = dead.iter().find(|dead| dead.plugin == plugin.name);
+            rows.push(self.plugin(plugin, backlog, dead.map_or(0, |dead| dead.deliveries + dead.effects)));
+        }
+        rows
+    }
+
+    /// The number of a plugin's open deliveries; nothing if it cannot be read.
+    async fn count_open(&self, plugin: &str) -> Option<u64> {
+        let (plugin, types) = (PluginName::new(plugin).ok()?, TypePattern::all());
+        let mut open = 0;
+        for scope in [OpenScope::Others, OpenScope::SwitchedOff] {
+            open += self.admin.db.count_open_of(&plugin, &types, scope, OPEN_MAX).await.ok()?;
+        }
+        Some(open)
+    }
+
+    fn plugin(&self, plugin: Plugin, backlog: Option<u64>, dead: u64) -> PluginRow {
         let name = &plugin.name;
         let done = self.hour.increase(|totals| totals.attempted(name, "done"));
         let failed =
@@ -237,10 +288,31 @@ impl Context<'_> {
             done: self.number(done),
             failed: self.number(failed),
             has_failed: failed > 0,
+            backlog: match backlog {
+                Some(open) if open >= u64::from(OPEN_MAX) => self.w.at_least(self.number(OPEN_MAX.into())),
+                Some(open) => self.number(open),
+                None => "–".into(),
+            },
+            dead: self.number(dead),
+            dead_path: (dead > 0).then(|| format!("/dead-letters?plugin={name}")),
             since: plugin.revision.is_some().then(|| self.time(plugin.since)),
             revision: plugin.revision.as_deref().map(|digest| ui::revision_digits(digest).to_owned()),
             name: plugin.name,
         }
+    }
+
+    /// The newest dead letters that the reader sees, as the list has them; none if they cannot be read.
+    async fn newest_dead_letters(&self, reader: &AllowedFor<need::Read>) -> Vec<DeadLetterRow> {
+        let query = Filters::default().query(self.shell.now, None, NEWEST_DEAD);
+        let found = deliveries::list(reader.clone(), State(self.admin.clone()), Query(query)).await;
+        let row = |found: ListedDelivery| DeadLetterRow {
+            event: EventLink::new(self.shell, &found.source, found.event).at(&found.delivery.id),
+            event_type: found.event_type,
+            plugin: found.delivery.plugin,
+            reason: found.reason,
+            received: self.time(found.received_at),
+        };
+        found.map(|page| page.0.items.into_iter().map(row).collect()).unwrap_or_default()
     }
 
     fn sources(&self, heard: &[(String, u64)]) -> Vec<SourceRow> {

@@ -41,6 +41,12 @@ words! {
         state: "State", "État";
         done_hour: "Done", "Faites";
         failed_hour: "Failed attempts", "Tentatives échouées";
+        at_least(count): "{count} or more", "{count} ou plus";
+        newest_dead: "Newest dead letters", "Derniers échecs définitifs";
+        all_dead: "All dead letters", "Tous les échecs définitifs";
+        event: "Event", "Événement";
+        reason: "Reason", "Raison";
+        event_received: "Received", "Reçu";
         revision: "Revision", "Révision";
         in_force: "In force", "En service";
         no_plugins: "No plugin runs here yet.", "Aucun plugin ne fonctionne encore ici.";
