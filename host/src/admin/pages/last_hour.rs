@@ -30,6 +30,11 @@ impl LastHour {
         (last.at.saturating_sub(first.at) / 60_000).clamp(1, 60)
     }
 
+    /// So many in its minutes, by minute: with a digit after the point below 10.
+    pub(super) fn by_minute(&self, count: u64, language: Language) -> String {
+        describe_rate(count, self.minutes(), language)
+    }
+
     /// What a count has become since the oldest sample.
     pub(super) fn increase(&self, count: impl Fn(&Totals) -> u64) -> u64 {
         hour::increase(&self.samples, |sample| count(&sample.totals))
@@ -82,5 +87,38 @@ impl LastHour {
             (after.at, time.unwrap_or(0) as f64)
         });
         sparkline::points(&times.collect::<Vec<_>>())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
+fn describe_rate(count: u64, minutes: u64, language: Language) -> String {
+    if count >= 10 * minutes {
+        return language.number(count / minutes);
+    }
+    let rate = count as f64 / minutes as f64;
+    if count > 0 && rate < 0.05 {
+        return format!("< {}", language.decimal(0.1));
+    }
+    language.decimal(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_rate_has_a_digit_after_the_point() {
+        for (count, minutes, english, french) in [
+            (0, 60, "0", "0"),
+            (1, 60, "< 0.1", "< 0,1"),
+            (3, 60, "0.1", "0,1"),
+            (59, 60, "1", "1"),
+            (90, 60, "1.5", "1,5"),
+            (600, 60, "10", "10"),
+            (119_999, 60, "1,999", "1\u{202f}999"),
+        ] {
+            let rates = Language::ALL.map(|language| describe_rate(count, minutes, language));
+            assert_eq!(rates, [english, french]);
+        }
     }
 }

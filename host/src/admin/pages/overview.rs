@@ -203,7 +203,7 @@ impl Context<'_> {
         let oldest_dead = stock.and_then(|stock| stock.oldest_dead_at);
         let received = hour.increase(Totals::received);
         let done = hour.increase(Totals::done);
-        let per_minute = |count: u64| w.per_minute(self.number(count / hour.minutes()));
+        let per_minute = |count: u64| w.per_minute(hour.by_minute(count, language));
         let number = |name, value, note, points: String, is_rate| {
             let chart = if is_rate { w.chart(name) } else { w.chart_level(name) };
             Number { name, value, note, chart, points, link: None, is_bad: false }

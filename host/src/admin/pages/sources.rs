@@ -228,7 +228,7 @@ impl<'a> Known<'a> {
             let value = self.hour.increase(count);
             SourceNumber {
                 name: title,
-                note: words.per_minute(self.number(value / self.hour.minutes())),
+                note: words.per_minute(self.hour.by_minute(value, self.shell.language)),
                 chart: words.chart(title),
                 points: self.hour.rates(count),
                 is_bad: is_bad && value > 0,
