@@ -14,6 +14,7 @@ use super::{cookies, guard, origin};
 use crate::admin::api::extract::Query;
 use crate::admin::auth::{AllowedFor, need};
 use crate::admin::{AdminState, Problem};
+use crate::config::ADMIN_TOKEN;
 use crate::event::now_ms;
 
 #[derive(Template)]
@@ -24,6 +25,8 @@ struct LoginPage {
     /// Where to go on to.
     next: String,
     error: Option<String>,
+    /// The file with the first token.
+    token_file: String,
 }
 
 /// Where to go on to after the log-in.
@@ -55,7 +58,8 @@ pub(super) async fn show(
 fn page(admin: &AdminState, visit: &Visit, next: &str, error: Option<String>) -> Page<LoginPage> {
     let w = LoginWords(visit.language);
     let shell = Shell::new(admin, visit, Section::None, w.title());
-    Page(LoginPage { shell, w, next: next.to_owned(), error })
+    let token_file = admin.config.borrow().data_dir().join(ADMIN_TOKEN).display().to_string();
+    Page(LoginPage { shell, w, next: next.to_owned(), error, token_file })
 }
 
 /// `POST /login`
