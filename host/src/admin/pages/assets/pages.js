@@ -98,15 +98,25 @@
     for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
   });
 
-  // Copying a text that stands on the page.
+  // Copying a text that stands on the page. Without HTTPS browsers have no clipboard for pages: the text is selected.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-copy]");
     if (!button) return;
-    const text = document.getElementById(button.dataset.copy)?.textContent ?? "";
-    try { await navigator.clipboard.writeText(text); } catch { return; }
-    const label = button.textContent;
-    button.textContent = body.dataset.copied;
-    setTimeout(() => { button.textContent = label; }, 1500);
+    const source = document.getElementById(button.dataset.copy);
+    if (!source || button.dataset.label) return;
+    let done = body.dataset.copied;
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+    } catch {
+      getSelection().selectAllChildren(source);
+      done = body.dataset.selected;
+    }
+    button.dataset.label = button.textContent;
+    button.textContent = $("#say").textContent = done;
+    setTimeout(() => {
+      button.textContent = button.dataset.label;
+      delete button.dataset.label;
+    }, 1500);
   });
 
   // News: counted behind a link, and shown when it is followed. A hidden page follows nothing, so that many open ones

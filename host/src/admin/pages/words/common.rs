@@ -30,6 +30,7 @@ words! {
             "L'hôte ne répond pas. La page montre le dernier état connu et réessaie d'elle-même.";
         copy: "Copy", "Copier";
         copied: "Copied", "Copié";
+        selected: "Selected, now copy it", "Sélectionné, à copier";
         keys_title: "Keyboard", "Clavier";
         keys_search: "Search", "Rechercher";
         keys_move: "Next, previous row", "Ligne suivante, précédente";
