@@ -1,13 +1,13 @@
 //! The story of an event's deliveries, as its page tells it.
 
-use super::replays;
 use super::shell::Shell;
 use super::states;
 use super::ui::{StateTag, TimeTag, Tone, bytes, revision_digits, short_duration};
 use super::words::EventWords;
+use super::{events, replays};
 use crate::admin::api::{AttemptView, DeliveryView, EffectView};
 use crate::delivery::{Cause, Outcome, State};
-use crate::effect::EffectOutcome;
+use crate::effect::{EMITTED_PREFIX, EffectOutcome};
 
 /// A delivery.
 pub(super) struct Lane {
@@ -55,6 +55,8 @@ pub(super) struct Attempt {
 pub(super) struct Effect {
     pub(super) kind: String,
     pub(super) summary: String,
+    /// The page of the event that it emitted.
+    pub(super) emitted: Option<String>,
     pub(super) state: StateTag,
     pub(super) due: Option<TimeTag>,
     pub(super) attempts: Vec<EffectAttempt>,
@@ -113,7 +115,7 @@ pub(super) fn lane(delivery: DeliveryView, shell: &Shell, w: EventWords) -> Lane
         cause,
         due: delivery.due_at.map(time),
         attempts: delivery.attempts.into_iter().map(|of| attempt(of, shell, w)).collect(),
-        effects: delivery.effects.into_iter().map(|of| effect(of, shell, w)).collect(),
+        effects: delivery.effects.into_iter().map(|of| effect(of, &delivery.plugin, shell, w)).collect(),
         may_replay: is_unresolved && shell.may_operate(),
         may_discard: (is_unresolved || (is_open && delivery.state != State::Running)) && shell.may_operate(),
         id: delivery.id,
@@ -149,7 +151,7 @@ fn attempt(attempt: AttemptView, shell: &Shell, w: EventWords) -> Attempt {
     }
 }
 
-fn effect(effect: EffectView, shell: &Shell, w: EventWords) -> Effect {
+fn effect(effect: EffectView, plugin: &str, shell: &Shell, w: EventWords) -> Effect {
     let time = |at| TimeTag { at, now: shell.now, language: shell.language };
     let attempts = effect.attempts.into_iter().map(|attempt| {
         let (tone, word) = match attempt.outcome {
@@ -165,7 +167,10 @@ fn effect(effect: EffectView, shell: &Shell, w: EventWords) -> Effect {
             detail: attempt.detail,
         }
     });
+    // An emitted event has the key of its effect as its id, and is stored once the effect is done.
+    let is_emitted = effect.kind == "event" && effect.state == State::Done;
     Effect {
+        emitted: is_emitted.then(|| events::path_of(&format!("{EMITTED_PREFIX}{plugin}"), &effect.key)),
         state: states::of_effect(effect.state, shell.language),
         due: effect.due_at.map(time),
         attempts: attempts.collect(),
