@@ -119,6 +119,50 @@
     }, 1500);
   });
 
+  // Finding in a text: its lines are made elements when a reader first types, and those that match are marked.
+  const divide = (text) => {
+    const lines = document.createDocumentFragment();
+    let line = null;
+    const begin = () => {
+      line = lines.appendChild(document.createElement("span"));
+      line.className = "line";
+    };
+    begin();
+    for (const node of [...text.childNodes]) {
+      if (node.nodeType !== Node.TEXT_NODE) { line.append(node); continue; }
+      for (const part of node.data.match(/[^\n]*\n|[^\n]+/g) ?? []) {
+        line.append(part);
+        if (part.endsWith("\n")) begin();
+      }
+    }
+    text.replaceChildren(lines);
+  };
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("input[data-find]")) return;
+    const text = document.getElementById(target.dataset.find);
+    if (!$(".line", text)) divide(text);
+    const wanted = target.value.trim().toLowerCase();
+    let found = 0;
+    for (const line of $$(".line", text)) {
+      line.classList.remove("current");
+      const matches = wanted !== "" && line.textContent.toLowerCase().includes(wanted);
+      line.classList.toggle("match", matches);
+      if (matches) found += 1;
+    }
+    const { none, one, many } = target.dataset;
+    const count = found === 0 ? none : (found === 1 ? one : many).replace("{}", number.format(found));
+    document.getElementById(target.getAttribute("aria-describedby")).textContent = wanted === "" ? "" : count;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches("input[data-find]")) return;
+    event.preventDefault();
+    const all = $$(".line.match", document.getElementById(event.target.dataset.find));
+    if (!all.length) return;
+    const next = all[(all.findIndex((line) => line.matches(".current")) + 1) % all.length];
+    for (const line of all) line.classList.toggle("current", line === next);
+    next.scrollIntoView({ block: "nearest" });
+  });
+
   // News: counted behind a link, and shown when it is followed. A hidden page follows nothing, so that many open ones
   // cost nothing and do not use up the browser's connections.
   const offline = $("#offline");

@@ -74,6 +74,10 @@ words! {
         mask: "Mask personal values", "Masquer les données personnelles";
         personal_hidden[count]: "{count} personal value is masked." | "{count} personal values are masked.",
             "{count} donnée personnelle est masquée." | "{count} données personnelles sont masquées.";
+        find: "Find in payload", "Chercher dans le contenu";
+        lines_none: "no line", "aucune ligne";
+        lines_one: "1 line", "1 ligne";
+        lines_many: "{} lines", "{} lignes";
         copy_payload: "Copy payload", "Copier le contenu";
         copy_curl: "Copy as curl", "Copier pour curl";
         copy_command: "Copy as command", "Copier la commande";
