@@ -20,6 +20,8 @@ pub(in crate::admin) struct ChangesQuery {
     /// Only these kinds, with commas between them: `plugin,replay`. All without it.
     #[param(pattern = "^[a-z-]+(,[a-z-]+)*$")]
     types: Option<String>,
+    /// As `Last-Event-ID`, for a page that follows anew: a browser sends the header only where it connects again by itself.
+    last: Option<String>,
 }
 
 /// Changes as they come, as server-sent events (`text/event-stream`), until the client ends it.
@@ -41,7 +43,9 @@ pub(in crate::admin) async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let kinds = query.types.as_deref().map(parse_kinds).transpose()?.unwrap_or_default();
-    let last = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
+    let header = headers.get("last-event-id").map(|last| last.to_str().unwrap_or_default());
+    // The header is the later one.
+    let last = header.or(query.last.as_deref());
     let body: Body = Follower::follow(&admin, reader.into_viewer(), kinds, last).await?;
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

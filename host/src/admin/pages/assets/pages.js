@@ -169,6 +169,8 @@
   let stream = null, count = 0, failures = 0;
   // Whether the page shows all until the stream begins. A page that was hidden, or that waited for the host, may not.
   let isFresh = !document.hidden;
+  // Where the last stream ended, so that the next one begins with what was missed.
+  let last = "";
   // Whether changes were missed, so that their number is not known.
   let isCountUnknown = false;
   const news = () => $(".news[data-kinds]");
@@ -193,7 +195,8 @@
     link.hidden = false;
   };
   // The stream begins anew: anything may have changed since the last one.
-  const announceReset = () => {
+  const announceReset = ({ lastEventId }) => {
+    last = lastEventId;
     const link = news();
     if (isFresh || !link) {
       isFresh = false;
@@ -204,7 +207,7 @@
     link.hidden = false;
   };
   // A session that has ended has no news: the log-in is next. Other reasons may pass.
-  const address = () => `${body.dataset.live}?types=${news().dataset.kinds}`;
+  const address = () => `${body.dataset.live}?types=${news().dataset.kinds}${last && `&last=${encodeURIComponent(last)}`}`;
   const tryAgain = async (wait) => {
     const ended = await fetch(address(), { headers: { accept: "text/event-stream" } })
       .then((answer) => { answer.body?.cancel(); return answer.status === 401; }, () => false);
@@ -215,7 +218,7 @@
     if (!body.dataset.live || !news() || stream || document.hidden) return;
     stream = new EventSource(address());
     stream.addEventListener("open", () => { failures = 0; offline.hidden = true; });
-    stream.addEventListener("changes", (event) => announce(JSON.parse(event.data).changes));
+    stream.addEventListener("changes", (event) => { last = event.lastEventId; announce(JSON.parse(event.data).changes); });
     stream.addEventListener("reset", announceReset);
     stream.addEventListener("end", () => { stream?.close(); stream = null; tryAgain(5000); });
     stream.addEventListener("error", () => {
@@ -223,7 +226,7 @@
       isFresh = false;
       offline.hidden = failures < 3;
       // The browser tries again by itself, unless the host refused.
-      if (stream?.readyState === EventSource.CLOSED) { stream = null; tryAgain(Math.min(60000, 5000 * failures)); }
+      if (stream?.readyState === EventSource.CLOSED) { stream = null; last = ""; tryAgain(Math.min(60000, 5000 * failures)); }
     });
   };
   const unfollow = () => { stream?.close(); stream = null; isFresh = false; };
