@@ -62,6 +62,7 @@ pub(super) struct Discard {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct DeadEffects {
     /// Dead effects with these keys
     #[arg(value_name = "KEY")]

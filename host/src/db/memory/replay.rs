@@ -6,7 +6,7 @@ use crate::clock;
 use crate::db::decisions;
 use crate::db::types::{Discard, ResolvedEffect};
 use crate::db::writer::batch::Placement;
-use crate::delivery::{DeliveryId, Resolution, State};
+use crate::delivery::{DeliveryId, Resolution, State, reason_without_names};
 use crate::effect::EffectId;
 use crate::erasure::ERASED;
 use crate::event::{Digest, Event, now_ms};
