@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::client;
@@ -92,8 +93,8 @@ impl Sender {
         body: impl Into<bytes::Bytes>,
     ) -> Result<Answer, Failure> {
         let signed = self.signer.sign(id.as_deref(), event_type, body.into())?;
-        let request = self.http.post(&self.url).header("Content-Type", "application/json");
-        let request = request.headers(signed.headers).body(signed.body);
+        let url = append_query(&self.url, signed.query.as_deref());
+        let request = self.http.post(url).headers(signed.headers).body(signed.body);
         let response = request.send().await.map_err(|error| self.explain_unreachable(&error))?;
         let status = response.status().as_u16();
         let answer = response.bytes().await.map_err(|error| self.explain_unreachable(&error))?;
@@ -106,14 +107,12 @@ impl Sender {
     /// As [`Sender::send`] has them for the signature.
     pub(super) fn curl(&self, id: &str, event_type: &str, body: String) -> Result<String, Failure> {
         let signed = self.signer.sign(Some(id), Some(event_type), body.into())?;
-        let mut headers = vec![quote("Content-Type: application/json")];
-        headers.extend(
-            signed.headers.iter().map(|(name, value)| {
-                quote(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
-            }),
-        );
-        let headers: Vec<_> = headers.iter().map(|header| format!("-H {header}")).collect();
-        let (url, headers) = (quote(&self.url), headers.join(" \\\n    "));
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            format!("-H {}", quote(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))))
+        };
+        let headers: Vec<_> = signed.headers.iter().map(header).collect();
+        let url = quote(&append_query(&self.url, signed.query.as_deref()));
+        let headers = headers.join(" \\\n    ");
         let body = quote(&String::from_utf8_lossy(&signed.body));
         Ok(format!("curl -sS {url} \\\n    {headers} \\\n    --data-binary {body}"))
     }
@@ -135,6 +134,13 @@ impl Sender {
         }
         Failure::Failed(format!("{url}: {}", client::innermost(error)))
     }
+}
+
+/// The URL, with a query after its own if it has one.
+fn append_query(url: &str, query: Option<&str>) -> String {
+    let Some(query) = query else { return url.to_owned() };
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{query}")
 }
 
 /// The webhook address of `source`. `to` is a whole URL, or a host's address to complete.
@@ -222,6 +228,17 @@ mod tests {
         ];
         for (to, expected) in cases {
             assert_eq!(webhook_url(to, listen, "m"), expected);
+        }
+    }
+
+    #[test]
+    fn appends_a_query_to_a_url_with_or_without_one() {
+        for (url, query, expected) in [
+            ("https://h/in", None, "https://h/in"),
+            ("https://h/in", Some("a=1"), "https://h/in?a=1"),
+            ("https://h/in?b=2", Some("a=1"), "https://h/in?b=2&a=1"),
+        ] {
+            assert_eq!(append_query(url, query), expected);
         }
     }
 

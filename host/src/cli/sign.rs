@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use serde::de::IgnoredAny;
 
 use super::failure::Failure;
 use crate::config::{Reply, Scheme, Secret, Source};
@@ -46,8 +47,9 @@ impl Signer {
                  request of the sender in a file, and test it with `hookyard source test NAME --file FILE`"
             )));
         }
+        let content_type = Some(self.find_content_type(&body));
         let unsigned =
-            UnsignedRequest { url: &self.url, id, event_type, content_type: None, body, now_ms: now_ms() };
+            UnsignedRequest { url: &self.url, id, event_type, content_type, body, now_ms: now_ms() };
         let mut signed = sign(&self.source, &self.secret, &unsigned).map_err(|why| {
             Failure::Failed(format!("cannot sign as `{}`: {why}", self.source.scheme.name()))
         })?;
@@ -56,5 +58,43 @@ impl Signer {
             signed.headers.insert(MONCRENEAU_EVENT, value);
         }
         Ok(signed)
+    }
+
+    /// The media type of a body. A scheme that signs the fields of forms knows forms by it.
+    fn find_content_type(&self, body: &[u8]) -> &'static str {
+        let takes_forms = self.source.forms || self.source.verification.signs_form();
+        let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        if takes_forms && !is_json() { "application/x-www-form-urlencoded" } else { "application/json" }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may panic")]
+mod tests {
+    use http::header::CONTENT_TYPE;
+
+    use super::*;
+
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const JSON: &str = "application/json";
+
+    #[test]
+    fn a_body_that_is_no_json_is_a_form_where_the_source_takes_forms() {
+        let digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let query = format!("bodySHA256={digest}");
+        for (scheme, body, content_type, query) in [
+            ("twilio", "MessageSid=SM1", FORM, None),
+            ("twilio", "{}", JSON, Some(query.as_str())),
+            ("slack", "command=%2Fhello", FORM, None),
+            ("slack", "{}", JSON, None),
+            ("stripe", "a=1", JSON, None),
+        ] {
+            let secret = Secret::new("s".into());
+            let source = Source::preset(Scheme::find(scheme).unwrap(), vec![secret.clone()]);
+            let signer = Signer::new(source, secret, "https://hooks.example.gn/webhooks/a".into());
+            let signed = signer.sign(None, None, body.into()).unwrap();
+            assert_eq!(signed.headers[CONTENT_TYPE], content_type, "{scheme} {body}");
+            assert_eq!(signed.query.as_deref(), query, "{scheme} {body}");
+        }
     }
 }

@@ -313,6 +313,14 @@ impl Verification {
     }
 }
 
+impl Verification {
+    /// Whether the fields of a form are signed, and not the bytes of the body.
+    #[must_use]
+    pub fn signs_form(&self) -> bool {
+        self.signed.templates().flat_map(Template::all_parts).any(|part| *part == Part::Form)
+    }
+}
+
 impl SignedContent {
     /// All templates that may be signed.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {

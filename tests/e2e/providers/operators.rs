@@ -122,3 +122,21 @@ async fn events_are_sent_as_every_symmetric_scheme() {
     ]);
     assert!(output.code == 0 && output.out.contains("30 × 202 accepted"), "{output:?}");
 }
+
+/// Twilio signs the fields of a form, and of another body its digest, which is in the query.
+#[tokio::test]
+async fn a_form_and_a_json_body_are_sent_as_twilio_sends_them() {
+    let dir = with_sources("[sources.sms]\nscheme = \"twilio\"\nsecrets = [\"s\"]");
+    let host = dir.start().await;
+    fs::write(dir.path("form.txt"), "MessageSid=SM1&MessageStatus=delivered&Body=%C3%80+9+h").unwrap();
+    fs::write(dir.path("event.json"), r#"{"CallSid":"CA1","CallStatus":"completed"}"#).unwrap();
+    for what in [&["--file", "form.txt"][..], &["--file", "event.json"], &["appointment.created"]] {
+        let output = dir.run(&[&["event", "send", "--source", "sms"][..], what].concat());
+        assert!(output.code == 0 && output.out.contains("204 acknowledged"), "{what:?}: {output:?}");
+    }
+    for (id, event_type) in [("SM1.delivered", "message.delivered"), ("CA1.completed", "call.completed")] {
+        let (code, event) = host.api_get(&format!("/api/v1/events/sms/{id}")).await;
+        assert_eq!((code.as_u16(), &event["type"]), (200, &event_type.into()), "{event}");
+    }
+    assert_eq!(host.events("").await.len(), 3, "the sample is an event too");
+}

@@ -55,6 +55,8 @@ impl Setup {
         let terms = &source.verification;
         let sample = if source.package.as_deref() == Some("moncreneau:events") {
             "appointment.created"
+        } else if terms.signs_form() {
+            "--file form.txt"
         } else {
             "--file event.json"
         };
@@ -183,5 +185,7 @@ mod tests {
         let keys = setup(Scheme::find("ed25519").unwrap(), |_| ());
         assert!(keys.has_public_keys && keys.command.is_none());
         assert!(!setup(Scheme::find("mailgun").unwrap(), |_| ()).covers_body);
+        let form = setup(Scheme::find("twilio").unwrap(), |_| ());
+        assert_eq!(form.command.as_deref(), Some("hookyard event send --file form.txt --source desk"));
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::content::{Content, ContentInput, SourceUrl};
 use super::keys::Keys;
@@ -17,6 +18,7 @@ use crate::config::{
     TimestampUnit, ValuePlace, Verification,
 };
 use crate::event::rfc3339;
+use crate::ingress::media;
 use crate::pick::Picker;
 
 /// A request before it is signed.
@@ -41,6 +43,8 @@ pub struct UnsignedRequest<'a> {
 pub struct SignedRequest {
     /// The headers of the scheme.
     pub headers: HeaderMap,
+    /// The query that the sender appends to the URL, for schemes that sign the digest of a body there.
+    pub query: Option<String>,
     /// The body.
     pub body: Bytes,
 }
@@ -56,7 +60,8 @@ pub fn sign(
 ) -> Result<SignedRequest, String> {
     let source = Source { secrets: vec![secret.clone().into()], ..source.clone() };
     let verification = &source.verification;
-    let mut signed = SignedRequest { headers: field_headers(&source, request), body: request.body.clone() };
+    let headers = field_headers(&source, request);
+    let mut signed = SignedRequest { headers, query: None, body: request.body.clone() };
     if let Some(content_type) = request.content_type {
         signed.headers.insert(CONTENT_TYPE, header_value(&CONTENT_TYPE, content_type)?);
     }
@@ -67,6 +72,7 @@ pub fn sign(
             put_header_once(&mut signed.headers, place, &id)?;
         }
     }
+    signed.query = digest_query(verification, &signed);
     let places = &verification.signatures;
     let place = places.first().ok_or("the scheme has no place for a signature")?;
     let url = verification.url.as_deref().unwrap_or(request.url);
@@ -124,6 +130,13 @@ fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, String> {
         .map_err(|_| format!("`{name}` would have characters that a header cannot have"))
 }
 
+/// The query with the digest of a body, where the scheme has it there: a form is signed itself.
+fn digest_query(verification: &Verification, signed: &SignedRequest) -> Option<String> {
+    let parameter = verification.body_digest.as_ref()?;
+    let is_digested = !signed.body.is_empty() && !media::is_form(&signed.headers);
+    is_digested.then(|| format!("{parameter}={}", hex::encode(Sha256::digest(&signed.body))))
+}
+
 /// Puts a value into a JSON body, into objects that are made where there is nothing.
 fn put_in_body(body: &mut Bytes, pointer: &Pointer, value: Value) -> Result<(), String> {
     let mut root: Value =
@@ -163,7 +176,11 @@ fn make_signature(
         *slot = Some(*pointer);
     }
     let picker = (!places_in_body.is_empty()).then(|| Picker::new(pointers));
-    let uri = Uri::default();
+    let uri = match &signed.query {
+        Some(query) => Uri::try_from(format!("/?{query}"))
+            .map_err(|_| format!("`{query}` would be no query of a URL"))?,
+        None => Uri::default(),
+    };
     let request = UnverifiedRequest {
         method: &Method::POST,
         uri: &uri,
