@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use hookyard::config::{Scheme, Source};
+
 use super::{widened, with_sources};
 use crate::support::sign;
 
@@ -59,53 +61,67 @@ async fn source_test_says_which_secret_verified_a_request_or_at_which_step_it_fa
     assert_eq!(host.events("").await.len(), 0, "nothing is stored");
 }
 
+/// The presets that sign with a shared secret. A new one is among them without a change here.
+fn symmetric_schemes() -> impl Iterator<Item = Scheme> {
+    let algorithm = |scheme: Scheme| Source::preset(scheme, Vec::new()).verification.algorithm;
+    Scheme::all().filter(move |scheme| algorithm(*scheme).verification().is_none())
+}
+
+/// A secret of a symmetric scheme.
+fn secret_of(scheme: Scheme) -> &'static str {
+    match scheme.name() {
+        "adyen" => "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056",
+        "standard-webhooks" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        _ => "user:secret",
+    }
+}
+
+/// An event that the scheme signs, before its signature and its time are in it.
+fn body_of(scheme: Scheme) -> &'static str {
+    match scheme.name() {
+        "adyen" => {
+            r#"{"live":"false","notificationItems":[{"NotificationRequestItem":{"pspReference":"psp-1",
+                "amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION","success":"true"}}]}"#
+        }
+        "cloudevents" => r#"{"specversion":"1.0","id":"evt_1","source":"/shop","type":"a.b","data":{}}"#,
+        "mailgun" => r#"{"signature":{"token":"t-1"},"event-data":{"event":"opened"}}"#,
+        "microsoft-graph" => r#"{"value":[{"id":"n-1","changeType":"created"}]}"#,
+        _ => r#"{"id":"evt_1","type":"a.b","event":"a.b","webhookTimestamp":1}"#,
+    }
+}
+
+/// What the command prints of the answer to an event that is accepted.
+fn answer_to(scheme: Scheme) -> &'static str {
+    match scheme.name() {
+        "docusign" | "linear" | "mailgun" | "meta" | "paddle" | "zoom" => "200 accepted",
+        "adyen" | "slack" | "xero" => "200 acknowledged",
+        "twilio" => "204 acknowledged",
+        _ => "202 accepted",
+    }
+}
+
 #[tokio::test]
 async fn events_are_sent_as_every_symmetric_scheme() {
-    let schemes = [
-        "bitbucket",
-        "calendly",
-        "docusign",
-        "github",
-        "gitlab",
-        "intercom",
-        "linear",
-        "meta",
-        "paddle",
-        "shopify",
-        "slack",
-        "square",
-        "standard-webhooks",
-        "stripe",
-        "zoom",
-        "basic",
-        "token",
-    ];
     let mut sources = String::new();
-    for scheme in schemes {
-        let secret = match scheme {
-            "standard-webhooks" => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            _ => "user:secret",
-        };
+    for scheme in symmetric_schemes() {
+        let (name, secret) = (scheme.name(), secret_of(scheme));
         writeln!(
             sources,
-            "[sources.{scheme}]\nscheme = \"{scheme}\"\nsecrets = [\"{secret}\"]\ndefault_type = \"t\"\n{}",
-            widened(scheme)
+            "[sources.{name}-feed]\nscheme = \"{name}\"\nsecrets = [\"{secret}\"]\ndefault_type = \"t\"\n{}",
+            widened(name)
         )
         .unwrap();
     }
     let dir = with_sources(&sources);
-    let _host = dir.start().await;
-    fs::write(dir.path("event.json"), r#"{"id":"evt_1","type":"a.b","event":"a.b","webhookTimestamp":1}"#)
-        .unwrap();
-    for scheme in schemes {
-        let output = dir.run(&["event", "send", "a.b", "--file", "event.json", "--source", scheme]);
-        assert_eq!(output.code, 0, "{scheme}: {output:?}");
-        let answer = match scheme {
-            "docusign" | "linear" | "meta" | "paddle" | "zoom" => "200 accepted",
-            "slack" => "200 acknowledged",
-            _ => "202 accepted",
-        };
-        assert!(output.out.contains(answer), "{scheme}: {output:?}");
+    let host = dir.start().await;
+    for scheme in symmetric_schemes() {
+        fs::write(dir.path("event.json"), body_of(scheme)).unwrap();
+        let source = format!("{}-feed", scheme.name());
+        let output = dir.run(&["event", "send", "a.b", "--file", "event.json", "--source", &source]);
+        assert_eq!(output.code, 0, "{source}: {output:?}");
+        assert!(output.out.contains(answer_to(scheme)), "{source}: {output:?}");
+        let stored = host.events(&format!("&source={source}")).await;
+        assert_eq!(stored.len(), 1, "{source}: {stored:?}");
     }
     let output = dir.run(&[
         "event",
