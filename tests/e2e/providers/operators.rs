@@ -1,9 +1,18 @@
 //! What operators see of sources: the list, tests of requests, and events that are sent as a source.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
-use hookyard::config::{Scheme, Source};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hookyard::config::{Algorithm, Scheme, Source};
 
 use super::{widened, with_sources};
 use crate::support::sign;
@@ -61,10 +70,10 @@ async fn source_test_says_which_secret_verified_a_request_or_at_which_step_it_fa
     assert_eq!(host.events("").await.len(), 0, "nothing is stored");
 }
 
-/// The presets that sign with a shared secret. A new one is among them without a change here.
-fn symmetric_schemes() -> impl Iterator<Item = Scheme> {
+/// The presets that sign with a shared secret, or with a private key. A new one is among them without a change here.
+fn schemes(are_asymmetric: bool) -> impl Iterator<Item = Scheme> {
     let algorithm = |scheme: Scheme| Source::preset(scheme, Vec::new()).verification.algorithm;
-    Scheme::all().filter(move |scheme| algorithm(*scheme).verification().is_none())
+    Scheme::all().filter(move |scheme| algorithm(*scheme).verification().is_some() == are_asymmetric)
 }
 
 /// A secret of a symmetric scheme.
@@ -83,6 +92,9 @@ fn body_of(scheme: Scheme) -> &'static str {
             r#"{"live":"false","notificationItems":[{"NotificationRequestItem":{"pspReference":"psp-1",
                 "amount":{"value":1130,"currency":"EUR"},"eventCode":"AUTHORISATION","success":"true"}}]}"#
         }
+        "aws-sns" => {
+            r#"{"Type":"Notification","MessageId":"m-1","TopicArn":"arn:x","Message":"line 1\nline 2"}"#
+        }
         "cloudevents" => r#"{"specversion":"1.0","id":"evt_1","source":"/shop","type":"a.b","data":{}}"#,
         "mailgun" => r#"{"signature":{"token":"t-1"},"event-data":{"event":"opened"}}"#,
         "microsoft-graph" => r#"{"value":[{"id":"n-1","changeType":"created"}]}"#,
@@ -95,7 +107,7 @@ fn answer_to(scheme: Scheme) -> &'static str {
     match scheme.name() {
         "docusign" | "linear" | "mailgun" | "meta" | "paddle" | "zoom" => "200 accepted",
         "adyen" | "slack" | "xero" => "200 acknowledged",
-        "twilio" => "204 acknowledged",
+        "discord" | "twilio" => "204 acknowledged",
         _ => "202 accepted",
     }
 }
@@ -103,7 +115,7 @@ fn answer_to(scheme: Scheme) -> &'static str {
 #[tokio::test]
 async fn events_are_sent_as_every_symmetric_scheme() {
     let mut sources = String::new();
-    for scheme in symmetric_schemes() {
+    for scheme in schemes(false) {
         let (name, secret) = (scheme.name(), secret_of(scheme));
         writeln!(
             sources,
@@ -114,7 +126,7 @@ async fn events_are_sent_as_every_symmetric_scheme() {
     }
     let dir = with_sources(&sources);
     let host = dir.start().await;
-    for scheme in symmetric_schemes() {
+    for scheme in schemes(false) {
         fs::write(dir.path("event.json"), body_of(scheme)).unwrap();
         let source = format!("{}-feed", scheme.name());
         let output = dir.run(&["event", "send", "a.b", "--file", "event.json", "--source", &source]);
@@ -155,4 +167,72 @@ async fn a_form_and_a_json_body_are_sent_as_twilio_sends_them() {
         assert_eq!((code.as_u16(), &event["type"]), (200, &event_type.into()), "{event}");
     }
     assert_eq!(host.events("").await.len(), 3, "the sample is an event too");
+}
+
+/// A pair of keys: the secret of a source, and the PEM text that signs.
+fn key_pair(algorithm: Algorithm) -> (String, String) {
+    let random = SystemRandom::new();
+    let pem = |der: &[u8]| {
+        let text = STANDARD.encode(der);
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    };
+    match algorithm {
+        Algorithm::Ed25519 => {
+            let private = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(private.as_ref()).unwrap();
+            (hex::encode(pair.public_key().as_ref()), pem(private.as_ref()))
+        }
+        Algorithm::EcdsaP256 => {
+            let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, private.as_ref()).unwrap();
+            let public: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+            (STANDARD.encode(public.as_ref()), pem(private.as_ref()))
+        }
+        Algorithm::RsaSha256 => {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+            let private: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+            let public: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+            (STANDARD.encode(public.as_ref()), pem(private.as_ref()))
+        }
+        other => panic!("no key is made for {}", other.name()),
+    }
+}
+
+#[tokio::test]
+async fn events_are_sent_as_every_asymmetric_scheme_with_a_test_key() {
+    let (mut sources, mut keys) = (String::new(), Vec::new());
+    for scheme in schemes(true) {
+        let name = scheme.name();
+        let (public, private) = key_pair(Source::preset(scheme, Vec::new()).verification.algorithm);
+        writeln!(
+            sources,
+            "[sources.{name}-feed]\nscheme = \"{name}\"\nsecrets = [\"{public}\"]\ndefault_type = \"t\"\n\
+             values = {{ webhook_id = \"WH-1\", topic_arn = \"arn:x\" }}"
+        )
+        .unwrap();
+        keys.push((scheme, private));
+    }
+    let algorithms: BTreeSet<_> = schemes(true)
+        .map(|scheme| Source::preset(scheme, Vec::new()).verification.algorithm.name())
+        .collect();
+    assert_eq!(algorithms.into_iter().collect::<Vec<_>>(), ["ECDSA P-256", "Ed25519", "RSA-SHA256"]);
+    let dir = with_sources(&sources);
+    let host = dir.start().await;
+    for (scheme, private) in keys {
+        let source = format!("{}-feed", scheme.name());
+        fs::write(dir.path("event.json"), body_of(scheme)).unwrap();
+        let send = |key: &str| {
+            fs::write(dir.path("test-key.pem"), key).unwrap();
+            let send = ["event", "send", "a.b", "--file", "event.json", "--source", &source];
+            dir.run(&[&send[..], &["--secret-file", "test-key.pem"]].concat())
+        };
+        let (_, other) = key_pair(Source::preset(scheme, Vec::new()).verification.algorithm);
+        let output = send(&other);
+        assert!(output.code == 1 && output.out.contains("401 unauthorized"), "{source}: {output:?}");
+        let output = send(&private);
+        assert_eq!(output.code, 0, "{source}: {output:?}");
+        assert!(output.out.contains(answer_to(scheme)), "{source}: {output:?}");
+        let stored = host.events(&format!("&source={source}")).await;
+        assert_eq!(stored.len(), 1, "{source}: {stored:?}");
+    }
 }
