@@ -33,7 +33,7 @@ fn every_configuration_in_a_document_passes_the_check() {
             let references = block.match_indices("env:").map(|(at, _)| &block[at + 4..]);
             // Receivers of alerts and keys of signature schemes have a form.
             let value = |name: &str| match name {
-                "ALERT_WEBHOOK_SECRET" | "STANDARD_WEBHOOK_SECRET" => WEBHOOK_KEY,
+                "ALERT_WEBHOOK_SECRET" | "GITLAB_SIGNING_TOKEN" | "STANDARD_WEBHOOK_SECRET" => WEBHOOK_KEY,
                 "ADYEN_HMAC_KEY" => "00112233",
                 "DISCORD_PUBLIC_KEY" => ED25519_KEY,
                 "SENDGRID_PUBLIC_KEY" => ECDSA_KEY,

@@ -80,3 +80,41 @@ async fn webhooks_of_gitlab_that_trigger_each_other_are_accepted_and_a_retry_is_
         assert_eq!(send(body, webhook, key).await, (status.to_owned(), id.to_owned()), "{webhook} {key:?}");
     }
 }
+
+/// docs/providers-code.md has this source: a body of GitLab has no `/type`.
+#[tokio::test]
+async fn a_webhook_of_gitlab_with_a_signing_token_has_the_type_of_its_body_or_of_its_header() {
+    let key = "a key of twenty-four bytes or more";
+    let source = format!(
+        "[sources.code]\nscheme = \"standard-webhooks\"\nsecrets = [\"whsec_{}\"]\ncreated = []\n",
+        STANDARD.encode(key)
+    );
+    let types = "event_type = [\"/object_kind\", \"/event_name\", \"{header:X-Gitlab-Event}\"]\n";
+    let preset = source.replace("code", "preset");
+    let dir = with_sources(&format!("{source}{types}{preset}"));
+    let host = dir.start().await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+    let send = async |source: &str, id: &str, body: &str| {
+        let digest = hex::decode(sign(key, &format!("{id}.{now}.{body}")).trim_start_matches("sha256="));
+        let signature = format!("v1,{}", STANDARD.encode(digest.unwrap()));
+        let headers = [
+            ("webhook-id", id),
+            ("webhook-timestamp", now.as_str()),
+            ("webhook-signature", signature.as_str()),
+            ("X-Gitlab-Event", "System Hook"),
+        ];
+        host.post(source, body, &headers).await
+    };
+    for (id, body, event_type) in [
+        ("w1", r#"{"object_kind":"push","event_name":"push","created_at":"2026-01-21"}"#, "push"),
+        ("w2", r#"{"event_name":"project_create"}"#, "project_create"),
+        ("w3", r#"{"project":{"id":7}}"#, "System Hook"),
+    ] {
+        let answer = send("code", id, body).await;
+        assert_eq!((answer.code.as_u16(), answer.status()), (202, "accepted"), "{id}: {answer:?}");
+        let (_, event) = host.api_get(&format!("/api/v1/events/code/{id}")).await;
+        assert_eq!(event["type"], event_type, "{event}");
+        let answer = send("preset", id, body).await;
+        assert_eq!((answer.code.as_u16(), answer.reason()), (400, "no event type at /type"), "{id}");
+    }
+}
