@@ -17,6 +17,8 @@ fn the_configuration_of_make_run_passes_the_check() {
 const WEBHOOK_KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 const ED25519_KEY: &str = "d04ab232742bb4ab3a1368bd4615e4e6d0224ab71a016baf8520a332c9778737";
+/// The same key as Standard Webhooks shows it.
+const STANDARD_WEBHOOK_PUBLIC_KEY: &str = "whpk_0EqyMnQrtKs6E2i9RhXk5tAiSrcaAWuvhSCjMsl3hzc=";
 const ECDSA_KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==";
 const RSA_KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAld8m+4069o3qvmntRlzl0UJr9bu+BQIo0Wvtn7O0rnrudP5wFTtr2yM8GWh5mj8eiVyRnsr9Akex7R5ipnXOqnTY+2f8uFkp2GvgvxxY51xH8TfYHoOQS7fdRGxd8cQJoK4qgvqhN83DiTuBy48EMKKPryMWwid2XwrxqHGLu1UK/VgzDmzfuB8BH6PYBPxaFkPeMNukeqXb2oVHVUu420nG89kHARnaSXyihJhV5o19ULqLggBRasb88fTIHz5VHO5wEbw8Sdcf09/fmIshzlGryxblW7Zf02ZIJWR5cqtLza4AsWSiSrGH3TTulCn2Cwc2aYq6B57TPJZ9hQtvowIDAQAB";
 
@@ -36,6 +38,7 @@ fn every_configuration_in_a_document_passes_the_check() {
                 "ALERT_WEBHOOK_SECRET" | "GITLAB_SIGNING_TOKEN" | "STANDARD_WEBHOOK_SECRET" => WEBHOOK_KEY,
                 "ADYEN_HMAC_KEY" => "00112233",
                 "DISCORD_PUBLIC_KEY" => ED25519_KEY,
+                "STANDARD_WEBHOOK_PUBLIC_KEY" => STANDARD_WEBHOOK_PUBLIC_KEY,
                 "SENDGRID_PUBLIC_KEY" => ECDSA_KEY,
                 "PAYPAL_CERTIFICATE" | "SNS_CERTIFICATE" => RSA_KEY,
                 "ALERT_WEBHOOK_URL" => "https://hooks.example.gn/hookyard",

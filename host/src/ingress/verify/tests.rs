@@ -5,6 +5,9 @@ mod bad_input;
 mod fuzz;
 mod vectors;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::*;
@@ -227,4 +230,43 @@ fn a_signature_made_by_sign_is_that_of_the_vector() {
     let signed = sign(&source, source.secrets[0].secret(), &unsigned).unwrap();
     assert_eq!(signed.headers[OWN], format!("sha256={DIGEST}"));
     assert_eq!(FieldPlaces::to(&["id"]), source.id);
+}
+
+/// Standard Webhooks v1a: `whpk_` and the public key in base64, and the signature over id, time and body.
+#[test]
+fn a_public_key_of_standard_webhooks_verifies_with_its_prefix_or_without() {
+    const NOW_MS: u64 = 1_614_265_330_000;
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let other = Ed25519KeyPair::from_seed_unchecked(&[8; 32]).unwrap();
+    let encode = |pair: &Ed25519KeyPair| STANDARD.encode(pair.public_key().as_ref());
+    let scheme = Scheme::find("standard-webhooks-ed25519").unwrap();
+    let (id, time, body) = ("msg_1", "1614265330", r#"{"type":"a.b"}"#);
+    let v1a = |pair: &Ed25519KeyPair| {
+        format!("v1a,{}", STANDARD.encode(pair.sign(format!("{id}.{time}.{body}").as_bytes())))
+    };
+    let (own, wrong) = (v1a(&pair), v1a(&other));
+    // While a sender changes its key it sends both signatures, and beside them those of the symmetric version.
+    let several = format!("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= {wrong} {own}");
+    let check = |secret: &str, signature: &str, body: &str| {
+        let headers = [("webhook-id", id), ("webhook-timestamp", time), ("webhook-signature", signature)];
+        let verifier = verifier(&source(scheme, &[secret]));
+        TestRequest::new(&headers, body.as_bytes()).verify(&verifier, NOW_MS)
+    };
+    for secret in [format!("whpk_{}", encode(&pair)), encode(&pair)] {
+        assert_eq!(
+            source(scheme, &[&secret]).verification.decode_key(&Secret::new(secret.clone())).err(),
+            None
+        );
+        for signature in [&own, &several] {
+            assert_eq!(check(&secret, signature, body), Ok(0), "{secret} {signature}");
+        }
+        for (signature, body) in [(&own, r#"{"type":"a.c"}"#), (&wrong, body)] {
+            let mismatch = Err("signature does not match: no secret matched".to_owned());
+            assert_eq!(check(&secret, signature, body), mismatch, "{secret} {signature} {body}");
+        }
+    }
+    let key = encode(&pair);
+    for wrong in [format!("whsec_{key}"), format!("whpk_{}", &key[..8]), "whpk_".to_owned()] {
+        assert!(source(scheme, &[]).verification.decode_key(&Secret::new(wrong.clone())).is_err(), "{wrong}");
+    }
 }
