@@ -46,6 +46,18 @@ pub(super) fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Ok(Some(text))
 }
 
+/// The name of a parameter of a query, which is sent as it is written.
+pub(super) fn query_parameter<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || !text.chars().all(is_plain) {
+        return Err(D::Error::custom("use letters, digits, `-`, `_` and `.`, as in `bodySHA256`"));
+    }
+    Ok(Some(text))
+}
+
 pub(super) fn package<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let word = |word: &str| {

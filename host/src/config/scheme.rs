@@ -14,6 +14,7 @@ use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::formats;
 use super::template::{Part, Template, ValuePlace};
 use super::values::{Pointer, Secret};
 
@@ -342,14 +343,14 @@ fn decode_pem(text: &str) -> Option<Vec<u8>> {
     Some(certificate.subject_public_key_info().as_ref().to_vec())
 }
 
-/// A place of signatures in a preset.
+/// A place of signatures as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenPlace {
     header: Option<String>,
     pointer: Option<Pointer>,
-    #[serde(default)]
-    prefix: String,
+    #[serde(default, deserialize_with = "formats::prefix")]
+    prefix: Option<String>,
     separator: Option<char>,
     #[serde(default = "hex")]
     encoding: Encoding,
@@ -370,6 +371,6 @@ impl<'de> Deserialize<'de> for SignaturePlace {
             _ => return Err(D::Error::custom("give either `header` or `pointer`")),
         };
         let WrittenPlace { prefix, separator, encoding, .. } = written;
-        Ok(Self { at, prefix, separator, encoding })
+        Ok(Self { at, prefix: prefix.unwrap_or_default(), separator, encoding })
     }
 }

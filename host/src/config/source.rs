@@ -139,6 +139,15 @@ entry! {
         /// Encoding of the signature: `hex` (either case), `base64`, or `text` for a token. Default for `hmac`: hex.
         #[example("\"hex\"")]
         encoding: Option<Encoding>,
+        /// Several places of signatures, in place of `header` and the keys beside it: each has a `header` or a
+        /// `pointer`, and may have `prefix`, `separator` and `encoding` (hex without it). The first place that a
+        /// request has counts. At most 8. Default: the preset's.
+        #[example("[{ header = \"X-Signature-1\" }, { pointer = \"/signature\", encoding = \"base64\" }]")]
+        signatures: Option<Vec<SignaturePlace>>,
+        /// Whether the signatures at all of these places count, and not only those at the first one that a request has,
+        /// as with `DocuSign`, which sends a header for each of its keys. Default: the preset's; for `hmac` false.
+        #[example("false")]
+        any_signature: Option<bool>,
         /// Text before the key in a secret, such as `whsec_`. Default for `hmac`: none.
         #[example("\"\"")]
         key_prefix: Option<String>,
@@ -150,6 +159,19 @@ entry! {
         /// {/token}. What is in brackets is left out if it has a part that is missing. Default for `hmac`: {body}.
         #[example("\"{timestamp}.{body}\"")]
         signed: Option<Template>,
+        /// The place of the value that decides what is signed, such as the type of a message: {header:NAME}, or a JSON
+        /// pointer. It goes with `signed_for`, and takes the place of `signed`. Default: the preset's; none for `hmac`.
+        #[example("\"/Type\"")]
+        signed_by: Option<ValuePlace>,
+        /// The signed content for each value at `signed_by`, as in `signed`. Each must have that value in it, so that
+        /// no message passes for one of another kind. A request with another value is answered 401.
+        #[example("{ Notification = \"{/Type}:{/Message}\" }")]
+        signed_for: Option<BTreeMap<String, Template>>,
+        /// The parameter of the URL's query that has the SHA-256 of a body that is no form, in hex, as Twilio's
+        /// `bodySHA256`. `signed` must have {url} in it, and {form} or {body}. Default: the preset's; none for `hmac`.
+        #[example("\"bodySHA256\"")]
+        #[serde(default, deserialize_with = "formats::query_parameter")]
+        body_digest: Option<String>,
         /// The place of the time that the sender signs: {header:NAME}, {header:NAME:ITEM}, or a JSON pointer. Default for
         /// `hmac`: none.
         #[example("\"{header:X-Timestamp}\"")]
@@ -288,12 +310,13 @@ impl TryFrom<Written> for Source {
     type Error = &'static str;
 
     fn try_from(mut written: Written) -> Result<Self, Self::Error> {
-        if written.header.is_some() && written.signature.is_some() {
-            return Err("`header` and `signature` both name the place of the signature: set one of them");
-        }
+        written.check_combinations()?;
         let scheme = written.scheme.unwrap_or(Scheme::HMAC);
         let preset = Self::of_scheme(scheme, std::mem::take(&mut written.secrets));
         let verification = written.take_verification(preset.verification);
+        if written.any_signature == Some(true) && verification.signatures.len() < 2 {
+            return Err("`any_signature` has no effect with one place: name several in `signatures`");
+        }
         Ok(Self {
             verification,
             verifier: written.verifier,
@@ -327,16 +350,41 @@ impl TryFrom<Written> for Source {
 }
 
 impl Written {
-    /// The preset's terms, with those that are written.
-    fn take_verification(&mut self, preset: Verification) -> Verification {
-        let has_own_place = self.header.is_some()
+    /// Whether a key is written that is of one place of signatures.
+    const fn has_own_place(&self) -> bool {
+        self.header.is_some()
             || self.signature.is_some()
             || self.prefix.is_some()
             || self.separator.is_some()
-            || self.encoding.is_some();
-        let signatures = match preset.signatures.first().cloned() {
+            || self.encoding.is_some()
+    }
+
+    /// Refuses keys that contradict each other.
+    fn check_combinations(&self) -> Result<(), &'static str> {
+        if self.header.is_some() && self.signature.is_some() {
+            return Err("`header` and `signature` both name the place of the signature: set one of them");
+        }
+        if self.signatures.is_some() && self.has_own_place() {
+            return Err(
+                "`signatures` has all places: leave out `header`, `signature`, `prefix`, `separator` and `encoding`",
+            );
+        }
+        if self.signed.is_some() && self.signed_by.is_some() {
+            return Err("`signed` and `signed_by` both say what is signed: set one of them");
+        }
+        if self.signed_by.is_some() != self.signed_for.is_some() {
+            return Err("`signed_by` and `signed_for` belong together: set both");
+        }
+        Ok(())
+    }
+
+    /// The preset's terms, with those that are written.
+    fn take_verification(&mut self, preset: Verification) -> Verification {
+        let has_own_place = self.has_own_place();
+        let signatures = match (self.signatures.take(), preset.signatures.first().cloned()) {
+            (Some(places), _) => places,
             // An operator who sets one of these means one place, not the preset's choice of several.
-            Some(first) if has_own_place => vec![SignaturePlace {
+            (None, Some(first)) if has_own_place => vec![SignaturePlace {
                 at: match (self.signature.take(), self.header.take()) {
                     (Some(pointer), _) => SignatureAt::Pointer(pointer),
                     (None, Some(header)) => SignatureAt::Header(header),
@@ -348,19 +396,25 @@ impl Written {
             }],
             _ => preset.signatures,
         };
+        let signed = match (self.signed_by.take(), self.signed.take()) {
+            (Some(place), _) => SignedContent::ByValue(place, self.signed_for.take().unwrap_or_default()),
+            (None, Some(template)) => SignedContent::Always(template),
+            (None, None) => preset.signed,
+        };
         let own_tolerance = self.timestamp.is_some().then_some(TOLERANCE_SECONDS);
         Verification {
             algorithm: self.algorithm.unwrap_or(preset.algorithm),
             key_prefix: self.key_prefix.take().unwrap_or(preset.key_prefix),
             key_encoding: self.key_encoding.unwrap_or(preset.key_encoding),
             signatures,
-            signed: self.signed.take().map_or(preset.signed, SignedContent::Always),
+            any_signature: self.any_signature.unwrap_or(preset.any_signature),
+            signed,
             timestamp: self.timestamp.take().or(preset.timestamp),
             timestamp_unit: self.timestamp_unit.unwrap_or(preset.timestamp_unit),
             tolerance_seconds: self.tolerance_seconds.or(own_tolerance).unwrap_or(preset.tolerance_seconds),
+            body_digest: self.body_digest.take().or(preset.body_digest),
             values: std::mem::take(&mut self.values),
             url: self.url.take(),
-            ..preset
         }
     }
 }

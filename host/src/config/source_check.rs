@@ -2,27 +2,34 @@
 
 use super::Config;
 use super::locate::{Found, Places, path};
-use super::scheme::{Algorithm, Encoding, PICKED_MAX, Verification};
+use super::scheme::{Algorithm, Encoding, PICKED_MAX, SignedContent, Verification};
 use super::source::Source;
 use super::template::{Part, Template, ValuePlace};
 use super::values::Pointer;
 
 /// Most JSON pointers by whose values the events of a source are found. Each costs some terms of each event in the index.
 pub const SEARCH_POINTERS_MAX: usize = 16;
+/// Most places of signatures. Each costs a comparison, or a verification with a public key.
+const SIGNATURES_MAX: usize = 8;
 /// A longer window would let old requests in for days.
 const TOLERANCE_MAX_SECONDS: u64 = 7 * 86_400;
 
 /// The keys about signatures: a verifier decides about all that they say.
-const SIGNATURE_KEYS: [&str; 13] = [
+const SIGNATURE_KEYS: [&str; 18] = [
     "algorithm",
     "header",
     "signature",
     "prefix",
     "separator",
     "encoding",
+    "signatures",
+    "any_signature",
     "key_prefix",
     "key_encoding",
     "signed",
+    "signed_by",
+    "signed_for",
+    "body_digest",
     "timestamp",
     "timestamp_unit",
     "tolerance_seconds",
@@ -80,6 +87,9 @@ pub(super) fn terms(config: &Config) -> Vec<Found> {
             wrong("search", format!("{} pointers; give at most {SEARCH_POINTERS_MAX}", source.search.len()));
         }
         check_verification(&source.verification, config, source, &mut wrong);
+        check_places(&source.verification, &mut wrong);
+        check_choice(&source.verification.signed, &mut wrong);
+        check_body_digest(&source.verification, &mut wrong);
         check_pointers(source, &mut wrong);
         if source.event_type.is_empty() && source.default_type.is_none() {
             wrong("event_type", "an event needs a type: name its place, or set `default_type`".into());
@@ -94,7 +104,7 @@ fn check_verification(
     source: &Source,
     wrong: &mut impl FnMut(&str, String),
 ) {
-    let Verification { algorithm, timestamp, tolerance_seconds, url, values, .. } = verification;
+    let Verification { timestamp, tolerance_seconds, url, values, .. } = verification;
     let parts = || verification.signed.templates().flat_map(Template::all_parts);
     if *tolerance_seconds > TOLERANCE_MAX_SECONDS {
         wrong("tolerance_seconds", format!("must be 0 to {TOLERANCE_MAX_SECONDS}"));
@@ -132,14 +142,63 @@ fn check_verification(
             wrong("values", why);
         }
     }
+}
+
+fn check_places(verification: &Verification, wrong: &mut impl FnMut(&str, String)) {
+    let Verification { algorithm, signatures, .. } = verification;
+    if signatures.is_empty() || signatures.len() > SIGNATURES_MAX {
+        wrong("signatures", format!("name 1 to {SIGNATURES_MAX} places of signatures"));
+    }
     let is_token = *algorithm == Algorithm::Token;
-    for place in &verification.signatures {
+    for place in signatures {
         if place.separator.is_some_and(|c| !c.is_ascii_graphic() && c != ' ') {
             wrong("separator", "use one visible ASCII character, or a space".into());
         }
         if !is_token && place.encoding == Encoding::Text {
             wrong("encoding", format!("a signature by {} is `hex` or `base64`", algorithm.name()));
         }
+    }
+}
+
+/// The value that chooses the signed content must be signed: otherwise a message could be passed off as one of another kind
+/// whose content has the same text.
+fn check_choice(signed: &SignedContent, wrong: &mut impl FnMut(&str, String)) {
+    let SignedContent::ByValue(place, templates) = signed else { return };
+    if templates.is_empty() {
+        wrong("signed_for", "without any value all requests are rejected: name at least one".into());
+    }
+    let covers = |part: &Part| match (part, place) {
+        (Part::Body, ValuePlace::Pointer(_)) => true,
+        (Part::Pointer(signed), ValuePlace::Pointer(place)) => signed == place,
+        (Part::Header(signed), ValuePlace::Header(place)) => signed == place,
+        _ => false,
+    };
+    for (value, template) in templates {
+        // What is in brackets may be missing.
+        if !template.parts().iter().any(covers) {
+            wrong(
+                "signed_for",
+                format!("the value at `signed_by` is not signed in that of `{value}`: add it"),
+            );
+        }
+    }
+}
+
+/// A digest in a query proves nothing if the query is not signed, and a form has none.
+fn check_body_digest(verification: &Verification, wrong: &mut impl FnMut(&str, String)) {
+    if verification.body_digest.is_none() {
+        return;
+    }
+    let signs = |part: &Part| {
+        verification.signed.templates().all(|template| template.parts().iter().any(|signed| signed == part))
+    };
+    if !signs(&Part::Url) || !(signs(&Part::Form) || signs(&Part::Body)) {
+        let why = "the digest is in the query, and forms have none: `signed` must have {url} in it, and {form} or \
+                   {body}";
+        wrong("body_digest", why.into());
+    }
+    if verification.signatures.iter().any(|place| place.at.pointer().is_some()) {
+        wrong("body_digest", "a body with its own signature in it has no digest that can be signed".into());
     }
 }
 

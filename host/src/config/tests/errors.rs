@@ -218,6 +218,35 @@ const SOURCES: &[Row] = &[
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nheader = 'X-Signature'\nsignature = '/signature'",
         "`header` and `signature` both name the place of the signature: set one of them",
     ),
+    ("[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsignatures = []", "name 1 to 8 places of signatures"),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsignatures = [{ header = 'X-A' }]\nprefix = 'v1='",
+        "`signatures` has all places: leave out `header`",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsignatures = [{ header = 'X-A', pointer = '/a' }]",
+        "give either `header` or `pointer`",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nheader = 'X-A'\nany_signature = true",
+        "`any_signature` has no effect with one place: name several in `signatures`",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsigned_by = '/t'",
+        "`signed_by` and `signed_for` belong together: set both",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsigned_by = '/t'\nsigned_for = { a = '{/x}[{/t}]' }",
+        "`sources.a.signed_for`: the value at `signed_by` is not signed in that of `a`: add it",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nurl = 'https://h'\nsigned = '{url}'\nbody_digest = 'd'",
+        "hookyard.toml:6: `sources.a.body_digest = 'd'`: the digest is in the query, and forms have none",
+    ),
+    (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nbody_digest = 'a=b'",
+        "hookyard.toml:4: `sources.a.body_digest = 'a=b'`: use letters, digits",
+    ),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nencoding = 'text'",
         "hookyard.toml:4: `sources.a.encoding = 'text'`: a signature by HMAC-SHA256 is `hex` or `base64`",
