@@ -304,6 +304,16 @@ impl Verification {
         seen.into_iter()
     }
 
+    /// Whether the signature covers a body by the names and values of a form, and not by its bytes: two bodies with the
+    /// same ones have the same signature.
+    #[must_use]
+    pub fn signs_form(&self) -> bool {
+        self.signed.templates().any(|template| {
+            let has = |wanted: &Part| template.all_parts().any(|part| part == wanted);
+            has(&Part::Form) && !has(&Part::Body)
+        })
+    }
+
     /// Whether the signature covers the body.
     #[must_use]
     pub fn covers_body(&self) -> bool {

@@ -66,6 +66,25 @@ const CE_SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
 struct FormRule {
     /// The field whose text is the JSON of the event.
     payload_field: Option<String>,
+    /// Whether the signature covers the names and values only. Then nothing else of a form is in the event: a captured form
+    /// that was written in another way must not become another event.
+    is_signed: bool,
+}
+
+impl FormRule {
+    fn of(source: &Source) -> Option<Self> {
+        let is_signed = source.verification.signs_form();
+        source.forms.then(|| Self { payload_field: source.form_payload.clone(), is_signed })
+    }
+
+    fn to_json(&self, body: &[u8]) -> Result<String, InvalidBody> {
+        let payload_field = self.payload_field.as_deref();
+        if !self.is_signed {
+            return Ok(form::to_json(form::pairs(body), payload_field));
+        }
+        let why = || InvalidBody(format!("the form has more than {} fields", form::SIGNED_PAIRS_MAX));
+        Ok(form::to_json(form::signed_pairs(body).ok_or_else(why)?, payload_field))
+    }
 }
 
 /// The events of a request.
@@ -136,7 +155,7 @@ impl Envelope {
         let changes_on_retry = source.changes_on_retry.iter().map(|pointer| slots.number(pointer)).collect();
         let picker = Picker::new(slots.into_pointers());
         let default_type = source.default_type.clone();
-        let forms = source.forms.then(|| FormRule { payload_field: source.form_payload.clone() });
+        let forms = FormRule::of(source);
         let items = source.items.as_ref().map(ItemReader::new);
         let (takes_text, bodies_repeat) = (source.text, source.bodies_repeat);
         let attributes = if source.cloudevents { AttributePlace::Members } else { AttributePlace::Nowhere };
@@ -191,7 +210,7 @@ impl Envelope {
         let is_json = form::is_json(request.body());
         let (body, raw, content_type) = match &self.forms {
             Some(rule) if !is_json && (!self.takes_text || media::is_form(headers)) => {
-                let json = form::to_json(request.body(), rule.payload_field.as_deref());
+                let json = rule.to_json(request.body())?;
                 (json.into(), None, content_type_of(headers)?)
             }
             // The id of a text is of what was signed: its content type is not.

@@ -32,7 +32,7 @@ pub fn read_as_sent(
 ) -> Result<Event, String> {
     let secret = Secret::new("known to this call only".into());
     let verification = Source::preset(Scheme::HMAC, Vec::new()).verification;
-    let source = Source { secrets: vec![secret.clone().into()], verification, ..source.clone() };
+    let signing = Source { secrets: vec![secret.clone().into()], verification, ..source.clone() };
     let unsigned = UnsignedRequest {
         url: "",
         id: request.id,
@@ -41,15 +41,15 @@ pub fn read_as_sent(
         body: request.body.clone(),
         now_ms: received_at,
     };
-    let signed = sign(&source, &secret, &unsigned)?;
+    let signed = sign(&signing, &secret, &unsigned)?;
     let (method, uri) = (Method::POST, Uri::default());
     let request =
         UnverifiedRequest { method: &method, uri: &uri, headers: &signed.headers, body: signed.body };
-    let scheme = SchemeVerifier::new(&source, SourceUrl::Unknown);
+    let scheme = SchemeVerifier::new(&signing, SourceUrl::Unknown);
     let request = request.verify_by_scheme(&scheme, received_at).map_err(|error| error.to_string())?;
     let attributes = AttributeRules { count_max: usize::MAX, bytes_max: usize::MAX };
     let rules = BodyRules { bytes_max: usize::MAX, items_max: usize::MAX, attributes };
-    let read = Envelope::from_source(&source).read(name, request, received_at, rules);
+    let read = Envelope::from_source(source).read(name, request, received_at, rules);
     match read.map_err(|error| error.to_string())? {
         ReadEvents::One(read) => Ok(read.event),
         ReadEvents::Items(items) => {

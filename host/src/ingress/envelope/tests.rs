@@ -1,6 +1,7 @@
 //! Bodies that are read as events, and bodies that are rejected.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod forms;
 mod fuzz;
 
 use bytes::Bytes;

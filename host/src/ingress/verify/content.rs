@@ -1,6 +1,5 @@
 //! The signed content of a request, written part by part, so that no copy of the body is made.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::Uri;
@@ -8,10 +7,7 @@ use http::Uri;
 use super::reason::{PlaceName, Unauthorized};
 use super::request::{Place, RequestValues, Slot};
 use crate::config::{HeaderPlace, Part, Pointer, SignedContent, Template, Verification};
-use crate::ingress::media;
-
-/// Most fields of a form that is signed by its fields. A provider's has some dozens.
-const FORM_PAIRS_MAX: usize = 1000;
+use crate::ingress::{form, media};
 
 /// The signed content, prepared for requests.
 #[derive(Debug)]
@@ -188,14 +184,8 @@ impl ContentInput<'_, '_, '_> {
         if !media::is_form(request.headers) {
             return Ok(());
         }
-        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-            url::form_urlencoded::parse(&request.body).take(FORM_PAIRS_MAX + 1).collect();
-        if pairs.len() > FORM_PAIRS_MAX {
-            return Err(Unauthorized::TooManyFields(FORM_PAIRS_MAX));
-        }
-        pairs.sort();
-        pairs.dedup();
-        for (name, value) in pairs {
+        let pairs = form::signed_pairs(&request.body);
+        for (name, value) in pairs.ok_or(Unauthorized::TooManyFields(form::SIGNED_PAIRS_MAX))? {
             sink(name.as_bytes());
             sink(value.as_bytes());
         }
