@@ -37,7 +37,7 @@ pub enum Part {
     Method,
     /// `{url}`: the configured URL of the source, with the query of the request.
     Url,
-    /// `{form}`: the names and values of a form, decoded and sorted; nothing of another body.
+    /// `{form}`: the names and values of a form, decoded and sorted, each pair once; nothing of a JSON body.
     Form,
     /// `{crc32}`: the CRC-32 of the body in decimal.
     Crc32,

@@ -209,7 +209,7 @@ impl Envelope {
         }
         let is_json = form::is_json(request.body());
         let (body, raw, content_type) = match &self.forms {
-            Some(rule) if !is_json && (!self.takes_text || media::is_form(headers)) => {
+            Some(rule) if !is_json && (rule.is_signed || !self.takes_text || media::is_form(headers)) => {
                 let json = rule.to_json(request.body())?;
                 (json.into(), None, content_type_of(headers)?)
             }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-use super::media;
+use super::form;
 use crate::config::{Algorithm, PICKED_MAX, Source, TimestampUnit};
 use crate::pick::Picker;
 
@@ -49,6 +49,8 @@ pub(super) struct SchemeVerifier {
     keys: Keys,
     content: Content,
     timestamp: Option<TimestampRule>,
+    /// Whether the signature covers a body only as a form.
+    signs_form: bool,
     /// The query's parameter with the digest of a body that is no form.
     body_digest: Option<String>,
     /// Finds the values of the body that verification needs; `None` if it needs none.
@@ -137,6 +139,7 @@ impl SchemeVerifier {
             keys: Keys::of(source),
             content: Content::new(verification, &places_in_body),
             timestamp: verification.timestamp.as_ref().map(rule),
+            signs_form: verification.signs_form(),
             body_digest: verification.body_digest.clone(),
             picker,
             url: verification.url.clone().map_or(url, SourceUrl::Whole),
@@ -191,25 +194,25 @@ impl<'a> UnverifiedRequest<'a> {
         }
         let secret =
             verifier.keys.find_match(&verifier.claims, verifier.algorithm, &input, pieces, now_ms)?;
-        if let Some(parameter) = &verifier.body_digest {
-            self.check_body_digest(parameter)?;
+        if verifier.signs_form {
+            self.check_body_beside_form(verifier.body_digest.as_deref())?;
         }
         Ok(secret)
     }
 
-    /// Checks the digest of a body that is no form against the query, which is signed.
-    fn check_body_digest(&self, parameter: &str) -> Result<(), Unauthorized> {
-        if self.body.is_empty() || media::is_form(self.headers) {
-            return Ok(());
-        }
+    /// Checks that a signature over a form covers the body. The query is signed, so that a digest in it counts for any body;
+    /// without one, the body has to be a form.
+    fn check_body_beside_form(&self, parameter: Option<&str>) -> Result<(), Unauthorized> {
+        let Some(parameter) = parameter else {
+            return if form::is_json(&self.body) { Err(Unauthorized::NoForm) } else { Ok(()) };
+        };
         let query = self.uri.query().unwrap_or_default();
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        let claimed = pairs.find(|(name, _)| name == parameter).map(|(_, value)| value);
-        let digest = hex::encode(Sha256::digest(&self.body));
-        match claimed {
-            Some(claimed) if claimed.eq_ignore_ascii_case(&digest) => Ok(()),
-            _ => Err(Unauthorized::BodyDigest(parameter.to_owned())),
-        }
+        let is_covered = match pairs.find(|(name, _)| name == parameter) {
+            Some((_, claimed)) => claimed.eq_ignore_ascii_case(&hex::encode(Sha256::digest(&self.body))),
+            None => !form::is_json(&self.body),
+        };
+        if is_covered { Ok(()) } else { Err(Unauthorized::BodyDigest(parameter.to_owned())) }
     }
 }
 

@@ -7,7 +7,7 @@ use http::Uri;
 use super::reason::{PlaceName, Unauthorized};
 use super::request::{Place, RequestValues, Slot};
 use crate::config::{HeaderPlace, Part, Pointer, SignedContent, Template, Verification};
-use crate::ingress::{form, media};
+use crate::ingress::form;
 
 /// The signed content, prepared for requests.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ impl ContentInput<'_, '_, '_> {
     /// The names and values of a form, sorted, each pair once. Nobody is known yet, so their number is limited.
     fn write_form(&self, sink: &mut dyn FnMut(&[u8])) -> Result<(), Unauthorized> {
         let request = self.values.request;
-        if !media::is_form(request.headers) {
+        if form::is_json(&request.body) {
             return Ok(());
         }
         let pairs = form::signed_pairs(&request.body);

@@ -35,6 +35,8 @@ pub(in crate::ingress) enum Unauthorized {
     TooNew(u64),
     #[error("the signed form has more than {0} fields")]
     TooManyFields(usize),
+    #[error("the signature covers a form, and the body is JSON")]
+    NoForm,
     #[error("the body is not JSON, and the signature needs values in it: {0}")]
     NoJson(String),
     #[error("the query's parameter `{0}` is not the SHA-256 of the body")]
@@ -60,6 +62,7 @@ impl Unauthorized {
             | Self::Encoding(..)
             | Self::UnknownPart(_)
             | Self::Timestamp(..)
+            | Self::NoForm
             | Self::NoJson(_) => "malformed",
             Self::TooOld(..) => "too-old",
             Self::TooNew(_) => "too-new",

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{Algorithm, Part, SignatureAt, SignedContent, TimestampUnit, ValuePlace};
+use crate::config::{Algorithm, Part, SignatureAt, SignedContent, Template, TimestampUnit, ValuePlace};
 
 pub(super) const NOW_MS: u64 = 1_700_000_000_000;
 const URL: &str = "https://hooks.example.gn/webhooks/test";
@@ -377,4 +377,75 @@ fn a_signed_form_of_very_many_fields_is_rejected() {
     let mut request = sample.request.clone();
     request.body = "a&".repeat(1001).into();
     assert!(sample.rejects(&request, "1001 fields").contains("the signed form has more than 1000 fields"));
+}
+
+#[test]
+fn a_body_that_is_no_form_needs_its_digest_in_the_signed_query() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const JSON: &str = "application/json";
+    let body = r#"{"MessageSid":"SM1"}"#;
+    let digest = hex::encode(Sha256::digest(body));
+    let of_empty = hex::encode(Sha256::digest(""));
+    let sample = samples().find(|sample| sample.name() == "twilio").unwrap();
+    // Nothing but the URL is signed: each of these bodies adds no byte to it.
+    let no_digest = "the query's parameter `bodySHA256` is not the SHA-256 of the body";
+    for (digest, content_type, body, expected) in [
+        (Some(&digest), JSON, body, ""),
+        (Some(&digest), FORM, body, ""),
+        (Some(&digest), JSON, "", no_digest),
+        (Some(&digest), FORM, "", no_digest),
+        (Some(&digest), FORM, "&", no_digest),
+        (Some(&digest), JSON, "&=", no_digest),
+        (Some(&digest), FORM, r#"{"MessageSid":"SM2"}"#, no_digest),
+        (Some(&of_empty), JSON, "", ""),
+        (None, JSON, "", ""),
+        (None, FORM, "&", ""),
+        (None, FORM, body, no_digest),
+        (None, FORM, " [1]", no_digest),
+        (None, JSON, body, no_digest),
+    ] {
+        let query = digest.map(|digest| format!("?bodySHA256={digest}")).unwrap_or_default();
+        let mut source = sample.source.clone();
+        source.verification.url = Some(format!("{URL}{query}"));
+        let unsigned = UnsignedRequest {
+            url: URL,
+            id: None,
+            event_type: None,
+            content_type: Some(content_type),
+            body: Bytes::new(),
+            now_ms: NOW_MS,
+        };
+        let secret = sample.source.secrets[0].secret();
+        let mut request = TestRequest::new(&[], body.as_bytes());
+        request.headers = sign(&source, secret, &unsigned).unwrap().headers;
+        request.uri = format!("/webhooks/test{query}").parse().unwrap();
+        let reason = request.verify(&sample.verifier, NOW_MS).err().unwrap_or_default();
+        assert_eq!(reason, expected, "{digest:?} {content_type} {body}");
+    }
+}
+
+#[test]
+fn json_is_rejected_where_a_scheme_covers_forms_only() {
+    let mut source = source(Scheme::HMAC, &["secret"]);
+    source.verification.signed = SignedContent::Always(Template::parse("{form}").unwrap());
+    let unsigned = UnsignedRequest {
+        url: "",
+        id: None,
+        event_type: None,
+        content_type: None,
+        body: Bytes::new(),
+        now_ms: NOW_MS,
+    };
+    let headers = sign(&source, source.secrets[0].secret(), &unsigned).unwrap().headers;
+    for (body, expected) in [
+        ("", ""),
+        ("&=", ""),
+        ("{}", "the signature covers a form, and the body is JSON"),
+        ("a=1", "signature does not match: no secret matched"),
+    ] {
+        let mut request = TestRequest::new(&[], body.as_bytes());
+        request.headers.clone_from(&headers);
+        let reason = request.verify(&verifier(&source), NOW_MS).err().unwrap_or_default();
+        assert_eq!(reason, expected, "{body}");
+    }
 }
