@@ -19,10 +19,7 @@ pub(super) async fn answer<A: EventAcceptor>(
     mut reply: HandshakeReply,
     received_at: u64,
 ) -> Response {
-    let Some(ReceivedConfirmation { topic, url, sent_at }) = reply.confirmation.take() else {
-        return answer_handshake(source, reply);
-    };
-    if topic.len() > TOPIC_MAX_BYTES || url.len() > URL_MAX_BYTES || !is_plain(&topic) || !is_plain(&url) {
+    if !is_well_formed(&reply) {
         let reason = format!(
             "a confirmation needs a topic of at most {TOPIC_MAX_BYTES} and a URL of at most {URL_MAX_BYTES} visible \
              ASCII characters"
@@ -32,6 +29,9 @@ pub(super) async fn answer<A: EventAcceptor>(
         }
         return count(source, Answer::invalid(&reason));
     }
+    let Some(ReceivedConfirmation { topic, url, sent_at }) = reply.confirmation.take() else {
+        return answer_handshake(source, reply);
+    };
     let new = NewConfirmation {
         source: source.name.clone(),
         topic: topic.clone(),
@@ -72,7 +72,50 @@ pub(super) async fn answer<A: EventAcceptor>(
     answer_handshake(source, reply)
 }
 
+/// Whether the topic and the URL in a handshake, which operators see, are a topic and a URL.
+fn is_well_formed(reply: &HandshakeReply) -> bool {
+    let confirmation = reply.confirmation.as_ref().map(|new| (&new.topic, &new.url));
+    let named = confirmation.or(reply.ended.as_ref().map(|ended| (&ended.topic, &ended.url)));
+    named.is_none_or(|(topic, url)| {
+        topic.len() <= TOPIC_MAX_BYTES && url.len() <= URL_MAX_BYTES && is_plain(topic) && is_plain(url)
+    })
+}
+
 /// Whether a text has visible ASCII characters only, as URLs and names of topics have.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::{Scheme, Secret, Source};
+    use crate::ingress::handshake::Handshake;
+
+    #[test]
+    fn confirmations_and_ends_of_subscriptions_have_a_short_visible_topic_and_url() {
+        let source = Source::preset(Scheme::find("aws-sns").unwrap(), vec![Secret::new("x".into())]);
+        let handshake = Handshake::of(&source).unwrap();
+        let url = "https://sns.example/?Token=1";
+        for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
+            for (topic, url, expected) in [
+                ("arn:t", url, true),
+                ("", url, false),
+                ("arn:t", "", false),
+                ("arn:t\nfake=line", url, false),
+                ("arn:t", "https://sns.example/\u{1b}[2J", false),
+                ("arn:é", url, false),
+                (&"t".repeat(TOPIC_MAX_BYTES), &"u".repeat(URL_MAX_BYTES), true),
+                (&"t".repeat(TOPIC_MAX_BYTES + 1), url, false),
+                ("arn:t", &"u".repeat(URL_MAX_BYTES + 1), false),
+            ] {
+                let body = json!({"Type": kind, "TopicArn": topic, "SubscribeURL": url}).to_string();
+                let reply = handshake.answer_verified(body.as_bytes(), 0).unwrap();
+                assert_eq!(is_well_formed(&reply), expected, "{body}");
+            }
+        }
+    }
 }

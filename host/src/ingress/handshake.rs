@@ -45,8 +45,8 @@ pub(super) struct HandshakeReply {
     pub(super) body: Bytes,
     /// What it was, for the log.
     pub(super) name: &'static str,
-    /// What an operator has to do, for the log.
-    pub(super) task: Option<String>,
+    /// A subscription that ended, for the log.
+    pub(super) ended: Option<EndedSubscription>,
     /// What an operator decides about. The reply is right only once it is stored.
     pub(super) confirmation: Option<ReceivedConfirmation>,
 }
@@ -60,6 +60,14 @@ pub(super) struct ReceivedConfirmation {
     pub(super) sent_at: Option<u64>,
 }
 
+/// A subscription that the provider ended. An operator may want it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EndedSubscription {
+    pub(super) topic: String,
+    /// The URL that subscribes again.
+    pub(super) url: String,
+}
+
 impl HandshakeReply {
     fn new(name: &'static str, code: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();
@@ -69,7 +77,7 @@ impl HandshakeReply {
             // What a stranger sent is never a page.
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         }
-        Self { code, headers, body, name, task: None, confirmation: None }
+        Self { code, headers, body, name, ended: None, confirmation: None }
     }
 
     fn text(name: &'static str, text: &str) -> Option<Self> {
@@ -216,8 +224,7 @@ fn answer_sns(kind: &str, topic: String, url: String, sent: Option<&str>) -> Opt
         }
         "UnsubscribeConfirmation" => {
             let reply = HandshakeReply::json("SNS end of a subscription", &answer);
-            let task = format!("to subscribe again, if it was not meant to {topic}, open {url}");
-            Some(HandshakeReply { task: Some(task), ..reply })
+            Some(HandshakeReply { ended: Some(EndedSubscription { topic, url }), ..reply })
         }
         _ => None,
     }

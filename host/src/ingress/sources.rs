@@ -79,6 +79,8 @@ pub(super) struct ReadySource {
     pub(super) invalid: Throttle,
     /// Throttles log lines about handshakes.
     pub(super) handshakes: Throttle,
+    /// Throttles log lines about subscriptions that ended.
+    pub(super) ended_subscriptions: Throttle,
     /// `hookyard_confirmations_total`, by result, where the provider asks for confirmations.
     pub(super) confirmations: Option<Counters>,
     /// Throttles log lines about events that could not be stored.
@@ -181,6 +183,7 @@ impl Sources {
                 rejected: Throttle::default(),
                 invalid: Throttle::default(),
                 handshakes: Throttle::default(),
+                ended_subscriptions: Throttle::default(),
                 confirmations: (source.handshake == Some(config::Handshake::AwsSns))
                     .then(|| Counters::of_confirmations(name)),
                 failed: Throttle::default(),

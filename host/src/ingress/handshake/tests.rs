@@ -133,10 +133,10 @@ fn an_sns_subscription_is_to_be_confirmed_for_the_topic_that_the_signature_cover
         let reply = of(configured, "SubscriptionConfirmation");
         let confirmation = reply.confirmation.unwrap();
         assert_eq!((confirmation.topic.as_str(), confirmation.sent_at), (topic, Some(1_700_000_000_000)));
-        assert_eq!((confirmation.url.as_str(), reply.task), ("https://sns.example/?Token=1", None));
+        assert_eq!((confirmation.url.as_str(), reply.ended), ("https://sns.example/?Token=1", None));
     }
     let reply = of(None, "UnsubscribeConfirmation");
     assert_eq!(reply.confirmation, None);
-    let task = "to subscribe again, if it was not meant to arn:t, open https://sns.example/?Token=1";
-    assert_eq!(reply.task.as_deref(), Some(task));
+    let ended = EndedSubscription { topic: "arn:t".into(), url: "https://sns.example/?Token=1".into() };
+    assert_eq!(reply.ended, Some(ended));
 }
