@@ -54,7 +54,7 @@ pub use private_dir::{PrivateDir, PrivateEntry};
 pub use reply::Reply;
 pub use scheme::{
     Algorithm, Encoding, Handshake, PICKED_MAX, SignatureAt, SignaturePlace, SignedContent, TimestampUnit,
-    Verification,
+    ValueSeparator, Verification,
 };
 pub use sections::{
     Admin, Alert, Condition, Database, Dev, Dispatch, Effects, Email, Http, Log, Plugin, Plugins, Protocol,

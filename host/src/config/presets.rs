@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::reply::Reply;
 use super::scheme::{
-    Algorithm, Encoding, Handshake, SignaturePlace, SignedContent, TimestampUnit, Verification,
+    Algorithm, Encoding, Handshake, SignaturePlace, SignedContent, TimestampUnit, ValueSeparator,
+    Verification,
 };
 use super::template::{FieldPlaces, Template, ValuePlace};
 use super::values::Pointer;
@@ -37,6 +38,7 @@ pub(super) struct Preset {
     signed: Option<Template>,
     signed_by: Option<ValuePlace>,
     signed_for: BTreeMap<String, Template>,
+    separator: Option<ValueSeparator>,
     timestamp: Option<ValuePlace>,
     timestamp_unit: TimestampUnit,
     tolerance_seconds: u64,
@@ -74,6 +76,7 @@ impl Default for Preset {
             signed: None,
             signed_by: None,
             signed_for: BTreeMap::new(),
+            separator: None,
             timestamp: None,
             timestamp_unit: TimestampUnit::Seconds,
             tolerance_seconds: 0,
@@ -115,6 +118,7 @@ impl Preset {
             signatures: self.signatures.clone(),
             any_signature: self.any_signature,
             signed,
+            separator: self.separator.clone(),
             timestamp: self.timestamp.clone(),
             timestamp_unit: self.timestamp_unit,
             tolerance_seconds: self.tolerance_seconds,

@@ -36,6 +36,8 @@ pub struct Verification {
     pub any_signature: bool,
     /// The signed content.
     pub signed: SignedContent,
+    /// What separates the signed values of the body.
+    pub separator: Option<ValueSeparator>,
     /// The place of the time that the sender signed.
     pub timestamp: Option<ValuePlace>,
     /// The notation of that time.
@@ -57,6 +59,17 @@ pub enum SignedContent {
     Always(Template),
     /// Chosen by a value.
     ByValue(ValuePlace, BTreeMap<String, Template>),
+}
+
+/// A separator that the sender does not escape in the signed values of the body. Only one of them may have it: of two, text
+/// could be moved from one to the other under the same signature.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueSeparator {
+    /// The character.
+    pub character: char,
+    /// The value that may have it.
+    pub allowed_in: Pointer,
 }
 
 /// What makes a signature.

@@ -19,7 +19,7 @@ use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
 use super::form;
-use crate::config::{Algorithm, PICKED_MAX, Source, TimestampUnit};
+use crate::config::{Algorithm, PICKED_MAX, Source, TimestampUnit, ValueSeparator};
 use crate::pick::Picker;
 
 use claims::ClaimReader;
@@ -48,6 +48,7 @@ pub(super) struct SchemeVerifier {
     claims: ClaimReader,
     keys: Keys,
     content: Content,
+    separator: Option<ValueSeparator>,
     timestamp: Option<TimestampRule>,
     /// Whether the signature covers a body only as a form.
     signs_form: bool,
@@ -138,6 +139,7 @@ impl SchemeVerifier {
             claims: ClaimReader::new(verification, &places_in_body),
             keys: Keys::of(source),
             content: Content::new(verification, &places_in_body),
+            separator: verification.separator.clone(),
             timestamp: verification.timestamp.as_ref().map(rule),
             signs_form: verification.signs_form(),
             body_digest: verification.body_digest.clone(),
@@ -188,6 +190,9 @@ impl<'a> UnverifiedRequest<'a> {
             url: &verifier.url,
         };
         let pieces = verifier.content.choose(&values)?;
+        if let Some(separator) = &verifier.separator {
+            input.check_separator(pieces, separator)?;
+        }
         if let Some((rule, text)) = &timestamp {
             let name = || rule.place.name();
             timestamp::check_window(text, name, rule.unit, rule.tolerance_seconds, now_ms)?;

@@ -6,7 +6,7 @@ use http::Uri;
 
 use super::reason::{PlaceName, Unauthorized};
 use super::request::{Place, RequestValues, Slot};
-use crate::config::{HeaderPlace, Part, Pointer, SignedContent, Template, Verification};
+use crate::config::{HeaderPlace, Part, Pointer, SignedContent, Template, ValueSeparator, Verification};
 use crate::ingress::form;
 
 /// The signed content, prepared for requests.
@@ -141,6 +141,27 @@ impl ContentInput<'_, '_, '_> {
                         self.write(pieces, sink)?;
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that only one value of the body has the separator of the values.
+    pub(super) fn check_separator(
+        &self,
+        pieces: &[Piece],
+        separator: &ValueSeparator,
+    ) -> Result<(), Unauthorized> {
+        for piece in pieces {
+            match piece {
+                Piece::Optional(pieces) => self.check_separator(pieces, separator)?,
+                Piece::Value(slot) if !slot.is_at(&separator.allowed_in) => {
+                    let value = self.values.body_value(slot).unwrap_or_default();
+                    if value.contains(separator.character) {
+                        return Err(Unauthorized::Separator(slot.name(), separator.character));
+                    }
+                }
+                _ => {}
             }
         }
         Ok(())

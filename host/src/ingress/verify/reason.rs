@@ -27,6 +27,8 @@ pub(in crate::ingress) enum Unauthorized {
     RepeatedPart(PlaceName),
     #[error("signed {0} has a value that the scheme does not know")]
     UnknownPart(PlaceName),
+    #[error("signed {0} has a `{1}`, which separates the signed values")]
+    Separator(PlaceName, char),
     #[error("timestamp {0} is not {1}")]
     Timestamp(PlaceName, &'static str),
     #[error("timestamp is too old by {0} s: the request is {1} s old")]
@@ -61,6 +63,7 @@ impl Unauthorized {
             | Self::TooManyFields(_)
             | Self::Encoding(..)
             | Self::UnknownPart(_)
+            | Self::Separator(..)
             | Self::Timestamp(..)
             | Self::NoForm
             | Self::NoJson(_) => "malformed",

@@ -45,6 +45,10 @@ impl Slot {
         Self { number, pointer: pointer.clone() }
     }
 
+    pub(super) fn is_at(&self, pointer: &Pointer) -> bool {
+        self.pointer == *pointer
+    }
+
     pub(super) fn name(&self) -> PlaceName {
         PlaceName::Body(self.pointer.clone())
     }

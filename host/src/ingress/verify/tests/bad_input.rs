@@ -449,3 +449,36 @@ fn json_is_rejected_where_a_scheme_covers_forms_only() {
         assert_eq!(reason, expected, "{body}");
     }
 }
+
+#[test]
+fn text_that_is_moved_between_separated_values_is_rejected() {
+    let sample = samples().find(|sample| sample.name() == "adyen").unwrap();
+    for moved in [
+        ["psp-1:", "M", "r", "1", "1130", "EUR", "AUTHORISATION", "true"],
+        ["psp-1", ":M", "r", "1", "1130", "EUR", "AUTHORISATION", "true"],
+        ["psp-1", "", "M:r", "1", "1130", "EUR", "AUTHORISATION", "true"],
+        ["psp-1", "", "M", "r", "1:1130", "EUR", "AUTHORISATION", "true"],
+        ["psp-1", "", "M", "r", "1", "1130:EUR", "AUTHORISATION", "true"],
+        ["psp-1", "", "M", "r", "1", "1130", "EUR:AUTHORISATION", "true"],
+        ["psp-1", "", "M", "r", "1", "1130", "EUR", "AUTHORISATION:true"],
+    ] {
+        assert_eq!(moved.join(":"), "psp-1::M:r:1:1130:EUR:AUTHORISATION:true", "what is signed");
+        let [psp, original, account, reference, value, currency, code, success] = moved;
+        let request = sample.with_body(|body| {
+            let item = &mut body["notificationItems"][0]["NotificationRequestItem"];
+            for (member, text) in [
+                ("pspReference", psp),
+                ("originalReference", original),
+                ("merchantAccountCode", account),
+                ("merchantReference", reference),
+                ("eventCode", code),
+                ("success", success),
+            ] {
+                item[member] = text.into();
+            }
+            item["amount"] = json!({"value": value, "currency": currency});
+        });
+        let reason = sample.rejects(&request, "moved text");
+        assert!(reason.ends_with("has a `:`, which separates the signed values"), "{moved:?}: {reason}");
+    }
+}
