@@ -327,13 +327,14 @@ impl Verification {
         })
     }
 
-    /// Whether the signature covers the body.
+    /// Whether the signature covers the body. A CRC-32 does not: anybody can make another body with the same one.
     #[must_use]
     pub fn covers_body(&self) -> bool {
         self.algorithm != Algorithm::Token
-            && self.signed.templates().all(|template| {
-                template.all_parts().any(|part| matches!(part, Part::Body | Part::Form | Part::Crc32))
-            })
+            && self
+                .signed
+                .templates()
+                .all(|template| template.all_parts().any(|part| matches!(part, Part::Body | Part::Form)))
     }
 }
 

@@ -184,7 +184,9 @@ mod tests {
         assert!(standard.signed.is_some_and(|signed| signed.ends_with(".{timestamp}.{body}")));
         let keys = setup(Scheme::find("ed25519").unwrap(), |_| ());
         assert!(keys.has_public_keys && keys.command.is_none());
-        assert!(!setup(Scheme::find("mailgun").unwrap(), |_| ()).covers_body);
+        for scheme in ["mailgun", "paypal"] {
+            assert!(!setup(Scheme::find(scheme).unwrap(), |_| ()).covers_body, "{scheme}");
+        }
         let form = setup(Scheme::find("twilio").unwrap(), |_| ());
         assert_eq!(form.command.as_deref(), Some("hookyard event send --file form.txt --source desk"));
     }

@@ -42,7 +42,12 @@ fn published_vectors_verify_and_not_with_another_body_or_secret() {
             changed.body = [&request.body[..], b"x"].concat().into();
             assert!(changed.verify(&verifier(&source), now_ms).is_err(), "{}", vector.scheme);
         }
-        assert_eq!(has_body, !["adyen", "mailgun"].contains(&vector.scheme.as_str()), "{}", vector.scheme);
+        assert_eq!(
+            has_body,
+            !["adyen", "mailgun", "paypal"].contains(&vector.scheme.as_str()),
+            "{}",
+            vector.scheme
+        );
         if source.verification.algorithm.verification().is_none() {
             let secret = vector.secret.replace(['a', 't', 'y', '4', '5'], "6");
             source.secrets = super::source(scheme, &[&secret]).secrets;
