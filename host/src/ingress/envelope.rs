@@ -211,7 +211,9 @@ impl Envelope {
         let (body, raw, content_type) = match &self.forms {
             Some(rule) if !is_json && (rule.is_signed || !self.takes_text || media::is_form(headers)) => {
                 let json = rule.to_json(request.body())?;
-                (json.into(), None, content_type_of(headers)?)
+                // A content type, which is not signed, makes a text of the same body: both have one id.
+                let raw = (self.takes_text && !rule.is_signed).then(|| Digest::of(request.body()));
+                (json.into(), raw, content_type_of(headers)?)
             }
             // The id of a text is of what was signed: its content type is not.
             _ if !is_json && self.takes_text => {

@@ -55,3 +55,23 @@ fn a_captured_form_in_another_spelling_is_the_same_event() {
     let other = read_signed_as(&source, with_id, "Body=x&MessageSid=SM2").unwrap_err();
     assert_eq!(other, "signature does not match: no secret matched");
 }
+
+#[test]
+fn a_body_without_an_id_has_the_same_one_as_a_form_and_as_a_text() {
+    let mut source = Source::preset(Scheme::HMAC, vec![Secret::new("s".into())]);
+    (source.forms, source.default_type) = (true, Some("order".into()));
+    let read = |source: &Source, body: &[u8], content_type| {
+        read_with(source, &[("content-type", content_type)], body).unwrap()
+    };
+    let form = read(&source, b"x=1", FORM);
+    assert_eq!(form.id, Digest::of(br#"{"x":"1"}"#).to_string(), "of the JSON, where no body is a text");
+    source.text = true;
+    let [form, text] = [FORM, "text/plain"].map(|content_type| read(&source, b"x=1", content_type));
+    assert_eq!(
+        (&form.body[..], &text.body[..]),
+        (&br#"{"x":"1"}"#[..], &br#"{"content_type":"text/plain","text":"x=1"}"#[..])
+    );
+    let of_the_body = Digest::of(b"x=1").to_string();
+    assert_eq!((&form.id, &text.id), (&of_the_body, &of_the_body));
+    assert_ne!(form.digest, text.digest, "the second one is a conflict");
+}
