@@ -42,6 +42,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
     let OperatorParts { db, plugins, dispatch, acceptance, alerts, access, config, side, .. } = parts;
     let (listing, loading, retrying) = (plugins.clone(), plugins.clone(), plugins.clone());
     let (working, verifiers) = (dispatch.clone(), parts.verifiers.clone());
+    let test_source = source_test::function(parts.sources, Arc::clone(&acceptance));
     let confirmations = Confirmations::new(db.clone(), parts.outbound.clone(), config.clone());
     AdminState {
         db: db.clone(),
@@ -55,7 +56,7 @@ pub(super) fn state(parts: OperatorParts<'_>) -> AdminState {
         revisions: Some(plugins.clone()),
         readiness: side.readiness.clone(),
         fault: Arc::new(move || working.fault()),
-        test_source: source_test::function(parts.sources),
+        test_source,
         approve_confirmation: Arc::new(move |source, id, by| {
             let confirmations = confirmations.clone();
             Box::pin(async move { confirmations.approve(source, id, by).await })

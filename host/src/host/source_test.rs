@@ -6,11 +6,12 @@ use arc_swap::ArcSwap;
 
 use crate::admin::TestSource;
 use crate::admin::api::{HeaderView, SourceTestRequest, SourceTestResult, SourceTestStep, TestedEvent};
+use crate::dispatch::Acceptance;
 use crate::event::now_ms;
 use crate::ingress::{Probe, ProbeRequest, ProbeStep, Sources};
 
 /// Tests against the sources that are in force.
-pub(super) fn function(sources: Arc<ArcSwap<Sources>>) -> TestSource {
+pub(super) fn function(sources: Arc<ArcSwap<Sources>>, acceptance: Arc<Acceptance>) -> TestSource {
     Arc::new(move |name: &str, request: SourceTestRequest, body: Vec<u8>| {
         let header = |HeaderView { name, value }| (name, value);
         let probe = ProbeRequest {
@@ -20,8 +21,11 @@ pub(super) fn function(sources: Arc<ArcSwap<Sources>>) -> TestSource {
             body: body.into(),
             at_ms: request.at.unwrap_or_else(now_ms),
         };
-        let (sources, name) = (sources.load_full(), name.to_owned());
-        Box::pin(async move { sources.probe(&name, &probe).await.map(describe) })
+        let (sources, name, acceptance) = (sources.load_full(), name.to_owned(), Arc::clone(&acceptance));
+        Box::pin(async move {
+            let known_since = |now, keys_days| acceptance.ids_known_since(now, keys_days);
+            sources.probe(&name, &probe, known_since).await.map(describe)
+        })
     })
 }
 

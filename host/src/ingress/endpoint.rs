@@ -30,7 +30,7 @@ use super::gzip::{self, GunzipError};
 use super::handshake::HandshakeReply;
 use super::media::find_coding;
 use super::reply::{answer_handshake, count};
-use super::sources::{AgeLimit, BodyLimits, ReadySource, Sources};
+use super::sources::{BodyLimits, ReadySource, Sources};
 use super::spans::{self, ReceiptTimes};
 use super::verify::{NotVerified, UnverifiedRequest};
 
@@ -38,9 +38,6 @@ use super::verify::{NotVerified, UnverifiedRequest};
 /// the sender's system discards the answer.
 const LINGER_MAX_BYTES: u64 = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
-const DAY_MS: u64 = 24 * 3_600_000;
-/// Idempotency keys are kept for 30 days at least (`retention.keys_days`).
-const AGE_ALWAYS_ACCEPTED_MS: u64 = 29 * DAY_MS;
 
 /// The webhook endpoint.
 #[derive(Debug)]
@@ -180,24 +177,12 @@ impl<A: EventAcceptor> Webhooks<A> {
         }
     }
 
-    /// The reason why an event is too old, if it is: its id may have been pruned, so it may be a duplicate.
+    /// The reason why an event is too old, if it is.
     fn find_staleness(&self, source: &ReadySource, read: &ReadEvent, now: u64) -> Option<String> {
-        let created_at = read.created_at?;
-        // A young event's id is always known.
-        let is_young = created_at.saturating_add(AGE_ALWAYS_ACCEPTED_MS) > now;
-        let AgeLimit { max_days, keys_days } = source.age;
-        if is_young && max_days.is_none() {
-            return None;
-        }
         // A forward jump of the system clock while the host runs must not age events.
-        let now = now.min(self.started.0.saturating_add(elapsed_ms(self.started.1)));
-        let (since, limit) = match max_days {
-            Some(0) => return None,
-            Some(days) => (now.saturating_sub(days * DAY_MS), "sources.*.created_age_max_days"),
-            None => (self.acceptor.ids_known_since(now, keys_days), "retention.keys_days"),
-        };
-        (created_at < since)
-            .then(|| format!("created at {}, which is too old: see {limit}", read.event.created))
+        let steady = |now: u64| now.min(self.started.0.saturating_add(elapsed_ms(self.started.1)));
+        let known_since = |now, keys_days| self.acceptor.ids_known_since(now, keys_days);
+        source.age.find_staleness(read, now, steady, known_since)
     }
 
     async fn store(

@@ -5,6 +5,7 @@
 //! are called through [`RequestVerifiers`].
 
 mod acceptor;
+mod age;
 mod answer;
 mod body;
 mod confirmations;

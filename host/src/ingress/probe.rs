@@ -31,7 +31,7 @@ pub enum ProbeStep {
     Request,
     /// The provider checks the address.
     Handshake,
-    /// The signature is not verified.
+    /// The signature is not verified, or an event is too old.
     Verification,
     /// The source's verifier does not answer.
     Verifier,
@@ -62,8 +62,16 @@ impl Probe {
 
 impl Sources {
     /// Tests a request against a source; `None` if there is none of this name. The reason of a scheme never says what would
-    /// have matched; that of a verifier is the verifier's own, without the secrets in it.
-    pub async fn probe(&self, name: &str, probe: &ProbeRequest) -> Option<Probe> {
+    /// have matched; that of a verifier is the verifier's own, without the secrets in it. `ids_known_since` is the time since
+    /// which ids are known, by the time of receipt and the days for which they are kept, as in [`EventAcceptor`].
+    ///
+    /// [`EventAcceptor`]: super::EventAcceptor
+    pub async fn probe(
+        &self,
+        name: &str,
+        probe: &ProbeRequest,
+        ids_known_since: impl Fn(u64, u64) -> u64,
+    ) -> Option<Probe> {
         let source = self.get(name)?;
         let (method, uri, headers) = match parse(probe) {
             Ok(parts) => parts,
@@ -119,6 +127,13 @@ impl Sources {
                     [event.id.clone(), event.event_type.clone(), event.created.clone()]
                 };
                 let reads: &ReadEvents = &read;
+                // The time of receipt is what the operator says: no clock corrects it.
+                let stale = reads.as_slice().iter().find_map(|read| {
+                    source.age.find_staleness(read, probe.at_ms, |now| now, &ids_known_since)
+                });
+                if let Some(why) = stale {
+                    return Some(Probe::ended(ProbeStep::Verification, None, why));
+                }
                 let events = reads.as_slice().iter().map(event).collect();
                 Probe { step: ProbeStep::Accepted, secret, reason: None, events }
             }
@@ -180,7 +195,7 @@ mod tests {
         };
         let event = signed(r#"{"event_id":"Ev1","event":{"type":"message"},"event_time":1700000000}"#);
         let probe = async |request: &ProbeRequest| {
-            let probe = sources.probe("chat", request).await.unwrap();
+            let probe = sources.probe("chat", request, |_, _| 0).await.unwrap();
             (probe.step, probe.secret, probe.reason.unwrap_or_default(), probe.events.len())
         };
         assert_eq!(probe(&event).await, (ProbeStep::Accepted, Some(2), String::new(), 1));
@@ -209,6 +224,50 @@ mod tests {
         ] {
             assert_eq!(probe(&wrong).await.0, ProbeStep::Request, "{wrong:?}");
         }
-        assert!(sources.probe("other", &event).await.is_none());
+        assert!(sources.probe("other", &event, |_, _| 0).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_the_endpoint_rejects_as_too_old_is_not_accepted() {
+        let mut config = Config::default();
+        let secret = Secret::new("s".into());
+        let desk = SourceName::new("desk").unwrap();
+        let source = Source::preset(Scheme::MONCRENEAU, vec![secret.clone()]);
+        config.sources.insert(desk.clone(), source.clone());
+        let unsigned = UnsignedRequest {
+            url: "",
+            id: None,
+            event_type: None,
+            content_type: None,
+            body: Bytes::from_static(br#"{"id":"e","type":"t","created":"2020-01-01T00:00:00Z"}"#),
+            now_ms: NOW_MS,
+        };
+        let signed = sign(&source, &secret, &unsigned).unwrap();
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        let request = ProbeRequest {
+            method: "POST".into(),
+            target: "/webhooks/desk".into(),
+            headers: signed.headers.iter().map(header).collect(),
+            body: signed.body,
+            at_ms: NOW_MS,
+        };
+        let of_ids = "created at 2020-01-01T00:00:00Z, which is too old: see retention.keys_days";
+        let of_source =
+            "created at 2020-01-01T00:00:00Z, which is too old: see sources.*.created_age_max_days";
+        for (max_days, known_since, why) in [
+            (None, 0, None),
+            (None, NOW_MS, Some(of_ids)),
+            (Some(10), 0, Some(of_source)),
+            (Some(0), NOW_MS, None),
+        ] {
+            config.sources.get_mut(&desk).unwrap().created_age_max_days = max_days;
+            let sources = Sources::from_config(&config, Arc::new(NoVerifiers));
+            let probe = sources.probe("desk", &request, |_, _| known_since).await.unwrap();
+            let step = if why.is_some() { ProbeStep::Verification } else { ProbeStep::Accepted };
+            let result = (probe.step, probe.reason.as_deref(), probe.events.is_empty());
+            assert_eq!(result, (step, why, why.is_some()), "{max_days:?} {known_since}");
+        }
     }
 }

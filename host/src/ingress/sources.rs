@@ -13,6 +13,7 @@ use crate::confirmation::ConfirmationReceipt;
 use crate::event::SourceName;
 use crate::verifier::FailureKind;
 
+use super::age::AgeLimit;
 use super::envelope::{AttributeRules, Envelope};
 use super::handshake::Handshake;
 use super::throttle::Throttle;
@@ -24,15 +25,6 @@ pub struct Sources {
     by_name: HashMap<SourceName, Arc<ReadySource>>,
     verifiers: Arc<dyn RequestVerifiers>,
     pub(super) bodies: BodyLimits,
-}
-
-/// The limits on an event's age.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AgeLimit {
-    /// The configured limit: 0 = no limit, `None` = as long as ids are known.
-    pub(super) max_days: Option<u64>,
-    /// The days for which ids are known.
-    pub(super) keys_days: u64,
 }
 
 /// Limits of request bodies.

@@ -216,7 +216,7 @@ async fn the_example_verifier_agrees_with_the_preset_about_10_000_requests() {
         let mut request = generator.request();
         let mut say = async |source: &str| {
             request.target = format!("/webhooks/{source}");
-            sources.probe(source, &request).await.unwrap()
+            sources.probe(source, &request, |_, _| 0).await.unwrap()
         };
         let (preset, plugin) = (say("preset").await, say("plugin").await);
         let verdict = |probe: &Probe| {
