@@ -17,6 +17,9 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// The part of the memory of all bodies that the requests of one verifier may hold while they wait for it.
 const PART_OF_BODIES: usize = 4;
 
+/// Most threads by default: as many as `verifiers.concurrency` allows.
+const THREADS_MAX: usize = 32;
+
 /// See the module.
 pub(super) struct Threads {
     /// Only its blocking threads are used. `None` when it ends.
@@ -51,7 +54,8 @@ impl Turns {
 impl Threads {
     pub(super) fn start(runtime: &Runtime, config: &Config) -> std::io::Result<Self> {
         let places = verifier_places(&config.runtime) as usize;
-        let number = config.verifiers.concurrency.min(places);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let number = count_threads(config.verifiers.concurrency, cores, places);
         let pool = Builder::new_current_thread()
             .thread_name("verifiers")
             .max_blocking_threads(number)
@@ -67,7 +71,7 @@ impl Threads {
 
     /// The turns of one verifier: half of the threads, so that the others find some.
     pub(super) fn new_turns(&self) -> Turns {
-        Turns::new((self.number / 2).max(1), self.bytes.min(Semaphore::MAX_PERMITS))
+        Turns::new(share(self.number), self.bytes.min(Semaphore::MAX_PERMITS))
     }
 
     /// The turn of admissions.
@@ -112,10 +116,45 @@ impl Threads {
     }
 }
 
+/// The number of threads. A host whose cores are all busy with verifiers serves nothing else in time, so that there are no
+/// more than cores by default; at least two, so that a slow verifier leaves one to the others.
+fn count_threads(concurrency: usize, cores: usize, places: usize) -> usize {
+    let number = if concurrency == 0 { cores.clamp(2, THREADS_MAX) } else { concurrency };
+    number.min(places)
+}
+
+/// The threads of one verifier, of so many.
+fn share(threads: usize) -> usize {
+    (threads / 2).max(1)
+}
+
 impl Drop for Threads {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.take() {
             pool.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_verifier_takes_half_of_as_many_threads_as_there_are_cores() {
+        for (concurrency, cores, places, threads, of_one) in [
+            (0, 1, 32, 2, 1),
+            (0, 2, 32, 2, 1),
+            (0, 4, 32, 4, 2),
+            (0, 7, 32, 7, 3),
+            (0, 128, 32, 32, 16),
+            (0, 16, 4, 4, 2),
+            (0, 8, 1, 1, 1),
+            (1, 8, 32, 1, 1),
+            (32, 2, 32, 32, 16),
+        ] {
+            let number = count_threads(concurrency, cores, places);
+            assert_eq!((number, share(number)), (threads, of_one), "{concurrency} {cores} {places}");
         }
     }
 }

@@ -61,10 +61,11 @@ section! {
         /// twice `server.body_max_bytes` where a source has a verifier.
         #[key(default = 16 * MIB, range = 64 * KIB..=4 * GIB)]
         pub memory_max_bytes: u64,
-        /// Calls of all verifiers at once, on threads of their own; at most an eighth of `runtime.instances_max`. One verifier
-        /// takes half of them, so that others find some beside a slow one; of one thread it takes that one. The
-        /// bodies that wait for one verifier have at most a quarter of `server.bodies_max_bytes`; more are answered 503.
-        #[key(default = 8, range = 1..=32, restart = START)]
+        /// Calls of all verifiers at once, on threads of their own; at most an eighth of `runtime.instances_max`. 0 = the number
+        /// of cores, at least 2 and at most 32. One verifier takes half of them, so that others find some beside a slow one; of
+        /// one thread it takes that one. The bodies that wait for one verifier have at most a quarter of
+        /// `server.bodies_max_bytes`; more are answered 503.
+        #[key(default = 0, range = 0..=32, restart = START)]
         pub concurrency: usize,
         /// Time for which a request may wait for its verifier's turn, in milliseconds. After it the request is answered 503.
         #[key(default = 1000, range = 0..=60_000)]

@@ -122,7 +122,7 @@ const SOURCES: &[Row] = &[
         "[verifiers]\nmemory_max_bytes = 1048576\n[sources.a]\nverifier = 'v'\nsecrets = ['x']",
         "hookyard.toml:2: `verifiers.memory_max_bytes = 1048576`: must be at least twice server.body_max_bytes",
     ),
-    ("[verifiers]\nconcurrency = 33", "hookyard.toml:2: `verifiers.concurrency = 33`: must be 1 to 32"),
+    ("[verifiers]\nconcurrency = 33", "hookyard.toml:2: `verifiers.concurrency = 33`: must be 0 to 32"),
     ("[sources.a]\nscheme = 'hmac'\nsecrets = []", "hookyard.toml:3: `sources.a.secrets`: without a secret"),
     (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x', '']",
