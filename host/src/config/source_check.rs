@@ -91,6 +91,11 @@ pub(super) fn terms(config: &Config) -> Vec<Found> {
         check_choice(&source.verification.signed, &mut wrong);
         check_body_digest(&source.verification, &mut wrong);
         check_pointers(source, &mut wrong);
+        if source.text && !source.forms && source.verification.signs_form() {
+            let why = "the signature covers the fields of a form, and not its text, which could be changed: set \
+                       `forms = true`";
+            wrong("text", why.into());
+        }
         if source.event_type.is_empty() && source.default_type.is_none() {
             wrong("event_type", "an event needs a type: name its place, or set `default_type`".into());
         }

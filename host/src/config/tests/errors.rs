@@ -191,6 +191,10 @@ const SOURCES: &[Row] = &[
         "`sources.a.timestamp`: `signed` has {timestamp} in it: name its place",
     ),
     (
+        "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsigned = '{form}'\ntext = true",
+        "hookyard.toml:5: `sources.a.text = true`: the signature covers the fields of a form",
+    ),
+    (
         "[sources.a]\nscheme = 'hmac'\nsecrets = ['x']\nsigned = '{bodi}'",
         "hookyard.toml:4: `sources.a.signed = '{bodi}'`: `{bodi}`: `{bodi}` is no part of a request",
     ),
