@@ -169,21 +169,6 @@ pub struct Selection {
     pub keys: Option<Vec<String>>,
 }
 
-impl Selection {
-    /// Whether it means something that failed for this reason, whose part without names `shorten` finds.
-    pub(crate) fn fits_reason<'r>(
-        &self,
-        reason: Option<&'r str>,
-        shorten: impl FnOnce(&'r str) -> &'r str,
-    ) -> bool {
-        match &self.reason {
-            None => true,
-            Some(wanted) if self.whole_reason => reason.map_or("", shorten) == wanted,
-            Some(wanted) => reason.is_some_and(|reason| reason.contains(wanted.as_str())),
-        }
-    }
-}
-
 /// A candidate of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {

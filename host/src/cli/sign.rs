@@ -92,9 +92,9 @@ mod tests {
             let secret = Secret::new("s".into());
             let source = Source::preset(Scheme::find(scheme).unwrap(), vec![secret.clone()]);
             let signer = Signer::new(source, secret, "https://hooks.example.gn/webhooks/a".into());
-            let signed = signer.sign(None, None, body.into()).unwrap();
-            assert_eq!(signed.headers[CONTENT_TYPE], content_type, "{scheme} {body}");
-            assert_eq!(signed.query.as_deref(), query, "{scheme} {body}");
+            let request = signer.sign(None, None, body.into()).unwrap();
+            assert_eq!(request.headers[CONTENT_TYPE], content_type, "{scheme} {body}");
+            assert_eq!(request.query.as_deref(), query, "{scheme} {body}");
         }
     }
 }

@@ -37,7 +37,7 @@ pub struct Verification {
     /// The signed content.
     pub signed: SignedContent,
     /// What separates the signed values of the body.
-    pub separator: Option<ValueSeparator>,
+    pub value_separator: Option<ValueSeparator>,
     /// The place of the time that the sender signed.
     pub timestamp: Option<ValuePlace>,
     /// The notation of that time.
@@ -335,14 +335,6 @@ impl Verification {
                 .signed
                 .templates()
                 .all(|template| template.all_parts().any(|part| matches!(part, Part::Body | Part::Form)))
-    }
-}
-
-impl Verification {
-    /// Whether the fields of a form are signed, and not the bytes of the body.
-    #[must_use]
-    pub fn signs_form(&self) -> bool {
-        self.signed.templates().flat_map(Template::all_parts).any(|part| *part == Part::Form)
     }
 }
 

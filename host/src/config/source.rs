@@ -10,7 +10,8 @@ use super::formats;
 use super::presets::Scheme;
 use super::reply::Reply;
 use super::scheme::{
-    Algorithm, Encoding, Handshake, SignatureAt, SignaturePlace, SignedContent, TimestampUnit, Verification,
+    Algorithm, Encoding, Handshake, SignatureAt, SignaturePlace, SignedContent, TimestampUnit,
+    ValueSeparator, Verification,
 };
 use super::section::entry;
 use super::source_secret::SourceSecret;
@@ -167,6 +168,11 @@ entry! {
         /// no message passes for one of another kind. A request with another value is answered 401.
         #[example("{ Notification = \"{/Type}:{/Message}\" }")]
         signed_for: Option<BTreeMap<String, Template>>,
+        /// A character that the sender puts between the signed values of the body and does not escape in them, and the
+        /// place of the one value that may have it: with two, text could be moved from one to the other under the same
+        /// signature. A request with it in another signed value is answered 401. Default: the preset's; none for `hmac`.
+        #[example("{ character = \":\", allowed_in = \"/reference\" }")]
+        value_separator: Option<ValueSeparator>,
         /// The parameter of the URL's query that has the SHA-256 of a body that is no form, in hex, as Twilio's
         /// `bodySHA256`. `signed` must have {url} in it, and {form} or {body}. Default: the preset's; none for `hmac`.
         #[example("\"bodySHA256\"")]
@@ -409,6 +415,7 @@ impl Written {
             signatures,
             any_signature: self.any_signature.unwrap_or(preset.any_signature),
             signed,
+            value_separator: self.value_separator.take().or(preset.value_separator),
             timestamp: self.timestamp.take().or(preset.timestamp),
             timestamp_unit: self.timestamp_unit.unwrap_or(preset.timestamp_unit),
             tolerance_seconds: self.tolerance_seconds.or(own_tolerance).unwrap_or(preset.tolerance_seconds),

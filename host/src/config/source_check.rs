@@ -15,7 +15,7 @@ const SIGNATURES_MAX: usize = 8;
 const TOLERANCE_MAX_SECONDS: u64 = 7 * 86_400;
 
 /// The keys about signatures: a verifier decides about all that they say.
-const SIGNATURE_KEYS: [&str; 18] = [
+const SIGNATURE_KEYS: [&str; 19] = [
     "algorithm",
     "header",
     "signature",
@@ -29,6 +29,7 @@ const SIGNATURE_KEYS: [&str; 18] = [
     "signed",
     "signed_by",
     "signed_for",
+    "value_separator",
     "body_digest",
     "timestamp",
     "timestamp_unit",

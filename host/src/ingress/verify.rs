@@ -139,7 +139,7 @@ impl SchemeVerifier {
             claims: ClaimReader::new(verification, &places_in_body),
             keys: Keys::of(source),
             content: Content::new(verification, &places_in_body),
-            separator: verification.separator.clone(),
+            separator: verification.value_separator.clone(),
             timestamp: verification.timestamp.as_ref().map(rule),
             signs_form: verification.signs_form(),
             body_digest: verification.body_digest.clone(),

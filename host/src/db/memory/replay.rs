@@ -261,7 +261,7 @@ pub(super) fn fits_effect(selection: &Selection, id: EffectId, stored: &StoredEf
         && plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
         && keys.as_ref().is_none_or(|keys| keys.contains(&stored.queued.key))
         && replay.is_none_or(|wanted| stored.replay == Some(wanted))
-        && selection.fits_reason(last.map(|last| last.detail.as_str()), |detail| detail)
+        && fits_reason(selection, last.map(|last| last.detail.as_str()), |detail| detail)
 }
 
 /// Whether a delivery of the event with this id is of the plugin and has failed for the reason that a selection names.
@@ -273,9 +273,22 @@ pub(super) fn fits(selection: &Selection, event: &str, stored: &StoredDelivery) 
     plugin.as_deref().is_none_or(|wanted| wanted == stored.plugin.as_str())
         && failed_on.as_ref().is_none_or(ran_on)
         && replay.is_none_or(|wanted| stored.replayed.is_some_and(|cause| cause.replay == wanted))
-        && selection.fits_reason(failure.map(|failure| failure.reason.as_str()), |reason| {
+        && fits_reason(selection, failure.map(|failure| failure.reason.as_str()), |reason| {
             reason_without_names(reason, stored.plugin.as_str(), event)
         })
+}
+
+/// Whether a selection means this reason, whose part without names `shorten` finds.
+fn fits_reason<'r>(
+    selection: &Selection,
+    reason: Option<&'r str>,
+    shorten: impl FnOnce(&'r str) -> &'r str,
+) -> bool {
+    match &selection.reason {
+        None => true,
+        Some(wanted) if selection.whole_reason => reason.map_or("", shorten) == wanted,
+        Some(wanted) => reason.is_some_and(|reason| reason.contains(wanted.as_str())),
+    }
 }
 
 fn made_of(id: DeliveryId, stored: &StoredDelivery) -> EventDelivery {

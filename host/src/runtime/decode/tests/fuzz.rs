@@ -137,14 +137,14 @@ impl Json<'_> {
         match plan {
             Plan::Bool => self.push(&["true", "false", "\"false\"", "0"]),
             Plan::Int(_) | Plan::Digits(_) => {
-                self.push(&["1", "-1", "255", "\"256\"", "65535", "9223372036854775807"])
+                self.push(&["1", "-1", "255", "\"256\"", "65535", "9223372036854775807"]);
             }
             Plan::Float32 | Plan::Float64 => {
-                self.push(&["1.5", "-0.0", "1e38", "1e39", "\"2.5\"", "\"NaN\""])
+                self.push(&["1.5", "-0.0", "1e38", "1e39", "\"2.5\"", "\"NaN\""]);
             }
             Plan::Char => self.push(&["\"a\"", "\"é\"", "\"\\u0000\"", "\"ab\"", "\"\\ud83d\\ude00\""]),
             Plan::String | Plan::RedactedString => {
-                self.push(&["\"text\"", "\"\"", "1.10", "{\"a\": [1]}", "\"\\n\\u20ac\""])
+                self.push(&["\"text\"", "\"\"", "1.10", "{\"a\": [1]}", "\"\\n\\u20ac\""]);
             }
             Plan::RedactedOption => self.push(&["\"secret\"", "{\"a\":1}"]),
             Plan::Option(inner) => self.write(inner),
@@ -169,7 +169,7 @@ impl Json<'_> {
             }
             Plan::Tuple(parts) => {
                 self.text.push('[');
-                self.separated(parts, |json, part| json.write(part));
+                self.separated(parts, Self::write);
                 self.text.push(']');
             }
             Plan::Map(value, _) => {
