@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::support::wait_until;
 
-/// A key in the `WebDriver` protocol.
+/// Keys in the `WebDriver` protocol.
 pub(super) const ENTER: &str = "\u{e007}";
+pub(super) const ESCAPE: &str = "\u{e00c}";
 
 /// Light or dark.
 pub(super) const SCHEMES: [&str; 2] = ["light", "dark"];

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, ENTER};
+use super::browser::{Browser, ENTER, ESCAPE};
 use super::{address, first_token};
 use crate::support::{Event, HostDir, guest};
 
@@ -41,8 +41,10 @@ async fn an_event_is_found_by_the_last_digits_of_a_phone_number_and_explained_by
     let rows = "return document.querySelectorAll('tbody tr').length === 1";
     browser.wait_for("one event is found", rows).await;
     assert!(browser.text().await.contains("evt_call"));
-    browser.run("document.activeElement.blur()").await;
+    browser.press(ESCAPE).await;
     browser.press("j").await;
+    let focused = "return document.activeElement.matches('#list a.row')";
+    browser.wait_for("the event has the focus", focused).await;
     browser.press(ENTER).await;
     browser.wait_at(&format!("{base}/events/moncreneau/evt%5Fcall")).await;
     let text = browser.text().await;
