@@ -46,7 +46,8 @@ async fn an_event_is_one_trace_from_its_sender_to_the_requests_of_its_plugins() 
     let (partner, collector) =
         (Partner::start(|_, _| Reply::text(200, "ok")).await, Collector::start().await);
     let plugins = format!(
-        "[plugin.outbox]\nhttp = [\"{0}\"]\n[plugin.http-client]\nhttp = [\"{0}\"]\n",
+        "[plugin.outbox]\nhttp = [\"{0}\"]\n[plugin.http-client]\nhttp = [\"{0}\"]\n\
+         [plugin.actor]\nbackoff_base_ms = 1\n",
         partner.origin()
     );
     let telemetry =
@@ -54,11 +55,12 @@ async fn an_event_is_one_trace_from_its_sender_to_the_requests_of_its_plugins() 
     let dir = host_dir(&collector.endpoint(), "traceparent = \"parent\"", telemetry, &plugins);
     dir.install("outbox", &guest("outbox"));
     dir.install("http-client", &guest("http-client"));
+    dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     let authority = partner.origin().replace("http://", "");
     let payload = json!({
         "do": "http", "url": format!("{}/effect", partner.origin()), "text": "x",
-        "requests": [{ "host": authority, "path": "/fetched" }],
+        "requests": [{ "host": authority, "path": "/fetched" }], "act": "retry-until 2",
     });
     let event = Event::with_payload("fetch.one", "evt_1", &payload);
     send_traced(&host, &event, &format!("00-{TRACE}-{SENDER}-01")).await;
@@ -74,7 +76,7 @@ async fn an_event_is_one_trace_from_its_sender_to_the_requests_of_its_plugins() 
     assert_eq!(receipt["attributes"]["http.response.status_code"], 202);
     assert_eq!(
         trace.children(receipt),
-        ["commit", "deliver to http-client", "deliver to outbox", "verify"],
+        ["commit", "deliver to actor", "deliver to http-client", "deliver to outbox", "verify"],
         "{trace:#?}"
     );
     let delivery = trace.only("deliver to outbox");
@@ -99,7 +101,15 @@ async fn an_event_is_one_trace_from_its_sender_to_the_requests_of_its_plugins() 
         assert_eq!(request.header("authorization"), "Bearer t0ken");
         assert_eq!(request.header("content-type"), "application/x-protobuf");
     }
-    assert!(!dir.log().contains("t0ken"));
+    let log = dir.log();
+    assert!(!log.contains("t0ken"));
+    // So do the lines of an attempt that failed and of its plugin.
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    for message in ["attempt failed: ", "evt_1 attempt 1: retry-until 2"] {
+        let is_it = |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with(message));
+        let line = lines.iter().find(is_it).unwrap_or_else(|| panic!("{message}: {log}"));
+        assert_eq!((&line["plugin"], &line["trace"]), (&json!("actor"), &json!(TRACE)), "{line}");
+    }
 }
 
 #[tokio::test]
