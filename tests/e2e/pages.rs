@@ -7,6 +7,7 @@ mod dead_letters;
 mod faults;
 mod first_task;
 mod hostile;
+mod keyboard;
 mod looks;
 mod looks_plugins;
 mod operate;
