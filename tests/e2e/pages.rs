@@ -12,6 +12,7 @@ mod looks;
 mod looks_plugins;
 mod operate;
 mod plugin;
+mod preferences;
 mod reader;
 mod replays;
 mod security;

@@ -177,6 +177,28 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Puts the browser's system into a time zone. Pages that come after that have it.
+    pub(super) async fn set_zone(&self, zone: &str) {
+        self.command("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
+    }
+
+    /// Has pages that come after that mark when their stream of news is open, for [`Browser::wait_stream`].
+    pub(super) async fn mark_streams(&self) {
+        let source = "window.EventSource = class extends EventSource {
+            constructor(...parts) {
+                super(...parts);
+                this.addEventListener('open', () => { document.documentElement.dataset.stream = ''; });
+            }
+        };";
+        self.command("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+    }
+
+    /// Waits until the page follows the news of the host.
+    pub(super) async fn wait_stream(&self) {
+        let open = "return 'stream' in document.documentElement.dataset";
+        self.wait_for("the stream of news is open", open).await;
+    }
+
     /// Writes a picture of the whole page to `target/screenshots/`.
     pub(super) async fn take_picture(&self, name: &str) {
         let picture = self.command("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
