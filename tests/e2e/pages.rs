@@ -10,6 +10,7 @@ mod hostile;
 mod keyboard;
 mod looks;
 mod looks_plugins;
+mod news;
 mod operate;
 mod plugin;
 mod preferences;
