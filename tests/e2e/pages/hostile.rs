@@ -1,5 +1,6 @@
-//! Text of senders, plugins and partners that does something on a page that does not escape it: in a real browser, on
-//! the pages of plugins and dead letters.
+//! Text of senders, plugins and partners that does something on a page that does not escape it, in a real browser.
+
+mod everywhere;
 
 use serde_json::json;
 
