@@ -7,7 +7,9 @@ use super::looks::look;
 use super::{address, first_token};
 use crate::support::{Event, HostDir, RunningHost, distinct_copy, example, guest, put_switch, wait_until};
 
-const CONFIG: &str = "[plugin.confirmation-sms]
+const CONFIG: &str = "[effects]
+attempts_max = 1
+[plugin.confirmation-sms]
 events = [\"appointment.created\", \"appointment.cancelled\", \"conformance.a\"]
 http = [\"https://sms.example.gn\", \"https://sms-backup.example.gn:8443\"]
 email = [\"*@example.gn\"]
@@ -20,6 +22,9 @@ events = [\"conformance.a\"]
 config = { act = \"busy 250\" }
 call_timeout_ms = 300
 attempts_max = 1
+[plugin.webhook-sender]
+events = [\"told\"]
+http = [\"http://127.0.0.1:1\"]
 ";
 
 async fn send_all(host: &RunningHost<'_>) {
@@ -53,6 +58,7 @@ async fn filled(dir: &HostDir) -> RunningHost<'_> {
     dir.install("calendar-update", &guest("actor"));
     dir.install("invoice", &guest("stats"));
     dir.install("slow-plugin", &guest("actor"));
+    dir.install("webhook-sender", &guest("outbox"));
     let host = dir.start().await;
     wait_until("the files are recorded", async || {
         (dir.run(&["plugin", "history", "invoice"]).code == 0).then_some(())
@@ -64,6 +70,14 @@ async fn filled(dir: &HostDir) -> RunningHost<'_> {
     dir.install("not-a-plugin", b"nothing");
     host.wait_plugin("not-a-plugin", "it is refused", |plugin| plugin["state"] == "refused").await;
     send_all(&host).await;
+    let payload = json!({ "do": "http", "url": "http://127.0.0.1:1/appointments", "text": "x", "times": 2 });
+    host.send(&Event::with_payload("told", "evt_told", &payload)).await;
+    host.wait_event("evt_told", "its effects are dead", |event| {
+        let mut deliveries = event["deliveries"].as_array().unwrap().iter();
+        let effects = deliveries.find_map(|of| of["effects"].as_array().filter(|all| all.len() == 2));
+        effects.is_some_and(|all| all.iter().all(|effect| effect["state"] == "dead"))
+    })
+    .await;
     let push = |plugin: &str, bytes: &[u8], note: &str| {
         dir.replace("push.wasm", bytes);
         let file = dir.path("push.wasm");
@@ -88,6 +102,14 @@ async fn filled(dir: &HostDir) -> RunningHost<'_> {
     host
 }
 
+/// Asks for a plan on the page of dead letters with this button, and returns its path when it has counted.
+async fn plan(browser: &Browser, base: &str, path: &str, button: &str, counted: &str) -> String {
+    browser.go(&format!("{base}{path}")).await;
+    browser.click(button).await;
+    browser.wait_text(counted).await;
+    browser.run("return location.pathname").await.as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn the_pages_of_plugins_have_no_barrier_in_any_size_and_scheme() {
     let dir = HostDir::new(CONFIG);
@@ -95,10 +117,14 @@ async fn the_pages_of_plugins_have_no_barrier_in_any_size_and_scheme() {
     let base = address(&host);
     let browser = Browser::start().await;
     browser.log_in(&base, &first_token(&dir), "/plugins").await;
-    browser.go(&format!("{base}/dead-letters?plugin=confirmation-sms")).await;
-    browser.click("button[name=action][value=replay]").await;
-    browser.wait_text("will run again").await;
-    let plan = browser.run("return location.pathname").await.as_str().unwrap().to_owned();
+    let button = "button[name=action][value=replay]";
+    let of_deliveries =
+        plan(&browser, &base, "/dead-letters?plugin=confirmation-sms", button, "will run again").await;
+    let button = "section[aria-labelledby=effects] form.acts button[value=discard]";
+    let of_effects = plan(&browser, &base, "/dead-letters", button, "effects will be discarded").await;
+    browser.go(&format!("{base}/plugins/confirmation-sms")).await;
+    let comparison = "return document.querySelector('.revisions .actions a').getAttribute('href')";
+    let comparison = browser.run(comparison).await.as_str().unwrap().to_owned();
     let mut wrong = Vec::new();
     for (path, name) in [
         ("/plugins", "plugins"),
@@ -113,7 +139,10 @@ async fn the_pages_of_plugins_have_no_barrier_in_any_size_and_scheme() {
         ("/dead-letters", "dead-letters"),
         ("/dead-letters?plugin=none", "dead-letters-none"),
         ("/dead-letters/list?plugin=confirmation-sms", "dead-letter-list"),
-        (plan.as_str(), "dead-letter-plan"),
+        (of_deliveries.as_str(), "dead-letter-plan"),
+        ("/dead-letters?plugin=webhook-sender", "dead-effects"),
+        (of_effects.as_str(), "dead-effect-plan"),
+        (comparison.as_str(), "plugin-comparison"),
     ] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
