@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, SCHEMES};
+use super::browser::{Browser, ENTER, SCHEMES};
 use super::{address, first_token};
+use crate::access::create;
 use crate::confirmations::{TOPIC, ask};
 use crate::support::{Event, HostDir, RunningHost, example, guest, sign, wait_until};
 
@@ -62,28 +63,66 @@ async fn look_here(browser: &Browser, name: &str) -> Vec<String> {
     found.into_iter().map(|what| format!("{name}: {what}")).collect()
 }
 
-/// Tests a request on the page of its source, and looks at the answer.
-async fn look_at_test(browser: &Browser, base: &str, request: &str, name: &str) -> Vec<String> {
+/// Looks at what a page becomes when something was done on it: `act` gets the number of the screen.
+async fn look_after(browser: &Browser, name: &str, act: impl AsyncFn(usize)) -> Vec<String> {
     let mut wrong = Vec::new();
-    for ((width, height), scheme) in WIDTHS.into_iter().zip(SCHEMES.into_iter().cycle()) {
+    for (number, ((width, height), scheme)) in WIDTHS.into_iter().zip(SCHEMES.into_iter().cycle()).enumerate()
+    {
         browser.set_screen(width, height, scheme).await;
-        browser.go(&format!("{base}/sources/moncreneau")).await;
-        browser.click("#test summary").await;
-        browser.fill("#test textarea", request).await;
-        browser.click("#test button").await;
-        browser.wait_for("an answer", "return document.querySelector('#tested .state') !== null").await;
+        act(number).await;
         wrong.extend(look_here(browser, &format!("{name}-{width}-{scheme}")).await);
     }
     wrong
 }
 
+/// Tests a request on the page of its source, and looks at the answer.
+async fn look_at_test(browser: &Browser, base: &str, request: &str, name: &str) -> Vec<String> {
+    look_after(browser, name, async |_| {
+        browser.go(&format!("{base}/sources/moncreneau")).await;
+        browser.click("#test summary").await;
+        browser.fill("#test textarea", request).await;
+        browser.click("#test button").await;
+        browser.wait_for("an answer", "return document.querySelector('#tested .state') !== null").await;
+    })
+    .await
+}
+
+/// Tries to log in with a token that nobody has, and looks at the answer.
+async fn look_at_failed_log_in(browser: &Browser, base: &str) -> Vec<String> {
+    let mut wrong = look_after(browser, "login-failed", async |_| {
+        browser.go(&format!("{base}/login")).await;
+        browser.press("hky_wrong").await;
+        browser.press(ENTER).await;
+        browser.wait_for("an error", "return document.querySelector('#why') !== null").await;
+        browser.wait_ready().await;
+    })
+    .await;
+    // The answer to a wrong token is a complaint of the browser's.
+    wrong.retain(|what| !(what.contains("/login ") && what.contains("401")));
+    wrong
+}
+
+/// Creates tokens, and looks at the page that shows the secret of each.
+async fn look_at_new_token(browser: &Browser, base: &str) -> Vec<String> {
+    look_after(browser, "token-made", async |number| {
+        browser.go(&format!("{base}/settings/tokens")).await;
+        browser.fill("form.stack input[name=name]", &format!("reporting-{number}")).await;
+        browser.click("form.stack button.main").await;
+        browser.wait_for("the secret", "return document.querySelector('#secret') !== null").await;
+        browser.wait_ready().await;
+    })
+    .await
+}
+
 #[tokio::test]
 async fn every_page_has_no_barrier_in_any_size_and_scheme() {
-    let dir = HostDir::new("search = [\"/data/object/phone\"]\n");
+    let dir =
+        HostDir::new("search = [\"/data/object/phone\"]\npersonal = [\"/data/object/patient/phone\"]\n");
     let host = filled(&dir).await;
     let base = address(&host);
     let browser = Browser::start().await;
     let mut wrong = look(&browser, &base, "/login", "login").await;
+    wrong.extend(look_at_failed_log_in(&browser, &base).await);
     browser.log_in(&base, &first_token(&dir), "/").await;
     for (path, name) in [
         ("/", "overview"),
@@ -91,6 +130,7 @@ async fn every_page_has_no_barrier_in_any_size_and_scheme() {
         ("/events?search=7193&state=dead", "events-found"),
         ("/events?type=no.such.type", "events-none"),
         ("/events/moncreneau/evt_dead", "event-dead"),
+        ("/events/moncreneau/evt_dead?unmasked=true", "event-unmasked"),
         ("/events/moncreneau/evt_2f9c8101", "event"),
         ("/settings", "settings"),
         ("/nothing", "not-found"),
@@ -152,6 +192,7 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
     wrong.extend(look_at_test(&browser, &base, &request, "source-test").await);
     let request = request.replace(&signed, "sha256=00");
     wrong.extend(look_at_test(&browser, &base, &request, "source-test-refused").await);
+    wrong.extend(look_at_new_token(&browser, &base).await);
     choose_french(&browser).await;
     for (path, name) in [
         ("/sources/moncreneau", "source-fr"),
@@ -160,6 +201,31 @@ async fn every_page_about_the_host_has_no_barrier_in_any_size_and_scheme() {
         ("/audit", "audit-fr"),
         ("/settings/tokens", "tokens-fr"),
         ("/settings/alerts", "alerts-fr"),
+    ] {
+        wrong.extend(look(&browser, &base, path, name).await);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    drop(host);
+}
+
+#[tokio::test]
+async fn every_page_of_a_reader_has_no_barrier_in_any_size_and_scheme() {
+    let dir = HostDir::new("personal = [\"/data/object/phone\", \"/data/object/patient\"]\n");
+    let host = filled(&dir).await;
+    let read = create(&dir, &["dashboard", "--role", "read"]);
+    let base = address(&host);
+    let browser = Browser::start().await;
+    browser.log_in(&base, &read, "/settings").await;
+    let mut wrong = Vec::new();
+    for (path, name) in [
+        ("/", "reader-overview"),
+        ("/events", "reader-events"),
+        ("/events/moncreneau/evt_dead", "reader-event"),
+        ("/dead-letters", "reader-dead-letters"),
+        ("/plugins", "reader-plugins"),
+        ("/plugins/confirmation-sms", "reader-plugin"),
+        ("/sources/moncreneau", "reader-source"),
+        ("/settings", "reader-settings"),
     ] {
         wrong.extend(look(&browser, &base, path, name).await);
     }
