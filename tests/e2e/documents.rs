@@ -86,7 +86,8 @@ fn every_metric_and_variable_in_a_document_is_in_the_code() {
         + &code("host/src/admin/api/openapi.rs")
         + &code("tests/e2e/conformance/collections.rs")
         + &code("tests/bench/many_events.rs")
-        + &code("tests/bench/builds.rs");
+        + &code("tests/bench/builds.rs")
+        + &code("tests/bench/telemetry.rs");
     for name in documents() {
         let text = document(&name);
         for prefix in ["hookyard_", "HOOKYARD_"] {

@@ -239,8 +239,9 @@ impl Browser {
         };
         let mut stream = TcpStream::connect(authority)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n")?;
-        io::copy(&mut stream, &mut io::sink()).map(drop)
+        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {authority}\r\n\r\n")?;
+        // The answer comes when the browser has ended. The driver keeps the connection open, whatever it is asked.
+        BufReader::new(stream).read_line(&mut String::new()).map(drop)
     }
 }
 

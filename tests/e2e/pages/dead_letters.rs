@@ -84,7 +84,7 @@ async fn a_group_is_of_one_plugin_one_reason_and_one_revision() {
     let dir = HostDir::new(GRANT);
     dir.install("desk", &guest("conformance-rust"));
     let host = dir.start().await;
-    for (id, reason) in [("evt_1", "no room"), ("evt_2", "no room"), ("evt_3", "no number")] {
+    for (id, reason) in [("evt_1", "no room"), ("evt_2", "no room"), ("evt_3", "no room here")] {
         let payload = json!({ "do": "reject", "reason": reason });
         host.send(&Event::with_payload("conformance.a", id, &payload)).await;
     }
@@ -93,7 +93,8 @@ async fn a_group_is_of_one_plugin_one_reason_and_one_revision() {
     let page = visitor.get("/dead-letters").await.body;
     assert!(page.contains("3 dead letters in 2 groups"), "{page}");
     let revision = host.plugin("desk").await.unwrap()["revision"].as_str().unwrap()[..12].to_owned();
-    let path = format!("/dead-letters/list?plugin=desk&reason=no+room&failed_on={revision}");
+    let path =
+        format!("/dead-letters/list?plugin=desk&reason=no+room&whole_reason=true&failed_on={revision}");
     assert!(page.contains(&path.replace('&', "&#38;")), "{path}: {page}");
     let list = visitor.get(&path).await.body;
     assert!(list.contains("evt_1") && list.contains("evt_2") && !list.contains("evt_3"), "{list}");
@@ -102,7 +103,9 @@ async fn a_group_is_of_one_plugin_one_reason_and_one_revision() {
     assert_eq!(visitor.get("/dead-letters/list?failed_on=xyz").await.status.as_u16(), 400);
 
     // The plan of a group counts the group.
-    let filters = [("plugin", "desk"), ("reason", "no room"), ("failed_on", &revision), ("action", "replay")];
+    let group =
+        [("plugin", "desk"), ("reason", "no room"), ("whole_reason", "true"), ("failed_on", &revision)];
+    let filters = [&group[..], &[("action", "replay")]].concat();
     let plan = visitor.submit("/dead-letters/plan", &filters).await;
     let path = plan.location().to_owned();
     wait_until("it is counted", async || {
