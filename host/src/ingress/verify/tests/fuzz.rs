@@ -1,6 +1,8 @@
 //! Random requests: nothing panics, and nothing verifies but what was signed. `HOOKYARD_FUZZ_CASES` sets the number of
 //! cases of each property; a few by default.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -12,10 +14,15 @@ fn cases() -> u32 {
     std::env::var("HOOKYARD_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
 }
 
+/// A byte that a header's value may have.
+fn visible_byte() -> impl Strategy<Value = u8> {
+    (32..=254_u8).prop_map(|byte| if byte < 127 { byte } else { byte + 1 })
+}
+
 /// A header's value, often made of pieces that schemes look for.
 fn header_value() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
-        proptest::collection::vec(any::<u8>().prop_filter("allowed", |b| *b >= 32 && *b != 127), 0..40),
+        proptest::collection::vec(visible_byte(), 0..40),
         Just(b"t=1700000000".to_vec()),
         Just(b"v1=".to_vec()),
         Just(b"v0=".to_vec()),
@@ -76,12 +83,13 @@ fn a_signed_request_verifies_until_a_byte_of_it_changes() {
             let mut body = request.body.to_vec();
             let index = index % body.len();
             body[index] ^= bits;
-            // Two spellings of one form are one content.
+            // Two spellings of one form are one content. Borders between names and values are not signed.
             let is_form = !form::is_json(&request.body);
-            let pairs = |body: &[u8]| -> std::collections::BTreeSet<(String, String)> {
-                url::form_urlencoded::parse(body).into_owned().collect()
+            let content = |body: &[u8]| -> String {
+                let pairs: BTreeSet<_> = url::form_urlencoded::parse(body).into_owned().collect();
+                pairs.into_iter().map(|(name, value)| name + &value).collect()
             };
-            let is_same = is_form && pairs(&body) == pairs(&request.body);
+            let is_same = is_form && content(&body) == content(&request.body);
             request.body = body.into();
             prop_assert_eq!(request.verify(&sample.verifier, NOW_MS).is_ok(), is_same);
             Ok(())
