@@ -3,6 +3,7 @@
 mod assets;
 mod audit;
 mod browser;
+mod causes;
 mod dead_letters;
 mod faults;
 mod first_task;
