@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
 use super::token;
@@ -289,10 +289,11 @@ async fn a_client_that_never_reads_loses_its_place() {
     let request =
         format!("GET /api/v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
     stalled.write_all(request.as_bytes()).await.unwrap();
-    wait_until("it has the only place", async || {
-        (ask(&host, &token, "", None).await.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(())
-    })
-    .await;
+    // Its answer has begun: it has the place, and no later request can take it first.
+    let mut status = [0; "HTTP/1.1 200".len()];
+    stalled.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+    assert_eq!(ask(&host, &token, "", None).await.status(), StatusCode::SERVICE_UNAVAILABLE);
     let mut number = 0;
     wait_until("its place is free", async || {
         for _ in 0..20 {
