@@ -151,21 +151,26 @@ impl PrivateDir {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-        let temporary = self.temporary(parts)?;
-        let renamed = rustix::fs::renameat(&self.dir, &temporary, &self.dir, name);
-        if renamed.is_err() {
-            let _ = self.remove(&temporary);
-        }
-        Ok(renamed?)
+        let (temporary, _) = self.temporary(parts)?;
+        self.put(&temporary, name)
     }
 
-    /// As [`PrivateDir::write`], and on disk when it returns. Returns false if the file exists already, and
-    /// keeps it.
+    /// As [`PrivateDir::write`], and on disk when it returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_durably(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        let temporary = self.durable_temporary(parts)?;
+        self.put(&temporary, name)?;
+        self.dir.sync_all()
+    }
+
+    /// As [`PrivateDir::write_durably`], but returns false if the file exists already, and keeps it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write_new(&self, name: &str, parts: &[&[u8]]) -> io::Result<bool> {
-        let temporary = self.temporary(parts)?;
+        let temporary = self.durable_temporary(parts)?;
         let (dir, from) = (&self.dir, temporary.as_str());
         let mut moved = rustix::fs::renameat_with(dir, from, dir, name, RenameFlags::NOREPLACE);
         // Some file systems do not know that flag.
@@ -231,8 +236,27 @@ impl PrivateDir {
         Ok(entries)
     }
 
+    /// Gives a temporary file its name.
+    fn put(&self, temporary: &str, name: &str) -> io::Result<()> {
+        let renamed = rustix::fs::renameat(&self.dir, temporary, &self.dir, name);
+        if renamed.is_err() {
+            let _ = self.remove(temporary);
+        }
+        Ok(renamed?)
+    }
+
+    /// Writes a file under an unused name. Its content is on disk.
+    fn durable_temporary(&self, parts: &[&[u8]]) -> io::Result<String> {
+        let (name, file) = self.temporary(parts)?;
+        let synced = file.sync_all();
+        if synced.is_err() {
+            let _ = self.remove(&name);
+        }
+        synced.map(|()| name)
+    }
+
     /// Writes a file under an unused name.
-    fn temporary(&self, parts: &[&[u8]]) -> io::Result<String> {
+    fn temporary(&self, parts: &[&[u8]]) -> io::Result<(String, File)> {
         let name = format!("{TEMPORARY}{}", hex::encode(rand::random::<[u8; 16]>()));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.dir, &name, flags, Mode::RUSR | Mode::WUSR)?;
@@ -241,7 +265,7 @@ impl PrivateDir {
         if written.is_err() {
             let _ = self.remove(&name);
         }
-        written.map(|()| name)
+        written.map(|()| (name, file))
     }
 }
 
