@@ -38,6 +38,9 @@ use records::StoredRevisions;
 use sockets::{AdminSide, bind, listen, local_address};
 use stores::Stored;
 
+/// Where the data directory has the copies of the verifiers that run.
+const KEPT_VERIFIERS: &str = "kept-verifiers";
+
 /// Time for the admin side to finish open answers at the end, and to write what it has in memory.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 
@@ -157,7 +160,7 @@ impl Host {
         let records = Arc::new(StoredRevisions::new(db.clone(), observations.clone(), current.subscribe()));
         let choices = db.plugin_choices().await?;
         let setup = PluginSetup { runtime, config: current.subscribe(), fixed, records, choices };
-        let (plugins, verifiers) = start_guests(setup).await?;
+        let (plugins, verifiers) = start_guests(setup, &data_dir).await?;
         let parts = (db.clone(), plugins.clone(), outbound.clone());
         let dispatch = start_dispatch(&current, parts, &telemetry)?;
         let pruning = db.start_pruning(current.subscribe());
@@ -443,9 +446,12 @@ fn start_dispatch(
 
 /// Starts loading plugins and verifiers. Returns when the plugins' handlers and the verifiers are known, or after
 /// `plugins.start_wait_ms`.
-async fn start_guests(setup: PluginSetup) -> Result<(Plugins, Verifiers), StartError> {
+async fn start_guests(setup: PluginSetup, data_dir: &PrivateDir) -> Result<(Plugins, Verifiers), StartError> {
     let longest = Duration::from_millis(setup.config.borrow().plugins.start_wait_ms);
-    let verifiers = Verifiers::start(setup.runtime.clone(), setup.config.clone());
+    let kept = data_dir
+        .subdir(KEPT_VERIFIERS)
+        .map_err(|error| StartError::DataDir { dir: data_dir.path().join(KEPT_VERIFIERS), error })?;
+    let verifiers = Verifiers::start(setup.runtime.clone(), setup.config.clone(), kept);
     let verifiers = verifiers.map_err(StartError::Threads)?;
     let (plugins, ()) = tokio::join!(Plugins::start(setup), verifiers.wait_ready(longest));
     Ok((plugins, verifiers))

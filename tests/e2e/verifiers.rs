@@ -4,6 +4,7 @@ mod author;
 mod equivalence;
 mod failures;
 mod files;
+mod kept;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -84,6 +85,7 @@ async fn the_fields_that_a_verifier_names_go_before_the_places_of_the_source() {
         .replace("\"verified\": {}", r#""verified": {"id": "of the verifier", "payload": "/data/object"}"#);
     let dir = with(&verifier.module(), &vectors, "");
     let host = dir.start().await;
+    wait_running(&host, &verifier.module()).await;
     assert_eq!(post(&host, &event("in_1")).await.json["event"], "of the verifier");
     let (_, exported) = host.api_get("/api/v1/events/billing/of%20the%20verifier/export").await;
     assert_eq!(exported["payload"], json!({ "n": 1 }), "{exported}");
@@ -106,8 +108,10 @@ async fn what_a_verifier_names_is_checked_like_a_senders_fields() {
               (i32.store (i32.const 20) (i32.const 4096))
               (i32.store (i32.const 24) (i32.const 22))))
             (return (i32.const 16))))";
-        let dir = with(&CoreVerifier { before, ..wrong }.module(), VECTORS, "");
+        let component = CoreVerifier { before, ..wrong }.module();
+        let dir = with(&component, VECTORS, "");
         let host = dir.start().await;
+        wait_running(&host, &component).await;
         let answer = post(&host, &event("in_1")).await;
         assert_eq!(answer.code, code, "{answer:?}");
         assert!(host.event("in_1").await.is_none());
@@ -118,6 +122,7 @@ async fn what_a_verifier_names_is_checked_like_a_senders_fields() {
 async fn a_request_of_the_largest_size_has_room_in_the_verifier() {
     let dir = with(&CoreVerifier::default().module(), VECTORS, "");
     let host = dir.start().await;
+    wait_running(&host, &CoreVerifier::default().module()).await;
     let (start, end) = (r#"{"id":"in_1","type":"a","x":""#, r#""}"#);
     let body = format!("{start}{}{end}", "x".repeat(1024 * 1024 - start.len() - end.len()));
     assert_eq!(body.len(), 1024 * 1024);
@@ -143,6 +148,7 @@ async fn the_example_verifier_verifies_real_signatures() {
 async fn requests_are_tested_against_a_source_with_a_verifier() {
     let dir = with(&CoreVerifier::default().module(), VECTORS, "");
     let host = dir.start().await;
+    wait_running(&host, &CoreVerifier::default().module()).await;
     let test = |body: &str| {
         let request = format!("POST /webhooks/billing HTTP/1.1\nA: 1\n\n{body}");
         dir.replace("request.http", request.as_bytes());

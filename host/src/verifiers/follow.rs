@@ -1,7 +1,6 @@
 //! The task that follows the files of verifiers: what changed is admitted or refused, and what is refused replaces nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch as channel};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::admission::{AdmissionRefusal, Admitted, admit};
-use super::vectors::FILE_MAX_BYTES;
+use super::admission::Admitted;
+use super::kept::{Files, KeptFiles};
+use super::load::{FileStamps, Load, Loaded, Seen, broken, vectors_path};
 use super::{RunningVerifier, VerifierState, VerifierView, Verifiers};
 use crate::config::Config;
-use crate::event::{Digest, VerifierName, now_ms};
-use crate::plugins::{PluginFile, ReadResult, Stamp, Watch, read_file, scan};
+use crate::event::{VerifierName, now_ms};
+use crate::plugins::{PluginFile, Stamp, Watch, scan};
 use crate::runtime::{Runtime, VerifierLimits};
 
 /// See the module.
@@ -24,7 +24,10 @@ pub(super) struct Follower {
     verifiers: Verifiers,
     watch: Watch,
     known: BTreeMap<VerifierName, Known>,
-    loads: JoinSet<Result<Admitted, LoadFailure>>,
+    kept: Arc<KeptFiles>,
+    /// When copies of verifiers that are not there any more can be removed; `None` = they are.
+    removes_kept_at: Option<Instant>,
+    loads: JoinSet<Loaded>,
     /// What each load is of.
     loading: HashMap<Id, (VerifierName, Seen)>,
     /// Loads at once: each may start a compiler.
@@ -45,49 +48,28 @@ struct Known {
     refusal: Option<String>,
 }
 
-/// The states of a component and its vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamps {
-    component: Stamp,
-    /// `None` if there are none.
-    vectors: Option<Stamp>,
-}
-
-/// What an admission depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    files: FileStamps,
-    limits: VerifierLimits,
-}
-
-enum LoadFailure {
-    /// A file changed while it was read.
-    Changing,
-    Refused(AdmissionRefusal),
-}
-
-impl From<AdmissionRefusal> for LoadFailure {
-    fn from(refusal: AdmissionRefusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
 impl Follower {
     pub(super) fn new(
         runtime: Runtime,
         config: channel::Receiver<Arc<Config>>,
         verifiers: Verifiers,
+        kept: KeptFiles,
     ) -> Self {
-        let load_places = Arc::new(Semaphore::new(config.borrow().runtime.compile_concurrency));
+        let (places, grace_ms) = {
+            let config = config.borrow();
+            (config.runtime.compile_concurrency, config.plugins.removal_grace_ms)
+        };
         Self {
             runtime,
             config,
             verifiers,
             watch: Watch::new(),
             known: BTreeMap::new(),
+            kept: Arc::new(kept),
+            removes_kept_at: Some(Instant::now() + Duration::from_millis(grace_ms)),
             loads: JoinSet::new(),
             loading: HashMap::new(),
-            load_places,
+            load_places: Arc::new(Semaphore::new(places)),
             complaints: BTreeSet::new(),
         }
     }
@@ -107,7 +89,7 @@ impl Follower {
                 tokio::select! {
                     () = self.watch.changed(quiet, interval) => break,
                     Some(load) = self.loads.join_next_with_id() => {
-                        let has_changed = self.finish(load);
+                        let has_changed = self.finish(load).await;
                         self.publish();
                         if has_changed {
                             break;
@@ -155,10 +137,24 @@ impl Follower {
         for name in gone {
             self.known.remove(&name);
             self.verifiers.put(&name, None);
+            self.removes_kept_at = Some(Instant::now());
             tracing::info!(verifier = %name, "the verifier was removed");
         }
         for (name, component) in found.files {
             self.read_changed(name, component);
+        }
+        self.remove_kept();
+    }
+
+    /// Removes the copies of verifiers whose components are removed, so that none of them ever comes back.
+    fn remove_kept(&mut self) {
+        if self.removes_kept_at.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        let names = self.known.keys().map(VerifierName::as_str).collect();
+        match self.kept.retain(&names) {
+            Ok(()) => self.removes_kept_at = None,
+            Err(error) => self.complain(format!("copies of removed verifiers cannot be removed: {error}")),
         }
     }
 
@@ -178,30 +174,27 @@ impl Follower {
         // Whoever writes a file again wants it to be compiled again.
         let is_retry = known.read.is_some_and(|before| before.files != files);
         (known.read, known.is_loading) = (Some(seen), true);
-        let (runtime, verifiers) = (self.runtime.clone(), self.verifiers.clone());
+        let load = Load {
+            runtime: self.runtime.clone(),
+            verifiers: self.verifiers.clone(),
+            kept: Arc::clone(&self.kept),
+            name: name.clone(),
+            component,
+            seen,
+            file_max_bytes,
+            is_retry,
+        };
         let places = Arc::clone(&self.load_places);
         let load = self.loads.spawn(async move {
             let _place = places.acquire_owned().await;
-            let failures = runtime.clone();
-            let reading = tokio::task::spawn_blocking(move || {
-                let read = read(&component, &vectors, files, file_max_bytes)?;
-                if is_retry {
-                    failures.forget_compiler_failure(&Digest::of(&read.0));
-                }
-                Ok::<_, LoadFailure>(read)
-            });
-            let (file, vectors) = reading.await.map_err(|error| broken(&error))??;
-            Ok(admit(&runtime, &verifiers.0.threads, file, &vectors, limits).await?)
+            load.run().await
         });
         self.loading.insert(load.id(), (name, seen));
     }
 
     /// Takes the result of a load. Returns true if there is something else to load now.
-    fn finish(&mut self, load: Result<(Id, Result<Admitted, LoadFailure>), JoinError>) -> bool {
-        let (id, result) = match load {
-            Ok((id, result)) => (id, result),
-            Err(error) => (error.id(), Err(broken(&error))),
-        };
+    async fn finish(&mut self, load: Result<(Id, Loaded), JoinError>) -> bool {
+        let (id, loaded) = load.unwrap_or_else(|error| (error.id(), broken(&error)));
         let Some((name, seen)) = self.loading.remove(&id) else { return false };
         // It was removed meanwhile.
         let Some(known) = self.known.get_mut(&name) else { return false };
@@ -210,37 +203,64 @@ impl Follower {
             return true;
         }
         known.is_loading = false;
-        match result {
-            Ok(Admitted { verifier, vectors }) => {
+        match loaded {
+            Loaded::Admitted(admitted, files) => {
                 known.refusal = None;
-                let digest = verifier.digest();
-                let turns = self.verifiers.turns(&name);
-                let running = RunningVerifier { verifier, vectors, since: now_ms(), turns };
-                self.verifiers.put(&name, Some(running));
-                tracing::info!(verifier = %name, revision = %digest.short(), vectors, "the verifier runs");
+                // First: what is seen to run is there after the end of this host.
+                self.keep(&name, files).await;
+                self.run_on(&name, admitted, "the verifier runs");
             }
             // The next scan reads it again.
-            Err(LoadFailure::Changing) => {
+            Loaded::Changing => {
                 known.read = None;
                 return false;
             }
-            Err(LoadFailure::Refused(refusal)) => {
+            Loaded::Refused { refusal, kept } => {
+                if refusal.is_temporary {
+                    known.read = None;
+                }
                 let text = format!("verifier {name} is refused: {refusal}");
-                if known.refusal.as_ref() != Some(&text) {
+                let is_news = known.refusal.replace(text.clone()).as_ref() != Some(&text);
+                if let Some(admitted) = kept {
+                    self.run_on(&name, admitted, "the verifier runs as before this host started");
+                }
+                if is_news {
                     let stays = match self.verifiers.digest(&name) {
                         Some(digest) => format!("revision {} stays", digest.short()),
                         None => "its sources are answered 503".into(),
                     };
                     tracing::error!(verifier = %name, "{text}; {stays}");
                 }
-                known.refusal = Some(text);
                 if refusal.is_temporary {
-                    known.read = None;
                     return false;
                 }
             }
         }
         self.has_changed(&name, seen)
+    }
+
+    fn run_on(&self, name: &VerifierName, Admitted { verifier, vectors }: Admitted, what: &str) {
+        let digest = verifier.digest();
+        let turns = self.verifiers.turns(name);
+        self.verifiers.put(name, Some(RunningVerifier { verifier, vectors, since: now_ms(), turns }));
+        tracing::info!(verifier = %name, revision = %digest.short(), vectors, "{what}");
+    }
+
+    /// Keeps a copy of files that are admitted. Other verifiers wait meanwhile: copies are written in the order of their runs.
+    async fn keep(&self, name: &VerifierName, files: Files) {
+        let (kept, of, file_max_bytes) =
+            (Arc::clone(&self.kept), name.clone(), self.config.borrow().plugins.file_max_bytes);
+        let written = tokio::task::spawn_blocking(move || match kept.read(&of, file_max_bytes) {
+            Ok(Some(before)) if before == files => Ok(()),
+            _ => kept.write(&of, &files),
+        });
+        if let Err(error) = written.await.map_err(std::io::Error::other).flatten() {
+            tracing::warn!(
+                verifier = %name,
+                "no copy of the files of verifier {name} can be kept: {error}; if the host starts with files that it refuses, \
+                 the sources of this verifier may be answered 503"
+            );
+        }
     }
 
     fn has_changed(&self, name: &VerifierName, Seen { files, limits }: Seen) -> bool {
@@ -290,51 +310,4 @@ impl Follower {
             self.complaints.insert(complaint);
         }
     }
-}
-
-/// A load that did not end by itself.
-fn broken(error: &JoinError) -> LoadFailure {
-    AdmissionRefusal::new(error.to_string(), true).into()
-}
-
-impl Verifiers {
-    /// The digest of the file that runs.
-    fn digest(&self, name: &VerifierName) -> Option<Digest> {
-        self.0.running.load().get(name).map(|running| running.verifier.digest())
-    }
-}
-
-/// `NAME.vectors.json` beside `NAME.wasm`.
-fn vectors_path(component: &Path) -> PathBuf {
-    component.with_extension("vectors.json")
-}
-
-/// Reads a component and its vectors, which must not change meanwhile.
-fn read(
-    component: &PluginFile,
-    vectors: &Path,
-    files: FileStamps,
-    file_max_bytes: u64,
-) -> Result<(Vec<u8>, Vec<u8>), LoadFailure> {
-    let shown = vectors.file_name().unwrap_or_default().to_string_lossy();
-    let refused = |reason: String| LoadFailure::Refused(AdmissionRefusal::lasting(reason));
-    let Some(stamp) = files.vectors else {
-        return Err(refused(format!("it has no vectors: put {shown} beside it")));
-    };
-    if stamp.size_bytes() > FILE_MAX_BYTES {
-        let size = stamp.size_bytes();
-        return Err(refused(format!("{shown} has {size} bytes, at most {FILE_MAX_BYTES}")));
-    }
-    let bytes = match read_file(component, file_max_bytes) {
-        ReadResult::Read(bytes, _) => bytes,
-        ReadResult::Changing => return Err(LoadFailure::Changing),
-        ReadResult::Refused(reason) => return Err(refused(reason)),
-    };
-    let mut text = Vec::new();
-    let read = std::fs::File::open(vectors).and_then(|file| file.take(FILE_MAX_BYTES).read_to_end(&mut text));
-    if Stamp::of(vectors) != Some(stamp) {
-        return Err(LoadFailure::Changing);
-    }
-    read.map_err(|error| refused(format!("{shown} cannot be read: {error}")))?;
-    Ok((bytes, text))
 }

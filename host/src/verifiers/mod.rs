@@ -8,10 +8,14 @@
 //! | the vectors of a verifier | `vectors` |
 //! | whether a file is taken | `admission` |
 //! | the files on disk, and the task that follows them | `follow` |
+//! | one load of them | `load` |
+//! | the copies of the files that run | `kept` |
 //! | the threads of calls | `threads` |
 
 mod admission;
 mod follow;
+mod kept;
+mod load;
 mod threads;
 mod vectors;
 
@@ -22,12 +26,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch as channel;
 
-use crate::config::Config;
+use crate::config::{Config, PrivateDir};
 use crate::event::{Digest, VerifierName};
 use crate::runtime::{Runtime, Verifier, VerifierLimits};
 use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError};
 
 use follow::Follower;
+use kept::KeptFiles;
 use threads::{Threads, Turns};
 
 pub use admission::{AdmissionRefusal, Admitted, check};
@@ -92,11 +97,16 @@ pub enum VerifierState {
 }
 
 impl Verifiers {
-    /// Starts a task that loads the files in `verifiers.dir` and follows their changes.
+    /// Starts a task that loads the files in `verifiers.dir`, follows their changes, and keeps copies of what runs in
+    /// `kept`.
     ///
     /// # Errors
     /// When the system has no threads.
-    pub fn start(runtime: Runtime, config: channel::Receiver<Arc<Config>>) -> std::io::Result<Self> {
+    pub fn start(
+        runtime: Runtime,
+        config: channel::Receiver<Arc<Config>>,
+        kept: PrivateDir,
+    ) -> std::io::Result<Self> {
         let threads = Threads::start(&runtime, &config.borrow())?;
         let verifiers = Self(Arc::new(Inner {
             running: ArcSwap::default(),
@@ -105,7 +115,7 @@ impl Verifiers {
             config: config.clone(),
             is_ready: channel::Sender::new(false),
         }));
-        tokio::spawn(Follower::new(runtime, config, verifiers.clone()).run());
+        tokio::spawn(Follower::new(runtime, config, verifiers.clone(), KeptFiles::new(kept)).run());
         Ok(verifiers)
     }
 
@@ -153,6 +163,11 @@ impl Verifiers {
 
     fn show(&self, views: Vec<VerifierView>) {
         *self.0.views.lock().unwrap_or_else(PoisonError::into_inner) = views;
+    }
+
+    /// The digest of the file that runs.
+    fn digest(&self, name: &VerifierName) -> Option<Digest> {
+        self.0.running.load().get(name).map(|running| running.verifier.digest())
     }
 
     /// The turns of a verifier that begins to run: those of the file before, if there is one.

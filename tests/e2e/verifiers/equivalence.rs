@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use hookyard::config::Config;
+use hookyard::config::{Config, PrivateDir};
 use hookyard::event::SourceName;
 use hookyard::ingress::{Probe, ProbeRequest, ProbeStep, Sources};
 use hookyard::outbound::Outbound;
@@ -30,6 +30,9 @@ const SECRETS: [&str; 4] =
 const CONFIG: &str = r#"
 [server]
 listen = "127.0.0.1:0"
+[verifiers]
+timeout_ms = 10000
+wait_max_ms = 60000
 [sources.preset]
 scheme = "standard-webhooks"
 secrets = [SECRETS]
@@ -206,7 +209,8 @@ async fn the_example_verifier_agrees_with_the_preset_about_10_000_requests() {
     let runtime =
         Runtime::new(&config.runtime, CompileOptions::default(), Arc::new(EmptyStores), outbound).unwrap();
     let (_keep, following) = tokio::sync::watch::channel(Arc::clone(&config));
-    let verifiers = Verifiers::start(runtime, following).unwrap();
+    let kept = PrivateDir::make(&dir.path().join("kept")).unwrap();
+    let verifiers = Verifiers::start(runtime, following, kept).unwrap();
     verifiers.wait_ready(Duration::from_mins(1)).await;
     let sources = Sources::from_config(&config, Arc::new(verifiers));
     assert!(config.sources.contains_key(&SourceName::new("plugin").unwrap()));
