@@ -204,12 +204,12 @@ async fn a_test_reports_what_the_receiver_answers() {
         _ => Reply::Close,
     };
     let partner = Partner::start(answer).await;
-    let dir = HostDir::new(&webhook(&partner, "on = [\"dead-letter\"]\ntimeout_ms = 3000"));
+    let dir = HostDir::new(&webhook(&partner, "on = [\"dead-letter\"]\ntimeout_ms = 10000"));
     let _host = dir.start().await;
     for (code, said) in [
         (0, "was delivered: 200 OK"),
         (1, "500 Internal Server Error: no such room"),
-        (1, "no complete answer within 3000 ms (timeout_ms)"),
+        (1, "no complete answer within 10000 ms (timeout_ms)"),
         (1, "302 Found"),
         (0, "was delivered: 200 OK"),
         (1, "alert ops: the receiver did not take it: "),

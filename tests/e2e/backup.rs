@@ -4,10 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{CommandOutput, Event, HostDir, Load, SentEvent, guest, wait_until};
+use crate::support::{CommandOutput, Event, HostDir, Load, Partner, Reply, SentEvent, guest, wait_until};
 
 fn act_event(id: &str, act: &str) -> Event {
     Event::with_payload("any.type", id, &json!({ "act": act }))
@@ -103,19 +106,37 @@ async fn a_backup_under_load_contains_all_acknowledged_events_and_a_host_runs_on
     assert_eq!(restored.wait_finished("after").await["state"], "done");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn open_deliveries_of_a_backup_run_with_the_same_key() {
-    let (dir, elsewhere) = (host_dir(), host_dir());
-    for dir in [&dir, &elsewhere] {
-        dir.configure("[plugin.actor]\ncall_timeout_ms = 60_000\n");
-    }
+    let is_copied = Arc::new(AtomicBool::new(false));
+    let partner = Partner::start({
+        let is_copied = Arc::clone(&is_copied);
+        move |_, _| {
+            while !is_copied.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Reply::text(200, "")
+        }
+    })
+    .await;
+    let client = || {
+        let dir = HostDir::new(&format!(
+            "[http]\ntimeout_ms = 60_000\n[plugin.http-client]\ncall_timeout_ms = 60_000\nhttp = [\"{}\"]\n",
+            partner.origin()
+        ));
+        dir.install("http-client", &guest("http-client"));
+        dir
+    };
+    let (dir, elsewhere) = (client(), client());
     let host = dir.start().await;
-    host.send(&act_event("runs", "busy 5000")).await;
+    let fetch = json!({ "requests": [{ "url": partner.origin() }] });
+    host.send(&Event::with_payload("fetch.now", "runs", &fetch)).await;
     host.wait_event("runs", "it runs", |event| event["state"] == "running").await;
     let file = elsewhere.path("copy.db");
     assert_eq!(dir.run(&["backup", file.to_str().unwrap()]).code, 0);
     let output = elsewhere.run(&["restore", "copy.db"]);
     assert!(output.out.contains("1 delivery to be run"), "{output:?}");
+    is_copied.store(true, Ordering::Relaxed);
     assert_eq!(host.wait_finished("runs").await["state"], "done");
 
     let restored = elsewhere.start().await;

@@ -77,12 +77,13 @@ async fn a_file_that_compiles_for_too_long_is_refused_while_others_load() {
     dir.install("old", &small());
     let host = dir.start().await;
     let before = peak(&host);
-    dir.install("monster-a", &monster());
-    dir.install("monster-b", &distinct_copy(&monster(), 1));
+    // Made before the first one's time begins.
+    let (first, second, new) = (monster(), distinct_copy(&monster(), 1), distinct_copy(&small(), 1));
+    dir.install("monster-a", &first);
+    dir.install("monster-b", &second);
     let loading = |plugin: &Value| plugin["state"] == "loading";
     host.wait_plugin("monster-a", "it is compiled", loading).await;
     host.wait_plugin("monster-b", "it is compiled", loading).await;
-    let new = distinct_copy(&small(), 1);
     dir.install("new", &new);
     host.wait_revision("new", &new).await;
     let log = host.flushed_log().await;

@@ -36,9 +36,11 @@ fn plugin(language: &str) -> String {
 
 /// All guests, each with these settings, and other sections.
 fn host_dir(settings: &str, more: &str) -> HostDir {
+    // Five interpreters on two processors: no test but those of timeouts is about their speed.
+    let timeout = if settings.contains("call_timeout_ms") { "" } else { "call_timeout_ms = 60000" };
     let section = |language: &str| {
         format!(
-            "[plugin.{}]\nbackoff_base_ms = 1\nattempts_max = 2\nemit = [\"conformance.*\"]\n{settings}\n",
+            "[plugin.{}]\nbackoff_base_ms = 1\nattempts_max = 2\nemit = [\"conformance.*\"]\n{settings}\n{timeout}\n",
             plugin(language)
         )
     };
@@ -50,7 +52,7 @@ fn host_dir(settings: &str, more: &str) -> HostDir {
 }
 
 /// Starts a host, which finds the guests compiled.
-async fn start(dir: &HostDir) -> RunningHost<'_> {
+pub(crate) async fn start(dir: &HostDir) -> RunningHost<'_> {
     static CACHE: OnceCell<PathBuf> = OnceCell::const_new();
     let (home, data) = (CACHE.get_or_init(compiled).await, dir.path("hookyard-data"));
     fs::create_dir(&data).unwrap();

@@ -36,7 +36,7 @@ fn with(name: &str, bytes: &[u8], settings: &str) -> HostDir {
 }
 
 /// Settings with which the actor logs the payloads of its typed handlers.
-const SHOWS: &str = "[plugin.actor]\nconfig = { act = \"show\" }\n";
+const SHOWS: &str = "[plugin.actor]\ncall_timeout_ms = 60000\nconfig = { act = \"show\" }\n";
 
 /// The payload as the actor's typed handler received it.
 async fn shown(host: &RunningHost<'_>, id: &str, payload: &Value) -> String {
@@ -88,7 +88,9 @@ async fn a_verifier_built_against_each_published_version_verifies_requests() {
             "request": { "url": "/", "headers": [["x-token", "new"]] }, "refused": "x-token is no secret",
         },
     ]);
-    let dir = HostDir::new("[sources.token]\nverifier = \"published\"\nsecrets = [\"s3cret\"]\n");
+    let dir = HostDir::new(
+        "[sources.token]\nverifier = \"published\"\nsecrets = [\"s3cret\"]\n[verifiers]\ntimeout_ms = 10_000\nwait_max_ms = 30_000\n",
+    );
     std::fs::create_dir(dir.path("verifiers")).unwrap();
     dir.replace("verifiers/published.vectors.json", vectors.to_string().as_bytes());
     dir.replace("verifiers/published.wasm", &guest("published-verifier"));

@@ -68,13 +68,11 @@ async fn a_retry_waits_for_the_handlers_own_delay() {
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     host.send(&act_event("evt_later", "retry-after 2000")).await;
-    let waits = host.wait_event("evt_later", "it waits", |event| event["state"] == "waiting").await;
-    let due = waits["deliveries"][0]["due_at"].as_u64().unwrap();
     let event = host.wait_finished("evt_later").await;
     let [first, second] = attempts(&event).as_slice() else { panic!("{event}") };
     let started = |attempt: &Value| attempt["started_at"].as_u64().unwrap();
-    assert!(due + CLOCKS_DIFFER_MS >= started(first) + 2000, "{event}, due at {due}");
-    assert!(started(second) + CLOCKS_DIFFER_MS >= due, "{event}, due at {due}");
+    let ended = started(first) + first["duration_us"].as_u64().unwrap() / 1000;
+    assert!(started(second) + CLOCKS_DIFFER_MS >= ended + 2000, "{event}");
 }
 
 #[tokio::test]
@@ -108,7 +106,7 @@ async fn a_delivery_out_of_attempts_is_a_dead_letter() {
 
 #[tokio::test]
 async fn a_delivery_out_of_time_is_a_dead_letter_after_one_last_attempt() {
-    let dir = HostDir::new("[plugin.actor]\nattempts_max = 1000\nage_max_ms = 700\n");
+    let dir = HostDir::new("[plugin.actor]\nattempts_max = 1000\nage_max_ms = 10_000\n");
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     host.send(&act_event("evt_late", "retry-after 60000")).await;
@@ -116,9 +114,9 @@ async fn a_delivery_out_of_time_is_a_dead_letter_after_one_last_attempt() {
     assert_eq!((&event["state"], outcomes(&event)), (&"dead".into(), vec!["retry"; 2]), "{event}");
     let [_, last] = attempts(&event).as_slice() else { panic!("{event}") };
     let (received, started) = (event["received_at"].as_u64().unwrap(), last["started_at"].as_u64().unwrap());
-    assert!(started + CLOCKS_DIFFER_MS >= received + 700, "{event}");
-    assert!(last["reason"].as_str().unwrap().ends_with("; out of time (700 ms)"), "{event}");
-    host.wait_log(&["ERROR", "evt_late", "out of time (700 ms)", "dead letter"]).await;
+    assert!(started + CLOCKS_DIFFER_MS >= received + 10_000, "{event}");
+    assert!(last["reason"].as_str().unwrap().ends_with("; out of time (10 s)"), "{event}");
+    host.wait_log(&["ERROR", "evt_late", "out of time (10 s)", "dead letter"]).await;
 }
 
 #[tokio::test]
@@ -158,7 +156,9 @@ async fn a_reinstalled_plugin_stays_within_its_concurrency() {
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     host.send(&act_event("evt_long", "busy 4000")).await;
-    host.wait_event("evt_long", "it runs", |event| event["state"] == "running").await;
+    // On a machine that stalls it may be done already.
+    host.wait_event("evt_long", "it runs", |event| event["state"] == "running" || event["state"] == "done")
+        .await;
     std::fs::remove_file(dir.plugin_file("actor")).unwrap();
     host.wait_removed("actor").await;
     dir.install("actor", &guest("actor"));

@@ -15,9 +15,13 @@ fn payload_event(id: &str, payload: &Value) -> Event {
 
 /// The guest `outbox`, with a grant for the partner.
 fn host_dir(partner: &Partner, effects: &str) -> HostDir {
+    host_dir_with_timeout(partner, effects, 60_000)
+}
+
+fn host_dir_with_timeout(partner: &Partner, effects: &str, timeout_ms: u64) -> HostDir {
     let dir = HostDir::new(&format!(
         "[effects]\nbackoff_base_ms = 5\nbackoff_max_ms = 2000\n{effects}\n\
-         [plugin.outbox]\nhttp = [\"{}\"]\ncall_timeout_ms = 1000\nbackoff_base_ms = 1\nattempts_max = 2\n\
+         [plugin.outbox]\nhttp = [\"{}\"]\ncall_timeout_ms = {timeout_ms}\nbackoff_base_ms = 1\nattempts_max = 2\n\
          secrets = {{ key = \"{SECRET}\" }}\n",
         partner.origin()
     ));
@@ -100,7 +104,7 @@ async fn a_permanent_failure_is_dead_at_once_and_a_temporary_one_after_its_attem
 #[tokio::test]
 async fn a_failed_handler_writes_nothing_and_queues_no_effect() {
     let partner = Partner::start(|_, _| Reply::text(200, "")).await;
-    let dir = host_dir(&partner, "");
+    let dir = host_dir_with_timeout(&partner, "", 1000);
     let host = dir.start().await;
     let url = partner.origin();
     for end in ["retry", "reject", "trap", "late"] {

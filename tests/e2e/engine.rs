@@ -85,7 +85,9 @@ async fn limited(dir: &HostDir, kib: u32) -> RunningHost<'_> {
 #[tokio::test]
 async fn accesses_outside_of_memory_are_traps_with_guard_pages_and_with_checks() {
     for (kib, bounds) in [(None, "guard-pages"), (Some(4_000_000), "checks")] {
-        let dir = HostDir::new("[plugin.far]\nattempts_max = 1\n[plugin.near]\nattempts_max = 1\n");
+        let dir = HostDir::new(
+            "[plugin.far]\nattempts_max = 1\ncall_timeout_ms = 60000\n[plugin.near]\nattempts_max = 1\ncall_timeout_ms = 60000\n",
+        );
         let at = |address: u32| {
             let handle = format!("(i32.load (i32.const {address}))");
             Handwritten { handle: &handle, ..Handwritten::default() }.component()

@@ -164,12 +164,17 @@ async fn a_small_payload_of_many_long_named_fields_stays_within_the_budget() {
 
 #[tokio::test]
 async fn each_of_very_many_writes_of_one_call_takes_as_long_as_the_first() {
-    let dir = host_dir("");
+    let dir = host_dir("call_timeout_ms = 60_000");
     let host = dir.start().await;
-    let attempt = eat(&host, "evt_many", &json!({ "act": "set-many", "count": 9990, "bytes": 1 })).await;
-    // The default deadline; a walk over all earlier writes took four times as long, optimised.
-    assert_eq!(told(&attempt), "done");
-    assert!(attempt["duration_us"].as_u64().unwrap() < 2_000_000, "{attempt}");
+    let mut least = u64::MAX;
+    // Other processes may slow one of them down; a walk over all earlier writes slows down all.
+    for id in ["evt_first", "evt_second", "evt_third"] {
+        let attempt = eat(&host, id, &json!({ "act": "set-many", "count": 9990, "bytes": 1 })).await;
+        assert_eq!(told(&attempt), "done");
+        least = least.min(attempt["duration_us"].as_u64().unwrap());
+    }
+    // The default deadline; such a walk took four times as long, optimised.
+    assert!(least < 2_000_000, "{least}");
 }
 
 #[tokio::test]

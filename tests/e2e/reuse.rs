@@ -27,7 +27,7 @@ async fn an_instance_is_reused_for_up_to_reuse_max_calls() {
 
 #[tokio::test]
 async fn an_instance_is_dropped_after_a_failure_a_trap_and_a_timeout() {
-    let dir = HostDir::new(&format!("{REUSED}call_timeout_ms = 1000\n"));
+    let dir = HostDir::new(&format!("{REUSED}call_timeout_ms = 4000\n"));
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     for bad in ["retry", "reject", "trap", "loop"] {

@@ -12,7 +12,9 @@ fn payload_event(id: &str, payload: &Value) -> Event {
 }
 
 fn host_dir(store: &str, plugin: &str) -> HostDir {
-    let dir = HostDir::new(&format!("[store]\n{store}\n[plugin.outbox]\nattempts_max = 1\n{plugin}\n"));
+    let dir = HostDir::new(&format!(
+        "[store]\n{store}\n[plugin.outbox]\nattempts_max = 1\ncall_timeout_ms = 60000\n{plugin}\n"
+    ));
     dir.install("outbox", &guest("outbox"));
     dir
 }
@@ -70,7 +72,7 @@ async fn a_call_that_always_conflicts_waits_as_after_a_failure_of_the_host() {
 async fn failures_of_the_host_do_not_count_as_attempts_of_a_plugin() {
     let dir = HostDir::new(
         "[store]\nreruns_max = 1\n[plugin.outbox]\nconcurrency = 16\nattempts_max = 3\nbackoff_base_ms = 1\n\
-         backoff_max_ms = 1\nbreaker_failures_percent = 0\n",
+         call_timeout_ms = 60000\n         backoff_max_ms = 1\nbreaker_failures_percent = 0\n",
     );
     dir.install("outbox", &guest("outbox"));
     let host = dir.start().await;

@@ -43,7 +43,7 @@ struct RevisionPeriod {
 
 #[tokio::test]
 async fn two_hundred_swaps_under_load_lose_nothing_and_run_everything_once_on_a_current_revision() {
-    let dir = HostDir::new("[plugins]\ndebounce_ms = 5\n");
+    let dir = HostDir::new("[plugins]\ndebounce_ms = 5\n[plugin.desk]\ncall_timeout_ms = 60000\n");
     let revisions = revisions();
     dir.install("desk", &revisions[0].bytes);
     let host = dir.start().await;
@@ -152,7 +152,7 @@ async fn a_call_in_flight_finishes_on_its_revision() {
     let host = dir.start().await;
     dir.install("actor", &old);
     host.wait_revision("actor", &old).await;
-    host.send(&Event::with_payload("any.type", "long", &json!({ "act": "busy 4000" }))).await;
+    host.send(&Event::with_payload("any.type", "long", &json!({ "act": "busy 10000" }))).await;
     host.wait_event("long", "it runs", |event| event["state"] == "running").await;
     dir.install("actor", &new);
     let since = host.wait_revision("actor", &new).await["since"].as_u64().unwrap();

@@ -201,7 +201,7 @@ async fn a_wrong_type_and_an_instruction_on_an_old_version_are_refused() {
 
 #[tokio::test]
 async fn no_event_accepted_after_the_answer_follows_the_old_switch_under_load() {
-    let dir = HostDir::new(CONFIG);
+    let dir = HostDir::new(&format!("{CONFIG}[plugin.actor]\ncall_timeout_ms = 60000\n"));
     dir.install("actor", &guest("actor"));
     let host = dir.start().await;
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));

@@ -14,8 +14,10 @@ const SENDER: &str = "b7ad6b7169203331";
 
 /// A directory whose hosts send to this collector. `source` are more keys of the source, `telemetry` of its section.
 fn host_dir(endpoint: &str, source: &str, telemetry: &str, more: &str) -> HostDir {
+    // The last spans leave at the host's end.
+    let flush = if telemetry.contains("flush_timeout_ms") { "" } else { "flush_timeout_ms = 60000" };
     HostDir::new(&format!(
-        "{source}\n[telemetry]\nendpoint = \"{endpoint}\"\nbatch_wait_ms = 10\n{telemetry}\n\
+        "{source}\n[telemetry]\nendpoint = \"{endpoint}\"\nbatch_wait_ms = 10\n{flush}\n{telemetry}\n\
          [effects]\nbackoff_base_ms = 1\nbackoff_max_ms = 1000\n{more}"
     ))
 }
@@ -121,7 +123,8 @@ async fn a_trace_continues_in_the_process_after_a_kill() {
         partner.origin()
     );
     let dir = HostDir::new(&format!(
-        "traceparent = \"parent\"\n[telemetry]\nendpoint = \"{}\"\nbatch_wait_ms = 10\n[effects]\n{plugins}",
+        "traceparent = \"parent\"\n[telemetry]\nendpoint = \"{}\"\nbatch_wait_ms = 10\nflush_timeout_ms = 60000\n\
+         [effects]\n{plugins}",
         collector.endpoint()
     ));
     dir.install("outbox", &guest("outbox"));
@@ -139,7 +142,8 @@ async fn a_trace_continues_in_the_process_after_a_kill() {
     // Less than what is left of the wait, which ends then.
     let plugins = plugins.replace("600000", "1");
     dir.configure(&format!(
-        "traceparent = \"parent\"\n[telemetry]\nendpoint = \"{}\"\nbatch_wait_ms = 10\n[effects]\n{plugins}",
+        "traceparent = \"parent\"\n[telemetry]\nendpoint = \"{}\"\nbatch_wait_ms = 10\nflush_timeout_ms = 60000\n\
+         [effects]\n{plugins}",
         collector.endpoint()
     ));
     let host = dir.start().await;

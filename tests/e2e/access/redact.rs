@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::conformance;
 use crate::support::{Event, HostDir, RunningHost, example, guest, wait_until};
 
 const PHONE: &str = "+224621234567";
@@ -18,12 +19,12 @@ async fn logs(host: &RunningHost<'_>, id: &str, plugin: &str) -> String {
 #[tokio::test]
 async fn typed_handlers_in_every_language_do_not_get_redacted_fields() {
     let names = ["rust", "typescript", "python", "go", "c"].map(|of| format!("conformance-{of}"));
-    let of_plugin = |name: &String| format!("[plugin.{name}]\n{REDACTED_PHONE}");
+    let of_plugin = |name: &String| format!("[plugin.{name}]\ncall_timeout_ms = 60000\n{REDACTED_PHONE}");
     let dir = HostDir::new(&names.iter().map(of_plugin).collect::<String>());
     for name in &names {
         dir.install(name, &guest(name));
     }
-    let host = dir.start().await;
+    let host = conformance::start(&dir).await;
     let event = Event::sample("appointment.created", "evt_1");
     assert!(event.body.contains(PHONE));
     host.send(&event).await;

@@ -55,7 +55,7 @@ async fn changed_subscriptions_apply_to_the_next_event() {
 
 #[tokio::test]
 async fn a_shorter_call_timeout_applies_to_the_next_call() {
-    let dir = HostDir::new("[plugin.actor]\nattempts_max = 1\n");
+    let dir = HostDir::new("[plugin.actor]\nattempts_max = 1\ncall_timeout_ms = 60000\n");
     let host = actor(&dir).await;
     assert_eq!(act(&host, "a", "busy 300").await["outcome"], "done");
     change(&dir, &host, "[plugin.actor]\nattempts_max = 1\ncall_timeout_ms = 50\n", "plugin.actor").await;

@@ -2,7 +2,7 @@
 //! value was a trap (wasmtime issue 14318).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hookyard::config::Config;
 use hookyard::delivery::{Delivery, DeliveryId, ReadySince};
@@ -79,7 +79,7 @@ async fn a_collection_is_no_trap_and_memory_is_bounded_in_fresh_and_reused_insta
     let outbound = Outbound::new(&config.http, &config.email).unwrap();
     let compilation = CompileOptions { cache_home: Some(compiled().await), ..CompileOptions::default() };
     let runtime = Runtime::new(&config.runtime, compilation, Arc::new(EmptyStores), outbound).unwrap();
-    let fresh = settings(&config, &name);
+    let fresh = PluginSettings { call_timeout: Duration::from_mins(1), ..settings(&config, &name) };
     let reused = PluginSettings { reuse_max: Some(u32::MAX), ..fresh.clone() };
     let revision = runtime.load(&name, guest(name.as_str()), &fresh).await.unwrap().revision;
     run(&revision, &name, &fresh, "fresh").await;

@@ -18,7 +18,9 @@ fn act_event(id: &str, act: &str) -> Event {
 
 /// A host whose database is on its own file system in `disk`.
 fn host_dir() -> HostDir {
-    let dir = HostDir::new("[database]\nurl = \"sqlite:disk/hookyard.db\"\nbusy_timeout_ms = 100\n");
+    let dir = HostDir::new(
+        "[database]\nurl = \"sqlite:disk/hookyard.db\"\nbusy_timeout_ms = 100\n[plugin.actor]\ncall_timeout_ms = 60_000\n",
+    );
     let text = fs::read_to_string(dir.path("hookyard.toml")).unwrap();
     let text = text.replacen("[server]\n", "[server]\ndata_dir = \"hookyard-data\"\n", 1);
     dir.replace("hookyard.toml", text.as_bytes());

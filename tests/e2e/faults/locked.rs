@@ -57,7 +57,7 @@ async fn a_database_locked_for_longer_is_503_and_each_finished_attempt_is_record
     let dir = host_dir(50);
     let host = dir.start().await;
     let lock = PreparedLock::start(&dir.path(DATABASE));
-    host.send(&act_event("evt_runs", "busy 3000")).await;
+    host.send(&act_event("evt_runs", "busy 8000")).await;
     host.wait_log(&["evt_runs attempt 1"]).await;
     let lock = lock.acquire();
     for n in 0..3 {

@@ -14,7 +14,7 @@ use crate::support::{CLOCKS_DIFFER_MS, RunningHost, distinct_copy, guest};
 /// Marks the pushed copies of the guest, beside those of files.
 const PUSHED_COPIES: usize = 2_000_000;
 /// The longest wait of an attempt for its place, in ms.
-const PLACE_WAIT_MAX_MS: u64 = 2000;
+const PLACE_WAIT_MAX_MS: u64 = 10_000;
 
 /// A time in which a revision may have been in force.
 #[derive(Debug)]

@@ -78,21 +78,21 @@ fn line(code: &str) -> String {
 
 #[tokio::test]
 async fn a_loop_without_end_is_stopped_at_call_timeout_ms() {
-    let dir = beside_a_good_one(&guest("actor"), "call_timeout_ms = 100\n");
+    let dir = beside_a_good_one(&guest("actor"), "call_timeout_ms = 2000\n");
     let host = dir.start().await;
     // An empty loop has no line, so it is the function's file that is told.
     ends(
         &host,
         "loop",
         "timeout",
-        &["call_timeout_ms (100 ms)", " in actor::loop_for_ever at ", "actor/src/lib.rs"],
+        &["call_timeout_ms (2000 ms)", " in actor::loop_for_ever at ", "actor/src/lib.rs"],
     )
     .await;
 }
 
 #[tokio::test]
 async fn a_sleep_in_the_host_is_stopped_at_call_timeout_ms() {
-    let dir = beside_a_good_one(&guest("wasi-probe"), "call_timeout_ms = 100\n");
+    let dir = beside_a_good_one(&guest("wasi-probe"), "call_timeout_ms = 2000\n");
     let host = dir.start().await;
     assert_eq!(host.send(&Event::with_payload("do.sleep", "evt_bad", &json!({}))).await.status(), "accepted");
     told(&host, "evt_bad", GENERIC, "timeout", &["call_timeout_ms"]).await;
@@ -277,7 +277,7 @@ async fn an_overlong_reason_is_truncated() {
 
 #[tokio::test]
 async fn no_attempt_sees_the_memory_of_an_earlier_one() {
-    let dir = beside_a_good_one(&guest("actor"), "call_timeout_ms = 100\n");
+    let dir = beside_a_good_one(&guest("actor"), "call_timeout_ms = 2000\n");
     let host = dir.start().await;
     for earlier in ["remember", "trap", "loop", "reject"] {
         let ids = [format!("evt_{earlier}_earlier"), format!("evt_{earlier}_later")];

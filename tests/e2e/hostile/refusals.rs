@@ -127,8 +127,8 @@ async fn a_trap_at_instantiation_is_refused() {
 #[tokio::test]
 async fn a_loop_at_instantiation_is_refused_at_call_timeout_ms() {
     let loops = Handwritten { core: "(func $spin (loop (br 0))) (start $spin)", ..Handwritten::default() };
-    let parts = ["instantiating it: ", "call_timeout_ms (100 ms)", " in spin"];
-    is_refused("[plugin.actor]\ncall_timeout_ms = 100\n", &loops.component(), &parts).await;
+    let parts = ["instantiating it: ", "call_timeout_ms (2000 ms)", " in spin"];
+    is_refused("[plugin.actor]\ncall_timeout_ms = 2000\n", &loops.component(), &parts).await;
 }
 
 #[tokio::test]
@@ -150,13 +150,13 @@ async fn more_memory_than_the_engine_has_is_refused() {
 
 #[tokio::test]
 async fn a_trap_or_a_loop_in_subscriptions_is_refused() {
-    let dir = host_dir("[plugin.actor]\ncall_timeout_ms = 100\n");
+    let dir = host_dir("[plugin.actor]\ncall_timeout_ms = 2000\n");
     let host = dir.start().await;
     let asked = "its export hookyard:plugin/event-handler@0.1.0: subscriptions: ";
     let traps = Handwritten { subscriptions: "unreachable", ..Handwritten::default() };
     refused(&dir, &host, &traps.component(), &[asked, "trap: ", " in subscriptions"]).await;
     let loops = Handwritten { subscriptions: "(loop (br 0)) unreachable", ..Handwritten::default() };
-    refused(&dir, &host, &loops.component(), &[asked, "call_timeout_ms (100 ms)"]).await;
+    refused(&dir, &host, &loops.component(), &[asked, "call_timeout_ms (2000 ms)"]).await;
     let wild = Handwritten { subscriptions: "i32.const 65535", ..Handwritten::default() };
     refused(&dir, &host, &wild.component(), &[asked]).await;
 }

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::browser::{Browser, ENTER};
+use super::browser::Browser;
 use super::visitor::Visitor;
 use super::{address, first_token};
 use crate::access::create;
@@ -90,10 +90,9 @@ async fn the_chain_is_checked_in_the_open_list_and_new_entries_wait() {
     let base = address(&host);
     let browser = Browser::start().await;
     browser.set_screen(1280, 900, "light").await;
-    browser.go(&format!("{base}/login?next=/audit")).await;
-    browser.press(&first_token(&dir)).await;
-    browser.press(ENTER).await;
-    browser.wait_at(&format!("{base}/audit")).await;
+    browser.mark_streams().await;
+    browser.log_in(&base, &first_token(&dir), "/audit").await;
+    browser.wait_stream().await;
     browser.wait_for("it is checked", "return !!document.querySelector('#chain .state.done')").await;
     create(&dir, &["ops", "--role", "operate"]);
     let news =

@@ -163,6 +163,7 @@ impl Browser {
         self.go(&format!("{base}/login?next={path}")).await;
         self.press(token).await;
         self.press(ENTER).await;
+        self.wait_for("it is logged in", "return location.pathname !== '/login'").await;
         self.wait_at(&format!("{base}{path}")).await;
     }
 

@@ -58,7 +58,7 @@ async fn dead_letters_are_replayed_in_bulk_with_progress_and_their_failures_list
     let replay = browser.run("return location.pathname").await.as_str().unwrap().to_owned();
     // The progress is the replay's own: it goes on while nobody looks.
     browser.press("go").await;
-    browser.wait_at(&format!("{base}/")).await;
+    browser.wait_for("the overview is there", "return location.pathname === '/'").await;
     browser.go(&format!("{base}{replay}")).await;
     browser.wait_text("told to").await;
     host.wait_drained().await;

@@ -46,7 +46,7 @@ async fn the_same_at_two_thousand_events_a_second() {
 
 /// Pushes, goes back, pins and switches while senders send; returns how many events were accepted each second.
 async fn instruct_under_load(senders: usize, between: usize) -> f64 {
-    let dir = HostDir::new("");
+    let dir = HostDir::new("[plugin.actor]\ncall_timeout_ms = 60000\n");
     let [first, second] = revisions();
     dir.install("actor", &first);
     let host = dir.start().await;

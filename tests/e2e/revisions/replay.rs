@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{command, digest, handles, narrow, push, revisions};
 use crate::support::{Event, HostDir, RunningHost, wait_until};
 
-const CONFIG: &str = "[plugin.actor]\nattempts_max = 9\nbackoff_base_ms = 600000\nbackoff_max_ms = 600000\n\
+const CONFIG: &str = "[plugin.actor]\ncall_timeout_ms = 60000\nattempts_max = 9\nbackoff_base_ms = 600000\nbackoff_max_ms = 600000\n\
     config = { act = \"ACT\" }\n";
 
 fn config(act: &str) -> String {
@@ -266,14 +266,11 @@ async fn a_request_with_a_revision_names_a_thousand_deliveries_at_most() {
 
 #[tokio::test]
 async fn a_replay_takes_no_place_of_the_revision_in_force() {
-    let config = |act: &str| {
-        config(act).replace("attempts_max = 9\n", "attempts_max = 9\ncall_timeout_ms = 60000\n")
-            + "[runtime]\ninstances_max = 1\n[dispatch]\nconcurrency = 1\n"
-    };
+    let config = |act: &str| config(act) + "[runtime]\ninstances_max = 1\n[dispatch]\nconcurrency = 1\n";
     let dir = HostDir::new(&config("reject"));
     let [first, second] = revisions();
     let (host, dead) = with_dead_letter(&dir, [&first, &second]).await;
-    dir.configure(&config("busy 8000"));
+    dir.configure(&config("busy 15000"));
     host.wait_log(&["configuration changed"]).await;
     assert_eq!(dir.run(&["delivery", "replay", &dead, "--revision", &digest(&first)]).code, 0);
     replayed(&host, "it runs", |delivery| delivery["state"] == "running").await;

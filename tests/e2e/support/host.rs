@@ -143,7 +143,8 @@ impl HostDir {
         let child = command.stdout(out).stderr(err).spawn().unwrap();
         let mut host =
             RunningHost { dir: self, child, webhooks: String::new(), admin: String::new(), http: client() };
-        let listening = wait_until("the host listens", async || {
+        // Its tables are made by dozens of commits, and each waits for the disk.
+        let listening = wait_until_within(2 * LIMIT, "the host listens", async || {
             if let Some(ended) = host.exit_status() {
                 return Some(Err(ended));
             }
@@ -177,7 +178,10 @@ impl HostDir {
     /// did what the line is about, and a killed host leaves its last lines out: see [`RunningHost::flushed_log`],
     /// [`RunningHost::wait_log`] and [`RunningHost::stop`].
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.path("host.log")).unwrap_or_default()
+        let mut log = fs::read_to_string(self.path("host.log")).unwrap_or_default();
+        // A host that still runs may be in the middle of a line.
+        log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+        log
     }
 }
 
@@ -338,7 +342,10 @@ impl RunningHost<'_> {
     /// Whether no plugin is being loaded for the first time. A host that is not ready has loaded what it could.
     pub(crate) async fn has_loaded_plugins(&self) -> bool {
         let Ok(response) = self.http.get(format!("{}/readyz", self.admin)).send().await else { return false };
-        response.json::<Value>().await.is_ok_and(|health| health.get("loading").is_none())
+        // Without the database's answer it says nothing about plugins.
+        let is_late = |health: &Value| health["detail"].to_string().contains("does not answer in time");
+        let health = response.json::<Value>().await;
+        health.is_ok_and(|health| health.get("loading").is_none() && !is_late(&health))
     }
 
     /// A plugin in the list of the API, if it is there.
