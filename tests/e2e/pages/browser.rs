@@ -56,6 +56,8 @@ impl Browser {
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
+            // Of a script that looks at a whole page, on a busy machine.
+            "timeouts": { "script": 300_000 },
         } } });
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let driver_url = format!("http://127.0.0.1:{port}/session");
