@@ -129,7 +129,7 @@ async fn open_deliveries_of_a_backup_run_with_the_same_key() {
     };
     let (dir, elsewhere) = (client(), client());
     let host = dir.start().await;
-    let fetch = json!({ "requests": [{ "url": partner.origin() }] });
+    let fetch = json!({ "requests": [{ "host": partner.origin().replace("http://", "") }] });
     host.send(&Event::with_payload("fetch.now", "runs", &fetch)).await;
     host.wait_event("runs", "it runs", |event| event["state"] == "running").await;
     let file = elsewhere.path("copy.db");

@@ -72,7 +72,9 @@ async fn refused(host: &RunningHost<'_>, plugin: &str, part: &str) -> String {
 #[tokio::test]
 async fn a_file_that_compiles_for_too_long_is_refused_while_others_load() {
     let dir = HostDir::new(
-        "[runtime]\ncompile_concurrency = 1\ncompile_quick_ms = 200\ncompile_timeout_ms = 10000\n",
+        // A fast machine comes to the default limit of memory before that time.
+        "[runtime]\ncompile_concurrency = 1\ncompile_quick_ms = 200\ncompile_timeout_ms = 10000\n\
+         compile_memory_max_bytes = 8_589_934_592\n",
     );
     dir.install("old", &small());
     let host = dir.start().await;

@@ -72,7 +72,7 @@ async fn a_call_that_always_conflicts_waits_as_after_a_failure_of_the_host() {
 async fn failures_of_the_host_do_not_count_as_attempts_of_a_plugin() {
     let dir = HostDir::new(
         "[store]\nreruns_max = 1\n[plugin.outbox]\nconcurrency = 16\nattempts_max = 3\nbackoff_base_ms = 1\n\
-         call_timeout_ms = 60000\n         backoff_max_ms = 1\nbreaker_failures_percent = 0\n",
+         backoff_max_ms = 1\ncall_timeout_ms = 60000\nbreaker_failures_percent = 0\n",
     );
     dir.install("outbox", &guest("outbox"));
     let host = dir.start().await;
@@ -120,7 +120,7 @@ async fn another_plugins_store_is_unreachable_by_any_bucket_name() {
 #[tokio::test]
 async fn every_limit_of_the_store_is_enforced() {
     let limits = "key_max_bytes = 20\nvalue_max_bytes = 1000\nkeys_max = 30\ncall_max_bytes = 5000\nsize_max_bytes = 5500";
-    let dir = host_dir(limits, "call_timeout_ms = 10_000");
+    let dir = host_dir(limits, "");
     let host = dir.start().await;
     for (id, payload, limit) in [
         (
@@ -151,7 +151,7 @@ async fn every_limit_of_the_store_is_enforced() {
 
 #[tokio::test]
 async fn keys_are_listed_page_by_page_with_the_calls_own_writes() {
-    let dir = host_dir("", "call_timeout_ms = 10_000");
+    let dir = host_dir("", "");
     let host = dir.start().await;
     run(&host, "evt_1", &json!({ "do": "fill", "keys": 2500 })).await;
     let event = run(&host, "evt_2", &json!({ "do": "list" })).await;

@@ -295,7 +295,8 @@ fn commands() -> Vec<File> {
 
 async fn check(rows: Vec<File>) {
     let dir = bystander::host_dir(
-        "[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n[runtime]\ncompile_quick_ms = 500\ncompile_timeout_ms = 10000\n",
+        "[plugins]\ndebounce_ms = 5\nremoval_grace_ms = 10\n[runtime]\ncompile_quick_ms = 500\ncompile_timeout_ms = 10000\n\
+         compile_memory_max_bytes = 8_589_934_592\n",
     );
     let undisturbed = bystander::host_dir("");
     let (host, undisturbed) = tokio::join!(dir.start(), undisturbed.start());
