@@ -1,10 +1,10 @@
 //! Verifiers that are plugins: which are admitted, what their sources answer, and what a bad one cannot do.
 
 mod author;
+mod copies;
 mod equivalence;
 mod failures;
 mod files;
-mod kept;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

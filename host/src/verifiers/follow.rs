@@ -9,8 +9,8 @@ use tokio::sync::{Semaphore, watch as channel};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::admission::Admitted;
-use super::kept::{Files, KeptFiles};
-use super::load::{FileStamps, Load, Loaded, Seen, broken, vectors_path};
+use super::copies::Copies;
+use super::load::{FileStamps, Load, LoadFailure, LoadOutcome, Seen, vectors_path};
 use super::{RunningVerifier, VerifierState, VerifierView, Verifiers};
 use crate::config::Config;
 use crate::event::{VerifierName, now_ms};
@@ -24,16 +24,28 @@ pub(super) struct Follower {
     verifiers: Verifiers,
     watch: Watch,
     known: BTreeMap<VerifierName, Known>,
-    kept: Arc<KeptFiles>,
-    /// When copies of verifiers that are not there any more can be removed; `None` = they are.
-    removes_kept_at: Option<Instant>,
-    loads: JoinSet<Loaded>,
+    copies: Copies,
+    use_of_copies: UseOfCopies,
+    loads: JoinSet<LoadOutcome>,
     /// What each load is of.
     loading: HashMap<Id, (VerifierName, Seen)>,
     /// Loads at once: each may start a compiler.
     load_places: Arc<Semaphore>,
+    /// Verifiers that were removed: their copies never run, even if they cannot be removed.
+    removed: BTreeSet<VerifierName>,
     /// Complaints already made, so that each is made once.
     complaints: BTreeSet<String>,
+}
+
+/// Whether copies may run: only those of verifiers whose components were there at the start.
+#[derive(Debug, Clone, Copy)]
+enum UseOfCopies {
+    /// The directory was not read yet.
+    NotDecided,
+    /// Components that come until then count as there: somebody may be replacing them.
+    Until(Instant),
+    /// Other copies are removed.
+    Over,
 }
 
 /// What is known of a verifier's files.
@@ -41,8 +53,10 @@ pub(super) struct Follower {
 struct Known {
     /// What was read last, or is being read; `None` = read it again.
     read: Option<Seen>,
-    /// Whether they are being read.
-    is_loading: bool,
+    /// The load that reads them.
+    load: Option<Id>,
+    /// Whether it may run from its copy.
+    may_run_copy: bool,
     /// Since when the component is missing.
     missing: Option<Instant>,
     refusal: Option<String>,
@@ -53,23 +67,21 @@ impl Follower {
         runtime: Runtime,
         config: channel::Receiver<Arc<Config>>,
         verifiers: Verifiers,
-        kept: KeptFiles,
+        copies: Copies,
     ) -> Self {
-        let (places, grace_ms) = {
-            let config = config.borrow();
-            (config.runtime.compile_concurrency, config.plugins.removal_grace_ms)
-        };
+        let load_places = Arc::new(Semaphore::new(config.borrow().runtime.compile_concurrency));
         Self {
             runtime,
             config,
             verifiers,
             watch: Watch::new(),
             known: BTreeMap::new(),
-            kept: Arc::new(kept),
-            removes_kept_at: Some(Instant::now() + Duration::from_millis(grace_ms)),
+            copies,
+            use_of_copies: UseOfCopies::NotDecided,
             loads: JoinSet::new(),
             loading: HashMap::new(),
-            load_places: Arc::new(Semaphore::new(places)),
+            load_places,
+            removed: BTreeSet::new(),
             complaints: BTreeSet::new(),
         }
     }
@@ -82,14 +94,15 @@ impl Follower {
             self.publish();
             let quiet = Duration::from_millis(plugins.debounce_ms);
             let interval = Duration::from_millis(plugins.rescan_interval_ms);
-            let has_missing = self.known.values().any(|known| known.missing.is_some());
+            let is_in_grace = matches!(self.use_of_copies, UseOfCopies::Until(_))
+                || self.known.values().any(|known| known.missing.is_some());
             let interval =
-                if has_missing { interval.min(quiet * 2).max(Duration::from_millis(10)) } else { interval };
+                if is_in_grace { interval.min(quiet * 2).max(Duration::from_millis(10)) } else { interval };
             loop {
                 tokio::select! {
                     () = self.watch.changed(quiet, interval) => break,
                     Some(load) = self.loads.join_next_with_id() => {
-                        let has_changed = self.finish(load).await;
+                        let has_changed = self.finish(load);
                         self.publish();
                         if has_changed {
                             break;
@@ -120,6 +133,10 @@ impl Follower {
                         dir.display()
                     ));
                 }
+                // What comes when it can be read again may have been there at the start.
+                if matches!(self.use_of_copies, UseOfCopies::Until(_)) {
+                    self.use_of_copies = UseOfCopies::NotDecided;
+                }
                 return;
             }
         };
@@ -137,24 +154,27 @@ impl Follower {
         for name in gone {
             self.known.remove(&name);
             self.verifiers.put(&name, None);
-            self.removes_kept_at = Some(Instant::now());
+            self.copies.remove(name.clone());
+            self.removed.insert(name.clone());
             tracing::info!(verifier = %name, "the verifier was removed");
         }
         for (name, component) in found.files {
             self.read_changed(name, component);
         }
-        self.remove_kept();
+        self.decide_use_of_copies(grace);
     }
 
-    /// Removes the copies of verifiers whose components are removed, so that none of them ever comes back.
-    fn remove_kept(&mut self) {
-        if self.removes_kept_at.is_none_or(|at| at > Instant::now()) {
-            return;
-        }
-        let names = self.known.keys().map(VerifierName::as_str).collect();
-        match self.kept.retain(&names) {
-            Ok(()) => self.removes_kept_at = None,
-            Err(error) => self.complain(format!("copies of removed verifiers cannot be removed: {error}")),
+    /// Removes the copies of verifiers that were removed while no host ran, so that none of them ever comes back.
+    fn decide_use_of_copies(&mut self, grace: Duration) {
+        match self.use_of_copies {
+            UseOfCopies::NotDecided => self.use_of_copies = UseOfCopies::Until(Instant::now() + grace),
+            UseOfCopies::Until(end) if end <= Instant::now() => {
+                self.use_of_copies = UseOfCopies::Over;
+                if let Err(error) = self.copies.retain(&self.known.keys().cloned().collect()) {
+                    self.complain(format!("copies of removed verifiers cannot be removed: {error}"));
+                }
+            }
+            UseOfCopies::Until(_) | UseOfCopies::Over => {}
         }
     }
 
@@ -166,72 +186,59 @@ impl Follower {
             (VerifierLimits::from(&config.verifiers), config.plugins.file_max_bytes)
         };
         let seen = Seen { files, limits };
-        let known = self.known.entry(name.clone()).or_default();
+        let may_run_copy = !matches!(self.use_of_copies, UseOfCopies::Over) && !self.removed.contains(&name);
+        let new = || Known { may_run_copy, ..Known::default() };
+        let known = self.known.entry(name.clone()).or_insert_with(new);
         // A load under way ends first; its result leads to another scan.
-        if known.is_loading || known.read == Some(seen) {
+        if known.load.is_some() || known.read == Some(seen) {
             return;
         }
         // Whoever writes a file again wants it to be compiled again.
         let is_retry = known.read.is_some_and(|before| before.files != files);
-        (known.read, known.is_loading) = (Some(seen), true);
+        known.read = Some(seen);
         let load = Load {
             runtime: self.runtime.clone(),
             verifiers: self.verifiers.clone(),
-            kept: Arc::clone(&self.kept),
             name: name.clone(),
             component,
             seen,
             file_max_bytes,
             is_retry,
+            copies: known.may_run_copy.then(|| self.copies.clone()),
         };
         let places = Arc::clone(&self.load_places);
         let load = self.loads.spawn(async move {
             let _place = places.acquire_owned().await;
             load.run().await
         });
+        known.load = Some(load.id());
         self.loading.insert(load.id(), (name, seen));
     }
 
     /// Takes the result of a load. Returns true if there is something else to load now.
-    async fn finish(&mut self, load: Result<(Id, Loaded), JoinError>) -> bool {
-        let (id, loaded) = load.unwrap_or_else(|error| (error.id(), broken(&error)));
+    fn finish(&mut self, load: Result<(Id, LoadOutcome), JoinError>) -> bool {
+        let (id, outcome) = load.unwrap_or_else(|error| (error.id(), LoadOutcome::from(&error)));
         let Some((name, seen)) = self.loading.remove(&id) else { return false };
         // It was removed meanwhile.
         let Some(known) = self.known.get_mut(&name) else { return false };
-        if known.read != Some(seen) {
+        if known.load != Some(id) {
             // It was removed and came back: what is here now is loaded by another.
             return true;
         }
-        known.is_loading = false;
-        match loaded {
-            Loaded::Admitted(admitted, files) => {
+        known.load = None;
+        match outcome {
+            LoadOutcome::Admitted(admitted, files) => {
                 known.refusal = None;
-                // First: what is seen to run is there after the end of this host.
-                self.keep(&name, files).await;
-                self.run_on(&name, admitted, "the verifier runs");
+                self.activate(&name, admitted, "the verifier runs");
+                self.copies.keep(name.clone(), files);
             }
-            // The next scan reads it again.
-            Loaded::Changing => {
-                known.read = None;
-                return false;
-            }
-            Loaded::Refused { refusal, kept } => {
-                if refusal.is_temporary {
-                    known.read = None;
+            LoadOutcome::Failed { failure, copy } => {
+                match copy {
+                    Ok(None) => {}
+                    Ok(Some(copy)) => self.activate(&name, copy, "the verifier runs from its copy"),
+                    Err(why) => self.complain(why),
                 }
-                let text = format!("verifier {name} is refused: {refusal}");
-                let is_news = known.refusal.replace(text.clone()).as_ref() != Some(&text);
-                if let Some(admitted) = kept {
-                    self.run_on(&name, admitted, "the verifier runs as before this host started");
-                }
-                if is_news {
-                    let stays = match self.verifiers.digest(&name) {
-                        Some(digest) => format!("revision {} stays", digest.short()),
-                        None => "its sources are answered 503".into(),
-                    };
-                    tracing::error!(verifier = %name, "{text}; {stays}");
-                }
-                if refusal.is_temporary {
+                if !self.take_failure(&name, failure) {
                     return false;
                 }
             }
@@ -239,28 +246,33 @@ impl Follower {
         self.has_changed(&name, seen)
     }
 
-    fn run_on(&self, name: &VerifierName, Admitted { verifier, vectors }: Admitted, what: &str) {
+    /// Tells operators why the files on disk are not those that run. Returns false if the next scan reads them again.
+    fn take_failure(&mut self, name: &VerifierName, failure: LoadFailure) -> bool {
+        let Some(known) = self.known.get_mut(name) else { return false };
+        let LoadFailure::Refused(refusal) = failure else {
+            known.read = None;
+            return false;
+        };
+        let text = format!("verifier {name} is refused: {refusal}");
+        if known.refusal.as_ref() != Some(&text) {
+            let stays = match self.verifiers.digest(name) {
+                Some(digest) => format!("revision {} stays", digest.short()),
+                None => "its sources are answered 503".into(),
+            };
+            tracing::error!(verifier = %name, "{text}; {stays}");
+        }
+        known.refusal = Some(text);
+        if refusal.is_temporary {
+            known.read = None;
+        }
+        !refusal.is_temporary
+    }
+
+    fn activate(&self, name: &VerifierName, Admitted { verifier, vectors }: Admitted, what: &str) {
         let digest = verifier.digest();
         let turns = self.verifiers.turns(name);
         self.verifiers.put(name, Some(RunningVerifier { verifier, vectors, since: now_ms(), turns }));
         tracing::info!(verifier = %name, revision = %digest.short(), vectors, "{what}");
-    }
-
-    /// Keeps a copy of files that are admitted. Other verifiers wait meanwhile: copies are written in the order of their runs.
-    async fn keep(&self, name: &VerifierName, files: Files) {
-        let (kept, of, file_max_bytes) =
-            (Arc::clone(&self.kept), name.clone(), self.config.borrow().plugins.file_max_bytes);
-        let written = tokio::task::spawn_blocking(move || match kept.read(&of, file_max_bytes) {
-            Ok(Some(before)) if before == files => Ok(()),
-            _ => kept.write(&of, &files),
-        });
-        if let Err(error) = written.await.map_err(std::io::Error::other).flatten() {
-            tracing::warn!(
-                verifier = %name,
-                "no copy of the files of verifier {name} can be kept: {error}; if the host starts with files that it refuses, \
-                 the sources of this verifier may be answered 503"
-            );
-        }
     }
 
     fn has_changed(&self, name: &VerifierName, Seen { files, limits }: Seen) -> bool {
@@ -292,7 +304,7 @@ impl Follower {
             }
         };
         self.verifiers.show(self.known.iter().map(view).collect());
-        if !self.known.values().any(|known| known.is_loading) {
+        if !self.known.values().any(|known| known.load.is_some()) {
             self.verifiers.0.is_ready.send_replace(true);
         }
     }

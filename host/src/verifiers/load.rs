@@ -1,14 +1,14 @@
-//! Loads a verifier's files: reads them, admits them, and goes back to the copy of those that ran before where none runs.
+//! Loads a verifier's files. If they are refused and no revision runs, it loads the kept copy.
 
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::task::JoinError;
 
 use super::Verifiers;
 use super::admission::{AdmissionRefusal, Admitted, admit};
-use super::kept::{Files, KeptFiles};
+use super::copies::{Copies, VerifierFiles};
 use super::vectors::FILE_MAX_BYTES;
 use crate::event::{Digest, VerifierName};
 use crate::plugins::{PluginFile, ReadResult, Stamp, read_file};
@@ -18,13 +18,14 @@ use crate::runtime::{Runtime, VerifierLimits};
 pub(super) struct Load {
     pub(super) runtime: Runtime,
     pub(super) verifiers: Verifiers,
-    pub(super) kept: Arc<KeptFiles>,
     pub(super) name: VerifierName,
     pub(super) component: PluginFile,
     pub(super) seen: Seen,
     pub(super) file_max_bytes: u64,
     /// Whether the files were written again, by somebody who wants them to be compiled again.
     pub(super) is_retry: bool,
+    /// The copies, if this verifier may run from its copy.
+    pub(super) copies: Option<Copies>,
 }
 
 /// The states of a component and its vectors.
@@ -42,41 +43,63 @@ pub(super) struct Seen {
     pub(super) limits: VerifierLimits,
 }
 
-/// What a load came to.
-pub(super) enum Loaded {
+/// The outcome of a load.
+pub(super) enum LoadOutcome {
     /// The files on disk are admitted.
-    Admitted(Admitted, Files),
-    /// A file changed while it was read.
-    Changing,
-    /// The files on disk are refused.
-    Refused {
-        refusal: AdmissionRefusal,
-        /// Those that ran before this host started, if none runs.
-        kept: Option<Admitted>,
+    Admitted(Admitted, VerifierFiles),
+    /// They are not.
+    Failed {
+        failure: LoadFailure,
+        /// The kept copy, if no revision runs and the copy is admitted; or why it is of no use.
+        copy: Result<Option<Admitted>, String>,
     },
 }
 
-impl From<AdmissionRefusal> for Loaded {
-    fn from(refusal: AdmissionRefusal) -> Self {
-        Self::Refused { refusal, kept: None }
+/// The reason why files are not admitted.
+pub(super) enum LoadFailure {
+    /// A file changed while it was read.
+    Changing,
+    Refused(AdmissionRefusal),
+}
+
+impl LoadFailure {
+    fn lasting(reason: String) -> Self {
+        Self::Refused(AdmissionRefusal::lasting(reason))
+    }
+
+    /// A load that did not end by itself.
+    fn broken(error: &JoinError) -> Self {
+        Self::Refused(AdmissionRefusal::new(error.to_string(), true))
+    }
+
+    /// Has the same files be loaded again.
+    fn make_temporary(&mut self) {
+        if let Self::Refused(refusal) = self {
+            refusal.is_temporary = true;
+        }
+    }
+}
+
+impl From<&JoinError> for LoadOutcome {
+    fn from(error: &JoinError) -> Self {
+        Self::Failed { failure: LoadFailure::broken(error), copy: Ok(None) }
     }
 }
 
 impl Load {
     /// Dropping the future ends the compiler.
-    pub(super) async fn run(self) -> Loaded {
+    pub(super) async fn run(self) -> LoadOutcome {
         let files = match self.read().await {
             Ok(files) => files,
-            Err(Loaded::Refused { refusal, .. }) => return self.refused(refusal).await,
-            Err(other) => return other,
+            Err(failure) => return self.fall_back(failure, None).await,
         };
         match self.admit(&files).await {
-            Ok(admitted) => Loaded::Admitted(admitted, files),
-            Err(refusal) => self.refused(refusal).await,
+            Ok(admitted) => LoadOutcome::Admitted(admitted, files),
+            Err(refusal) => self.fall_back(LoadFailure::Refused(refusal), Some(files)).await,
         }
     }
 
-    async fn read(&self) -> Result<Files, Loaded> {
+    async fn read(&self) -> Result<VerifierFiles, LoadFailure> {
         let (runtime, component) = (self.runtime.clone(), self.component.clone());
         let (stamps, file_max_bytes, is_retry) = (self.seen.files, self.file_max_bytes, self.is_retry);
         let reading = tokio::task::spawn_blocking(move || {
@@ -86,35 +109,48 @@ impl Load {
             }
             Ok(files)
         });
-        reading.await.map_err(|error| broken(&error))?
+        reading.await.map_err(|error| LoadFailure::broken(&error))?
     }
 
-    async fn admit(&self, files: &Files) -> Result<Admitted, AdmissionRefusal> {
+    async fn admit(&self, files: &VerifierFiles) -> Result<Admitted, AdmissionRefusal> {
         let threads = &self.verifiers.0.threads;
         admit(&self.runtime, threads, files.component.clone(), &files.vectors, self.seen.limits).await
     }
 
-    async fn refused(self, refusal: AdmissionRefusal) -> Loaded {
-        let kept = if self.verifiers.digest(&self.name).is_none() { self.admit_kept().await } else { None };
-        Loaded::Refused { refusal, kept }
-    }
-
-    async fn admit_kept(&self) -> Option<Admitted> {
-        let (kept, name, file_max_bytes) = (Arc::clone(&self.kept), self.name.clone(), self.file_max_bytes);
-        let read = tokio::task::spawn_blocking(move || kept.read(&name, file_max_bytes));
-        let read = read.await.map_err(std::io::Error::other).flatten();
-        let warn = |why: &dyn std::fmt::Display| {
-            let name = &self.name;
-            tracing::warn!(verifier = %name, "the copy of the files that verifier {name} ran before is of no use: {why}");
+    /// Admits the copy, unless a revision runs. `refused` are the files on disk, if they were read.
+    async fn fall_back(self, mut failure: LoadFailure, refused: Option<VerifierFiles>) -> LoadOutcome {
+        let copy = match self.read_copy().await {
+            Ok(Some(copy)) if Some(&copy) == refused.as_ref() => {
+                // They were admitted before, so the host may be at fault: a busy machine makes calls late.
+                failure.make_temporary();
+                Ok(None)
+            }
+            Ok(Some(copy)) => {
+                drop(refused);
+                self.admit(&copy).await.map(Some).map_err(|refusal| {
+                    if refusal.is_temporary {
+                        failure.make_temporary();
+                    }
+                    self.useless(&refusal)
+                })
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.useless(&error)),
         };
-        let files = read.inspect_err(|error| warn(error)).ok()??;
-        self.admit(&files).await.inspect_err(|refusal| warn(refusal)).ok()
+        LoadOutcome::Failed { failure, copy }
     }
-}
 
-/// A load that did not end by itself.
-pub(super) fn broken(error: &JoinError) -> Loaded {
-    AdmissionRefusal::new(error.to_string(), true).into()
+    async fn read_copy(&self) -> std::io::Result<Option<VerifierFiles>> {
+        let copies = self.copies.clone().filter(|_| self.verifiers.digest(&self.name).is_none());
+        let Some(copies) = copies else { return Ok(None) };
+        let (name, file_max_bytes) = (self.name.clone(), self.file_max_bytes);
+        let reading = tokio::task::spawn_blocking(move || copies.read(&name, file_max_bytes));
+        reading.await.map_err(std::io::Error::other).flatten()
+    }
+
+    fn useless(&self, why: &dyn fmt::Display) -> String {
+        format!("the copy of verifier {} is of no use: {why}", self.name)
+    }
 }
 
 /// `NAME.vectors.json` beside `NAME.wasm`.
@@ -123,28 +159,31 @@ pub(super) fn vectors_path(component: &Path) -> PathBuf {
 }
 
 /// Reads a component and its vectors, which must not change meanwhile.
-fn read(component: &PluginFile, stamps: FileStamps, file_max_bytes: u64) -> Result<Files, Loaded> {
+fn read(
+    component: &PluginFile,
+    stamps: FileStamps,
+    file_max_bytes: u64,
+) -> Result<VerifierFiles, LoadFailure> {
     let vectors = vectors_path(&component.path);
     let shown = vectors.file_name().unwrap_or_default().to_string_lossy();
-    let refused = |reason: String| Loaded::from(AdmissionRefusal::lasting(reason));
     let Some(stamp) = stamps.vectors else {
-        return Err(refused(format!("it has no vectors: put {shown} beside it")));
+        return Err(LoadFailure::lasting(format!("it has no vectors: put {shown} beside it")));
     };
     if stamp.size_bytes() > FILE_MAX_BYTES {
         let size = stamp.size_bytes();
-        return Err(refused(format!("{shown} has {size} bytes, at most {FILE_MAX_BYTES}")));
+        return Err(LoadFailure::lasting(format!("{shown} has {size} bytes, at most {FILE_MAX_BYTES}")));
     }
     let component = match read_file(component, file_max_bytes) {
         ReadResult::Read(bytes, _) => bytes,
-        ReadResult::Changing => return Err(Loaded::Changing),
-        ReadResult::Refused(reason) => return Err(refused(reason)),
+        ReadResult::Changing => return Err(LoadFailure::Changing),
+        ReadResult::Refused(reason) => return Err(LoadFailure::lasting(reason)),
     };
     let mut text = Vec::new();
     let read =
         std::fs::File::open(&vectors).and_then(|file| file.take(FILE_MAX_BYTES).read_to_end(&mut text));
     if Stamp::of(&vectors) != Some(stamp) {
-        return Err(Loaded::Changing);
+        return Err(LoadFailure::Changing);
     }
-    read.map_err(|error| refused(format!("{shown} cannot be read: {error}")))?;
-    Ok(Files { component, vectors: text })
+    read.map_err(|error| LoadFailure::lasting(format!("{shown} cannot be read: {error}")))?;
+    Ok(VerifierFiles { component, vectors: text })
 }

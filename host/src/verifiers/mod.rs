@@ -9,12 +9,12 @@
 //! | whether a file is taken | `admission` |
 //! | the files on disk, and the task that follows them | `follow` |
 //! | one load of them | `load` |
-//! | the copies of the files that run | `kept` |
+//! | the copies of admitted files | `copies` |
 //! | the threads of calls | `threads` |
 
 mod admission;
+mod copies;
 mod follow;
-mod kept;
 mod load;
 mod threads;
 mod vectors;
@@ -31,8 +31,8 @@ use crate::event::{Digest, VerifierName};
 use crate::runtime::{Runtime, Verifier, VerifierLimits};
 use crate::verifier::{FailureKind, VerifiedFields, VerifierCall, VerifierError};
 
+use copies::Copies;
 use follow::Follower;
-use kept::KeptFiles;
 use threads::{Threads, Turns};
 
 pub use admission::{AdmissionRefusal, Admitted, check};
@@ -115,7 +115,9 @@ impl Verifiers {
             config: config.clone(),
             is_ready: channel::Sender::new(false),
         }));
-        tokio::spawn(Follower::new(runtime, config, verifiers.clone(), KeptFiles::new(kept)).run());
+        let copies = Copies::new(kept);
+        tokio::spawn(copies.clone().write_pending());
+        tokio::spawn(Follower::new(runtime, config, verifiers.clone(), copies).run());
         Ok(verifiers)
     }
 
