@@ -85,8 +85,9 @@ async fn a_host_that_starts_with_files_that_it_refuses_runs_those_that_were_admi
 
 #[tokio::test]
 async fn a_copy_that_is_damaged_or_out_of_the_limits_does_not_run_and_the_log_says_why() {
-    // 2.5 MiB of memory.
-    let good = CoreVerifier { memory: "40", ..CoreVerifier::default() }.module();
+    // 2.5 MiB of memory, and a file of more than 1 KiB.
+    let fields = format!("(data (i32.const 2000000) \"{}\")", "x".repeat(1024));
+    let good = CoreVerifier { memory: "40", fields: &fields, ..CoreVerifier::default() }.module();
     let dir = used(&good, "").await;
     put(&dir, b"garbage", VECTORS);
     let whole = std::fs::read(dir.path(COPY)).unwrap();
