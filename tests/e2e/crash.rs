@@ -41,7 +41,7 @@ struct Ledger {
 async fn twenty_kills_under_load_lose_no_event_and_repeat_no_done_delivery() {
     // With so few ids and orders in memory, kills come before, while and after they move into an index.
     let dir = HostDir::new(
-        "[database]\nrecent_ids_max = 60\nopen_orders_max = 20\n[plugin.actor]\nconcurrency = 4\n",
+        "[database]\nrecent_ids_max = 60\nopen_orders_max = 20\n[plugin.actor]\nconcurrency = 4\ncall_timeout_ms = 60_000\n",
     );
     dir.install("actor", &guest("actor"));
     let mut ledger = Ledger::default();
