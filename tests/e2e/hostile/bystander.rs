@@ -80,7 +80,7 @@ impl<'a> Bystander<'a> {
 
     /// The next event is done within twice the usual time.
     pub(super) async fn goes_on(&self, row: &str) {
-        let times = async { tokio::join!(time(self.host), time(self.undisturbed)) };
+        let times = Box::pin(async { tokio::join!(time(self.host), time(self.undisturbed)) });
         let ((took, undisturbed), stall) = longest_stall(times).await;
         let most = |undisturbed| 2 * self.usual.max(undisturbed) + NOISE + stall;
         if took <= most(undisturbed) {
@@ -111,8 +111,7 @@ impl<'a> Bystander<'a> {
 }
 
 /// Runs to the end, and returns for how long this process stood still meanwhile, at most.
-async fn longest_stall<T>(run: impl Future<Output = T>) -> (T, Duration) {
-    let mut run = std::pin::pin!(run);
+async fn longest_stall<T>(mut run: impl Future<Output = T> + Unpin) -> (T, Duration) {
     let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
     loop {
         tokio::select! {
