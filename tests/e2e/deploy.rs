@@ -114,6 +114,12 @@ fn the_debian_package_has_the_program_its_unit_and_its_configuration() {
         assert!(unit.contains(path) && destinations.iter().any(|to| format!("/{to}") == path), "{path}");
     }
     assert!(document("deploy/debian/postinst").contains("/usr/lib/sysusers.d/hookyard.conf"));
+    // cargo-deb's part of that script asks for the source's name.
+    let mut users =
+        assets.iter().filter(|[_, destination, _]| destination.starts_with("usr/lib/sysusers.d/"));
+    assert!(
+        users.all(|[source, destination, _]| source.rsplit('/').next() == destination.rsplit('/').next())
+    );
     assert!(fs::exists(format!("{ROOT}/deploy/hookyard.service")).unwrap());
     if !has("dpkg-deb") {
         return;
