@@ -25,10 +25,13 @@ pub(super) struct Copies(Arc<Inner>);
 
 struct Inner {
     dir: PrivateDir,
-    /// By verifier: the files to be written, or `None` where the copy is to be removed. The latest replace earlier ones.
-    pending: Mutex<BTreeMap<VerifierName, Option<Arc<VerifierFiles>>>>,
+    retry: Duration,
+    pending: Mutex<Pending>,
     has_pending: Notify,
 }
+
+/// By verifier: the files to be written, or `None` where the copy is to be removed. The latest replace earlier ones.
+type Pending = BTreeMap<VerifierName, Option<Arc<VerifierFiles>>>;
 
 /// The files of a verifier, as they were read.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +52,11 @@ struct CopyHeader {
 
 impl Copies {
     pub(super) fn new(dir: PrivateDir) -> Self {
-        Self(Arc::new(Inner { dir, pending: Mutex::default(), has_pending: Notify::new() }))
+        Self::retrying_after(RETRY, dir)
+    }
+
+    fn retrying_after(retry: Duration, dir: PrivateDir) -> Self {
+        Self(Arc::new(Inner { dir, retry, pending: Mutex::default(), has_pending: Notify::new() }))
     }
 
     /// The copy of a verifier; `None` if there is none.
@@ -100,31 +107,38 @@ impl Copies {
         let copies = self.clone();
         // A rest takes room, and does no other harm.
         let _ = tokio::task::spawn_blocking(move || copies.remove_rests()).await;
+        let mut failed = Pending::new();
         loop {
-            let Some((name, files)) = self.next() else {
-                self.0.has_pending.notified().await;
+            let Some((name, files)) = self.pending().pop_first() else {
+                if tokio::time::timeout(self.0.retry, self.0.has_pending.notified()).await.is_err() {
+                    self.try_again(&failed);
+                }
                 continue;
             };
+            let is_news = failed.remove(&name).is_none();
             let (copies, of, new) = (self.clone(), name.clone(), files.clone());
             let stored = tokio::task::spawn_blocking(move || copies.store(&of, new.as_deref())).await;
-            if let Err(error) = stored.map_err(io::Error::other).flatten() {
+            let Err(error) = stored.map_err(io::Error::other).flatten() else { continue };
+            if is_news {
                 tracing::warn!(
                     verifier = %name,
                     "the copy of verifier {name} cannot be changed: {error}; if the host starts again with files that it \
                      refuses, it may run an earlier revision or none; it is tried again every {} s",
-                    RETRY.as_secs()
+                    self.0.retry.as_secs()
                 );
-                self.pending().entry(name).or_insert(files);
-                tokio::time::sleep(RETRY).await;
             }
+            failed.insert(name, files);
         }
     }
 
-    fn next(&self) -> Option<(VerifierName, Option<Arc<VerifierFiles>>)> {
-        self.pending().pop_first()
+    fn try_again(&self, failed: &Pending) {
+        let mut pending = self.pending();
+        for (name, files) in failed {
+            pending.entry(name.clone()).or_insert_with(|| files.clone());
+        }
     }
 
-    fn pending(&self) -> MutexGuard<'_, BTreeMap<VerifierName, Option<Arc<VerifierFiles>>>> {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
         self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,7 +194,8 @@ mod tests {
 
     fn copies() -> (tempfile::TempDir, Copies) {
         let dir = tempfile::tempdir().unwrap();
-        let copies = Copies::new(PrivateDir::make(&dir.path().join("kept")).unwrap());
+        let kept = PrivateDir::make(&dir.path().join("kept")).unwrap();
+        let copies = Copies::retrying_after(Duration::from_millis(10), kept);
         (dir, copies)
     }
 
@@ -271,6 +286,26 @@ mod tests {
         }
         assert_eq!(copies.read(&name("b"), 10).unwrap(), None);
         assert!(!dir.path().join("kept/.tmp-1").exists());
+        writing.abort();
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_cannot_be_written_holds_up_no_other_and_is_written_later() {
+        let (dir, copies) = copies();
+        let in_the_way = dir.path().join("kept/a");
+        std::fs::create_dir(&in_the_way).unwrap();
+        copies.keep(name("a"), files(b"1", b""));
+        copies.keep(name("b"), files(b"2", b""));
+        let writing = tokio::spawn(copies.clone().write_pending());
+        let is_there = async |of: &str| {
+            while copies.read(&name(of), 10).ok().flatten().is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        is_there("b").await;
+        assert!(in_the_way.is_dir());
+        std::fs::remove_dir(&in_the_way).unwrap();
+        is_there("a").await;
         writing.abort();
     }
 }
