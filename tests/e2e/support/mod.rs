@@ -2,6 +2,7 @@
 
 mod caldav;
 mod clock;
+mod command;
 mod contract_world;
 mod core_guest;
 mod core_verifier;
@@ -23,6 +24,7 @@ mod wait;
 
 pub(crate) use caldav::{CalDav, test_python};
 pub(crate) use clock::fake_clock;
+pub(crate) use command::CommandOutput;
 pub(crate) use contract_world::{CoreFunction, World};
 pub(crate) use core_guest::CoreGuest;
 pub(crate) use core_verifier::{CoreVerifier, VECTORS};
@@ -31,7 +33,7 @@ pub(crate) use guest::{
     distinct_copy, example, example_verifier, guest, is_other_language_built, other_language, wat,
 };
 pub(crate) use handwritten::Handwritten;
-pub(crate) use host::{CommandOutput, HostDir, RunningHost, Sender, WebhookResponse};
+pub(crate) use host::{HostDir, RunningHost, Sender, WebhookResponse};
 pub(crate) use load::{Load, SentEvent};
 pub(crate) use lock::{DatabaseLock, PreparedLock};
 pub(crate) use log::plugin_lines;
